@@ -1,0 +1,1 @@
+"""Rule packs: manifests, loading and selection."""
