@@ -1,0 +1,100 @@
+"""Which files a rule is for: its manifest's `needs` held against the files' facts.
+
+Keys of `needs`, all of which must be met (an unknown key is the manifest's mistake):
+
+| key | met where the file |
+|---|---|
+| `imports` | imports one of these modules or something below it |
+| `names` | mentions one of these words: a called attribute, a keyword argument, an assigned name |
+| `calls` | calls something that has one of these effects by the library models; with no values: calls anything |
+| `handlers` `finally` `with` `loops` | has such a block |
+| `raises` `asserts` | has such a statement |
+| `classes` `decorators` `async` | has any |
+
+`routes`, `sql`, `models`, `sinks` and `sources` need the whole project: they are the project stage's business and are
+taken as met here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from backendlint.engines.base import EngineContext
+    from backendlint.facts.model import FileFacts
+    from backendlint.ruleset.manifest import Rule
+
+Test = Callable[["FileFacts", tuple[str, ...], "EngineContext"], bool]
+
+
+def meets(rule: Rule, facts: FileFacts, ctx: EngineContext) -> bool:
+    """Whether the file's facts meet all of the rule's needs."""
+    return all(_TESTS[key](facts, wanted, ctx) for key, wanted in rule.needs.items() if key in _TESTS)
+
+
+def files_for(rules: Sequence[Rule], files: Iterable[FileFacts], ctx: EngineContext) -> dict[str, list[Rule]]:
+    """Paths of the files that at least one rule is for, with those rules."""
+    found = {facts.path: [rule for rule in rules if meets(rule, facts, ctx)] for facts in files}
+    return {path: selected for path, selected in found.items() if selected}
+
+
+def _imports(facts: FileFacts, wanted: tuple[str, ...], _: EngineContext) -> bool:
+    return any(
+        item.target == module or item.target.startswith(module + ".") for item in facts.imports for module in wanted
+    )
+
+
+def _names(facts: FileFacts, wanted: tuple[str, ...], _: EngineContext) -> bool:
+    words = set(wanted)
+    return not words.isdisjoint(facts.names) or any(
+        (value[0] == "attr" and value[2] in words)
+        or (value[0] == "name" and value[1].rpartition(".")[2] in words)
+        or (value[0] == "const" and isinstance(value[1], str) and value[1] in words)
+        for function in facts.functions
+        for value in function.values
+    ) or any(
+        not words.isdisjoint(key for key, _ in call.kwargs) for function in facts.functions for call in function.calls
+    ) or any(store.name in words for function in facts.functions for store in function.stores)
+
+
+def _calls(facts: FileFacts, wanted: tuple[str, ...], ctx: EngineContext) -> bool:
+    effects = ctx.effects
+    for function in facts.functions:
+        for call in function.calls:
+            if not wanted or effects is None:
+                return True
+            value = function.values[call.func]
+            if value[0] != "name" or not set(wanted).isdisjoint(effects(value[1])):
+                return True
+    return False
+
+
+def _block(*kinds: str) -> Test:
+    def test(facts: FileFacts, _wanted: tuple[str, ...], _ctx: EngineContext) -> bool:
+        return any(block.kind in kinds for function in facts.functions for block in function.blocks)
+
+    return test
+
+
+def _statement(kind: str) -> Test:
+    def test(facts: FileFacts, _wanted: tuple[str, ...], _ctx: EngineContext) -> bool:
+        return any(item.kind == kind for function in facts.functions for item in function.statements)
+
+    return test
+
+
+_TESTS: dict[str, Test] = {
+    "imports": _imports,
+    "names": _names,
+    "calls": _calls,
+    "handlers": _block("except"),
+    "finally": _block("finally"),
+    "with": _block("with"),
+    "loops": _block("for", "while"),
+    "raises": lambda facts, _wanted, _ctx: any(function.raises for function in facts.functions),
+    "asserts": _statement("assert"),
+    "classes": lambda facts, _wanted, _ctx: bool(facts.classes),
+    "decorators": lambda facts, _wanted, _ctx: any(function.decorators for function in facts.functions),
+    "async": lambda facts, _wanted, _ctx: any(function.is_async for function in facts.functions),
+}

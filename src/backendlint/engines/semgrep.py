@@ -1,0 +1,146 @@
+"""The semgrep engine: all rules with a semgrep.yaml, in one subprocess that runs beside our other work.
+
+`start` looks up what is cached, copies the files that are not into a temporary tree and starts the command there;
+`Handle.results` waits for it. The temporary tree makes the run independent of the project's .semgrepignore, .gitignore
+and odd file names, of the length of a command line and of files that change during the scan.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from backendlint.engines.base import EngineContext, Result, digest_of, enclosing_function, rule_digest
+from backendlint.engines.needs import files_for
+from backendlint.engines.semgrep_command import Outcome, SemgrepRun
+from backendlint.engines.semgrep_rules import Pattern, merge
+from backendlint.findings.model import Edit, Fix, Hit, Location, Notification
+
+if TYPE_CHECKING:
+    from backendlint.facts.model import FileFacts
+    from backendlint.ruleset.manifest import Rule
+
+KIND = "semgrep"
+"""The cache's name for what we keep there."""
+
+Raw = dict[str, Any]
+"""One file's outcome as cached: {"results": [...], "errors": [...]} with positions in characters."""
+
+
+def run(rules: Sequence[Rule], files: Mapping[str, FileFacts], ctx: EngineContext) -> Iterator[Result]:
+    """Start and wait: for callers with nothing else to do meanwhile."""
+    yield from start(rules, files, ctx).results()
+
+
+def start(rules: Sequence[Rule], files: Mapping[str, FileFacts], ctx: EngineContext) -> Handle:
+    """Begin with the files (by path) that the semgrep rules among `rules` need; returns at once."""
+    chosen = [rule for rule in rules if rule.engine == "semgrep"]
+    handle = Handle(ctx, files)
+    if not chosen:
+        return handle
+    handle.wanted = files_for(chosen, files.values(), ctx)
+    if not handle.wanted:
+        return handle
+    pack = rule_digest(chosen, ctx)
+    for path in sorted(handle.wanted):
+        try:
+            handle.keys[path] = digest_of(ctx.digest(path), path, pack)
+        except OSError:
+            continue  # the file is gone: reading it was reported by the stage that reads files
+    stored = ctx.cache.get_many(KIND, list(handle.keys.values())) if ctx.cache is not None else {}
+    handle.done = {path: json.loads(stored[key]) for path, key in handle.keys.items() if key in stored}
+    if len(handle.done) < len(handle.keys):
+        handle.begin(chosen)
+    return handle
+
+
+@dataclass(slots=True)
+class Handle:
+    """A run under way."""
+
+    ctx: EngineContext
+    files: Mapping[str, FileFacts]
+    wanted: dict[str, list[Rule]] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    """Cache key by path."""
+    done: dict[str, Raw] = field(default_factory=dict)
+    patterns: dict[str, Pattern] = field(default_factory=dict)
+    """By the id that semgrep sees."""
+    problems: list[Notification] = field(default_factory=list)
+    running: SemgrepRun | None = None
+
+    def begin(self, rules: Sequence[Rule]) -> None:
+        """Start the command for the files that the cache does not answer."""
+        texts: dict[str, str] = {}
+        for path in self.keys:
+            if path not in self.done:
+                try:
+                    texts[path] = self.ctx.read(path)
+                except OSError:
+                    del self.wanted[path]
+        config, self.patterns, self.problems = merge(rules)
+        if texts and self.patterns:
+            self.running = SemgrepRun.start(config, texts, self.ctx.jobs, self.ctx.time_limit)
+
+    def results(self) -> Iterator[Result]:
+        """Wait for the command, keep its results in the cache, and give everything found in the wanted files."""
+        yield from self.problems
+        if self.running is not None:
+            with self.ctx.timed("semgrep"):
+                outcome = self.running.finish()
+            yield from self._take(outcome)
+        for path in sorted(self.done):
+            yield from self._of_file(path, self.done[path])
+
+    def cancel(self) -> None:
+        """Stop a command that nobody will wait for."""
+        if self.running is not None:
+            self.running.close()
+
+    def _take(self, outcome: Outcome) -> Iterator[Notification]:
+        yield from outcome.problems
+        fresh: dict[str, bytes] = {}
+        for path, raw in outcome.files.items():
+            results = [self._portable(result) for result in raw["results"]]
+            self.done[path] = {"results": results, "errors": raw["errors"]}
+            if not raw["transient"]:
+                fresh[self.keys[path]] = json.dumps(self.done[path]).encode()
+        if self.ctx.cache is not None and fresh and not self.problems:
+            self.ctx.cache.put_many(KIND, fresh)
+
+    def _portable(self, result: Raw) -> Raw:
+        """Name the rule by its own id instead of the merged config's."""
+        pattern = self.patterns[result["id"]]
+        return {**result, "id": pattern.rule.id, "metadata": pattern.metadata}
+
+    def _of_file(self, path: str, raw: Raw) -> Iterator[Result]:
+        rules = {rule.id: rule for rule in self.wanted.get(path, ())}
+        seen: set[tuple[str, Location]] = set()
+        for result in raw["results"]:
+            rule = rules.get(result["id"])
+            location = Location(path, *result["span"])
+            if rule is not None and (rule.id, location) not in seen:
+                seen.add((rule.id, location))
+                yield rule, self._hit(rule, location, result)
+        for message in raw["errors"]:
+            yield Notification("semgrep-partial", message, "note", Location(path, 1, 1, 1, 1))
+
+    def _hit(self, rule: Rule, location: Location, result: Raw) -> Hit:
+        facts = self.files.get(location.path)
+        function = enclosing_function(facts, location.line, location.column - 1) if facts else None
+        metadata = result["metadata"]
+        fix = None
+        if result["fix"] is not None and rule.fix != "none":
+            fix = Fix(rule.help, (Edit(location, result["fix"]),), safe=rule.fix == "safe")
+        return Hit(
+            message=result["message"],
+            location=location,
+            severity=metadata.get("severity"),
+            confidence=metadata.get("confidence"),
+            profile=metadata.get("profile"),
+            help=metadata.get("help"),
+            fix=fix,
+            function=function,
+        )
