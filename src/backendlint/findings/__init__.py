@@ -1,0 +1,1 @@
+"""Stage 6: what checks yield, and how it is filtered, identified and ranked."""
