@@ -16,7 +16,7 @@ State = Literal["answered", "partly", "planned", "runtime"]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that a reviewer asks. `evidence`: the rules that come nearest where only the running system can tell."""
+    """One thing that a reviewer asks. `evidence`: rules that come nearest where only a running system can tell."""
 
     id: str
     pillar: Pillar

@@ -110,14 +110,19 @@ def load_rule(manifest: Path) -> Rule:
         rule = msgspec.convert({**document.data, "origin": "user"}, Rule)
     except msgspec.ValidationError as error:
         raise RuleError(_explain(document, str(error))) from error
-    if not _ID.fullmatch(rule.id):
-        raise RuleError(f"{document.where(('id',))}: `{rule.id}` is no rule id: capitals, then digits, e.g. `SEC101`")
-    if not _NAME.fullmatch(rule.name):
-        raise RuleError(f"{document.where(('name',))}: `{rule.name}` is no rule name: kebab-case, e.g. `sql-injection`")
+    check_identity(rule.id, rule.name, document.where(("id",)))
     part = "semgrep.yaml" if rule.engine == "semgrep" else "check.py"
     if not (manifest.parent / part).is_file():
         raise RuleError(f"{document.where(('engine',))}: the `{rule.engine}` engine needs a {part} beside it")
     return replace(rule, folder=manifest.parent)
+
+
+def check_identity(rule_id: str, name: str, place: str) -> None:
+    """Raise RuleError unless id and name are well-formed; `place` begins the message."""
+    if not _ID.fullmatch(rule_id):
+        raise RuleError(f"{place}: `{rule_id}` is no rule id: capitals, then digits, e.g. `SEC101`")
+    if not _NAME.fullmatch(name):
+        raise RuleError(f"{place}: `{name}` is no rule name: kebab-case, e.g. `sql-injection`")
 
 
 @lru_cache(maxsize=1)

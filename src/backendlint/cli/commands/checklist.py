@@ -51,5 +51,6 @@ def _text(items: tuple[Item, ...], known: set[str]) -> str:
             told.append(f"runtime: {item.runtime}")
         lines.append(f"{'':24}{'; '.join(told)}")
     counts = Counter(item.state(known) for item in items)
-    lines += ["", f"{len(items)} items: " + ", ".join(f"{counts[state]} {state} ({mark})" for state, mark in _MARKS.items())]
+    told = [f"{counts[state]} {state} ({mark})" for state, mark in _MARKS.items()]
+    lines += ["", f"{len(items)} items: {', '.join(told)}"]
     return "\n".join(lines)

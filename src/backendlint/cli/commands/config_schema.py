@@ -1,0 +1,15 @@
+"""`backendlint config-schema`: for editors."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+def command() -> None:
+    """Print the JSON schema of backendlint.toml (and of [tool.backendlint] in pyproject.toml)."""
+    import json
+
+    from backendlint.config import schema
+
+    click.echo(json.dumps(schema(), indent=2))
