@@ -31,7 +31,7 @@ _DROPPED = ("SEMGREP_RULES", "SEMGREP_BASELINE_COMMIT", "SEMGREP_APP_TOKEN", "SE
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run gave: per file its `results`, `errors` (messages), whether they are `transient`; and the run's problems."""
+    """What a run gave: by file its `results`, `errors` (messages) and if they are `transient`; the run's problems."""
 
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[Notification] = field(default_factory=list)

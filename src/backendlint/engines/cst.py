@@ -1,0 +1,215 @@
+"""The cst engine: rules that must see exact syntax, each run on just the statements that the facts nominate.
+
+A check.py may define, beside `check(site)`, `suspects(file, function)`: it yields indices of `function.blocks` (`try`,
+`except`, `finally`, `with`, `for`, `while`) or the spans of simple statements and expressions. Without it the rule's
+`needs` say which statements there are: handlers, finally, with, loops, raises, asserts, calls. libcst is imported only
+where a nominated statement is not answered by the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from backendlint.engines.base import EngineContext, Result, digest_of, rule_digest, rule_failed
+from backendlint.engines.needs import files_for
+from backendlint.facts.model import FileFacts, FunctionFacts, Span
+from backendlint.findings.model import Hit, Location, Notification
+from backendlint.parse import split_lines
+
+if TYPE_CHECKING:
+    from backendlint.engines.site import Site
+    from backendlint.engines.snippet import Snippet
+    from backendlint.ruleset.manifest import Rule
+
+KIND = "cst"
+Suspects = Callable[[FileFacts, FunctionFacts], Iterable[int | Span]]
+_PARTS = ("except", "try-else", "finally")
+_BLOCKS = {"handlers": ("try",), "finally": ("finally",), "with": ("with",), "loops": ("for", "while")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    span: Span
+    block: int
+    rule: Rule
+    function: FunctionFacts
+    compound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    rule: Rule
+    check: Callable[[Site], Iterable[Hit]]
+    suspects: Suspects
+
+
+def run(rules: Sequence[Rule], files: Mapping[str, FileFacts], ctx: EngineContext) -> Iterator[Result]:
+    """All hits of the cst rules among `rules` in the files, by path, and what could not be run."""
+    chosen = [rule for rule in rules if rule.engine == "cst"]
+    wanted = files_for(chosen, files.values(), ctx) if chosen else {}
+    if not wanted:
+        return
+    pack = rule_digest(chosen, ctx)
+    keys: dict[str, str] = {}
+    for path in sorted(wanted):
+        try:
+            keys[path] = digest_of(ctx.digest(path), path, pack)
+        except OSError:
+            continue  # the file is gone: reading it was reported by the stage that reads files
+    stored = ctx.cache.get_many(KIND, list(keys.values())) if ctx.cache is not None else {}
+    by_id = {rule.id: rule for rule in chosen}
+    loaded: dict[str, _Loaded] | None = None
+    fresh: dict[str, bytes] = {}
+    for path, key in keys.items():
+        if key in stored:
+            yield from ((by_id[rule_id], hit) for rule_id, hit in _decode(stored[key]))
+            continue
+        if loaded is None:
+            loaded, problems = _load(chosen, ctx)
+            yield from problems
+        results = list(_file([loaded[rule.id] for rule in wanted[path] if rule.id in loaded], files[path], ctx))
+        yield from results
+        hits = [(result[0].id, result[1]) for result in results if not isinstance(result, Notification)]
+        if len(hits) == len(results) and len(loaded) == len(chosen):
+            fresh[key] = _encode(hits)
+    if ctx.cache is not None and fresh:
+        ctx.cache.put_many(KIND, fresh)
+
+
+def _load(rules: Sequence[Rule], ctx: EngineContext) -> tuple[dict[str, _Loaded], list[Notification]]:
+    loaded: dict[str, _Loaded] = {}
+    problems = []
+    for rule in rules:
+        try:
+            check = ctx.load_check(rule)
+        except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others go on
+            problems.append(rule_failed(rule, "", error))
+            continue
+        suspects = getattr(check, "__globals__", {}).get("suspects") or _by_needs(rule)
+        loaded[rule.id] = _Loaded(rule, check, suspects)
+    return loaded, problems
+
+
+def _by_needs(rule: Rule) -> Suspects:
+    kinds = {kind for key in rule.needs for kind in _BLOCKS.get(key, ())}
+
+    def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int | Span]:
+        yield from (index for index, block in enumerate(function.blocks) if block.kind in kinds)
+        if "raises" in rule.needs:
+            yield from (item.span for item in function.raises)
+        if "asserts" in rule.needs:
+            yield from (item.span for item in function.statements if item.kind == "assert")
+        if "calls" in rule.needs:
+            yield from (item.span for item in function.calls)
+
+    return suspects
+
+
+def _file(rules: Sequence[_Loaded], facts: FileFacts, ctx: EngineContext) -> Iterator[Result]:
+    """All rules' results in one file: nominate, then parse each statement once, outer ones first."""
+    suspects: list[_Suspect] = []
+    for loaded in rules:
+        try:
+            for function in facts.functions:
+                suspects += [_suspect(item, loaded.rule, function) for item in loaded.suspects(facts, function)]
+        except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others go on
+            yield rule_failed(loaded.rule, facts.path, error)
+    if not suspects:
+        return
+    suspects.sort(key=lambda item: (item.span[:2], [-number for number in item.span[2:]], item.rule.id, item.block))
+    try:
+        lines = split_lines(ctx.read(facts.path))
+    except OSError:
+        return  # gone since its facts were read
+    checks = {loaded.rule.id: loaded.check for loaded in rules}
+    snippet: Snippet | None = None
+    for suspect in suspects:
+        if snippet is None or not snippet.covers(suspect.span):
+            with ctx.timed("libcst"):
+                snippet = _parse(lines, suspect.span)
+        if isinstance(snippet, str):
+            yield _unparsed(facts.path, suspect, snippet)
+            snippet = None
+            continue
+        yield from _site(suspect, snippet, facts, checks[suspect.rule.id], ctx)
+
+
+def _suspect(item: int | Span, rule: Rule, function: FunctionFacts) -> _Suspect:
+    if isinstance(item, Span):
+        block = max(
+            (index for index, block in enumerate(function.blocks) if _holds(block.span, item)),
+            key=lambda index: function.blocks[index].span[:2],
+            default=0,
+        )
+        return _Suspect(item, block, rule, function, compound=False)
+    nominated = function.blocks[item]
+    owner = function.blocks[nominated.group] if nominated.kind in _PARTS else nominated
+    return _Suspect(owner.span, item, rule, function, compound=True)
+
+
+def _holds(outer: Span, inner: Span) -> bool:
+    return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
+
+
+def _parse(lines: Sequence[str], span: Span) -> Any:
+    """The statement, or why it could not be parsed."""
+    from libcst import ParserSyntaxError
+
+    from backendlint.engines.snippet import parse
+
+    try:
+        return parse(lines, span)
+    except (ParserSyntaxError, RecursionError, IndexError) as error:
+        return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _unparsed(path: str, suspect: _Suspect, reason: str) -> Notification:
+    line = suspect.span.line
+    message = f"{path}:{line}: libcst cannot read this statement, so {suspect.rule.id} was not checked on it: {reason}"
+    return Notification("cst-unread", message, "warning", Location(path, line, 1, line, 1))
+
+
+def _site(
+    suspect: _Suspect,
+    snippet: Snippet,
+    facts: FileFacts,
+    check: Callable[[Site], Iterable[Hit]],
+    ctx: EngineContext,
+) -> Iterator[Result]:
+    import libcst as cst
+
+    from backendlint.engines.site import Site
+
+    kinds: tuple[type[cst.CSTNode], ...] = (cst.BaseCompoundStatement,)
+    if not suspect.compound:
+        kinds = (cst.BaseSmallStatement, cst.BaseExpression)
+    rule = suspect.rule
+    node = snippet.find(kinds, suspect.span)
+    if node is None:
+        yield _unparsed(facts.path, suspect, "it was not found where the facts say")
+        return
+    options = {**rule.options, **ctx.options.get(rule.id, {})}
+    site = Site(node, facts, suspect.function, suspect.block, suspect.span, snippet, options)
+    try:
+        with ctx.timed(rule.id):
+            hits = list(check(site))
+    except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others go on
+        yield rule_failed(rule, facts.path, error)
+        return
+    yield from ((rule, hit) for hit in hits)
+
+
+def _encode(hits: list[tuple[str, Hit]]) -> bytes:
+    import msgspec
+
+    return msgspec.json.encode(hits)
+
+
+def _decode(data: bytes) -> list[tuple[str, Hit]]:
+    if data == b"[]":
+        return []
+    import msgspec
+
+    return msgspec.json.decode(data, type=list[tuple[str, Hit]])

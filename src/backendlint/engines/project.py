@@ -1,0 +1,46 @@
+"""The project engine: rules that look at the whole linked project at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from backendlint.engines.base import EngineContext, Result, rule_failed
+from backendlint.engines.needs import meets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from backendlint.facts.model import FileFacts
+    from backendlint.ruleset.manifest import Rule
+
+
+class HasFiles(Protocol):
+    """What the engine itself wants of a project; its checks know the rest."""
+
+    @property
+    def files(self) -> Mapping[str, FileFacts]:
+        """Facts by path."""
+
+
+def run(rules: Sequence[Rule], project: HasFiles, ctx: EngineContext) -> Iterator[Result]:
+    """All hits of the project rules among `rules`. A rule that fails is reported; what it found before is kept."""
+    for rule in rules:
+        if rule.engine != "project" or not _needed(rule, project.files.values(), ctx):
+            continue
+        with ctx.timed(rule.id):
+            results = list(_rule(rule, project, ctx))
+        yield from results
+
+
+def _rule(rule: Rule, project: HasFiles, ctx: EngineContext) -> Iterator[Result]:
+    try:
+        check = ctx.load_check(rule)
+        for hit in check(project):
+            yield rule, hit
+    except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others go on
+        yield rule_failed(rule, "", error)
+
+
+def _needed(rule: Rule, files: Iterable[FileFacts], ctx: EngineContext) -> bool:
+    return not rule.needs or any(meets(rule, facts, ctx) for facts in files)

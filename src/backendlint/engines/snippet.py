@@ -1,0 +1,105 @@
+"""One statement of a file as a libcst tree of its own, with positions in the file.
+
+Parsing a whole file with libcst costs ten times what its facts cost, so checks get just the statement, cut out by its
+span. Nothing in the text is changed: an indented statement is parsed below an `if` line, so strings that span lines
+keep their content.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from backendlint.facts.model import Span
+
+_COMMENT = re.compile(r"[ \t]*#[^\r\n]*")
+_BLANK = re.compile(r"[ \t\f]*")
+
+
+@dataclass(slots=True)
+class Snippet:
+    """A parsed part of a file."""
+
+    module: cst.Module
+    span: Span
+    """What it covers; statements within need not be parsed again."""
+    positions: dict[cst.CSTNode, Span]
+    by_start: dict[tuple[int, int], list[cst.CSTNode]] = field(default_factory=dict)
+
+    def find(self, kinds: tuple[type[cst.CSTNode], ...], span: Span) -> cst.CSTNode | None:
+        """The node of one of the kinds that has the span, else the outermost that begins where the span does."""
+        nodes = [
+            node
+            for node in self.by_start.get((span.line, span.column), ())
+            if isinstance(node, kinds) and not isinstance(node, cst.Expr)
+        ]
+        exact = [node for node in nodes if self.positions[node] == span]
+        return next(iter(exact or nodes), None)
+
+    def covers(self, span: Span) -> bool:
+        """Whether the span lies in this part."""
+        return self.span[:2] <= span[:2] and span[2:] <= self.span[2:]
+
+
+def parse(lines: Sequence[str], span: Span) -> Snippet:
+    """Parse the statement or expression at the span of a file's lines (with their ends).
+
+    Raises libcst.ParserSyntaxError where neither the part nor the whole file can be parsed.
+    """
+    first = lines[span.line - 1]
+    if _BLANK.fullmatch(first, 0, span.column):
+        text, above, right = _whole_lines(lines, span)
+    else:
+        text, above, right = _exact(lines, span), span.line - 1, span.column
+    try:
+        return _snippet(text, span, above, right)
+    except cst.ParserSyntaxError:
+        pass
+    try:  # an expression may break lines inside brackets that lie around it
+        return _snippet(f"({_exact(lines, span)})", span, span.line - 1, span.column - 1)
+    except cst.ParserSyntaxError:
+        return _snippet("".join(lines), Span(1, 0, len(lines) + 1, 0), 0, 0)
+
+
+def _whole_lines(lines: Sequence[str], span: Span) -> tuple[str, int, int]:
+    """The text, how many lines of the file lie above it, and how far its first line is shifted."""
+    last = lines[span.end_line - 1]
+    comment = _COMMENT.match(last, span.end_column)
+    end = comment.end() if comment else span.end_column
+    body = [*lines[span.line - 1 : span.end_line - 1], last[:end]]
+    if span.end_line == span.line:
+        body = [last[:end]]
+    text = "".join(body) + "\n"
+    if span.column == 0:
+        return text, span.line - 1, 0
+    return "if 1:\n" + text, span.line - 2, 0
+
+
+def _exact(lines: Sequence[str], span: Span) -> str:
+    if span.line == span.end_line:
+        return lines[span.line - 1][span.column : span.end_column]
+    middle = lines[span.line : span.end_line - 1]
+    return "".join([lines[span.line - 1][span.column :], *middle, lines[span.end_line - 1][: span.end_column]])
+
+
+def _snippet(text: str, span: Span, above: int, right: int) -> Snippet:
+    module = cst.parse_module(text)
+    ranges = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+    snippet = Snippet(module, span, {})
+    for node, place in ranges.items():
+        start, end = place.start, place.end
+        here = Span(
+            start.line + above,
+            start.column + (right if start.line == 1 else 0),
+            end.line + above,
+            end.column + (right if end.line == 1 else 0),
+        )
+        snippet.positions[node] = here
+        snippet.by_start.setdefault((here.line, here.column), []).append(node)
+    for nodes in snippet.by_start.values():
+        nodes.sort(key=lambda node: snippet.positions[node][2:], reverse=True)
+    return snippet
