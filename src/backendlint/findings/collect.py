@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from backendlint.findings import suppress
 from backendlint.findings.fingerprint import fingerprint_base, numbered
 from backendlint.findings.model import (
+    BASELINED,
     CONFIDENCES,
     PROFILES,
     SEVERITIES,
@@ -104,7 +105,7 @@ def collect(
         elif why is None:
             unsuppressed.append(finding)
             if matcher is not None and matcher.take(finding.fingerprint):
-                why, finding = "baselined", replace(finding, suppressed="in the baseline")
+                why, finding = "baselined", replace(finding, suppressed=BASELINED)
         if why is not None:
             counts[why] += 1
         if why is None or (options.show_suppressed and finding.suppressed is not None):

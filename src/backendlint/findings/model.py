@@ -18,6 +18,9 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
 PROFILES: tuple[Profile, ...] = ("default", "strict", "audit")
 
+BASELINED = "in the baseline"
+"""`Finding.suppressed` of a finding that the baseline knows, as opposed to a comment's reason."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:

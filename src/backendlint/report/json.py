@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from backendlint.report.parts.clean import dumps
 from backendlint.report.parts.counts import per_rule
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ VERSION = 1
 
 def render(report: Report, options: RenderOptions) -> str:
     """An object with version, tool, findings in rank order, notifications and summary."""
-    return json.dumps(document(report, options), indent=2) + "\n"
+    return dumps(document(report, options))
 
 
 def document(report: Report, options: RenderOptions) -> dict[str, Any]:
