@@ -22,10 +22,11 @@ rules_option: Callable[[Any], Any] = click.option(
 
 def load_packs(rules_dirs: Sequence[Path] = (), root: Path | None = None) -> RuleSet:
     """All rules that a run in `root` (the working directory) would know."""
+    from backendlint.engines.semgrep_rules import bare_rules
     from backendlint.ruleset.load import builtin_folder, load_rules, project_folder
 
     own = project_folder(root or Path.cwd())
-    return load_rules([builtin_folder(), *rules_dirs], data_only=[own] if own else [])
+    return load_rules([builtin_folder(), *rules_dirs], data_only=[own] if own else [], bare=bare_rules)
 
 
 def wants_colour() -> bool:

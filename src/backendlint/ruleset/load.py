@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -72,32 +72,46 @@ def pack_hash(folders: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def load_rules(folders: Sequence[Path], data_only: Sequence[Path] = ()) -> RuleSet:
+def load_rules(
+    folders: Sequence[Path], data_only: Sequence[Path] = (), bare: Callable[[Path], Sequence[Rule]] | None = None
+) -> RuleSet:
     """Load every rule below the folders; those below `data_only` may not bring Python along.
 
+    `bare` reads semgrep YAML that stands without a rule.yaml in a user's folder (engines.semgrep_rules.bare_rules).
     Raises RuleError that names file, line and what is allowed, also when two rules share an id or a name.
     """
     rules: list[Rule] = []
     seen: dict[str, Rule] = {}
-    builtin = builtin_folder()
-    for folder, trusted in [*((path, True) for path in folders), *((path, False) for path in data_only)]:
-        for manifest in _manifests(folder):
-            rule = load_rule(manifest)
-            if folder == builtin:
-                rule = replace(rule, origin="builtin")
+    named = [folder.resolve() for folder in folders]
+    untrusted = [path for path in data_only if not any(path.resolve().is_relative_to(folder) for folder in named)]
+    for folder, trusted in [*((path, True) for path in folders), *((path, False) for path in untrusted)]:
+        for rule in _rules_in(folder, bare):
             if not trusted and rule.engine != "semgrep":
                 raise RuleError(
-                    f"{manifest}: a scanned project's own rules may only use the `semgrep` engine, not "
+                    f"{rule.folder / MANIFEST}: a scanned project's own rules may only use the `semgrep` engine, not "
                     f"`{rule.engine}`: backendlint does not run code of what it scans; name the folder with --rules "
                     "if you trust it"
                 )
             for key in (rule.id, rule.name):
                 if key in seen:
-                    raise RuleError(f"{manifest}: `{key}` is already the rule in {seen[key].folder}")
+                    raise RuleError(f"{rule.folder}: `{key}` is already the rule in {seen[key].folder}")
                 seen[key] = rule
             rules.append(rule)
     rules.sort(key=lambda rule: (PILLARS.index(rule.pillar), rule.id))
     return RuleSet(tuple(rules))
+
+
+def _rules_in(folder: Path, bare: Callable[[Path], Sequence[Rule]] | None) -> Iterator[Rule]:
+    """The folder's rules, in the order of their paths."""
+    ours = folder == builtin_folder()
+    paths = sorted(Path(path) for path, _, _ in _files(folder))
+    homes = {path.parent for path in paths if path.name == MANIFEST}
+    for path in paths:
+        if path.name == MANIFEST:
+            rule = load_rule(path)
+            yield replace(rule, origin="builtin") if ours else rule
+        elif not ours and bare and path.suffix in (".yaml", ".yml") and path.parent not in homes:
+            yield from bare(path)
 
 
 def load_rule(manifest: Path) -> Rule:
@@ -159,11 +173,6 @@ def _allowed(key: str) -> tuple[str, ...]:
 
     hints: dict[str, Any] = typing.get_type_hints(Rule)
     return tuple(value for value in get_args(hints.get(key)) if isinstance(value, str))
-
-
-def _manifests(folder: Path) -> list[Path]:
-    """Every rule.yaml below the folder, in a stable order; links are not followed."""
-    return sorted(Path(path) for path, _, _ in _files(folder) if os.path.basename(path) == MANIFEST)  # noqa: PTH119
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int, int]]:
