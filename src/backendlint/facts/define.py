@@ -35,7 +35,9 @@ class Definitions(Expressions):
         """A `def`: its decorators, annotations and defaults are values of this table."""
         decorators = self.visit_all(node.decorator_list)
         name = node.name
-        suffix = next((d.attr for d in node.decorator_list if isinstance(d, ast.Attribute) and d.attr in _ACCESSORS), "")
+        suffix = next(
+            (d.attr for d in node.decorator_list if isinstance(d, ast.Attribute) and d.attr in _ACCESSORS), ""
+        )
         facts = self._new_function(node, name, f"{name}.{suffix}" if suffix else name)
         facts.decorators = decorators
         facts.returns_annotation = -1 if node.returns is None else self.visit(node.returns)

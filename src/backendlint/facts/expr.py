@@ -18,7 +18,9 @@ _OPERATORS: dict[type[ast.AST], str] = {
     ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in", ast.And: "and", ast.Or: "or", ast.Not: "not",
     ast.USub: "-", ast.UAdd: "+", ast.Invert: "~",
 }  # fmt: skip
-_PERCENT = re.compile(r"%(?:\((?P<key>[^)]*)\))?(?P<spec>[#0\- +]*(?:\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?[diouxXeEfFgGcrsab%])")
+_PERCENT = re.compile(
+    r"%(?:\((?P<key>[^)]*)\))?(?P<spec>[#0\- +]*(?:\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?[diouxXeEfFgGcrsab%])"
+)
 _FIELD = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}!:]*)(?P<conv>![rsa])?(?::(?P<spec>[^{}]*))?\}")
 _TEXT = ("const", "fmt", "join")
 
@@ -305,7 +307,11 @@ class Expressions(Table):
         index = len(facts.calls)
         vid = self.add(("call", index), node)
         facts.calls.append(Call(func, args, kwargs, vid, self.block, awaited, self.file.source.span(node)))
-        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.attr in MUTATORS:
+        if (
+            isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.attr in MUTATORS
+        ):
             name = node.func.value.id
             base = self.env.get(name)
             if base is not None and facts.values[base][0] != "name":

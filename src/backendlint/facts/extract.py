@@ -87,7 +87,9 @@ def _read_pending(owner: Flow) -> None:
     owner.env = final
 
 
-def _read_function(flow: Flow, function: FunctionFacts, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> None:
+def _read_function(
+    flow: Flow, function: FunctionFacts, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+) -> None:
     function.blocks.append(Block("func", -1, -1, 0, "", function.is_async, "", function.span))
     args = node.args
     every = [*args.posonlyargs, *args.args, *([args.vararg] if args.vararg else []), *args.kwonlyargs]

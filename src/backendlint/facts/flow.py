@@ -41,7 +41,9 @@ class Flow(Definitions):
         self.dead = True
         self.last_exit = kind
 
-    def arm(self, kind: str, node: ast.AST, body: Sequence[ast.stmt], env: Env, value: Vid = -1, group: int = -1) -> Env | None:
+    def arm(
+        self, kind: str, node: ast.AST, body: Sequence[ast.stmt], env: Env, value: Vid = -1, group: int = -1
+    ) -> Env | None:
         """Read one arm of a branch from `env`; its final environment, None if control never leaves at its end."""
         index = self.open_block(kind, node, value, group)
         return self._run(index, body, env)
@@ -107,7 +109,11 @@ class Flow(Definitions):
             self._rebind(target.value, ("setattr", base, target.attr, vid), vid)
         elif isinstance(target, ast.Subscript):
             base = self.visit(target.value)
-            key = self.add(("unknown",), target.slice) if isinstance(target.slice, ast.Slice) else self.visit(target.slice)
+            key = (
+                self.add(("unknown",), target.slice)
+                if isinstance(target.slice, ast.Slice)
+                else self.visit(target.slice)
+            )
             self.facts.stores.append(Store(base, "", key, vid, self.block, span, augmented))
             self._rebind(target.value, ("store", base, key, vid), vid)
         elif isinstance(target, ast.Tuple | ast.List):

@@ -7,8 +7,34 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 MUTATORS = frozenset(
-    "append appendleft add extend extendleft insert update setdefault pop popleft popitem remove discard clear "
-    "write writelines set put put_nowait push sort reverse add_header set_header add_section __setitem__".split()
+    [
+        "append",
+        "appendleft",
+        "add",
+        "extend",
+        "extendleft",
+        "insert",
+        "update",
+        "setdefault",
+        "pop",
+        "popleft",
+        "popitem",
+        "remove",
+        "discard",
+        "clear",
+        "write",
+        "writelines",
+        "set",
+        "put",
+        "put_nowait",
+        "push",
+        "sort",
+        "reverse",
+        "add_header",
+        "set_header",
+        "add_section",
+        "__setitem__",
+    ]
 )
 """Methods that usually change the object on which they are called."""
 
@@ -49,7 +75,9 @@ def _bound(node: ast.AST) -> str | None:
     if isinstance(node, ast.Call):
         func = node.func
         changes = isinstance(func, ast.Attribute) and func.attr in MUTATORS
-        return func.value.id if changes and isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) else None
+        return (
+            func.value.id if changes and isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) else None
+        )
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return node.name
     if isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):

@@ -1,0 +1,62 @@
+"""What a rule's check.py may import: the project model, the facts, and what a check yields.
+
+Kept free of heavy imports: libcst and sqlglot come with the sites that engines hand over.
+"""
+
+from __future__ import annotations
+
+from backendlint.facts.model import (
+    Binding,
+    Block,
+    Call,
+    ClassFacts,
+    FileFacts,
+    FunctionFacts,
+    Import,
+    Param,
+    Raise,
+    Return,
+    Span,
+    Statement,
+    Store,
+    Value,
+    Vid,
+)
+from backendlint.findings.model import Edit, Fix, Hit, Location, Step
+from backendlint.project.calls import Edge, arguments
+from backendlint.project.effects import Reason, Site
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.libraries_model import CallModel
+from backendlint.project.model import Project
+
+__all__ = [
+    "Binding",
+    "Block",
+    "Call",
+    "CallModel",
+    "ClassFacts",
+    "Cls",
+    "Edge",
+    "Edit",
+    "FileFacts",
+    "Fix",
+    "Fn",
+    "FunctionFacts",
+    "Hit",
+    "Import",
+    "Location",
+    "Param",
+    "Project",
+    "Raise",
+    "Reason",
+    "Ref",
+    "Return",
+    "Site",
+    "Span",
+    "Statement",
+    "Step",
+    "Store",
+    "Value",
+    "Vid",
+    "arguments",
+]

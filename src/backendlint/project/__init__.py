@@ -1,0 +1,1 @@
+"""Stage 4: the linked model of the whole project."""

@@ -1,0 +1,161 @@
+"""The call graph: who calls whom, and by what kind of edge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Span
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import Arg
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+
+class Edge(NamedTuple):
+    """`caller` leads to `callee` at `span` (in the caller's file)."""
+
+    caller: Fn
+    callee: Fn
+    call: Call | None
+    """None for edges without a call: injected dependencies, properties."""
+    kind: str
+    """call; task (a job that runs elsewhere), thread (an executor or thread), spawn (runs beside), inject (the framework calls it first), callback, property."""
+    span: Span
+
+
+class CallGraph:
+    """All edges whose callee is certain; calls that could not be resolved are counted, not guessed."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.out: dict[str, list[Edge]] = {}
+        """By the caller's fqn, in evaluation order."""
+        self.into: dict[str, list[Edge]] = {}
+        """By the callee's fqn."""
+        self.resolved = 0
+        self.unresolved = 0
+        for fn in project.all_functions():
+            self._function(fn)
+
+    def callees(self, fn: Fn) -> list[Edge]:
+        """Edges out of a function."""
+        return self.out.get(fn.fqn, [])
+
+    def callers(self, fn: Fn) -> list[Edge]:
+        """Edges into a function."""
+        return self.into.get(fn.fqn, [])
+
+    def _add(self, caller: Fn, callee: Fn, call: Call | None, kind: str, span: Span) -> None:
+        edge = Edge(caller, callee, call, kind, span)
+        self.out.setdefault(caller.fqn, []).append(edge)
+        self.into.setdefault(callee.fqn, []).append(edge)
+
+    def _function(self, fn: Fn) -> None:
+        for call in fn.facts.calls:
+            self._call(fn, call)
+        self._injected(fn)
+        self._properties(fn)
+
+    def _call(self, fn: Fn, call: Call) -> None:
+        refs = self.project.callees(fn, call)
+        if refs:
+            self.resolved += 1
+        else:
+            self.unresolved += 1
+            return
+        for target in self.project.targets(fn, call):
+            self._add(fn, target, call, "call", call.span)
+        for ref in refs:
+            if ref.kind != "lib":
+                continue
+            model = self.project.libraries.call(ref.name)
+            if model is None:
+                continue
+            if model.task is not None:
+                if model.task.function is not None:
+                    self._passed(fn, call, model.task.function, "task")
+                else:
+                    self._receiver(fn, call, "task")
+            for arg, kind in (
+                (model.spawn, "spawn"), (model.executor, "thread"), (model.bridges, "call"), (model.calls, "call"),
+                (model.handler, "callback"),
+            ):  # fmt: skip
+                if arg is not None:
+                    self._passed(fn, call, arg, kind)
+
+    def _receiver(self, fn: Fn, call: Call, kind: str) -> None:
+        """`task.delay(...)`: the receiver is the task's function."""
+        value = fn.facts.values[call.func]
+        vid = value[1] if value[0] == "attr" else -1
+        refs = self.project.refs(fn, vid) if vid >= 0 else ()
+        if value[0] == "name":
+            refs = self.project.resolver.dotted(str(value[1]).rpartition(".")[0], fn.file.module)
+        for ref in refs:
+            if ref.kind == "func":
+                self._add(fn, self.project.functions[ref.name], call, kind, call.span)
+
+    def _passed(self, fn: Fn, call: Call, arg: Arg, kind: str) -> None:
+        """A function (or the coroutine of one) that is passed on to be run."""
+        for vid in arguments(call, arg):
+            value = fn.facts.values[vid]
+            if value[0] in ("call", "await"):
+                continue  # a coroutine: the call that makes it is an edge already
+            for ref in self.project.refs(fn, vid):
+                if ref.kind == "func":
+                    self._add(fn, self.project.functions[ref.name], call, kind, call.span)
+
+    def _injected(self, fn: Fn) -> None:
+        home = fn.parent
+        if home is None:
+            return
+        for param in fn.facts.params:
+            for vid in (param.default, param.annotation):
+                for call in self._injections(home, vid):
+                    for model in self.project.models(home, call):
+                        if model.injects is not None:
+                            for passed in arguments(call, model.injects):
+                                self._inject(fn, home, passed, call.span)
+
+    def _inject(self, fn: Fn, home: Fn, vid: int, span: Span) -> None:
+        for ref in self.project.refs(home, vid):
+            target = self.project.functions.get(ref.name) if ref.kind == "func" else None
+            if ref.kind in ("class", "inst"):
+                name = "__init__" if ref.kind == "class" else "__call__"
+                target = self.project.method(self.project.classes[ref.name], name)
+            if target is not None:
+                self._add(fn, target, None, "inject", span)
+
+    def _injections(self, home: Fn, vid: int) -> list[Call]:
+        """Calls in a default or annotation: `Depends(f)`, `Annotated[T, Depends(f)]`, also by a module-level alias."""
+        if vid < 0:
+            return []
+        value = home.facts.values[vid]
+        if value[0] == "call":
+            return [home.facts.calls[value[1]]]
+        if value[0] == "item":
+            inner = home.facts.values[value[2]]
+            items = inner[1] if inner[0] == "tuple" else ()
+            return [call for item in items for call in self._injections(home, item)]
+        return []
+
+    def _properties(self, fn: Fn) -> None:
+        facts = fn.facts
+        for vid, value in enumerate(facts.values):
+            if value[0] != "attr":
+                continue
+            for ref in self.project.refs(fn, value[1]):
+                if ref.kind != "inst":
+                    continue
+                method = self.project.method(self.project.classes[ref.name], value[2])
+                if method is not None and method.kind == "property":
+                    self._add(fn, method, None, "property", facts.span_of(vid))
+
+
+def arguments(call: Call, arg: Arg) -> list[int]:
+    """The vids of a call's arguments that a model names (not its receiver)."""
+    found = [call.args[i] for i in arg.positions if i < len(call.args)]
+    found += [vid for key, vid in call.kwargs if key in arg.keywords or (arg.all_keywords and key)]
+    if arg.rest >= 0:
+        found += list(call.args[arg.rest :])
+    return found

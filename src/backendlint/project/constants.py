@@ -1,0 +1,82 @@
+"""Constants that a value may be, followed through names, files and branches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.entities import Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MAX_CONSTANTS = 32
+
+
+def constants(project: Project, fn: Fn, vid: Vid, depth: int) -> list[object] | None:
+    """All constants that the value may be; None if it may be anything else."""
+    if vid < 0 or depth == 0:
+        return None
+    value = fn.facts.values[vid]
+    op = value[0]
+    if op == "const":
+        return [value[1]]
+    if op in ("guard", "conv"):
+        return constants(project, fn, value[1], depth)
+    if op in ("phi", "bool"):
+        return _all(project, fn, value[1] if op == "phi" else value[2], vid, depth)
+    if op == "name":
+        return _named(project, fn, value[1], depth)
+    if op == "outer":
+        target: Fn | None = fn
+        for _ in range(value[2] if len(value) > 2 else 1):
+            target = target.parent if target else None
+        return constants(project, target, value[1], depth - 1) if target else None
+    if op == "fmt":
+        return _text(project, fn, value[2], depth)
+    if op == "attr":
+        return _attribute(project, fn, value, depth)
+    return None
+
+
+def _all(project: Project, fn: Fn, vids: tuple[Vid, ...], own: Vid, depth: int) -> list[object] | None:
+    found: list[object] = []
+    for vid in vids:
+        if vid == own:
+            continue
+        part = constants(project, fn, vid, depth - 1)
+        if part is None or len(found) + len(part) > MAX_CONSTANTS:
+            return None
+        found.extend(part)
+    return found
+
+
+def _named(project: Project, fn: Fn, dotted: str, depth: int) -> list[object] | None:
+    target = project.modules.resolve(dotted, fn.file.module)
+    if target.kind != "variable" or target.file is None or target.vid < 0:
+        return None
+    if target.rest:
+        return None
+    return constants(project, project.module_function(target.file), target.vid, depth - 1)
+
+
+def _attribute(project: Project, fn: Fn, value: tuple[object, ...], depth: int) -> list[object] | None:
+    """A class attribute, read through the class or an instance, that no method changes."""
+    for ref in project.refs(fn, value[1]):  # type: ignore[arg-type]
+        if ref.kind not in ("class", "inst"):
+            return None
+        for cls in project.hierarchy.mro(project.classes[ref.name]):
+            vid = cls.facts.attributes.get(str(value[2]), -1)
+            if vid >= 0 and not project.hierarchy.stores(cls, str(value[2])):
+                return constants(project, cls.owner, vid, depth - 1)
+    return None
+
+
+def _text(project: Project, fn: Fn, parts: tuple[Vid, ...], depth: int) -> list[object] | None:
+    texts = [""]
+    for vid in parts:
+        part = constants(project, fn, vid, depth - 1)
+        if part is None or len(part) * len(texts) > MAX_CONSTANTS:
+            return None
+        texts = [left + str(right) for left in texts for right in part]
+    return list(texts)

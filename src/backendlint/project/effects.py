@@ -1,0 +1,129 @@
+"""What functions do, transitively: database, network, sleep, commit ... each with the shortest chain of calls that shows it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Span
+from backendlint.findings.model import Step
+from backendlint.project.calls import Edge
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import CallModel
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+
+class Site(NamedTuple):
+    """A call of the project that has effects by its library model."""
+
+    fn: Fn
+    call: Call
+    model: CallModel
+
+
+class Reason(NamedTuple):
+    """Why a function has an effect: its own call, or the edge to a callee that has it."""
+
+    site: Site | None
+    edge: Edge | None
+
+
+SAME_THREAD = frozenset({"call", "inject", "property"})
+"""Edges over which waiting is felt by the caller."""
+BLOCKING = "blocking"
+"""Pseudo effect: synchronous waiting, not passed on by executors, threads, tasks."""
+
+
+class Effects:
+    """Answers which effects a function has, and why."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.sites: list[Site] = []
+        """Every call with a library model."""
+        self._by_function: dict[str, list[Site]] = {}
+        self._reasons: dict[str, dict[str, Reason]] = {}
+        for fn in project.all_functions():
+            for call in fn.facts.calls:
+                for model in project.models(fn, call):
+                    site = Site(fn, call, model)
+                    self.sites.append(site)
+                    self._by_function.setdefault(fn.fqn, []).append(site)
+        self._spread()
+
+    def of(self, fn: Fn) -> dict[str, Reason]:
+        """Effects of the function with the reason for each; `blocking` is one of them."""
+        return self._reasons.get(fn.fqn, {})
+
+    def has(self, fn: Fn, *effects: str) -> bool:
+        """True where the function has any of the effects."""
+        own = self._reasons.get(fn.fqn)
+        return own is not None and any(effect in own for effect in effects)
+
+    def direct(self, fn: Fn) -> list[Site]:
+        """The function's own calls that have a library model."""
+        return self._by_function.get(fn.fqn, [])
+
+    def with_effect(self, *effects: str) -> Iterator[Site]:
+        """All calls of the project that have one of these effects directly."""
+        wanted = frozenset(effects)
+        return (site for site in self.sites if not wanted.isdisjoint(site.model.effect))
+
+    def chain(self, fn: Fn, effect: str) -> tuple[list[Edge], Site | None]:
+        """The shortest way from the function to the call that has the effect."""
+        edges: list[Edge] = []
+        reason = self.of(fn).get(effect)
+        while reason is not None and reason.edge is not None and len(edges) < 50:
+            edges.append(reason.edge)
+            reason = self.of(reason.edge.callee).get(effect)
+        return edges, reason.site if reason else None
+
+    def witness(self, fn: Fn, effect: str) -> tuple[Step, ...]:
+        """The chain as steps for a report."""
+        edges, site = self.chain(fn, effect)
+        steps = [Step(edge.caller.location(edge.span), f"calls {edge.callee.name}()") for edge in edges]
+        if site is not None:
+            steps.append(Step(site.fn.location(site.call.span), f"{effect}: {site.model.name}"))
+        return tuple(steps)
+
+    def call_effects(self, fn: Fn, call: Call) -> set[str]:
+        """Effects of one call: by its library model, or through the project functions that it runs."""
+        found: set[str] = set()
+        for model in self.project.models(fn, call):
+            found.update(model.effect)
+            if model.blocking and not call.awaited:
+                found.add(BLOCKING)
+        for target in self.project.targets(fn, call):
+            found.update(self.of(target))
+        return found
+
+    def _spread(self) -> None:
+        queue: deque[tuple[Fn, str]] = deque()
+        for site in self.sites:
+            effects = list(site.model.effect)
+            if site.model.blocking and not site.call.awaited:
+                effects.append(BLOCKING)
+            for effect in effects:
+                if self._note(site.fn, effect, Reason(site, None)):
+                    queue.append((site.fn, effect))
+        graph = self.project.graph
+        while queue:
+            fn, effect = queue.popleft()
+            for edge in graph.callers(fn):
+                if edge.kind in SAME_THREAD and self._note(edge.caller, effect, Reason(None, edge)):
+                    queue.append((edge.caller, effect))
+
+    def _note(self, fn: Fn, effect: str, reason: Reason) -> bool:
+        known = self._reasons.setdefault(fn.fqn, {})
+        if effect in known:
+            return False
+        known[effect] = reason
+        return True
+
+
+def span_key(span: Span) -> tuple[int, int]:
+    """Sort key of a place in a file."""
+    return span.line, span.column

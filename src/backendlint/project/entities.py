@@ -1,0 +1,135 @@
+"""Handles to functions and classes of the project, and what a value may refer to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from backendlint.facts.model import Block, Call, ClassFacts, FileFacts, FunctionFacts, Span, Value, Vid
+from backendlint.findings.model import Location, Step
+
+
+class Ref(NamedTuple):
+    """What a value may be.
+
+    kinds: `func` and `class` (of the project, `name` its fqn), `inst` (an instance of a project class), `lib` (a library's
+    function, class, module or object by its canonical dotted name), `libinst` (an instance of a library type), `module`
+    (of the project), `super` (of a project class).
+    """
+
+    kind: str
+    name: str
+    arg: Ref | None = None
+    """The element of a container, the model of a queryset, the receiver's class of a bound method ..."""
+
+
+@dataclass(slots=True, eq=False)
+class Fn:
+    """A function of the project; the module's own code is one too (`is_module`)."""
+
+    fqn: str
+    """Module and qualified name with dots; the module's own code is `module.<module>`."""
+    file: FileFacts
+    facts: FunctionFacts
+    index: int
+    parent: Fn | None = None
+    cls: Cls | None = None
+    decorators: tuple[Ref, ...] = ()
+    """What its decorators refer to (a decorator that is called counts as what is called)."""
+    kind: str = "function"
+    """function, method, classmethod, staticmethod, property, lambda, module."""
+
+    @property
+    def is_module(self) -> bool:
+        return self.index == 0
+
+    @property
+    def name(self) -> str:
+        return self.facts.name or "<module>"
+
+    @property
+    def path(self) -> str:
+        return self.file.path
+
+    @property
+    def calls(self) -> list[Call]:
+        return self.facts.calls
+
+    def value(self, vid: Vid) -> Value:
+        return self.facts.values[vid]
+
+    def const(self, vid: Vid) -> object:
+        """The constant's Python value; Ellipsis where the value is absent (-1) or no constant."""
+        if vid < 0:
+            return ...
+        value = self.facts.values[vid]
+        while value[0] == "guard":
+            value = self.facts.values[value[1]]
+        return value[1] if value[0] == "const" else ...
+
+    def blocks_of(self, block: int) -> list[tuple[int, Block]]:
+        """The block and all that enclose it, innermost first."""
+        found = []
+        while block >= 0:
+            item = self.facts.blocks[block]
+            found.append((block, item))
+            block = item.parent
+        return found
+
+    def inside(self, block: int, *kinds: str) -> Block | None:
+        """The innermost enclosing block of one of these kinds."""
+        return next((item for _, item in self.blocks_of(block) if item.kind in kinds), None)
+
+    def location(self, span: Span) -> Location:
+        """A place in its file, 1-based."""
+        return Location(self.file.path, span.line, span.column + 1, span.end_line, span.end_column + 1)
+
+    def place(self, vid: Vid) -> Location:
+        """Where a value's expression stands."""
+        return self.location(self.facts.span_of(vid))
+
+    @property
+    def header(self) -> Location:
+        """The name in the `def` line."""
+        return self.location(self.facts.header)
+
+    def step(self, span: Span, message: str) -> Step:
+        return Step(self.location(span), message)
+
+    def param_index(self, name: str) -> int:
+        """Position among `params`, or -1."""
+        return next((i for i, param in enumerate(self.facts.params) if param.name == name), -1)
+
+    def __repr__(self) -> str:
+        return f"Fn({self.fqn})"
+
+
+@dataclass(slots=True, eq=False)
+class Cls:
+    """A class of the project."""
+
+    fqn: str
+    file: FileFacts
+    facts: ClassFacts
+    owner: Fn
+    """The function in whose table the class body's values lie."""
+    methods: dict[str, Fn] = field(default_factory=dict)
+    bases: tuple[Ref, ...] = ()
+    """Direct bases: `class` or `lib` refs."""
+    subclasses: list[Cls] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.facts.name
+
+    @property
+    def path(self) -> str:
+        return self.file.path
+
+    @property
+    def header(self) -> Location:
+        span = self.facts.header
+        return Location(self.file.path, span.line, span.column + 1, span.end_line, span.end_column + 1)
+
+    def __repr__(self) -> str:
+        return f"Cls({self.fqn})"

@@ -1,0 +1,122 @@
+"""Classes: their bases and subclasses, and what methods store on instances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.entities import Cls, Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MAX_OVERRIDES = 8
+"""Overriding methods that a call through a base class is taken to reach."""
+_ABSTRACT = frozenset({"abc.ABC", "abc.ABCMeta", "typing.Protocol", "typing_extensions.Protocol"})
+
+
+class Hierarchy:
+    """Method resolution orders of project classes; library bases end a branch."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._mros: dict[str, tuple[Cls, ...]] = {}
+        self._library: dict[str, tuple[str, ...]] = {}
+        self._stores: dict[str, dict[str, list[tuple[Fn, Vid]]]] = {}
+
+    def mro(self, cls: Cls) -> tuple[Cls, ...]:
+        """The class and its project bases, nearest first (depth first, later repetitions win as in C3 for usual diamonds)."""
+        known = self._mros.get(cls.fqn)
+        if known is None:
+            self._mros[cls.fqn] = (cls,)
+            order = [cls]
+            for base in cls.bases:
+                if base.kind == "class" and base.name in self.project.classes:
+                    for item in self.mro(self.project.classes[base.name]):
+                        if item in order and item is not cls:
+                            order.remove(item)
+                        if item is not cls:
+                            order.append(item)
+            known = self._mros[cls.fqn] = tuple(order)
+        return known
+
+    def library_bases(self, cls: Cls) -> tuple[str, ...]:
+        """Library classes from which it inherits, directly or not."""
+        known = self._library.get(cls.fqn)
+        if known is None:
+            found = [base.name for item in self.mro(cls) for base in item.bases if base.kind in ("lib", "libinst")]
+            known = self._library[cls.fqn] = tuple(dict.fromkeys(found))
+        return known
+
+    def is_a(self, cls: Cls, library_base: str) -> bool:
+        """True where the class inherits from this library class, also through the library's own bases."""
+        libraries = self.project.libraries
+        return any(libraries.is_subclass(base, library_base) for base in self.library_bases(cls))
+
+    def role(self, cls: Cls) -> str:
+        """What a library base makes of the class: model, serializer, controller, settings ... or ""."""
+        libraries = self.project.libraries
+        for base in self.library_bases(cls):
+            for name in libraries.mro(base):
+                model = libraries.cls(name)
+                if model is not None and model.subclass_role:
+                    return model.subclass_role
+        return ""
+
+    def overrides(self, cls: Cls, name: str) -> tuple[Fn, ...]:
+        """Methods of subclasses that a call through `cls` may reach; only for abstract methods or classes."""
+        found: list[Fn] = []
+        own = next((item.methods[name] for item in self.mro(cls) if name in item.methods), None)
+        if own is None or not self._abstract(own):
+            return ()
+        todo = list(cls.subclasses)
+        while todo and len(found) < MAX_OVERRIDES:
+            item = todo.pop(0)
+            if name in item.methods:
+                found.append(item.methods[name])
+            todo.extend(item.subclasses)
+        return tuple(found)
+
+    def _abstract(self, fn: Fn) -> bool:
+        if any(ref.name.startswith("abc.abstract") for ref in fn.decorators):
+            return True
+        facts = fn.facts
+        if facts.raises and not facts.returns and len(facts.calls) <= 1:
+            value = facts.values[facts.raises[0].exc] if facts.raises[0].exc >= 0 else ("",)
+            func = facts.values[facts.calls[value[1]].func] if value[0] == "call" else value
+            return func[0] == "name" and func[1] == "builtins.NotImplementedError"
+        return (
+            not facts.calls
+            and not facts.returns
+            and not facts.stores
+            and bool(fn.cls and _ABSTRACT.intersection(self.library_bases(fn.cls)))
+        )
+
+    def stores(self, cls: Cls, name: str) -> list[tuple[Fn, Vid]]:
+        """Values that the class's own methods assign to `self.name`."""
+        known = self._stores.get(cls.fqn)
+        if known is None:
+            known = self._stores[cls.fqn] = {}
+            for method in cls.methods.values():
+                for store in method.facts.stores:
+                    if store.name and self._is_self(method, store.base):
+                        known.setdefault(store.name, []).append((method, store.value))
+        return known.get(name, [])
+
+    @staticmethod
+    def _is_self(fn: Fn, vid: Vid) -> bool:
+        value = fn.facts.values[vid]
+        while value[0] in ("setattr", "guard", "mut", "store", "phi"):
+            value = fn.facts.values[value[1][0] if value[0] == "phi" else value[1]]
+        return value == ("param", 0)
+
+    def subclass_of(self, name: str, base: str) -> bool:
+        """Whether class `name` is `base` or inherits from it; both fqns or dotted library names (exceptions too)."""
+        if name == base:
+            return True
+        cls = self.project.classes.get(name)
+        if cls is None:
+            return self.project.libraries.is_subclass(name, base)
+        if any(item.fqn == base for item in self.mro(cls)):
+            return True
+        return any(self.project.libraries.is_subclass(item, base) for item in self.library_bases(cls))

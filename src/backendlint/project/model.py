@@ -1,0 +1,218 @@
+"""The linked model of the whole project, which checks query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from backendlint.facts.model import Call, FileFacts, Vid
+from backendlint.project.calls import CallGraph
+from backendlint.project.effects import Effects
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.hierarchy import Hierarchy
+from backendlint.project.libraries import Hints, Libraries
+from backendlint.project.libraries_model import CallModel
+from backendlint.project.modules import Modules
+from backendlint.project.refs import Refs, Resolver
+
+
+class Project:
+    """All files, linked. Everything beyond names is computed when first asked for, and remembered."""
+
+    def __init__(
+        self,
+        root: Path,
+        files: Mapping[str, FileFacts],
+        libraries: Libraries,
+        sources: Callable[[str], str],
+        options: Mapping[str, object] | None = None,
+    ) -> None:
+        self.root = root
+        self.files = files
+        """By path relative to the root."""
+        self.libraries = libraries
+        self.sources = sources
+        """The text of a file by its path."""
+        self.options = options or {}
+        """Settings that rules read (budget, dialect, per-rule options)."""
+        self.functions: dict[str, Fn] = {}
+        self.classes: dict[str, Cls] = {}
+        self.modules = Modules(files.values(), libraries)
+        self.resolver = Resolver(self)
+        self.hierarchy = Hierarchy(self)
+        self._hints: dict[str, Hints] = {}
+        self._by_file: dict[str, list[Fn]] = {}
+
+    # what is there
+
+    def module_function(self, file: FileFacts) -> Fn:
+        """The function that stands for the module's own code."""
+        return self._by_file[file.path][0]
+
+    def functions_of(self, file: FileFacts) -> list[Fn]:
+        """All functions of a file, in the order of FileFacts.functions."""
+        return self._by_file[file.path]
+
+    def all_functions(self) -> Iterator[Fn]:
+        """Every function, the modules' own code included."""
+        for functions in self._by_file.values():
+            yield from functions
+
+    def subclasses(self, cls: Cls) -> list[Cls]:
+        """Direct and indirect subclasses."""
+        found, todo = [], list(cls.subclasses)
+        while todo:
+            item = todo.pop()
+            if item not in found:
+                found.append(item)
+                todo.extend(item.subclasses)
+        return found
+
+    # what values mean
+
+    def refs(self, fn: Fn, vid: Vid) -> Refs:
+        """What a value may refer to."""
+        return self.resolver.refs(fn, vid)
+
+    def callees(self, fn: Fn, call: Call) -> Refs:
+        """What a call may call."""
+        return self.resolver.refs(fn, call.func)
+
+    def models(self, fn: Fn, call: Call) -> list[CallModel]:
+        """Library models of what a call may call (usually one or none)."""
+        found = []
+        for ref in self.callees(fn, call):
+            model = self.libraries.call(ref.name) if ref.kind == "lib" else None
+            if model is not None:
+                found.append(model)
+        return found
+
+    def targets(self, fn: Fn, call: Call) -> list[Fn]:
+        """Project functions that a call runs; a class's constructor is its `__init__`."""
+        found = []
+        for ref in self.callees(fn, call):
+            target = self.functions.get(ref.name) if ref.kind == "func" else None
+            if ref.kind == "class":
+                target = self.method(self.classes[ref.name], "__init__")
+            elif ref.kind == "inst":
+                target = self.method(self.classes[ref.name], "__call__")
+            if target is not None:
+                found.append(target)
+        return found
+
+    def method(self, cls: Cls, name: str) -> Fn | None:
+        """The method that `cls().name` runs, if the project defines it."""
+        return next((item.methods[name] for item in self.hierarchy.mro(cls) if name in item.methods), None)
+
+    def is_instance(self, fn: Fn, vid: Vid, *types: str) -> bool:
+        """True where the value may be an instance of one of these library types, or of a subclass."""
+        for ref in self.refs(fn, vid):
+            if ref.kind == "libinst" and any(self.libraries.is_subclass(ref.name, name) for name in types):
+                return True
+            if ref.kind == "inst" and any(self.hierarchy.is_a(self.classes[ref.name], name) for name in types):
+                return True
+        return False
+
+    def constants(self, fn: Fn, vid: Vid, depth: int = 8) -> list[object] | None:
+        """All constants that a value may be, followed through names, other files and branches; None if it may be anything else."""
+        from backendlint.project.constants import constants
+
+        return constants(self, fn, vid, depth)
+
+    def hints(self, file: FileFacts) -> Hints:
+        """Types by naming convention, for what the file and its project import."""
+        known = self._hints.get(file.path)
+        if known is None:
+            modules = {item.target for item in file.imports} | self._framework_imports
+            known = self._hints[file.path] = self.libraries.hints_for(modules)
+        return known
+
+    @cached_property
+    def _framework_imports(self) -> set[str]:
+        """Libraries that some file imports."""
+        return {item.target.partition(".")[0] for file in self.files.values() for item in file.imports}
+
+    def imports(self, module: str) -> bool:
+        """True where any file imports this module or library."""
+        return module in self._framework_imports
+
+    # what follows from them
+
+    @cached_property
+    def graph(self) -> CallGraph:
+        """Who calls whom."""
+        return CallGraph(self)
+
+    @cached_property
+    def effects(self) -> Effects:
+        """What functions do, transitively."""
+        return Effects(self)
+
+    def link(self) -> None:
+        """Make functions and classes of all files, then bases and decorators (which need all names)."""
+        for file in self.files.values():
+            self._define(file)
+        for cls in self.classes.values():
+            cls.bases = tuple(
+                Ref(ref.kind, ref.name, ref.arg)
+                for base in cls.facts.bases
+                for ref in self.refs(cls.owner, base)[:1]
+                if ref.kind in ("class", "lib", "libinst")
+            )
+            for base in cls.bases:
+                if base.kind == "class":
+                    self.classes[base.name].subclasses.append(cls)
+        for fn in self.all_functions():
+            if fn.facts.decorators:
+                self._decorate(fn)
+        self.resolver = Resolver(self)
+
+    def _define(self, file: FileFacts) -> None:
+        functions: list[Fn] = []
+        self._by_file[file.path] = functions
+        prefix = f"{file.module}." if file.module else ""
+        for index, facts in enumerate(file.functions):
+            fqn = prefix + (facts.qualname or "<module>")
+            parent = functions[facts.parent] if 0 <= facts.parent < index else None
+            kind = "module" if index == 0 else "method" if facts.cls else "function"
+            functions.append(Fn(fqn, file, facts, index, parent, None, (), kind))
+            self.functions[fqn] = functions[-1]
+        for qualname, class_facts in file.classes.items():
+            cls = Cls(prefix + qualname, file, class_facts, functions[class_facts.owner])
+            self.classes[cls.fqn] = cls
+            cls.methods = {name: functions[index] for name, index in class_facts.methods.items()}
+        for fn in functions:
+            if fn.facts.cls:
+                fn.cls = self.classes.get(prefix + fn.facts.cls)
+
+    def _decorate(self, fn: Fn) -> None:
+        home = fn.parent or fn
+        found: list[Ref] = []
+        for vid in fn.facts.decorators:
+            value = home.facts.values[vid]
+            if value[0] == "call":
+                vid = home.facts.calls[value[1]].func
+            found.extend(self.refs(home, vid)[:1])
+        fn.decorators = tuple(found)
+        if fn.kind != "method":
+            return
+        for ref in found:
+            last = ref.name.rpartition(".")[2]
+            if ref.name in ("builtins.staticmethod", "builtins.classmethod"):
+                fn.kind = last
+            elif last in ("property", "cached_property", "hybrid_property"):
+                fn.kind = "property"
+
+
+def link(
+    root: Path,
+    files: Mapping[str, FileFacts],
+    libraries: Libraries,
+    sources: Callable[[str], str],
+    options: Mapping[str, object] | None = None,
+) -> Project:
+    """Link the facts of all files (by path relative to the root) into one Project."""
+    project = Project(root, files, libraries, sources, options)
+    project.link()
+    return project

@@ -1,0 +1,345 @@
+"""What a value may refer to: functions, classes and instances, of the project or of libraries.
+
+Demand-driven and remembered. Cycles (a value that depends on itself through a loop or recursion) add nothing and end there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Value, Vid
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.types import TypeNames
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+Refs = tuple[Ref, ...]
+MAX_REFS = 8
+"""More alternatives than this say nothing useful."""
+MAX_DEPTH = 60
+_LITERALS = {"list": "builtins.list", "tuple": "builtins.tuple", "set": "builtins.set", "dict": "builtins.dict"}
+_TEXTS = {"fmt", "conv", "join"}
+_SAME = ("guard", "await", "mut", "store", "setattr", "star")
+"""Operations whose result refers to what their first operand does."""
+
+
+class Resolver:
+    """Answers `refs(fn, vid)`; owned by the Project."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.types = TypeNames(project, self)
+        self._values: dict[tuple[str, Vid], Refs] = {}
+        self._returns: dict[str, Refs] = {}
+        self._params: dict[tuple[str, int], Refs] = {}
+        self._fields: dict[tuple[str, str], Refs] = {}
+        self._depth = 0
+
+    # values
+
+    def refs(self, fn: Fn, vid: Vid) -> Refs:
+        """What the value may refer to; empty where nothing is known."""
+        if vid < 0:
+            return ()
+        key = (fn.fqn, vid)
+        known = self._values.get(key)
+        if known is not None:
+            return known
+        if self._depth > MAX_DEPTH:
+            return ()
+        self._values[key] = ()
+        self._depth += 1
+        try:
+            found = unique(self._value(fn, vid, fn.facts.values[vid]))
+        finally:
+            self._depth -= 1
+        self._values[key] = found
+        return found
+
+    def _value(self, fn: Fn, vid: Vid, value: Value) -> Iterable[Ref]:
+        op = value[0]
+        if op == "name":
+            return self.dotted(value[1], fn.file.module)
+        if op == "attr":
+            return self._many(self.member(ref, value[2]) for ref in self.refs(fn, value[1]))
+        if op == "call":
+            return self._call(fn, fn.facts.calls[value[1]])
+        if op == "param":
+            return self.param(fn, value[1])
+        if op in _SAME:
+            return self.refs(fn, value[1])
+        if op == "phi":
+            return self._many(self.refs(fn, item) for item in value[1])
+        if op == "bool":
+            return self._many(self.refs(fn, item) for item in value[2])
+        if op == "def":
+            return self._definition(fn, value[1])
+        if op == "outer":
+            return self._outer(fn, value)
+        if op == "enter":
+            return self._many(self.entered(ref) for ref in self.refs(fn, value[1]))
+        if op in ("elem", "unpack", "item", "slice"):
+            return self._part(fn, value)
+        if op == "exc":
+            return self._exception(fn, value[1])
+        if op in _LITERALS:
+            return self._display(fn, value)
+        if op == "comp":
+            name = "builtins.list" if value[1] == "gen" else f"builtins.{value[1]}"
+            element = self.refs(fn, value[2])
+            return (Ref("libinst", name, element[0] if element else None),)
+        if op == "const" and value[1] is not None and value[1] is not ...:
+            return (Ref("libinst", f"builtins.{type(value[1]).__name__}"),)
+        return (Ref("libinst", "builtins.str"),) if op in _TEXTS else ()
+
+    def _many(self, groups: Iterable[Iterable[Ref]]) -> Iterable[Ref]:
+        return [ref for group in groups for ref in group]
+
+    def _outer(self, fn: Fn, value: Value) -> Refs:
+        target: Fn | None = fn
+        for _ in range(value[2] if len(value) > 2 else 1):
+            target = target.parent if target else None
+        return self.refs(target, value[1]) if target else ()
+
+    def _definition(self, fn: Fn, qualname: str) -> Refs:
+        fqn = f"{fn.file.module}.{qualname}"
+        if fqn in self.project.classes:
+            return (Ref("class", fqn),)
+        return (Ref("func", fqn),) if fqn in self.project.functions else ()
+
+    def _display(self, fn: Fn, value: Value) -> Refs:
+        items = [v for _, v in value[1]] if value[0] == "dict" else value[1]
+        element = next((refs[0] for item in items[:3] if (refs := self.refs(fn, item))), None)
+        return (Ref("libinst", _LITERALS[value[0]], element),)
+
+    def _part(self, fn: Fn, value: Value) -> Iterable[Ref]:
+        base = fn.facts.values[value[1]]
+        if value[0] in ("unpack", "item") and base[0] in ("tuple", "list"):
+            index = value[2] if value[0] == "unpack" else fn.const(value[2])
+            if isinstance(index, int) and 0 <= index < len(base[1]):
+                return self.refs(fn, base[1][index])
+        refs = self.refs(fn, value[1])
+        if value[0] == "slice":
+            return refs
+        if value[0] == "item":
+            generic = self.types.generic(fn, value)
+            if generic:
+                return generic
+        return self._many(self.element(ref) for ref in refs)
+
+    def _exception(self, fn: Fn, block: int) -> Iterable[Ref]:
+        types = fn.facts.blocks[block].value
+        if types < 0:
+            return (Ref("libinst", "builtins.BaseException"),)
+        value = fn.facts.values[types]
+        vids = value[1] if value[0] == "tuple" else (types,)
+        return self._many(self.instance(ref) for vid in vids for ref in self.refs(fn, vid))
+
+    # names and members
+
+    def dotted(self, name: str, module: str) -> Refs:
+        """What a dotted name refers to in a module."""
+        target = self.project.modules.resolve(name, module)
+        if target.kind == "library":
+            return self._library_symbol(target.name)
+        assert target.file is not None
+        fqn = f"{target.file.module}.{target.name}" if target.file.module else target.name
+        if target.kind == "module":
+            return (Ref("module", target.file.module),)
+        if target.kind == "class":
+            refs: Refs = (Ref("class", fqn),)
+        elif target.kind == "function":
+            refs = (Ref("func", fqn),)
+        else:
+            refs = self.refs(self.project.module_function(target.file), target.vid)
+        for attribute in target.rest:
+            refs = unique(self._many(self.member(ref, attribute) for ref in refs))
+        return refs
+
+    def _library_symbol(self, dotted: str) -> Refs:
+        """A library's name; its attributes' types are followed (`flask.request.args` is a MultiDict)."""
+        libraries = self.project.libraries
+        model = libraries.attribute(dotted)
+        if model is not None and model.type:
+            return (self.types.named(model.type),)
+        head, _, last = dotted.rpartition(".")
+        if head and libraries.knows(dotted) and libraries.call(dotted) is None and libraries.cls(dotted) is None:
+            owner = self._library_symbol(head)
+            if owner and owner[0].kind == "libinst":
+                return tuple(self.member(owner[0], last))
+        elif head:
+            owner_type = libraries.attribute(head)
+            if owner_type is not None and owner_type.type:
+                return tuple(self.member(self.types.named(owner_type.type), last))
+        return (Ref("lib", dotted),)
+
+    def member(self, ref: Ref, name: str) -> Iterable[Ref]:
+        """What `ref.name` refers to."""
+        if ref.kind == "module":
+            return self.dotted(f"{ref.name}.{name}", ref.name)
+        if ref.kind in ("class", "inst", "super"):
+            return self._class_member(ref, name)
+        if ref.kind == "lib":
+            return self._library_symbol(self.project.libraries.canonical(f"{ref.name}.{name}"))
+        if ref.kind == "libinst":
+            return self._instance_member(ref, name)
+        return ()
+
+    def _instance_member(self, ref: Ref, name: str) -> Refs:
+        dotted = f"{ref.name}.{name}"
+        model = self.project.libraries.attribute(dotted)
+        if model is not None and model.type:
+            return (self.types.named(model.type, ref),)
+        return (Ref("lib", model.name if model else self.project.libraries.canonical(dotted), ref),)
+
+    def _class_member(self, ref: Ref, name: str) -> Refs:
+        cls = self.project.classes[ref.name]
+        mro = self.project.hierarchy.mro(cls)
+        for owner in mro[1:] if ref.kind == "super" else mro:
+            method = owner.methods.get(name)
+            if method is not None:
+                if method.kind == "property" and ref.kind == "inst":
+                    return self.returns(method, ref)
+                overrides = self.project.hierarchy.overrides(cls, name) if ref.kind == "inst" else ()
+                return (Ref("func", method.fqn, ref), *(Ref("func", fn.fqn, ref) for fn in overrides))
+            nested = f"{owner.fqn}.{name}"
+            if nested in self.project.classes:
+                return (Ref("class", nested),)
+            found = self.field(owner, name)
+            if found:
+                return found
+        instance = "libinst" if ref.kind == "inst" else "lib"
+        for base in self.project.hierarchy.library_bases(cls):
+            dotted = f"{base}.{name}"
+            if self.project.libraries.call(dotted) or self.project.libraries.attribute(dotted):
+                return tuple(self.member(Ref(instance, base, Ref("class", cls.fqn)), name))
+        bases = self.project.hierarchy.library_bases(cls)
+        return (Ref("lib", f"{bases[0]}.{name}", Ref("class", cls.fqn)),) if bases else ()
+
+    def field(self, cls: Cls, name: str) -> Refs:
+        """What an attribute of the class's instances refers to: annotation, class attribute, or what methods assign."""
+        key = (cls.fqn, name)
+        known = self._fields.get(key)
+        if known is not None:
+            return known
+        self._fields[key] = ()
+        annotation = cls.facts.annotations.get(name, -1)
+        found: Iterable[Ref] = self.types.annotation(cls.owner, annotation) if annotation >= 0 else ()
+        if not found:
+            found = self.refs(cls.owner, cls.facts.attributes.get(name, -1))
+        if not found:
+            found = self._many(self.refs(fn, vid) for fn, vid in self.project.hierarchy.stores(cls, name))
+        self._fields[key] = unique(found)
+        return self._fields[key]
+
+    # calls
+
+    def callees(self, fn: Fn, call: Call) -> Refs:
+        """What a call calls."""
+        return self.refs(fn, call.func)
+
+    def _call(self, fn: Fn, call: Call) -> Iterable[Ref]:
+        return self._many(self.result(fn, call, ref) for ref in self.refs(fn, call.func))
+
+    def result(self, fn: Fn, call: Call, ref: Ref) -> Iterable[Ref]:
+        """What calling `ref` gives."""
+        if ref.kind == "func":
+            return self.returns(self.project.functions[ref.name], ref.arg)
+        if ref.kind == "class":
+            return (Ref("inst", ref.name),)
+        if ref.kind == "inst":
+            return self._many(
+                self.returns(self.project.functions[found.name], ref)
+                for found in self._class_member(ref, "__call__")
+                if found.kind == "func"
+            )
+        if ref.kind == "lib":
+            return self.types.library_result(fn, call, ref)
+        return (ref,) if ref.kind == "libinst" and ref.name.endswith("partial") and ref.arg else ()
+
+    def returns(self, fn: Fn, receiver: Ref | None = None) -> Refs:
+        """What a function's result (awaited, if async; an element, if a generator) refers to."""
+        known = self._returns.get(fn.fqn)
+        if known is not None:
+            return known
+        self._returns[fn.fqn] = ()
+        found: Iterable[Ref] = ()
+        if fn.facts.returns_annotation >= 0 and fn.parent is not None:
+            found = self.types.annotation(fn.parent, fn.facts.returns_annotation, receiver)
+        if fn.facts.is_generator:
+            elements = tuple(found)
+            inner = [ref.arg for ref in elements if ref.arg] or self._returned(fn)
+            found = [Ref("libinst", "typing.Iterator", inner[0] if inner else None)]
+        elif not found:
+            found = self._returned(fn)
+        result = unique(found)
+        self._returns[fn.fqn] = result
+        return result
+
+    def _returned(self, fn: Fn) -> list[Ref]:
+        return [ref for item in fn.facts.returns for ref in self.refs(fn, item.value)]
+
+    def param(self, fn: Fn, index: int) -> Refs:
+        """What a parameter may be: its class for `self`, its annotation, its injected or default value, its name's convention."""
+        key = (fn.fqn, index)
+        known = self._params.get(key)
+        if known is None:
+            self._params[key] = ()
+            known = self._params[key] = unique(self._param(fn, index))
+        return known
+
+    def _param(self, fn: Fn, index: int) -> Iterable[Ref]:
+        param = fn.facts.params[index]
+        if index == 0 and fn.cls is not None and fn.kind in ("method", "property"):
+            return (Ref("inst", fn.cls.fqn),)
+        if index == 0 and fn.cls is not None and fn.kind == "classmethod":
+            return (Ref("class", fn.cls.fqn),)
+        home = fn.parent or fn
+        found: Iterable[Ref] = self.types.annotation(home, param.annotation) if param.annotation >= 0 else ()
+        if not found:
+            found = self.types.injected(home, param) or self.types.framework_param(fn, index)
+        if not found and param.default >= 0 and home.facts.values[param.default][0] != "const":
+            found = self.refs(home, param.default)
+        if found:
+            wrapper = {"args": "builtins.tuple", "kwargs": "builtins.dict"}.get(param.kind)
+            return [Ref("libinst", wrapper, ref) for ref in found][:1] if wrapper else found
+        hinted = self.project.hints(fn.file).type_of(param.name) if param.kind not in ("args", "kwargs") else ""
+        return (self.types.named(hinted),) if hinted else ()
+
+    # shapes
+
+    def instance(self, ref: Ref) -> Refs:
+        """An instance of what a class refers to."""
+        if ref.kind == "class":
+            return (Ref("inst", ref.name, ref.arg),)
+        return (Ref("libinst", ref.name, ref.arg),) if ref.kind == "lib" else (ref,)
+
+    def entered(self, ref: Ref) -> Refs:
+        """What `with ref as x` binds."""
+        if ref.kind == "libinst":
+            if ref.name == "typing.Iterator":
+                return (ref.arg,) if ref.arg else ()
+            model = self.project.libraries.cls(ref.name)
+            return (self.types.named(model.enters, ref),) if model is not None and model.enters else (ref,)
+        if ref.kind == "inst":
+            for name in ("__enter__", "__aenter__"):
+                for found in self._class_member(ref, name):
+                    if found.kind == "func":
+                        return self.returns(self.project.functions[found.name]) or (ref,)
+        return (ref,)
+
+    def element(self, ref: Ref) -> Refs:
+        """What iterating over or subscripting `ref` gives."""
+        if ref.kind != "libinst":
+            return ()
+        model = self.project.libraries.cls(ref.name)
+        if model is not None and model.iterates:
+            return (self.types.named(model.iterates, ref),)
+        return (ref.arg,) if ref.arg else ()
+
+
+def unique(refs: Iterable[Ref]) -> Refs:
+    """Without repetitions, at most MAX_REFS."""
+    return tuple(dict.fromkeys(refs))[:MAX_REFS]

@@ -1,0 +1,246 @@
+"""Annotations and the type names of library models, as refs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Param, Value, Vid
+from backendlint.project.entities import Fn, Ref
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+    from backendlint.project.refs import Refs, Resolver
+
+_TRANSPARENT = frozenset(
+    [
+        "Optional",
+        "Union",
+        "Annotated",
+        "Final",
+        "ClassVar",
+        "Required",
+        "NotRequired",
+        "ReadOnly",
+        "Awaitable",
+        "Mapped",
+        "Type",
+        "type",
+        "TypeGuard",
+        "WriteOnlyMapped",
+        "DynamicMapped",
+    ]
+)
+"""Generics that stand for (one of) their arguments."""
+_GENERATORS = frozenset(["Iterator", "Iterable", "Generator", "AsyncIterator", "AsyncIterable", "AsyncGenerator"])
+_CONTAINERS = {
+    "List": "builtins.list", "list": "builtins.list", "Sequence": "builtins.list", "Set": "builtins.set",
+    "set": "builtins.set", "FrozenSet": "builtins.frozenset", "frozenset": "builtins.frozenset", "Collection": "builtins.list",
+    "Tuple": "builtins.tuple", "tuple": "builtins.tuple", "Deque": "collections.deque", "deque": "collections.deque",
+    "Dict": "builtins.dict", "dict": "builtins.dict", "Mapping": "builtins.dict", "MutableMapping": "builtins.dict",
+    "DefaultDict": "builtins.dict", "OrderedDict": "builtins.dict", "MutableSequence": "builtins.list",
+}  # fmt: skip
+_VALUE_TYPED = frozenset({"builtins.dict"})
+_SELF = ("Self", "typing.Self", "typing_extensions.Self")
+_TYPING = ("typing", "typing_extensions", "collections.abc", "builtins", "sqlalchemy.orm")
+
+
+class TypeNames:
+    """Reads annotations (values) and model type names (text) as refs to instances."""
+
+    def __init__(self, project: Project, resolver: Resolver) -> None:
+        self.project = project
+        self.resolver = resolver
+
+    # annotations
+
+    def annotation(self, home: Fn, vid: Vid, receiver: Ref | None = None) -> Refs:
+        """The instances that an annotation allows; empty for Any, None, TypeVars and what is unknown."""
+        if vid < 0:
+            return ()
+        value = home.facts.values[vid]
+        op = value[0]
+        if op == "const":
+            return self._text(home, value[1], receiver) if isinstance(value[1], str) else ()
+        if op == "binop" and value[1] == "|":
+            return (*self.annotation(home, value[2], receiver), *self.annotation(home, value[3], receiver))
+        if op == "item":
+            return self._generic(home, value, receiver)
+        if op == "name" and value[1] in _SELF:
+            return (receiver,) if receiver else ()
+        if op not in ("name", "attr", "def", "outer", "phi", "guard"):
+            return ()
+        return self._plain(home, vid, value)
+
+    def _plain(self, home: Fn, vid: Vid, value: Value) -> Refs:
+        found = []
+        for ref in self.resolver.refs(home, vid):
+            if ref.kind == "class" or (ref.kind == "lib" and not self._says_nothing(ref.name)):
+                name = ref.name.rpartition(".")[2]
+                if ref.kind == "lib" and name in _CONTAINERS and ref.name.startswith(_TYPING):
+                    found.append(Ref("libinst", _CONTAINERS[name]))
+                else:
+                    found.extend(self.resolver.instance(ref))
+        if not found and value[0] == "name":
+            return self._alias(value[1], home)
+        return tuple(found)
+
+    def _alias(self, dotted: str, home: Fn) -> Refs:
+        """A type alias at module level (`SessionDep = Annotated[Session, Depends(get)]`)."""
+        target = self.project.modules.resolve(dotted, home.file.module)
+        if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+            return ()
+        owner = self.project.module_function(target.file)
+        value = owner.facts.values[target.vid]
+        return self.annotation(owner, target.vid) if value[0] in ("item", "binop") else ()
+
+    @staticmethod
+    def _says_nothing(name: str) -> bool:
+        return name in ("builtins.object", "builtins.None") or name.rpartition(".")[2] in (
+            "Any",
+            "Self",
+            "NoReturn",
+            "Never",
+        )
+
+    def _generic(self, home: Fn, value: Value, receiver: Ref | None) -> Refs:
+        base = home.facts.values[value[1]]
+        name = str(base[1]).rpartition(".")[2] if base[0] == "name" else base[2] if base[0] == "attr" else ""
+        inner = home.facts.values[value[2]]
+        args = list(inner[1]) if inner[0] == "tuple" else [value[2]]
+        if name in ("Annotated", "Generator", "AsyncGenerator"):
+            args = args[:1]
+        if name == "Literal":
+            return ()
+        if name in _TRANSPARENT:
+            return tuple(ref for arg in args for ref in self.annotation(home, arg, receiver))
+        if name in _GENERATORS:
+            element = self.annotation(home, args[0], receiver)
+            return (Ref("libinst", "typing.Iterator", element[0] if element else None),)
+        container = _CONTAINERS.get(name)
+        if container is not None:
+            element = self.annotation(home, args[-1 if container in _VALUE_TYPED else 0], receiver)
+            return (Ref("libinst", container, element[0] if element else None),)
+        element = self.annotation(home, args[0], receiver)
+        return tuple(
+            Ref(ref.kind, ref.name, element[0] if element else ref.arg) for ref in self._plain(home, value[1], base)
+        )
+
+    def _text(self, home: Fn, text: str, receiver: Ref | None) -> Refs:
+        """A forward reference."""
+        try:
+            node = ast.parse(text.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return ()
+        return self._node(home, node, receiver)
+
+    def _node(self, home: Fn, node: ast.expr, receiver: Ref | None) -> Refs:
+        if isinstance(node, ast.Constant):
+            return self._text(home, node.value, receiver) if isinstance(node.value, str) else ()
+        if isinstance(node, ast.BinOp):
+            return (*self._node(home, node.left, receiver), *self._node(home, node.right, receiver))
+        if isinstance(node, ast.Subscript):
+            name = ast.unparse(node.value).rpartition(".")[2]
+            args = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            args = args[:1] if name == "Annotated" else args
+            if name in _TRANSPARENT:
+                return tuple(ref for arg in args for ref in self._node(home, arg, receiver))
+            container = "typing.Iterator" if name in _GENERATORS else _CONTAINERS.get(name)
+            if container is not None:
+                element = self._node(home, args[-1 if container in _VALUE_TYPED else 0], receiver)
+                return (Ref("libinst", container, element[0] if element else None),)
+            return self._node(home, node.value, receiver)
+        if not isinstance(node, ast.Name | ast.Attribute):
+            return ()
+        return self._name(home, ast.unparse(node), receiver)
+
+    def _name(self, home: Fn, dotted: str, receiver: Ref | None) -> Refs:
+        if dotted in _SELF:
+            return (receiver,) if receiver else ()
+        head, _, rest = dotted.partition(".")
+        file = home.file
+        target = next((item.target for item in file.imports if item.name == head), None)
+        full = target or (f"{file.module}.{head}" if head in file.names or head in file.classes else f"builtins.{head}")
+        refs = self.resolver.dotted(f"{full}.{rest}" if rest else full, file.module)
+        return tuple(
+            item
+            for ref in refs
+            if ref.kind in ("class", "lib") and not self._says_nothing(ref.name)
+            for item in self.resolver.instance(ref)
+        )
+
+    def generic(self, fn: Fn, value: Value) -> Refs:
+        """`C[T]` read as a value: the class itself (a generic alias)."""
+        refs = self.resolver.refs(fn, value[1])
+        return tuple(ref for ref in refs if ref.kind == "class" or (ref.kind == "lib" and ref.name[:1].isupper()))
+
+    # model type names
+
+    def named(self, text: str, receiver: Ref | None = None) -> Ref:
+        """A type as models write it: `requests.Response`, `builtins.list[X]`, `self`, `elem`."""
+        text = text.strip()
+        if text == "self" and receiver is not None:
+            return receiver
+        if text in ("elem", "element", "arg") and receiver is not None and receiver.arg is not None:
+            return receiver.arg if receiver.arg.kind != "class" else Ref("inst", receiver.arg.name)
+        name, bracket, inner = text.partition("[")
+        if bracket:
+            return Ref("libinst", self.project.libraries.canonical(name), self.named(inner.removesuffix("]"), receiver))
+        return Ref("libinst", self.project.libraries.canonical(name), receiver.arg if receiver else None)
+
+    def library_result(self, fn: Fn, call: Call, ref: Ref) -> Iterable[Ref]:
+        """What calling a library's function or class gives, by its model."""
+        libraries = self.project.libraries
+        model = libraries.call(ref.name)
+        if model is not None:
+            if model.returns.startswith(("arg", "elem")) and model.returns[-1:].isdigit():
+                index = int(model.returns[-1])
+                refs = self.resolver.refs(fn, call.args[index]) if index < len(call.args) else ()
+                if model.returns.startswith("elem"):
+                    return [item for ref in refs for item in self.resolver.element(ref)]
+                return [item for ref in refs for item in self.resolver.instance(ref)]
+            if model.returns:
+                return (self.named(model.returns, ref.arg or self._owner(ref.name)),)
+            for arg in (model.bridges, model.injects):
+                if arg is not None:
+                    return self._called_argument(fn, call, arg.positions, arg.keywords)
+        if libraries.cls(ref.name) is not None or ref.name.rpartition(".")[2][:1].isupper():
+            return (Ref("libinst", ref.name),)
+        if ref.name == "builtins.super" and fn.cls is not None:
+            return (Ref("super", fn.cls.fqn),)
+        return ()
+
+    def _owner(self, dotted: str) -> Ref | None:
+        owner = dotted.rpartition(".")[0]
+        return Ref("libinst", owner) if self.project.libraries.cls(owner) is not None else None
+
+    def _called_argument(
+        self, fn: Fn, call: Call, positions: tuple[int, ...], keywords: tuple[str, ...]
+    ) -> Iterable[Ref]:
+        vid = next((call.args[i] for i in positions if i < len(call.args)), -1)
+        if vid < 0:
+            vid = next((call.kwarg(key) for key in keywords if call.kwarg(key) >= 0), -1)
+        found: list[Ref] = []
+        for ref in self.resolver.refs(fn, vid) if vid >= 0 else ():
+            result = list(self.resolver.result(fn, call, ref)) if ref.kind != "inst" else [ref]
+            found.extend(item.arg if item.name == "typing.Iterator" and item.arg else item for item in result)
+        return found
+
+    # parameters
+
+    def injected(self, home: Fn, param: Param) -> Refs:
+        """What dependency injection passes: `x = Depends(f)` or `Annotated[T, Depends(f)]` without a useful T."""
+        if param.default < 0:
+            return ()
+        value = home.facts.values[param.default]
+        return self.resolver.refs(home, param.default) if value[0] == "call" else ()
+
+    def framework_param(self, fn: Fn, index: int) -> Refs:
+        """Types that a decorator's model gives to the parameters of what it decorates."""
+        offset = 1 if fn.cls is not None and fn.kind == "method" else 0
+        for ref in fn.decorators:
+            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+            if model is not None and str(index - offset) in model.param_types:
+                return (self.named(model.param_types[str(index - offset)]),)
+        return ()
