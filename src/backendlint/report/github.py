@@ -8,7 +8,7 @@ from backendlint.report.parts.clean import encodable
 from backendlint.report.parts.counts import active, per_rule, plural
 
 if TYPE_CHECKING:
-    from backendlint.findings.model import Location, Report, Severity
+    from backendlint.findings.model import Finding, Location, Notification, Report, Severity
     from backendlint.report.parts.options import RenderOptions
 
 _COMMAND: dict[Severity, str] = {"error": "error", "warning": "warning", "note": "notice"}
@@ -18,17 +18,21 @@ MAX_SUMMARY = 1_000_000
 
 def render(report: Report, options: RenderOptions) -> str:
     """A command a line; findings in rank order, because GitHub shows only the first ten of each level a step."""
-    lines = []
-    for finding in active(report):
-        message = f"{finding.message}\n{finding.help}" if finding.help else finding.message
-        title = f"{finding.rule_id} {finding.name}"
-        lines.append(_command(_COMMAND[finding.severity], finding.location, title, message))
-    for item in report.notifications:
-        lines.append(_command(_COMMAND[item.level], item.location, f"backendlint {item.kind}", item.message))
+    lines = [_finding(finding) for finding in active(report)]
+    lines += [_notification(item) for item in report.notifications]
     if options.statistics:
         lines += [f"{count} {rule_id} {name}" for rule_id, name, count in per_rule(report)]
     lines.append(f"backendlint: {plural(len(active(report)), 'finding')} in {plural(report.summary.files, 'file')}")
     return encodable("\n".join(lines)) + "\n"
+
+
+def _finding(finding: Finding) -> str:
+    message = f"{finding.message}\n{finding.help}" if finding.help else finding.message
+    return _command(_COMMAND[finding.severity], finding.location, f"{finding.rule_id} {finding.name}", message)
+
+
+def _notification(item: Notification) -> str:
+    return _command(_COMMAND[item.level], item.location, f"backendlint {item.kind}", item.message)
 
 
 def step_summary(report: Report, options: RenderOptions | None = None) -> str:

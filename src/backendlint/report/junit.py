@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from backendlint.report.parts.clean import xml_text
-from backendlint.report.parts.counts import active
+from backendlint.report.parts.counts import active, unread
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -19,18 +19,18 @@ _SCAN = "backendlint scan"
 
 def render(report: Report, _options: RenderOptions) -> str:
     """Suites in the order of their paths, then the scan's own suite, which is there when nothing was found too."""
-    from xml.etree import ElementTree
+    from xml.etree import ElementTree as ET
 
     findings = active(report)
-    errors = [item for item in report.notifications if item.level != "note"]
-    root = ElementTree.Element("testsuites", {"name": "backendlint"})
+    errors = unread(report)
+    root = ET.Element("testsuites", {"name": "backendlint"})
     by_path = sorted(findings, key=lambda finding: finding.location.path)
     for path, group in groupby(by_path, key=lambda finding: finding.location.path):
         _file_suite(root, path, list(group))
     _scan_suite(root, report, errors)
     _count(root, len(findings) + max(1, len(errors)), len(findings), len(errors), report.summary.seconds)
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
 def _file_suite(root: Element, path: str, findings: list[Finding]) -> None:
@@ -50,7 +50,7 @@ def _scan_suite(root: Element, report: Report, errors: list[Notification]) -> No
         _child(case, "error", message=item.message, type=item.kind).text = xml_text(item.message)
     if not errors:
         _case(suite, _SCAN, "everything was read")
-    notes = [f"{item.kind}{_at(item)}: {item.message}" for item in report.notifications if item.level == "note"]
+    notes = [f"{item.kind}{_at(item)}: {item.message}" for item in report.notifications if item not in errors]
     if notes:
         _child(suite, "system-out").text = xml_text("\n".join(notes))
     _count(suite, max(1, len(errors)), 0, len(errors), report.summary.seconds)

@@ -46,7 +46,8 @@ def _fitting(blocks: list[tuple[str, int]], room: int, noun: str) -> str:
         kept.append(text)
         shown += count
     if shown < total:
-        kept.append(f"\n**{plural(total - shown, noun)} of {total:,} did not fit here**: see the text or JSON report.\n")
+        missing = plural(total - shown, noun)
+        kept.append(f"\n**{missing} of {total:,} did not fit here**: see the text or JSON report.\n")
     return "".join(kept)
 
 

@@ -41,6 +41,11 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
+def shown_path(path: str) -> str:
+    """A path for people, on one line, its spaces kept."""
+    return printable(path.replace("\n", "<0a>").replace("\t", "<09>"))
+
+
 def uri(path: str) -> str:
     """A relative path as a relative URI reference."""
     return quote(path.encode("utf-8", "surrogateescape" if _escaped(path) else "replace"), safe="/")

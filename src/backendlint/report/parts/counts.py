@@ -35,7 +35,7 @@ def per_rule(report: Report) -> list[tuple[str, str, int]]:
 
 
 def unread(report: Report) -> list[Notification]:
-    """What the scan could not read or run: the notifications above the level of a note."""
+    """What the scan could not read or run: files that no parser takes, and all above the level of a note."""
     return [item for item in report.notifications if item.level != "note" or item.kind == "syntax-error"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backendlint.report.parts.clean import one_line
+from backendlint.report.parts.clean import one_line, shown_path
 
 _CODE = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)")
 _SPECIAL = re.compile(r"([\\*_\[\]|~$])")
@@ -23,8 +23,8 @@ def inline(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A code span, whatever back-quotes the text holds."""
-    flat = one_line(text) or " "
+    """A code span with a path, whatever back-quotes it holds."""
+    flat = shown_path(text) or " "
     fence = "`" * (max((len(run) for run in re.findall("`+", flat)), default=0) + 1)
     pad = " " if flat.startswith("`") or flat.endswith("`") else ""
     return f"{fence}{pad}{flat}{pad}{fence}"
