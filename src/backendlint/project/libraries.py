@@ -1,0 +1,333 @@
+"""What libraries do: the library models, looked up by dotted name.
+
+Built-in models are `rules/libraries/*.yaml`; users' files in `.backendlint/libraries/` add entries, or change fields of
+built-in ones. The compiled table is cached as JSON by content, so that a usual run does not import yaml.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from backendlint.errors import RuleError
+from backendlint.project.libraries_convert import convert
+from backendlint.project.libraries_model import (
+    AttributeModel,
+    CallModel,
+    ClassModel,
+    DecoratorModel,
+    ExceptionModel,
+    Hint,
+    LibraryModel,
+)
+
+FORMAT = 1
+"""Raise when the compiled form changes."""
+KEPT = 8
+"""Compiled tables kept in the cache directory."""
+
+M = TypeVar("M", CallModel, AttributeModel, ClassModel, DecoratorModel, ExceptionModel)
+_MISSING: Any = object()
+
+
+class Hints:
+    """Types of receivers by the conventions of their names, for one file's imports."""
+
+    def __init__(self, hints: Sequence[Hint]) -> None:
+        self._exact: dict[str, Hint] = {}
+        self._patterns: list[tuple[str, Hint]] = []
+        for hint in hints:
+            for name in hint.names:
+                if "*" in name:
+                    self._patterns.append((name, hint))
+                else:
+                    self._exact.setdefault(name, hint)
+
+    def type_of(self, name: str, *, parameter: bool = True) -> str:
+        """The type to assume for a receiver called `name`, or ""; `parameter`: it is a function's parameter."""
+        hint = self._exact.get(name)
+        if hint is not None and (parameter or not hint.parameters_only):
+            return hint.type
+        for pattern, candidate in self._patterns:
+            if _matches(name, pattern) and (parameter or not candidate.parameters_only):
+                return candidate.type
+        return ""
+
+
+class Libraries:
+    """All library models; look-ups follow aliases and base classes and are remembered."""
+
+    def __init__(self, table: dict[str, Any], digest: str) -> None:
+        self.hash = digest
+        self._table = table
+        self._aliases: dict[str, str] = table["aliases"]
+        self._libraries = {head["library"]: convert(LibraryModel, head) for head in table["libraries"]}
+        self._modules: dict[str, LibraryModel] = {}
+        for lib in self._libraries.values():
+            for module in lib.modules:
+                self._modules.setdefault(module, lib)
+        self._roots = {module.partition(".")[0] for module in self._modules} | {"builtins"}
+        self._canonical: dict[str, str] = {}
+        self._mros: dict[str, tuple[str, ...]] = {}
+        self._found: dict[str, dict[str, Any]] = {
+            kind: {} for kind in ("calls", "attributes", "classes", "exceptions", "decorators")
+        }
+        self._hints = [convert(Hint, hint) for hint in table["hints"]]
+
+    @classmethod
+    def load(cls, user_folders: Sequence[Path] = (), cache_dir: Path | None = None) -> Libraries:
+        """The built-in models and those of the users' folders (later ones win); raises RuleError with file and line.
+
+        `cache_dir` holds the compiled table; without it everything is compiled anew.
+        """
+        builtin = _read([builtin_folder()])
+        user = [_read([folder]) for folder in user_folders]
+        table, digest = _compiled(builtin, cache_dir)
+        for files in user:
+            if files:
+                extra, extra_digest = _compiled(files, cache_dir)
+                table = _merge(table, extra)
+                digest = hashlib.sha256((digest + extra_digest).encode()).hexdigest()
+        return cls(table, digest)
+
+    def canonical(self, dotted: str) -> str:
+        """The name under which models know `dotted`: re-exports and old spellings resolved, also as prefixes."""
+        known = self._canonical.get(dotted)
+        if known is None:
+            known = self._canonical[dotted] = self._resolve(dotted)
+        return known
+
+    def call(self, dotted: str) -> CallModel | None:
+        """What calling `dotted` does: a function, a class (its constructor) or a method, inherited ones included."""
+        return self._lookup("calls", CallModel, dotted)
+
+    def attribute(self, dotted: str) -> AttributeModel | None:
+        """What reading `dotted` gives: a module's object or `Class.attribute`, inherited ones included."""
+        return self._lookup("attributes", AttributeModel, dotted)
+
+    def decorator(self, dotted: str) -> DecoratorModel | None:
+        """What decorating with `dotted` means."""
+        return self._lookup("decorators", DecoratorModel, dotted)
+
+    def cls(self, dotted: str) -> ClassModel | None:
+        """The class `dotted`; only what itself states, see `mro` for its bases."""
+        return self._exact("classes", ClassModel, dotted)
+
+    def exception(self, dotted: str) -> ExceptionModel | None:
+        """The exception class `dotted`."""
+        return self._exact("exceptions", ExceptionModel, dotted)
+
+    def mro(self, dotted: str) -> tuple[str, ...]:
+        """The class or exception and all its known bases, nearest first."""
+        name = self.canonical(dotted)
+        known = self._mros.get(name)
+        if known is None:
+            order: dict[str, None] = {}
+            self._collect_bases(name, order)
+            known = self._mros[name] = tuple(order)
+        return known
+
+    def is_subclass(self, dotted: str, base: str) -> bool:
+        """True where the models know `base` among the bases of `dotted` (or the same)."""
+        return self.canonical(base) in self.mro(dotted)
+
+    def library_of(self, dotted: str) -> LibraryModel | None:
+        """The library whose module `dotted` belongs to."""
+        name = self.canonical(dotted)
+        while name:
+            found = self._modules.get(name)
+            if found is not None:
+                return found
+            name = name.rpartition(".")[0]
+        return None
+
+    def library(self, name: str) -> LibraryModel | None:
+        """The library called `name` (its file's name)."""
+        return self._libraries.get(name)
+
+    def libraries(self) -> Iterator[LibraryModel]:
+        """All libraries."""
+        return iter(self._libraries.values())
+
+    def knows(self, dotted: str) -> bool:
+        """False for names of which no model can say anything (a cheap test for the hot path)."""
+        return dotted.partition(".")[0] in self._roots
+
+    def names(self, kind: str) -> Iterator[str]:
+        """All names of a table: calls, attributes, classes, exceptions, decorators, aliases."""
+        return iter(self._table[kind])
+
+    def hints_for(self, imported_modules: Collection[str]) -> Hints:
+        """Naming conventions that hold where these modules are imported (dotted names as in the import statements)."""
+        prefixes: set[str] = set()
+        for module in imported_modules:
+            parts = module.split(".")
+            prefixes.update(".".join(parts[: i + 1]) for i in range(len(parts)))
+        return Hints([hint for hint in self._hints if not prefixes.isdisjoint(hint.when_imported)])
+
+    def _resolve(self, dotted: str) -> str:
+        if not self.knows(dotted):
+            return dotted
+        for _ in range(8):
+            head = dotted
+            while head and head not in self._aliases:
+                head = head.rpartition(".")[0]
+            if not head:
+                break
+            dotted = self._aliases[head] + dotted[len(head) :]
+        return dotted
+
+    def _collect_bases(self, name: str, order: dict[str, None]) -> None:
+        if name in order:
+            return
+        order[name] = None
+        model = self.cls(name) or self.exception(name)
+        for base in model.bases if model else ():
+            self._collect_bases(self.canonical(base), order)
+
+    def _lookup(self, kind: str, model: type[M], dotted: str) -> M | None:
+        found = self._found[kind].get(dotted, _MISSING)
+        if found is _MISSING:
+            found = self._found[kind][dotted] = self._find(kind, model, dotted)
+        return found  # type: ignore[no-any-return]
+
+    def _find(self, kind: str, model: type[M], dotted: str) -> M | None:
+        if not self.knows(dotted):
+            return None
+        name = self.canonical(dotted)
+        owner, _, last = name.rpartition(".")
+        for cls in self.mro(owner):
+            if f"{cls}.{last}" in self._table[kind]:
+                return self._make(kind, model, f"{cls}.{last}")
+        holder = self.attribute(owner) if owner else None
+        if holder is not None and holder.type:
+            return self._lookup(kind, model, f"{holder.type.partition('[')[0]}.{last}")
+        if last.startswith("_"):
+            return None
+        for cls in self.mro(owner):
+            if f"{cls}.*" in self._table[kind]:
+                return self._make(kind, model, f"{cls}.*")
+        while owner:
+            if f"{owner}.*" in self._table[kind]:
+                return self._make(kind, model, f"{owner}.*")
+            owner = owner.rpartition(".")[0]
+        return None
+
+    def _exact(self, kind: str, model: type[M], dotted: str) -> M | None:
+        found = self._found[kind].get(dotted, _MISSING)
+        if found is _MISSING:
+            name = self.canonical(dotted)
+            found = self._make(kind, model, name) if name in self._table[kind] else None
+            self._found[kind][dotted] = found
+        return found  # type: ignore[no-any-return]
+
+    def _make(self, kind: str, model: type[M], name: str) -> M:
+        library, number = self._table[kind][name]
+        made = convert(model, self._table["bodies"][number])
+        made.name, made.library = name, library
+        return made
+
+
+def builtin_folder() -> Path:
+    """The shipped models: the checkout's `rules/libraries`, else the wheel's copy."""
+    package = Path(__file__).resolve().parents[1]
+    checkout = package.parents[1] / "rules" / "libraries"
+    return checkout if checkout.is_dir() else package / "_rules" / "libraries"
+
+
+def _read(folders: Sequence[Path]) -> list[tuple[Path, bytes]]:
+    files = []
+    for folder in folders:
+        try:
+            files += [(path, path.read_bytes()) for path in sorted(folder.glob("*.yaml")) if path.is_file()]
+        except OSError as error:
+            raise RuleError(f"{folder}: cannot read library models: {error.strerror}") from None
+    return files
+
+
+def _compiled(files: list[tuple[Path, bytes]], cache_dir: Path | None) -> tuple[dict[str, Any], str]:
+    digest = hashlib.sha256(f"format {FORMAT}".encode())
+    for path, content in files:
+        digest.update(f"\0{path.name}\0{len(content)}\0".encode() + content)
+    key = digest.hexdigest()
+    stored = cache_dir / f"libraries-{key[:32]}.json" if cache_dir else None
+    table = _load_stored(stored) if stored else None
+    if table is None:
+        from backendlint.project.libraries_compile import compile_files
+
+        table = compile_files(files)
+        if stored:
+            _store(stored, table)
+    _add_class_attributes(table)
+    return table, key
+
+
+def _load_stored(path: Path) -> dict[str, Any] | None:
+    try:
+        data = json.loads(path.read_bytes())
+        return data if isinstance(data, dict) and "bodies" in data else None
+    except (OSError, ValueError):
+        return None
+
+
+def _store(path: Path, table: dict[str, Any]) -> None:
+    """Writes the compiled table; a directory that cannot be written to only costs time."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix="libraries-")
+        with os.fdopen(handle, "w") as stream:
+            json.dump(table, stream, separators=(",", ":"))
+        Path(temporary).replace(path)
+        kept = sorted(path.parent.glob("libraries-*.json"), key=lambda p: p.stat().st_mtime, reverse=True)
+        for old in kept[KEPT:]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def _add_class_attributes(table: dict[str, Any]) -> None:
+    """`classes.X.attributes` also stand in the attribute table."""
+    for name, (library, number) in list(table["classes"].items()):
+        for attribute, kind in table["bodies"][number].get("attributes", {}).items():
+            dotted = f"{name}.{attribute}"
+            body = {"type": kind}
+            if dotted in table["attributes"]:
+                body |= table["bodies"][table["attributes"][dotted][1]]
+            table["attributes"][dotted] = [library, len(table["bodies"])]
+            table["bodies"].append(body)
+
+
+def _merge(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+    """`extra`'s entries added to `base`; of entries in both, the fields of `extra` win."""
+    merged = dict(base)
+    merged["bodies"] = bodies = list(base["bodies"])
+    heads = {head["library"]: head for head in base["libraries"]}
+    for head in extra["libraries"]:
+        before = heads.get(head["library"], {})
+        modules = [*_as_list(before.get("modules", [])), *_as_list(head.get("modules", []))]
+        heads[head["library"]] = {**before, **head, "modules": list(dict.fromkeys(modules))}
+    merged["libraries"] = list(heads.values())
+    merged["aliases"] = {**base["aliases"], **extra["aliases"]}
+    merged["hints"] = [*extra["hints"], *base["hints"]]
+    for kind in ("calls", "attributes", "classes", "exceptions", "decorators"):
+        merged[kind] = dict(base[kind])
+        for name, (library, number) in extra[kind].items():
+            before = bodies[base[kind][name][1]] if name in base[kind] else {}
+            merged[kind][name] = [library, len(bodies)]
+            bodies.append({**before, **extra["bodies"][number]})
+    return merged
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _matches(name: str, pattern: str) -> bool:
+    if pattern.startswith("*"):
+        return name.endswith(pattern[1:])
+    return name.startswith(pattern[:-1])
