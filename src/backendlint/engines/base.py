@@ -101,9 +101,7 @@ def rule_files(rule: Rule) -> list[Path]:
 def rule_failed(rule: Rule, path: str, error: BaseException) -> Notification:
     """A check raised: say which and on what; its findings there are missing, so the exit code must tell."""
     where = f" on {path}" if path else ""
-    message = (
-        f"{rule.id} ({rule.name}) failed{where}: {type(error).__name__}: {error}; its findings there are missing"
-    )
+    message = f"{rule.id} ({rule.name}) failed{where}: {type(error).__name__}: {error}; its findings there are missing"
     location = Location(path, 1, 1, 1, 1) if path else None
     return Notification("rule-failed", message, "error", location)
 

@@ -47,15 +47,22 @@ def _imports(facts: FileFacts, wanted: tuple[str, ...], _: EngineContext) -> boo
 
 def _names(facts: FileFacts, wanted: tuple[str, ...], _: EngineContext) -> bool:
     words = set(wanted)
-    return not words.isdisjoint(facts.names) or any(
-        (value[0] == "attr" and value[2] in words)
-        or (value[0] == "name" and value[1].rpartition(".")[2] in words)
-        or (value[0] == "const" and isinstance(value[1], str) and value[1] in words)
-        for function in facts.functions
-        for value in function.values
-    ) or any(
-        not words.isdisjoint(key for key, _ in call.kwargs) for function in facts.functions for call in function.calls
-    ) or any(store.name in words for function in facts.functions for store in function.stores)
+    return (
+        not words.isdisjoint(facts.names)
+        or any(
+            (value[0] == "attr" and value[2] in words)
+            or (value[0] == "name" and value[1].rpartition(".")[2] in words)
+            or (value[0] == "const" and isinstance(value[1], str) and value[1] in words)
+            for function in facts.functions
+            for value in function.values
+        )
+        or any(
+            not words.isdisjoint(key for key, _ in call.kwargs)
+            for function in facts.functions
+            for call in function.calls
+        )
+        or any(store.name in words for function in facts.functions for store in function.stores)
+    )
 
 
 def _calls(facts: FileFacts, wanted: tuple[str, ...], ctx: EngineContext) -> bool:
