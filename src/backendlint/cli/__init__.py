@@ -64,6 +64,8 @@ def run(args: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return 2
+    except SystemExit as error:  # click's shell completion ends that way
+        return error.code if isinstance(error.code, int) else 0
     except click.Abort:
         return 130
     except BackendlintError as error:

@@ -30,7 +30,7 @@ class Rule:
     """Items of rules/checklist.yaml that it answers."""
     cwe: tuple[int, ...] = ()
     needs: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Facts without which the check does not run: calls (effects), sinks, imports (modules), handlers, routes, sql, ..."""
+    """Facts without which the check does not run: calls (effects), sinks, imports (modules), handlers, routes, sql ..."""
     fix: Literal["none", "safe", "unsafe"] = "none"
     references: tuple[str, ...] = ()
     options: dict[str, object] = field(default_factory=dict)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from backendlint.errors import UsageError
 from backendlint.findings.model import PILLARS, Pillar
-from backendlint.ruleset.load import RuleSet
 from backendlint.ruleset.manifest import Engine
 
 PREFIXES: dict[Pillar, str] = {
@@ -153,10 +154,10 @@ def pillar_of(topic: str) -> Pillar:
     raise UsageError(f"new-rule: no topic `{topic}`{did_you_mean(topic, known) or '; there are ' + ', '.join(known)}")
 
 
-def next_id(pillar: Pillar, ruleset: RuleSet) -> str:
-    """The first number above all of the pillar's."""
+def next_id(pillar: Pillar, taken: Collection[str]) -> str:
+    """The first number above all of the pillar's that are taken, by rules or by plans."""
     prefix = PREFIXES[pillar]
-    used = [int(rule.id.removeprefix(prefix)) for rule in ruleset if rule.id.startswith(prefix)]
+    used = [int(rule_id.removeprefix(prefix)) for rule_id in taken if re.fullmatch(prefix + r"\d+", rule_id)]
     return f"{prefix}{max(used, default=100) + 1}"
 
 

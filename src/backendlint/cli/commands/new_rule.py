@@ -36,16 +36,18 @@ def command(topic: str, name: str, rule_id: str | None, engine: Engine, item: st
     pillar = pillar_of(topic)
     ruleset = load_packs()
     items = load_checklist()
-    chosen = (rule_id or _planned(items, item) or next_id(pillar, ruleset)).upper()
+    known = {rule.id for rule in ruleset}
+    taken_ids = known | {planned for entry in items for planned in entry.rules}
+    chosen = (rule_id or _planned(items, item, known) or next_id(pillar, taken_ids)).upper()
     check_identity(chosen, name, "new-rule")
     for key in (chosen, name):
         if (taken := ruleset.find(key)) is not None:
             raise UsageError(f"new-rule: `{key}` is already the rule in {taken.folder}")
-    answers = item or next((known.id for known in items if chosen in known.rules), None)
-    if answers not in {known.id for known in items}:
+    answers = item or next((entry.id for entry in items if chosen in entry.rules), None)
+    if answers not in {entry.id for entry in items}:
         from backendlint.ruleset.nearest import did_you_mean
 
-        hint = did_you_mean(answers or "", [known.id for known in items]) or "; `backendlint checklist` lists them"
+        hint = did_you_mean(answers or "", [entry.id for entry in items]) or "; `backendlint checklist` lists them"
         raise UsageError(f"new-rule: --item must name an item of the checklist{hint}")
     rule = NewRule(chosen, name, pillar, engine, answers)
     for path in write(rule, into / "rules", into / "fixtures"):
@@ -56,9 +58,7 @@ def command(topic: str, name: str, rule_id: str | None, engine: Engine, item: st
     )
 
 
-def _planned(items: tuple[Item, ...], item: str | None) -> str | None:
-    """The id that the checklist reserves, where the item has just one rule."""
-    rules = next((known.rules for known in items if known.id == item), ())
-    known = {rule.id for rule in load_packs()}
-    free = [rule for rule in rules if rule not in known]
+def _planned(items: tuple[Item, ...], item: str | None, known: set[str]) -> str | None:
+    """The id that the checklist reserves, where just one of the item's rules is still missing."""
+    free = [rule for entry in items if entry.id == item for rule in entry.planned(known)]
     return free[0] if len(free) == 1 else None
