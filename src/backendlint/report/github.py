@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backendlint.report.parts.clean import encodable
+from backendlint.report.parts.clean import encodable, printable
 from backendlint.report.parts.counts import active, per_rule, plural
 
 if TYPE_CHECKING:
@@ -44,14 +44,16 @@ def step_summary(report: Report, options: RenderOptions | None = None) -> str:
 
 
 def _command(command: str, place: Location | None, title: str, message: str) -> str:
+    """One workflow command, its region cut to the first line: GitHub shows an annotation below the last one."""
     properties = {"title": title}
     if place is not None:
-        properties = {"file": place.path, "line": str(place.line), "endLine": str(place.end_line)}
+        line = str(place.line)
+        properties = {"file": place.path, "line": line, "endLine": line}
         if place.line == place.end_line:
             properties |= {"col": str(place.column), "endColumn": str(max(place.column, place.end_column - 1))}
         properties["title"] = title
     listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    return f"::{command} {listed}::{_data(message)}"
+    return f"::{command} {listed}::{_data(printable(message))}"
 
 
 def _data(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from backendlint.report.parts.clean import dumps
+from backendlint.report.parts.clean import dumps, one_line
 from backendlint.report.parts.counts import active
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def render(report: Report, _options: RenderOptions) -> str:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
-        "description": f"{finding.message} {finding.help}".strip(),
+        "description": one_line(f"{finding.message} {finding.help}"),
         "check_name": f"{finding.rule_id} {finding.name}",
         "fingerprint": finding.fingerprint or _hash(finding.rule_id, finding.message, finding.location),
         "severity": _SEVERITY[finding.severity],
@@ -37,7 +37,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def _notification(item: Notification) -> dict[str, Any]:
     return {
-        "description": item.message,
+        "description": one_line(item.message),
         "check_name": f"backendlint {item.kind}",
         "fingerprint": _hash(item.kind, item.message, item.location),
         "severity": _LEVEL[item.level],

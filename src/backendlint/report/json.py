@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backendlint.report.parts.clean import dumps
-from backendlint.report.parts.counts import per_rule
+from backendlint.report.parts.counts import active, per_pillar, per_rule
 
 if TYPE_CHECKING:
     from backendlint.findings.model import Finding, Fix, Location, Notification, Report, Step
@@ -89,8 +89,8 @@ def _summary(report: Report) -> dict[str, Any]:
         "files": summary.files,
         "lines": summary.lines,
         "seconds": round(summary.seconds, 3),
-        "findings": sum(1 for finding in report.findings if finding.suppressed is None),
-        "by_pillar": dict(summary.by_pillar),
+        "findings": len(active(report)),
+        "by_pillar": per_pillar(report),
         "suppressed": summary.suppressed,
         "baselined": summary.baselined,
         "below_profile": summary.below_profile,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from backendlint.findings.model import Notification
 from backendlint.findings.rank import severity_key
-from backendlint.report.parts.clean import dumps, uri
+from backendlint.report.parts.clean import dumps, printable, uri
 from backendlint.report.parts.sarif_result import ROOT, LineHashes, location, result
 from backendlint.report.parts.sarif_rule import descriptors
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 MAX_RESULTS = 25_000
 """GitHub refuses a run with more."""
+_SEMANTIC_VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 
 
 def render(report: Report, options: RenderOptions) -> str:
@@ -64,7 +66,9 @@ def _driver(report: Report, rules: list[dict[str, Any]], notifications: Sequence
     kinds = sorted({item.kind for item in notifications})
     driver: dict[str, Any] = {"name": "backendlint", "rules": rules}
     if report.version:
-        driver |= {"version": report.version, "semanticVersion": report.version}
+        driver["version"] = report.version
+    if _SEMANTIC_VERSION.fullmatch(report.version):
+        driver["semanticVersion"] = report.version
     driver["notifications"] = [
         {"id": kind, "shortDescription": {"text": kind.replace("-", " ").capitalize()}} for kind in kinds
     ]
@@ -85,7 +89,7 @@ def _notification(item: Notification) -> dict[str, Any]:
     found: dict[str, Any] = {
         "descriptor": {"id": item.kind},
         "level": item.level,
-        "message": {"text": item.message},
+        "message": {"text": printable(item.message)},
     }
     if item.location:
         found["locations"] = [location(item.location)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from backendlint.findings.fingerprint import line_hashes
 from backendlint.findings.model import BASELINED
-from backendlint.report.parts.clean import source, uri
+from backendlint.report.parts.clean import one_line, printable, source, uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,19 +70,19 @@ def location(place: Location, message: str = "") -> dict[str, Any]:
     if place.end_line > place.line:
         region = {"startLine": region["startLine"], "startColumn": region["startColumn"]}
     found: dict[str, Any] = {"physicalLocation": {"artifactLocation": _artifact(place.path), "region": region}}
-    return found | {"message": {"text": message}} if message else found
+    return found | {"message": {"text": printable(message)}} if message else found
 
 
 def _message(finding: Finding) -> str:
     """The message, what to do, and links to the related locations by their ids."""
     text = f"{finding.message}\n{finding.help}" if finding.help else finding.message
-    text = text.replace("](", "] (")
+    text = printable(text).replace("](", "] (")
     links = [f"[{_link_text(step.message)}]({number})" for number, step in enumerate(finding.related, 1)]
     return f"{text}\nSee: {', '.join(links)}." if links else text
 
 
 def _link_text(text: str) -> str:
-    escaped = " ".join(text.split()).replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
+    escaped = one_line(text).replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
     return escaped or "here"
 
 
