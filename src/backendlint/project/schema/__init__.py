@@ -1,0 +1,1 @@
+"""The database schema, read statically: what tables there are, and how migrations change them."""

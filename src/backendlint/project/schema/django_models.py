@@ -1,0 +1,157 @@
+"""Tables from Django's models: abstract bases, multi-table inheritance, Meta, implicit ids, many-to-many tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from backendlint.facts.model import ClassFacts, FileFacts
+from backendlint.project.schema.django_apps import Apps, settings_of
+from backendlint.project.schema.django_fields import Field, Options, read_field, read_options
+from backendlint.project.schema.django_known import BASES, PLAIN_BASES
+from backendlint.project.schema.django_state import Model, State
+from backendlint.project.schema.model import Schema
+from backendlint.project.schema.reading import Links, Node, base_name, class_node, lineage, location_of
+
+
+def read_django_models(files: Sequence[FileFacts], links: Links) -> tuple[State, Schema]:
+    """The state and the tables of all concrete models."""
+    candidates = [file for file in files if _concerned(file)]
+    if not candidates:
+        return State(), Schema()
+    apps = Apps(files, links)
+    state = settings_of(files, links, apps)
+    found = [(file, cls) for file in candidates for cls in file.classes.values() if _is_model(file, cls, links)]
+    for file, cls in found:
+        app = _app_label(file, cls, apps, links)
+        state.classes[f"{file.module}.{cls.qualname}"] = f"{app}.{cls.name}".lower()
+    for file, cls in found:
+        model = _read_model(file, cls, apps, links, state)
+        if model is not None:
+            state.models[model.key] = model
+    _proxies(state)
+    schema = Schema()
+    for table in state.tables():
+        schema.add(table)
+    return state, schema
+
+
+def _concerned(file: FileFacts) -> bool:
+    """True when the file may hold models; migrations define none."""
+    if ".migrations." in f".{file.module}.":
+        return False
+    return bool(file.classes) and any(cls.bases for cls in file.classes.values())
+
+
+def _is_model(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
+    for where, item in lineage(file, cls, links):
+        for base in item.bases:
+            name = base_name(class_node(where, item, base, links))
+            if name in {"django.db.models.Model", "django.contrib.gis.db.models.Model"} or name.startswith("django.db.models.base"):
+                return True
+            last = name.rpartition(".")[2]
+            if last in BASES and links.find_class(name) is None and not name.startswith("builtins"):
+                return True
+            if name.startswith(("modelcluster.models.", "wagtail.models.", "mptt.models.", "polymorphic.models.")):
+                return True
+    return False
+
+
+def _app_label(file: FileFacts, cls: ClassFacts, apps: Apps, links: Links) -> str:
+    return _meta(file, cls, links).app_label or apps.label(file.module)
+
+
+def _meta(file: FileFacts, cls: ClassFacts, links: Links) -> Options:
+    """The class's own Meta, with what it inherits from other Meta classes."""
+    inner = file.classes.get(f"{cls.qualname}.Meta")
+    if inner is None:
+        return Options()
+    pairs: dict[str, Node] = {}
+    for where, item in reversed(list(_meta_lineage(file, inner, links))):
+        for name, vid in item.attributes.items():
+            pairs[name] = class_node(where, item, vid, links)
+    options = read_options(pairs)
+    own = inner.attributes.get("abstract", -1)
+    options.abstract = own >= 0 and class_node(file, inner, own, links).const() is True
+    return options
+
+
+def _meta_lineage(file: FileFacts, inner: ClassFacts, links: Links) -> Iterator[tuple[FileFacts, ClassFacts]]:
+    yield from lineage(file, inner, links)
+
+
+def _read_model(file: FileFacts, cls: ClassFacts, apps: Apps, links: Links, state: State) -> Model | None:
+    options = _inherited_options(file, cls, links)
+    if options.abstract:
+        return None
+    app = _app_label(file, cls, apps, links)
+    model = Model(
+        app, cls.name, options=options, owner=f"{file.module}.{cls.qualname}", location=location_of(file.path, cls.header)
+    )
+    parents: list[str] = []
+    for position, (where, item) in enumerate(lineage(file, cls, links)):
+        dotted = f"{where.module}.{item.qualname}"
+        concrete = position and dotted in state.classes and not _meta(where, item, links).abstract
+        if concrete:
+            parents.append(state.classes[dotted])
+            continue
+        if not position or not _inherits_concrete(parents, where, item, links, state):
+            for found in _own_fields(where, item, links):
+                model.fields.setdefault(found.name, found)
+        if not _foreign(model, where, item, links):
+            model.complete = False
+    model.parents = tuple(parents)
+    return model
+
+
+def _inherits_concrete(parents: list[str], file: FileFacts, cls: ClassFacts, links: Links, state: State) -> bool:
+    """True when an abstract base was already reached through a concrete parent, whose table holds its columns."""
+    dotted = f"{file.module}.{cls.qualname}"
+    for parent in parents:
+        owner = next((name for name, key in state.classes.items() if key == parent), "")
+        found = links.find_class(owner)
+        if found is not None and any(f"{w.module}.{i.qualname}" == dotted for w, i in lineage(*found, links)):
+            return True
+    return False
+
+
+def _inherited_options(file: FileFacts, cls: ClassFacts, links: Links) -> Options:
+    """Own Meta; without one, that of the nearest abstract base (never its `abstract`)."""
+    if f"{cls.qualname}.Meta" in file.classes:
+        return _meta(file, cls, links)
+    for where, item in list(lineage(file, cls, links))[1:]:
+        if f"{item.qualname}.Meta" in where.classes:
+            options = _meta(where, item, links)
+            return replace(options, abstract=False) if options.abstract else Options()
+    return Options()
+
+
+def _own_fields(file: FileFacts, cls: ClassFacts, links: Links) -> Iterator[Field]:
+    for name, vid in cls.attributes.items():
+        if not name.startswith("__"):
+            found = read_field(name, class_node(file, cls, vid, links))
+            if found is not None:
+                yield found
+
+
+def _foreign(model: Model, file: FileFacts, cls: ClassFacts, links: Links) -> bool:
+    """Add what bases from outside bring; False when one of them is not known."""
+    known = True
+    for base in cls.bases:
+        name = base_name(class_node(file, cls, base, links))
+        if not name or links.find_class(name) is not None or name.startswith("builtins."):
+            continue
+        last = name.rpartition(".")[2]
+        for item in BASES.get(last, ()):
+            model.fields.setdefault(item.name, replace(item, location=model.location))
+        known = known and (last in BASES or last in PLAIN_BASES or last.endswith("Mixin"))
+    return known
+
+
+def _proxies(state: State) -> None:
+    """A proxy stands for its parent's table."""
+    for model in state.models.values():
+        if model.options.proxy and model.parents:
+            parent = state.models.get(model.parents[0])
+            if parent is not None and not model.options.db_table:
+                model.options.db_table = parent.table

@@ -1,0 +1,220 @@
+"""What migrations do, one dataclass an operation, whichever front end (Alembic, Django, SQL) said it.
+
+`apply.py` plays them on a `Schema`; the migration rules judge them. Every operation says where it stands. `state_only` ones
+change the framework's idea of the schema and not the database; `database_only` ones the other way round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from backendlint.findings.model import Location
+from backendlint.project.schema.model import Column, Constraint, Index, Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """Base of all operations. `guarded`: under an `if` or a loop, so it may not run; `text`: the SQL it comes from, if any."""
+
+    location: Location | None = None
+    state_only: bool = False
+    database_only: bool = False
+    guarded: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTable(Operation):
+    """CREATE TABLE or VIEW."""
+
+    table: Table
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropTable(Operation):
+    """DROP TABLE (`kind` view: DROP VIEW)."""
+
+    table: str
+    kind: str = "table"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameTable(Operation):
+    """ALTER TABLE ... RENAME TO."""
+
+    table: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddColumn(Operation):
+    """ALTER TABLE ... ADD COLUMN. `one_off_default`: Django's `preserve_default=False`, a default for existing rows alone."""
+
+    table: str
+    column: Column
+    constraints: tuple[Constraint | Index, ...] = ()
+    one_off_default: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropColumn(Operation):
+    """ALTER TABLE ... DROP COLUMN."""
+
+    table: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameColumn(Operation):
+    """ALTER TABLE ... RENAME COLUMN."""
+
+    table: str
+    column: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlterColumn(Operation):
+    """A column's new type, nullability or default; None means unchanged. `drop_default` removes the default."""
+
+    table: str
+    column: str
+    type: str | None = None
+    nullable: bool | None = None
+    default: str | None = None
+    drop_default: bool = False
+    using: str = ""
+    constraints: tuple[Constraint | Index, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddConstraint(Operation):
+    """ADD CONSTRAINT; `validated` False for NOT VALID; `using_index` names the index it takes over."""
+
+    table: str
+    constraint: Constraint
+    validated: bool = True
+    using_index: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddPrimaryKey(Operation):
+    """ADD PRIMARY KEY."""
+
+    table: str
+    columns: tuple[str, ...]
+    using_index: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidateConstraint(Operation):
+    """VALIDATE CONSTRAINT."""
+
+    table: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropConstraint(Operation):
+    """DROP CONSTRAINT; kind unique, foreign-key, check, primary-key or ""; columns where the front end names them instead."""
+
+    table: str
+    name: str
+    kind: str = ""
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateIndex(Operation):
+    """CREATE INDEX; `algorithm` and `lock` are MySQL's clauses, upper case."""
+
+    table: str
+    index: Index
+    concurrently: bool = False
+    if_not_exists: bool = False
+    algorithm: str = ""
+    lock: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropIndex(Operation):
+    """DROP INDEX; the table may be unknown ("")."""
+
+    name: str
+    table: str = ""
+    concurrently: bool = False
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameIndex(Operation):
+    """ALTER INDEX ... RENAME TO."""
+
+    name: str
+    new: str
+    table: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truncate(Operation):
+    """TRUNCATE."""
+
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataChange(Operation):
+    """INSERT, UPDATE, DELETE or MERGE in a migration."""
+
+    kind: str
+    table: str
+    where: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCode(Operation):
+    """Python code that a migration runs (Django's RunPython, Alembic's bulk_insert or session use)."""
+
+    name: str
+    reversible: bool = True
+    changes_data: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSQL(Operation):
+    """SQL handed to the database as text; `operations` is what was understood of it, `known` False when parts were not."""
+
+    sql: str
+    operations: tuple[Operation, ...] = ()
+    reversible: bool = True
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other(Operation):
+    """A statement without effect on the model (SET, COMMENT, GRANT, CREATE EXTENSION, transaction control ...)."""
+
+    kind: str
+
+
+@dataclass(slots=True)
+class Migration:
+    """One migration with its operations in order."""
+
+    id: str
+    """Alembic's revision, Django's `app.name`, a SQL file's path."""
+    path: str
+    kind: str
+    """alembic, django, sql."""
+    depends: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
+    operations: list[Operation] = field(default_factory=list)
+    reverse: list[Operation] | None = None
+    """What its downgrade does; None: there is none (Django derives it from the operations)."""
+    reverse_kind: str = "auto"
+    """auto (derived by the framework), written, empty (`pass`), raises, missing."""
+    transactional: bool = True
+    dialect: str = ""
+    location: Location | None = None
+    reverse_location: Location | None = None

@@ -1,0 +1,319 @@
+"""A convenient look at facts' values: constants, calls, lists and dicts, across modules through `Links`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from backendlint.facts.model import Call, ClassFacts, FileFacts, FunctionFacts, Span, Value
+from backendlint.findings.model import Location
+
+_DEPTH = 12
+"""How many names and calls are followed from one value."""
+
+
+class Links(Protocol):
+    """What readers need to know about other files."""
+
+    def canonical(self, dotted: str) -> str:
+        """The name under which `dotted` is defined, re-exports followed; itself where nothing is known."""
+
+    def find_value(self, dotted: str) -> Node | None:
+        """The value of a module-level name of the project."""
+
+    def find_class(self, dotted: str) -> tuple[FileFacts, ClassFacts] | None:
+        """The project's class of that name."""
+
+    def find_function(self, dotted: str) -> tuple[FileFacts, int] | None:
+        """The project's function of that name: its file and its index there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value of one function, with all that is needed to look around it."""
+
+    file: FileFacts
+    function: int
+    vid: int
+    links: Links
+
+    @property
+    def facts(self) -> FunctionFacts:
+        """The function whose table holds the value."""
+        return self.file.functions[self.function]
+
+    @property
+    def value(self) -> Value:
+        """The raw value."""
+        return self.facts.values[self.vid] if self.vid >= 0 else ("unknown",)
+
+    @property
+    def span(self) -> Span:
+        """Where the expression stands."""
+        return self.facts.span_of(self.vid)
+
+    @property
+    def location(self) -> Location:
+        """The same as a report's location."""
+        return location_of(self.file.path, self.span)
+
+    def at(self, vid: int) -> Node:
+        """Another value of the same table."""
+        return Node(self.file, self.function, vid, self.links)
+
+    def resolve(self) -> Node:
+        """The value behind names, guards and closures; itself where it leads nowhere."""
+        node = self
+        for _ in range(_DEPTH):
+            following = node._step()
+            if following is None:
+                return node
+            node = following
+        return node
+
+    def _step(self) -> Node | None:
+        value = self.value
+        if value[0] == "guard":
+            return self.at(value[1])
+        if value[0] == "outer":
+            parent = self.facts.parent
+            return Node(self.file, parent, value[1], self.links) if parent >= 0 else None
+        if value[0] == "name":
+            return self.links.find_value(value[1])
+        return None
+
+    def const(self, default: Any = None) -> Any:
+        """The constant that it is: also a text built of constants alone, or unary minus; else `default`."""
+        node = self.resolve()
+        value = node.value
+        if value[0] == "const":
+            return value[1]
+        if value[0] == "fmt":
+            parts = [node.at(vid).const(_MISSING) for vid in value[2]]
+            if all(part is not _MISSING and isinstance(part, (str, int)) for part in parts):
+                return "".join(str(part) for part in parts)
+        if value[0] == "conv":
+            return node.at(value[1]).const(default)
+        return default
+
+    def text(self) -> str:
+        """The constant text that it is, or ""."""
+        found = self.const("")
+        return found if isinstance(found, str) else ""
+
+    def dotted(self) -> str:
+        """The dotted name that it is: names, attributes of names, definitions; "" for other values."""
+        value = self.value
+        if value[0] == "name":
+            return self.links.canonical(value[1])
+        if value[0] == "def":
+            return f"{self.file.module}.{value[1]}"
+        if value[0] == "attr":
+            inner = self.at(value[1]).dotted()
+            return self.links.canonical(f"{inner}.{value[2]}") if inner else ""
+        if value[0] in {"guard"}:
+            return self.at(value[1]).dotted()
+        if value[0] == "outer":
+            step = self._step()
+            return step.dotted() if step else ""
+        return ""
+
+    def last(self) -> str:
+        """The last part of what it names, whatever it hangs on: `sa.Column` and `db.Column` give `Column`."""
+        value = self.value
+        if value[0] == "attr":
+            return str(value[2])
+        return self.dotted().rpartition(".")[2]
+
+    def call(self) -> CallNode | None:
+        """The call whose result it is."""
+        node = self.resolve()
+        value = node.value
+        if value[0] != "call":
+            return None
+        return CallNode(node, node.facts.calls[value[1]])
+
+    def elements(self) -> list[Node] | None:
+        """The elements of a list, tuple or set, concatenations and append/extend included; None when not known."""
+        node = self.resolve()
+        value = node.value
+        if value[0] in {"list", "tuple", "set"}:
+            found: list[Node] = []
+            for vid in value[1]:
+                inner = node.at(vid)
+                if inner.value[0] == "star":
+                    spread = inner.at(inner.value[1]).elements()
+                    if spread is None:
+                        return None
+                    found.extend(spread)
+                else:
+                    found.append(inner)
+            return found
+        if value[0] == "binop" and value[1] == "+":
+            return _joined(node.at(value[2]), node.at(value[3]))
+        if value[0] == "mut" and value[2] in {"append", "add"}:
+            before = node.at(value[1]).elements()
+            return None if before is None else [*before, *(node.at(vid) for vid in value[3])]
+        if value[0] == "mut" and value[2] in {"extend", "update"} and len(value[3]) == 1:
+            return _joined(node.at(value[1]), node.at(value[3][0]))
+        return None
+
+    def pairs(self) -> list[tuple[Node, Node]] | None:
+        """Keys and values of a dict display, None when it is not one; `**` parts are spread where known."""
+        node = self.resolve()
+        value = node.value
+        if value[0] == "store":
+            before = node.at(value[1]).pairs()
+            return None if before is None else [*before, (node.at(value[2]), node.at(value[3]))]
+        if value[0] != "dict":
+            return None
+        found: list[tuple[Node, Node]] = []
+        for key, item in value[1]:
+            if key < 0:
+                found.extend(node.at(item).pairs() or [])
+            else:
+                found.append((node.at(key), node.at(item)))
+        return found
+
+
+def _joined(left: Node, right: Node) -> list[Node] | None:
+    first, second = left.elements(), right.elements()
+    return None if first is None or second is None else first + second
+
+
+_MISSING: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class CallNode:
+    """A call with its arguments as nodes."""
+
+    node: Node
+    call: Call
+
+    @property
+    def func(self) -> Node:
+        """What is called."""
+        return self.node.at(self.call.func)
+
+    @property
+    def name(self) -> str:
+        """The last part of the callee's name."""
+        return self.func.last()
+
+    @property
+    def dotted(self) -> str:
+        """The callee's dotted name, or ""."""
+        return self.func.dotted()
+
+    @property
+    def args(self) -> list[Node]:
+        """Positional arguments, `*args` spread where its elements are known."""
+        found: list[Node] = []
+        for vid in self.call.args:
+            node = self.node.at(vid)
+            if node.value[0] == "star":
+                found.extend(node.at(node.value[1]).elements() or [])
+            else:
+                found.append(node)
+        return found
+
+    def kwarg(self, name: str) -> Node | None:
+        """The argument passed by keyword, or None; `**{...}` displays are looked into."""
+        vid = self.call.kwarg(name)
+        if vid >= 0:
+            return self.node.at(vid)
+        for key, item in self.call.kwargs:
+            if key == "**":
+                for inner, value in self.node.at(item).pairs() or []:
+                    if inner.const() == name:
+                        return value
+        return None
+
+    def argument(self, position: int, name: str) -> Node | None:
+        """The argument at `position` or passed as `name`."""
+        found = self.kwarg(name)
+        if found is not None:
+            return found
+        args = self.args
+        return args[position] if 0 <= position < len(args) else None
+
+    def flag(self, name: str, default: bool | None = None) -> bool | None:
+        """A boolean keyword's constant."""
+        node = self.kwarg(name)
+        found = node.const() if node is not None else default
+        return found if isinstance(found, bool) else default
+
+    @property
+    def location(self) -> Location:
+        """Where the call stands."""
+        return location_of(self.node.file.path, self.call.span)
+
+
+def location_of(path: str, span: Span) -> Location:
+    """A report's location (columns from 1) of a span (columns from 0)."""
+    return Location(path, span.line, span.column + 1, span.end_line, span.end_column + 1)
+
+
+def strings(node: Node | None) -> tuple[str, ...]:
+    """The constant texts of a list or tuple, or of a single text."""
+    if node is None:
+        return ()
+    single = node.const()
+    if isinstance(single, str):
+        return (single,)
+    return tuple(text for item in node.elements() or [] if (text := item.text()))
+
+
+def returned(file: FileFacts, function: int, links: Links) -> Node | None:
+    """What a function with a single `return` returns."""
+    values = [item.value for item in file.functions[function].returns if not item.is_yield and item.value >= 0]
+    return Node(file, function, values[-1], links) if values else None
+
+
+def class_node(file: FileFacts, cls: ClassFacts, vid: int, links: Links) -> Node:
+    """A value of a class's body."""
+    return Node(file, cls.owner, vid, links)
+
+
+def lineage(file: FileFacts, cls: ClassFacts, links: Links) -> Iterator[tuple[FileFacts, ClassFacts]]:
+    """The class and its bases in the project, in the order in which Python looks attributes up (nearly)."""
+    seen: set[tuple[str, str]] = set()
+    order: list[tuple[FileFacts, ClassFacts]] = []
+
+    def visit(where: FileFacts, item: ClassFacts, depth: int) -> None:
+        order.append((where, item))
+        if depth > _DEPTH:
+            return
+        for base in item.bases:
+            found = links.find_class(base_name(class_node(where, item, base, links)))
+            if found is not None:
+                visit(*found, depth + 1)
+
+    visit(file, cls, 0)
+    for position, (where, item) in enumerate(order):
+        key = (where.path, item.qualname)
+        later = any((w.path, i.qualname) == key for w, i in order[position + 1 :])
+        if key not in seen and not later:
+            seen.add(key)
+            yield where, item
+
+
+def base_name(node: Node) -> str:
+    """The dotted name of a base class, generic parameters dropped."""
+    value = node.value
+    if value[0] == "item":
+        return base_name(node.at(value[1]))
+    return node.dotted()
+
+
+def foreign_bases(file: FileFacts, cls: ClassFacts, links: Links) -> list[str]:
+    """Dotted names of the bases, anywhere up the lineage, that are not in the project."""
+    found: list[str] = []
+    for where, item in lineage(file, cls, links):
+        for base in item.bases:
+            name = base_name(class_node(where, item, base, links))
+            if name and links.find_class(name) is None:
+                found.append(name)
+    return found
