@@ -27,11 +27,3 @@ def load_packs(rules_dirs: Sequence[Path] = (), root: Path | None = None) -> Rul
 
     own = project_folder(root or Path.cwd())
     return load_rules([builtin_folder(), *rules_dirs], data_only=[own] if own else [], bare=bare_rules)
-
-
-def wants_colour() -> bool:
-    """Colour only on a terminal, and never with NO_COLOR."""
-    import os
-    import sys
-
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

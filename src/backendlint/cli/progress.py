@@ -15,7 +15,7 @@ PATIENCE = 1.0
 
 
 class Progress:
-    """A context manager; call it with the stage's name. Silent unless stderr is a terminal."""
+    """A context manager; call it with a stage's name and how much of it is done. Silent unless stderr is a terminal."""
 
     def __init__(self, *, enabled: bool = True) -> None:
         self._enabled = enabled and sys.stderr.isatty()
@@ -25,9 +25,9 @@ class Progress:
         self._timer = threading.Timer(PATIENCE, self._show)
         self._timer.daemon = True
 
-    def __call__(self, stage: str) -> None:
+    def __call__(self, stage: str, done: int, total: int) -> None:
         with self._lock:
-            self._stage = stage
+            self._stage = stage = f"{stage} {done}/{total}" if total else stage
             if self._status is not None:
                 self._status.update(stage)
 

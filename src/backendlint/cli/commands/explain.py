@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from backendlint.cli.packs import load_packs, rules_option, wants_colour
+from backendlint.cli.packs import load_packs, rules_option
 
 if TYPE_CHECKING:
     from backendlint.ruleset.manifest import Rule
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 def command(rule: str, rules_dirs: tuple[Path, ...]) -> None:
     """Explain a rule: why it matters, a bad and a good example, how to fix it, and where it comes from."""
     from backendlint.errors import UsageError
+    from backendlint.report.parts.terminal import wants_color
     from backendlint.ruleset.nearest import did_you_mean
 
     ruleset = load_packs(rules_dirs)
@@ -27,7 +30,7 @@ def command(rule: str, rules_dirs: tuple[Path, ...]) -> None:
         hint = did_you_mean(rule, [key for item in ruleset for key in (item.id, item.name)])
         raise UsageError(f"explain: no rule `{rule}`{hint or '; `backendlint rules` lists them'}")
     text = _document(found)
-    if wants_colour():
+    if wants_color(sys.stdout, os.environ):
         from rich.console import Console
         from rich.markdown import Markdown
 
