@@ -5,6 +5,7 @@ Kept free of heavy imports: libcst and sqlglot come with the sites that engines 
 
 from __future__ import annotations
 
+from backendlint.engines.site import SyntaxSite
 from backendlint.facts.model import (
     Binding,
     Block,
@@ -21,6 +22,17 @@ from backendlint.facts.model import (
     Store,
     Value,
     Vid,
+)
+from backendlint.facts.within import (
+    LogCall,
+    around,
+    below,
+    called_name,
+    calls_in,
+    caught,
+    log_call,
+    name_of,
+    siblings,
 )
 from backendlint.findings.model import Edit, Fix, Hit, Location, Step
 from backendlint.project.calls import Edge, arguments
@@ -45,6 +57,7 @@ __all__ = [
     "Hit",
     "Import",
     "Location",
+    "LogCall",
     "Param",
     "Project",
     "Raise",
@@ -56,7 +69,16 @@ __all__ = [
     "Statement",
     "Step",
     "Store",
+    "SyntaxSite",
     "Value",
     "Vid",
     "arguments",
+    "around",
+    "below",
+    "called_name",
+    "calls_in",
+    "caught",
+    "log_call",
+    "name_of",
+    "siblings",
 ]

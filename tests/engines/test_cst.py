@@ -9,14 +9,14 @@ import libcst
 import pytest
 
 from backendlint.engines import cst as engine
-from backendlint.engines.site import Site
+from backendlint.engines.site import SyntaxSite
 from backendlint.engines.snippet import parse
 from backendlint.facts.model import Span
 from backendlint.findings.model import Hit, Location, Notification
 from backendlint.parse import split_lines
 
 
-def located(site: Site) -> Iterator[Hit]:
+def located(site: SyntaxSite) -> Iterator[Hit]:
     yield Hit(type(site.node).__name__, site.location())
 
 
@@ -106,7 +106,7 @@ def test_each_statement_is_parsed_once_for_all_rules(tree, monkeypatch: pytest.M
 def test_names_resolve_through_the_files_imports(tree) -> None:
     tree.add("pkg/a.py", "import logging as log\nfrom .b import Oops\ndef g(): pass\nlog.x(); Oops.y(); g(); len()\n")
 
-    def check(site: Site) -> Iterator[Hit]:
+    def check(site: SyntaxSite) -> Iterator[Hit]:
         assert isinstance(site.node, libcst.Call)
         yield Hit(str(site.resolve(site.node.func)), site.location())
 
@@ -119,7 +119,7 @@ def test_an_edit_replaces_just_the_nodes_region(tree) -> None:
     text = "def f():\n    try:\n        g()\n    except E as e:\n        raise  X( 1 )  # keep\n"
     tree.add("a.py", text)
 
-    def check(site: Site) -> Iterator[Hit]:
+    def check(site: SyntaxSite) -> Iterator[Hit]:
         node = site.node
         assert isinstance(node, libcst.Raise)
         new = node.with_changes(
@@ -138,7 +138,7 @@ def test_an_edit_replaces_just_the_nodes_region(tree) -> None:
 def test_a_nominated_handler_is_given(tree) -> None:
     tree.add("a.py", "try:\n    a()\nexcept A:\n    b()\nexcept B as e:\n    c()\n")
 
-    def check(site: Site) -> Iterator[Hit]:
+    def check(site: SyntaxSite) -> Iterator[Hit]:
         yield Hit(site.code(site.handler.type), site.location(site.handler.type))
 
     check.__globals__["suspects"] = lambda _file, function: (
@@ -155,7 +155,7 @@ def test_a_failing_check_is_reported_and_the_rest_goes_on(tree, cache) -> None:
     tree.add("a.py", "raise A\n")
     tree.add("b.py", "raise B\n")
 
-    def check(site: Site) -> Iterator[Hit]:
+    def check(site: SyntaxSite) -> Iterator[Hit]:
         if site.file.path == "a.py":
             raise ValueError("odd")
         yield Hit("found", site.location())
@@ -181,7 +181,7 @@ def test_results_are_cached_by_content(tree, cache) -> None:
 def test_options_are_part_of_the_caches_key(tree, cache) -> None:
     tree.add("a.py", "raise A\n")
 
-    def check(site: Site) -> Iterator[Hit]:
+    def check(site: SyntaxSite) -> Iterator[Hit]:
         yield Hit(str(site.options.get("word", "none")), site.location())
 
     for options, word in (({}, "none"), ({"SEC999": {"word": "one"}}, "one")):

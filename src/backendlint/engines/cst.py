@@ -19,7 +19,7 @@ from backendlint.findings.model import Hit, Location, Notification
 from backendlint.parse import split_lines
 
 if TYPE_CHECKING:
-    from backendlint.engines.site import Site
+    from backendlint.engines.site import SyntaxSite
     from backendlint.engines.snippet import Snippet
     from backendlint.ruleset.manifest import Rule
 
@@ -41,7 +41,7 @@ class _Suspect:
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     rule: Rule
-    check: Callable[[Site], Iterable[Hit]]
+    check: Callable[[SyntaxSite], Iterable[Hit]]
     suspects: Suspects
 
 
@@ -175,12 +175,12 @@ def _site(
     suspect: _Suspect,
     snippet: Snippet,
     facts: FileFacts,
-    check: Callable[[Site], Iterable[Hit]],
+    check: Callable[[SyntaxSite], Iterable[Hit]],
     ctx: EngineContext,
 ) -> Iterator[Result]:
     import libcst as cst
 
-    from backendlint.engines.site import Site
+    from backendlint.engines.site import SyntaxSite
 
     kinds: tuple[type[cst.CSTNode], ...] = (cst.BaseCompoundStatement,)
     if not suspect.compound:
@@ -191,7 +191,7 @@ def _site(
         yield _unparsed(facts.path, suspect, "it was not found where the facts say")
         return
     options = {**rule.options, **ctx.options.get(rule.id, {})}
-    site = Site(node, facts, suspect.function, suspect.block, suspect.span, snippet, options)
+    site = SyntaxSite(node, facts, suspect.function, suspect.block, suspect.span, snippet, options)
     try:
         with ctx.timed(rule.id):
             hits = list(check(site))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SyntaxSite:
     """A statement that the facts nominated.
 
     `node` is its libcst node: a compound statement (Try, With, For, ...), a small one (Raise, Assert, ...), or an
