@@ -67,7 +67,7 @@ class Cache:
 
         try:
             _prepare(folder)
-            key = _secret(folder if trusted else _home())
+            key = _secret(folder if trusted else user_folder())
         except OSError as error:
             return cls(None, b"", f"cache in {folder} not used: {error}")
         for attempt in (1, 2):
@@ -205,7 +205,7 @@ def clear(folder: Path) -> bool:
     return there
 
 
-def _home() -> Path:
+def user_folder() -> Path:
     """The user's own folder for backendlint's key."""
     base = os.environ.get("XDG_CACHE_HOME")
     return Path(base) / "backendlint" if base else Path.home() / ".cache" / "backendlint"
