@@ -185,7 +185,7 @@ def _request(flags: Flags, settings: Settings, stdin: tuple[Path, bytes] | None)
         settings=settings,
         overrides=overrides,
         rule_folders=tuple(folder.resolve() for folder in flags.rules_dirs),
-        baseline=flags.baseline,
+        baseline=flags.baseline.resolve() if flags.baseline else None,
         since=flags.since,
         stdin=stdin,
         context=not flags.no_context,
@@ -197,15 +197,15 @@ def _request(flags: Flags, settings: Settings, stdin: tuple[Path, bytes] | None)
 
 def _run(request: Request, flags: Flags) -> Outcome:
     from backendlint.cli.progress import Progress
-    from backendlint.pipeline import run
+    from backendlint.pipeline import scan
 
     with Progress(enabled=not flags.quiet) as progress:
         watched = replace(request, progress=progress)
         if flags.fix:
             from backendlint.cli.fixing import Fixing, mend
 
-            return mend(lambda: run(watched), Fixing(flags.unsafe_fixes))
-        return run(watched)
+            return mend(lambda: scan(watched), Fixing(flags.unsafe_fixes))
+        return scan(watched)
 
 
 def _levels(settings: Settings, fail_on: Mapping[str, FailLevel]) -> dict[str, FailLevel]:
