@@ -12,7 +12,7 @@ from backendlint.ruleset.manifest import Rule
 
 RULES = load_rules([builtin_folder()])
 FIXTURES = contract.ROOT / "fixtures"
-each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+each_rule = pytest.mark.parametrize("rule", RULES.rules, ids=lambda rule: rule.id)
 
 
 def fixtures_of(rule: Rule) -> Path:
