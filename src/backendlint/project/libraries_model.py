@@ -312,6 +312,8 @@ class Route:
     middlewares: Arg | None = None
     detail: Arg | None = None
     """DRF `@action`: whether it is for one object."""
+    actions: dict[str, str] = field(default_factory=dict)
+    """Handler methods of a class to HTTP method and sub-path (`retrieve: GET {pk}`)."""
 
 
 @dataclass(slots=True)
@@ -770,6 +772,8 @@ class ClassModel:
     """Methods of subclasses that the framework calls with requests (`get`, `post`, `list`, `dispatch`)."""
     request_attributes: tuple[str, ...] = ()
     """Attributes of instances that carry request data (`self.request`, `self.kwargs`)."""
+    provides: tuple[str, ...] = ()
+    """Handlers that the library's class itself implements (a generic list-and-create view: `get`, `post`)."""
     subclass_role: Literal[
         "",
         "controller",
