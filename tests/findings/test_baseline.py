@@ -73,7 +73,7 @@ ROW = '{"fingerprint": "a", "rule": "REL101"}'
         ('{"version": 1, "findings": {}}', 1, '"findings"'),
         ('{"version": 2, "findings": []}', 1, "version 2"),
         (f'{{"version": 1, "findings": [\n{ROW},\n{{"rule": "[findings]"}}]}}', 3, '"fingerprint"'),
-        (f'{{"version": 1, "findings": [\n{ROW},\n\n{{"fingerprint": "b", "line": 3}}]}}', 4, "'line'; allowed are count"),
+        (f'{{"version": 1, "findings": [\n{ROW},\n\n{{"fingerprint": "b", "line": 3}}]}}', 4, "'line'; allowed"),
         ('{"version": 1, "findings": [\n7]}', 2, "an object with the keys"),
         ('{"version": 1, "findings": [{"fingerprint": "a", "count": 0}]}', 1, '"count"'),
         ('{"version": 1, "findings": [{"fingerprint": "a", "path": 3}]}', 1, '"path"'),

@@ -61,14 +61,17 @@ def test_text_in_a_triple_quoted_statement(kit: SimpleNamespace) -> None:
     assert suppressed(kit, text, 2, rule_id="PERF102") == [2]
 
 
+MARK = "# backendlint: ignore[REL101]"
+
+
 @pytest.mark.parametrize(
     ("text", "inside"),
     [
-        ("def pay():  # backendlint: ignore[REL101]\n    get()\n\n    get()\n\n\nget()\n", [1, 2, 4]),
-        ("@app.get('/')  # backendlint: ignore[REL101]\ndef pay():\n    get()\n    get()\n\n\nget()\n", [1, 2, 3, 4]),
-        ("# backendlint: ignore[REL101]\n@app.get('/')\nasync def pay():\n    get()\n    get()\n\nget()\n", [2, 3, 4, 5]),
-        ("def pay(\n    a,\n) -> int:  # backendlint: ignore[REL101]\n    get()\n\n\nget()\n", [1, 2, 3, 4]),
-        ("class Pay:  # backendlint: ignore[REL101]\n    a = get()\n    def b(self):\n        get()\n\n\nget()\n", [1, 2, 4]),
+        (f"def pay():  {MARK}\n    get()\n\n    get()\n\n\nget()\n", [1, 2, 4]),
+        (f"@app.get('/')  {MARK}\ndef pay():\n    get()\n    get()\n\n\nget()\n", [1, 2, 3, 4]),
+        (f"{MARK}\n@app.get('/')\nasync def pay():\n    get()\n    get()\n\nget()\n", [2, 3, 4, 5]),
+        (f"def pay(\n    a,\n) -> int:  {MARK}\n    get()\n\n\nget()\n", [1, 2, 3, 4]),
+        (f"class Pay:  {MARK}\n    a = get()\n    def b(self):\n        get()\n\n\nget()\n", [1, 2, 4]),
     ],
 )
 def test_a_whole_definition(kit: SimpleNamespace, text: str, inside: list[int]) -> None:

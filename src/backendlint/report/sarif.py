@@ -54,12 +54,10 @@ def most_severe(findings: Sequence[Finding], limit: int) -> tuple[list[Finding],
     """At most `limit` findings, the gravest of them, in their order; with a notification where some are cut."""
     if len(findings) <= limit:
         return list(findings), []
-    chosen = {id(finding) for finding in sorted(findings, key=severity_key)[:limit]}
+    chosen = sorted(range(len(findings)), key=lambda at: severity_key(findings[at]))[:limit]
     count = len(findings) - limit
     message = f"{count:,} of {len(findings):,} findings are cut: the format holds {limit:,}; the gravest are kept"
-    return [finding for finding in findings if id(finding) in chosen], [
-        Notification("results-cut", message, "warning")
-    ]
+    return [findings[at] for at in sorted(chosen)], [Notification("results-cut", message, "warning")]
 
 
 def _driver(report: Report, rules: list[dict[str, Any]], notifications: Sequence[Notification]) -> dict[str, Any]:
