@@ -36,10 +36,14 @@ from backendlint.facts.within import (
 )
 from backendlint.findings.model import Edit, Fix, Hit, Location, Step
 from backendlint.project.calls import Edge, arguments
+from backendlint.project.conditions import holds
 from backendlint.project.effects import Reason, Site
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.exceptions import Escape
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.model import Project
+from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
+from backendlint.project.taint.naming import sensitive
 
 __all__ = [
     "Binding",
@@ -50,13 +54,18 @@ __all__ = [
     "Cls",
     "Edge",
     "Edit",
+    "Escape",
     "FileFacts",
     "Fix",
+    "Flow",
     "Fn",
     "FunctionFacts",
     "Hit",
     "Import",
+    "Labels",
     "Location",
+    "Mark",
+    "Origin",
     "LogCall",
     "Param",
     "Project",
@@ -64,6 +73,7 @@ __all__ = [
     "Reason",
     "Ref",
     "Return",
+    "SinkSite",
     "Site",
     "Span",
     "Statement",
@@ -73,6 +83,8 @@ __all__ = [
     "Value",
     "Vid",
     "arguments",
+    "holds",
+    "sensitive",
     "around",
     "below",
     "called_name",

@@ -218,6 +218,7 @@ class Expressions(Table):
         elif op == "bool":
             operands = value[2]
         elif op == "call":
+            into.add(vid)
             call = self.facts.calls[value[1]]
             operands = (call.func, *call.args)
         elif op in ("not", "attr", "item", "await", "guard"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,8 @@ from backendlint.facts.table import Env
 
 NEVER_RETURN = frozenset({"sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit", "flask.abort"})
 """Calls after which control does not go on."""
+_CHECKS = re.compile(r"_*(check|validate|ensure|verify|assert|require|must|guard|raise_if|reject|forbid|enforce)", re.IGNORECASE)
+"""What functions are called that raise on bad input."""
 
 
 @dataclass(slots=True)
@@ -71,6 +74,15 @@ class Flow(Definitions):
             func = self.facts.values[self.facts.calls[value[1]].func]
             if func[0] == "name" and func[1] in NEVER_RETURN:
                 self.leave("raise")
+            elif _CHECKS.match(str(func[-1]).rpartition(".")[2]):
+                self._passed(value[1], vid)
+
+    def _passed(self, index: int, test: Vid) -> None:
+        """After `validate(x)` has returned, x is guarded by it (truth None)."""
+        arguments = self.facts.calls[index].args
+        for name, known in list(self.env.items()):
+            if known in arguments and self.facts.values[known][0] != "const":
+                self.env[name] = self.derive(("guard", known, test, None), known)
 
     def _assign(self, node: ast.Assign) -> None:
         vid = self.visit(node.value)

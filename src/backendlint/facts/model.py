@@ -23,7 +23,7 @@ Values are tuples whose first item is the operation:
 | `("binop", op, l, r)` `("unary", op, v)` `("compare", ops, vids)` `("not", v)` | op as in Python's source, e.g. `+`, `not in` |
 | `("bool", op, vids)` | `and` / `or`: one of vids |
 | `("phi", vids)` | one of vids, whichever path was taken (may refer to itself through loops) |
-| `("guard", v, test, truth)` | v, where value `test` is known to be truthy (`truth` True) or falsy |
+| `("guard", v, test, truth)` | v, where value `test` is known to be truthy (`truth` True), falsy (False), or a check that returned (None) |
 | `("list", vids)` `("tuple", vids)` `("set", vids)` `("dict", ((k, v), ...))` | displays; `k` is -1 for `**v`; `("star", v)` inside |
 | `("comp", kind, elt, key, block)` | a comprehension of `elt` (`key` for dict, else -1); kind list/set/dict/gen; its innermost `comp` block |
 | `("elem", v)` | an element of iterable v |

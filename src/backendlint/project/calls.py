@@ -105,38 +105,57 @@ class CallGraph:
                 if ref.kind == "func":
                     self._add(fn, self.project.functions[ref.name], call, kind, call.span)
 
-    def _injected(self, fn: Fn) -> None:
-        home = fn.parent
-        if home is None:
-            return
-        for param in fn.facts.params:
-            for vid in (param.default, param.annotation):
-                for call in self._injections(home, vid):
-                    for model in self.project.models(home, call):
-                        if model.injects is not None:
-                            for passed in arguments(call, model.injects):
-                                self._inject(fn, home, passed, call.span)
+    def injected(self, fn: Fn, index: int) -> list[Fn]:
+        """The functions whose results the framework passes as parameter `index` (`Depends`)."""
+        return [target for target, _ in self._dependencies(fn, index)]
 
-    def _inject(self, fn: Fn, home: Fn, vid: int, span: Span) -> None:
-        for ref in self.project.refs(home, vid):
-            target = self.project.functions.get(ref.name) if ref.kind == "func" else None
-            if ref.kind in ("class", "inst"):
-                name = "__init__" if ref.kind == "class" else "__call__"
-                target = self.project.method(self.project.classes[ref.name], name)
-            if target is not None:
+    def _injected(self, fn: Fn) -> None:
+        for index in range(len(fn.facts.params)):
+            for target, span in self._dependencies(fn, index):
                 self._add(fn, target, None, "inject", span)
 
-    def _injections(self, home: Fn, vid: int) -> list[Call]:
+    def _dependencies(self, fn: Fn, index: int) -> list[tuple[Fn, Span]]:
+        home, param = fn.parent, fn.facts.params[index]
+        if home is None or (param.default < 0 and param.annotation < 0):
+            return []
+        return [
+            (target, call.span)
+            for vid in (param.default, param.annotation)
+            for owner, call in self._injections(home, vid)
+            for model in self.project.models(owner, call)
+            if model.injects is not None
+            for target in self._injectable(owner, call, model.injects)
+        ]
+
+    def _injectable(self, home: Fn, call: Call, injects: Arg) -> list[Fn]:
+        found = []
+        for vid in arguments(call, injects):
+            for ref in self.project.refs(home, vid):
+                target = self.project.functions.get(ref.name) if ref.kind == "func" else None
+                if ref.kind in ("class", "inst"):
+                    name = "__init__" if ref.kind == "class" else "__call__"
+                    target = self.project.method(self.project.classes[ref.name], name)
+                if target is not None:
+                    found.append(target)
+        return found
+
+    def _injections(self, home: Fn, vid: int, depth: int = 4) -> list[tuple[Fn, Call]]:
         """Calls in a default or annotation: `Depends(f)`, `Annotated[T, Depends(f)]`, also by a module-level alias."""
-        if vid < 0:
+        if vid < 0 or depth == 0:
             return []
         value = home.facts.values[vid]
         if value[0] == "call":
-            return [home.facts.calls[value[1]]]
+            return [(home, home.facts.calls[value[1]])]
         if value[0] == "item":
             inner = home.facts.values[value[2]]
             items = inner[1] if inner[0] == "tuple" else ()
-            return [call for item in items for call in self._injections(home, item)]
+            return [found for item in items for found in self._injections(home, item, depth - 1)]
+        if value[0] == "name":
+            target = self.project.modules.resolve(value[1], home.file.module)
+            if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+                owner = self.project.module_function(target.file)
+                if owner.facts.values[target.vid][0] in ("item", "name"):
+                    return self._injections(owner, target.vid, depth - 1)
         return []
 
     def _properties(self, fn: Fn) -> None:

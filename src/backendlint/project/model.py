@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, FileFacts, Vid
 from backendlint.project.calls import CallGraph
 from backendlint.project.effects import Effects
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.exceptions import Exceptions
 from backendlint.project.hierarchy import Hierarchy
 from backendlint.project.libraries import Hints, Libraries
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.modules import Modules
+from backendlint.project.params import Params
 from backendlint.project.refs import Refs, Resolver
+from backendlint.project.taint import Taint
 
 
 class Project:
@@ -148,6 +152,69 @@ class Project:
     def effects(self) -> Effects:
         """What functions do, transitively."""
         return Effects(self)
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        """Routes, and what they mean for the functions behind them."""
+        from backendlint.project.routes import Endpoints
+
+        return Endpoints(self)
+
+    @property
+    def routes(self) -> list[Route]:
+        """All routes, by place."""
+        return self.endpoints.table.routes
+
+    @property
+    def applications(self) -> list[Application]:
+        """The objects that servers run."""
+        return self.endpoints.table.applications
+
+    @property
+    def route_functions(self) -> dict[str, list[Route]]:
+        """Routes by the qualified name of their handler."""
+        return self.endpoints.by_handler
+
+    def reach(self, fqn: str) -> int:
+        """How many routes lead to a function."""
+        return self.endpoints.reach(fqn)
+
+    def request_params(self, fn: Fn) -> set[int]:
+        """Indexes of parameters that carry request data by the function's signature."""
+        return set(self.request_param_types(fn))
+
+    def request_param_types(self, fn: Fn) -> dict[int, str]:
+        """The same with what narrows each (int, uuid, enum, literal, model ...), or "" for free text."""
+        return self.endpoints.request_types.get(fn.fqn, {})
+
+    @cached_property
+    def layers(self) -> Layers:
+        """Which layer a function belongs to."""
+        from backendlint.project.layers import Layers
+
+        return Layers(self)
+
+    def layer(self, fn: Fn) -> str:
+        """controller, service, repository, model, middleware, client, task, migration, command, config, schema, entry or ""."""
+        return self.layers.of(fn)
+
+    @cached_property
+    def exceptions(self) -> Exceptions:
+        """Which exceptions escape from functions."""
+        return Exceptions(self)
+
+    @cached_property
+    def taint(self) -> Taint:
+        """Which data reaches which sinks."""
+        return Taint(self)
+
+    @cached_property
+    def _params(self) -> Params:
+        return Params(self)
+
+    def param_source(self, fn: Fn, index: int) -> str:
+        """The kind of outside data that a framework passes as a parameter (`request`, `queue`), or ""."""
+        return self._params.source(fn, index)
 
     def link(self) -> None:
         """Make functions and classes of all files, then bases and decorators (which need all names)."""

@@ -1,0 +1,61 @@
+"""Which arguments of a call become which parameters."""
+
+from __future__ import annotations
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.entities import Fn, Ref
+
+Bound = dict[int, list[tuple[Vid, tuple[str, ...]]]]
+"""Parameter index to the argument's vid and the part of it that is meant (for `*args` and `**kwargs`)."""
+
+
+def receiver(fn: Fn, call: Call) -> Vid:
+    """The object on which a method is called, or -1."""
+    value = fn.facts.values[call.func]
+    return value[1] if value[0] == "attr" else -1
+
+
+def bind(fn: Fn, call: Call, callee: Fn, ref: Ref | None = None, skip: int = 0) -> Bound:
+    """Arguments to parameters; `skip` leaves out leading positional arguments (`submit(f, x)`: 1)."""
+    bound: Bound = {}
+    params = callee.facts.params
+    offset = 0
+    if callee.cls is not None and callee.kind in ("method", "classmethod", "property"):
+        constructs = callee.name == "__init__" and (ref is None or ref.kind == "class")
+        unbound = ref is not None and ref.kind == "func" and ref.arg is not None and ref.arg.kind == "class"
+        if callee.kind == "classmethod" or constructs or not unbound:
+            offset = 1
+            base = receiver(fn, call)
+            if base >= 0 and not constructs and callee.kind != "classmethod":
+                bound[0] = [(base, ())]
+    positional = [i for i, param in enumerate(params) if param.kind in ("pos", "any")]
+    rest = next((i for i, param in enumerate(params) if param.kind == "args"), -1)
+    for number, vid in enumerate(call.args[skip:]):
+        value = fn.facts.values[vid]
+        if value[0] == "star":
+            for index in positional[number + offset :]:
+                bound.setdefault(index, []).append((value[1], (f"[{index - offset - number}]",)))
+            break
+        if number + offset < len(positional):
+            bound.setdefault(positional[number + offset], []).append((vid, ()))
+        elif rest >= 0:
+            bound.setdefault(rest, []).append((vid, ()))
+    _keywords(call, callee, bound)
+    return bound
+
+
+def _keywords(call: Call, callee: Fn, bound: Bound) -> None:
+    params = callee.facts.params
+    by_name = {param.name: i for i, param in enumerate(params) if param.kind in ("any", "kw")}
+    extra = next((i for i, param in enumerate(params) if param.kind == "kwargs"), -1)
+    for key, vid in call.kwargs:
+        if key == "**":
+            for name, index in by_name.items():
+                if index not in bound:
+                    bound.setdefault(index, []).append((vid, (f"[{name!r}]",)))
+            if extra >= 0:
+                bound.setdefault(extra, []).append((vid, ()))
+        elif key in by_name:
+            bound.setdefault(by_name[key], []).append((vid, ()))
+        elif extra >= 0:
+            bound.setdefault(extra, []).append((vid, ()))

@@ -1,0 +1,194 @@
+"""Which exceptions escape from functions, transitively, each with the place that raises it."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Block, Raise, Span
+from backendlint.findings.model import Step
+from backendlint.project.calls import Edge
+from backendlint.project.effects import SAME_THREAD, Site
+from backendlint.project.entities import Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+EVERYTHING = ("builtins.BaseException", "builtins.Exception")
+
+
+class Escape(NamedTuple):
+    """Why an exception escapes: a `raise`, a library's call, or the edge to a callee from which it escapes."""
+
+    name: str
+    """Fqn or canonical dotted name of the exception's class."""
+    span: Span
+    """Where, in the function from which it escapes."""
+    block: int
+    statement: Raise | None
+    site: Site | None
+    edge: Edge | None
+
+
+class Exceptions:
+    """Answers `escaping(fn)`; handlers, re-raises and wrapping are followed."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._escapes: dict[str, dict[str, Escape]] = {}
+        self._catches: dict[tuple[str, int], list[tuple[int, tuple[str, ...]]]] = {}
+        self._spread()
+
+    def escaping(self, fn: Fn) -> dict[str, Escape]:
+        """Exceptions that leave the function, by class name."""
+        return self._escapes.get(fn.fqn, {})
+
+    def witness(self, fn: Fn, name: str) -> tuple[Step, ...]:
+        """The calls that lead to the raise, as steps."""
+        steps: list[Step] = []
+        seen: set[str] = set()
+        escape = self.escaping(fn).get(name)
+        while escape is not None and fn.fqn not in seen:
+            seen.add(fn.fqn)
+            short = name.rpartition(".")[2]
+            if escape.edge is None:
+                what = f"raises {short}" if escape.site is None else f"{escape.site.model.name} raises {short}"
+                steps.append(fn.step(escape.span, what))
+                break
+            steps.append(fn.step(escape.span, f"calls {escape.edge.callee.name}()"))
+            fn = escape.edge.callee
+            escape = self.escaping(fn).get(name)
+        return tuple(steps)
+
+    def caught_by(self, fn: Fn, block: int, name: str) -> int:
+        """The `except` block that catches exception `name` raised in `block`, or -1."""
+        return next((handler for handler, types in self.handlers(fn, block) if self._catches_one(types, name)), -1)
+
+    def handlers(self, fn: Fn, block: int) -> list[tuple[int, tuple[str, ...]]]:
+        """The handlers around a block, innermost first: the `except` block and the classes that it catches."""
+        key = (fn.fqn, block)
+        known = self._catches.get(key)
+        if known is None:
+            known = self._catches[key] = []
+            for number, item in fn.blocks_of(block):
+                if item.kind == "try":
+                    known += [
+                        (index, self.caught_types(fn, handler))
+                        for index, handler in enumerate(fn.facts.blocks)
+                        if handler.kind == "except" and handler.group == number
+                    ]
+                elif item.kind == "with":
+                    suppressed = self._suppressed(fn, item)
+                    if suppressed:
+                        known.append((number, suppressed))
+        return known
+
+    def caught_types(self, fn: Fn, handler: Block) -> tuple[str, ...]:
+        """Class names that an `except` block catches; unknown ones are left out."""
+        if handler.value < 0:
+            return ("builtins.BaseException",)
+        return self._class_names(fn, handler.value)
+
+    def _class_names(self, fn: Fn, vid: int) -> tuple[str, ...]:
+        value = fn.facts.values[vid]
+        if value[0] in ("tuple", "list", "set"):
+            return tuple(name for item in value[1] for name in self._class_names(fn, item))
+        if value[0] == "name":
+            target = self.project.modules.resolve(value[1], fn.file.module)
+            if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+                owner = self.project.module_function(target.file)
+                if owner.facts.values[target.vid][0] in ("tuple", "list", "set"):
+                    return self._class_names(owner, target.vid)
+        return tuple(ref.name for ref in self.project.refs(fn, vid) if ref.kind in ("class", "lib"))
+
+    def _suppressed(self, fn: Fn, block: Block) -> tuple[str, ...]:
+        """`with contextlib.suppress(A, B):`."""
+        if block.value < 0:
+            return ()
+        value = fn.facts.values[block.value]
+        if value[0] != "call":
+            return ()
+        call = fn.facts.calls[value[1]]
+        if not any(ref.name == "contextlib.suppress" for ref in self.project.callees(fn, call)):
+            return ()
+        return tuple(name for vid in call.args for name in self._class_names(fn, vid))
+
+    def _catches_one(self, types: tuple[str, ...], name: str) -> bool:
+        return any(self.project.hierarchy.subclass_of(name, caught) for caught in types) or (
+            "builtins.Exception" in types and not self._only_base(name)
+        )
+
+    def _only_base(self, name: str) -> bool:
+        """BaseExceptions that `except Exception` lets pass."""
+        above = ("builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.GeneratorExit", "asyncio.CancelledError")
+        return name == "builtins.BaseException" or any(self.project.hierarchy.subclass_of(name, item) for item in above)
+
+    # building
+
+    def _spread(self) -> None:
+        queue: deque[tuple[Fn, str]] = deque()
+        for fn in self.project.all_functions():
+            for escape in self._own(fn):
+                if self._note(fn, escape):
+                    queue.append((fn, escape.name))
+        while queue:
+            fn, name = queue.popleft()
+            for edge in self.project.graph.callers(fn):
+                if edge.kind not in SAME_THREAD:
+                    continue
+                block = edge.call.block if edge.call is not None else 0
+                escape = Escape(name, edge.span, block, None, None, edge)
+                for passed in self._through(edge.caller, escape):
+                    if self._note(edge.caller, passed):
+                        queue.append((edge.caller, passed.name))
+
+    def _note(self, fn: Fn, escape: Escape) -> bool:
+        known = self._escapes.setdefault(fn.fqn, {})
+        if escape.name in known:
+            return False
+        known[escape.name] = escape
+        return True
+
+    def _own(self, fn: Fn) -> list[Escape]:
+        found = []
+        for statement in fn.facts.raises:
+            for name in self.raised(fn, statement):
+                found.append(Escape(name, statement.span, statement.block, statement, None, None))
+        for site in self.project.effects.direct(fn):
+            for name in site.model.raises:
+                canonical = self.project.libraries.canonical(name)
+                found.append(Escape(canonical, site.call.span, site.call.block, None, site, None))
+        return [passed for escape in found for passed in self._through(fn, escape)]
+
+    def raised(self, fn: Fn, statement: Raise) -> list[str]:
+        """Class names of what a `raise` with an expression raises; bare ones are followed by the handlers' side."""
+        if statement.exc < 0:
+            return []
+        value = fn.facts.values[statement.exc]
+        if value[0] == "exc":
+            return []
+        return [ref.name for ref in self.project.refs(fn, statement.exc) if ref.kind in ("class", "lib", "inst", "libinst")]
+
+    def _through(self, fn: Fn, escape: Escape) -> list[Escape]:
+        """What leaves the function when the exception is raised in its block: itself, or nothing where it is caught."""
+        block = escape.block
+        for handler, types in self.handlers(fn, block):
+            if self._catches_one(types, escape.name):
+                return self._rethrown(fn, escape, handler)
+        return [escape]
+
+    def _rethrown(self, fn: Fn, escape: Escape, handler: int) -> list[Escape]:
+        """A handler that raises the same exception again lets it pass (to the handlers further out)."""
+        if fn.facts.blocks[handler].kind == "with" or not self.reraises(fn, handler):
+            return []
+        outside = fn.facts.blocks[handler].parent
+        return self._through(fn, escape._replace(block=outside))
+
+    def reraises(self, fn: Fn, handler: int) -> bool:
+        """Whether the `except` block raises what it caught again, on some path."""
+        for statement in fn.facts.raises:
+            if not any(number == handler for number, _ in fn.blocks_of(statement.block)):
+                continue
+            if statement.exc < 0 or fn.facts.values[statement.exc] == ("exc", handler):
+                return True
+        return False

@@ -1,0 +1,88 @@
+"""Parameters that a framework fills with data from outside, by signature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.project.entities import Fn, Ref
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_DATA_ROLES = frozenset({"", "schema", "serializer", "model", "form", "exception"})
+_PLAIN = ("builtins.", "uuid.", "datetime.", "decimal.", "typing.", "pydantic.", "enum.", "ipaddress.", "pathlib.")
+
+
+class Params:
+    """Answers `source(fn, index)`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._handlers: dict[str, str] = {}
+
+    def source(self, fn: Fn, index: int) -> str:
+        """The source kind (`request`, `queue`) of what the framework passes as parameter `index`, or ""."""
+        kind = self._handler(fn)
+        if not kind:
+            return ""
+        param = fn.facts.params[index]
+        if index == 0 and fn.cls is not None and fn.kind in ("method", "classmethod"):
+            return ""
+        if self.project.graph.injected(fn, index) or self._supplied(fn, index):
+            return ""
+        refs = self.project.resolver.param(fn, index)
+        if param.annotation < 0 and param.default < 0 and refs and not any(self._data(ref) for ref in refs):
+            return ""
+        return "" if refs and not any(self._data(ref) for ref in refs) else kind
+
+    def _supplied(self, fn: Fn, index: int) -> bool:
+        """Filled by dependency injection, even where the dependency is unknown."""
+        home, param = fn.parent, fn.facts.params[index]
+        if home is None or param.default < 0:
+            return False
+        value = home.facts.values[param.default]
+        if value[0] != "call":
+            return False
+        return any(model.injects is not None for model in self.project.models(home, home.facts.calls[value[1]]))
+
+    def _data(self, ref: Ref) -> bool:
+        if ref.kind == "inst":
+            return self.project.hierarchy.role(self.project.classes[ref.name]) in _DATA_ROLES
+        if ref.kind != "libinst":
+            return False
+        model = self.project.libraries.attribute(f"{ref.name}.read") or self.project.libraries.call(f"{ref.name}.read")
+        upload = model is not None and model.source == "request"
+        return ref.name.startswith(_PLAIN) or upload
+
+    def _handler(self, fn: Fn) -> str:
+        """The source kind of a handler's parameters; "" for other functions."""
+        known = self._handlers.get(fn.fqn)
+        if known is None:
+            self._handlers[fn.fqn] = ""
+            known = self._handlers[fn.fqn] = self._decorated(fn) or self._method(fn) or self._dependency(fn)
+        return known
+
+    def _decorated(self, fn: Fn) -> str:
+        for ref in fn.decorators:
+            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+            if model is not None and model.params_source:
+                return model.params_source
+        return ""
+
+    def _method(self, fn: Fn) -> str:
+        """A method that a web framework's class dispatches requests to."""
+        if fn.cls is None or fn.kind != "method":
+            return ""
+        for base in self.project.hierarchy.library_bases(fn.cls):
+            for name in self.project.libraries.mro(base):
+                model = self.project.libraries.cls(name)
+                if model is not None and fn.name in model.methods_are_handlers:
+                    return "request"
+        return ""
+
+    def _dependency(self, fn: Fn) -> str:
+        """A dependency's own parameters are filled from the request too."""
+        for edge in self.project.graph.callers(fn):
+            if edge.kind == "inject" and self._handler(edge.caller):
+                return "request"
+        return ""

@@ -1,0 +1,238 @@
+"""What the results of calls carry: sources, cleaned values, what functions pass on, fields of new objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Span, Value, Vid
+from backendlint.project.binding import Bound, bind, receiver
+from backendlint.project.calls import arguments
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.libraries_model import CallModel
+from backendlint.project.taint import labels as lb
+from backendlint.project.taint.containers import composite
+from backendlint.project.taint.labels import MAX_PATH, NONE, Labels, Path, Trail
+
+if TYPE_CHECKING:
+    from backendlint.project.taint.reads import Reader
+
+_GETTERS = frozenset({"get", "pop", "setdefault", "getlist", "getall", "getone"})
+_DATA_CLASSES = ("schema", "model", "serializer", "form", "settings")
+
+
+class CallReads:
+    """Reads ("call", i) values."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.project = reader.project
+
+    def read(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
+        """Labels of a call's result at `path`."""
+        call = fn.facts.calls[value[1]]
+        refs = self.project.callees(fn, call)
+        if not refs:
+            return self._unknown(fn, call, path)
+        return lb.merge(self._result(fn, vid, call, ref, path) for ref in refs)
+
+    def _result(self, fn: Fn, vid: Vid, call: Call, ref: Ref, path: Path) -> Labels:
+        if ref.kind == "func":
+            callee = self.project.functions[ref.name]
+            return self.summary(fn, callee, bind(fn, call, callee, ref), path, call.span)
+        if ref.kind == "class":
+            return self._constructed(fn, call, self.project.classes[ref.name], path)
+        if ref.kind == "inst":
+            called = self.project.method(self.project.classes[ref.name], "__call__")
+            return self.summary(fn, called, bind(fn, call, called, ref), path, call.span) if called else NONE
+        model = self.project.libraries.call(ref.name) if ref.kind == "lib" else None
+        if model is None:
+            return self._unknown(fn, call, path)
+        return self._library(fn, vid, call, model, path)
+
+    # libraries
+
+    def _library(self, fn: Fn, vid: Vid, call: Call, model: CallModel, path: Path) -> Labels:
+        if model.source:
+            found = self.reader.source(model.source, fn, vid, self._source_name(fn, call, model))
+            key = fn.const(call.args[0]) if call.args else ...
+            if isinstance(key, str) and not path:
+                found = self.reader.named(found, fn, vid, key)
+            return lb.clear(found, model.sanitizes)
+        if "all" in model.sanitizes:
+            return NONE
+        keyed = self._keyed(fn, vid, call, path)
+        if keyed is not None:
+            return lb.clear(keyed, model.sanitizes)
+        return lb.clear(self._passed(fn, call, model, path), model.sanitizes)
+
+    @staticmethod
+    def _source_name(fn: Fn, call: Call, model: CallModel) -> str:
+        key = fn.const(call.args[0]) if call.args else ...
+        return str(key) if isinstance(key, str) else model.name.rpartition(".")[2]
+
+    def _passed(self, fn: Fn, call: Call, model: CallModel, path: Path) -> Labels:
+        """What the model says goes through; without a word, what is only computed from the arguments."""
+        base = receiver(fn, call)
+        if model.propagates is not None:
+            vids = arguments(call, model.propagates)
+            if model.propagates.receiver:
+                if base < 0:
+                    return lb.merge((self._receiver_name(fn, call), *self._whole(fn, vids)))
+                vids.append(base)
+            return lb.merge(self._whole(fn, vids))
+        if model.effect or model.opens or model.response or model.route or model.app or model.exits:
+            return NONE
+        if base >= 0:
+            return lb.merge((*self._whole(fn, [base]), *map(lb.weaken, self._whole(fn, self._all(call)))))
+        return lb.weaken(lb.merge((self._receiver_name(fn, call), *self._whole(fn, self._all(call)))))
+
+    def _receiver_name(self, fn: Fn, call: Call) -> Labels:
+        """`request.args.get` is one dotted name: what its object carries."""
+        value = fn.facts.values[call.func]
+        if value[0] != "name" or "." not in value[1]:
+            return NONE
+        found = self.reader._library_source(fn, call.func, value[1])
+        if found is not None:
+            return found
+        target = self.project.modules.resolve(value[1].rpartition(".")[0], fn.file.module)
+        if target.kind == "variable" and target.file is not None and target.vid >= 0:
+            owner = self.project.module_function(target.file)
+            return self.reader.read(owner, target.vid, target.rest[:MAX_PATH])
+        return NONE
+
+    def _whole(self, fn: Fn, vids: list[Vid]) -> list[Labels]:
+        return [self.reader.read(fn, vid, ()) for vid in vids]
+
+    @staticmethod
+    def _all(call: Call) -> list[Vid]:
+        return [*call.args, *(vid for _, vid in call.kwargs)]
+
+    def _keyed(self, fn: Fn, vid: Vid, call: Call, path: Path) -> Labels | None:
+        """`d.get("key", default)`, `items.pop(0)`, `config.get("section", "key")` on a container of this function."""
+        value = fn.facts.values[call.func]
+        if value[0] != "attr" or value[2] not in _GETTERS:
+            return None
+        base, name = value[1], value[2]
+        exact = self.reader.containers.exact(fn, base)
+        if exact is not None and name == "pop":
+            index = fn.const(call.args[0]) if call.args else -1
+            if isinstance(index, int) and -len(exact) <= index < len(exact):
+                return self.reader.read(fn, exact[index], path)
+        keys = [fn.const(arg) for arg in call.args]
+        if not keys or keys[0] is ...:
+            return lb.merge((self.reader.read(fn, base, lb.extend(path, "[*]")), *self._whole(fn, list(call.args[1:]))))
+        composed = len(keys) > 1 and ... not in keys and self._is_configuration(fn, base)
+        element = composite(keys) if composed else lb.item(keys[0])
+        found = self.reader.read(fn, base, lb.extend(path, element))
+        if not composed:
+            found = lb.merge((found, *self._whole(fn, list(call.args[1:]))))
+        if isinstance(keys[0], str) and not path:
+            found = self.reader.named(found, fn, vid, keys[0])
+        return found
+
+    def _is_configuration(self, fn: Fn, base: Vid) -> bool:
+        """A container with sections: something was `set` in it with a section and a key."""
+        value = fn.facts.values[base]
+        while value[0] in ("mut", "guard", "phi"):
+            if value[0] == "mut" and value[2] == "set" and len(value[3]) > 2:
+                return True
+            value = fn.facts.values[value[1][0] if value[0] == "phi" else value[1]]
+        return False
+
+    def _unknown(self, fn: Fn, call: Call, path: Path) -> Labels:
+        """Of a function that nobody knows: its object's data comes out, and perhaps its arguments'."""
+        keyed = self._keyed(fn, call.value, call, path)
+        if keyed is not None:
+            return keyed
+        base = receiver(fn, call)
+        passed = lb.weaken(lb.merge(self._whole(fn, self._all(call))))
+        if base >= 0:
+            return lb.merge((self.reader.read(fn, base, ()), passed))
+        return lb.merge((self._receiver_name(fn, call), passed))
+
+    # functions of the project
+
+    def summary(self, fn: Fn, callee: Fn, bound: Bound, path: Path, span: Span) -> Labels:
+        """What `callee` returns at `path`, with its parameters replaced by the caller's arguments."""
+        facts = callee.facts
+        parts = []
+        for item in facts.returns:
+            if item.value < 0:
+                continue
+            if facts.is_generator and item.is_yield:
+                parts.append(self.reader.read(callee, item.value, path[1:] if path and path[0].startswith("[") else path))
+            elif not item.is_yield:
+                parts.append(self.reader.read(callee, item.value, path))
+        return self.substitute(fn, callee, bound, lb.merge(parts), span)
+
+    def substitute(self, fn: Fn, callee: Fn, bound: Bound, found: Labels, span: Span) -> Labels:
+        """Labels in terms of the callee's parameters, in terms of the caller's values."""
+        parts: list[Labels] = []
+        for origin, mark in found.items():
+            if origin.what != "param" or origin.fn != callee.fqn:
+                trail = Trail(fn.fqn, span, f"{callee.name}() returns it", mark.trail)
+                parts.append({origin: mark._replace(trail=trail)})
+                continue
+            for vid, part in bound.get(origin.index, ()):
+                for outer, known in self.reader.read(fn, vid, (*part, *origin.path)[:MAX_PATH]).items():
+                    trail = Trail(fn.fqn, span, f"passes through {callee.name}()", known.trail)
+                    merged = known._replace(
+                        cleared=known.cleared | mark.cleared, weak=known.weak or mark.weak, trail=trail
+                    )
+                    parts.append({outer: merged})
+        return lb.merge(parts)
+
+    def _constructed(self, fn: Fn, call: Call, cls: Cls, path: Path) -> Labels:
+        """A field of a new object, through `__init__` or the declared fields of a data class."""
+        init = self.project.method(cls, "__init__")
+        if init is None:
+            return self._data_object(fn, call, cls, path)
+        if not path:
+            data = self.project.hierarchy.role(cls) in _DATA_CLASSES or self._is_exception(cls)
+            return lb.merge(self._whole(fn, self._all(call))) if data else NONE
+        bound = bind(fn, call, init, Ref("class", cls.fqn))
+        parts = []
+        for owner in self.project.hierarchy.mro(cls):
+            for method, vid in self.project.hierarchy.stores(owner, path[0]):
+                if method.name == "__init__":
+                    found = self.reader.read(method, vid, path[1:])
+                    parts.append(self.substitute(fn, method, bound if method is init else {}, found, call.span))
+        return lb.merge(parts)
+
+    def _is_exception(self, cls: Cls) -> bool:
+        return self.project.hierarchy.subclass_of(cls.fqn, "builtins.Exception")
+
+    def _data_object(self, fn: Fn, call: Call, cls: Cls, path: Path) -> Labels:
+        if not path:
+            return lb.merge(self._whole(fn, self._all(call)))
+        fields = [name for owner in reversed(self.project.hierarchy.mro(cls)) for name in owner.facts.annotations]
+        vid = call.kwarg(path[0])
+        if vid < 0 and path[0] in fields and fields.index(path[0]) < len(call.args):
+            vid = call.args[fields.index(path[0])]
+        if vid >= 0:
+            return self.reader.read(fn, vid, path[1:])
+        spread = call.kwarg("**")
+        return self.reader.read(fn, spread, (lb.item(path[0]), *path[1:])) if spread >= 0 else NONE
+
+    # with, dependency injection
+
+    def entered(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
+        """What `with f() as x` binds: what a context manager function yields, or the object itself."""
+        inner = fn.facts.values[value[1]]
+        if inner[0] == "call":
+            call = fn.facts.calls[inner[1]]
+            for ref in self.project.callees(fn, call):
+                callee = self.project.functions.get(ref.name) if ref.kind == "func" else None
+                if callee is not None and callee.facts.is_generator:
+                    return self.summary(fn, callee, bind(fn, call, callee, ref), ("[*]", *path), call.span)
+        return self.reader.read(fn, value[1], path)
+
+    def injected(self, fn: Fn, index: int, path: Path) -> Labels:
+        """What dependency injection passes for a parameter: the result of the dependency."""
+        parts = []
+        for dependency in self.project.graph.injected(fn, index):
+            facts = dependency.facts
+            extended = ("[*]", *path) if facts.is_generator else path
+            found = self.summary(fn, dependency, {}, extended, facts.header)
+            parts.append({origin: mark for origin, mark in found.items() if origin.what != "param"})
+        return lb.merge(parts)

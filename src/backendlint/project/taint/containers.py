@@ -1,0 +1,163 @@
+"""Lists, dicts and other containers: which element a value is, as exactly as the code shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Value, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.taint import labels as lb
+from backendlint.project.taint.labels import NONE, Labels, Path
+
+if TYPE_CHECKING:
+    from backendlint.project.taint.reads import Reader
+
+_ADDS = frozenset({"append", "appendleft", "add", "insert", "put", "put_nowait", "push"})
+_MERGES = frozenset({"extend", "extendleft", "update"})
+_REMOVES = frozenset({"pop", "popleft", "popitem", "remove", "discard", "sort", "reverse"})
+_KEYED = frozenset({"set", "setdefault", "__setitem__", "add_header", "set_header"})
+MAX_EXACT = 64
+
+
+class Containers:
+    """Reads displays, comprehensions, items and what mutating methods leave behind."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.methods: dict[str, Callable[[Fn, Vid, Value, Path], Labels]] = {
+            "list": self._sequence,
+            "tuple": self._sequence,
+            "set": self._sequence,
+            "dict": self._dict,
+            "comp": self._comp,
+            "elem": self._elem,
+            "unpack": self._unpack,
+            "item": self._item,
+            "mut": self._mut,
+            "store": self._store,
+        }
+
+    def _sequence(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        return self._elements(fn, value[1], path)
+
+    def _elements(self, fn: Fn, vids: tuple[Vid, ...] | list[Vid], path: Path) -> Labels:
+        values = fn.facts.values
+        if path and path[0].startswith("[") and path[0] != "[*]":
+            index = _index(path[0])
+            if index is not None and not any(values[vid][0] == "star" for vid in vids):
+                return self.reader.read(fn, vids[index], path[1:]) if -len(vids) <= index < len(vids) else NONE
+        rest = path[1:]
+        return lb.merge(
+            self.reader.read(fn, values[vid][1], path) if values[vid][0] == "star" else self.reader.read(fn, vid, rest)
+            for vid in vids
+        )
+
+    def _dict(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        parts = []
+        for key, vid in value[1]:
+            if key < 0:
+                parts.append(self.reader.read(fn, vid, path))
+            elif not path or path[0] == "[*]":
+                parts.append(self.reader.read(fn, vid, path[1:]))
+                if not path:
+                    parts.append(self.reader.read(fn, key, ()))
+            else:
+                known = fn.const(key)
+                if known is ... or lb.item(known) == path[0]:
+                    parts.append(self.reader.read(fn, vid, path[1:]))
+        return lb.merge(parts)
+
+    def _comp(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        found = self.reader.read(fn, value[2], path[1:])
+        if value[3] >= 0 and (not path or path[0] == "[*]"):
+            found = lb.merge((found, self.reader.read(fn, value[3], ())))
+        return found
+
+    def _elem(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        return self.reader.read(fn, value[1], lb.extend(path, "[*]"))
+
+    def _unpack(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        return self.reader.read(fn, value[1], lb.extend(path, lb.item(value[2]) if value[2] >= 0 else "[*]"))
+
+    def _item(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
+        key = fn.const(value[2])
+        if key is ...:
+            found = self.reader.read(fn, value[1], lb.extend(path, "[*]"))
+        else:
+            found = self.reader.read(fn, value[1], lb.extend(path, lb.item(key)))
+            if isinstance(key, str) and not path:
+                found = self.reader.named(found, fn, vid, key)
+        return found
+
+    def _store(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        _, base, key, stored = value
+        if not path or path[0] == "[*]" or not path[0].startswith("["):
+            inside = NONE if path and not path[0].startswith("[") else self.reader.read(fn, stored, path[1:])
+            return lb.merge((self.reader.read(fn, base, path), inside))
+        known = fn.const(key)
+        if known is ...:
+            return lb.merge((self.reader.read(fn, base, path), self.reader.read(fn, stored, path[1:])))
+        if lb.item(known) == path[0]:
+            return self.reader.read(fn, stored, path[1:])
+        return self.reader.read(fn, base, path)
+
+    def _mut(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
+        exact = self.exact(fn, vid)
+        if exact is not None:
+            return self._elements(fn, exact, path)
+        _, base, method, vids = value
+        before = NONE if method == "clear" else self.reader.read(fn, base, path)
+        if method in _REMOVES or method == "clear" or not vids:
+            return before
+        if method in _MERGES:
+            return lb.merge((before, *(self.reader.read(fn, item, path) for item in vids)))
+        if method in _KEYED:
+            return lb.merge((before, self._keyed(fn, vids, path)))
+        rest = path[1:] if method in _ADDS else path
+        return lb.merge((before, *(self.reader.read(fn, item, rest) for item in vids)))
+
+    def _keyed(self, fn: Fn, vids: tuple[Vid, ...], path: Path) -> Labels:
+        """`c.set(section, key, value)`: only where the keys are the ones asked for."""
+        keys = [fn.const(vid) for vid in vids[:-1]]
+        if path and path[0] != "[*]" and ... not in keys and path[0] != composite(keys):
+            return NONE
+        return self.reader.read(fn, vids[-1], path[1:])
+
+    def exact(self, fn: Fn, vid: Vid) -> list[Vid] | None:
+        """The vids of a list's elements where each change to it is known exactly."""
+        value = fn.facts.values[vid]
+        if value[0] == "list":
+            starred = any(fn.facts.values[item][0] == "star" for item in value[1])
+            return None if starred or len(value[1]) > MAX_EXACT else list(value[1])
+        if value[0] != "mut":
+            return None
+        items = self.exact(fn, value[1])
+        return None if items is None else _apply(fn, items, value[2], value[3])
+
+
+def _apply(fn: Fn, items: list[Vid], method: str, vids: tuple[Vid, ...]) -> list[Vid] | None:
+    if len(items) > MAX_EXACT:
+        return None
+    if method == "append" and len(vids) == 1:
+        return [*items, vids[0]]
+    if method == "clear":
+        return []
+    index = fn.const(vids[0]) if vids else -1
+    if not isinstance(index, int) or method not in ("pop", "insert"):
+        return None
+    if method == "insert" and len(vids) == 2:
+        return [*items[:index], vids[1], *items[index:]]
+    if method == "pop" and -len(items) <= index < len(items):
+        return items[:index] + (items[index + 1 :] if index != -1 else [])
+    return None
+
+
+def _index(element: str) -> int | None:
+    text = element[1:-1]
+    return int(text) if text.lstrip("-").isdigit() else None
+
+
+def composite(keys: list[object]) -> str:
+    """The path element of a value that is kept under several keys (one key: as a subscript's)."""
+    return lb.item(keys[0]) if len(keys) == 1 else lb.item(tuple(keys))

@@ -1,0 +1,249 @@
+"""Flows: a source's data at a sink, through any number of functions and files."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Vid
+from backendlint.findings.model import Location, Step
+from backendlint.project.binding import bind
+from backendlint.project.calls import Edge
+from backendlint.project.conditions import holds
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import Arg, CallModel, Sink
+from backendlint.project.taint import labels as lb
+from backendlint.project.taint.labels import Labels, Mark, Origin, Path, Trail
+from backendlint.project.taint.reads import Reader
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MAX_CHAIN = 12
+"""Callers through which a parameter is followed upwards."""
+MAX_FLOWS = 2
+"""Sources reported at one place."""
+
+
+class Hop(NamedTuple):
+    """A call on the way from the source to the sink, and how the value goes on inside the callee."""
+
+    edge: Edge
+    trail: Trail | None
+
+
+class SinkSite(NamedTuple):
+    """An argument of a call (or an assigned attribute) where tainted data does harm."""
+
+    kind: str
+    fn: Fn
+    call: Call
+    vid: Vid
+    model: CallModel
+    sink: Sink
+
+
+class Flow(NamedTuple):
+    """Data of one source that reaches one sink."""
+
+    site: SinkSite
+    source: Origin
+    mark: Mark
+    """Its `trail` leads back to the source."""
+    fn: Fn
+    """Where it is to be reported: the sink's function, or the caller for whom a helper only forwards the value."""
+    location: Location
+    chain: tuple[Hop, ...]
+    """Calls from the function in which the data enters down to the sink's."""
+    forwarded: bool
+    """True where the sink's function only hands on what it is given."""
+
+    @property
+    def weak(self) -> bool:
+        return self.mark.weak
+
+
+class _Pending(NamedTuple):
+    fn: Fn
+    index: int
+    path: Path
+    mark: Mark
+    chain: tuple[Hop, ...]
+    report: tuple[Fn, Location]
+    forwards: bool
+
+
+class Taint:
+    """Answers which data reaches which sinks; owned by the Project."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.reader = Reader(project)
+        self._sinks: dict[str, list[SinkSite]] | None = None
+
+    def labels(self, fn: Fn, vid: Vid, path: Path = ()) -> Labels:
+        """Where (a part of) a value comes from."""
+        return self.reader.read(fn, vid, path)
+
+    def sinks(self, *kinds: str) -> list[SinkSite]:
+        """All sinks of these kinds, by the library models."""
+        if self._sinks is None:
+            self._sinks = {}
+            for site in self.project.effects.sites:
+                for sink in site.model.sinks:
+                    for found in self._sink_sites(site.fn, site.call, site.model, sink):
+                        self._sinks.setdefault(sink.kind, []).append(found)
+        return [site for kind in kinds for site in self._sinks.get(kind, ())]
+
+    def _sink_sites(self, fn: Fn, call: Call, model: CallModel, sink: Sink) -> Iterator[SinkSite]:
+        if not all(holds(self.project, fn, call, condition) for condition in sink.when):
+            return
+        if any(holds(self.project, fn, call, condition) for condition in sink.unless):
+            return
+        for vid in sink_arguments(fn, call, sink.arg):
+            element = self._element(fn, vid, sink.element) if sink.element >= 0 else vid
+            if element >= 0:
+                yield SinkSite(sink.kind, fn, call, element, model, sink)
+
+    @staticmethod
+    def _element(fn: Fn, vid: Vid, index: int) -> Vid:
+        value = fn.facts.values[vid]
+        if value[0] in ("list", "tuple"):
+            return value[1][index] if index < len(value[1]) else -1
+        return vid
+
+    def flows(self, sink_kinds: Collection[str], source_kinds: Collection[str]) -> Iterator[Flow]:
+        """All flows from such sources to such sinks, without those that were cleaned on the way."""
+        for site in self.sinks(*sink_kinds):
+            yield from self.flows_to(site, source_kinds)
+
+    def flows_to(self, site: SinkSite, source_kinds: Collection[str]) -> Iterator[Flow]:
+        """The flows that reach one sink."""
+        queue = deque(self._begin(site))
+        seen: set[tuple[str, int, Path]] = set()
+        reported: Counter[Location] = Counter()
+        start = (site.fn, site.fn.location(site.call.span))
+        for origin, mark in self.labels(site.fn, site.vid).items():
+            if origin.what in source_kinds and not mark.clean_for(site.kind):
+                reported[start[1]] += 1
+                if reported[start[1]] <= MAX_FLOWS:
+                    yield Flow(site, origin, mark, *start, (), False)
+        while queue:
+            item = queue.popleft()
+            key = (item.fn.fqn, item.index, item.path)
+            if key in seen or len(item.chain) >= MAX_CHAIN:
+                continue
+            seen.add(key)
+            for edge in self.project.graph.callers(item.fn):
+                for origin, mark in self._at_caller(edge, item).items():
+                    if mark.clean_for(site.kind):
+                        continue
+                    report = (edge.caller, edge.caller.location(edge.span)) if item.forwards else item.report
+                    chain = (Hop(edge, item.mark.trail), *item.chain)
+                    if origin.what == "param":
+                        owner = self.project.functions[origin.fn]
+                        forwards = item.forwards and self._forwards(edge, origin)
+                        queue.append(_Pending(owner, origin.index, origin.path, mark, chain, report, forwards))
+                    elif origin.what in source_kinds:
+                        reported[report[1]] += 1
+                        if reported[report[1]] <= MAX_FLOWS:
+                            yield Flow(site, origin, mark, *report, chain, item.forwards)
+
+    def _begin(self, site: SinkSite) -> Iterator[_Pending]:
+        report = (site.fn, site.fn.location(site.call.span))
+        for origin, mark in self.labels(site.fn, site.vid).items():
+            if origin.what == "param" and not mark.clean_for(site.kind):
+                owner = self.project.functions[origin.fn]
+                forwards = origin.fn == site.fn.fqn and self.forwarded(site.fn, site.vid) == origin.index
+                yield _Pending(owner, origin.index, origin.path, mark, (), report, forwards)
+
+    def forwarded(self, fn: Fn, vid: Vid, depth: int = 6) -> int:
+        """The index of the parameter that the value is, unchanged; -1 where it is made here."""
+        value = fn.facts.values[vid]
+        if depth == 0:
+            return -1
+        if value[0] == "param":
+            return int(value[1])
+        if value[0] in ("guard", "await", "star"):
+            return self.forwarded(fn, value[1], depth - 1)
+        if value[0] in ("phi", "bool"):
+            vids = value[1] if value[0] == "phi" else value[2]
+            found = {self.forwarded(fn, item, depth - 1) for item in vids if fn.const(item) is ... and item != vid}
+            return found.pop() if len(found) == 1 else -1
+        if value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            wraps = any(model.sql is not None and model.sql.role == "text" for model in self.project.models(fn, call))
+            return self.forwarded(fn, call.args[0], depth - 1) if wraps and call.args else -1
+        return -1
+
+    def _forwards(self, edge: Edge, origin: Origin) -> bool:
+        """True where the caller hands on its own parameter unchanged."""
+        if edge.call is None or origin.fn != edge.caller.fqn:
+            return False
+        vids = [*edge.call.args, *(vid for _, vid in edge.call.kwargs)]
+        return any(self.forwarded(edge.caller, vid) == origin.index for vid in vids)
+
+    def _at_caller(self, edge: Edge, item: _Pending) -> Labels:
+        """Labels of the argument that the caller passes for the pending parameter."""
+        if edge.call is None:
+            return lb.NONE
+        parts = []
+        for vid, part in self._bound(edge).get(item.index, ()):
+            for origin, mark in self.labels(edge.caller, vid, (*part, *item.path)[: lb.MAX_PATH]).items():
+                cleared = mark.cleared | item.mark.cleared
+                parts.append({origin: Mark(cleared, mark.weak or item.mark.weak, mark.trail)})
+        return lb.merge(parts)
+
+    def _bound(self, edge: Edge) -> dict[int, list[tuple[Vid, Path]]]:
+        assert edge.call is not None
+        if edge.kind in ("thread", "callback", "task", "spawn"):
+            skip = self._passed_at(edge)
+            return bind(edge.caller, edge.call, edge.callee, None, skip)
+        ref = next((r for r in self.project.callees(edge.caller, edge.call) if edge.callee.fqn.startswith(r.name)), None)
+        return bind(edge.caller, edge.call, edge.callee, ref)
+
+    def _passed_at(self, edge: Edge) -> int:
+        """How many positional arguments come before those of the function that is passed on."""
+        assert edge.call is not None
+        for position, vid in enumerate(edge.call.args):
+            if any(ref.name == edge.callee.fqn for ref in self.project.refs(edge.caller, vid)):
+                return position + 1
+        return 0
+
+    # reports
+
+    def steps(self, flow: Flow) -> tuple[Step, ...]:
+        """The way from the source to the sink, for reports."""
+        steps = trail_steps(self.project, flow.mark.trail)
+        for edge, trail in flow.chain:
+            steps.append(edge.caller.step(edge.span, f"is passed to {edge.callee.name}()"))
+            steps.extend(trail_steps(self.project, trail))
+        site = flow.site
+        steps.append(site.fn.step(site.call.span, f"reaches {site.model.name.rpartition('.')[2]}()"))
+        return tuple(step for i, step in enumerate(steps) if i == 0 or step != steps[i - 1])
+
+    def source_step(self, flow: Flow) -> Step:
+        """Where the data enters."""
+        return self.steps(flow)[0]
+
+
+def sink_arguments(fn: Fn, call: Call, arg: Arg) -> list[Vid]:
+    """The vids of a call's arguments that a model names, its receiver included where meant."""
+    vids = [call.args[i] for i in arg.positions if i < len(call.args)]
+    vids += [vid for key, vid in call.kwargs if key in arg.keywords or arg.all_keywords]
+    if arg.rest >= 0:
+        vids += call.args[arg.rest :]
+    func = fn.facts.values[call.func]
+    if arg.receiver and func[0] == "attr":
+        vids.append(func[1])
+    return vids
+
+
+def trail_steps(project: Project, trail: Trail | None) -> list[Step]:
+    """A trail as steps, source first."""
+    found = []
+    while trail is not None:
+        found.append(project.functions[trail.fn].step(trail.span, trail.note))
+        trail = trail.before
+    return found[::-1]

@@ -1,0 +1,251 @@
+"""What a test says about a value: where it holds, the value is clean for some kinds of sinks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.calls import arguments
+from backendlint.project.entities import Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+Kinds = frozenset[str]
+NOTHING: Kinds = frozenset()
+EVERYTHING: Kinds = frozenset({"all"})
+_HOST: Kinds = frozenset({"ssrf", "redirect"})
+_PATH: Kinds = frozenset({"path", "archive"})
+_SAME_METHODS = frozenset({"strip", "lstrip", "rstrip", "lower", "upper", "casefold", "title", "capitalize"})
+_SHAPE_METHODS = frozenset({"isdigit", "isdecimal", "isnumeric", "isalnum", "isalpha", "isidentifier"})
+_HOST_PARTS = frozenset({"hostname", "netloc", "host"})
+_RESOLVERS = frozenset({"resolve", "realpath", "abspath", "normpath", "absolute", "commonpath", "commonprefix"})
+MAX_DEPTH = 6
+
+
+class Guards:
+    """Answers `cleared(fn, subject, test, truth)`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._validators: dict[tuple[str, int], Kinds] = {}
+
+    def cleared(self, fn: Fn, subject: Vid, test: Vid, truth: bool | None, depth: int = 0) -> Kinds:
+        """Kinds of which `subject` is clean where the value `test` is truthy (`truth`) or falsy."""
+        if depth > MAX_DEPTH:
+            return NOTHING
+        value = fn.facts.values[test]
+        op = value[0]
+        if truth is None:
+            return self._checked(fn, subject, fn.facts.calls[value[1]]) if op == "call" else NOTHING
+        if op == "not":
+            return self.cleared(fn, subject, value[1], not truth, depth + 1)
+        if op in ("guard", "await"):
+            return self.cleared(fn, subject, value[1], truth, depth + 1)
+        if op == "bool":
+            parts = [self.cleared(fn, subject, item, truth, depth + 1) for item in value[2]]
+            together = (value[1] == "and") == truth
+            return frozenset().union(*parts) if together else frozenset.intersection(*parts)
+        if op == "compare" and len(value[1]) == 1:
+            return self._compare(fn, subject, value[1][0], value[2], truth)
+        if op == "call":
+            return self._call(fn, subject, fn.facts.calls[value[1]], truth, depth)
+        return NOTHING
+
+    # comparisons
+
+    def _compare(self, fn: Fn, subject: Vid, op: str, operands: tuple[Vid, ...], truth: bool) -> Kinds:
+        left, right = operands
+        if op in ("in", "not in"):
+            if (op == "in") == truth:
+                return self._relation(fn, left, subject) if self._closed(fn, right) else NOTHING
+            return self._excluded(fn, left, right, subject)
+        if op in ("==", "!=", "is") and (op != "!=") == truth:
+            for side, other in ((left, right), (right, left)):
+                kinds = self._relation(fn, side, subject)
+                if kinds and self._closed(fn, other):
+                    return kinds
+        return NOTHING
+
+    def _excluded(self, fn: Fn, needle: Vid, container: Vid, subject: Vid) -> Kinds:
+        """`".." not in path`."""
+        text = fn.const(needle)
+        same = self._relation(fn, container, subject) == EVERYTHING
+        return _PATH if same and isinstance(text, str) and text in ("..", "/", "../") else NOTHING
+
+    def _closed(self, fn: Fn, vid: Vid) -> bool:
+        """True for what the attacker does not decide: constants, collections, settings; not another request value."""
+        value = fn.facts.values[vid]
+        if value[0] in ("const", "list", "tuple", "set", "dict", "name", "comp"):
+            return True
+        if value[0] in ("guard", "attr", "call", "mut", "store", "item", "phi", "outer", "param", "enter"):
+            labels = self.project.taint.labels(fn, vid)
+            return not any(origin.what in ("request", "queue") for origin in labels)
+        return False
+
+    def _relation(self, fn: Fn, vid: Vid, subject: Vid, depth: int = 0) -> Kinds:
+        """What a test of `vid` says about `subject`: everything where they are the same text, hosts for a URL's host ..."""
+        target, found = self._strip(fn, subject), self._strip(fn, vid)
+        if target == found:
+            return EVERYTHING
+        if depth > MAX_DEPTH:
+            return NOTHING
+        value = fn.facts.values[found]
+        if value[0] == "attr":
+            inner = self._relation(fn, value[1], subject, depth + 1)
+            return _HOST if inner and value[2] in _HOST_PARTS else NOTHING
+        if value[0] != "call":
+            return NOTHING
+        call = fn.facts.calls[value[1]]
+        func = fn.facts.values[call.func]
+        name = func[2] if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        operands = [func[1]] if func[0] == "attr" else []
+        operands += [*call.args]
+        inner = NOTHING
+        for operand in operands:
+            inner = inner or self._relation(fn, operand, subject, depth + 1)
+        if not inner:
+            return NOTHING
+        if name in _SAME_METHODS or name in ("str", "Path", "PurePath", "urlparse", "urlsplit", "URL", "yarl"):
+            return inner
+        return _PATH if name in _RESOLVERS else NOTHING
+
+    @staticmethod
+    def _strip(fn: Fn, vid: Vid) -> Vid:
+        value = fn.facts.values[vid]
+        while value[0] in ("guard", "await"):
+            vid = value[1]
+            value = fn.facts.values[vid]
+        return vid
+
+    # calls
+
+    def _call(self, fn: Fn, subject: Vid, call: Call, truth: bool, depth: int) -> Kinds:
+        if not truth:
+            return NOTHING
+        func = fn.facts.values[call.func]
+        if func[0] == "attr":
+            kinds = self._method(fn, subject, call, func)
+            if kinds:
+                return kinds
+        elif func == ("name", "builtins.isinstance") and len(call.args) == 2:
+            return self._isinstance(fn, subject, call)
+        elif func[0] == "name" and str(func[1]) in ("builtins.all", "builtins.any") and call.args:
+            return self._all_characters(fn, subject, call)
+        for model in self.project.models(fn, call):
+            if model.guard is not None:
+                vids = arguments(call, model.guard.arg)
+                if model.guard.arg.receiver and func[0] == "attr":
+                    vids.append(func[1])
+                if any(self._relation(fn, vid, subject) for vid in vids):
+                    return frozenset(model.guard.kinds)
+        return self._validated(fn, subject, call, depth)
+
+    def _method(self, fn: Fn, subject: Vid, call: Call, func: tuple[object, ...]) -> Kinds:
+        receiver, name = int(func[1]), str(func[2])  # type: ignore[call-overload]
+        relation = self._relation(fn, receiver, subject)
+        if not relation:
+            return NOTHING
+        if name in _SHAPE_METHODS:
+            return relation
+        if name == "is_relative_to":
+            return _PATH
+        if name == "startswith" and call.args:
+            return self._prefix(fn, receiver, relation, call)
+        return NOTHING
+
+    def _prefix(self, fn: Fn, receiver: Vid, relation: Kinds, call: Call) -> Kinds:
+        prefixes = self.project.constants(fn, call.args[0])
+        resolved = self._resolved(fn, receiver)
+        if resolved:
+            return _PATH
+        texts = [text for text in prefixes or () if isinstance(text, str)]
+        host = texts and all("://" in text and text.count("/") >= 3 for text in texts)
+        return _HOST if host and relation == EVERYTHING else NOTHING
+
+    def _resolved(self, fn: Fn, vid: Vid) -> bool:
+        """True where the path was made absolute before its prefix was tested."""
+        value = fn.facts.values[self._strip(fn, vid)]
+        if value[0] != "call":
+            return False
+        call = fn.facts.calls[value[1]]
+        func = fn.facts.values[call.func]
+        name = func[2] if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        if name in _RESOLVERS:
+            return True
+        return name == "str" and bool(call.args) and self._resolved(fn, call.args[0])
+
+    def _isinstance(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
+        if self._relation(fn, call.args[0], subject) != EVERYTHING:
+            return NOTHING
+        names = {ref.name for ref in self.project.refs(fn, call.args[1])}
+        value = fn.facts.values[call.args[1]]
+        if value[0] == "tuple":
+            names = {ref.name for vid in value[1] for ref in self.project.refs(fn, vid)}
+        harmless = {"builtins.int", "builtins.float", "builtins.bool", "uuid.UUID", "decimal.Decimal"}
+        return EVERYTHING if names and names <= harmless else NOTHING
+
+    def _all_characters(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
+        """`all(c in ALLOWED for c in text)`, `all(c.isalnum() for c in text)`."""
+        value = fn.facts.values[call.args[0]]
+        if value[0] != "comp":
+            return NOTHING
+        iterable = fn.facts.blocks[value[4]].value
+        if iterable < 0 or self._relation(fn, iterable, subject) != EVERYTHING:
+            return NOTHING
+        test = fn.facts.values[value[2]]
+        closed = test[0] == "compare" and test[1] == ("in",) and self._closed(fn, test[2][1])
+        return EVERYTHING if closed or test[0] in ("call", "bool") else NOTHING
+
+    # the project's own validators
+
+    def _targets(self, fn: Fn, subject: Vid, call: Call) -> list[tuple[Fn, int]]:
+        """The project functions that are called with the subject, and at which parameter."""
+        found = []
+        for target in self.project.targets(fn, call):
+            offset = 1 if target.kind in ("method", "classmethod") and target.cls is not None else 0
+            for position, vid in enumerate(call.args):
+                if self._relation(fn, vid, subject) == EVERYTHING and position + offset < len(target.facts.params):
+                    found.append((target, position + offset))
+        return found
+
+    def _validated(self, fn: Fn, subject: Vid, call: Call, depth: int) -> Kinds:
+        """A test by a function of the project: what holds wherever it returns something truthy."""
+        for target, index in self._targets(fn, subject, call):
+            key = (target.fqn, index)
+            if key not in self._validators:
+                self._validators[key] = NOTHING
+                truthy = [item for item in target.facts.returns if target.const(item.value) not in (..., False, None)]
+                unknown = [item for item in target.facts.returns if item.value >= 0 and target.const(item.value) is ...]
+                kinds = [self._at(target, index, item.block, item.span.line, depth) for item in truthy]
+                for item in unknown:
+                    before = self._at(target, index, item.block, item.span.line, depth)
+                    kinds.append(before | self.cleared(target, index, item.value, True, depth + 1))
+                self._validators[key] = frozenset.intersection(*kinds) if kinds else NOTHING
+            return self._validators[key]
+        return NOTHING
+
+    def _checked(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
+        """A call that raises on bad input: what holds where it ends."""
+        for target, index in self._targets(fn, subject, call):
+            key = (target.fqn, ~index)
+            if key not in self._validators:
+                self._validators[key] = NOTHING
+                self._validators[key] = self._at(target, index, 0, target.facts.span.end_line + 1, 0, ("raise",))
+            return self._validators[key]
+        return NOTHING
+
+    def _at(
+        self, fn: Fn, index: int, block: int, line: int, depth: int, exits: tuple[str, ...] = ("return", "raise")
+    ) -> Kinds:
+        """What tests on the way to a place say of parameter `index` (whose vid is the index)."""
+        kinds: Kinds = NOTHING
+        enclosing = {number for number, _ in fn.blocks_of(block)}
+        for number, item in enumerate(fn.facts.blocks):
+            if item.value < 0 or item.kind not in ("if", "else"):
+                continue
+            if number in enclosing:
+                kinds |= self.cleared(fn, index, item.value, item.kind == "if", depth + 1)
+            elif item.parent in enclosing and item.exits in exits and item.span.line < line:
+                kinds |= self.cleared(fn, index, item.value, item.kind != "if", depth + 1)
+        return kinds

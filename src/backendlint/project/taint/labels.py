@@ -1,0 +1,116 @@
+"""What is known of a value: where its parts come from, and what they were cleaned of on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from backendlint.facts.model import Span, Vid
+
+Path = tuple[str, ...]
+"""An access path: attribute names, `[key]` with the key's repr, `[*]` for any item."""
+MAX_PATH = 4
+INJECTION = frozenset(
+    "sql command code path ssrf redirect xss template xml deserialize ldap xpath nosql log header regex trust "
+    "mail-header archive".split()
+)
+"""Kinds that "all" stands for: what an attacker's text can do; secrets stay secret when they are made of digits."""
+
+
+class Origin(NamedTuple):
+    """Where (a part of) a value comes from."""
+
+    what: str
+    """`param`, or a source's kind: request, queue, secret, personal, exception, env, file, database, response."""
+    fn: str
+    """Fqn of the function in which it enters."""
+    index: int
+    """The parameter's index, or the vid of the source's value."""
+    path: Path = ()
+    """For parameters, the part of the argument that is meant; for sources what names it (`args`, `password`)."""
+
+
+class Trail(NamedTuple):
+    """A step that a value took; `before` is the step before."""
+
+    fn: str
+    span: Span
+    note: str
+    before: Trail | None
+
+
+class Mark(NamedTuple):
+    """What happened to a value on its way from an origin."""
+
+    cleared: frozenset[str] = frozenset()
+    """Kinds of sinks for which it is harmless now."""
+    weak: bool = False
+    """True where a step was a guess: a function of which nothing is known was passed through."""
+    trail: Trail | None = None
+
+    def clean_for(self, kind: str) -> bool:
+        """Whether the value may reach a sink of this kind."""
+        return kind in self.cleared or ("all" in self.cleared and kind in INJECTION)
+
+
+Labels = dict[Origin, Mark]
+NONE: Labels = {}
+
+
+def merge(parts: Iterable[Labels]) -> Labels:
+    """All origins; one that arrives by two ways is clean only of what both ways clear."""
+    result: Labels = {}
+    for part in parts:
+        if not part:
+            continue
+        if not result:
+            result = dict(part)
+            continue
+        for origin, mark in part.items():
+            known = result.get(origin)
+            result[origin] = mark if known is None else weaker(known, mark)
+    return result
+
+
+def weaker(left: Mark, right: Mark) -> Mark:
+    """The mark of a value that is one or the other."""
+    cleared = left.cleared & right.cleared
+    better = left if len(left.cleared) <= len(right.cleared) else right
+    return Mark(cleared, left.weak and right.weak, better.trail)
+
+
+def clear(labels: Labels, kinds: Iterable[str]) -> Labels:
+    """The labels of a value that was cleaned of these kinds."""
+    added = frozenset(kinds)
+    if not added or not labels:
+        return labels
+    return {origin: mark._replace(cleared=mark.cleared | added) for origin, mark in labels.items()}
+
+
+def weaken(labels: Labels) -> Labels:
+    """The labels of a value that passed through something unknown."""
+    return {origin: mark._replace(weak=True) for origin, mark in labels.items()}
+
+
+def step(labels: Labels, fn: str, span: Span, note: str) -> Labels:
+    """The labels with one more step on their trail."""
+    return {origin: mark._replace(trail=Trail(fn, span, note, mark.trail)) for origin, mark in labels.items()}
+
+
+def item(key: object) -> str:
+    """The path element for a constant key."""
+    return f"[{key!r}]"
+
+
+def extend(path: Path, element: str) -> Path:
+    """`element` in front of a path, cut to MAX_PATH."""
+    return (element, *path)[:MAX_PATH]
+
+
+class SourceSite(NamedTuple):
+    """A source's value, for messages."""
+
+    what: str
+    fn: str
+    vid: Vid
+    name: str

@@ -1,0 +1,69 @@
+"""Secrets and personal data recognised by what they are called."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_SECRET = frozenset({"password", "passwd", "passphrase", "secret", "secrets", "pwd", "credential", "credentials", "apikey"})
+_SECRET_PAIRS = frozenset(
+    {
+        ("api", "key"), ("secret", "key"), ("private", "key"), ("access", "key"), ("signing", "key"), ("encryption", "key"),
+        ("access", "token"), ("refresh", "token"), ("auth", "token"), ("bearer", "token"), ("reset", "token"),
+        ("session", "token"), ("api", "token"), ("id", "token"), ("jwt", "token"), ("client", "secret"), ("authorization", "header"),
+        ("master", "key"), ("account", "key"), ("webhook", "secret"), ("otp", "code"), ("session", "key"), ("pass", "word"),
+        ("recovery", "code"), ("recovery", "codes"), ("backup", "codes"), ("connection", "string"), ("login", "token"),
+        ("verification", "token"), ("confirmation", "token"), ("user", "token"), ("service", "key"), ("aes", "key"),
+    }
+)  # fmt: skip
+_SECRET_ALONE = frozenset({"token", "jwt", "otp", "pin", "totp"})
+"""Secrets only where they are the whole name or its end."""
+_HARMLESS = frozenset(
+    "hash hashed digest count counts length len name names id ids type types field fields column url uri path file "
+    "filename dir folder expiry expires expire expired expiration ttl lifetime age valid invalid is has min max minimum "
+    "maximum limit policy policies validator validators validation strength rule rules form page view label prompt help "
+    "error errors exception message msg changed required enabled disabled exists missing ok checked check header prefix "
+    "suffix regex pattern format backend hasher hashers context manager service provider class cls model serializer "
+    "schema index attempts attempt retries timestamp date time at set unset masked redacted encrypted public env var "
+    "variable kind template subject link button title text placeholder reset_url scheme algorithm bits usage num number "
+    "version status state mode option options request response factory generator store storage config settings "
+    "encoder decoder parser function func method callback event tokenizer arn".split()
+)
+"""A last or first word that makes the name speak *about* a secret."""
+_PERSONAL = frozenset({"ssn", "cvv", "cvc", "iban", "passport"})
+_PERSONAL_PAIRS = frozenset(
+    {
+        ("card", "number"), ("credit", "card"), ("social", "security"), ("tax", "id"), ("account", "number"),
+        ("date", "birth"), ("birth", "date"), ("passport", "number"), ("national", "id"), ("medical", "record"),
+        ("bank", "account"), ("routing", "number"), ("driver", "license"), ("drivers", "license"),
+    }
+)  # fmt: skip
+_CONTACT = frozenset({"email", "phone", "dob", "birthdate", "birthday"})
+_CONTACT_HARMLESS = _HARMLESS | frozenset({"sent", "client", "sender", "host", "port", "user", "use", "tls"})
+
+
+@lru_cache(maxsize=65536)
+def words(name: str) -> tuple[str, ...]:
+    """The lower-case words of an identifier: `userAPIKey2` -> user, api, key, 2."""
+    return tuple([word.lower() for word in _WORDS.findall(name)])
+
+
+@lru_cache(maxsize=65536)
+def sensitive(name: str) -> str:
+    """`secret`, `personal` (identity and payment data), `contact` (email, phone, birthday), or ""."""
+    parts = words(name)
+    if not parts:
+        return ""
+    pairs = {tuple(parts[i : i + 2]) for i in range(len(parts) - 1)}
+    about = parts[-1] in _HARMLESS or parts[0] in ("is", "has", "num", "max", "min", "no", "use", "check", "validate")
+    if not about:
+        if _SECRET.intersection(parts) or _SECRET_PAIRS & pairs or parts[-1] in _SECRET_ALONE:
+            return "secret"
+        if _PERSONAL.intersection(parts) or _PERSONAL_PAIRS & pairs:
+            return "personal"
+    elif _PERSONAL_PAIRS & pairs and parts[-1] in ("number", "id", "date"):
+        return "personal"
+    if parts[-1] in _CONTACT or pairs & {("email", "address"), ("phone", "number")}:
+        return "contact" if parts[0] not in _CONTACT_HARMLESS else ""
+    return ""

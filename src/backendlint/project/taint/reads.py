@@ -1,0 +1,291 @@
+"""Where the value at an access path comes from, within a function and through the functions that it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Value, Vid
+from backendlint.project.entities import Fn, Ref
+from backendlint.project.taint import labels as lb
+from backendlint.project.taint.callreads import CallReads
+from backendlint.project.taint.containers import Containers
+from backendlint.project.taint.guards import Guards
+from backendlint.project.taint.labels import MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
+from backendlint.project.taint.naming import sensitive
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+Key = tuple[str, Vid, Path]
+MAX_DEPTH = 150
+BUDGET = 30_000
+"""Reads for one question, after which cycles are no longer read to the end."""
+_CONCATENATING = frozenset({"+", "%", "|", "/", "*"})
+_NUMERIC_SPEC = frozenset("dioxXeEfFgGcn")
+CLEAN_TYPES = frozenset(
+    {
+        "builtins.int", "builtins.float", "builtins.bool", "builtins.complex", "uuid.UUID", "decimal.Decimal", "datetime.date",
+        "datetime.datetime", "datetime.time", "datetime.timedelta", "ipaddress.IPv4Address", "ipaddress.IPv6Address",
+    }
+)  # fmt: skip
+"""Types whose text holds nothing that an attacker chose freely."""
+
+
+class Reader:
+    """Demand-driven, remembered; cycles through loops and recursion end at the value in progress."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.guards = Guards(project)
+        self.containers = Containers(self)
+        self.calls = CallReads(self)
+        self._memo: dict[Key, Labels] = {}
+        self._active: dict[Key, int] = {}
+        self._low = MAX_DEPTH + 1
+        self._count = 0
+        self._names: dict[str, dict[Vid, str]] = {}
+        self._methods: dict[str, Callable[[Fn, Vid, Value, Path], Labels]] = {
+            "param": self._param,
+            "name": self._name,
+            "call": self.calls.read,
+            "attr": self._attr,
+            "outer": self._outer,
+            "phi": lambda fn, vid, value, path: lb.merge(self.read(fn, item, path) for item in value[1]),
+            "bool": lambda fn, vid, value, path: lb.merge(self.read(fn, item, path) for item in value[2]),
+            "guard": self._guard,
+            "fmt": self._fmt,
+            "conv": self._conv,
+            "join": lambda fn, vid, value, path: lb.merge(
+                (self.read(fn, value[1], ()), self.read(fn, value[2], ("[*]",)), self.read(fn, value[2], ()))
+            ),
+            "binop": self._binop,
+            "await": self._same,
+            "yield": self._same,
+            "star": self._same,
+            "slice": self._same,
+            "enter": self.calls.entered,
+            "exc": self._exc,
+            "setattr": self._setattr,
+            **self.containers.methods,
+        }
+
+    def read(self, fn: Fn, vid: Vid, path: Path = ()) -> Labels:
+        """Origins of the value's part at `path`."""
+        if vid < 0:
+            return NONE
+        value = fn.facts.values[vid]
+        method = self._methods.get(value[0])
+        if method is None:
+            return NONE
+        key = (fn.fqn, vid, path[:MAX_PATH])
+        known = self._memo.get(key)
+        if known is not None:
+            return known
+        depth = self._active.get(key)
+        if depth is not None:
+            self._low = min(self._low, depth)
+            return NONE
+        own = len(self._active)
+        if own > MAX_DEPTH:
+            self._low = -1 if self._count < BUDGET else self._low
+            return NONE
+        return self._compute(key, own, method, fn, vid, value)
+
+    def _compute(
+        self, key: Key, own: int, method: Callable[[Fn, Vid, Value, Path], Labels], fn: Fn, vid: Vid, value: Value
+    ) -> Labels:
+        if own == 0:
+            self._count = 0
+        self._count += 1
+        self._active[key] = own
+        outside, self._low = self._low, MAX_DEPTH + 1
+        try:
+            found = method(fn, vid, value, key[2])
+            name = self._bound_names(fn).get(vid)
+            if name and not key[2]:
+                found = self.named(found, fn, vid, name)
+        finally:
+            del self._active[key]
+        if self._low >= own or self._count > BUDGET:
+            self._memo[key] = found
+            self._low = outside
+        else:
+            self._low = min(self._low, outside)
+        return found
+
+    # sources
+
+    def source(self, what: str, fn: Fn, vid: Vid, name: str, note: str = "") -> Labels:
+        """The labels of a value that is a source."""
+        trail = Trail(fn.fqn, fn.facts.span_of(vid), note or f"{what} data enters: {name}", None)
+        return {Origin(what, fn.fqn, vid, (name,) if name else ()): Mark(trail=trail)}
+
+    def named(self, found: Labels, fn: Fn, vid: Vid, name: str) -> Labels:
+        """Add a secret or personal source where the name says so."""
+        kind = sensitive(name)
+        if not kind or any(origin.what == kind for origin in found):
+            return found
+        mark = "personal" if kind == "contact" else kind
+        extra = self.source(mark, fn, vid, name, f"`{name}` holds {'a secret' if kind == 'secret' else 'personal data'}")
+        return lb.merge((found, lb.weaken(extra) if kind == "contact" else extra))
+
+    def _bound_names(self, fn: Fn) -> dict[Vid, str]:
+        known = self._names.get(fn.fqn)
+        if known is None:
+            known = self._names[fn.fqn] = {}
+            for binding in fn.facts.bindings:
+                if binding.value >= 0 and sensitive(binding.name):
+                    op = fn.facts.values[binding.value][0]
+                    if op in ("call", "await", "item", "attr", "name", "binop"):
+                        known[binding.value] = binding.name
+        return known
+
+    # operations
+
+    def _same(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        return self.read(fn, value[1], path)
+
+    def _guard(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        found = self.read(fn, value[1], path)
+        if not found:
+            return found
+        return lb.clear(found, self.guards.cleared(fn, value[1], value[2], value[3]))
+
+    def _fmt(self, fn: Fn, vid: Vid, value: Value, _path: Path) -> Labels:
+        found = lb.merge(self.read(fn, part, ()) for part in value[2])
+        return lb.step(found, fn.fqn, fn.facts.span_of(vid), "becomes part of a string") if found else found
+
+    def _conv(self, fn: Fn, _vid: Vid, value: Value, _path: Path) -> Labels:
+        if value[2][-1:] in _NUMERIC_SPEC and value[2][:1] in "%:":
+            return NONE
+        return self.read(fn, value[1], ())
+
+    def _binop(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        if value[1] not in _CONCATENATING:
+            return NONE
+        left, right = self.read(fn, value[2], path), self.read(fn, value[3], path)
+        return lb.merge((left, right))
+
+    def _exc(self, fn: Fn, vid: Vid, _value: Value, _path: Path) -> Labels:
+        return self.source("exception", fn, vid, "", "the exception's text, which may hold internals")
+
+    def _setattr(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        if path and path[0] == value[2]:
+            return self.read(fn, value[3], path[1:])
+        return self.read(fn, value[1], path)
+
+    def _outer(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        target: Fn | None = fn
+        for _ in range(value[2] if len(value) > 2 else 1):
+            target = target.parent if target else None
+        return self.read(target, value[1], path) if target else NONE
+
+    # parameters, names, attributes
+
+    def _param(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
+        index = value[1]
+        param = fn.facts.params[index]
+        found: Labels = {Origin("param", fn.fqn, index, path): Mark()}
+        source = self.project.param_source(fn, index)
+        if source:
+            entering = self.source(source, fn, vid, param.name)
+            if self._clean(self.project.refs(fn, vid)):
+                entering = lb.clear(entering, ("all",))
+            found = lb.merge((found, entering))
+        injected = self.calls.injected(fn, index, path)
+        if injected:
+            found = lb.merge((found, injected))
+        if not path:
+            found = self.named(found, fn, vid, param.name)
+        elif index == 0 and fn.cls is not None:
+            found = lb.merge((found, self._field_sources(fn, path)))
+        return found
+
+    def _field_sources(self, fn: Fn, path: Path) -> Labels:
+        """Sources that methods of the class store in the attribute (`self.x = request.args[...]`)."""
+        assert fn.cls is not None
+        parts = []
+        for cls in self.project.hierarchy.mro(fn.cls):
+            for method, vid in self.project.hierarchy.stores(cls, path[0]):
+                found = self.read(method, vid, path[1:])
+                parts.append({origin: mark for origin, mark in found.items() if origin.what != "param"})
+        return lb.merge(parts)
+
+    def _clean(self, refs: tuple[Ref, ...]) -> bool:
+        return bool(refs) and all(self._clean_type(ref) for ref in refs)
+
+    def _clean_type(self, ref: Ref) -> bool:
+        if ref.kind == "libinst":
+            return ref.name in CLEAN_TYPES
+        return ref.kind == "inst" and self.project.hierarchy.is_a(self.project.classes[ref.name], "enum.Enum")
+
+    def _name(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
+        dotted = value[1]
+        found = self._library_source(fn, vid, dotted)
+        if found is None:
+            target = self.project.modules.resolve(dotted, fn.file.module)
+            found = NONE
+            if target.kind == "variable" and target.file is not None and target.vid >= 0:
+                owner = self.project.module_function(target.file)
+                found = self.read(owner, target.vid, (*target.rest, *path)[:MAX_PATH])
+                if owner.facts.values[target.vid][0] == "const" and not target.rest:
+                    return found
+            elif target.kind == "library" and "." not in dotted:
+                return NONE
+        last = dotted.rpartition(".")[2]
+        return self.named(found, fn, vid, last) if not path and sensitive(last) else found
+
+    def _library_source(self, fn: Fn, vid: Vid, dotted: str) -> Labels | None:
+        """Labels where the name, or what it is an attribute of, is a source by a library's model."""
+        name = dotted
+        while "." in name:
+            head, _, last = name.rpartition(".")
+            for ref in self.project.resolver.dotted(head, fn.file.module):
+                found = self._attribute_source(fn, vid, ref, last)
+                if found is not None:
+                    return found
+            name = head
+        return None
+
+    def _attribute_source(self, fn: Fn, vid: Vid, ref: Ref, name: str) -> Labels | None:
+        if ref.kind not in ("lib", "libinst", "inst"):
+            return None
+        owners = [ref.name]
+        if ref.kind == "inst":
+            owners = list(self.project.hierarchy.library_bases(self.project.classes[ref.name]))
+        for owner in owners:
+            model = self.project.libraries.attribute(f"{owner}.{name}")
+            if model is not None and model.source:
+                found = self.source(model.source, fn, vid, name)
+                return lb.clear(found, model.sanitizes)
+        return None
+
+    def _attr(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
+        base, name = value[1], value[2]
+        refs = self.project.refs(fn, base)
+        for ref in refs:
+            found = self._attribute_source(fn, vid, ref, name)
+            if found is not None:
+                return self.named(found, fn, vid, name) if not path else found
+        for ref in refs:
+            if ref.kind == "inst":
+                method = self.project.method(self.project.classes[ref.name], name)
+                if method is not None and method.kind == "property":
+                    return self.calls.summary(fn, method, {0: [(base, ())]}, path, fn.facts.span_of(vid))
+        found = self.read(fn, base, lb.extend(path, name))
+        if found and refs and self._clean(self.project.refs(fn, vid)) and self._declared(refs, name):
+            found = lb.clear(found, ("all",))
+        return self.named(found, fn, vid, name) if not path else found
+
+    def _declared(self, refs: tuple[Ref, ...], name: str) -> bool:
+        """True where the attribute's type is declared by a class that validates (a model, not a plain annotation)."""
+        for ref in refs:
+            if ref.kind != "inst":
+                return False
+            cls = self.project.classes[ref.name]
+            if self.project.hierarchy.role(cls) not in ("schema", "serializer", "model", "form", "settings"):
+                return False
+            if not any(name in item.facts.annotations or name in item.facts.attributes for item in self.project.hierarchy.mro(cls)):
+                return False
+        return True
