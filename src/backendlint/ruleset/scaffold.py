@@ -84,11 +84,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Site
+from backendlint.api import Hit, SyntaxSite
 
 
-def check(site: Site) -> Iterator[Hit]:
-    """Yield a hit for each problem at the site."""
+def check(site: SyntaxSite) -> Iterator[Hit]:
+    """Yield a hit for each problem in the statement."""
     yield from ()
 ''',
     "sql": '''\
