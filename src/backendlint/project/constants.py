@@ -9,6 +9,7 @@ from backendlint.project.entities import Fn
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
+    from backendlint.project.refs import Refs
 
 MAX_CONSTANTS = 32
 
@@ -55,19 +56,24 @@ def _named(project: Project, fn: Fn, dotted: str, depth: int) -> list[object] | 
     target = project.modules.resolve(dotted, fn.file.module)
     if target.kind != "variable" or target.file is None or target.vid < 0:
         return None
-    if target.rest:
-        return None
-    return constants(project, project.module_function(target.file), target.vid, depth - 1)
+    home = project.module_function(target.file)
+    if len(target.rest) == 1:
+        return _member(project, project.refs(home, target.vid), target.rest[0], depth)
+    return None if target.rest else constants(project, home, target.vid, depth - 1)
 
 
 def _attribute(project: Project, fn: Fn, value: tuple[object, ...], depth: int) -> list[object] | None:
+    return _member(project, project.refs(fn, value[1]), str(value[2]), depth)  # type: ignore[arg-type]
+
+
+def _member(project: Project, owners: Refs, name: str, depth: int) -> list[object] | None:
     """A class attribute, read through the class or an instance, that no method changes."""
-    for ref in project.refs(fn, value[1]):  # type: ignore[arg-type]
+    for ref in owners:
         if ref.kind not in ("class", "inst"):
             return None
         for cls in project.hierarchy.mro(project.classes[ref.name]):
-            vid = cls.facts.attributes.get(str(value[2]), -1)
-            if vid >= 0 and not project.hierarchy.stores(cls, str(value[2])):
+            vid = cls.facts.attributes.get(name, -1)
+            if vid >= 0 and not project.hierarchy.stores(cls, name):
                 return constants(project, cls.owner, vid, depth - 1)
     return None
 

@@ -1,0 +1,163 @@
+"""Which layer of the backend a function belongs to: by what it does, then by where it lies and what it is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from backendlint.project.entities import Cls, Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+LAYERS = (
+    "controller", "service", "repository", "model", "middleware", "client", "task", "migration", "command", "config",
+    "schema", "entry",
+)  # fmt: skip
+_ROLES = {
+    "controller": "controller", "consumer": "controller", "model": "model", "schema": "schema", "serializer": "schema",
+    "form": "schema", "task": "task", "settings": "config", "migration": "migration", "middleware": "middleware",
+    "permission": "middleware", "authentication": "middleware", "throttle": "middleware", "repository": "repository",
+    "command": "command", "admin": "controller", "pagination": "schema",
+}  # fmt: skip
+"""What a library base makes of a class."""
+_SUFFIXES = (
+    ("controller", ("Controller", "View", "ViewSet", "Resource", "Endpoint")),
+    ("service", ("Service", "UseCase", "Interactor")),
+    ("repository", ("Repository", "Repo", "DAO", "Dao", "CRUD", "Crud")),
+    ("client", ("Client", "Adapter")),
+    ("middleware", ("Middleware",)),
+    ("schema", ("Schema", "Serializer", "DTO")),
+    ("config", ("Settings",)),
+)
+"""Endings of class names."""
+_FOLDERS = {
+    "controller": "controller", "controllers": "controller", "api": "controller", "apis": "controller", "routes": "controller",
+    "routers": "controller", "router": "controller", "handlers": "controller", "endpoints": "controller",
+    "views": "controller", "viewsets": "controller", "resources": "controller", "blueprints": "controller",
+    "service": "service", "services": "service", "usecases": "service", "use_cases": "service", "interactors": "service",
+    "domain": "service", "business": "service", "logic": "service",
+    "repository": "repository", "repositories": "repository", "repos": "repository", "repo": "repository", "dal": "repository",
+    "dao": "repository", "daos": "repository", "crud": "repository", "queries": "repository", "persistence": "repository",
+    "data_access": "repository", "storage": "repository",
+    "entity": "model", "entities": "model", "model": "model", "models": "model", "orm": "model", "tables": "model",
+    "middleware": "middleware", "middlewares": "middleware",
+    "client": "client", "clients": "client", "integrations": "client", "adapters": "client", "external": "client",
+    "gateways": "client", "providers": "client",
+    "tasks": "task", "jobs": "task", "workers": "task", "worker": "task", "celery": "task",
+    "migrations": "migration", "versions": "migration", "alembic": "migration",
+    "commands": "command", "management": "command", "cli": "command", "scripts": "command", "bin": "command",
+    "config": "config", "settings": "config", "conf": "config",
+    "schema": "schema", "schemas": "schema", "serializers": "schema", "dto": "schema", "dtos": "schema", "forms": "schema",
+}  # fmt: skip
+"""Folder and file names (a file's stem, also as `order_service` or `service_order`)."""
+_AMBIGUOUS = frozenset(
+    {"api", "storage", "model", "resources", "config", "management", "domain", "client", "versions", "logic"}
+)
+"""Names that say something only where nothing nearer does."""
+_ENTRY = frozenset({"main", "app", "wsgi", "asgi", "server", "__main__", "manage"})
+
+
+class Layers:
+    """Answers `layer(fn)`; remembers."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._known: dict[str, str] = {}
+        self._paths: dict[str, str] = {}
+        self._handlers = {route.handler.fqn for route in project.routes if route.handler is not None}
+        self._hooks = {fn.fqn for route in project.routes for fn in (*route.hooks,)}
+        configured = project.options.get("layers")
+        self._overrides: list[tuple[str, str]] = []
+        for layer, globs in configured.items() if isinstance(configured, Mapping) else ():
+            for glob in [globs] if isinstance(globs, str) else globs:
+                self._overrides.append((str(glob), str(layer)))
+
+    def of(self, fn: Fn) -> str:
+        """The function's layer, or ""."""
+        known = self._known.get(fn.fqn)
+        if known is None:
+            known = self._known[fn.fqn] = self._find(fn)
+        return known
+
+    def _find(self, fn: Fn) -> str:
+        for glob, layer in self._overrides:
+            if fnmatchcase(fn.path, glob):
+                return layer
+        return self._by_evidence(fn) or self._by_class(fn) or self._outer(fn) or self.of_path(fn.path)
+
+    def _by_evidence(self, fn: Fn) -> str:
+        if fn.fqn in self._handlers:
+            return "controller"
+        if fn.fqn in self._hooks:
+            return "middleware"
+        for ref in fn.decorators:
+            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+            if model is None:
+                continue
+            if model.route is not None:
+                return "controller"
+            if model.task is not None:
+                return "task"
+            if model.middleware or model.error_handler is not None:
+                return "middleware"
+        return ""
+
+    def _by_class(self, fn: Fn) -> str:
+        return self.of_class(fn.cls) if fn.cls is not None else ""
+
+    def of_class(self, cls: Cls) -> str:
+        """The layer of a class by its library bases, then by its name's ending."""
+        role = self.project.hierarchy.role(cls)
+        if role in _ROLES:
+            return _ROLES[role]
+        return next((layer for layer, endings in _SUFFIXES if cls.name.endswith(endings)), "")
+
+    def _outer(self, fn: Fn) -> str:
+        parent = fn.parent
+        return self.of(parent) if parent is not None and not parent.is_module else ""
+
+    def of_path(self, path: str) -> str:
+        """The layer that a file's place and name say."""
+        known = self._paths.get(path)
+        if known is None:
+            known = self._paths[path] = _path_layer(path)
+        return known
+
+
+def _path_layer(path: str) -> str:
+    *folders, name = path.split("/")
+    stem = name.rpartition(".")[0] or name
+    words = [stem.lower(), *reversed([folder.lower() for folder in folders])]
+    found = _word(words[0])
+    if found and words[0] not in _AMBIGUOUS:
+        return found
+    for word in words[1:]:
+        layer = _FOLDERS.get(word, "")
+        if layer and word not in _AMBIGUOUS:
+            return layer
+    if found:
+        return found
+    for word in words[1:]:
+        if word in _FOLDERS:
+            return _FOLDERS[word]
+    return "entry" if words[0] in _ENTRY else ""
+
+
+def _word(stem: str) -> str:
+    if stem in _FOLDERS:
+        return _FOLDERS[stem]
+    parts = re.split(r"[_.-]", stem)
+    if len(parts) > 1:
+        for part in (parts[-1], parts[0]):
+            for candidate in (part, f"{part}s"):
+                layer = _FOLDERS.get(candidate)
+                if (
+                    layer
+                    and candidate not in _AMBIGUOUS
+                    and layer in ("service", "repository", "controller", "client", "task")
+                ):
+                    return layer
+    return ""

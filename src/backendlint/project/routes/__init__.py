@@ -1,0 +1,9 @@
+"""Routes: from decorators, calls and URL lists of all frameworks to one table."""
+
+from __future__ import annotations
+
+from backendlint.project.routes.build import RouteTable, status_of
+from backendlint.project.routes.model import UNKNOWN, Application, Entry, Origin, Route, RouteParam
+from backendlint.project.routes.reach import Endpoints
+
+__all__ = ["UNKNOWN", "Application", "Endpoints", "Entry", "Origin", "Route", "RouteParam", "RouteTable", "status_of"]

@@ -1,0 +1,464 @@
+"""From registrations to routes: whole paths, handlers, and what stands before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.calls import arguments
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.libraries_model import DecoratorModel
+from backendlint.project.libraries_model import Route as RouteModel
+from backendlint.project.routes.collect import Holder, Key, Registrations, strings
+from backendlint.project.routes.model import Application, Entry, Origin, Route, RouteParam
+from backendlint.project.routes.params import injected, injections, path_params, signature_params
+from backendlint.project.routes.paths import join, normal, parameters
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MAX_DEPTH = 16
+MAX_ROUTES = 20_000
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a registration is reached from an application."""
+
+    app: Application | None
+    prefixes: tuple[str, ...] = ()
+    types: tuple[tuple[str, str], ...] = ()
+    """Parameters in the prefixes."""
+    dependencies: tuple[Ref, ...] = ()
+    hooks: tuple[Ref, ...] = ()
+    library: str = ""
+
+
+class RouteTable:
+    """All routes and applications of the project."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.registrations = Registrations(project)
+        self.applications: list[Application] = []
+        self.routes: list[Route] = []
+        holders = self.registrations.holders
+        children = {mounted.child for holder in holders.values() for mounted in holder.mounts}
+        roots = [holder for key, holder in holders.items() if key not in children]
+        for holder in sorted(roots, key=lambda item: item.app is None or item.app.role != "application"):
+            self._walk(holder, _Way(self._application(holder)), ())
+        for entry in self.registrations.loose:
+            self.routes.extend(self._routes(entry, _Way(None, library=entry.library)))
+        self.routes = self._distinct()
+
+    def _distinct(self) -> list[Route]:
+        found: dict[tuple[object, ...], Route] = {}
+        for route in self.routes:
+            found.setdefault((route.location, route.path, route.methods, route.action), route)
+        return sorted(found.values(), key=lambda route: (route.location, route.path, route.methods))
+
+    def _application(self, holder: Holder) -> Application | None:
+        if holder.app is None or holder.app.role != "application":
+            return None
+        app = Application(self._name(holder), holder.location, holder.origin, holder.library, holder.app)
+        self.applications.append(app)
+        return app
+
+    def _name(self, holder: Holder) -> str:
+        fn, vid = holder.origin
+        for binding in fn.facts.bindings:
+            if binding.value == vid:
+                return binding.name
+        return "application"
+
+    def _walk(self, holder: Holder, way: _Way, seen: tuple[Key, ...]) -> None:
+        if holder.origin.key in seen or len(seen) > MAX_DEPTH or len(self.routes) > MAX_ROUTES:
+            return
+        way = self._entered(holder, way)
+        for entry in holder.entries:
+            self.routes.extend(self._routes(entry, way))
+        for mounted in holder.mounts:
+            child = self.registrations.holders.get(mounted.child)
+            if child is None:
+                continue
+            types = tuple((item.name, item.type) for item in parameters(mounted.prefix, mounted.syntax))
+            further = _Way(
+                way.app,
+                (*way.prefixes, normal(mounted.prefix, mounted.syntax)),
+                way.types + types,
+                way.dependencies + tuple(self._listed(mounted.fn, mounted.dependencies)),
+                way.hooks,
+                way.library,
+            )
+            self._walk(child, further, (*seen, holder.origin.key))
+
+    def _entered(self, holder: Holder, way: _Way) -> _Way:
+        """The way with what the router itself adds."""
+        if holder.app is None or holder.call is None:
+            return way
+        fn, call = holder.origin.fn, holder.call
+        prefix = ""
+        if holder.app.role != "application" and holder.app.prefix is not None:
+            prefix = self.registrations.text(fn, call, holder.app.prefix)
+        vids = tuple(arguments(call, holder.app.dependencies)) if holder.app.dependencies else ()
+        middlewares = tuple(arguments(call, holder.app.middlewares)) if holder.app.middlewares else ()
+        hooks = tuple(holder.hooks) + tuple(self._named(fn, middlewares))
+        types = tuple((item.name, item.type) for item in (*parameters(prefix, "braces"), *parameters(prefix, "angle")))
+        return _Way(
+            way.app,
+            (*way.prefixes, normal(normal(prefix, "braces"), "angle")),
+            way.types + types,
+            way.dependencies + tuple(self._listed(fn, vids)),
+            way.hooks + hooks,
+            holder.library or way.library,
+        )
+
+    def _listed(self, fn: Fn, vids: tuple[Vid, ...]) -> Iterator[Ref]:
+        """What a list of dependencies names: `[Depends(f), ...]`, or functions and objects themselves."""
+        for vid in vids:
+            value = fn.facts.values[vid]
+            if value[0] in ("list", "tuple"):
+                yield from self._listed(fn, tuple(value[1]))
+                continue
+            if value[0] == "name":
+                target = self.project.modules.resolve(value[1], fn.file.module)
+                if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+                    home = self.project.module_function(target.file)
+                    if home.facts.values[target.vid][0] in ("list", "tuple", "call"):
+                        yield from self._listed(home, (target.vid,))
+                        continue
+            if value[0] == "binop":
+                yield from self._listed(fn, (value[2], value[3]))
+                continue
+            if value[0] == "call":
+                found = list(injected(self.project, fn, fn.facts.calls[value[1]]))
+                if found:
+                    yield from found
+                    continue
+                yield from (ref for ref in self.project.callees(fn, fn.facts.calls[value[1]]) if ref.kind == "lib")
+            yield from self.project.refs(fn, vid)
+
+    def _named(self, fn: Fn, vids: tuple[Vid, ...]) -> Iterator[Ref]:
+        for vid in vids:
+            value = fn.facts.values[vid]
+            if value[0] in ("list", "tuple"):
+                yield from self._named(fn, tuple(value[1]))
+            elif value[0] == "call":
+                call = fn.facts.calls[value[1]]
+                for model in self.project.models(fn, call):
+                    for argument in arguments(call, model.middleware) if model.middleware else ():
+                        yield from self.project.refs(fn, argument)
+            else:
+                yield from self.project.refs(fn, vid)
+
+    # one registration
+
+    def _routes(self, entry: Entry, way: _Way) -> Iterator[Route]:
+        made = False
+        for ref in entry.handlers:
+            fn = self.project.functions.get(ref.name) if ref.kind == "func" else None
+            cls = self.project.classes.get(ref.name) if ref.kind in ("class", "inst") else None
+            if fn is not None:
+                made = True
+                yield self._route(entry, way, fn, fn.cls, "", self._restricted(fn, entry.methods), entry.path)
+            elif cls is not None:
+                made = True
+                yield from self._class_routes(entry, way, cls)
+        if not made:
+            library = next((ref for ref in entry.handlers if ref.kind == "lib"), None)
+            methods = entry.methods or self._library_methods(library)
+            yield self._route(entry, way, None, None, "", methods, entry.path)
+
+    def _library_methods(self, ref: Ref | None) -> tuple[str, ...]:
+        model = self.project.libraries.cls(ref.name) if ref else None
+        return tuple(name.upper() for name in model.provides if name.upper() in _METHODS) if model else ()
+
+    def _class_routes(self, entry: Entry, way: _Way, cls: Cls) -> Iterator[Route]:
+        actions = entry.model.actions
+        handlers, provided = self._class_handlers(cls)
+        made = False
+        bound = self._bound(entry)
+        names = list(bound) or (list(actions) if actions else handlers)
+        for name in names:
+            method = self.project.method(cls, name)
+            if method is None and name not in provided:
+                continue
+            verb, sub = self._verb(bound.get(name) or actions.get(name, ""), name)
+            made = True
+            verbs = (verb,) if verb else entry.methods
+            if entry.methods and verb and verb not in entry.methods and not actions:
+                continue
+            yield self._route(entry, way, method, cls, name, verbs, _sub(entry.path, sub))
+        if actions:
+            for extra in self._extra_actions(entry, way, cls):
+                made = True
+                yield extra
+        if not made:
+            call = self.project.method(cls, "__call__")
+            yield self._route(entry, way, call, cls, "", entry.methods, entry.path)
+
+    def _bound(self, entry: Entry) -> dict[str, str]:
+        """`ViewSet.as_view({"get": "list"})`: handler name to method."""
+        if entry.call is None or entry.model.handler is None:
+            return {}
+        fn = entry.fn
+        for vid in arguments(entry.call, entry.model.handler):
+            value = fn.facts.values[vid]
+            call = fn.facts.calls[value[1]] if value[0] == "call" else None
+            if call is not None and call.args and fn.facts.values[call.args[0]][0] == "dict":
+                pairs = fn.facts.values[call.args[0]][1]
+                return {str(fn.const(item)): str(fn.const(key)).upper() for key, item in pairs if key >= 0}
+        return {}
+
+    def _class_handlers(self, cls: Cls) -> tuple[list[str], set[str]]:
+        """Names of methods that answer requests, and those that library bases implement."""
+        names: dict[str, None] = {}
+        provided: set[str] = set()
+        for base in self.project.hierarchy.library_bases(cls):
+            for name in self.project.libraries.mro(base):
+                model = self.project.libraries.cls(name)
+                if model is not None:
+                    names.update(dict.fromkeys(model.provides))
+                    names.update(dict.fromkeys(model.methods_are_handlers))
+                    provided.update(model.provides)
+        allowed = self.project.hierarchy.mro(cls)
+        for item in allowed:
+            vid = item.facts.attributes.get("http_method_names", -1)
+            if vid >= 0:
+                kept = {name.lower() for name in strings(self.project, item.owner, vid)}
+                if kept:
+                    provided = {name for name in provided if name.lower() in kept or name.upper() not in _METHODS}
+                break
+        specific = [name for name in names if _method_of(name)]
+        found = [name for name in specific if name in provided or self.project.method(cls, name)]
+        if not found:
+            found = [name for name in names if not _method_of(name) and self.project.method(cls, name)]
+        return found, provided
+
+    def _verb(self, action: str, name: str) -> tuple[str, str]:
+        verb, _, sub = action.partition(" ")
+        return (verb, sub) if verb else (_method_of(name), "")
+
+    def _extra_actions(self, entry: Entry, way: _Way, cls: Cls) -> Iterator[Route]:
+        """DRF's `@action` methods."""
+        for owner in self.project.hierarchy.mro(cls):
+            for method in owner.methods.values():
+                for vid, ref, model in self.decorators(method):
+                    if model.route is None or model.route.detail is None or ref.kind != "lib":
+                        continue
+                    yield self._action(entry, way, cls, method, vid, model.route)
+
+    def _action(self, entry: Entry, way: _Way, cls: Cls, method: Fn, vid: Vid, route: RouteModel) -> Route:
+        home = method.parent or method
+        value = home.facts.values[vid]
+        call = home.facts.calls[value[1]] if value[0] == "call" else None
+        detail = False
+        if call is not None and route.detail is not None:
+            detail = any(home.const(item) is True for item in arguments(call, route.detail))
+        path = self.registrations.text(home, call, route.path) or method.name
+        methods = self.registrations.methods(home, call, route) or ("GET",)
+        sub = f"{{pk}}/{path}" if detail else path
+        made = self._route(entry, way, method, cls, method.name, methods, _sub(entry.path, sub))
+        made.location = home.place(vid)
+        return made
+
+    def _restricted(self, fn: Fn, methods: tuple[str, ...]) -> tuple[str, ...]:
+        """Methods by decorators such as `@require_POST` and `@api_view(["GET"])`."""
+        for vid, _, model in self.decorators(fn):
+            if model.methods:
+                return tuple(name.upper() for name in model.methods)
+            if model.route is not None and model.route.path is None and model.route.detail is None:
+                home = fn.parent or fn
+                value = home.facts.values[vid]
+                call = home.facts.calls[value[1]] if value[0] == "call" else None
+                found = self.registrations.methods(home, call, model.route)
+                if found:
+                    return found
+        return methods
+
+    def decorators(self, fn: Fn) -> Iterator[tuple[Vid, Ref, DecoratorModel]]:
+        """Modelled decorators of a function."""
+        home = fn.parent or fn
+        for vid, ref in zip(fn.facts.decorators, self._decorator_refs(home, fn.facts.decorators), strict=True):
+            model = self.project.libraries.decorator(ref.name) if ref is not None and ref.kind == "lib" else None
+            if model is not None and ref is not None:
+                yield vid, ref, model
+
+    def _decorator_refs(self, home: Fn, decorators: tuple[Vid, ...]) -> Iterator[Ref | None]:
+        for vid in decorators:
+            value = home.facts.values[vid]
+            func = home.facts.calls[value[1]].func if value[0] == "call" else vid
+            yield next(iter(self.project.refs(home, func)), None)
+
+    def _route(
+        self, entry: Entry, way: _Way, fn: Fn | None, cls: Cls | None, action: str, methods: tuple[str, ...], path: str
+    ) -> Route:
+        prefixes = tuple(part for part in way.prefixes if part)
+        types = dict(way.types) | {item.name: item.type for item in parameters(path, entry.syntax)}
+        own = normal(path, entry.syntax)
+        status, declared = self._status(entry)
+        dependencies = (*way.dependencies, *self._own_dependencies(entry), *self._injected(fn))
+        decorators = tuple(model for _, _, model in self.decorators(fn)) if fn else ()
+        return Route(
+            methods=methods,
+            path=join(*prefixes, own),
+            own_path=own,
+            handler=fn,
+            cls=cls,
+            action=action,
+            location=entry.location,
+            framework=entry.library or way.library,
+            kind=entry.model.kind,
+            entry=entry,
+            app=way.app,
+            status=status,
+            status_declared=declared,
+            response_model=self._response_model(entry),
+            dependencies=self._closure(dependencies),
+            guards=(*entry.wrappers, *dependencies, *way.hooks, *self._around(fn, cls)),
+            params=tuple(self._params(entry, fn, types)),
+            documented=entry.model.documented,
+            summary=self._text(entry, "summary"),
+            description=self._text(entry, "description") or (fn.facts.docstring if fn else ""),
+            in_schema=self._keyword(entry, "include_in_schema") is not False,
+            decorators=decorators,
+            hooks=tuple(self._functions(way.hooks)),
+            prefixes=prefixes,
+        )
+
+    def _params(self, entry: Entry, fn: Fn | None, types: dict[str, str]) -> list[RouteParam]:
+        if fn is None:
+            return []
+        if entry.model.documented:
+            return signature_params(self.project, fn, types)
+        return path_params(fn, types)
+
+    def _around(self, fn: Fn | None, cls: Cls | None) -> Iterator[Ref]:
+        """Decorators of the handler and of its class, permission classes, mixins."""
+        if fn is not None:
+            yield from fn.decorators
+        if cls is None:
+            return
+        for ref in self._decorator_refs(cls.owner, cls.facts.decorators):
+            if ref is not None:
+                yield ref
+        for item in self.project.hierarchy.mro(cls):
+            yield from item.bases
+
+    def _own_dependencies(self, entry: Entry) -> Iterator[Ref]:
+        if entry.call is not None and entry.model.dependencies is not None:
+            yield from self._listed(entry.fn, tuple(arguments(entry.call, entry.model.dependencies)))
+
+    def _injected(self, fn: Fn | None) -> Iterator[Ref]:
+        """Transitively injected functions and objects."""
+        seen: set[str] = set()
+        todo = [fn] if fn is not None else []
+        while todo:
+            item = todo.pop()
+            if item.fqn in seen:
+                continue
+            seen.add(item.fqn)
+            for ref in injections(self.project, item):
+                yield ref
+                todo.extend(self._functions((ref,)))
+
+    def _closure(self, refs: tuple[Ref, ...]) -> tuple[Fn, ...]:
+        found: dict[Fn, None] = {}
+        todo = list(self._functions(refs))
+        while todo:
+            fn = todo.pop(0)
+            if fn not in found:
+                found[fn] = None
+                todo.extend(self._functions(tuple(injections(self.project, fn))))
+        return tuple(found)
+
+    def _functions(self, refs: tuple[Ref, ...]) -> Iterator[Fn]:
+        """The functions that calling these refs runs."""
+        for ref in refs:
+            if ref.kind == "func":
+                fn = self.project.functions.get(ref.name)
+                if fn is not None:
+                    yield fn
+            elif ref.kind in ("class", "inst") and ref.name in self.project.classes:
+                cls = self.project.classes[ref.name]
+                names = (
+                    ("__call__", "dispatch", "process_request")
+                    if ref.kind == "inst"
+                    else ("__init__", "__call__", "dispatch", "process_request")
+                )
+                for name in names:
+                    method = self.project.method(cls, name)
+                    if method is not None:
+                        yield method
+
+    def _status(self, entry: Entry) -> tuple[int | None, bool]:
+        param = entry.model.status
+        if param is None:
+            return None, False
+        if entry.call is not None:
+            for key in param.keywords:
+                vid = entry.call.kwarg(key)
+                if vid >= 0:
+                    return status_of(self.project, entry.fn, vid), True
+        default = param.default
+        return (default if isinstance(default, int) else None), False
+
+    def _response_model(self, entry: Entry) -> Origin | None:
+        if entry.call is None or entry.model.response_model is None:
+            return None
+        for vid in arguments(entry.call, entry.model.response_model):
+            return Origin(entry.fn, vid)
+        return None
+
+    def _keyword(self, entry: Entry, name: str) -> object:
+        vid = entry.call.kwarg(name) if entry.call is not None else -1
+        return entry.fn.const(vid)
+
+    def _text(self, entry: Entry, name: str) -> str:
+        vid = entry.call.kwarg(name) if entry.call is not None else -1
+        if vid < 0:
+            return ""
+        found = entry.fn.const(vid)
+        return found if isinstance(found, str) else "…"
+
+
+def status_of(project: Project, fn: Fn, vid: Vid) -> int | None:
+    """The HTTP status that a value stands for: a number, a framework's constant, or `HTTPStatus.X`."""
+    found = project.constants(fn, vid)
+    if found and len(found) == 1 and isinstance(found[0], int):
+        return found[0]
+    value = fn.facts.values[vid]
+    name = value[1] if value[0] == "name" else value[2] if value[0] == "attr" else ""
+    for ref in project.refs(fn, vid):
+        model = project.libraries.attribute(ref.name)
+        if model is not None and model.status:
+            return model.status
+    if not isinstance(name, str):
+        return None
+    return status_by_name(name)
+
+
+def status_by_name(name: str) -> int | None:
+    """`status.HTTP_201_CREATED`, `HTTPStatus.CREATED`, `HTTPStatus.CREATED.value`."""
+    import re
+    from http import HTTPStatus
+
+    match = re.search(r"HTTP_(\d{3})(_|$)", name)
+    if match:
+        return int(match[1])
+    last = name.removesuffix(".value").rpartition(".")[2]
+    return int(HTTPStatus[last]) if "HTTPStatus" in name and last in HTTPStatus.__members__ else None
+
+
+def _method_of(name: str) -> str:
+    text = name.removeprefix("on_").upper()
+    return text if text in _METHODS else ""
+
+
+def _sub(path: str, sub: str) -> str:
+    if not sub:
+        return path
+    return f"{path.rstrip('/')}/{sub}"

@@ -1,0 +1,457 @@
+"""Registrations: which application, router or list of routes has which entries and mounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Vid
+from backendlint.findings.model import Location
+from backendlint.project.calls import arguments
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.libraries_model import App, Arg, CallModel, Mount
+from backendlint.project.libraries_model import Route as RouteModel
+from backendlint.project.routes.model import UNKNOWN, Entry, Origin
+from backendlint.project.routes.origins import Origins
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+Key = tuple[str, Vid]
+URL_LIST = "urlpatterns"
+"""The module-level name under which Django looks for a module's routes."""
+MAX_NESTING = 12
+
+
+@dataclass(slots=True, eq=False)
+class Mounted:
+    """A child with the prefix and dependencies that its mount adds."""
+
+    child: Key
+    prefix: str
+    fn: Fn
+    dependencies: tuple[Vid, ...]
+    syntax: str = "braces"
+
+
+@dataclass(slots=True, eq=False)
+class Holder:
+    """An application, a router, or a list of routes."""
+
+    origin: Origin
+    location: Location
+    library: str
+    app: App | None = None
+    call: Call | None = None
+    entries: list[Entry] = field(default_factory=list)
+    mounts: list[Mounted] = field(default_factory=list)
+    hooks: list[Ref] = field(default_factory=list)
+    """Middleware and before-request functions or classes."""
+
+
+class Registrations:
+    """All holders of the project, with their entries and mounts."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.origins = Origins(project)
+        self.holders: dict[Key, Holder] = {}
+        self.loose: list[Entry] = []
+        """Entries whose holder is not known."""
+        self._opened: set[Key] = set()
+        self._claimed: set[Key] = set()
+        self._libraries = project.libraries
+        pending = [
+            (fn, call, model)
+            for fn in project.all_functions()
+            for call in fn.facts.calls
+            for model in self._models(fn, call)
+        ]
+        for fn, call, model in pending:
+            if model.app is not None:
+                self._application(fn, call, model)
+        for file in project.files.values():
+            if file.names.get(URL_LIST, -1) >= 0:
+                self._url_list(project.module_function(file), file.names[URL_LIST])
+        for holder in list(self.holders.values()):
+            if holder.app is not None and holder.app.routes is not None and holder.call is not None:
+                for vid in arguments(holder.call, holder.app.routes):
+                    self._items(holder, holder.origin.fn, vid)
+        for fn, call, model in pending:
+            self._register(fn, call, model)
+        for fn in project.all_functions():
+            self._decorated(fn.parent or fn, fn.facts.decorators, Ref("func", fn.fqn))
+        for cls in project.classes.values():
+            self._decorated(cls.owner, cls.facts.decorators, Ref("class", cls.fqn))
+
+    # holders
+
+    def _models(self, fn: Fn, call: Call) -> list[CallModel]:
+        found = self.project.models(fn, call)
+        if found:
+            return found
+        models = []
+        for ref in self.project.callees(fn, call):
+            if ref.kind == "class":
+                cls = self.project.classes[ref.name]
+                for base in self.project.hierarchy.library_bases(cls):
+                    model = self._libraries.call(base)
+                    if model is not None and model.app is not None:
+                        models.append(model)
+                        break
+        return models
+
+    def _application(self, fn: Fn, call: Call, model: CallModel) -> None:
+        origin = Origin(fn, call.value)
+        self.holders[origin.key] = Holder(origin, fn.location(call.span), model.library, model.app, call)
+
+    def _url_list(self, fn: Fn, vid: Vid) -> None:
+        key = (fn.fqn, vid)
+        holder = self.holders[key] = Holder(Origin(fn, vid), fn.place(vid), "")
+        self._opened.add(key)
+        self._items(holder, fn, vid)
+
+    def holder_of(self, origin: Origin) -> Holder | None:
+        """The application or router made there, or the list displayed there."""
+        known = self.holders.get(origin.key)
+        if known is not None:
+            return known
+        value = origin.fn.facts.values[origin.vid]
+        if value[0] not in ("list", "tuple", "binop", "comp") or origin.key in self._opened:
+            return None
+        self._opened.add(origin.key)
+        holder = self.holders[origin.key] = Holder(origin, origin.fn.place(origin.vid), "")
+        self._items(holder, origin.fn, origin.vid)
+        return holder
+
+    # lists of routes
+
+    def _items(self, holder: Holder, fn: Fn, vid: Vid, depth: int = 0) -> None:
+        """Adds what a list of routes contains."""
+        if vid < 0 or depth > MAX_NESTING:
+            return
+        value = fn.facts.values[vid]
+        op = value[0]
+        if op in ("list", "tuple", "set") and not self._pair(holder, fn, value, vid):
+            for item in value[1]:
+                self._items(holder, fn, item, depth + 1)
+        elif op in ("guard", "star", "await"):
+            self._items(holder, fn, value[1], depth + 1)
+        elif op == "mut":
+            for item in (value[1], *value[3]):
+                self._items(holder, fn, item, depth + 1)
+        elif op == "phi":
+            for item in value[1]:
+                if item != vid:
+                    self._items(holder, fn, item, depth + 1)
+        elif op == "binop":
+            self._items(holder, fn, value[2], depth + 1)
+            self._items(holder, fn, value[3], depth + 1)
+        elif op == "comp":
+            self._items(holder, fn, value[2], depth + 1)
+        elif op == "call":
+            self._item_call(holder, fn, vid, fn.facts.calls[value[1]], depth)
+        else:
+            self._named_item(holder, fn, vid, depth)
+
+    def _pair(self, holder: Holder, fn: Fn, value: tuple[object, ...], vid: Vid) -> bool:
+        """Tornado's `(r"/path", Handler)`."""
+        items: tuple[Vid, ...] = value[1]  # type: ignore[assignment]
+        if value[0] != "tuple" or len(items) < 2 or not isinstance(fn.const(items[0]), str):
+            return False
+        handlers, wrappers = self.handlers(fn, items[1])
+        if not handlers:
+            return False
+        path = str(fn.const(items[0]))
+        syntax = "regex" if "(" in path or "$" in path else "braces"
+        model = RouteModel(syntax="regex")
+        holder.entries.append(
+            Entry(model, holder.library, fn, None, fn.place(vid), path, syntax, (), handlers, wrappers)
+        )
+        return True
+
+    def _item_call(self, holder: Holder, fn: Fn, vid: Vid, call: Call, depth: int) -> None:
+        models = self._models(fn, call)
+        for model in models:
+            if model.route is not None:
+                self._entry(holder, fn, call, model, model.route)
+            elif model.mount is not None:
+                self._mount(holder, fn, call, model.mount)
+            elif model.app is not None:
+                holder.mounts.append(Mounted((fn.fqn, call.value), "", fn, ()))
+        if models and any(model.route or model.mount or model.app for model in models):
+            return
+        self._claimed.add((fn.fqn, call.value))
+        targets = self.project.targets(fn, call)
+        for target in targets:
+            for item in target.facts.returns:
+                self._items(holder, target, item.value, depth + 1)
+        if not targets:
+            for argument in call.args:
+                self._items(holder, fn, argument, depth + 1)
+
+    def _named_item(self, holder: Holder, fn: Fn, vid: Vid, depth: int) -> None:
+        found = False
+        for origin in self.origins.of(fn, vid):
+            found = True
+            if origin.key in self.holders:
+                if self.holders[origin.key] is not holder:
+                    holder.mounts.append(Mounted(origin.key, "", fn, ()))
+            elif origin.key != (fn.fqn, vid):
+                self._items(holder, origin.fn, origin.vid, depth + 1)
+        if not found:
+            holder.hooks.extend(())
+            for ref in self.project.refs(fn, vid):
+                self._own_route(holder, ref)
+
+    def _own_route(self, holder: Holder, ref: Ref) -> None:
+        """Litestar's lists name functions and controllers that carry their paths themselves."""
+        if ref.kind == "func":
+            fn = self.project.functions[ref.name]
+            for entry in self._decorator_entries(fn.parent or fn, fn.facts.decorators, ref):
+                holder.entries.append(entry)
+                self._claimed.add((ref.name, -1))
+        elif ref.kind == "class":
+            cls = self.project.classes[ref.name]
+            prefix = self.project.constants(cls.owner, cls.facts.attributes.get("path", -1)) or [""]
+            for method in cls.methods.values():
+                for entry in self._decorator_entries(cls.owner, method.facts.decorators, Ref("func", method.fqn)):
+                    entry.path = f"{prefix[0]}/{entry.path}"
+                    holder.entries.append(entry)
+                    self._claimed.add((method.fqn, -1))
+
+    # registrations by call
+
+    def _register(self, fn: Fn, call: Call, model: CallModel) -> None:
+        if model.route is None and model.mount is None and model.middleware is None and model.handler is None:
+            return
+        holders = [holder for origin in self.origins.receiver(fn, call) if (holder := self.holder_of(origin))]
+        for holder in holders:
+            if model.route is not None:
+                self._entry(holder, fn, call, model, model.route)
+            if model.mount is not None:
+                self._mount(holder, fn, call, model.mount)
+            arg = model.middleware or model.handler
+            if arg is not None:
+                for vid in arguments(call, arg):
+                    holder.hooks.extend(self.project.refs(fn, vid))
+        if not holders and model.route is not None and (fn.fqn, call.value) not in self._claimed:
+            value = fn.facts.values[call.func]
+            if value[0] == "attr":
+                entry = self._make(fn, call, model, model.route)
+                if entry is not None:
+                    self.loose.append(entry)
+
+    def _entry(self, holder: Holder, fn: Fn, call: Call, model: CallModel, route: RouteModel) -> None:
+        self._claimed.add((fn.fqn, call.value))
+        child = self._included(fn, call, route)
+        if child is not None:
+            mount_fn, mount_call, mount = child
+            for key in self._children(mount_fn, mount_call, mount.child):
+                holder.mounts.append(Mounted(key, self.text(fn, call, route.path), fn, (), route.syntax))
+            return
+        entry = self._make(fn, call, model, route)
+        if entry is not None:
+            holder.entries.append(entry)
+
+    def _included(self, fn: Fn, call: Call, route: RouteModel) -> tuple[Fn, Call, Mount] | None:
+        """Django's `path("x/", include(...))`: the handler's place holds a mount."""
+        for vid in arguments(call, route.handler) if route.handler else ():
+            value = fn.facts.values[vid]
+            if value[0] == "call":
+                inner = fn.facts.calls[value[1]]
+                for model in self.project.models(fn, inner):
+                    if model.mount is not None:
+                        return fn, inner, model.mount
+        return None
+
+    def _make(self, fn: Fn, call: Call, model: CallModel, route: RouteModel) -> Entry | None:
+        handlers: tuple[Ref, ...] = ()
+        wrappers: tuple[Ref, ...] = ()
+        for vid in arguments(call, route.handler) if route.handler else ():
+            found, around = self.handlers(fn, vid)
+            handlers, wrappers = handlers + found, wrappers + around
+        path = self.text(fn, call, route.path)
+        methods = self.methods(fn, call, route)
+        return Entry(
+            route, model.library, fn, call, fn.location(call.span), path, route.syntax, methods, handlers, wrappers
+        )
+
+    def _mount(self, holder: Holder, fn: Fn, call: Call, mount: Mount) -> None:
+        dependencies = tuple(arguments(call, mount.dependencies)) if mount.dependencies else ()
+        for key in self._children(fn, call, mount.child):
+            if key != holder.origin.key:
+                holder.mounts.append(Mounted(key, self.text(fn, call, mount.prefix), fn, dependencies))
+
+    def _children(self, fn: Fn, call: Call, child: Arg) -> Iterator[Key]:
+        for vid in arguments(call, child):
+            text = fn.const(vid)
+            if isinstance(text, str):
+                yield from self._module_list(text, fn.file.module)
+                continue
+            value = fn.facts.values[vid]
+            if value[0] == "tuple" and value[1]:  # (patterns, namespace)
+                vid = value[1][0]
+                text = fn.const(vid)
+                if isinstance(text, str):
+                    yield from self._module_list(text, fn.file.module)
+                    continue
+            for ref in self.project.refs(fn, vid):
+                if ref.kind == "module":
+                    yield from self._module_list(ref.name, fn.file.module)
+            for origin in self.origins.of(fn, vid):
+                if self.holder_of(origin) is not None:
+                    yield origin.key
+
+    def _module_list(self, dotted: str, importer: str) -> Iterator[Key]:
+        file = self.project.modules.find(dotted, importer)
+        if file is not None and file.names.get(URL_LIST, -1) >= 0:
+            yield self.project.module_function(file).fqn, file.names[URL_LIST]
+
+    # registrations by decorator
+
+    def _decorated(self, home: Fn, decorators: tuple[Vid, ...], target: Ref) -> None:
+        for vid in decorators:
+            call, func = self._decorator(home, vid)
+            for ref in self.project.refs(home, func):
+                model = self._libraries.decorator(ref.name) if ref.kind == "lib" else None
+                if model is None or not (model.middleware or (model.route and model.route.path)):
+                    continue
+                holders = [h for origin in self._receiver(home, func) if (h := self.holder_of(origin))]
+                if model.middleware:
+                    for holder in holders:
+                        holder.hooks.append(target)
+                if model.route is None or (target.name, -1) in self._claimed:
+                    continue
+                entry = self._decorator_entry(home, call, vid, model.route, model.library, target)
+                for holder in holders:
+                    holder.entries.append(entry)
+                if not holders:
+                    self.loose.append(entry)
+
+    def _decorator(self, home: Fn, vid: Vid) -> tuple[Call | None, Vid]:
+        value = home.facts.values[vid]
+        if value[0] == "call":
+            call = home.facts.calls[value[1]]
+            return call, call.func
+        return None, vid
+
+    def _receiver(self, home: Fn, func: Vid) -> tuple[Origin, ...]:
+        value = home.facts.values[func]
+        if value[0] == "attr":
+            return self.origins.of(home, value[1])
+        if value[0] == "name":
+            return tuple(self.origins.dotted(value[1].rpartition(".")[0], home.file.module))
+        return ()
+
+    def _decorator_entries(self, home: Fn, decorators: tuple[Vid, ...], target: Ref) -> Iterator[Entry]:
+        for vid in decorators:
+            call, func = self._decorator(home, vid)
+            for ref in self.project.refs(home, func):
+                model = self._libraries.decorator(ref.name) if ref.kind == "lib" else None
+                if model is not None and model.route is not None:
+                    yield self._decorator_entry(home, call, vid, model.route, model.library, target)
+
+    def _decorator_entry(
+        self, home: Fn, call: Call | None, vid: Vid, route: RouteModel, library: str, target: Ref
+    ) -> Entry:
+        path = self.text(home, call, route.path) if call else ""
+        methods = self.methods(home, call, route)
+        return Entry(route, library, home, call, home.place(vid), path, route.syntax, methods, (target,), (), True)
+
+    # parts of a registration
+
+    def text(self, fn: Fn, call: Call | None, arg: Arg | None) -> str:
+        """A path or prefix; unknown parts are UNKNOWN."""
+        if call is None or arg is None:
+            return ""
+        for vid in arguments(call, arg):
+            return self._text(fn, vid)
+        return ""
+
+    def _text(self, fn: Fn, vid: Vid) -> str:
+        value = fn.facts.values[vid]
+        if value[0] in ("list", "tuple") and value[1]:
+            return self._text(fn, value[1][0])
+        found = self.project.constants(fn, vid)
+        if found:
+            texts = [item for item in found if isinstance(item, str)]
+            return texts[0] if texts else ""
+        if value[0] == "fmt":
+            return "".join(self._text(fn, part) for part in value[2])
+        if value[0] == "call":  # _("articles/"), re.compile(...)
+            call = fn.facts.calls[value[1]]
+            if len(call.args) == 1 and isinstance(fn.const(call.args[0]), str):
+                return str(fn.const(call.args[0]))
+        return UNKNOWN
+
+    def methods(self, fn: Fn, call: Call | None, route: RouteModel) -> tuple[str, ...]:
+        """HTTP methods that a registration names."""
+        if route.methods:
+            return route.methods
+        if call is not None and route.methods_arg is not None:
+            for vid in arguments(call, route.methods_arg):
+                found = strings(self.project, fn, vid)
+                if found:
+                    return tuple(text.upper() for text in found)
+        return route.default_methods
+
+    def handlers(self, fn: Fn, vid: Vid, depth: int = 0) -> tuple[tuple[Ref, ...], tuple[Ref, ...]]:
+        """What answers (functions or classes), and what wraps it at the registration."""
+        refs = self.project.refs(fn, vid)
+        found = tuple(ref for ref in refs if ref.kind in ("func", "class", "inst"))
+        value = fn.facts.values[vid]
+        while value[0] in ("guard", "mut", "setattr", "store"):
+            value = fn.facts.values[value[1]]
+        if value[0] == "call" and depth < 4:
+            call = fn.facts.calls[value[1]]
+            around = tuple(self._wrappers(fn, call))
+            inner: tuple[Ref, ...] = ()
+            for argument in call.args[:2]:
+                part, more = self.handlers(fn, argument, depth + 1)
+                if part and all(ref.kind in ("func", "class") or depth for ref in part):
+                    inner, around = inner + part, around + more
+            if inner and not any(ref.kind == "inst" for ref in found):
+                return inner, around
+            owner = self._as_view(fn, call)
+            if owner:
+                return owner, ()
+        return found, ()
+
+    def _as_view(self, fn: Fn, call: Call) -> tuple[Ref, ...]:
+        """`X.as_view()`: the class."""
+        value = fn.facts.values[call.func]
+        if value[0] == "attr":
+            refs: tuple[Ref, ...] = self.project.refs(fn, value[1])
+        elif value[0] == "name":
+            refs = tuple(self.project.resolver.dotted(value[1].rpartition(".")[0], fn.file.module))
+        else:
+            refs = ()
+        return tuple(ref for ref in refs if ref.kind in ("class", "lib"))
+
+    def _wrappers(self, fn: Fn, call: Call) -> Iterator[Ref]:
+        yield from self.project.callees(fn, call)
+        value = fn.facts.values[call.func]
+        if value[0] == "call":
+            yield from self.project.callees(fn, fn.facts.calls[value[1]])
+
+
+def strings(project: Project, fn: Fn, vid: Vid) -> list[str]:
+    """The strings of a list, tuple or set display, or the one string."""
+    value = fn.facts.values[vid]
+    if value[0] in ("list", "tuple", "set"):
+        return [text for item in value[1] for text in strings(project, fn, item)]
+    found = project.constants(fn, vid) or []
+    if not found and value[0] == "name":
+        target = project.modules.resolve(value[1], fn.file.module)
+        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+            home = project.module_function(target.file)
+            if home.facts.values[target.vid][0] in ("list", "tuple", "set"):
+                return strings(project, home, target.vid)
+    return [item for item in found if isinstance(item, str)]
+
+
+def class_of(project: Project, ref: Ref) -> Cls | None:
+    """The project class that a handler ref names."""
+    return project.classes.get(ref.name) if ref.kind in ("class", "inst") else None

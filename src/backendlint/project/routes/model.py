@@ -1,0 +1,122 @@
+"""Routes of the project: what a client can ask for, and which function answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from backendlint.facts.model import Call, Vid
+from backendlint.findings.model import Location
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.libraries_model import App, DecoratorModel
+from backendlint.project.libraries_model import Route as RouteModel
+
+UNKNOWN = "{?}"
+"""Stands in a path for a part that is not known statically."""
+
+
+class Origin(NamedTuple):
+    """Where an object is made: a value of a function's table."""
+
+    fn: Fn
+    vid: Vid
+
+    @property
+    def key(self) -> tuple[str, Vid]:
+        return self.fn.fqn, self.vid
+
+
+class RouteParam(NamedTuple):
+    """A handler's parameter that the framework fills from the request."""
+
+    index: int
+    """Position among the handler's parameters."""
+    name: str
+    origin: str
+    """path query body header cookie form file"""
+    type: str
+    """What narrows it: int float bool uuid enum literal date decimal slug model, or "" where it is free text."""
+    required: bool
+
+
+@dataclass(slots=True, eq=False)
+class Application:
+    """The object that the server runs, or the module with the root URL configuration."""
+
+    name: str
+    location: Location
+    origin: Origin | None
+    library: str
+    model: App | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """A registration as it stands in the code, before prefixes are known."""
+
+    model: RouteModel
+    library: str
+    fn: Fn
+    """In whose table the registration's values lie."""
+    call: Call | None
+    location: Location
+    path: str
+    syntax: str
+    methods: tuple[str, ...]
+    handlers: tuple[Ref, ...]
+    wrappers: tuple[Ref, ...] = ()
+    """Decorators applied at the registration (`login_required(view)`)."""
+    decorator: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Route:
+    """One path with its methods and the function that answers."""
+
+    methods: tuple[str, ...]
+    """Empty where the framework passes every method on."""
+    path: str
+    """The whole path, with the prefixes of all routers and mounts; parameters as `{name}`."""
+    own_path: str
+    """As the registration has it."""
+    handler: Fn | None
+    """None for handlers that the library implements (a generic view)."""
+    cls: Cls | None
+    """The class whose method answers."""
+    action: str
+    """Name of the handler method of a class, else ""."""
+    location: Location
+    """The decorator's or registration's line."""
+    framework: str
+    kind: str
+    entry: Entry
+    app: Application | None
+    status: int | None
+    """The declared success status, or the framework's default; None where only the response says."""
+    status_declared: bool
+    response_model: Origin | None
+    dependencies: tuple[Fn, ...]
+    """What runs before the handler by injection, directly or of routers; see `guards` for library objects."""
+    guards: tuple[Ref, ...]
+    """Everything between client and handler: decorators, dependencies, permission classes, wrappers, middleware."""
+    params: tuple[RouteParam, ...]
+    documented: bool
+    """The framework documents it (OpenAPI)."""
+    summary: str
+    description: str
+    in_schema: bool
+    decorators: tuple[DecoratorModel, ...] = ()
+    """Models of the handler's (and class's) decorators."""
+    hooks: tuple[Fn, ...] = ()
+    """Middleware functions and before-request hooks that cover it."""
+    prefixes: tuple[str, ...] = field(default=())
+
+    @property
+    def label(self) -> str:
+        """`POST /orders`, as reports name it."""
+        return f"{'|'.join(self.methods) or 'ANY'} {self.path}"
+
+    @property
+    def function(self) -> str:
+        """Qualified name of the handler, for reach."""
+        return self.handler.fqn if self.handler else self.entry.fn.fqn

@@ -1,0 +1,142 @@
+"""Where objects are made: from a name, attribute, parameter or factory's result to the call or display that creates it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Value, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.routes.model import Origin
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MAX_DEPTH = 24
+MAX_ORIGINS = 12
+_SAME = ("guard", "await", "mut", "store", "setattr", "enter", "star")
+
+
+class Origins:
+    """Follows values back to what made them; remembers answers."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._known: dict[tuple[str, Vid], tuple[Origin, ...]] = {}
+        self._depth = 0
+
+    def of(self, fn: Fn, vid: Vid) -> tuple[Origin, ...]:
+        """The calls and displays that may have made the value; empty where nothing is known."""
+        if vid < 0 or self._depth > MAX_DEPTH:
+            return ()
+        key = (fn.fqn, vid)
+        known = self._known.get(key)
+        if known is None:
+            self._known[key] = ()
+            self._depth += 1
+            try:
+                found = tuple(dict.fromkeys(self._follow(fn, vid, fn.facts.values[vid])))[:MAX_ORIGINS]
+            finally:
+                self._depth -= 1
+            known = self._known[key] = found
+        return known
+
+    def receiver(self, fn: Fn, call: Call) -> tuple[Origin, ...]:
+        """Origins of the object whose method is called."""
+        value = fn.facts.values[call.func]
+        if value[0] == "attr":
+            return self.of(fn, value[1])
+        if value[0] == "name":
+            return tuple(self.dotted(value[1].rpartition(".")[0], fn.file.module))
+        return ()
+
+    def dotted(self, name: str, module: str) -> Iterator[Origin]:
+        """Origins of what a dotted name means in a module."""
+        if not name:
+            return
+        target = self.project.modules.resolve(name, module)
+        if target.kind != "variable" or target.file is None or target.vid < 0:
+            return
+        home = self.project.module_function(target.file)
+        found = self.of(home, target.vid)
+        if target.rest:
+            for attribute in target.rest:
+                found = tuple(self._attribute(found, attribute)) or found
+        yield from found
+
+    def _follow(self, fn: Fn, vid: Vid, value: Value) -> Iterator[Origin]:
+        op = value[0]
+        if op in _SAME:
+            yield from self.of(fn, value[1])
+        elif op in ("phi", "bool"):
+            for item in value[1] if op == "phi" else value[2]:
+                yield from self.of(fn, item)
+        elif op == "name":
+            yield from self.dotted(value[1], fn.file.module)
+        elif op == "outer":
+            target: Fn | None = fn
+            for _ in range(value[2] if len(value) > 2 else 1):
+                target = target.parent if target else None
+            if target is not None:
+                yield from self.of(target, value[1])
+        elif op == "attr":
+            yield from self._read(fn, value)
+        elif op == "param":
+            yield from self._passed(fn, value[1])
+        elif op == "call":
+            yield from self._made(fn, vid, fn.facts.calls[value[1]])
+        elif op in ("list", "tuple", "binop", "dict", "comp", "set"):
+            yield Origin(fn, vid)
+
+    def _read(self, fn: Fn, value: Value) -> Iterator[Origin]:
+        """`module.name`, `self.name`, `Class.name`, or a part of an object that counts as the object (`router.urls`)."""
+        found = False
+        for ref in self.project.refs(fn, value[1]):
+            if ref.kind == "module":
+                for origin in self.dotted(f"{ref.name}.{value[2]}", ref.name):
+                    found = True
+                    yield origin
+            elif ref.kind in ("class", "inst"):
+                for origin in self._stored(ref.name, value[2]):
+                    found = True
+                    yield origin
+        if not found:
+            yield from self.of(fn, value[1])
+
+    def _attribute(self, owners: tuple[Origin, ...], name: str) -> Iterator[Origin]:
+        for owner in owners:
+            for ref in self.project.refs(owner.fn, owner.vid):
+                if ref.kind in ("class", "inst"):
+                    yield from self._stored(ref.name, name)
+
+    def _stored(self, fqn: str, name: str) -> Iterator[Origin]:
+        for cls in self.project.hierarchy.mro(self.project.classes[fqn]):
+            attribute = cls.facts.attributes.get(name, -1)
+            if attribute >= 0:
+                yield from self.of(cls.owner, attribute)
+            for method, vid in self.project.hierarchy.stores(cls, name):
+                yield from self.of(method, vid)
+
+    def _passed(self, fn: Fn, index: int) -> Iterator[Origin]:
+        """What callers pass for a parameter."""
+        param = fn.facts.params[index]
+        for edge in self.project.graph.callers(fn):
+            if edge.call is None or edge.kind != "call":
+                continue
+            vid = edge.call.kwarg(param.name)
+            offset = 1 if fn.cls is not None and fn.kind in ("method", "classmethod", "property") else 0
+            if vid < 0 and 0 <= index - offset < len(edge.call.args):
+                vid = edge.call.args[index - offset]
+            yield from self.of(edge.caller, vid)
+
+    def _made(self, fn: Fn, vid: Vid, call: Call) -> Iterator[Origin]:
+        refs = self.project.callees(fn, call)
+        for ref in refs:
+            target = self.project.functions.get(ref.name) if ref.kind == "func" else None
+            if target is None:
+                yield Origin(fn, vid)
+                continue
+            for item in target.facts.returns:
+                yield from self.of(target, item.value)
+        if not refs:
+            yield Origin(fn, vid)

@@ -1,0 +1,218 @@
+"""Which parameters of a function the framework fills from the request, and what their types leave open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Param, Vid
+from backendlint.project.calls import arguments
+from backendlint.project.entities import Fn, Ref
+from backendlint.project.routes.model import RouteParam
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_SCALARS = {
+    "builtins.int": "int", "builtins.float": "float", "builtins.bool": "bool", "uuid.UUID": "uuid",
+    "datetime.date": "date", "datetime.datetime": "date", "datetime.time": "date", "datetime.timedelta": "date",
+    "decimal.Decimal": "decimal", "ipaddress.IPv4Address": "ip", "ipaddress.IPv6Address": "ip",
+}  # fmt: skip
+"""Types that leave no free text."""
+_TEXTS = frozenset(
+    {
+        "builtins.str",
+        "builtins.bytes",
+        "builtins.list",
+        "builtins.dict",
+        "builtins.set",
+        "builtins.tuple",
+        "builtins.object",
+    }
+)
+_ROLES = frozenset({"schema", "serializer", "form"})
+_ORIGINS = ("path", "query", "body", "header", "cookie", "form", "file")
+
+
+def signature_params(project: Project, fn: Fn, path_types: dict[str, str]) -> list[RouteParam]:
+    """Parameters of a function whose signature says what it takes from the request (FastAPI, Litestar ...)."""
+    found = []
+    home = fn.parent or fn
+    for index, param in enumerate(fn.facts.params):
+        if (index == 0 and fn.cls is not None and fn.kind in ("method", "classmethod")) or param.kind in (
+            "args",
+            "kwargs",
+        ):
+            continue
+        made = _signature_param(project, fn, home, index, param, path_types)
+        if made is not None:
+            found.append(made)
+    return found
+
+
+def path_params(fn: Fn, path_types: dict[str, str]) -> list[RouteParam]:
+    """Parameters that carry the path's parts, by name (Flask, Django, ...); `**kwargs` takes the rest."""
+    found = []
+    for index, param in enumerate(fn.facts.params):
+        if param.name in path_types:
+            found.append(RouteParam(index, param.name, "path", path_types[param.name], param.default < 0))
+        elif param.kind == "kwargs" and path_types:
+            found.append(RouteParam(index, param.name, "path", "", False))
+    return found
+
+
+def _signature_param(
+    project: Project, fn: Fn, home: Fn, index: int, param: Param, path_types: dict[str, str]
+) -> RouteParam | None:
+    declared = declared_type(project, fn, index)
+    required = param.default < 0
+    if param.name in path_types:
+        return RouteParam(index, param.name, "path", path_types[param.name] or declared, True)
+    for owner, call in markers(project, home, param):
+        if any(model.injects is not None for model in project.models(owner, call)):
+            return None
+        for ref in project.callees(owner, call):
+            origin = ref.name.rpartition(".")[2].lower()
+            if ref.kind == "lib" and origin in _ORIGINS:
+                first = call.args[0] if call.args else call.kwarg("default")
+                default = call.kwarg("default_factory") if first < 0 else first
+                required = default < 0 or _is_ellipsis(owner, first)
+                if owner is not home or param.default < 0:
+                    required = param.default < 0
+                return RouteParam(index, param.name, origin, declared, required)
+    refs = project.resolver.param(fn, index)
+    if not refs:
+        annotated = param.annotation >= 0
+        return RouteParam(index, param.name, "query", declared, required) if annotated or param.default < 0 else None
+    for ref in refs:
+        kind = _kind(project, ref)
+        if kind:
+            return RouteParam(index, param.name, kind, declared if kind != "body" else "model", required)
+    return None
+
+
+def _is_ellipsis(home: Fn, vid: Vid) -> bool:
+    return vid >= 0 and home.facts.values[vid] == ("const", ...)
+
+
+def _kind(project: Project, ref: Ref) -> str:
+    """Where the framework takes a parameter of this type from; "" for objects that it supplies itself."""
+    if ref.kind == "inst":
+        cls = project.classes[ref.name]
+        if project.hierarchy.is_a(cls, "enum.Enum"):
+            return "query"
+        supplied = not project.hierarchy.role(cls) and any(
+            (library := project.libraries.library_of(base)) is not None and library.kind == "web-framework"
+            for base in project.hierarchy.library_bases(cls)
+        )
+        return "" if supplied else "body"
+    if ref.kind != "libinst":
+        return ""
+    if ref.name in _SCALARS or ref.name == "builtins.str" or ref.name == "builtins.bytes":
+        return "query"
+    if ref.name in ("builtins.list", "builtins.set", "builtins.tuple", "builtins.frozenset"):
+        return _kind(project, ref.arg) or "query" if ref.arg else "query"
+    if ref.name == "builtins.dict":
+        return "body"
+    for name in project.libraries.mro(ref.name):
+        model = project.libraries.cls(name)
+        if model is not None and model.subclass_role in _ROLES:
+            return "body"
+        if name.rpartition(".")[2] == "UploadFile":
+            return "file"
+    return ""
+
+
+def markers(project: Project, home: Fn, param: Param) -> Iterator[tuple[Fn, Call]]:
+    """Calls that say where a parameter comes from: `= Query(...)`, `Annotated[T, Depends(f)]`, also by a module-level alias."""
+    for vid in (param.default, param.annotation):
+        yield from marker_calls(project, home, vid)
+
+
+def marker_calls(project: Project, home: Fn, vid: Vid, depth: int = 0) -> Iterator[tuple[Fn, Call]]:
+    """Calls in an annotation or default, with the function in whose table they lie."""
+    if vid < 0 or depth > 6:
+        return
+    value = home.facts.values[vid]
+    if value[0] == "call":
+        yield home, home.facts.calls[value[1]]
+    elif value[0] == "item":
+        inner = home.facts.values[value[2]]
+        for item in inner[1] if inner[0] == "tuple" else ():
+            yield from marker_calls(project, home, item, depth + 1)
+    elif value[0] == "name":
+        target = project.modules.resolve(value[1], home.file.module)
+        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+            yield from marker_calls(project, project.module_function(target.file), target.vid, depth + 1)
+
+
+def injections(project: Project, fn: Fn) -> Iterator[Ref]:
+    """What a function has injected: project functions and classes, and library objects."""
+    home = fn.parent or fn
+    for param in fn.facts.params:
+        for owner, call in markers(project, home, param):
+            yield from injected(project, owner, call, param, home)
+
+
+def injected(
+    project: Project, owner: Fn, call: Call, param: Param | None = None, home: Fn | None = None
+) -> Iterator[Ref]:
+    """What `Depends(f)` names; without an argument it is the parameter's class."""
+    for model in project.models(owner, call):
+        if model.injects is None:
+            continue
+        passed = arguments(call, model.injects)
+        for vid in passed:
+            yield from project.refs(owner, vid)
+        if not passed and param is not None and home is not None:
+            for ref in project.resolver.types.annotation(home, param.annotation):
+                if ref.kind == "inst":
+                    yield Ref("class", ref.name)
+
+
+def declared_type(project: Project, fn: Fn, index: int) -> str:
+    """What a parameter's annotation narrows it to, or ""."""
+    param = fn.facts.params[index]
+    home = fn.parent or fn
+    if _is_literal(project, home, param.annotation):
+        return "literal"
+    kinds = set()
+    for ref in project.resolver.types.annotation(home, param.annotation):
+        kinds.add(type_kind(project, ref))
+    return kinds.pop() if len(kinds) == 1 else ""
+
+
+def type_kind(project: Project, ref: Ref) -> str:
+    """int, uuid, enum ... or "" for types that may hold any text."""
+    if ref.kind == "inst":
+        cls = project.classes[ref.name]
+        if project.hierarchy.is_a(cls, "enum.Enum"):
+            return "enum"
+        return "model" if project.hierarchy.role(cls) in _ROLES else ""
+    if ref.kind != "libinst":
+        return ""
+    if ref.name in ("builtins.list", "builtins.set", "builtins.tuple", "builtins.frozenset") and ref.arg is not None:
+        return type_kind(project, ref.arg)
+    for name in project.libraries.mro(ref.name):
+        if name in _SCALARS:
+            return _SCALARS[name]
+    return ""
+
+
+def _is_literal(project: Project, home: Fn, vid: Vid) -> bool:
+    if vid < 0:
+        return False
+    value = home.facts.values[vid]
+    if value[0] == "item":
+        refs = project.refs(home, value[1])
+        last = {ref.name.rpartition(".")[2] for ref in refs}
+        if "Literal" in last:
+            return True
+        if last & {"Annotated", "Optional"}:
+            inner = home.facts.values[value[2]]
+            return _is_literal(project, home, inner[1][0] if inner[0] == "tuple" and inner[1] else value[2])
+    if value[0] == "name":
+        target = project.modules.resolve(value[1], home.file.module)
+        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+            return _is_literal(project, project.module_function(target.file), target.vid)
+    return False

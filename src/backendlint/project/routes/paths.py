@@ -1,0 +1,116 @@
+"""Paths as frameworks write them: to one form, `/orders/{id}`, with what their converters say about the types."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_ANGLE = re.compile(r"<(?:([^:<>]+):)?([A-Za-z_]\w*)>")
+_BRACES = re.compile(r"\{([A-Za-z_]\w*)(?::([^{}]*(?:\{[^{}]*\}[^{}]*)*))?\}")
+_COLON = re.compile(r":([A-Za-z_]\w*)")
+_NAMED = re.compile(r"\(\?P<([A-Za-z_]\w*)>")
+_TYPES = {
+    "int": "int", "integer": "int", "float": "float", "uuid": "uuid", "slug": "slug", "number": "float", "any": "literal",
+    "decimal": "decimal", "date": "date", "datetime": "date", "bool": "bool",
+}  # fmt: skip
+
+
+class Parameter(NamedTuple):
+    """A path parameter with the type that its converter gives ("" for text)."""
+
+    name: str
+    type: str
+
+
+def parameters(path: str, syntax: str) -> list[Parameter]:
+    """The parameters of a path as written."""
+    if syntax == "angle":
+        return [Parameter(name, _type(kind)) for kind, name in _ANGLE.findall(path)]
+    if syntax == "regex":
+        return [Parameter(name, _digits(body)) for name, body, _, _ in _groups(path)]
+    if syntax == "colon":
+        return [Parameter(name, "") for name in _COLON.findall(path)]
+    return [Parameter(name, _type(kind)) for name, kind in _BRACES.findall(path)]
+
+
+def normal(path: str, syntax: str) -> str:
+    """The path with parameters as `{name}`."""
+    if syntax == "angle":
+        return _ANGLE.sub(r"{\2}", path)
+    if syntax == "regex":
+        return _from_regex(path)
+    if syntax == "colon":
+        return _COLON.sub(r"{\1}", path)
+    return _BRACES.sub(r"{\1}", path)
+
+
+def join(*parts: str) -> str:
+    """Prefixes and a path as one path with a leading slash."""
+    text = ""
+    for part in parts:
+        if not part:
+            continue
+        if text.endswith("/") and part.startswith("/"):
+            part = part[1:]
+        elif text and not text.endswith("/") and not part.startswith("/"):
+            text += "/"
+        text += part
+    text = re.sub("//+", "/", text)
+    return text if text.startswith("/") else f"/{text}"
+
+
+def segments(path: str) -> list[str]:
+    """The parts between slashes."""
+    return [part for part in path.split("/") if part]
+
+
+def is_parameter(segment: str) -> bool:
+    """True for `{id}` and for segments that contain one."""
+    return "{" in segment
+
+
+def shape(path: str) -> str:
+    """The path with its parameters' names left out: what a router matches."""
+    return re.sub(r"\{[^{}]*\}", "{}", path).rstrip("/") or "/"
+
+
+def _type(kind: str) -> str:
+    head = kind.partition("(")[0].strip()
+    return _TYPES.get(head, "literal" if head.startswith("enum") else "")
+
+
+def _digits(body: str) -> str:
+    return (
+        "int"
+        if re.fullmatch(r"(\\d|\[0-9\])(\+|\{[\d,]+\}|\*)?", body)
+        else "slug"
+        if re.fullmatch(r"\[[-\\\w]+\]\+", body)
+        else ""
+    )
+
+
+def _groups(path: str) -> list[tuple[str, str, int, int]]:
+    """Named groups of a regex: name, body, start, end; nested ones are part of the outer."""
+    found = []
+    position = 0
+    while match := _NAMED.search(path, position):
+        depth, end = 1, match.end()
+        while end < len(path) and depth:
+            if path[end] == "\\":
+                end += 1
+            elif path[end] in "()":
+                depth += 1 if path[end] == "(" else -1
+            end += 1
+        found.append((match[1], path[match.end() : end - 1], match.start(), end))
+        position = end
+    return found
+
+
+def _from_regex(path: str) -> str:
+    text, position = "", 0
+    for name, _, start, end in _groups(path):
+        text += path[position:start] + "{" + name + "}"
+        position = end
+    text += path[position:]
+    text = re.sub(r"\\[AZzbB]", "", text).replace("^", "").replace("$", "")
+    return re.sub(r"\\(.)", r"\1", text).replace("/?", "/")
