@@ -144,8 +144,8 @@ def _add_argument(result: Arg, item: int | str) -> None:
 
 
 def _param(data: object, path: Path) -> Param:
-    """A keyword, `[position, keyword]`, or a mapping with `keyword`, `position`, `default`."""
-    if isinstance(data, dict):
+    """A keyword, `[position, keyword]`, a mapping with `keyword`, `position`, `default`, or `true` (none of them)."""
+    if isinstance(data, dict) or data is True:
         return cast(Param, _convert_dataclass(Param, data, path))
     arg = _arg(data, path)
     return Param(keywords=arg.keywords, position=arg.positions[0] if arg.positions else -1)

@@ -831,6 +831,7 @@ class ExceptionModel:
     """HTTP status that it becomes, where fixed."""
     transient: bool = False
     """Worth a retry."""
+    note: str = ""
 
 
 @dataclass(slots=True)

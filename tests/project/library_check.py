@@ -1,0 +1,214 @@
+"""Holds a library model against the library itself: names exist, positions and keywords are those of the signature."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+import inspect
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from backendlint.project.libraries import Libraries
+from backendlint.project.libraries_model import Arg, LibraryModel, Param, Timeout
+
+EXEMPT = ("gone since", "made at run time")
+"""In an entry's note: newer versions lack the name, or no version has it before it runs."""
+_ABSENT = object()
+
+
+def installed(library: LibraryModel) -> bool:
+    """True where at least one of its modules can be imported here."""
+    return any(_module(name) is not None for name in library.modules)
+
+
+def problems(libraries: Libraries, library: LibraryModel) -> Iterator[str]:
+    """What the model says and the library denies."""
+    for kind in ("calls", "decorators", "classes", "exceptions", "attributes"):
+        for name in libraries.names(kind):
+            model = _model(libraries, kind, name)
+            if model.library != library.library or any(text in model.note for text in EXEMPT):
+                continue
+            yield from (f"{kind}: {name}: {text}" for text in _check(kind, name, model))
+    for alias in libraries.names("aliases"):
+        if any(alias == module or alias.startswith(module + ".") for module in library.modules):
+            yield from _check_alias(alias, libraries.canonical(alias))
+
+
+def dangling(libraries: Libraries, library: LibraryModel) -> Iterator[str]:
+    """Types and bases that no model knows, though their library is modelled."""
+    for kind in ("calls", "attributes", "classes", "exceptions"):
+        for name in libraries.names(kind):
+            model = _model(libraries, kind, name)
+            if model.library != library.library:
+                continue
+            for text in _types(model):
+                if not _known(libraries, text):
+                    yield f"{kind}: {name}: no model of {text}"
+
+
+def _types(model: Any) -> Iterator[str]:
+    raw = [getattr(model, field, "") for field in ("returns", "enters", "type", "iterates")]
+    raw += [*getattr(model, "bases", ()), *getattr(model, "attributes", {}).values(), *getattr(model, "raises", ())]
+    for text in raw:
+        name = text.partition("[")[0]
+        if "." in name and not name.startswith(("builtins.", "typing.")):
+            yield name
+
+
+def _known(libraries: Libraries, name: str) -> bool:
+    if libraries.library_of(name) is None:
+        return True
+    if libraries.cls(name) is not None or libraries.exception(name) is not None:
+        return True
+    canonical = libraries.canonical(name)
+    return any(known == canonical or known.startswith(canonical + ".") for known in libraries.names("calls"))
+
+
+def _model(libraries: Libraries, kind: str, name: str) -> Any:
+    lookups: dict[str, Any] = {
+        "calls": libraries.call,
+        "decorators": libraries.decorator,
+        "attributes": libraries.attribute,
+        "classes": libraries.cls,
+        "exceptions": libraries.exception,
+    }
+    model = lookups[kind](name)
+    assert model is not None, f"{kind}: {name} cannot be found under its own name"
+    return model
+
+
+def _module(name: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            return None
+        except Exception:
+            return None
+
+
+def _resolve(dotted: str) -> tuple[Any, Any]:
+    """(owner, object) of a dotted name; `_ABSENT` objects are missing; owner None: its module is not there."""
+    parts = dotted.split(".")
+    for cut in range(len(parts), 0, -1):
+        module = _module(".".join(parts[:cut]))
+        if module is None:
+            continue
+        owner, found = None, module
+        for index, part in enumerate(parts[cut:], cut):
+            owner = found
+            found = inspect.getattr_static(owner, part, _ABSENT) if inspect.isclass(owner) else _get(owner, part)
+            if found is _ABSENT and inspect.isclass(owner):
+                found = _get(owner, part)
+            if found is _ABSENT:
+                return (None if index == cut and cut < len(parts) - 1 else owner), _ABSENT
+        return owner, found
+    return None, _ABSENT
+
+
+def _get(owner: Any, name: str) -> Any:
+    try:
+        return getattr(owner, name, _ABSENT)
+    except Exception:
+        return _ABSENT
+
+
+def _check(kind: str, name: str, model: Any) -> Iterator[str]:
+    dotted = name.removesuffix(".*")
+    if _module(dotted.partition(".")[0]) is None or _optional_module_missing(dotted):
+        return
+    owner, found = _resolve(dotted)
+    if found is _ABSENT:
+        factory = callable(owner) and not inspect.isclass(owner)
+        if not factory and not (inspect.isclass(owner) and (kind == "attributes" or hasattr(owner, "__getattr__"))):
+            yield "does not exist"
+        return
+    if kind in ("classes", "exceptions"):
+        if not inspect.isclass(found) and not callable(found):
+            yield "is no class"
+        elif kind == "exceptions" and inspect.isclass(found):
+            yield from _check_bases(found, model.bases)
+    elif kind in ("calls", "decorators") and not name.endswith(".*"):
+        yield from _check_signature(owner, found, model)
+
+
+def _optional_module_missing(dotted: str) -> bool:
+    """True where a submodule of an installed package exists but cannot be imported here (another package is missing)."""
+    parts = dotted.split(".")
+    for cut in range(2, len(parts)):
+        name = ".".join(parts[:cut])
+        if _module(name) is None:
+            try:
+                return importlib.util.find_spec(name) is not None
+            except (ImportError, AttributeError, ValueError):
+                return False
+    return False
+
+
+def _check_bases(found: type, bases: tuple[str, ...]) -> Iterator[str]:
+    for base in bases:
+        _, known = _resolve(base)
+        if inspect.isclass(known) and not issubclass(found, known):
+            yield f"does not inherit from {base}"
+
+
+def _check_alias(alias: str, canonical: str) -> Iterator[str]:
+    if _module(alias.partition(".")[0]) is None or _module(canonical.partition(".")[0]) is None:
+        return
+    if _optional_module_missing(alias) or _optional_module_missing(canonical):
+        return
+    for name in (alias, canonical):
+        owner, found = _resolve(name)
+        if found is _ABSENT and name == canonical:
+            yield f"aliases: {alias}: {name} does not exist"
+
+
+def _check_signature(owner: Any, found: Any, model: Any) -> Iterator[str]:
+    bound = inspect.isclass(owner) and not isinstance(found, staticmethod)
+    function = found.__func__ if isinstance(found, staticmethod | classmethod) else found
+    if inspect.isclass(function):
+        bound = False
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):
+        return
+    if bound:
+        parameters = parameters[1:] if parameters and parameters[0].kind is not parameters[0].VAR_POSITIONAL else parameters
+    for where, arg in _args(model):
+        yield from (f"{where}: {text}" for text in _fits(arg, parameters))
+
+
+def _args(model: Any, where: str = "") -> Iterator[tuple[str, Arg]]:
+    """All references to the call's own arguments in a model."""
+    if isinstance(model, Arg):
+        yield where, model
+    elif isinstance(model, Param | Timeout):
+        positions = (model.position,) if model.position >= 0 else ()
+        yield where, Arg(positions=positions, keywords=model.keywords)
+    elif dataclasses.is_dataclass(model):
+        for field in dataclasses.fields(model):
+            yield from _args(getattr(model, field.name), f"{where}.{field.name}".lstrip("."))
+    elif isinstance(model, tuple):
+        for item in model:
+            yield from _args(item, where)
+
+
+def _fits(arg: Arg, parameters: list[inspect.Parameter]) -> Iterator[str]:
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    star = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    double = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    names = {p.name for p in parameters if p.kind is not p.POSITIONAL_ONLY and p.kind is not p.VAR_POSITIONAL}
+    signature = ", ".join(p.name for p in parameters)
+    for keyword in arg.keywords:
+        if keyword not in names and not double:
+            yield f"no parameter {keyword!r} in ({signature})"
+    for position in arg.positions:
+        if position >= len(positional):
+            if not star:
+                yield f"no position {position} in ({signature})"
+        elif arg.keywords and positional[position].kind is not inspect.Parameter.POSITIONAL_ONLY:
+            if positional[position].name not in arg.keywords:
+                yield f"position {position} is {positional[position].name!r} in ({signature})"
