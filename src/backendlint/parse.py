@@ -48,25 +48,27 @@ class Parsed:
 
 
 def split_lines(text: str) -> list[str]:
-    """Lines with their ends, split as Python's tokenizer does: on \\n, \\r\\n and \\r alone, not on form feeds or U+2028."""
-    return _LINE.findall(text)
+    """Lines with their ends, split as Python's tokenizer does: \\n, \\r\\n and \\r, not form feeds or U+2028."""
+    lines: list[str] = _LINE.findall(text)
+    return lines
 
 
 def parse(data: bytes, path: str) -> Parsed:
     """Read one Python file. Never raises on any input: the result has a tree or a problem, or both."""
-    text, problem = _decode(data)
+    text, problem = decode(data)
     if len(data) > MAX_BYTES:
         message = f"the file has {len(data):,} bytes; files above {MAX_BYTES:,} are not analysed"
         return Parsed(None, text, ParseProblem("too-large", message))
-    if "\0" in text:
-        return Parsed(None, text, _null_bytes(text))
+    before_null, null, _ = text.partition("\0")
+    if null:
+        return Parsed(None, text, _placed("null-bytes", "source code cannot contain null bytes", before_null + "\0"))
     tree, refusal = _cpython(text, path)
     if refusal is not None and refusal.kind == "syntax-error":
         tree, refusal = _newer_syntax(text, refusal)
     return Parsed(tree, text, problem or refusal)
 
 
-def _decode(data: bytes) -> tuple[str, ParseProblem | None]:
+def decode(data: bytes) -> tuple[str, ParseProblem | None]:
     """Text by byte order mark and PEP 263 cookie; if they lie, with replacement characters and the problem."""
     encoding, problem = "utf-8", None
     try:
@@ -77,9 +79,8 @@ def _decode(data: bytes) -> tuple[str, ParseProblem | None]:
     try:
         return body.decode(encoding), problem
     except UnicodeDecodeError as error:
-        lines = split_lines(body[: error.start].decode(encoding, "replace") + "?")
-        message = f"byte 0x{body[error.start]:02x} is not valid {encoding}"
-        problem = ParseProblem("encoding-error", message, len(lines), len(lines[-1]))
+        before = body[: error.start].decode(encoding, "replace")
+        problem = _placed("encoding-error", f"byte 0x{body[error.start]:02x} is not valid {encoding}", before + "?")
         return body.decode(encoding, "replace"), problem
 
 
@@ -98,9 +99,10 @@ def _extends_ascii(encoding: str) -> bool:
         return False
 
 
-def _null_bytes(text: str) -> ParseProblem:
-    lines = split_lines(text[: text.index("\0") + 1])
-    return ParseProblem("null-bytes", "source code cannot contain null bytes", len(lines), len(lines[-1]))
+def _placed(kind: str, message: str, before: str) -> ParseProblem:
+    """A problem at the last character of `before`, the text up to and with it."""
+    lines = split_lines(before)
+    return ParseProblem(kind, message, len(lines), len(lines[-1]))
 
 
 def _cpython(text: str, path: str) -> tuple[ast.Module | None, ParseProblem | None]:
@@ -118,4 +120,19 @@ def _cpython(text: str, path: str) -> tuple[ast.Module | None, ParseProblem | No
 
 
 def _newer_syntax(text: str, refusal: ParseProblem) -> tuple[ast.Module | None, ParseProblem | None]:
-    return None, refusal
+    """Read with libcst what the running Python refuses; the refusal stands if that does not help."""
+    import libcst
+
+    from backendlint.lower import lower
+    from backendlint.lower.nesting import too_deep
+
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    deep = too_deep(text)
+    if deep is not None:
+        return None, _placed("too-deep", "the code is nested too deeply to be parsed", text[: deep + 1])
+    try:
+        return lower(libcst.parse_module(text), text), None
+    except RecursionError:
+        return None, ParseProblem("too-deep", "the code is nested too deeply to be parsed")
+    except (libcst.ParserSyntaxError, SyntaxError, ValueError):
+        return None, refusal
