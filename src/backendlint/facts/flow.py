@@ -14,7 +14,9 @@ from backendlint.facts.table import Env
 
 NEVER_RETURN = frozenset({"sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit", "flask.abort"})
 """Calls after which control does not go on."""
-_CHECKS = re.compile(r"_*(check|validate|ensure|verify|assert|require|must|guard|raise_if|reject|forbid|enforce)", re.IGNORECASE)
+_CHECKS = re.compile(
+    r"_*(check|validate|ensure|verify|assert|require|must|guard|raise_if|reject|forbid|enforce)", re.IGNORECASE
+)
 """What functions are called that raise on bad input."""
 
 

@@ -1,39 +1,42 @@
 """The facts of one file: a compact, picklable value-flow form of its functions.
 
-A function is a table of **values** (static single assignment: a name's every assignment is another value), the **calls** it
-makes in evaluation order, and a tree of **blocks** (branches, loops, try parts, with bodies) that says under what
-circumstances each happens. Nothing here knows any library: that is the project stage's work.
+A function is a table of **values** (static single assignment: each assignment of a name is another value), the
+**calls** that it makes in evaluation order, and a tree of **blocks** (branches, loops, try parts, with bodies) that says under
+what circumstances each happens. Nothing here knows any library: that is the project stage's work.
 
 Lines are 1-based, columns 0-based characters. A *vid* is an index into the owning function's `values`; -1 means none.
 
-Values are tuples whose first item is the operation:
+Values are tuples whose first item is the operation::
 
-| value | meaning |
-|---|---|
-| `("const", x)` | str, bytes, int, float, complex, bool, None or Ellipsis; constant expressions are folded to it |
-| `("param", i)` | the function's i-th parameter (`params` order) |
-| `("name", dotted)` | a name from outside: imports as written (relative ones made absolute), own globals with the module's name, `builtins.x` |
-| `("outer", vid)` | a value of the enclosing function's table (closures) |
-| `("def", qualname)` | a function, lambda or class defined in this file, by its qualified name in the file |
-| `("call", i)` | the result of `calls[i]` |
-| `("attr", v, name)` / `("item", v, k)` | attribute / subscript; a slice is `("slice", v, lower, upper, step)` |
-| `("fmt", kind, parts, template)` | a string built from parts (vids) in order; kind is `f` `%` `format` `+` `join`; template is the vid of the format string (else -1) |
-| `("conv", v, spec)` | a formatted part: `!r`, `!s`, `:d`, `:>10`, `%s` ... |
-| `("join", sep, v)` | `sep.join(v)` where v's elements are not known one by one |
-| `("binop", op, l, r)` `("unary", op, v)` `("compare", ops, vids)` `("not", v)` | op as in Python's source, e.g. `+`, `not in` |
-| `("bool", op, vids)` | `and` / `or`: one of vids |
-| `("phi", vids)` | one of vids, whichever path was taken (may refer to itself through loops) |
-| `("guard", v, test, truth)` | v, where value `test` is known to be truthy (`truth` True), falsy (False), or a check that returned (None) |
-| `("list", vids)` `("tuple", vids)` `("set", vids)` `("dict", ((k, v), ...))` | displays; `k` is -1 for `**v`; `("star", v)` inside |
-| `("comp", kind, elt, key, block)` | a comprehension of `elt` (`key` for dict, else -1); kind list/set/dict/gen; its innermost `comp` block |
-| `("elem", v)` | an element of iterable v |
-| `("unpack", v, i)` | the i-th value unpacked from v (-1 for the starred one) |
-| `("enter", v)` | what `with v as x` binds |
-| `("exc", block)` | the exception caught by the `except` block |
-| `("await", v)` `("yield", v)` `("star", v)` | |
-| `("mut", v, method, vids)` | object v after `v.method(*vids)`, for methods that usually change their object (append, update, pop, write, ...) |
-| `("store", v, k, x)` | v after `v[k] = x`;  `("setattr", v, name, x)`: v after `v.name = x` |
-| `("unknown",)` | anything else |
+    ("const", x)              a literal, None and Ellipsis included; constant expressions are folded to it
+    ("param", i)              the function's i-th parameter (`params` order); its vid is i
+    ("name", dotted)          a name from outside: imports as written (relative ones made absolute), own globals with
+                              the module's name, `builtins.x`
+    ("outer", vid[, depth])   a value of an enclosing function's table (closures); depth 1 is the next one
+    ("def", qualname)         a function, lambda or class defined in this file, by its qualified name in the file
+    ("call", i)               the result of `calls[i]`
+    ("attr", v, name)         an attribute
+    ("item", v, k)            a subscript; a slice is ("slice", v, lower, upper, step)
+    ("fmt", kind, parts, t)   a string built from parts (vids) in order; kind is `f` `%` `format` `+` `join`; t is the
+                              vid of the format string (else -1)
+    ("conv", v, spec)         a formatted part: `!r`, `!s`, `:d`, `:>10`, `%s` ...
+    ("join", sep, v)          `sep.join(v)` where v's elements are not known one by one
+    ("binop", op, l, r)       also ("unary", op, v), ("compare", ops, vids), ("not", v); op as in Python's source
+    ("bool", op, vids)        `and` / `or`: one of vids
+    ("phi", vids)             one of vids, whichever path was taken (may refer to itself through loops)
+    ("guard", v, test, truth) v, where value `test` is known to be truthy (`truth` True), falsy (False), or a check that
+                              returned (None)
+    ("list", vids)            also tuple, set; ("dict", ((k, v), ...)) with k = -1 for `**v`; ("star", v) inside
+    ("comp", kind, e, k, b)   a comprehension of element e (k: key for dict, else -1), kind list/set/dict/gen, its
+                              innermost `comp` block
+    ("elem", v)               an element of iterable v
+    ("unpack", v, i)          the i-th value unpacked from v (-1 where a starred target makes it unknown)
+    ("enter", v)              what `with v as x` binds
+    ("exc", block)            the exception caught by the `except` block
+    ("await", v)              also ("yield", v), ("star", v)
+    ("mut", v, method, vids)  object v after `v.method(*vids)`, for methods that usually change their object
+    ("store", v, k, x)        v after `v[k] = x`; ("setattr", v, name, x): v after `v.name = x`
+    ("unknown",)              anything else
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ class Edge(NamedTuple):
     call: Call | None
     """None for edges without a call: injected dependencies, properties."""
     kind: str
-    """call; task (a job that runs elsewhere), thread (an executor or thread), spawn (runs beside), inject (the framework calls it first), callback, property."""
+    """call; task (a job that runs elsewhere), thread (an executor or thread), spawn (runs beside), inject (the
+    framework calls it first), callback, property."""
     span: Span
 
 

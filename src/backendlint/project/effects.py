@@ -1,4 +1,4 @@
-"""What functions do, transitively: database, network, sleep, commit ... each with the shortest chain of calls that shows it."""
+"""What functions do, transitively: database, network, sleep ... each with the shortest chain of calls that shows it."""
 
 from __future__ import annotations
 

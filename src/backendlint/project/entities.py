@@ -12,9 +12,9 @@ from backendlint.findings.model import Location, Step
 class Ref(NamedTuple):
     """What a value may be.
 
-    kinds: `func` and `class` (of the project, `name` its fqn), `inst` (an instance of a project class), `lib` (a library's
-    function, class, module or object by its canonical dotted name), `libinst` (an instance of a library type), `module`
-    (of the project), `super` (of a project class).
+    kinds: `func` and `class` (of the project, `name` its fqn), `inst` (an instance of a project class), `lib` (a
+    library's function, class, module or object by its canonical dotted name), `libinst` (an instance of a library
+    type), `module` (of the project), `super` (of a project class).
     """
 
     kind: str

@@ -14,7 +14,8 @@ from backendlint.project.entities import Fn
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-EVERYTHING = ("builtins.BaseException", "builtins.Exception")
+_ABOVE = ("builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.GeneratorExit", "asyncio.CancelledError")
+"""Exceptions that do not inherit from Exception."""
 
 
 class Escape(NamedTuple):
@@ -120,8 +121,9 @@ class Exceptions:
 
     def _only_base(self, name: str) -> bool:
         """BaseExceptions that `except Exception` lets pass."""
-        above = ("builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.GeneratorExit", "asyncio.CancelledError")
-        return name == "builtins.BaseException" or any(self.project.hierarchy.subclass_of(name, item) for item in above)
+        return name == "builtins.BaseException" or any(
+            self.project.hierarchy.subclass_of(name, item) for item in _ABOVE
+        )
 
     # building
 
@@ -150,10 +152,11 @@ class Exceptions:
         return True
 
     def _own(self, fn: Fn) -> list[Escape]:
-        found = []
-        for statement in fn.facts.raises:
-            for name in self.raised(fn, statement):
-                found.append(Escape(name, statement.span, statement.block, statement, None, None))
+        found = [
+            Escape(name, statement.span, statement.block, statement, None, None)
+            for statement in fn.facts.raises
+            for name in self.raised(fn, statement)
+        ]
         for site in self.project.effects.direct(fn):
             for name in site.model.raises:
                 canonical = self.project.libraries.canonical(name)
@@ -167,7 +170,8 @@ class Exceptions:
         value = fn.facts.values[statement.exc]
         if value[0] == "exc":
             return []
-        return [ref.name for ref in self.project.refs(fn, statement.exc) if ref.kind in ("class", "lib", "inst", "libinst")]
+        kinds = ("class", "lib", "inst", "libinst")
+        return [ref.name for ref in self.project.refs(fn, statement.exc) if ref.kind in kinds]
 
     def _through(self, fn: Fn, escape: Escape) -> list[Escape]:
         """What leaves the function when the exception is raised in its block: itself, or nothing where it is caught."""

@@ -25,7 +25,7 @@ class Hierarchy:
         self._stores: dict[str, dict[str, list[tuple[Fn, Vid]]]] = {}
 
     def mro(self, cls: Cls) -> tuple[Cls, ...]:
-        """The class and its project bases, nearest first (depth first, later repetitions win as in C3 for usual diamonds)."""
+        """The class and its project bases, nearest first (of repetitions the last counts, as C3 usually does)."""
         known = self._mros.get(cls.fqn)
         if known is None:
             self._mros[cls.fqn] = (cls,)

@@ -1,6 +1,6 @@
 """What a value may refer to: functions, classes and instances, of the project or of libraries.
 
-Demand-driven and remembered. Cycles (a value that depends on itself through a loop or recursion) add nothing and end there.
+Demand-driven and remembered. A cycle (a value that depends on itself through a loop or recursion) adds nothing.
 """
 
 from __future__ import annotations
@@ -84,6 +84,10 @@ class Resolver:
             return self._part(fn, value)
         if op == "exc":
             return self._exception(fn, value[1])
+        return self._literal(fn, value)
+
+    def _literal(self, fn: Fn, value: Value) -> Refs:
+        op = value[0]
         if op in _LITERALS:
             return self._display(fn, value)
         if op == "comp":
@@ -282,7 +286,7 @@ class Resolver:
         return [ref for item in fn.facts.returns for ref in self.refs(fn, item.value)]
 
     def param(self, fn: Fn, index: int) -> Refs:
-        """What a parameter may be: its class for `self`, its annotation, its injected or default value, its name's convention."""
+        """What a parameter may be: `self`'s class, its annotation, its injected or default value, its name."""
         key = (fn.fqn, index)
         known = self._params.get(key)
         if known is None:

@@ -34,9 +34,10 @@ _TRANSPARENT = frozenset(
 )
 """Generics that stand for (one of) their arguments."""
 _GENERATORS = frozenset(["Iterator", "Iterable", "Generator", "AsyncIterator", "AsyncIterable", "AsyncGenerator"])
-_CONTAINERS = {
+_CONTAINERS = {  # annotations that say what a container holds
     "List": "builtins.list", "list": "builtins.list", "Sequence": "builtins.list", "Set": "builtins.set",
-    "set": "builtins.set", "FrozenSet": "builtins.frozenset", "frozenset": "builtins.frozenset", "Collection": "builtins.list",
+    "set": "builtins.set", "FrozenSet": "builtins.frozenset", "frozenset": "builtins.frozenset",
+    "Collection": "builtins.list",
     "Tuple": "builtins.tuple", "tuple": "builtins.tuple", "Deque": "collections.deque", "deque": "collections.deque",
     "Dict": "builtins.dict", "dict": "builtins.dict", "Mapping": "builtins.dict", "MutableMapping": "builtins.dict",
     "DefaultDict": "builtins.dict", "OrderedDict": "builtins.dict", "MutableSequence": "builtins.list",

@@ -160,7 +160,8 @@ class CallReads:
             if item.value < 0:
                 continue
             if facts.is_generator and item.is_yield:
-                parts.append(self.reader.read(callee, item.value, path[1:] if path and path[0].startswith("[") else path))
+                inner = path[1:] if path and path[0].startswith("[") else path
+                parts.append(self.reader.read(callee, item.value, inner))
             elif not item.is_yield:
                 parts.append(self.reader.read(callee, item.value, path))
         return self.substitute(fn, callee, bound, lb.merge(parts), span)

@@ -200,7 +200,8 @@ class Taint:
         if edge.kind in ("thread", "callback", "task", "spawn"):
             skip = self._passed_at(edge)
             return bind(edge.caller, edge.call, edge.callee, None, skip)
-        ref = next((r for r in self.project.callees(edge.caller, edge.call) if edge.callee.fqn.startswith(r.name)), None)
+        refs = self.project.callees(edge.caller, edge.call)
+        ref = next((item for item in refs if edge.callee.fqn.startswith(item.name)), None)
         return bind(edge.caller, edge.call, edge.callee, ref)
 
     def _passed_at(self, edge: Edge) -> int:

@@ -84,7 +84,7 @@ class Guards:
         return False
 
     def _relation(self, fn: Fn, vid: Vid, subject: Vid, depth: int = 0) -> Kinds:
-        """What a test of `vid` says about `subject`: everything where they are the same text, hosts for a URL's host ..."""
+        """What a test of `vid` says about `subject`: all where they are the same text, hosts for a URL's host ..."""
         target, found = self._strip(fn, subject), self._strip(fn, vid)
         if target == found:
             return EVERYTHING

@@ -6,17 +6,20 @@ import re
 from functools import lru_cache
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-_SECRET = frozenset({"password", "passwd", "passphrase", "secret", "secrets", "pwd", "credential", "credentials", "apikey"})
-_SECRET_PAIRS = frozenset(
-    {
-        ("api", "key"), ("secret", "key"), ("private", "key"), ("access", "key"), ("signing", "key"), ("encryption", "key"),
-        ("access", "token"), ("refresh", "token"), ("auth", "token"), ("bearer", "token"), ("reset", "token"),
-        ("session", "token"), ("api", "token"), ("id", "token"), ("jwt", "token"), ("client", "secret"), ("authorization", "header"),
-        ("master", "key"), ("account", "key"), ("webhook", "secret"), ("otp", "code"), ("session", "key"), ("pass", "word"),
-        ("recovery", "code"), ("recovery", "codes"), ("backup", "codes"), ("connection", "string"), ("login", "token"),
-        ("verification", "token"), ("confirmation", "token"), ("user", "token"), ("service", "key"), ("aes", "key"),
-    }
-)  # fmt: skip
+_SECRET = frozenset("password passwd passphrase secret secrets pwd credential credentials apikey".split())
+
+
+def _pairs(text: str) -> frozenset[tuple[str, str]]:
+    """`a b, c d` -> {(a, b), (c, d)}."""
+    return frozenset((pair.split()[0], pair.split()[1]) for pair in text.split(","))
+
+
+_SECRET_PAIRS = _pairs(
+    "api key, secret key, private key, access key, signing key, encryption key, access token, refresh token, auth token, "
+    "bearer token, reset token, session token, api token, id token, jwt token, client secret, authorization header, "
+    "master key, account key, webhook secret, otp code, session key, pass word, recovery code, recovery codes, "
+    "backup codes, connection string, login token, verification token, confirmation token, user token, service key, aes key"
+)
 _SECRET_ALONE = frozenset({"token", "jwt", "otp", "pin", "totp"})
 """Secrets only where they are the whole name or its end."""
 _HARMLESS = frozenset(
@@ -32,13 +35,10 @@ _HARMLESS = frozenset(
 )
 """A last or first word that makes the name speak *about* a secret."""
 _PERSONAL = frozenset({"ssn", "cvv", "cvc", "iban", "passport"})
-_PERSONAL_PAIRS = frozenset(
-    {
-        ("card", "number"), ("credit", "card"), ("social", "security"), ("tax", "id"), ("account", "number"),
-        ("date", "birth"), ("birth", "date"), ("passport", "number"), ("national", "id"), ("medical", "record"),
-        ("bank", "account"), ("routing", "number"), ("driver", "license"), ("drivers", "license"),
-    }
-)  # fmt: skip
+_PERSONAL_PAIRS = _pairs(
+    "card number, credit card, social security, tax id, account number, date birth, birth date, passport number, "
+    "national id, medical record, bank account, routing number, driver license, drivers license"
+)
 _CONTACT = frozenset({"email", "phone", "dob", "birthdate", "birthday"})
 _CONTACT_HARMLESS = _HARMLESS | frozenset({"sent", "client", "sender", "host", "port", "user", "use", "tls"})
 

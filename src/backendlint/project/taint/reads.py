@@ -24,11 +24,9 @@ BUDGET = 30_000
 _CONCATENATING = frozenset({"+", "%", "|", "/", "*"})
 _NUMERIC_SPEC = frozenset("dioxXeEfFgGcn")
 CLEAN_TYPES = frozenset(
-    {
-        "builtins.int", "builtins.float", "builtins.bool", "builtins.complex", "uuid.UUID", "decimal.Decimal", "datetime.date",
-        "datetime.datetime", "datetime.time", "datetime.timedelta", "ipaddress.IPv4Address", "ipaddress.IPv6Address",
-    }
-)  # fmt: skip
+    "builtins.int builtins.float builtins.bool builtins.complex uuid.UUID decimal.Decimal datetime.date datetime.datetime "
+    "datetime.time datetime.timedelta ipaddress.IPv4Address ipaddress.IPv6Address".split()
+)
 """Types whose text holds nothing that an attacker chose freely."""
 
 
@@ -127,7 +125,9 @@ class Reader:
         if not kind or any(origin.what == kind for origin in found):
             return found
         mark = "personal" if kind == "contact" else kind
-        extra = self.source(mark, fn, vid, name, f"`{name}` holds {'a secret' if kind == 'secret' else 'personal data'}")
+        extra = self.source(
+            mark, fn, vid, name, f"`{name}` holds {'a secret' if kind == 'secret' else 'personal data'}"
+        )
         return lb.merge((found, lb.weaken(extra) if kind == "contact" else extra))
 
     def _bound_names(self, fn: Fn) -> dict[Vid, str]:
@@ -286,6 +286,7 @@ class Reader:
             cls = self.project.classes[ref.name]
             if self.project.hierarchy.role(cls) not in ("schema", "serializer", "model", "form", "settings"):
                 return False
-            if not any(name in item.facts.annotations or name in item.facts.attributes for item in self.project.hierarchy.mro(cls)):
+            owners = self.project.hierarchy.mro(cls)
+            if not any(name in item.facts.annotations or name in item.facts.attributes for item in owners):
                 return False
         return True
