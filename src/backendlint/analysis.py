@@ -89,6 +89,7 @@ def analyse(inputs: Inputs, store: Cache, watch: Watch) -> Analysis:
     sources = Sources(inputs.discovery.files)
     with watch("project"):
         project = link_project(inputs.settings, collected.files, sources)
+        project.sql_files = [file.path for file in inputs.discovery.files if file.kind == "sql"]
     notifications = (*inputs.notifications, *collected.notifications)
     return Analysis(inputs, collected.files, project, sources, notifications, not collected.changed)
 

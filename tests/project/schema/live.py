@@ -16,6 +16,9 @@ from typing import Any
 
 from backendlint.facts.extract import extract
 from backendlint.facts.model import FileFacts
+from backendlint.project.libraries import Libraries
+from backendlint.project.libraries_compile import compile_files
+from backendlint.project.modules import Modules
 from backendlint.project.schema.links import ModuleLinks
 from backendlint.project.schema.model import Schema, Table
 from backendlint.project.schema.types import base, family, length, normalise
@@ -38,7 +41,7 @@ def read_facts(root: Path) -> list[FileFacts]:
 
 def links_of(files: list[FileFacts]) -> ModuleLinks:
     """Links over these files."""
-    return ModuleLinks(files)
+    return ModuleLinks(Modules(files, Libraries(compile_files([]), "none")))
 
 
 def comparable(schema: Schema) -> dict[str, dict[str, Any]]:

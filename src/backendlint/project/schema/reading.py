@@ -16,16 +16,16 @@ _DEPTH = 12
 class Links(Protocol):
     """What readers need to know about other files."""
 
-    def canonical(self, dotted: str) -> str:
+    def canonical(self, dotted: str, importer: str = "") -> str:
         """The name under which `dotted` is defined, re-exports followed; itself where nothing is known."""
 
-    def find_value(self, dotted: str) -> Node | None:
+    def find_value(self, dotted: str, importer: str = "") -> Node | None:
         """The value of a module-level name of the project."""
 
-    def find_class(self, dotted: str) -> tuple[FileFacts, ClassFacts] | None:
+    def find_class(self, dotted: str, importer: str = "") -> tuple[FileFacts, ClassFacts] | None:
         """The project's class of that name."""
 
-    def find_function(self, dotted: str) -> tuple[FileFacts, int] | None:
+    def find_function(self, dotted: str, importer: str = "") -> tuple[FileFacts, int] | None:
         """The project's function of that name: its file and its index there."""
 
 
@@ -77,10 +77,14 @@ class Node:
         if value[0] == "guard":
             return self.at(value[1])
         if value[0] == "outer":
-            parent = self.facts.parent
-            return Node(self.file, parent, value[1], self.links) if parent >= 0 else None
+            function = self.function
+            for _ in range(value[2] if len(value) > 2 else 1):
+                function = self.file.functions[function].parent
+                if function < 0:
+                    return None
+            return Node(self.file, function, value[1], self.links)
         if value[0] == "name":
-            return self.links.find_value(value[1])
+            return self.links.find_value(value[1], self.file.module)
         return None
 
     def const(self, default: Any = None) -> Any:
@@ -106,12 +110,12 @@ class Node:
         """The dotted name that it is: names, attributes of names, definitions; "" for other values."""
         value = self.value
         if value[0] == "name":
-            return self.links.canonical(value[1])
+            return self.links.canonical(value[1], self.file.module)
         if value[0] == "def":
             return f"{self.file.module}.{value[1]}"
         if value[0] == "attr":
             inner = self.at(value[1]).dotted()
-            return self.links.canonical(f"{inner}.{value[2]}") if inner else ""
+            return self.links.canonical(f"{inner}.{value[2]}", self.file.module) if inner else ""
         if value[0] in {"guard"}:
             return self.at(value[1]).dotted()
         if value[0] == "outer":

@@ -1,0 +1,88 @@
+"""PERF102: `*` in a select list whose rows leave the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from backendlint.api import Fix, Hit, SqlStatement, sql
+
+SHOWN = 8
+"""Column names that a message lists."""
+
+
+def check(statement: SqlStatement) -> Iterator[Hit]:
+    """Stars of selects, but those that count, test for existence, copy a table, or read what a subquery names anyway."""
+    if "*" not in statement.text or statement.tree is None or isinstance(statement.tree, exp.Create):
+        return
+    for scope in sql.scopes(statement.tree, statement.schema):
+        select = scope.node
+        if not isinstance(select, exp.Select) or _harmless(select, scope):
+            continue
+        for item in select.expressions:
+            if sql.is_star(item):
+                hit = _judge(statement, scope, item)
+                if hit is not None:
+                    yield hit
+
+
+def _judge(statement: SqlStatement, scope: sql.Scope, item: exp.Expression) -> Hit | None:
+    meant = _sources(scope, item)
+    if not meant or any(source.kind != "table" for source in meant):
+        return None
+    names = ", ".join(f"`{source.name}`" for source in meant[:3])
+    columns = sql.star_columns(item, scope)
+    star = item.sql(comments=False)
+    message = f"`SELECT {star}` on {names}{sql.within(statement)} reads every column, those added later too; "
+    if columns is None:
+        return statement.hit(message + "name the columns that are used.", item)
+    shown = ", ".join(name for _, name in columns[:SHOWN]) + (", ..." if len(columns) > SHOWN else "")
+    message += f"name those that are used, of: {shown}."
+    return statement.hit(message, item, fix=_fix(statement, scope, item, columns))
+
+
+def _sources(scope: sql.Scope, item: exp.Expression) -> list[sql.Source]:
+    """What the star stands for; nothing when a CTE or subquery names its columns, or for the database's own tables."""
+    qualifier = item.table.lower() if isinstance(item, exp.Column) else ""
+    meant = [source for alias, source in scope.sources.items() if not qualifier or alias == qualifier]
+    named = [source for source in meant if source.kind == "table"]
+    if any(sql.is_system(source) for source in meant) or scope.opaque:
+        return []
+    return named if named else meant
+
+
+def _harmless(select: exp.Select, scope: sql.Scope) -> bool:
+    parent = select.parent
+    if isinstance(parent, exp.Exists):
+        return True
+    limit = select.args.get("limit")
+    if isinstance(limit, exp.Limit) and isinstance(limit.expression, exp.Literal) and limit.expression.this == "0":
+        return True
+    return _only_counted(select) or _narrowed(select)
+
+
+def _only_counted(select: exp.Select) -> bool:
+    """`SELECT count(*) FROM (SELECT * ...)`."""
+    above = select.find_ancestor(exp.Select)
+    if above is None or not isinstance(select.parent, exp.Subquery):
+        return False
+    return bool(above.expressions) and all(item.find(exp.Count) is not None for item in above.expressions)
+
+
+def _narrowed(select: exp.Select) -> bool:
+    """A derived table or CTE from which the outer query takes named columns alone: the database drops the rest."""
+    holder = select.parent
+    if isinstance(holder, exp.Subquery) and isinstance(holder.parent, exp.From | exp.Join):
+        above = holder.find_ancestor(exp.Select)
+        return above is not None and not any(sql.is_star(item) for item in above.expressions)
+    return isinstance(holder, exp.CTE)
+
+
+def _fix(
+    statement: SqlStatement, scope: sql.Scope, item: exp.Expression, columns: list[tuple[str, str]]
+) -> Fix | None:
+    start, end = statement.range(item)
+    several = len(scope.sources) > 1 or isinstance(item, exp.Column)
+    names = [f"{alias}.{sql.quoted(name)}" if several else sql.quoted(name) for alias, name in columns]
+    return statement.fix("Write the columns out", start, end, ", ".join(names))

@@ -1,0 +1,69 @@
+"""Which SQL dialect the project speaks: configuration, engine URLs, Django settings, drivers, in this order."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import FileFacts
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_URL = re.compile(r"^(postgres(?:ql)?|mysql|mariadb|sqlite|oracle|mssql|cockroachdb|psycopg2?|asyncpg|aiomysql)(?:\+\w+)?://")
+_ENGINES = {"postgresql": "postgres", "postgis": "postgres", "mysql": "mysql", "sqlite3": "sqlite", "oracle": "oracle", "psqlextra": "postgres"}
+_NAMES = {
+    "postgres": "postgres", "postgresql": "postgres", "psycopg": "postgres", "psycopg2": "postgres", "asyncpg": "postgres",
+    "aiopg": "postgres", "cockroachdb": "postgres", "mysql": "mysql", "mariadb": "mysql", "aiomysql": "mysql", "pymysql": "mysql",
+    "MySQLdb": "mysql", "sqlite": "sqlite", "sqlite3": "sqlite", "aiosqlite": "sqlite", "oracle": "oracle", "mssql": "tsql",
+    "pyodbc": "tsql", "pymssql": "tsql", "clickhouse_driver": "clickhouse", "duckdb": "duckdb", "snowflake": "snowflake",
+}  # fmt: skip
+_PREFERRED = ("postgres", "mysql", "oracle", "tsql", "sqlite", "clickhouse", "duckdb", "snowflake")
+
+
+def project_dialect(project: Project) -> str:
+    """sqlglot's name of the dialect, or "" where nothing tells."""
+    chosen = project.options.get("dialect")
+    if isinstance(chosen, str) and chosen:
+        return {"postgresql": "postgres"}.get(chosen, chosen)
+    told: Counter[str] = Counter()
+    imported: Counter[str] = Counter()
+    for file in project.files.values():
+        told.update(_told(file))
+        imported.update(_imported(file))
+    for counts in (told, imported):
+        servers = [name for name in _PREFERRED if counts[name] and name != "sqlite"]
+        if servers:
+            return max(servers, key=lambda name: counts[name])
+        if counts["sqlite"]:
+            return "sqlite"
+    return ""
+
+
+def _told(file: FileFacts) -> list[str]:
+    """Dialects that URLs and Django's ENGINE settings in the module's own code name."""
+    found: list[str] = []
+    for function in file.functions:
+        for value in function.values:
+            if value[0] != "const" or not isinstance(value[1], str) or not 6 < len(value[1]) < 400:
+                continue
+            text = value[1]
+            match = _URL.match(text)
+            if match:
+                found.append(_NAMES[match.group(1)])
+            elif text.startswith("django.") and ".backends." in text and text.rpartition(".")[2] in _ENGINES:
+                found.append(_ENGINES[text.rpartition(".")[2]])
+    return found
+
+
+def _imported(file: FileFacts) -> list[str]:
+    found: list[str] = []
+    for item in file.imports:
+        parts = item.target.split(".")
+        name = parts[2] if parts[:2] == ["sqlalchemy", "dialects"] and len(parts) > 2 else parts[0]
+        if parts[:3] == ["django", "contrib", "postgres"]:
+            name = "postgres"
+        if name in _NAMES:
+            found.append(_NAMES[name])
+    return found

@@ -1,0 +1,206 @@
+"""All SQL texts of the project: arguments of modelled calls, other texts that are SQL beyond doubt, and .sql files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Vid
+from backendlint.findings.model import Location
+from backendlint.project.calls import arguments
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import CallModel
+from backendlint.project.sqltext.assemble import Assembled, Hole, SourceMap, assemble
+from backendlint.project.sqltext.detect import is_statement, may_be_sql, starts_like_sql
+from backendlint.project.sqltext.dialects import project_dialect
+from backendlint.project.sqltext.pieces import Builder
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_DRIVER_METHODS = frozenset(
+    "execute executemany executescript execute_async execute_sync fetch fetchrow fetchval fetch_all fetch_one fetch_val "
+    "fetchall read_sql read_sql_query run_sql sql query mogrify copy_expert iterate raw exec_driver_sql runQuery runsql "
+    "execute_query execute_sql select_all select_one".split()
+)
+"""Methods that take SQL, on receivers whose type is not known: enough together with a leading key word."""
+_SPEAKERS = frozenset(
+    "print echo debug info warning warn error exception critical log secho fail abort add_argument ValueError RuntimeError "
+    "TypeError KeyError AssertionError Exception HTTPException write help Option Argument Field append_message flash gettext "
+    "_ ugettext gettext_lazy".split()
+)
+"""Calls whose argument is told to somebody, not executed."""
+
+
+@dataclass(slots=True)
+class SqlText:
+    """One SQL text. `certain`: a driver executes it; `role` as in the library models (`execute`, `script`, `text`, `file` ...)."""
+
+    text: str
+    path: str
+    dialect: str
+    role: str
+    certain: bool
+    holes: list[Hole] = field(default_factory=list)
+    fragments: bool = False
+    """Something unknown was left out."""
+    fn: Fn | None = None
+    call: Call | None = None
+    params: Vid = -1
+    """The bound parameters' value, in `fn`'s table."""
+    paramstyle: str = ""
+    map: SourceMap | None = None
+    alternative: int = 0
+    """Which of the texts that the value may be."""
+
+    def location(self, start: int, end: int) -> Location:
+        """Where the characters from `start` to before `end` stand."""
+        if self.map is not None:
+            return self.map.location(start, end)
+        return place_in(self.path, self.text, start, end)
+
+
+def place_in(path: str, text: str, start: int, end: int) -> Location:
+    """The place of a range of a file's own text."""
+    line = text.count("\n", 0, start) + 1
+    column = start - (text.rfind("\n", 0, start) + 1) + 1
+    last = text.count("\n", 0, end) + 1
+    last_column = end - (text.rfind("\n", 0, end) + 1) + 1
+    return Location(path, line, column, last, last_column)
+
+
+def sql_texts(project: Project, sql_files: Sequence[str]) -> list[SqlText]:
+    """All texts: those of the .sql files, then what is executed, then what is only written down; each text once."""
+    dialect = project_dialect(project)
+    found: list[SqlText] = []
+    for path in sql_files:
+        text = project.sources(path)
+        if "{{" not in text and "{%" not in text:
+            found.append(SqlText(text, path, dialect, "file", certain=True))
+    builder = Builder(project)
+    made: dict[tuple[tuple[str, Vid], ...], SqlText] = {}
+    taken: set[tuple[str, Vid]] = set()
+    for fn in project.all_functions():
+        for call in fn.calls:
+            for key, text_ in _call(project, builder, fn, call, dialect, taken):
+                known = made.get(key)
+                if known is None or (known.role == "text" and text_.role != "text"):
+                    made[key] = text_
+    found.extend(made.values())
+    for fn in project.all_functions():
+        for vid in _roots(fn):
+            if (fn.fqn, vid) in taken:
+                continue
+            for number, pieces in enumerate(builder.alternatives(fn, vid)):
+                if any((piece.fn.fqn, piece.vid) in taken for piece in pieces if not piece.hole):
+                    continue
+                whole = assemble(pieces)
+                if is_statement(whole.text):
+                    found.append(_text(project, whole, fn, None, "constant", dialect, False, number))
+    return found
+
+
+def _call(
+    project: Project, builder: Builder, fn: Fn, call: Call, dialect: str, taken: set[tuple[str, Vid]]
+) -> Iterator[tuple[tuple[tuple[str, Vid], ...], SqlText]]:
+    """The texts that a call executes, or makes statements of, with what identifies them."""
+    model = next((item for item in project.models(fn, call) if item.sql is not None), None)
+    if model is not None and model.sql is not None:
+        if model.sql.role in {"fragment", "identifier", "literal"}:
+            return
+        vids = arguments(call, model.sql.arg)
+        chosen = _dialect_of(project, model) or dialect
+        role, certain = model.sql.role, True
+    else:
+        func = fn.facts.values[call.func]
+        name = func[2] if func[0] == "attr" else ""
+        if name not in _DRIVER_METHODS or not call.args:
+            return
+        vids, chosen, role, certain = [call.args[0]], dialect, "execute", False
+    for vid in vids:
+        for number, pieces in enumerate(builder.alternatives(fn, vid)):
+            whole = assemble(pieces)
+            if not starts_like_sql(whole.text) or (not certain and not may_be_sql(whole.text)):
+                continue
+            key = tuple((piece.fn.fqn, piece.vid) for piece in pieces)
+            taken.update((piece.fn.fqn, piece.vid) for piece in pieces if not piece.hole)
+            text = _text(project, whole, fn, call, role, chosen, certain, number)
+            if model is not None and model.sql is not None:
+                params = arguments(call, model.sql.params) if model.sql.params is not None else []
+                text.params = params[0] if params else -1
+                text.paramstyle = model.sql.paramstyle or _paramstyle_of(project, model)
+            yield key, text
+
+
+def _dialect_of(project: Project, model: CallModel) -> str:
+    assert model.sql is not None
+    if model.sql.dialect:
+        return model.sql.dialect
+    head = project.libraries.library(model.library)
+    return head.dialect if head is not None else ""
+
+
+def _paramstyle_of(project: Project, model: CallModel) -> str:
+    head = project.libraries.library(model.library)
+    return head.paramstyle if head is not None else ""
+
+
+def _text(
+    project: Project, made: Assembled, fn: Fn, call: Call | None, role: str, dialect: str, certain: bool, number: int
+) -> SqlText:
+    first = next((piece for piece in made.pieces if not piece.hole), made.pieces[0])
+    return SqlText(
+        made.text, first.fn.path, dialect, role, certain, made.holes, made.fragments, fn, call,
+        map=SourceMap(made, project.sources), alternative=number,
+    )  # fmt: skip
+
+
+def _roots(fn: Fn) -> Iterator[Vid]:
+    """The largest string values that begin like SQL and are not told to somebody."""
+    values = fn.facts.values
+    starts = {vid for vid, value in enumerate(values) if value[0] == "const" and isinstance(value[1], str) and may_be_sql(value[1])}
+    if not starts:
+        return
+    inside: set[Vid] = set()
+    grown = set(starts)
+    for vid, value in enumerate(values):
+        parts = _parts(value)
+        if any(part in grown for part in parts):
+            inside.update(part for part in parts if part in grown)
+            grown.add(vid)
+    silent = _silent(fn)
+    for vid in sorted(grown - inside - silent):
+        yield vid
+
+
+def _parts(value: tuple[object, ...]) -> tuple[Vid, ...]:
+    """The operands through which a string value grows."""
+    op = value[0]
+    if op == "fmt":
+        template = (value[3],) if len(value) > 3 and value[3] != -1 else ()
+        return (*value[2], *template)  # type: ignore[misc]
+    if op == "binop":
+        return (value[2], value[3])  # type: ignore[return-value]
+    if op == "phi":
+        return value[1]  # type: ignore[return-value]
+    if op in {"guard", "conv"}:
+        return (value[1],)  # type: ignore[return-value]
+    return ()
+
+
+def _silent(fn: Fn) -> set[Vid]:
+    """Values that are no statements to be run: messages, docstrings, compared texts, keys."""
+    found: set[Vid] = set()
+    facts = fn.facts
+    for call in facts.calls:
+        func = facts.values[call.func]
+        name = func[2] if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        if name in _SPEAKERS or name.endswith(("Error", "Exception", "Warning")) or name in {"startswith", "endswith"}:
+            found.update(call.args)
+        found.update(vid for key, vid in call.kwargs if key in {"help", "description", "msg", "message", "title", "label", "help_text", "detail"})
+    found.update(item.value for item in facts.statements if item.kind == "expr")
+    for value in facts.values:
+        if value[0] == "compare":
+            found.update(value[2])
+    return found

@@ -1,0 +1,58 @@
+"""What SQL rules have in common: names, places in words, quoting."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from backendlint.project.sqltext.scopes import (
+    SYSTEM_SCHEMAS,
+    Found,
+    Scope,
+    Source,
+    is_star,
+    own_nodes,
+    scopes,
+    star_columns,
+)
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from backendlint.project.sqltext.statements import Statement
+
+__all__ = [
+    "Found", "Scope", "Source", "is_star", "is_system", "own_nodes", "quoted", "scopes", "star_columns", "table_names", "within",
+]  # fmt: skip
+_PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
+_RESERVED = frozenset(
+    "all and any as asc both case cast check collate column constraint create default desc distinct do else end except "
+    "for foreign from grant group having in initially intersect into leading limit not null offset on only or order "
+    "primary references returning select session_user some table then to trailing true false union unique user using "
+    "when where window with".split()
+)
+
+
+def within(statement: Statement) -> str:
+    """` in `list_orders()`` where a function holds the statement, else ""."""
+    fn = statement.function
+    return f" in `{fn.name}()`" if fn is not None and not fn.is_module else ""
+
+
+def quoted(name: str) -> str:
+    """A column name as SQL: quoted where it must be."""
+    return name if _PLAIN.match(name) and name not in _RESERVED else f'"{name}"'
+
+
+def is_system(source: Source) -> bool:
+    """True for the database's own tables."""
+    namespace = str(getattr(source.node, "db", "")).lower()
+    name = source.name.lower()
+    return namespace in SYSTEM_SCHEMAS or name.startswith(("pg_", "sqlite_")) or name in SYSTEM_SCHEMAS
+
+
+def table_names(tree: exp.Expression) -> list[str]:
+    """Names of all tables that the statement mentions."""
+    from sqlglot import exp as kinds
+
+    return [table.name for table in tree.find_all(kinds.Table) if table.name]

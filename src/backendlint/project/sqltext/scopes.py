@@ -1,0 +1,290 @@
+"""What names in a statement mean: tables, aliases, CTEs and columns, resolved against the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlglot import exp
+
+from backendlint.project.schema.model import Column, Schema, Table
+from backendlint.project.sqltext.assemble import HOLE
+
+SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "oid", "tableoid", "rowid", "_rowid_", "rownum", "rank"})
+SYSTEM_SCHEMAS = frozenset({"information_schema", "pg_catalog", "performance_schema", "mysql", "sys", "pg_temp"})
+_QUERIES = (exp.Select, exp.SetOperation, exp.Update, exp.Delete, exp.Insert, exp.Merge)
+
+
+@dataclass(slots=True)
+class Source:
+    """Something that a query reads from. `columns` None: not known. `table` is the schema's, for plain tables."""
+
+    alias: str
+    node: exp.Expression
+    kind: str
+    """table, cte, derived, function, hole."""
+    name: str = ""
+    table: Table | None = None
+    columns: tuple[str, ...] | None = None
+
+    def has(self, name: str) -> bool:
+        """True when it surely has the column."""
+        folded = name.lower()
+        return self.columns is not None and any(column.lower() == folded for column in self.columns)
+
+
+class Found(NamedTuple):
+    """What a column means: `status` is found, open (cannot be told), no-column, no-source, or ambiguous."""
+
+    status: str
+    source: Source | None = None
+    column: Column | None = None
+
+
+@dataclass(slots=True)
+class Scope:
+    """One SELECT, UPDATE, DELETE or INSERT with what it reads from."""
+
+    node: exp.Expression
+    sources: dict[str, Source] = field(default_factory=dict)
+    parent: Scope | None = None
+    aliases: frozenset[str] = frozenset()
+    """Names that the select list gives, which ORDER BY and GROUP BY may use."""
+    merged: bool = False
+    """JOIN ... USING or NATURAL JOIN: unqualified names may stand for several columns."""
+    opaque: bool = False
+    """Something unknown may be read from as well."""
+
+    def resolve(self, column: exp.Column) -> Found:
+        """What a column reference means here, or in an enclosing query."""
+        name, qualifier = column.name, column.table
+        if HOLE.search(name) or HOLE.search(qualifier) or name.lower() in SYSTEM_COLUMNS:
+            return Found("open")
+        return self._qualified(qualifier, name) if qualifier else self._plain(name)
+
+    def _qualified(self, qualifier: str, name: str) -> Found:
+        scope: Scope | None = self
+        while scope is not None:
+            source = scope.sources.get(qualifier.lower())
+            if source is not None:
+                return _in_source(source, name)
+            if scope.opaque:
+                return Found("open")
+            scope = scope.parent
+        return Found("no-source")
+
+    def _plain(self, name: str) -> Found:
+        having = [source for source in self.sources.values() if source.has(name)]
+        if len(having) > 1 and not self.merged:
+            return Found("ambiguous", having[0])
+        if having:
+            return _in_source(having[0], name)
+        if self.opaque or any(source.columns is None for source in self.sources.values()):
+            return Found("open")
+        if self.parent is not None:
+            return self.parent._plain(name)
+        only = next(iter(self.sources.values())) if len(self.sources) == 1 else None
+        return Found("no-column", only) if self.sources else Found("open")
+
+
+def _in_source(source: Source, name: str) -> Found:
+    if source.columns is None:
+        return Found("open", source)
+    if source.table is not None:
+        column = source.table.column(name)
+        return Found("found", source, column) if column is not None else Found("no-column", source)
+    return Found("found" if source.has(name) else "no-column", source)
+
+
+def scopes(tree: exp.Expression, schema: Schema) -> Iterator[Scope]:
+    """All scopes of a statement, outer ones before inner ones."""
+    yield from _visit(tree, schema, None, {})
+
+
+def _visit(node: exp.Expression, schema: Schema, parent: Scope | None, ctes: dict[str, Source]) -> Iterator[Scope]:
+    ctes = dict(ctes)
+    with_ = node.args.get("with_") or node.args.get("with")
+    if isinstance(with_, exp.With):
+        for cte in with_.expressions:
+            alias = cte.alias
+            if with_.args.get("recursive"):
+                ctes[alias.lower()] = Source(alias, cte, "cte", alias, columns=_named(cte))
+            yield from _visit(cte.this, schema, None, ctes)
+            ctes[alias.lower()] = Source(alias, cte, "cte", alias, columns=_named(cte) or _columns(cte.this, schema, ctes))
+    if isinstance(node, exp.SetOperation):
+        yield from _visit(node.left, schema, parent, ctes)
+        yield from _visit(node.right, schema, parent, ctes)
+        return
+    if isinstance(node, exp.Subquery):
+        yield from _visit(node.this, schema, parent, ctes)
+        return
+    if not isinstance(node, _QUERIES):
+        for inner in _nested(node):
+            yield from _visit(inner, schema, parent, ctes)
+        return
+    scope = _scope(node, schema, parent, ctes)
+    yield scope
+    for inner in _nested(node):
+        if inner.find_ancestor(exp.With) is not None and _below_with(inner, node):
+            continue
+        derived = isinstance(inner.parent, exp.Subquery) and isinstance(inner.parent.parent, exp.From | exp.Join)
+        lateral = inner.find_ancestor(exp.Lateral) is not None
+        yield from _visit(inner, schema, scope.parent if derived and not lateral else scope, ctes)
+
+
+def _below_with(inner: exp.Expression, node: exp.Expression) -> bool:
+    above = inner.parent
+    while above is not None and above is not node:
+        if isinstance(above, exp.With):
+            return True
+        above = above.parent
+    return False
+
+
+def _nested(node: exp.Expression) -> Iterator[exp.Expression]:
+    """The queries directly inside, not those inside of them."""
+    todo = [item for item in node.iter_expressions()]
+    while todo:
+        item = todo.pop(0)
+        if isinstance(item, exp.Select | exp.SetOperation):
+            yield item
+        else:
+            todo[:0] = list(item.iter_expressions())
+
+
+def own_nodes(node: exp.Expression) -> Iterator[exp.Expression]:
+    """The nodes of a query without those of queries inside it."""
+    todo = list(node.iter_expressions())
+    while todo:
+        item = todo.pop(0)
+        if isinstance(item, exp.Select | exp.SetOperation | exp.With):
+            continue
+        yield item
+        todo[:0] = list(item.iter_expressions())
+
+
+def _scope(node: exp.Expression, schema: Schema, parent: Scope | None, ctes: dict[str, Source]) -> Scope:
+    scope = Scope(node, parent=parent)
+    for item in _inputs(node):
+        source = _source(item, schema, ctes)
+        if source is None:
+            scope.opaque = True
+        else:
+            scope.sources.setdefault(source.alias.lower(), source)
+    if isinstance(node, exp.Select):
+        scope.aliases = frozenset(item.alias.lower() for item in node.expressions if item.alias)
+        joins: list[Any] = node.args.get("joins") or []
+        scope.merged = any(join.args.get("using") or join.args.get("method") == "NATURAL" for join in joins)
+        scope.opaque = scope.opaque or bool(node.args.get("laterals"))
+    if isinstance(node, exp.Insert) and scope.sources:
+        first = next(iter(scope.sources.values()))
+        scope.sources.setdefault("excluded", Source("excluded", first.node, first.kind, first.name, first.table, first.columns))
+    return scope
+
+
+def _inputs(node: exp.Expression) -> Iterator[exp.Expression]:
+    if isinstance(node, exp.Insert):
+        yield node.this.this if isinstance(node.this, exp.Schema) else node.this
+        return
+    if isinstance(node, exp.Update | exp.Delete | exp.Merge) and node.this is not None:
+        yield from _with_joins(node.this)
+    source = node.args.get("from_") or node.args.get("from")
+    if source is not None:
+        yield from _with_joins(source.this)
+    using = node.args.get("using")
+    for item in using if isinstance(using, list) else [using] if isinstance(using, exp.Expression) else []:
+        yield from _with_joins(item)
+    for table in node.args.get("tables") or []:
+        yield table
+    for join in node.args.get("joins") or []:
+        yield from _with_joins(join.this)
+
+
+def _with_joins(item: exp.Expression) -> Iterator[exp.Expression]:
+    yield item
+    for join in item.args.get("joins") or []:
+        yield from _with_joins(join.this)
+
+
+def _source(item: exp.Expression, schema: Schema, ctes: dict[str, Source]) -> Source | None:
+    if isinstance(item, exp.Paren):
+        return _source(item.this, schema, ctes)
+    if isinstance(item, exp.Table):
+        return _table(item, schema, ctes)
+    if isinstance(item, exp.Subquery):
+        if isinstance(item.this, exp.Table):
+            return _source(item.this, schema, ctes)
+        columns = _listed(item) or _columns(item.this, schema, ctes)
+        return Source(item.alias or f"_{id(item)}", item, "derived", columns=columns)
+    if item.alias_or_name:
+        return Source(item.alias_or_name, item, "function")
+    return None
+
+
+def _table(item: exp.Table, schema: Schema, ctes: dict[str, Source]) -> Source | None:
+    name = item.name
+    alias = item.alias_or_name
+    if not isinstance(item.this, exp.Identifier):
+        return Source(alias or f"_{id(item)}", item, "function")
+    if HOLE.search(name):
+        return Source(alias, item, "hole", name)
+    cte = ctes.get(name.lower()) if not item.db else None
+    if cte is not None:
+        return Source(alias, item, "cte", name, columns=_listed(item) or cte.columns)
+    found = schema.find(f"{item.db}.{name}" if item.db else name)
+    columns = tuple(found.columns) if found is not None and found.complete else None
+    return Source(alias, item, "table", name, found, columns)
+
+
+def _listed(item: exp.Expression) -> tuple[str, ...] | None:
+    """Column names given with the alias: `AS t(a, b)`."""
+    alias = item.args.get("alias")
+    columns = alias.args.get("columns") if isinstance(alias, exp.TableAlias) else None
+    return tuple(column.name for column in columns) if columns else None
+
+
+def _named(cte: exp.Expression) -> tuple[str, ...] | None:
+    return _listed(cte)
+
+
+def _columns(query: exp.Expression, schema: Schema, ctes: dict[str, Source]) -> tuple[str, ...] | None:
+    """The names of a query's result columns, None when they are not all known."""
+    while isinstance(query, exp.Subquery | exp.SetOperation):
+        query = query.this
+    if not isinstance(query, exp.Select):
+        return None
+    names: list[str] = []
+    scope: Scope | None = None
+    for item in query.expressions:
+        if is_star(item):
+            scope = scope or _scope(query, schema, None, ctes)
+            spread = star_columns(item, scope)
+            if spread is None:
+                return None
+            names.extend(name for _, name in spread)
+        elif item.alias_or_name and not HOLE.search(item.alias_or_name):
+            names.append(item.alias_or_name)
+        elif isinstance(item, exp.Column | exp.Subquery) or HOLE.search(item.sql()):
+            return None
+        else:
+            names.append(item.key)
+    return tuple(names)
+
+
+def is_star(item: exp.Expression) -> bool:
+    """True for `*` and `t.*` in a select list."""
+    return isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star))
+
+
+def star_columns(item: exp.Expression, scope: Scope) -> list[tuple[str, str]] | None:
+    """What a star stands for as (alias, column); None when it is not all known."""
+    qualifier = item.table.lower() if isinstance(item, exp.Column) else ""
+    found: list[tuple[str, str]] = []
+    for alias, source in scope.sources.items():
+        if qualifier and alias != qualifier:
+            continue
+        if source.columns is None or scope.opaque or scope.merged:
+            return None
+        found.extend((source.alias, name) for name in source.columns)
+    return found or None

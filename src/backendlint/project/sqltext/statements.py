@@ -1,0 +1,260 @@
+"""Statements: a SQL text cut into its statements, each parsed by sqlglot, with its places, holes and schema.
+
+Importing this module does not import sqlglot; asking a statement for its tree does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from backendlint.findings.model import Edit, Fix, Hit, Location, Step
+from backendlint.project.entities import Fn
+from backendlint.project.schema.model import Schema, Table
+from backendlint.project.sqllex import Token, blank_psql
+from backendlint.project.sqllex import statements as split
+from backendlint.project.sqltext.assemble import HOLE, Hole
+from backendlint.project.sqltext.find import SqlText
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from backendlint.project.model import Project
+
+_PYFORMAT = re.compile(r"%\(([^)]*)\)s")
+_OTHER_DIALECTS = ("postgres", "", "mysql", "sqlite", "tsql", "oracle")
+MAX_LENGTH = 60_000
+"""Longer statements (data loads) are not parsed."""
+
+
+@dataclass(slots=True)
+class Parsed:
+    """A parse's outcome: `tree` None and `error` set when no dialect takes it; `dialect` is the one that did."""
+
+    tree: Any
+    error: str = ""
+    dialect: str = ""
+    offset: int = -1
+    """Where the parser stopped, in the statement's text."""
+
+
+class Parser:
+    """Parses each distinct statement once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Parsed] = {}
+
+    def parse(self, text: str, dialect: str) -> Parsed:
+        """Parse in the dialect; where that fails, the others are tried and the error kept."""
+        key = (text, dialect)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._parse(text, dialect)
+        return found
+
+    def _parse(self, text: str, dialect: str) -> Parsed:
+        if len(text) > MAX_LENGTH:
+            return Parsed(None, "too long to be parsed")
+        first = _parse_in(text, dialect)
+        if first.tree is not None:
+            return first
+        for other in _OTHER_DIALECTS:
+            if other != dialect:
+                found = _parse_in(text, other)
+                if found.tree is not None:
+                    found.error, found.offset = first.error, first.offset
+                    return found
+        return first
+
+
+def _parse_in(text: str, dialect: str) -> Parsed:
+    import logging
+
+    import sqlglot
+    from sqlglot.errors import ParseError, SqlglotError
+
+    logger = logging.getLogger("sqlglot")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        trees = [tree for tree in sqlglot.parse(text, dialect=dialect or None) if tree is not None]
+    except ParseError as error:
+        details = error.errors[0] if error.errors else {}
+        line, column = details.get("line") or 1, details.get("col") or 1
+        return Parsed(None, str(details.get("description") or error), dialect, _offset(text, line, column))
+    except (SqlglotError, ValueError, RecursionError) as error:
+        return Parsed(None, f"{type(error).__name__}: {error}", dialect)
+    finally:
+        logger.setLevel(level)
+    return Parsed(trees[0] if trees else None, "" if trees else "empty", dialect)
+
+
+def _offset(text: str, line: int, column: int) -> int:
+    lines = text.split("\n")
+    return min(len(text), sum(len(item) + 1 for item in lines[: line - 1]) + max(0, column - 1))
+
+
+@dataclass(slots=True, weakref_slot=True)
+class _Lazy:
+    parsed: Parsed | None = None
+
+
+@dataclass(slots=True)
+class Statement:
+    """One statement. Offsets are into `text`; `location` turns them, or a node of `tree`, into a place in a file.
+
+    `certain`: a driver executes it. `partial`: something unknown was left out of it, so what is missing may be there.
+    """
+
+    text: str
+    tokens: list[Token]
+    offset: int
+    """Where it begins in `source.text`."""
+    source: SqlText
+    project: Project
+    _parser: Parser
+    _lazy: _Lazy = field(default_factory=_Lazy)
+
+    @property
+    def certain(self) -> bool:
+        return self.source.certain
+
+    @property
+    def function(self) -> Fn | None:
+        """The function whose call executes it (or that holds it); None in .sql files."""
+        return self.source.fn
+
+    @property
+    def path(self) -> str:
+        """The file that holds its text."""
+        return self.source.path
+
+    @property
+    def partial(self) -> bool:
+        return any(hole.kind == "fragment" for hole in self.holes)
+
+    @property
+    def holes(self) -> list[Hole]:
+        """Its holes; their offsets are into `source.text`."""
+        end = self.offset + len(self.text)
+        return [hole for hole in self.source.holes if self.offset <= hole.start <= end]
+
+    @property
+    def schema(self) -> Schema:
+        """What is known of the database's tables."""
+        return self.project.data.schema
+
+    @property
+    def parsed(self) -> Parsed:
+        if self._lazy.parsed is None:
+            self._lazy.parsed = self._parser.parse(parseable(self.text, self.tokens), self.source.dialect)
+        return self._lazy.parsed
+
+    @property
+    def tree(self) -> exp.Expression | None:
+        """sqlglot's tree; None where it does not parse or is a command that sqlglot does not look into."""
+        from sqlglot import exp
+
+        tree = self.parsed.tree
+        return None if tree is None or isinstance(tree, exp.Command) else tree
+
+    @property
+    def dialect(self) -> str:
+        """The dialect in which it was read."""
+        return self.source.dialect
+
+    def verb(self) -> str:
+        """Its first word, upper case."""
+        return self.tokens[0].text if self.tokens else ""
+
+    def words(self) -> list[str]:
+        """All its words, upper case; other tokens as they are."""
+        return [token.text if token.kind == "word" else token.raw for token in self.tokens]
+
+    def is_hole(self, name: str) -> bool:
+        """True for a name that stands for (or contains) something unknown."""
+        return HOLE.search(name) is not None
+
+    def table(self, name: str) -> Table | None:
+        """The table of that name, if the project defines it."""
+        return self.schema.find(name)
+
+    def location(self, node: exp.Expression | None = None) -> Location:
+        """The place of a node (from its first token to its last), or of the statement's first word."""
+        start, end = self.range(node)
+        return self.source.location(self.offset + start, self.offset + end)
+
+    def range(self, node: exp.Expression | None = None) -> tuple[int, int]:
+        """Offsets of a node's tokens in `text`; the first word's without a node or where nothing is known."""
+        if node is not None:
+            spots = [(item.meta["start"], item.meta["end"] + 1) for item in node.walk() if "start" in item.meta]
+            if spots:
+                return min(spot[0] for spot in spots), max(spot[1] for spot in spots)
+        first = self.tokens[0]
+        return first.start - self.offset, first.end - self.offset
+
+    def hit(
+        self, message: str, node: exp.Expression | None = None, *, at: tuple[int, int] | None = None, related: tuple[Step, ...] = (), **more: Any
+    ) -> Hit:
+        """A hit at a node, at offsets, or at the statement's first word; where it is executed is added as related."""
+        if at is not None:
+            place = self.source.location(self.offset + at[0], self.offset + at[1])
+        else:
+            place = self.location(node)
+        return Hit(message, place, (*related, *self._executed(place)), function=self.function_name(), **more)
+
+    def function_name(self) -> str | None:
+        """Qualified name of the function it belongs to."""
+        return self.source.fn.fqn if self.source.fn is not None and not self.source.fn.is_module else None
+
+    def _executed(self, place: Location) -> tuple[Step, ...]:
+        source = self.source
+        if source.fn is None or source.call is None:
+            return ()
+        where = source.fn.location(source.call.span)
+        inside = where.path == place.path and where.line <= place.line <= where.end_line
+        return () if inside else (Step(where, "executed here"),)
+
+    def fix(self, description: str, start: int, end: int, replacement: str, safe: bool = False) -> Fix | None:
+        """A fix that replaces the characters from `start` to before `end`; None where they are not written in one place."""
+        place = self.source.location(self.offset + start, self.offset + end)
+        if place.line != place.end_line or place.end_column - place.column != end - start:
+            return None
+        return Fix(description, (Edit(place, replacement),), safe)
+
+
+def parseable(text: str, tokens: list[Token]) -> str:
+    """The text with drivers' placeholders in a spelling that every dialect parses, at the same length."""
+    base = tokens[0].start if tokens else 0
+    out = list(text)
+    previous: Token | None = None
+    for token in tokens:
+        start = token.start - base
+        if token.kind == "param" and token.raw == "%s":
+            out[start : start + 2] = "? "
+        elif token.kind == "param" and token.raw.startswith("%("):
+            name = re.sub(r"\W", "_", token.raw[2:-2]) or "p"
+            out[start : start + len(token.raw)] = f":{name}".ljust(len(token.raw))
+        elif token.raw == "%" and previous is not None and previous.raw == "%" and previous.end == token.start:
+            out[start] = " "
+        previous = token
+    return "".join(out)
+
+
+def statements(project: Project) -> Iterator[Statement]:
+    """All statements of all texts of the project."""
+    parser = Parser()
+    for source in project.data.texts:
+        yield from statements_of(project, source, parser)
+
+
+def statements_of(project: Project, source: SqlText, parser: Parser) -> Iterator[Statement]:
+    """The statements of one text."""
+    text = blank_psql(source.text) if source.role == "file" else source.text
+    for tokens in split(text, source.dialect):
+        start, end = tokens[0].start, tokens[-1].end
+        if tokens[0].kind != "word" and tokens[0].raw != "(":
+            continue
+        yield Statement(text[start:end], tokens, start, source, project, parser)
