@@ -155,10 +155,10 @@ def test_too_many_results_are_cut_by_severity(
     assert told["message"]["text"].startswith("4 of 8 findings are cut")
 
 
-anything = st.text(alphabet=st.characters() | st.sampled_from("\ud800\udcff\x00"), max_size=30)
+anything = st.lists(st.characters() | st.sampled_from(["\ud800", "\udcff", "\x00", "]]>"]), max_size=30).map("".join)
 places: Callable[..., st.SearchStrategy[Location]] = st.builds(
     Location,
-    path=st.text(alphabet=st.characters() | st.just("\udcff"), min_size=1, max_size=20),
+    path=anything,
     line=st.integers(0, 50),
     column=st.integers(0, 50),
     end_line=st.integers(0, 50),
