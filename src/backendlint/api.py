@@ -5,6 +5,8 @@ Kept free of heavy imports: libcst and sqlglot come with the sites that engines 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from backendlint.engines.site import SyntaxSite
 from backendlint.facts.model import (
     Binding,
@@ -42,8 +44,12 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.exceptions import Escape
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.model import Project
+from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
+
+if TYPE_CHECKING:
+    from backendlint.project.sqltext import judge as sql
 
 __all__ = [
     "Binding",
@@ -76,6 +82,7 @@ __all__ = [
     "SinkSite",
     "Site",
     "Span",
+    "SqlStatement",
     "Statement",
     "Step",
     "Store",
@@ -93,4 +100,14 @@ __all__ = [
     "name_of",
     "sensitive",
     "siblings",
+    "sql",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """`sql` (helpers over sqlglot trees) is imported with sqlglot, when a SQL rule first asks for it."""
+    if name == "sql":
+        from backendlint.project.sqltext import judge
+
+        return judge
+    raise AttributeError(name)
