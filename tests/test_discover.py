@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from backendlint.config import Config
+from backendlint.digests import digests
 from backendlint.discover import LARGEST_BYTES, Discovery, discover, with_text
 from backendlint.errors import UsageError
 
@@ -208,6 +212,61 @@ def test_name_that_is_not_text_can_be_printed(tmp_path: Path) -> None:
     found = discover(tmp_path, [tmp_path], Config())
     assert names(found) == ["caf\N{REPLACEMENT CHARACTER}.py"]
     assert found.files[0].absolute.read_text() == "x = 1\n"
+
+
+@contextmanager
+def without_privileges() -> Iterator[None]:
+    """As a user who may not read everything."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter, unlike tmp_path."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.parametrize("with_git", [True, False])
+def test_what_may_not_be_read_is_named(open_folder: Path, with_git: bool) -> None:
+    tree(open_folder, "a.py", "secret.py", "closed/b.py")
+    if with_git:
+        git(open_folder, "init")
+        git(open_folder, "config", "safe.directory", "*")
+    (open_folder / "secret.py").chmod(0)
+    (open_folder / "closed").chmod(0)
+    try:
+        with without_privileges():
+            found = discover(open_folder, [open_folder], Config())
+            known, problems = digests(found.files)
+    finally:
+        (open_folder / "closed").chmod(0o755)
+    assert list(known) == ["a.py"]
+    assert [item.message for item in (*found.notifications, *problems)] == [
+        "closed is a folder that cannot be listed",
+        "secret.py cannot be read: Permission denied",
+    ]
+
+
+def test_tracked_file_in_a_folder_that_may_not_be_entered(open_folder: Path) -> None:
+    tree(open_folder, "a.py", "closed/b.py")
+    git(open_folder, "init")
+    git(open_folder, "add", ".")
+    (open_folder / "closed").chmod(0)
+    try:
+        with without_privileges():
+            found = discover(open_folder, [open_folder], Config())
+    finally:
+        (open_folder / "closed").chmod(0o755)
+    assert names(found) == ["a.py"]
+    assert "closed" in found.notifications[0].message
 
 
 def test_empty_project(tmp_path: Path) -> None:

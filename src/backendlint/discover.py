@@ -13,8 +13,8 @@ from typing import Literal
 from backendlint.categories import HEAD_BYTES, REVIEWED, Category, category, is_generated
 from backendlint.config import Config
 from backendlint.errors import UsageError
-from backendlint.findings.model import Location, Notification
-from backendlint.listing import is_excluded_folder, list_files
+from backendlint.findings.model import Location, Notification, Severity
+from backendlint.listing import Wanted, is_excluded_folder, list_files
 
 Kind = Literal["python", "sql"]
 KINDS: dict[str, Kind] = {".py": "python", ".pyw": "python", ".sql": "sql"}
@@ -92,7 +92,7 @@ class _Finder:
         """Add the files below a folder; categories are judged by the path below it."""
         base = str(folder)
         prefix = "" if folder == self.root else f"{folder.relative_to(self.root).as_posix()}/"
-        for below in list_files(base, tuple(KINDS), self._excluded_folder):
+        for below in list_files(base, Wanted(tuple(KINDS), self._excluded_folder, self._closed_folder)):
             name = _printable(prefix + below)
             if name in self._seen or (self._exclude(name) and not self._include(name)):
                 continue
@@ -138,6 +138,9 @@ class _Finder:
             return True
         return folder.endswith("/.git") or self._exclude(f"{folder[len(str(self.root)) + 1 :]}/")
 
+    def _closed_folder(self, folder: str) -> None:
+        self._notify("unreadable-folder", Path(folder), "is a folder that cannot be listed", "warning")
+
     def _size(self, path: str) -> int | None:
         """The file's bytes; None for links, special files and what has vanished."""
         try:
@@ -146,16 +149,19 @@ class _Finder:
                 if not Path(path).resolve().is_relative_to(self.root):
                     self._notify("link-skipped", Path(path), "is a link out of the project and was not followed")
                 return None
-        except (OSError, RuntimeError):
+        except (FileNotFoundError, NotADirectoryError, RuntimeError):
+            return None
+        except OSError as error:
+            self._notify("unreadable-file", Path(path), f"cannot be read: {error.strerror}", "warning")
             return None
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def _relative(self, path: Path) -> str:
         return _printable(path.relative_to(self.root).as_posix())
 
-    def _notify(self, kind: str, path: Path, message: str) -> None:
+    def _notify(self, kind: str, path: Path, message: str, level: Severity = "note") -> None:
         name = self._relative(path) if path.is_relative_to(self.root) else str(path)
-        self.notifications.append(Notification(kind, f"{name} {message}", location=Location(name, 1, 1, 1, 1)))
+        self.notifications.append(Notification(kind, f"{name} {message}", level, Location(name, 1, 1, 1, 1)))
 
 
 def _matcher(globs: Sequence[str]) -> Callable[[str], bool]:
