@@ -13,7 +13,6 @@ setup: .venv/.installed
 
 lint: setup
 	$(BIN)/ruff check src tests rules
-	$(BIN)/ruff format --check src tests rules
 
 types: setup
 	$(BIN)/mypy
