@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from backendlint.findings.directive import ALLOWED, Directive, directives_in_text, parse_directive
+from backendlint.findings.directive import Directive, directives_in_text, parse_directive
 from backendlint.findings.model import Location, Notification
 from backendlint.findings.scope import FileShape, Lines, python_shape, text_shape
 from backendlint.findings.text import source_lines
@@ -54,7 +54,7 @@ class Suppressions:
         for word in directive.rules or ("",):
             meant = self._meant(word)
             if not meant and word:
-                hint = did_you_mean(word, self._names()) or f"; write {ALLOWED}"
+                hint = did_you_mean(word, self._names()) or "; `backendlint rules` lists them"
                 yield Notification("malformed-suppression", f"no rule is called `{word}`{hint}", "warning", place)
             elif ran is not None and word not in directive.used and meant <= ran:
                 what = f"`{word}`" if word else "any rule"
