@@ -135,6 +135,23 @@ def test_an_edit_replaces_just_the_nodes_region(tree) -> None:
     assert hit.message == "raise  X( 1 ) from e"
 
 
+def test_a_replaced_statement_keeps_the_place_it_stands_in(tree) -> None:
+    text = "class A:\n\tdef f(self):\n\t\tif a: b()\n\t\telse:\n\t\t\traise X(\n\t\t\t\t1,\n\t\t\t)\n"
+    tree.add("a.py", text)
+
+    def check(site: SyntaxSite) -> Iterator[Hit]:
+        node = site.node
+        assert isinstance(node, libcst.Raise)
+        edit = site.edit(node, node.with_changes(exc=libcst.Name("Y")))
+        same = site.edit(node, node.deep_clone())
+        yield Hit(edit.replacement, edit.location)
+        yield Hit(same.replacement, same.location)
+
+    (_, changed), (_, same) = run(tree, check, needs=["raises"])
+    assert changed.message == "raise Y"
+    assert same.message == "raise X(\n\t\t\t\t1,\n\t\t\t)"
+
+
 def test_a_nominated_handler_is_given(tree) -> None:
     tree.add("a.py", "try:\n    a()\nexcept A:\n    b()\nexcept B as e:\n    c()\n")
 

@@ -133,7 +133,7 @@ def _file(rules: Sequence[_Loaded], facts: FileFacts, ctx: EngineContext) -> Ite
             yield _unparsed(facts.path, suspect, snippet)
             snippet = None
             continue
-        yield from _site(suspect, snippet, facts, checks[suspect.rule.id], ctx)
+        yield from _site(suspect, snippet, lines, facts, checks[suspect.rule.id], ctx)
 
 
 def _suspect(item: int | Span, rule: Rule, function: FunctionFacts) -> _Suspect:
@@ -174,6 +174,7 @@ def _unparsed(path: str, suspect: _Suspect, reason: str) -> Notification:
 def _site(
     suspect: _Suspect,
     snippet: Snippet,
+    lines: Sequence[str],
     facts: FileFacts,
     check: Callable[[SyntaxSite], Iterable[Hit]],
     ctx: EngineContext,
@@ -191,7 +192,7 @@ def _site(
         yield _unparsed(facts.path, suspect, "it was not found where the facts say")
         return
     options = {**rule.options, **ctx.options.get(rule.id, {})}
-    site = SyntaxSite(node, facts, suspect.function, suspect.block, suspect.span, snippet, options)
+    site = SyntaxSite(node, facts, suspect.function, suspect.block, suspect.span, snippet, lines, options)
     try:
         with ctx.timed(rule.id):
             hits = list(check(site))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,8 @@ class SyntaxSite:
     block: int
     span: Span
     snippet: Snippet
+    lines: Sequence[str]
+    """The whole file's, with their ends."""
     options: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -77,7 +79,7 @@ class SyntaxSite:
 
     def edit(self, node: cst.CSTNode, new: cst.CSTNode | str) -> Edit:
         """Replace just the node's region; a node is written out by libcst in the file's own indentation style."""
-        text = new if isinstance(new, str) else self.snippet.module.code_for_node(new)
+        text = new if isinstance(new, str) else self.snippet.rewritten(node, new)
         return Edit(self.location(node), text)
 
     def _name(self, name: str) -> str:

@@ -15,6 +15,7 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from backendlint.facts.model import Span
+from backendlint.parse import split_lines
 
 _COMMENT = re.compile(r"[ \t]*#[^\r\n]*")
 _BLANK = re.compile(r"[ \t\f]*")
@@ -28,6 +29,10 @@ class Snippet:
     span: Span
     """What it covers; statements within need not be parsed again."""
     positions: dict[cst.CSTNode, Span]
+    above: int
+    """How many of the file's lines lie above the parsed text."""
+    right: int
+    """How many columns of the file lie left of the parsed text's first line."""
     by_start: dict[tuple[int, int], list[cst.CSTNode]] = field(default_factory=dict)
 
     def find(self, kinds: tuple[type[cst.CSTNode], ...], span: Span) -> cst.CSTNode | None:
@@ -39,6 +44,21 @@ class Snippet:
         ]
         exact = [node for node in nodes if self.positions[node] == span]
         return next(iter(exact or nodes), None)
+
+    def rewritten(self, node: cst.CSTNode, new: cst.CSTNode) -> str:
+        """The text of `new` in the place of `node`, indented as that place asks for."""
+        span = self.positions[node]
+        lines = split_lines(self.module.code)
+        start = self._offset(lines, span.line, span.column)
+        after = sum(map(len, lines)) - self._offset(lines, span.end_line, span.end_column)
+        changed = self.module.deep_replace(node, new)
+        if not isinstance(changed, cst.Module):
+            raise TypeError(f"{type(new).__name__} cannot stand for a whole module")
+        return changed.code[start : len(changed.code) - after]
+
+    def _offset(self, lines: Sequence[str], line: int, column: int) -> int:
+        row = line - self.above - 1
+        return sum(map(len, lines[:row])) + column - (self.right if row == 0 else 0)
 
     def covers(self, span: Span) -> bool:
         """Whether the span lies in this part."""
@@ -89,7 +109,7 @@ def _exact(lines: Sequence[str], span: Span) -> str:
 def _snippet(text: str, span: Span, above: int, right: int) -> Snippet:
     module = cst.parse_module(text)
     ranges = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
-    snippet = Snippet(module, span, {})
+    snippet = Snippet(module, span, {}, above, right)
     for node, place in ranges.items():
         start, end = place.start, place.end
         here = Span(

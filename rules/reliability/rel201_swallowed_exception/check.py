@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import libcst as cst
+
+from backendlint.api import (
+    FileFacts,
+    FunctionFacts,
+    Hit,
+    Span,
+    SyntaxSite,
+    around,
+    below,
+    called_name,
+    calls_in,
+    caught,
+)
+
+CLEANUP_FUNCTION = re.compile(
+    r"__(a?exit|del)__|_*(a?close|shutdown|stop|clean_?up|disconnect|dispose|tear_?down|terminate|kill|cancel|release)"
+    r"(_\w+)?|tearDown\w*|on_(shutdown|close|disconnect)"
+)
+CLEANUP_CALL = re.compile(
+    r"a?close(_\w+)?|shutdown|rollback|cancel|kill|terminate|disconnect|dispose|release|unlink|remove|rmtree|rmdir|"
+    r"unsubscribe|stop|quit|logout|wait_closed|clean_?up|detach|reset|expunge(_all)?|join|wait"
+)
+QUIET_FUNCTION = re.compile(
+    r"_*(is|has|can|try|safe|maybe|looks|supports|check|should|guess|detect|probe)(_\w+)?|\w+_safe(ly)?"
+)
+SUPPRESS = "contextlib.suppress"
+IMPORTERS = ("import_module", "import_string", "import_from_string", "__import__", "find_spec")
+
+
+def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int]:
+    """Handlers in which nothing happens, and `with suppress(...)`."""
+    active = {item.block for item in function.calls} | {item.block for item in function.raises}
+    active |= {item.block for item in function.stores} | {item.block for item in function.statements}
+    used = {value[1] for value in function.values if value[0] == "exc"} & referred(function)
+    for index, block in enumerate(function.blocks):
+        if block.kind == "except":
+            if index not in used and active.isdisjoint(below(function, index)):
+                yield index
+        elif block.kind == "with" and block.value >= 0 and is_suppress(function, block.value):
+            yield index
+
+
+def referred(function: FunctionFacts) -> set[int]:
+    """Blocks whose caught exception some other value or statement refers to."""
+    exceptions = {vid: value[1] for vid, value in enumerate(function.values) if value[0] == "exc"}
+    found: set[int] = set()
+    for value in function.values:
+        for part in value[1:]:
+            for vid in part if isinstance(part, tuple) else (part,):
+                if isinstance(vid, int) and not isinstance(vid, bool) and vid in exceptions and value[0] != "exc":
+                    found.add(exceptions[vid])
+    found |= {exceptions[item.value] for item in function.returns if item.value in exceptions}
+    return found | {exceptions[item.value] for item in function.bindings if item.value in exceptions}
+
+
+def is_suppress(function: FunctionFacts, vid: int) -> bool:
+    value = function.values[vid]
+    if value[0] != "call":
+        return False
+    return function.values[function.calls[value[1]].func] == ("name", SUPPRESS)
+
+
+def check(site: SyntaxSite) -> Iterator[Hit]:
+    kind, types = what_is_caught(site)
+    if not kind or is_expected(site):
+        return
+    function, block = site.function, site.facts
+    outcome = "goes on" if block.kind == "with" else outcome_of(site)
+    if not outcome:
+        return
+    quiet = is_quiet(site, outcome)
+    what = f"`{function.name}()`" if function.name else "the module"
+    yield Hit(
+        f"{sentence(types, block.kind)} in {what} {outcome} without a trace, so {consequence(kind)}; "
+        "log it with its traceback, or catch only what you expect.",
+        site.location(header(site)),
+        profile="strict" if quiet else None,
+        confidence="medium" if quiet or not outcome.startswith("goes on") else None,
+        function=function.qualname or None,
+    )
+
+
+def sentence(types: Sequence[str], kind: str) -> str:
+    names = ", ".join(name.rpartition(".")[2] for name in types)
+    if kind == "with":
+        return f"`suppress({names})`"
+    return f"`except {names}`" if names else "The bare `except`"
+
+
+def consequence(kind: str) -> str:
+    if kind == "broad":
+        return "a bug or an outage there looks like nothing happened"
+    return "an outage of what it calls looks like nothing happened"
+
+
+def what_is_caught(site: SyntaxSite) -> tuple[str, tuple[str, ...]]:
+    """ "broad", "failure" or "" (an exception that may well be expected), and the types."""
+    function, block = site.function, site.facts
+    if block.kind == "with":
+        call = function.calls[function.values[block.value][1]]
+        types = tuple(called_type(function, vid) for vid in call.args)
+        if not types:
+            return "", ()
+    else:
+        types = caught(function, site.block)
+    if not types or set(types) & strings(site.options["broad"]):
+        return "broad", types
+    return ("failure" if set(types) <= strings(site.options["failures"]) else ""), types
+
+
+def called_type(function: FunctionFacts, vid: int) -> str:
+    value = function.values[vid]
+    return str(value[1]) if value[0] == "name" else "?"
+
+
+def strings(value: object) -> frozenset[str]:
+    return frozenset(value) if isinstance(value, list | tuple) else frozenset()
+
+
+def is_expected(site: SyntaxSite) -> bool:
+    """Cleaning up, optional imports: places where an error must not get in the way."""
+    function = site.function
+    if CLEANUP_FUNCTION.fullmatch(function.name):
+        return True
+    owner = site.facts.parent
+    if any(function.blocks[index].kind in ("finally", "except") for index in around(function, owner)):
+        return True
+    body = site.block if site.facts.kind == "with" else site.facts.group
+    calls = calls_in(function, body)
+    names = [
+        called_name(site.file, function, call).rpartition(".")[2]
+        for call in calls
+        if not is_suppress(function, call.value)
+    ]
+    if names and all(CLEANUP_CALL.fullmatch(name) for name in names):
+        return True
+    return is_import(site) or any(name in IMPORTERS for name in names)
+
+
+def is_import(site: SyntaxSite) -> bool:
+    """Whether the tried code only imports."""
+    node = site.node
+    body = node.body.body if isinstance(node, cst.Try | cst.TryStar | cst.With) else []
+    first = body[0] if body else None
+    small = first.body if isinstance(first, cst.SimpleStatementLine) else []
+    return any(isinstance(item, cst.Import | cst.ImportFrom) for item in small)
+
+
+def outcome_of(site: SyntaxSite) -> str:
+    """What the handler does instead; empty where it does something about the error."""
+    function = site.function
+    inside = below(function, site.block)
+    returned = [item for item in function.returns if item.block in inside]
+    if any(item.is_yield for item in returned):
+        return ""
+    bound = [item for item in function.bindings if item.block in inside]
+    if any(not is_default(function, item.value) for item in [*returned, *bound]):
+        return ""
+    if returned:
+        value = returned[0].value
+        text = site_text(site, function.span_of(value)) if value >= 0 else "None"
+        return f"returns `{text}`"
+    if bound:
+        return f"sets `{bound[0].name}` to a default"
+    if site.facts.exits == "continue" or site.facts.exits == "break":
+        return f"goes on (`{site.facts.exits}`)"
+    return "goes on"
+
+
+def site_text(site: SyntaxSite, span: Span) -> str:
+    line = site.lines[span.line - 1]
+    text = line[span.column : span.end_column] if span.line == span.end_line else line[span.column :].rstrip()
+    return text if len(text) <= 30 else text[:27] + "..."
+
+
+def is_default(function: FunctionFacts, vid: int) -> bool:
+    """None, a constant or an empty container."""
+    if vid < 0:
+        return True
+    value = function.values[vid]
+    if value[0] == "const":
+        return True
+    return value[0] in ("list", "tuple", "set", "dict") and all(is_default(function, item) for item in flat(value[1]))
+
+
+def flat(items: Sequence[object]) -> Iterator[int]:
+    for item in items:
+        if isinstance(item, tuple):
+            yield from (part for part in item if isinstance(part, int))
+        elif isinstance(item, int):
+            yield item
+
+
+def is_quiet(site: SyntaxSite, outcome: str) -> bool:
+    """Where dropping it is a decision that a reader can follow: advice at most."""
+    function = site.function
+    if has_comment(site) or QUIET_FUNCTION.fullmatch(function.name):
+        return True
+    if outcome.startswith("sets") or outcome in ("returns `False`", "returns `True`"):
+        return True
+    # where the tried code returns, the code below is what happens instead
+    return outcome == "goes on" and site.facts.kind == "except" and function.blocks[site.facts.group].exits == "return"
+
+
+def has_comment(site: SyntaxSite) -> bool:
+    """A comment in the handler, at the `with`, or on the line above says why."""
+    first, last = site.facts.span.line, site.facts.span.end_line
+    lines = site.lines[first - 1 : last if site.facts.kind == "except" else first + 1]
+    above = site.lines[first - 2] if first > 1 else ""
+    if above.lstrip().startswith("#"):
+        lines = [above, *lines]
+    return any(is_reason(line.partition("#")[2]) for line in lines)
+
+
+def is_reason(comment: str) -> bool:
+    """Whether a comment is prose: not empty, and no marker for a tool."""
+    return bool(comment.strip()) and not re.match(
+        r"\s*(noqa|type:|nosec|pylint:|pragma:|fmt:|expect:|backendlint:)", comment
+    )
+
+
+def header(site: SyntaxSite) -> Span:
+    """From `except` to the end of the types; the call of `suppress`."""
+    block, function = site.facts, site.function
+    if block.kind == "with":
+        return function.span_of(block.value)
+    if block.value < 0:
+        return Span(block.span.line, block.span.column, block.span.line, block.span.column + len("except"))
+    types = function.span_of(block.value)
+    return Span(block.span.line, block.span.column, types.end_line, types.end_column)

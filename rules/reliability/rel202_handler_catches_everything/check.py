@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from backendlint.api import (
+    Edit,
+    FileFacts,
+    Fix,
+    FunctionFacts,
+    Hit,
+    Span,
+    SyntaxSite,
+    around,
+    below,
+    called_name,
+    calls_in,
+    caught,
+    siblings,
+)
+
+CANCELLED = ("asyncio.CancelledError", "asyncio.exceptions.CancelledError", "anyio.get_cancelled_exc_class")
+EVERYTHING = ("builtins.BaseException",)
+STOPS = ("builtins.KeyboardInterrupt", "builtins.SystemExit", "builtins.GeneratorExit", *CANCELLED, *EVERYTHING)
+PASSES_ON = ("set_exception", "put", "put_nowait", "append", "throw", "with_traceback", "completed", "send")
+
+
+def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int]:
+    """Handlers for everything below which nothing is raised."""
+    if function.name == "__del__":
+        return
+    raising = {item.block for item in function.raises}
+    for index, block in enumerate(function.blocks):
+        if block.kind == "except" and catches_stops(function, index) and block.exits != "raise":
+            if raising.isdisjoint(below(function, index)):
+                yield index
+
+
+def catches_stops(function: FunctionFacts, index: int) -> bool:
+    """Whether the handler catches what ends a program or cancels a task."""
+    types = caught(function, index)
+    return not types or any(name in EVERYTHING or name in CANCELLED for name in types)
+
+
+def check(site: SyntaxSite) -> Iterator[Hit]:
+    function = site.function
+    types = caught(function, site.block)
+    cancelled = bool(types) and not any(name in EVERYTHING for name in types)
+    if stopped_earlier(site) or passes_on(site) or (cancelled and is_awaiting_what_it_cancelled(site)):
+        return
+    loops_on = goes_on_looping(site)
+    profile = "strict" if cancelled and not loops_on else None
+    what = "a bare `except`" if not types else f"`except {', '.join(name.rpartition('.')[2] for name in types)}`"
+    where = f" in `{function.name}()`" if function.name else ""
+    yield Hit(
+        f"{what[0].upper() + what[1:]}{where} {consequence(function, cancelled, loops_on)}",
+        site.location(header(site)),
+        profile=profile,
+        severity="warning" if profile else None,
+        confidence="medium" if profile else None,
+        function=function.qualname or None,
+        fix=None if cancelled else narrowed(site),
+    )
+
+
+def consequence(function: FunctionFacts, cancelled: bool, loops_on: bool) -> str:
+    if cancelled:
+        so = "and goes on with its loop, so the task cannot be cancelled" if loops_on else "and does not raise it again"
+        return f"catches the cancellation of its task {so}; shutdown and timeouts wait for it; end it with `raise`."
+    extra = ", and in async code the cancellation of the task" if function.is_async else ""
+    return (
+        f"also swallows KeyboardInterrupt and SystemExit{extra}, so the process cannot be stopped there; "
+        "catch `Exception`, or end the handler with `raise`."
+    )
+
+
+def stopped_earlier(site: SyntaxSite) -> bool:
+    """Whether an earlier handler of the same try takes what must not be swallowed."""
+    for other in siblings(site.function, site.block, "except"):
+        if other >= site.block:
+            return False
+        if any(name in STOPS for name in caught(site.function, other)):
+            return True
+    return False
+
+
+def passes_on(site: SyntaxSite) -> bool:
+    """Whether the exception is kept for someone else: stored, returned, yielded or given to a future or queue."""
+    function, inside = site.function, below(site.function, site.block)
+    exception = {vid for vid, value in enumerate(function.values) if value == ("exc", site.block)}
+    for vid, value in enumerate(function.values):
+        if value[0] == "call" and called_name(site.file, function, function.calls[value[1]]) == "sys.exc_info":
+            exception.add(vid)
+    kept = [item.value for item in function.stores if item.block in inside]
+    kept += [item.value for item in function.bindings if item.block in inside]
+    kept += [item.value for item in function.returns if item.block in inside]
+    if exception.intersection(spread(function, kept)):
+        return True
+    for call in calls_in(function, site.block):
+        name = called_name(site.file, function, call)
+        given = [*call.args, *(vid for _, vid in call.kwargs)]
+        if name.rpartition(".")[2] in PASSES_ON and exception.intersection(spread(function, given)):
+            return True
+        if name.endswith((".reraise", ".abort", "os.kill", ".unraisablehook")) or name in ("sys.exit", "os._exit"):
+            return True
+    return False
+
+
+def spread(function: FunctionFacts, vids: list[int]) -> set[int]:
+    """The values and what tuples, lists and constructors among them hold."""
+    found: set[int] = set()
+    todo = [vid for vid in vids if vid >= 0]
+    while todo:
+        vid = todo.pop()
+        if vid in found:
+            continue
+        found.add(vid)
+        value = function.values[vid]
+        if value[0] in ("tuple", "list", "phi"):
+            todo.extend(value[1])
+        elif value[0] == "call":
+            todo.extend(function.calls[value[1]].args)
+            todo.extend(item for _, item in function.calls[value[1]].kwargs)
+        elif value[0] in ("attr", "item", "mut"):
+            todo.append(value[1])
+    return found
+
+
+def is_awaiting_what_it_cancelled(site: SyntaxSite) -> bool:
+    """`task.cancel()`, then `await task` in a try: the error is the task's, and expected."""
+    return any(
+        called_name(site.file, site.function, call).rpartition(".")[2] in ("cancel", "aclose", "cancel_scope")
+        for call in site.function.calls
+    )
+
+
+def goes_on_looping(site: SyntaxSite) -> bool:
+    """Whether the try is in a loop of this function and the handler does not leave it."""
+    if site.facts.exits in ("return", "break"):
+        return False
+    return any(site.function.blocks[index].kind in ("while", "for") for index in around(site.function, site.block))
+
+
+def header(site: SyntaxSite) -> Span:
+    """From `except` to the end of the types."""
+    block = site.facts
+    if block.value < 0:
+        return Span(block.span.line, block.span.column, block.span.line, block.span.column + len("except"))
+    types = site.function.span_of(block.value)
+    return Span(block.span.line, block.span.column, types.end_line, types.end_column)
+
+
+def narrowed(site: SyntaxSite) -> Fix | None:
+    """`except:` and `except BaseException` become `except Exception`."""
+    handler = site.handler
+    if handler.type is None:
+        span = header(site)
+        edit = Edit(site.location(span), "except Exception")
+    elif isinstance(handler.type, cst.Name):
+        edit = site.edit(handler.type, "Exception")
+    else:
+        return None
+    return Fix("Catch `Exception`", (edit,), safe=False)

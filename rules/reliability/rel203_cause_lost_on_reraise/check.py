@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from backendlint.api import Edit, FileFacts, Fix, FunctionFacts, Hit, Raise, Span, SyntaxSite, around, caught
+
+NAMES = ("err", "error", "exc", "cause")
+
+
+def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int | Span]:
+    """Raises below an `except` that neither name a cause nor raise a caught exception again."""
+    for item in function.raises:
+        if item.exc >= 0 and item.cause < 0 and handler_of(function, item) >= 0 and is_new(function, item.exc):
+            yield item.span
+
+
+def handler_of(function: FunctionFacts, item: Raise) -> int:
+    """The innermost `except` around the raise; -1 without one, and where a nested `try` catches what is raised."""
+    for block in around(function, item.block):
+        if function.blocks[block].kind == "except":
+            return block
+        if function.blocks[block].kind == "try":
+            return -1
+    return -1
+
+
+def is_new(function: FunctionFacts, vid: int) -> bool:
+    """Whether the raised value is made here: a call of a class, or a class."""
+    value = function.values[vid]
+    if value[0] == "call":
+        callee = function.values[function.calls[value[1]].func]
+        if callee[0] == "attr":
+            return str(callee[2])[:1].isupper()
+        return callee[0] in ("name", "def") and last(callee[1])[:1].isupper()
+    return value[0] in ("name", "def") and last(value[1])[:1].isupper()
+
+
+def last(dotted: str) -> str:
+    return dotted.rpartition(".")[2].lstrip("_")
+
+
+def check(site: SyntaxSite) -> Iterator[Hit]:
+    node = site.node
+    item = next((found for found in site.function.raises if found.span == site.span), None)
+    if not isinstance(node, cst.Raise) or item is None or node.exc is None or sets_cause(site, item):
+        return
+    raised = node.exc.func if isinstance(node.exc, cst.Call) else node.exc
+    if site.resolve(raised) in as_strings(site.options["control_flow"]):
+        return
+    handler = handler_of(site.function, item)
+    block = site.function.blocks[handler]
+    types = ", ".join(name.removeprefix("builtins.") for name in caught(site.function, handler)) or "anything"
+    name = site.code(raised)
+    where = f" in `{site.function.name}()`" if site.function.name else ""
+    yield Hit(
+        f"`{name}` raised{where} replaces {types} without `from`: the traceback reads as if the handler had failed by "
+        f"accident, and the cause is not recorded; write `raise {name}(...) from {block.name or 'err'}`.",
+        site.location(),
+        function=site.function.qualname or None,
+        fix=fix(site, handler),
+    )
+
+
+def as_strings(value: object) -> frozenset[str]:
+    return frozenset(value) if isinstance(value, list | tuple) else frozenset()
+
+
+def sets_cause(site: SyntaxSite, item: Raise) -> bool:
+    """Whether the exception's `__cause__` is set by hand before, or by with_traceback-like chaining."""
+    blocks = set(around(site.function, item.block))
+    return any(store.name == "__cause__" and store.block in blocks for store in site.function.stores)
+
+
+def fix(site: SyntaxSite, handler: int) -> Fix | None:
+    """`from` the handler's name; a handler that binds none gets one that the function does not use."""
+    block = site.function.blocks[handler]
+    edits: list[Edit] = []
+    name = block.name
+    if not name:
+        function = site.function
+        if block.value < 0 or not ends_clause(site, function.span_of(block.value)):
+            return None
+        used = {item.name for item in function.bindings} | {param.name for param in function.params}
+        used |= {other.name for other in function.blocks} | set(site.file.names)
+        free = [candidate for candidate in NAMES if candidate not in used]
+        if not free:
+            return None
+        name = free[0]
+        edits.append(insert(site, function.span_of(block.value), f" as {name}"))
+    edits.append(insert(site, site.span, f" from {name}"))
+    return Fix(f"Name `{name}` as the cause", tuple(edits), safe=True)
+
+
+def ends_clause(site: SyntaxSite, types: Span) -> bool:
+    """Whether the colon follows the caught types: no closing bracket or comment stands between."""
+    return site.lines[types.end_line - 1][types.end_column :].lstrip().startswith(":")
+
+
+def insert(site: SyntaxSite, after: Span, text: str) -> Edit:
+    """Insert the text behind the span."""
+    end = Span(after.end_line, after.end_column, after.end_line, after.end_column)
+    return Edit(site.location(end), text)

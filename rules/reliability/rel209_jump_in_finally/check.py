@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from backendlint.api import FileFacts, FunctionFacts, Hit, SyntaxSite, below
+
+JUMPS = {cst.Return: "return", cst.Break: "break", cst.Continue: "continue", cst.Raise: "raise"}
+
+
+def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int]:
+    """`finally` blocks below which control leaves otherwise than by falling through."""
+    for index, block in enumerate(function.blocks):
+        if block.kind == "finally" and any(function.blocks[inner].exits for inner in below(function, index)):
+            yield index
+
+
+def check(site: SyntaxSite) -> Iterator[Hit]:
+    node = site.node
+    if not isinstance(node, cst.Try | cst.TryStar) or node.finalbody is None:
+        return
+    for jump in jumps(node.finalbody.body, in_loop=False, caught=False):
+        word = JUMPS[type(jump)]
+        where = f" of `{site.function.name}()`" if site.function.name else ""
+        yield Hit(
+            f"{message(word, where)} Move the `{word}` behind the try statement.",
+            site.location(jump),
+            confidence="medium" if word == "raise" else None,
+            function=site.function.qualname or None,
+        )
+
+
+def message(word: str, where: str) -> str:
+    if word == "raise":
+        return (
+            f"`raise` in the `finally`{where} replaces an exception that is under way, which then no handler sees as "
+            "what it is, and turns a `return` of the try block into an error."
+        )
+    return (
+        f"`{word}` in the `finally`{where} throws away an exception that is under way (also KeyboardInterrupt and task "
+        "cancellation) and the value that the try block returns."
+    )
+
+
+def jumps(node: cst.CSTNode, *, in_loop: bool, caught: bool) -> Iterator[cst.CSTNode]:
+    """Jumps that leave the finally block: not those of a loop or function inside it, nor a raise that is caught there."""
+    if isinstance(node, cst.FunctionDef | cst.Lambda | cst.ClassDef):
+        return
+    if isinstance(node, cst.Return):
+        yield node
+    elif isinstance(node, cst.Raise):
+        if not caught and node.exc is not None:
+            yield node
+    elif isinstance(node, cst.Break | cst.Continue):
+        if not in_loop:
+            yield node
+    elif isinstance(node, cst.For | cst.While):
+        yield from jumps(node.body, in_loop=True, caught=caught)
+        if node.orelse is not None:
+            yield from jumps(node.orelse, in_loop=in_loop, caught=caught)
+    elif isinstance(node, cst.Try | cst.TryStar):
+        yield from jumps(node.body, in_loop=in_loop, caught=caught or bool(node.handlers))
+        for part in (*node.handlers, node.orelse, node.finalbody):
+            if part is not None:
+                yield from jumps(part, in_loop=in_loop, caught=caught)
+    else:
+        for child in node.children:
+            yield from jumps(child, in_loop=in_loop, caught=caught)

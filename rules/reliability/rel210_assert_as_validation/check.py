@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+import libcst as cst
+
+from backendlint.api import Call, FileFacts, FunctionFacts, Hit, Span, SyntaxSite, called_name
+
+Profile = Literal["strict", "audit"]
+WORKS = re.compile(
+    r"(pop|remove|discard|execute|commit|save|send|write|insert|update|delete|create|acquire|release|add|append|push|"
+    r"publish|set|put|start|run|call|process|apply|register|consume|next|read|recv|increment|lock)(_\w+)?"
+)
+PURE_SET = re.compile(r"set|add|call|run|read|process|apply|next|lock|start|update|put")
+TYPE_TEST = re.compile(r"(isinstance|issubclass|callable|hasattr|(is|has)_\w+)")
+STATE = re.compile(r"(is|has|can|may|should|was|allow)_|(active|enabled|valid|verified|paid|deleted|authenticated)$")
+HANDLER = re.compile(
+    r"(^|\.)(route|get|post|put|patch|delete|websocket|api_view|action|task|shared_task|command|view_config|expose)$"
+)
+
+
+def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int | Span]:
+    """Asserts that test something else than constants."""
+    for item in function.statements:
+        if item.kind == "assert" and function.values[item.value][0] != "const":
+            yield item.span
+
+
+def check(site: SyntaxSite) -> Iterator[Hit]:
+    node = site.node
+    function = site.function
+    statement = next((item for item in function.statements if item.span == site.span), None)
+    if not isinstance(node, cst.Assert) or statement is None:
+        return
+    where = f"`{function.name}()`" if function.name else "the module"
+    work = working_call(site)
+    if work is not None:
+        name = called_name(site.file, function, work).rpartition(".")[2]
+        message = (
+            f"The assert in {where} does work: with `python -O` `{name}(...)` is not even called; "
+            "call it first, then check its result with an `if` that raises."
+        )
+        yield hit(site, message)
+        return
+    direct, looked_up = origins(site, statement.value)
+    narrows = is_narrowing(node.test)
+    if not direct and (narrows or not looked_up):
+        return
+    profile: Profile | None = None
+    if narrows and node.msg is None:
+        profile = "audit"
+    elif not direct or not is_boundary(site):
+        profile = "strict"
+    source = f"`{direct[0]}`, which callers pass in" if direct else f"what `{looked_up[0]}` gave"
+    message = (
+        f"`assert {shorten(site.code(node.test))}` in {where} checks {source}: with `python -O` the check is gone, and "
+        "without it callers get a bare AssertionError; raise an exception that says what is wrong."
+    )
+    yield hit(site, message, profile)
+
+
+def hit(site: SyntaxSite, message: str, profile: Profile | None = None) -> Hit:
+    return Hit(
+        message,
+        site.location(),
+        profile=profile,
+        severity="note" if profile else None,
+        function=site.function.qualname or None,
+    )
+
+
+def shorten(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 50 else line[:47] + "..."
+
+
+def is_narrowing(test: cst.BaseExpression) -> bool:
+    """Tests that tell a type checker what a thing is: `x`, `x is not None`, `isinstance(x, T)`, `is_user(x)`."""
+    if isinstance(test, cst.BooleanOperation):
+        return is_narrowing(test.left) and is_narrowing(test.right)
+    if isinstance(test, cst.Call):
+        return isinstance(test.func, cst.Name) and bool(TYPE_TEST.fullmatch(test.func.value))
+    if isinstance(test, cst.Attribute):
+        return not STATE.match(test.attr.value)
+    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+        target = test.comparisons[0]
+        if not isinstance(target.operator, cst.Is | cst.IsNot):
+            return False
+        return isinstance(target.comparator, cst.Name) and target.comparator.value == "None"
+    return isinstance(test, cst.Name | cst.Subscript)
+
+
+def working_call(site: SyntaxSite) -> Call | None:
+    """A call in the test that changes something."""
+    for call in site.function.calls:
+        inside = site.span[:2] <= call.span[:2] and call.span[2:] <= site.span[2:]
+        name = called_name(site.file, site.function, call).rpartition(".")[2]
+        if inside and WORKS.fullmatch(name) and not PURE_SET.fullmatch(name):
+            return call
+    return None
+
+
+def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
+    """Parameters that the value is made of (not `self`, `cls`), and calls outside of the assert that gave parts of it."""
+    function = site.function
+    direct: list[str] = []
+    looked_up: list[str] = []
+    seen: set[int] = set()
+    todo = [vid]
+    while todo:
+        item = todo.pop()
+        if item in seen or item < 0:
+            continue
+        seen.add(item)
+        value = function.values[item]
+        operation = value[0]
+        if operation == "param":
+            name = function.params[value[1]].name
+            if name not in ("self", "cls", "mcs"):
+                direct.append(name)
+        elif operation in ("attr", "item", "not", "await", "conv", "guard", "elem"):
+            todo.append(value[1])
+        elif operation == "unary":
+            todo.append(value[2])
+        elif operation in ("compare", "bool"):
+            todo.extend(reversed(value[2]))
+        elif operation == "binop":
+            todo.extend((value[3], value[2]))
+        elif operation == "call":
+            call = function.calls[value[1]]
+            if site.span[:2] <= call.span[:2] and call.span[2:] <= site.span[2:]:
+                todo.extend((*reversed(call.args), call.func))
+            else:
+                looked_up.append(called_name(site.file, function, call).rpartition(".")[2] + "()")
+    return direct, looked_up
+
+
+def is_boundary(site: SyntaxSite) -> bool:
+    """Functions that others call with what they like: handlers, tasks and public functions outside of classes' privates."""
+    function = site.function
+    owner = site.file.functions[function.parent] if function.parent >= 0 else None
+    for vid in function.decorators if owner is not None else ():
+        value = owner.values[vid] if owner is not None else ("unknown",)
+        if value[0] == "call" and owner is not None:
+            value = owner.values[owner.calls[value[1]].func]
+        name = value[1] if value[0] == "name" else f".{value[2]}" if value[0] == "attr" else ""
+        if HANDLER.search(str(name)):
+            return True
+    return not any(part.startswith("_") for part in function.qualname.split(".") if not part.endswith("__"))
