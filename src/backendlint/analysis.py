@@ -87,7 +87,7 @@ def analyse(inputs: Inputs, store: Cache, watch: Watch) -> Analysis:
             progress=tell,
         )
     sources = Sources(inputs.discovery.files)
-    with watch("project"):
+    with watch("link"):
         project = link_project(inputs.settings, collected.files, sources)
         project.sql_files = [file.path for file in inputs.discovery.files if file.kind == "sql"]
     notifications = (*inputs.notifications, *collected.notifications)

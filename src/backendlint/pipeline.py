@@ -9,9 +9,10 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from backendlint import __version__
 from backendlint.analysis import Inputs, analyse, inputs_of, library_folders, open_cache
 from backendlint.cache import Cache
-from backendlint.findings.model import Finding, Notification, Report, Summary
+from backendlint.findings.model import Finding, Hit, Notification, Report, Summary
 from backendlint.request import Outcome, Request
 from backendlint.runkey import run_key
 from backendlint.watch import Watch
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from backendlint.engines.every import Found
     from backendlint.findings.baseline import Baseline
     from backendlint.findings.collect import Collected
+    from backendlint.project.model import Project
     from backendlint.selection import Selection
 
 CACHE_KIND = "run"
@@ -77,7 +79,7 @@ def _fresh(request: Request, inputs: Inputs, since: str | None, store: Cache, wa
     with watch("findings"):
         collected = _collect(request, selection, analysis, found, baseline)
         notifications = (*analysis.notifications, *found.notifications, *collected.notifications)
-        outcome = _outcome(analysis, collected, notifications)
+        outcome = _outcome(selection, analysis, collected, notifications)
     return outcome, analysis.stable and not any(item.level == "error" for item in notifications)
 
 
@@ -94,6 +96,7 @@ def _run_engines(selection: Selection, analysis: Analysis, store: Cache, watch: 
     context = _context(selection, analysis, store)
     with watch("engines"):
         found = run_engines(selection.rules, analysis.project, files, sql, context)
+    del watch.stages["engines"]
     for name, seconds in context.seconds.items():
         if name.startswith("engine:"):
             watch.stages[name.partition(":")[2]] = seconds
@@ -139,17 +142,32 @@ def _collect(
         require_reasons=config.require_reasons,
         show_suppressed=request.show_suppressed,
     )
+    project = analysis.project
     return collect(
-        found.hits,
+        [(rule, _placed(hit, project)) for rule, hit in found.hits],
         files=analysis.files,
         sources=analysis.sources.read,
         baseline=baseline,
         options=options,
-        reach=lambda function: 0,
+        reach=lambda function: project.reach(function) if function else 0,
     )
 
 
-def _outcome(analysis: Analysis, collected: Collected, notifications: Sequence[Notification]) -> Outcome:
+def _placed(hit: Hit, project: Project) -> Hit:
+    """The hit with the full name of the function in which it lies, whatever its engine knew of that."""
+    facts = project.files.get(hit.location.path)
+    if facts is None or hit.function in project.functions:
+        return hit
+    from backendlint.engines.base import enclosing_function
+
+    name = hit.function or enclosing_function(facts, hit.location.line, hit.location.column - 1)
+    full = f"{facts.module}.{name}" if name and facts.module else name
+    return replace(hit, function=full if full in project.functions else hit.function)
+
+
+def _outcome(
+    selection: Selection, analysis: Analysis, collected: Collected, notifications: Sequence[Notification]
+) -> Outcome:
     reviewed = [file for file in analysis.inputs.discovery.files if file.reported]
     summary = Summary(
         files=len(reviewed),
@@ -161,7 +179,14 @@ def _outcome(analysis: Analysis, collected: Collected, notifications: Sequence[N
         outside=collected.outside,
         ignored=collected.ignored,
     )
-    report = Report(str(analysis.inputs.settings.root), collected.findings, tuple(notifications), summary)
+    report = Report(
+        str(analysis.inputs.settings.root),
+        collected.findings,
+        tuple(notifications),
+        summary,
+        rules=selection.rules,
+        version=__version__,
+    )
     return Outcome(report, collected.all_findings, tuple(_details(analysis.inputs, collected)))
 
 

@@ -76,6 +76,15 @@ def test_cache_that_cannot_be_used_is_a_detail(tmp_path: Path, rules: Path) -> N
     assert [item.kind for item in outcome.details] == ["cache"]
 
 
+def test_reach_counts_the_endpoints_that_lead_there(tmp_path: Path, rules: Path) -> None:
+    text = (
+        "from fastapi import FastAPI\n\napp = FastAPI()\n\n\ndef bad():\n    pass\n\n\ndef bad_alone():\n    pass\n\n\n"
+        "@app.get('/one')\ndef one():\n    bad()\n\n\n@app.get('/two')\ndef two():\n    bad()\n"
+    )
+    report = run(rules, write(tmp_path / "p", {"main.py": text})).report
+    assert [(item.function, item.reach) for item in report.findings] == [("main.bad", 2), ("main.bad_alone", 0)]
+
+
 def test_failing_rule_is_named_and_the_others_go_on(tmp_path: Path, rules: Path) -> None:
     add_rule(rules, "XX902", "def check(project):\n    raise KeyError('oops')\n    yield\n")
     root = write(tmp_path / "p", {"a.py": BAD})
@@ -153,7 +162,7 @@ def test_scanned_projects_python_rules_do_not_run(tmp_path: Path, rules: Path) -
 def test_progress_names_the_stages(tmp_path: Path, rules: Path) -> None:
     seen: list[str] = []
     run(rules, write(tmp_path / "p", {"a.py": BAD}), progress=lambda stage, _done, _total: seen.append(stage))
-    assert list(dict.fromkeys(seen)) == ["discover", "rules", "facts", "project", "engines", "findings"]
+    assert list(dict.fromkeys(seen)) == ["discover", "rules", "facts", "link", "engines", "findings"]
 
 
 def test_baseline_hides_what_is_known(tmp_path: Path, rules: Path) -> None:
