@@ -196,6 +196,13 @@ class Project:
 
     def layer(self, fn: Fn) -> str:
         """controller, service, repository, model, middleware, client, task, migration, command, config, schema, entry or ""."""
+    @cached_property
+    def access(self) -> Access:
+        """Who may call a route."""
+        from backendlint.project.access import Access
+
+        return Access(self)
+
         return self.layers.of(fn)
 
     @cached_property

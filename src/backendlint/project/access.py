@@ -1,0 +1,312 @@
+"""Who may call a route: evidence of authentication, authorisation and rate limits between client and handler."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.routes import Route, status_of
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+AUTHENTICATE, AUTHORIZE, LIMIT, EXEMPT = "authenticate", "authorize", "limit", "exempt"
+DEPTH = 3
+"""Calls below a guard in which evidence counts."""
+_REFUSALS = {401: AUTHENTICATE, 403: AUTHORIZE, 407: AUTHENTICATE, 429: LIMIT}
+_ROLES = {"permission": AUTHORIZE, "authentication": AUTHENTICATE, "throttle": LIMIT}
+_AUTH_NAME = re.compile(
+    r"(current|authenticated|logged_?in|active)_?(active_?)?(user|customer|admin|account|principal|identity|superuser|member|tenant)"
+    r"|(login|auth|jwt|token|permissions?|roles?|scopes?|admin|staff|api_?key|user|identity|session|signature)_?(is_)?required"
+    r"|^(require|requires|need|needs|ensure|check|verify|validate|assert|must_be|enforce)_?\w*"
+    r"(auth|login|user|admin|staff|role|permission|perm|scope|token|api_?key|jwt|access|owner|credential|principal|signature)"
+    r"|^(authenticat|authoriz|authoris)|(_auth|_authenticated|_authorized|_permission)$|^(auth|protected|secured|permission_?checker|role_?checker)$",
+    re.IGNORECASE,
+)
+_AUTHORIZE_NAME = re.compile(r"permi|role|scope|admin|staff|superuser|owner|authori[sz]|access|tenant|member", re.IGNORECASE)
+_LIMIT_NAME = re.compile(r"rate_?limit|throttl|limiter", re.IGNORECASE)
+_OPTIONAL_NAME = re.compile(r"optional|maybe|or_none|if_any|anonymous", re.IGNORECASE)
+_IDENTITY_TEST = re.compile(r"is_(authenticated|staff|superuser|admin)|has_(object_)?perms?(ission)?(_for)?|has_role|can_\w+")
+_METHODS = ("__call__", "dispatch", "process_request", "process_view", "has_permission", "authenticate", "allow_request")
+
+
+class Access:
+    """Answers who guards a route; remembers what functions do."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._functions: dict[str, frozenset[str]] = {}
+        self._routes: dict[int, dict[str, tuple[str, ...]]] = {}
+        self._defaults = self._project_defaults()
+
+    def authentication(self, route: Route) -> tuple[str, ...]:
+        """Names of what authenticates or authorises the caller; empty where nothing is known to."""
+        found = self._of(route)
+        return found.get(AUTHENTICATE, ()) + found.get(AUTHORIZE, ())
+
+    def authorization(self, route: Route) -> tuple[str, ...]:
+        """Names of what checks roles, permissions or ownership before or in the handler."""
+        return self._of(route).get(AUTHORIZE, ())
+
+    def rate_limits(self, route: Route) -> tuple[str, ...]:
+        """Names of what limits how often the route can be called."""
+        return self._of(route).get(LIMIT, ())
+
+    def exempt(self, route: Route) -> bool:
+        """Whether the code says that anybody may call it."""
+        return EXEMPT in self._of(route)
+
+    def limits_anywhere(self) -> bool:
+        """Whether the project has a rate limiter at all."""
+        return any(self.rate_limits(route) for route in self.project.routes)
+
+    def _of(self, route: Route) -> dict[str, tuple[str, ...]]:
+        known = self._routes.get(id(route))
+        if known is None:
+            found: dict[str, dict[str, None]] = {}
+            for role, name in self._evidence(route):
+                found.setdefault(role, {})[name] = None
+            known = self._routes[id(route)] = {role: tuple(names) for role, names in found.items()}
+        return known
+
+    def _evidence(self, route: Route) -> Iterator[tuple[str, str]]:
+        own = list(self._route_evidence(route))
+        yield from own
+        roles = {role for role, _ in own}
+        if EXEMPT not in roles:
+            for role, library, name in self._defaults:
+                declared = role in roles and role != LIMIT
+                if not declared and (not library or self._uses(route, library)):
+                    yield role, name
+
+    def _route_evidence(self, route: Route) -> Iterator[tuple[str, str]]:
+        for ref in route.guards:
+            yield from self.of_ref(ref)
+        for fn in (*route.dependencies, *route.hooks):
+            for role in self.of_function(fn):
+                yield role, fn.name
+        if route.cls is not None:
+            yield from self._class_evidence(route.cls)
+        if route.handler is not None:
+            yield from self._decorator_arguments(route.handler)
+            yield from self._body(route.handler)
+
+    # refs
+
+    def of_ref(self, ref: Ref) -> Iterator[tuple[str, str]]:
+        """What a decorator, dependency, permission class or middleware contributes, with its name."""
+        last = ref.name.rpartition(".")[2]
+        if ref.kind == "func":
+            fn = self.project.functions.get(ref.name)
+            for role in self.of_function(fn) if fn else ():
+                yield role, last
+        elif ref.kind in ("class", "inst"):
+            cls = self.project.classes.get(ref.name)
+            if cls is not None:
+                yield from self._guard_class(cls)
+        else:
+            yield from self._library(ref, last)
+
+    def _library(self, ref: Ref, last: str) -> Iterator[tuple[str, str]]:
+        libraries = self.project.libraries
+        known = False
+        for model in (libraries.decorator(ref.name), libraries.call(ref.name)):
+            if model is None:
+                continue
+            known = True
+            if model.auth is not None and model.auth.role in (AUTHENTICATE, AUTHORIZE, EXEMPT):
+                yield model.auth.role, last
+            if model.ratelimit is not None and model.ratelimit.role == "limit":
+                yield LIMIT, last
+        for name in libraries.mro(ref.name):
+            cls = libraries.cls(name)
+            if cls is not None:
+                known = True
+                if cls.subclass_role in _ROLES and not any(
+                    m is not None and m.auth is not None for m in (libraries.call(ref.name), libraries.decorator(ref.name))
+                ):
+                    yield _ROLES[cls.subclass_role], last
+        if not known:
+            yield from _by_name(last)
+
+    def _guard_class(self, cls: Cls) -> Iterator[tuple[str, str]]:
+        role = _ROLES.get(self.project.hierarchy.role(cls))
+        if role:
+            yield role, cls.name
+            return
+        found = False
+        for name in _METHODS:
+            method = self.project.method(cls, name)
+            if method is not None and self.project.layer(method) != "controller":
+                for item in self.of_function(method):
+                    found = True
+                    yield item, cls.name
+        if not found:
+            for base in self.project.hierarchy.library_bases(cls):
+                model = self.project.libraries.call(base)
+                if model is not None and model.auth is not None:
+                    yield model.auth.role, cls.name
+
+    # functions
+
+    def of_function(self, fn: Fn, depth: int = DEPTH) -> frozenset[str]:
+        """Roles that the function plays when it stands before a handler."""
+        known = self._functions.get(fn.fqn)
+        if known is None:
+            self._functions[fn.fqn] = frozenset()
+            if _OPTIONAL_NAME.search(fn.name):
+                return frozenset()
+            found = set(self._direct(fn))
+            found.update(role for role, _ in _by_name(fn.name))
+            for nested in self._nested(fn):
+                found.update(self.of_function(nested, depth))
+            if depth > 0:
+                for edge in self.project.graph.callees(fn):
+                    if edge.kind in ("call", "inject"):
+                        found.update(self.of_function(edge.callee, depth - 1))
+            known = self._functions[fn.fqn] = frozenset(found)
+        return known
+
+    def _nested(self, fn: Fn) -> Iterator[Fn]:
+        return (other for other in self.project.functions_of(fn.file) if other.parent is fn and not fn.is_module)
+
+    def _direct(self, fn: Fn) -> Iterator[str]:
+        for site in self.project.effects.direct(fn):
+            if site.model.auth is not None and site.model.auth.role in (AUTHENTICATE, AUTHORIZE):
+                yield site.model.auth.role
+            if site.model.jwt is not None and site.model.jwt.op == "decode":
+                yield AUTHENTICATE
+            if site.model.ratelimit is not None and site.model.ratelimit.role == "limit":
+                yield LIMIT
+            if site.model.response is not None and site.model.response.status is not None:
+                yield from self._refusal(fn, site.call.args, site.call.kwargs, site.model.response.status)
+        yield from self._raised(fn)
+        for value in fn.facts.values:
+            if value[0] == "attr" and _IDENTITY_TEST.fullmatch(str(value[2])):
+                yield AUTHENTICATE if value[2] == "is_authenticated" else AUTHORIZE
+
+    def _refusal(self, fn: Fn, args: tuple[Vid, ...], kwargs: tuple[tuple[str, Vid], ...], status: object) -> Iterator[str]:
+        keywords = getattr(status, "keywords", ())
+        position = getattr(status, "position", -1)
+        vids = [vid for key, vid in kwargs if key in keywords]
+        if 0 <= position < len(args):
+            vids.append(args[position])
+        for vid in vids:
+            role = _REFUSALS.get(status_of(self.project, fn, vid) or 0)
+            if role:
+                yield role
+
+    def _raised(self, fn: Fn) -> Iterator[str]:
+        for name in self.project.exceptions.escaping(fn):
+            model = self.project.libraries.exception(name)
+            if model is not None and model.status in _REFUSALS:
+                yield _REFUSALS[model.status]
+            elif re.search(r"Unauthori[sz]ed|NotAuthenticated|AuthenticationFailed", name):
+                yield AUTHENTICATE
+            elif re.search(r"Forbidden|PermissionDenied|AccessDenied|NotAuthorized", name):
+                yield AUTHORIZE
+
+    # classes and bodies
+
+    def _class_evidence(self, cls: Cls) -> Iterator[tuple[str, str]]:
+        """Lists of permission, authentication and throttle classes, or of decorators, on a class of handlers."""
+        for owner in self.project.hierarchy.mro(cls):
+            for vid in owner.facts.attributes.values():
+                for ref in self._elements(owner.owner, vid):
+                    yield from self._permission(ref)
+            if "get_permissions" in owner.methods:
+                yield AUTHORIZE, "get_permissions"
+            for name in ("dispatch", "prepare", "initial", "check_permissions"):
+                method = owner.methods.get(name)
+                for role in self.of_function(method) if method else ():
+                    yield role, name
+
+    def _permission(self, ref: Ref) -> Iterator[tuple[str, str]]:
+        if ref.kind in ("lib", "libinst", "func", "class", "inst"):
+            cls = self.project.classes.get(ref.name) if ref.kind in ("class", "inst") else None
+            if cls is not None and self.project.hierarchy.role(cls) in _ROLES:
+                yield _ROLES[self.project.hierarchy.role(cls)], cls.name
+            elif ref.kind in ("lib", "libinst", "func"):
+                yield from self.of_ref(ref)
+
+    def _elements(self, fn: Fn, vid: Vid) -> Iterator[Ref]:
+        value = fn.facts.values[vid]
+        if value[0] in ("list", "tuple", "set"):
+            for item in value[1]:
+                part = fn.facts.values[item]
+                if part[0] == "binop":
+                    yield from self._elements(fn, item)
+                else:
+                    yield from self.project.refs(fn, item)
+        elif value[0] == "binop":
+            for item in value[2:4]:
+                yield from (*self._elements(fn, item), *self.project.refs(fn, item))
+
+    def _decorator_arguments(self, fn: Fn) -> Iterator[tuple[str, str]]:
+        """`@permission_classes([IsAdmin])`."""
+        home = fn.parent or fn
+        for vid in fn.facts.decorators:
+            value = home.facts.values[vid]
+            if value[0] != "call":
+                continue
+            for argument in home.facts.calls[value[1]].args:
+                for ref in self._elements(home, argument):
+                    if ref.kind in ("lib", "class"):
+                        yield from self._permission(ref)
+
+    def _body(self, fn: Fn) -> Iterator[tuple[str, str]]:
+        """Checks in the handler itself."""
+        for role in self._direct(fn):
+            yield role, fn.name
+        for edge in self.project.graph.callees(fn):
+            if edge.kind == "call" and (_AUTH_NAME.search(edge.callee.name) or _LIMIT_NAME.search(edge.callee.name)):
+                for role in self.of_function(edge.callee):
+                    yield role, edge.callee.name
+
+    # the whole project
+
+    def _uses(self, route: Route, library: str) -> bool:
+        names: Iterable[str] = (ref.name for ref in (*route.guards, *(route.handler.decorators if route.handler else ())))
+        bases = self.project.hierarchy.library_bases(route.cls) if route.cls else ()
+        return any(name.startswith(f"{library}.") for name in (*names, *bases))
+
+    def _project_defaults(self) -> list[tuple[str, str, str]]:
+        """Defaults in settings: (role, library to whose handlers they apply, name)."""
+        found = []
+        for file in self.project.files.values():
+            vid = file.names.get("REST_FRAMEWORK", -1)
+            fn = self.project.module_function(file)
+            if vid >= 0 and fn.facts.values[vid][0] == "dict":
+                for key, item in fn.facts.values[vid][1]:
+                    role = _SETTINGS.get(str(fn.const(key))) if key >= 0 else None
+                    if role is None:
+                        continue
+                    value = fn.facts.values[item]
+                    for text in (str(fn.const(part)) for part in value[1]) if value[0] in ("list", "tuple") else ():
+                        for given, name in self._permission(Ref("lib", self.project.libraries.canonical(text))):
+                            if given != EXEMPT:
+                                found.append((given, "rest_framework", name))
+        for site in self.project.effects.sites:
+            limit = site.model.ratelimit
+            if limit is not None and limit.role == "setup" and limit.limit is not None:
+                from backendlint.project.calls import arguments
+
+                if list(arguments(site.call, limit.limit)):
+                    found.append((LIMIT, "", site.model.name.rpartition(".")[2]))
+        return found
+
+
+_SETTINGS = {"DEFAULT_PERMISSION_CLASSES": AUTHORIZE, "DEFAULT_THROTTLE_CLASSES": LIMIT}
+"""Settings of Django REST framework whose classes apply to every view."""
+
+
+def _by_name(name: str) -> Iterator[tuple[str, str]]:
+    if _OPTIONAL_NAME.search(name):
+        return
+    if _LIMIT_NAME.search(name):
+        yield LIMIT, name
+    elif _AUTH_NAME.search(name):
+        yield AUTHORIZE if _AUTHORIZE_NAME.search(name) else AUTHENTICATE, name
