@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from backendlint.findings.text import source_lines
 
 ALLOWED = (
-    "`ignore[RULE, ...] -- reason` or `ignore-file[RULE, ...] -- reason`, where RULE is an id, a name, the beginning of "
-    "an id or a pillar; without [...] all rules are meant"
+    "`ignore[RULE, ...] -- reason` or `ignore-file[RULE, ...] -- reason`, where RULE is an id, a name, the beginning "
+    "of an id or a pillar; without [...] all rules are meant"
 )
 _DIRECTIVE = re.compile(
     r"(?P<verb>ignore-file|ignore)\b(?!-)\s*(?P<list>\[(?P<rules>[^\]\[]*)\])?\s*(?:(?:--|—)\s*(?P<reason>.*))?",
