@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -51,17 +53,29 @@ def test_the_version_is_said_once(wheel: Path) -> None:
     assert "version" not in project
 
 
-def test_what_is_imported_is_declared() -> None:
+def imported(folder: Path) -> set[str]:
+    """Distributions whose modules the folder's Python files import."""
+    names: set[str] = set()
+    own = {path.stem for path in folder.iterdir()} | {"backendlint", "tests", "bench"}
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.split(".")[0])
+    known = packages_distributions()
+    return {known.get(name, [name])[0].lower() for name in names - own - set(sys.stdlib_module_names)}
+
+
+def declared(*extras: str) -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.split(r"[<>=~! ]", name)[0].lower() for name in project["dependencies"]} | {"backendlint"}
-    modules = {"yaml": "pyyaml"}
-    imported = {
-        modules.get(name, name)
-        for path in (ROOT / "src").rglob("*.py")
-        for name in re.findall(r"^\s*(?:import|from) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-        if name not in sys.stdlib_module_names
-    }
-    assert imported <= declared, imported - declared
+    lists = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras)]
+    return {re.split(r"[\[<>=~! ]", name)[0].lower() for names in lists for name in names}
+
+
+def test_what_is_imported_is_declared() -> None:
+    assert imported(ROOT / "src" / "backendlint") <= declared()
+    assert imported(ROOT / "tests") <= declared("dev")
 
 
 def test_the_action_runs_what_it_says() -> None:
