@@ -143,13 +143,15 @@ def test_any_text_is_one_the_terminal_can_show(
 
 def test_a_comment_has_room_for_what_is_grave_and_says_what_is_missing(report: Report, options: RenderOptions) -> None:
     items = tuple(Notification("unreadable-file", "é" * 200, "warning") for _ in range(2000))
+    items += (Notification("engine-failed", "the grave one", "error"),)
     text = render("markdown", replace(many(report, 3000), notifications=items), options=options)
+    assert "the grave one" in text
     assert len(text) < 65_536
     assert len(text.encode()) < 65_536
     shown = len(re.findall(r"^  no\. \d+\.", text, re.MULTILINE))
     assert shown > 50
     assert f"**{3000 - shown:,} findings of 3,000 did not fit here**" in text
-    assert re.search(r"\*\*1,\d+ notifications of 2,000 did not fit here\*\*", text)
+    assert re.search(r"\*\*1,\d+ notifications of 2,001 did not fit here\*\*", text)
     assert text.count("<details>") == text.count("</details>")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from backendlint.report.parts.counts import active, per_pillar, per_rule, per_severity, plural
+from backendlint.report.parts.counts import active, gravest_first, per_pillar, per_rule, per_severity, plural
 from backendlint.report.parts.markup import code, inline
 from backendlint.report.parts.wording import closing
 
@@ -31,7 +31,7 @@ def render(report: Report, options: RenderOptions) -> str:
 def summary(report: Report, options: RenderOptions, limit: int) -> str:
     """The same for another limit, in bytes of UTF-8."""
     head = "\n".join(_head(report, options)) + "\n"
-    tail = _fitting(list(_notifications(report.notifications)), int(limit * _NOTIFICATIONS_SHARE), "notification")
+    tail = _fitting(list(_notifications(gravest_first(report.notifications))), int(limit * _NOTIFICATIONS_SHARE), "notification")
     room = limit - _size(head) - _size(tail)
     return head + _fitting(list(_findings(active(report))), room, "finding") + tail
 

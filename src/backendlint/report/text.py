@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from backendlint.report.parts.clean import one_line, shown_path
-from backendlint.report.parts.counts import per_pillar, per_rule, per_severity, plural
+from backendlint.report.parts.counts import gravest_first, per_pillar, per_rule, per_severity, plural
 from backendlint.report.parts.excerpt import Excerpts
 from backendlint.report.parts.terminal import Style, wrapped
 from backendlint.report.parts.wording import closing
@@ -144,7 +144,7 @@ class _Writer:
             yield self._style("dim", wrapped(f"Stages: {stages}.", self._options.width, ""))
 
     def _notifications(self, report: Report) -> Iterator[str]:
-        items = sorted(report.notifications, key=lambda item: ("error", "warning", "note").index(item.level))
+        items = gravest_first(report.notifications)
         if not items:
             return
         shown = items if self._options.verbose else items[:MAX_NOTIFICATIONS]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from backendlint.findings.model import PILLARS, SEVERITIES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from backendlint.findings.model import Finding, Notification, Pillar, Report, Severity
 
 
@@ -37,6 +39,11 @@ def per_rule(report: Report) -> list[tuple[str, str, int]]:
 def unread(report: Report) -> list[Notification]:
     """What the scan could not read or run: files that no parser takes, and all above the level of a note."""
     return [item for item in report.notifications if item.level != "note" or item.kind == "syntax-error"]
+
+
+def gravest_first(items: Iterable[Notification]) -> list[Notification]:
+    """The notifications by level, else in their order: what is cut from a long list is not what failed."""
+    return sorted(items, key=lambda item: SEVERITIES.index(item.level))
 
 
 def plural(count: int, noun: str) -> str:
