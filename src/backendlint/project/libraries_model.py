@@ -606,6 +606,10 @@ class Guard:
 
     arg: Arg
     kinds: tuple[TaintKind, ...] = ("all",)
+    pattern: Arg | None = None
+    """The regular expression that decides; `receiver`: a compiled one."""
+    anchors: Literal["", "end", "both"] = ""
+    """Holds only where the pattern itself is anchored there."""
 
 
 @dataclass(slots=True)
