@@ -31,7 +31,8 @@ def render(report: Report, options: RenderOptions) -> str:
 def summary(report: Report, options: RenderOptions, limit: int) -> str:
     """The same for another limit, in bytes of UTF-8."""
     head = "\n".join(_head(report, options)) + "\n"
-    tail = _fitting(list(_notifications(gravest_first(report.notifications))), int(limit * _NOTIFICATIONS_SHARE), "notification")
+    notifications = list(_notifications(gravest_first(report.notifications)))
+    tail = _fitting(notifications, int(limit * _NOTIFICATIONS_SHARE), "notification")
     room = limit - _size(head) - _size(tail)
     return head + _fitting(list(_findings(active(report))), room, "finding") + tail
 
