@@ -29,6 +29,7 @@ CLEANUP_CALL = re.compile(
 QUIET_FUNCTION = re.compile(
     r"_*(is|has|can|try|safe|maybe|looks|supports|check|should|guess|detect|probe)(_\w+)?|\w+_safe(ly)?"
 )
+MARKER = re.compile(r"\s*(noqa|type:|nosec|pylint:|pragma:|fmt:|expect:|backendlint:)")
 SUPPRESS = "contextlib.suppress"
 IMPORTERS = ("import_module", "import_string", "import_from_string", "__import__", "find_spec")
 
@@ -160,7 +161,8 @@ def outcome_of(site: SyntaxSite) -> str:
     if any(item.is_yield for item in returned):
         return ""
     bound = [item for item in function.bindings if item.block in inside]
-    if any(not is_default(function, item.value) for item in [*returned, *bound]):
+    values = [*(item.value for item in returned), *(item.value for item in bound)]
+    if not all(is_default(function, vid) for vid in values):
         return ""
     if returned:
         value = returned[0].value
@@ -220,9 +222,7 @@ def has_comment(site: SyntaxSite) -> bool:
 
 def is_reason(comment: str) -> bool:
     """Whether a comment is prose: not empty, and no marker for a tool."""
-    return bool(comment.strip()) and not re.match(
-        r"\s*(noqa|type:|nosec|pylint:|pragma:|fmt:|expect:|backendlint:)", comment
-    )
+    return bool(comment.strip()) and not MARKER.match(comment)
 
 
 def header(site: SyntaxSite) -> Span:

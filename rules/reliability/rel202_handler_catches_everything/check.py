@@ -32,9 +32,10 @@ def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int]:
         return
     raising = {item.block for item in function.raises}
     for index, block in enumerate(function.blocks):
-        if block.kind == "except" and catches_stops(function, index) and block.exits != "raise":
-            if raising.isdisjoint(below(function, index)):
-                yield index
+        if block.kind != "except" or block.exits == "raise" or not catches_stops(function, index):
+            continue
+        if raising.isdisjoint(below(function, index)):
+            yield index
 
 
 def catches_stops(function: FunctionFacts, index: int) -> bool:
@@ -50,15 +51,15 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     if stopped_earlier(site) or passes_on(site) or (cancelled and is_awaiting_what_it_cancelled(site)):
         return
     loops_on = goes_on_looping(site)
-    profile = "strict" if cancelled and not loops_on else None
+    advice = cancelled and not loops_on
     what = "a bare `except`" if not types else f"`except {', '.join(name.rpartition('.')[2] for name in types)}`"
     where = f" in `{function.name}()`" if function.name else ""
     yield Hit(
         f"{what[0].upper() + what[1:]}{where} {consequence(function, cancelled, loops_on)}",
         site.location(header(site)),
-        profile=profile,
-        severity="warning" if profile else None,
-        confidence="medium" if profile else None,
+        profile="strict" if advice else None,
+        severity="warning" if advice else None,
+        confidence="medium" if advice else None,
         function=function.qualname or None,
         fix=None if cancelled else narrowed(site),
     )

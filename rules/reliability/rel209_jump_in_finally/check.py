@@ -44,7 +44,7 @@ def message(word: str, where: str) -> str:
 
 
 def jumps(node: cst.CSTNode, *, in_loop: bool, caught: bool) -> Iterator[cst.CSTNode]:
-    """Jumps that leave the finally block: not those of a loop or function inside it, nor a raise that is caught there."""
+    """Jumps that leave the finally block: not those of a loop or function inside it, nor a raise caught there."""
     if isinstance(node, cst.FunctionDef | cst.Lambda | cst.ClassDef):
         return
     if isinstance(node, cst.Return):

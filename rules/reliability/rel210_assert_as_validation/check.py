@@ -103,7 +103,7 @@ def working_call(site: SyntaxSite) -> Call | None:
 
 
 def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
-    """Parameters that the value is made of (not `self`, `cls`), and calls outside of the assert that gave parts of it."""
+    """Parameters that the value is made of (not `self`, `cls`), and calls before the assert that gave parts of it."""
     function = site.function
     direct: list[str] = []
     looked_up: list[str] = []
@@ -138,7 +138,7 @@ def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
 
 
 def is_boundary(site: SyntaxSite) -> bool:
-    """Functions that others call with what they like: handlers, tasks and public functions outside of classes' privates."""
+    """Functions that others call with what they like: handlers, tasks, public functions and methods."""
     function = site.function
     owner = site.file.functions[function.parent] if function.parent >= 0 else None
     for vid in function.decorators if owner is not None else ():
