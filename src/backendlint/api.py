@@ -37,6 +37,7 @@ from backendlint.facts.within import (
     siblings,
 )
 from backendlint.findings.model import Edit, Fix, Hit, Location, Step
+from backendlint.project.answers import Answer, answers
 from backendlint.project.calls import Edge, arguments
 from backendlint.project.conditions import holds
 from backendlint.project.effects import Reason, Site
@@ -44,14 +45,22 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.exceptions import Escape
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.model import Project
+from backendlint.project.routes import UNKNOWN, Application, Route, RouteParam, status_of
+from backendlint.project.routes.paths import is_parameter, parameters, segments, shape
 from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
+from backendlint.project.taint.report import ATTACKER, flow_hit, flow_hits
+from backendlint.project.writes import Write
 
 if TYPE_CHECKING:
     from backendlint.project.sqltext import judge as sql
 
 __all__ = [
+    "ATTACKER",
+    "UNKNOWN",
+    "Answer",
+    "Application",
     "Binding",
     "Block",
     "Call",
@@ -79,6 +88,8 @@ __all__ = [
     "Reason",
     "Ref",
     "Return",
+    "Route",
+    "RouteParam",
     "SinkSite",
     "Site",
     "Span",
@@ -89,18 +100,27 @@ __all__ = [
     "SyntaxSite",
     "Value",
     "Vid",
+    "Write",
+    "answers",
     "arguments",
     "around",
     "below",
     "called_name",
     "calls_in",
     "caught",
+    "flow_hit",
+    "flow_hits",
     "holds",
+    "is_parameter",
     "log_call",
     "name_of",
+    "parameters",
+    "segments",
     "sensitive",
+    "shape",
     "siblings",
     "sql",
+    "status_of",
 ]
 
 

@@ -1,0 +1,78 @@
+"""Flows as hits: the same wording for every rule that follows data from a source to a sink."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.findings.model import Hit, Location, Step
+from backendlint.project.taint.flows import Flow
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_SOURCES = {
+    "request": "request data",
+    "queue": "message data",
+    "secret": "a secret",
+    "personal": "personal data",
+    "exception": "an exception's text",
+    "env": "an environment value",
+    "file": "a file's content",
+    "database": "stored data",
+    "response": "another service's answer",
+}
+ATTACKER: tuple[str, ...] = ("request", "queue")
+"""Source kinds that an attacker writes."""
+
+
+def flow_hits(
+    project: Project, sinks: Collection[str], harm: str, sources: Collection[str] = ATTACKER
+) -> Iterator[Hit]:
+    """One hit a place for the flows from `sources` to `sinks`; `harm` says what happens there (`so that ...`)."""
+    best: dict[Location, Flow] = {}
+    for flow in project.taint.flows(sinks, sources):
+        known = best.get(flow.location)
+        if known is None or (known.weak and not flow.weak):
+            best[flow.location] = flow
+    for flow in best.values():
+        yield flow_hit(project, flow, harm)
+
+
+def flow_hit(project: Project, flow: Flow, harm: str) -> Hit:
+    """A flow as a hit; one that passed through something unknown is advice."""
+    steps = project.taint.steps(flow)
+    return Hit(
+        message=f"{describe_source(flow)} reaches {describe_sink(flow)}, {harm}",
+        location=flow.location,
+        related=_related(flow, steps),
+        flow=steps,
+        confidence="low" if flow.weak else None,
+        profile="strict" if flow.weak else None,
+        function=flow.fn.fqn,
+    )
+
+
+def describe_source(flow: Flow) -> str:
+    """`Request data (`name`)`."""
+    text = _SOURCES.get(flow.source.what, flow.source.what)
+    name = f" (`{flow.source.path[0]}`)" if flow.source.path else ""
+    return text[:1].upper() + text[1:] + name
+
+
+def describe_sink(flow: Flow) -> str:
+    """`execute()` in `search()`, and through which helper."""
+    site = flow.site
+    called = f"`{site.model.name.rpartition('.')[2]}()`"
+    if flow.forwarded and flow.chain:
+        return f"{called} through `{flow.chain[0].edge.callee.name}()`"
+    return f"{called} in `{site.fn.name}()`" if not site.fn.is_module else called
+
+
+def _related(flow: Flow, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The source and, where a helper only forwards the value, the helper's sink."""
+    found = [Step(steps[0].location, steps[0].message)] if steps and steps[0].location != flow.location else []
+    sink = flow.site.fn.step(flow.site.call.span, "the sink that the helper calls")
+    if sink.location != flow.location:
+        found.append(sink)
+    return tuple(found)
