@@ -55,7 +55,6 @@ def test_starting_up_imports_nothing_heavy(args: list[str]) -> None:
         (["rules", "nonsense"], "no rule, pillar or prefix `nonsense`"),
         (["new-rule", "secruity", "x"], "did you mean `security`?"),
         (["new-rule", "SEC", "Not A Name", "--item", "S-SQLI"], "is no rule name"),
-        (["new-rule", "SEC", "fresh-rule"], "--item must name an item of the checklist"),
         (["new-rule", "SEC", "fresh-rule", "--item", "S-SQL"], "did you mean `S-SQLI`?"),
     ],
 )
@@ -147,6 +146,18 @@ def test_new_rule_writes_a_rule_that_loads(tmp_path: Path, capsys: pytest.Captur
     assert all((rule.folder / "doc.md").is_file() for rule in loaded)
     assert len(list((tmp_path / "fixtures" / "security").glob("*/bad/*.py"))) == 4
     assert "Next:" in capsys.readouterr().out
+
+
+def test_new_rule_needs_only_topic_and_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["new-rule", "security", "fresh-rule"]) == 0
+    assert "put under S-SQLI" in capsys.readouterr().out
+    [rule] = load_rules([tmp_path / "rules"])
+    planned = {planned for item in load_checklist() for planned in item.rules}
+    assert rule.id.startswith("SEC")
+    assert rule.id not in planned | {known.id for known in RULES}
 
 
 def test_new_rule_never_overwrites(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

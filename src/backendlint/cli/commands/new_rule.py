@@ -43,15 +43,18 @@ def command(topic: str, name: str, rule_id: str | None, engine: Engine, item: st
     for key in (chosen, name):
         if (taken := ruleset.find(key)) is not None:
             raise UsageError(f"new-rule: `{key}` is already the rule in {taken.folder}")
-    answers = item or next((entry.id for entry in items if chosen in entry.rules), None)
+    listed = next((entry.id for entry in items if chosen in entry.rules), None)
+    answers = item or listed or next(entry.id for entry in items if entry.pillar == pillar)
     if answers not in {entry.id for entry in items}:
         from backendlint.ruleset.nearest import did_you_mean
 
-        hint = did_you_mean(answers or "", [entry.id for entry in items]) or "; `backendlint checklist` lists them"
-        raise UsageError(f"new-rule: --item must name an item of the checklist{hint}")
+        hint = did_you_mean(answers, [entry.id for entry in items]) or "; `backendlint checklist` lists them"
+        raise UsageError(f"new-rule: --item: no item `{answers}` in the checklist{hint}")
     rule = NewRule(chosen, name, pillar, engine, answers)
     for path in write(rule, into / "rules", into / "fixtures"):
         click.echo(f"wrote {path}")
+    if not (item or listed):
+        click.echo(f"\nIt is put under {answers}; change `checklist` in rule.yaml where another item fits better.")
     click.echo(
         f"\nNext: fill them, list {chosen} under {answers} in rules/checklist.yaml, and run\n"
         f"  python -m pytest tests/test_rule_contract.py -k {chosen}"
