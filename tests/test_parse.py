@@ -56,9 +56,7 @@ def test_mark_and_cookie_that_disagree_are_an_encoding_error() -> None:
 
 
 def test_null_byte_is_placed() -> None:
-    assert problem_of(b"x = 1\ny = \0\n") == ParseProblem(
-        "null-bytes", "source code cannot contain null bytes", 2, 5
-    )
+    assert problem_of(b"x = 1\ny = \0\n") == ParseProblem("null-bytes", "source code cannot contain null bytes", 2, 5)
 
 
 def test_syntax_error_says_where() -> None:

@@ -134,5 +134,9 @@ def _newer_syntax(text: str, refusal: ParseProblem) -> tuple[ast.Module | None, 
         return lower(libcst.parse_module(text), text), None
     except RecursionError:
         return None, ParseProblem("too-deep", "the code is nested too deeply to be parsed")
-    except (libcst.ParserSyntaxError, SyntaxError, ValueError):
+    except (libcst.ParserSyntaxError, SyntaxError, ValueError, LookupError):
+        return None, refusal
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # what libcst's native parser raises where it fails itself
+            raise
         return None, refusal

@@ -19,13 +19,12 @@ from .cursor import Cursor
 _HANDLERS = {**expressions.HANDLERS, **strings.HANDLERS}
 
 
-def lower(module: cst.Module, text: str | None = None) -> ast.Module:
-    """Lower a whole module; `text` is its source if the caller has it, which spares generating it.
+def lower(module: cst.Module, text: str) -> ast.Module:
+    """Lower a whole module; `text` is the source it was read from (libcst's own `code` lacks some form feeds).
 
     Raises ValueError for literals that no Python accepts, and RecursionError for trees nested too deeply to be walked.
     """
-    source = module.code if text is None else text
-    cursor = Cursor(source.removeprefix("\ufeff"), _HANDLERS, expressions.OWN_PARENS)
+    cursor = Cursor(text.removeprefix("\ufeff"), _HANDLERS, expressions.OWN_PARENS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.Module(statements(cursor, module.body), [])

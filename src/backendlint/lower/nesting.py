@@ -42,7 +42,8 @@ _SPEC = re.compile(r"[^{}\"'\r\n]+|\"{3}|'{3}|.", re.DOTALL)
 class _Level:
     """An open bracket, a field of an f-string, or the text or format specification of one.
 
-    `chain` counts tokens since the last comma or equals sign, `lambdas` those whose colon is still to come, `quote` closes the text.
+    `chain` counts tokens since the last comma or equals sign, `lambdas` those whose colon is still to come; `quote`
+    closes the text.
     """
 
     kind: str
