@@ -214,8 +214,8 @@ def test_long_chains_are_walked_without_recursion() -> None:
 
 
 PIECES = [
-    *r"""( ) [ ] { } " ' \"\"\" : f" f"{ }" , \ async * lambda ** = := case [T] # 0 1_ 0x 1e not yield except* t"{""".split(),
-    *r"\N{ !r -> @ ; ... elif é".split(),
+    *r"""( ) [ ] { } " ' ''' : f" f"{ }" , \ async * lambda ** = := case [T] # 0 1_ 0x 1e not yield t"{ \N{""".split(),
+    *"!r -> @ ; ... elif except* é".split(),
     *("\n", " ", "\t", "\x0c", "\r", "\u2028", "\ufeff", "\x00", "match x:\n", "type X = "),
 ]
 
