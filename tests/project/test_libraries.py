@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from backendlint.errors import RuleError
+from backendlint.project import libraries_model
 from backendlint.project.libraries import Libraries
 
 ACME = """\
@@ -143,3 +145,23 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     assert Libraries.load(cache_dir=blocked).call("requests.get") is not None
+
+
+def test_the_documentation_lists_every_key() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "library-models.md").read_text()
+    models = [
+        kind for kind in vars(libraries_model).values() if dataclasses.is_dataclass(kind) and isinstance(kind, type)
+    ]
+    missing = []
+    for kind in models:
+        if kind in (libraries_model.Arg, libraries_model.Param):
+            continue
+        section = text.partition(f"### {kind.__name__}\n")[2].partition("\n### ")[0]
+        own = (
+            {"name", "library"}
+            if kind.__name__.endswith("Model") and kind is not libraries_model.LibraryModel
+            else set()
+        )
+        names = [f.name for f in dataclasses.fields(kind) if f.name not in own]
+        missing += [f"{kind.__name__}.{name}" for name in names if f"`{name}`" not in section]
+    assert missing == []

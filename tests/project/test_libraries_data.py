@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.project.library_check import dangling, installed, problems
+from library_check import dangling, installed, problems
 
 from backendlint.project.libraries import Libraries
 

@@ -307,6 +307,8 @@ class Route:
     response_model: Arg | None = None
     documented: bool = False
     """The framework makes OpenAPI documentation of it."""
+    ordered: bool = True
+    """The first route that matches wins; False: the most specific one does."""
     dependencies: Arg | None = None
     """List of dependencies (authentication, rate limits) declared with it."""
     middlewares: Arg | None = None

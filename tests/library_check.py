@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import importlib.util
@@ -82,12 +83,9 @@ def _model(libraries: Libraries, kind: str, name: str) -> Any:
 def _module(name: str) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
+        with contextlib.suppress(Exception):
             return importlib.import_module(name)
-        except ImportError:
-            return None
-        except Exception:
-            return None
+        return None
 
 
 def _resolve(dotted: str) -> tuple[Any, Any]:
@@ -100,8 +98,8 @@ def _resolve(dotted: str) -> tuple[Any, Any]:
         owner, found = None, module
         for index, part in enumerate(parts[cut:], cut):
             owner = found
-            found = inspect.getattr_static(owner, part, _ABSENT) if inspect.isclass(owner) else _get(owner, part)
-            if found is _ABSENT and inspect.isclass(owner):
+            found = inspect.getattr_static(owner, part, _ABSENT) if _is_class(owner) else _get(owner, part)
+            if found is _ABSENT and _is_class(owner):
                 found = _get(owner, part)
             if found is _ABSENT:
                 return (None if index == cut and cut < len(parts) - 1 else owner), _ABSENT
@@ -109,11 +107,15 @@ def _resolve(dotted: str) -> tuple[Any, Any]:
     return None, _ABSENT
 
 
+def _is_class(thing: Any) -> bool:
+    """Without `__class__`, which lazy objects answer by loading what they stand for."""
+    return issubclass(type(thing), type)
+
+
 def _get(owner: Any, name: str) -> Any:
-    try:
+    with contextlib.suppress(Exception):
         return getattr(owner, name, _ABSENT)
-    except Exception:
-        return _ABSENT
+    return _ABSENT
 
 
 def _check(kind: str, name: str, model: Any) -> Iterator[str]:
@@ -122,21 +124,21 @@ def _check(kind: str, name: str, model: Any) -> Iterator[str]:
         return
     owner, found = _resolve(dotted)
     if found is _ABSENT:
-        factory = callable(owner) and not inspect.isclass(owner)
-        if not factory and not (inspect.isclass(owner) and (kind == "attributes" or hasattr(owner, "__getattr__"))):
+        factory = callable(owner) and not _is_class(owner)
+        if not factory and not (_is_class(owner) and (kind == "attributes" or hasattr(owner, "__getattr__"))):
             yield "does not exist"
         return
     if kind in ("classes", "exceptions"):
-        if not inspect.isclass(found) and not callable(found):
+        if not _is_class(found) and not callable(found):
             yield "is no class"
-        elif kind == "exceptions" and inspect.isclass(found):
+        elif kind == "exceptions" and _is_class(found):
             yield from _check_bases(found, model.bases)
     elif kind in ("calls", "decorators") and not name.endswith(".*"):
         yield from _check_signature(owner, found, model)
 
 
 def _optional_module_missing(dotted: str) -> bool:
-    """True where a submodule of an installed package exists but cannot be imported here (another package is missing)."""
+    """True where a submodule exists but cannot be imported here, because another package is missing."""
     parts = dotted.split(".")
     for cut in range(2, len(parts)):
         name = ".".join(parts[:cut])
@@ -151,7 +153,7 @@ def _optional_module_missing(dotted: str) -> bool:
 def _check_bases(found: type, bases: tuple[str, ...]) -> Iterator[str]:
     for base in bases:
         _, known = _resolve(base)
-        if inspect.isclass(known) and not issubclass(found, known):
+        if _is_class(known) and not issubclass(found, known):
             yield f"does not inherit from {base}"
 
 
@@ -161,22 +163,24 @@ def _check_alias(alias: str, canonical: str) -> Iterator[str]:
     if _optional_module_missing(alias) or _optional_module_missing(canonical):
         return
     for name in (alias, canonical):
-        owner, found = _resolve(name)
+        _, found = _resolve(name)
         if found is _ABSENT and name == canonical:
             yield f"aliases: {alias}: {name} does not exist"
 
 
 def _check_signature(owner: Any, found: Any, model: Any) -> Iterator[str]:
-    bound = inspect.isclass(owner) and not isinstance(found, staticmethod)
+    bound = _is_class(owner) and not isinstance(found, staticmethod)
     function = found.__func__ if isinstance(found, staticmethod | classmethod) else found
-    if inspect.isclass(function):
+    if _is_class(function):
         bound = False
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError):
         return
     if bound:
-        parameters = parameters[1:] if parameters and parameters[0].kind is not parameters[0].VAR_POSITIONAL else parameters
+        parameters = (
+            parameters[1:] if parameters and parameters[0].kind is not parameters[0].VAR_POSITIONAL else parameters
+        )
     for where, arg in _args(model):
         yield from (f"{where}: {text}" for text in _fits(arg, parameters))
 
@@ -209,6 +213,8 @@ def _fits(arg: Arg, parameters: list[inspect.Parameter]) -> Iterator[str]:
         if position >= len(positional):
             if not star:
                 yield f"no position {position} in ({signature})"
-        elif arg.keywords and positional[position].kind is not inspect.Parameter.POSITIONAL_ONLY:
-            if positional[position].name not in arg.keywords:
-                yield f"position {position} is {positional[position].name!r} in ({signature})"
+            continue
+        parameter = positional[position]
+        named = arg.keywords and parameter.kind is not parameter.POSITIONAL_ONLY
+        if named and parameter.name not in arg.keywords:
+            yield f"position {position} is {parameter.name!r} in ({signature})"
