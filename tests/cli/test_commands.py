@@ -123,7 +123,9 @@ def test_init_writes_a_configuration_that_can_be_read_and_overwrites_nothing(
     text = (tmp_path / "backendlint.toml").read_text(encoding="utf-8")
     assert tomllib.loads(text) == {}
     assert "# profile = " in text
-    assert "id: backendlint" in (tmp_path / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    hooks = tmp_path / ".pre-commit-config.yaml"
+    subprocess.run([sys.executable, "-m", "pre_commit", "validate-config", str(hooks)], check=True)
+    assert "id: backendlint" in hooks.read_text(encoding="utf-8")
     assert run(["init", str(tmp_path)]) == 2
     assert run(["init", str(tmp_path), "--force"]) == 0
     capsys.readouterr()

@@ -17,7 +17,11 @@ _MARKS: dict[State, str] = {"answered": "+", "partly": "~", "planned": "-", "run
 @click.command()
 @click.option("--format", "fmt", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(fmt: str) -> None:
-    """Print every item of the reviewers' checklist with the rules that answer it, and what is still planned."""
+    """Print what reviewers ask and what answers it.
+
+    For every item of the checklist: the rules and views that there are, the rules that are planned, and what only the
+    running system can tell.
+    """
     from backendlint.ruleset.checklist import load_checklist
 
     known = {rule.id for rule in load_packs()}

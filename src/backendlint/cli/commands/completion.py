@@ -8,7 +8,10 @@ import click
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
-    """Print the completion script for SHELL: put `eval "$(backendlint completion bash)"` into its start-up file."""
+    """Print the completion script for a SHELL.
+
+    Put `eval "$(backendlint completion bash)"` into its start-up file.
+    """
     from click.shell_completion import get_completion_class
 
     from backendlint.cli import cli

@@ -7,7 +7,10 @@ import click
 
 @click.command()
 def command() -> None:
-    """Print the JSON schema of backendlint.toml (and of [tool.backendlint] in pyproject.toml)."""
+    """Print the configuration's JSON schema.
+
+    It describes backendlint.toml, and [tool.backendlint] in pyproject.toml.
+    """
     import json
 
     from backendlint.config import schema

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @click.argument("rule", metavar="ID|NAME")
 @rules_option
 def command(rule: str, rules_dirs: tuple[Path, ...]) -> None:
-    """Explain a rule: why it matters, a bad and a good example, how to fix it, and where it comes from."""
+    """Explain a rule.
+
+    Why it matters, a bad and a good example, how to fix it, and where it comes from.
+    """
     from backendlint.errors import UsageError
     from backendlint.report.parts.terminal import wants_color
     from backendlint.ruleset.nearest import did_you_mean

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     help="The folder in which rules/ and fixtures/ lie; the working directory otherwise.",
 )
 def command(topic: str, name: str, rule_id: str | None, engine: Engine, item: str | None, into: Path) -> None:
-    """Scaffold a rule called NAME (kebab-case) in TOPIC (a pillar or its prefix, e.g. `security` or `SEC`)."""
+    """Scaffold a rule.
+
+    NAME is in kebab-case, TOPIC a pillar or its prefix (`security` or `SEC`). CONTRIBUTING.md goes through the rest.
+    """
     from backendlint.errors import UsageError
     from backendlint.ruleset.checklist import load_checklist
     from backendlint.ruleset.load import check_identity

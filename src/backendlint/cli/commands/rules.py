@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 def command(
     selectors: tuple[str, ...], profile: str | None, engine: str | None, fmt: str, rules_dirs: tuple[Path, ...]
 ) -> None:
-    """List the rules, or those that SELECTORS name (ids, names, pillars, prefixes)."""
+    """List the rules.
+
+    All of them, or those that SELECTORS name (ids, names, pillars, prefixes).
+    """
     from backendlint.ruleset.select import check_selectors, matches
 
     ruleset = load_packs(rules_dirs)

@@ -114,9 +114,10 @@ class Flags:
 @_fixing
 @_running
 def command(**given: Any) -> int:
-    """Review the project at PATHS (the working directory otherwise).
+    """Review a project.
 
-    Single files are reviewed with the whole project as context.
+    PATHS are folders and files of one project; the working directory otherwise. Single files are reviewed with the
+    whole project as context.
     """
     flags = Flags(**given)
     _refuse_contradictions(flags)
