@@ -47,6 +47,11 @@ class Access:
         found = self._of(route)
         return found.get(AUTHENTICATE, ()) + found.get(AUTHORIZE, ())
 
+    def guarded(self, route: Route) -> bool:
+        """Whether something checks the caller before the handler runs."""
+        handler = route.handler.name if route.handler is not None else ""
+        return any(name != handler for name in self.authentication(route))
+
     def authorization(self, route: Route) -> tuple[str, ...]:
         """Names of what checks roles, permissions or ownership before or in the handler."""
         return self._of(route).get(AUTHORIZE, ())

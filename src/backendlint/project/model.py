@@ -194,8 +194,13 @@ class Project:
 
         return Layers(self)
 
-    def layer(self, fn: Fn) -> str:
-        """controller, service, repository, model, middleware, client, task, migration, command, config, schema, entry or ""."""
+    @cached_property
+    def writes(self) -> Writes:
+        """Which code changes which stored data."""
+        from backendlint.project.writes import Writes
+
+        return Writes(self)
+
     @cached_property
     def access(self) -> Access:
         """Who may call a route."""

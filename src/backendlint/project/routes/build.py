@@ -56,7 +56,8 @@ class RouteTable:
 
     def _distinct(self) -> list[Route]:
         found: dict[tuple[object, ...], Route] = {}
-        for route in self.routes:
+        for order, route in enumerate(self.routes):
+            route.order = order
             found.setdefault((route.location, route.path, route.methods, route.action), route)
         return sorted(found.values(), key=lambda route: (route.location, route.path, route.methods))
 

@@ -110,11 +110,35 @@ class Route:
     hooks: tuple[Fn, ...] = ()
     """Middleware functions and before-request hooks that cover it."""
     prefixes: tuple[str, ...] = field(default=())
+    order: int = 0
+    """Position in which the application tries it."""
 
     @property
     def label(self) -> str:
         """`POST /orders`, as reports name it."""
         return f"{'|'.join(self.methods) or 'ANY'} {self.path}"
+
+    @property
+    def place(self) -> Location:
+        """Where findings about the route point: its decorator, else the `def`, else the registration."""
+        if self.handler is None or self.entry.decorator and self.cls is None:
+            return self.location
+        if self.location != self.entry.location or self.entry.decorator and not self.action:
+            return self.location
+        return self.handler.header
+
+    @property
+    def name(self) -> str:
+        """Of the handler."""
+        if self.handler is not None:
+            return self.handler.name
+        return self.cls.name if self.cls is not None else ""
+
+    @property
+    def is_collection(self) -> bool:
+        """Whether the path ends in a fixed part: a resource as a whole, not one item."""
+        last = self.path.rstrip("/").rpartition("/")[2]
+        return bool(last) and "{" not in last
 
     @property
     def function(self) -> str:

@@ -1,0 +1,161 @@
+"""What a handler answers: for each `return` and each raised HTTP error its status and the shape of its body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Span, Vid
+from backendlint.project.calls import arguments
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import Response
+from backendlint.project.routes import status_of
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MAX_DEPTH = 5
+_PASSED = ("guard", "await", "conv")
+
+
+class Answer(NamedTuple):
+    """One way in which a handler ends."""
+
+    span: Span
+    """Of the `return` or `raise`."""
+    status: int | None
+    """None where the route's own or the framework's default holds."""
+    keys: tuple[str, ...] | None
+    """Keys of a body that is a dict display; None for other bodies."""
+    shape: str
+    """dict, list, none, text, or "" where not known."""
+    body: Vid
+    """-1 where there is none."""
+    block: int
+    special: str = ""
+    """redirect, template or file."""
+    raised: bool = False
+    headers: Vid = -1
+
+    @property
+    def failed(self) -> bool:
+        return self.raised or (self.status is not None and self.status >= 400)
+
+
+def answers(project: Project, fn: Fn) -> list[Answer]:
+    """All answers of a handler, in source order."""
+    found: list[Answer] = []
+    for item in fn.facts.returns:
+        if not item.is_yield:
+            found.extend(_returned(project, fn, item.value, item.span, item.block, 0))
+    for statement in fn.facts.raises:
+        if statement.exc >= 0:
+            found.extend(_raised(project, fn, statement.exc, statement.span, statement.block))
+    for call in fn.facts.calls:
+        for model in project.models(fn, call):
+            if model.exits and model.response is not None:
+                yielded = _response(project, fn, call, model.response, call.span, call.block)
+                found.append(yielded._replace(raised=True))
+    return sorted(dict.fromkeys(found), key=lambda item: item.span)
+
+
+def _returned(project: Project, fn: Fn, vid: Vid, span: Span, block: int, depth: int) -> Iterator[Answer]:
+    if vid < 0:
+        yield Answer(span, None, None, "none", -1, block)
+        return
+    value = fn.facts.values[vid]
+    while value[0] in _PASSED:
+        vid = value[1]
+        value = fn.facts.values[vid]
+    if value[0] == "phi" and depth < MAX_DEPTH:
+        for item in value[1]:
+            if item != vid:
+                yield from _returned(project, fn, item, span, block, depth + 1)
+        return
+    if value[0] == "tuple" and len(value[1]) in (2, 3):
+        status = status_of(project, fn, value[1][1])
+        if status is not None:
+            headers = value[1][2] if len(value[1]) == 3 else -1
+            for inner in _returned(project, fn, value[1][0], span, block, depth + 1):
+                yield inner._replace(status=status, headers=headers if headers >= 0 else inner.headers)
+            return
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        for model in project.models(fn, call):
+            if model.response is not None:
+                yield _response(project, fn, call, model.response, span, block)
+                return
+    keys, shape = _shape(project, fn, vid)
+    yield Answer(span, None, keys, shape, vid, block)
+
+
+def _response(project: Project, fn: Fn, call: Call, model: Response, span: Span, block: int) -> Answer:
+    status: int | None = None
+    if model.status is not None:
+        vid = next((call.kwarg(key) for key in model.status.keywords if call.kwarg(key) >= 0), -1)
+        if vid < 0 and 0 <= model.status.position < len(call.args):
+            vid = call.args[model.status.position]
+        if vid >= 0:
+            status = status_of(project, fn, vid)
+    body = next(iter(arguments(call, model.body)), -1) if model.body else -1
+    headers = next(iter(arguments(call, model.headers)), -1) if model.headers else call.kwarg("headers")
+    special = "redirect" if model.redirect else "template" if model.template else "file" if model.file else ""
+    keys, shape = _shape(project, fn, body) if body >= 0 else (None, "")
+    if model.body is not None and model.body.all_keywords or (body < 0 and call.kwargs and not special):
+        names = tuple(key for key, _ in call.kwargs if key not in _NOT_BODY)
+        if body < 0 and names and model.body is not None and model.body.rest == 0:
+            keys, shape = names, "dict"
+    return Answer(span, status, keys, shape, body, block, special, headers=headers)
+
+
+_NOT_BODY = frozenset({"status", "status_code", "headers", "mimetype", "content_type", "media_type"})
+
+
+def _shape(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> tuple[tuple[str, ...] | None, str]:
+    value = fn.facts.values[vid]
+    while value[0] in (*_PASSED, "store", "mut") and depth < MAX_DEPTH:
+        vid = value[1]
+        value = fn.facts.values[vid]
+        depth += 1
+    op = value[0]
+    if op == "dict":
+        keys = [fn.const(key) for key, _ in value[1] if key >= 0]
+        spread = any(key < 0 for key, _ in value[1])
+        texts = tuple(str(key) for key in keys if isinstance(key, str))
+        return (None if spread and not texts else texts), "dict"
+    if op == "call":
+        call = fn.facts.calls[value[1]]
+        if any(ref.name == "builtins.dict" for ref in project.callees(fn, call)) and call.kwargs and not call.args:
+            return tuple(key for key, _ in call.kwargs if key != "**"), "dict"
+        for model in project.models(fn, call):
+            if model.response is not None and model.response.body is not None and depth < MAX_DEPTH:
+                body = next(iter(arguments(call, model.response.body)), -1)
+                if body >= 0:
+                    return _shape(project, fn, body, depth + 1)
+    if op in ("list", "tuple") or (op == "comp" and value[1] in ("list", "gen")):
+        return None, "list"
+    if op == "comp":
+        return None, value[1]
+    if op == "const":
+        return None, "none" if value[1] is None else "text" if isinstance(value[1], str | bytes) else ""
+    if op in ("fmt", "join"):
+        return None, "text"
+    refs = project.refs(fn, vid)
+    if refs and all(ref.name == "builtins.list" for ref in refs):
+        return None, "list"
+    return None, ""
+
+
+def _raised(project: Project, fn: Fn, vid: Vid, span: Span, block: int) -> Iterator[Answer]:
+    value = fn.facts.values[vid]
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        for model in project.models(fn, call):
+            if model.response is not None and model.response.error:
+                answer = _response(project, fn, call, model.response, span, block)
+                status = answer.status
+                if status is None:
+                    exception = project.libraries.exception(model.name)
+                    status = exception.status if exception and exception.status else None
+                yield answer._replace(raised=True, status=status)
+                return

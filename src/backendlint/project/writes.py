@@ -1,0 +1,148 @@
+"""Which code changes which stored data: ORM operations and SQL statements, with the entity they write."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call
+from backendlint.findings.model import Step
+from backendlint.project.calls import Edge
+from backendlint.project.entities import Fn, Ref
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+CREATES = frozenset({"create", "add", "bulk_create", "insert"})
+WRITES = frozenset(
+    {"create", "save", "add", "update", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "merge"}
+)
+_BY_ARGUMENT = frozenset({"add", "delete", "merge", "create", "update", "save", "bulk_create"})
+_ENDS = frozenset({"commit", "rollback", "begin", "atomic", "savepoint", "flush", "on_commit"})
+_SQL = re.compile(
+    r"\s*(?:WITH\b.*?\)\s*)?(INSERT\s+(?:OR\s+\w+\s+)?INTO|REPLACE\s+INTO|MERGE\s+INTO|UPDATE(?:\s+ONLY)?|DELETE\s+FROM)\s+"
+    r"[\"`\[]?((?:\w+[\"`\]]?\.[\"`\[]?)?\w+)",
+    re.IGNORECASE | re.DOTALL,
+)
+MAX_DEPTH = 12
+
+
+class Write(NamedTuple):
+    """A call that changes stored data."""
+
+    fn: Fn
+    call: Call
+    op: str
+    """As in the ORM models; `insert`, `update`, `delete` for SQL; `write` where only that much is known."""
+    entity: str
+    """The model class's fqn, a table's name, or ""."""
+
+    @property
+    def creates(self) -> bool:
+        return self.op in CREATES
+
+
+class Writes:
+    """All writes of the project, by function; owned by the Project."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.by_function: dict[str, list[Write]] = {}
+        seen: set[tuple[str, int]] = set()
+        for write in (*self._statements(), *self._operations()):
+            key = (write.fn.fqn, write.call.value)
+            if key not in seen:
+                seen.add(key)
+                self.by_function.setdefault(write.fn.fqn, []).append(write)
+
+    def direct(self, fn: Fn) -> list[Write]:
+        """Writes in the function itself."""
+        return self.by_function.get(fn.fqn, [])
+
+    def all(self) -> Iterator[Write]:
+        """Every write."""
+        for writes in self.by_function.values():
+            yield from writes
+
+    def reached(self, fn: Fn, kinds: tuple[str, ...] = ("call",)) -> list[tuple[Write, tuple[Edge, ...]]]:
+        """Writes of the function and of what it calls, nearest first, with the calls that lead there."""
+        found: list[tuple[Write, tuple[Edge, ...]]] = []
+        queue: deque[tuple[Fn, tuple[Edge, ...]]] = deque([(fn, ())])
+        seen = {fn.fqn}
+        while queue:
+            item, chain = queue.popleft()
+            found.extend((write, chain) for write in self.direct(item))
+            if len(chain) >= MAX_DEPTH:
+                continue
+            for edge in self.project.graph.callees(item):
+                if edge.kind in kinds and edge.callee.fqn not in seen:
+                    seen.add(edge.callee.fqn)
+                    queue.append((edge.callee, (*chain, edge)))
+        return found
+
+    def steps(self, write: Write, chain: tuple[Edge, ...]) -> tuple[Step, ...]:
+        """The chain as steps for a report."""
+        steps = [Step(edge.caller.location(edge.span), f"calls {edge.callee.name}()") for edge in chain]
+        return (*steps, Step(write.fn.location(write.call.span), f"writes ({write.op})"))
+
+    def _operations(self) -> Iterator[Write]:
+        for site in self.project.effects.sites:
+            model = site.model
+            op = model.orm.op if model.orm is not None else ""
+            if model.transaction in _ENDS or op == "execute":
+                continue
+            if op in WRITES:
+                lazy = model.orm is not None and model.orm.lazy
+                call = self._executed(site.fn, site.call) if lazy else site.call
+                yield Write(site.fn, call, op, self._entity(site.fn, site.call, op))
+            elif not op and "db-write" in model.effect and model.sql is None and "commit" not in model.effect:
+                yield Write(site.fn, site.call, "write", "")
+        for site in self.project.effects.sites:
+            if site.model.transaction == "commit":
+                yield from self._changed(site.fn, site.call)
+
+    def _changed(self, fn: Fn, commit: Call) -> Iterator[Write]:
+        """Attributes of entities assigned in a function that commits."""
+        for store in fn.facts.stores:
+            if not store.name:
+                continue
+            for ref in self.project.refs(fn, store.base):
+                if ref.kind == "inst" and self.project.hierarchy.role(self.project.classes[ref.name]) == "model":
+                    yield Write(fn, commit, "update", ref.name)
+                    return
+
+    def _executed(self, fn: Fn, built: Call) -> Call:
+        """The call around a lazily built statement, on whose line it is sent."""
+        for call in fn.facts.calls:
+            if call is not built and built.value in call.args:
+                return call
+        return built
+
+    def _statements(self) -> Iterator[Write]:
+        for text in self.project.data.texts:
+            if text.fn is None or text.call is None or text.role in ("text", "fragment", "identifier", "literal"):
+                continue
+            match = _SQL.match(text.text)
+            if match:
+                op = {"I": "insert", "R": "insert", "M": "insert", "U": "update", "D": "delete"}[match[1][0].upper()]
+                yield Write(text.fn, text.call, op, re.sub(r"[\"`\[\]]", "", match[2]).rpartition(".")[2])
+
+    def _entity(self, fn: Fn, call: Call, op: str) -> str:
+        if op in _BY_ARGUMENT:
+            for vid in call.args[:1]:
+                for ref in self.project.refs(fn, vid):
+                    found = self._class(ref) or (self._class(ref.arg) if ref.arg else "")
+                    if found:
+                        return found
+        for ref in self.project.callees(fn, call):
+            arg = ref.arg
+            if arg is not None:
+                found = self._class(arg) or (self._class(arg.arg) if arg.arg else "")
+                if found:
+                    return found
+        return ""
+
+    def _class(self, ref: Ref) -> str:
+        return ref.name if ref.kind in ("class", "inst") and ref.name in self.project.classes else ""
