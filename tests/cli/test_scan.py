@@ -177,7 +177,7 @@ def test_since_reports_what_is_new(project: Path, capsys: pytest.CaptureFixture[
     ("args", "told"),
     [
         (["nowhere.py"], "nowhere.py: no such file or folder"),
-        (["--select", "SEC9O1"], "did you mean `SEC901`?"),
+        (["--select", "calls-bda"], "did you mean `calls-bad`"),
         (["--config", "nowhere.toml"], "nowhere.toml: no such configuration file"),
         (["--config", "backendlint.toml", "--no-config"], "cannot be used together"),
         (["--fix", "--diff"], "cannot be used together"),
