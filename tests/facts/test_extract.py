@@ -64,7 +64,8 @@ def result(source: str) -> object:
         ("x = 'safe' if 7 * 6 == 42 else a\n    return x", "safe"),
         ("if False:\n        x = a\n    else:\n        x = 'never tainted'\n    return x", "never tainted"),
         (
-            "x = 'ABC'[1]\n    match x:\n        case 'B':\n            y = 'safe'\n        case _:\n            y = a\n    return y",
+            "x = 'ABC'[1]\n    match x:\n        case 'B':\n"
+            "            y = 'safe'\n        case _:\n            y = a\n    return y",
             "safe",
         ),
         ("x = a\n    for i in a:\n        x = x + '!'\n    return x", ("phi", "a", ("fmt", "again", "!"))),
@@ -101,7 +102,8 @@ def test_an_early_exit_guards_what_follows() -> None:
 
 def test_blocks_tell_how_control_leaves() -> None:
     fn = function(
-        "def f(a):\n    for x in a:\n        try:\n            g(x)\n        except (OSError, KeyError) as e:\n            continue\n"
+        "def f(a):\n    for x in a:\n        try:\n            g(x)\n"
+        "        except (OSError, KeyError) as e:\n            continue\n"
     )
     kinds = {block.kind: block for block in fn.blocks}
     assert kinds["except"].exits == "continue"

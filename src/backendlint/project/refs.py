@@ -131,6 +131,8 @@ class Resolver:
             generic = self.types.generic(fn, value)
             if generic:
                 return generic
+        if value[0] == "item":
+            return self._many((ref.arg,) if ref.kind == "libinst" and ref.arg else self.element(ref) for ref in refs)
         return self._many(self.element(ref) for ref in refs)
 
     def _exception(self, fn: Fn, block: int) -> Iterable[Ref]:

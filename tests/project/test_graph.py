@@ -1,0 +1,100 @@
+"""The call graph, effects and escaping exceptions, with their witnesses."""
+
+from __future__ import annotations
+
+from building import build, fn
+
+SOURCES = {
+    "client": """
+        import requests
+        class PaymentError(Exception): ...
+        def charge(amount):
+            return requests.post("https://pay", json={"amount": amount})
+        def charge_safely(amount):
+            try:
+                return charge(amount)
+            except requests.RequestException as error:
+                raise PaymentError("no") from error
+    """,
+    "service": """
+        from client import charge, charge_safely
+        def place(order):
+            return charge(order.total)
+        def place_safely(order):
+            return charge_safely(order.total)
+        def recursive(order):
+            return recursive(order) or place(order)
+    """,
+    "api": """
+        import asyncio
+        from service import place
+        async def direct(order):
+            place(order)
+        async def in_thread(order):
+            await asyncio.to_thread(place, order)
+    """,
+}
+
+
+def test_effects_are_transitive_with_the_shortest_witness() -> None:
+    project = build(**SOURCES)
+    assert project.effects.has(fn(project, "service.recursive"), "http")
+    steps = project.effects.witness(fn(project, "service.place"), "http")
+    assert [(step.location.path, step.location.line) for step in steps] == [("service.py", 4), ("client.py", 5)]
+
+
+def test_a_thread_takes_the_waiting_away() -> None:
+    project = build(**SOURCES)
+    assert project.effects.has(fn(project, "api.direct"), "blocking")
+    assert not project.effects.has(fn(project, "api.in_thread"), "blocking")
+    kinds = {edge.kind for edge in project.graph.callees(fn(project, "api.in_thread"))}
+    assert kinds == {"thread"}
+
+
+def test_exceptions_escape_until_they_are_caught_and_wrapped() -> None:
+    project = build(**SOURCES)
+    assert "requests.RequestException" in project.exceptions.escaping(fn(project, "service.place"))
+    safe = project.exceptions.escaping(fn(project, "service.place_safely"))
+    assert "client.PaymentError" in safe
+    assert not any(name.startswith("requests.") for name in safe)
+    steps = project.exceptions.witness(fn(project, "service.place"), "requests.RequestException")
+    assert [step.location.path for step in steps] == ["service.py", "client.py"]
+
+
+def test_a_handler_that_reraises_lets_pass() -> None:
+    project = build(
+        main="""
+        import contextlib
+        def f():
+            try:
+                raise KeyError("x")
+            except Exception:
+                log()
+                raise
+        def g():
+            with contextlib.suppress(KeyError):
+                f()
+        def h():
+            try:
+                f()
+            except LookupError:
+                return None
+        """
+    )
+    assert "builtins.KeyError" in project.exceptions.escaping(fn(project, "main.f"))
+    assert not project.exceptions.escaping(fn(project, "main.g"))
+    assert not project.exceptions.escaping(fn(project, "main.h"))
+
+
+def test_injected_dependencies_are_edges() -> None:
+    project = build(
+        main="""
+        from typing import Annotated
+        from fastapi import Depends
+        def connect(): ...
+        Connection = Annotated[object, Depends(connect)]
+        def handler(db: Connection): ...
+        """
+    )
+    edges = project.graph.callees(fn(project, "main.handler"))
+    assert [(edge.kind, edge.callee.fqn) for edge in edges] == [("inject", "main.connect")]

@@ -1,0 +1,151 @@
+"""Names, types and calls across files."""
+
+from __future__ import annotations
+
+import pytest
+from building import build, called, fn, returned
+
+
+def test_names_resolve_through_packages_reexports_and_relative_imports() -> None:
+    project = build(
+        app____init__="from .core import helper as h\n__all__ = ['h']\n",
+        app__core="def helper(): return 1\n",
+        app__api__routes="from .. import h\nfrom ..core import helper\ndef f():\n    h()\n    helper()\n",
+        main="import app\nfrom app import *\ndef g():\n    app.h()\n    h()\n",
+    )
+    assert called(project, "routes.f") == [["app.core.helper"], ["app.core.helper"]]
+    assert called(project, "main.g") == [["app.core.helper"], ["app.core.helper"]]
+
+
+def test_imports_without_the_source_folder_are_found() -> None:
+    project = build(
+        backend__src__shop__db="def connect(): ...\n",
+        backend__src__shop__api="from shop.db import connect\ndef f():\n    connect()\n",
+    )
+    assert called(project, "api.f") == [["backend.src.shop.db.connect"]]
+
+
+def test_a_file_named_like_a_library_does_not_hide_it() -> None:
+    project = build(
+        app__redis="def Redis(): ...\n", other__main="import requests\nimport redis\ndef f():\n    redis.Redis()\n"
+    )
+    assert called(project, "main.f") == [["redis.Redis"]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "def f(s: Service):\n    s.go()",
+        "def f(s: 'Service | None'):\n    s.go()",
+        "from typing import Optional\ndef f(s: Optional[Service]):\n    s.go()",
+        "from typing import Annotated\ndef f(s: Annotated[Service, 1]):\n    s.go()",
+        "def f():\n    s = Service()\n    s.go()",
+        "def make() -> Service: ...\ndef f():\n    make().go()",
+        "def make():\n    return Service()\ndef f():\n    s = make()\n    if s:\n        s.go()",
+        "service = Service()\ndef f():\n    service.go()",
+        "def f(items: list[Service]):\n    for s in items:\n        s.go()",
+        "def f(items: dict[str, Service]):\n    items['a'].go()",
+        "async def make() -> Service: ...\nasync def f():\n    s = await make()\n    s.go()",
+        (
+            "from contextlib import contextmanager\n@contextmanager\ndef open_it():\n"
+            "    yield Service()\ndef f():\n    with open_it() as s:\n        s.go()"
+        ),
+        (
+            "class Holder:\n    def __init__(self):\n        self.s = Service()\n"
+            "class Sub(Holder):\n    def f(self):\n        self.s.go()"
+        ),
+        (
+            "from dataclasses import dataclass\n@dataclass\n"
+            "class Holder:\n    s: Service\n    def f(self):\n        self.s.go()"
+        ),
+        "class Holder:\n    @property\n    def s(self) -> Service: ...\n    def f(self):\n        self.s.go()",
+        "from fastapi import Depends\ndef get() -> Service: ...\ndef f(s=Depends(get)):\n    s.go()",
+        "def f(flag):\n    s = Service() if flag else None\n    s.go()",
+        "def outer():\n    s = Service()\n    def f():\n        s.go()\n    return f",
+    ],
+)
+def test_the_receiver_type_is_known(body: str) -> None:
+    project = build(
+        svc="class Base:\n    def go(self): ...\nclass Service(Base):\n    pass\n",
+        main=f"from svc import Service\n{body}\n",
+    )
+    owner = next(item for name, item in project.functions.items() if name.endswith(".f") and name.startswith("main"))
+    targets = {target.fqn for call in owner.calls for target in project.targets(owner, call)}
+    assert "svc.Base.go" in targets
+
+
+def test_class_methods_static_methods_and_super() -> None:
+    project = build(
+        main="""
+        class A:
+            def run(self): ...
+            @classmethod
+            def make(cls): return cls()
+            @staticmethod
+            def util(): ...
+        class B(A):
+            def run(self):
+                super().run()
+        def f():
+            A.make().run()
+            A.util()
+            B.make()
+        """
+    )
+    assert ["main.A.run"] in called(project, "B.run")
+    assert called(project, "main.f")[:3] == [["main.A.make"], ["main.A.run"], ["main.A.util"]]
+
+
+def test_an_abstract_method_leads_to_its_overrides() -> None:
+    project = build(
+        main="""
+        from abc import ABC, abstractmethod
+        class Port(ABC):
+            @abstractmethod
+            def send(self): ...
+        class Mail(Port):
+            def send(self): ...
+        def f(port: Port):
+            port.send()
+        """
+    )
+    assert called(project, "main.f") == [["main.Port.send", "main.Mail.send"]]
+
+
+def test_library_objects_carry_their_types() -> None:
+    project = build(
+        main="""
+        import requests
+        from flask import request
+        session = requests.Session()
+        def f():
+            session.get("http://x").json()
+            request.args.get("a")
+        """
+    )
+    assert called(project, "main.f") == [
+        ["requests.Session.get"],
+        ["requests.Response.json"],
+        ["werkzeug.datastructures.MultiDict.get"],
+    ]
+
+
+def test_unresolved_calls_are_counted_not_guessed() -> None:
+    project = build(main="def f(x):\n    x.go()\n    unknown_thing.run()\n    len(x)\n")
+    graph = project.graph
+    assert graph.callees(fn(project, "f")) == []
+    assert graph.unresolved >= 1
+
+
+def test_results_of_generators_and_loops() -> None:
+    project = build(
+        main="""
+        class Row: ...
+        def rows():
+            yield Row()
+        def f():
+            for row in rows():
+                return row
+        """
+    )
+    assert returned(project, "main.f") == [("inst", "main.Row")]
