@@ -19,7 +19,7 @@ class Data:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self.links = ModuleLinks(project.modules)
+        self.links = ModuleLinks(project.modules, project.sources)
 
     @cached_property
     def texts(self) -> list[SqlText]:

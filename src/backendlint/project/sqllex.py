@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _BACKSLASHED = re.compile(r"'(?:[^'\\]|\\(?:.|\n)|'')*'")
+_BRACKETED = re.compile(r"\[[A-Za-z_][^\]\n]*\]")
 
 
 class Token(NamedTuple):
@@ -50,6 +51,7 @@ def tokens(text: str, dialect: str = "") -> Iterator[Token]:
     """All tokens of `text` but space and comments."""
     position, size = 0, len(text)
     mysql = dialect in {"mysql", "mariadb"}
+    brackets = dialect in {"sqlite", "tsql"}
     while position < size:
         match = _TOKEN.match(text, position)
         if match is None:
@@ -57,6 +59,9 @@ def tokens(text: str, dialect: str = "") -> Iterator[Token]:
         kind = match.lastgroup or "punct"
         if kind == "string" and mysql and "\\" in match.group():
             match = _BACKSLASHED.match(text, position) or match
+        if brackets and match.group() == "[":
+            match = _BRACKETED.match(text, position) or match
+            kind = "name" if len(match.group()) > 1 else kind
         raw, start, position = match.group(), position, match.end()
         if kind == "space":
             continue
@@ -71,7 +76,7 @@ def _token(kind: str, raw: str, start: int, end: int, mysql: bool) -> Token:
         return Token("word", raw.upper(), start, end, raw)
     if kind == "name":
         quote = raw[0]
-        content = raw[1:-1].replace(quote * 2, quote)
+        content = raw[1:-1] if quote == "[" else raw[1:-1].replace(quote * 2, quote)
         return Token("string" if mysql and quote == '"' else "name", content, start, end, raw)
     if kind in {"string", "estring"}:
         content = raw[raw.index("'") + 1 : -1].replace("''", "'")

@@ -9,6 +9,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,33 @@ def links_of(files: list[FileFacts]) -> ModuleLinks:
 def comparable(schema: Schema) -> dict[str, dict[str, Any]]:
     """Tables as plain data: what both sides can know, without names that databases choose."""
     return {key: _table(table) for key, table in schema.tables.items() if table.kind == "table"}
+
+
+def django_tables(where: str, project: Path) -> dict[str, dict[str, Any]]:
+    """What `migrate` makes of a Django project, introspected; it runs in a process of its own, as Django is configured once."""
+    code = (
+        "import settings, sys\n"
+        "host, port = sys.argv[1].rpartition('@')[2].split(':')\n"
+        "settings.DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql', 'NAME': 'postgres', 'USER': 'postgres',"
+        " 'HOST': host, 'PORT': port}}\n"
+        "import django\n"
+        "django.setup()\n"
+        "from django.core.management import call_command\n"
+        "call_command('migrate', verbosity=0)\n"
+        "call_command('makemigrations', check=True, dry_run=True, verbosity=1)\n"
+    )
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, where], env=environment, capture_output=True, text=True, check=False, cwd=project
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    from sqlalchemy import create_engine
+
+    engine = create_engine(f"postgresql+psycopg://{where}/postgres")
+    try:
+        return introspect(engine)
+    finally:
+        engine.dispose()
 
 
 def _table(table: Table) -> dict[str, Any]:

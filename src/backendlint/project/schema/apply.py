@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -118,6 +119,7 @@ def _forget_column(table: Table, name: str) -> None:
     table.indexes = [index for index in table.indexes if name not in index.columns]
     table.uniques = [unique for unique in table.uniques if name not in unique.columns]
     table.foreign_keys = [key for key in table.foreign_keys if name not in key.columns]
+    table.checks = [check for check in table.checks if not re.search(rf"\b{re.escape(name)}\b", check.text)]
 
 
 def _rename_column(schema: Schema, op: ops.RenameColumn) -> None:
@@ -249,9 +251,13 @@ def _drop_index(schema: Schema, op: ops.DropIndex) -> None:
 
 def _rename_index(schema: Schema, op: ops.RenameIndex) -> None:
     for table in schema.tables.values():
-        table.indexes = [
-            replace(index, name=op.new) if op.name and index.name == op.name else index for index in table.indexes
-        ]
+        if op.table and table.name.lower() != op.table.lower():
+            continue
+        table.indexes = [replace(index, name=op.new) if _is_meant(index, op) else index for index in table.indexes]
+
+
+def _is_meant(index: Index, op: ops.RenameIndex) -> bool:
+    return index.name == op.name if op.name else index.columns == op.columns
 
 
 def _run_sql(schema: Schema, op: ops.RunSQL) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from backendlint.facts.model import ClassFacts, FileFacts
 from backendlint.project.modules import Modules, Target
 from backendlint.project.schema.reading import Node
@@ -10,9 +12,17 @@ from backendlint.project.schema.reading import Node
 class ModuleLinks:
     """Follows names through imports and re-exports by `Modules.resolve`."""
 
-    def __init__(self, modules: Modules) -> None:
+    def __init__(self, modules: Modules, sources: Callable[[str], str] | None = None) -> None:
         self._modules = modules
+        self._sources = sources
         self._functions: dict[str, dict[str, int]] = {}
+
+    def source(self, path: str) -> str:
+        """The text of a file; "" where it is not to be had."""
+        try:
+            return self._sources(path) if self._sources is not None else ""
+        except OSError:
+            return ""
 
     def canonical(self, dotted: str, importer: str = "") -> str:
         """The name under which `dotted` is defined; library names in their canonical form."""

@@ -149,11 +149,12 @@ class DropIndex(Operation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameIndex(Operation):
-    """ALTER INDEX ... RENAME TO."""
+    """ALTER INDEX ... RENAME TO; an unnamed index is known by its columns."""
 
     name: str
     new: str
     table: str = ""
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,6 +27,9 @@ class Links(Protocol):
 
     def find_function(self, dotted: str, importer: str = "") -> tuple[FileFacts, int] | None:
         """The project's function of that name: its file and its index there."""
+
+    def source(self, path: str) -> str:
+        """The text of a file; "" where it is not to be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,13 @@ class Node:
             return str(value[2])
         return self.dotted().rpartition(".")[2]
 
+    def where(self) -> Callable[[int, int], Location]:
+        """From offsets in the constant text that it is to places in the file."""
+        from backendlint.project.sqltext.literals import where_in
+
+        node = self.resolve()
+        return where_in(self.links.source(node.file.path), node.file.path, node.span, node.text())
+
     def call(self) -> CallNode | None:
         """The call whose result it is."""
         node = self.resolve()
@@ -195,6 +205,8 @@ class CallNode:
 
     node: Node
     call: Call
+    bound: tuple[tuple[int, Node], ...] = ()
+    """Arguments to be read as other values: a loop's variable in one of its rounds."""
 
     @property
     def func(self) -> Node:
@@ -215,8 +227,9 @@ class CallNode:
     def args(self) -> list[Node]:
         """Positional arguments, `*args` spread where its elements are known."""
         found: list[Node] = []
+        bound = dict(self.bound)
         for vid in self.call.args:
-            node = self.node.at(vid)
+            node = bound.get(vid) or self.node.at(vid)
             if node.value[0] == "star":
                 found.extend(node.at(node.value[1]).elements() or [])
             else:

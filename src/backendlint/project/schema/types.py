@@ -76,7 +76,7 @@ def family(type_text: str) -> str:
 
 def length(type_text: str) -> int | None:
     """The length of a VARCHAR or CHAR, or None."""
-    match = re.match(r"^(?:VARCHAR|CHAR)\((\d+)\)", type_text)
+    match = re.match(r"^(?:VARCHAR|CHAR)\((\d+)\)$", type_text)
     return int(match.group(1)) if match else None
 
 

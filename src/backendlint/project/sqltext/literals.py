@@ -7,9 +7,11 @@ continuations, parentheses and comments between. Independent of the interpreter'
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from backendlint.facts.model import Span
+from backendlint.findings.model import Location
 
 _OPEN = re.compile(r"([rRbBuUfFtT]{0,2})(\"\"\"|'''|\"|')")
 _ESCAPE = re.compile(
@@ -146,3 +148,19 @@ def _field_end(text: str, at: int) -> int:
         depth += (text[at] in "{[(") - (text[at] in "}])")
         at += 1
     return at
+
+
+def where_in(source: str, path: str, span: Span, text: str) -> Callable[[int, int], Location]:
+    """From offsets in `text`, the value of the literals in the span, to places; the whole span where they cannot be found."""
+    found = characters(source, span)
+    base = "".join(char.text or "\0" for char in found).find(text)
+    whole = Location(path, span.line, span.column + 1, span.end_line, span.end_column + 1)
+
+    def where(start: int, end: int) -> Location:
+        first, last = base + start, base + max(start, end - 1)
+        if base < 0 or last >= len(found):
+            return whole
+        begin, close = found[first], found[last]
+        return Location(path, begin.line, begin.column + 1, close.line, close.column + 2)
+
+    return where

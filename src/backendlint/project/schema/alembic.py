@@ -1,0 +1,387 @@
+"""Alembic's migration scripts as operations, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from backendlint.facts.model import Call, FileFacts
+from backendlint.project.schema import operations as ops
+from backendlint.project.schema.ddl import read_script
+from backendlint.project.schema.model import Check, Constraint, ForeignKey, Index, Table, Unique
+from backendlint.project.schema.reading import CallNode, Links, Node, location_of, strings
+from backendlint.project.schema.sa_columns import column_call, column_name, read_column, read_index, server_default, table_part
+from backendlint.project.schema.sa_types import type_of
+from backendlint.project.schema.sqlalchemy_models import add_part, autoincrement, put
+
+_DEPTH = 3
+"""Helpers of the same project that are followed from upgrade()."""
+
+
+def read_alembic(files: Sequence[FileFacts], links: Links, dialect: str) -> list[ops.Migration]:
+    """All revisions, parents before children."""
+    found = [migration for file in files if (migration := read_revision(file, links, dialect)) is not None]
+    return in_order(found)
+
+
+def read_revision(file: FileFacts, links: Links, dialect: str) -> ops.Migration | None:
+    """The file's revision, or None when it is no Alembic script."""
+    if "revision" not in file.names or "down_revision" not in file.names:
+        return None
+    upgrade, downgrade = _function(file, "upgrade"), _function(file, "downgrade")
+    if not upgrade:
+        return None
+    revision = Node(file, 0, file.names["revision"], links).text()
+    parents = strings(Node(file, 0, file.names["down_revision"], links))
+    depends = strings(Node(file, 0, file.names["depends_on"], links)) if "depends_on" in file.names else ()
+    migration = ops.Migration(
+        revision, file.path, "alembic", (*parents, *depends), dialect=dialect,
+        location=location_of(file.path, file.functions[upgrade].header),
+    )  # fmt: skip
+    migration.operations = list(_Script(file, links, dialect).read(upgrade))
+    if downgrade:
+        migration.reverse = list(_Script(file, links, dialect).read(downgrade))
+        migration.reverse_location = location_of(file.path, file.functions[downgrade].header)
+        migration.reverse_kind = _downgrade_kind(file, downgrade)
+    else:
+        migration.reverse_kind = "missing"
+    return migration
+
+
+def _function(file: FileFacts, name: str) -> int:
+    return next((index for index, item in enumerate(file.functions) if index and item.qualname == name), 0)
+
+
+def _downgrade_kind(file: FileFacts, index: int) -> str:
+    facts = file.functions[index]
+    if facts.calls and not facts.raises:
+        return "written"
+    if facts.raises:
+        return "raises"
+    return "empty"
+
+
+def in_order(found: list[ops.Migration]) -> list[ops.Migration]:
+    """Parents before children; what depends on itself keeps its place."""
+    by_id = {item.id: item for item in found}
+    done: dict[str, ops.Migration] = {}
+
+    def visit(item: ops.Migration, path: frozenset[str]) -> None:
+        if item.id in done or item.id in path:
+            return
+        for parent in item.depends:
+            if parent in by_id:
+                visit(by_id[parent], path | {item.id})
+        done[item.id] = item
+
+    for item in sorted(found, key=lambda migration: migration.path):
+        visit(item, frozenset())
+    return list(done.values())
+
+
+class _Script:
+    """Reads one function's operations, helpers included."""
+
+    def __init__(self, file: FileFacts, links: Links, dialect: str) -> None:
+        self.file = file
+        self.links = links
+        self.dialect = dialect
+
+    def read(self, index: int, depth: int = 0) -> Iterator[ops.Operation]:
+        """The operations of a function in evaluation order."""
+        facts = self.file.functions[index]
+        for call in facts.calls:
+            view = CallNode(Node(self.file, index, call.value, self.links), call)
+            operations = list(self._call(view, depth))
+            guarded = _guarded(self.file, index, call)
+            yield from (replace(item, guarded=True) for item in operations) if guarded else operations
+
+    def _call(self, view: CallNode, depth: int) -> Iterator[ops.Operation]:
+        value = view.func.value
+        if view.name in _READERS and _is_operations(view):
+            yield from self._operation(view)
+        elif view.name in {"execute", "exec_driver_sql"} and view.args:
+            yield from self._execute(view)
+        elif value[0] == "def" and depth < _DEPTH:
+            target = next((i for i, item in enumerate(self.file.functions) if i and item.qualname == value[1]), 0)
+            if target:
+                yield from self.read(target, depth + 1)
+        elif value[0] == "name" and depth < _DEPTH:
+            found = self.links.find_function(value[1], self.file.module)
+            if found is not None and found[0] is self.file:
+                yield from self.read(found[1], depth + 1)
+        elif view.name in {"add", "add_all", "bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings", "merge"}:
+            yield ops.RunCode(name=view.name, location=view.location)
+
+    def _operation(self, view: CallNode) -> Iterator[ops.Operation]:
+        table = _batch_table(view)
+        for bound in _unrolled(view):
+            for made in _READERS[view.name](bound, table):
+                place = made.location or view.location
+                yield replace(made, location=place)
+
+    def _execute(self, view: CallNode) -> Iterator[ops.Operation]:
+        node = _sql_node(view.args[0])
+        text = node.text()
+        place = node.location
+        if not text:
+            yield ops.RunSQL(sql="", known=False, location=place) if _may_change_schema(node) else ops.RunCode(
+                name="execute", location=place
+            )
+            return
+        script = read_script(text, self.dialect, node.where())
+        yield ops.RunSQL(sql=text, operations=tuple(script.operations), known=not script.unread, location=place, text=text)
+
+
+def _sql_node(node: Node) -> Node:
+    """The text inside `text()`, `sa.text()`, `DDL()`, and string methods that leave its meaning alone."""
+    for _ in range(4):
+        call = node.call()
+        if call is None:
+            break
+        if call.name in {"text", "DDL", "TextClause", "dedent", "cleandoc"} and call.args:
+            node = call.args[0]
+        elif call.name in {"strip", "lstrip", "rstrip", "bindparams", "execution_options"} and call.func.value[0] == "attr":
+            node = call.func.at(call.func.value[1])
+        else:
+            break
+    return node
+
+
+def _may_change_schema(node: Node) -> bool:
+    """False for `execute(table.insert())` and the like; true for a text that is not known."""
+    call = node.resolve().call()
+    return call is None or call.name not in {"insert", "update", "delete", "values", "where", "select"}
+
+
+def _is_operations(view: CallNode) -> bool:
+    """True for `op.x(...)` and `batch_op.x(...)`."""
+    value = view.func.value
+    if value[0] == "name":
+        return str(value[1]).rpartition(".")[0].endswith(("alembic.op", ".op")) or str(value[1]).startswith("alembic.")
+    if value[0] != "attr":
+        return False
+    return True
+
+
+def _guarded(file: FileFacts, index: int, call: Call) -> bool:
+    """True under an `if`, a `try`'s handler or a loop whose rounds are not known."""
+    facts = file.functions[index]
+    block = call.block
+    while block > 0:
+        item = facts.blocks[block]
+        if item.kind in {"if", "else", "except", "while", "case"}:
+            return True
+        block = item.parent
+    return False
+
+
+def _batch_table(view: CallNode) -> str:
+    """The table of `with op.batch_alter_table("t") as batch_op`."""
+    value = view.func.value
+    base = view.func.at(value[1]) if value[0] == "attr" else None
+    if base is None or base.value[0] != "enter":
+        return ""
+    call = base.at(base.value[1]).call()
+    if call is None or call.name != "batch_alter_table":
+        return ""
+    table = call.argument(0, "table_name")
+    return table.text() if table is not None else ""
+
+
+def in_autocommit(file: FileFacts, index: int, call: Call) -> bool:
+    """True inside `with op.get_context().autocommit_block()`."""
+    facts = file.functions[index]
+    block = call.block
+    while block > 0:
+        item = facts.blocks[block]
+        if item.kind == "with" and item.value >= 0:
+            value = facts.values[item.value]
+            func = facts.values[facts.calls[value[1]].func] if value[0] == "call" else ("unknown",)
+            if func[0] == "attr" and func[2] == "autocommit_block":
+                return True
+        block = item.parent
+    return False
+
+
+def _unrolled(view: CallNode) -> list[CallNode]:
+    """The call once for each round of a loop over a constant list that feeds its first argument; else just itself."""
+    args = view.args
+    loop = next((arg for arg in args[:2] if arg.value[0] == "elem"), None)
+    elements = loop.at(loop.value[1]).elements() if loop is not None else None
+    if loop is None or not elements:
+        return [view]
+    return [CallNode(view.node, view.call, ((loop.vid, element),)) for element in elements]
+
+
+def _table(view: CallNode, batch: str, position: int, name: str = "table_name") -> str:
+    if batch:
+        return batch
+    node = view.argument(position, name)
+    return name_of(node)
+
+
+def name_of(node: Node | None) -> str:
+    """A name, `op.f("name")` included."""
+    if node is None:
+        return ""
+    call = node.call()
+    if call is not None and call.name == "f" and call.args:
+        return call.args[0].text()
+    return node.text()
+
+
+def _qualified(view: CallNode, table: str) -> str:
+    schema = view.kwarg("schema")
+    text = schema.text() if schema is not None else ""
+    return f"{text}.{table}" if text and text != "public" else table
+
+
+def _shift(batch: str) -> int:
+    """In batch mode the table's name is no argument."""
+    return -1 if batch else 0
+
+
+def _create_table(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    name = name_of(view.args[0]) if view.args else name_of(view.kwarg("table_name"))
+    schema = view.kwarg("schema")
+    table = Table(name, namespace=schema.text() if schema else "", source="alembic", location=view.location)
+    for member in view.args[1:]:
+        call = column_call(member)
+        if call is not None:
+            put(table, read_column(name, "", call))
+        else:
+            add_part(table, table_part(member, name))
+    if any(view.node.at(vid).value[0] == "star" and view.node.at(view.node.at(vid).value[1]).elements() is None for vid in view.call.args):
+        table.complete = False
+    table.primary_key = table.primary_key or tuple(column.name for column in table.columns.values() if column.primary_key)
+    autoincrement(table)
+    if name:
+        yield ops.CreateTable(table=table, if_not_exists=view.flag("if_not_exists") is True)
+
+
+def _drop_table(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    yield ops.DropTable(table=_qualified(view, _table(view, batch, 0)))
+
+
+def _rename_table(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    yield ops.RenameTable(table=_qualified(view, name_of(view.argument(0, "old_table_name"))), new=name_of(view.argument(1, "new_table_name")))
+
+
+def _add_column(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    table = _table(view, batch, 0)
+    node = view.argument(1 + _shift(batch), "column")
+    call = column_call(node) if node is not None else None
+    if call is not None:
+        made = read_column(table, "", call)
+        yield ops.AddColumn(table=_qualified(view, table), column=made.column, constraints=tuple(made.parts))
+
+
+def _drop_column(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    yield ops.DropColumn(table=_qualified(view, _table(view, batch, 0)), column=name_of(view.argument(1 + _shift(batch), "column_name")))
+
+
+def _alter_column(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    table = _qualified(view, _table(view, batch, 0))
+    column = name_of(view.argument(1 + _shift(batch), "column_name"))
+    kind, default = view.kwarg("type_"), view.kwarg("server_default")
+    old = view.kwarg("existing_type")
+    type_text = type_of(kind) if kind is not None else None
+    if type_text is not None and old is not None and type_of(old) == type_text and type_text:
+        type_text = None
+    using = view.kwarg("postgresql_using")
+    yield ops.AlterColumn(
+        table=table, column=column, type=type_text, nullable=view.flag("nullable"),
+        default=server_default(default) if default is not None else None,
+        drop_default=default is not None and server_default(default) is None,
+        using=using.text() if using is not None else "",
+    )  # fmt: skip
+    new = name_of(view.kwarg("new_column_name"))
+    if new and new != column:
+        yield ops.RenameColumn(table=table, column=column, new=new)
+
+
+def _create_index(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    table = _table(view, batch, 1)
+    columns = view.argument(2 + _shift(batch), "columns")
+    members = (columns.elements() or []) if columns is not None else []
+    index = read_index(view, members, name_of(view.argument(0, "index_name")))
+    unique = view.flag("unique", False) is True or any(
+        arg.const() is True for arg in view.args[3 + _shift(batch) :]
+    )
+    yield ops.CreateIndex(
+        table=_qualified(view, table), index=replace(index, unique=unique),
+        concurrently=view.flag("postgresql_concurrently") is True, if_not_exists=view.flag("if_not_exists") is True,
+    )  # fmt: skip
+
+
+def _drop_index(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    yield ops.DropIndex(
+        name=name_of(view.argument(0, "index_name")), table=_qualified(view, _table(view, batch, 1)),
+        concurrently=view.flag("postgresql_concurrently") is True,
+    )  # fmt: skip
+
+
+def _names(node: Node | None) -> tuple[str, ...]:
+    return tuple(column_name(item) for item in (node.elements() or [])) if node is not None else ()
+
+
+def _add(view: CallNode, table: str, constraint: Constraint) -> ops.AddConstraint:
+    not_valid = view.flag("postgresql_not_valid") is True
+    return ops.AddConstraint(table=_qualified(view, table), constraint=constraint, validated=not not_valid)
+
+
+def _unique(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    columns = _names(view.argument(2 + _shift(batch), "columns"))
+    yield _add(view, _table(view, batch, 1), Unique(name_of(view.argument(0, "constraint_name")), columns, location=view.location))
+
+
+def _check(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    node = view.argument(2 + _shift(batch), "condition")
+    text = _sql_node(node).text() if node is not None else ""
+    yield _add(view, _table(view, batch, 1), Check(name_of(view.argument(0, "constraint_name")), text, view.location))
+
+
+def _foreign_key(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    shift = _shift(batch)
+    target = name_of(view.argument(2 + shift, "referent_table"))
+    on_delete = view.kwarg("ondelete")
+    key = ForeignKey(
+        name_of(view.argument(0, "constraint_name")), _names(view.argument(3 + shift, "local_cols")), target,
+        _names(view.argument(4 + shift, "remote_cols")), (on_delete.text() if on_delete else "").upper(),
+        location=view.location,
+    )  # fmt: skip
+    source = view.kwarg("source_schema")
+    made = _add(view, _table(view, batch, 1, "source_table"), key)
+    yield replace(made, table=f"{source.text()}.{made.table}") if source is not None and source.text() not in {"", "public"} else made
+
+
+def _primary_key(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    columns = _names(view.argument(2 + _shift(batch), "columns"))
+    yield ops.AddPrimaryKey(table=_qualified(view, _table(view, batch, 1)), columns=columns)
+
+
+def _drop_constraint(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    kind = view.kwarg("type_") or (view.args[2 + _shift(batch)] if len(view.args) > 2 + _shift(batch) else None)
+    kinds = {"unique": "unique", "foreignkey": "foreign-key", "check": "check", "primary": "primary-key"}
+    yield ops.DropConstraint(
+        table=_qualified(view, _table(view, batch, 1)), name=name_of(view.argument(0, "constraint_name")),
+        kind=kinds.get(kind.text() if kind is not None else "", ""),
+    )  # fmt: skip
+
+
+def _bulk_insert(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    yield ops.RunCode(name="bulk_insert", location=view.location)
+
+
+def _comment(view: CallNode, batch: str) -> Iterator[ops.Operation]:
+    yield ops.Other(kind="COMMENT")
+
+
+_READERS: dict[str, Callable[[CallNode, str], Iterator[ops.Operation]]] = {
+    "create_table": _create_table, "drop_table": _drop_table, "rename_table": _rename_table, "add_column": _add_column,
+    "drop_column": _drop_column, "alter_column": _alter_column, "create_index": _create_index, "drop_index": _drop_index,
+    "create_unique_constraint": _unique, "create_check_constraint": _check, "create_foreign_key": _foreign_key,
+    "create_primary_key": _primary_key, "drop_constraint": _drop_constraint, "bulk_insert": _bulk_insert,
+    "create_table_comment": _comment, "drop_table_comment": _comment,
+}  # fmt: skip
