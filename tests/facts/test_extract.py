@@ -64,8 +64,10 @@ def result(source: str) -> object:
         ("x = 'safe' if 7 * 6 == 42 else a\n    return x", "safe"),
         ("if False:\n        x = a\n    else:\n        x = 'never tainted'\n    return x", "never tainted"),
         (
-            "x = 'ABC'[1]\n    match x:\n        case 'B':\n"
-            "            y = 'safe'\n        case _:\n            y = a\n    return y",
+            (
+                "x = 'ABC'[1]\n    match x:\n        case 'B':\n"
+                "            y = 'safe'\n        case _:\n            y = a\n    return y"
+            ),
             "safe",
         ),
         ("x = a\n    for i in a:\n        x = x + '!'\n    return x", ("phi", "a", ("fmt", "again", "!"))),
