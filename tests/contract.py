@@ -118,7 +118,10 @@ def check_bad(rule: Rule, fixtures: Path, rules: tuple[Path, ...] = ()) -> None:
         wanted = marked(sample, rule.id)
         assert wanted, f"{sample}: marks no line"
         found = findings_in(sample, rule.id, rules)
-        assert {(item.location.path, item.location.line) for item in found} == wanted, sample
+        places = {(item.location.path, item.location.line): item.message for item in found}
+        unexpected = {place: message for place, message in places.items() if place not in wanted}
+        missed = sorted(wanted - set(places))
+        assert not missed and not unexpected, f"{sample}\n  missed: {missed}\n  unexpected: {unexpected}"
         for finding in found:
             check_words(finding)
 
