@@ -92,7 +92,7 @@ def load_rules(
                     f"`{rule.engine}`: backendlint does not run code of what it scans; name the folder with --rules "
                     "if you trust it"
                 )
-            for key in (rule.id, rule.name):
+            for key in dict.fromkeys((rule.id, rule.name)):
                 if key in seen:
                     raise RuleError(f"{rule.folder}: `{key}` is already the rule in {seen[key].folder}")
                 seen[key] = rule
