@@ -37,6 +37,7 @@ from backendlint.facts.within import (
     siblings,
 )
 from backendlint.findings.model import Edit, Fix, Hit, Location, Step
+from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers
 from backendlint.project.calls import Edge, arguments
 from backendlint.project.conditions import holds
@@ -80,6 +81,7 @@ __all__ = [
     "Labels",
     "Location",
     "LogCall",
+    "Made",
     "Mark",
     "Origin",
     "Param",

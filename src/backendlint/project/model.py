@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, FileFacts, Vid
+from backendlint.project.allocations import Allocations
 from backendlint.project.calls import CallGraph
 from backendlint.project.effects import Effects
 from backendlint.project.entities import Cls, Fn, Ref
@@ -19,6 +20,13 @@ from backendlint.project.modules import Modules
 from backendlint.project.params import Params
 from backendlint.project.refs import Refs, Resolver
 from backendlint.project.taint import Taint
+
+if TYPE_CHECKING:
+    from backendlint.project.access import Access
+    from backendlint.project.data import Data
+    from backendlint.project.layers import Layers
+    from backendlint.project.routes import Application, Endpoints, Route
+    from backendlint.project.writes import Writes
 
 
 class Project:
@@ -40,6 +48,8 @@ class Project:
         """The text of a file by its path."""
         self.options = options or {}
         """Settings that rules read (budget, dialect, per-rule options)."""
+        self.sql_files: Sequence[str] = ()
+        """Paths of the .sql files."""
         self.functions: dict[str, Fn] = {}
         self.classes: dict[str, Cls] = {}
         self.modules = Modules(files.values(), libraries)
@@ -208,7 +218,14 @@ class Project:
 
         return Access(self)
 
+    def layer(self, fn: Fn) -> str:
+        """controller, service, repository, model, middleware, client, task, migration, command, config, schema, entry or ""."""
         return self.layers.of(fn)
+
+    @cached_property
+    def allocations(self) -> Allocations:
+        """Where objects were made."""
+        return Allocations(self)
 
     @cached_property
     def exceptions(self) -> Exceptions:
@@ -227,6 +244,13 @@ class Project:
     def param_source(self, fn: Fn, index: int) -> str:
         """The kind of outside data that a framework passes as a parameter (`request`, `queue`), or ""."""
         return self._params.source(fn, index)
+
+    @cached_property
+    def data(self) -> Data:
+        """SQL texts, schemas and migrations."""
+        from backendlint.project.data import Data
+
+        return Data(self)
 
     def link(self) -> None:
         """Make functions and classes of all files, then bases and decorators (which need all names)."""

@@ -1,0 +1,141 @@
+"""Where an object was made: the constructor or factory calls behind a value, through names, attributes and functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import bind
+from backendlint.project.entities import Cls, Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MAX_DEPTH = 12
+_SAME = ("guard", "await", "enter", "setattr", "mut", "store", "star")
+
+
+class Made(NamedTuple):
+    """A call whose result the value is."""
+
+    fn: Fn
+    call: Call
+
+
+class Allocations:
+    """Answers `of(fn, vid)`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._active: set[tuple[str, Vid]] = set()
+
+    def of(self, fn: Fn, vid: Vid, depth: int = 0) -> list[Made]:
+        """Calls of libraries' functions and of classes that may have made the value."""
+        key = (fn.fqn, vid)
+        if vid < 0 or depth > MAX_DEPTH or key in self._active:
+            return []
+        self._active.add(key)
+        try:
+            return list(dict.fromkeys(self._of(fn, vid, depth + 1)))
+        finally:
+            self._active.discard(key)
+
+    def _of(self, fn: Fn, vid: Vid, depth: int) -> list[Made]:
+        value = fn.facts.values[vid]
+        op = value[0]
+        if op in _SAME:
+            return self.of(fn, value[1], depth)
+        if op in ("phi", "bool"):
+            vids = value[1] if op == "phi" else value[2]
+            return [made for item in vids for made in self.of(fn, item, depth)]
+        if op == "call":
+            return self._call(fn, fn.facts.calls[value[1]], depth)
+        if op == "name":
+            return self._name(fn, value[1], depth)
+        if op == "attr":
+            return self._attribute(fn, value[1], value[2], depth)
+        if op == "param":
+            return self._param(fn, value[1], depth)
+        if op == "outer":
+            target: Fn | None = fn
+            for _ in range(value[2] if len(value) > 2 else 1):
+                target = target.parent if target else None
+            return self.of(target, value[1], depth) if target else []
+        return []
+
+    def _call(self, fn: Fn, call: Call, depth: int) -> list[Made]:
+        found: list[Made] = []
+        for ref in self.project.callees(fn, call):
+            if ref.kind == "func":
+                callee = self.project.functions[ref.name]
+                for item in callee.facts.returns:
+                    found += self.of(callee, item.value, depth)
+            elif ref.kind in ("class", "lib"):
+                found.append(Made(fn, call))
+        return found
+
+    def _name(self, fn: Fn, dotted: str, depth: int) -> list[Made]:
+        target = self.project.modules.resolve(dotted, fn.file.module)
+        if target.kind != "variable" or target.file is None:
+            return []
+        owner = self.project.module_function(target.file)
+        found = self.of(owner, target.vid, depth) if not target.rest else []
+        if target.rest:
+            found = self._fields(owner, target.vid, target.rest[0], depth)
+        elif not found:
+            found = self._global_stores(f"{target.file.module}.{target.name}", depth)
+        return found
+
+    def _global_stores(self, dotted: str, depth: int) -> list[Made]:
+        """What functions assign to a module's name with `global`."""
+        module = dotted.rpartition(".")[0]
+        file = self.project.modules.by_name.get(module)
+        found: list[Made] = []
+        for owner in self.project.functions_of(file) if file is not None else ():
+            for store in owner.facts.stores:
+                if not store.name and store.key < 0 and owner.facts.values[store.base] == ("name", dotted):
+                    found += self.of(owner, store.value, depth)
+        return found
+
+    def _attribute(self, fn: Fn, base: Vid, name: str, depth: int) -> list[Made]:
+        stored = fn.facts.values[base]
+        while stored[0] in ("setattr", "guard", "mut", "store"):
+            if stored[0] == "setattr" and stored[2] == name:
+                return self.of(fn, stored[3], depth)
+            stored = fn.facts.values[stored[1]]
+        return self._fields(fn, base, name, depth)
+
+    def _fields(self, fn: Fn, base: Vid, name: str, depth: int) -> list[Made]:
+        found: list[Made] = []
+        for ref in self.project.refs(fn, base):
+            if ref.kind in ("inst", "class"):
+                cls = self.project.classes[ref.name]
+                found += self.field(cls, name, depth)
+        return found
+
+    def field(self, cls: Cls, name: str, depth: int = 0) -> list[Made]:
+        """What made the objects that a class keeps in an attribute."""
+        found: list[Made] = []
+        for owner in self.project.hierarchy.mro(cls):
+            method = owner.methods.get(name)
+            if method is not None and method.kind == "property":
+                found += [made for item in method.facts.returns for made in self.of(method, item.value, depth + 1)]
+            found += self.of(owner.owner, owner.facts.attributes.get(name, -1), depth + 1)
+            for method, vid in self.project.hierarchy.stores(owner, name):
+                found += self.of(method, vid, depth + 1)
+        return found
+
+    def _param(self, fn: Fn, index: int, depth: int) -> list[Made]:
+        """Through injected dependencies, then through what callers pass."""
+        found: list[Made] = []
+        for dependency in self.project.graph.injected(fn, index):
+            for item in dependency.facts.returns:
+                found += self.of(dependency, item.value, depth)
+        if found:
+            return found
+        for edge in self.project.graph.callers(fn)[:8]:
+            if edge.call is not None and edge.kind == "call":
+                for vid, part in bind(edge.caller, edge.call, fn).get(index, ()):
+                    if not part:
+                        found += self.of(edge.caller, vid, depth)
+        return found
