@@ -14,6 +14,7 @@ STAGES = ("discover", "parse", "facts", "project", "engines", "findings", "repor
 SHARED = {"errors", "config", "ruleset", "cache", "model"}
 FILES = sorted(SOURCE.rglob("*.py"))
 MAX_LINES = 400
+MAX_FUNCTION_LINES = 60
 
 
 def imports(path: Path) -> set[str]:
@@ -71,6 +72,13 @@ def test_a_stage_imports_only_earlier_ones(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_files_fit_in_the_head(path: Path) -> None:
     assert code_lines(path) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", [*FILES, *sorted(RULES.rglob("*.py"))], ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_functions_fit_on_a_screen(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert not [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES]
 
 
 def test_checks_import_only_the_api_of_ours() -> None:

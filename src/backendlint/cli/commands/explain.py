@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def _document(rule: Rule) -> str:
     """The rule's doc.md, then what its manifest adds."""
     doc = rule.folder / "doc.md"
     body = doc.read_text(encoding="utf-8").strip() if doc.is_file() else f"# {rule.id} {rule.name}\n\n{rule.summary}."
-    options = ", ".join(f"`{key}` = `{value!r}`" for key, value in rule.options.items())
+    options = "".join(f"\n  - `{key} = {json.dumps(value)}`" for key, value in rule.options.items())
     facts = [
         ("Pillar", rule.pillar),
         ("Severity", f"{rule.severity}, {rule.confidence} confidence, {rule.profile} profile"),
