@@ -36,10 +36,13 @@ def stage(dotted: str) -> str:
 
 
 def code_lines(path: Path) -> int:
-    """Lines that hold code: without blank ones, comments and docstrings."""
+    """Lines that hold code: without blank ones, comments and docstrings; 0 for a file of declarations alone."""
     text = path.read_text(encoding="utf-8")
     prose: set[int] = set()
-    for node in ast.walk(ast.parse(text)):
+    tree = ast.parse(text)
+    if not any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in ast.walk(tree)):
+        return 0
+    for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             prose |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     lines = enumerate(text.splitlines(), 1)
