@@ -207,7 +207,8 @@ class Libraries:
         holder = self.attribute(owner) if owner else None
         if holder is not None and holder.type:
             return self._lookup(kind, model, f"{holder.type.partition('[')[0]}.{last}")
-        if last.startswith("_"):
+        other = "attributes" if kind == "calls" else "calls"
+        if last.startswith("_") or any(f"{cls}.{last}" in self._table[other] for cls in self.mro(owner)):
             return None
         for cls in self.mro(owner):
             if f"{cls}.*" in self._table[kind]:
