@@ -187,6 +187,8 @@ class Resolver:
             return self.dotted(f"{ref.name}.{name}", ref.name)
         if ref.kind in ("class", "inst", "super"):
             return self._class_member(ref, name)
+        if ref.kind == "lib" and ref.arg is not None and ref.arg.kind == "class":
+            return self._instance_member(ref, name)
         if ref.kind == "lib":
             return self._library_symbol(self.project.libraries.canonical(f"{ref.name}.{name}"))
         if ref.kind == "libinst":

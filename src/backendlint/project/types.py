@@ -182,7 +182,8 @@ class TypeNames:
         """A type as models write it: `requests.Response`, `builtins.list[X]`, `self`, `elem`."""
         text = text.strip()
         if text == "self" and receiver is not None:
-            return receiver
+            bound = receiver.arg is not None and receiver.arg.kind == "class"
+            return Ref("inst", receiver.arg.name) if bound and receiver.arg else receiver
         if text in ("elem", "element", "arg") and receiver is not None and receiver.arg is not None:
             return receiver.arg if receiver.arg.kind != "class" else Ref("inst", receiver.arg.name)
         name, bracket, inner = text.partition("[")
@@ -196,11 +197,11 @@ class TypeNames:
         model = libraries.call(ref.name)
         if model is not None:
             if model.returns.startswith(("arg", "elem")) and model.returns[-1:].isdigit():
-                index = int(model.returns[-1])
-                refs = self.resolver.refs(fn, call.args[index]) if index < len(call.args) else ()
-                if model.returns.startswith("elem"):
-                    return [item for ref in refs for item in self.resolver.element(ref)]
-                return [item for ref in refs for item in self.resolver.instance(ref)]
+                return self._by_argument(fn, call, model.returns)
+            if model.returns.endswith("]") and model.returns[-2:-1].isdigit():
+                name, _, inner = model.returns.removesuffix("]").partition("[")
+                found = self._by_argument(fn, call, inner)
+                return (Ref("libinst", libraries.canonical(name), found[0] if found else None),)
             if model.returns:
                 return (self.named(model.returns, ref.arg or self._owner(ref.name)),)
             for arg in (model.bridges, model.injects):
@@ -211,6 +212,14 @@ class TypeNames:
         if ref.name == "builtins.super" and fn.cls is not None:
             return (Ref("super", fn.cls.fqn),)
         return ()
+
+    def _by_argument(self, fn: Fn, call: Call, text: str) -> list[Ref]:
+        """`arg0`: an instance of (or what is) the first argument; `elem0`: an element of it."""
+        index = int(text[-1])
+        refs = self.resolver.refs(fn, call.args[index]) if index < len(call.args) else ()
+        if text.startswith("elem"):
+            return [item for ref in refs for item in self.resolver.element(ref)]
+        return [item for ref in refs for item in self.resolver.instance(ref)]
 
     def _owner(self, dotted: str) -> Ref | None:
         owner = dotted.rpartition(".")[0]

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import FileFacts, Hit, Import, Project, Step
+
+RANKS = {
+    "entry": 5, "controller": 4, "middleware": 4, "task": 3, "command": 3, "service": 3, "client": 2, "repository": 2,
+    "schema": 1, "model": 1, "config": 0,
+}  # fmt: skip
+"""Higher layers may import lower ones."""
+
+
+def check(project: Project) -> Iterator[Hit]:
+    edges = {file.path: imports(project, file) for file in project.files.values()}
+    component = components({path: {target for target, _ in found} for path, found in edges.items()})
+    for path, found in edges.items():
+        own = layer_of(project, path)
+        if own not in RANKS:
+            continue
+        seen: set[str] = set()
+        for target, item in found:
+            other = layer_of(project, target)
+            if target == path or component[target] != component[path] or target in seen or other not in RANKS:
+                continue
+            if RANKS[other] <= RANKS[own]:
+                continue
+            seen.add(target)
+            back = way_back(edges, target, path)
+            file = project.files[path]
+            yield Hit(
+                f"The {own} layer imports `{item.target}` from the {other} layer, which imports it in turn: neither can be "
+                "loaded or changed alone. Move what both need into the lower one.",
+                project.module_function(file).location(item.span),
+                related=tuple(
+                    Step(project.module_function(project.files[step]).location(way.span), f"imports `{way.target}`")
+                    for step, way in back
+                ),
+            )
+
+
+def layer_of(project: Project, path: str) -> str:
+    """The layer of most of a file's functions, or what its place says."""
+    by_place = project.layers.of_path(path)
+    handlers = sum(fn.fqn in project.route_functions for fn in project.functions_of(project.files[path]))
+    return "controller" if handlers else by_place
+
+
+def imports(project: Project, file: FileFacts) -> list[tuple[str, Import]]:
+    """Files that a file imports at run time; what is imported from a package's `__init__` counts as its own module."""
+    found = []
+    for item in file.imports:
+        if item.type_checking:
+            continue
+        target = project.modules.resolve(item.target, file.module)
+        if item.name == "*":
+            target = target if target.file is not None else project.modules.resolve(item.target, file.module)
+        if target.file is not None and target.file.path != file.path:
+            found.append((target.file.path, item))
+    return found
+
+
+def components(graph: dict[str, set[str]]) -> dict[str, int]:
+    """Strongly connected components by number (iterative Tarjan)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    on_stack: set[str] = set()
+    stack: list[str] = []
+    component: dict[str, int] = {}
+    for root in graph:
+        if root in index:
+            continue
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        on_stack.add(root)
+        work = [(root, iter(sorted(graph[root])))]
+        while work:
+            node, targets = work[-1]
+            for target in targets:
+                if target not in index:
+                    index[target] = low[target] = len(index)
+                    stack.append(target)
+                    on_stack.add(target)
+                    work.append((target, iter(sorted(graph.get(target, ())))))
+                    break
+                if target in on_stack:
+                    low[node] = min(low[node], index[target])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    number = len(component)
+                    while True:
+                        member = stack.pop()
+                        on_stack.discard(member)
+                        component[member] = number
+                        if member == node:
+                            break
+    return component
+
+
+def way_back(edges: dict[str, list[tuple[str, Import]]], start: str, goal: str) -> list[tuple[str, Import]]:
+    """The shortest chain of imports from one file to another."""
+    previous: dict[str, tuple[str, Import]] = {}
+    queue = [start]
+    while queue:
+        path = queue.pop(0)
+        for target, item in edges.get(path, ()):
+            if target not in previous and target != start:
+                previous[target] = (path, item)
+                queue.append(target)
+            if target == goal:
+                chain = []
+                while goal in previous and goal != start:
+                    step, way = previous[goal]
+                    chain.append((step, way))
+                    goal = step
+                return chain[::-1][:5]
+    return []

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Cls, Fn, Hit, Location, Project, Ref, Route, Step, Vid, answers
+
+CONTAINERS = ("builtins.list", "builtins.tuple", "builtins.set", "builtins.dict", "typing.Iterator")
+WHOLESALE = ("builtins.vars", "django.forms.models.model_to_dict", "django.core.serializers.serialize")
+
+
+def check(project: Project) -> Iterator[Hit]:
+    seen: set[Location] = set()
+    for route in project.routes:
+        if route.handler is None or route.kind != "http":
+            continue
+        found = declared(project, route) if route.documented else returned(project, route, route.handler)
+        if found is None or found[1] in seen:
+            continue
+        entity, place, how = found
+        seen.add(place)
+        yield Hit(
+            f"{route.label} {how} the ORM entity `{entity.name}`: every column is published and lazy relations load while "
+            "serialising. Return a response schema with the fields that clients may see.",
+            place,
+            related=(Step(entity.header, f"`{entity.name}` is stored in the database"),),
+            function=route.function,
+        )
+
+
+def declared(project: Project, route: Route) -> tuple[Cls, Location, str] | None:
+    """A framework that serialises by the response model: what it or the annotation names, else what is returned."""
+    assert route.handler is not None
+    fn = route.handler
+    origin = route.response_model
+    if origin is not None and origin.fn.const(origin.vid) is not None:
+        entity = entity_of(project, project.resolver.types.annotation(origin.fn, origin.vid))
+        return (entity, route.place, "declares as its response") if entity else None
+    if fn.facts.returns_annotation >= 0 and fn.parent is not None:
+        refs = project.resolver.types.annotation(fn.parent, fn.facts.returns_annotation)
+        entity = entity_of(project, refs)
+        if entity or any(ref.kind == "inst" for ref in refs):
+            return (entity, route.place, "declares as its result") if entity else None
+    for answer in answers(project, fn):
+        if answer.body >= 0 and not answer.failed and not answer.special:
+            entity = entity_of(project, project.refs(fn, answer.body))
+            if entity is not None:
+                return entity, route.place, "returns"
+    return None
+
+
+def returned(project: Project, route: Route, fn: Fn) -> tuple[Cls, Location, str] | None:
+    """Elsewhere: an entity, or all of its attributes, in the answer's body."""
+    for answer in answers(project, fn):
+        if answer.body < 0 or answer.failed or answer.special:
+            continue
+        entity = wholesale(project, fn, answer.body)
+        if entity is None:
+            entity = entity_of(project, project.refs(fn, answer.body))
+        if entity is not None:
+            return entity, fn.location(answer.span), "returns"
+    return None
+
+
+def wholesale(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> Cls | None:
+    """`order.__dict__`, `vars(order)`, `model_to_dict(order)`, also in containers."""
+    value = fn.facts.values[vid]
+    if depth > 5:
+        return None
+    if value[0] == "attr" and value[2] == "__dict__":
+        return entity_of(project, project.refs(fn, value[1]))
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        names = {ref.name for ref in project.callees(fn, call)}
+        if names.intersection(WHOLESALE) and call.args and not call.kwarg("fields") >= 0 and len(call.args) == 1:
+            return entity_of(project, project.refs(fn, call.args[0]))
+        if names & {"builtins.dict", "builtins.list"} and call.args:
+            return wholesale(project, fn, call.args[0], depth + 1)
+    if value[0] == "comp":
+        return wholesale(project, fn, value[2], depth + 1)
+    if value[0] in ("guard", "await", "mut"):
+        return wholesale(project, fn, value[1], depth + 1)
+    if value[0] in ("list", "tuple"):
+        return next((found for item in value[1] if (found := wholesale(project, fn, item, depth + 1))), None)
+    if value[0] == "dict":
+        for _, item in value[1]:
+            found = wholesale(project, fn, item, depth + 1)
+            if found is not None:
+                return found
+    return None
+
+
+def entity_of(project: Project, refs: tuple[Ref, ...]) -> Cls | None:
+    """The stored entity among what a value may be, also as an element of a list."""
+    for ref in refs:
+        for item in (ref, ref.arg):
+            if item is not None and item.kind in ("inst", "class") and item.name in project.classes:
+                cls = project.classes[item.name]
+                if (ref.kind == "inst" or ref.name in CONTAINERS) and is_entity(project, cls):
+                    return cls
+    return None
+
+
+def is_entity(project: Project, cls: Cls) -> bool:
+    """A class that the ORM stores; a class of a schema library only where it asks for a table."""
+    if project.hierarchy.role(cls) != "model":
+        return False
+    bases = project.hierarchy.library_bases(cls)
+    schema = any((library := project.libraries.library_of(base)) is not None and library.kind == "validation" for base in bases)
+    mixed = schema or any(base.startswith("sqlmodel.") for base in bases)
+    return not mixed or any(key == "table" for key, _ in cls.facts.keywords)
