@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from backendlint.project.schema.alembic import read_alembic
+from backendlint.project.schema.apply import apply
+from backendlint.project.schema.ddl import read_script
+from backendlint.project.schema.django_migrations import History, read_django_migrations
+from backendlint.project.schema.django_models import read_django_models
+from backendlint.project.schema.django_state import State
+from backendlint.project.schema.history import Moment, merged, moments, played, read_sql_files
 from backendlint.project.schema.links import ModuleLinks
 from backendlint.project.schema.model import Schema
+from backendlint.project.schema.operations import Migration
 from backendlint.project.schema.sqlalchemy_models import read_sqlalchemy
+from backendlint.project.sqltext.dialects import project_dialect
 from backendlint.project.sqltext.find import SqlText, sql_texts
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
+
+_DEFINES = frozenset({"CREATE", "ALTER", "DROP"})
 
 
 class Data:
@@ -19,7 +31,13 @@ class Data:
 
     def __init__(self, project: Project) -> None:
         self._project = project
+        self._files = list(project.files.values())
         self.links = ModuleLinks(project.modules, project.sources)
+
+    @cached_property
+    def dialect(self) -> str:
+        """sqlglot's name of the project's dialect, or ""."""
+        return project_dialect(self._project)
 
     @cached_property
     def texts(self) -> list[SqlText]:
@@ -27,13 +45,81 @@ class Data:
         return sql_texts(self._project, self._project.sql_files)
 
     @cached_property
-    def dialect(self) -> str:
-        """sqlglot's name of the project's dialect, or ""."""
-        from backendlint.project.sqltext.dialects import project_dialect
+    def sqlalchemy(self) -> Schema:
+        """The tables that SQLAlchemy's models and `Table`s make."""
+        return read_sqlalchemy(self._files, self.links)
 
-        return project_dialect(self._project)
+    @cached_property
+    def _django(self) -> tuple[State, Schema]:
+        return read_django_models(self._files, self.links)
+
+    @property
+    def django(self) -> Schema:
+        """The tables that Django's models make."""
+        return self._django[1]
+
+    @property
+    def django_state(self) -> State:
+        """Django's models."""
+        return self._django[0]
+
+    @cached_property
+    def models(self) -> Schema:
+        """The tables of all models."""
+        return merged(self.sqlalchemy, self.django)
+
+    @cached_property
+    def alembic(self) -> list[Migration]:
+        """Alembic's revisions in order."""
+        return read_alembic(self._files, self.links, self.dialect)
+
+    @cached_property
+    def django_history(self) -> History:
+        """Django's migrations in order."""
+        return read_django_migrations(self._files, self.links, self.dialect)
+
+    @cached_property
+    def _sql(self) -> tuple[list[Migration], Schema]:
+        texts = [(path, self._project.sources(path)) for path in self._project.sql_files]
+        return read_sql_files(texts, self.dialect)
+
+    @property
+    def sql_migrations(self) -> list[Migration]:
+        """Migrations that are .sql files, by folder in natural order."""
+        return self._sql[0]
+
+    @property
+    def migrations(self) -> list[Migration]:
+        """All migrations."""
+        return [*self.alembic, *self.django_history.migrations, *self.sql_migrations]
+
+    def moments(self) -> Iterator[Moment]:
+        """Every operation of every migration, with the schema that it meets."""
+        return moments(self.migrations)
+
+    @cached_property
+    def migrated(self) -> Schema:
+        """The tables that the migrations make."""
+        first = merged(played(self.alembic), played(self.django_history.migrations))
+        return merged(first, played(self.sql_migrations))
+
+    @cached_property
+    def defined(self) -> Schema:
+        """The tables that DDL makes: .sql files and CREATE statements in code, outside of migrations."""
+        schema = self._sql[1].copy()
+        inside = {migration.path for migration in self.migrations}
+        for text in self.texts:
+            if text.role == "file" or text.path in inside or not _DEFINES & set(text.text[:400].upper().split()):
+                continue
+            for operation in read_script(text.text, text.dialect, text.location).operations:
+                apply(schema, operation)
+        for name in [name for name, table in schema.tables.items() if "hole_" in name or table.kind == "temporary"]:
+            del schema.tables[name]
+        return schema
 
     @cached_property
     def schema(self) -> Schema:
-        """The tables as the code believes them to be: models first, then migrations and DDL for what no model defines."""
-        return read_sqlalchemy(self._project.files.values(), self.links)
+        """The tables as far as anything tells: models, migrations, DDL."""
+        whole = merged(merged(self.models, self.migrated), self.defined)
+        whole.dialect = self.dialect
+        return whole

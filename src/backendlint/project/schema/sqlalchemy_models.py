@@ -307,7 +307,8 @@ def _annotation_map(chain: list[tuple[FileFacts, ClassFacts]], links: Links) -> 
 def _class_columns(
     file: FileFacts, cls: ClassFacts, table: Table, custom: dict[str, Node], links: Links, taken: set[str]
 ) -> Iterator[Made]:
-    for name in dict.fromkeys([*cls.attributes, *cls.annotations]):
+    names = dict.fromkeys([*cls.attributes, *cls.annotations])
+    for name in sorted(names, key=lambda name: cls.field_spans.get(name, cls.span)):
         if name.startswith("__") or name in taken:
             continue
         taken.add(name)

@@ -15,6 +15,7 @@ from backendlint.project.sqltext.assemble import Assembled, Hole, SourceMap, ass
 from backendlint.project.sqltext.detect import is_statement, may_be_sql, starts_like_sql
 from backendlint.project.sqltext.dialects import project_dialect
 from backendlint.project.sqltext.pieces import Builder
+from backendlint.project.sqltext.places import place_in
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -59,15 +60,6 @@ class SqlText:
         if self.map is not None:
             return self.map.location(start, end)
         return place_in(self.path, self.text, start, end)
-
-
-def place_in(path: str, text: str, start: int, end: int) -> Location:
-    """The place of a range of a file's own text."""
-    line = text.count("\n", 0, start) + 1
-    column = start - (text.rfind("\n", 0, start) + 1) + 1
-    last = text.count("\n", 0, end) + 1
-    last_column = end - (text.rfind("\n", 0, end) + 1) + 1
-    return Location(path, line, column, last, last_column)
 
 
 def sql_texts(project: Project, sql_files: Sequence[str]) -> list[SqlText]:

@@ -102,7 +102,7 @@ def scopes(tree: exp.Expression, schema: Schema) -> Iterator[Scope]:
     yield from _visit(tree, schema, None, {})
 
 
-def _visit(node: exp.Expression, schema: Schema, parent: Scope | None, ctes: dict[str, Source]) -> Iterator[Scope]:
+def _visit(node: Any, schema: Schema, parent: Scope | None, ctes: dict[str, Source]) -> Iterator[Scope]:
     ctes = dict(ctes)
     with_ = node.args.get("with_") or node.args.get("with")
     if isinstance(with_, exp.With):

@@ -1,0 +1,156 @@
+"""All migrations of a project, replayed: each operation with the schema that it meets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from backendlint.findings.model import Location
+from backendlint.project.schema import operations as ops
+from backendlint.project.schema.apply import apply
+from backendlint.project.schema.ddl import read_script
+from backendlint.project.schema.model import Schema, Table
+from backendlint.project.sqltext.places import place_in
+
+_MIGRATION_FOLDER = re.compile(r"(?:^|/)(?:migrations?|migrate|versions|changelog|db/patches|schema_updates)(?:/|$)", re.IGNORECASE)
+_NUMBERED = re.compile(r"^(?:V\d[\d._]*__|U?\d{2,}[-_.])", re.IGNORECASE)
+_BACKWARD = re.compile(r"(?:[._-](?:down|rollback|undo|revert)\.sql$)|(?:^|/)(?:down|rollback|undo|U\d[\d._]*__)", re.IGNORECASE)
+MAX_SQL = 2_000_000
+"""Longer .sql files are data, not schema."""
+
+
+@dataclass(slots=True)
+class Moment:
+    """One operation about to run. `before` is the schema at that time: look at it now, it changes with the next moment."""
+
+    migration: ops.Migration
+    operation: ops.Operation
+    before: Schema
+    created: set[str]
+    """Tables (lower case) that this migration has made so far: nobody uses them yet."""
+    age: int
+    """How many migrations of its chain came after it."""
+    within: ops.RunSQL | None = None
+    earlier: list[ops.Operation] = field(default_factory=list)
+    """What this migration did before it."""
+
+    @property
+    def location(self) -> Location | None:
+        """Where the operation stands."""
+        return self.operation.location or (self.within.location if self.within else None) or self.migration.location
+
+    def existing(self, name: str) -> bool:
+        """True for a table that existed before this migration (also when its making was not seen)."""
+        return name.lower() not in self.created
+
+    def table(self, name: str) -> Table | None:
+        """The table as it is at this moment."""
+        return self.before.find(name)
+
+
+def moments(migrations: Sequence[ops.Migration]) -> Iterator[Moment]:
+    """Every operation of every migration in order, what RunSQL holds included."""
+    schemas: dict[str, Schema] = {}
+    ages = ages_of(migrations)
+    for migration in migrations:
+        schema = schemas.setdefault(migration.kind, Schema())
+        created: set[str] = set()
+        earlier: list[ops.Operation] = []
+        for operation, within in flat(migration.operations):
+            if operation.state_only:
+                continue
+            yield Moment(migration, operation, schema, created, ages[migration.id], within, earlier)
+            if isinstance(operation, ops.CreateTable):
+                created.add(operation.table.name.lower())
+            if isinstance(operation, ops.RenameTable) and operation.table.lower() in created:
+                created.add(operation.new.lower())
+            apply(schema, operation)
+            earlier.append(operation)
+
+
+def flat(operations: Sequence[ops.Operation]) -> Iterator[tuple[ops.Operation, ops.RunSQL | None]]:
+    """Operations with those inside RunSQL in its place; a RunSQL itself comes first, without its contents."""
+    for operation in operations:
+        if isinstance(operation, ops.RunSQL):
+            yield ops.RunSQL(
+                sql=operation.sql, reversible=operation.reversible, known=operation.known, location=operation.location,
+                state_only=operation.state_only, guarded=operation.guarded, text=operation.text,
+            ), None  # fmt: skip
+            for inner in operation.operations:
+                yield inner, operation
+        else:
+            yield operation, None
+
+
+def ages_of(migrations: Sequence[ops.Migration]) -> dict[str, int]:
+    """How many migrations came after each in its chain (an app's, a folder's, the revisions')."""
+    chains: dict[str, list[str]] = {}
+    for migration in migrations:
+        chain = migration.path.rpartition("/")[0] if migration.kind != "alembic" else "alembic"
+        chains.setdefault(chain, []).append(migration.id)
+    return {name: len(chain) - 1 - position for chain in chains.values() for position, name in enumerate(chain)}
+
+
+def played(migrations: Sequence[ops.Migration]) -> Schema:
+    """The schema after all of them."""
+    schema = Schema()
+    for migration in migrations:
+        for operation in migration.operations:
+            apply(schema, operation)
+    return schema
+
+
+def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list[ops.Migration], Schema]:
+    """(migrations, schema) from (path, text) of .sql files: numbered or in a migrations folder, or just DDL."""
+    found: list[ops.Migration] = []
+    schema = Schema()
+    for path, text in sorted(texts, key=lambda item: natural(item[0])):
+        if len(text) > MAX_SQL or _BACKWARD.search(path) or "{{" in text:
+            continue
+        script = read_script(_forward(text), dialect, lambda start, end, path=path, text=text: place_in(path, text, start, end))  # type: ignore[misc]
+        name = path.rpartition("/")[2]
+        if _MIGRATION_FOLDER.search(path.rpartition("/")[0]) or _NUMBERED.match(name):
+            folder = path.rpartition("/")[0]
+            previous = next((item for item in reversed(found) if item.path.rpartition("/")[0] == folder), None)
+            found.append(
+                ops.Migration(path, path, "sql", (previous.id,) if previous else (), operations=list(script.operations),
+                              reverse_kind="missing", dialect=dialect, location=Location(path, 1, 1, 1, 1))
+            )  # fmt: skip
+        else:
+            for operation in script.operations:
+                apply(schema, operation)
+    return found, schema
+
+
+def _forward(text: str) -> str:
+    """A migration that holds both ways (dbmate, goose, sql-migrate) without its way back, offsets kept."""
+    match = re.search(r"^--\s*(?:migrate:down|\+goose\s+down|\+migrate\s+down|@undo|@down).*$", text, re.IGNORECASE | re.MULTILINE)
+    if match is None:
+        return text
+    return text[: match.start()] + re.sub(r"[^\n]", " ", text[match.start() :])
+
+
+def natural(path: str) -> list[tuple[int, str]]:
+    """A key that sorts 2 before 10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path) if part]
+
+
+def merged(first: Schema, second: Schema) -> Schema:
+    """Both schemas' tables; where both have one, the first's with what only the second knows of columns, indexes and keys."""
+    whole = first.copy()
+    for key, table in second.tables.items():
+        known = whole.find(key)
+        if known is None:
+            whole.tables[key] = table.copy()
+            continue
+        for name, column in table.columns.items():
+            if known.column(name) is None:
+                known.columns[name] = column
+        seen = {(index.columns, index.where) for index in known.keys()}
+        known.indexes.extend(index for index in table.indexes if (index.columns, index.where) not in seen)
+        known.uniques.extend(unique for unique in table.uniques if (unique.columns, unique.where) not in seen)
+        known.complete = known.complete and table.complete
+        known.primary_key = known.primary_key or table.primary_key
+    whole.complete = first.complete and second.complete
+    return whole
