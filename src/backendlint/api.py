@@ -52,6 +52,7 @@ from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
 from backendlint.project.taint.report import ATTACKER, flow_hit, flow_hits
+from backendlint.project.timeouts import Wait
 from backendlint.project.writes import Write
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ __all__ = [
     "SyntaxSite",
     "Value",
     "Vid",
+    "Wait",
     "Write",
     "answers",
     "arguments",

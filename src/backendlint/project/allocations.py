@@ -74,6 +74,10 @@ class Allocations:
                 found.append(Made(fn, call))
         return found
 
+    def named(self, fn: Fn, dotted: str) -> list[Made]:
+        """What made the object that a dotted name of the file stands for."""
+        return self._name(fn, dotted, 0)
+
     def _name(self, fn: Fn, dotted: str, depth: int) -> list[Made]:
         target = self.project.modules.resolve(dotted, fn.file.module)
         if target.kind != "variable" or target.file is None:

@@ -20,6 +20,7 @@ from backendlint.project.modules import Modules
 from backendlint.project.params import Params
 from backendlint.project.refs import Refs, Resolver
 from backendlint.project.taint import Taint
+from backendlint.project.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from backendlint.project.access import Access
@@ -233,6 +234,11 @@ class Project:
         return Exceptions(self)
 
     @cached_property
+    def timeouts(self) -> Timeouts:
+        """How long outbound calls can wait."""
+        return Timeouts(self)
+
+    @cached_property
     def taint(self) -> Taint:
         """Which data reaches which sinks."""
         return Taint(self)
@@ -294,9 +300,8 @@ class Project:
         found: list[Ref] = []
         for vid in fn.facts.decorators:
             value = home.facts.values[vid]
-            if value[0] == "call":
-                vid = home.facts.calls[value[1]].func
-            found.extend(self.refs(home, vid)[:1])
+            called = home.facts.calls[value[1]].func if value[0] == "call" else vid
+            found.extend(self.refs(home, called)[:1])
         fn.decorators = tuple(found)
         if fn.kind != "method":
             return

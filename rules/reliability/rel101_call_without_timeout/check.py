@@ -1,0 +1,72 @@
+"""REL101: outbound calls that nothing bounds, by the library's data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Made, Project, Site
+
+OUTBOUND = frozenset(
+    ["http", "db-connect", "cache-read", "cache-write", "mail", "socket", "grpc", "cloud", "search", "subprocess"]
+)
+REQUEST_LAYERS = frozenset(["controller", "service", "repository", "client", "task", "middleware"])
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit a call, or a client's constructor where that decides for all of the client's calls."""
+    clients: dict[Made, Site] = {}
+    for site in project.effects.sites:
+        wait = project.timeouts.of(site.fn, site.call, site.model)
+        if wait is None or wait.kind != "forever":
+            continue
+        if wait.at is not None:
+            clients.setdefault(wait.at, site)
+        elif OUTBOUND.intersection(site.model.effect):
+            yield _hit(project, site)
+        elif site.model.opens and not site.model.effect and not wait.default:
+            clients.setdefault(Made(site.fn, site.call), site)
+    for made, site in clients.items():
+        yield _client(project, made, site)
+
+
+def _hit(project: Project, site: Site) -> Hit:
+    name = site.model.name
+    place = "" if site.fn.is_module else f" in `{site.fn.name}()`"
+    return Hit(
+        message=f"`{name}`{place} has no timeout: if the other side does not answer, it hangs forever{_reach(project, site.fn.fqn)}",
+        location=site.fn.location(site.call.span),
+        help=_help(site),
+        function=site.fn.fqn,
+        profile=_profile(project, site),
+    )
+
+
+def _client(project: Project, made: Made, site: Site) -> Hit:
+    used = () if made.call is site.call else (site.fn.step(site.call.span, f"{site.model.name} waits without end"),)
+    name = project.models(made.fn, made.call)[0].name
+    return Hit(
+        message=f"`{name}` is made without a timeout: every call through it can hang forever{_reach(project, site.fn.fqn)}",
+        location=made.fn.location(made.call.span),
+        related=used,
+        function=site.fn.fqn,
+    )
+
+
+def _reach(project: Project, fqn: str) -> str:
+    count = project.reach(fqn)
+    return f", and {count} endpoint{'s' if count > 1 else ''} with it" if count else ""
+
+
+def _help(site: Site) -> str | None:
+    timeout = site.model.timeout
+    if timeout is None or not timeout.keywords:
+        return None
+    return f"Pass `{timeout.keywords[0]}=` (seconds that your caller can afford to wait)."
+
+
+def _profile(project: Project, site: Site) -> str | None:
+    """A subprocess of a script may take its time: that is advice."""
+    if "subprocess" not in site.model.effect:
+        return None
+    serves = project.reach(site.fn.fqn) > 0 or project.layer(site.fn) in REQUEST_LAYERS
+    return None if serves else "strict"

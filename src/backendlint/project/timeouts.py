@@ -1,0 +1,260 @@
+"""How long an outbound call can wait, and what decides it: its own argument, its client's, a scope around it, a default."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.allocations import Made
+from backendlint.project.binding import bind, receiver
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import CallModel, Timeout
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_UNITS = {"s": 1.0, "ms": 0.001, "us": 0.000001, "min": 60.0, "object": 1.0}
+
+
+class Wait(NamedTuple):
+    """The longest that a call can take, as far as the code shows."""
+
+    kind: str
+    """seconds (bounded), forever, or unknown (a setting or a parameter decides)."""
+    seconds: float = 0.0
+    default: bool = False
+    """True where nothing sets it: the library's own default counts."""
+    at: Made | None = None
+    """The constructor or setter that decides, where it is not the call itself."""
+
+
+FOREVER = Wait("forever", default=True)
+UNKNOWN = Wait("unknown")
+
+
+class Timeouts:
+    """Answers `of(fn, call, model)` for calls whose model has a timeout."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._global: bool | None = None
+
+    def of(self, fn: Fn, call: Call, model: CallModel) -> Wait | None:
+        """The wait of one call; None where the model does not speak of time."""
+        if model.timeout is None:
+            return None
+        own = self._own(fn, call, model.timeout)
+        if own is not None and own.kind != "forever":
+            return own
+        scope = self._scope(fn, call)
+        if scope is not None:
+            return scope
+        if own is not None:
+            return own
+        return self._inherited(fn, call, model.timeout) or self._default(model.timeout)
+
+    @staticmethod
+    def _default(timeout: Timeout) -> Wait:
+        return FOREVER if timeout.default is None else Wait("seconds", timeout.default, default=True)
+
+    # the call's own arguments
+
+    def _own(self, fn: Fn, call: Call, timeout: Timeout) -> Wait | None:
+        """What the call passes; None where it passes nothing."""
+        found = [self.value(fn, call.kwarg(key), timeout) for key in timeout.keywords if call.kwarg(key) >= 0]
+        if 0 <= timeout.position < len(call.args):
+            found.append(self.value(fn, call.args[timeout.position], timeout))
+        for key in timeout.within:
+            found += self._within(fn, call.kwarg(key), timeout)
+        if found:
+            return next((wait for wait in found if wait.kind != "forever"), found[0])
+        if timeout.dsn and self._in_dsn(fn, call, timeout):
+            return UNKNOWN
+        if any(fn.facts.values[vid][0] == "star" for vid in call.args):
+            return UNKNOWN
+        return self._spread(fn, call.kwarg("**"), timeout) if call.open_ended else None
+
+    def value(self, fn: Fn, vid: Vid, timeout: Timeout) -> Wait:
+        """What a value passed as a timeout means."""
+        known = self.project.constants(fn, vid)
+        if known is None:
+            return self._object(fn, vid) or self._parameter(fn, vid, timeout) or UNKNOWN
+        numbers = [float(item) for item in known if isinstance(item, int | float) and not isinstance(item, bool)]
+        endless = any(item is None for item in known) and timeout.none_disables
+        endless = endless or (timeout.zero_disables and 0 in numbers)
+        if endless and len(known) == 1:
+            return Wait("forever")
+        if not numbers:
+            return UNKNOWN if known != [None] else self._default(timeout)
+        return Wait("seconds", max(numbers) * _UNITS[timeout.unit])
+
+    def _object(self, fn: Fn, vid: Vid) -> Wait | None:
+        """`httpx.Timeout(5)`, `ClientTimeout(total=None)`: the object's own constructor decides."""
+        for made in self.project.allocations.of(fn, vid):
+            for model in self.project.models(made.fn, made.call):
+                if model.timeout is not None and model.returns:
+                    own = self._own(made.fn, made.call, model.timeout)
+                    return own or self._default(model.timeout)
+        value = fn.facts.values[vid]
+        if value[0] == "tuple":
+            parts = [self.project.constants(fn, item) for item in value[1]]
+            if all(part == [None] for part in parts):
+                return Wait("forever")
+            numbers = [x for part in parts for x in part or () if isinstance(x, int | float)]
+            return Wait("seconds", float(sum(numbers))) if numbers else UNKNOWN
+        return None
+
+    def _parameter(self, fn: Fn, vid: Vid, timeout: Timeout) -> Wait | None:
+        """A parameter with default None that no caller passes is no timeout; its default counts if nobody passes one."""
+        value = fn.facts.values[vid]
+        while value[0] == "guard":
+            value = fn.facts.values[value[1]]
+        if value[0] != "param":
+            return None
+        param = fn.facts.params[value[1]]
+        home = fn.parent or fn
+        default = home.const(param.default)
+        callers = [edge for edge in self.project.graph.callers(fn) if edge.call is not None]
+        passed = any(value[1] in bind(edge.caller, edge.call, fn) for edge in callers if edge.call is not None)
+        if default is None and callers and not passed and timeout.none_disables:
+            return Wait("forever")
+        if isinstance(default, int | float) and not isinstance(default, bool):
+            return Wait("seconds", float(default) * _UNITS[timeout.unit])
+        return None
+
+    def _within(self, fn: Fn, vid: Vid, timeout: Timeout) -> list[Wait]:
+        """`connect_args={"connect_timeout": 5}`, `config=Config(read_timeout=5)`."""
+        if vid < 0:
+            return []
+        value = fn.facts.values[vid]
+        while value[0] == "guard":
+            value = fn.facts.values[value[1]]
+        if value[0] == "dict":
+            keys = {fn.const(key): item for key, item in value[1] if key >= 0}
+            return [self.value(fn, keys[key], timeout) for key in timeout.keys if key in keys]
+        if value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            return [self.value(fn, call.kwarg(key), timeout) for key in timeout.keys if call.kwarg(key) >= 0]
+        return [UNKNOWN]
+
+    def _in_dsn(self, fn: Fn, call: Call, timeout: Timeout) -> bool:
+        """True where the connection string sets it, or is not known."""
+        texts = self.project.constants(fn, call.args[0]) if call.args else None
+        if not call.args:
+            return False
+        return texts is None or any(key in str(text) for text in texts for key in timeout.keys)
+
+    def _spread(self, fn: Fn, vid: Vid, timeout: Timeout) -> Wait | None:
+        """`**kwargs`: unknown, unless the dict is spelled out (also by `setdefault`) here."""
+        value = fn.facts.values[vid]
+        while value[0] in ("mut", "store", "guard"):
+            if value[0] == "mut" and value[2] == "setdefault" and fn.const(value[3][0]) in timeout.keywords:
+                return self.value(fn, value[3][1], timeout)
+            if value[0] == "store" and fn.const(value[2]) in timeout.keywords:
+                return self.value(fn, value[3], timeout)
+            value = fn.facts.values[value[1]]
+        if value[0] != "dict" or any(key < 0 for key, _ in value[1]):
+            return UNKNOWN
+        found = [item for key, item in value[1] if fn.const(key) in timeout.keywords]
+        return self.value(fn, found[0], timeout) if found else None
+
+    # what is around it
+
+    def _scope(self, fn: Fn, call: Call) -> Wait | None:
+        """`async with asyncio.timeout(5)`, `asyncio.wait_for(call, 5)`, or a decorator with a limit."""
+        for _, block in fn.blocks_of(call.block):
+            if block.kind == "with" and block.value >= 0:
+                value = fn.facts.values[block.value]
+                if value[0] == "call" and fn.facts.calls[value[1]] is not call:
+                    wait = self._limit(fn, fn.facts.calls[value[1]])
+                    if wait is not None:
+                        return wait
+        for outer in fn.facts.calls:
+            if any(self._is(fn, vid, call.value) for vid in outer.args[:1]):
+                wait = self._limit(fn, outer)
+                if wait is not None:
+                    return wait
+        for ref in fn.decorators:
+            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+            if model is not None and model.timeout is not None:
+                return UNKNOWN
+        return None
+
+    @staticmethod
+    def _is(fn: Fn, vid: Vid, wanted: Vid) -> bool:
+        value = fn.facts.values[vid]
+        return vid == wanted or (value[0] in ("await", "guard") and value[1] == wanted)
+
+    def _limit(self, fn: Fn, call: Call) -> Wait | None:
+        for model in self.project.models(fn, call):
+            if model.timeout is not None and model.timeout.covers == "total" and not model.effect:
+                own = self._own(fn, call, model.timeout)
+                if own is not None and own.kind != "forever":
+                    return own
+        return None
+
+    # what its client was made with
+
+    def _inherited(self, fn: Fn, call: Call, timeout: Timeout) -> Wait | None:
+        """What a constructor, setter or module-wide setting named by the model says."""
+        via = {self.project.libraries.canonical(name) for name in timeout.via}
+        if not via:
+            return None
+        if self._set_globally(via):
+            return UNKNOWN
+        base = receiver(fn, call)
+        made = self.project.allocations.of(fn, base) if base >= 0 else self._named(fn, call)
+        decided = [wait for item in made if (wait := self._decided(item, via)) is not None]
+        if decided:
+            return next((wait for wait in decided if wait.kind != "forever"), decided[0])
+        if self._set_on_object(fn, call, via):
+            return UNKNOWN
+        constructors = [name for name in via if self.project.libraries.cls(name) is not None]
+        return UNKNOWN if not made and (constructors or base < 0) and self._configurable(via) else None
+
+    def _configurable(self, via: set[str]) -> bool:
+        """True where a client that is made elsewhere may carry a timeout."""
+        models = [self.project.libraries.call(name) for name in via]
+        return any(model is not None and model.timeout is not None and model.returns for model in models)
+
+    def _named(self, fn: Fn, call: Call) -> list[Made]:
+        value = fn.facts.values[call.func]
+        if value[0] != "name" or "." not in value[1]:
+            return []
+        return self.project.allocations.named(fn, value[1].rpartition(".")[0])
+
+    def _decided(self, made: Made, via: set[str]) -> Wait | None:
+        for model in self.project.models(made.fn, made.call):
+            if model.name in via and model.timeout is not None:
+                own = self._own(made.fn, made.call, model.timeout)
+                wait = own or self._inherited(made.fn, made.call, model.timeout) or self._default(model.timeout)
+                return wait._replace(at=made)
+        return None
+
+    def _set_globally(self, via: set[str]) -> bool:
+        """A module-wide setting such as `socket.setdefaulttimeout` is called somewhere."""
+        if "socket.setdefaulttimeout" not in via:
+            return False
+        if self._global is None:
+            self._global = any(site.model.name == "socket.setdefaulttimeout" for site in self.project.effects.sites)
+        return self._global
+
+    def _set_on_object(self, fn: Fn, call: Call, via: set[str]) -> bool:
+        """A setter of the model (`session.mount(...)`, `sock.settimeout(...)`) is called, or `x.timeout = ...` stored, in the file."""
+        for owner in self.project.functions_of(fn.file):
+            if any(site.model.name in via and self._sets(site.call) for site in self.project.effects.direct(owner)):
+                return True
+            for store in owner.facts.stores:
+                if store.name and "timeout" in store.name and self._same_type(owner, store.base, fn, call):
+                    return True
+                if store.name in ("request", "send") and self._same_type(owner, store.base, fn, call):
+                    return True
+        return False
+
+    @staticmethod
+    def _sets(call: Call) -> bool:
+        return bool(call.args) or bool(call.kwargs)
+
+    def _same_type(self, owner: Fn, base: Vid, fn: Fn, call: Call) -> bool:
+        mine = {ref.name for ref in self.project.refs(fn, receiver(fn, call))} if receiver(fn, call) >= 0 else set()
+        return bool(mine & {ref.name for ref in self.project.refs(owner, base)})
