@@ -9,7 +9,7 @@ from live import SCHEMAS, comparable, introspect, links_of, read_facts
 from test_oracles import database, server
 
 from backendlint.project.schema.sqlalchemy_models import read_sqlalchemy
-from backendlint.report.schema import render
+from backendlint.report.parts.schema_text import render
 
 __all__ = ["database", "server"]
 

@@ -23,7 +23,7 @@ def command(path: Path | None, fmt: str, origin: str) -> None:
     statements are read as text.
     """
     from backendlint.cli.understanding import understand
-    from backendlint.report.schema import render
+    from backendlint.report.parts.schema_text import render
 
     data = understand(path).project.data
     schema = {"models": data.models, "migrations": data.migrated, "ddl": data.defined}.get(origin, data.schema)
