@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from backendlint.parse import MAX_BYTES, ParseProblem, parse, split_lines
+from backendlint.parse import MAX_BYTES, MAX_NEWER_BYTES, ParseProblem, parse, split_lines
 
 
 def problem_of(data: bytes) -> ParseProblem:
@@ -76,6 +76,14 @@ def test_ten_megabyte_line_is_refused_quickly() -> None:
 def test_large_line_below_the_bound_is_read() -> None:
     parsed = parse(b"x = '" + b"a" * (MAX_BYTES - 10) + b"'\n", "x.py")
     assert parsed.tree is not None
+
+
+def test_large_file_in_newer_syntax_keeps_the_refusal_and_says_why() -> None:
+    parsed = parse(b"try: pass\nexcept A, B: pass\nf(=)\n" + b"x = 1\n" * (MAX_NEWER_BYTES // 6), "x.py")
+    assert parsed.tree is None
+    assert parsed.problem is not None
+    assert parsed.problem.kind == "syntax-error"
+    assert "this large" in parsed.problem.message
 
 
 DEPTH = 5_000

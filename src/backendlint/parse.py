@@ -11,10 +11,13 @@ import codecs
 import re
 import tokenize
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MAX_BYTES = 2_000_000
 """Larger files are not parsed: a tree takes about a hundred times the room of its source."""
+
+MAX_NEWER_BYTES = 600_000
+"""Larger files are not tried with libcst, whose tree takes about seven hundred times the room of its source."""
 
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n)|[^\r\n]+")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -121,6 +124,9 @@ def _cpython(text: str, path: str) -> tuple[ast.Module | None, ParseProblem | No
 
 def _newer_syntax(text: str, refusal: ParseProblem) -> tuple[ast.Module | None, ParseProblem | None]:
     """Read with libcst what the running Python refuses; the refusal stands if that does not help."""
+    if len(text) > MAX_NEWER_BYTES:
+        message = f"{refusal.message} (a file this large is read only if the running Python knows its syntax)"
+        return None, replace(refusal, message=message)
     import libcst
 
     from backendlint.lower import lower

@@ -15,8 +15,8 @@ MAX_BRACKETS = 100
 """CPython itself takes at most 200."""
 MAX_CHAIN = 1_200
 """Tokens on the way from a statement's start to its innermost part, without what commas end."""
-MAX_WORK = 4_000_000
-"""Of about ten microseconds each; an ordinary file of two megabytes has a million and a half."""
+MAX_WORK = 2_000_000
+"""Of about ten microseconds each; an ordinary file of 600 kB has 300,000."""
 _STRINGS = 4
 """Strings that stand next to each other take a quarter of another token's stack."""
 
