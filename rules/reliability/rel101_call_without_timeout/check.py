@@ -17,7 +17,7 @@ def check(project: Project) -> Iterator[Hit]:
     clients: dict[Made, Site] = {}
     for site in project.effects.sites:
         wait = project.timeouts.of(site.fn, site.call, site.model)
-        if wait is None or wait.kind != "forever":
+        if wait is None or wait.kind != "forever" or project.layer(site.fn) == "migration":
             continue
         if wait.at is not None:
             clients.setdefault(wait.at, site)

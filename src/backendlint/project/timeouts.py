@@ -202,15 +202,19 @@ class Timeouts:
             return None
         if self._set_globally(via):
             return UNKNOWN
-        base = receiver(fn, call)
-        made = self.project.allocations.of(fn, base) if base >= 0 else self._named(fn, call)
+        made = self._receivers(fn, call)
         decided = [wait for item in made if (wait := self._decided(item, via)) is not None]
         if decided:
             return next((wait for wait in decided if wait.kind != "forever"), decided[0])
-        if self._set_on_object(fn, call, via):
-            return UNKNOWN
-        constructors = [name for name in via if self.project.libraries.cls(name) is not None]
-        return UNKNOWN if not made and (constructors or base < 0) and self._configurable(via) else None
+        return UNKNOWN if self._set_on_object(fn, call, via) or self._configurable(via) else None
+
+    def _receivers(self, fn: Fn, call: Call, depth: int = 3) -> list[Made]:
+        """What made the object on which the method is called, and the objects that made that one (`client.pipeline()`)."""
+        base = receiver(fn, call)
+        made = self.project.allocations.of(fn, base) if base >= 0 else self._named(fn, call)
+        if depth:
+            made = made + [outer for item in made for outer in self._receivers(item.fn, item.call, depth - 1)]
+        return made
 
     def _configurable(self, via: set[str]) -> bool:
         """True where a client that is made elsewhere may carry a timeout."""
