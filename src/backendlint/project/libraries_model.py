@@ -615,6 +615,16 @@ class Guard:
 
 
 @dataclass(slots=True)
+class EnvRead:
+    """Reads a setting from the environment or a configuration file."""
+
+    name: Arg
+    """Which argument names the setting."""
+    default: Arg | None = None
+    """Which argument is the value to use where the setting is absent."""
+
+
+@dataclass(slots=True)
 class CallModel:
     """What a call of a function, constructor or method does. All fields are optional in YAML."""
 
@@ -715,8 +725,8 @@ class CallModel:
     strong_random: bool = False
     constant_time: bool = False
     """Compares in constant time."""
-    env: Param | None = None
-    """Reads this environment variable or setting; its default is the Param's default argument's position/keyword."""
+    env: EnvRead | None = None
+    """Reads a setting."""
     naive: Param | None = None
     """Makes a naive datetime unless this argument (a time zone) is passed; `{}` where nothing helps."""
     column: str = ""
