@@ -55,6 +55,8 @@ class EngineContext:
     effects: Callable[[str], Sequence[str]] | None = None
     """Effects of calling a dotted name, by the library models (`http`, `db-read`, ...); None matches every call."""
     load_check: Callable[[Rule], Callable[[Any], Iterable[Hit]]] = _no_check
+    words: dict[str, frozenset[str]] = field(default_factory=dict)
+    """What needs.py has collected of each file, by path."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Seconds that each rule's check took, by rule id; engines add to it."""
 

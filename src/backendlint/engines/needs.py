@@ -5,7 +5,8 @@ Keys of `needs`, all of which must be met (an unknown key is the manifest's mist
 | key | met where the file |
 |---|---|
 | `imports` | imports one of these modules or something below it |
-| `names` | mentions one of these words: a called attribute, a keyword argument, an assigned name |
+| `names` | mentions one of these words: an attribute, the end of a name, a keyword argument, an assigned name, a short text |
+| `uses` | imports the first word of an entry (`*`: whatever) and mentions one of its others |
 | `calls` | calls something that has one of these effects by the library models; with no values: calls anything |
 | `handlers` `finally` `with` `loops` | has such a block |
 | `raises` `asserts` | has such a statement |
@@ -17,7 +18,7 @@ taken as met here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from backendlint.facts.model import FileFacts
     from backendlint.ruleset.manifest import Rule
 
+LONGEST_WORD = 80
+"""Characters of a text that still counts as a word; of a longer one nothing does. Paths also count as `/first/`."""
 Test = Callable[["FileFacts", tuple[str, ...], "EngineContext"], bool]
 
 
@@ -45,24 +48,43 @@ def _imports(facts: FileFacts, wanted: tuple[str, ...], _: EngineContext) -> boo
     )
 
 
-def _names(facts: FileFacts, wanted: tuple[str, ...], _: EngineContext) -> bool:
-    words = set(wanted)
-    return (
-        not words.isdisjoint(facts.names)
-        or any(
-            (value[0] == "attr" and value[2] in words)
-            or (value[0] == "name" and value[1].rpartition(".")[2] in words)
-            or (value[0] == "const" and isinstance(value[1], str) and value[1] in words)
-            for function in facts.functions
-            for value in function.values
-        )
-        or any(
-            not words.isdisjoint(key for key, _ in call.kwargs)
-            for function in facts.functions
-            for call in function.calls
-        )
-        or any(store.name in words for function in facts.functions for store in function.stores)
-    )
+def _names(facts: FileFacts, wanted: tuple[str, ...], ctx: EngineContext) -> bool:
+    return not _words(facts, ctx).isdisjoint(wanted)
+
+
+def _uses(facts: FileFacts, wanted: tuple[str, ...], ctx: EngineContext) -> bool:
+    words = _words(facts, ctx)
+    for entry in wanted:
+        module, *names = entry.split()
+        if not words.isdisjoint(names) and (module == "*" or _imports(facts, (module,), ctx)):
+            return True
+    return False
+
+
+def _words(facts: FileFacts, ctx: EngineContext) -> frozenset[str]:
+    """The file's words, collected once a run."""
+    known = ctx.words.get(facts.path)
+    if known is None:
+        known = ctx.words[facts.path] = frozenset(_collect(facts))
+    return known
+
+
+def _collect(facts: FileFacts) -> Iterator[str]:
+    yield from facts.names
+    for function in facts.functions:
+        for value in function.values:
+            operation = value[0]
+            if operation == "attr":
+                yield value[2]
+            elif operation == "name":
+                yield value[1].rpartition(".")[2]
+            elif operation == "const" and isinstance(value[1], str) and len(value[1]) < LONGEST_WORD:
+                yield value[1]
+                if value[1].startswith("/"):
+                    yield f"/{value[1].split('/')[1]}/"
+        for call in function.calls:
+            yield from (key for key, _ in call.kwargs)
+        yield from (store.name for store in function.stores)
 
 
 def _calls(facts: FileFacts, wanted: tuple[str, ...], ctx: EngineContext) -> bool:
@@ -94,6 +116,7 @@ def _statement(kind: str) -> Test:
 _TESTS: dict[str, Test] = {
     "imports": _imports,
     "names": _names,
+    "uses": _uses,
     "calls": _calls,
     "handlers": _block("except"),
     "finally": _block("finally"),
