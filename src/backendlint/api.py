@@ -39,6 +39,7 @@ from backendlint.facts.within import (
 from backendlint.findings.model import Edit, Fix, Hit, Location, Step
 from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers
+from backendlint.project.applications import Served, served_applications
 from backendlint.project.calls import Edge, arguments
 from backendlint.project.conditions import holds
 from backendlint.project.effects import Reason, Site
@@ -46,8 +47,13 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.exceptions import Escape
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.model import Project
+from backendlint.project.programs import in_main_block, runs_by_hand
 from backendlint.project.routes import UNKNOWN, Application, Route, RouteParam, status_of
 from backendlint.project.routes.paths import is_parameter, parameters, segments, shape
+from backendlint.project.schema import operations as ops
+from backendlint.project.schema import types as sqltypes
+from backendlint.project.schema.history import Moment
+from backendlint.project.schema.usage import users_of
 from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
@@ -131,6 +137,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """`sql` (helpers over sqlglot trees) is imported with sqlglot, when a SQL rule first asks for it."""
     if name == "sql":
+    "served_applications",
         from backendlint.project.sqltext import judge
 
         return judge

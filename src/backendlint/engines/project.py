@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from backendlint.engines.base import EngineContext, Result, rule_failed
@@ -36,10 +37,20 @@ def run(rules: Sequence[Rule], project: HasFiles, ctx: EngineContext) -> Iterato
 def _rule(rule: Rule, project: HasFiles, ctx: EngineContext) -> Iterator[Result]:
     try:
         check = ctx.load_check(rule)
-        for hit in check(project):
+        hits = check(project, _options(rule, ctx)) if _takes_options(check) else check(project)
+        for hit in hits:
             yield rule, hit
     except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others go on
         yield rule_failed(rule, "", error)
+
+
+def _takes_options(check: Callable[..., object]) -> bool:
+    """A check with a second parameter is given the rule's options."""
+    return len(inspect.signature(check).parameters) > 1
+
+
+def _options(rule: Rule, ctx: EngineContext) -> dict[str, object]:
+    return {**rule.options, **ctx.options.get(rule.id, {})}
 
 
 def _needed(rule: Rule, files: Iterable[FileFacts], ctx: EngineContext) -> bool:

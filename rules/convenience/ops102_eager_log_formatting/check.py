@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Fn, Hit, Project, Vid, arguments
+
+WAYS = {"f": "an f-string", "%": "%-formatting", "format": "str.format", "+": "concatenation", "join": "join"}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    for site in project.effects.sites:
+        log = site.model.log
+        if log is None or log.message is None:
+            continue
+        for vid in arguments(site.call, log.message):
+            way = eager(project, site.fn, vid)
+            if not way:
+                continue
+            advice = "as keyword arguments" if log.structured and not log.lazy else "as arguments"
+            yield Hit(
+                f"The message of this {log.level} record in `{site.fn.name}()` is built with {way} before the logger can "
+                f"drop it, and differs each time. Pass the values {advice}.",
+                site.fn.location(site.call.span),
+                function=site.fn.fqn,
+            )
+            break
+
+
+def eager(project: Project, fn: Fn, vid: Vid) -> str:
+    """How a message is built from values that are not constant, or ""."""
+    value = fn.facts.values[vid]
+    if value[0] == "binop" and value[1] in ("+", "%") and any(is_text(fn, item) for item in value[2:4]):
+        return WAYS[value[1]]
+    if value[0] != "fmt" or project.constants(fn, vid) is not None:
+        return ""
+    parts = [part for part in value[2] if fn.facts.values[part][0] != "const"]
+    return WAYS.get(value[1], "") if parts else ""
+
+
+def is_text(fn: Fn, vid: Vid) -> bool:
+    value = fn.facts.values[vid]
+    return value[0] in ("fmt", "join") or (value[0] == "const" and isinstance(value[1], str))

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Project, in_main_block, runs_by_hand
+
+
+def check(project: Project) -> Iterator[Hit]:
+    sites = [site for site in project.effects.sites if site.model.log is not None]
+    structured = sum(1 for site in sites if site.model.log is not None and site.model.log.structured)
+    root = sum(1 for site in sites if site.model.log is not None and site.model.log.root)
+    prevails = structured >= 2 and structured > len(sites) - structured
+    for site in sites:
+        log = site.model.log
+        if log is None or log.structured or in_main_block(site.fn, site.call):
+            continue
+        if log.root and not runs_by_hand(project, site.fn):
+            yield Hit(
+                f"`{site.model.name}` in `{site.fn.name}()` logs to the root logger: the record cannot be filtered by module. "
+                "Use `logging.getLogger(__name__)`.",
+                site.fn.location(site.call.span),
+                function=site.fn.fqn,
+            )
+        elif prevails and not log.root:
+            yield Hit(
+                f"`{site.fn.name}()` logs plain text, while {structured} of the project's {len(sites) - root} log calls write "
+                "structured records. Use the structured logger.",
+                site.fn.location(site.call.span),
+                function=site.fn.fqn,
+                confidence="medium",
+            )

@@ -1,0 +1,46 @@
+"""The applications that the project serves, for checks about a service as a whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.findings.model import Location
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+FEWEST_ROUTES = 2
+"""An application with fewer is an example or a sub-application that is put together elsewhere."""
+
+
+class Served(NamedTuple):
+    """An application with the number of its routes and the place where its object is made."""
+
+    name: str
+    location: Location
+    count: int
+    library: str
+
+
+def served_applications(project: Project) -> list[Served]:
+    """Applications with routes of their own. Where routes find their application by settings (a root URL
+    configuration), the application is the server's entry object of the same library."""
+    counts: dict[Location, int] = {}
+    loose: dict[str, int] = {}
+    for route in project.routes:
+        if route.kind != "http":
+            continue
+        if route.app is not None:
+            counts[route.app.location] = counts.get(route.app.location, 0) + 1
+        else:
+            loose[route.framework] = loose.get(route.framework, 0) + 1
+    found = []
+    for app in project.applications:
+        if app.model is None or app.model.role != "application":
+            continue
+        own = counts.get(app.location, 0)
+        if not own and loose.get(app.library) and not any(item.library == app.library for item in found):
+            own = loose[app.library]
+        if own >= FEWEST_ROUTES:
+            found.append(Served(app.name, app.location, own, app.library))
+    return found

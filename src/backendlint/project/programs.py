@@ -1,0 +1,66 @@
+"""Which code belongs to a program that somebody runs by hand, as opposed to a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call
+from backendlint.project.entities import Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+
+def runs_by_hand(project: Project, fn: Fn) -> bool:
+    """Commands, scripts, `__main__` modules: what talks to the person who started it."""
+    if project.layer(fn) == "command" or fn.path.rpartition("/")[2] in ("__main__.py", "manage.py", "setup.py", "conftest.py"):
+        return True
+    own: Fn | None = fn
+    while own is not None:
+        for ref in own.decorators:
+            library = project.libraries.library_of(ref.name)
+            if library is not None and library.kind == "cli" or ref.name.partition(".")[0] in ("click", "typer", "invoke"):
+                return True
+            if ref.name.endswith((".command", ".cli")) or ".cli." in ref.name:
+                return True
+        own = own.parent
+    if project.reach(fn.fqn):
+        return False
+    return only_from_main(project, fn) or (_has_main(project, fn) and not _served(project, fn))
+
+
+def only_from_main(project: Project, fn: Fn, depth: int = 4) -> bool:
+    """A function that only the module's `if __name__ == "__main__":` leads to."""
+    callers = project.graph.callers(fn)
+    if not callers or depth == 0:
+        return False
+    return all(
+        in_main_block(edge.caller, edge.call) if edge.caller.is_module else only_from_main(project, edge.caller, depth - 1)
+        for edge in callers
+    )
+
+
+def in_main_block(fn: Fn, call: Call | None) -> bool:
+    """A call below `if __name__ == "__main__":`."""
+    if call is None or not fn.is_module:
+        return False
+    for _, block in fn.blocks_of(call.block):
+        if block.kind == "if" and block.value >= 0 and _names_main(fn, block.value):
+            return True
+    return False
+
+
+def _names_main(fn: Fn, vid: int) -> bool:
+    value = fn.facts.values[vid]
+    return value[0] == "compare" and any(fn.const(item) == "__main__" for item in value[2])
+
+
+def _has_main(project: Project, fn: Fn) -> bool:
+    module = project.module_function(fn.file)
+    return any(block.kind == "if" and block.value >= 0 and _names_main(module, block.value) for block in module.facts.blocks)
+
+
+def _served(project: Project, fn: Fn) -> bool:
+    """A module with handlers or jobs is no script, whatever its last lines do."""
+    layers = {project.layer(item) for item in project.functions_of(fn.file) if not item.is_module}
+    return bool(layers & {"controller", "service", "repository", "task", "middleware", "client"})
