@@ -42,7 +42,7 @@ from backendlint.project.answers import Answer, answers
 from backendlint.project.applications import Served, served_applications
 from backendlint.project.calls import Edge, arguments
 from backendlint.project.conditions import holds
-from backendlint.project.effects import Reason, Site
+from backendlint.project.effects import BLOCKING, Reason, Site, waits
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.exceptions import Escape
 from backendlint.project.libraries_model import CallModel
@@ -57,8 +57,9 @@ from backendlint.project.schema.usage import users_of
 from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
-from backendlint.project.taint.report import ATTACKER, flow_hit, flow_hits
+from backendlint.project.taint.report import ATTACKER, describe_source, flow_hit, flow_hits, place_flows
 from backendlint.project.timeouts import Wait
+from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.writes import Write
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ATTACKER",
+    "BLOCKING",
     "UNKNOWN",
     "Answer",
     "Application",
@@ -90,6 +92,7 @@ __all__ = [
     "LogCall",
     "Made",
     "Mark",
+    "Moment",
     "Origin",
     "Param",
     "Project",
@@ -99,6 +102,7 @@ __all__ = [
     "Return",
     "Route",
     "RouteParam",
+    "Served",
     "SinkSite",
     "Site",
     "Span",
@@ -110,6 +114,7 @@ __all__ = [
     "Value",
     "Vid",
     "Wait",
+    "WeakUse",
     "Write",
     "answers",
     "arguments",
@@ -118,26 +123,36 @@ __all__ = [
     "called_name",
     "calls_in",
     "caught",
+    "describe_source",
     "flow_hit",
     "flow_hits",
     "holds",
+    "in_main_block",
     "is_parameter",
     "log_call",
     "name_of",
+    "ops",
     "parameters",
+    "place_flows",
+    "runs_by_hand",
     "segments",
     "sensitive",
+    "served_applications",
     "shape",
     "siblings",
     "sql",
+    "sqltypes",
     "status_of",
+    "users_of",
+    "waits",
+    "weak_hits",
+    "weak_uses",
 ]
 
 
 def __getattr__(name: str) -> object:
     """`sql` (helpers over sqlglot trees) is imported with sqlglot, when a SQL rule first asks for it."""
     if name == "sql":
-    "served_applications",
         from backendlint.project.sqltext import judge
 
         return judge

@@ -34,7 +34,14 @@ class Reason(NamedTuple):
 SAME_THREAD = frozenset({"call", "inject", "property"})
 """Edges over which waiting is felt by the caller."""
 BLOCKING = "blocking"
-"""Pseudo effect: synchronous waiting, not passed on by executors, threads, tasks."""
+"""Pseudo effect: synchronous waiting for something outside the machine, a sleep or a process; not passed on by executors,
+threads and tasks. Files and logs alone do not count: they rarely stall."""
+_QUICK = frozenset({"file", "log", "lock", "cpu"})
+
+
+def waits(model: CallModel) -> bool:
+    """Whether a call of a library stalls its thread noticeably."""
+    return model.blocking and (not model.effect or not _QUICK.issuperset(model.effect))
 
 
 class Effects:
@@ -94,7 +101,7 @@ class Effects:
         found: set[str] = set()
         for model in self.project.models(fn, call):
             found.update(model.effect)
-            if model.blocking and not call.awaited:
+            if waits(model) and not call.awaited:
                 found.add(BLOCKING)
         for target in self.project.targets(fn, call):
             found.update(self.of(target))
@@ -104,7 +111,7 @@ class Effects:
         queue: deque[tuple[Fn, str]] = deque()
         for site in self.sites:
             effects = list(site.model.effect)
-            if site.model.blocking and not site.call.awaited:
+            if waits(site.model) and not site.call.awaited:
                 effects.append(BLOCKING)
             for effect in effects:
                 if self._note(site.fn, effect, Reason(site, None)):
