@@ -313,7 +313,9 @@ class Resolver:
         if found:
             wrapper = {"args": "builtins.tuple", "kwargs": "builtins.dict"}.get(param.kind)
             return [Ref("libinst", wrapper, ref) for ref in found][:1] if wrapper else found
-        hinted = self.project.hints(fn.file).type_of(param.name) if param.kind not in ("args", "kwargs") else ""
+        if param.annotation >= 0 or param.kind in ("args", "kwargs"):
+            return ()
+        hinted = self.project.hints(fn.file).type_of(param.name)
         return (self.types.named(hinted),) if hinted else ()
 
     # shapes
