@@ -74,7 +74,6 @@ def _fresh(request: Request, inputs: Inputs, since: str | None, store: Cache, wa
         with watch("since"):
             baseline = baseline_at(since, request, inputs, baseline, lambda earlier: _accepted(earlier, store))
     analysis = analyse(inputs, store, watch)
-    gc.freeze()
     found = _run_engines(selection, analysis, store, watch)
     with watch("findings"):
         collected = _collect(request, selection, analysis, found, baseline)
@@ -225,8 +224,15 @@ def _commit(request: Request, inputs: Inputs) -> str | None:
 
 @contextmanager
 def _no_pauses() -> Iterator[None]:
-    """Keep the garbage collector from walking over the facts, which live until the end, again and again."""
+    """Keep the garbage collector from walking over the facts, which live until the end, again and again.
+
+    engines.every switches it on again, with what is there frozen, before engines whose trees are full of circles.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
     try:
         yield
     finally:
         gc.unfreeze()
+        if enabled:
+            gc.enable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -67,6 +68,8 @@ def run(
 
     guarded("semgrep", start)
     guarded("project", lambda: whole.run(by_engine["project"], project, ctx))
+    gc.freeze()
+    gc.enable()
     guarded("cst", lambda: cst.run(by_engine["cst"], reviewed, ctx))
     guarded("sql", lambda: _sql(by_engine["sql"], project, sql, ctx))
     guarded("semgrep", lambda: (result for handle in external for result in handle.results()))

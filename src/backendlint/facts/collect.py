@@ -210,7 +210,7 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
 
 @contextmanager
 def _without_gc() -> Iterator[None]:
-    """Loading many small objects is five times as fast without the collector looking at them again and again."""
+    """Loading many small objects is much faster without the collector looking at them again and again."""
     enabled = gc.isenabled()
     gc.disable()
     try:
