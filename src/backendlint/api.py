@@ -53,6 +53,7 @@ from backendlint.project.routes.paths import is_parameter, parameters, segments,
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema import types as sqltypes
 from backendlint.project.schema.history import Moment
+from backendlint.project.schema.model import Column, Index, Schema, Table
 from backendlint.project.schema.usage import users_of
 from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
@@ -77,6 +78,7 @@ __all__ = [
     "CallModel",
     "ClassFacts",
     "Cls",
+    "Column",
     "Edge",
     "Edit",
     "Escape",
@@ -87,6 +89,7 @@ __all__ = [
     "FunctionFacts",
     "Hit",
     "Import",
+    "Index",
     "Labels",
     "Location",
     "LogCall",
@@ -100,6 +103,7 @@ __all__ = [
     "Reason",
     "Ref",
     "Return",
+    "Schema",
     "Route",
     "RouteParam",
     "Served",
@@ -110,6 +114,7 @@ __all__ = [
     "Statement",
     "Step",
     "Store",
+    "Table",
     "SyntaxSite",
     "Value",
     "Vid",

@@ -314,6 +314,10 @@ class Route:
     middlewares: Arg | None = None
     detail: Arg | None = None
     """DRF `@action`: whether it is for one object."""
+    html: bool = False
+    """Text that the handler returns is sent as HTML."""
+    html_class: Arg | None = None
+    """Class of the response that the handler's result is put in."""
     actions: dict[str, str] = field(default_factory=dict)
     """Handler methods of a class to HTTP method and sub-path (`retrieve: GET {pk}`)."""
 

@@ -6,16 +6,15 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Vid
 from backendlint.findings.model import Location, Step
 from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
-from backendlint.project.conditions import holds
 from backendlint.project.entities import Fn
-from backendlint.project.libraries_model import Arg, CallModel, Sink
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.reads import Reader
+from backendlint.project.taint.sinks import RESPONSE, SinkSite, find_sinks
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -31,17 +30,6 @@ class Hop(NamedTuple):
 
     edge: Edge
     trail: Trail | None
-
-
-class SinkSite(NamedTuple):
-    """An argument of a call (or an assigned attribute) where tainted data does harm."""
-
-    kind: str
-    fn: Fn
-    call: Call
-    vid: Vid
-    model: CallModel
-    sink: Sink
 
 
 class Flow(NamedTuple):
@@ -89,29 +77,8 @@ class Taint:
     def sinks(self, *kinds: str) -> list[SinkSite]:
         """All sinks of these kinds, by the library models."""
         if self._sinks is None:
-            self._sinks = {}
-            for site in self.project.effects.sites:
-                for sink in site.model.sinks:
-                    for found in self._sink_sites(site.fn, site.call, site.model, sink):
-                        self._sinks.setdefault(sink.kind, []).append(found)
+            self._sinks = find_sinks(self.project)
         return [site for kind in kinds for site in self._sinks.get(kind, ())]
-
-    def _sink_sites(self, fn: Fn, call: Call, model: CallModel, sink: Sink) -> Iterator[SinkSite]:
-        if not all(holds(self.project, fn, call, condition) for condition in sink.when):
-            return
-        if any(holds(self.project, fn, call, condition) for condition in sink.unless):
-            return
-        for vid in sink_arguments(fn, call, sink.arg):
-            element = self._element(fn, vid, sink.element) if sink.element >= 0 else vid
-            if element >= 0:
-                yield SinkSite(sink.kind, fn, call, element, model, sink)
-
-    @staticmethod
-    def _element(fn: Fn, vid: Vid, index: int) -> Vid:
-        value = fn.facts.values[vid]
-        if value[0] in ("list", "tuple"):
-            return value[1][index] if index < len(value[1]) else -1
-        return vid
 
     def flows(self, sink_kinds: Collection[str], source_kinds: Collection[str]) -> Iterator[Flow]:
         """All flows from such sources to such sinks, without those that were cleaned on the way."""
@@ -221,7 +188,7 @@ class Taint:
             steps.append(edge.caller.step(edge.span, f"is passed to {edge.callee.name}()"))
             steps.extend(trail_steps(self.project, trail))
         site = flow.site
-        steps.append(site.fn.step(site.call.span, f"reaches {site.model.name.rpartition('.')[2]}()"))
+        steps.append(site.fn.step(site.call.span, _arrival(site)))
         return tuple(step for i, step in enumerate(steps) if i == 0 or step != steps[i - 1])
 
     def source_step(self, flow: Flow) -> Step:
@@ -229,16 +196,11 @@ class Taint:
         return self.steps(flow)[0]
 
 
-def sink_arguments(fn: Fn, call: Call, arg: Arg) -> list[Vid]:
-    """The vids of a call's arguments that a model names, its receiver included where meant."""
-    vids = [call.args[i] for i in arg.positions if i < len(call.args)]
-    vids += [vid for key, vid in call.kwargs if key in arg.keywords or arg.all_keywords]
-    if arg.rest >= 0:
-        vids += call.args[arg.rest :]
-    func = fn.facts.values[call.func]
-    if arg.receiver and func[0] == "attr":
-        vids.append(func[1])
-    return vids
+def _arrival(site: SinkSite) -> str:
+    name = site.model.name.rpartition(".")[2]
+    if site.model is RESPONSE:
+        return "becomes the response"
+    return f"is stored in {name}" if site.call.value == site.vid else f"reaches {name}()"
 
 
 def trail_steps(project: Project, trail: Trail | None) -> list[Step]:

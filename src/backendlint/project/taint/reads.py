@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Value, Vid
@@ -22,6 +23,9 @@ MAX_DEPTH = 150
 BUDGET = 30_000
 """Reads for one question, after which cycles are no longer read to the end."""
 _CONCATENATING = frozenset({"+", "%", "|", "/", "*"})
+_HOST_FIXED = re.compile(r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|/[^/\\\0]|[?#]|[.]{0,2}/\w")
+"""What stands before a part that can only be path or query; \0 is a part that is not constant."""
+_HOST_KINDS = ("ssrf", "redirect")
 _NUMERIC_SPEC = frozenset("dioxXeEfFgGcn")
 CLEAN_TYPES = frozenset(
     "builtins.int builtins.float builtins.bool builtins.complex uuid.UUID decimal.Decimal datetime.date datetime.datetime "
@@ -153,8 +157,22 @@ class Reader:
         return lb.clear(found, self.guards.cleared(fn, value[1], value[2], value[3]))
 
     def _fmt(self, fn: Fn, vid: Vid, value: Value, _path: Path) -> Labels:
-        found = lb.merge(self.read(fn, part, ()) for part in value[2])
+        found = lb.merge(self._parts(fn, value[2]))
         return lb.step(found, fn.fqn, fn.facts.span_of(vid), "becomes part of a string") if found else found
+
+    def _parts(self, fn: Fn, parts: tuple[Vid, ...]) -> Iterator[Labels]:
+        """Labels of a string's parts: behind a fixed host, a part cannot choose the host any more."""
+        prefix = ""
+        for part in parts:
+            known = fn.const(part)
+            if known is not ...:
+                prefix += str(known)
+                continue
+            found = self.read(fn, part, ())
+            if found and _HOST_FIXED.match(prefix):
+                found = lb.clear(found, _HOST_KINDS)
+            prefix += "\0"
+            yield found
 
     def _conv(self, fn: Fn, _vid: Vid, value: Value, _path: Path) -> Labels:
         if value[2][-1:] in _NUMERIC_SPEC and value[2][:1] in "%:":

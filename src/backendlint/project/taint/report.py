@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from backendlint.findings.model import Hit, Location, Step
+from backendlint.findings.model import Hit, Location, Severity, Step
 from backendlint.project.taint.flows import Flow
+from backendlint.project.taint.sinks import RESPONSE
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -27,16 +29,26 @@ ATTACKER: tuple[str, ...] = ("request", "queue")
 
 
 def flow_hits(
-    project: Project, sinks: Collection[str], harm: str, sources: Collection[str] = ATTACKER
+    project: Project,
+    sinks: Collection[str],
+    harm: str,
+    sources: Collection[str] = ATTACKER,
+    severity: Severity | None = None,
 ) -> Iterator[Hit]:
     """One hit a place for the flows from `sources` to `sinks`; `harm` says what happens there (`so that ...`)."""
+    for flow in place_flows(project, sinks, sources):
+        hit = flow_hit(project, flow, harm)
+        yield replace(hit, severity=severity) if severity else hit
+
+
+def place_flows(project: Project, sinks: Collection[str], sources: Collection[str] = ATTACKER) -> Iterator[Flow]:
+    """The surest flow to each place."""
     best: dict[Location, Flow] = {}
     for flow in project.taint.flows(sinks, sources):
         known = best.get(flow.location)
         if known is None or (known.weak and not flow.weak):
             best[flow.location] = flow
-    for flow in best.values():
-        yield flow_hit(project, flow, harm)
+    yield from best.values()
 
 
 def flow_hit(project: Project, flow: Flow, harm: str) -> Hit:
@@ -63,6 +75,10 @@ def describe_source(flow: Flow) -> str:
 def describe_sink(flow: Flow) -> str:
     """`execute()` in `search()`, and through which helper."""
     site = flow.site
+    if site.model is RESPONSE:
+        return f"the response of `{site.fn.name}()`"
+    if site.call.value == site.vid and site.call.args[:1] == (site.vid,):
+        return f"`{'.'.join(site.model.name.rsplit('.', 2)[-2:])}`"
     called = f"`{site.model.name.rpartition('.')[2]}()`"
     if flow.forwarded and flow.chain:
         return f"{called} through `{flow.chain[0].edge.callee.name}()`"

@@ -1,0 +1,190 @@
+"""Places where tainted data does harm: arguments of calls, and attributes and items that are assigned to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Store, Vid
+from backendlint.project.calls import arguments
+from backendlint.project.conditions import holds
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import Arg, AttributeModel, CallModel, Sink
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+    from backendlint.project.routes import Route
+
+RESPONSE = CallModel(name="response")
+"""Stands for what a handler returns."""
+_CHANGED = ("store", "setattr", "mut", "guard")
+
+
+class SinkSite(NamedTuple):
+    """An argument of a call (or an assigned value) where tainted data does harm."""
+
+    kind: str
+    fn: Fn
+    call: Call
+    """For assignments a call that stands for it: the value is its first argument, a key the second."""
+    vid: Vid
+    model: CallModel
+    sink: Sink
+
+
+def find_sinks(project: Project) -> dict[str, list[SinkSite]]:
+    """All sinks of the project by kind."""
+    found: dict[str, list[SinkSite]] = {}
+    for site in project.effects.sites:
+        for sink in site.model.sinks:
+            for item in _sites(project, site.fn, site.call, site.model, sink):
+                found.setdefault(sink.kind, []).append(item)
+    for fn in project.all_functions():
+        for store in fn.facts.stores:
+            model = assigned(project, fn, store)
+            if model is None:
+                continue
+            call = as_call(store)
+            standing = CallModel(name=model.name, library=model.library)
+            for sink in model.sinks:
+                for item in _sites(project, fn, call, standing, sink):
+                    found.setdefault(sink.kind, []).append(item)
+    for item in _answers(project):
+        found.setdefault(item.kind, []).append(item)
+    return found
+
+
+def _answers(project: Project) -> Iterator[SinkSite]:
+    """What goes to the client: bodies of responses, and what handlers return."""
+    for site in project.effects.sites:
+        response = site.model.response
+        if response is not None and response.body is not None and not response.template:
+            sink = Sink("response", response.body)
+            for vid in sink_arguments(site.fn, site.call, response.body):
+                yield SinkSite("response", site.fn, site.call, vid, site.model, sink)
+    for routes in project.route_functions.values():
+        route = routes[0]
+        if route.handler is None or route.kind != "http":
+            continue
+        kind = "xss" if any(_is_html(project, item) for item in routes) else "response"
+        yield from _returned(project, route.handler, kind)
+    for fn in project.all_functions():
+        models = [project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib"]
+        if any(model is not None and model.error_handler is not None for model in models):
+            yield from _returned(project, fn, "response")
+
+
+def _is_html(project: Project, route: Route) -> bool:
+    model, call = route.entry.model, route.entry.call
+    if model.html:
+        return True
+    if model.html_class is None or call is None:
+        return False
+    for vid in arguments(call, model.html_class):
+        for ref in project.refs(route.entry.fn, vid):
+            made = project.libraries.call(ref.name)
+            if made is not None and made.response is not None and made.response.content_type == "text/html":
+                return True
+    return False
+
+
+def _returned(project: Project, fn: Fn, kind: str) -> Iterator[SinkSite]:
+    for item in fn.facts.returns:
+        if item.value < 0 or item.is_yield:
+            continue
+        vid = item.value
+        value = fn.facts.values[vid]
+        if value[0] == "tuple" and value[1]:
+            vid = value[1][0]
+            value = fn.facts.values[vid]
+        if value[0] == "call" and _is_response(project, fn, fn.facts.calls[value[1]]):
+            continue
+        kinds = ["response"]
+        if kind == "xss" and value[0] not in ("dict", "list"):
+            kinds.append("xss")
+        call = Call(vid, (vid,), (), vid, item.block, False, item.span)
+        for found in kinds:
+            yield SinkSite(found, fn, call, vid, RESPONSE, Sink(found, Arg((0,))))  # type: ignore[arg-type]
+
+
+def _is_response(project: Project, fn: Fn, call: Call) -> bool:
+    return any(model.response is not None for model in project.models(fn, call))
+
+
+def _sites(project: Project, fn: Fn, call: Call, model: CallModel, sink: Sink) -> Iterator[SinkSite]:
+    if not all(holds(project, fn, call, condition) for condition in sink.when):
+        return
+    if any(holds(project, fn, call, condition) for condition in sink.unless):
+        return
+    for vid in sink_arguments(fn, call, sink.arg):
+        element = _element(fn, vid, sink.element) if sink.element >= 0 else vid
+        if element >= 0:
+            yield SinkSite(sink.kind, fn, call, element, model, sink)
+
+
+def _element(fn: Fn, vid: Vid, index: int) -> Vid:
+    value = fn.facts.values[vid]
+    if value[0] in ("list", "tuple"):
+        return value[1][index] if index < len(value[1]) else -1
+    return vid
+
+
+def sink_arguments(fn: Fn, call: Call, arg: Arg) -> list[Vid]:
+    """The vids of a call's arguments that a model names, its receiver included where meant."""
+    vids = [call.args[i] for i in arg.positions if i < len(call.args)]
+    vids += [vid for key, vid in call.kwargs if key in arg.keywords or arg.all_keywords]
+    if arg.rest >= 0:
+        vids += call.args[arg.rest :]
+    func = fn.facts.values[call.func]
+    if arg.receiver and func[0] == "attr":
+        vids.append(func[1])
+    return vids
+
+
+def as_call(store: Store) -> Call:
+    """A call that stands for an assignment: the value is its first argument, a key the second."""
+    args = (store.value,) if store.key < 0 else (store.value, store.key)
+    return Call(max(store.base, 0), args, (), store.value, store.block, False, store.span)
+
+
+def assigned(project: Project, fn: Fn, store: Store) -> AttributeModel | None:
+    """The model, with sinks or weak values, of the attribute that is assigned to or whose item is."""
+    if store.base < 0:
+        return None
+    base = store.base
+    values = fn.facts.values
+    while values[base][0] in _CHANGED:
+        base = values[base][1]
+    if store.name:
+        return _attribute(project, fn, base, store.name)
+    value = values[base]
+    if value[0] == "attr":
+        return _attribute(project, fn, value[1], value[2])
+    if value[0] != "name":
+        return None
+    head, _, last = value[1].rpartition(".")
+    for ref in project.resolver.dotted(head, fn.file.module) if head else ():
+        model = _of(project, ref.kind, ref.name, last)
+        if model is not None:
+            return model
+    model = project.libraries.attribute(value[1])
+    return model if model is not None and (model.sinks or model.weak) else None
+
+
+def _attribute(project: Project, fn: Fn, base: Vid, name: str) -> AttributeModel | None:
+    for ref in project.refs(fn, base):
+        model = _of(project, ref.kind, ref.name, name)
+        if model is not None:
+            return model
+    return None
+
+
+def _of(project: Project, kind: str, owner: str, name: str) -> AttributeModel | None:
+    owners = [owner] if kind in ("lib", "libinst") else []
+    if kind == "inst":
+        owners = list(project.hierarchy.library_bases(project.classes[owner]))
+    for item in owners:
+        model = project.libraries.attribute(f"{item}.{name}")
+        if model is not None and (model.sinks or model.weak):
+            return model
+    return None
