@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from backendlint.findings.model import Hit, Location, Notification
 
@@ -30,10 +30,10 @@ class EngineCache(Protocol):
         """Store values; failures to write are the cache's business."""
 
 
-def _no_check(rule: Rule) -> Callable[[Any], Iterable[Hit]]:
+def _load_check(rule: Rule) -> Callable[..., Iterable[Hit]]:
     from backendlint.ruleset.check import load_check
 
-    found: Callable[[Any], Iterable[Hit]] = load_check(rule)
+    found: Callable[..., Iterable[Hit]] = load_check(rule)
     return found
 
 
@@ -54,7 +54,7 @@ class EngineContext:
     """Users' settings by rule id; they decide what a check finds, so cached results depend on them."""
     effects: Callable[[str], Sequence[str]] | None = None
     """Effects of calling a dotted name, by the library models (`http`, `db-read`, ...); None matches every call."""
-    load_check: Callable[[Rule], Callable[[Any], Iterable[Hit]]] = _no_check
+    load_check: Callable[[Rule], Callable[..., Iterable[Hit]]] = _load_check
     words: dict[str, frozenset[str]] = field(default_factory=dict)
     """What needs.py has collected of each file, by path."""
     seconds: dict[str, float] = field(default_factory=dict)

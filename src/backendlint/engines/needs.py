@@ -72,6 +72,7 @@ def _words(facts: FileFacts, ctx: EngineContext) -> frozenset[str]:
 def _collect(facts: FileFacts) -> Iterator[str]:
     yield from facts.names
     for function in facts.functions:
+        yield function.name
         for value in function.values:
             operation = value[0]
             if operation == "attr":
