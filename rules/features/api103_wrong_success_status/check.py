@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backendlint.api import Answer, Hit, Location, Project, Route, answers
+
+CREATE = re.compile(r"_?(create|add|insert|register|new|place|post)(_|$)", re.IGNORECASE)
+ACTION = re.compile(
+    r"login|logout|sign_?(in|out)|token|auth|refresh|verify|search|query|filter|calculate|validate|check|preview|send|notify|webhook|callback|"
+    r"bulk|batch|import|sync|cancel|confirm|approve|reject|reset|recover|password|upload|export|run|execute|trigger|process",
+    re.IGNORECASE,
+)
+
+
+def check(project: Project) -> Iterator[Hit]:
+    seen: set[Location] = set()
+    for route in project.routes:
+        if route.handler is None or route.kind != "http" or len(route.methods) != 1:
+            continue
+        for place, message in judge(project, route):
+            if place not in seen:
+                seen.add(place)
+                yield Hit(f"{route.label} {message}", place, function=route.function)
+
+
+def judge(project: Project, route: Route) -> Iterator[tuple[Location, str]]:
+    assert route.handler is not None
+    method = route.methods[0]
+    found = [answer for answer in answers(project, route.handler) if not answer.failed and not answer.special]
+    sets_status = any(store.name == "status_code" for store in route.handler.facts.stores)
+    if sets_status:
+        return
+    for answer in found or [None]:
+        status = answer.status if answer is not None and answer.status is not None else default_status(route)
+        place = location(route, answer)
+        if method == "POST" and status == 200 and creates(project, route):
+            yield place, "creates a resource and answers 200; answer 201 Created."
+        elif method == "DELETE" and status == 200 and has_no_body(answer) and not route.response_model:
+            yield place, "answers 200 without a body; answer 204 No Content."
+        elif method in ("GET", "HEAD") and status == 201:
+            yield place, "reads and answers 201 Created; answer 200."
+        elif status == 204 and answer is not None and answer.shape in ("dict", "list"):
+            yield place, "answers 204 No Content with a body, which is dropped or breaks the connection; answer 200."
+
+
+def default_status(route: Route) -> int:
+    return route.status if route.status is not None else 200
+
+
+def location(route: Route, answer: Answer | None) -> Location:
+    """Where the status is said: in the decorator, or with the response."""
+    assert route.handler is not None
+    if answer is None or (route.documented and answer.status is None):
+        return route.place
+    return route.handler.location(answer.span)
+
+
+def has_no_body(answer: Answer | None) -> bool:
+    return answer is None or answer.shape == "none"
+
+
+def creates(project: Project, route: Route) -> bool:
+    """An insert in what the route runs, or a handler that says so; not an action or a sign-in."""
+    assert route.handler is not None
+    last = route.path.rstrip("/").rpartition("/")[2]
+    if ACTION.search(route.name) or (ACTION.search(last) and "{" not in last):
+        return False
+    if not route.is_collection and not CREATE.match(route.name):
+        return False
+    if any(write.creates for write, _ in project.writes.reached(route.handler)):
+        return True
+    return bool(CREATE.match(route.name)) and bool(project.effects.has(route.handler, "db-write", "db", "commit"))

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backendlint.api import Edge, Hit, Project, Route, Write
+
+SAFE = {"GET", "HEAD", "OPTIONS"}
+TRACES = re.compile(
+    r"audit|log(s|ged|ging)?(_|$)|history|histories|event|metric|stat(s|istics)?|visit|view(s|ed|_count)|count(er)?|hit(s)?|last_(seen|login|access)|"
+    r"session|token|cache|seen|track|usage|analytics|nonce|touch|refresh|lock|challenge|otp|impression|click|captcha|login|callback",
+    re.IGNORECASE,
+)
+LAZY = {"get_or_create", "update_or_create", "merge"}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    seen = set()
+    for route in project.routes:
+        if route.handler is None or route.kind != "http" or not route.methods or not SAFE.issuperset(route.methods):
+            continue
+        found = changing(project, route)
+        if found is None or route.place in seen:
+            continue
+        seen.add(route.place)
+        write, chain = found
+        name = write.entity.rpartition(".")[2] or "stored data"
+        yield Hit(
+            f"{route.label} changes data: it writes `{name}` ({write.op}) in `{write.fn.name}()`, and GET is repeated by crawlers, "
+            "caches and retries at will. Use POST, PUT, PATCH or DELETE.",
+            route.place,
+            flow=project.writes.steps(write, chain),
+            function=route.function,
+        )
+
+
+def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] | None:
+    assert route.handler is not None
+    if TRACES.search(route.name) or TRACES.search(route.path.rpartition("/")[2]):
+        return None
+    for write, chain in project.writes.reached(route.handler, ("call", "property")):
+        names = (write.entity.rpartition(".")[2], write.fn.name, *(edge.callee.name for edge in chain))
+        if write.op in LAZY or any(TRACES.search(snake(name)) for name in names):
+            continue
+        return write, chain
+    return None
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

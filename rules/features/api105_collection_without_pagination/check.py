@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backendlint.api import Edge, Fn, Hit, Project, Route, Site
+
+PAGE = re.compile(
+    r"_?(page(_?(size|number|num|token|no|index))?|per_?page|limit|offset|cursor|skip|take|top|first|last|after|before|size|count|start|"
+    r"max_results|batch_size|pagination\w*|paging|paginator?|params)_?",
+    re.IGNORECASE,
+)
+MANY = {"all", "filter", "exclude", "iterate", "values", "order", "select", "execute", "stream", "raw", "join", "distinct"}
+ONE = {"get", "first", "one", "last", "get_or_404", "count", "exists", "aggregate"}
+BOUNDS = {"limit", "slice", "first", "one", "last"}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    seen = set()
+    for route in project.routes:
+        if route.kind != "http" or route.methods not in (("GET",), ("GET", "HEAD")) or not route.is_collection:
+            continue
+        if route.handler is None or route.place in seen or paged(project, route) or not returns_many(project, route):
+            continue
+        seen.add(route.place)
+        yield Hit(
+            f"{route.label} returns every row, as many as there are, and takes neither limit nor page: the answer grows until it "
+            "times out. Take a bounded limit with an offset or cursor.",
+            route.place,
+            function=route.function,
+        )
+
+
+def paged(project: Project, route: Route) -> bool:
+    """Page parameters in the signature, dependencies, request reads or what it calls."""
+    assert route.handler is not None
+    for fn in (route.handler, *route.dependencies):
+        if any(PAGE.fullmatch(param.name) for param in fn.facts.params):
+            return True
+    for param in route.params:
+        if PAGE.fullmatch(param.name) or (param.origin == "query" and param.type == "model"):
+            return True
+    reached = [route.handler, *(edge.callee for edge in below(project, route.handler))]
+    for fn in reached:
+        for value in fn.facts.values:
+            if value[0] == "const" and isinstance(value[1], str) and PAGE.fullmatch(value[1]):
+                return True
+        for call in fn.facts.calls:
+            if any(PAGE.fullmatch(key) for key, _ in call.kwargs):
+                return True
+        for site in project.effects.direct(fn):
+            if site.model.paginates or (site.model.orm is not None and site.model.orm.op in BOUNDS):
+                return True
+        if any(value[0] == "slice" for value in fn.facts.values) or "paginat" in fn.name:
+            return True
+        if any(re.search(r"\bLIMIT\b|\bTOP\b|FETCH\s+(FIRST|NEXT)", text, re.IGNORECASE) for text in texts(fn)):
+            return True
+    if route.cls is not None:
+        return any("paginat" in name for cls in project.hierarchy.mro(route.cls) for name in cls.facts.attributes)
+    return False
+
+
+def texts(fn: Fn) -> Iterator[str]:
+    return (value[1] for value in fn.facts.values if value[0] == "const" and isinstance(value[1], str))
+
+
+def below(project: Project, fn: Fn, depth: int = 4) -> list[Edge]:
+    """Calls below a function."""
+    found: list[Edge] = []
+    todo = [(fn, 0)]
+    seen = {fn.fqn}
+    while todo:
+        item, level = todo.pop()
+        for edge in project.graph.callees(item) if level < depth else ():
+            if edge.kind == "call" and edge.callee.fqn not in seen:
+                seen.add(edge.callee.fqn)
+                found.append(edge)
+                todo.append((edge.callee, level + 1))
+    return found
+
+
+def returns_many(project: Project, route: Route) -> bool:
+    """A list by its declaration or its returns, made of rows."""
+    assert route.handler is not None
+    fn = route.handler
+    if not project.effects.has(fn, "db-read", "db") and not reads_lazily(project, fn):
+        return False
+    declared = list(declared_refs(project, route))
+    if declared:
+        return any(ref.name in ("builtins.list", "typing.Iterator", "builtins.tuple", "builtins.set") for ref in declared)
+    sites = [site for item in (fn, *(edge.callee for edge in below(project, fn))) for site in project.effects.direct(item)]
+    many = any(is_many(site) for site in sites)
+    return many and any(is_list(project, fn, item.value) for item in fn.facts.returns)
+
+
+def declared_refs(project: Project, route: Route) -> Iterator[object]:
+    origin = route.response_model
+    if origin is not None and origin.fn.const(origin.vid) is not None:
+        yield from project.resolver.types.annotation(origin.fn, origin.vid)
+    elif route.documented and route.handler is not None and route.handler.parent is not None:
+        yield from project.resolver.types.annotation(route.handler.parent, route.handler.facts.returns_annotation)
+
+
+def reads_lazily(project: Project, fn: Fn) -> bool:
+    return any(site.model.orm is not None and site.model.orm.op in MANY for site in project.effects.direct(fn))
+
+
+def is_many(site: Site) -> bool:
+    orm = site.model.orm
+    if orm is None:
+        return site.model.name.rpartition(".")[2] in ("fetchall", "fetch", "fetchmany", "find", "scan", "to_list")
+    return orm.rows == "many" or (orm.op in MANY and orm.op not in ONE and not orm.rows == "scalar")
+
+
+def is_list(project: Project, fn: Fn, vid: int, depth: int = 0) -> bool:
+    """A list, or an answer that contains one."""
+    if vid < 0 or depth > 6:
+        return False
+    value = fn.facts.values[vid]
+    if value[0] in ("comp",) and value[1] in ("list", "gen"):
+        return True
+    if value[0] in ("guard", "await", "mut", "store", "conv"):
+        return is_list(project, fn, value[1], depth + 1)
+    if value[0] == "tuple" and value[1]:
+        return is_list(project, fn, value[1][0], depth + 1)
+    if value[0] == "dict":
+        return any(is_list(project, fn, item, depth + 1) for _, item in value[1])
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        passed = [*call.args, *(vid for key, vid in call.kwargs if key not in ("status", "safe", "context"))]
+        models = project.models(fn, call)
+        if any(model.response is not None or model.schema for model in models):
+            return any(is_list(project, fn, item, depth + 1) for item in passed)
+        if any(model.orm is not None and (model.orm.rows == "many" or model.orm.op in MANY) for model in models):
+            return True
+        value_refs = project.refs(fn, vid)
+        return any(ref.name in ("builtins.list", "sqlalchemy.engine.ScalarResult") for ref in value_refs)
+    if value[0] == "attr":
+        receiver = fn.facts.values[value[1]]
+        if receiver[0] == "call":
+            call = fn.facts.calls[receiver[1]]
+            if any(fn.const(item) is True for key, item in call.kwargs if key == "many"):
+                return True
+    return any(ref.name == "builtins.list" for ref in project.refs(fn, vid))

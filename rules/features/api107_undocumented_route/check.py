@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Project, Route, answers
+
+
+def check(project: Project) -> Iterator[Hit]:
+    documented = [route for route in project.routes if route.documented and route.in_schema and route.handler is not None]
+    described = sum(has_text(route) for route in documented)
+    custom = described * 2 >= len(documented)
+    seen = set()
+    for route in documented:
+        model, text = has_model(project, route), has_text(route)
+        if (model and text) or route.kind != "http" or route.place in seen:
+            continue
+        seen.add(route.place)
+        missing = "response model, summary or docstring" if not model and not text else "response model" if not model else "summary or docstring"
+        yield Hit(
+            f"{route.label} has no {missing}: the generated API documentation cannot say what it "
+            f"{'answers' if not model else 'does'}.",
+            route.place,
+            function=route.function,
+            profile="default" if not model or custom else "strict",
+        )
+
+
+def has_text(route: Route) -> bool:
+    return bool(route.summary or route.description)
+
+
+def has_model(project: Project, route: Route) -> bool:
+    """A declared result, or none to declare."""
+    fn = route.handler
+    assert fn is not None
+    if route.response_model is not None or fn.facts.returns_annotation >= 0 or route.status == 204:
+        return True
+    call = route.entry.call
+    if call is not None and any(key in ("response_class", "responses", "response_model") for key, _ in call.kwargs):
+        return True
+    found = [answer for answer in answers(project, fn) if not answer.failed]
+    if found and all(answer.special or answer.shape == "none" for answer in found):
+        return True
+    return bool(found) and all(is_response(project, route, item.value) for item in fn.facts.returns)
+
+
+def is_response(project: Project, route: Route, vid: int) -> bool:
+    """An object that is a response already."""
+    assert route.handler is not None
+    value = route.handler.facts.values[vid] if vid >= 0 else ("",)
+    if value[0] != "call":
+        return False
+    call = route.handler.facts.calls[value[1]]
+    return any(model.response is not None and model.response.content_type != "application/json" for model in project.models(route.handler, call))

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Answer, Fn, Hit, Location, Project, Route, answers
+
+
+def check(project: Project) -> Iterator[Hit]:
+    seen: set[Location] = set()
+    for route in project.routes:
+        if route.handler is None or route.kind != "http" or "POST" not in route.methods or mentions_location(project, route.handler):
+            continue
+        found = [answer for answer in answers(project, route.handler) if not answer.failed and not answer.special]
+        for answer in found or [None]:
+            status = answer.status if answer is not None and answer.status is not None else route.status
+            place = place_of(route, answer)
+            if status == 201 and place not in seen:
+                seen.add(place)
+                yield Hit(
+                    f"{route.label} answers 201 Created without a Location header: clients must guess where the new resource is. "
+                    "Set Location to its path.",
+                    place,
+                    function=route.function,
+                )
+
+
+def place_of(route: Route, answer: Answer | None) -> Location:
+    assert route.handler is not None
+    return route.place if answer is None or route.documented else route.handler.location(answer.span)
+
+
+def mentions_location(project: Project, fn: Fn, depth: int = 2) -> bool:
+    """Whether the handler, or what it calls, names the header."""
+    for value in fn.facts.values:
+        if value[0] == "const" and isinstance(value[1], str) and value[1].lower() in ("location", "content-location"):
+            return True
+        if value[0] == "setattr" and value[2] == "location":
+            return True
+    if any(store.name == "location" for store in fn.facts.stores) or any(key == "location" for call in fn.facts.calls for key, _ in call.kwargs):
+        return True
+    return depth > 0 and any(
+        mentions_location(project, edge.callee, depth - 1)
+        for edge in project.graph.callees(fn)
+        if edge.kind == "call" and project.layer(edge.callee) in ("controller", "", "schema")
+    )

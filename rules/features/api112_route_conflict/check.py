@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import UNKNOWN, Hit, Location, Project, Route, Step, is_parameter, parameters, segments
+
+
+def check(project: Project) -> Iterator[Hit]:
+    seen: set[Location] = set()
+    for hit in (*conflicts(project), *mismatches(project)):
+        if hit.location not in seen:
+            seen.add(hit.location)
+            yield hit
+
+
+def conflicts(project: Project) -> Iterator[Hit]:
+    """Later routes that never run because an earlier one matches first."""
+    groups: dict[tuple[object, int, str], list[Route]] = {}
+    for route in sorted(project.routes, key=lambda item: item.order):
+        if route.kind == "http" and UNKNOWN not in route.path and not route.entry.syntax == "regex":
+            key = (route.app.location if route.app else route.entry.fn.path, len(segments(route.path)), route.framework)
+            groups.setdefault(key, []).append(route)
+    for routes in groups.values():
+        for position, later in enumerate(routes):
+            for earlier in routes[:position]:
+                message = conflict(earlier, later)
+                if message:
+                    yield Hit(message, later.location, related=(Step(earlier.location, f"registers {earlier.label}"),), function=later.function)
+                    break
+
+
+def conflict(earlier: Route, later: Route) -> str:
+    if earlier.location == later.location or not overlap(earlier, later):
+        return ""
+    ours, theirs = segments(later.path), segments(earlier.path)
+    if trailing(earlier) != trailing(later):
+        return ""
+    if [part if not is_parameter(part) else "{}" for part in ours] == [part if not is_parameter(part) else "{}" for part in theirs]:
+        if types(earlier) != types(later) and any(types(earlier).values()):
+            return ""
+        if earlier.handler is not None and earlier.handler is later.handler:
+            return ""
+        return f"{later.label} is registered twice: the handler `{earlier.name}` answers, and `{later.name}` never runs. Remove one."
+    if not later.entry.model.ordered or not shadows(earlier, theirs, ours):
+        return ""
+    return (
+        f"{later.label} never runs: {earlier.label} is registered before it and takes `{ours[first_difference(theirs, ours)]}` as "
+        "its parameter. Register the fixed path first."
+    )
+
+
+def overlap(earlier: Route, later: Route) -> bool:
+    return not earlier.methods or not later.methods or bool(set(earlier.methods) & set(later.methods))
+
+
+def trailing(route: Route) -> bool:
+    return route.path.endswith("/")
+
+
+def types(route: Route) -> dict[str, str]:
+    found = {item.name: item.type for item in parameters(route.entry.path, route.entry.syntax)}
+    return found
+
+
+def shadows(earlier: Route, theirs: list[str], ours: list[str]) -> bool:
+    """Whether every path of the later route matches the earlier one, which has a parameter where the later has text."""
+    narrowed = types(earlier)
+    wider = False
+    for mine, other in zip(ours, theirs, strict=True):
+        if mine == other:
+            continue
+        if not is_parameter(other) or other.count("{") > 1 or not (other.startswith("{") and other.endswith("}")):
+            return False
+        if is_parameter(mine):
+            continue
+        kind = narrowed.get(other.strip("{}"), "")
+        if kind in ("int", "float", "uuid", "date", "decimal") and not (kind in ("int", "float") and mine.isdigit()):
+            return False
+        wider = True
+    return wider
+
+
+def first_difference(theirs: list[str], ours: list[str]) -> int:
+    return next(index for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)) if not is_parameter(mine) and mine != other)
+
+
+def mismatches(project: Project) -> Iterator[Hit]:
+    """Path parameters that the handler does not take, or parameters that no path supplies."""
+    for route in project.routes:
+        fn = route.handler
+        if fn is None or route.kind != "http" or route.entry.model.actions or route.cls is not None:
+            continue
+        names = [part.strip("{}") for segment in segments(route.path) for part in braces(segment)]
+        taken = {param.name: param for param in fn.facts.params}
+        if any(param.kind == "kwargs" for param in taken.values()) or UNKNOWN in route.path or wrapped(route):
+            continue
+        if route.framework in ("starlette", "aiohttp", "tornado") or any(name == "?" for name in names):
+            continue
+        below = {param.name for dependency in route.dependencies for param in dependency.facts.params}
+        missing = [name for name in names if name not in taken and name not in below]
+        if missing and (route.documented or route.entry.syntax in ("angle", "regex")):
+            what = ", ".join(f"`{name}`" for name in missing)
+            effect = "the value is dropped, and a parameter with another name is read from the query" if route.documented else "every call fails"
+            yield Hit(
+                f"{route.label} has the path parameter {what}, which `{fn.name}()` does not take: {effect}. Use the same name.",
+                route.location,
+                related=(Step(fn.header, "the handler"),),
+                function=route.function,
+            )
+
+
+def braces(segment: str) -> list[str]:
+    return [part.partition("}")[0] for part in segment.split("{")[1:]]
+
+
+def wrapped(route: Route) -> bool:
+    """A decorator of the project's own may change the signature."""
+    assert route.handler is not None
+    own = [ref for ref in route.handler.decorators if ref.kind in ("func", "class", "inst")]
+    return bool(own) or len(route.handler.decorators) < len(route.handler.facts.decorators)
