@@ -99,8 +99,8 @@ def _read_function(
     if isinstance(node, ast.Lambda):
         flow.body([ast.copy_location(ast.Return(value=node.body), node.body)])
         return
-    found = traits(node.body)
-    flow.globals_declared = found.globals
+    if flow.file.source.may_declare:
+        flow.globals_declared = traits(node.body).globals
     flow.body(node.body)
     function.blocks[0] = function.blocks[0]._replace(exits=flow.last_exit if flow.dead else "")
 

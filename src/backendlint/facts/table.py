@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from backendlint.facts.model import Block, FileFacts, FunctionFacts, Span, Value, Vid
+from backendlint.parse import split_lines
 
 Env = dict[str, Vid]
 Position = tuple[int, int, int, int]
@@ -17,8 +18,11 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self.wide: dict[int, bytes] = {}
+        self.may_yield = "yield" in text
+        self.may_declare = "global" in text or "nonlocal" in text
+        """Whether looking for `yield`, `global` and `nonlocal` can be of use at all."""
         if not text.isascii():
-            for number, line in enumerate(text.splitlines(keepends=False) if "\f" not in text else text.split("\n"), 1):
+            for number, line in enumerate(split_lines(text), 1):
                 if not line.isascii():
                     self.wide[number] = line.encode("utf-8", "surrogatepass")
 
