@@ -14,7 +14,7 @@ from backendlint.project.schema.django_models import read_django_models
 from backendlint.project.schema.django_state import State
 from backendlint.project.schema.history import Moment, merged, moments, played, read_sql_files
 from backendlint.project.schema.links import ModuleLinks
-from backendlint.project.schema.model import Schema
+from backendlint.project.schema.model import Schema, Table
 from backendlint.project.schema.operations import Migration
 from backendlint.project.schema.sqlalchemy_models import read_sqlalchemy
 from backendlint.project.sqltext.dialects import project_dialect
@@ -98,9 +98,31 @@ class Data:
         return moments(self.migrations)
 
     @cached_property
+    def alembic_schema(self) -> Schema:
+        """The tables that Alembic's revisions make."""
+        return played(self.alembic)
+
+    @cached_property
+    def django_migrated(self) -> Schema:
+        """The tables as the state after Django's last migrations describes them."""
+        schema = Schema()
+        for table in self.django_history.state.tables():
+            schema.add(table)
+        return schema
+
+    def app_of(self, table: Table) -> str:
+        """The Django app of a model's table, lower case; "" for what is no model's."""
+        owner = table.owner
+        while owner:
+            if owner in self.django_state.classes:
+                return self.django_state.classes[owner].partition(".")[0]
+            owner = owner.rpartition(".")[0]
+        return ""
+
+    @cached_property
     def migrated(self) -> Schema:
         """The tables that the migrations make."""
-        first = merged(played(self.alembic), played(self.django_history.migrations))
+        first = merged(self.alembic_schema, played(self.django_history.migrations))
         return merged(first, played(self.sql_migrations))
 
     @cached_property

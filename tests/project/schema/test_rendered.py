@@ -44,6 +44,6 @@ def test_mermaid_draws_relations() -> None:
 def test_text_says_what_is_known() -> None:
     files = read_facts(SCHEMAS / "heroes")
     text = render(read_sqlalchemy(files, links_of(files)), "text")
-    assert "team  (sqlalchemy, tables.py:34)" in text
+    assert "team  (sqlalchemy, tables.py:" in text
     assert "  unique (headquarters, name)" in text
     assert text.endswith("3 tables")

@@ -93,8 +93,9 @@ class _Script:
         for call in facts.calls:
             view = CallNode(Node(self.file, index, call.value, self.links), call)
             operations = list(self._call(view, depth))
-            guarded = _guarded(self.file, index, call)
-            yield from (replace(item, guarded=True) for item in operations) if guarded else operations
+            guarded, outside = _guarded(self.file, index, call), in_autocommit(self.file, index, call)
+            for item in operations:
+                yield replace(item, guarded=guarded, outside_transaction=outside) if guarded or outside else item
 
     def _call(self, view: CallNode, depth: int) -> Iterator[ops.Operation]:
         value = view.func.value

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from backendlint.findings.model import Location
+from backendlint.findings.model import Hit, Location, Profile, Step
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema.apply import apply
 from backendlint.project.schema.ddl import read_script
@@ -16,6 +17,8 @@ from backendlint.project.sqltext.places import place_in
 _MIGRATION_FOLDER = re.compile(r"(?:^|/)(?:migrations?|migrate|versions|changelog|db/patches|schema_updates)(?:/|$)", re.IGNORECASE)
 _NUMBERED = re.compile(r"^(?:V\d[\d._]*__|U?\d{2,}[-_.])", re.IGNORECASE)
 _BACKWARD = re.compile(r"(?:[._-](?:down|rollback|undo|revert)\.sql$)|(?:^|/)(?:down|rollback|undo|U\d[\d._]*__)", re.IGNORECASE)
+RECENT = 10
+"""Migrations further back in their chain are history: they have run, and what they did is told in the strict profile only."""
 MAX_SQL = 2_000_000
 """Longer .sql files are data, not schema."""
 
@@ -39,6 +42,23 @@ class Moment:
     def location(self) -> Location | None:
         """Where the operation stands."""
         return self.operation.location or (self.within.location if self.within else None) or self.migration.location
+
+    @property
+    def profile(self) -> Profile | None:
+        """The profile in which its findings belong: the rule's own, or strict for what is history."""
+        return "strict" if self.age >= RECENT else None
+
+    @property
+    def dialect(self) -> str:
+        """The dialect in which it runs, PostgreSQL where nothing tells."""
+        return self.migration.dialect or "postgres"
+
+    def hit(self, message: str, *, related: tuple[Step, ...] = (), at: Location | None = None, **more: Any) -> Hit:
+        """A hit at the operation."""
+        place = at or self.location or Location(self.migration.path, 1, 1, 1, 1)
+        if self.profile is not None:
+            more["profile"] = self.profile
+        return Hit(message, place, related, **more)
 
     def existing(self, name: str) -> bool:
         """True for a table that existed before this migration (also when its making was not seen)."""
@@ -78,7 +98,7 @@ def flat(operations: Sequence[ops.Operation]) -> Iterator[tuple[ops.Operation, o
                 state_only=operation.state_only, guarded=operation.guarded, text=operation.text,
             ), None  # fmt: skip
             for inner in operation.operations:
-                yield inner, operation
+                yield (replace(inner, outside_transaction=True) if operation.outside_transaction else inner), operation
         else:
             yield operation, None
 

@@ -9,17 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from backendlint.findings.model import Location
+from backendlint.project.schema.model import Check as Check
 from backendlint.project.schema.model import Column, Constraint, Index, Table
+from backendlint.project.schema.model import ForeignKey as ForeignKey
+from backendlint.project.schema.model import Unique as Unique
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """Base of all operations. `guarded`: under an `if` or a loop, so it may not run; `text`: the SQL it comes from, if any."""
+    """Base of all operations. `guarded`: under an `if`, so it may not run; `text`: the SQL it comes from, if any.
+
+    `outside_transaction`: in an autocommit block of a migration that otherwise runs in a transaction.
+    """
 
     location: Location | None = None
     state_only: bool = False
     database_only: bool = False
     guarded: bool = False
+    outside_transaction: bool = False
     text: str = ""
 
 

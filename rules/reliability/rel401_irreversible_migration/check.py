@@ -1,0 +1,81 @@
+"""REL401: migrations without a way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Location, Moment, Project, ops
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """Alembic's missing, empty and raising downgrades; Django's RunPython and RunSQL without a reverse; lone `.up.sql` files."""
+    told: set[str] = set()
+    for moment in project.data.moments():
+        migration = moment.migration
+        if migration.kind == "django":
+            yield from _django(moment)
+        elif migration.id not in told:
+            told.add(migration.id)
+            hit = _alembic(moment) if migration.kind == "alembic" else _sql(project, moment)
+            if hit is not None:
+                yield hit
+
+
+def _django(moment: Moment) -> Iterator[Hit]:
+    operation = moment.operation
+    place = operation.location
+    if isinstance(operation, ops.RunCode) and not operation.reversible and operation.changes_data:
+        yield moment.hit(
+            f"`RunPython({operation.name})` has no `reverse_code`, so the migrations after it cannot be unapplied when a release "
+            "goes wrong; pass the function that undoes it, or `migrations.RunPython.noop` if nothing needs undoing.",
+            at=place,
+        )
+    if isinstance(operation, ops.RunSQL) and not operation.reversible:
+        yield moment.hit(
+            "`RunSQL` has no `reverse_sql`, so the migrations after it cannot be unapplied when a release goes wrong; pass the "
+            "statement that undoes it, or `migrations.RunSQL.noop` if nothing needs undoing.",
+            at=place,
+        )
+
+
+def _alembic(moment: Moment) -> Hit | None:
+    migration = moment.migration
+    kind = migration.reverse_kind
+    if kind not in {"missing", "empty", "raises"} or not migration.operations:
+        return None
+    what = {
+        "missing": "has no `downgrade()`",
+        "empty": "has an empty `downgrade()`, so a downgrade says it succeeded and changes nothing",
+        "raises": "raises in `downgrade()`",
+    }[kind]
+    place = migration.reverse_location or migration.location
+    message = (
+        f"Revision `{migration.id}` {what}: a release that goes wrong cannot be rolled back with its schema; "
+        "undo there what `upgrade()` does, in reverse order."
+    )
+    deliberate = kind == "raises" or all(isinstance(item, ops.DataChange | ops.RunCode | ops.Other) for item in _all(migration))
+    hit = moment.hit(message, at=place)
+    return hit if not deliberate or hit.profile else moment.hit(message, at=place, profile="strict")
+
+
+def _all(migration: ops.Migration) -> Iterator[ops.Operation]:
+    for operation in migration.operations:
+        if isinstance(operation, ops.RunSQL):
+            yield from operation.operations
+        else:
+            yield operation
+
+
+def _sql(project: Project, moment: Moment) -> Hit | None:
+    """A `x.up.sql` without `x.down.sql`, where the project writes such pairs."""
+    path = moment.migration.path
+    files = set(project.sql_files)
+    if not path.endswith(".up.sql") or path.removesuffix(".up.sql") + ".down.sql" in files:
+        return None
+    if not any(name.endswith(".down.sql") for name in files):
+        return None
+    return moment.hit(
+        f"`{path.rpartition('/')[2]}` has no `.down.sql` beside it, unlike its siblings: a release that goes wrong cannot be "
+        "rolled back with its schema; write the way back.",
+        at=Location(path, 1, 1, 1, 1),
+    )

@@ -1,0 +1,90 @@
+"""REL402: dropped tables and columns, TRUNCATE, DELETE of everything, in a migration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Moment, Project, ops, users_of
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """What loses data of tables that existed before the migration, unless it was copied or is only being rebuilt."""
+    for moment in project.data.moments():
+        operation = moment.operation
+        if isinstance(operation, ops.DropTable) and operation.kind == "table" and _real(moment, operation.table):
+            yield _dropped_table(project, moment, operation.table)
+        elif isinstance(operation, ops.DropColumn) and _real(moment, operation.table) and not _fresh(moment, operation):
+            yield _dropped_column(project, moment, operation)
+        elif isinstance(operation, ops.Truncate):
+            for table in operation.tables:
+                if moment.existing(table):
+                    yield moment.hit(
+                        f"`TRUNCATE` empties `{table}` for good, and a downgrade cannot bring the rows back; delete just what must go, "
+                        "in batches, after a backup."
+                    )
+        elif isinstance(operation, ops.DataChange) and operation.kind == "DELETE" and not operation.where:
+            if _real(moment, operation.table):
+                yield moment.hit(
+                    f"`DELETE FROM {operation.table}` without WHERE empties the table for good, and a downgrade cannot bring the rows "
+                    "back; delete just what must go, in batches, after a backup."
+                )
+
+
+def _dropped_table(project: Project, moment: Moment, table: str) -> Hit:
+    related = users_of(project, table)
+    still = " while code still uses it" if related else ""
+    return moment.hit(
+        f"Dropping table `{table}`{still} loses its rows, and a downgrade cannot bring them back; remove its last use, release that, "
+        "keep a backup, and drop it in a later release.",
+        related=related,
+    )
+
+
+def _dropped_column(project: Project, moment: Moment, operation: ops.DropColumn) -> Hit:
+    related = users_of(project, operation.table, operation.column)
+    name = f"`{operation.table}.{operation.column}`"
+    if related:
+        breaks = f"breaks the code that still names it ({related[0].location.path}:{related[0].location.line})"
+    else:
+        breaks = "breaks instances of the old release that still select it"
+    return moment.hit(
+        f"Dropping column {name} loses its data and {breaks}; remove its last use, release that, keep a backup, and drop it in a "
+        "later release.",
+        related=related,
+    )
+
+
+def _real(moment: Moment, table: str) -> bool:
+    """False for tables of this very migration, for those that are being rebuilt, and where the rows were copied before."""
+    if not moment.existing(table) or table.lower().startswith(("tmp_", "temp_", "_alembic_tmp", "new__")):
+        return False
+    bare = table.rpartition(".")[2].lower()
+    flat = list(_flat(moment.migration.operations))
+    if any(isinstance(item, ops.RenameTable) and item.new.lower() == bare for item in flat):
+        return False
+    return not any(_copies(item, bare) for item in moment.earlier)
+
+
+def _flat(operations: list[ops.Operation]) -> Iterator[ops.Operation]:
+    for operation in operations:
+        yield operation
+        if isinstance(operation, ops.RunSQL):
+            yield from operation.operations
+
+
+def _copies(operation: ops.Operation, table: str) -> bool:
+    """`INSERT INTO archive SELECT ... FROM table`, `CREATE TABLE backup AS SELECT ... FROM table`."""
+    if not isinstance(operation, ops.DataChange | ops.CreateTable) or "SELECT" not in operation.text.upper():
+        return False
+    return re.search(rf"\bFROM\s+(?:\w+\.)?\"?{re.escape(table)}\b", operation.text, re.IGNORECASE) is not None
+
+
+def _fresh(moment: Moment, operation: ops.DropColumn) -> bool:
+    """True for a column that this migration itself added, or whose values it copied to another column."""
+    for item in moment.earlier:
+        if isinstance(item, ops.AddColumn) and (item.table, item.column.name) == (operation.table, operation.column):
+            return True
+        if isinstance(item, ops.DataChange) and item.kind == "UPDATE" and re.search(rf"=.*\b{re.escape(operation.column)}\b", item.text):
+            return True
+    return False

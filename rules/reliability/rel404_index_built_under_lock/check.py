@@ -1,0 +1,71 @@
+"""REL404: indexes on tables in use, built under a lock; and CONCURRENTLY where it cannot work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Moment, Project, ops
+
+_SAFE = {
+    "alembic": 'pass `postgresql_concurrently=True` inside `with op.get_context().autocommit_block():`',
+    "django": "use `AddIndexConcurrently` in a migration with `atomic = False`",
+    "sql": "write `CREATE INDEX CONCURRENTLY` in a file that runs outside of a transaction",
+}
+_UNIQUE = {
+    "alembic": "build a unique index with `postgresql_concurrently=True`, then `ADD CONSTRAINT ... UNIQUE USING INDEX`",
+    "django": "build the unique index with `RunSQL` and CONCURRENTLY in a migration with `atomic = False`, then add the constraint USING INDEX",
+    "sql": "write `CREATE UNIQUE INDEX CONCURRENTLY`, then `ADD CONSTRAINT ... UNIQUE USING INDEX`",
+}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """Indexes and unique constraints on tables that existed before the migration."""
+    for moment in project.data.moments():
+        operation = moment.operation
+        if isinstance(operation, ops.CreateIndex) and moment.existing(operation.table):
+            yield from _index(moment, operation)
+        elif isinstance(operation, ops.AddConstraint) and moment.existing(operation.table) and moment.dialect == "postgres":
+            if isinstance(operation.constraint, ops.Unique) and not operation.using_index:
+                columns = ", ".join(operation.constraint.columns)
+                yield moment.hit(
+                    f"The unique constraint on `{operation.table}` ({columns}) builds its index under an ACCESS EXCLUSIVE lock: reads and "
+                    f"writes of the table wait until it is built; {_UNIQUE[moment.migration.kind]}."
+                )
+
+
+def _index(moment: Moment, operation: ops.CreateIndex) -> Iterator[Hit]:
+    name = f"`{operation.index.name}` " if operation.index.name else ""
+    what = f"index {name}on `{operation.table}` ({', '.join(operation.index.columns)})"
+    if moment.dialect == "postgres":
+        if operation.concurrently:
+            if moment.migration.transactional and not _outside(moment):
+                yield moment.hit(
+                    f"The {what} is built CONCURRENTLY inside the migration's transaction, which PostgreSQL refuses; "
+                    f"{_outside_words(moment)}.",
+                    severity="error",
+                )
+            return
+        yield moment.hit(
+            f"Building the {what} takes a SHARE lock: every INSERT, UPDATE and DELETE on the table waits until it is built; "
+            f"{_SAFE[moment.migration.kind]}."
+        )
+    elif moment.dialect == "mysql" and _blocks_in_mysql(operation):
+        yield moment.hit(
+            f"Building the {what} blocks writes to the table in MySQL: a {operation.index.method or operation.algorithm or operation.lock} "
+            "index has no online build that permits them; use pt-online-schema-change or gh-ost, or a quiet hour."
+        )
+
+
+def _blocks_in_mysql(operation: ops.CreateIndex) -> bool:
+    return operation.index.method in {"fulltext", "spatial"} or operation.algorithm == "COPY" or operation.lock in {"SHARED", "EXCLUSIVE"}
+
+
+def _outside(moment: Moment) -> bool:
+    """True where this very operation is known to run outside of the transaction."""
+    return moment.operation.outside_transaction or moment.migration.kind == "sql"
+
+
+def _outside_words(moment: Moment) -> str:
+    if moment.migration.kind == "django":
+        return "set `atomic = False` on the migration"
+    return "put it inside `with op.get_context().autocommit_block():`"

@@ -1,0 +1,78 @@
+"""REL405: renames, and type changes that rewrite the table or lose values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Moment, Project, ops, sqltypes, users_of
+
+_IN_STEPS = "add the new one, write both, backfill, switch the reads, and drop the old one in a later release."
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """Changes to tables that existed before the migration."""
+    for moment in project.data.moments():
+        operation = moment.operation
+        if isinstance(operation, ops.RenameTable) and moment.existing(operation.table) and not _rebuilt(moment, operation.table):
+            related = users_of(project, operation.table)
+            yield moment.hit(
+                f"Renaming table `{operation.table}` to `{operation.new}` breaks every instance of the old release until the roll-out "
+                "ends, and the new one if it starts first; leave a view under the old name, or go in steps: " + _IN_STEPS,
+                related=related,
+            )
+        elif isinstance(operation, ops.RenameColumn) and moment.existing(operation.table):
+            related = users_of(project, operation.table, operation.column)
+            yield moment.hit(
+                f"Renaming column `{operation.table}.{operation.column}` to `{operation.new}` breaks every instance of the old release "
+                "until the roll-out ends; " + _IN_STEPS,
+                related=related,
+            )
+        elif isinstance(operation, ops.AlterColumn) and operation.type and moment.existing(operation.table):
+            yield from _type(moment, operation)
+
+
+def _rebuilt(moment: Moment, table: str) -> bool:
+    """SQLite's way of changing a table: the copy made here takes the old one's name."""
+    return table.lower() in moment.created
+
+
+def _type(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
+    table = moment.table(operation.table)
+    column = table.column(operation.column) if table is not None else None
+    old, new = column.type if column is not None else "", operation.type or ""
+    if not new or moment.dialect == "sqlite" or "ENUM" in (sqltypes.base(old), sqltypes.base(new)):
+        return
+    if old and (sqltypes.widens(old, new) or (moment.dialect == "mysql" and _same_in_mysql(old, new))):
+        return
+    name = f"`{operation.table}.{operation.column}`"
+    change = f"from {old} to {new}" if old else f"to {new}"
+    narrowed = " and fails or cuts values that no longer fit" if _narrows(old, new) else ""
+    lock = (
+        "MySQL copies the table and blocks writes meanwhile"
+        if moment.dialect == "mysql"
+        else "PostgreSQL rewrites the table and its indexes under an ACCESS EXCLUSIVE lock, so reads and writes wait"
+    )
+    only_checked = bool(old) and sqltypes.family(old) == sqltypes.family(new) == "text"
+    if only_checked and moment.dialect == "postgres":
+        lock = "PostgreSQL checks every row under an ACCESS EXCLUSIVE lock, so reads and writes wait"
+    yield moment.hit(f"Changing the type of {name} {change}{narrowed}: {lock}; " + _IN_STEPS, **_doubt(moment, old))
+
+
+def _doubt(moment: Moment, old: str) -> dict[str, str]:
+    return {} if old else {"confidence": "medium"}
+
+
+def _same_in_mysql(old: str, new: str) -> bool:
+    """VARCHAR grows in place as long as its length byte does not: below 256, or from 256 on."""
+    before, after = sqltypes.length(old), sqltypes.length(new)
+    if before is None or after is None or sqltypes.base(old) != "VARCHAR" or sqltypes.base(new) != "VARCHAR":
+        return old == new
+    return before <= after and (before > 63 or after <= 63)
+
+
+def _narrows(old: str, new: str) -> bool:
+    before, after = sqltypes.length(old), sqltypes.length(new)
+    if sqltypes.family(old) == sqltypes.family(new) == "text":
+        return after is not None and (before is None or after < before)
+    sizes = {"SMALLINT": 2, "INTEGER": 4, "BIGINT": 8}
+    return sizes.get(new, 9) < sizes.get(old, 0)

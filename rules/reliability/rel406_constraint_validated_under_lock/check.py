@@ -1,0 +1,95 @@
+"""REL406: foreign keys, checks and NOT NULL that scan a table in use under a lock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Moment, Project, ops
+
+_SAFE = {
+    "alembic": "pass `postgresql_not_valid=True`, and run `ALTER TABLE ... VALIDATE CONSTRAINT` in a later revision",
+    "django": "use `AddConstraintNotValid` (for a foreign key: RunSQL with NOT VALID), and validate in a later migration",
+    "sql": "add it NOT VALID, and run `ALTER TABLE ... VALIDATE CONSTRAINT` in a later transaction",
+}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """Constraints on tables that existed before the migration."""
+    for moment in project.data.moments():
+        operation = moment.operation
+        if moment.dialect not in {"postgres", "mysql"}:
+            continue
+        if isinstance(operation, ops.AddConstraint) and operation.validated and moment.existing(operation.table):
+            yield from _constraint(moment, operation)
+        elif isinstance(operation, ops.AlterColumn) and operation.nullable is False and moment.existing(operation.table):
+            yield from _not_null(moment, operation)
+        elif isinstance(operation, ops.ValidateConstraint) and _same_transaction(moment, operation):
+            yield moment.hit(
+                f"`{operation.name}` is validated in the transaction that added it: the lock of ADD CONSTRAINT is held during the scan "
+                f"of `{operation.table}`, so NOT VALID gains nothing; validate in a migration of its own."
+            )
+
+
+def _constraint(moment: Moment, operation: ops.AddConstraint) -> Iterator[Hit]:
+    constraint = operation.constraint
+    if isinstance(constraint, ops.ForeignKey):
+        if not constraint.enforced or _just_added(moment, operation.table, constraint.columns):
+            return
+        what = f"The foreign key from `{operation.table}` ({', '.join(constraint.columns)}) to `{constraint.target}`"
+        lock = "holds SHARE ROW EXCLUSIVE locks on both tables while every row is checked: writes to either wait"
+    elif isinstance(constraint, ops.Check):
+        if re.search(r"\bIS NOT NULL\b", constraint.text, re.IGNORECASE) and moment.dialect == "mysql":
+            return
+        named = f"`{constraint.name}` " if constraint.name else ""
+        what = f"The check {named}on `{operation.table}`"
+        lock = "holds an ACCESS EXCLUSIVE lock while every row is checked: reads and writes wait"
+    else:
+        return
+    if moment.dialect == "mysql":
+        yield moment.hit(f"{what} makes MySQL copy the table and block writes meanwhile; add it in a quiet hour or with an online tool.")
+        return
+    yield moment.hit(f"{what} {lock}; {_SAFE[moment.migration.kind]}.")
+
+
+def _just_added(moment: Moment, table: str, columns: tuple[str, ...]) -> bool:
+    """True for columns of this migration that are null everywhere: there is nothing to look up."""
+    added = {
+        item.column.name
+        for item in moment.earlier
+        if isinstance(item, ops.AddColumn) and item.table == table and item.column.nullable and item.column.default is None
+    }
+    return bool(columns) and set(columns) <= added
+
+
+def _not_null(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
+    table = moment.table(operation.table)
+    column = table.column(operation.column) if table is not None else None
+    if column is not None and not column.nullable:
+        return
+    checked = table is not None and any(
+        re.search(rf"\b{re.escape(operation.column)}\b\"?\s+IS\s+NOT\s+NULL", item.text, re.IGNORECASE) for item in table.checks
+    )
+    if checked and moment.dialect == "postgres":
+        return
+    name = f"`{operation.table}.{operation.column}`"
+    if moment.dialect == "mysql":
+        yield moment.hit(
+            f"Making {name} NOT NULL rebuilds the table in MySQL and fails on rows that are null; backfill in batches first, and "
+            "change it with `ALGORITHM=INPLACE, LOCK=NONE` or an online tool."
+        )
+        return
+    yield moment.hit(
+        f"SET NOT NULL on {name} scans the table under an ACCESS EXCLUSIVE lock, so reads and writes wait, and fails if a row is null; "
+        f"first add `CHECK ({operation.column} IS NOT NULL) NOT VALID`, validate it in a later transaction, then set NOT NULL, "
+        "which PostgreSQL 12 takes from the check."
+    )
+
+
+def _same_transaction(moment: Moment, operation: ops.ValidateConstraint) -> bool:
+    if not moment.migration.transactional or moment.operation.outside_transaction or moment.migration.kind == "sql":
+        return False
+    return any(
+        isinstance(item, ops.AddConstraint) and item.constraint.name == operation.name and not item.outside_transaction
+        for item in moment.earlier
+    )

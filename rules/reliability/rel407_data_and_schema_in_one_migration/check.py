@@ -1,0 +1,86 @@
+"""REL407: backfills in the same transaction as schema changes of tables in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Moment, Project, Step, ops
+
+_LOCKING = (ops.AddColumn, ops.DropColumn, ops.AlterColumn, ops.RenameColumn, ops.RenameTable, ops.AddConstraint, ops.DropTable, ops.CreateIndex)
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """The first data change of each migration that also alters a table which existed before."""
+    told: set[str] = set()
+    schema: dict[str, Moment] = {}
+    data: dict[str, Moment] = {}
+    pending: dict[str, Hit] = {}
+    for moment in project.data.moments():
+        key = moment.migration.id
+        if key in told or not moment.migration.transactional or moment.dialect == "sqlite" or moment.migration.kind == "sql":
+            continue
+        if moment.operation.outside_transaction:
+            continue
+        if _changes_data(moment):
+            data.setdefault(key, moment)
+            if key in schema:
+                told.add(key)
+                yield _after(moment, *_described(schema[key]))
+            else:
+                pending[key] = _before(moment)
+        elif _locks(moment):
+            schema.setdefault(key, moment)
+            if key in data and moment.migration.kind == "django" and moment.dialect == "postgres":
+                told.add(key)
+                yield pending[key]
+
+
+def _changes_data(moment: Moment) -> bool:
+    operation = moment.operation
+    if isinstance(operation, ops.DataChange):
+        return operation.kind in {"UPDATE", "DELETE", "MERGE"} and moment.existing(operation.table) and not _small(operation)
+    return isinstance(operation, ops.RunCode) and operation.changes_data and moment.migration.kind == "django"
+
+
+def _small(operation: ops.DataChange) -> bool:
+    """`INSERT ... VALUES` and changes of one row by its key are no backfill."""
+    text = operation.text.upper()
+    return " WHERE ID = " in text or "LIMIT 1" in text
+
+
+def _locks(moment: Moment) -> bool:
+    operation = moment.operation
+    return isinstance(operation, _LOCKING) and moment.existing(operation.table)
+
+
+def _described(moment: Moment) -> tuple[str, Moment]:
+    operation = moment.operation
+    table = getattr(operation, "table", "")
+    column = getattr(operation, "column", None)
+    name = getattr(column, "name", column) if column is not None else ""
+    kind = {"AddColumn": "adding", "DropColumn": "dropping", "AlterColumn": "altering", "RenameColumn": "renaming"}.get(type(operation).__name__)
+    return (f"{kind} `{table}.{name}`" if kind and name else f"changing `{table}`"), moment
+
+
+def _after(moment: Moment, described: str, schema: Moment) -> Hit:
+    place = schema.location
+    related = (Step(place, "the schema change whose lock is held"),) if place is not None else ()
+    return moment.hit(
+        f"{_what(moment)} runs in the transaction that began with {described}: its ACCESS EXCLUSIVE lock is held until all rows are "
+        "changed, and requests wait; put the data change in a later migration, in batches.",
+        related=related,
+    )
+
+
+def _before(moment: Moment) -> Hit:
+    return moment.hit(
+        f"{_what(moment)} runs in one transaction with schema changes: PostgreSQL refuses to alter a table with pending trigger events, "
+        "and the locks last until the commit; put the data change in a migration of its own."
+    )
+
+
+def _what(moment: Moment) -> str:
+    operation = moment.operation
+    if isinstance(operation, ops.DataChange):
+        return f"The {operation.kind} of `{operation.table}`"
+    return f"`RunPython({getattr(operation, 'name', '')})`"

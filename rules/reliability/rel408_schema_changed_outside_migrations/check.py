@@ -1,0 +1,90 @@
+"""REL408: create_all() and DDL in application code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backendlint.api import Fn, Hit, Project
+
+_DDL = re.compile(r"^\s*(?:CREATE\s+(?:UNLOGGED\s+)?TABLE|ALTER\s+TABLE|DROP\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX)\b", re.IGNORECASE)
+_TEMPORARY = re.compile(r"\b(?:TEMP|TEMPORARY)\b|\btmp_|\btemp_|_tmp\b|_temp\b", re.IGNORECASE)
+_MAKERS = frozenset({"create_all", "drop_all"})
+_EXEMPT = re.compile(r"(?:^|/)(?:tests?|conftest\.py|testing|fixtures|scripts?|bin|tools|management|benchmarks?|examples?|alembic|migrations?|seeds?)(?:/|$|\.py$)")
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """Only where the project has migrations is a schema change beside them a deviation; without them it is advice."""
+    migrated = bool(project.data.migrations)
+    inside = {migration.path for migration in project.data.migrations}
+    for fn in project.all_functions():
+        if fn.path in inside or _EXEMPT.search(fn.path) or fn.path.endswith("env.py"):
+            continue
+        yield from _created(project, fn, migrated)
+    if migrated:
+        yield from _executed(project, inside)
+
+
+def _created(project: Project, fn: Fn, migrated: bool) -> Iterator[Hit]:
+    for call in fn.calls:
+        name = _maker(fn, call.func)
+        if name not in _MAKERS or not _of_metadata(project, fn, call.func):
+            continue
+        place = fn.location(call.span)
+        if migrated:
+            yield Hit(
+                f"`{name}()` in `{fn.name}()` changes the schema beside the migrations: a table that it makes has no revision, so the next "
+                "migration finds it there and fails, and its later changes never reach production; let migrations alone change the schema.",
+                place,
+                function=fn.fqn,
+            )
+        elif not fn.is_module or name == "create_all":
+            yield Hit(
+                f"`{name}()` in `{fn.name}()` makes missing tables but never changes those that exist, and nothing records what was done; "
+                "use migrations (Alembic), so that each change of the schema can be reviewed, rolled out and taken back.",
+                place,
+                function=fn.fqn,
+                profile="strict",
+                confidence="medium",
+            )
+
+
+def _maker(fn: Fn, func: int) -> str:
+    value = fn.value(func)
+    if value[0] == "attr":
+        return str(value[2])
+    if value[0] == "name":
+        return str(value[1]).rpartition(".")[2]
+    # `await connection.run_sync(Base.metadata.create_all)` passes it on.
+    return ""
+
+
+def _of_metadata(project: Project, fn: Fn, func: int) -> bool:
+    """True for `metadata.create_all` and `db.create_all`."""
+    value = fn.value(func)
+    if value[0] == "name":
+        owner = str(value[1]).split(".")[-2:-1]
+        return bool(owner) and owner[0] in {"metadata", "db", "Base", "metadata_obj", "meta", "database"}
+    base = fn.value(value[1])
+    last = str(base[2]) if base[0] == "attr" else str(base[1]).rpartition(".")[2] if base[0] == "name" else ""
+    if last in {"metadata", "db", "metadata_obj", "meta"}:
+        return True
+    return project.is_instance(fn, value[1], "sqlalchemy.MetaData", "flask_sqlalchemy.SQLAlchemy")
+
+
+def _executed(project: Project, inside: set[str]) -> Iterator[Hit]:
+    for text in project.data.texts:
+        fn = text.fn
+        if fn is None or not text.certain or fn.path in inside or text.path in inside or _EXEMPT.search(fn.path):
+            continue
+        match = _DDL.match(text.text)
+        if match is None or _TEMPORARY.search(text.text[:120]):
+            continue
+        verb = " ".join(match.group().upper().split())
+        start = len(match.group()) - len(match.group().lstrip())
+        yield Hit(
+            f"`{verb}` in `{fn.name}()` changes the schema beside the migrations: nothing records it, it runs whenever this code runs, and "
+            "databases drift apart; write it as a migration.",
+            text.location(start, match.end()),
+            function=fn.fqn,
+        )
