@@ -36,6 +36,8 @@ IMPORTERS = ("import_module", "import_string", "import_from_string", "__import__
 
 def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int]:
     """Handlers in which nothing happens, and `with suppress(...)`."""
+    if not any(block.kind in ("except", "with") for block in function.blocks):
+        return
     active = {item.block for item in function.calls} | {item.block for item in function.raises}
     active |= {item.block for item in function.stores} | {item.block for item in function.statements}
     used = {value[1] for value in function.values if value[0] == "exc"} & referred(function)
@@ -141,7 +143,7 @@ def is_expected(site: SyntaxSite) -> bool:
     ]
     if names and all(CLEANUP_CALL.fullmatch(name) for name in names):
         return True
-    return is_import(site) or any(name in IMPORTERS for name in names)
+    return any(name in IMPORTERS for name in names) or is_import(site)
 
 
 def is_import(site: SyntaxSite) -> bool:

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import libcst as cst
-
-from backendlint.api import Edit, FileFacts, Fix, FunctionFacts, Hit, Raise, Span, SyntaxSite, around, caught
+from backendlint.api import Edit, FileFacts, Fix, FunctionFacts, Hit, Raise, Span, SyntaxSite, around, caught, name_of
 
 NAMES = ("err", "error", "exc", "cause")
 
@@ -42,25 +40,26 @@ def last(dotted: str) -> str:
 
 
 def check(site: SyntaxSite) -> Iterator[Hit]:
-    node = site.node
-    item = next((found for found in site.function.raises if found.span == site.span), None)
-    if not isinstance(node, cst.Raise) or item is None or node.exc is None or sets_cause(site, item):
+    function = site.function
+    item = next(found for found in function.raises if found.span == site.span)
+    name = name_of(site.file, function, item.exc).removesuffix("()")
+    if name in as_strings(site.options["control_flow"]) or sets_cause(site, item):
         return
-    raised = node.exc.func if isinstance(node.exc, cst.Call) else node.exc
-    if site.resolve(raised) in as_strings(site.options["control_flow"]):
-        return
-    handler = handler_of(site.function, item)
-    block = site.function.blocks[handler]
-    types = ", ".join(name.removeprefix("builtins.") for name in caught(site.function, handler)) or "anything"
-    name = site.code(raised)
-    where = f" in `{site.function.name}()`" if site.function.name else ""
+    handler = handler_of(function, item)
+    types = ", ".join(short(caught_type) for caught_type in caught(function, handler)) or "any exception"
+    where = f" in `{function.name}()`" if function.name else ""
     yield Hit(
-        f"`{name}` raised{where} replaces {types} without `from`: the traceback reads as if the handler had failed by "
-        f"accident, and the cause is not recorded; write `raise {name}(...) from {block.name or 'err'}`.",
+        f"`{short(name)}` raised{where} replaces {types} without `from`: the traceback reads as if the handler had failed "
+        f"by accident, and the cause is not recorded; write `raise {short(name)}(...) from "
+        f"{function.blocks[handler].name or 'err'}`.",
         site.location(),
-        function=site.function.qualname or None,
+        function=function.qualname or None,
         fix=fix(site, handler),
     )
+
+
+def short(dotted: str) -> str:
+    return dotted.rpartition(".")[2]
 
 
 def as_strings(value: object) -> frozenset[str]:

@@ -3,23 +3,23 @@
 A check.py may define, beside `check(site)`, `suspects(file, function)`: it yields indices of `function.blocks` (`try`,
 `except`, `finally`, `with`, `for`, `while`) or the spans of simple statements and expressions. Without it the rule's
 `needs` say which statements there are: handlers, finally, with, loops, raises, asserts, calls. libcst is imported only
-where a nominated statement is not answered by the cache.
+where a check asks for the syntax of a statement that the cache does not answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from backendlint.engines.base import EngineContext, Result, digest_of, rule_digest, rule_failed
 from backendlint.engines.needs import files_for
+from backendlint.engines.site import SyntaxSite, UnreadableError
 from backendlint.facts.model import FileFacts, FunctionFacts, Span
 from backendlint.findings.model import Hit, Location, Notification
 from backendlint.parse import split_lines
 
 if TYPE_CHECKING:
-    from backendlint.engines.site import SyntaxSite
     from backendlint.engines.snippet import Snippet
     from backendlint.ruleset.manifest import Rule
 
@@ -124,16 +124,25 @@ def _file(rules: Sequence[_Loaded], facts: FileFacts, ctx: EngineContext) -> Ite
     except OSError:
         return  # gone since its facts were read
     checks = {loaded.rule.id: loaded.check for loaded in rules}
-    snippet: Snippet | None = None
+    parser = _Parser(lines, ctx)
     for suspect in suspects:
-        if snippet is None or not snippet.covers(suspect.span):
-            with ctx.timed("libcst"):
-                snippet = _parse(lines, suspect.span)
-        if isinstance(snippet, str):
-            yield _unparsed(facts.path, suspect, snippet)
-            snippet = None
-            continue
-        yield from _site(suspect, snippet, lines, facts, checks[suspect.rule.id], ctx)
+        yield from _site(suspect, parser, facts, checks[suspect.rule.id], ctx)
+
+
+@dataclass(slots=True)
+class _Parser:
+    """Parses statements of one file, each once: sites come sorted, outer ones first."""
+
+    lines: Sequence[str]
+    ctx: EngineContext
+    last: Snippet | None = None
+
+    def parse(self, span: Span) -> Snippet:
+        """The parsed text that holds the span; raises UnreadableError."""
+        if self.last is None or not self.last.covers(span):
+            with self.ctx.timed("libcst"):
+                self.last = _parse(self.lines, span)
+        return self.last
 
 
 def _suspect(item: int | Span, rule: Rule, function: FunctionFacts) -> _Suspect:
@@ -153,8 +162,7 @@ def _holds(outer: Span, inner: Span) -> bool:
     return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
 
 
-def _parse(lines: Sequence[str], span: Span) -> Any:
-    """The statement, or why it could not be parsed."""
+def _parse(lines: Sequence[str], span: Span) -> Snippet:
     from libcst import ParserSyntaxError
 
     from backendlint.engines.snippet import parse
@@ -162,44 +170,37 @@ def _parse(lines: Sequence[str], span: Span) -> Any:
     try:
         return parse(lines, span)
     except (ParserSyntaxError, RecursionError, IndexError) as error:
-        return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-def _unparsed(path: str, suspect: _Suspect, reason: str) -> Notification:
-    line = suspect.span.line
-    message = f"{path}:{line}: libcst cannot read this statement, so {suspect.rule.id} was not checked on it: {reason}"
-    return Notification("cst-unread", message, "warning", Location(path, line, 1, line, 1))
+        raise UnreadableError(" ".join(str(error).split())[:200] or type(error).__name__) from error
 
 
 def _site(
     suspect: _Suspect,
-    snippet: Snippet,
-    lines: Sequence[str],
+    parser: _Parser,
     facts: FileFacts,
     check: Callable[[SyntaxSite], Iterable[Hit]],
     ctx: EngineContext,
 ) -> Iterator[Result]:
-    import libcst as cst
-
-    from backendlint.engines.site import SyntaxSite
-
-    kinds: tuple[type[cst.CSTNode], ...] = (cst.BaseCompoundStatement,)
-    if not suspect.compound:
-        kinds = (cst.BaseSmallStatement, cst.BaseExpression)
     rule = suspect.rule
-    node = snippet.find(kinds, suspect.span)
-    if node is None:
-        yield _unparsed(facts.path, suspect, "it was not found where the facts say")
-        return
     options = {**rule.options, **ctx.options.get(rule.id, {})}
-    site = SyntaxSite(node, facts, suspect.function, suspect.block, suspect.span, snippet, lines, options)
+    site = SyntaxSite(
+        facts, suspect.function, suspect.block, suspect.span, suspect.compound, parser.lines, parser.parse, options
+    )
     try:
         with ctx.timed(rule.id):
             hits = list(check(site))
+    except UnreadableError as error:
+        yield _unread(facts.path, suspect, str(error))
+        return
     except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others go on
         yield rule_failed(rule, facts.path, error)
         return
     yield from ((rule, hit) for hit in hits)
+
+
+def _unread(path: str, suspect: _Suspect, reason: str) -> Notification:
+    line = suspect.span.line
+    message = f"{path}:{line}: libcst cannot read this statement, so {suspect.rule.id} was not checked on it: {reason}"
+    return Notification("cst-unread", message, "warning", Location(path, line, 1, line, 1))
 
 
 def _encode(hits: list[tuple[str, Hit]]) -> bytes:

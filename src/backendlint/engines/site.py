@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, FileFacts, FunctionFacts, Span
@@ -15,24 +16,45 @@ if TYPE_CHECKING:
     from backendlint.engines.snippet import Snippet
 
 
-@dataclass(frozen=True, slots=True)
-class SyntaxSite:
-    """A statement that the facts nominated.
+class UnreadableError(Exception):
+    """The statement's text cannot be parsed, or it is not where the facts say."""
 
-    `node` is its libcst node: a compound statement (Try, With, For, ...), a small one (Raise, Assert, ...), or an
-    expression. `block` indexes `function.blocks`: the block that was nominated (an `except` of the Try, say), else the
-    one in which the statement stands.
+
+@dataclass(frozen=True)
+class SyntaxSite:
+    """A statement that the facts nominated. It is parsed when a check first asks for `node` or what needs it.
+
+    `block` indexes `function.blocks`: the block that was nominated (an `except` of the Try, say), else the one in which
+    the statement stands.
     """
 
-    node: cst.CSTNode
     file: FileFacts
     function: FunctionFacts
     block: int
     span: Span
-    snippet: Snippet
+    compound: bool
+    """Whether it is a compound statement: try, with, for, while."""
     lines: Sequence[str]
     """The whole file's, with their ends."""
+    parse: Callable[[Span], Snippet]
+    """The parsed part of the file that holds the span; raises UnreadableError."""
     options: Mapping[str, object] = field(default_factory=dict)
+
+    @cached_property
+    def snippet(self) -> Snippet:
+        """The parsed text around; raises UnreadableError."""
+        return self.parse(self.span)
+
+    @cached_property
+    def node(self) -> cst.CSTNode:
+        """Its libcst node: a compound statement, a small one (Raise, Assert, ...), or an expression."""
+        import libcst as cst
+
+        kinds: tuple[type[cst.CSTNode], ...] = (cst.BaseSmallStatement, cst.BaseExpression)
+        found = self.snippet.find((cst.BaseCompoundStatement,) if self.compound else kinds, self.span)
+        if found is None:
+            raise UnreadableError("it was not found where the facts say")
+        return found
 
     @property
     def facts(self) -> Block:
