@@ -56,7 +56,7 @@ def test_the_version_is_said_once(wheel: Path) -> None:
 def imported(folder: Path) -> set[str]:
     """Distributions whose modules the folder's Python files import."""
     names: set[str] = set()
-    own = {path.stem for path in folder.iterdir()} | {"backendlint", "tests", "bench"}
+    own = {path.stem for path in folder.rglob("*")} | {"backendlint", "tests", "bench"}
     for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):

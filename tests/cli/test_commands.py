@@ -49,7 +49,7 @@ def test_starting_up_imports_nothing_heavy(args: list[str]) -> None:
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["scna"], "no command `scna`; did you mean `scan`?"),
+        (["checklits"], "no command `checklits`; did you mean `checklist`?"),
         (["scan", "--no-such-flag"], "no such option"),
         (["explain", "no-such-rule-at-all"], "no rule `no-such-rule-at-all`"),
         (["rules", "nonsense"], "no rule, pillar or prefix `nonsense`"),
