@@ -138,16 +138,19 @@ def _check(kind: str, name: str, model: Any) -> Iterator[str]:
 
 
 def _optional_module_missing(dotted: str) -> bool:
-    """True where a submodule exists but cannot be imported here, because another package is missing."""
+    """True where a submodule cannot be imported here: it needs another package, or is one (namespace packages)."""
     parts = dotted.split(".")
-    for cut in range(2, len(parts)):
-        name = ".".join(parts[:cut])
-        if _module(name) is None:
-            try:
-                return importlib.util.find_spec(name) is not None
-            except (ImportError, AttributeError, ValueError):
-                return False
-    return False
+    for cut in range(len(parts) - 1, 0, -1):
+        module = _module(".".join(parts[:cut]))
+        if module is None:
+            continue
+        if getattr(module, "__path__", None) and getattr(module, "__file__", None) is None:
+            return True
+        with contextlib.suppress(ImportError, AttributeError, ValueError):
+            missing = ".".join(parts[: cut + 1])
+            return _module(missing) is None and importlib.util.find_spec(missing) is not None
+        return False
+    return True
 
 
 def _check_bases(found: type, bases: tuple[str, ...]) -> Iterator[str]:
