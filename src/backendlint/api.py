@@ -48,6 +48,8 @@ from backendlint.project.exceptions import Escape
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.model import Project
 from backendlint.project.programs import in_main_block, runs_by_hand
+from backendlint.project.requests import RequestRead, derived, request_reads, validates
+from backendlint.project.retries import Policy
 from backendlint.project.routes import UNKNOWN, Application, Route, RouteParam, status_of
 from backendlint.project.routes.paths import is_parameter, parameters, segments, shape
 from backendlint.project.schema import operations as ops
@@ -58,7 +60,7 @@ from backendlint.project.schema.usage import users_of
 from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
-from backendlint.project.taint.report import ATTACKER, describe_source, flow_hit, flow_hits, place_flows
+from backendlint.project.taint.report import ATTACKER, describe_source, flow_hit, flow_hits, open_text_hits, place_flows
 from backendlint.project.timeouts import Wait
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.writes import Write
@@ -98,14 +100,18 @@ __all__ = [
     "Moment",
     "Origin",
     "Param",
+    "Policy",
     "Project",
     "Raise",
     "Reason",
     "Ref",
     "Return",
-    "Schema",
     "Route",
+    "RequestRead",
     "RouteParam",
+    "derived",
+    "request_reads",
+    "Schema",
     "Served",
     "SinkSite",
     "Site",
@@ -114,8 +120,8 @@ __all__ = [
     "Statement",
     "Step",
     "Store",
-    "Table",
     "SyntaxSite",
+    "Table",
     "Value",
     "Vid",
     "Wait",
@@ -136,6 +142,7 @@ __all__ = [
     "is_parameter",
     "log_call",
     "name_of",
+    "open_text_hits",
     "ops",
     "parameters",
     "place_flows",
@@ -148,6 +155,7 @@ __all__ = [
     "sql",
     "sqltypes",
     "status_of",
+    "validates",
     "users_of",
     "waits",
     "weak_hits",

@@ -33,7 +33,7 @@ def _hit(project: Project, site: Site) -> Hit:
     name = site.model.name
     place = "" if site.fn.is_module else f" in `{site.fn.name}()`"
     return Hit(
-        message=f"`{name}`{place} has no timeout: if the other side does not answer, it hangs forever{_reach(project, site.fn.fqn)}",
+        message=f"`{name}`{place} has no timeout: if the other side does not answer, it hangs forever{_reach(project, site.fn.fqn)}.",
         location=site.fn.location(site.call.span),
         help=_help(site),
         function=site.fn.fqn,
@@ -45,7 +45,7 @@ def _client(project: Project, made: Made, site: Site) -> Hit:
     used = () if made.call is site.call else (site.fn.step(site.call.span, f"{site.model.name} waits without end"),)
     name = project.models(made.fn, made.call)[0].name
     return Hit(
-        message=f"`{name}` is made without a timeout: every call through it can hang forever{_reach(project, site.fn.fqn)}",
+        message=f"`{name}` is made without a timeout: every call through it can hang forever{_reach(project, site.fn.fqn)}.",
         location=made.fn.location(made.call.span),
         related=used,
         function=site.fn.fqn,
@@ -65,7 +65,10 @@ def _help(site: Site) -> str | None:
 
 
 def _profile(project: Project, site: Site) -> str | None:
-    """A subprocess of a script may take its time: that is advice."""
+    """A subprocess of a script may take its time, and a call that takes no timeout is cured elsewhere: that is advice."""
+    timeout = site.model.timeout
+    if timeout is not None and not (timeout.keywords or timeout.within or timeout.via or timeout.position >= 0):
+        return "strict"
     if "subprocess" not in site.model.effect:
         return None
     serves = project.reach(site.fn.fqn) > 0 or project.layer(site.fn) in REQUEST_LAYERS

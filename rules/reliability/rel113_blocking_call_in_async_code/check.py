@@ -48,7 +48,7 @@ def _through(project: Project, fn: Fn, call: Call) -> Hit | None:
 def _hit(project: Project, fn: Fn, call: Call, start: str, what: str, steps: tuple[Step, ...]) -> Hit:
     waiting = "sleeps" if what == "sleep" else f"waits for {what}"
     return Hit(
-        message=f"{start}; while it {waiting}, no other request of this process is served",
+        message=f"{start}; while it {waiting}, no other request of this process is served.",
         location=fn.location(call.span),
         related=steps[-1:],
         flow=steps,

@@ -19,6 +19,7 @@ from backendlint.project.libraries_model import CallModel
 from backendlint.project.modules import Modules
 from backendlint.project.params import Params
 from backendlint.project.refs import Refs, Resolver
+from backendlint.project.retries import Retries
 from backendlint.project.taint import Taint
 from backendlint.project.timeouts import Timeouts
 
@@ -57,6 +58,7 @@ class Project:
         self.resolver = Resolver(self)
         self.hierarchy = Hierarchy(self)
         self._hints: dict[str, Hints] = {}
+        self._models: dict[int, list[CallModel]] = {}
         self._by_file: dict[str, list[Fn]] = {}
 
     # what is there
@@ -96,12 +98,15 @@ class Project:
 
     def models(self, fn: Fn, call: Call) -> list[CallModel]:
         """Library models of what a call may call (usually one or none)."""
-        found = []
-        for ref in self.callees(fn, call):
-            model = self.libraries.call(ref.name) if ref.kind == "lib" else None
-            if model is not None:
-                found.append(model)
-        return found
+        known = self._models.get(id(call))
+        if known is None:
+            known = []
+            for ref in self.callees(fn, call):
+                model = self.libraries.call(ref.name) if ref.kind == "lib" else None
+                if model is not None:
+                    known.append(model)
+            self._models[id(call)] = known
+        return known
 
     def targets(self, fn: Fn, call: Call) -> list[Fn]:
         """Project functions that a call runs; a class's constructor is its `__init__`."""
@@ -139,9 +144,13 @@ class Project:
         """Types by naming convention, for what the file and its project import."""
         known = self._hints.get(file.path)
         if known is None:
-            modules = {item.target for item in file.imports} | self._framework_imports
+            modules = {item.target for item in file.imports} | self._hinting_imports
             known = self._hints[file.path] = self.libraries.hints_for(modules)
         return known
+
+    @cached_property
+    def _hinting_imports(self) -> frozenset[str]:
+        return self.libraries.hinting_modules.intersection(self._framework_imports)
 
     @cached_property
     def _framework_imports(self) -> set[str]:
@@ -234,6 +243,11 @@ class Project:
         return Exceptions(self)
 
     @cached_property
+    def retries(self) -> Retries:
+        """How things are retried."""
+        return Retries(self)
+
+    @cached_property
     def timeouts(self) -> Timeouts:
         """How long outbound calls can wait."""
         return Timeouts(self)
@@ -276,6 +290,7 @@ class Project:
             if fn.facts.decorators:
                 self._decorate(fn)
         self.resolver = Resolver(self)
+        self._models.clear()
 
     def _define(self, file: FileFacts) -> None:
         functions: list[Fn] = []

@@ -203,10 +203,18 @@ class Timeouts:
         if self._set_globally(via):
             return UNKNOWN
         made = self._receivers(fn, call)
+        constructs = any(model.opens for model in self.project.models(fn, call))
+        if constructs:  # a pool or connection that is passed in
+            made = [
+                item
+                for vid in (*call.args, *(v for _, v in call.kwargs))
+                for item in self.project.allocations.of(fn, vid)
+            ]
         decided = [wait for item in made if (wait := self._decided(item, via)) is not None]
         if decided:
             return next((wait for wait in decided if wait.kind != "forever"), decided[0])
-        return UNKNOWN if self._set_on_object(fn, call, via) or self._configurable(via) else None
+        elsewhere = not constructs and self._configurable(via)
+        return UNKNOWN if elsewhere or self._set_on_object(fn, call, via) else None
 
     def _receivers(self, fn: Fn, call: Call, depth: int = 3) -> list[Made]:
         """What made the object on which the method is called, and the objects that made that one (`client.pipeline()`)."""
@@ -217,9 +225,9 @@ class Timeouts:
         return made
 
     def _configurable(self, via: set[str]) -> bool:
-        """True where a client that is made elsewhere may carry a timeout."""
+        """True where the client is made by code that cannot be seen, and may carry a timeout."""
         models = [self.project.libraries.call(name) for name in via]
-        return any(model is not None and model.timeout is not None and model.returns for model in models)
+        return any(model is not None and model.timeout is not None and model.opens for model in models)
 
     def _named(self, fn: Fn, call: Call) -> list[Made]:
         value = fn.facts.values[call.func]

@@ -1,0 +1,26 @@
+"""REL104: retrying for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Policy, Project
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit a policy that nothing ends."""
+    for policy in project.retries.all:
+        if policy.bounded or policy.attempts is not None or (policy.kind == "decorator" and not policy.on):
+            continue
+        yield _hit(project, policy)
+
+
+def _hit(project: Project, policy: Policy) -> Hit:
+    reach = project.reach(policy.fn.fqn)
+    held = f"; {reach} endpoint{'s wait' if reach > 1 else ' waits'} with it" if reach else ""
+    return Hit(
+        message=f"`{policy.fn.name}()` is retried without an end: while the other side is down, it never returns{held}.",
+        location=policy.home.location(policy.span),
+        related=tuple(policy.fn.step(call.span, "what is retried") for call in policy.calls[:3]),
+        function=policy.fn.fqn,
+    )

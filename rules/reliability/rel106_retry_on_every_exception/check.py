@@ -1,0 +1,37 @@
+"""REL106: bugs and refusals that are tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Fn, Hit, Policy, Project, Span
+
+BROAD = frozenset(["all", "builtins.Exception", "builtins.BaseException"])
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit a policy that retries whatever is raised."""
+    for policy in project.retries.all:
+        if BROAD.intersection(policy.on) and policy.attempts not in (0.0, 1.0):
+            span = _handler(project, policy) if policy.kind == "loop" else policy.span
+            yield _hit(policy, policy.home, span)
+
+
+def _handler(project: Project, policy: Policy) -> Span:
+    """The `except` line of the loop that catches too much."""
+    for block in policy.fn.facts.blocks:
+        if block.kind != "except" or policy.fn.facts.blocks[block.group].kind != "try":
+            continue
+        inside = any(number == policy.block for number, _ in policy.fn.blocks_of(block.parent))
+        if inside and BROAD.intersection(project.exceptions.caught_types(policy.fn, block)):
+            return Span(block.span.line, block.span.column, block.span.line, block.span.column + len("except"))
+    return policy.span
+
+
+def _hit(policy: Policy, home: Fn, span: Span) -> Hit:
+    return Hit(
+        message=f"`{policy.fn.name}()` is retried after every exception: a bug, a refusal or bad input is tried again "
+        "as if it were an outage.",
+        location=home.location(span),
+        function=policy.fn.fqn,
+    )

@@ -1,0 +1,360 @@
+"""Retry policies: hand-written loops, decorators and retrying clients, in one form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Block, Call, Span, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import Param, Retry
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+OUTBOUND = frozenset(
+    "http db-connect db-read db-write db cache-read cache-write mail socket grpc cloud search queue-publish".split()
+)
+"""Effects that are worth another attempt."""
+BROAD = frozenset({"all", "builtins.Exception", "builtins.BaseException"})
+
+
+class Policy(NamedTuple):
+    """How something is retried."""
+
+    kind: str
+    """loop, decorator or client"""
+    fn: Fn
+    """The function in which the retrying stands; for decorators the function that is retried."""
+    span: Span
+    """The loop's header, the decorator or the client's call; in `home`'s file."""
+    home: Fn
+    attempts: float | None
+    """None: without end; NaN never; unknown settings count as bounded (see `bounded`)."""
+    bounded: bool
+    backoff: str
+    """none, constant, exponential or unknown."""
+    jitter: bool
+    on: tuple[str, ...]
+    """Exceptions that are retried; "all" where nothing narrows them; empty where unknown."""
+    calls: tuple[Call, ...]
+    """For loops: the outbound calls inside."""
+    block: int = -1
+
+
+class Retries:
+    """Finds all retry policies of the project."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @cached_property
+    def all(self) -> list[Policy]:
+        """Every policy, by place."""
+        found: list[Policy] = []
+        for fn in self.project.all_functions():
+            found.extend(self._loops(fn))
+            found.extend(self._decorators(fn))
+            found.extend(self._clients(fn))
+        return found
+
+    # loops
+
+    def _loops(self, fn: Fn) -> Iterator[Policy]:
+        for index, block in enumerate(fn.facts.blocks):
+            if block.kind not in ("for", "while"):
+                continue
+            handlers = self._retrying_handlers(fn, index)
+            calls = self._outbound_in(fn, index, handlers)
+            if handlers and calls and self._repeats(fn, index, block, calls):
+                yield self._loop(fn, index, block, handlers, calls)
+
+    def _retrying_handlers(self, fn: Fn, loop: int) -> list[int]:
+        """`except` blocks of a try in the loop after which the loop goes on."""
+        found = []
+        for number, block in enumerate(fn.facts.blocks):
+            if block.kind != "except" or block.exits in ("return", "raise", "break"):
+                continue
+            around = fn.facts.blocks[block.group]
+            if self._nearest_loop(fn, around.parent) == loop and self._failure(fn, block):
+                found.append(number)
+        return found
+
+    def _failure(self, fn: Fn, handler: Block) -> bool:
+        """True for what a broken dependency raises; a lost race (`WatchError`) or a missing row is no outage."""
+        for name in self.project.exceptions.caught_types(fn, handler):
+            model = self.project.libraries.exception(name)
+            if name in BROAD or model is None or model.transient or model.kind == "infrastructure":
+                return True
+        return handler.value < 0
+
+    @staticmethod
+    def _nearest_loop(fn: Fn, block: int) -> int:
+        return next((number for number, item in fn.blocks_of(block) if item.kind in ("for", "while")), -1)
+
+    def _outbound_in(self, fn: Fn, loop: int, handlers: list[int]) -> tuple[Call, ...]:
+        tries = {fn.facts.blocks[handler].group for handler in handlers}
+        found = []
+        for call in fn.calls:
+            inside = {number for number, _ in fn.blocks_of(call.block)}
+            if inside & tries and loop in inside and OUTBOUND & self.project.effects.call_effects(fn, call):
+                found.append(call)
+        return tuple(found)
+
+    def _repeats(self, fn: Fn, loop: int, block: Block, calls: tuple[Call, ...]) -> bool:
+        """True where success leaves the loop: another round means another attempt, not another item."""
+        if block.kind == "for" and not self._counts(fn, block):
+            return False
+        if self._polls(fn, loop):
+            return False
+        for item in fn.facts.returns:
+            if not item.is_yield and loop in {number for number, _ in fn.blocks_of(item.block)}:
+                return True
+        return any(
+            inner.exits == "break" and loop in {number for number, _ in fn.blocks_of(number_of)}
+            for number_of, inner in enumerate(fn.facts.blocks)
+            if inner.kind in ("try", "try-else", "if", "else")
+        ) or (block.kind == "while" and block.value >= 0 and self._depends_on_rounds(fn, block.value))
+
+    def _depends_on_rounds(self, fn: Fn, vid: Vid, depth: int = 5) -> bool:
+        """A test of something that the loop itself changes: a counter, a success flag; not `while not stop.is_set()`."""
+        value = fn.facts.values[vid]
+        if depth == 0:
+            return False
+        if value[0] == "phi":
+            return len(value[1]) > 1
+        if value[0] in ("not", "guard"):
+            return self._depends_on_rounds(fn, value[1], depth - 1)
+        if value[0] in ("compare", "bool"):
+            return any(self._depends_on_rounds(fn, item, depth - 1) for item in value[2])
+        return False
+
+    def _counts(self, fn: Fn, block: Block) -> bool:
+        """`for attempt in range(...)`, `itertools.count()`, a list of delays: not a loop over things to do."""
+        value = fn.facts.values[block.value]
+        if value[0] == "call":
+            names = {ref.name for ref in self.project.callees(fn, fn.facts.calls[value[1]])}
+            if names & {"builtins.range", "itertools.count", "itertools.repeat"}:
+                return True
+            return "builtins.enumerate" in names and self._numbers(fn, fn.facts.calls[value[1]].args[0])
+        return self._numbers(fn, block.value)
+
+    @staticmethod
+    def _numbers(fn: Fn, vid: Vid) -> bool:
+        value = fn.facts.values[vid]
+        return value[0] in ("list", "tuple") and all(isinstance(fn.const(item), int | float) for item in value[1])
+
+    def _polls(self, fn: Fn, loop: int) -> bool:
+        """A loop that takes work from a queue or waits for a state is no retry."""
+        for call in fn.calls:
+            if loop in {number for number, _ in fn.blocks_of(call.block)}:
+                for model in self.project.models(fn, call):
+                    if "queue-consume" in model.effect:
+                        return True
+        return False
+
+    def _loop(self, fn: Fn, loop: int, block: Block, handlers: list[int], calls: tuple[Call, ...]) -> Policy:
+        backoff, jitter = self._pauses(fn, loop)
+        bounded, attempts = self._bound(fn, loop, block)
+        on = tuple(
+            name for handler in handlers for name in self.project.exceptions.caught_types(fn, fn.facts.blocks[handler])
+        )
+        span = Span(block.span.line, block.span.column, block.span.line, block.span.column + len(block.kind))
+        return Policy("loop", fn, span, fn, attempts, bounded, backoff, jitter, on, calls, loop)
+
+    def _bound(self, fn: Fn, loop: int, block: Block) -> tuple[bool, float | None]:
+        if block.kind == "for":
+            value = fn.facts.values[block.value]
+            if value[0] == "call":
+                call = fn.facts.calls[value[1]]
+                names = {ref.name for ref in self.project.callees(fn, call)}
+                if names & {"itertools.count", "itertools.repeat"} and len(call.args) < 2:
+                    return self._gives_up(fn, loop), None
+                known = self.project.constants(fn, call.args[-1]) if call.args else None
+                number = known[0] if known and isinstance(known[0], int) else None
+                return True, number
+            return True, None
+        if fn.const(block.value) is not ...:
+            return self._gives_up(fn, loop), None
+        return True, None
+
+    def _gives_up(self, fn: Fn, loop: int) -> bool:
+        """A handler of an endless loop that leaves on some condition."""
+        for number, block in enumerate(fn.facts.blocks):
+            if block.exits in ("raise", "return", "break") and block.kind in ("if", "else", "case"):
+                above = fn.blocks_of(number)
+                in_handler = any(item.kind in ("except", "finally") for _, item in above)
+                if loop in {index for index, _ in above} and (in_handler or self._counted(fn, block)):
+                    return True
+        return False
+
+    @staticmethod
+    def _counted(fn: Fn, block: Block) -> bool:
+        value = fn.facts.values[block.value] if block.value >= 0 else ("",)
+        return value[0] == "compare" and value[1][0] in (">", ">=", "<", "<=", "==")
+
+    def _pauses(self, fn: Fn, loop: int) -> tuple[str, bool]:
+        """What the loop does between attempts, and whether chance plays a part."""
+        backoff, jitter = "none", False
+        for call in fn.calls:
+            if loop not in {number for number, _ in fn.blocks_of(call.block)}:
+                continue
+            for model in self.project.models(fn, call):
+                if "sleep" in model.effect and call.args:
+                    grows, random = self._grows(fn, call.args[0])
+                    backoff = "exponential" if grows else "constant" if backoff == "none" else backoff
+                    jitter = jitter or random
+            for target in self.project.targets(fn, call):
+                if self.project.effects.has(target, "sleep") and backoff == "none":
+                    backoff = "unknown"
+        return backoff, jitter
+
+    def _grows(self, fn: Fn, vid: Vid, depth: int = 8) -> tuple[bool, bool]:
+        """Whether a pause depends on the attempt (or on what the server says), and on chance."""
+        value = fn.facts.values[vid]
+        if depth == 0 or value[0] in ("const", "name"):
+            return False, False
+        if value[0] in ("elem", "item", "unpack", "attr", "param"):
+            return value[0] != "param", False
+        if value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            random = any(
+                ref.name.startswith(("random.", "secrets.", "numpy.random")) for ref in self.project.callees(fn, call)
+            )
+            parts = [self._grows(fn, item, depth - 1) for item in call.args]
+            own = any(ref.kind == "func" for ref in self.project.callees(fn, call)) and bool(call.args)
+            return own or any(grow for grow, _ in parts), random or any(chance for _, chance in parts)
+        operands: list[int] = []
+        if value[0] == "binop":
+            operands = [value[2], value[3]]
+        elif value[0] in ("phi", "bool"):
+            operands = list(value[1] if value[0] == "phi" else value[2])
+        elif value[0] in ("guard", "unary", "await"):
+            operands = [value[2] if value[0] == "unary" else value[1]]
+        parts = [self._grows(fn, item, depth - 1) for item in operands if item != vid]
+        changes = value[0] == "phi" and len(operands) > 1
+        return changes or any(grow for grow, _ in parts), any(chance for _, chance in parts)
+
+    # decorators and clients
+
+    def _decorators(self, fn: Fn) -> Iterator[Policy]:
+        home = fn.parent
+        if home is None:
+            return
+        for ref, vid in zip(fn.decorators, fn.facts.decorators, strict=False):
+            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+            if model is not None and model.retry is not None:
+                value = home.facts.values[vid]
+                call = home.facts.calls[value[1]] if value[0] == "call" else None
+                yield self._policy("decorator", fn, home, home.facts.span_of(vid), call, model.retry)
+
+    def _clients(self, fn: Fn) -> Iterator[Policy]:
+        for site in self.project.effects.direct(fn):
+            retry = site.model.retry
+            if retry is None or retry.attempts is None or site.model.task is not None:
+                continue
+            if self._argument(site.call, retry.attempts) >= 0:
+                yield self._policy("client", fn, fn, site.call.span, site.call, retry)
+
+    def _policy(self, kind: str, fn: Fn, home: Fn, span: Span, call: Call | None, retry: Retry) -> Policy:
+        attempts, bounded = self._attempts(home, call, retry)
+        backoff, jitter = self._backoff(home, call, retry)
+        return Policy(kind, fn, span, home, attempts, bounded, backoff, jitter, self._on(home, call, retry), ())
+
+    @staticmethod
+    def _argument(call: Call | None, param: Param | None) -> Vid:
+        if call is None or param is None:
+            return -1
+        found = next((call.kwarg(key) for key in param.keywords if call.kwarg(key) >= 0), -1)
+        if found < 0 and 0 <= param.position < len(call.args):
+            found = call.args[param.position]
+        return found
+
+    def _attempts(self, home: Fn, call: Call | None, retry: Retry) -> tuple[float | None, bool]:
+        limits = [(retry.attempts, 1.0), (retry.max_time, 0.0)]
+        for param, counts in limits:
+            vid = self._argument(call, param)
+            if vid < 0:
+                if param is not None and isinstance(param.default, int | float) and param.default >= 0:
+                    return float(param.default) if counts else None, True
+                continue
+            known = self.project.constants(home, vid)
+            if known is None:
+                number = self._nested(home, vid, "attempts")
+                endless = any(name.endswith("stop_never") for name in self._names(home, vid))
+                return number, not endless
+            if known == [None]:
+                continue
+            if all(isinstance(item, int | float) and item < 0 for item in known):
+                continue
+            number = next((float(item) for item in known if isinstance(item, int | float)), None)
+            return number if counts else None, True
+        return None, call is not None and call.open_ended
+
+    def _names(self, home: Fn, vid: Vid) -> list[str]:
+        value = home.facts.values[vid]
+        refs = self.project.refs(home, vid)
+        if value[0] == "call":
+            refs = self.project.callees(home, home.facts.calls[value[1]])
+        return [ref.name for ref in refs]
+
+    def _nested(self, home: Fn, vid: Vid, field: str) -> float | None:
+        """The number in `stop_after_attempt(3)`, also in `stop_after_attempt(3) | stop_after_delay(9)`."""
+        value = home.facts.values[vid]
+        if value[0] == "binop":
+            return self._nested(home, value[2], field) or self._nested(home, value[3], field)
+        if value[0] != "call":
+            return None
+        call = home.facts.calls[value[1]]
+        for model in self.project.models(home, call):
+            param = getattr(model.retry, field, None) if model.retry is not None else None
+            inner = self._argument(call, param)
+            known = self.project.constants(home, inner) if inner >= 0 else None
+            if known and isinstance(known[0], int | float):
+                return float(known[0])
+        return None
+
+    def _backoff(self, home: Fn, call: Call | None, retry: Retry) -> tuple[str, bool]:
+        vid = self._argument(call, retry.wait)
+        if vid < 0:
+            open_ended = call is not None and call.open_ended
+            plain = "none" if retry.backoff == "by-argument" else retry.backoff
+            return "unknown" if open_ended else plain, retry.jitter
+        kinds = self._wait_kinds(home, vid)
+        if not kinds:
+            factor = call is not None and any(
+                key in ("backoff", "exp_base", "backoff_factor") for key, _ in call.kwargs
+            )
+            word = any("exponential" in key or "random" in key for key, _ in (call.kwargs if call is not None else ()))
+            known = self.project.constants(home, vid)
+            grows = factor or word or known == [True]
+            return "exponential" if grows else "constant" if known is not None else "unknown", retry.jitter
+        best = "exponential" if any(kind == "exponential" for kind, _ in kinds) else kinds[0][0]
+        return best, retry.jitter or any(jitter for _, jitter in kinds)
+
+    def _wait_kinds(self, home: Fn, vid: Vid) -> list[tuple[str, bool]]:
+        value = home.facts.values[vid]
+        if value[0] == "binop":
+            return self._wait_kinds(home, value[2]) + self._wait_kinds(home, value[3])
+        found: list[tuple[str, bool]] = []
+        for name in self._names(home, vid):
+            model = self.project.libraries.call(name)
+            if model is not None and model.retry is not None:
+                found.append((model.retry.backoff, model.retry.jitter))
+        return found
+
+    def _on(self, home: Fn, call: Call | None, retry: Retry) -> tuple[str, ...]:
+        vid = self._argument(call, retry.on)
+        if vid < 0:
+            default = retry.on.default if retry.on is not None else None
+            return (str(default),) if default else ()
+        value = home.facts.values[vid]
+        if value[0] == "call":
+            inner = home.facts.calls[value[1]]
+            for model in self.project.models(home, inner):
+                if model.retry is not None and model.retry.on is not None:
+                    return self._on(home, inner, model.retry)
+            return ()
+        vids = value[1] if value[0] in ("tuple", "list") else (vid,)
+        return tuple(ref.name for item in vids for ref in self.project.refs(home, item) if ref.kind in ("class", "lib"))
