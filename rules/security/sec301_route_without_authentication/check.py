@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Project, Route, Step
+
+PUBLIC = re.compile(
+    r"log_?in|log_?out|sign_?(in|up|out)|register|registration|password|passwd|forgot|recover|reset|(^|_)tokens?($|_)|refresh|oauth|sso|saml|openid|jwks|"
+    r"health|live(ness)?|ready|readiness|(^|_)ping|(^|_)status|metrics|version|docs|redoc|openapi|swagger|schema|favicon|robots|sitemap|well_known|"
+    r"web_?hooks?|(^|_)hooks?|callback|public|anonymous|guest|verify|verification|confirm|activate|unsubscribe|otp|captcha|csrf|static|assets|media|"
+    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|invite|two_?factor|mfa|authenticate|authorize|(^|_)auth$|session",
+    re.IGNORECASE,
+)
+SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    routes = [route for route in project.routes if route.kind in ("http", "websocket") and not public(route)]
+    seen = set()
+    for route in routes:
+        if route.handler is None and route.cls is None or project.access.authentication(route) or project.access.exempt(route):
+            continue
+        group = siblings(project, route, routes)
+        if group is None or route.place in seen:
+            continue
+        seen.add(route.place)
+        guarded, where = group
+        name = next(iter(project.access.authentication(guarded[0])), "")
+        yield Hit(
+            f"{route.label} needs no authentication, while {len(guarded)} routes {where} do (`{name}`): anybody can call it. Require the "
+            "same, or mark it as public.",
+            route.place,
+            related=(Step(guarded[0].place, f"{guarded[0].label} is authenticated by `{name}`"),),
+            function=route.function,
+        )
+
+
+def siblings(project: Project, route: Route, routes: list[Route]) -> tuple[list[Route], str] | None:
+    """The authenticated routes that make this one an exception: beside it, else in the whole application."""
+    near = [other for other in routes if other is not route and beside(route, other)]
+    found = exception_among(project, route, near, 2)
+    if found:
+        return found, "beside it"
+    if any(project.access.authentication(other) for other in near):
+        return None
+    everywhere = [other for other in routes if other is not route]
+    found = exception_among(project, route, everywhere, 4)
+    return (found, "of the application") if found else None
+
+
+def exception_among(project: Project, route: Route, others: list[Route], fewest: int) -> list[Route]:
+    """The authenticated ones, if they are the rule for routes of this kind."""
+    if SAFE.issuperset(route.methods) and route.methods:
+        others = [other for other in others if SAFE.issuperset(other.methods)] or []
+        share = 2 / 3
+    else:
+        changing = [other for other in others if not SAFE.issuperset(other.methods)]
+        others = changing if len(changing) >= 2 else others
+        share = 1 / 2
+    guarded = [other for other in others if project.access.authentication(other)]
+    if len(guarded) < min(fewest, 2) or len(guarded) < fewest * (0.5 if fewest > 2 else 1) or len(guarded) <= len(others) * share:
+        return []
+    return guarded
+
+
+def beside(route: Route, other: Route) -> bool:
+    if route.cls is not None or other.cls is not None:
+        return route.location.path == other.location.path or (
+            route.handler is not None and other.handler is not None and route.handler.path == other.handler.path
+        )
+    ours = route.handler.path if route.handler else route.location.path
+    theirs = other.handler.path if other.handler else other.location.path
+    return ours == theirs
+
+
+def public(route: Route) -> bool:
+    """Open by its nature, judging by its own path and name (prefixes such as /auth say nothing)."""
+    words = re.sub(r"[-./]+", "_", route.own_path.strip("/"))
+    return bool(PUBLIC.search(words) or PUBLIC.search(route.name)) or not route.path.strip("/")

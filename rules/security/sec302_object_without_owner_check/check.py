@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backendlint.api import Call, Fn, Hit, Project, Route, Step, Vid, derived
+
+OWNER = re.compile(
+    r"(current_|request_|requesting_)?(owner|user|customer|author|account|tenant|org(anization|anisation)?|member|created_by|creator|seller|buyer|company|"
+    r"workspace|team|client|merchant|principal|employee|patient|student|subject|requester|profile|actor|caller)(_?(id|pk|uuid|uid|email|name))?(__\w+)?",
+    re.IGNORECASE,
+)
+SQL_OWNER = re.compile(r"\b(owner|user|customer|author|account|tenant|org(anization)?|member|created_by|creator|seller|buyer|company|workspace|team)(_id|_uuid)?\s*=", re.IGNORECASE)
+CHECKS = re.compile(r"permi|owner|authori[sz]|can_|may_|has_access|check_access|belongs|allowed|ensure_|require_|assert_can|for_user|of_user|visible_to", re.IGNORECASE)
+READS = {"db-read", "db"}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    fetching: list[tuple[Route, Call]] = []
+    for route in project.routes:
+        if route.handler is not None and route.kind == "http":
+            call = fetch(project, route)
+            if call is not None:
+                fetching.append((route, call))
+    careful = [(route, call) for route, call in fetching if checked(project, route)]
+    seen = set()
+    for route, call in fetching:
+        assert route.handler is not None
+        if checked(project, route) or not project.access.authentication(route):
+            continue
+        example = sibling(route, careful)
+        place = route.handler.location(call.span)
+        if example is None or place in seen:
+            continue
+        seen.add(place)
+        yield Hit(
+            f"{route.label} fetches an object by the id in the path and never checks that it belongs to the caller, as "
+            f"{example.label} does: any user can reach any object. Add the owner to the condition, or compare it.",
+            place,
+            related=(Step(example.place, f"{example.label} checks the owner"),),
+            function=route.function,
+        )
+
+
+def fetch(project: Project, route: Route) -> Call | None:
+    """The first call in the handler that reads an object by a path parameter."""
+    fn = route.handler
+    assert fn is not None
+    names = {part.partition("}")[0] for part in route.path.split("{")[1:]}
+    starts = [vid for vid, value in enumerate(fn.facts.values) if value[0] == "param" and fn.facts.params[value[1]].name in names]
+    if not starts:
+        return None
+    carried = set().union(*(derived(fn, vid) for vid in starts))
+    for call in fn.facts.calls:
+        passed = {*call.args, *(vid for _, vid in call.kwargs)}
+        receiver = fn.facts.values[call.func]
+        chained = receiver[0] == "attr" and receiver[1] in carried
+        if (passed & carried or chained) and READS & project.effects.call_effects(fn, call):
+            return call
+    return None
+
+
+def checked(project: Project, route: Route) -> bool:
+    """An owner or permission check before, in or below the handler."""
+    fn = route.handler
+    assert fn is not None
+    own = {fn.name}
+    if any(name not in own for name in project.access.authorization(route)) or project.access.authorization(route):
+        return True
+    return any(checks_owner(project, item, depth) for item, depth in reached(project, fn)) or compares_caller(route, fn)
+
+
+def reached(project: Project, fn: Fn, deepest: int = 3) -> Iterator[tuple[Fn, int]]:
+    seen = {fn.fqn}
+    todo = [(fn, 0)]
+    while todo:
+        item, depth = todo.pop(0)
+        yield item, depth
+        for edge in project.graph.callees(item) if depth < deepest else ():
+            if edge.kind == "call" and edge.callee.fqn not in seen:
+                seen.add(edge.callee.fqn)
+                todo.append((edge.callee, depth + 1))
+
+
+def checks_owner(project: Project, fn: Fn, depth: int) -> bool:
+    """A comparison with, or a lookup by, a column that says whose the object is."""
+    if depth and CHECKS.search(fn.name):
+        return True
+    for value in fn.facts.values:
+        if value[0] == "compare" and any(names_owner(fn, vid) for vid in value[2]):
+            return True
+        if value[0] == "const" and isinstance(value[1], str) and SQL_OWNER.search(value[1]) and " " in value[1]:
+            return True
+    for call in fn.facts.calls:
+        if any(OWNER.fullmatch(key) for key, _ in call.kwargs) and READS & project.effects.call_effects(fn, call):
+            return True
+        for model in project.models(fn, call):
+            lazy = model.orm is not None and model.orm.op in ("filter", "get", "exclude", "get_or_404")
+            if lazy and any(OWNER.fullmatch(key) for key, _ in call.kwargs):
+                return True
+        value = fn.facts.values[call.func]
+        name = str(value[2] if value[0] == "attr" else value[1] if value[0] == "name" else "").rpartition(".")[2]
+        if name and CHECKS.search(name):
+            return True
+    return False
+
+
+def names_owner(fn: Fn, vid: Vid) -> bool:
+    """`order.customer_id`, `order["user_id"]`, also `.owner.id`."""
+    value = fn.facts.values[vid]
+    if value[0] == "attr":
+        if OWNER.fullmatch(str(value[2])):
+            return True
+        return str(value[2]) in ("id", "pk", "uuid") and names_owner(fn, value[1])
+    if value[0] == "item":
+        key = fn.const(value[2])
+        return isinstance(key, str) and bool(OWNER.fullmatch(key))
+    return value[0] == "guard" and names_owner(fn, value[1])
+
+
+def compares_caller(route: Route, fn: Fn) -> bool:
+    """`if user_id != current_user.id`."""
+    names = {part.partition("}")[0] for part in route.path.split("{")[1:]}
+    for value in fn.facts.values:
+        if value[0] == "compare":
+            sides = [fn.facts.values[vid] for vid in value[2]]
+            if any(side[0] == "param" and fn.facts.params[side[1]].name in names for side in sides) and any(
+                side[0] in ("attr", "item") for side in sides
+            ):
+                return True
+    for call in fn.facts.calls:
+        passed = [fn.facts.values[vid] for vid in (*call.args, *(vid for _, vid in call.kwargs))]
+        by_id = any(side[0] == "param" and fn.facts.params[side[1]].name in names for side in passed)
+        caller = any(
+            side[0] in ("param", "attr", "item")
+            and not (side[0] == "param" and fn.facts.params[side[1]].name in names)
+            and names_caller(fn, side)
+            for side in passed
+        )
+        if by_id and caller:
+            return True
+    return False
+
+
+def names_caller(fn: Fn, side: tuple[object, ...]) -> bool:
+    while side[0] in ("attr", "item", "guard"):
+        if side[0] == "attr" and OWNER.fullmatch(str(side[2])):
+            return True
+        side = fn.facts.values[side[1]]  # type: ignore[index]
+    return side[0] == "param" and bool(OWNER.fullmatch(fn.facts.params[side[1]].name))  # type: ignore[index]
+
+
+def sibling(route: Route, careful: list[tuple[Route, Call]]) -> Route | None:
+    """A careful route in the same module, or for the same resource."""
+    assert route.handler is not None
+    for other, _ in careful:
+        assert other.handler is not None
+        if other.handler.path == route.handler.path and other is not route:
+            return other
+    prefix = route.path.partition("{")[0]
+    return next((other for other, _ in careful if other.path.partition("{")[0] == prefix and other is not route), None)

@@ -1,0 +1,92 @@
+"""Where a function reads the request, by the library models."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Span, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import CallModel
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+
+class RequestRead(NamedTuple):
+    """A call or attribute that yields request data."""
+
+    vid: Vid
+    name: str
+    """Its last part: `get_json`, `form`, `POST`."""
+    span: Span
+    call: Call | None
+
+
+def request_reads(project: Project, fn: Fn) -> Iterator[RequestRead]:
+    """Reads of the request in the function itself, in source order; parameters that carry data are not among them."""
+    libraries = project.libraries
+    for vid, value in enumerate(fn.facts.values):
+        if value[0] == "attr":
+            for ref in project.refs(fn, value[1]):
+                model = libraries.attribute(f"{ref.name}.{value[2]}") if ref.kind in ("lib", "libinst") else None
+                if model is not None and model.source == "request":
+                    yield RequestRead(vid, str(value[2]), fn.facts.span_of(vid), None)
+                    break
+        elif value[0] == "name":
+            dotted = libraries.canonical(str(value[1]))
+            model = libraries.attribute(dotted) if libraries.knows(dotted) else None
+            if model is not None and model.source == "request":
+                yield RequestRead(vid, dotted.rpartition(".")[2], fn.facts.span_of(vid), None)
+        elif value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            for found in project.models(fn, call):
+                if found.source == "request":
+                    yield RequestRead(vid, found.name.rpartition(".")[2], call.span, call)
+                    break
+
+
+def validates(project: Project, model: CallModel) -> bool:
+    """Whether the call holds its argument against a schema (reading JSON or dates alone does not)."""
+    if model.schema not in ("validate", "parse") or model.source == "request":
+        return False
+    library = project.libraries.library(model.library)
+    standard = model.name.partition(".")[0] in sys.stdlib_module_names
+    return not standard and (library is None or library.kind not in ("stdlib", "builtin", "data"))
+
+
+def derived(fn: Fn, start: Vid) -> set[Vid]:
+    """Values of the function that are made from a value: parts, conversions, containers, results of calls."""
+    found = {start}
+    changed = True
+    while changed:
+        changed = False
+        for vid, value in enumerate(fn.facts.values):
+            if vid in found:
+                continue
+            parts: set[Vid] = set()
+            if value[0] == "call":
+                call = fn.facts.calls[value[1]]
+                parts = {*call.args, *(item for _, item in call.kwargs), call.func}
+            else:
+                parts = set(_operands(value))
+            if parts & found:
+                found.add(vid)
+                changed = True
+    return found
+
+
+def _operands(value: tuple[object, ...]) -> Iterator[Vid]:
+    op = value[0]
+    if op in ("const", "param", "name", "outer", "def", "exc", "unknown"):
+        return
+    for item in value[1:]:
+        if isinstance(item, int) and not isinstance(item, bool):
+            yield item
+        elif isinstance(item, tuple):
+            for part in item:
+                if isinstance(part, int):
+                    yield part
+                elif isinstance(part, tuple):
+                    yield from (inner for inner in part if isinstance(inner, int))
