@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -169,6 +170,11 @@ class Libraries:
             parts = module.split(".")
             prefixes.update(".".join(parts[: i + 1]) for i in range(len(parts)))
         return Hints([hint for hint in self._hints if not prefixes.isdisjoint(hint.when_imported)])
+
+    @cached_property
+    def hinting_modules(self) -> frozenset[str]:
+        """Modules whose import brings naming conventions along."""
+        return frozenset(module for hint in self._hints for module in hint.when_imported)
 
     def _resolve(self, dotted: str) -> str:
         if not self.knows(dotted):
