@@ -70,6 +70,36 @@ def test_only_files_that_meet_the_needs_are_given_to_semgrep(tree, semgrep_rule)
     assert [hit.location.path for _, hit in hits(handle.results())] == ["a.py"]
 
 
+def test_a_pattern_may_have_needs_of_its_own(tree, cache, semgrep_rule) -> None:
+    text = MD5.replace("profile: strict", "needs: {imports: [zlib]}, profile: strict")
+    tree.add("a.py", "import hashlib\nhashlib.md5(1)\nhashlib.sha1(1)\n")
+    tree.add("odd [x].py", "import hashlib, zlib\nhashlib.sha1(1)\n")
+    found = hits(semgrep.run([semgrep_rule(text)], tree.files, tree.context(cache=cache)))
+    assert [(hit.location.path, hit.location.line) for _, hit in found] == [("a.py", 2), ("odd [x].py", 2)]
+    assert len(cache.values) == 2
+
+
+def test_nothing_is_started_where_no_pattern_needs_a_file(tree, cache, semgrep_rule) -> None:
+    text = MD5.replace("profile: strict", "needs: {imports: [zlib]}, profile: strict").replace(
+        "  pattern: hashlib.md5", "  metadata: {needs: {imports: [zlib]}}\n  pattern: hashlib.md5"
+    )
+    tree.add("a.py", "import hashlib\nhashlib.md5(1)\n")
+    handle = semgrep.start([semgrep_rule(text)], tree.files, tree.context(cache=cache))
+    assert handle.running is None
+    assert list(handle.results()) == []
+    assert len(cache.values) == 1
+
+
+def test_a_users_own_paths_are_kept(tree, semgrep_rule) -> None:
+    text = MD5.replace("  pattern: hashlib.md5", "  paths: {include: [/src/]}\n  pattern: hashlib.md5")
+    text = text.replace("  pattern: hashlib.sha1", "  paths: {include: [/src/]}\n  pattern: hashlib.sha1")
+    for path in ("src/a.py", "lib/a.py"):
+        tree.add(path, "import hashlib\nhashlib.md5(1)\n")
+    results = list(semgrep.run([semgrep_rule(text)], tree.files, tree.context()))
+    assert [hit.location.path for _, hit in hits(results)] == ["src/a.py"]
+    assert not notes(results)
+
+
 def test_results_are_cached_also_empty_ones(tree, cache, semgrep_rule, monkeypatch: pytest.MonkeyPatch) -> None:
     tree.add("a.py", "import hashlib\nhashlib.md5(1)\n")
     tree.add("b.py", "print(1)\n")

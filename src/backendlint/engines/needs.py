@@ -18,7 +18,7 @@ taken as met here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,7 +33,12 @@ Test = Callable[["FileFacts", tuple[str, ...], "EngineContext"], bool]
 
 def meets(rule: Rule, facts: FileFacts, ctx: EngineContext) -> bool:
     """Whether the file's facts meet all of the rule's needs."""
-    return all(_TESTS[key](facts, wanted, ctx) for key, wanted in rule.needs.items() if key in _TESTS)
+    return meets_all(rule.needs, facts, ctx)
+
+
+def meets_all(needs: Mapping[str, tuple[str, ...]], facts: FileFacts, ctx: EngineContext) -> bool:
+    """Whether the file's facts meet all of the needs."""
+    return all(_TESTS[key](facts, wanted, ctx) for key, wanted in needs.items() if key in _TESTS)
 
 
 def files_for(rules: Sequence[Rule], files: Iterable[FileFacts], ctx: EngineContext) -> dict[str, list[Rule]]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from backendlint.engines.base import EngineContext, Result, digest_of, enclosing_function, rule_digest
-from backendlint.engines.needs import files_for
-from backendlint.engines.semgrep_command import Outcome, SemgrepRun
+from backendlint.engines.needs import files_for, meets_all
+from backendlint.engines.semgrep_command import Outcome, SemgrepRun, glob
 from backendlint.engines.semgrep_rules import Pattern, merge
 from backendlint.findings.model import Edit, Fix, Hit, Location, Notification
 
@@ -73,16 +73,46 @@ class Handle:
 
     def begin(self, rules: Sequence[Rule]) -> None:
         """Start the command for the files that the cache does not answer."""
+        entries, self.patterns, self.problems = merge(rules)
+        todo = [path for path in self.keys if path not in self.done]
+        config, expected, targets = self._plan(entries, todo)
         texts: dict[str, str] = {}
-        for path in self.keys:
-            if path not in self.done:
-                try:
-                    texts[path] = self.ctx.read(path)
-                except OSError:
-                    del self.wanted[path]
-        config, self.patterns, self.problems = merge(rules)
-        if texts and self.patterns:
-            self.running = SemgrepRun.start(config, texts, self.ctx.jobs, self.ctx.time_limit)
+        for path in todo:
+            try:
+                texts[path] = self.ctx.read(path) if path in targets else ""
+            except OSError:
+                del self.wanted[path]  # gone since its facts were read
+        idle = {path for path in texts if path not in targets}
+        self._keep({path: {"results": [], "errors": []} for path in idle})
+        texts = {path: text for path, text in texts.items() if path not in idle}
+        if texts:
+            self.running = SemgrepRun.start(config, texts, expected, self.ctx.jobs, self.ctx.time_limit)
+
+    def _plan(self, entries: list[dict[str, Any]], paths: list[str]) -> tuple[str, set[str], set[str]]:
+        """The config, the files that must be read, and those that may be.
+
+        Each pattern is told its files (semgrep tries every pattern on every file otherwise), but for those of users that
+        say so themselves with `paths`.
+        """
+        kept: list[dict[str, Any]] = []
+        expected: set[str] = set()
+        targets: set[str] = set()
+        for entry in entries:
+            pattern = self.patterns[entry["id"]]
+            mine = [
+                path
+                for path in paths
+                if pattern.rule in self.wanted[path] and meets_all(pattern.needs, self.files[path], self.ctx)
+            ]
+            if not mine:
+                continue
+            targets.update(mine)
+            if "paths" in entry:
+                kept.append(entry)
+                continue
+            expected.update(mine)
+            kept.append({**entry, "paths": {"include": [glob(path) for path in mine]}})
+        return json.dumps({"rules": kept}, ensure_ascii=False), expected, targets
 
     def results(self) -> Iterator[Result]:
         """Wait for the command, keep its results in the cache, and give everything found in the wanted files."""
@@ -101,14 +131,19 @@ class Handle:
 
     def _take(self, outcome: Outcome) -> Iterator[Notification]:
         yield from outcome.problems
-        fresh: dict[str, bytes] = {}
+        lasting = {}
         for path, raw in outcome.files.items():
             results = [self._portable(result) for result in raw["results"]]
             self.done[path] = {"results": results, "errors": raw["errors"]}
             if not raw["transient"]:
-                fresh[self.keys[path]] = json.dumps(self.done[path]).encode()
-        if self.ctx.cache is not None and fresh and not self.problems:
-            self.ctx.cache.put_many(KIND, fresh)
+                lasting[path] = self.done[path]
+        self._keep(lasting)
+
+    def _keep(self, files: dict[str, Raw]) -> None:
+        """Take the files' outcome, and cache it unless a rule could not be used."""
+        self.done.update(files)
+        if self.ctx.cache is not None and files and not self.problems:
+            self.ctx.cache.put_many(KIND, {self.keys[path]: json.dumps(raw).encode() for path, raw in files.items()})
 
     def _portable(self, result: Raw) -> Raw:
         """Name the rule by its own id instead of the merged config's."""

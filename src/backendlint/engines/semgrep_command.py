@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -22,6 +23,8 @@ RULE_LIMIT = 10
 """Seconds that one rule may take on one file."""
 MAX_BYTES = 4_000_000
 """Larger files are not given to semgrep; the parser does not read them either."""
+LONGEST_PATH = 1000
+"""Bytes of a path that is kept in the temporary tree, which lies deeper than the project may."""
 _TREE = "files"
 _TIME = "time"
 _RENAMED = ".renamed"
@@ -45,18 +48,22 @@ class SemgrepRun:
     paths: dict[str, str]
     """The project's path by the path below the temporary tree."""
     texts: dict[str, bytes]
+    expected: set[str]
+    """Files that semgrep has to say to have read."""
     jobs: int
     time_limit: float
     program: str | None
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def start(cls, config: str, texts: Mapping[str, str], jobs: int, time_limit: float) -> SemgrepRun:
+    def start(
+        cls, config: str, texts: Mapping[str, str], expected: set[str], jobs: int, time_limit: float
+    ) -> SemgrepRun:
         """Write config and files, start the command, return at once."""
         folder = tempfile.TemporaryDirectory(prefix="backendlint-", ignore_cleanup_errors=True)
         data = {path: text.encode("utf-8", "replace") for path, text in texts.items()}
         program = find_program()
-        run = cls(folder, {}, data, max(jobs, 1), time_limit, program)
+        run = cls(folder, {}, data, expected, max(jobs, 1), time_limit, program)
         if program is not None:
             run._write(config)
             run.process = run._spawn(experimental=True)
@@ -98,12 +105,10 @@ class SemgrepRun:
         for path, data in self.texts.items():
             if len(data) > MAX_BYTES:
                 continue
-            inner = path if path.endswith(".py") else f"{_RENAMED}/{len(self.paths)}.py"
-            try:
-                _put(tree / inner, data)
-            except OSError:  # a path that is fine in the project may be too long here
-                inner = f"{_RENAMED}/{len(self.paths)}.py"
-                _put(tree / inner, data)
+            inner = _inner(path)
+            target = tree / inner
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
             self.paths[inner] = path
 
     def _spawn(self, *, experimental: bool) -> subprocess.Popen[bytes] | None:
@@ -135,7 +140,7 @@ class SemgrepRun:
             words = (root / "err").read_text("utf-8", "replace").split()
             return None, f"exit code {code} and no report: {' '.join(words)[-300:] or 'it said nothing'}"
         scanned = report.get("paths", {}).get("scanned", []) if isinstance(report, dict) else []
-        if self.paths and not scanned:
+        if self.expected and not scanned:
             return None, f"exit code {code} and no file scanned: {_first_error(report)}"
         return report, ""
 
@@ -143,9 +148,9 @@ class SemgrepRun:
         outcome = Outcome()
         scanned = {self._project_path(name) for name in report["paths"]["scanned"]}
         for path in self.paths.values():
-            if path in scanned:
+            if path in scanned or path not in self.expected:
                 outcome.files[path] = {"results": [], "errors": [], "transient": False}
-        for path in sorted(self.texts.keys() - outcome.files.keys()):
+        for path in sorted(self.expected - outcome.files.keys()):
             message = f"{path}: semgrep did not read the file; its rules' findings there are missing"
             outcome.problems.append(Notification("semgrep-skipped", message, "warning"))
         for result in report["results"]:
@@ -214,11 +219,6 @@ def _environment(root: Path) -> dict[str, str]:
     }
 
 
-def _put(target: Path, data: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(data)
-
-
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """End the command with all its children."""
     if process.poll() is not None:
@@ -241,6 +241,18 @@ def _failed(reason: str) -> Outcome:
 def _first_error(report: object) -> str:
     errors = report.get("errors", []) if isinstance(report, dict) else []
     return " ".join(str(errors[0].get("message", "")).split())[:300] if errors else "no reason given"
+
+
+def glob(path: str) -> str:
+    """A pattern of semgrep's `paths` for one file of the tree; what globs or regexes give a meaning to becomes `?`."""
+    return "/" + re.sub(r"[^\w/.-]", "?", _inner(path))
+
+
+def _inner(path: str) -> str:
+    """The file's path in the temporary tree: its own, but for names that semgrep or the file system would refuse."""
+    if path.endswith(".py") and len(path.encode("utf-8", "replace")) < LONGEST_PATH:
+        return path
+    return f"{_RENAMED}/{hashlib.sha256(path.encode('utf-8', 'replace')).hexdigest()}.py"
 
 
 def _place(lines: list[bytes], place: dict[str, int]) -> tuple[int, int]:

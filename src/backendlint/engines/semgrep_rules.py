@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,10 +32,12 @@ class Pattern:
     rule: Rule
     metadata: dict[str, str]
     """Overrides of the manifest for this pattern's hits: severity, confidence, profile, help."""
+    needs: dict[str, tuple[str, ...]]
+    """Of the pattern alone, beside the rule's."""
 
 
-def merge(rules: Sequence[Rule]) -> tuple[str, dict[str, Pattern], list[Notification]]:
-    """One config's text with an id of its own for every pattern, the patterns by that id, and what could not be used.
+def merge(rules: Sequence[Rule]) -> tuple[list[dict[str, Any]], dict[str, Pattern], list[Notification]]:
+    """All patterns with an id of their own, what they belong to by that id, and what could not be used.
 
     Ids must be unique: `semgrep --experimental` drops rules that share one.
     """
@@ -52,9 +53,9 @@ def merge(rules: Sequence[Rule]) -> tuple[str, dict[str, Pattern], list[Notifica
             continue
         for entry, metadata in zip(entries, overrides, strict=True):
             identity = f"p{len(patterns)}-{entry['id']}"
-            patterns[identity] = Pattern(rule, metadata)
+            patterns[identity] = Pattern(rule, metadata, _needs(entry, rule.folder))
             merged.append({**entry, "id": identity, "metadata": {}})
-    return json.dumps({"rules": merged}, ensure_ascii=False), patterns, problems
+    return merged, patterns, problems
 
 
 def bare_rules(path: Path) -> list[Rule]:
@@ -124,9 +125,6 @@ def _bare_rule(entry: dict[str, Any], path: Path) -> Rule:
         return value
 
     summary = str(metadata.get("summary") or entry.get("message") or identity).strip().splitlines()[0]
-    needs = metadata.get("needs") or {}
-    if not isinstance(needs, dict):
-        raise RuleError(f"{path}: rule `{identity}`: `needs` must be a mapping")
     return Rule(
         id=identity,
         name=str(metadata.get("name") or _kebab(identity)),
@@ -139,12 +137,19 @@ def _bare_rule(entry: dict[str, Any], path: Path) -> Rule:
         help=str(metadata.get("help") or "See the rule's message."),
         checklist=_strings(metadata.get("checklist")),
         cwe=tuple(int(match[1]) for text in _strings(metadata.get("cwe")) if (match := _CWE.match(text))),
-        needs={str(key): _strings(values) for key, values in needs.items()},
+        needs=_needs(entry, path),
         fix="unsafe" if "fix" in entry else "none",
         references=_strings(metadata.get("references")),
         folder=path,
         origin="user",
     )
+
+
+def _needs(entry: dict[str, Any], path: Path) -> dict[str, tuple[str, ...]]:
+    needs = (entry.get("metadata") or {}).get("needs") or {}
+    if not isinstance(needs, dict):
+        raise RuleError(f"{path}: rule `{entry['id']}`: `needs` must be a mapping")
+    return {str(key): _strings(values) for key, values in needs.items()}
 
 
 def _strings(value: object) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.engines.base import EngineContext, Result, rule_failed
 from backendlint.findings.model import Hit
-from backendlint.project.sqltext.statements import Statement, statements
+from backendlint.project.sqltext.statements import Statement
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -25,7 +25,7 @@ def run(rules: Sequence[Rule], project: Project, paths: Sequence[str], ctx: Engi
     if not checks:
         return
     reported: set[tuple[str, object]] = set()
-    for statement in statements(project):
+    for statement in project.data.statements:
         for rule, check in list(checks.values()):
             with ctx.timed(rule.id):
                 try:
