@@ -166,6 +166,23 @@ def test_concurrent_runs_lose_nothing(tmp_path: Path) -> None:
         assert len(after.get_many("facts", [f"{name}{number}" for name in "abcd" for number in range(50)])) == 200
 
 
+def test_forked_process_uses_a_connection_of_its_own(tmp_path: Path) -> None:
+    with opened(tmp_path / "c") as shared:
+        shared.put_many("facts", {"before": b"v"})
+
+        def work() -> None:
+            assert shared.get("facts", "before") == b"v"
+            shared.put_many("facts", {"child": b"w"})
+
+        child = multiprocessing.get_context("fork").Process(target=work)
+        child.start()
+        shared.put_many("facts", {f"k{number}": b"v" for number in range(500)})
+        child.join()
+        assert child.exitcode == 0
+        assert shared.get("facts", "child") == b"w"
+        assert len(shared.get_many("facts", [f"k{number}" for number in range(500)])) == 500
+
+
 def test_which_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache.folder_for(tmp_path, None, None) == (tmp_path / ".backendlint_cache", False)
     assert cache.folder_for(tmp_path, "var/c", None) == (tmp_path / "var" / "c", False)

@@ -52,6 +52,8 @@ class Cache:
     ) -> None:
         self._connection = connection
         self._folder = folder
+        self._process = os.getpid()
+        self._inherited: list[sqlite3.Connection] = []
         self._key = key
         self.problem = problem
 
@@ -126,10 +128,11 @@ class Cache:
     def _query(self, sql: str, parameters: tuple[object, ...]) -> list[tuple[str, bytes, int]]:
         import sqlite3
 
-        if self._connection is None:
+        connection = self._own()
+        if connection is None:
             return []
         try:
-            return self._connection.execute(sql, parameters).fetchall()
+            return connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             self._give_up(f"cache not read: {error}", damaged=not isinstance(error, sqlite3.OperationalError))
             return []
@@ -137,13 +140,28 @@ class Cache:
     def _write(self, sql: str, rows: Sequence[tuple[object, ...]]) -> None:
         import sqlite3
 
-        if self._connection is None:
+        connection = self._own()
+        if connection is None:
             return
         try:
-            with self._connection:
-                self._connection.executemany(sql, rows)
+            with connection:
+                connection.executemany(sql, rows)
         except sqlite3.Error as error:
             self.problem = f"cache not written: {error}"
+
+    def _own(self) -> sqlite3.Connection | None:
+        """The connection of this process: one must not be used, nor closed, by a process that forked from its owner."""
+        import sqlite3
+
+        if self._connection is not None and self._folder is not None and self._process != os.getpid():
+            self._inherited.append(self._connection)
+            self._process = os.getpid()
+            try:
+                self._connection = _connect(self._folder / FILE)
+            except sqlite3.Error as error:
+                self._connection = None
+                self.problem = f"cache not opened: {error}"
+        return self._connection
 
     def _give_up(self, problem: str, *, damaged: bool) -> None:
         """Go on without the cache; a damaged file is removed, so that the next run builds another."""

@@ -1,17 +1,20 @@
-"""What a scan is doing, on a terminal's stderr, once it has lasted a second."""
+"""What a scan is doing, on a terminal's stderr, once it has lasted a second.
+
+Drawn when there is something new to say, without a thread: processes that fork are quick to start only without threads.
+"""
 
 from __future__ import annotations
 
 import sys
-import threading
+import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from rich.status import Status
+from typing import Self
 
 PATIENCE = 1.0
 """Seconds before anything is shown."""
+INTERVAL = 0.1
+"""Seconds between two drawings."""
+CLEAR = "\r\x1b[2K"
 
 
 class Progress:
@@ -19,36 +22,27 @@ class Progress:
 
     def __init__(self, *, enabled: bool = True) -> None:
         self._enabled = enabled and sys.stderr.isatty()
-        self._stage = "starting"
-        self._status: Status | None = None
-        self._lock = threading.Lock()
-        self._timer = threading.Timer(PATIENCE, self._show)
-        self._timer.daemon = True
+        self._next = time.monotonic() + PATIENCE
+        self._shown = False
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        with self._lock:
-            self._stage = stage = f"{stage} {done}/{total}" if total else stage
-            if self._status is not None:
-                self._status.update(stage)
+        now = time.monotonic()
+        if not self._enabled or now < self._next:
+            return
+        self._next = now + INTERVAL
+        self._draw(f"{stage} {done}/{total} ..." if total else f"{stage} ...")
 
     def __enter__(self) -> Self:
-        if self._enabled:
-            self._timer.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._timer.cancel()
-        with self._lock:
-            self._enabled = False
-            if self._status is not None:
-                self._status.stop()
+        self._enabled = False
+        if self._shown:
+            self._draw("")
 
-    def _show(self) -> None:
-        from rich.console import Console
-
-        with self._lock:
-            if self._enabled:
-                self._status = Console(stderr=True).status(self._stage)
-                self._status.start()
+    def _draw(self, text: str) -> None:
+        self._shown = bool(text)
+        sys.stderr.write(CLEAR + text)
+        sys.stderr.flush()

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from backendlint.ruleset.manifest import Rule
 
 
+FILES_FOR_A_PROCESS = 100
+"""From so many files on the cst engine works in a process of its own."""
+
+
 @dataclass(slots=True)
 class Found:
     """What the engines found, and of the run itself."""
@@ -41,8 +45,8 @@ def run(
 
     semgrep starts first, since it runs in a process of its own, and is waited for last.
     """
-    from backendlint.engines import cst, semgrep
     from backendlint.engines import project as whole
+    from backendlint.engines import semgrep
 
     found = Found()
     by_engine: dict[str, list[Rule]] = {}
@@ -67,14 +71,42 @@ def run(
         return iter(())
 
     guarded("semgrep", start)
+    exact = _exact(by_engine.get("cst", []), reviewed, ctx)
     guarded("project", lambda: whole.run(by_engine["project"], project, ctx))
     gc.freeze()
     gc.enable()
-    guarded("cst", lambda: cst.run(by_engine["cst"], reviewed, ctx))
+    guarded("cst", exact)
     guarded("sql", lambda: _sql(by_engine["sql"], project, sql, ctx))
     guarded("semgrep", lambda: (result for handle in external for result in handle.results()))
     found.failed.update(_failed_rules(rules, found.notifications))
     return found
+
+
+def _exact(rules: Sequence[Rule], files: Mapping[str, FileFacts], ctx: EngineContext) -> Callable[[], Iterator[Result]]:
+    """The cst engine's results: already on their way in a process of its own where there are enough files for one."""
+    from backendlint.engines import cst
+    from backendlint.engines.beside import beside, can_fork
+
+    if not rules or len(files) < FILES_FOR_A_PROCESS or ctx.jobs == 1 or not can_fork():
+        return lambda: cst.run(rules, files, ctx)
+
+    def work() -> tuple[list[tuple[str, Hit] | Notification], dict[str, float]]:
+        before = dict(ctx.seconds)
+        results = [
+            item if isinstance(item, Notification) else (item[0].id, item[1]) for item in cst.run(rules, files, ctx)
+        ]
+        return results, {key: value for key, value in ctx.seconds.items() if key not in before}
+
+    wait = beside(work)
+
+    def results() -> Iterator[Result]:
+        by_id = {rule.id: rule for rule in rules}
+        found, seconds = wait()
+        ctx.seconds.update(seconds)
+        for item in found:
+            yield item if isinstance(item, Notification) else (by_id[item[0]], item[1])
+
+    return results
 
 
 def _sql(rules: Sequence[Rule], project: Project, paths: Sequence[str], ctx: EngineContext) -> Iterator[Result]:
