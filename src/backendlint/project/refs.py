@@ -79,12 +79,24 @@ class Resolver:
         if op == "outer":
             return self._outer(fn, value)
         if op == "enter":
-            return self._many(self.entered(ref) for ref in self.refs(fn, value[1]))
+            return self._entered(fn, value[1])
         if op in ("elem", "unpack", "item", "slice"):
             return self._part(fn, value)
         if op == "exc":
             return self._exception(fn, value[1])
         return self._literal(fn, value)
+
+    def _entered(self, fn: Fn, vid: Vid) -> Iterable[Ref]:
+        """What `with v as x` binds: as the model of the call that makes v says, else as its type does."""
+        value = fn.facts.values[vid]
+        if value[0] == "await":
+            value = fn.facts.values[value[1]]
+        call = fn.facts.calls[value[1]] if value[0] == "call" else None
+        for ref in self.callees(fn, call) if call else ():
+            model = self.project.libraries.call(ref.name) if ref.kind == "lib" else None
+            if call is not None and model is not None and model.enters:
+                return self.types.modelled(fn, call, ref, model.enters)
+        return self._many(self.entered(ref) for ref in self.refs(fn, vid))
 
     def _literal(self, fn: Fn, value: Value) -> Refs:
         op = value[0]
@@ -187,12 +199,22 @@ class Resolver:
             return self.dotted(f"{ref.name}.{name}", ref.name)
         if ref.kind in ("class", "inst", "super"):
             return self._class_member(ref, name)
+        if ref.kind == "func":
+            return self._decorated_member(ref, name)
         if ref.kind == "lib" and ref.arg is not None and ref.arg.kind == "class":
             return self._instance_member(ref, name)
         if ref.kind == "lib":
             return self._library_symbol(self.project.libraries.canonical(f"{ref.name}.{name}"))
         if ref.kind == "libinst":
             return self._instance_member(ref, name)
+        return ()
+
+    def _decorated_member(self, ref: Ref, name: str) -> Refs:
+        """`task.delay`: a library's decorator may make an object of its own of a function."""
+        for decorator in self.project.functions[ref.name].decorators:
+            model = self.project.libraries.decorator(decorator.name) if decorator.kind == "lib" else None
+            if model is not None and model.returns:
+                return (Ref("lib", self.project.libraries.canonical(f"{model.returns}.{name}"), ref),)
         return ()
 
     def _instance_member(self, ref: Ref, name: str) -> Refs:
@@ -245,11 +267,17 @@ class Resolver:
     # calls
 
     def callees(self, fn: Fn, call: Call) -> Refs:
-        """What a call calls."""
-        return self.refs(fn, call.func)
+        """What a call calls; an object of a library is called by its `__call__`, where that is modelled."""
+        refs = self.refs(fn, call.func)
+        return tuple(map(self._called, refs)) if any(ref.kind == "libinst" for ref in refs) else refs
+
+    def _called(self, ref: Ref) -> Ref:
+        dotted = f"{ref.name}.__call__"
+        modelled = ref.kind == "libinst" and self.project.libraries.call(dotted) is not None
+        return Ref("lib", dotted, ref) if modelled else ref
 
     def _call(self, fn: Fn, call: Call) -> Iterable[Ref]:
-        return self._many(self.result(fn, call, ref) for ref in self.refs(fn, call.func))
+        return self._many(self.result(fn, call, ref) for ref in self.callees(fn, call))
 
     def result(self, fn: Fn, call: Call, ref: Ref) -> Iterable[Ref]:
         """What calling `ref` gives."""

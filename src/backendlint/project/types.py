@@ -196,14 +196,8 @@ class TypeNames:
         libraries = self.project.libraries
         model = libraries.call(ref.name)
         if model is not None:
-            if model.returns.startswith(("arg", "elem")) and model.returns[-1:].isdigit():
-                return self._by_argument(fn, call, model.returns)
-            if model.returns.endswith("]") and model.returns[-2:-1].isdigit():
-                name, _, inner = model.returns.removesuffix("]").partition("[")
-                found = self._by_argument(fn, call, inner)
-                return (Ref("libinst", libraries.canonical(name), found[0] if found else None),)
             if model.returns:
-                return (self.named(model.returns, ref.arg or self._owner(ref.name)),)
+                return self.modelled(fn, call, ref, model.returns)
             for arg in (model.bridges, model.injects):
                 if arg is not None:
                     return self._called_argument(fn, call, arg.positions, arg.keywords)
@@ -212,6 +206,16 @@ class TypeNames:
         if ref.name == "builtins.super" and fn.cls is not None:
             return (Ref("super", fn.cls.fqn),)
         return ()
+
+    def modelled(self, fn: Fn, call: Call, ref: Ref, text: str) -> Iterable[Ref]:
+        """The type that a model of the callee `ref` names; `arg0` and `elem0` speak of the call's arguments."""
+        if text.startswith(("arg", "elem")) and text[-1:].isdigit():
+            return self._by_argument(fn, call, text)
+        if text.endswith("]") and text[-2:-1].isdigit():
+            name, _, inner = text.removesuffix("]").partition("[")
+            found = self._by_argument(fn, call, inner)
+            return (Ref("libinst", self.project.libraries.canonical(name), found[0] if found else None),)
+        return (self.named(text, ref.arg or self._owner(ref.name)),)
 
     def _by_argument(self, fn: Fn, call: Call, text: str) -> list[Ref]:
         """`arg0`: an instance of (or what is) the first argument; `elem0`: an element of it."""
