@@ -36,18 +36,20 @@ from backendlint.facts.within import (
     name_of,
     siblings,
 )
-from backendlint.findings.model import Edit, Fix, Hit, Location, Step
+from backendlint.findings.model import Edit, Fix, Hit, Location, Profile, Severity, Step
 from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers
 from backendlint.project.applications import Served, served_applications
-from backendlint.project.calls import Edge, arguments
+from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.conditions import holds
 from backendlint.project.effects import BLOCKING, Reason, Site, waits
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.exceptions import Escape
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.literals import NamedLiteral, name_of_value, named_literals, written
 from backendlint.project.model import Project
 from backendlint.project.programs import in_main_block, runs_by_hand
+from backendlint.project.regexes import slow_part
 from backendlint.project.requests import RequestRead, derived, request_reads, validates
 from backendlint.project.retries import Policy
 from backendlint.project.routes import UNKNOWN, Application, Route, RouteParam, status_of
@@ -57,11 +59,17 @@ from backendlint.project.schema import types as sqltypes
 from backendlint.project.schema.history import Moment
 from backendlint.project.schema.model import Column, Index, Schema, Table
 from backendlint.project.schema.usage import users_of
+from backendlint.project.secrets import known_shape, secret_like, shape_of
+from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
+from backendlint.project.taint.naming import words as identifier_words
 from backendlint.project.taint.report import ATTACKER, describe_source, flow_hit, flow_hits, open_text_hits, place_flows
+from backendlint.project.taint.sinks import sink_arguments
+from backendlint.project.taint.whole import whole_request
 from backendlint.project.timeouts import Wait
+from backendlint.project.uses import is_used, operands
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.writes import Write
 
@@ -81,6 +89,7 @@ __all__ = [
     "ClassFacts",
     "Cls",
     "Column",
+    "ColumnUse",
     "Edge",
     "Edit",
     "Escape",
@@ -98,21 +107,22 @@ __all__ = [
     "Made",
     "Mark",
     "Moment",
+    "NamedLiteral",
     "Origin",
     "Param",
     "Policy",
+    "Profile",
     "Project",
     "Raise",
     "Reason",
     "Ref",
+    "RequestRead",
     "Return",
     "Route",
-    "RequestRead",
     "RouteParam",
-    "derived",
-    "request_reads",
     "Schema",
     "Served",
+    "Severity",
     "SinkSite",
     "Site",
     "Span",
@@ -128,38 +138,53 @@ __all__ = [
     "WeakUse",
     "Write",
     "answers",
+    "argument_of",
     "arguments",
     "around",
     "below",
     "called_name",
     "calls_in",
     "caught",
+    "derived",
     "describe_source",
     "flow_hit",
     "flow_hits",
     "holds",
+    "identifier_words",
     "in_main_block",
     "is_parameter",
+    "is_used",
+    "known_shape",
     "log_call",
     "name_of",
+    "name_of_value",
+    "named_literals",
     "open_text_hits",
+    "operands",
     "ops",
     "parameters",
     "place_flows",
+    "request_reads",
     "runs_by_hand",
+    "secret_like",
     "segments",
     "sensitive",
     "served_applications",
     "shape",
+    "shape_of",
     "siblings",
+    "sink_arguments",
+    "slow_part",
     "sql",
     "sqltypes",
     "status_of",
-    "validates",
     "users_of",
+    "validates",
     "waits",
     "weak_hits",
     "weak_uses",
+    "whole_request",
+    "written",
 ]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span
 from backendlint.project.entities import Fn
-from backendlint.project.libraries_model import Arg
+from backendlint.project.libraries_model import Arg, Param
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -179,3 +179,9 @@ def arguments(call: Call, arg: Arg) -> list[int]:
     if arg.rest >= 0:
         found += list(call.args[arg.rest :])
     return found
+
+
+def argument_of(call: Call, param: Param) -> int:
+    """The vid that a call passes for a model's parameter, or -1."""
+    found = next((call.kwarg(key) for key in param.keywords if call.kwarg(key) >= 0), -1)
+    return call.args[param.position] if found < 0 and 0 <= param.position < len(call.args) else found

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Block, Call, Span, Vid
+from backendlint.project.calls import argument_of
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Param, Retry
 
@@ -264,12 +265,7 @@ class Retries:
 
     @staticmethod
     def _argument(call: Call | None, param: Param | None) -> Vid:
-        if call is None or param is None:
-            return -1
-        found = next((call.kwarg(key) for key in param.keywords if call.kwarg(key) >= 0), -1)
-        if found < 0 and 0 <= param.position < len(call.args):
-            found = call.args[param.position]
-        return found
+        return -1 if call is None or param is None else argument_of(call, param)
 
     def _attempts(self, home: Fn, call: Call | None, retry: Retry) -> tuple[float | None, bool]:
         limits = [(retry.attempts, 1.0), (retry.max_time, 0.0)]

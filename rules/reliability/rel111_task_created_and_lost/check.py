@@ -1,0 +1,45 @@
+"""REL111: background tasks that nobody holds, coroutines that nobody awaits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Call, Fn, Hit, Project, is_used
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit a call whose result is dropped."""
+    for fn in project.all_functions():
+        dropped = {item.value for item in fn.facts.statements if item.kind == "expr"}
+        for call in fn.calls:
+            if call.awaited:
+                continue
+            if _starts_task(project, fn, call) and (call.value in dropped or not _kept(fn, call)):
+                yield _hit(
+                    fn, call, "starts a task that nothing refers to", "it may vanish halfway, and its exception is lost"
+                )
+            elif call.value in dropped and _is_coroutine(project, fn, call):
+                yield _hit(fn, call, "makes a coroutine that is never awaited", "its body never runs")
+
+
+def _starts_task(project: Project, fn: Fn, call: Call) -> bool:
+    return any(model.concurrency is not None and model.concurrency.awaited for model in project.models(fn, call))
+
+
+def _is_coroutine(project: Project, fn: Fn, call: Call) -> bool:
+    """A call of the project's own async functions, and of nothing else."""
+    refs = project.callees(fn, call)
+    targets = [project.functions[ref.name] for ref in refs if ref.kind == "func"]
+    return len(targets) == len(refs) > 0 and all(
+        target.facts.is_async and not target.facts.is_generator and not target.facts.decorators for target in targets
+    )
+
+
+def _kept(fn: Fn, call: Call) -> bool:
+    """True where the result is read later, here or in a nested function."""
+    captured = any(value[:2] == ("outer", call.value) for inner in fn.file.functions for value in inner.values)
+    return captured or fn.is_module or is_used(fn.facts, call.value)
+
+
+def _hit(fn: Fn, call: Call, what: str, then: str) -> Hit:
+    return Hit(message=f"`{fn.name}()` {what}: {then}.", location=fn.location(call.span), function=fn.fqn)

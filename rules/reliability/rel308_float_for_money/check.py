@@ -1,0 +1,101 @@
+"""REL308: amounts of money in binary floating point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Call, Cls, Fn, Hit, Profile, Project, Span, identifier_words
+
+MONEY = frozenset(
+    "price prices amount cost costs balance fee fees salary wage revenue subtotal refund payout tax".split()
+)
+AMBIGUOUS = frozenset(["total", "discount", "payment", "paid", "due"])
+CONTEXT = frozenset(
+    "order invoice cart basket payment checkout bill receipt sale purchase transaction refund product item".split()
+)
+NOT_MONEY = frozenset(
+    "count rate ratio percent percentage pct score seconds ms time factor weight usage type id name code date at limit "
+    "tokens bytes class category function index threshold alert change growth multiplier per share pts points average".split()
+)
+NOT_MONEY_OWNERS = frozenset(["meter", "usage", "signal", "metric", "metrics", "stats", "weight"])
+STORES = frozenset(["model", "schema", "serializer", "form"])
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit a column or field whose name says money and whose type says float."""
+    for cls in project.classes.values():
+        yield from _fields(project, cls)
+    for fn in project.all_functions():
+        for call in fn.calls:
+            yield from _columns(project, fn, call)
+
+
+def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
+    if project.hierarchy.role(cls) not in STORES and not _is_data_class(project, cls):
+        return
+    for name, span in cls.facts.field_spans.items():
+        if not _is_money(name, cls.name) or NOT_MONEY_OWNERS.intersection(identifier_words(cls.name)):
+            continue
+        annotated = project.resolver.types.annotation(cls.owner, cls.facts.annotations.get(name, -1))
+        column = _float_column(project, cls.owner, cls.facts.attributes.get(name, -1))
+        exact = _other_column(project, cls.owner, cls.facts.attributes.get(name, -1))
+        if column or (not exact and any(ref.name == "builtins.float" for ref in annotated)):
+            stored = project.hierarchy.role(cls) in STORES
+            yield _hit(cls.owner, span, f"{cls.name}.{name}", None if stored else "strict")
+
+
+def _is_data_class(project: Project, cls: Cls) -> bool:
+    for vid in cls.facts.decorators:
+        value = cls.owner.value(vid)
+        func = cls.owner.calls[value[1]].func if value[0] == "call" else vid
+        if any(ref.name.rpartition(".")[2] == "dataclass" for ref in project.refs(cls.owner, func)):
+            return True
+    return False
+
+
+def _column_types(project: Project, fn: Fn, vid: int) -> list[str]:
+    """Column types in a declaration such as `Column(Float)`, `mapped_column(Float())`, `FloatField()`."""
+    if vid < 0 or fn.value(vid)[0] != "call":
+        return []
+    call = fn.calls[fn.value(vid)[1]]
+    found = [model.column for model in project.models(fn, call) if model.column]
+    for arg in call.args:
+        for ref in project.refs(fn, arg):
+            model = project.libraries.call(ref.name)
+            if model is not None and model.column:
+                found.append(model.column)
+    return found
+
+
+def _float_column(project: Project, fn: Fn, vid: int) -> bool:
+    return "float" in _column_types(project, fn, vid)
+
+
+def _other_column(project: Project, fn: Fn, vid: int) -> bool:
+    types = _column_types(project, fn, vid)
+    return bool(types) and "float" not in types
+
+
+def _columns(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
+    """`Column("price", Float)` in tables and migrations."""
+    name = fn.const(call.args[0]) if call.args else ...
+    if isinstance(name, str) and _is_money(name, "") and _float_column(project, fn, call.value):
+        yield _hit(fn, call.span, name)
+
+
+def _is_money(name: str, owner: str) -> bool:
+    parts = identifier_words(name)
+    if not parts or NOT_MONEY.intersection(parts):
+        return False
+    if MONEY.intersection(parts):
+        return True
+    return bool(AMBIGUOUS.intersection(parts[-1:]) and CONTEXT.intersection(identifier_words(owner)))
+
+
+def _hit(fn: Fn, span: Span, name: str, profile: Profile | None = None) -> Hit:
+    return Hit(
+        message=f"`{name}` keeps money as a float: sums drift by cents, and equal amounts compare as different.",
+        location=fn.location(span),
+        fingerprint_key=name,
+        profile=profile,
+    )

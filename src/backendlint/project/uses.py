@@ -1,0 +1,47 @@
+"""Where a value of a function is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.facts.model import FunctionFacts, Value, Vid
+
+
+def operands(value: Value) -> Iterator[Vid]:
+    """The vids that a value is made of (the arguments of calls are the calls' own)."""
+    op = value[0]
+    if op in ("const", "param", "name", "def", "call", "exc", "unknown", "outer"):
+        return
+    if op in ("fmt", "bool", "compare"):
+        yield from value[2]
+    elif op in ("phi", "list", "tuple", "set"):
+        yield from value[1]
+    elif op == "dict":
+        for key, item in value[1]:
+            yield from (key, item) if key >= 0 else (item,)
+    elif op == "binop":
+        yield from value[2:4]
+    elif op == "unary":
+        yield value[2]
+    elif op == "comp":
+        yield from (item for item in value[2:4] if item >= 0)
+    elif op == "mut":
+        yield value[1]
+        yield from value[3]
+    elif op == "setattr":
+        yield value[1]
+        yield value[3]
+    else:
+        yield from (item for item in value[1:] if isinstance(item, int) and not isinstance(item, bool) and item >= 0)
+
+
+def is_used(facts: FunctionFacts, vid: Vid) -> bool:
+    """Whether anything reads the value: another value, a call, a return, a store or a statement that tests it."""
+    if any(vid in operands(value) for number, value in enumerate(facts.values) if number != vid):
+        return True
+    for call in facts.calls:
+        if vid == call.func or vid in call.args or any(item == vid for _, item in call.kwargs):
+            return True
+    if any(item.value == vid for item in facts.returns) or any(item.value == vid for item in facts.stores):
+        return True
+    return any(block.value == vid for block in facts.blocks)
