@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backendlint.api import Fn, Hit, Project, Span, Step, Vid
+
+CHANGES = frozenset({
+    "append", "appendleft", "add", "update", "extend", "insert", "pop", "popleft", "popitem", "remove", "discard", "clear", "setdefault",
+    "sort", "reverse", "subtract", "rotate", "__setitem__",
+})  # fmt: skip
+MUTABLE = frozenset({
+    "builtins.dict", "builtins.list", "builtins.set", "collections.defaultdict", "collections.Counter", "collections.deque",
+    "collections.OrderedDict",
+})  # fmt: skip
+LOCAL_CACHE = re.compile(r"cache|memo|registry|registered|pool|singleton|instances?$|loaded|compiled|warned", re.IGNORECASE)
+LOCK = re.compile(r"lock|mutex|semaphore|guard|atomic", re.IGNORECASE)
+
+
+def check(project: Project) -> Iterator[Hit]:
+    seen: set[tuple[str, int]] = set()
+    for fn in project.all_functions():
+        if fn.is_module or not (project.reach(fn.fqn) or project.layer(fn) == "controller"):
+            continue
+        for name, span, block, how in changes(project, fn):
+            if (fn.path, span.line) in seen or locked(fn, block):
+                continue
+            seen.add((fn.path, span.line))
+            count = project.reach(fn.fqn)
+            where = f", which {count} route{'s' if count != 1 else ''} reach{'' if count != 1 else 'es'}," if count else ""
+            yield Hit(
+                f"`{fn.name}()`{where} {how} the module-level `{name}`: each worker process has its own copy, and threads lose updates. "
+                "Keep it in a shared store.",
+                fn.location(span),
+                related=definition(project, fn, name),
+                function=fn.fqn,
+                profile="strict" if LOCAL_CACHE.search(name) else "default",
+            )
+
+
+def changes(project: Project, fn: Fn) -> Iterator[tuple[str, Span, int, str]]:
+    """Name, place, block and kind of what the function does to globals."""
+    for store in fn.facts.stores:
+        if store.name:
+            continue
+        name = module_name(project, fn, store.base)
+        if not name:
+            continue
+        if store.key >= 0 and holds_state(project, fn, root(fn, store.base)):
+            yield name, store.span, store.block, "writes into"
+        elif store.key < 0 and (store.augmented or not once(fn, store.block, name)):
+            yield name, store.span, store.block, "adds to" if store.augmented else "replaces"
+    for call in fn.facts.calls:
+        value = fn.facts.values[call.func]
+        receiver, method = -1, ""
+        if value[0] == "attr":
+            receiver, method = value[1], value[2]
+            name = module_name(project, fn, receiver)
+            state = holds_state(project, fn, root(fn, receiver))
+        elif value[0] == "name":
+            dotted, _, method = str(value[1]).rpartition(".")
+            name, state = dotted_state(project, fn, dotted)
+        else:
+            continue
+        if method in CHANGES and name and state:
+            yield name, call.span, call.block, "changes"
+    for statement in fn.facts.statements:
+        if statement.kind == "delete" and statement.value >= 0:
+            value = fn.facts.values[statement.value]
+            if value[0] == "item":
+                name = module_name(project, fn, value[1])
+                if name and holds_state(project, fn, root(fn, value[1])):
+                    yield name, statement.span, statement.block, "deletes from"
+
+
+def root(fn: Fn, vid: Vid) -> Vid:
+    """The outermost container of an item."""
+    value = fn.facts.values[vid]
+    while value[0] in ("item", "guard", "mut", "store"):
+        vid = value[1]
+        value = fn.facts.values[vid]
+    return vid
+
+
+def module_name(project: Project, fn: Fn, vid: Vid) -> str:
+    """The name of the module-level variable that a value is (or lies in), or ""."""
+    value = fn.facts.values[root(fn, vid)]
+    if value[0] != "name":
+        return ""
+    target = project.modules.resolve(str(value[1]), fn.file.module)
+    return target.name if target.kind == "variable" and target.file is not None and not target.rest else ""
+
+
+def dotted_state(project: Project, fn: Fn, dotted: str) -> tuple[str, bool]:
+    target = project.modules.resolve(dotted, fn.file.module)
+    if target.kind != "variable" or target.file is None or target.rest or target.vid < 0:
+        return "", False
+    return target.name, is_container(project, project.module_function(target.file), target.vid)
+
+
+def holds_state(project: Project, fn: Fn, vid: Vid) -> bool:
+    value = fn.facts.values[vid]
+    return value[0] == "name" and dotted_state(project, fn, str(value[1]))[1]
+
+
+def is_container(project: Project, module: Fn, vid: Vid) -> bool:
+    """A list, dict or set of the module's own."""
+    value = module.facts.values[vid]
+    while value[0] in ("mut", "store", "guard", "phi"):
+        vid = value[1][0] if value[0] == "phi" else value[1]
+        value = module.facts.values[vid]
+    if value[0] in ("list", "dict", "set") or value[0] == "comp" and value[1] != "gen":
+        return True
+    if value[0] != "call":
+        return False
+    made = project.callees(module, module.facts.calls[value[1]])
+    return any(ref.name in MUTABLE for ref in made)
+
+
+def once(fn: Fn, block: int, name: str) -> bool:
+    """`if _client is None: _client = ...`: made when it is missing."""
+    for _, item in fn.blocks_of(block):
+        if item.kind in ("if", "else") and item.value >= 0 and mentions(fn, item.value, name):
+            return True
+    return any(
+        item.kind == "if" and item.exits == "return" and item.value >= 0 and mentions(fn, item.value, name) for item in fn.facts.blocks
+    )
+
+
+def mentions(fn: Fn, vid: Vid, name: str, depth: int = 0) -> bool:
+    value = fn.facts.values[vid]
+    if value[0] == "name":
+        return str(value[1]).rpartition(".")[2] == name or f".{name}." in str(value[1])
+    if depth > 4:
+        return False
+    parts = value[2] if value[0] in ("compare", "bool") else (value[1],) if value[0] in ("not", "guard", "attr", "item") else ()
+    return any(mentions(fn, part, name, depth + 1) for part in parts)
+
+
+def locked(fn: Fn, block: int) -> bool:
+    """Inside `with lock:`."""
+    for _, item in fn.blocks_of(block):
+        if item.kind == "with" and item.value >= 0:
+            value = fn.facts.values[item.value]
+            text = value[2] if value[0] == "attr" else value[1] if value[0] == "name" else ""
+            if value[0] == "call":
+                func = fn.facts.values[fn.facts.calls[value[1]].func]
+                text = func[2] if func[0] == "attr" else func[1] if func[0] == "name" else ""
+                inner = fn.facts.values[func[1]] if func[0] == "attr" else ("",)
+                text = f"{text} {inner[1] if inner[0] == 'name' else inner[2] if inner[0] == 'attr' else ''}"
+            if isinstance(text, str) and LOCK.search(text):
+                return True
+    return False
+
+
+def definition(project: Project, fn: Fn, name: str) -> tuple[Step, ...]:
+    module = project.module_function(fn.file)
+    return tuple(module.step(item.span, f"`{name}` is made here") for item in module.facts.bindings if item.name == name)[:1]
