@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from backendlint.api import Edit, FileFacts, Fix, FunctionFacts, Hit, Raise, Span, SyntaxSite, around, caught, name_of
 
+UNKNOWN = "?"
 NAMES = ("err", "error", "exc", "cause")
 
 
@@ -46,7 +47,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     if name in as_strings(site.options["control_flow"]) or sets_cause(site, item):
         return
     handler = handler_of(function, item)
-    types = ", ".join(short(caught_type) for caught_type in caught(function, handler)) or "any exception"
+    types = ", ".join(short(kind) for kind in caught(function, handler) if kind != UNKNOWN) or "what was caught"
     where = f" in `{function.name}()`" if function.name else ""
     yield Hit(
         f"`{short(name)}` raised{where} replaces {types} without `from`: the traceback reads as if the handler had failed "
@@ -59,7 +60,9 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
 
 
 def short(dotted: str) -> str:
-    return dotted.rpartition(".")[2]
+    """The class's name; `socket.error` keeps its module, which says what it is."""
+    owner, _, name = dotted.rpartition(".")
+    return name if name[:1].isupper() or not owner else f"{owner.rpartition('.')[2]}.{name}"
 
 
 def as_strings(value: object) -> frozenset[str]:
