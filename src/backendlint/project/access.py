@@ -49,8 +49,7 @@ class Access:
 
     def guarded(self, route: Route) -> bool:
         """Whether something checks the caller before the handler runs."""
-        handler = route.handler.name if route.handler is not None else ""
-        return any(name != handler for name in self.authentication(route))
+        return any(role in (AUTHENTICATE, AUTHORIZE) for role, _ in self._before(route))
 
     def authorization(self, route: Route) -> tuple[str, ...]:
         """Names of what checks roles, permissions or ownership before or in the handler."""
@@ -88,6 +87,12 @@ class Access:
                     yield role, name
 
     def _route_evidence(self, route: Route) -> Iterator[tuple[str, str]]:
+        yield from self._before(route)
+        if route.handler is not None:
+            yield from self._body(route.handler)
+
+    def _before(self, route: Route) -> Iterator[tuple[str, str]]:
+        """What stands between client and handler."""
         for ref in route.guards:
             yield from self.of_ref(ref)
         for fn in (*route.dependencies, *route.hooks):
@@ -97,7 +102,6 @@ class Access:
             yield from self._class_evidence(route.cls)
         if route.handler is not None:
             yield from self._decorator_arguments(route.handler)
-            yield from self._body(route.handler)
 
     # refs
 
