@@ -46,11 +46,12 @@ from backendlint.project.effects import BLOCKING, Reason, Site, waits
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.exceptions import Escape
 from backendlint.project.libraries_model import CallModel
-from backendlint.project.literals import NamedLiteral, name_of_value, named_literals, written
+from backendlint.project.literals import NamedLiteral, display, name_of_value, named_literals, written
 from backendlint.project.model import Project
 from backendlint.project.programs import in_main_block, runs_by_hand
 from backendlint.project.regexes import slow_part
 from backendlint.project.requests import RequestRead, derived, request_reads, validates
+from backendlint.project.resources import Leak
 from backendlint.project.retries import Policy
 from backendlint.project.routes import UNKNOWN, Application, Route, RouteParam, status_of
 from backendlint.project.routes.paths import is_parameter, parameters, segments, shape
@@ -59,7 +60,7 @@ from backendlint.project.schema import types as sqltypes
 from backendlint.project.schema.history import Moment
 from backendlint.project.schema.model import Column, Index, Schema, Table
 from backendlint.project.schema.usage import users_of
-from backendlint.project.secrets import known_shape, secret_like, shape_of
+from backendlint.project.secrets import is_password, known_shape, place_kind, secret_like, shape_of
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
@@ -71,7 +72,7 @@ from backendlint.project.taint.whole import whole_request
 from backendlint.project.timeouts import Wait
 from backendlint.project.uses import is_used, operands
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
-from backendlint.project.writes import Write
+from backendlint.project.writes import Write, stored_entity
 
 if TYPE_CHECKING:
     from backendlint.project.sqltext import judge as sql
@@ -102,6 +103,7 @@ __all__ = [
     "Import",
     "Index",
     "Labels",
+    "Leak",
     "Location",
     "LogCall",
     "Made",
@@ -147,12 +149,14 @@ __all__ = [
     "caught",
     "derived",
     "describe_source",
+    "display",
     "flow_hit",
     "flow_hits",
     "holds",
     "identifier_words",
     "in_main_block",
     "is_parameter",
+    "is_password",
     "is_used",
     "known_shape",
     "log_call",
@@ -164,6 +168,7 @@ __all__ = [
     "ops",
     "parameters",
     "place_flows",
+    "place_kind",
     "request_reads",
     "runs_by_hand",
     "secret_like",
@@ -178,6 +183,7 @@ __all__ = [
     "sql",
     "sqltypes",
     "status_of",
+    "stored_entity",
     "users_of",
     "validates",
     "waits",

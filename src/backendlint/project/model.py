@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, FileFacts, Vid
 from backendlint.project.allocations import Allocations
+from backendlint.project.associations import Associations
 from backendlint.project.calls import CallGraph
 from backendlint.project.effects import Effects
 from backendlint.project.entities import Cls, Fn, Ref
@@ -19,6 +20,7 @@ from backendlint.project.libraries_model import CallModel
 from backendlint.project.modules import Modules
 from backendlint.project.params import Params
 from backendlint.project.refs import Refs, Resolver
+from backendlint.project.resources import Resources
 from backendlint.project.retries import Retries
 from backendlint.project.taint import Taint
 from backendlint.project.timeouts import Timeouts
@@ -57,6 +59,7 @@ class Project:
         self.modules = Modules(files.values(), libraries)
         self.resolver = Resolver(self)
         self.hierarchy = Hierarchy(self)
+        self.associations = Associations(self)
         self._hints: dict[str, Hints] = {}
         self._models: dict[int, list[CallModel]] = {}
         self._by_file: dict[str, list[Fn]] = {}
@@ -94,7 +97,7 @@ class Project:
 
     def callees(self, fn: Fn, call: Call) -> Refs:
         """What a call may call."""
-        return self.resolver.refs(fn, call.func)
+        return self.resolver.callees(fn, call)
 
     def models(self, fn: Fn, call: Call) -> list[CallModel]:
         """Library models of what a call may call (usually one or none)."""
@@ -243,6 +246,11 @@ class Project:
         return Exceptions(self)
 
     @cached_property
+    def resources(self) -> Resources:
+        """Which resources are left open."""
+        return Resources(self)
+
+    @cached_property
     def retries(self) -> Retries:
         """How things are retried."""
         return Retries(self)
@@ -251,6 +259,13 @@ class Project:
     def timeouts(self) -> Timeouts:
         """How long outbound calls can wait."""
         return Timeouts(self)
+
+    @cached_property
+    def error_handlers(self) -> dict[str, tuple[Ref, ...]]:
+        """Functions that turn exceptions into responses, with the exceptions' classes."""
+        from backendlint.project.errorhandlers import error_handlers
+
+        return error_handlers(self)
 
     @cached_property
     def taint(self) -> Taint:
@@ -289,6 +304,7 @@ class Project:
         for fn in self.all_functions():
             if fn.facts.decorators:
                 self._decorate(fn)
+        self.associations.build()
         self.resolver = Resolver(self)
         self._models.clear()
 

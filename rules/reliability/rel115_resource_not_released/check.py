@@ -1,0 +1,53 @@
+"""REL115: connections, files, sockets, sessions and locks that some way out of a function leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Leak, Profile, Project
+
+NAMES = {
+    "db-connection": "database connection",
+    "db-session": "database session",
+    "http-session": "HTTP session",
+    "pooled-connection": "pooled connection",
+    "file-descriptor": "file descriptor",
+}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit a resource, at the call that opens it."""
+    for leak in project.resources.leaks():
+        yield _hit(project, leak)
+
+
+def _hit(project: Project, leak: Leak) -> Hit:
+    what = NAMES.get(leak.kind, leak.kind)
+    verb = "acquires" if leak.kind == "lock" else "opens"
+    start = f"`{leak.fn.name}()` {verb} a {what} (`{leak.model.name}`) "
+    if leak.closed is None:
+        message = f"{start}and never {'releases' if leak.kind == 'lock' else 'closes'} it."
+    else:
+        message = f"{start}that stays open when an exception or an early return comes before the close."
+    related = () if leak.closed is None else (leak.fn.step(leak.closed.span, "the close that is skipped"),)
+    return Hit(
+        message=message,
+        location=leak.fn.location(leak.call.span),
+        related=related,
+        function=leak.fn.fqn,
+        profile=_profile(project, leak),
+    )
+
+
+def _profile(project: Project, leak: Leak) -> Profile | None:
+    """Advice where the interpreter closes it at once, or where closing late costs little."""
+    if leak.chained and leak.kind == "file":
+        return "strict"
+    return "strict" if leak.kind == "http-session" and not _must_await(project, leak) else None
+
+
+def _must_await(project: Project, leak: Leak) -> bool:
+    """Asynchronous clients cannot be closed by the garbage collector."""
+    cls = project.libraries.cls(leak.model.returns or leak.model.name)
+    models = [project.libraries.call(f"{cls.name}.{name}") for name in cls.close] if cls is not None else []
+    return any(model is not None and model.awaitable for model in models)

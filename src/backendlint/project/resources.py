@@ -1,0 +1,171 @@
+"""Resources that a function opens, and whether every way out of it closes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import receiver
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import CallModel, ClassModel
+from backendlint.project.uses import operands
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+OWNED = frozenset(
+    "file db-connection socket smtp ftp file-descriptor http-session db-session pooled-connection lock ssh archive "
+    "executor queue-connection grpc-channel".split()
+)
+"""Kinds that the function which opens them must close; pools and engines live as long as the process."""
+_CARRIES = ("await", "guard", "enter", "mut", "setattr", "phi", "store", "star")
+
+
+class Leak(NamedTuple):
+    """A resource that some way out of the function leaves open."""
+
+    fn: Fn
+    call: Call
+    model: CallModel
+    kind: str
+    closed: Call | None
+    """The close that an exception (or an early return) skips; None where there is none at all."""
+    chained: bool
+    """True for `open(path).read()`: nothing holds the resource, CPython closes it at once."""
+
+
+class Resources:
+    """Finds leaks, function by function."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def leaks(self) -> Iterator[Leak]:
+        """All resources that are not closed on every path, by place."""
+        for site in self.project.effects.sites:
+            if site.model.opens in OWNED and not site.fn.is_module:
+                leak = self._leak(site.fn, site.call, site.model)
+                if leak is not None:
+                    yield leak
+
+    def _leak(self, fn: Fn, call: Call, model: CallModel) -> Leak | None:
+        func = fn.facts.values[call.func]
+        if model.opens == "lock" and func[0] == "name":
+            release = ("name", func[1].rpartition(".")[0] + ".release")
+            return self._unclosed(fn, call, model, [item for item in fn.calls if fn.facts.values[item.func] == release])
+        start = receiver(fn, call) if model.opens == "lock" else call.value
+        if start < 0:
+            return None
+        held = self._aliases(fn, start)
+        cls = self._class(fn, start, model)
+        if self._managed(fn, held, cls) or self._escapes(fn, held, call):
+            return None
+        return self._unclosed(fn, call, model, [item for item in fn.calls if self._closes(fn, item, held, model, cls)])
+
+    def _unclosed(self, fn: Fn, call: Call, model: CallModel, closes: list[Call]) -> Leak | None:
+        if not closes:
+            return Leak(fn, call, model, model.opens, None, self._chained(fn, call))
+        if any(fn.inside(item.block, "finally") for item in closes):
+            return None
+        if any(fn.inside(item.block, "except") for item in closes) and len(closes) > 1:
+            return None
+        risky = self._risky(fn, call, closes)
+        return Leak(fn, call, model, model.opens, closes[0], False) if risky else None
+
+    @staticmethod
+    def _aliases(fn: Fn, start: Vid) -> set[Vid]:
+        held = {start}
+        for _ in range(2):
+            for vid, value in enumerate(fn.facts.values):
+                if value[0] in _CARRIES and vid not in held:
+                    sources = value[1] if value[0] == "phi" else (value[1],)
+                    if held.intersection(sources):
+                        held.add(vid)
+        base = fn.facts.values[start]
+        if base[0] == "attr":  # `self.lock` is read anew at each use
+            held.update(vid for vid, value in enumerate(fn.facts.values) if value == base)
+        return held
+
+    def _class(self, fn: Fn, vid: Vid, model: CallModel) -> ClassModel | None:
+        for ref in self.project.refs(fn, vid):
+            for name in self.project.libraries.mro(ref.name) if ref.kind == "libinst" else ():
+                found = self.project.libraries.cls(name)
+                if found is not None and found.close:
+                    return found
+        return self.project.libraries.cls(model.returns) if model.returns else None
+
+    @staticmethod
+    def _managed(fn: Fn, held: set[Vid], cls: ClassModel | None) -> bool:
+        closes = cls is None or cls.closes_on_exit
+        return closes and any(block.kind == "with" and block.value in held for block in fn.facts.blocks)
+
+    def _escapes(self, fn: Fn, held: set[Vid], opened: Call) -> bool:
+        """True where somebody else may close it: it is returned, kept, or handed to code that is not a library's."""
+        facts = fn.facts
+        if any(item.value in held for item in facts.returns) or any(item.value in held for item in facts.stores):
+            return True
+        for vid, value in enumerate(facts.values):
+            keeps = value[0] in (
+                "list",
+                "tuple",
+                "set",
+                "dict",
+                "comp",
+                "mut",
+                "bool",
+                "binop",
+                "fmt",
+                "yield",
+                "store",
+            )
+            if keeps and vid not in held and held.intersection(operands(value)):
+                return True
+        if any(value[0] == "outer" and value[1] in held for inner in fn.file.functions for value in inner.values):
+            return True
+        return any(self._hands_over(fn, call, held) for call in fn.calls if call is not opened)
+
+    def _hands_over(self, fn: Fn, call: Call, held: set[Vid]) -> bool:
+        passed = held.intersection(call.args) or any(vid in held for _, vid in call.kwargs)
+        if not passed:
+            return False
+        models = self.project.models(fn, call)
+        refs = self.project.callees(fn, call)
+        if not models:
+            return not refs or any(ref.kind != "lib" for ref in refs) or not self._reads_only(call)
+        return any(model.registers_cleanup or model.returns == "arg0" or self._wraps(model) for model in models)
+
+    @staticmethod
+    def _reads_only(call: Call) -> bool:
+        """A function of a library without a model that is passed one thing, such as a parser, only reads it."""
+        return len(call.args) + len(call.kwargs) <= 2
+
+    def _wraps(self, model: CallModel) -> bool:
+        cls = self.project.libraries.cls(model.returns) if model.returns else None
+        return bool(model.opens) or (cls is not None and bool(cls.close))
+
+    def _closes(self, fn: Fn, call: Call, held: set[Vid], model: CallModel, cls: ClassModel | None) -> bool:
+        func = fn.facts.values[call.func]
+        if func[0] == "attr" and func[1] in held:
+            names = cls.close if cls is not None and cls.close else ("close", "aclose", "release", "shutdown", "quit")
+            return func[2] in names or func[2] in ("close", "release")
+        if held.intersection(call.args):
+            return any(item.closes == model.opens for item in self.project.models(fn, call))
+        return False
+
+    @staticmethod
+    def _chained(fn: Fn, call: Call) -> bool:
+        used = [value for value in fn.facts.values if call.value in operands(value)]
+        bound = any(binding.value == call.value for binding in fn.facts.bindings)
+        return not bound and len(used) <= 1
+
+    @staticmethod
+    def _risky(fn: Fn, opened: Call, closes: list[Call]) -> bool:
+        """Whether anything between opening and closing may raise or leave."""
+        first, last = fn.calls.index(opened), fn.calls.index(closes[0])
+        if any(call not in closes for call in fn.calls[first + 1 : last]):
+            return True
+        lines = range(opened.span.line, closes[0].span.line)
+        return any(item.span.line in lines for item in fn.facts.returns) or any(
+            item.span.line in lines for item in fn.facts.raises
+        )
