@@ -1,0 +1,62 @@
+"""Types that library models give to values: what calls return, `with` binds and decorators make."""
+
+from __future__ import annotations
+
+from building import build, called, fn
+
+
+def test_a_session_factory_gives_sessions_and_rows_keep_their_model() -> None:
+    project = build(
+        shop__db="""
+            from sqlalchemy import create_engine, select
+            from sqlalchemy.orm import sessionmaker
+            from shop.models import User
+            engine = create_engine("postgresql://db/shop")
+            SessionLocal = sessionmaker(bind=engine)
+            def load(uid):
+                with SessionLocal() as session:
+                    session.query(User).filter(User.id == uid).first().greet()
+                    session.scalars(select(User)).one().greet()
+                    session.commit()
+        """,
+        shop__models="class User:\n    def greet(self): ...\n",
+    )
+    names = [name for group in called(project, "db.load") for name in group]
+    assert names.count("shop.models.User.greet") == 2
+    assert {"sqlalchemy.orm.sessionmaker.__call__", "sqlalchemy.orm.Session.commit"} <= set(names)
+
+
+def test_what_a_call_enters_may_differ_from_what_it_returns() -> None:
+    project = build(
+        jobs="""
+            import asyncpg
+            from sqlalchemy import create_engine
+            engine = create_engine("sqlite://")
+            def write():
+                with engine.begin() as connection:
+                    connection.execute("x")
+            async def read(pool: asyncpg.Pool):
+                async with pool.acquire() as connection:
+                    await connection.fetch("x")
+        """
+    )
+    assert called(project, "jobs.write")[-1] == ["sqlalchemy.engine.Connection.execute"]
+    assert called(project, "jobs.read")[-1] == ["asyncpg.Connection.fetch"]
+
+
+def test_a_task_is_called_through_its_decorators_object() -> None:
+    project = build(
+        worker="""
+            import celery, dramatiq
+            @celery.shared_task(bind=True)
+            def charge(self, order): ...
+            @dramatiq.actor
+            def notify(order): ...
+            def view(order):
+                charge.delay(order)
+                notify.send(order)
+        """
+    )
+    assert called(project, "worker.view") == [["celery.Task.delay"], ["dramatiq.Actor.send"]]
+    edges = {(edge.callee.name, edge.kind) for edge in project.graph.callees(fn(project, "worker.view"))}
+    assert edges == {("charge", "task"), ("notify", "task")}
