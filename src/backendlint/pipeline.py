@@ -87,6 +87,7 @@ def _accepted(request: Request, store: Cache) -> tuple[Finding, ...]:
 
 
 def _run_engines(selection: Selection, analysis: Analysis, store: Cache, watch: Watch) -> Found:
+    from backendlint.engines.every import Subject
     from backendlint.engines.every import run as run_engines
 
     reviewed = {file.path for file in analysis.inputs.discovery.files if file.reported}
@@ -94,7 +95,7 @@ def _run_engines(selection: Selection, analysis: Analysis, store: Cache, watch: 
     sql = [file.path for file in analysis.inputs.discovery.files if file.kind == "sql"]
     context = _context(selection, analysis, store)
     with watch("engines"):
-        found = run_engines(selection.rules, analysis.project, files, sql, context)
+        found = run_engines(selection.rules, Subject(analysis.project, files, sql), context)
     del watch.stages["engines"]
     for name, seconds in context.seconds.items():
         if name.startswith("engine:"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from backendlint.engines.base import EngineContext, Result
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
     from backendlint.ruleset.manifest import Rule
 
-
 FILES_FOR_A_PROCESS = 100
-"""From so many files on the cst engine works in a process of its own."""
+"""From so many files on a second process takes a share of the rules."""
 
 
 @dataclass(slots=True)
@@ -29,90 +28,108 @@ class Found:
     failed: set[str] = field(default_factory=set)
     """Ids of rules that did not run to their end."""
 
-    def take(self, results: Iterable[Result]) -> None:
-        """Sort the results."""
-        for result in results:
-            if isinstance(result, Notification):
-                self.notifications.append(result)
-            else:
-                self.hits.append(result)
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the rules look at."""
+
+    project: Project
+    reviewed: Mapping[str, FileFacts]
+    """The files in which findings count."""
+    sql: Sequence[str]
+    """Paths of the project's .sql files."""
 
 
-def run(
-    rules: Sequence[Rule], project: Project, reviewed: Mapping[str, FileFacts], sql: Sequence[str], ctx: EngineContext
-) -> Found:
-    """Run the rules. `reviewed` are the files in which findings count, `sql` the paths of the project's .sql files.
+def run(rules: Sequence[Rule], subject: Subject, ctx: EngineContext) -> Found:
+    """Run the rules.
 
-    semgrep starts first, since it runs in a process of its own, and is waited for last.
+    semgrep starts first, since it runs in a process of its own, and is waited for last. A forked process takes the
+    cst engine and the security pillar (whose rules share the taint analysis), this one the others.
     """
-    from backendlint.engines import project as whole
     from backendlint.engines import semgrep
 
+    external = [rule for rule in rules if rule.engine == "semgrep"]
+    away = [rule for rule in rules if rule.engine == "cst" or (rule.engine == "project" and rule.pillar == "security")]
+    here = [rule for rule in rules if rule not in external and rule not in away]
     found = Found()
-    by_engine: dict[str, list[Rule]] = {}
-    for rule in rules:
-        by_engine.setdefault(rule.engine, []).append(rule)
-
-    def guarded(engine: str, work: Callable[[], Iterator[Result]]) -> None:
-        mine = by_engine.get(engine, [])
-        if not mine:
-            return
-        try:
-            with ctx.timed(f"engine:{engine}"):
-                found.take(work())
-        except Exception as error:  # noqa: BLE001 - whatever an engine raises, the others go on
-            found.notifications.append(_engine_failed(engine, error))
-            found.failed.update(rule.id for rule in mine)
-
-    external: list[semgrep.Handle] = []
+    handles: list[semgrep.Handle] = []
 
     def start() -> Iterator[Result]:
-        external.append(semgrep.start(by_engine["semgrep"], reviewed, ctx))
+        handles.append(semgrep.start(external, subject.reviewed, ctx))
         return iter(())
 
-    guarded("semgrep", start)
-    exact = _exact(by_engine.get("cst", []), reviewed, ctx)
-    guarded("project", lambda: whole.run(by_engine["project"], project, ctx))
-    gc.freeze()
-    gc.enable()
-    guarded("cst", exact)
-    guarded("sql", lambda: _sql(by_engine["sql"], project, sql, ctx))
-    guarded("semgrep", lambda: (result for handle in external for result in handle.results()))
+    _guarded(found, "semgrep", external, start, ctx)
+    finish = _split(away, subject, ctx)
+    _run_engines(found, here, subject, ctx)
+    finish(found)
+    results = (result for handle in handles for result in handle.results())
+    _guarded(found, "semgrep", external, lambda: results, ctx)
     found.failed.update(_failed_rules(rules, found.notifications))
     return found
 
 
-def _exact(rules: Sequence[Rule], files: Mapping[str, FileFacts], ctx: EngineContext) -> Callable[[], Iterator[Result]]:
-    """The cst engine's results: already on their way in a process of its own where there are enough files for one."""
-    from backendlint.engines import cst
+def _run_engines(found: Found, rules: Sequence[Rule], subject: Subject, ctx: EngineContext) -> None:
+    """The engines that run in this process; those whose trees are full of circles come last, collected as they go."""
+    from backendlint.engines import cst, sql
+    from backendlint.engines import project as whole
+
+    by_engine = {name: [rule for rule in rules if rule.engine == name] for name in ("project", "cst", "sql")}
+    _guarded(found, "project", by_engine["project"], lambda: whole.run(by_engine["project"], subject.project, ctx), ctx)
+    gc.freeze()
+    gc.enable()
+    _guarded(found, "cst", by_engine["cst"], lambda: cst.run(by_engine["cst"], subject.reviewed, ctx), ctx)
+    _guarded(found, "sql", by_engine["sql"], lambda: sql.run(by_engine["sql"], subject.project, subject.sql, ctx), ctx)
+
+
+def _split(rules: Sequence[Rule], subject: Subject, ctx: EngineContext) -> Callable[[Found], None]:
+    """Start the rules in a process of their own where that pays; the result adds what they found."""
     from backendlint.engines.beside import beside, can_fork
 
-    if not rules or len(files) < FILES_FOR_A_PROCESS or ctx.jobs == 1 or not can_fork():
-        return lambda: cst.run(rules, files, ctx)
+    if not rules or len(subject.reviewed) < FILES_FOR_A_PROCESS or ctx.jobs == 1 or not can_fork():
+        return lambda found: _run_engines(found, rules, subject, ctx)
+    if any(rule.engine == "project" for rule in rules):
+        _ = subject.project.effects  # both processes need it: better computed once
 
-    def work() -> tuple[list[tuple[str, Hit] | Notification], dict[str, float]]:
-        before = dict(ctx.seconds)
-        results = [
-            item if isinstance(item, Notification) else (item[0].id, item[1]) for item in cst.run(rules, files, ctx)
-        ]
-        return results, {key: value for key, value in ctx.seconds.items() if key not in before}
+    def work() -> tuple[list[tuple[str, Hit]], list[Notification], set[str], dict[str, float]]:
+        mine, own = Found(), replace(ctx, seconds={})
+        _run_engines(mine, rules, subject, own)
+        return [(rule.id, hit) for rule, hit in mine.hits], mine.notifications, mine.failed, own.seconds
 
     wait = beside(work)
+    by_id = {rule.id: rule for rule in rules}
 
-    def results() -> Iterator[Result]:
-        by_id = {rule.id: rule for rule in rules}
-        found, seconds = wait()
-        ctx.seconds.update(seconds)
-        for item in found:
-            yield item if isinstance(item, Notification) else (by_id[item[0]], item[1])
+    def finish(found: Found) -> None:
+        try:
+            hits, notifications, failed, seconds = wait()
+        except Exception as error:  # noqa: BLE001 - whatever happened there, the others go on
+            found.notifications.append(_engine_failed("second process's", error))
+            found.failed.update(by_id)
+            return
+        found.hits += [(by_id[rule_id], hit) for rule_id, hit in hits]
+        found.notifications += notifications
+        found.failed |= failed
+        for key, value in seconds.items():
+            ctx.seconds[key] = ctx.seconds.get(key, 0.0) + value
 
-    return results
+    return finish
 
 
-def _sql(rules: Sequence[Rule], project: Project, paths: Sequence[str], ctx: EngineContext) -> Iterator[Result]:
-    from backendlint.engines import sql
-
-    return sql.run(rules, project, paths, ctx)
+def _guarded(
+    found: Found, engine: str, rules: Sequence[Rule], work: Callable[[], Iterable[Result]], ctx: EngineContext
+) -> None:
+    """Take an engine's results; where it raises, keep what came before and say so."""
+    if not rules:
+        return
+    try:
+        with ctx.timed(f"engine:{engine}"):
+            for result in work():
+                if isinstance(result, Notification):
+                    found.notifications.append(result)
+                else:
+                    found.hits.append(result)
+    except Exception as error:  # noqa: BLE001 - whatever an engine raises, the others go on
+        found.notifications.append(_engine_failed(engine, error))
+        found.failed.update(rule.id for rule in rules)
 
 
 def _engine_failed(engine: str, error: Exception) -> Notification:
@@ -121,6 +138,6 @@ def _engine_failed(engine: str, error: Exception) -> Notification:
 
 
 def _failed_rules(rules: Sequence[Rule], notifications: Iterable[Notification]) -> set[str]:
-    """Rules that a notification says have failed (their message begins with the id) or whose engine has."""
+    """Rules that a notification says have failed: its message begins with the id."""
     words = {item.message.partition(" ")[0] for item in notifications if item.kind == "rule-failed"}
     return {rule.id for rule in rules if rule.id in words}
