@@ -19,6 +19,8 @@ from backendlint.project.schema.operations import Migration
 from backendlint.project.schema.sqlalchemy_models import read_sqlalchemy
 from backendlint.project.sqltext.dialects import project_dialect
 from backendlint.project.sqltext.find import SqlText, sql_texts
+from backendlint.project.sqltext.orm import Use, uses
+from backendlint.project.sqltext.statements import Statement, statements
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -43,6 +45,21 @@ class Data:
     def texts(self) -> list[SqlText]:
         """All SQL texts."""
         return sql_texts(self._project, self._project.sql_files)
+
+    @cached_property
+    def statements(self) -> list[Statement]:
+        """The statements of all texts; each is parsed when its tree is first asked for."""
+        return list(statements(self._project))
+
+    @cached_property
+    def uses(self) -> list[Use]:
+        """Columns in queries that ORMs make."""
+        return list(uses(self._project))
+
+    @cached_property
+    def migration_paths(self) -> frozenset[str]:
+        """Paths of all migrations."""
+        return frozenset(migration.path for migration in self.migrations)
 
     @cached_property
     def sqlalchemy(self) -> Schema:

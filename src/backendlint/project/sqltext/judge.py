@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from backendlint.project.sqltext.predicates import Condition, conditions, functional, leads, narrowed, trigram
 from backendlint.project.sqltext.scopes import (
     SYSTEM_SCHEMAS,
     Found,
@@ -19,10 +20,13 @@ from backendlint.project.sqltext.scopes import (
 if TYPE_CHECKING:
     from sqlglot import exp
 
+    from backendlint.project.entities import Fn
+    from backendlint.project.model import Project
     from backendlint.project.sqltext.statements import Statement
 
 __all__ = [
-    "Found", "Scope", "Source", "is_star", "is_system", "own_nodes", "quoted", "scopes", "star_columns", "table_names", "within",
+    "Condition", "Found", "Scope", "Source", "conditions", "functional", "is_star", "is_system", "leads", "narrowed", "own_nodes",
+    "quoted", "scopes", "star_columns", "table_names", "text_of", "trigram", "within",
 ]  # fmt: skip
 _PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
 _RESERVED = frozenset(
@@ -31,6 +35,20 @@ _RESERVED = frozenset(
     "primary references returning select session_user some table then to trailing true false union unique user using "
     "when where window with".split()
 )
+
+
+def text_of(project: Project, fn: Fn, vid: int) -> str:
+    """The text that a value surely begins with: its first pieces up to the first hole, of its first alternative."""
+    from backendlint.project.sqltext.pieces import Builder
+
+    if vid < 0:
+        return ""
+    found = ""
+    for piece in Builder(project).alternatives(fn, vid)[0]:
+        if piece.hole:
+            break
+        found += piece.text
+    return found
 
 
 def within(statement: Statement) -> str:

@@ -112,6 +112,8 @@ class Statement:
     tokens: list[Token]
     offset: int
     """Where it begins in `source.text`."""
+    limit: int
+    """Where the next one begins in `source.text`, or the text ends."""
     source: SqlText
     project: Project
     _parser: Parser
@@ -138,8 +140,12 @@ class Statement:
     @property
     def holes(self) -> list[Hole]:
         """Its holes; their offsets are into `source.text`."""
-        end = self.offset + len(self.text)
-        return [hole for hole in self.source.holes if self.offset <= hole.start <= end]
+        return [hole for hole in self.source.holes if self.offset <= hole.start < self.limit]
+
+    @property
+    def in_migration(self) -> bool:
+        """True for a statement of a migration, which runs once."""
+        return self.source.path in self.project.data.migration_paths
 
     @property
     def schema(self) -> Schema:
@@ -209,6 +215,41 @@ class Statement:
         """Qualified name of the function it belongs to."""
         return self.source.fn.fqn if self.source.fn is not None and not self.source.fn.is_module else None
 
+    @property
+    def placeholders(self) -> list[Token]:
+        """The parameter placeholders in order, of the statement's own text."""
+        return [token for token in self.tokens if token.kind == "param" and not token.raw.startswith("@")]
+
+    def bound(self, node: Any) -> object:
+        """The constant that is bound to a placeholder, where the call shows it; Ellipsis otherwise."""
+        from sqlglot import exp
+
+        if not isinstance(node, exp.Placeholder | exp.Parameter):
+            return ...
+        parameter = self.parameter(node)
+        fn = self.source.fn
+        return fn.const(parameter) if fn is not None and parameter >= 0 else ...
+
+    def parameter(self, node: exp.Expression) -> int:
+        """The value (of the calling function's table) that is bound to a placeholder, or -1."""
+        fn, params = self.source.fn, self.source.params
+        if fn is None or params < 0:
+            return -1
+        value = fn.facts.values[params]
+        name = node.name if node.this else ""
+        if name and value[0] == "dict":
+            return next((item for key, item in value[1] if key >= 0 and fn.const(key) == name), -1)
+        if value[0] not in {"tuple", "list"}:
+            return -1
+        position = self._position(node)
+        return value[1][position] if 0 <= position < len(value[1]) else -1
+
+    def _position(self, node: exp.Expression) -> int:
+        ordered = in_order(self.parsed.tree) if self.parsed.tree is not None else []
+        if len(ordered) != len(self.placeholders):
+            return -1
+        return next((index for index, item in enumerate(ordered) if item is node), -1)
+
     def _executed(self, place: Location) -> tuple[Step, ...]:
         source = self.source
         if source.fn is None or source.call is None:
@@ -223,6 +264,24 @@ class Statement:
         if place.line != place.end_line or place.end_column - place.column != end - start:
             return None
         return Fix(description, (Edit(place, replacement),), safe)
+
+
+def in_order(tree: Any) -> list[Any]:
+    """The tree's placeholders as the text has them: a generator visits nodes in the order in which it writes them."""
+    from sqlglot import exp
+    from sqlglot.generator import Generator
+
+    found: list[Any] = []
+
+    def record(_generator: Generator, node: exp.Placeholder) -> str:
+        found.append(node)
+        return "?"
+
+    class Recorder(Generator):
+        TRANSFORMS = {**Generator.TRANSFORMS, exp.Placeholder: record}  # noqa: RUF012 - sqlglot's way
+
+    Recorder().generate(tree, copy=False)
+    return found
 
 
 def parseable(text: str, tokens: list[Token]) -> str:
@@ -253,8 +312,9 @@ def statements(project: Project) -> Iterator[Statement]:
 def statements_of(project: Project, source: SqlText, parser: Parser) -> Iterator[Statement]:
     """The statements of one text."""
     text = blank_psql(source.text) if source.role == "file" else source.text
-    for tokens in split(text, source.dialect):
-        start, end = tokens[0].start, tokens[-1].end
-        if tokens[0].kind != "word" and tokens[0].raw != "(":
-            continue
-        yield Statement(text[start:end], tokens, start, source, project, parser)
+    found = list(split(text, source.dialect))
+    for number, tokens in enumerate(found):
+        end = tokens[-1].end
+        limit = found[number + 1][0].start if number + 1 < len(found) else len(text) + 1
+        if tokens[0].kind == "word" or tokens[0].raw == "(":
+            yield Statement(text[tokens[0].start : end], tokens, tokens[0].start, limit, source, project, parser)

@@ -1,0 +1,99 @@
+"""PERF104: LIKE '%x' and its ORM spellings, on columns without an index that serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from backendlint.api import ColumnUse, Hit, Project, SqlStatement, sql, sqltypes
+
+_DJANGO = frozenset({"contains", "icontains", "endswith", "iendswith"})
+_SQLALCHEMY = frozenset({"contains", "icontains", "endswith", "iendswith"})
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """SQL texts, then ORM queries."""
+    for statement in project.data.statements:
+        if "LIKE" in statement.text.upper() and not statement.in_migration and statement.tree is not None:
+            yield from _statement(project, statement)
+    indexed = _narrowed(project)
+    for use in project.data.uses:
+        if (use.fn.fqn, use.table.name) not in indexed and _unanchored(project, use):
+            yield _use(use)
+
+
+def _statement(project: Project, statement: SqlStatement) -> Iterator[Hit]:
+    assert statement.tree is not None
+    for scope in sql.scopes(statement.tree, statement.schema):
+        found = list(sql.conditions(scope))
+        if sql.narrowed(found):
+            continue
+        for node in sql.own_nodes(scope.node):
+            if isinstance(node, exp.Like | exp.ILike) and not _negated(node):
+                hit = _like(project, statement, scope, node)
+                if hit is not None:
+                    yield hit
+
+
+def _negated(node: exp.Expression) -> bool:
+    return bool(node.args.get("negate")) or isinstance(node.parent, exp.Not)
+
+
+def _like(project: Project, statement: SqlStatement, scope: sql.Scope, node: exp.Expression) -> Hit | None:
+    column = node.this.find(exp.Column)
+    if column is None or not _leads_with_wildcard(project, statement, node.expression):
+        return None
+    meaning = scope.resolve(column)
+    table = meaning.source.table if meaning.source is not None else None
+    if table is not None and (sql.trigram(table, column.name) or table.kind == "virtual"):
+        return None
+    where = f"`{table.name}.{column.name}`" if table is not None else f"`{column.sql()}`"
+    return statement.hit(
+        f"The pattern for {where}{sql.within(statement)} begins with a wildcard, so no ordinary index helps and every row is read; add a trigram "
+        "or full-text index, or anchor the pattern at its start.",
+        node,
+    )
+
+
+def _leads_with_wildcard(project: Project, statement: SqlStatement, value: exp.Expression, more: bool = False) -> bool:
+    """`more`: something follows the value, so that a lone wildcard counts."""
+    while isinstance(value, exp.Paren | exp.Cast | exp.Escape):
+        value = value.this
+    if isinstance(value, exp.DPipe):
+        return _leads_with_wildcard(project, statement, value.left, more=True)
+    if isinstance(value, exp.Concat):
+        return bool(value.expressions) and _leads_with_wildcard(project, statement, value.expressions[0], more=True)
+    if isinstance(value, exp.Literal):
+        return value.is_string and value.this.startswith(("%", "_")) and (more or value.this.strip("%_") != "")
+    if isinstance(value, exp.Placeholder) and statement.function is not None:
+        return sql.text_of(project, statement.function, statement.parameter(value)).startswith("%")
+    return False
+
+
+def _narrowed(project: Project) -> set[tuple[str, str]]:
+    """(function, table) pairs with an equality that an index serves."""
+    return {
+        (use.fn.fqn, use.table.name)
+        for use in project.data.uses
+        if use.how in {"eq", "in"} and not use.function and sql.leads(use.table, use.column.name) is not None
+    }
+
+
+def _unanchored(project: Project, use: ColumnUse) -> bool:
+    if sqltypes.family(use.column.type) != "text" or sql.trigram(use.table, use.column.name):
+        return False
+    if use.framework == "django":
+        return use.how in _DJANGO
+    if use.how in {"like", "ilike"}:
+        return sql.text_of(project, use.fn, use.value).startswith("%")
+    return use.how in _SQLALCHEMY
+
+
+def _use(use: ColumnUse) -> Hit:
+    return Hit(
+        f"`{use.how}` on `{use.table.name}.{use.column.name}` in `{use.fn.name}()` searches for a pattern that begins with a wildcard, so no "
+        "ordinary index helps and every row is read; add a trigram or full-text index, or search for the start alone.",
+        use.location,
+        function=use.fn.fqn,
+    )

@@ -1,0 +1,107 @@
+"""PERF105: conditions on lower(column), date(column), column + 1 ..., without an index on that expression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from backendlint.api import ColumnUse, Hit, Project, SqlStatement, sql
+
+_REMEDIES = {
+    "lower": "index the expression, or store the value in one case",
+    "upper": "index the expression, or store the value in one case",
+    "trim": "store the value trimmed",
+    "date": "compare with a range from midnight to midnight",
+    "year": "compare with a range of dates",
+    "month": "compare with a range of dates",
+    "day": "compare with a range of dates",
+    "extract": "compare with a range of dates",
+    "datetrunc": "compare with a range of dates",
+    "date_trunc": "compare with a range of dates",
+    "timestamptrunc": "compare with a range of dates",
+    "to_char": "compare with a range",
+    "tochar": "compare with a range",
+    "timetostr": "compare with a range of dates",
+    "date_format": "compare with a range of dates",
+    "strftime": "compare with a range of dates",
+    "tsordstodate": "compare with a range from midnight to midnight",
+    "cast": "cast the value instead of the column",
+    "substring": "compare by prefix (LIKE 'x%'), or index the expression",
+    "substr": "compare by prefix (LIKE 'x%'), or index the expression",
+    "left": "compare by prefix (LIKE 'x%'), or index the expression",
+    "coalesce": "write the null case as a condition of its own",
+    "arithmetic": "move the arithmetic to the other side",
+}
+_DJANGO = {"iexact": "upper", "date": "date", "month": "month", "day": "day"}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """SQL texts, then ORM queries."""
+    for statement in project.data.statements:
+        if not statement.in_migration and "WHERE" in statement.text.upper() and statement.tree is not None:
+            yield from _statement(statement)
+    narrowed = {
+        (use.fn.fqn, use.table.name)
+        for use in project.data.uses
+        if use.how in {"eq", "in"} and not use.function and sql.leads(use.table, use.column.name) is not None
+    }
+    for use in project.data.uses:
+        function = _DJANGO.get(use.how, "") if use.framework == "django" else use.function.lower()
+        if function in _REMEDIES and use.how != "order" and (use.fn.fqn, use.table.name) not in narrowed:
+            if sql.functional(use.table, use.column.name, function) is None:
+                yield _use(use, function)
+
+
+def _statement(statement: SqlStatement) -> Iterator[Hit]:
+    assert statement.tree is not None
+    for scope in sql.scopes(statement.tree, statement.schema):
+        found = list(sql.conditions(scope))
+        for condition in found:
+            if condition.wrapper is None or condition.column is None or condition.kind not in {"eq", "range", "in", "like"}:
+                continue
+            if statement.is_hole(condition.column.name) or sql.narrowed(found, condition):
+                continue
+            function = _function(condition.wrapper)
+            if function not in _REMEDIES or (condition.source is not None and sql.is_system(condition.source)):
+                continue
+            table = condition.table
+            if condition.source is not None and condition.source.kind in {"cte", "derived", "function"}:
+                continue
+            if table is not None and sql.functional(table, condition.column.name, function) is not None:
+                continue
+            yield _condition(statement, condition, function)
+
+
+def _function(node: exp.Expression) -> str:
+    if isinstance(node, exp.Cast):
+        return "date" if node.to.is_type("date") else "cast"
+    if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.Div):
+        return "arithmetic"
+    if isinstance(node, exp.Anonymous):
+        return str(node.this).lower()
+    return node.sql_name().lower() if isinstance(node, exp.Func) else ""
+
+
+def _condition(statement: SqlStatement, condition: sql.Condition, function: str) -> Hit:
+    assert condition.column is not None
+    assert condition.wrapper is not None
+    shown = condition.wrapper.sql(dialect=statement.dialect or None)
+    shown = shown if len(shown) < 60 else shown[:57] + "..."
+    name = f"`{condition.table.name}.{condition.column.name}`" if condition.table is not None else f"`{condition.column.sql()}`"
+    index = sql.leads(condition.table, condition.column.name) if condition.table is not None else None
+    lost = "keeps its index from being used" if index is not None else "cannot be served by an index on the column"
+    return statement.hit(
+        f"`{shown}`{sql.within(statement)} is computed for every row: the function around {name} {lost}; {_REMEDIES[function]}.",
+        condition.node,
+    )
+
+
+def _use(use: ColumnUse, function: str) -> Hit:
+    name = f"`{use.table.name}.{use.column.name}`"
+    what = f"The lookup `{use.how}` on {name}" if use.framework == "django" else f"`func.{use.function}()` on {name}"
+    return Hit(
+        f"{what} in `{use.fn.name}()` computes {function.upper()} of every row, which an index on the column cannot serve; {_REMEDIES[function]}.",
+        use.location,
+        function=use.fn.fqn,
+    )

@@ -1,0 +1,60 @@
+"""PERF106: OFFSET that is deep, or as deep as the caller likes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from backendlint.api import Fn, Hit, Project, SqlStatement, sql
+
+DEEP = 1000
+"""From this constant offset on it is no matter of taste."""
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """SQL texts, then SQLAlchemy's `offset()`."""
+    for statement in project.data.statements:
+        if "OFFSET" in statement.text.upper() and not statement.in_migration and statement.tree is not None:
+            for offset in statement.tree.find_all(exp.Offset):
+                yield from _statement(statement, offset)
+    for fn in project.all_functions():
+        yield from _calls(project, fn)
+
+
+def _statement(statement: SqlStatement, offset: exp.Offset) -> Iterator[Hit]:
+    value = offset.expression
+    number = int(value.this) if isinstance(value, exp.Literal) and str(value.this).isdigit() else None
+    bound = statement.bound(value)
+    number = bound if isinstance(bound, int) else number
+    if number is not None and number < DEEP:
+        return
+    word = next((token for token in statement.tokens if token.word("OFFSET")), statement.tokens[0])
+    at = (word.start - statement.offset, word.end - statement.offset)
+    deep = f"OFFSET {number}" if number is not None else "OFFSET"
+    yield statement.hit(
+        f"{deep}{sql.within(statement)} makes the database read and throw away all rows before the page, so each page is slower than the one "
+        "before; continue after the last row's key: WHERE (created_at, id) < (...) ORDER BY ... LIMIT.",
+        at=at,
+        **({"profile": "default", "severity": "warning"} if number is not None else {}),
+    )
+
+
+def _calls(project: Project, fn: Fn) -> Iterator[Hit]:
+    for call in fn.calls:
+        value = fn.value(call.func)
+        if value[0] != "attr" or value[2] != "offset" or len(call.args) != 1:
+            continue
+        if not any(model.orm is not None and model.orm.op == "offset" for model in project.models(fn, call)):
+            continue
+        constant = fn.const(call.args[0])
+        if isinstance(constant, int) and constant < DEEP:
+            continue
+        deep = isinstance(constant, int)
+        yield Hit(
+            f"`offset()` in `{fn.name}()` makes the database read and throw away all rows before the page, so each page is slower than the one "
+            "before; continue after the last row's key instead.",
+            fn.location(call.span),
+            function=fn.fqn,
+            **({"profile": "default", "severity": "warning"} if deep else {}),
+        )

@@ -1,0 +1,137 @@
+"""PERF107: conditions and joins that no index of the schema serves, told once a table and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from backendlint.api import Column, ColumnUse, Hit, Location, Project, SqlStatement, Step, Table, sql, sqltypes
+
+_OFF_PATH = frozenset({"command", "migration", "test"})
+SHOWN = 3
+
+
+@dataclass(slots=True)
+class Need:
+    """An index that queries want: the columns with equality first, then those with a range."""
+
+    table: Table
+    columns: tuple[str, ...]
+    kind: str
+    places: list[tuple[Location, str | None]] = field(default_factory=list)
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """Collect the needs of all queries, then report each once, at its first place."""
+    needs: dict[tuple[str, tuple[str, ...], str], Need] = {}
+    for need, place, function in [*_statements(project), *_uses(project)]:
+        known = needs.setdefault((need.table.name, need.columns, need.kind), need)
+        known.places.append((place, function))
+    for need in needs.values():
+        yield _hit(project, need)
+
+
+def _hit(project: Project, need: Need) -> Hit:
+    place, function = need.places[0]
+    columns = ", ".join(need.columns)
+    others = tuple(Step(where, "needs it too") for where, _ in need.places[1 : SHOWN + 1])
+    name = function.rpartition(".")[2] if function else ""
+    inside = f" in `{name}()`" if name and not name.startswith("<") else ""
+    what = {"filter": "filters", "join": "joins", "order": "sorts"}[need.kind]
+    served = any(function and project.reach(function) for _, function in need.places)
+    return Hit(
+        f"The query{inside} {what} `{need.table.name}` by ({columns}), and no index of the table begins with "
+        f"{'it' if len(need.columns) == 1 else 'any of these'}: every row is read; `CREATE INDEX ON {need.table.name} ({columns})`.",
+        place,
+        others,
+        function=function,
+        profile=None if served or need.kind == "join" else "strict",
+        fingerprint_key=f"{need.kind} {need.table.name}({columns})",
+    )
+
+
+def _statements(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
+    for statement in project.data.statements:
+        if statement.in_migration or statement.source.role == "file" or statement.tree is None:
+            continue
+        fn = statement.function
+        if fn is not None and project.layer(fn) in _OFF_PATH:
+            continue
+        for scope in sql.scopes(statement.tree, statement.schema):
+            if not isinstance(scope.node, exp.Insert):
+                yield from _scope(statement, scope)
+
+
+def _scope(statement: SqlStatement, scope: sql.Scope) -> Iterator[tuple[Need, Location, str | None]]:
+    found = list(sql.conditions(scope))
+    for source in scope.sources.values():
+        table = source.table
+        if table is None or source.kind != "table" or not table.complete or table.kind != "table":
+            continue
+        mine = [item for item in found if item.source is source and item.column is not None and item.schema_column is not None]
+        if any(item.kind in {"eq", "in", "range", "join"} and item.wrapper is None and _indexed(item) for item in mine):
+            continue
+        if any(item.kind == "join" and item.other is not None and item.other.source is source and _other_indexed(item) for item in found):
+            continue
+        filters = [item for item in mine if item.kind in {"eq", "in", "range"} and item.wrapper is None]
+        columns = _columns([(item.schema_column, item.kind) for item in filters if item.schema_column is not None])
+        if columns and not _driven(found, source):
+            yield Need(table, columns, "filter"), statement.location(filters[0].node), statement.function_name()
+    for item in found:
+        if item.kind == "join" and not _indexed(item) and not _other_indexed(item):
+            yield from _join(statement, item)
+
+
+def _driven(found: list[sql.Condition], source: sql.Source) -> bool:
+    """True when another table of the query, found by an index, leads here by a join."""
+    return any(
+        item.kind == "join" and item.other is not None and source in (item.source, item.other.source)
+        for item in found
+    ) and any(item.kind in {"eq", "in"} and item.source is not source and item.table is not None and _indexed(item) for item in found)
+
+
+def _join(statement: SqlStatement, item: sql.Condition) -> Iterator[tuple[Need, Location, str | None]]:
+    other = item.other
+    if item.table is None or item.schema_column is None or other is None or other.source is None or other.column is None:
+        return
+    if other.source.table is None or not item.table.complete or not other.source.table.complete:
+        return
+    yield Need(item.table, (item.schema_column.name,), "join"), statement.location(item.node), statement.function_name()
+
+
+def _indexed(item: sql.Condition) -> bool:
+    return item.table is not None and item.column is not None and sql.leads(item.table, item.column.name) is not None
+
+
+def _other_indexed(item: sql.Condition) -> bool:
+    other = item.other
+    if other is None or other.source is None or other.source.table is None:
+        return True
+    return other.column is not None and sql.leads(other.source.table, other.column.name) is not None
+
+
+def _columns(used: list[tuple[Column, str]]) -> tuple[str, ...]:
+    """Equality columns, then at most one range column; booleans and enumerations select too little to need one of their own."""
+    worth = [(column, kind) for column, kind in used if sqltypes.family(column.type) != "bool" and not column.choices and column.type != "ENUM"]
+    equal = [column.name for column, kind in worth if kind in {"eq", "in"}]
+    ranged = [column.name for column, kind in worth if kind == "range"][:1]
+    return tuple(dict.fromkeys([*equal, *ranged]))[:3]
+
+
+def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
+    groups: dict[tuple[str, str], list[ColumnUse]] = {}
+    for use in project.data.uses:
+        groups.setdefault((use.fn.fqn, use.table.name), []).append(use)
+    for uses in groups.values():
+        table = uses[0].table
+        filters = [use for use in uses if use.how in {"eq", "in", "range"} and not use.function]
+        if not table.complete or not filters or project.layer(uses[0].fn) in _OFF_PATH:
+            continue
+        if any(sql.leads(table, use.column.name) is not None for use in filters):
+            continue
+        columns = _columns([(use.column, use.how) for use in filters])
+        if columns:
+            first = next(use for use in filters if use.column.name in columns)
+            yield Need(table, columns, "filter"), first.location, first.fn.fqn

@@ -1,0 +1,114 @@
+"""PERF113: sources that no condition connects with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from backendlint.api import Hit, SqlStatement, sql
+
+
+def check(statement: SqlStatement) -> Iterator[Hit]:
+    """Selects, updates and deletes over several tables that fall into unconnected groups."""
+    if statement.tree is None or statement.partial:
+        return
+    for scope in sql.scopes(statement.tree, statement.schema):
+        if len(scope.sources) > 1 and not isinstance(scope.node, exp.Insert) and not scope.opaque and not scope.merged:
+            hit = _judge(statement, scope)
+            if hit is not None:
+                yield hit
+
+
+def _judge(statement: SqlStatement, scope: sql.Scope) -> Hit | None:
+    tables = {alias: source for alias, source in scope.sources.items() if source.kind in {"table", "cte", "derived"}}
+    if len(tables) != len(scope.sources) or len(tables) < 2 or any(_wanted(source.node) for source in tables.values()):
+        return None
+    group = {alias: alias for alias in tables}
+
+    def root(alias: str) -> str:
+        while group[alias] != alias:
+            alias = group[alias]
+        return alias
+
+    for condition in _conditions(scope.node):
+        linked = _aliases(condition, scope)
+        if linked is None:
+            return None
+        for alias in linked[1:]:
+            group[root(alias)] = root(linked[0])
+    roots = {root(alias) for alias in tables}
+    if len(roots) < 2 or _single_rows(tables, roots, root):
+        return None
+    first = next(iter(tables))
+    lone = next(alias for alias in tables if root(alias) != root(first))
+    source, other = tables[lone], tables[first]
+    return statement.hit(
+        f"No condition connects `{_shown(source)}` with `{_shown(other)}`{sql.within(statement)}: the result holds every combination of their "
+        "rows; join them by their keys, or write CROSS JOIN if that is meant.",
+        source.node,
+    )
+
+
+def _shown(source: sql.Source) -> str:
+    return source.name or source.alias
+
+
+def _wanted(node: exp.Expression) -> bool:
+    """True for an explicit CROSS JOIN, a lateral or natural one."""
+    join = node.parent
+    return isinstance(join, exp.Join) and (join.kind == "CROSS" or bool(join.args.get("method")) or isinstance(node, exp.Lateral))
+
+
+def _conditions(node: exp.Expression) -> Iterator[exp.Expression]:
+    where = node.args.get("where")
+    if where is not None:
+        yield from _split(where.this)
+    for join in node.find_all(exp.Join):
+        on = join.args.get("on")
+        if on is not None and join.find_ancestor(exp.Select, exp.Update, exp.Delete) is node:
+            yield from _split(on)
+
+
+def _split(node: exp.Expression) -> Iterator[exp.Expression]:
+    """Conditions joined by AND. An OR connects what it mentions, taken as one."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    if isinstance(node, exp.And):
+        yield from _split(node.left)
+        yield from _split(node.right)
+    else:
+        yield node
+
+
+def _aliases(condition: exp.Expression, scope: sql.Scope) -> list[str] | None:
+    """Aliases that a condition mentions; None when that cannot be told."""
+    found: list[str] = []
+    for column in condition.find_all(exp.Column):
+        if column.table:
+            if column.table.lower() in scope.sources:
+                found.append(column.table.lower())
+            continue
+        meaning = scope.resolve(column)
+        if meaning.source is not None and meaning.status == "found":
+            found.append(meaning.source.alias.lower())
+        elif meaning.status in {"open", "ambiguous"}:
+            return None
+    return [alias for alias in dict.fromkeys(found) if alias in scope.sources]
+
+
+def _single_rows(tables: dict[str, sql.Source], roots: set[str], root: object) -> bool:
+    """True when all groups but one are surely single rows: aggregates without GROUP BY, LIMIT 1, VALUES."""
+    lone = [source for source in tables.values() if not _one_row(source)]
+    return len(lone) <= 1
+
+
+def _one_row(source: sql.Source) -> bool:
+    query = source.node.this if source.kind == "derived" else None
+    if source.kind == "cte":
+        return True
+    if not isinstance(query, exp.Select):
+        return query is not None
+    if query.args.get("limit") is not None:
+        return True
+    return query.args.get("group") is None and all(item.find(exp.AggFunc) is not None for item in query.expressions)

@@ -1,0 +1,122 @@
+"""PERF116: NOT IN (SELECT ...), and UNION of branches that literals keep apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from backendlint.api import Hit, SqlStatement, sql
+
+
+def check(statement: SqlStatement) -> Iterator[Hit]:
+    """Both kinds, anywhere in the statement."""
+    upper = statement.text.upper()
+    if "UNION" not in upper and not ("NOT" in upper and "SELECT" in upper[6:]):
+        return
+    tree = statement.tree
+    if tree is None:
+        return
+    for node in tree.find_all(exp.Not):
+        inner = node.this.this if isinstance(node.this, exp.Paren) else node.this
+        if isinstance(inner, exp.In) and inner.args.get("query") is not None:
+            yield _not_in(statement, inner)
+    for union in tree.find_all(exp.Union):
+        if union.args.get("distinct") and _disjoint(union.left, union.right):
+            yield _union(statement, union)
+
+
+def _not_in(statement: SqlStatement, node: exp.In) -> Hit:
+    query = node.args["query"]
+    select = query.this if isinstance(query, exp.Subquery) else query
+    trap = " and finds nothing at all as soon as one of its values is NULL"
+    scope = next(iter(sql.scopes(select, statement.schema)), None) if isinstance(select, exp.Select) else None
+    column = select.expressions[0] if isinstance(select, exp.Select) and select.expressions else None
+    if scope is not None and isinstance(column, exp.Column):
+        found = scope.resolve(column)
+        if found.column is not None and not found.column.nullable:
+            trap = ""
+    return statement.hit(
+        f"`{_short(node.this)} NOT IN (SELECT ...)`{sql.within(statement)} compares every row with the whole subquery's result{trap}; write "
+        "NOT EXISTS with the condition inside, which can use an index.",
+        node,
+        at=_words(statement, node),
+    )
+
+
+def _words(statement: SqlStatement, node: exp.In) -> tuple[int, int]:
+    """From the compared value to `IN`."""
+    start, _ = statement.range(node.this)
+    end = start
+    for before, token in zip(statement.tokens, statement.tokens[1:], strict=False):
+        if token.start - statement.offset > start and before.word("NOT") and token.word("IN"):
+            end = token.end - statement.offset
+            break
+    return (start, end) if end > start else statement.range(node)
+
+
+def _short(node: exp.Expression) -> str:
+    text = node.sql()
+    return text if len(text) < 40 else text[:37] + "..."
+
+
+def _union(statement: SqlStatement, union: exp.Union) -> Hit:
+    _, left_end = statement.range(union.left)
+    word = next(
+        (token for token in statement.tokens if token.word("UNION") and token.start - statement.offset >= left_end), None
+    )
+    at = (word.start - statement.offset, word.end - statement.offset) if word is not None else statement.range(union)
+    return statement.hit(
+        f"UNION{sql.within(statement)} sorts or hashes all rows to drop duplicates, but literals keep its branches apart, so there are none "
+        "between them; write UNION ALL.",
+        at=at,
+        fix=statement.fix("Write UNION ALL", at[0], at[1], "UNION ALL") if word is not None else None,
+    )
+
+
+def _disjoint(left: exp.Expression, right: exp.Expression) -> bool:
+    """True when a literal in the same place of both select lists differs, or both demand different values of a selected column."""
+    first, second = _select(left), _select(right)
+    if first is None or second is None or isinstance(left, exp.Union):
+        return False
+    for one, two in zip(first.expressions, second.expressions, strict=False):
+        here, there = _literal(one), _literal(two)
+        if here is not None and there is not None and here != there:
+            return True
+    return any(
+        name in wanted and wanted[name] != value
+        for wanted in [_demanded(second)]
+        for name, value in _demanded(first).items()
+        if _selected(first, name) == _selected(second, name) != -1
+    )
+
+
+def _select(node: exp.Expression) -> exp.Select | None:
+    while isinstance(node, exp.Subquery):
+        node = node.this
+    return node if isinstance(node, exp.Select) else None
+
+
+def _literal(node: exp.Expression) -> tuple[bool, str] | None:
+    inner = node.this if isinstance(node, exp.Alias) else node
+    while isinstance(inner, exp.Cast):
+        inner = inner.this
+    return (inner.is_string, inner.this) if isinstance(inner, exp.Literal) else None
+
+
+def _demanded(select: exp.Select) -> dict[str, tuple[bool, str]]:
+    """Columns that WHERE fixes to a literal."""
+    where = select.args.get("where")
+    found: dict[str, tuple[bool, str]] = {}
+    todo = [where.this] if where is not None else []
+    while todo:
+        node = todo.pop()
+        if isinstance(node, exp.And):
+            todo += [node.left, node.right]
+        elif isinstance(node, exp.EQ) and isinstance(node.left, exp.Column) and isinstance(node.right, exp.Literal):
+            found[node.left.sql().lower()] = (node.right.is_string, node.right.this)
+    return found
+
+
+def _selected(select: exp.Select, name: str) -> int:
+    return next((i for i, item in enumerate(select.expressions) if item.unalias().sql().lower() == name), -1)

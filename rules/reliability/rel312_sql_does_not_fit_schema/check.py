@@ -1,0 +1,230 @@
+"""REL312: statements that do not parse, name what the schema lacks, or pass the wrong number of values."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from backendlint.api import Hit, SqlStatement, Table, sql, sqltypes
+
+_PARSED = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"})
+_NUMBERS = frozenset({"integer", "decimal", "float"})
+_UUID = re.compile(r"^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$", re.IGNORECASE)
+ALIKE = 0.8
+"""How like a known table's name an unknown one must be to be its misspelling."""
+
+
+def check(statement: SqlStatement) -> Iterator[Hit]:
+    """All checks that the statement admits."""
+    if statement.verb() not in _PARSED or (statement.source.role == "file" and not statement.dialect):
+        return
+    tree = statement.tree
+    if tree is None:
+        yield from _syntax(statement)
+        return
+    if statement.in_migration:
+        return
+    yield from _parameters(statement)
+    known = bool(statement.schema.tables)
+    for scope in sql.scopes(tree, statement.schema) if known else ():
+        yield from _tables(statement, scope)
+        if isinstance(scope.node, exp.Insert):
+            yield from _insert(statement, scope)
+        else:
+            yield from _columns(statement, scope)
+            yield from _types(statement, scope)
+
+
+def _syntax(statement: SqlStatement) -> Iterator[Hit]:
+    parsed = statement.parsed
+    if not statement.certain or statement.holes or not parsed.error or parsed.tree is not None or "too long" in parsed.error:
+        return
+    if any(mark in statement.text for mark in ("{{", "{%", "<<", "#{")):
+        return
+    at = max(0, parsed.offset)
+    token = next((item for item in statement.tokens if item.end - statement.offset > at), statement.tokens[-1])
+    near = f" near `{token.raw[:30]}`"
+    spot = (token.start - statement.offset, token.end - statement.offset)
+    yield statement.hit(
+        f"This {statement.verb()}{sql.within(statement)} is no valid SQL{near}: it fails each time it runs; correct it there.", at=spot, confidence="medium"
+    )
+
+
+def _tables(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
+    schema = statement.schema
+    if not schema.complete:
+        return
+    for source in scope.sources.values():
+        if source.kind != "table" or source.table is not None or sql.is_system(source) or statement.is_hole(source.name):
+            continue
+        if getattr(source.node, "db", "") or source.alias == "excluded":
+            continue
+        near = difflib.get_close_matches(source.name.lower(), [table.name.lower() for table in schema.tables.values()], 1, ALIKE)
+        if near:
+            yield statement.hit(
+                f"There is no table `{source.name}`: neither models nor migrations nor DDL define it, so this statement{sql.within(statement)} fails; "
+                f"did you mean `{near[0]}`?",
+                source.node,
+                confidence="medium",
+            )
+
+
+def _columns(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
+    for node in sql.own_nodes(scope.node):
+        if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star) or _exempt(statement, scope, node):
+            continue
+        found = scope.resolve(node)
+        if found.status == "no-column" and found.source is not None and found.source.table is not None:
+            yield _no_column(statement, node, found.source)
+        elif found.status == "no-source" and not statement.partial and not scope.opaque:
+            yield statement.hit(
+                f"`{node.sql(comments=False)}`{sql.within(statement)} names `{node.table}`, which is no table or alias of this query, so it fails; name the one that "
+                "is meant.",
+                node,
+            )
+        elif found.status == "ambiguous" and not statement.partial:
+            yield statement.hit(
+                f"`{node.name}`{sql.within(statement)} is a column of several tables of this query: the database refuses it as ambiguous; write it with "
+                "its table's name or alias.",
+                node,
+            )
+
+
+def _exempt(statement: SqlStatement, scope: sql.Scope, node: exp.Column) -> bool:
+    identifier = node.this
+    if isinstance(identifier, exp.Identifier) and identifier.quoted and statement.dialect in {"mysql", "sqlite", ""}:
+        return True
+    if node.table.lower() in {"new", "old", "excluded", "inserted", "deleted"}:
+        return True
+    if not node.table and node.name.lower() in scope.aliases:
+        return True
+    if not node.table and node.name.lower() in {source.lower() for source in scope.sources}:
+        return True
+    return node.name.upper() in {"DEFAULT", "CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_USER", "SESSION_USER", "USER", "LOCALTIME", "SYSDATE", "TRUE", "FALSE", "VALUE"}
+
+
+def _no_column(statement: SqlStatement, node: exp.Expression, source: sql.Source) -> Hit:
+    assert source.table is not None
+    name = node.name
+    near = difflib.get_close_matches(name.lower(), [column.lower() for column in source.table.columns], 1, 0.7)
+    attribute = next((column.name for column in source.table.columns.values() if column.attribute == name), "")
+    hint = f"; did you mean `{attribute or near[0]}`?" if attribute or near else f"; it has: {', '.join(list(source.table.columns)[:8])}."
+    return statement.hit(
+        f"Table `{source.table.name}` has no column `{name}`, so this statement{sql.within(statement)} fails{hint}", node
+    )
+
+
+def _insert(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
+    node = scope.node
+    source = next(iter(scope.sources.values()), None)
+    table = source.table if source is not None else None
+    listed = node.this.expressions if isinstance(node.this, exp.Schema) else []
+    if any(statement.is_hole(item.name) for item in listed):
+        return
+    if table is not None and table.complete and source is not None:
+        for item in listed:
+            if table.column(item.name) is None and item.name.lower() not in {"rowid", "oid"}:
+                yield _no_column(statement, item, source)
+    wanted = len(listed) or (len(table.columns) if table is not None and table.complete and table.source == "ddl" else 0)
+    yield from _counted(statement, node, wanted, bool(listed))
+    if table is not None and listed and table.complete and table.kind == "table":
+        yield from _required(statement, table, {item.name.lower() for item in listed})
+
+
+def _counted(statement: SqlStatement, node: exp.Expression, wanted: int, listed: bool) -> Iterator[Hit]:
+    values = node.expression
+    if not wanted or statement.partial:
+        return
+    rows: list[exp.Expression] = []
+    if isinstance(values, exp.Values):
+        rows = [row for row in values.expressions if isinstance(row, exp.Tuple)]
+        counts = [(row, len(row.expressions)) for row in rows if not any(statement.is_hole(item.name) for item in row.expressions)]
+    elif isinstance(values, exp.Select) and not any(sql.is_star(item) or statement.is_hole(item.sql()) for item in values.expressions):
+        counts = [(values, len(values.expressions))]
+    else:
+        return
+    for row, count in counts:
+        if count != wanted and (listed or count > wanted):
+            yield statement.hit(
+                f"This INSERT{sql.within(statement)} names {wanted} columns, but gives {count} values: it fails each time; give each column its value.", row
+            )
+
+
+def _required(statement: SqlStatement, table: Table, given: set[str]) -> Iterator[Hit]:
+    columns = table.columns.values()
+    missing = [
+        column.name
+        for column in columns
+        if not column.nullable and column.default is None and not column.autoincrement and column.name.lower() not in given
+    ]
+    if not missing:
+        return
+    shown = ", ".join(f"`{name}`" for name in missing[:4])
+    only_code = any(column.name in missing and column.client_default for column in columns)
+    why = "; defaults of the model do not reach raw SQL" if only_code else ""
+    joined = f"{shown}, which {'are' if len(missing) > 1 else 'is'} NOT NULL without a default in the database{why}"
+    yield statement.hit(
+        f"This INSERT into `{table.name}`{sql.within(statement)} leaves out {joined}, so it fails each time; give a value.",
+        confidence="medium",
+    )
+
+
+def _types(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
+    for condition in sql.conditions(scope):
+        column = condition.schema_column
+        if column is None or condition.wrapper is not None or condition.kind not in {"eq", "in"}:
+            continue
+        values = condition.value if isinstance(condition.value, list) else [condition.value]
+        for value in values:
+            reason = _never(statement, column.type, column.choices, value)
+            if reason:
+                yield statement.hit(
+                    f"`{condition.column.sql() if condition.column else column.name}` is {column.type}{sql.within(statement)}, {reason}; compare with a value of that type.",
+                    condition.node,
+                )
+                break
+
+
+def _never(statement: SqlStatement, kind: str, choices: tuple[str, ...], value: object) -> str:
+    if not isinstance(value, exp.Literal):
+        return ""
+    family = sqltypes.family(kind)
+    text = str(value.this)
+    if not value.is_string:
+        if statement.dialect == "postgres" and family in {"text", "bool", "uuid", "timestamp", "date"} and kind != "ENUM":
+            return f"and PostgreSQL has no operator to compare it with the number {text}"
+        return ""
+    if family in _NUMBERS and not re.match(r"^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?\s*$", text, re.IGNORECASE) and text.lower() not in {"nan", "infinity", "-infinity"}:
+        return f"which can never equal the text {text[:30]!r}"
+    if family == "uuid" and not _UUID.match(text):
+        return f"which can never equal {text[:40]!r}"
+    if choices and kind == "ENUM" and text not in choices:
+        return f"whose values are {', '.join(choices[:5])}, so it never equals {text[:30]!r}"
+    if family == "bool" and text.lower() not in {"t", "f", "true", "false", "yes", "no", "on", "off", "1", "0", "y", "n"}:
+        return f"which can never equal {text[:30]!r}"
+    return ""
+
+
+def _parameters(statement: SqlStatement) -> Iterator[Hit]:
+    """Positional placeholders against the values of a tuple or list that is written out."""
+    source, fn = statement.source, statement.function
+    if fn is None or source.role != "execute" or not source.certain or source.params < 0 or source.holes:
+        return
+    tokens = statement.placeholders
+    if not tokens or any(token.raw not in {"%s", "?"} for token in tokens) or len({token.raw for token in tokens}) > 1:
+        return
+    if tokens[0].raw == "?" and statement.dialect == "postgres":
+        return
+    value = fn.value(source.params)
+    if value[0] not in {"tuple", "list"} or any(fn.value(item)[0] == "star" for item in value[1]):
+        return
+    given = len(value[1])
+    if given != len(tokens) and source.text.count(";") == 0:
+        passed = "1 value is" if given == 1 else f"{given} values are"
+        yield statement.hit(
+            f"The statement{sql.within(statement)} has {len(tokens)} placeholder{'s' if len(tokens) > 1 else ''}, but {passed} passed: the driver refuses it; pass one for each.",
+            at=(tokens[-1].start - statement.offset, tokens[-1].end - statement.offset),
+        )

@@ -1,0 +1,95 @@
+"""SEC313: GRANT ALL, grants to PUBLIC, superusers, and cloud policies with wildcards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Fn, Hit, Project, SqlStatement
+
+_ROLE_POWERS = {
+    "SUPERUSER": "may do anything in every database of the server",
+    "BYPASSRLS": "is exempt from row-level security",
+    "CREATEROLE": "may make and change other roles",
+}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """SQL texts (migrations and .sql files too), then policy documents in code."""
+    for statement in project.data.statements:
+        words = statement.words()
+        if words[0] == "GRANT":
+            yield from _grant(statement, words)
+        elif words[0] in {"CREATE", "ALTER"} and words[1:2] and words[1] in {"ROLE", "USER"}:
+            yield from _role(statement, words)
+        elif words[:3] == ["ALTER", "DEFAULT", "PRIVILEGES"] and "GRANT" in words and words[words.index("GRANT") + 1 : words.index("GRANT") + 2] == ["ALL"]:
+            yield statement.hit("These default privileges grant ALL on everything that will be made; grant the ones that are needed.")
+    for fn in project.all_functions():
+        yield from _policies(fn)
+
+
+def _grant(statement: SqlStatement, words: list[str]) -> Iterator[Hit]:
+    if "TO" not in words or "ON" not in words:
+        return
+    split = words.index("TO")
+    to = statement.tokens[split + 1].raw if len(words) > split + 1 else ""
+    on = _named(statement, words.index("ON") + 1, split)
+    if words[1:2] == ["ALL"]:
+        yield statement.hit(
+            f"GRANT ALL on {on} gives `{to}` every privilege there, those to delete, truncate and change it too; grant what it needs, such as SELECT, "
+            "INSERT, UPDATE."
+        )
+    elif words[split + 1 : split + 2] == ["PUBLIC"] and words[1] not in {"USAGE", "CONNECT", "EXECUTE", "TEMPORARY", "TEMP"}:
+        yield statement.hit(f"This GRANT on {on} is for PUBLIC: every role of the database has it, those made later too; grant it to the role that needs it.")
+    elif words[-3:] == ["WITH", "GRANT", "OPTION"]:
+        yield statement.hit(f"WITH GRANT OPTION lets `{to}` pass its privileges on {on} on to anybody; grant without it.")
+
+
+def _named(statement: SqlStatement, start: int, end: int) -> str:
+    tokens = statement.tokens[start:end]
+    if not tokens:
+        return "everything"
+    text = statement.text[tokens[0].start - statement.offset : tokens[-1].end - statement.offset]
+    return f"`{' '.join(text.split())[:60]}`"
+
+
+def _role(statement: SqlStatement, words: list[str]) -> Iterator[Hit]:
+    name = statement.tokens[2].raw if len(statement.tokens) > 2 else ""
+    for power, meaning in _ROLE_POWERS.items():
+        if power in words[3:]:
+            token = statement.tokens[words.index(power, 3)]
+            yield statement.hit(
+                f"Role `{name}` is made {power}: it {meaning}, and so does whoever takes over what connects with it; grant what it needs instead.",
+                at=(token.start - statement.offset, token.end - statement.offset),
+            )
+
+
+def _policies(fn: Fn) -> Iterator[Hit]:
+    """`{"Effect": "Allow", "Action": "*", "Resource": "*"}`: the statement of an AWS policy."""
+    for vid, value in enumerate(fn.facts.values):
+        if value[0] != "dict":
+            continue
+        keys = {fn.const(key): item for key, item in value[1] if key >= 0}
+        if fn.const(keys.get("Effect", -1)) != "Allow" or "Action" not in keys:
+            continue
+        actions = _texts(fn, keys["Action"])
+        if "*" in actions or "*:*" in actions:
+            yield Hit(
+                'This policy allows Action "*": whoever has it may do anything that the account can; list the actions that are needed.',
+                fn.place(keys["Action"]),
+                function=fn.fqn,
+            )
+        elif "*" in _texts(fn, keys.get("Resource", -1)) and any(action.endswith(":*") for action in actions):
+            yield Hit(
+                f'This policy allows `{next(action for action in actions if action.endswith(":*"))}` on Resource "*": everything of that service, of every '
+                "tenant; list the actions and the resources that are needed.",
+                fn.place(keys["Resource"]),
+                function=fn.fqn,
+            )
+
+
+def _texts(fn: Fn, vid: int) -> list[str]:
+    if vid < 0:
+        return []
+    value = fn.value(vid)
+    items = value[1] if value[0] in {"list", "tuple"} else (vid,)
+    return [text for item in items if isinstance(text := fn.const(item), str)]

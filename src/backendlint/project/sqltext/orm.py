@@ -1,0 +1,351 @@
+"""Conditions, orders and bulk writes that ORMs make: Django's lookups and SQLAlchemy's column expressions, by table and column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Span, Vid
+from backendlint.findings.model import Location
+from backendlint.project.entities import Fn
+from backendlint.project.schema.django_state import Model, column_name
+from backendlint.project.schema.model import Column, Table
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_FILTERS = frozenset({"filter", "exclude", "get", "get_or_404", "aget", "first", "get_object_or_404"})
+_LOOKUPS = frozenset(
+    "exact iexact contains icontains startswith istartswith endswith iendswith regex iregex gt gte lt lte range in isnull date year "
+    "month day week hour minute second time search trigram_similar contained_by overlap has_key len".split()
+)
+_METHODS = frozenset(
+    "like ilike contains icontains startswith istartswith endswith iendswith in_ is_ between notlike not_like op desc asc match "
+    "regexp_match is_not isnot notin_ not_in".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A column's use in a query. `how`: eq, range, in, null, order, or Django's lookup / SQLAlchemy's method; `function` around it."""
+
+    fn: Fn
+    span: Span
+    table: Table
+    column: Column
+    how: str
+    value: Vid = -1
+    function: str = ""
+    framework: str = "sqlalchemy"
+
+    @property
+    def location(self) -> Location:
+        return self.fn.location(self.span)
+
+
+def uses(project: Project) -> Iterator[Use]:
+    """All uses of mapped columns in queries, function by function."""
+    tables = _Tables(project)
+    if not tables.any:
+        return
+    for fn in project.all_functions():
+        if fn.path in project.data.migration_paths:
+            continue
+        yield from _sqlalchemy(tables, fn)
+        yield from _django(tables, fn)
+
+
+class _Tables:
+    """Tables by the class that maps them."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        data = project.data
+        self.sqlalchemy = {table.owner: data.schema.find(table.name) or table for table in data.sqlalchemy.tables.values() if table.owner}
+        self.django = data.django_state
+        self.any = bool(self.sqlalchemy) or bool(self.django.models)
+        self._tables: dict[str, Table | None] = {}
+
+    def mapped(self, fn: Fn, vid: Vid) -> tuple[Table, Column] | None:
+        """The column that `Model.attribute` means."""
+        value = fn.facts.values[vid]
+        if value[0] == "attr":
+            owner, name = self._class(fn, value[1]), str(value[2])
+        elif value[0] == "name":
+            dotted, _, name = str(value[1]).rpartition(".")
+            owner = self._named(fn, dotted)
+        else:
+            return None
+        table = self.sqlalchemy.get(owner) if owner else None
+        if table is None:
+            return None
+        column = next((item for item in table.columns.values() if name in {item.attribute, item.name}), None)
+        return (table, column) if column is not None else None
+
+    def _class(self, fn: Fn, vid: Vid) -> str:
+        value = fn.facts.values[vid]
+        if value[0] == "name":
+            return self._named(fn, str(value[1]))
+        return next((ref.name for ref in self.project.refs(fn, vid) if ref.kind == "class"), "")
+
+    def _named(self, fn: Fn, dotted: str) -> str:
+        target = self.project.modules.resolve(dotted, fn.file.module)
+        if target.kind != "class" or target.file is None or target.rest:
+            return ""
+        return f"{target.file.module}.{target.name}" if target.file.module else target.name
+
+    def model(self, fn: Fn, vid: Vid, depth: int = 0) -> Model | None:
+        """Django's model that a queryset, manager or class is about."""
+        if vid < 0 or depth > 12:
+            return None
+        value = fn.facts.values[vid]
+        if value[0] == "name":
+            return self._of_name(fn, str(value[1]))
+        if value[0] == "attr":
+            return self.model(fn, value[1], depth + 1) if value[2] not in _RELATED else None
+        if value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            func = fn.facts.values[call.func]
+            if func[0] in {"attr", "name"}:
+                last = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2]
+                if last in _QUERYSET_METHODS:
+                    return self.model(fn, call.func, depth + 1)
+            return None
+        if value[0] in {"guard", "phi"}:
+            inner = value[1] if value[0] == "guard" else next((item for item in value[1] if item != vid), -1)
+            return self.model(fn, inner, depth + 1)
+        if value[0] == "def":
+            key = self.django.classes.get(f"{fn.file.module}.{value[1]}")
+            return self.django.models.get(key) if key else None
+        return None
+
+    def _of_name(self, fn: Fn, dotted: str) -> Model | None:
+        """`models.Order`, `models.Order.objects`, `models.Order.objects.get`."""
+        for number in range(4):
+            key = self.django.classes.get(self._named(fn, dotted))
+            if key is not None:
+                return self.django.models.get(key)
+            dotted, _, last = dotted.rpartition(".")
+            if not dotted or (number and last not in _MANAGERS):
+                return None
+        return None
+
+    def django_table(self, model: Model) -> Table | None:
+        """The table of a Django model, with what migrations know of it."""
+        if model.key not in self._tables:
+            self._tables[model.key] = self.project.data.schema.find(model.table)
+        return self._tables[model.key]
+
+
+_MANAGERS = frozenset({"objects", "all", "_default_manager", "_base_manager"})
+_RELATED = frozenset({"DoesNotExist", "MultipleObjectsReturned"})
+_QUERYSET_METHODS = frozenset(
+    "all filter exclude order_by select_related prefetch_related only defer distinct annotate using reverse values values_list "
+    "select_for_update get_queryset complex_filter alias".split()
+)
+
+
+def _sqlalchemy(tables: _Tables, fn: Fn) -> Iterator[Use]:
+    if not tables.sqlalchemy:
+        return
+    facts = fn.facts
+    for vid, value in enumerate(facts.values):
+        if value[0] != "compare" or len(value[2]) != 2:
+            continue
+        yield from _compared(tables, fn, vid, value[1][0], value[2][0], value[2][1])
+    for call in facts.calls:
+        func = facts.values[call.func]
+        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        if name in _METHODS:
+            yield from _method(tables, fn, call, name)
+        elif name == "filter_by":
+            yield from _filter_by(tables, fn, call)
+        elif name == "order_by":
+            for vid in call.args:
+                found = tables.mapped(fn, vid)
+                if found is not None:
+                    yield Use(fn, facts.span_of(vid), *found, "order")
+
+
+def _compared(tables: _Tables, fn: Fn, vid: Vid, operator: str, left: Vid, right: Vid) -> Iterator[Use]:
+    how = {"==": "eq", "<": "range", "<=": "range", ">": "range", ">=": "range"}.get(operator)
+    if how is None:
+        return
+    for side, other in ((left, right), (right, left)):
+        found = tables.mapped(fn, side)
+        if found is not None:
+            if tables.mapped(fn, other) is None:
+                yield Use(fn, fn.facts.span_of(vid), *found, how, other)
+            return
+        wrapped = _wrapped(tables, fn, side)
+        if wrapped is not None:
+            yield Use(fn, fn.facts.span_of(vid), *wrapped[0], how, other, wrapped[1])
+            return
+
+
+def _wrapped(tables: _Tables, fn: Fn, vid: Vid) -> tuple[tuple[Table, Column], str] | None:
+    """`func.lower(Model.column)`, `cast(Model.column, ...)`."""
+    value = fn.facts.values[vid]
+    if value[0] != "call":
+        return None
+    call = fn.facts.calls[value[1]]
+    func = fn.facts.values[call.func]
+    name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+    for argument in call.args:
+        found = tables.mapped(fn, argument)
+        if found is not None:
+            return found, name
+    return None
+
+
+def _method(tables: _Tables, fn: Fn, call: Call, name: str) -> Iterator[Use]:
+    func = fn.facts.values[call.func]
+    if func[0] == "attr":
+        base = func[1]
+        found = tables.mapped(fn, base)
+        wrapped = None if found is not None else _wrapped(tables, fn, base)
+    else:
+        owner = str(func[1]).rpartition(".")[0]
+        found, wrapped = _dotted(tables, fn, owner), None
+    how = "order" if name in {"desc", "asc"} else {"in_": "in", "is_": "null", "between": "range"}.get(name, name)
+    value = call.args[0] if call.args else -1
+    if found is not None:
+        yield Use(fn, call.span, *found, how, value)
+    elif wrapped is not None:
+        yield Use(fn, call.span, *wrapped[0], how, value, wrapped[1])
+
+
+def _dotted(tables: _Tables, fn: Fn, dotted: str) -> tuple[Table, Column] | None:
+    owner, _, name = dotted.rpartition(".")
+    table = tables.sqlalchemy.get(tables._named(fn, owner)) if owner else None
+    column = next((item for item in table.columns.values() if name in {item.attribute, item.name}), None) if table else None
+    return (table, column) if table is not None and column is not None else None
+
+
+def _filter_by(tables: _Tables, fn: Fn, call: Call) -> Iterator[Use]:
+    """`session.query(Model).filter_by(name=x)`, `Model.query.filter_by(...)`, `select(Model).filter_by(...)`."""
+    table = _entity(tables, fn, call.func, 0)
+    if table is None:
+        return
+    for name, vid in call.kwargs:
+        column = next((item for item in table.columns.values() if name in {item.attribute, item.name}), None)
+        if column is not None:
+            yield Use(fn, call.span, table, column, "eq", vid)
+
+
+def _entity(tables: _Tables, fn: Fn, vid: Vid, depth: int) -> Table | None:
+    value = fn.facts.values[vid] if vid >= 0 else ("unknown",)
+    if depth > 12:
+        return None
+    if value[0] == "attr":
+        return _entity(tables, fn, value[1], depth + 1)
+    if value[0] == "name":
+        dotted = str(value[1])
+        for _ in range(3):
+            dotted = dotted.rpartition(".")[0]
+            table = tables.sqlalchemy.get(tables._named(fn, dotted)) if dotted else None
+            if table is not None:
+                return table
+        return None
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        func = fn.facts.values[call.func]
+        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        if name in {"join", "outerjoin", "select_from"}:
+            return None
+        if name in {"query", "select", "delete", "update"} and len(call.args) == 1:
+            return tables.sqlalchemy.get(tables._class(fn, call.args[0]))
+        return _entity(tables, fn, call.func, depth + 1) if func[0] == "attr" else None
+    return None
+
+
+def _django(tables: _Tables, fn: Fn) -> Iterator[Use]:
+    if not tables.django.models:
+        return
+    facts = fn.facts
+    for call in facts.calls:
+        func = facts.values[call.func]
+        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        if name in _FILTERS:
+            model = tables.model(fn, call.args[0]) if name == "get_object_or_404" and call.args else tables.model(fn, _receiver(facts.values, call.func))
+            if model is None and func[0] == "name":
+                model = tables.model(fn, call.func)
+            if model is not None:
+                yield from _lookups(tables, fn, call, model, dict(call.kwargs))
+                yield from _q_objects(tables, fn, call, model)
+        elif name in {"order_by", "latest", "earliest"}:
+            model = tables.model(fn, call.func)
+            if model is not None:
+                yield from _orders(tables, fn, call, model)
+
+
+def _receiver(values: list[tuple[object, ...]], func: Vid) -> Vid:
+    value = values[func]
+    return value[1] if value[0] == "attr" and isinstance(value[1], int) else func
+
+
+def _lookups(tables: _Tables, fn: Fn, call: Call, model: Model, keywords: dict[str, Vid]) -> Iterator[Use]:
+    for key, vid in keywords.items():
+        found = resolve_lookup(tables, model, key)
+        if found is not None:
+            table, column, how = found
+            yield Use(fn, call.span, table, column, how, vid, framework="django")
+
+
+def resolve_lookup(tables: _Tables, model: Model, key: str) -> tuple[Table, Column, str] | None:
+    """(table, column, lookup) of `author__name__icontains`; None where a part is not known."""
+    parts = key.split("__")
+    current: Model | None = model
+    while parts and current is not None:
+        name = parts.pop(0)
+        field = current.fields.get(name)
+        if name in {"pk", "id"} and field is None:
+            table = tables.django_table(current)
+            key = table.columns.get(table.primary_key[0]) if table is not None and table.primary_key else None
+            return (table, key, "eq") if table is not None and key is not None and len(parts) < 2 else None
+        if field is None and name.endswith("_id"):
+            field = current.fields.get(name.removesuffix("_id"))
+        if field is None or field.many:
+            return None
+        if field.relation and parts and parts[0] not in _LOOKUPS:
+            current = tables.django.find(field.target, current.app, current.name)
+            continue
+        if len(parts) > 1 or (parts and parts[0] not in _LOOKUPS):
+            return None
+        table = tables.django_table(current)
+        column = table.column(column_name(field)) if table is not None else None
+        how = {"exact": "eq", "gt": "range", "gte": "range", "lt": "range", "lte": "range", "range": "range", "isnull": "null"}
+        lookup = parts[0] if parts else "exact"
+        return (table, column, how.get(lookup, lookup)) if table is not None and column is not None else None
+    return None
+
+
+def _q_objects(tables: _Tables, fn: Fn, call: Call, model: Model) -> Iterator[Use]:
+    """`Q(name__icontains=x) | Q(...)` among the arguments."""
+    todo = list(call.args)
+    facts = fn.facts
+    for _ in range(40):
+        if not todo:
+            return
+        value = facts.values[todo.pop()]
+        if value[0] == "binop":
+            todo += [value[2], value[3]]
+        elif value[0] == "unary":
+            todo.append(value[2])
+        elif value[0] == "call":
+            inner = facts.calls[value[1]]
+            func = facts.values[inner.func]
+            if func[0] == "name" and str(func[1]).rpartition(".")[2] == "Q":
+                yield from (Use(fn, inner.span, use.table, use.column, use.how, use.value, framework="django")
+                            for use in _lookups(tables, fn, inner, model, dict(inner.kwargs)))
+                todo += list(inner.args)
+
+
+def _orders(tables: _Tables, fn: Fn, call: Call, model: Model) -> Iterator[Use]:
+    for vid in call.args:
+        text = fn.const(vid)
+        if isinstance(text, str) and text not in {"?", ""}:
+            found = resolve_lookup(tables, model, text.removeprefix("-"))
+            if found is not None:
+                yield Use(fn, fn.facts.span_of(vid), found[0], found[1], "order", framework="django")
