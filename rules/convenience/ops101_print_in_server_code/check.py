@@ -12,7 +12,7 @@ def check(project: Project) -> Iterator[Hit]:
     for fn in project.all_functions():
         for call in fn.facts.calls:
             name = printer(project, fn, call)
-            if not name or in_main_block(fn, call) or runs_by_hand(project, fn):
+            if not name or in_main_block(fn, call) or runs_by_hand(project, fn) or project.layer(fn) == "migration":
                 continue
             if fn.is_module and not served:
                 continue

@@ -10,7 +10,7 @@ WAYS = {"f": "an f-string", "%": "%-formatting", "format": "str.format", "+": "c
 def check(project: Project) -> Iterator[Hit]:
     for site in project.effects.sites:
         log = site.model.log
-        if log is None or log.message is None:
+        if log is None or log.message is None or site.model.prints:
             continue
         for vid in arguments(site.call, log.message):
             way = eager(project, site.fn, vid)

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, in_main_block, runs_by_hand
+from backendlint.api import Hit, Project, Site, in_main_block, runs_by_hand
 
 
 def check(project: Project) -> Iterator[Hit]:
-    sites = [site for site in project.effects.sites if site.model.log is not None]
+    sites = [site for site in project.effects.sites if is_logger(project, site)]
     structured = sum(1 for site in sites if site.model.log is not None and site.model.log.structured)
     root = sum(1 for site in sites if site.model.log is not None and site.model.log.root)
     prevails = structured >= 2 and structured > len(sites) - structured
@@ -29,3 +29,9 @@ def check(project: Project) -> Iterator[Hit]:
                 function=site.fn.fqn,
                 confidence="medium",
             )
+
+
+def is_logger(project: Project, site: Site) -> bool:
+    """A call of a logging library (error reporters and print are none)."""
+    library = project.libraries.library(site.model.library)
+    return site.model.log is not None and not site.model.prints and library is not None and library.kind == "logger"

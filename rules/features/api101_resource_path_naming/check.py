@@ -71,7 +71,9 @@ def is_singular(word: str) -> bool:
 
 
 def is_api(project: Project, route: Route) -> bool:
-    """Not a page for people: those render templates or files, and handle forms."""
+    """Not a page for people: those render templates or files, and handle forms (GET shows it, POST takes it)."""
+    if {"GET", "POST"} <= set(route.methods) or not route.in_schema:
+        return False
     if route.documented or "/api/" in f"{route.path}/":
         return True
     if route.handler is None:

@@ -19,7 +19,7 @@ def check(project: Project) -> Iterator[Hit]:
         if method == "PUT" and (partial or body is not None and optional_only(project, body)):
             why = "applies only the fields that are sent" if partial else f"takes a body (`{body.name if body else ''}`) with optional fields only"
             advice = "a client that replaces the resource keeps stale fields. Make it PATCH, or require the whole resource."
-        elif method == "PATCH" and not partial and body is not None and required_only(project, body):
+        elif method == "PATCH" and not partial and body is not None and whole_resource(route) and required_only(project, body):
             why = f"demands every field of `{body.name}`"
             advice = "a client cannot change one field alone. Make the fields optional and apply those that are sent, or make it PUT."
         else:
@@ -38,6 +38,12 @@ def body_model(project: Project, route: Route) -> Cls | None:
                 if ref.kind == "inst" and ref.name in project.classes:
                     return project.classes[ref.name]
     return None
+
+
+def whole_resource(route: Route) -> bool:
+    """A path that names a resource, not one aspect of it (`/users/{id}`, not `/users/{id}/password`)."""
+    last = route.path.rstrip("/").rpartition("/")[2]
+    return "{" in last or last in ("me", "self", "current", "profile", "settings")
 
 
 def fields(project: Project, cls: Cls) -> dict[str, bool]:

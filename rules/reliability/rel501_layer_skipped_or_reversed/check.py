@@ -82,12 +82,18 @@ def web_imports(project: Project) -> Iterator[Hit]:
         layer = project.layers.of_path(file.path)
         if layer not in LOWER or file.path in handlers:
             continue
-        defines_models = any(project.hierarchy.role(cls) == "model" for cls in project.classes.values() if cls.path == file.path)
+        defines_models = any(
+            project.hierarchy.role(cls) == "model" for cls in project.classes.values() if cls.path == file.path
+        )
         for item in file.imports:
             if item.type_checking:
                 continue
             library = project.libraries.library_of(item.target)
-            web = library is not None and library.kind == "web-framework" and project.libraries.exception(item.target) is not None
+            web = (
+                library is not None
+                and library.kind == "web-framework"
+                and project.libraries.exception(item.target) is not None
+            )
             above = imported_layer(project, item.target, file.module)
             if not web and above != "controller":
                 continue

@@ -3,10 +3,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Cls, Hit, Project, Step, Write
+from backendlint.api import Cls, Hit, Project, Step, Write, stored_entity
 
 FREE = ("migration", "command", "task", "middleware", "config", "entry")
 """Layers that may write anything."""
+SHARED = ("crud", "common", "core", "db", "database", "utils", "base", "shared", "lib", "app", "src", "helpers", "seed", "fixtures")
 LAYER_FOLDERS = ("service", "repository", "controller", "model", "client", "schema")
 
 
@@ -14,7 +15,9 @@ def check(project: Project) -> Iterator[Hit]:
     for entity, writes in by_entity(project).items():
         units: dict[str, list[Write]] = {}
         for write in writes:
-            units.setdefault(unit_of(project, write), []).append(write)
+            unit = unit_of(project, write)
+            if unit:
+                units.setdefault(unit, []).append(write)
         owner = owning_unit(project, entity, units)
         if owner is None or len(units) < 2:
             continue
@@ -35,7 +38,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def by_entity(project: Project) -> dict[str, list[Write]]:
     """Writes by entity; a table's SQL name counts as the model of that name."""
-    names = {table_name(cls): fqn for fqn, cls in project.classes.items() if project.hierarchy.role(cls) == "model"}
+    names = {table_name(cls): fqn for fqn, cls in project.classes.items() if stored_entity(project, cls)}
     found: dict[str, list[Write]] = {}
     for write in project.writes.all():
         layer = project.layer(write.fn)
@@ -56,17 +59,26 @@ def table_name(cls: Cls) -> str:
 
 
 def unit_of(project: Project, write: Write) -> str:
-    """What owns code: the module inside a layer's folder, else the package."""
+    """What owns code: the module inside a layer's folder, else the package; "" for shared code and handlers."""
     parts = write.fn.path.rpartition(".")[0].split("/")
     for position in range(len(parts) - 2, -1, -1):
-        if project.layers.of_path(f"{parts[position]}/x.py") in LAYER_FOLDERS:
+        layer = project.layers.of_path(f"{parts[position]}/x.py")
+        if layer == "controller":
+            return ""
+        if layer in LAYER_FOLDERS:
             inner = parts[position + 1 :]
             package = parts[position - 1] if position > 1 else ""
-            stem = re.sub(r"_?(service|repository|repo|crud|controller|views?|handlers?|dao|api)s?$|^(service|repo|crud)s?_", "", inner[0])
+            stem = re.sub(
+                r"_?(service|repository|repo|crud|controller|views?|handlers?|dao|api)s?$|^(service|repo|crud)s?_",
+                "",
+                inner[0],
+            )
             return stem or package or inner[0]
+    if parts[-1] in SHARED or len(parts) > 1 and parts[-2] in SHARED:
+        return ""
     if len(parts) > 1:
         return parts[-2]
-    return re.sub(r"_?(service|repository|repo|crud)s?$", "", parts[-1]) or parts[-1]
+    return re.sub(r"_?(service|repository|repo|crud)s?$", "", parts[-1])
 
 
 def owning_unit(project: Project, entity: str, units: dict[str, list[Write]]) -> str | None:
@@ -81,7 +93,11 @@ def owning_unit(project: Project, entity: str, units: dict[str, list[Write]]) ->
         for part in reversed(parts):
             if part in units and part not in ("models", "app", "src"):
                 return part
-    candidates = [unit for unit in units if len(unit) > 3 and singular(snake(unit)) in (name.split("_")[0], singular(name.split("_")[0]))]
+    candidates = [
+        unit
+        for unit in units
+        if len(unit) > 3 and singular(snake(unit)) in (name.split("_")[0], singular(name.split("_")[0]))
+    ]
     return candidates[0] if len(candidates) == 1 else None
 
 

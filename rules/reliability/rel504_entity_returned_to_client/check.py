@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Cls, Fn, Hit, Location, Project, Ref, Route, Step, Vid, answers
+from backendlint.api import Cls, Fn, Hit, Location, Project, Ref, Route, Step, Vid, answers, stored_entity
 
 CONTAINERS = ("builtins.list", "builtins.tuple", "builtins.set", "builtins.dict", "typing.Iterator")
 WHOLESALE = ("builtins.vars", "django.forms.models.model_to_dict", "django.core.serializers.serialize")
@@ -95,16 +95,6 @@ def entity_of(project: Project, refs: tuple[Ref, ...]) -> Cls | None:
         for item in (ref, ref.arg):
             if item is not None and item.kind in ("inst", "class") and item.name in project.classes:
                 cls = project.classes[item.name]
-                if (ref.kind == "inst" or ref.name in CONTAINERS) and is_entity(project, cls):
+                if (ref.kind == "inst" or ref.name in CONTAINERS) and stored_entity(project, cls):
                     return cls
     return None
-
-
-def is_entity(project: Project, cls: Cls) -> bool:
-    """A class that the ORM stores; a class of a schema library only where it asks for a table."""
-    if project.hierarchy.role(cls) != "model":
-        return False
-    bases = project.hierarchy.library_bases(cls)
-    schema = any((library := project.libraries.library_of(base)) is not None and library.kind == "validation" for base in bases)
-    mixed = schema or any(base.startswith("sqlmodel.") for base in bases)
-    return not mixed or any(key == "table" for key, _ in cls.facts.keywords)

@@ -9,7 +9,7 @@ PUBLIC = re.compile(
     r"log_?in|log_?out|sign_?(in|up|out)|register|registration|password|passwd|forgot|recover|reset|(^|_)tokens?($|_)|refresh|oauth|sso|saml|openid|jwks|"
     r"health|live(ness)?|ready|readiness|(^|_)ping|(^|_)status|metrics|version|docs|redoc|openapi|swagger|schema|favicon|robots|sitemap|well_known|"
     r"web_?hooks?|(^|_)hooks?|callback|public|anonymous|guest|verify|verification|confirm|activate|unsubscribe|otp|captcha|csrf|static|assets|media|"
-    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|invite|two_?factor|mfa|authenticate|authorize|(^|_)auth$|session",
+    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|invite|two_?factor|mfa|set_?up|install|bootstrap|authenticate|authorize|(^|_)auth$|session",
     re.IGNORECASE,
 )
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -44,8 +44,8 @@ def siblings(project: Project, route: Route, routes: list[Route]) -> tuple[list[
         return found, "beside it"
     if any(project.access.authentication(other) for other in near):
         return None
-    everywhere = [other for other in routes if other is not route]
-    found = exception_among(project, route, everywhere, 4)
+    everywhere = [other for other in routes if other is not route and same_app(route, other)]
+    found = exception_among(project, route, everywhere, 4 if SAFE.issuperset(route.methods) else 3)
     return (found, "of the application") if found else None
 
 
@@ -59,9 +59,14 @@ def exception_among(project: Project, route: Route, others: list[Route], fewest:
         others = changing if len(changing) >= 2 else others
         share = 1 / 2
     guarded = [other for other in others if project.access.authentication(other)]
-    if len(guarded) < min(fewest, 2) or len(guarded) < fewest * (0.5 if fewest > 2 else 1) or len(guarded) <= len(others) * share:
+    if len(guarded) < fewest or len(guarded) <= len(others) * share:
         return []
     return guarded
+
+
+def same_app(route: Route, other: Route) -> bool:
+    ours = route.app.location if route.app is not None else None
+    return ours == (other.app.location if other.app is not None else None)
 
 
 def beside(route: Route, other: Route) -> bool:

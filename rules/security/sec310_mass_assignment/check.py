@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Cls, Fn, Hit, Project, Step, Vid, validates
+from backendlint.api import Call, Cls, Fn, Hit, Project, Step, Vid, stored_entity, validates
 
 WRITES = {"create", "update", "get_or_create", "update_or_create"}
 VALIDATED = ("validated_data", "cleaned_data", "validated")
@@ -31,7 +31,7 @@ def assigned(project: Project, fn: Fn, call: Call) -> tuple[Vid, str] | None:
     """The mapping or key whose content becomes attributes of an entity, and the entity's name."""
     spread = next((vid for key, vid in call.kwargs if key == "**"), -1)
     for ref in project.callees(fn, call):
-        if spread >= 0 and ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) == "model":
+        if spread >= 0 and ref.kind == "class" and stored_entity(project, project.classes[ref.name]):
             return spread, project.classes[ref.name].name
         if ref.name == "builtins.setattr" and len(call.args) == 3 and fn.const(call.args[1]) is ...:
             return call.args[1], "an object"

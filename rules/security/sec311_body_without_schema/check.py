@@ -6,6 +6,8 @@ from typing import Any
 from backendlint.api import Fn, Hit, Location, Project, Route, Vid, answers, derived, request_reads, validates
 
 CHANGING = {"POST", "PUT", "PATCH"}
+FORMS = ("the body (`form`)", "the body (`POST`)")
+"""Fields of HTML forms: a missing one answers 400 by itself."""
 READERS = ("get", "pop", "items", "values", "keys", "setdefault", "copy")
 
 
@@ -28,7 +30,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             "load a schema.",
             place,
             function=route.function,
-            profile="strict" if refuses(project, fn) else "default",
+            profile="strict" if refuses(project, fn) or what in FORMS else "default",
         )
 
 

@@ -114,6 +114,8 @@ class TypeNames:
             args = args[:1]
         if name == "Literal":
             return ()
+        if name in ("Type", "type"):
+            return _class_of(self.annotation(home, args[0], receiver))
         if name in _TRANSPARENT:
             return tuple(ref for arg in args for ref in self.annotation(home, arg, receiver))
         if name in _GENERATORS:
@@ -145,6 +147,8 @@ class TypeNames:
             name = ast.unparse(node.value).rpartition(".")[2]
             args = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
             args = args[:1] if name == "Annotated" else args
+            if name in ("Type", "type"):
+                return _class_of(self._node(home, args[0], receiver))
             if name in _TRANSPARENT:
                 return tuple(ref for arg in args for ref in self._node(home, arg, receiver))
             container = "typing.Iterator" if name in _GENERATORS else _CONTAINERS.get(name)
@@ -258,3 +262,9 @@ class TypeNames:
             if model is not None and str(index - offset) in model.param_types:
                 return (self.named(model.param_types[str(index - offset)]),)
         return ()
+
+
+def _class_of(refs: Refs) -> Refs:
+    """The classes of instances (`type[X]`)."""
+    kinds = {"inst": "class", "libinst": "lib"}
+    return tuple(Ref(kinds.get(ref.kind, ref.kind), ref.name) for ref in refs)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
-from backendlint.project.entities import Fn, Ref
+from backendlint.project.entities import Cls, Fn, Ref
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -109,7 +109,7 @@ class Writes:
             if not store.name:
                 continue
             for ref in self.project.refs(fn, store.base):
-                if ref.kind == "inst" and self.project.hierarchy.role(self.project.classes[ref.name]) == "model":
+                if ref.kind == "inst" and stored_entity(self.project, self.project.classes[ref.name]):
                     yield Write(fn, commit, "update", ref.name)
                     return
 
@@ -146,3 +146,14 @@ class Writes:
 
     def _class(self, ref: Ref) -> str:
         return ref.name if ref.kind in ("class", "inst") and ref.name in self.project.classes else ""
+
+
+def stored_entity(project: Project, cls: Cls) -> bool:
+    """Whether the ORM stores the class; bases that serve for schemas too ask for a table by keyword."""
+    if project.hierarchy.role(cls) != "model":
+        return False
+    for base in project.hierarchy.library_bases(cls):
+        library = project.libraries.library_of(base)
+        if base.startswith("sqlmodel.") or (library is not None and library.kind == "validation"):
+            return any(key == "table" for key, _ in cls.facts.keywords)
+    return True
