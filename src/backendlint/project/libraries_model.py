@@ -654,6 +654,8 @@ class CallModel:
     """The result is such data."""
     sanitizes: tuple[TaintKind, ...] = ()
     """The result is clean of these kinds."""
+    decodes: bool = False
+    """Undoes an encoding or escaping: the result is as dirty as what was encoded."""
     guard: Guard | None = None
     propagates: Arg | None = None
     """Arguments whose taint reaches the result; None: unknown, so the engine's default."""
@@ -908,6 +910,10 @@ class Hint:
     when_imported: tuple[str, ...] = ()
     """Modules of which one must be imported; default: the library's own."""
     parameters_only: bool = False
+    priority: int = 0
+    """Of hints of several libraries for one name the highest counts; among equals, the types' common base, if any."""
+    library: str = ""
+    """Filled in by the loader."""
 
 
 @dataclass(slots=True)

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from backendlint.project.access import Access
     from backendlint.project.data import Data
     from backendlint.project.layers import Layers
+    from backendlint.project.origins import Origins
+    from backendlint.project.queries import Queries
     from backendlint.project.routes import Application, Endpoints, Route
+    from backendlint.project.transactions import Transactions
     from backendlint.project.writes import Writes
 
 
@@ -259,6 +262,27 @@ class Project:
     def timeouts(self) -> Timeouts:
         """How long outbound calls can wait."""
         return Timeouts(self)
+
+    @cached_property
+    def origins(self) -> Origins:
+        """Which queries entities come from."""
+        from backendlint.project.origins import Origins
+
+        return Origins(self)
+
+    @cached_property
+    def queries(self) -> Queries:
+        """Which code asks the database."""
+        from backendlint.project.queries import Queries
+
+        return Queries(self)
+
+    @cached_property
+    def transactions(self) -> Transactions:
+        """Where transactions are open."""
+        from backendlint.project.transactions import Transactions
+
+        return Transactions(self)
 
     @cached_property
     def error_handlers(self) -> dict[str, tuple[Ref, ...]]:

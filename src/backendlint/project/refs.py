@@ -84,6 +84,8 @@ class Resolver:
             return self._part(fn, value)
         if op == "exc":
             return self._exception(fn, value[1])
+        if op == "binop" and value[1] == "/":
+            return [ref for side in value[2:4] for ref in self.refs(fn, side) if ref.name.startswith("pathlib.")][:1]
         return self._literal(fn, value)
 
     def _entered(self, fn: Fn, vid: Vid) -> Iterable[Ref]:
@@ -226,6 +228,10 @@ class Resolver:
 
     def _class_member(self, ref: Ref, name: str) -> Refs:
         cls = self.project.classes[ref.name]
+        if ref.kind == "inst":
+            related = self.project.associations.member(cls, name)
+            if related:
+                return related
         mro = self.project.hierarchy.mro(cls)
         for owner in mro[1:] if ref.kind == "super" else mro:
             method = owner.methods.get(name)

@@ -63,7 +63,8 @@ class CallReads:
         keyed = self._keyed(fn, vid, call, path)
         if keyed is not None:
             return lb.clear(keyed, model.sanitizes)
-        return lb.clear(self._passed(fn, call, model, path), model.sanitizes)
+        found = self._passed(fn, call, model, path)
+        return lb.clear(lb.soil(found) if model.decodes else found, model.sanitizes)
 
     @staticmethod
     def _source_name(fn: Fn, call: Call, model: CallModel) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_CHAIN = 12
 """Callers through which a parameter is followed upwards."""
+_FLAWED = frozenset({"code", "xml", "deserialize"})
+"""Kinds whose sink itself is the flaw: reported there, whoever forwards to it."""
 MAX_FLOWS = 2
 """Sources reported at one place."""
 
@@ -122,7 +124,8 @@ class Taint:
         for origin, mark in self.labels(site.fn, site.vid).items():
             if origin.what == "param" and not mark.clean_for(site.kind):
                 owner = self.project.functions[origin.fn]
-                forwards = origin.fn == site.fn.fqn and self.forwarded(site.fn, site.vid) == origin.index
+                own = origin.fn == site.fn.fqn and site.kind not in _FLAWED
+                forwards = own and self.forwarded(site.fn, site.vid) == origin.index
                 yield _Pending(owner, origin.index, origin.path, mark, (), report, forwards)
 
     def forwarded(self, fn: Fn, vid: Vid, depth: int = 6) -> int:
@@ -156,13 +159,14 @@ class Taint:
         if edge.call is None:
             return lb.NONE
         parts = []
-        for vid, part in self._bound(edge).get(item.index, ()):
+        for vid, part in self.bound(edge).get(item.index, ()):
             for origin, mark in self.labels(edge.caller, vid, (*part, *item.path)[: lb.MAX_PATH]).items():
                 cleared = mark.cleared | item.mark.cleared
                 parts.append({origin: Mark(cleared, mark.weak or item.mark.weak, mark.trail)})
         return lb.merge(parts)
 
-    def _bound(self, edge: Edge) -> dict[int, list[tuple[Vid, Path]]]:
+    def bound(self, edge: Edge) -> dict[int, list[tuple[Vid, Path]]]:
+        """The values that an edge's call passes, by the callee's parameter."""
         assert edge.call is not None
         if edge.kind in ("thread", "callback", "task", "spawn"):
             skip = self._passed_at(edge)

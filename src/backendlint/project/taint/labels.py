@@ -87,6 +87,11 @@ def clear(labels: Labels, kinds: Iterable[str]) -> Labels:
     return {origin: mark._replace(cleared=mark.cleared | added) for origin, mark in labels.items()}
 
 
+def soil(labels: Labels) -> Labels:
+    """The labels of a value that was decoded: escaping no longer protects it, conversions still do."""
+    return {origin: mark._replace(cleared=mark.cleared & {"all"}) for origin, mark in labels.items()}
+
+
 def weaken(labels: Labels) -> Labels:
     """The labels of a value that passed through something unknown."""
     return {origin: mark._replace(weak=True) for origin, mark in labels.items()}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Value, Vid
 from backendlint.project.entities import Fn, Ref
+from backendlint.project.errorhandlers import exception_parameter
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.callreads import CallReads
 from backendlint.project.taint.containers import Containers
@@ -25,6 +26,7 @@ BUDGET = 30_000
 _CONCATENATING = frozenset({"+", "%", "|", "/", "*"})
 _HOST_FIXED = re.compile(r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|/[^/\\\0]|[?#]|[.]{0,2}/\w")
 """What stands before a part that can only be path or query; \0 is a part that is not constant."""
+_QUOTED = ("log", "header", "mail-header")
 _HOST_KINDS = ("ssrf", "redirect")
 _NUMERIC_SPEC = frozenset("dioxXeEfFgGcn")
 CLEAN_TYPES = frozenset(
@@ -157,7 +159,7 @@ class Reader:
         return lb.clear(found, self.guards.cleared(fn, value[1], value[2], value[3]))
 
     def _fmt(self, fn: Fn, vid: Vid, value: Value, _path: Path) -> Labels:
-        found = lb.merge(self._parts(fn, value[2]))
+        found = lb.clear(lb.merge(self._parts(fn, value[2])), ("nosql",))
         return lb.step(found, fn.fqn, fn.facts.span_of(vid), "becomes part of a string") if found else found
 
     def _parts(self, fn: Fn, parts: tuple[Vid, ...]) -> Iterator[Labels]:
@@ -177,7 +179,8 @@ class Reader:
     def _conv(self, fn: Fn, _vid: Vid, value: Value, _path: Path) -> Labels:
         if value[2][-1:] in _NUMERIC_SPEC and value[2][:1] in "%:":
             return NONE
-        return self.read(fn, value[1], ())
+        found = self.read(fn, value[1], ())
+        return lb.clear(found, _QUOTED) if value[2] in ("!r", "%r", "!a") else found
 
     def _binop(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         if value[1] not in _CONCATENATING:
@@ -208,9 +211,14 @@ class Reader:
         source = self.project.param_source(fn, index)
         if source:
             entering = self.source(source, fn, vid, param.name)
-            if self._clean(self.project.refs(fn, vid)):
+            narrowed = self.project.request_param_types(fn).get(index, "") if source == "request" else ""
+            if (narrowed and narrowed != "model") or self.clean_types(self.project.refs(fn, vid)):
                 entering = lb.clear(entering, ("all",))
+            elif all(ref.name == "builtins.str" for ref in self.project.refs(fn, vid)):
+                entering = lb.clear(entering, ("nosql",))
             found = lb.merge((found, entering))
+        if fn.fqn in self.project.error_handlers and index == exception_parameter(fn):
+            found = lb.merge((found, self._exc(fn, vid, value, path)))
         injected = self.calls.injected(fn, index, path)
         if injected:
             found = lb.merge((found, injected))
@@ -230,7 +238,8 @@ class Reader:
                 parts.append({origin: mark for origin, mark in found.items() if origin.what != "param"})
         return lb.merge(parts)
 
-    def _clean(self, refs: tuple[Ref, ...]) -> bool:
+    def clean_types(self, refs: tuple[Ref, ...]) -> bool:
+        """Whether values of these types hold nothing that an attacker chose freely."""
         return bool(refs) and all(self._clean_type(ref) for ref in refs)
 
     def _clean_type(self, ref: Ref) -> bool:
@@ -292,7 +301,7 @@ class Reader:
                 if method is not None and method.kind == "property":
                     return self.calls.summary(fn, method, {0: [(base, ())]}, path, fn.facts.span_of(vid))
         found = self.read(fn, base, lb.extend(path, name))
-        if found and refs and self._clean(self.project.refs(fn, vid)) and self._declared(refs, name):
+        if found and refs and self.clean_types(self.project.refs(fn, vid)) and self._declared(refs, name):
             found = lb.clear(found, ("all",))
         return self.named(found, fn, vid, name) if not path else found
 

@@ -92,3 +92,23 @@ def _related(flow: Flow, steps: tuple[Step, ...]) -> tuple[Step, ...]:
     if sink.location != flow.location:
         found.append(sink)
     return tuple(found)
+
+
+def open_text_hits(project: Project, sinks: Collection[str], harm: str, known: Collection[Location]) -> Iterator[Hit]:
+    """Advice for texts that are put together from parts nothing fixes, except at the `known` places."""
+    from backendlint.project.taint.texts import open_texts
+
+    for text in open_texts(project, sinks):
+        if text.location in known:
+            continue
+        part = f"with `{text.part}`" if text.part else "from parts"
+        where = f" in `{text.fn.name}()`" if not text.fn.is_module else ""
+        called = text.site.model.name.rpartition(".")[2]
+        yield Hit(
+            message=f"The text for `{called}()`{where} is built {part}, whose content nothing here fixes, {harm}",
+            location=text.location,
+            confidence="low",
+            profile="strict",
+            severity="warning",
+            function=text.fn.fqn,
+        )

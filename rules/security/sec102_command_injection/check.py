@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Project, flow_hits, open_text_hits
+
+KINDS = ("command",)
+HARM = "so a caller can run commands on the server; pass a list of arguments without a shell."
+OPEN = "so it may hold shell syntax; pass a list of arguments without a shell."
+
+
+def check(project: Project) -> Iterator[Hit]:
+    known = set()
+    for hit in flow_hits(project, KINDS, HARM):
+        known.add(hit.location)
+        yield hit
+    yield from open_text_hits(project, KINDS, OPEN, known)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from backendlint.api import Flow, Hit, Project, arguments, flow_hit, place_flows
+
+CONVERSION = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?([a-zA-Z])")
+HARM = {
+    "ldap": "so it can change what the LDAP filter matches; escape it with `escape_filter_chars`.",
+    "xpath": "so it can change what the XPath expression selects; pass it as an XPath variable.",
+    "nosql": "so operators such as `$ne` in it change what the query matches; convert it to the type you expect.",
+    "header": "so line breaks in it can add headers of their own; remove `\\r` and `\\n`, or take it from a list.",
+    "mail-header": "so line breaks in it can add recipients or headers; refuse `\\r` and `\\n`.",
+    "log": "so line breaks in it can forge log entries; log it with `%r`, or as a field of a structured log.",
+}
+LESS = ("log",)
+REFUSED = ("header",)
+"""Servers and frameworks refuse line breaks there themselves, most of the time."""
+
+
+def check(project: Project) -> Iterator[Hit]:
+    for kind, harm in HARM.items():
+        for flow in place_flows(project, (kind,)):
+            if kind in LESS and is_quoted(flow):
+                continue
+            hit = replace(flow_hit(project, flow, harm), severity="note" if kind in LESS else None)
+            yield replace(hit, profile="strict", confidence="low") if kind in REFUSED else hit
+
+
+def is_quoted(flow: Flow) -> bool:
+    """The conversion in the log call's format shows line breaks as what they are, or takes numbers only."""
+    site = flow.site
+    log = site.model.log
+    vids = arguments(site.call, log.message) if log is not None and log.message is not None else []
+    text = site.fn.const(vids[0]) if vids else ...
+    if not isinstance(text, str) or vids[0] not in site.call.args or site.vid not in site.call.args:
+        return False
+    number = site.call.args.index(site.vid) - site.call.args.index(vids[0]) - 1
+    conversions = CONVERSION.findall(text.replace("%%", ""))
+    return 0 <= number < len(conversions) and conversions[number] in "radiouxXeEfFgG"

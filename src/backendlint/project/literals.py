@@ -1,0 +1,214 @@
+"""Literals with the names that they are given, and where a constant was written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Vid
+from backendlint.findings.model import Location
+from backendlint.project.calls import arguments
+from backendlint.project.entities import Cls, Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+DEPTH = 6
+
+
+class NamedLiteral(NamedTuple):
+    """A text literal and the name under which it is used."""
+
+    fn: Fn
+    """In whose table `vid` lies."""
+    vid: Vid
+    name: str
+    text: str
+    how: str
+    """assigned, argument, item, field, default (of a parameter), compared, environment (default of a lookup)."""
+    cls: Cls | None = None
+    call: Call | None = None
+
+    @property
+    def location(self) -> Location:
+        return self.fn.location(self.fn.facts.span_of(self.vid))
+
+
+def named_literals(project: Project) -> Iterator[NamedLiteral]:
+    """Every text (or bytes) literal that has a name; each place once."""
+    seen: set[tuple[str, Vid]] = set()
+    for found in _all(project):
+        key = (found.fn.fqn, found.vid)
+        if key not in seen:
+            seen.add(key)
+            yield found
+
+
+def _all(project: Project) -> Iterator[NamedLiteral]:
+    for cls in project.classes.values():
+        for name, vid in cls.facts.attributes.items():
+            yield from _literal(cls.owner, vid, name, "field", cls)
+            yield from _field_default(project, cls, name, vid)
+    for fn in project.all_functions():
+        yield from _in_function(project, fn)
+
+
+def _field_default(project: Project, cls: Cls, name: str, vid: Vid) -> Iterator[NamedLiteral]:
+    """`name: str = Field("x")` or `Field(default="x")`."""
+    value = cls.owner.facts.values[vid]
+    if value[0] != "call" or project.hierarchy.role(cls) == "":
+        return
+    call = cls.owner.facts.calls[value[1]]
+    last = _called(cls.owner, call).rpartition(".")[2]
+    if last in ("Field", "field"):
+        default = call.kwarg("default") if call.kwarg("default") >= 0 else (call.args[0] if call.args else -1)
+        if default >= 0:
+            yield from _literal(cls.owner, default, name, "field", cls)
+
+
+def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
+    facts = fn.facts
+    for call in facts.calls:
+        yield from _arguments(project, fn, call)
+    for binding in facts.bindings:
+        yield from _literal(fn, binding.value, binding.name, "assigned")
+        value = facts.values[binding.value] if binding.value >= 0 else ("unknown",)
+        if value[0] == "bool" and value[1] == "or":
+            yield from _literal(fn, value[2][-1], binding.name, "environment" if _reads_setting(project, fn, value[2][0]) else "assigned")
+    for store in facts.stores:
+        key = fn.const(store.key)
+        name = store.name or (key if isinstance(key, str) else "")
+        if name:
+            yield from _literal(fn, store.value, name, "assigned" if store.name else "item")
+    for value in facts.values:
+        if value[0] == "dict":
+            for key, vid in value[1]:
+                name = fn.const(key) if key >= 0 else ...
+                if isinstance(name, str):
+                    yield from _literal(fn, vid, name, "item")
+        elif value[0] == "compare" and value[1] in (("==",), ("!=",)):
+            left, right = value[2]
+            yield from _literal(fn, right, name_of_value(fn, left), "compared")
+            yield from _literal(fn, left, name_of_value(fn, right), "compared")
+    if fn.parent is not None:
+        for param in facts.params:
+            if param.default >= 0:
+                yield from _literal(fn.parent, param.default, param.name, "default")
+
+
+def _arguments(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
+    for model in project.models(fn, call):
+        if model.env is not None:
+            names = [fn.const(vid) for vid in arguments(call, model.env.name)]
+            defaults = arguments(call, model.env.default) if model.env.default else []
+            for name in names:
+                for vid in defaults:
+                    if isinstance(name, str):
+                        yield from _literal(fn, vid, name, "environment", call=call)
+            return
+        key = model.jwt.key if model.jwt is not None else None
+        for vid in arguments(call, key) if key is not None else ():
+            yield from _literal(fn, vid, "signing_key", "argument", call=call)
+    for key_name, vid in call.kwargs:
+        if key_name != "**":
+            yield from _literal(fn, vid, key_name, "argument", call=call)
+
+
+def _reads_setting(project: Project, fn: Fn, vid: Vid) -> bool:
+    value = fn.facts.values[vid]
+    if value[0] != "call":
+        return False
+    return any(model.env is not None for model in project.models(fn, fn.facts.calls[value[1]]))
+
+
+def _literal(
+    fn: Fn, vid: Vid, name: str, how: str, cls: Cls | None = None, call: Call | None = None
+) -> Iterator[NamedLiteral]:
+    if vid < 0 or not name:
+        return
+    value = fn.facts.values[vid]
+    if value[0] != "const":
+        return
+    text = value[1].decode("latin-1") if isinstance(value[1], bytes) else value[1]
+    if isinstance(text, str):
+        yield NamedLiteral(fn, vid, name, text, how, cls, call)
+
+
+def name_of_value(fn: Fn, vid: Vid) -> str:
+    """What the source calls a value: parameter, attribute, key, variable; "" where it has no name."""
+    values = fn.facts.values
+    while values[vid][0] in ("guard", "await", "conv"):
+        vid = values[vid][1]
+    value = values[vid]
+    if value[0] == "param":
+        return fn.facts.params[value[1]].name
+    if value[0] == "attr":
+        return str(value[2])
+    if value[0] == "name":
+        return str(value[1]).rpartition(".")[2]
+    if value[0] == "item":
+        key = fn.const(value[2])
+        return key if isinstance(key, str) else ""
+    bound = next((item.name for item in fn.facts.bindings if item.value == vid), "")
+    if not bound and value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        key = fn.const(call.args[0]) if call.args else ...
+        if isinstance(key, str) and fn.facts.values[call.func][0] in ("attr", "name") and key.isidentifier():
+            return key
+    return bound
+
+
+def written(project: Project, fn: Fn, vid: Vid, depth: int = DEPTH) -> tuple[Fn, Vid] | None:
+    """Where the constant (or the constant beginning of a built text) that a value is was written down."""
+    if vid < 0 or depth == 0:
+        return None
+    value = fn.facts.values[vid]
+    op = value[0]
+    if op == "const":
+        return fn, vid
+    if op in ("guard", "conv"):
+        return written(project, fn, value[1], depth - 1)
+    if op == "fmt" and value[2]:
+        return written(project, fn, value[2][0], depth - 1)
+    if op == "binop" and value[1] == "+":
+        return written(project, fn, value[2], depth - 1)
+    if op == "outer":
+        owner: Fn | None = fn
+        for _ in range(value[2] if len(value) > 2 else 1):
+            owner = owner.parent if owner else None
+        return written(project, owner, value[1], depth - 1) if owner else None
+    if op == "name":
+        target = project.modules.resolve(value[1], fn.file.module)
+        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+            return written(project, project.module_function(target.file), target.vid, depth - 1)
+    if op == "attr":
+        return _class_attribute(project, fn, value[1], str(value[2]), depth)
+    return None
+
+
+def display(project: Project, fn: Fn, vid: Vid, depth: int = DEPTH) -> tuple[Fn, Vid]:
+    """The value behind names of variables and constants of other modules: where a dict or list was written down."""
+    value = fn.facts.values[vid]
+    if depth and value[0] == "guard":
+        return display(project, fn, value[1], depth - 1)
+    if depth and value[0] == "name":
+        target = project.modules.resolve(value[1], fn.file.module)
+        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+            return display(project, project.module_function(target.file), target.vid, depth - 1)
+    return fn, vid
+
+
+def _class_attribute(project: Project, fn: Fn, base: Vid, name: str, depth: int) -> tuple[Fn, Vid] | None:
+    for ref in project.refs(fn, base):
+        if ref.kind not in ("class", "inst"):
+            return None
+        for cls in project.hierarchy.mro(project.classes[ref.name]):
+            vid = cls.facts.attributes.get(name, -1)
+            if vid >= 0 and not project.hierarchy.stores(cls, name):
+                return None if project.hierarchy.role(cls) == "settings" else written(project, cls.owner, vid, depth - 1)
+    return None
+
+
+def _called(fn: Fn, call: Call) -> str:
+    value = fn.facts.values[call.func]
+    return str(value[1]) if value[0] == "name" else str(value[2]) if value[0] == "attr" else ""

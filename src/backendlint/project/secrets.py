@@ -1,0 +1,141 @@
+"""Literals that are secrets: by their shape, or by the name that they are given."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Vid
+from backendlint.findings.model import Location
+from backendlint.project.entities import Fn
+from backendlint.project.taint.naming import words
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_SHAPES = (
+    ("An AWS access key id", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
+    ("A private key", re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----\s*[\w+/=\\]{20,}")),
+    ("A GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{40,})\b")),
+    ("A GitLab token", re.compile(r"\bglpat-[A-Za-z0-9_-]{18,}")),
+    ("A Slack token", re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{15,}")),
+    ("A Slack webhook", re.compile(r"https://hooks\.slack\.com/services/T\w+/B\w+/\w{16,}")),
+    ("A Stripe key", re.compile(r"\b(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,}")),
+    ("A Google API key", re.compile(r"\bAIza[0-9A-Za-z_-]{35}\b")),
+    ("A SendGrid key", re.compile(r"\bSG\.[\w-]{16,}\.[\w-]{16,}")),
+    ("A Twilio key", re.compile(r"\bSK[0-9a-f]{32}\b")),
+    ("An OpenAI key", re.compile(r"\bsk-(?:proj-)?[A-Za-z0-9_-]{32,}")),
+    ("A package registry token", re.compile(r"\b(?:pypi-AgEIcHlwaS5vcmc[\w-]{20,}|npm_[A-Za-z0-9]{36})\b")),
+    ("A signed token (JWT)", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}")),
+)
+_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^\s:/@?#{}%]*:([^\s@/{}%<>$*]+)@[\w.-]+", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    r"""^(?:
+        x+ | \*+ | \.+ | -+ | _+ | \s* | <.*> | \[.*\] | \{.*\} | \$.* | %.* | .*\{\w*\}.* |
+        (?:your|my|the|an?|some|insert|enter|put|add|replace|provide)[-_ ].* |
+        .*(?:change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|placeholder|redacted|example|dummy|fake|masked|to[-_ ]?be[-_ ]?set).* |
+        (?:un)?set | none | null | nil | undefined | default | optional | required | missing | empty | unknown | invalid | hidden | n/a |
+        test(?:ing)? | sample | foo | bar | baz | string | str | text | bytes | varchar | true | false | yes | no | on | off | \d{1,3}
+    )$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_IDENTIFIER = re.compile(r"^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z][a-z0-9]*(?:_[a-z0-9]+)*|[A-Z][a-z]+(?:[A-Z][a-z]+)*)$")
+_REFERENCE = re.compile(
+    r"^(?:/|\./|\.\./|~/|https?://|file:|arn:|vault:|env:|secret:|ssm:|op://|urn:)|^[\w.-]+\.(?:pem|key|crt|json|ya?ml|txt|env|html|py|js|css)$"
+    r"|^[a-z_]+(?:\.[a-zA-Z_]+)+$|^(?:X|Content|Accept|Authorization|Proxy)(?:-[A-Z][A-Za-z]+)*$|^(?:Bearer|Basic|Token|JWT|Digest)\s*$"
+)
+_PASSWORD = frozenset({"password", "passwd", "passphrase", "pwd"})
+_KEY_WORDS = frozenset({"key", "secret", "signing", "jwt"})
+
+
+_HOST = re.compile(r"^(?:localhost|(?:\d{1,3}\.){3}\d{1,3}|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}|[a-z0-9-]+(?=:\d+))(?::\d+)?(?:,.*)?$", re.I)
+_URL = re.compile(r"^[a-z][a-z0-9+.-]*://[^\s/{}%<>]", re.IGNORECASE)
+_DSN = re.compile(r"(?:^|[\s;])(?:host|server|data source|addr)\s*=\s*[\w.-]+", re.IGNORECASE)
+_PATH = re.compile(r"^(?:/(?!dev/|proc/|sys/|tmp\b|etc/(?:ssl|hosts|resolv|os-release|localtime|timezone|passwd|mime))[\w.-]+/[\w./{}-]*|[A-Z]:\\\\?\w.*)$")
+_NOT_HOST = ("0.0.0.0", "::", "")
+_FILES = re.compile(r"\.(?:py|txt|json|ya?ml|toml|cfg|ini|html?|csv|xml|log|md|css|js|sql|pem|key|crt|db|sqlite3?|zip|pdf|png|jpe?g)$", re.I)
+
+
+def place_kind(text: str) -> str:
+    """What a literal locates: `url`, `host`, `dsn`, an absolute `path`, or ""."""
+    if _URL.match(text):
+        memory = text.startswith(("sqlite://", "data:", "file:", "memory://", "about:", "urn:"))
+        return "" if memory or "://example." in text else "url"
+    if text not in _NOT_HOST and _HOST.match(text) and not _FILES.search(text):
+        return "host"
+    if _DSN.search(text):
+        return "dsn"
+    return "path" if _PATH.match(text) else ""
+
+
+class Shaped(NamedTuple):
+    """A literal whose shape says what it is."""
+
+    fn: Fn
+    location: Location
+    what: str
+
+
+def known_shape(project: Project) -> Iterator[Shaped]:
+    """Literals that have the shape of a well-known secret."""
+    for fn in project.all_functions():
+        for vid, value in enumerate(fn.facts.values):
+            if value[0] != "const" or not isinstance(value[1], str | bytes) or len(value[1]) < 12:
+                continue
+            text = value[1].decode("latin-1") if isinstance(value[1], bytes) else value[1]
+            what = shape_of(text)
+            if what:
+                yield Shaped(fn, fn.location(fn.facts.span_of(vid)), what)
+
+
+def shape_of(text: str) -> str:
+    """What the text is by its shape, or ""."""
+    for what, pattern in _SHAPES:
+        match = pattern.search(text)
+        if match and not _PLACEHOLDER.match(match.group()) and "EXAMPLE" not in match.group() and _varied(match.group()):
+            return what
+    match = _URL_PASSWORD.search(text) if "://" in text and "@" in text else None
+    if match and not _PLACEHOLDER.match(match.group(1)) and match.group(1).lower() not in ("pass", "pwd", "pw", "port"):
+        return "A URL with a password"
+    return ""
+
+
+def _varied(text: str) -> bool:
+    return len(set(text[-16:])) > 5
+
+
+def secret_like(name: str, text: str) -> bool:
+    """Whether a text, as the value of something with a secret's name, is one: no placeholder, prose, name or reference."""
+    stripped = text.strip()
+    for prefix in ("Bearer ", "Basic ", "Token "):
+        stripped = stripped.removeprefix(prefix)
+    if len(stripped) < 4 or _PLACEHOLDER.match(stripped) or _REFERENCE.match(stripped) or any(c.isspace() for c in stripped):
+        return False
+    parts = words(name)
+    own = words(stripped)
+    if set(own) <= set(parts) | {"auth", "user", "the"} and not any(c.isdigit() for c in stripped):
+        return "password" in parts and stripped == "password" and parts[-1] == "password" and name == "password"
+    if _PASSWORD.intersection(parts):
+        return not _IDENTIFIER.match(stripped) or ("_" not in stripped and (stripped.islower() or stripped.isalnum()))
+    if len(stripped) < 8:
+        return bool(_KEY_WORDS & set(parts)) and len(stripped) >= 5 and stripped == stripped.lower() and "_" not in stripped
+    if _IDENTIFIER.match(stripped) and not any(c.isdigit() for c in stripped):
+        return bool(_KEY_WORDS & set(parts)) and "secret" in own
+    return _entropy(stripped) >= 2.7 or "secret" in own
+
+
+def _entropy(text: str) -> float:
+    """Bits a character."""
+    counts = Counter(text)
+    return -sum(count / len(text) * math.log2(count / len(text)) for count in counts.values())
+
+
+def is_password(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether the value is (made of) a password, by what it is called where it comes from."""
+    for origin in project.taint.labels(fn, vid):
+        if origin.what == "secret" and origin.path and _PASSWORD.intersection(words(origin.path[0])):
+            return True
+    return False

@@ -1,0 +1,291 @@
+"""Text for an interpreter (SQL, a shell ...) that is put together from parts which nothing here fixes.
+
+No source is known, so this is advice: the parts may come from anywhere. Constants, allow-lists, numbers, placeholders and
+what a quoting function made are fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Span, Value, Vid
+from backendlint.findings.model import Location
+from backendlint.project.binding import bind
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import Arg, CallModel, Sink
+from backendlint.project.taint.sinks import SinkSite
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+DEPTH = 8
+CALLERS = 6
+_BUILT = frozenset({"fmt", "join", "binop"})
+_THROUGH = frozenset({"guard", "await", "conv", "star"})
+_SAME_TEXT = frozenset({"strip", "lstrip", "rstrip", "lower", "upper", "replace", "encode", "format", "join"})
+_METHODS = frozenset(
+    "execute executemany executescript fetch fetchrow fetchval fetch_all fetch_one fetch_val exec_driver_sql execute_sql run_sql".split()
+)
+_UNKNOWN = CallModel(name="execute")
+
+
+class OpenText(NamedTuple):
+    """A text with a part that nothing fixes."""
+
+    site: SinkSite
+    fn: Fn
+    """Where it is put together, and so reported."""
+    location: Location
+    part: str
+    """The part's name, or ""."""
+
+
+def open_texts(project: Project, kinds: Collection[str]) -> Iterator[OpenText]:
+    """One for each sink whose text is built with an open part, here or by the callers of a helper."""
+    finder = _Finder(project)
+    sites = project.taint.sinks(*kinds)
+    if "sql" in kinds:
+        sites = [*sites, *_unknown_receivers(project)]
+    seen: set[Location] = set()
+    for site in sites:
+        for fn, vid, span in finder.built(site.fn, site.vid, site.call.span):
+            part = finder.open_part(fn, vid, site.kind)
+            location = fn.location(span)
+            if part is not None and location not in seen:
+                seen.add(location)
+                yield OpenText(site, fn, location, part)
+
+
+def _unknown_receivers(project: Project) -> Iterator[SinkSite]:
+    """`x.execute("SELECT ..." + y)` where nothing is known of x."""
+    for fn in project.all_functions():
+        for call in fn.calls:
+            func = fn.facts.values[call.func]
+            if func[0] != "attr" or func[2] not in _METHODS or not call.args or project.callees(fn, call):
+                continue
+            if _starts_like_sql(fn, call.args[0]):
+                yield SinkSite("sql", fn, call, call.args[0], _UNKNOWN, Sink("sql", Arg((0,))))
+
+
+def _starts_like_sql(fn: Fn, vid: Vid, depth: int = 5) -> bool:
+    value = fn.facts.values[vid]
+    if value[0] == "const":
+        words = str(value[1]).split(None, 1)
+        return bool(words) and words[0].upper() in (
+            "SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "ALTER", "CREATE", "DROP", "TRUNCATE", "REPLACE", "MERGE", "CALL",
+        )  # fmt: skip
+    if depth and value[0] == "fmt" and value[2]:
+        return _starts_like_sql(fn, value[2][0], depth - 1)
+    if depth and value[0] == "binop":
+        return _starts_like_sql(fn, value[2], depth - 1)
+    if depth and value[0] == "phi":
+        return any(_starts_like_sql(fn, item, depth - 1) for item in value[1])
+    return False
+
+
+class _Finder:
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    # where a text is put together
+
+    def built(self, fn: Fn, vid: Vid, span: Span, depth: int = DEPTH) -> Iterator[tuple[Fn, Vid, Span]]:
+        """The built texts that the value may be, each with the place to report: a helper's callers for what they pass."""
+        index = self.project.taint.forwarded(fn, vid)
+        if index < 0:
+            yield fn, vid, span
+            return
+        for edge in self.project.graph.callers(fn)[:CALLERS] if depth else []:
+            if edge.call is None or edge.kind not in ("call", "spawn"):
+                continue
+            for passed, path in bind(edge.caller, edge.call, fn, None).get(index, ()):
+                if not path:
+                    yield from self.built(edge.caller, passed, edge.span, depth - 1)
+
+    def open_part(self, fn: Fn, vid: Vid, kind: str, depth: int = DEPTH) -> str | None:
+        """The name of a part that nothing fixes; None where the value is no built text, or all of it is fixed."""
+        value = fn.facts.values[vid]
+        op = value[0]
+        if depth == 0:
+            return None
+        if op == "fmt":
+            return self._first(fn, value[2], kind, depth)
+        if op == "join":
+            return None if self._closed(fn, value[2], kind, depth) else _name(fn, value[2])
+        if op == "binop":
+            return self._first(fn, value[2:4], kind, depth) if value[1] in ("+", "%") else None
+        if op in ("guard", "await"):
+            return self.open_part(fn, value[1], kind, depth - 1)
+        if op in ("phi", "bool"):
+            vids = value[1] if op == "phi" else value[2]
+            found = [self.open_part(fn, item, kind, depth - 2 if depth > 1 else 0) for item in vids if item != vid]
+            return next((item for item in found if item is not None), None)
+        if op == "call":
+            return self._of_call(fn, fn.facts.calls[value[1]], kind, depth)
+        return None
+
+    def _first(self, fn: Fn, vids: Collection[Vid], kind: str, depth: int) -> str | None:
+        for vid in vids:
+            inner = vid
+            while fn.facts.values[inner][0] in _THROUGH and fn.facts.values[inner][0] != "guard":
+                inner = fn.facts.values[inner][1]
+            if fn.facts.values[inner][0] in _BUILT:
+                found = self.open_part(fn, inner, kind, depth - 1)
+                if found is not None:
+                    return found
+            elif not self._closed(fn, vid, kind, depth - 1):
+                return _name(fn, vid)
+        return None
+
+    def _of_call(self, fn: Fn, call: Call, kind: str, depth: int) -> str | None:
+        models = self.project.models(fn, call)
+        if any(model.sql is not None and model.sql.role == "text" for model in models) and call.args:
+            return self.open_part(fn, call.args[0], kind, depth - 1)
+        func = fn.facts.values[call.func]
+        if func[0] == "attr" and func[2] in _SAME_TEXT and not any(kind in model.sanitizes for model in models):
+            return self.open_part(fn, func[1], kind, depth - 1)
+        return None
+
+    # what is fixed
+
+    def _closed(self, fn: Fn, vid: Vid, kind: str, depth: int) -> bool:
+        if vid < 0 or depth <= 0:
+            return True
+        value = fn.facts.values[vid]
+        op = value[0]
+        if self.project.constants(fn, vid) is not None or self._harmless(fn, vid, kind):
+            return True
+        if op == "guard":
+            cleared = self.project.taint.reader.guards.cleared(fn, value[1], value[2], value[3])
+            return bool({"all", kind} & cleared) or self._closed(fn, value[1], kind, depth)
+        if op == "conv" and value[2][-1:] in "dioxXeEfFgGn" and value[2][:1] in ("%", ":"):
+            return True
+        if op in _THROUGH or op in ("elem", "unpack", "slice", "enter"):
+            return self._closed(fn, value[1], kind, depth - 1)
+        if op in ("phi", "bool"):
+            vids = value[1] if op == "phi" else value[2]
+            return all(self._closed(fn, item, kind, depth - 2) for item in vids if item != vid)
+        if op in ("list", "tuple", "set"):
+            return all(self._closed(fn, item, kind, depth - 1) for item in value[1])
+        if op == "dict":
+            return all(self._closed(fn, item, kind, depth - 1) for _, item in value[1])
+        if op in _BUILT:
+            return self.open_part(fn, vid, kind, depth - 1) is None
+        return self._closed_other(fn, vid, value, kind, depth)
+
+    def _closed_other(self, fn: Fn, vid: Vid, value: Value, kind: str, depth: int) -> bool:
+        op = value[0]
+        if op == "comp":
+            return self._closed(fn, value[2], kind, depth - 1)
+        if op == "mut":
+            return self._closed(fn, value[1], kind, depth - 1) and all(
+                self._closed(fn, item, kind, depth - 1) for item in value[3]
+            )
+        if op == "store":
+            return self._closed(fn, value[1], kind, depth - 1) and self._closed(fn, value[3], kind, depth - 1)
+        if op == "item":
+            return self._closed(fn, value[1], kind, depth - 1)
+        if op == "param":
+            return self._closed_parameter(fn, value[1], kind, depth)
+        if op == "name":
+            return self._closed_name(fn, value[1], kind, depth)
+        if op == "attr":
+            return self._closed_attribute(fn, value, kind, depth)
+        if op == "call":
+            return self._closed_call(fn, fn.facts.calls[value[1]], kind, depth)
+        if op == "outer":
+            owner: Fn | None = fn
+            for _ in range(value[2] if len(value) > 2 else 1):
+                owner = owner.parent if owner else None
+            return owner is not None and self._closed(owner, value[1], kind, depth - 1)
+        return op in ("compare", "not", "unary", "def")
+
+    def _harmless(self, fn: Fn, vid: Vid, kind: str) -> bool:
+        """A number, UUID, date or enum member by its type; or cleaned of this kind."""
+        refs = self.project.refs(fn, vid)
+        if refs and self.project.taint.reader.clean_types(refs):
+            return True
+        labels = self.project.taint.labels(fn, vid)
+        return bool(labels) and all(mark.clean_for(kind) for mark in labels.values())
+
+    def _closed_parameter(self, fn: Fn, index: int, kind: str, depth: int) -> bool:
+        if self.project.request_param_types(fn).get(index, "model") not in ("", "model"):
+            return True
+        edges = [edge for edge in self.project.graph.callers(fn) if edge.call is not None and edge.kind == "call"]
+        if not edges or len(edges) > CALLERS * 2 or depth < 3:
+            return False
+        default = fn.facts.params[index].default
+        if default >= 0 and fn.parent is not None and not self._closed(fn.parent, default, kind, 3):
+            return False
+        for edge in edges:
+            assert edge.call is not None
+            for passed, path in bind(edge.caller, edge.call, fn, None).get(index, ()):
+                if path or not self._closed(edge.caller, passed, kind, min(depth - 2, 4)):
+                    return False
+        return True
+
+    def _closed_name(self, fn: Fn, dotted: str, kind: str, depth: int) -> bool:
+        target = self.project.modules.resolve(dotted, fn.file.module)
+        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+            home = self.project.module_function(target.file)
+            return home is fn or self._closed(home, target.vid, kind, depth - 1)
+        return True  # a module's, class's or library's own name: not a caller's choice
+
+    def _closed_attribute(self, fn: Fn, value: Value, kind: str, depth: int) -> bool:
+        """Attributes of classes and modules and the schema's own names; what an object was given is open."""
+        name = str(value[2])
+        if name.isupper() or name in ("db_table", "__tablename__", "__table__", "column", "attname", "table_name", "name_or_oid"):
+            return True
+        base = fn.facts.values[value[1]]
+        if base[0] == "name":
+            return True
+        if base[0] == "attr":
+            return str(base[2]) in ("_meta", "settings", "config") or self._closed_attribute(fn, base, kind, depth - 1)
+        refs = self.project.refs(fn, value[1])
+        if name in ("value", "name") and refs and self.project.taint.reader.clean_types(refs):
+            return True
+        if base[0] == "param" and fn.cls is not None and base[1] == 0:
+            stores = [
+                (method, stored)
+                for cls in self.project.hierarchy.mro(fn.cls)
+                for method, stored in self.project.hierarchy.stores(cls, name)
+            ]
+            declared = any(name in cls.facts.attributes for cls in self.project.hierarchy.mro(fn.cls))
+            return (declared or bool(stores)) and all(self._closed(item, vid, kind, depth - 2) for item, vid in stores)
+        return bool(refs) and all(ref.kind in ("class", "module", "lib") for ref in refs)
+
+    def _closed_call(self, fn: Fn, call: Call, kind: str, depth: int) -> bool:
+        func = fn.facts.values[call.func]
+        for model in self.project.models(fn, call):
+            if "all" in model.sanitizes or kind in model.sanitizes or model.env is not None:
+                return True
+            if model.returns and model.returns.split("[")[0] in ("builtins.int", "builtins.float", "builtins.bool"):
+                return True
+        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        if "quote" in name or "escape" in name or name in ("now", "time", "utcnow", "uuid4", "len", "range"):
+            return True
+        targets = self.project.targets(fn, call)
+        if targets:
+            return all(
+                self._closed(target, item.value, kind, depth - 2) for target in targets for item in target.facts.returns
+            )
+        operands = [*call.args, *(vid for _, vid in call.kwargs)]
+        if func[0] == "attr":
+            operands.append(func[1])
+        return bool(operands) and all(self._closed(fn, item, kind, depth - 1) for item in operands)
+
+
+def _name(fn: Fn, vid: Vid) -> str:
+    """What the source calls a value, where that is a name or an attribute."""
+    values = fn.facts.values
+    while values[vid][0] in _THROUGH and values[vid][0] != "outer":
+        vid = values[vid][1]
+    value = values[vid]
+    if value[0] == "param":
+        return fn.facts.params[value[1]].name
+    if value[0] == "attr":
+        return str(value[2])
+    if value[0] == "name":
+        return str(value[1]).rpartition(".")[2]
+    return next((item.name for item in fn.facts.bindings if item.value == vid), "")

@@ -1,0 +1,54 @@
+"""Whole requests: a body or header map that is used as one value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.entities import Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_WHOLE = frozenset(
+    "headers form json data body POST META cookies COOKIES get_json get_data values stream payload raw_body".split()
+)
+_COPIES = frozenset({"dict", "str", "repr", "list", "dumps", "to_dict", "items", "copy", "decode", "as_text", "jsonable_encoder"})
+
+
+def whole_request(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> str:
+    """The name (`headers`, `body`) of the whole part of a request that the value is or holds as text; "" otherwise."""
+    if vid < 0 or depth == 0:
+        return ""
+    value = fn.facts.values[vid]
+    op = value[0]
+    if op in ("conv", "guard", "await", "star"):
+        return whole_request(project, fn, value[1], depth - 1)
+    if op in ("fmt", "phi", "bool"):
+        parts = value[1] if op == "phi" else value[2]
+        return next((name for part in parts if part != vid and (name := whole_request(project, fn, part, depth - 1))), "")
+    if op == "dict":
+        return next((name for _, item in value[1] if (name := whole_request(project, fn, item, depth - 1))), "")
+    name = ""
+    if op == "attr":
+        name = str(value[2])
+    elif op == "name":
+        name = str(value[1]).rpartition(".")[2]
+    elif op == "call":
+        call = fn.facts.calls[value[1]]
+        func = fn.facts.values[call.func]
+        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        if name in _COPIES:
+            inner = call.args[0] if call.args and name not in ("to_dict", "items", "copy", "decode") else -1
+            base = func[1] if func[0] == "attr" and inner < 0 else inner
+            return whole_request(project, fn, base, depth - 1)
+        if call.args:
+            return ""
+    if name not in _WHOLE or not _is_source(project, fn, vid):
+        return ""
+    return name.removeprefix("get_")
+
+
+def _is_source(project: Project, fn: Fn, vid: Vid) -> bool:
+    labels = project.taint.labels(fn, vid)
+    return any(origin.what == "request" and origin.fn == fn.fqn and origin.index == vid for origin in labels)
