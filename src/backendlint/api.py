@@ -45,6 +45,7 @@ from backendlint.project.conditions import holds
 from backendlint.project.effects import BLOCKING, Reason, Site, waits
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.exceptions import Escape
+from backendlint.project.jobs import EarlyJob
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.literals import NamedLiteral, display, name_of_value, named_literals, written
 from backendlint.project.model import Project
@@ -91,6 +92,7 @@ __all__ = [
     "Cls",
     "Column",
     "ColumnUse",
+    "EarlyJob",
     "Edge",
     "Edit",
     "Escape",

@@ -15,6 +15,7 @@ from backendlint.project.effects import Effects
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.exceptions import Exceptions
 from backendlint.project.hierarchy import Hierarchy
+from backendlint.project.jobs import Jobs
 from backendlint.project.libraries import Hints, Libraries
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.modules import Modules
@@ -252,6 +253,11 @@ class Project:
     def resources(self) -> Resources:
         """Which resources are left open."""
         return Resources(self)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Which jobs are dispatched too early."""
+        return Jobs(self)
 
     @cached_property
     def retries(self) -> Retries:

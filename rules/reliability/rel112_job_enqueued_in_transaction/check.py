@@ -1,0 +1,35 @@
+"""REL112: jobs that a worker may start before the data that they need is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import EarlyJob, Hit, Project
+
+WHERE = {
+    "block": "inside an open transaction",
+    "decorator": "in a function that runs in one transaction",
+    "session": "before the commit",
+}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit a dispatch, with the transaction and the way from it."""
+    for job in project.jobs.early():
+        yield _hit(job)
+
+
+def _hit(job: EarlyJob) -> Hit:
+    site = job.site
+    return Hit(
+        message=f"`{site.fn.name}()` hands over a job ({_called(job)}) {WHERE[job.how]}: "
+        "a worker may start it before the data is there, and after a rollback it runs all the same.",
+        location=site.fn.location(site.call.span),
+        related=(job.steps[0],),
+        flow=job.steps,
+        function=site.fn.fqn,
+    )
+
+
+def _called(job: EarlyJob) -> str:
+    return f"`{job.site.model.name.rpartition('.')[2]}`"

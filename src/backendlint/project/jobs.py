@@ -1,0 +1,171 @@
+"""Jobs that are handed to a queue before the transaction that they depend on is committed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call
+from backendlint.findings.model import Step
+from backendlint.project.calls import Edge
+from backendlint.project.effects import Site
+from backendlint.project.entities import Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+OPENS = frozenset({"atomic", "begin"})
+MAX_CALLERS = 6
+
+
+class EarlyJob(NamedTuple):
+    """A job dispatched while a transaction is open."""
+
+    site: Site
+    steps: tuple[Step, ...]
+    """Where the transaction opens, the calls from there to the dispatch, and the commit that comes too late, if it is written out."""
+    how: str
+    """block, decorator, session or dependency."""
+
+
+class Jobs:
+    """Answers `early()`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def dispatches(self) -> Iterator[Site]:
+        """Calls that put a job in a queue from which other processes take it."""
+        for site in self.project.effects.with_effect("queue-publish"):
+            if site.model.task is not None and site.model.transaction != "on_commit":
+                yield site
+
+    def early(self) -> Iterator[EarlyJob]:
+        """Dispatches inside an open transaction, one a place."""
+        for site in self.dispatches():
+            found = self._in_scope(site) or self._before_commit(site)
+            if found is not None:
+                yield found
+
+    # scopes: `with transaction.atomic()`, decorators, also of callers
+
+    def _in_scope(self, site: Site) -> EarlyJob | None:
+        todo: deque[tuple[Fn, Call, tuple[Edge, ...]]] = deque([(site.fn, site.call, ())])
+        seen: set[str] = set()
+        while todo:
+            fn, call, edges = todo.popleft()
+            opened = self._scope(fn, call)
+            if opened is not None:
+                step, how = opened
+                return EarlyJob(site, (step, *_way(edges), _end(site)), how)
+            if fn.fqn in seen or len(edges) >= MAX_CALLERS:
+                continue
+            seen.add(fn.fqn)
+            for edge in self.project.graph.callers(fn):
+                if edge.kind == "call" and edge.call is not None:
+                    todo.append((edge.caller, edge.call, (edge, *edges)))
+        return None
+
+    def _scope(self, fn: Fn, call: Call) -> tuple[Step, str] | None:
+        """The transaction that is open at a call by the structure of its function."""
+        for _, block in fn.blocks_of(call.block):
+            if block.kind == "with" and block.value >= 0 and self._transaction(fn, block.value, call):
+                return fn.step(fn.facts.span_of(block.value), "the transaction opens here"), "block"
+        for ref, vid in zip(fn.decorators, fn.facts.decorators, strict=False):
+            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+            if model is not None and model.transaction in OPENS and fn.parent is not None:
+                span = fn.parent.facts.span_of(vid)
+                return fn.step(span, "the decorator runs the whole function in a transaction"), "decorator"
+        return None
+
+    def _transaction(self, fn: Fn, vid: int, call: Call) -> bool:
+        value = fn.facts.values[vid]
+        if value[0] == "call":
+            opening = fn.facts.calls[value[1]]
+            if opening is call:
+                return False
+            if any(model.transaction in OPENS for model in self.project.models(fn, opening)):
+                return True
+        return any(
+            cls.transaction_on_exit
+            for ref in self.project.refs(fn, vid)
+            if ref.kind == "libinst"
+            for name in self.project.libraries.mro(ref.name)
+            if (cls := self.project.libraries.cls(name)) is not None
+        )
+
+    # sessions: written, dispatched, committed
+
+    def _before_commit(self, site: Site) -> EarlyJob | None:
+        """`session.add(x)`, dispatch, `session.commit()`; the function may also be called between the two."""
+        todo: deque[tuple[Fn, Call, tuple[Edge, ...]]] = deque([(site.fn, site.call, ())])
+        seen: set[str] = set()
+        while todo:
+            fn, call, edges = todo.popleft()
+            steps = self._straddled(fn, call)
+            if steps is not None:
+                return EarlyJob(site, (steps[0], *_way(edges), _end(site), *steps[1:]), "session")
+            if fn.fqn in seen or len(edges) >= MAX_CALLERS or self.project.effects.has(fn, "commit"):
+                continue  # a callee that commits by itself has ended what its callers began
+            seen.add(fn.fqn)
+            for edge in self.project.graph.callers(fn):
+                if edge.kind == "call" and edge.call is not None:
+                    todo.append((edge.caller, edge.call, (edge, *edges)))
+        return None
+
+    def _straddled(self, fn: Fn, dispatch: Call) -> tuple[Step, ...] | None:
+        """The write before and the commit after a call of the function, without a commit between."""
+        number = fn.calls.index(dispatch)
+        written: Call | None = None
+        for call in fn.calls[:number]:
+            effects = self.project.effects.call_effects(fn, call)
+            if {"commit", "rollback"} & effects:
+                written = None if not self._excluded(fn, call, dispatch) else written
+            elif "db-write" in effects and not self._excluded(fn, call, dispatch):
+                written = call
+        if written is None:
+            return None
+        first = fn.step(written.span, "written, not committed yet")
+        for call in fn.calls[number + 1 :]:
+            effects = self.project.effects.call_effects(fn, call)
+            if "commit" in effects and not self._excluded(fn, call, dispatch):
+                return first, fn.step(call.span, "the commit comes after the job")
+        return (first, *late) if (late := self._late_commit(fn)) else None
+
+    def _late_commit(self, fn: Fn) -> tuple[Step, ...]:
+        """A dependency that commits when the handler is done: `yield session; session.commit()`."""
+        for index in range(len(fn.facts.params)):
+            for source in self.project.graph.injected(fn, index):
+                lines = [item.span.line for item in source.facts.returns if item.is_yield]
+                for call in source.calls:
+                    effects = self.project.effects.call_effects(source, call)
+                    if lines and call.span.line > min(lines) and "commit" in effects:
+                        return (source.step(call.span, "commits when the handler is done"),)
+        return ()
+
+    @staticmethod
+    def _excluded(fn: Fn, call: Call, dispatch: Call) -> bool:
+        """True where the two cannot happen in one run: other branches, handlers, or a branch that leaves."""
+        mine = {number for number, _ in fn.blocks_of(call.block)}
+        other = {number for number, _ in fn.blocks_of(dispatch.block)}
+        for number, block in fn.blocks_of(call.block):
+            if number not in other and (block.kind == "except" or block.exits in ("return", "raise")):
+                return True
+            if block.kind in ("else", "case") and number not in other and block.group in other:
+                return True
+        earlier = fn.calls.index(dispatch) < fn.calls.index(call)
+        for number, block in fn.blocks_of(dispatch.block):
+            if number not in mine and block.kind == "else" and block.group in mine:
+                return True
+            if number not in mine and earlier and block.exits in ("return", "raise"):
+                return True
+        return False
+
+
+def _way(edges: tuple[Edge, ...]) -> tuple[Step, ...]:
+    return tuple(edge.caller.step(edge.span, f"calls {edge.callee.name}()") for edge in edges)
+
+
+def _end(site: Site) -> Step:
+    return site.fn.step(site.call.span, "the job is handed over here")
