@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from backendlint.api import Hit, Project, Site, in_main_block, runs_by_hand
 
 
+LEVELS = frozenset({"trace", "debug", "info", "success", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"})
+
+
 def check(project: Project) -> Iterator[Hit]:
     sites = [site for site in project.effects.sites if is_logger(project, site)]
     structured = sum(1 for site in sites if site.model.log is not None and site.model.log.structured)
@@ -34,4 +37,6 @@ def check(project: Project) -> Iterator[Hit]:
 def is_logger(project: Project, site: Site) -> bool:
     """A call of a logging library (error reporters and print are none)."""
     library = project.libraries.library(site.model.library)
+    if site.model.name.rpartition(".")[2] not in LEVELS:
+        return False
     return site.model.log is not None and not site.model.prints and library is not None and library.kind == "logger"

@@ -12,11 +12,12 @@ CAMEL = re.compile(r"[a-z0-9][A-Z]")
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     verbs = re.compile(rf"({'|'.join(options['verbs'])})(?=$|[-_]|[A-Z])")
     followed = collections(project)
+    nouns = set(options["nouns"]) | {word for cls in project.classes.values() for word in stems(cls.name)}
     seen: set[Location] = set()
     for route in project.routes:
         if route.kind != "http" or route.location in seen or not is_api(project, route):
             continue
-        problem = judge(route, verbs, set(options["uncountable"]), followed)
+        problem = judge(route, verbs, set(options["uncountable"]), followed, nouns)
         if problem:
             seen.add(route.location)
             yield Hit(
@@ -26,7 +27,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             )
 
 
-def judge(route: Route, verbs: re.Pattern[str], uncountable: set[str], followed: set[str]) -> str:
+def judge(route: Route, verbs: re.Pattern[str], uncountable: set[str], followed: set[str], nouns: set[str]) -> str:
     """What is wrong with the path's names, or ""."""
     parts = segments(route.own_path) or segments(route.path)[-1:]
     for position, part in enumerate(parts):
@@ -41,9 +42,17 @@ def judge(route: Route, verbs: re.Pattern[str], uncountable: set[str], followed:
         if is_parameter(part) or not (is_id(after) or not after and part in followed):
             continue
         word = re.split(r"[-_.]", part)[-1].lower()
-        if is_singular(word) and word not in uncountable and not re.fullmatch(r"v\d+", word):
+        if is_singular(word) and word in nouns and word not in uncountable and not re.fullmatch(r"v\d+", word):
             return f"`{part}` names a collection in the singular; use the plural, for the list and for one item alike"
     return ""
+
+
+def stems(name: str) -> Iterator[str]:
+    """`OrderLine` -> order_line, line, order."""
+    words = re.findall(r"[A-Z][a-z0-9]+", name)
+    if words:
+        yield words[0].lower()
+        yield words[-1].lower()
 
 
 def is_action(parts: list[str], position: int) -> bool:

@@ -15,7 +15,16 @@ FREE = re.compile(
 
 
 def check(project: Project) -> Iterator[Hit]:
-    routes = [route for route in project.routes if route.kind == "http" and UNKNOWN not in route.path]
+    groups: dict[Location | None, list[Route]] = {}
+    for route in project.routes:
+        if route.kind == "http" and UNKNOWN not in route.path:
+            groups.setdefault(route.inner, []).append(route)
+    for routes in groups.values():
+        yield from exceptions(routes)
+
+
+def exceptions(routes: list[Route]) -> Iterator[Hit]:
+    """Unversioned routes of one application, where the others have versions."""
     versioned = [route for route in routes if is_versioned(route)]
     bare = [route for route in routes if not is_versioned(route) and not free(route)]
     if len(versioned) < 2 or len(bare) >= len(versioned):

@@ -66,8 +66,18 @@ def creates(project: Project, route: Route) -> bool:
     last = route.path.rstrip("/").rpartition("/")[2]
     if ACTION.search(route.name) or (ACTION.search(last) and "{" not in last):
         return False
-    if not route.is_collection and not CREATE.match(route.name):
-        return False
-    if any(write.creates for write, _ in project.writes.reached(route.handler)):
-        return True
-    return bool(CREATE.match(route.name)) and bool(project.effects.has(route.handler, "db-write", "db", "commit"))
+    if CREATE.match(route.name):
+        found = any(write.creates for write, _ in project.writes.reached(route.handler))
+        return found or project.effects.has(route.handler, "db-write", "db", "commit")
+    return any(
+        write.creates and singular(snake(write.entity.rpartition(".")[2])) == singular(last.replace("-", "_").lower())
+        for write, _ in project.writes.reached(route.handler)
+    )
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def singular(word: str) -> str:
+    return word[:-3] + "y" if word.endswith("ies") else word[:-1] if word.endswith("s") else word

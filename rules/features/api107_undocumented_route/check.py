@@ -8,7 +8,7 @@ from backendlint.api import Hit, Project, Route, answers
 def check(project: Project) -> Iterator[Hit]:
     documented = [route for route in project.routes if route.documented and route.in_schema and route.handler is not None]
     described = sum(has_text(route) for route in documented)
-    custom = described * 2 >= len(documented)
+    custom = described * 5 >= len(documented) * 4
     seen = set()
     for route in documented:
         model, text = has_model(project, route), has_text(route)

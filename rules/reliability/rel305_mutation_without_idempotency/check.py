@@ -46,7 +46,7 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
     while queue:
         fn, chain = queue.pop(0)
         for site in project.effects.direct(fn):
-            names = " ".join((start.name, fn.name, *(edge.callee.name for edge in chain), fn.cls.name if fn.cls else "", fn.path))
+            names = " ".join((fn.name, fn.cls.name if fn.cls else "", fn.path.rpartition("/")[2], *(edge.callee.name for edge in chain[-1:])))
             if acts(site, payments) and (site.model.name.startswith(payments) or MONEY.search(names)):
                 return site, chain
         if len(chain) < 6:

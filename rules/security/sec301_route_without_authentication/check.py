@@ -65,8 +65,7 @@ def exception_among(project: Project, route: Route, others: list[Route], fewest:
 
 
 def same_app(route: Route, other: Route) -> bool:
-    ours = route.app.location if route.app is not None else None
-    return ours == (other.app.location if other.app is not None else None)
+    return route.inner == other.inner
 
 
 def beside(route: Route, other: Route) -> bool:

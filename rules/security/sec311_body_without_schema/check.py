@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from backendlint.api import Fn, Hit, Location, Project, Route, Vid, answers, derived, request_reads, validates
 
 CHANGING = {"POST", "PUT", "PATCH"}
+HOOK = re.compile(r"hooks?\b|events?$|callback|notif", re.IGNORECASE)
+"""Another service decides what it sends there."""
 FORMS = ("the body (`form`)", "the body (`POST`)")
 """Fields of HTML forms: a missing one answers 400 by itself."""
 READERS = ("get", "pop", "items", "values", "keys", "setdefault", "copy")
@@ -30,7 +33,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             "load a schema.",
             place,
             function=route.function,
-            profile="strict" if refuses(project, fn) or what in FORMS else "default",
+            profile="strict" if refuses(project, fn) or what in FORMS or HOOK.search(route.path) else "default",
         )
 
 

@@ -29,6 +29,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
                 "memory or disk. Refuse what is above a limit, or read bounded chunks.",
                 fn.location(call.span),
                 function=fn.fqn,
+                profile="strict" if name.endswith(tuple(options["bodies"])) else "default",
             )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
+from backendlint.findings.model import Location
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import DecoratorModel
@@ -35,6 +36,7 @@ class _Way:
     dependencies: tuple[Ref, ...] = ()
     hooks: tuple[Ref, ...] = ()
     library: str = ""
+    inner: Location | None = None
 
 
 class RouteTable:
@@ -93,6 +95,7 @@ class RouteTable:
                 way.dependencies + tuple(self._listed(mounted.fn, mounted.dependencies)),
                 way.hooks,
                 way.library,
+                way.inner,
             )
             self._walk(child, further, (*seen, holder.origin.key))
 
@@ -115,6 +118,7 @@ class RouteTable:
             way.dependencies + tuple(self._listed(fn, vids)),
             way.hooks + hooks,
             holder.library or way.library,
+            holder.location if holder.app.role == "application" else way.inner,
         )
 
     def _listed(self, fn: Fn, vids: tuple[Vid, ...]) -> Iterator[Ref]:
@@ -328,6 +332,7 @@ class RouteTable:
             decorators=decorators,
             hooks=tuple(self._functions(way.hooks)),
             prefixes=prefixes,
+            inner=way.inner,
         )
 
     def _params(self, entry: Entry, fn: Fn | None, types: dict[str, str]) -> list[RouteParam]:

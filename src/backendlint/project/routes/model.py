@@ -112,6 +112,8 @@ class Route:
     prefixes: tuple[str, ...] = field(default=())
     order: int = 0
     """Position in which the application tries it."""
+    inner: Location | None = None
+    """Where the innermost application is made that has the route: a mounted one, else the root."""
 
     @property
     def label(self) -> str:
