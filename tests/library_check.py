@@ -186,6 +186,8 @@ def _check_signature(owner: Any, found: Any, model: Any) -> Iterator[str]:
         )
     for where, arg in _args(model):
         yield from (f"{where}: {text}" for text in _fits(arg, parameters))
+    for where, param in _settings(model):
+        yield from (f"{where}: {text}" for text in _default_fits(param, parameters))
 
 
 def _args(model: Any, where: str = "") -> Iterator[tuple[str, Arg]]:
@@ -201,6 +203,26 @@ def _args(model: Any, where: str = "") -> Iterator[tuple[str, Arg]]:
     elif isinstance(model, tuple):
         for item in model:
             yield from _args(item, where)
+
+
+def _settings(model: Any, where: str = "") -> Iterator[tuple[str, Param | Timeout]]:
+    """All settings with defaults in a model."""
+    if isinstance(model, Param | Timeout):
+        yield where, model
+    elif dataclasses.is_dataclass(model):
+        for field in dataclasses.fields(model):
+            yield from _settings(getattr(model, field.name), f"{where}.{field.name}".lstrip("."))
+
+
+def _default_fits(setting: Param | Timeout, parameters: list[inspect.Parameter]) -> Iterator[str]:
+    """Where the signature states a plain default, the model has the same; durations may be given in other units."""
+    for parameter in parameters:
+        stated = parameter.default
+        if parameter.name not in setting.keywords or not isinstance(stated, str | int | float):
+            continue
+        endless = isinstance(setting, Timeout) and setting.zero_disables and stated == 0 and setting.default is None
+        if setting.default != stated and not endless and not isinstance(setting.default, str):
+            yield f"default of {parameter.name} is {stated!r}, not {setting.default!r}"
 
 
 def _fits(arg: Arg, parameters: list[inspect.Parameter]) -> Iterator[str]:

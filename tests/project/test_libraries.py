@@ -89,6 +89,17 @@ def test_hints_hold_only_where_the_library_is_imported(acme: Libraries) -> None:
     assert acme.hints_for(["os"]).type_of("sess") == ""
 
 
+def test_libraries_that_differ_about_a_name_leave_their_common_base(tmp_path: Path) -> None:
+    other = ACME.replace("acme", "zeta").replace("{names: [sess,", "{names: [sess, both,")
+    load(
+        tmp_path,
+        ACME.replace("{names: [sess,", "{names: [sess, both,").replace("bases: [acme.Base]", "bases: [dbapi.Cursor]"),
+    )
+    libraries = load(tmp_path, other.replace("bases: [zeta.Base]", "bases: [dbapi.Cursor]"), "zeta.yaml")
+    assert libraries.hints_for(["acme", "zeta"]).type_of("both") == "dbapi.Cursor"
+    assert libraries.hints_for(["zeta"]).type_of("both") == "zeta.Session"
+
+
 def test_unknown_names_cost_nothing_and_give_none(acme: Libraries) -> None:
     assert not acme.knows("myproject.thing")
     assert acme.call("myproject.thing") is None

@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +28,7 @@ from backendlint.project.libraries_model import (
     LibraryModel,
 )
 
-FORMAT = 1
+FORMAT = 2
 """Raise when the compiled form changes."""
 KEPT = 8
 """Compiled tables kept in the cache directory."""
@@ -39,21 +40,22 @@ _MISSING: Any = object()
 class Hints:
     """Types of receivers by the conventions of their names, for one file's imports."""
 
-    def __init__(self, hints: Sequence[Hint]) -> None:
+    def __init__(self, hints: Sequence[Hint], common: Callable[[str, str], str]) -> None:
+        """`common`: the common base of two types, or "" (where libraries differ about a name)."""
         self._exact: dict[str, Hint] = {}
         self._patterns: list[tuple[str, Hint]] = []
-        for hint in hints:
+        for hint in sorted(hints, key=lambda item: -item.priority):
+            self._patterns += [(name, hint) for name in hint.names if "*" in name]
             for name in hint.names:
-                if "*" in name:
-                    self._patterns.append((name, hint))
-                else:
-                    self._exact.setdefault(name, hint)
+                known = self._exact.setdefault(name, hint)
+                if known.library != hint.library and known.priority == hint.priority and known.type != hint.type:
+                    self._exact[name] = replace(known, type=common(known.type, hint.type))
 
     def type_of(self, name: str, *, parameter: bool = True) -> str:
         """The type to assume for a receiver called `name`, or ""; `parameter`: it is a function's parameter."""
         hint = self._exact.get(name)
-        if hint is not None and (parameter or not hint.parameters_only):
-            return hint.type
+        if hint is not None:
+            return hint.type if parameter or not hint.parameters_only else ""
         for pattern, candidate in self._patterns:
             if _matches(name, pattern) and (parameter or not candidate.parameters_only):
                 return candidate.type
@@ -169,12 +171,16 @@ class Libraries:
         for module in imported_modules:
             parts = module.split(".")
             prefixes.update(".".join(parts[: i + 1]) for i in range(len(parts)))
-        return Hints([hint for hint in self._hints if not prefixes.isdisjoint(hint.when_imported)])
+        return Hints([hint for hint in self._hints if not prefixes.isdisjoint(hint.when_imported)], self._common_base)
 
     @cached_property
     def hinting_modules(self) -> frozenset[str]:
         """Modules whose import brings naming conventions along."""
         return frozenset(module for hint in self._hints for module in hint.when_imported)
+
+    def _common_base(self, first: str, second: str) -> str:
+        bases = self.mro(second) if first else ()
+        return next((base for base in self.mro(first) if base in bases), "")
 
     def _resolve(self, dotted: str) -> str:
         if not self.knows(dotted):

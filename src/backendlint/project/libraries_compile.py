@@ -126,7 +126,7 @@ class _File:
             except ModelError as error:
                 raise self.fail(error.message, error.path) from None
             modules = list(hint.when_imported or self.head.modules)
-            self.result["hints"].append({**entry, "when_imported": modules})
+            self.result["hints"].append({**entry, "when_imported": modules, "library": self.head.library})
 
     def alias(self, key: str, target: Any) -> None:
         if not isinstance(target, str):
