@@ -38,6 +38,8 @@ class Fn:
     """What its decorators refer to (a decorator that is called counts as what is called)."""
     kind: str = "function"
     """function, method, classmethod, staticmethod, property, lambda, module."""
+    known: dict[Vid, tuple[Ref, ...]] = field(default_factory=dict)
+    """What its values refer to, as far as asked for: the resolver's memory."""
 
     @property
     def is_module(self) -> bool:

@@ -35,6 +35,8 @@ KEPT = 8
 
 M = TypeVar("M", CallModel, AttributeModel, ClassModel, DecoratorModel, ExceptionModel)
 _MISSING: Any = object()
+_DATA_METHODS = frozenset(name for kind in (str, dict, list, bytes) for name in dir(kind))
+"""Methods of plain data: `stripe.Charge.x.lower()` is no call of the library, whatever `stripe.*` says."""
 
 
 class Hints:
@@ -225,7 +227,7 @@ class Libraries:
         for cls in self.mro(owner):
             if f"{cls}.*" in self._table[kind]:
                 return self._make(kind, model, f"{cls}.*")
-        while owner:
+        while owner and last not in _DATA_METHODS:
             if f"{owner}.*" in self._table[kind]:
                 return self._make(kind, model, f"{owner}.*")
             owner = owner.rpartition(".")[0]

@@ -337,6 +337,8 @@ class Project:
         self.associations.build()
         self.resolver = Resolver(self)
         self._models.clear()
+        for fn in self.all_functions():
+            fn.known.clear()
 
     def _define(self, file: FileFacts) -> None:
         functions: list[Fn] = []

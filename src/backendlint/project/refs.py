@@ -31,7 +31,6 @@ class Resolver:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.types = TypeNames(project, self)
-        self._values: dict[tuple[str, Vid], Refs] = {}
         self._returns: dict[str, Refs] = {}
         self._params: dict[tuple[str, int], Refs] = {}
         self._fields: dict[tuple[str, str], Refs] = {}
@@ -41,21 +40,18 @@ class Resolver:
 
     def refs(self, fn: Fn, vid: Vid) -> Refs:
         """What the value may refer to; empty where nothing is known."""
-        if vid < 0:
-            return ()
-        key = (fn.fqn, vid)
-        known = self._values.get(key)
+        known = fn.known.get(vid)
         if known is not None:
             return known
-        if self._depth > MAX_DEPTH:
+        if vid < 0 or self._depth > MAX_DEPTH:
             return ()
-        self._values[key] = ()
+        fn.known[vid] = ()
         self._depth += 1
         try:
             found = unique(self._value(fn, vid, fn.facts.values[vid]))
         finally:
             self._depth -= 1
-        self._values[key] = found
+        fn.known[vid] = found
         return found
 
     def _value(self, fn: Fn, vid: Vid, value: Value) -> Iterable[Ref]:
