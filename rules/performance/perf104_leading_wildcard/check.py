@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from backendlint.api import ColumnUse, Hit, Project, SqlStatement, sql, sqltypes
+from backendlint.api import ColumnUse, Hit, Project, SqlStatement, Step, sql, sqltypes
 
 _DJANGO = frozenset({"contains", "icontains", "endswith", "iendswith"})
 _SQLALCHEMY = frozenset({"contains", "icontains", "endswith", "iendswith"})
@@ -18,9 +18,12 @@ def check(project: Project) -> Iterator[Hit]:
         if "LIKE" in statement.text.upper() and not statement.in_migration and statement.tree is not None:
             yield from _statement(project, statement)
     indexed = _narrowed(project)
+    groups: dict[tuple[str, str, tuple[int, ...]], list[ColumnUse]] = {}
     for use in project.data.uses:
         if (use.fn.fqn, use.table.name) not in indexed and _unanchored(project, use):
-            yield _use(use)
+            groups.setdefault((use.fn.fqn, use.table.name, _query(use)), []).append(use)
+    for uses in groups.values():
+        yield from _told(uses)
 
 
 def _statement(project: Project, statement: SqlStatement) -> Iterator[Hit]:
@@ -90,10 +93,31 @@ def _unanchored(project: Project, use: ColumnUse) -> bool:
     return use.how in _SQLALCHEMY
 
 
-def _use(use: ColumnUse) -> Hit:
+def _query(use: ColumnUse) -> tuple[int, ...]:
+    """The span of the outermost call around a use: that is the query."""
+    span = use.span
+    around = [
+        call.span
+        for call in use.fn.calls
+        if call.span[:2] <= span[:2] and call.span[2:] >= span[2:]
+    ]
+    return tuple(min(around, key=lambda item: (item[:2], [-part for part in item[2:]]), default=span))
+
+
+def _told(uses: list[ColumnUse]) -> Iterator[Hit]:
+    """One finding a query: several columns searched by it are one problem."""
+    first = uses[0]
+    columns = list(dict.fromkeys(use.column.name for use in uses))
+    others = tuple(Step(use.location, f"`{use.column.name}` too") for use in uses[1:6])
+    shown = f"`{first.table.name}.{columns[0]}`" + (f" (and {', '.join(columns[1:4])})" if columns[1:] else "")
+    yield _hit(first, shown, others)
+
+
+def _hit(use: ColumnUse, shown: str, others: tuple[Step, ...]) -> Hit:
     return Hit(
-        f"`{use.how}` on `{use.table.name}.{use.column.name}` in `{use.fn.name}()` searches for a pattern that begins with a wildcard, so no "
+        f"`{use.how}` on {shown} in `{use.fn.name}()` searches for a pattern that begins with a wildcard, so no "
         "ordinary index helps and every row is read; add a trigram or full-text index, or search for the start alone.",
         use.location,
+        others,
         function=use.fn.fqn,
     )

@@ -47,10 +47,15 @@ def check(project: Project) -> Iterator[Hit]:
         if use.how in {"eq", "in"} and not use.function and sql.leads(use.table, use.column.name) is not None
     }
     for use in project.data.uses:
-        function = _DJANGO.get(use.how, "") if use.framework == "django" else use.function.lower()
+        function = _DJANGO.get(use.how, "") if use.framework == "django" else _orm_function(use)
         if function in _REMEDIES and use.how != "order" and (use.fn.fqn, use.table.name) not in narrowed:
             if sql.functional(use.table, use.column.name, function) is None:
                 yield _use(use, function)
+
+
+def _orm_function(use: ColumnUse) -> str:
+    """The function around a column; a cast for LIKE searches in what is no text, which has no better spelling."""
+    return "" if use.how in {"like", "ilike", "contains", "icontains"} else use.function.lower()
 
 
 def _statement(statement: SqlStatement) -> Iterator[Hit]:

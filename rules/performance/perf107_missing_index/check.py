@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from sqlglot import exp
 from backendlint.api import Column, ColumnUse, Hit, Location, Project, SqlStatement, Step, Table, sql, sqltypes
 
 _OFF_PATH = frozenset({"command", "migration", "test"})
+_BROAD = re.compile(r"(?:^|_)(?:status|state|type|kind|visibility|role|level|category|gender|priority|enabled|active|deleted|archived|version)$", re.IGNORECASE)
+"""Columns that by their names have few different values."""
 SHOWN = 3
 
 
@@ -112,24 +115,48 @@ def _other_indexed(item: sql.Condition) -> bool:
     return other.column is not None and sql.leads(other.source.table, other.column.name) is not None
 
 
+def _selective(column: Column) -> bool:
+    """False where a value is shared by many rows, so that an index of its own would not help."""
+    if sqltypes.family(column.type) == "bool" or column.choices or column.type == "ENUM":
+        return False
+    return not _BROAD.search(column.name)
+
+
 def _columns(used: list[tuple[Column, str]]) -> tuple[str, ...]:
     """Equality columns, then at most one range column; booleans and enumerations select too little to need one of their own."""
-    worth = [(column, kind) for column, kind in used if sqltypes.family(column.type) != "bool" and not column.choices and column.type != "ENUM"]
+    worth = [(column, kind) for column, kind in used if _selective(column)]
     equal = [column.name for column, kind in worth if kind in {"eq", "in"}]
     ranged = [column.name for column, kind in worth if kind == "range"][:1]
     return tuple(dict.fromkeys([*equal, *ranged]))[:3]
+
+
+def _finds_few(use: ColumnUse) -> bool:
+    return use.how in {"eq", "in", "range"} and not use.function and sql.leads(use.table, use.column.name) is not None
+
+
+def _joins(use: ColumnUse) -> bool:
+    """True when the function joins: another table may lead to this one."""
+    for call in use.fn.calls:
+        func = use.fn.value(call.func)
+        if func[0] == "attr" and func[2] in {"join", "outerjoin", "join_from", "select_from", "contains_eager"}:
+            return True
+    return False
 
 
 def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
     groups: dict[tuple[str, str], list[ColumnUse]] = {}
     for use in project.data.uses:
         groups.setdefault((use.fn.fqn, use.table.name), []).append(use)
+    reached = {use.fn.fqn for use in project.data.uses if _finds_few(use)}
+    tables: dict[str, set[str]] = {}
+    for use in project.data.uses:
+        tables.setdefault(use.fn.fqn, set()).add(use.table.name)
     for uses in groups.values():
         table = uses[0].table
+        if uses[0].fn.fqn in reached or len(tables[uses[0].fn.fqn]) > 1 or _joins(uses[0]):
+            continue
         filters = [use for use in uses if use.how in {"eq", "in", "range"} and not use.function]
         if not table.complete or not filters or project.layer(uses[0].fn) in _OFF_PATH:
-            continue
-        if any(sql.leads(table, use.column.name) is not None for use in filters):
             continue
         columns = _columns([(use.column, use.how) for use in filters])
         if columns:

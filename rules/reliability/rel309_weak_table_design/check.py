@@ -71,7 +71,7 @@ def _unreferenced(schema: Schema, table: Table, column: Column) -> Iterator[Hit]
     if key is None or sqltypes.family(key.type) != sqltypes.family(column.type) or target.source != table.source:
         return
     yield Hit(
-        f"`{table.name}.{column.name}` refers to `{target.name}` without a foreign key: rows can name a {stem} that was deleted or never existed; add "
+        f"`{table.name}.{column.name}` refers to `{target.name}` without a foreign key: rows can name one that was deleted or never existed; add "
         f"`REFERENCES {target.name} ({key.name})`, with an index.",
         _place(table, column),
     )

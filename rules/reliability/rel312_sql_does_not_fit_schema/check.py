@@ -25,7 +25,7 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
     if tree is None:
         yield from _syntax(statement)
         return
-    if statement.in_migration:
+    if statement.in_migration or not statement.executed:
         return
     yield from _parameters(statement)
     known = bool(statement.schema.tables)

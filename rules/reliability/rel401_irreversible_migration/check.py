@@ -53,7 +53,9 @@ def _alembic(moment: Moment) -> Hit | None:
         f"Revision `{migration.id}` {what}: a release that goes wrong cannot be rolled back with its schema; "
         "undo there what `upgrade()` does, in reverse order."
     )
-    deliberate = kind == "raises" or all(isinstance(item, ops.DataChange | ops.RunCode | ops.Other) for item in _all(migration))
+    deliberate = kind == "raises" or all(
+        isinstance(item, ops.DataChange | ops.RunCode | ops.Other) for item in _all(migration)
+    )
     hit = moment.hit(message, at=place)
     return hit if not deliberate or hit.profile else moment.hit(message, at=place, profile="strict")
 

@@ -85,6 +85,10 @@ def _fresh(moment: Moment, operation: ops.DropColumn) -> bool:
     for item in moment.earlier:
         if isinstance(item, ops.AddColumn) and (item.table, item.column.name) == (operation.table, operation.column):
             return True
-        if isinstance(item, ops.DataChange) and item.kind == "UPDATE" and re.search(rf"=.*\b{re.escape(operation.column)}\b", item.text):
+        if (
+            isinstance(item, ops.DataChange)
+            and item.kind == "UPDATE"
+            and re.search(rf"=.*\b{re.escape(operation.column)}\b", item.text)
+        ):
             return True
     return False

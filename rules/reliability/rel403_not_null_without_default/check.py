@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from backendlint.api import Hit, Moment, Project, ops
 
-_VOLATILE = re.compile(r"\b(?:random|gen_random_uuid|uuid_generate_v\w+|clock_timestamp|timeofday|nextval|newid)\b", re.IGNORECASE)
+_VOLATILE = re.compile(
+    r"\b(?:random|gen_random_uuid|uuid_generate_v\w+|clock_timestamp|timeofday|nextval|newid)\b", re.IGNORECASE
+)
 
 
 def check(project: Project) -> Iterator[Hit]:

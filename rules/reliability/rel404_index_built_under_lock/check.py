@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from backendlint.api import Hit, Moment, Project, ops
 
 _SAFE = {
-    "alembic": 'pass `postgresql_concurrently=True` inside `with op.get_context().autocommit_block():`',
+    "alembic": "pass `postgresql_concurrently=True` inside `with op.get_context().autocommit_block():`",
     "django": "use `AddIndexConcurrently` in a migration with `atomic = False`",
     "sql": "write `CREATE INDEX CONCURRENTLY` in a file that runs outside of a transaction",
 }
@@ -24,7 +24,11 @@ def check(project: Project) -> Iterator[Hit]:
         operation = moment.operation
         if isinstance(operation, ops.CreateIndex) and moment.existing(operation.table):
             yield from _index(moment, operation)
-        elif isinstance(operation, ops.AddConstraint) and moment.existing(operation.table) and moment.dialect == "postgres":
+        elif (
+            isinstance(operation, ops.AddConstraint)
+            and moment.existing(operation.table)
+            and moment.dialect == "postgres"
+        ):
             if isinstance(operation.constraint, ops.Unique) and not operation.using_index:
                 columns = ", ".join(operation.constraint.columns)
                 yield moment.hit(
@@ -57,7 +61,11 @@ def _index(moment: Moment, operation: ops.CreateIndex) -> Iterator[Hit]:
 
 
 def _blocks_in_mysql(operation: ops.CreateIndex) -> bool:
-    return operation.index.method in {"fulltext", "spatial"} or operation.algorithm == "COPY" or operation.lock in {"SHARED", "EXCLUSIVE"}
+    return (
+        operation.index.method in {"fulltext", "spatial"}
+        or operation.algorithm == "COPY"
+        or operation.lock in {"SHARED", "EXCLUSIVE"}
+    )
 
 
 def _outside(moment: Moment) -> bool:

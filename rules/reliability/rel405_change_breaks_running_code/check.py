@@ -13,11 +13,16 @@ def check(project: Project) -> Iterator[Hit]:
     """Changes to tables that existed before the migration."""
     for moment in project.data.moments():
         operation = moment.operation
-        if isinstance(operation, ops.RenameTable) and moment.existing(operation.table) and not _rebuilt(moment, operation.table):
+        if (
+            isinstance(operation, ops.RenameTable)
+            and moment.existing(operation.table)
+            and not _rebuilt(moment, operation)
+        ):
             related = users_of(project, operation.table)
             yield moment.hit(
                 f"Renaming table `{operation.table}` to `{operation.new}` breaks every instance of the old release until the roll-out "
-                "ends, and the new one if it starts first; leave a view under the old name, or go in steps: " + _IN_STEPS,
+                "ends, and the new one if it starts first; leave a view under the old name, or go in steps: "
+                + _IN_STEPS,
                 related=related,
             )
         elif isinstance(operation, ops.RenameColumn) and moment.existing(operation.table):
@@ -31,9 +36,9 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _type(moment, operation)
 
 
-def _rebuilt(moment: Moment, table: str) -> bool:
-    """SQLite's way of changing a table: the copy made here takes the old one's name."""
-    return table.lower() in moment.created
+def _rebuilt(moment: Moment, operation: ops.RenameTable) -> bool:
+    """SQLite's way of changing a table (the copy made here takes the old one's name), and PostgreSQL's of renaming a sequence."""
+    return operation.table.lower() in moment.created or operation.table.endswith("_seq")
 
 
 def _type(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:

@@ -22,7 +22,9 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         if isinstance(operation, ops.AddConstraint) and operation.validated and moment.existing(operation.table):
             yield from _constraint(moment, operation)
-        elif isinstance(operation, ops.AlterColumn) and operation.nullable is False and moment.existing(operation.table):
+        elif (
+            isinstance(operation, ops.AlterColumn) and operation.nullable is False and moment.existing(operation.table)
+        ):
             yield from _not_null(moment, operation)
         elif isinstance(operation, ops.ValidateConstraint) and _same_transaction(moment, operation):
             yield moment.hit(
@@ -47,7 +49,9 @@ def _constraint(moment: Moment, operation: ops.AddConstraint) -> Iterator[Hit]:
     else:
         return
     if moment.dialect == "mysql":
-        yield moment.hit(f"{what} makes MySQL copy the table and block writes meanwhile; add it in a quiet hour or with an online tool.")
+        yield moment.hit(
+            f"{what} makes MySQL copy the table and block writes meanwhile; add it in a quiet hour or with an online tool."
+        )
         return
     yield moment.hit(f"{what} {lock}; {_SAFE[moment.migration.kind]}.")
 
@@ -57,7 +61,10 @@ def _just_added(moment: Moment, table: str, columns: tuple[str, ...]) -> bool:
     added = {
         item.column.name
         for item in moment.earlier
-        if isinstance(item, ops.AddColumn) and item.table == table and item.column.nullable and item.column.default is None
+        if isinstance(item, ops.AddColumn)
+        and item.table == table
+        and item.column.nullable
+        and item.column.default is None
     }
     return bool(columns) and set(columns) <= added
 
@@ -68,7 +75,8 @@ def _not_null(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
     if column is not None and not column.nullable:
         return
     checked = table is not None and any(
-        re.search(rf"\b{re.escape(operation.column)}\b\"?\s+IS\s+NOT\s+NULL", item.text, re.IGNORECASE) for item in table.checks
+        re.search(rf"\b{re.escape(operation.column)}\b\"?\s+IS\s+NOT\s+NULL", item.text, re.IGNORECASE)
+        for item in table.checks
     )
     if checked and moment.dialect == "postgres":
         return

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 from backendlint.api import Hit, Moment, Project, Step, ops
 
-_LOCKING = (ops.AddColumn, ops.DropColumn, ops.AlterColumn, ops.RenameColumn, ops.RenameTable, ops.AddConstraint, ops.DropTable, ops.CreateIndex)
+_LOCKING = (
+    ops.AddColumn,
+    ops.DropColumn,
+    ops.AlterColumn,
+    ops.RenameColumn,
+    ops.RenameTable,
+    ops.AddConstraint,
+    ops.DropTable,
+    ops.CreateIndex,
+)
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -17,7 +26,12 @@ def check(project: Project) -> Iterator[Hit]:
     pending: dict[str, Hit] = {}
     for moment in project.data.moments():
         key = moment.migration.id
-        if key in told or not moment.migration.transactional or moment.dialect == "sqlite" or moment.migration.kind == "sql":
+        if (
+            key in told
+            or not moment.migration.transactional
+            or moment.dialect == "sqlite"
+            or moment.migration.kind == "sql"
+        ):
             continue
         if moment.operation.outside_transaction:
             continue
@@ -38,7 +52,11 @@ def check(project: Project) -> Iterator[Hit]:
 def _changes_data(moment: Moment) -> bool:
     operation = moment.operation
     if isinstance(operation, ops.DataChange):
-        return operation.kind in {"UPDATE", "DELETE", "MERGE"} and moment.existing(operation.table) and not _small(operation)
+        return (
+            operation.kind in {"UPDATE", "DELETE", "MERGE"}
+            and moment.existing(operation.table)
+            and not _small(operation)
+        )
     return isinstance(operation, ops.RunCode) and operation.changes_data and moment.migration.kind == "django"
 
 
@@ -58,7 +76,9 @@ def _described(moment: Moment) -> tuple[str, Moment]:
     table = getattr(operation, "table", "")
     column = getattr(operation, "column", None)
     name = getattr(column, "name", column) if column is not None else ""
-    kind = {"AddColumn": "adding", "DropColumn": "dropping", "AlterColumn": "altering", "RenameColumn": "renaming"}.get(type(operation).__name__)
+    kind = {"AddColumn": "adding", "DropColumn": "dropping", "AlterColumn": "altering", "RenameColumn": "renaming"}.get(
+        type(operation).__name__
+    )
     return (f"{kind} `{table}.{name}`" if kind and name else f"changing `{table}`"), moment
 
 

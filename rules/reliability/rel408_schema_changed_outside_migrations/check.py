@@ -7,10 +7,14 @@ from collections.abc import Iterator
 
 from backendlint.api import Fn, Hit, Project
 
-_DDL = re.compile(r"^\s*(?:CREATE\s+(?:UNLOGGED\s+)?TABLE|ALTER\s+TABLE|DROP\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX)\b", re.IGNORECASE)
+_DDL = re.compile(
+    r"^\s*(?:CREATE\s+(?:UNLOGGED\s+)?TABLE|ALTER\s+TABLE|DROP\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX)\b", re.IGNORECASE
+)
 _TEMPORARY = re.compile(r"\b(?:TEMP|TEMPORARY)\b|\btmp_|\btemp_|_tmp\b|_temp\b", re.IGNORECASE)
 _MAKERS = frozenset({"create_all", "drop_all"})
-_EXEMPT = re.compile(r"(?:^|/)(?:tests?|conftest\.py|testing|fixtures|scripts?|bin|tools|management|benchmarks?|examples?|alembic|migrations?|seeds?)(?:/|$|\.py$)")
+_EXEMPT = re.compile(
+    r"(?:^|/)(?:tests?|conftest\.py|testing|fixtures|scripts?|bin|tools|management|benchmarks?|examples?|cli|commands|alembic|migrations?|seeds?)(?:/|$|\.py$)"
+)
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -18,7 +22,7 @@ def check(project: Project) -> Iterator[Hit]:
     migrated = bool(project.data.migrations)
     inside = {migration.path for migration in project.data.migrations}
     for fn in project.all_functions():
-        if fn.path in inside or _EXEMPT.search(fn.path) or fn.path.endswith("env.py"):
+        if fn.path in inside or _EXEMPT.search(fn.path) or fn.path.endswith("env.py") or project.layer(fn) == "command":
             continue
         yield from _created(project, fn, migrated)
     if migrated:
@@ -78,7 +82,7 @@ def _executed(project: Project, inside: set[str]) -> Iterator[Hit]:
         if fn is None or not text.certain or fn.path in inside or text.path in inside or _EXEMPT.search(fn.path):
             continue
         match = _DDL.match(text.text)
-        if match is None or _TEMPORARY.search(text.text[:120]):
+        if match is None or _TEMPORARY.search(text.text[:120]) or project.layer(fn) == "command":
             continue
         verb = " ".join(match.group().upper().split())
         start = len(match.group()) - len(match.group().lstrip())

@@ -15,9 +15,7 @@ def check(project: Project) -> Iterator[Hit]:
     if data.django_history.migrations:
         apps = {migration.id.partition(".")[0].lower() for migration in data.django_history.migrations}
         models = {
-            name: table
-            for name, table in data.django.tables.items()
-            if table.managed and data.app_of(table) in apps
+            name: table for name, table in data.django.tables.items() if table.managed and data.app_of(table) in apps
         }
         yield from _compare(models, data.django_migrated, "Django")
 
@@ -29,7 +27,7 @@ def _compare(models: dict[str, Table], migrated: Schema, framework: str) -> Iter
     for name, table in models.items():
         made = migrated.find(name)
         if made is None:
-            if migrated.complete and table.location is not None:
+            if migrated.complete and table.location is not None and table.owner:
                 yield Hit(
                     f"The model of `{name}` has no migration that creates its table: after a deployment its queries fail; generate one"
                     f" with {_command(framework)}.",
@@ -65,7 +63,12 @@ def _columns(table: Table, made: Table, framework: str) -> Iterator[Hit]:
                 other.location or made.location,
             )
     for column in made.columns.values():
-        if table.column(column.name) is None and not column.nullable and column.default is None and not column.autoincrement:
+        if (
+            table.column(column.name) is None
+            and not column.nullable
+            and column.default is None
+            and not column.autoincrement
+        ):
             yield from _hit(
                 table.location,
                 f"The migrations make `{table.name}.{column.name}` NOT NULL without a default, but the model has no such column: every "

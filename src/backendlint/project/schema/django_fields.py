@@ -47,6 +47,7 @@ class Field:
     unique: bool = False
     index: bool = False
     default: bool = False
+    blank: bool = False
     db_default: str | None = None
     target: str = ""
     to_field: str = ""
@@ -108,7 +109,7 @@ def _base_kind(file: object, cls: object, links: Links) -> str:
     for where, item in lineage(file, cls, links):  # type: ignore[arg-type]
         for base in item.bases:
             name = class_node(where, item, base, links).last()
-            if name in TYPES or name in RELATIONS or name in MANY:
+            if name in TYPES or name in RELATIONS or name in MANY or name == "Field":
                 return name
     return ""
 
@@ -136,6 +137,7 @@ def read_field(name: str, node: Node) -> Field | None:
         unique=call.flag("unique", False) is True or kind in {"OneToOneField", "TreeOneToOneField"},
         index=call.flag("db_index", relation or kind.endswith("SlugField")) is True,
         default=default is not None or stamps,
+        blank=call.flag("blank", False) is True,
         db_default=_default(db_default) if db_default is not None else None,
         target=target_of(target) if (relation or kind in MANY) and target is not None else "",
         to_field=to_field.text() if to_field else "",

@@ -171,7 +171,7 @@ class State:
             self.type_of(item, model),
             item.null and not item.primary_key,
             item.db_default,
-            item.default,
+            item.default or (item.blank and item.type.startswith(("VARCHAR", "TEXT", "CITEXT"))),
             item.primary_key,
             item.kind in {"AutoField", "BigAutoField", "SmallAutoField"},
             item.name if item.name != column_name(item) else "",

@@ -179,7 +179,7 @@ def _compared(tables: _Tables, fn: Fn, vid: Vid, operator: str, left: Vid, right
                 yield Use(fn, fn.facts.span_of(vid), *found, how, other)
             return
         wrapped = _wrapped(tables, fn, side)
-        if wrapped is not None:
+        if wrapped is not None and tables.mapped(fn, other) is None and _wrapped(tables, fn, other) is None:
             yield Use(fn, fn.facts.span_of(vid), *wrapped[0], how, other, wrapped[1])
             return
 
@@ -192,11 +192,9 @@ def _wrapped(tables: _Tables, fn: Fn, vid: Vid) -> tuple[tuple[Table, Column], s
     call = fn.facts.calls[value[1]]
     func = fn.facts.values[call.func]
     name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
-    for argument in call.args:
-        found = tables.mapped(fn, argument)
-        if found is not None:
-            return found, name
-    return None
+    mapped = [found for argument in call.args if (found := tables.mapped(fn, argument)) is not None]
+    plain = all(fn.facts.values[argument][0] in {"const", "name", "attr", "param"} for argument in call.args)
+    return (mapped[0], name) if len(mapped) == 1 and plain else None
 
 
 def _method(tables: _Tables, fn: Fn, call: Call, name: str) -> Iterator[Use]:
@@ -302,8 +300,8 @@ def resolve_lookup(tables: _Tables, model: Model, key: str) -> tuple[Table, Colu
         field = current.fields.get(name)
         if name in {"pk", "id"} and field is None:
             table = tables.django_table(current)
-            key = table.columns.get(table.primary_key[0]) if table is not None and table.primary_key else None
-            return (table, key, "eq") if table is not None and key is not None and len(parts) < 2 else None
+            primary = table.columns.get(table.primary_key[0]) if table is not None and table.primary_key else None
+            return (table, primary, "eq") if table is not None and primary is not None and len(parts) < 2 else None
         if field is None and name.endswith("_id"):
             field = current.fields.get(name.removesuffix("_id"))
         if field is None or field.many:

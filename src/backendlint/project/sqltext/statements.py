@@ -124,6 +124,12 @@ class Statement:
         return self.source.certain
 
     @property
+    def executed(self) -> bool:
+        """True for what is run as a statement of its own: not a constant whose use is not known, nor a piece of a query."""
+        name = self.source.fn.facts.values[self.source.call.func] if self.source.fn and self.source.call else ("",)
+        return self.source.role != "constant" and not str(name[-1]).endswith("RawSQL")
+
+    @property
     def function(self) -> Fn | None:
         """The function whose call executes it (or that holds it); None in .sql files."""
         return self.source.fn
@@ -209,7 +215,8 @@ class Statement:
             place = self.source.location(self.offset + at[0], self.offset + at[1])
         else:
             place = self.location(node)
-        return Hit(message, place, (*related, *self._executed(place)), function=self.function_name(), **more)
+        shown = HOLE.sub("...", message)
+        return Hit(shown, place, (*related, *self._executed(place)), function=self.function_name(), **more)
 
     def function_name(self) -> str | None:
         """Qualified name of the function it belongs to."""
