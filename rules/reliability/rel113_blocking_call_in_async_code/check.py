@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import BLOCKING, Call, Fn, Hit, Project, Step, waits
 
@@ -14,7 +15,7 @@ def check(project: Project) -> Iterator[Hit]:
             for call in fn.calls:
                 hit = _direct(project, fn, call) or _through(project, fn, call)
                 if hit is not None:
-                    yield hit
+                    yield replace(hit, profile="strict") if project.layer(fn) == "command" else hit
 
 
 def _direct(project: Project, fn: Fn, call: Call) -> Hit | None:

@@ -37,6 +37,8 @@ M = TypeVar("M", CallModel, AttributeModel, ClassModel, DecoratorModel, Exceptio
 _MISSING: Any = object()
 _DATA_METHODS = frozenset(name for kind in (str, dict, list, bytes) for name in dir(kind))
 """Methods of plain data: `stripe.Charge.x.lower()` is no call of the library, whatever `stripe.*` says."""
+_CONVERSIONS = ("to_", "as_", "is_", "from_", "has_")
+"""How methods begin that only look at their object."""
 
 
 class Hints:
@@ -227,7 +229,7 @@ class Libraries:
         for cls in self.mro(owner):
             if f"{cls}.*" in self._table[kind]:
                 return self._make(kind, model, f"{cls}.*")
-        while owner and last not in _DATA_METHODS:
+        while owner and last not in _DATA_METHODS and not last.startswith(_CONVERSIONS):
             if f"{owner}.*" in self._table[kind]:
                 return self._make(kind, model, f"{owner}.*")
             owner = owner.rpartition(".")[0]
