@@ -35,6 +35,7 @@ def speed(tree: Path, rounds: int) -> bool:
                     best[label] = result
     _print_table(best)
     _print_stages(best["ours, cold"])
+    _print_failures(best)
     return _print_targets(best)
 
 
@@ -112,6 +113,17 @@ def _print_stages(cold: Measured) -> None:
         for stage, seconds in summary["stages"].items():
             rate = f"{lines / seconds:12,.0f}" if seconds > 0 else f"{'-':>12}"
             print(f"  {stage:12}{seconds:8.2f}{rate}")
+
+
+def _print_failures(best: dict[str, Measured]) -> None:
+    """What our runs say went wrong: a time that was measured without a part of the work is worth nothing."""
+    for label, run in best.items():
+        if label.startswith("ours") and run.code not in (0, 1):
+            print(f"\n{label} left with {run.code}:")
+            with suppress(ValueError, KeyError):
+                for item in json.loads(run.output)["notifications"]:
+                    if item["level"] == "error":
+                        print(f"  {item['kind']}: {item['message']}")
 
 
 def _print_targets(best: dict[str, Measured]) -> bool:

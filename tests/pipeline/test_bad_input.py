@@ -201,6 +201,15 @@ def test_files_that_come_and_go_during_the_scan(tmp_path: Path) -> None:
         other.join()
 
 
+@pytest.mark.parametrize("name", ["yaml", "http", "sqlite3", "msgspec", "click", "libcst"])
+def test_modules_of_the_scanned_project_are_not_imported(tmp_path: Path, name: str) -> None:
+    trap = f"open({str(tmp_path / 'ran')!r}, 'w')\nraise SystemExit('trap')\n"
+    root = write(tmp_path / "p", {"good.py": GOOD, f"{name}/__init__.py": trap, f"{name}.py": trap})
+    add_rule(tmp_path / "rules")
+    done = command(root, "scan", "--rules", tmp_path / "rules", "--select", "XX", "--no-cache", "--format", "json")
+    assert (done.returncode, (tmp_path / "ran").exists()) == (1, False)
+
+
 def test_empty_project(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     result = scan(tmp_path, tmp_path / "p")
