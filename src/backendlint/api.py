@@ -45,12 +45,16 @@ from backendlint.project.conditions import holds
 from backendlint.project.effects import BLOCKING, Reason, Site, waits
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.exceptions import Escape
+from backendlint.project.fanout import Fanout
 from backendlint.project.jobs import EarlyJob
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.literals import NamedLiteral, display, name_of_value, named_literals, written
 from backendlint.project.model import Project
+from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.programs import in_main_block, runs_by_hand
+from backendlint.project.queries import Query
 from backendlint.project.regexes import slow_part
+from backendlint.project.repeated import LazyRead, LazyReads, Repeated, repeated
 from backendlint.project.requests import RequestRead, derived, request_reads, validates
 from backendlint.project.resources import Leak
 from backendlint.project.retries import Policy
@@ -62,6 +66,7 @@ from backendlint.project.schema.history import Moment
 from backendlint.project.schema.model import Column, Index, Schema, Table
 from backendlint.project.schema.usage import users_of
 from backendlint.project.secrets import is_password, known_shape, place_kind, secret_like, shape_of
+from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
@@ -96,6 +101,7 @@ __all__ = [
     "Edge",
     "Edit",
     "Escape",
+    "Fanout",
     "FileFacts",
     "Fix",
     "Flow",
@@ -105,6 +111,8 @@ __all__ = [
     "Import",
     "Index",
     "Labels",
+    "LazyRead",
+    "LazyReads",
     "Leak",
     "Location",
     "LogCall",
@@ -117,14 +125,18 @@ __all__ = [
     "Policy",
     "Profile",
     "Project",
+    "Query",
+    "QueryOrigin",
     "Raise",
     "Reason",
     "Ref",
+    "Repeated",
     "RequestRead",
     "Return",
     "Route",
     "RouteParam",
     "Schema",
+    "Serialized",
     "Served",
     "Severity",
     "SinkSite",
@@ -171,11 +183,13 @@ __all__ = [
     "parameters",
     "place_flows",
     "place_kind",
+    "repeated",
     "request_reads",
     "runs_by_hand",
     "secret_like",
     "segments",
     "sensitive",
+    "serialized",
     "served_applications",
     "shape",
     "shape_of",

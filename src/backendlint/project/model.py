@@ -14,6 +14,7 @@ from backendlint.project.calls import CallGraph
 from backendlint.project.effects import Effects
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.exceptions import Exceptions
+from backendlint.project.fanout import Fanouts
 from backendlint.project.hierarchy import Hierarchy
 from backendlint.project.jobs import Jobs
 from backendlint.project.libraries import Hints, Libraries
@@ -253,6 +254,11 @@ class Project:
     def resources(self) -> Resources:
         """Which resources are left open."""
         return Resources(self)
+
+    @cached_property
+    def fanouts(self) -> Fanouts:
+        """What runs side by side without a bound."""
+        return Fanouts(self)
 
     @cached_property
     def jobs(self) -> Jobs:

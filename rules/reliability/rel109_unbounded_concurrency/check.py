@@ -1,0 +1,52 @@
+"""REL109: as many calls, threads or queued items at once as somebody cares to send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Fanout, Hit, Profile, Project
+
+STARTS = {
+    "task": "starts a task for each item",
+    "thread": "starts a thread for each item",
+    "process": "starts a process for each item",
+    "pool": "makes a pool with as many workers as there are items",
+}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit a gather, start, queue or pool."""
+    for fanout in project.fanouts.unbounded():
+        yield _hit(project, fanout)
+
+
+def _hit(project: Project, fanout: Fanout) -> Hit:
+    site = fanout.site
+    return Hit(
+        message=_message(fanout),
+        location=site.fn.location(site.call.span),
+        function=site.fn.fqn,
+        profile=_profile(project, fanout),
+    )
+
+
+def _message(fanout: Fanout) -> str:
+    site = fanout.site
+    where = "" if site.fn.is_module else f" in `{site.fn.name}()`"
+    if fanout.kind == "queue":
+        return (
+            f"`{site.model.name}`{where} has no bound: when its consumer is slower than its producers, it grows until "
+            "memory runs out."
+        )
+    if fanout.kind == "gather":
+        return (
+            f"`{site.model.name}`{where} runs {fanout.what} for all items at once: a long list exhausts connections "
+            "and floods the other side."
+        )
+    runs = f" ({fanout.what})" if fanout.what else ""
+    return f"`{site.fn.name}()` {STARTS[fanout.kind]}{runs}: their number has no bound, and a long list exhausts the process."
+
+
+def _profile(project: Project, fanout: Fanout) -> Profile | None:
+    """A queue in a program that serves nobody is advice."""
+    return "strict" if fanout.kind == "queue" and not project.routes else None

@@ -1,0 +1,250 @@
+"""What runs side by side without a bound: gathers over any number of items, threads and tasks per item, endless queues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.calls import argument_of
+from backendlint.project.effects import Site
+from backendlint.project.entities import Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+OUTSIDE = frozenset(
+    "http db-connect db-read db-write db cache-read cache-write mail socket grpc cloud search queue-publish subprocess "
+    "sleep".split()
+)
+"""Effects of which many at once exhaust something: connections, the peer, processes."""
+_SAME = ("guard", "await", "star", "mut", "store")
+_STARTS = frozenset({"task", "taskgroup", "thread", "process"})
+
+
+class Fanout(NamedTuple):
+    """A place where the number of things that run at once has no bound."""
+
+    site: Site
+    kind: str
+    """gather, task, thread, process, queue or pool."""
+    what: str
+    """The function or library call that runs many times, where known."""
+
+
+class Fanouts:
+    """Answers `unbounded()`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def unbounded(self) -> Iterator[Fanout]:
+        """All such places, in the order of the effects' sites."""
+        for site in self.project.effects.sites:
+            concurrency = site.model.concurrency
+            if concurrency is None:
+                continue
+            if concurrency.kind == "gather":
+                found = self._gather(site)
+            elif concurrency.kind in _STARTS and site.model.spawn is not None:
+                found = self._started(site, concurrency.kind)
+            elif concurrency.kind == "queue":
+                found = self._queue(site)
+            else:
+                found = self._pool(site, concurrency.kind)
+            if found is not None:
+                yield found
+
+    # gather(*[f(x) for x in items])
+
+    def _gather(self, site: Site) -> Fanout | None:
+        fn = site.fn
+        for vid in site.call.args:
+            for comp in self._comprehensions(fn, vid):
+                _, _, element, _, block = fn.facts.values[comp]
+                if self._bounded(fn, block):
+                    continue
+                what = self._runs(fn, element)
+                if what:
+                    return Fanout(site, "gather", what)
+        return None
+
+    def _comprehensions(self, fn: Fn, vid: Vid, depth: int = 6) -> Iterator[Vid]:
+        """The comprehensions that a value may be."""
+        value = fn.facts.values[vid]
+        if depth == 0:
+            return
+        if value[0] == "comp" and value[1] != "dict":
+            yield vid
+        elif value[0] in _SAME:
+            yield from self._comprehensions(fn, value[1], depth - 1)
+        elif value[0] == "phi":
+            for item in value[1]:
+                yield from self._comprehensions(fn, item, depth - 1)
+        elif value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            names = {ref.name for ref in self.project.callees(fn, call)}
+            if names & {"builtins.list", "builtins.tuple", "builtins.set"}:
+                for item in call.args:
+                    yield from self._comprehensions(fn, item, depth - 1)
+
+    def _bounded(self, fn: Fn, block: int) -> bool:
+        """True where every loop of the comprehension goes over something small."""
+        around = (item for _, item in fn.blocks_of(block))
+        return all(self.small(fn, item.value) for item in takewhile(lambda item: item.kind == "comp", around))
+
+    def small(self, fn: Fn, vid: Vid, depth: int = 6) -> bool:
+        """True for what is written out, cut to a size, or counted by a constant."""
+        value = fn.facts.values[vid]
+        if depth == 0:
+            return False
+        if value[0] in ("list", "tuple", "set"):
+            return not any(fn.facts.values[item][0] == "star" for item in value[1])
+        if value[0] in ("dict", "const", "fmt"):
+            return True
+        if value[0] == "slice":
+            return True
+        if value[0] == "item":
+            return fn.facts.values[value[2]][0] == "slice"
+        if value[0] in ("guard", "await"):
+            return self.small(fn, value[1], depth - 1)
+        if value[0] == "phi":
+            return all(self.small(fn, item, depth - 1) for item in value[1] if item != vid)
+        if value[0] == "elem":
+            return self._in_batches(fn, value[1])
+        if value[0] == "name":
+            return self._constant_name(fn, str(value[1]))
+        if value[0] == "call":
+            return self._small_call(fn, fn.facts.calls[value[1]], depth)
+        return False
+
+    def _small_call(self, fn: Fn, call: Call, depth: int) -> bool:
+        func = fn.facts.values[call.func]
+        if func[0] == "attr" and func[2] in ("items", "keys", "values"):
+            return self.small(fn, func[1], depth - 1)
+        names = {ref.name for ref in self.project.callees(fn, call)}
+        if "builtins.range" in names:
+            return self.project.constants(fn, call.args[-1]) is not None if call.args else False
+        if names & {"builtins.enumerate", "builtins.zip", "builtins.list", "builtins.sorted", "builtins.reversed"}:
+            return any(self.small(fn, item, depth - 1) for item in call.args)
+        return "itertools.islice" in names
+
+    def _in_batches(self, fn: Fn, vid: Vid) -> bool:
+        """An element of `batched(items, 10)` or of one's own `chunks(items, 10)`."""
+        value = fn.facts.values[vid]
+        if value[0] != "call":
+            return False
+        call = fn.facts.calls[value[1]]
+        name = fn.facts.values[call.func]
+        word = str(name[-1]).rpartition(".")[2].lower()
+        return len(call.args) + len(call.kwargs) > 1 and any(part in word for part in ("batch", "chunk", "slice"))
+
+    def _constant_name(self, fn: Fn, dotted: str) -> bool:
+        target = self.project.modules.resolve(dotted, fn.file.module)
+        if target.kind != "variable" or target.file is None or target.vid < 0:
+            return False
+        owner = self.project.module_function(target.file)
+        return owner.facts.values[target.vid][0] in ("list", "tuple", "set", "dict", "const")
+
+    def _runs(self, fn: Fn, vid: Vid, depth: int = 4) -> str:
+        """The name of what an element of the gather runs, where it leaves the process and nothing limits it; else ""."""
+        value = fn.facts.values[vid]
+        if depth == 0:
+            return ""
+        if value[0] in ("guard", "await"):
+            return self._runs(fn, value[1], depth - 1)
+        if value[0] != "call":
+            return ""
+        call = fn.facts.calls[value[1]]
+        for model in self.project.models(fn, call):
+            if model.spawn is not None or model.executor is not None or model.bridges is not None:
+                if model.executor is not None:
+                    return ""  # the executor's workers are the bound
+                return next((name for item in call.args if (name := self._runs(fn, item, depth - 1))), "")
+            if OUTSIDE.intersection(model.effect):
+                return f"`{model.name}`"
+        for target in self.project.targets(fn, call):
+            if self.project.effects.has(target, *OUTSIDE) and not self._limited(target):
+                return f"`{target.name}()`"
+        return ""
+
+    def _limited(self, fn: Fn, depth: int = 4) -> bool:
+        """True where a semaphore or limiter is held in the function or in what it calls."""
+        if any(block.kind == "with" and self._limits(fn, block.value) for block in fn.facts.blocks):
+            return True
+        if any("lock" in site.model.effect and site.model.opens == "lock" for site in self.project.effects.direct(fn)):
+            return True
+        edges = self.project.graph.callees(fn) if depth else []
+        return any(self._limited(edge.callee, depth - 1) for edge in edges if edge.kind == "call")
+
+    def _limits(self, fn: Fn, vid: Vid) -> bool:
+        if vid < 0:
+            return False
+        for ref in self.project.refs(fn, vid):
+            for name in self.project.libraries.mro(ref.name) if ref.kind == "libinst" else ():
+                model = self.project.libraries.call(name)
+                if model is not None and model.concurrency is not None and model.concurrency.kind == "semaphore":
+                    return True
+        value = fn.facts.values[vid]
+        word = str(value[-1]).lower() if value[0] in ("attr", "name") else ""
+        if value[0] in ("param", "outer"):
+            word = fn.facts.params[value[1]].name.lower() if value[0] == "param" else "semaphore"
+        return any(part in word for part in ("sem", "limit", "throttle", "slots"))
+
+    # one task, thread or process an item or a request
+
+    def _started(self, site: Site, kind: str) -> Fanout | None:
+        fn, call = site.fn, site.call
+        loop = next((item for _, item in fn.blocks_of(call.block) if item.kind in ("for", "comp")), None)
+        if loop is None or self.small(fn, loop.value):
+            return None
+        if kind in ("thread", "process"):
+            return None if self._guarded(fn, call) else Fanout(site, kind, self._target(site))
+        if self._guarded(fn, call):
+            return None
+        what = next((name for vid in call.args if (name := self._runs(fn, vid))), "")
+        return Fanout(site, "task", what) if what else None
+
+    def _guarded(self, fn: Fn, call: Call) -> bool:
+        """A semaphore is taken around or before the start, or a bound on the number is tested in the loop."""
+        blocks = fn.blocks_of(call.block)
+        if any(block.kind == "with" and self._limits(fn, block.value) for _, block in blocks):
+            return True
+        return any(
+            site.model.opens == "lock" and site.call.span < call.span and site.call is not call
+            for site in self.project.effects.direct(fn)
+        )
+
+    def _target(self, site: Site) -> str:
+        edges = self.project.graph.callees(site.fn)
+        return next((f"`{edge.callee.name}()`" for edge in edges if edge.call is site.call), "")
+
+    # queues and pools
+
+    def _queue(self, site: Site) -> Fanout | None:
+        concurrency = site.model.concurrency
+        assert concurrency is not None
+        if concurrency.bound is None:
+            return Fanout(site, "queue", "")
+        vid = argument_of(site.call, concurrency.bound)
+        if vid < 0:
+            return None if site.call.open_ended else Fanout(site, "queue", "")
+        known = self.project.constants(site.fn, vid)
+        endless = known is not None and all(isinstance(item, int) and item <= 0 for item in known)
+        return Fanout(site, "queue", "") if endless else None
+
+    def _pool(self, site: Site, kind: str) -> Fanout | None:
+        """`ThreadPoolExecutor(max_workers=len(items))`: as many workers as there are items."""
+        bound = site.model.concurrency.bound if site.model.concurrency is not None else None
+        vid = argument_of(site.call, bound) if bound is not None and kind in ("executor", "pool") else -1
+        if vid < 0:
+            return None
+        value = site.fn.facts.values[vid]
+        if value[0] != "call":
+            return None
+        sized = site.fn.facts.calls[value[1]]
+        names = {ref.name for ref in self.project.callees(site.fn, sized)}
+        if "builtins.len" not in names or not sized.args or self.small(site.fn, sized.args[0]):
+            return None
+        return Fanout(site, "pool", "")
