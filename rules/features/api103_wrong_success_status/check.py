@@ -32,6 +32,8 @@ def judge(project: Project, route: Route) -> Iterator[tuple[Location, str]]:
     if sets_status:
         return
     for answer in found or [None]:
+        if answer is not None and not answer.made and not answer.shape and not route.documented:
+            continue
         status = answer.status if answer is not None and answer.status is not None else default_status(route)
         place = location(route, answer)
         if method == "POST" and status == 200 and creates(project, route):
@@ -66,7 +68,7 @@ def creates(project: Project, route: Route) -> bool:
     last = route.path.rstrip("/").rpartition("/")[2]
     if ACTION.search(route.name) or (ACTION.search(last) and "{" not in last):
         return False
-    if CREATE.match(route.name):
+    if CREATE.match(route.name) and route.name.upper() not in route.methods:
         found = any(write.creates for write, _ in project.writes.reached(route.handler))
         return found or project.effects.has(route.handler, "db-write", "db", "commit")
     return any(

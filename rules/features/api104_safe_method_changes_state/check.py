@@ -11,6 +11,10 @@ TRACES = re.compile(
     r"session|token|cache|seen|track|usage|analytics|nonce|touch|refresh|lock|challenge|otp|impression|click|captcha|login|callback",
     re.IGNORECASE,
 )
+FARTHEST = 3
+"""Calls between handler and write; what lies deeper serves something else (configuration, caches)."""
+LOADING = re.compile(r"_?(get|load|ensure|fetch|current|resolve|default|init|setup)(_|$)", re.IGNORECASE)
+"""Functions that make what they find missing."""
 LAZY = {"get_or_create", "update_or_create", "merge"}
 
 
@@ -40,7 +44,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
         return None
     for write, chain in project.writes.reached(route.handler, ("call", "property")):
         names = (write.entity.rpartition(".")[2], write.fn.name, *(edge.callee.name for edge in chain))
-        if write.op in LAZY or any(TRACES.search(snake(name)) for name in names):
+        if write.op in LAZY or len(chain) > FARTHEST or LOADING.match(write.fn.name) or any(TRACES.search(snake(name)) for name in names):
             continue
         return write, chain
     return None

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Edge, Fn, Hit, Project, Route, Site
+from backendlint.api import Edge, Fn, Hit, Project, Route, Site, answers
 
 PAGE = re.compile(
     r"_?(page(_?(size|number|num|token|no|index))?|per_?page|limit|offset|cursor|skip|take|top|first|last|after|before|size|count|start|"
@@ -83,6 +83,8 @@ def returns_many(project: Project, route: Route) -> bool:
     """A list by its declaration or its returns, made of rows."""
     assert route.handler is not None
     fn = route.handler
+    if any(answer.special for answer in answers(project, fn)):
+        return False
     if not project.effects.has(fn, "db-read", "db") and not reads_lazily(project, fn):
         return False
     declared = list(declared_refs(project, route))

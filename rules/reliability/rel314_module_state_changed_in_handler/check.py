@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Span, Step, Vid
+from backendlint.api import Fn, Hit, Project, Span, Step, Vid, runs_by_hand
 
 CHANGES = frozenset({
     "append", "appendleft", "add", "update", "extend", "insert", "pop", "popleft", "popitem", "remove", "discard", "clear", "setdefault",
@@ -20,7 +20,7 @@ LOCK = re.compile(r"lock|mutex|semaphore|guard|atomic", re.IGNORECASE)
 def check(project: Project) -> Iterator[Hit]:
     seen: set[tuple[str, int]] = set()
     for fn in project.all_functions():
-        if fn.is_module or not (project.reach(fn.fqn) or project.layer(fn) == "controller"):
+        if fn.is_module or not (project.reach(fn.fqn) or project.layer(fn) == "controller") or runs_by_hand(project, fn):
             continue
         for name, span, block, how in changes(project, fn):
             if (fn.path, span.line) in seen or locked(fn, block):

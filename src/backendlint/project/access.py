@@ -295,7 +295,8 @@ class Access:
                         continue
                     value = fn.facts.values[item]
                     for text in (str(fn.const(part)) for part in value[1]) if value[0] in ("list", "tuple") else ():
-                        for given, name in self._permission(Ref("lib", self.project.libraries.canonical(text))):
+                        refs = self.project.resolver.dotted(text, fn.file.module)
+                        for given, name in (item for ref in refs for item in self._permission(ref)):
                             if given != EXEMPT:
                                 found.append((given, "rest_framework", name))
         for site in self.project.effects.sites:

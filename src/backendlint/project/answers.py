@@ -36,6 +36,8 @@ class Answer(NamedTuple):
     """redirect, template or file."""
     raised: bool = False
     headers: Vid = -1
+    made: bool = False
+    """A modelled call makes the response."""
 
     @property
     def failed(self) -> bool:
@@ -105,7 +107,7 @@ def _response(project: Project, fn: Fn, call: Call, model: Response, span: Span,
         names = tuple(key for key, _ in call.kwargs if key not in _NOT_BODY)
         if body < 0 and names and model.body is not None and model.body.rest == 0:
             keys, shape = names, "dict"
-    return Answer(span, status, keys, shape, body, block, special, headers=headers)
+    return Answer(span, status, keys, shape, body, block, special, headers=headers, made=True)
 
 
 _NOT_BODY = frozenset({"status", "status_code", "headers", "mimetype", "content_type", "media_type"})

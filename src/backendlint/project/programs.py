@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def runs_by_hand(project: Project, fn: Fn) -> bool:
     """Commands, scripts, `__main__` modules: what talks to the person who started it."""
-    if project.layer(fn) == "command" or fn.path.rpartition("/")[2] in ("__main__.py", "manage.py", "setup.py", "conftest.py"):
+    by_place = project.layers.of_path(fn.path) == "command" and fn.fqn not in project.route_functions
+    alone = fn.is_module and len(fn.file.functions) == 1 and not fn.file.classes and not imported(project, fn)
+    if by_place or alone or project.layer(fn) == "command" or fn.path.rpartition("/")[2] in ("__main__.py", "manage.py", "setup.py", "conftest.py"):
         return True
     own: Fn | None = fn
     while own is not None:
@@ -27,6 +29,16 @@ def runs_by_hand(project: Project, fn: Fn) -> bool:
     if project.reach(fn.fqn):
         return False
     return only_from_main(project, fn) or (_has_main(project, fn) and not _served(project, fn))
+
+
+def imported(project: Project, fn: Fn) -> bool:
+    """Whether another file imports this module."""
+    name = fn.file.module.rpartition(".")[2]
+    return any(
+        item.target.rpartition(".")[2] == name or item.target.startswith(f"{fn.file.module}.")
+        for file in project.files.values()
+        for item in file.imports
+    )
 
 
 def only_from_main(project: Project, fn: Fn, depth: int = 4) -> bool:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 16
 MAX_ROUTES = 20_000
+_WHOLE = ("dispatch", "handle", "process", "run")
+"""Handlers of a class that answer every method."""
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 
 
@@ -240,7 +242,7 @@ class RouteTable:
         specific = [name for name in names if _method_of(name)]
         found = [name for name in specific if name in provided or self.project.method(cls, name)]
         if not found:
-            found = [name for name in names if not _method_of(name) and self.project.method(cls, name)]
+            found = [name for name in names if name.startswith(_WHOLE) and self.project.method(cls, name)]
         return found, provided
 
     def _verb(self, action: str, name: str) -> tuple[str, str]:

@@ -316,7 +316,7 @@ class Registrations:
             call, func = self._decorator(home, vid)
             for ref in self.project.refs(home, func):
                 model = self._libraries.decorator(ref.name) if ref.kind == "lib" else None
-                if model is None or not (model.middleware or (model.route and model.route.path)):
+                if model is None or not (model.middleware or (model.route and model.route.path and model.route.detail is None)):
                     continue
                 holders = [h for origin in self._receiver(home, func) if (h := self.holder_of(origin))]
                 if model.middleware:
