@@ -1,0 +1,250 @@
+"""Relations between models: which attributes of an entity are other entities, and whether reading them asks the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.libraries_model import CallModel
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+EAGER = frozenset({"joined", "selectin", "subquery", "immediate", "False"})
+"""Loader strategies of a relationship itself that fetch it together with its owner."""
+NEVER = frozenset({"raise", "raise_on_sql", "noload", "dynamic", "write_only", "None"})
+"""Strategies with which reading the attribute sends nothing by itself."""
+_MANAGER = "django.db.models.fields.related_descriptors.RelatedManager"
+
+
+class Relation(NamedTuple):
+    """`owner.name` is another entity, or many of them."""
+
+    owner: str
+    """Fqn of the model's class."""
+    name: str
+    target: str
+    """Fqn of the other model's class, or ""."""
+    many: bool
+    manager: bool
+    """Reading the attribute gives a manager: only its methods ask the database (Django's to-many relations)."""
+    lazy: str
+    """The loader strategy that the relationship states (SQLAlchemy's `lazy=`), or ""."""
+
+    @property
+    def loads(self) -> bool:
+        """Whether reading the attribute of an entity that came without it asks the database."""
+        return not self.manager and self.lazy not in EAGER and self.lazy not in NEVER
+
+
+class Associations:
+    """Relations of all models by class and attribute; built when the project is linked."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._by_class: dict[str, dict[str, Relation]] = {}
+        self._models: dict[str, list[Cls]] = {}
+
+    def build(self) -> None:
+        """Read the relations of all model classes (bases must be known)."""
+        models = [cls for cls in self.project.classes.values() if self.project.hierarchy.role(cls) == "model"]
+        for cls in models:
+            self._models.setdefault(cls.name, []).append(cls)
+        for cls in models:
+            for name, vid in cls.facts.attributes.items():
+                for call, model in self._declarations(cls, vid):
+                    self._declare(cls, name, call, model)
+
+    def find(self, cls: Cls, name: str) -> Relation | None:
+        """The relation that an entity's attribute is, inherited ones included."""
+        if not self._by_class:
+            return None
+        for owner in self.project.hierarchy.mro(cls):
+            found = self._by_class.get(owner.fqn, {}).get(name)
+            if found is not None:
+                return found
+        return None
+
+    def of(self, cls: Cls) -> Iterator[Relation]:
+        """All relations of a model."""
+        for owner in self.project.hierarchy.mro(cls):
+            yield from self._by_class.get(owner.fqn, {}).values()
+
+    def member(self, cls: Cls, name: str) -> tuple[Ref, ...]:
+        """What an entity's attribute is, where it is a relation to a model of the project."""
+        relation = self.find(cls, name)
+        if relation is None or not relation.target:
+            return ()
+        target = Ref("inst", relation.target)
+        if relation.manager:
+            return (Ref("libinst", _MANAGER, target),)
+        if relation.lazy == "dynamic":
+            return (Ref("libinst", "sqlalchemy.orm.Query", target),)
+        return (Ref("libinst", "builtins.list", target),) if relation.many else (target,)
+
+    def _declarations(self, cls: Cls, vid: Vid) -> list[tuple[Call, CallModel]]:
+        value = cls.owner.facts.values[vid]
+        if value[0] != "call":
+            return []
+        call = cls.owner.facts.calls[value[1]]
+        found = []
+        for ref in self.project.refs(cls.owner, call.func):
+            names = [ref.name] if ref.kind == "lib" else []
+            if ref.kind == "class":
+                names = list(self.project.hierarchy.library_bases(self.project.classes[ref.name]))
+            for name in names:
+                model = self.project.libraries.call(name)
+                if model is not None and model.orm is not None and model.orm.op in ("relationship", "foreign_key"):
+                    found.append((call, model))
+        return found[:1]
+
+    def _declare(self, cls: Cls, name: str, call: Call, model: CallModel) -> None:
+        if model.library == "django":
+            self._django(cls, name, call, model)
+        elif model.orm is not None and model.orm.op == "relationship":
+            self._sqlalchemy(cls, name, call)
+
+    def _put(self, relation: Relation) -> None:
+        self._by_class.setdefault(relation.owner, {}).setdefault(relation.name, relation)
+
+    # Django
+
+    def _django(self, cls: Cls, name: str, call: Call, model: CallModel) -> None:
+        home = cls.owner
+        to = call.args[0] if call.args else call.kwarg("to")
+        target = self._target(cls, to)
+        many = model.orm is not None and model.orm.op == "relationship"
+        self._put(Relation(cls.fqn, name, target, many, many, ""))
+        if not target:
+            return
+        unique = model.name.endswith("OneToOneField")
+        stated = home.const(call.kwarg("related_name"))
+        for owner in self._concrete(cls):
+            back = stated if isinstance(stated, str) else owner.name.lower() + ("" if unique else "_set")
+            back = back.replace("%(class)s", owner.name.lower())
+            if not back.endswith("+"):
+                self._put(Relation(target, back, owner.fqn, not unique, not unique, ""))
+
+    def _concrete(self, cls: Cls) -> list[Cls]:
+        """The class itself, or where it is abstract its subclasses."""
+        meta = self.project.classes.get(f"{cls.fqn}.Meta")
+        abstract = meta is not None and meta.owner.const(meta.facts.attributes.get("abstract", -1)) is True
+        return self.project.subclasses(cls) if abstract else [cls]
+
+    # SQLAlchemy
+
+    def _sqlalchemy(self, cls: Cls, name: str, call: Call) -> None:
+        home = cls.owner
+        annotation = cls.facts.annotations.get(name, -1)
+        refs = self.project.resolver.types.annotation(home, annotation) if annotation >= 0 else ()
+        many: bool | None = None
+        target = ""
+        for ref in refs:
+            inner = ref.arg if ref.kind == "libinst" else ref
+            if inner is not None and inner.kind == "inst":
+                target, many = inner.name, ref.kind == "libinst"
+        target = target or self._target(cls, call.args[0] if call.args else call.kwarg("argument"))
+        if many is None:
+            many = home.const(call.kwarg("uselist")) is not False and not self._points_to(cls, target)
+        lazy = home.const(call.kwarg("lazy"))
+        lazy = "" if lazy in (..., True, "select") else str(lazy)
+        self._put(Relation(cls.fqn, name, target, many, False, lazy))
+        self._backref(cls, call, target, many)
+
+    def _backref(self, cls: Cls, call: Call, target: str, many: bool) -> None:
+        """`backref="orders"`, or `backref("orders", lazy=...)`, puts the other direction on the target."""
+        home = cls.owner
+        vid = call.kwarg("backref")
+        if vid < 0 or not target:
+            return
+        lazy: object = ...
+        value = home.facts.values[vid]
+        single = False
+        if value[0] == "call":
+            inner = home.facts.calls[value[1]]
+            lazy = home.const(inner.kwarg("lazy"))
+            single = home.const(inner.kwarg("uselist")) is False
+            vid = inner.args[0] if inner.args else -1
+        name = home.const(vid)
+        if isinstance(name, str):
+            text = "" if lazy in (..., True, "select") else str(lazy)
+            self._put(Relation(target, name, cls.fqn, not many and not single, False, text))
+
+    def _points_to(self, cls: Cls, target: str) -> bool:
+        """Whether the class itself has a foreign key to the target's table: then the relationship is to one."""
+        other = self.project.classes.get(target)
+        table = other.owner.const(other.facts.attributes.get("__tablename__", -1)) if other is not None else ...
+        home, span = cls.owner, cls.facts.span
+        for call in home.calls:
+            if not span.line <= call.span.line <= span.end_line:
+                continue
+            for model in self.project.models(home, call):
+                if model.orm is not None and model.orm.op == "foreign_key" and call.args:
+                    named = home.const(call.args[0])
+                    owner = str(named).rpartition(".")[0] if isinstance(named, str) else ""
+                    if owner and (
+                        owner == table or (table is ... and other is not None and owner == other.name.lower())
+                    ):
+                        return True
+        return False
+
+    # targets
+
+    def _target(self, cls: Cls, vid: Vid) -> str:
+        """The model that an argument names: a class, its name as text, a lambda, Django's user model."""
+        if vid < 0:
+            return ""
+        home = cls.owner
+        text = home.const(vid)
+        if isinstance(text, str):
+            return cls.fqn if text == "self" else self._named(text, cls)
+        value = home.facts.values[vid]
+        for ref in self.project.refs(home, vid):
+            if ref.kind == "class":
+                return ref.name
+            if ref.kind == "func":
+                lambda_ = self.project.functions[ref.name]
+                return next((item.name for out in lambda_.facts.returns
+                             for item in self.project.refs(lambda_, out.value) if item.kind == "class"), "")  # fmt: skip
+        named = str(value[1]) if value[0] == "name" else str(value[-1])
+        return self._user_model(cls) if named.endswith("AUTH_USER_MODEL") or value[0] == "call" else ""
+
+    def _user_model(self, cls: Cls) -> str:
+        for file in self.project.files.values():
+            vid = file.names.get("AUTH_USER_MODEL", -1)
+            text = self.project.module_function(file).const(vid) if vid >= 0 else ...
+            if isinstance(text, str):
+                return self._named(text, cls)
+        return ""
+
+    def _named(self, text: str, cls: Cls) -> str:
+        """The model class that a text names; of several the one nearest to the class that names it."""
+        app, _, name = text.rpartition(".")
+        found = self._models.get(name, [])
+        if app:
+            found = [item for item in found if app.rpartition(".")[2].lower() in item.fqn.lower().split(".")] or found
+        return max(found, key=lambda item: _shared(item.fqn, cls.fqn)).fqn if found else ""
+
+
+def _shared(left: str, right: str) -> int:
+    count = 0
+    for one, other in zip(left.split("."), right.split("."), strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def declared(project: Project, fn: Fn, vid: Vid) -> Relation | None:
+    """The relation that a value reads: `order.customer`."""
+    value = fn.facts.values[vid]
+    if value[0] != "attr":
+        return None
+    for ref in project.refs(fn, value[1]):
+        if ref.kind == "inst":
+            found = project.associations.find(project.classes[ref.name], value[2])
+            if found is not None:
+                return found
+    return None

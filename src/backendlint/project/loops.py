@@ -1,0 +1,156 @@
+"""Loops: which code runs once for each item, for how many items, and what of it depends on the item."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Block, Span, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.uses import operands
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+FEW = 20
+"""A loop over fewer constants than this does not grow with the data."""
+_SAME = ("guard", "await", "star")
+_BATCHES = re.compile(r"chunk|batch|page|slices|window|partition|attempt|retr|poll|in_groups|buckets", re.IGNORECASE)
+
+
+def loops_around(fn: Fn, block: int) -> list[tuple[int, Block]]:
+    """The `for` loops and comprehensions around a block, innermost first."""
+    return [(number, item) for number, item in fn.blocks_of(block) if item.kind in ("for", "comp")]
+
+
+def block_at(fn: Fn, span: Span) -> int:
+    """The innermost block that contains a place, by its span (for values, which know no block)."""
+    best, size = 0, (10**9, 0)
+    for number, block in enumerate(fn.facts.blocks):
+        start, end = block.span[:2], block.span[2:]
+        if start <= span[:2] and span[2:] <= end and not _in_header(fn, block, span):
+            extent = (block.span.end_line - block.span.line, block.span.end_column - block.span.column)
+            if extent <= size or (number and fn.facts.blocks[number].parent == best):
+                best, size = number, extent
+    return best
+
+
+def _in_header(fn: Fn, block: Block, span: Span) -> bool:
+    """Whether the place is in what a `for`, `if` or `with` evaluates before its body."""
+    if block.kind not in ("for", "if", "with", "comp") or block.value < 0:
+        return False
+    header = fn.facts.span_of(block.value)
+    return header[:2] <= span[:2] and span[2:] <= header[2:]
+
+
+def plain(fn: Fn, vid: Vid) -> Vid:
+    """The value without guards and awaits."""
+    value = fn.facts.values[vid]
+    while value[0] in _SAME:
+        vid = value[1]
+        value = fn.facts.values[vid]
+    return vid
+
+
+def grows(project: Project, fn: Fn, number: int) -> bool:
+    """Whether a loop runs once for each row or item of data; False for a few constants, batches, attempts, and
+    bodies that always leave after the first item."""
+    block = fn.facts.blocks[number]
+    if block.value < 0 or block.exits in ("return", "break", "raise"):
+        return False
+    vid = plain(fn, block.value)
+    return not _named_batch(fn, block) and not _few(project, fn, vid, 4)
+
+
+def _named_batch(fn: Fn, block: Block) -> bool:
+    for binding in fn.facts.bindings:
+        if binding.span.line == block.span.line and _BATCHES.search(binding.name):
+            value = fn.facts.values[plain(fn, binding.value)]
+            if value[0] in ("elem", "unpack"):
+                return True
+    value = fn.facts.values[plain(fn, block.value)]
+    if value[0] != "call":
+        return False
+    func = fn.facts.values[fn.facts.calls[value[1]].func]
+    name = str(func[1] if func[0] == "name" else func[2] if func[0] == "attr" else "")
+    return bool(_BATCHES.search(name.rpartition(".")[2]))
+
+
+def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
+    value = fn.facts.values[vid]
+    if value[0] in ("list", "tuple", "set"):
+        return not any(fn.facts.values[item][0] == "star" for item in value[1])
+    if value[0] in ("dict", "const"):
+        return True
+    if value[0] == "phi" and depth:
+        return all(_few(project, fn, plain(fn, item), depth - 1) for item in value[1] if item != vid)
+    if value[0] == "call":
+        return _few_called(project, fn, vid, depth)
+    if value[0] == "attr" and depth and value[2] in ("items", "keys", "values"):
+        return _few(project, fn, plain(fn, value[1]), depth - 1)
+    refs = project.refs(fn, vid)
+    if refs and all(ref.kind == "class" or (ref.kind == "lib" and ref.name[:1].isupper()) for ref in refs):
+        return True  # an enumeration
+    if value[0] == "name" and depth:
+        target = project.modules.resolve(str(value[1]), fn.file.module)
+        if target.kind == "variable" and target.file is not None and not target.rest:
+            owner = project.module_function(target.file)
+            return owner is not fn and _few(project, owner, plain(owner, target.vid), depth - 1)
+    return False
+
+
+def _few_called(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
+    call = fn.facts.calls[fn.facts.values[vid][1]]
+    names = {ref.name for ref in project.callees(fn, call)}
+    func = fn.facts.values[call.func]
+    if names & {"builtins.range"}:
+        numbers = [fn.const(item) for item in call.args]
+        if len(call.args) == 3:
+            return True  # steps: batches
+        return bool(numbers) and isinstance(numbers[-1], int) and numbers[-1] <= FEW
+    if names & {
+        "builtins.enumerate",
+        "builtins.sorted",
+        "builtins.reversed",
+        "builtins.list",
+        "builtins.zip",
+        "builtins.tuple",
+    }:
+        return bool(call.args) and bool(depth) and _few(project, fn, plain(fn, call.args[0]), depth - 1)
+    if func[0] == "attr" and func[2] in ("items", "keys", "values") and depth:
+        return _few(project, fn, plain(fn, func[1]), depth - 1)
+    return False
+
+
+def depends(fn: Fn, vids: list[Vid], number: int) -> bool:
+    """Whether any of the values is made from the loop's item."""
+    iterable = fn.facts.blocks[number].value
+    same = {iterable, plain(fn, iterable)}
+    todo, seen = list(vids), set(vids)
+    while todo:
+        vid = todo.pop()
+        if vid < 0:
+            continue
+        value = fn.facts.values[vid]
+        if value[0] in ("elem", "unpack") and value[1] in same:
+            return True
+        if value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            parts = [call.func, *call.args, *(item for _, item in call.kwargs)]
+        else:
+            parts = list(operands(value))
+        for part in parts:
+            if part not in seen:
+                seen.add(part)
+                todo.append(part)
+    return False
+
+
+def stops_early(fn: Fn, block: int, loop: int) -> bool:
+    """Whether the code's own branch leaves the loop for good afterwards: it runs once at most."""
+    for number, item in fn.blocks_of(block):
+        if number == loop:
+            return False
+        if item.exits in ("return", "break", "raise"):
+            return True
+    return False

@@ -1,0 +1,225 @@
+"""Which query an entity or a list of entities comes from, and which relations that query loads with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Value, Vid
+from backendlint.project.binding import bind, receiver
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import CallModel
+from backendlint.project.loaders import Loads, loads_of
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+Path = tuple[str, ...]
+"""Names of relations that lead from one entity to another."""
+MAX_DEPTH = 30
+MAX_ORIGINS = 12
+MAX_CALLERS = 6
+_THROUGH = ("guard", "await", "setattr", "star", "enter", "elem", "unpack", "item", "slice", "store")
+
+
+class Step(NamedTuple):
+    """One call of a query's chain."""
+
+    fn: Fn
+    call: Call
+    model: CallModel
+
+
+class Origin(NamedTuple):
+    """The query from which a value comes."""
+
+    steps: tuple[Step, ...]
+    """The chain's calls with a library model, the last one first."""
+    loads: Loads
+    path: Path
+    """Relations from the query's own entity to the value."""
+    known: bool
+    """False where the value comes from elsewhere (an argument without known callers, a constructor ...)."""
+
+    @property
+    def ops(self) -> frozenset[str]:
+        """The chain's ORM operations."""
+        return frozenset(step.model.orm.op for step in self.steps if step.model.orm is not None)
+
+
+class _Context(NamedTuple):
+    """How the function was entered: the call that was followed into it."""
+
+    caller: Fn
+    call: Call
+    outer: _Context | None
+
+
+class Origins:
+    """Answers `of(fn, vid)`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._known: dict[tuple[str, Vid], tuple[Origin, ...]] = {}
+
+    def of(self, fn: Fn, vid: Vid) -> tuple[Origin, ...]:
+        """The queries that may have given the value; empty where nothing is known at all."""
+        key = (fn.fqn, vid)
+        found = self._known.get(key)
+        if found is None:
+            walk = _Walk(self.project)
+            walk.visit(fn, vid, (), (), None, 0)
+            found = self._known[key] = tuple(walk.found[:MAX_ORIGINS])
+        return found
+
+
+class _Walk:
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.found: list[Origin] = []
+        self._seen: set[tuple[str, Vid, Path]] = set()
+
+    def visit(
+        self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
+    ) -> None:
+        key = (fn.fqn, vid, path)
+        if vid < 0 or key in self._seen or depth > MAX_DEPTH or len(self.found) >= MAX_ORIGINS:
+            return
+        self._seen.add(key)
+        value = fn.facts.values[vid]
+        op = value[0]
+        depth += 1
+        parts = _parts(value)
+        if parts:
+            for item in parts:
+                self.visit(fn, item, path, steps, context, depth)
+        elif op == "attr":
+            self._attribute(fn, vid, path, steps, context, depth)
+        elif op == "name":
+            self._name(fn, str(value[1]), path, steps, depth)
+        elif op == "outer":
+            self._outer(fn, value, path, steps, depth)
+        elif op == "param":
+            self._param(fn, value[1], path, steps, context, depth)
+        elif op == "call":
+            self._call(fn, fn.facts.calls[value[1]], path, steps, context, depth)
+
+    def _outer(self, fn: Fn, value: Value, path: Path, steps: tuple[Step, ...], depth: int) -> None:
+        target: Fn | None = fn
+        for _ in range(value[2] if len(value) > 2 else 1):
+            target = target.parent if target else None
+        if target is not None:
+            self.visit(target, value[1], path, steps, None, depth)
+
+    def _end(self, steps: tuple[Step, ...], path: Path, known: bool = True) -> None:
+        loads = Loads()
+        for step in steps:
+            loads = loads.merged(loads_of(self.project, step.fn, step.call, step.model))
+        self.found.append(Origin(steps, loads, path, known))
+
+    def _attribute(
+        self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
+    ) -> None:
+        _, base, name = fn.facts.values[vid]
+        for ref in self.project.refs(fn, base):
+            if ref.kind not in ("inst", "class"):
+                continue
+            cls = self.project.classes[ref.name]
+            if self.project.associations.find(cls, name) is not None and ref.kind == "inst":
+                self.visit(fn, base, (name, *path), steps, context, depth)
+                return
+            method = self.project.method(cls, name)
+            if method is not None and method.kind == "property":
+                for item in method.facts.returns:
+                    self.visit(method, item.value, path, steps, None, depth)
+                return
+            for owner in self.project.hierarchy.mro(cls):
+                for writer, stored in self.project.hierarchy.stores(owner, name):
+                    self.visit(writer, stored, path, steps, None, depth)
+                self.visit(owner.owner, owner.facts.attributes.get(name, -1), path, steps, None, depth)
+        if any(ref.kind == "libinst" for ref in self.project.refs(fn, vid)):
+            self._end(steps, path)
+
+    def _name(self, fn: Fn, dotted: str, path: Path, steps: tuple[Step, ...], depth: int) -> None:
+        target = self.project.modules.resolve(dotted, fn.file.module)
+        if target.kind == "variable" and target.file is not None and not target.rest:
+            self.visit(self.project.module_function(target.file), target.vid, path, steps, None, depth)
+        elif target.kind == "class" and target.rest:
+            self._end(steps, path)
+
+    def _param(
+        self, fn: Fn, index: int, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
+    ) -> None:
+        if context is not None:
+            for vid, part in bind(context.caller, context.call, fn).get(index, ()):
+                if not part:
+                    self.visit(context.caller, vid, path, steps, context.outer, depth)
+            return
+        callers = [edge for edge in self.project.graph.callers(fn) if edge.call is not None and edge.kind == "call"]
+        for edge in callers[:MAX_CALLERS]:
+            assert edge.call is not None
+            for vid, part in bind(edge.caller, edge.call, fn).get(index, ()):
+                if not part:
+                    self.visit(edge.caller, vid, path, steps, None, depth)
+
+    def _call(
+        self, fn: Fn, call: Call, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
+    ) -> None:
+        targets = self.project.targets(fn, call)
+        constructed = any(ref.kind == "class" for ref in self.project.callees(fn, call))
+        if constructed:
+            self._end((), path, known=False)
+            return
+        if targets:
+            for target in targets:
+                inner = _Context(fn, call, context)
+                for item in target.facts.returns:
+                    self.visit(target, item.value, path, steps, inner, depth)
+            return
+        models = self.project.models(fn, call)
+        if not models:
+            base = receiver(fn, call)
+            for vid in (base, *call.args):
+                self.visit(fn, vid, path, steps, context, depth)
+            return
+        self._library(fn, call, models[0], path, steps, context, depth)
+
+    def _library(
+        self,
+        fn: Fn,
+        call: Call,
+        model: CallModel,
+        path: Path,
+        steps: tuple[Step, ...],
+        context: _Context | None,
+        depth: int,
+    ) -> None:
+        if model.orm is None:
+            base = receiver(fn, call)
+            for vid in (base, *call.args):
+                self.visit(fn, vid, path, steps, context, depth)
+            return
+        steps = (*steps, Step(fn, call, model))
+        base = receiver(fn, call)
+        before = len(self.found)
+        if model.orm.op == "execute" or model.sql is not None:
+            self.visit(fn, call.args[0] if call.args else -1, path, steps, context, depth)
+        elif base >= 0:
+            self.visit(fn, base, path, steps, context, depth)
+        elif call.args:
+            self.visit(fn, call.args[0], path, steps, context, depth)
+        if len(self.found) == before:
+            self._end(steps, path)
+
+
+def _parts(value: Value) -> tuple[Vid, ...]:
+    """The values of which a value is one, or an element or container."""
+    op = value[0]
+    if op in _THROUGH:
+        return (value[1],)
+    if op == "mut":
+        return (value[1], *value[3])
+    if op in ("phi", "list", "tuple", "set"):
+        return tuple(value[1])
+    if op in ("bool", "comp"):
+        return tuple(value[2]) if op == "bool" else (value[2],)
+    return ()

@@ -1,0 +1,266 @@
+"""Which code asks the database: calls that send a statement, and query objects that send one when iterated."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Span, Vid
+from backendlint.findings.model import Step
+from backendlint.project.binding import receiver
+from backendlint.project.calls import Edge
+from backendlint.project.effects import SAME_THREAD
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import CallModel
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+READS = frozenset({"db-read"})
+_CONSUMERS = frozenset(
+    f"builtins.{name}"
+    for name in ("list", "tuple", "set", "sorted", "dict", "sum", "min", "max", "any", "all", "next", "len", "bool")
+)
+"""Builtins that iterate over their argument at once."""
+_READING = re.compile(
+    r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(SELECT|WITH|SHOW|EXPLAIN|VALUES|PRAGMA)\b", re.IGNORECASE | re.DOTALL
+)
+_CACHED = frozenset({"count", "exists", "all", "iterate", "first"})
+"""Operations of a to-many manager that use rows which were prefetched."""
+
+
+class Query(NamedTuple):
+    """One statement sent to the database."""
+
+    fn: Fn
+    span: Span
+    block: int
+    vid: Vid
+    kind: str
+    """read or write"""
+    name: str
+    """What sends it, for messages: `session.get`, `Order.objects.filter`."""
+    model: CallModel
+    call: Call | None
+    """None where a query object is iterated."""
+
+
+class Reason(NamedTuple):
+    """Why a function reads: its own query, or the edge to a callee that has one."""
+
+    query: Query | None
+    edge: Edge | None
+
+
+class Queries:
+    """Answers `direct(fn)` and `reads(fn)`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._direct: dict[str, list[Query]] = {}
+        self._reasons: dict[str, Reason] = {}
+        self._texts: dict[tuple[str, Vid], str] = {}
+        for text in project.data.texts:
+            if text.fn is not None and text.call is not None:
+                self._texts.setdefault((text.fn.fqn, text.call.value), text.text)
+        for fn in project.all_functions():
+            found = [*self._calls(fn), *self._iterations(fn)]
+            if found:
+                self._direct[fn.fqn] = sorted(found, key=lambda item: item.span)
+        self._spread()
+
+    def direct(self, fn: Fn) -> list[Query]:
+        """Statements that the function itself sends, in source order."""
+        return self._direct.get(fn.fqn, [])
+
+    def reason(self, fn: Fn) -> Reason | None:
+        """Why the function reads from the database, itself or through callees; None where it does not."""
+        return self._reasons.get(fn.fqn)
+
+    def chain(self, fn: Fn) -> tuple[list[Edge], Query | None]:
+        """The shortest way to a read."""
+        edges: list[Edge] = []
+        reason = self.reason(fn)
+        while reason is not None and reason.edge is not None and len(edges) < 40:
+            edges.append(reason.edge)
+            reason = self.reason(reason.edge.callee)
+        return edges, reason.query if reason else None
+
+    def steps(self, fn: Fn) -> tuple[Step, ...]:
+        """The way as steps for a report."""
+        edges, query = self.chain(fn)
+        found = [edge.caller.step(edge.span, f"calls {edge.callee.name}()") for edge in edges]
+        if query is not None:
+            found.append(query.fn.step(query.span, f"asks the database: {query.name}"))
+        return tuple(found)
+
+    def cached(self, fn: Fn) -> bool:
+        """Whether the function's result is kept, so that a second call asks nobody."""
+        for ref in fn.decorators:
+            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+            if model is not None and model.cache is not None:
+                return True
+            if "cache" in ref.name.rpartition(".")[2].lower() and "property" not in ref.name:
+                return True
+        return False
+
+    def text(self, fn: Fn, call: Call) -> str:
+        """The SQL text that a call sends, as far as it is known."""
+        found = self._texts.get((fn.fqn, call.value), "")
+        for vid in call.args[:1]:
+            value = fn.facts.values[vid]
+            while value[0] in ("guard", "await"):
+                value = fn.facts.values[value[1]]
+            if not found and value[0] == "call":
+                found = self.text(fn, fn.facts.calls[value[1]]) if fn.facts.calls[value[1]] is not call else ""
+        return found
+
+    # own statements
+
+    def _calls(self, fn: Fn) -> list[Query]:
+        found = []
+        for site in self.project.effects.direct(fn):
+            model, call = site.model, site.call
+            if model.transaction or not (model.blocking or call.awaited or model.awaitable):
+                continue
+            kind = self._kind(fn, call, model)
+            if kind and not self._prefetched(fn, call, model):
+                found.append(Query(fn, call.span, call.block, call.value, kind, _shown(fn, call, model), model, call))
+        return found
+
+    def _kind(self, fn: Fn, call: Call, model: CallModel) -> str:
+        effects = model.effect
+        if "db-write" in effects:
+            return "write"
+        if "db-read" in effects:
+            return "read"
+        if "db" not in effects:
+            return ""
+        return self.statement_kind(fn, call) or "read"
+
+    def statement_kind(self, fn: Fn, call: Call) -> str:
+        """read or write, by the statement that is executed; "" where it is not known."""
+        text = self.text(fn, call)
+        if text:
+            return "read" if _READING.match(text) else "write"
+        for vid in call.args[:1]:
+            for ref in self.project.refs(fn, vid):
+                last = ref.name.rpartition(".")[2]
+                if last in ("Insert", "Update", "Delete"):
+                    return "write"
+                if last == "Select":
+                    return "read"
+        return ""
+
+    def _prefetched(self, fn: Fn, call: Call, model: CallModel) -> bool:
+        if model.orm is None or model.orm.op not in _CACHED:
+            return False
+        return self.loaded(fn, receiver(fn, call))
+
+    def loaded(self, fn: Fn, vid: Vid) -> bool:
+        """Whether the value is (`.all()` of) a relation that came with its owner's query."""
+        value = fn.facts.values[vid] if vid >= 0 else ("unknown",)
+        if value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            models = self.project.models(fn, call)
+            if not models or models[0].orm is None or models[0].orm.op != "all":
+                return False
+            return self.loaded(fn, receiver(fn, call))
+        if value[0] != "attr":
+            return False
+        return any(
+            origin.known and origin.loads.has((*origin.path, value[2]))
+            for origin in self.project.origins.of(fn, value[1])
+        )
+
+    def _iterations(self, fn: Fn) -> list[Query]:
+        found = []
+        for block in fn.facts.blocks:
+            if block.kind in ("for", "comp") and block.value >= 0:
+                model = self.unsent(fn, block.value)
+                if model is not None:
+                    span = fn.facts.span_of(block.value)
+                    found.append(
+                        Query(fn, span, block.parent, block.value, "read", _chain_name(fn, block.value), model, None)
+                    )
+        for call in fn.calls:
+            if call.args and any(ref.name in _CONSUMERS for ref in self.project.callees(fn, call)):
+                model = self.unsent(fn, call.args[0])
+                if model is not None:
+                    name = _chain_name(fn, call.args[0])
+                    found.append(Query(fn, call.span, call.block, call.args[0], "read", name, model, None))
+        return found
+
+    def unsent(self, fn: Fn, vid: Vid) -> CallModel | None:
+        """The model of the call that built the query object which the value is: iterating it sends the query."""
+        value = fn.facts.values[vid]
+        while value[0] in ("guard", "await"):
+            value = fn.facts.values[value[1]]
+        if value[0] != "call":
+            return None
+        call = fn.facts.calls[value[1]]
+        for model in self.project.models(fn, call):
+            if model.orm is None or not model.orm.lazy or self.loaded(fn, call.value):
+                continue
+            for ref in self.project.refs(fn, vid):
+                cls = self.project.libraries.cls(ref.name) if ref.kind == "libinst" else None
+                if cls is not None and not READS.isdisjoint(cls.iter_effect):
+                    return model
+        return None
+
+    def _spread(self) -> None:
+        queue: deque[Fn] = deque()
+        for found in self._direct.values():
+            first = next((item for item in found if item.kind == "read"), None)
+            if first is not None:
+                self._reasons[first.fn.fqn] = Reason(first, None)
+                queue.append(first.fn)
+        while queue:
+            fn = queue.popleft()
+            if self.cached(fn):
+                continue
+            for edge in self.project.graph.callers(fn):
+                if edge.kind in SAME_THREAD and edge.caller.fqn not in self._reasons:
+                    self._reasons[edge.caller.fqn] = Reason(None, edge)
+                    queue.append(edge.caller)
+
+
+def _chain_name(fn: Fn, vid: Vid) -> str:
+    value = fn.facts.values[vid]
+    while value[0] in ("guard", "await"):
+        value = fn.facts.values[value[1]]
+    return shown(fn, fn.facts.calls[value[1]]) if value[0] == "call" else "the query"
+
+
+def _shown(fn: Fn, call: Call, model: CallModel) -> str:
+    return shown(fn, call) or model.name
+
+
+def shown(fn: Fn, call: Call) -> str:
+    """A call's function as the code writes it, arguments left out: `self.session.get`, `Order.objects.filter`."""
+    text = _text(fn, call.func, 6)
+    return text.removeprefix(f"{fn.file.module}.") if text else ""
+
+
+def _text(fn: Fn, vid: Vid, depth: int) -> str:
+    value = fn.facts.values[vid]
+    if value[0] == "name":
+        parts = str(value[1]).split(".")
+        keep = next((i for i, part in enumerate(parts) if part[:1].isupper()), max(0, len(parts) - 2))
+        return ".".join(parts[keep:])
+    if value[0] == "param":
+        return fn.facts.params[value[1]].name
+    if value[0] in ("guard", "await", "setattr", "enter", "mut"):
+        return _text(fn, value[1], depth - 1) if depth else ""
+    if value[0] == "attr" and depth:
+        base = _text(fn, value[1], depth - 1)
+        return f"{base}.{value[2]}" if base else str(value[2])
+    if value[0] == "call" and depth:
+        return _text(fn, fn.facts.calls[value[1]].func, depth - 1)
+    if value[0] == "outer" and fn.parent is not None and depth and len(value) < 3:
+        return _text(fn.parent, value[1], depth - 1)
+    for binding in reversed(fn.facts.bindings):
+        if binding.value == vid:
+            return binding.name
+    return ""

@@ -1,0 +1,235 @@
+"""Queries and relation reads that run once for each item of a loop (N+1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Span, Vid
+from backendlint.findings.model import Step
+from backendlint.project.associations import Relation, declared
+from backendlint.project.binding import bind
+from backendlint.project.calls import Edge
+from backendlint.project.entities import Fn
+from backendlint.project.loops import block_at, depends, grows, loops_around, plain, stops_early
+from backendlint.project.origins import Path
+from backendlint.project.queries import Query
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MAX_DEPTH = 4
+"""Calls through which a relation read of a parameter is followed."""
+
+
+class Repeated(NamedTuple):
+    """A query, or a call that leads to one, inside a loop over data."""
+
+    fn: Fn
+    span: Span
+    loop: Span
+    query: Query
+    edges: tuple[Edge, ...]
+    """Calls from the loop's body to the query; empty where the body itself sends it."""
+    varies: bool
+    """The query is made from the loop's item."""
+
+
+class LazyRead(NamedTuple):
+    """A relation that is read once for each item, and asks the database each time."""
+
+    fn: Fn
+    span: Span
+    loop: Span
+    relation: Relation
+    path: Path
+    steps: tuple[Step, ...]
+    """The way to the attribute where it is read in a callee."""
+    query: Step | None
+    """The query that should load it."""
+
+
+class _Root(NamedTuple):
+    """What a relation is read from: an item of a loop (its iterable's vid) or a parameter, and the relations between."""
+
+    kind: str
+    vid: Vid
+    path: Path
+
+
+class _ParamRead(NamedTuple):
+    """A relation that a function reads from one of its parameters."""
+
+    index: int
+    path: Path
+    relation: Relation
+    steps: tuple[Step, ...]
+
+
+def repeated(project: Project) -> Iterator[Repeated]:
+    """Reads of the database in loops over data, each at the outermost call in the loop's body."""
+    for fn in project.all_functions():
+        if not any(block.kind in ("for", "comp") for block in fn.facts.blocks):
+            continue
+        for query in project.queries.direct(fn):
+            loop = _loop(project, fn, query.block)
+            if query.kind == "read" and loop >= 0:
+                yield _found(fn, query.span, loop, query, (), _parts(fn, query))
+        for edge in project.graph.callees(fn):
+            if edge.kind != "call" or edge.call is None or project.queries.reason(edge.callee) is None:
+                continue
+            loop = _loop(project, fn, edge.call.block)
+            if loop < 0 or project.queries.cached(edge.callee):
+                continue
+            edges, query = project.queries.chain(edge.callee)
+            if query is not None:
+                call = edge.call
+                vids = [call.func, *call.args, *(item for _, item in call.kwargs)]
+                yield _found(fn, call.span, loop, query, (edge, *edges), vids)
+
+
+def _parts(fn: Fn, query: Query) -> list[Vid]:
+    if query.call is None:
+        return [query.vid]
+    return [query.call.func, *query.call.args, *(item for _, item in query.call.kwargs)]
+
+
+def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...], vids: list[Vid]) -> Repeated:
+    varies = any(depends(fn, vids, number) for number, _ in loops_around(fn, loop))
+    return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies)
+
+
+def _loop(project: Project, fn: Fn, block: int) -> int:
+    """The innermost loop around a block that grows with the data and does not end there, or -1."""
+    for number, _ in loops_around(fn, block):
+        if stops_early(fn, block, number):
+            return -1
+        if grows(project, fn, number):
+            return number
+    return -1
+
+
+class LazyReads:
+    """Relations read in loops; reads of parameters are followed from callees to the loop."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @cached_property
+    def found(self) -> list[LazyRead]:
+        """All of them, the first one of each relation and loop."""
+        reads: list[LazyRead] = []
+        for fn in self.project.all_functions():
+            reads += self._own(fn)
+            reads += self._passed(fn)
+        unique: dict[tuple[str, Span, str, str], LazyRead] = {}
+        for read in sorted(reads, key=lambda item: (item.fn.fqn, item.span)):
+            unique.setdefault((read.fn.fqn, read.loop, read.relation.owner, read.relation.name), read)
+        return list(unique.values())
+
+    def _relations(self, fn: Fn) -> Iterator[tuple[Vid, Relation]]:
+        for vid, value in enumerate(fn.facts.values):
+            if value[0] == "attr":
+                relation = declared(self.project, fn, vid)
+                if relation is not None and relation.loads:
+                    yield vid, relation
+
+    def _own(self, fn: Fn) -> Iterator[LazyRead]:
+        for vid, relation in self._relations(fn):
+            span = fn.facts.span_of(vid)
+            root = self._root(fn, fn.facts.values[vid][1], ())
+            if root is None or root.kind != "item":
+                continue
+            yield from self._judged(fn, span, root, relation, (), block_at(fn, span))
+
+    def _judged(
+        self, fn: Fn, span: Span, root: _Root, relation: Relation, steps: tuple[Step, ...], block: int
+    ) -> Iterator[LazyRead]:
+        loop = self._loop_over(fn, root.vid, block)
+        if loop < 0 or stops_early(fn, block, loop) or not grows(self.project, fn, loop):
+            return
+        for origin in self.project.origins.of(fn, root.vid):
+            path = (*origin.path, *root.path, relation.name)
+            if origin.known and origin.steps and not origin.loads.has(path) and "values" not in origin.ops:
+                last = origin.steps[0]
+                query = last.fn.step(last.call.span, f"the query does not load `{relation.name}`")
+                yield LazyRead(fn, span, fn.facts.blocks[loop].span, relation, root.path, steps, query)
+                return
+
+    def _loop_over(self, fn: Fn, iterable: Vid, block: int) -> int:
+        for number, item in loops_around(fn, block):
+            if item.value >= 0 and iterable in (item.value, plain(fn, item.value)):
+                return number
+        return -1
+
+    def _root(self, fn: Fn, vid: Vid, path: Path, depth: int = 12) -> _Root | None:
+        value = fn.facts.values[vid]
+        if depth == 0:
+            return None
+        if value[0] in ("guard", "await", "setattr", "mut", "store"):
+            return self._root(fn, value[1], path, depth - 1)
+        if value[0] in ("elem", "unpack"):
+            return _Root("item", value[1], path)
+        if value[0] == "param":
+            return _Root("param", value[1], path)
+        if value[0] == "attr":
+            relation = declared(self.project, fn, vid)
+            return self._root(fn, value[1], (value[2], *path), depth - 1) if relation is not None else None
+        return None
+
+    # reads in callees
+
+    @cached_property
+    def _by_param(self) -> dict[str, list[_ParamRead]]:
+        """Relations that functions read from their parameters, themselves or through what they call."""
+        found: dict[str, list[_ParamRead]] = {}
+        for fn in self.project.all_functions():
+            for vid, relation in self._relations(fn):
+                root = self._root(fn, fn.facts.values[vid][1], ())
+                if root is not None and root.kind == "param":
+                    step = fn.step(fn.facts.span_of(vid), f"reads `{relation.name}`, which asks the database")
+                    found.setdefault(fn.fqn, []).append(_ParamRead(root.vid, root.path, relation, (step,)))
+        frontier = dict(found)
+        for _ in range(MAX_DEPTH):
+            following: dict[str, list[_ParamRead]] = {}
+            for fqn, reads in frontier.items():
+                for edge in self.project.graph.callers(self.project.functions[fqn]):
+                    for read, root in self._arguments(edge, reads):
+                        if root.kind == "param":
+                            step = edge.caller.step(edge.span, f"calls {edge.callee.name}()")
+                            lifted = _ParamRead(root.vid, (*root.path, *read.path), read.relation, (step, *read.steps))
+                            known = found.setdefault(edge.caller.fqn, [])
+                            if not any(item[:3] == lifted[:3] for item in known):
+                                known.append(lifted)
+                                following.setdefault(edge.caller.fqn, []).append(lifted)
+            frontier = following
+        return found
+
+    def _arguments(self, edge: Edge, reads: list[_ParamRead]) -> Iterator[tuple[_ParamRead, _Root]]:
+        caller = edge.caller
+        if edge.kind == "property" and edge.call is None:
+            for vid, value in enumerate(caller.facts.values):
+                if value[0] == "attr" and value[2] == edge.callee.name and caller.facts.span_of(vid) == edge.span:
+                    root = self._root(caller, value[1], ())
+                    yield from ((read, root) for read in reads if read.index == 0 and root is not None)
+            return
+        if edge.call is None or edge.kind != "call":
+            return
+        bound = bind(caller, edge.call, edge.callee)
+        for read in reads:
+            for vid, part in bound.get(read.index, ()):
+                root = self._root(caller, vid, ()) if not part else None
+                if root is not None:
+                    yield read, root
+
+    def _passed(self, fn: Fn) -> Iterator[LazyRead]:
+        for edge in self.project.graph.callees(fn):
+            reads = self._by_param.get(edge.callee.fqn)
+            if not reads:
+                continue
+            block = edge.call.block if edge.call is not None else block_at(fn, edge.span)
+            for read, root in self._arguments(edge, reads):
+                if root.kind == "item":
+                    whole = root._replace(path=(*root.path, *read.path))
+                    yield from self._judged(fn, edge.span, whole, read.relation, read.steps, block)

@@ -1,0 +1,244 @@
+"""What serializers read of each object: relations of nested fields, and queries in their field methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Vid
+from backendlint.findings.model import Location, Step
+from backendlint.project.associations import declared
+from backendlint.project.entities import Cls, Fn
+from backendlint.project.origins import Path
+from backendlint.project.queries import Query
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MAX_DEPTH = 4
+_LISTS = "list"
+
+
+class FieldRead(NamedTuple):
+    """A serializer's field that asks the database for each object unless its relation is loaded."""
+
+    path: Path
+    """Relations from the object; empty for a query in a field's method."""
+    location: Location
+    what: str
+    query: Query | None
+    steps: tuple[Step, ...] = ()
+
+
+class Serialized(NamedTuple):
+    """A list of objects put through a serializer whose fields ask the database again."""
+
+    place: Location
+    function: str
+    serializer: Cls
+    read: FieldRead
+    source: Step | None
+    """The query that gives the objects."""
+
+
+def serialized(project: Project) -> Iterator[Serialized]:
+    """Views that list objects, and calls with `many=True`, with the fields that are not loaded."""
+    for cls in project.classes.values():
+        if project.hierarchy.role(cls) == "controller":
+            yield from _view(project, cls)
+    for fn in project.all_functions():
+        for call in fn.calls:
+            if fn.const(call.kwarg("many")) is True and call.args:
+                for ref in project.callees(fn, call):
+                    if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) == "serializer":
+                        yield from _call(project, fn, call, project.classes[ref.name])
+
+
+def _call(project: Project, fn: Fn, call: Call, serializer: Cls) -> Iterator[Serialized]:
+    yield from _judged(project, fn, call.args[0], serializer, fn.location(call.span), fn.fqn)
+
+
+def _view(project: Project, cls: Cls) -> Iterator[Serialized]:
+    """A generic view that lists: its serializer_class against its queryset."""
+    if not any(
+        "list" in (model.methods_are_handlers if model else ()) or _lists(project, base)
+        for base in project.hierarchy.library_bases(cls)
+        for model in [project.libraries.cls(base)]
+    ):
+        return
+    serializer = next((project.classes[ref.name] for owner in project.hierarchy.mro(cls)
+                       for ref in project.refs(owner.owner, owner.facts.attributes.get("serializer_class", -1))
+                       if ref.kind == "class"), None)  # fmt: skip
+    if serializer is None:
+        return
+    method = project.method(cls, "get_queryset")
+    if method is not None:
+        for item in method.facts.returns[:1]:
+            yield from _judged(project, method, item.value, serializer, method.location(item.span), method.fqn)
+        return
+    for owner in project.hierarchy.mro(cls):
+        vid = owner.facts.attributes.get("queryset", -1)
+        if vid >= 0:
+            yield from _judged(project, owner.owner, vid, serializer, owner.owner.place(vid), owner.owner.fqn)
+            return
+
+
+def _lists(project: Project, base: str) -> bool:
+    return any(
+        _LISTS in model.methods_are_handlers
+        for name in project.libraries.mro(base)
+        if (model := project.libraries.cls(name)) is not None
+    )
+
+
+def _judged(
+    project: Project, fn: Fn, vid: Vid, serializer: Cls, place: Location, function: str
+) -> Iterator[Serialized]:
+    origins = [origin for origin in project.origins.of(fn, vid) if origin.known]
+    if not origins:
+        return
+    for read in field_reads(project, serializer):
+        for origin in origins:
+            if read.query is not None or not origin.loads.has((*origin.path, *read.path)):
+                source = Step(fn.place(vid), "the objects come from here")
+                yield Serialized(place, function, serializer, read, source)
+                break
+
+
+def field_reads(project: Project, serializer: Cls, prefix: Path = (), depth: int = 0) -> list[FieldRead]:
+    """Fields of a serializer that need more than the object's own row."""
+    model = _model(project, serializer)
+    if model is None or depth > MAX_DEPTH:
+        return []
+    found: list[FieldRead] = []
+    shown = _shown_fields(project, serializer)
+    for owner in project.hierarchy.mro(serializer):
+        for name, vid in owner.facts.attributes.items():
+            if shown is None or name in shown:
+                found += _field(project, owner, name, vid, serializer, model, prefix, depth)
+    found += _methods(project, serializer, shown, prefix)
+    return found
+
+
+def _field(
+    project: Project, owner: Cls, name: str, vid: Vid, serializer: Cls, model: Cls, prefix: Path, depth: int
+) -> Iterator[FieldRead]:
+    value = owner.owner.facts.values[vid]
+    if value[0] != "call":
+        return
+    call = owner.owner.facts.calls[value[1]]
+    if owner.owner.const(call.kwarg("write_only")) is True:
+        return
+    source = owner.owner.const(call.kwarg("source"))
+    parts = source.split(".") if isinstance(source, str) and source != "*" else [name]
+    path: Path = ()
+    entity: Cls | None = model
+    for part in parts:
+        relation = project.associations.find(entity, part) if entity is not None else None
+        if relation is None:
+            break
+        path = (*path, part)
+        entity = project.classes.get(relation.target)
+    nested = next((project.classes[ref.name] for ref in project.callees(owner.owner, call)
+                   if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) == "serializer"), None)  # fmt: skip
+    if path and (nested is not None or len(parts) > len(path) or _reads_row(project, owner.owner, call)):
+        yield FieldRead((*prefix, *path), owner.owner.location(call.span), f"`{name}` reads `{'.'.join(path)}`", None)
+        if nested is not None:
+            yield from field_reads(project, nested, (*prefix, *path), depth + 1)
+
+
+def _reads_row(project: Project, fn: Fn, call: Call) -> bool:
+    """Fields that show more of a related object than its key."""
+    names = {ref.name.rpartition(".")[2] for ref in project.callees(fn, call)}
+    return bool(names & {"StringRelatedField", "SlugRelatedField"}) or (
+        "PrimaryKeyRelatedField" in names and fn.const(call.kwarg("many")) is True
+    )
+
+
+def _methods(project: Project, serializer: Cls, shown: set[str] | None, prefix: Path) -> Iterator[FieldRead]:
+    """`get_x(self, obj)` of method fields."""
+    for owner in project.hierarchy.mro(serializer):
+        for name, vid in owner.facts.attributes.items():
+            if shown is not None and name not in shown:
+                continue
+            value = owner.owner.facts.values[vid]
+            if value[0] != "call":
+                continue
+            call = owner.owner.facts.calls[value[1]]
+            if not any(ref.name.endswith(".SerializerMethodField") for ref in project.callees(owner.owner, call)):
+                continue
+            stated = owner.owner.const(call.args[0] if call.args else call.kwarg("method_name"))
+            method = project.method(serializer, stated if isinstance(stated, str) else f"get_{name}")
+            if method is not None:
+                yield from _method(project, method, name, prefix)
+
+
+def _method(project: Project, method: Fn, name: str, prefix: Path) -> Iterator[FieldRead]:
+    query = next((item for item in project.queries.direct(method) if item.kind == "read"), None)
+    if query is not None:
+        managers = _manager_path(project, method, query)
+        if managers:
+            yield FieldRead(
+                (*prefix, *managers), method.location(query.span), f"`{method.name}()` asks {query.name}", None
+            )
+        else:
+            yield FieldRead(prefix, method.location(query.span), f"`{method.name}()` asks {query.name}", query)
+        return
+    reason = project.queries.reason(method)
+    if reason is not None:
+        edges, deep = project.queries.chain(method)
+        if deep is not None and edges:
+            place = method.location(edges[0].span)
+            yield FieldRead(prefix, place, f"`{method.name}()` asks {deep.name}", deep, project.queries.steps(method))
+            return
+    for vid, value in enumerate(method.facts.values):
+        if value[0] == "attr" and method.facts.values[value[1]] == ("param", 1):
+            relation = declared(project, method, vid) or _of_model(project, method, str(value[2]))
+            if relation is not None:
+                text = f"`{method.name}()` reads `{value[2]}`"
+                yield FieldRead((*prefix, str(value[2])), method.place(vid), text, None)
+                return
+
+
+def _manager_path(project: Project, method: Fn, query: Query) -> Path:
+    """`obj.tags.all()`: the relation, which prefetching would load."""
+    op = query.model.orm.op if query.model.orm is not None else ""
+    if op not in ("all", "count", "exists"):
+        return ()
+    for vid, value in enumerate(method.facts.values):
+        if value[0] == "attr" and method.facts.values[value[1]] == ("param", 1):
+            relation = declared(project, method, vid)
+            span = method.facts.span_of(vid)
+            if relation is not None and query.span[:2] <= span[:2] and span[2:] <= query.span[2:]:
+                return (relation.name,)
+    return ()
+
+
+def _of_model(project: Project, method: Fn, name: str) -> object:
+    model = _model(project, method.cls) if method.cls is not None else None
+    return project.associations.find(model, name) if model is not None else None
+
+
+def _model(project: Project, serializer: Cls) -> Cls | None:
+    """`Meta.model`."""
+    for owner in project.hierarchy.mro(serializer):
+        meta = project.classes.get(f"{owner.fqn}.Meta")
+        if meta is not None:
+            for ref in project.refs(meta.owner, meta.facts.attributes.get("model", -1)):
+                if ref.kind == "class":
+                    return project.classes[ref.name]
+    return None
+
+
+def _shown_fields(project: Project, serializer: Cls) -> set[str] | None:
+    """`Meta.fields` where it is a constant list; None for all."""
+    for owner in project.hierarchy.mro(serializer):
+        meta = project.classes.get(f"{owner.fqn}.Meta")
+        if meta is None or "fields" not in meta.facts.attributes:
+            continue
+        value = meta.owner.facts.values[meta.facts.attributes["fields"]]
+        if value[0] in ("list", "tuple"):
+            names = [meta.owner.const(vid) for vid in value[1]]
+            return {name for name in names if isinstance(name, str)}
+        return None
+    return None
