@@ -149,3 +149,20 @@ def test_results_of_generators_and_loops() -> None:
         """
     )
     assert returned(project, "main.f") == [("inst", "main.Row")]
+
+
+def test_what_is_kept_on_a_library_object_is_known() -> None:
+    project = build(
+        main="""
+        import sqlite3
+        from flask import Flask, g
+        app = Flask(__name__)
+        def connect():
+            if "db" not in g:
+                g.db = sqlite3.connect("x")
+            return g.db
+        def f():
+            connect().cursor().execute("SELECT 1")
+        """
+    )
+    assert called(project, "main.f")[-1] == ["sqlite3.Cursor.execute"]

@@ -80,6 +80,8 @@ class Allocations:
 
     def _name(self, fn: Fn, dotted: str, depth: int) -> list[Made]:
         target = self.project.modules.resolve(dotted, fn.file.module)
+        if target.kind == "library":
+            return self._kept(*target.name.rpartition(".")[::2], depth)
         if target.kind != "variable" or target.file is None:
             return []
         owner = self.project.module_function(target.file)
@@ -89,6 +91,10 @@ class Allocations:
         elif not found:
             found = self._global_stores(f"{target.file.module}.{target.name}", depth)
         return found
+
+    def _kept(self, owner: str, name: str, depth: int) -> list[Made]:
+        """What the project keeps on a library's object."""
+        return [made for fn, vid in self.project.attached.stores(owner, name) for made in self.of(fn, vid, depth)]
 
     def _global_stores(self, dotted: str, depth: int) -> list[Made]:
         """What functions assign to a module's name with `global`."""
@@ -113,8 +119,9 @@ class Allocations:
         found: list[Made] = []
         for ref in self.project.refs(fn, base):
             if ref.kind in ("inst", "class"):
-                cls = self.project.classes[ref.name]
-                found += self.field(cls, name, depth)
+                found += self.field(self.project.classes[ref.name], name, depth)
+            elif ref.kind in ("lib", "libinst"):
+                found += self._kept(ref.name, name, depth)
         return found
 
     def field(self, cls: Cls, name: str, depth: int = 0) -> list[Made]:

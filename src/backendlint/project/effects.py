@@ -35,8 +35,8 @@ SAME_THREAD = frozenset({"call", "inject", "property"})
 """Edges over which waiting is felt by the caller."""
 BLOCKING = "blocking"
 """Pseudo effect: synchronous waiting for something outside the machine, a sleep or a process; not passed on by executors,
-threads and tasks. Files and logs alone do not count: they rarely stall."""
-_QUICK = frozenset({"file", "log", "lock", "cpu"})
+threads and tasks. Files, logs and handing over a job do not count: they rarely stall."""
+_QUICK = frozenset({"file", "log", "lock", "cpu", "queue-publish"})
 
 
 def waits(model: CallModel) -> bool:

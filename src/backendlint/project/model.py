@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, FileFacts, Vid
 from backendlint.project.allocations import Allocations
 from backendlint.project.associations import Associations
+from backendlint.project.attached import Attached
 from backendlint.project.calls import CallGraph
 from backendlint.project.effects import Effects
 from backendlint.project.entities import Cls, Fn, Ref
@@ -64,6 +65,7 @@ class Project:
         self.modules = Modules(files.values(), libraries)
         self.resolver = Resolver(self)
         self.hierarchy = Hierarchy(self)
+        self.attached = Attached(self)
         self.associations = Associations(self)
         self._hints: dict[str, Hints] = {}
         self._models: dict[int, list[CallModel]] = {}
@@ -340,6 +342,7 @@ class Project:
         for fn in self.all_functions():
             if fn.facts.decorators:
                 self._decorate(fn)
+        self.attached = Attached(self)
         self.associations.build()
         self.resolver = Resolver(self)
         self._models.clear()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.types import TypeNames
+from backendlint.project.types import OPEN_TYPES, TypeNames
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -189,7 +189,14 @@ class Resolver:
             owner_type = libraries.attribute(head)
             if owner_type is not None and owner_type.type:
                 return tuple(self.member(self.types.named(owner_type.type), last))
-        return (Ref("lib", dotted),)
+        return self._kept(head, last) or (Ref("lib", dotted),)
+
+    def _kept(self, owner: str, name: str) -> Refs:
+        """What the project itself keeps on a library's object (`flask.g.db`)."""
+        if not owner or self.project.libraries.call(f"{owner}.{name}") is not None:
+            return ()
+        stored = self.project.attached.stores(owner, name)
+        return unique(self._many(self.refs(fn, vid) for fn, vid in stored))
 
     def member(self, ref: Ref, name: str) -> Iterable[Ref]:
         """What `ref.name` refers to."""
@@ -220,7 +227,8 @@ class Resolver:
         model = self.project.libraries.attribute(dotted)
         if model is not None and model.type:
             return (self.types.named(model.type, ref),)
-        return (Ref("lib", model.name if model else self.project.libraries.canonical(dotted), ref),)
+        kept = self._kept(ref.name, name) if model is None else ()
+        return kept or (Ref("lib", model.name if model else self.project.libraries.canonical(dotted), ref),)
 
     def _class_member(self, ref: Ref, name: str) -> Refs:
         cls = self.project.classes[ref.name]
@@ -381,5 +389,5 @@ class Resolver:
 
 
 def unique(refs: Iterable[Ref]) -> Refs:
-    """Without repetitions, at most MAX_REFS."""
-    return tuple(dict.fromkeys(refs))[:MAX_REFS]
+    """Without repetitions and types that a model leaves open, at most MAX_REFS."""
+    return tuple(ref for ref in dict.fromkeys(refs) if ref.name not in OPEN_TYPES)[:MAX_REFS]
