@@ -47,6 +47,10 @@ _SELF = ("Self", "typing.Self", "typing_extensions.Self")
 _TYPING = ("typing", "typing_extensions", "collections.abc", "builtins", "sqlalchemy.orm")
 
 
+OPEN_TYPES = frozenset({"self", "elem"})
+"""What stays of a model's type where the receiver, or its element's type, is unknown."""
+
+
 class TypeNames:
     """Reads annotations (values) and model type names (text) as refs to instances."""
 
@@ -192,7 +196,9 @@ class TypeNames:
             return receiver.arg if receiver.arg.kind != "class" else Ref("inst", receiver.arg.name)
         name, bracket, inner = text.partition("[")
         if bracket:
-            return Ref("libinst", self.project.libraries.canonical(name), self.named(inner.removesuffix("]"), receiver))
+            element = self.named(inner.removesuffix("]"), receiver)
+            known = None if element.name in OPEN_TYPES else element
+            return Ref("libinst", self.project.libraries.canonical(name), known)
         return Ref("libinst", self.project.libraries.canonical(name), receiver.arg if receiver else None)
 
     def library_result(self, fn: Fn, call: Call, ref: Ref) -> Iterable[Ref]:
