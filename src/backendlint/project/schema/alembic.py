@@ -209,7 +209,10 @@ def _unrolled(view: CallNode) -> list[CallNode]:
     """The call once for each round of a loop over a constant list that feeds its first argument; else just itself."""
     args = view.args
     loop = next((arg for arg in args[:2] if arg.value[0] == "elem"), None)
-    elements = loop.at(loop.value[1]).elements() if loop is not None else None
+    container = loop.at(loop.value[1]) if loop is not None else None
+    elements = container.elements() if container is not None else None
+    if elements is None and container is not None:
+        elements = [key for key, _ in container.pairs() or []]
     if loop is None or not elements:
         return [view]
     return [CallNode(view.node, view.call, ((loop.vid, element),)) for element in elements]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from backendlint.facts.model import ClassFacts, FileFacts
 from backendlint.findings.model import Location
 from backendlint.project.schema.model import Check, Constraint, Index, Unique
 from backendlint.project.schema.reading import CallNode, Links, Node, class_node, lineage, strings
@@ -105,12 +106,17 @@ def field_kind(call: CallNode) -> str:
     return next((known for known in TYPES if name.endswith(known)), "ForeignKey" if name.endswith("ForeignKey") else name)
 
 
-def _base_kind(file: object, cls: object, links: Links) -> str:
-    for where, item in lineage(file, cls, links):  # type: ignore[arg-type]
+def _base_kind(file: FileFacts, cls: ClassFacts, links: Links) -> str:
+    """Django's field class behind a custom one; a direct heir of `Field` has a column if it says of which type."""
+    typed = False
+    for where, item in lineage(file, cls, links):
+        typed = typed or bool({"db_type", "get_internal_type"} & item.methods.keys())
         for base in item.bases:
             name = class_node(where, item, base, links).last()
-            if name in TYPES or name in RELATIONS or name in MANY or name == "Field":
+            if name in TYPES or name in RELATIONS or name in MANY:
                 return name
+            if name == "Field":
+                return name if typed else ""
     return ""
 
 

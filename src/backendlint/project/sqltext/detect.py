@@ -20,7 +20,9 @@ _LIKELY = re.compile(
     r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*|\(\s*)*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|ALTER|DROP|TRUNCATE|MERGE|REPLACE|GRANT)\s",
     re.IGNORECASE | re.DOTALL,
 )
-_PROSE = frozenset("THE A AN YOUR YOU THIS THAT THESE THOSE PLEASE OUR MY ITS IT WE I".split())
+_PROSE = frozenset("THE YOUR YOU THIS THAT THESE THOSE PLEASE OUR".split())
+_SMALL_PROSE = _PROSE | frozenset("A AN MY ITS IT WE I".split())
+"""Also names that SQL uses: they count in texts in small letters alone."""
 
 
 def starts_like_sql(text: str) -> bool:
@@ -48,11 +50,12 @@ def is_statement(text: str) -> bool:
 
 def _reads_like_prose(items: list[Token]) -> bool:
     """Articles and pronouns where names should stand, or a sentence's punctuation."""
+    prose = _PROSE if items[0].raw.isupper() else _SMALL_PROSE
     for before, token in zip(items, items[1:], strict=False):
-        if token.kind == "word" and token.text in _PROSE and before.kind == "word" and not before.word("AS", "JOIN", "UPDATE"):
+        if token.kind == "word" and token.text in prose and before.kind == "word" and not before.word("AS", "JOIN", "UPDATE"):
             following = items[items.index(token) + 1 : items.index(token) + 2]
             if following and following[0].kind == "word" and not following[0].word(
-                "ON", "WHERE", "SET", "JOIN", "LEFT", "INNER", "ORDER", "GROUP", "LIMIT", "CROSS", "RIGHT", "FULL", "UNION", "USING"
+                "ON", "FROM", "AS", "AND", "OR", "IS", "IN", "LIKE", "ASC", "DESC", "WHERE", "SET", "JOIN", "LEFT", "INNER", "ORDER", "GROUP", "LIMIT", "CROSS", "RIGHT", "FULL", "UNION", "USING"
             ):
                 return True
     return items[-1].raw in {".", "!", "…"}
@@ -78,8 +81,10 @@ def _select(items: list[Token]) -> bool:
     for position, token in enumerate(items[1:], 1):
         depth += (token.raw == "(") - (token.raw == ")")
         if token.word("FROM") and not depth:
-            following = items[position + 1 : position + 2]
-            return position > 1 and bool(following) and (following[0].kind in {"word", "name", "param"} or following[0].raw == "(")
+            following = items[position + 1 : position + 3]
+            if position < 2 or not following or not (following[0].kind in {"word", "name", "param"} or following[0].raw == "("):
+                return False
+            return len(following) < 2 or following[0].raw == "(" or following[1].kind in {"word", "name"} or following[1].raw in {",", ".", "(", ")", ";"}
         mere = token.kind == "word" and not token.word("DISTINCT", "AS", "ALL", "CASE", "WHEN", "THEN", "ELSE", "END", "AND", "OR", "IS", "NOT", "NULL", "IN", "LIKE", "BETWEEN")
         plain = plain + 1 if mere and not depth else 0
         if plain > 2:

@@ -106,7 +106,7 @@ def _call(
         role, certain = model.sql.role, True
     else:
         func = fn.facts.values[call.func]
-        name = func[2] if func[0] == "attr" else ""
+        name = func[2] if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
         if name not in _DRIVER_METHODS or not call.args:
             return
         vids, chosen, role, certain = [call.args[0]], dialect, "execute", False

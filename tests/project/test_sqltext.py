@@ -1,0 +1,176 @@
+"""SQL texts: found where they are built, told from prose, and mapped back to their characters."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from backendlint.facts.extract import extract
+from backendlint.facts.model import Span
+from backendlint.project.libraries import Libraries
+from backendlint.project.libraries_compile import compile_files
+from backendlint.project.model import Project, link
+from backendlint.project.sqllex import blank_psql, statements
+from backendlint.project.sqltext.detect import is_statement, may_be_sql
+from backendlint.project.sqltext.find import SqlText
+from backendlint.project.sqltext.literals import characters
+
+BARE = Libraries(compile_files([]), "none")
+
+
+def project_of(**files: str) -> Project:
+    """A project of files named by their modules, without library models."""
+    sources = {f"{name}.py": text for name, text in files.items()}
+    facts = {
+        path: extract(ast.parse(text), text, path=path, module=path.removesuffix(".py"), is_package=False)
+        for path, text in sources.items()
+    }
+    return link(Path(), facts, BARE, lambda path: sources[path])
+
+
+def texts_in(code: str, **more: str) -> list[SqlText]:
+    return project_of(main=code, **more).data.texts
+
+
+def words_at(code: str, text: SqlText, word: str) -> str:
+    """What stands in the source where the text says that the word stands."""
+    at = text.text.index(word)
+    place = text.location(at, at + len(word))
+    assert place.line == place.end_line
+    return code.split("\n")[place.line - 1][place.column - 1 : place.end_column - 1]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'cur.execute("SELECT a FROM spot WHERE b = 1")',
+        "cur.execute('SELECT a '\n        'FROM spot '  # why\n        'WHERE b = 1')",
+        'cur.execute("""\n    SELECT a\n    FROM spot\n    WHERE b = 1\n""")',
+        'cur.execute("SELECT \\"a\\"\\tFROM spot\\n WHERE b = 1")',
+        'cur.execute(r"SELECT a FROM spot WHERE b ~ \'\\d\'")',
+        'cur.execute(f"SELECT {x} FROM spot WHERE b = \'{y!r:>{w}}\' AND c = 1")',
+        'cur.execute("SELECT %s FROM spot WHERE b = %%s" % x)',
+        'cur.execute("SELECT {} FROM spot WHERE b = {{}}".format(x))',
+        'cur.execute("SELECT " + x + " FROM spot WHERE b = 1")',
+        'sql = "SELECT a "\nif x:\n    sql += "FROM spot "\nelse:\n    sql += "FROM spot, other "\ncur.execute(sql + "WHERE b = 1")',
+        'cur.execute(" ".join(["SELECT a", "FROM spot", "WHERE b = 1"]))',
+        'parts = ["SELECT a"]\nparts.append("FROM spot")\nif x:\n    parts.append("WHERE b = 1")\ncur.execute(" ".join(parts))',
+        'import textwrap\ncur.execute(textwrap.dedent("""\\\n    SELECT a\n    FROM spot"""))',
+        'q = "SELECT a FROM spot WHERE b = 1"\ndef f():\n    cur.execute(q)',
+        'class Q:\n    find = "SELECT a FROM spot WHERE b = 1"\ndef f():\n    cur.execute(Q.find)',
+        'Q = "SELECT {} FROM spot WHERE b = 1"\ndef f():\n    cur.execute(Q.format(x))',
+        'def sql():\n    return "SELECT a FROM spot WHERE b = 1"\ndef f():\n    cur.execute(sql())',
+        'é = "ü"; cur.execute("SELECT ä FROM spot WHERE b = 1")',
+    ],
+)
+def test_every_way_of_building_is_found_and_mapped(body: str) -> None:
+    code = f"x = y = w = cur = open('x')\n{body}\n"
+    found = [text for text in texts_in(code) if "spot" in text.text]
+    assert found
+    for text in found:
+        assert words_at(code, text, "spot") == "spot"
+
+
+def test_constants_come_from_other_files() -> None:
+    queries = 'TABLE = "spot"\nFIND = f"SELECT a FROM {TABLE} WHERE b = 1"\n'
+    code = "from queries import FIND\ndef f(cur):\n    cur.execute(FIND)\n"
+    (text,) = texts_in(code, queries=queries)
+    assert text.text == "SELECT a FROM spot WHERE b = 1"
+    assert text.location(7, 8).path == "queries.py"
+
+
+def test_holes_are_typed_by_where_they_stand() -> None:
+    code = (
+        "def f(cur, a):\n"
+        '    cur.execute(f"SELECT {a} FROM users_{a} WHERE b = \'{a}\' AND c IN ({a}) {a} ORDER BY d {a} LIMIT {a}")\n'
+    )
+    (text,) = texts_in(code)
+    assert [hole.kind for hole in text.holes] == ["name", "name", "text", "name", "fragment", "fragment", "name"]
+    assert text.fragments
+
+
+def test_branches_give_alternatives() -> None:
+    code = 'def f(cur, x):\n    q = "SELECT a FROM t"\n    if x:\n        q += " WHERE b = 1"\n    cur.execute(q)\n'
+    assert {text.text for text in texts_in(code)} == {"SELECT a FROM t", "SELECT a FROM t WHERE b = 1"}
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "select a file from the list",
+        "Select a file from the list",
+        "Update the record",
+        "update your profile set in the menu",
+        "Delete from the list",
+        "delete from favourites failed",
+        "SELECT failed for the user",
+        "DELETE FROM table failed with an error",
+        "Create table view",
+        "insert into the box",
+        "with love from me",
+        "drop table of contents before printing the whole document again today",
+        "Grant access to the user",
+        "Select the option (from 1 to 5) that you like.",
+        "UPDATE: settings were changed",
+        "alter the table of results",
+        "select one from many = good",
+        "Truncate table cells that are too long to be shown in one line of the report",
+    ],
+)
+def test_prose_is_not_sql(prose: str) -> None:
+    assert not (may_be_sql(prose) and is_statement(prose))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from users",
+        "SELECT id, name FROM users",
+        "select u.id from users u where u.name = ?",
+        "SELECT count(*) FROM t",
+        "WITH x AS (SELECT 1) SELECT a FROM x",
+        "INSERT INTO t (a) VALUES (1)",
+        "insert into t values (?, ?)",
+        "UPDATE t SET a = 1",
+        "DELETE FROM t",
+        "DELETE FROM s.t WHERE a = 1",
+        "create table if not exists t (a int primary key)",
+        "ALTER TABLE t ADD COLUMN a int",
+        "DROP TABLE IF EXISTS t",
+        "-- note\nSELECT a FROM t",
+        "(SELECT a FROM t) UNION (SELECT b FROM u)",
+        "GRANT SELECT ON t TO r",
+    ],
+)
+def test_statements_are_sql(sql: str) -> None:
+    assert may_be_sql(sql)
+    assert is_statement(sql)
+
+
+def test_messages_and_docstrings_are_not_executed() -> None:
+    code = (
+        'def f(log):\n    """SELECT a FROM t WHERE b = 1"""\n    log.info("SELECT a FROM t WHERE b = 2")\n'
+        '    raise ValueError("SELECT a FROM t WHERE b = 3")\n'
+    )
+    assert texts_in(code) == []
+
+
+def test_literals_are_decoded_with_places() -> None:
+    source = "x = ('a\\n'  # no\n     f'b{y}{{c' r'\\d')\n"
+    found = characters(source, Span(1, 4, 2, 21))
+    assert "".join(char.text or "#" for char in found) == "a\nb#{c\\d"
+    assert (found[2].line, found[2].column) == (2, 7)
+
+
+def test_statements_are_cut_outside_of_bodies() -> None:
+    text = "CREATE TRIGGER t BEFORE UPDATE ON a BEGIN UPDATE b SET c = 1; SELECT 2; END; SELECT ';' /* ; */; DO $x$ a; b $x$;"
+    assert [items[0].text for items in statements(text, "sqlite")] == ["CREATE", "SELECT", "DO"]
+
+
+def test_psql_dumps_keep_their_offsets() -> None:
+    text = "\\connect x\nCOPY t (a) FROM stdin;\n1\tDROP TABLE t;\n\\.\nSELECT 1;\n"
+    blank = blank_psql(text)
+    assert len(blank) == len(text)
+    assert [items[0].text for items in statements(blank, "postgres")] == ["COPY", "SELECT"]
