@@ -37,6 +37,7 @@ from backendlint.facts.within import (
     siblings,
 )
 from backendlint.findings.model import Edit, Fix, Hit, Location, Profile, Severity, Step
+from backendlint.parse import split_lines
 from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers
 from backendlint.project.applications import Served, served_applications
@@ -44,6 +45,7 @@ from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.conditions import holds
 from backendlint.project.effects import BLOCKING, Reason, Site, waits
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.exception_kinds import ErrorClass, error_classes, inherits_any
 from backendlint.project.exceptions import Escape
 from backendlint.project.fanout import Fanout
 from backendlint.project.jobs import EarlyJob
@@ -100,6 +102,7 @@ __all__ = [
     "EarlyJob",
     "Edge",
     "Edit",
+    "ErrorClass",
     "Escape",
     "Fanout",
     "FileFacts",
@@ -164,11 +167,13 @@ __all__ = [
     "derived",
     "describe_source",
     "display",
+    "error_classes",
     "flow_hit",
     "flow_hits",
     "holds",
     "identifier_words",
     "in_main_block",
+    "inherits_any",
     "is_parameter",
     "is_password",
     "is_used",
@@ -196,6 +201,7 @@ __all__ = [
     "siblings",
     "sink_arguments",
     "slow_part",
+    "split_lines",
     "sql",
     "sqltypes",
     "status_of",

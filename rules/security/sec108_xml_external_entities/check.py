@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from backendlint.api import Hit, Project, flow_hits, weak_hits
+from backendlint.api import Fn, Hit, Location, Project, Vid, display, flow_hit, place_flows, weak_hits, weak_uses
 
 HARM = "so entities in it can read files, call hosts or fill the memory; parse it with `defusedxml`."
 HELP = "use `defusedxml`, or a parser with `resolve_entities=False` and `no_network=True`."
@@ -10,9 +11,39 @@ HELP = "use `defusedxml`, or a parser with `resolve_entities=False` and `no_netw
 
 def check(project: Project) -> Iterator[Hit]:
     reported = set()
-    for hit in flow_hits(project, ("xml",), HARM):
+    unsafe = unsafe_parsers(project)
+    for flow in place_flows(project, ("xml",)):
+        call = flow.site.call
+        parser = call.args[1] if len(call.args) > 1 else call.kwarg("parser")
+        made = maker(project, flow.site.fn, parser) if parser >= 0 else None
+        if made is not None and made not in unsafe:
+            continue
+        if made is not None:
+            reported.update(unsafe[made])
+        hit = flow_hit(project, flow, HARM)
         reported.add(hit.location)
         yield hit
     for hit in weak_hits(project, ("xml",), HELP):
         if hit.location not in reported:
-            yield hit
+            yield replace(hit, profile="strict") if "setFeature`" in hit.message else hit
+
+
+def unsafe_parsers(project: Project) -> dict[tuple[str, Vid], list[Location]]:
+    """Where parsers that resolve entities are made, with the places that say so."""
+    found: dict[tuple[str, Vid], list[Location]] = {}
+    for use in weak_uses(project, ("xml",)):
+        if not use.certain:
+            continue
+        func = use.fn.value(use.call.func)
+        made = maker(project, use.fn, func[1]) if use.name.endswith(".setFeature") and func[0] == "attr" else None
+        key = made or (use.fn.fqn, use.call.value)
+        found.setdefault(key, []).append(use.fn.location(use.call.span))
+    return found
+
+
+def maker(project: Project, fn: Fn, vid: Vid) -> tuple[str, Vid]:
+    """The call that makes an object, through names of variables."""
+    fn, vid = display(project, fn, vid)
+    while fn.value(vid)[0] in ("guard", "mut", "setattr"):
+        fn, vid = display(project, fn, fn.value(vid)[1])
+    return fn.fqn, vid

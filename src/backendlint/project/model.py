@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from backendlint.project.origins import Origins
     from backendlint.project.queries import Queries
     from backendlint.project.routes import Application, Endpoints, Route
+    from backendlint.project.waits import Waits
     from backendlint.project.transactions import Transactions
     from backendlint.project.writes import Writes
 
@@ -297,6 +298,13 @@ class Project:
         from backendlint.project.transactions import Transactions
 
         return Transactions(self)
+
+    @cached_property
+    def waits(self) -> Waits:
+        """How long functions and endpoints can wait at worst."""
+        from backendlint.project.waits import Waits
+
+        return Waits(self)
 
     @cached_property
     def error_handlers(self) -> dict[str, tuple[Ref, ...]]:

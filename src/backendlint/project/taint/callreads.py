@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Span, Value, Vid
@@ -18,6 +19,28 @@ if TYPE_CHECKING:
 
 _GETTERS = frozenset({"get", "pop", "setdefault", "getlist", "getall", "getone"})
 _DATA_CLASSES = ("schema", "model", "serializer", "form", "settings")
+
+
+_HIDES = re.compile(r"mask|redact|anonymi[sz]e|obfuscat|censor|scrub|sanitize|fingerprint|hash|encrypt|truncate", re.IGNORECASE)
+"""Names of functions that make secrets fit to be shown."""
+_HIDDEN = ("secret", "personal")
+_REPLACED = {
+    "'": ("xpath",),
+    '"': ("xpath",),
+    "<": ("xss",),
+    "\n": ("log", "header", "mail-header"),
+    "\r": ("log", "header", "mail-header"),
+}
+"""What a text is clean of once a character has been replaced in it."""
+
+
+def replaced(fn: Fn, call: Call) -> tuple[str, ...]:
+    """Kinds that `text.replace(x, y)` with constants cleans."""
+    func = fn.facts.values[call.func]
+    if func[0] != "attr" or func[2] != "replace" or len(call.args) != 2:
+        return ()
+    old, new = fn.const(call.args[0]), fn.const(call.args[1])
+    return _REPLACED.get(old, ()) if isinstance(old, str) and isinstance(new, str) and old not in new else ()
 
 
 class CallReads:
@@ -38,6 +61,8 @@ class CallReads:
     def _result(self, fn: Fn, vid: Vid, call: Call, ref: Ref, path: Path) -> Labels:
         if ref.kind == "func":
             callee = self.project.functions[ref.name]
+            if _HIDES.search(callee.name):
+                return lb.clear(self.summary(fn, callee, bind(fn, call, callee, ref), path, call.span), _HIDDEN)
             return self.summary(fn, callee, bind(fn, call, callee, ref), path, call.span)
         if ref.kind == "class":
             return self._constructed(fn, call, self.project.classes[ref.name], path)
@@ -52,6 +77,9 @@ class CallReads:
     # libraries
 
     def _library(self, fn: Fn, vid: Vid, call: Call, model: CallModel, path: Path) -> Labels:
+        value = fn.facts.values[call.func]
+        if model.env is not None and value[0] == "attr" and self._is_configuration(fn, value[1]):
+            return self._keyed(fn, vid, call, path) or NONE
         if model.source:
             found = self.reader.source(model.source, fn, vid, self._source_name(fn, call, model))
             key = fn.const(call.args[0]) if call.args else ...
@@ -63,7 +91,7 @@ class CallReads:
         keyed = self._keyed(fn, vid, call, path)
         if keyed is not None:
             return lb.clear(keyed, model.sanitizes)
-        found = self._passed(fn, call, model, path)
+        found = lb.clear(self._passed(fn, call, model, path), replaced(fn, call))
         return lb.clear(lb.soil(found) if model.decodes else found, model.sanitizes)
 
     @staticmethod
@@ -142,13 +170,19 @@ class CallReads:
 
     def _unknown(self, fn: Fn, call: Call, path: Path) -> Labels:
         """Of a function that nobody knows: its object's data comes out, and perhaps its arguments'."""
+        func = fn.facts.values[call.func]
+        if func[0] in ("attr", "name") and _HIDES.search(str(func[-1]).rpartition(".")[2]):
+            return lb.clear(self._unknown_result(fn, call, path), _HIDDEN)
+        return self._unknown_result(fn, call, path)
+
+    def _unknown_result(self, fn: Fn, call: Call, path: Path) -> Labels:
         keyed = self._keyed(fn, call.value, call, path)
         if keyed is not None:
             return keyed
         base = receiver(fn, call)
         passed = lb.weaken(lb.merge(self._whole(fn, self._all(call))))
         if base >= 0:
-            return lb.merge((self.reader.read(fn, base, ()), passed))
+            return lb.clear(lb.merge((self.reader.read(fn, base, ()), passed)), replaced(fn, call))
         return lb.merge((self._receiver_name(fn, call), passed))
 
     # functions of the project

@@ -94,7 +94,7 @@ class Taint:
         reported: Counter[Location] = Counter()
         start = (site.fn, site.fn.location(site.call.span))
         for origin, mark in self.labels(site.fn, site.vid).items():
-            if origin.what in source_kinds and not mark.clean_for(site.kind):
+            if origin.what in source_kinds and not mark.clean_for(site.kind, origin.what):
                 reported[start[1]] += 1
                 if reported[start[1]] <= MAX_FLOWS:
                     yield Flow(site, origin, mark, *start, (), False)
@@ -106,7 +106,7 @@ class Taint:
             seen.add(key)
             for edge in self.project.graph.callers(item.fn):
                 for origin, mark in self._at_caller(edge, item).items():
-                    if mark.clean_for(site.kind):
+                    if mark.clean_for(site.kind, origin.what):
                         continue
                     report = (edge.caller, edge.caller.location(edge.span)) if item.forwards else item.report
                     chain = (Hop(edge, item.mark.trail), *item.chain)

@@ -20,6 +20,14 @@ _SAME_METHODS = frozenset({"strip", "lstrip", "rstrip", "lower", "upper", "casef
 _SHAPE_METHODS = frozenset({"isdigit", "isdecimal", "isnumeric", "isalnum", "isalpha", "isidentifier"})
 _HOST_PARTS = frozenset({"hostname", "netloc", "host"})
 _RESOLVERS = frozenset({"resolve", "realpath", "abspath", "normpath", "absolute", "commonpath", "commonprefix"})
+_LITERAL: Kinds = frozenset({"code"})
+"""A text without a quote between its quotes is a literal."""
+_LINES: Kinds = frozenset({"log", "header", "mail-header"})
+_WITHOUT: dict[str, Kinds] = {
+    "..": _PATH, "/": _PATH, "../": _PATH, "'": frozenset({"xpath"}), '"': frozenset({"xpath"}), "\n": _LINES, "\r": _LINES,
+    "://": frozenset(), "<": frozenset({"xss"}),
+}  # fmt: skip
+"""What a text is clean of that does not hold this."""
 MAX_DEPTH = 6
 
 
@@ -70,8 +78,16 @@ class Guards:
     def _excluded(self, fn: Fn, needle: Vid, container: Vid, subject: Vid) -> Kinds:
         """`".." not in path`."""
         text = fn.const(needle)
-        same = self._relation(fn, container, subject) == EVERYTHING
-        return _PATH if same and isinstance(text, str) and text in ("..", "/", "../") else NOTHING
+        if not isinstance(text, str):
+            return NOTHING
+        value = fn.facts.values[container]
+        if value[0] == "item" and fn.facts.values[value[2]][0] == "slice":
+            value = fn.facts.values[value[2]]
+        if value[0] == "slice" and self._relation(fn, value[1], subject) == EVERYTHING:
+            return _LITERAL if text in ("'", '"') else NOTHING
+        if self._relation(fn, container, subject) != EVERYTHING:
+            return NOTHING
+        return _WITHOUT.get(text, NOTHING)
 
     def _closed(self, fn: Fn, vid: Vid) -> bool:
         """True for what the attacker does not decide: constants, collections, settings; not another request value."""

@@ -48,9 +48,9 @@ class Mark(NamedTuple):
     """True where a step was a guess: a function of which nothing is known was passed through."""
     trail: Trail | None = None
 
-    def clean_for(self, kind: str) -> bool:
-        """Whether the value may reach a sink of this kind."""
-        return kind in self.cleared or ("all" in self.cleared and kind in INJECTION)
+    def clean_for(self, kind: str, what: str = "") -> bool:
+        """Whether the value may reach a sink of this kind; `what` is the source's kind, of which it may be cleaned too."""
+        return what in self.cleared or kind in self.cleared or ("all" in self.cleared and kind in INJECTION)
 
 
 Labels = dict[Origin, Mark]

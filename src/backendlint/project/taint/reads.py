@@ -26,6 +26,9 @@ BUDGET = 30_000
 _CONCATENATING = frozenset({"+", "%", "|", "/", "*"})
 _HOST_FIXED = re.compile(r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|/[^/\\\0]|[?#]|[.]{0,2}/\w")
 """What stands before a part that can only be path or query; \0 is a part that is not constant."""
+_ROUTED = frozenset({"path", "path_info"})
+_SHORT = 8
+"""So many characters may be shown of a secret."""
 _QUOTED = ("log", "header", "mail-header")
 _HOST_KINDS = ("ssrf", "redirect")
 _NUMERIC_SPEC = frozenset("dioxXeEfFgGcn")
@@ -67,7 +70,7 @@ class Reader:
             "await": self._same,
             "yield": self._same,
             "star": self._same,
-            "slice": self._same,
+            "slice": self._slice,
             "enter": self.calls.entered,
             "exc": self._exc,
             "setattr": self._setattr,
@@ -151,6 +154,14 @@ class Reader:
 
     def _same(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         return self.read(fn, value[1], path)
+
+    def _slice(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        """A few characters of a secret, as in `token[-4:]`, give nothing away."""
+        found = self.read(fn, value[1], path)
+        lower, upper = fn.const(value[2]), fn.const(value[3])
+        head = isinstance(upper, int) and 0 < upper <= _SHORT and lower in (..., None, 0)
+        tail = isinstance(lower, int) and -_SHORT <= lower < 0 and upper in (..., None)
+        return lb.clear(found, ("secret", "personal")) if found and (head or tail) else found
 
     def _guard(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         found = self.read(fn, value[1], path)
@@ -284,9 +295,16 @@ class Reader:
         for owner in owners:
             model = self.project.libraries.attribute(f"{owner}.{name}")
             if model is not None and model.source:
+                if name in _ROUTED and self._fixed_route(fn):
+                    return NONE
                 found = self.source(model.source, fn, vid, name)
                 return lb.clear(found, model.sanitizes)
         return None
+
+    def _fixed_route(self, fn: Fn) -> bool:
+        """True in handlers whose every route is a constant path: the request's path says nothing new there."""
+        routes = self.project.route_functions.get(fn.fqn, ())
+        return bool(routes) and not any(re.search(r"[{<:*(\[]", route.path) for route in routes)
 
     def _attr(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
         base, name = value[1], value[2]

@@ -117,7 +117,8 @@ def _sites(project: Project, fn: Fn, call: Call, model: CallModel, sink: Sink) -
     if any(holds(project, fn, call, condition) for condition in sink.unless):
         return
     for vid in sink_arguments(fn, call, sink.arg):
-        element = _element(fn, vid, sink.element) if sink.element >= 0 else vid
+        part = 0 if sink.kind == "xss" and fn.facts.values[vid][0] == "tuple" else sink.element
+        element = _element(fn, vid, part) if part >= 0 else vid
         if element >= 0:
             yield SinkSite(sink.kind, fn, call, element, model, sink)
 

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, NamedLiteral, Project, known_shape, named_literals, secret_like, sensitive
+
+HOW = {"compared": "is compared with", "argument": "is passed", "default": "defaults to"}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    shaped = set()
+    for found in known_shape(project):
+        shaped.add(found.location)
+        yield Hit(
+            f"{found.what} is written in the source, so everybody who can read the code has it; read it from the environment "
+            "or a secret store, and change it.",
+            found.location,
+            function=found.fn.fqn,
+        )
+    for literal in named_literals(project):
+        if literal.how == "environment" or is_setting(project, literal) or literal.location in shaped:
+            continue
+        if sensitive(literal.name) == "secret" and secret_like(literal.name, literal.text):
+            yield report(literal)
+
+
+def is_setting(project: Project, literal: NamedLiteral) -> bool:
+    """A default in a settings class is SEC203."""
+    return literal.cls is not None and project.hierarchy.role(literal.cls) == "settings"
+
+
+def report(literal: NamedLiteral) -> Hit:
+    how = HOW.get(literal.how, "is")
+    return Hit(
+        f"`{literal.name}` {how} a literal in the source, so everybody who can read the code has it; read it from the "
+        "environment or a secret store, and change it.",
+        literal.location,
+        function=literal.fn.fqn,
+    )

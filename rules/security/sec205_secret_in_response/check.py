@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from backendlint.api import Cls, Flow, Hit, Project, Ref, flow_hit, place_flows, sensitive
+
+HARM = "so every client gets it; answer with a schema that lists the public fields."
+ISSUED = re.compile(r"token|jwt|otp|csrf|nonce|state|ticket", re.IGNORECASE)
+ISSUING = re.compile(
+    r"create|issue|generate|rotate|refresh|log_?in|sign_?(in|up)|register|auth|token|reset|regenerate|new_|mint|enroll|setup|exchange",
+    re.IGNORECASE,
+)
+STORED = re.compile(r"(hashed_?password|password_?(hash|digest)|secret_?(key|hash)|private_?key|totp_?secret|otp_?secret)$", re.IGNORECASE)
+
+
+def check(project: Project) -> Iterator[Hit]:
+    for flow in place_flows(project, ("response",), ("secret",)):
+        hit = flow_hit(project, flow, HARM)
+        yield replace(hit, profile="strict") if is_issued(flow) else hit
+    yield from response_models(project)
+
+
+def is_issued(flow: Flow) -> bool:
+    """A token (or a new key) that the client is meant to get."""
+    name = flow.source.path[0] if flow.source.path else ""
+    if ISSUED.search(name):
+        return True
+    handler = flow.fn.name if not flow.chain else flow.chain[0].edge.caller.name
+    return "password" not in name.lower() and bool(ISSUING.search(handler) or ISSUING.search(flow.fn.name))
+
+
+def response_models(project: Project) -> Iterator[Hit]:
+    """Secret fields of the schemas that routes answer with, where they are declared."""
+    seen = set()
+    for route in project.routes:
+        origin = route.response_model
+        for cls in schemas(project, project.refs(origin.fn, origin.vid) if origin is not None else ()):
+            for owner in project.hierarchy.mro(cls):
+                for name in owner.facts.annotations:
+                    span = owner.facts.field_spans.get(name)
+                    secret = STORED.search(name) or (sensitive(name) == "secret" and not ISSUED.search(name))
+                    if span is None or not secret or (owner.fqn, name) in seen or excluded(owner, name):
+                        continue
+                    if ISSUING.search(route.handler.name if route.handler else "") and not STORED.search(name):
+                        continue
+                    seen.add((owner.fqn, name))
+                    yield Hit(
+                        f"`{cls.name}.{name}` goes to every client of `{route.label}`, whose response model is `{cls.name}`; "
+                        "leave it out of the response schema.",
+                        owner.owner.location(span),
+                        function=route.handler.fqn if route.handler else None,
+                    )
+
+
+def schemas(project: Project, refs: tuple[Ref, ...]) -> Iterator[Cls]:
+    for ref in refs:
+        inner = ref.arg if ref.kind == "libinst" and ref.arg is not None else ref
+        cls = project.classes.get(inner.name)
+        if cls is not None:
+            yield cls
+
+
+def excluded(owner: Cls, name: str) -> bool:
+    """`Field(exclude=True)`."""
+    vid = owner.facts.attributes.get(name, -1)
+    value = owner.owner.facts.values[vid] if vid >= 0 else ("unknown",)
+    if value[0] != "call":
+        return False
+    return owner.owner.const(owner.owner.facts.calls[value[1]].kwarg("exclude")) is True

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from backendlint.api import Flow, Fn, Hit, Project, flow_hit, weak_hits
+
+HARM = "so clients see internals such as SQL, paths and hosts; log it and answer with a fixed message."
+DEBUG = "never switch it on in production."
+EXPECTED = ("validation", "http", "domain", "not-found", "auth", "control")
+BROAD = ("builtins.Exception", "builtins.BaseException")
+
+
+def check(project: Project) -> Iterator[Hit]:
+    places = {}
+    for flow in project.taint.flows(("response", "xss"), ("exception",)):
+        known = places.get(flow.location)
+        if known is None or rank(project, flow) > rank(project, known):
+            places[flow.location] = flow
+    for flow in places.values():
+        level = rank(project, flow)
+        if level == 0:
+            continue
+        hit = flow_hit(project, flow, HARM)
+        yield hit if level == 2 else replace(hit, profile="strict", confidence="low")
+    yield from weak_hits(project, ("debug",), DEBUG)
+
+
+def rank(project: Project, flow: Flow) -> int:
+    """2: internals, 1: perhaps, 0: an exception that was made to be shown."""
+    fn = project.functions[flow.source.fn]
+    types = caught_types(project, fn, flow.source.index)
+    if types is None:
+        return 2
+    return max((level(project, kind, name) for kind, name in types), default=2)
+
+
+def caught_types(project: Project, fn: Fn, vid: int) -> list[tuple[str, str]] | None:
+    """Kind and name of the caught classes; None where it is no `except` (a traceback, a handler of errors)."""
+    value = fn.facts.values[vid]
+    if value[0] == "param":
+        return [(ref.kind, ref.name) for ref in project.error_handlers.get(fn.fqn, ())] or None
+    if value[0] != "exc":
+        return None
+    types = fn.facts.blocks[value[1]].value
+    if types < 0:
+        return None
+    inner = fn.facts.values[types]
+    vids = inner[1] if inner[0] == "tuple" else (types,)
+    return [(ref.kind, ref.name) for vid in vids for ref in project.refs(fn, vid)] or [("unknown", "")]
+
+
+def level(project: Project, kind: str, name: str) -> int:
+    if kind == "class":
+        cls = project.classes[name]
+        return 0 if project.hierarchy.subclass_of(cls.fqn, "builtins.Exception") else 1
+    if kind not in ("lib", "libinst"):
+        return 1
+    if name in BROAD:
+        return 2
+    model = project.libraries.exception(name)
+    if model is not None and model.kind in EXPECTED:
+        return 0
+    return 2 if model is not None and model.kind in ("infrastructure", "integrity") else 1

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import CallModel, Hit, Project, Site, Vid, arguments, display
+
+OFF = ("verify_signature", "verify_exp", "verify_aud", "verify_iss", "verify_nbf", "verify_iat")
+WHY = {
+    "verify_signature": "anybody can make a token that it accepts; verify the signature",
+    "verify_exp": "tokens are valid for ever; check `exp`",
+    "verify_aud": "tokens made for other services are accepted; pass `audience`",
+    "verify_iss": "tokens of other issuers are accepted; pass `issuer`",
+    "verify_nbf": "tokens are accepted before they are valid; check `nbf`",
+    "verify_iat": "tokens from the future are accepted; check `iat`",
+}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    for site in project.effects.sites:
+        if site.model.jwt is None:
+            continue
+        for what, profile in problems(project, site):
+            name = ".".join(site.model.name.rsplit(".", 2)[-2:])
+            where = f" in `{site.fn.name}()`" if not site.fn.is_module else ""
+            yield Hit(
+                f"`{name}`{where} {what}.",
+                site.fn.location(site.call.span),
+                profile="strict" if profile == "strict" else None,
+                confidence="low" if profile == "strict" else None,
+                function=site.fn.fqn,
+            )
+            break
+
+
+def problems(project: Project, site: Site) -> Iterator[tuple[str, str]]:
+    jwt = site.model.jwt
+    assert jwt is not None
+    if jwt.op == "unverified":
+        yield "reads claims without checking the signature, so anybody can write them; decode with a key", "default"
+    elif jwt.op == "decode":
+        yield from decoding(project, site)
+    elif jwt.op == "encode":
+        yield from encoding(project, site)
+
+
+def decoding(project: Project, site: Site) -> Iterator[tuple[str, str]]:
+    jwt = site.model.jwt
+    assert jwt is not None
+    switched = list(switched_off(project, site))
+    for option in OFF:
+        if option in switched:
+            yield f"does not check what `{option}` stands for, so {WHY[option]}", (
+                "default" if option in OFF[:2] else "strict"
+            )
+    if "verify_signature" in switched:
+        return
+    for vid in arguments(site.call, jwt.algorithms) if jwt.algorithms is not None else ():
+        if any(str(item).lower() == "none" for item in constants(project, site, vid)):
+            yield "accepts unsigned tokens (algorithm `none`); name the one algorithm that you use", "default"
+    missing = jwt.algorithms is not None and not arguments(site.call, jwt.algorithms) and not site.call.open_ended
+    if missing and not has_key_object(project, site, site.model):
+        yield "does not say which algorithms it accepts, so the token chooses; pass `algorithms=[...]`", "default"
+
+
+def has_key_object(project: Project, site: Site, model: CallModel) -> bool:
+    """A key object that fixes the algorithm itself."""
+    jwt = model.jwt
+    vids = arguments(site.call, jwt.key) if jwt is not None and jwt.key is not None else []
+    return any(ref.kind == "libinst" and "Key" in ref.name for vid in vids for ref in project.refs(site.fn, vid))
+
+
+def switched_off(project: Project, site: Site) -> Iterator[str]:
+    jwt = site.model.jwt
+    assert jwt is not None
+    for vid in arguments(site.call, jwt.verify) if jwt.verify is not None else ():
+        if project.constants(site.fn, vid) == [False]:
+            yield "verify_signature"
+    for vid in arguments(site.call, jwt.options) if jwt.options is not None else ():
+        fn, vid = display(project, site.fn, vid)
+        value = fn.facts.values[vid]
+        for key, item in value[1] if value[0] == "dict" else ():
+            if fn.const(key) in OFF and project.constants(fn, item) == [False]:
+                yield str(fn.const(key))
+
+
+def constants(project: Project, site: Site, vid: Vid) -> list[object]:
+    fn, vid = display(project, site.fn, vid)
+    value = fn.facts.values[vid]
+    if value[0] in ("list", "tuple", "set"):
+        return [item for part in value[1] for item in project.constants(fn, part) or ()]
+    return list(project.constants(fn, vid) or ())
+
+
+def encoding(project: Project, site: Site) -> Iterator[tuple[str, str]]:
+    jwt = site.model.jwt
+    assert jwt is not None
+    for vid in arguments(site.call, jwt.algorithms) if jwt.algorithms is not None else ():
+        if any(item is None or str(item).lower() == "none" for item in constants(project, site, vid)):
+            yield "makes a token without a signature; name an algorithm", "default"
+    for vid in arguments(site.call, jwt.claims) if jwt.claims is not None else ():
+        if claims(project, site, vid) == "unlimited":
+            yield "makes a token that never expires; add an `exp` claim", "default"
+
+
+def claims(project: Project, site: Site, vid: Vid) -> str:
+    """`unlimited` where all keys of the claims are known and `exp` is none of them."""
+    keys = set()
+    fn = site.fn
+    value = fn.facts.values[vid]
+    while value[0] in ("store", "mut", "guard"):
+        if value[0] == "store":
+            keys.add(fn.const(value[2]))
+        elif value[0] == "mut":
+            changes = [fn.facts.values[item] for item in value[3]]
+            if value[2] != "update" or any(item[0] != "dict" for item in changes):
+                return ""
+            keys |= {fn.const(key) for item in changes for key, _ in item[1] if key >= 0}
+        value = fn.facts.values[value[1]]
+    if value[0] != "dict" or any(key < 0 for key, _ in value[1]):
+        return ""
+    keys |= {fn.const(key) for key, _ in value[1]}
+    return "" if "exp" in keys or ... in keys else "unlimited"

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Project, Site, Vid, arguments, is_password, weak_hits
+
+CURE = "use argon2, scrypt or bcrypt with cost 12."
+
+
+def check(project: Project) -> Iterator[Hit]:
+    yield from weak_hits(project, ("password",), CURE)
+    seen = set()
+    for site in project.effects.sites:
+        location = site.fn.location(site.call.span)
+        if location in seen:
+            continue
+        what = fast_hash(project, site) or cheap(project, site)
+        if what:
+            seen.add(location)
+            name = ".".join(site.model.name.rsplit(".", 2)[-2:])
+            yield Hit(f"`{name}` in `{site.fn.name}()` {what}; {CURE}", location, function=site.fn.fqn)
+
+
+def fast_hash(project: Project, site: Site) -> str:
+    """A general hash of a password."""
+    model = site.model
+    if model.returns not in HASHES and model.name not in UPDATES:
+        return ""
+    for vid in site.call.args:
+        if hashed_password(project, site, vid):
+            return "hashes a password with a fast hash, so stolen hashes are guessed by the billion a second"
+    return ""
+
+
+HASHES = ("hashlib._Hash",)
+UPDATES = ("hashlib._Hash.update",)
+
+
+def hashed_password(project: Project, site: Site, vid: Vid) -> bool:
+    return is_password(project, site.fn, vid)
+
+
+def cheap(project: Project, site: Site) -> str:
+    """A password hash whose cost is set too low."""
+    password = site.model.password
+    if password is None or password.cost is None or not password.min_cost:
+        return ""
+    cost = password.cost
+    vids = [vid for key, vid in site.call.kwargs if key in cost.keywords]
+    if not vids and 0 <= cost.position < len(site.call.args):
+        vids = [site.call.args[cost.position]]
+    for vid in vids:
+        for value in project.constants(site.fn, vid) or ():
+            if isinstance(value, int) and not isinstance(value, bool) and value < password.min_cost:
+                return f"sets the cost to {value}, below {password.min_cost}, so stolen hashes are guessed quickly"
+    return ""

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from backendlint.api import Fn, Hit, Project, Vid, name_of_value, sensitive
+
+DIGESTS = frozenset({"hexdigest", "digest"})
+MACS = frozenset({"signature", "sig", "hmac", "mac", "digest", "checksum_signature", "x_hub_signature"})
+
+
+def check(project: Project) -> Iterator[Hit]:
+    for fn in project.all_functions():
+        for vid, value in enumerate(fn.facts.values):
+            if value[0] != "compare" or value[1] not in (("==",), ("!=",)):
+                continue
+            left, right = value[2]
+            if fn.const(left) is not ... or fn.const(right) is not ...:
+                continue
+            found = judged(project, fn, left, right)
+            if found:
+                name, sure = found
+                hit = Hit(
+                    f"`{name}` in `{fn.name}()` is compared with `==`, whose time tells how much of a guess is right; use "
+                    "`hmac.compare_digest`.",
+                    fn.location(fn.facts.span_of(vid)),
+                    function=fn.fqn,
+                )
+                yield hit if sure else replace(hit, profile="strict", confidence="low")
+
+
+def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] | None:
+    """The secret's name, and whether a caller certainly chooses the other side."""
+    for own, other in ((left, right), (right, left)):
+        name = name_of_value(fn, own)
+        mac = is_mac(project, fn, own)
+        secret = mac or sensitive(name) == "secret" or name.lower() in MACS
+        if not secret or (not mac and from_request(project, fn, own)):
+            continue
+        if confirms(name, name_of_value(fn, other)):
+            return None
+        return name or "the digest", mac or from_request(project, fn, other)
+    return None
+
+
+def is_mac(project: Project, fn: Fn, vid: Vid) -> bool:
+    """The result of an HMAC."""
+    value = fn.facts.values[vid]
+    if value[0] in ("fmt", "conv", "guard", "binop"):
+        parts = value[2] if value[0] == "fmt" else value[2:4] if value[0] == "binop" else value[1:2]
+        return any(is_mac(project, fn, part) for part in parts)
+    if value[0] != "call":
+        return False
+    call = fn.facts.calls[value[1]]
+    if any(model.name.startswith("hmac.") and model.name.rpartition(".")[2] in DIGESTS for model in project.models(fn, call)):
+        return True
+    func = fn.facts.values[call.func]
+    return func[0] == "attr" and func[2] in ("decode", "hex") and is_mac(project, fn, func[1])
+
+
+def from_request(project: Project, fn: Fn, vid: Vid) -> bool:
+    for origin in project.taint.labels(fn, vid):
+        if origin.what == "request":
+            return True
+        if origin.what == "param" and origin.path == ():
+            callee = project.functions[origin.fn]
+            if any(param_from_request(project, callee, origin.index, depth) for depth in (3,)):
+                return True
+    return False
+
+
+def param_from_request(project: Project, fn: Fn, index: int, depth: int) -> bool:
+    if depth == 0:
+        return False
+    for edge in project.graph.callers(fn):
+        if edge.call is None:
+            continue
+        for vid, _ in project.taint.bound(edge).get(index, ()):
+            for origin in project.taint.labels(edge.caller, vid):
+                if origin.what == "request":
+                    return True
+                if origin.what == "param" and param_from_request(
+                    project, project.functions[origin.fn], origin.index, depth - 1
+                ):
+                    return True
+    return False
+
+
+def confirms(left: str, right: str) -> bool:
+    """`password == password_confirm`: both typed by the same person."""
+    return any(word in name.lower() for name in (left, right) for word in ("confirm", "repeat", "again", "2", "new", "old"))

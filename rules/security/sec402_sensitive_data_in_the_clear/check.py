@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from backendlint.api import Call, Cls, Hit, Project, sensitive, sink_arguments, weak_hits, written
+
+LOCAL = re.compile(r"(localhost|127\.|0\.0\.0\.0|\[?::1|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|host\.docker|.*\.(local|internal|svc|test|example|localhost)\b|[\w-]+(:\d+)?(/|$))")
+HASHED = re.compile(r"hash|digest|encrypt|last_?(four|4)|cipher|_enc$", re.IGNORECASE)
+
+
+def check(project: Project) -> Iterator[Hit]:
+    yield from columns(project)
+    yield from weak_hits(project, ("transport",), "use the encrypted protocol.")
+    yield from plain_http(project)
+
+
+def columns(project: Project) -> Iterator[Hit]:
+    """Identity and payment data, and passwords, in plain text columns."""
+    for cls in project.classes.values():
+        if project.hierarchy.role(cls) != "model":
+            continue
+        for name, vid in cls.facts.attributes.items():
+            kind = sensitive(name)
+            value = cls.owner.facts.values[vid]
+            if kind not in ("personal", "secret") or value[0] != "call" or HASHED.search(name):
+                continue
+            if not is_plain_text(project, cls, cls.owner.facts.calls[value[1]]):
+                continue
+            span = cls.facts.field_spans.get(name) or cls.owner.facts.span_of(vid)
+            hit = Hit(
+                f"`{cls.name}.{name}` keeps {'a secret' if kind == 'secret' else 'personal data'} in plain text, so a copy of the "
+                "database gives it away; encrypt the column, or store a hash.",
+                cls.owner.location(span),
+            )
+            yield hit if kind == "personal" else replace(hit, profile="strict", confidence="low")
+
+
+def is_plain_text(project: Project, cls: Cls, call: Call) -> bool:
+    """A text column, by its own type or by the type that it is given; encrypted types are none."""
+    if any(model.column == "text" for model in project.models(cls.owner, call)):
+        return True
+    for vid in call.args:
+        value = cls.owner.facts.values[vid]
+        func = cls.owner.facts.calls[value[1]].func if value[0] == "call" else vid
+        for ref in project.refs(cls.owner, func):
+            model = project.libraries.call(ref.name)
+            if model is not None and model.column == "text":
+                return True
+    return False
+
+
+def plain_http(project: Project) -> Iterator[Hit]:
+    seen = set()
+    for site in project.effects.with_effect("http"):
+        for sink in site.model.sinks:
+            for vid in sink_arguments(site.fn, site.call, sink.arg) if sink.kind == "ssrf" else ():
+                place = written(project, site.fn, vid)
+                text = place[0].const(place[1]) if place is not None else ...
+                if place is None or not isinstance(text, str) or not text.startswith("http://") or place in seen:
+                    continue
+                if LOCAL.match(text.removeprefix("http://")) or text == "http://":
+                    continue
+                seen.add(place)
+                fn, literal = place
+                yield Hit(
+                    f"`{site.model.name.rpartition('.')[2]}` in `{site.fn.name}()` talks to `{text[:60]}` without encryption, so "
+                    "everybody on the way can read and change it; use https.",
+                    fn.location(fn.facts.span_of(literal)),
+                    function=site.fn.fqn,
+                )
