@@ -71,6 +71,7 @@ from backendlint.project.secrets import is_password, known_shape, place_kind, se
 from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
+from backendlint.project.sums import Part, Sum, duration
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
 from backendlint.project.taint.naming import words as identifier_words
@@ -125,6 +126,7 @@ __all__ = [
     "NamedLiteral",
     "Origin",
     "Param",
+    "Part",
     "Policy",
     "Profile",
     "Project",
@@ -149,6 +151,7 @@ __all__ = [
     "Statement",
     "Step",
     "Store",
+    "Sum",
     "SyntaxSite",
     "Table",
     "Value",
@@ -167,6 +170,7 @@ __all__ = [
     "derived",
     "describe_source",
     "display",
+    "duration",
     "error_classes",
     "flow_hit",
     "flow_hits",

@@ -106,7 +106,7 @@ class Fanouts:
         if value[0] == "slice":
             return True
         if value[0] == "item":
-            return fn.facts.values[value[2]][0] == "slice"
+            return bool(fn.facts.values[value[2]][0] == "slice")
         if value[0] in ("guard", "await"):
             return self.small(fn, value[1], depth - 1)
         if value[0] == "phi":

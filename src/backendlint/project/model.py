@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from backendlint.project.origins import Origins
     from backendlint.project.queries import Queries
     from backendlint.project.routes import Application, Endpoints, Route
-    from backendlint.project.waits import Waits
     from backendlint.project.transactions import Transactions
+    from backendlint.project.waits import Waits
     from backendlint.project.writes import Writes
 
 

@@ -166,12 +166,12 @@ class Timeouts:
             if block.kind == "with" and block.value >= 0:
                 value = fn.facts.values[block.value]
                 if value[0] == "call" and fn.facts.calls[value[1]] is not call:
-                    wait = self._limit(fn, fn.facts.calls[value[1]])
+                    wait = self.limit(fn, fn.facts.calls[value[1]])
                     if wait is not None:
                         return wait
         for outer in fn.facts.calls:
             if any(self._is(fn, vid, call.value) for vid in outer.args[:1]):
-                wait = self._limit(fn, outer)
+                wait = self.limit(fn, outer)
                 if wait is not None:
                     return wait
         for ref in fn.decorators:
@@ -185,7 +185,8 @@ class Timeouts:
         value = fn.facts.values[vid]
         return vid == wanted or (value[0] in ("await", "guard") and value[1] == wanted)
 
-    def _limit(self, fn: Fn, call: Call) -> Wait | None:
+    def limit(self, fn: Fn, call: Call) -> Wait | None:
+        """The limit that a call sets to what it runs or encloses (`asyncio.timeout(5)`), not to itself."""
         for model in self.project.models(fn, call):
             if model.timeout is not None and model.timeout.covers == "total" and not model.effect:
                 own = self._own(fn, call, model.timeout)

@@ -1,0 +1,59 @@
+"""REL110: endpoints that can wait longer than the budget allows, and jobs longer than theirs, written out step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Fn, Hit, Location, Part, Project, Step, Sum, duration
+
+SHOWN = 4
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit an endpoint's handler (several routes of one handler count once), and one a job."""
+    seen: set[str] = set()
+    for route in project.routes:
+        if route.handler is None or route.handler.fqn in seen or route.kind == "websocket":
+            continue
+        seen.add(route.handler.fqn)
+        total = project.waits.route(route)
+        budget = project.waits.budget("api_ms")
+        if total.seconds > budget:
+            yield _hit(f"`{route.label}`", route.handler, total, budget, route.place)
+    for fn in project.all_functions():
+        if fn.fqn not in seen and _is_job(project, fn):
+            total, budget = project.waits.of(fn), project.waits.budget("job_ms")
+            if total.seconds > budget:
+                yield _hit(f"Job `{fn.name}()`", fn, total, budget, fn.header)
+
+
+def _is_job(project: Project, fn: Fn) -> bool:
+    models = (project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
+    return any(model is not None and model.task is not None for model in models)
+
+
+def _hit(name: str, fn: Fn, total: Sum, budget: float, place: Location) -> Hit:
+    parts = sorted(total.parts, key=lambda part: -part.total)
+    return Hit(
+        message=f"{name} can wait {duration(total.seconds)} for others at worst (budget {duration(budget)}): {_written(parts)}.",
+        location=place,
+        related=tuple(_step(part) for part in parts[:10]),
+        flow=tuple(_step(part) for part in total.parts),
+        function=fn.fqn,
+        profile=None if total.firm > budget else "strict",
+        fingerprint_key=f"{fn.fqn}: worst-case wait",
+    )
+
+
+def _written(parts: list[Part]) -> str:
+    """The sum with its longest terms spelled out."""
+    terms = [part.text for part in parts[:SHOWN]]
+    rest = parts[SHOWN:]
+    if rest:
+        terms.append(f"{len(rest)} more {duration(sum(part.total for part in rest))}")
+    return " + ".join(terms)
+
+
+def _step(part: Part) -> Step:
+    times = f" x {part.times:g} = {duration(part.total)}" if part.times != 1 else ""
+    return Step(part.location, f"{part.label}: {duration(part.seconds)}{times}")

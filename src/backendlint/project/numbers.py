@@ -1,0 +1,116 @@
+"""Numbers that an expression comes to: constants of other files, arithmetic, and the round of a loop."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.entities import Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_OPS: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+}
+Rounds = Mapping[int, int]
+"""Loop block to the round it is in, from 0."""
+LARGEST = 1e9
+
+
+def number(project: Project, fn: Fn, vid: Vid, rounds: Rounds, depth: int = 10) -> float | None:
+    """The largest number that the value can be, as far as it can be told; in round `rounds[loop]` of each loop."""
+    if vid < 0 or depth == 0:
+        return None
+    known = project.constants(fn, vid)
+    if known is not None:
+        numbers = [float(item) for item in known if isinstance(item, int | float) and not isinstance(item, bool)]
+        return max(numbers) if numbers else None
+    value = fn.facts.values[vid]
+    if value[0] in ("guard", "await"):
+        return number(project, fn, value[1], rounds, depth - 1)
+    if value[0] == "binop":
+        return _binop(project, fn, value, rounds, depth)
+    if value[0] in ("phi", "bool"):
+        found = [number(project, fn, item, rounds, depth - 1) for item in (value[1] if value[0] == "phi" else value[2])]
+        return max((item for item in found if item is not None), default=None)
+    if value[0] == "elem":
+        return _element(project, fn, value[1], rounds)
+    if value[0] == "unpack":
+        return _enumerated(fn, value, rounds)
+    if value[0] == "call":
+        return _call(project, fn, fn.facts.calls[value[1]], rounds, depth)
+    return None
+
+
+def _binop(project: Project, fn: Fn, value: tuple[object, ...], rounds: Rounds, depth: int) -> float | None:
+    left = number(project, fn, int(str(value[2])), rounds, depth - 1)
+    right = number(project, fn, int(str(value[3])), rounds, depth - 1)
+    if left is None or right is None:
+        return None
+    if value[1] == "**":
+        return min(left**right, LARGEST) if abs(right) < 64 and 0 <= left < 1000 else None
+    apply = _OPS.get(str(value[1]))
+    return None if apply is None or (right == 0 and "/" in str(value[1])) else apply(left, right)
+
+
+def _element(project: Project, fn: Fn, iterable: Vid, rounds: Rounds) -> float | None:
+    loop = next(
+        (index for index, block in enumerate(fn.facts.blocks) if index in rounds and block.value == iterable), -1
+    )
+    if loop < 0:
+        return None
+    value = fn.facts.values[iterable]
+    if value[0] in ("list", "tuple"):
+        return number(project, fn, value[1][rounds[loop]], {}) if rounds[loop] < len(value[1]) else None
+    if value[0] != "call":
+        return None
+    call = fn.facts.calls[value[1]]
+    first = number(project, fn, call.args[0], {}) if len(call.args) > 1 else 0.0
+    return None if first is None else first + rounds[loop]
+
+
+def _enumerated(fn: Fn, value: tuple[object, ...], rounds: Rounds) -> float | None:
+    inner = fn.facts.values[int(str(value[1]))]
+    if value[2] != 0 or inner[0] != "elem":
+        return None
+    loop = next((index for index in rounds if fn.facts.blocks[index].value == inner[1]), -1)
+    return float(rounds[loop]) if loop >= 0 else None
+
+
+def _call(project: Project, fn: Fn, call: Call, rounds: Rounds, depth: int) -> float | None:
+    names = {ref.name for ref in project.callees(fn, call)}
+    found = [number(project, fn, item, rounds, depth - 1) for item in call.args]
+    known = [item for item in found if item is not None]
+    if "builtins.min" in names:
+        return min(known, default=None)
+    if names & {"builtins.max", "builtins.float", "builtins.int", "builtins.abs", "random.uniform", "random.randint"}:
+        return max(known, default=None) if len(known) == len(found) else None
+    return 1.0 if "random.random" in names else None
+
+
+def rounds_of(project: Project, fn: Fn, loop: int) -> int | None:
+    """How many rounds a `for` loop makes, where it is written out: `range(3)`, `(1, 2, 4)`."""
+    block = fn.facts.blocks[loop]
+    if block.kind not in ("for", "comp") or block.value < 0:
+        return None
+    value = fn.facts.values[block.value]
+    if value[0] in ("list", "tuple", "set"):
+        return None if any(fn.facts.values[item][0] == "star" for item in value[1]) else len(value[1])
+    if value[0] != "call":
+        return None
+    call = fn.facts.calls[value[1]]
+    if "builtins.range" not in {ref.name for ref in project.callees(fn, call)}:
+        return None
+    ends = [number(project, fn, item, {}) for item in call.args]
+    if not ends or any(item is None for item in ends):
+        return None
+    bounds = [int(item) for item in ends if item is not None]
+    step = bounds[2] if len(bounds) > 2 else 1
+    return len(range(bounds[0], bounds[1], step) if len(bounds) > 1 else range(bounds[0])) if step else None

@@ -1,0 +1,99 @@
+"""Sums of waits: what each step takes at worst, how sums add up, alternate, repeat and are cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from backendlint.findings.model import Location
+from backendlint.project.effects import Site
+
+
+class Part(NamedTuple):
+    """One step of a sum."""
+
+    location: Location
+    label: str
+    """Such as `requests.post in charge()`."""
+    seconds: float
+    """Once."""
+    times: float
+    kind: str
+    """The effect; `backoff` for pauses between attempts, `limit` for a time limit around several steps."""
+    soft: bool
+    """True where only the default of a database, cloud or search library says so."""
+
+    @property
+    def total(self) -> float:
+        return self.seconds * self.times
+
+    @property
+    def text(self) -> str:
+        """`requests.post in charge() 10 s x 3`."""
+        times = f" x {self.times:g}" if self.times != 1 else ""
+        return f"{self.label} {duration(self.seconds)}{times}"
+
+
+class Sum(NamedTuple):
+    """The worst-case wait of a piece of code."""
+
+    parts: tuple[Part, ...] = ()
+    endless: tuple[Site, ...] = ()
+    """Calls without any timeout."""
+    unknown: tuple[Site, ...] = ()
+    """Calls whose timeout a setting or parameter decides."""
+
+    @property
+    def seconds(self) -> float:
+        """Of what is bounded and known."""
+        return sum(part.total for part in self.parts)
+
+    @property
+    def firm(self) -> float:
+        """The same without soft parts."""
+        return sum(part.total for part in self.parts if not part.soft)
+
+    def plus(self, other: Sum) -> Sum:
+        """One after the other."""
+        parts = {part[:3]: part for part in self.parts}
+        for part in other.parts:
+            known = parts.get(part[:3])
+            parts[part[:3]] = part if known is None else known._replace(times=known.times + part.times)
+        return Sum(tuple(parts.values()), _union(self.endless, other.endless), _union(self.unknown, other.unknown))
+
+    def repeated(self, times: float) -> Sum:
+        """Several times in a row."""
+        return self._replace(parts=tuple(part._replace(times=part.times * times) for part in self.parts))
+
+    def without(self, kind: str) -> Sum:
+        return self._replace(parts=tuple(part for part in self.parts if part.kind != kind))
+
+    def capped(self, limit: Part) -> Sum:
+        """Cut off by a limit around it, which also bounds what would be endless."""
+        if not self.endless and not self.unknown and self.seconds <= limit.seconds:
+            return self
+        return Sum((limit,)) if self.parts or self.endless or self.unknown else self
+
+
+def longest(sums: Iterable[Sum]) -> Sum:
+    """The longest of several alternatives, with the endless calls of all."""
+    found = list(sums)
+    if not found:
+        return Sum()
+    best = max(found, key=lambda item: (item.firm, item.seconds))
+    for item in found:
+        best = best._replace(endless=_union(best.endless, item.endless), unknown=_union(best.unknown, item.unknown))
+    return best
+
+
+def _union(left: tuple[Site, ...], right: tuple[Site, ...]) -> tuple[Site, ...]:
+    return tuple({id(site.call): site for site in (*left, *right)}.values())
+
+
+def duration(seconds: float) -> str:
+    """`250 ms`, `30 s`, `5 min`."""
+    if seconds < 1:
+        return f"{seconds * 1000:g} ms"
+    if seconds >= 120 and seconds % 60 == 0:
+        return f"{seconds / 60:g} min"
+    return f"{round(seconds, 1):g} s"

@@ -1,0 +1,356 @@
+"""The longest that functions and endpoints can wait for what lies outside: timeouts x attempts + pauses, along the call graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Block, Call, Vid
+from backendlint.project.calls import Edge, argument_of
+from backendlint.project.effects import Site
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import CallModel
+from backendlint.project.numbers import Rounds, number, rounds_of
+from backendlint.project.retries import Policy
+from backendlint.project.sums import Part, Sum, longest
+from backendlint.project.uses import is_used
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+    from backendlint.project.routes import Route
+
+FIRM = frozenset({"http", "grpc", "mail", "socket", "subprocess", "sleep"})
+COUNTED = FIRM | {"cloud", "search", "cache-read", "cache-write", "db-connect", "db", "db-read", "db-write"}
+DEFAULT_BUDGETS = {"api_ms": 30_000, "job_ms": 900_000}
+MAX_ROUNDS = 20
+MAX_DEPTH = 60
+_LEAVES = ("return", "raise")
+_CARRIES = ("guard", "await", "star", "mut")
+
+
+class Waits:
+    """Answers `of(fn)` and `route(route)`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._known: dict[str, Sum] = {}
+        self._active: set[str] = set()
+        self._loops: dict[tuple[str, int], Policy] = {}
+        self._decorated: dict[str, Policy] = {}
+        for policy in project.retries.all:
+            if policy.kind == "loop":
+                self._loops[policy.fn.fqn, policy.block] = policy
+            elif policy.kind == "decorator":
+                self._decorated[policy.fn.fqn] = policy
+
+    def budget(self, key: str) -> float:
+        """The longest acceptable wait in seconds: `api_ms` of endpoints, `job_ms` of jobs."""
+        budgets = self.project.options.get("budget")
+        limit = budgets.get(key) if isinstance(budgets, Mapping) else None
+        return float(limit if limit is not None else DEFAULT_BUDGETS[key]) / 1000
+
+    def route(self, route: Route) -> Sum:
+        """Of an endpoint: its dependencies, then its handler."""
+        if route.handler is None:
+            return Sum()
+        found = self.of(route.handler)
+        own = {edge.callee.fqn for edge in self.project.graph.callees(route.handler) if edge.kind == "inject"}
+        for fn in route.dependencies:
+            if fn.fqn not in own:
+                found = self.of(fn).plus(found)
+        return found
+
+    def of(self, fn: Fn) -> Sum:
+        """Of a function, called once; a recursion counts once."""
+        known = self._known.get(fn.fqn)
+        if known is not None:
+            return known
+        if fn.fqn in self._active or len(self._active) > MAX_DEPTH or (not fn.facts.calls and not fn.facts.params):
+            return Sum()
+        self._active.add(fn.fqn)
+        try:
+            found = _Body(self, fn).sum()
+            policy = self._decorated.get(fn.fqn)
+            if policy is not None:
+                found = self._retried(found, policy)
+        finally:
+            self._active.discard(fn.fqn)
+        self._known[fn.fqn] = found
+        return found
+
+    def loop(self, fn: Fn, block: int) -> Policy | None:
+        """The retry policy that a loop is."""
+        return self._loops.get((fn.fqn, block))
+
+    def _retried(self, found: Sum, policy: Policy) -> Sum:
+        attempts = policy.attempts or 1
+        found = found.repeated(attempts)
+        pause = self._pause(policy)
+        if found.parts and attempts > 1 and pause:
+            location = policy.home.location(policy.span)
+            label = f"pauses between {attempts:g} attempts of {policy.fn.name}()"
+            found = found.plus(Sum((Part(location, label, pause * (attempts - 1), 1, "backoff", False),)))
+        return found
+
+    def _pause(self, policy: Policy) -> float:
+        """The longest pause that a decorator's `wait` names, in seconds."""
+        home = policy.home
+        for call in home.calls:
+            if call.span != policy.span:
+                continue
+            for ref in self.project.callees(home, call):
+                model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+                if model is not None and model.retry is not None and model.retry.wait is not None:
+                    return self._longest_wait(home, argument_of(call, model.retry.wait))
+        return 0.0
+
+    def _longest_wait(self, home: Fn, vid: Vid) -> float:
+        if vid < 0:
+            return 0.0
+        value = home.facts.values[vid]
+        if value[0] == "binop":
+            return self._longest_wait(home, value[2]) + self._longest_wait(home, value[3])
+        if value[0] != "call":
+            return number(self.project, home, vid, {}) or 0.0
+        call = home.facts.calls[value[1]]
+        for model in self.project.models(home, call):
+            if model.retry is not None and model.retry.wait is not None:
+                return self._longest_wait(home, argument_of(call, model.retry.wait))
+        return 0.0
+
+
+class _Body:
+    """Adds up one function, block by block."""
+
+    def __init__(self, waits: Waits, fn: Fn) -> None:
+        self.waits = waits
+        self.project = waits.project
+        self.fn = fn
+        self.children: dict[int, list[int]] = {}
+        self.calls: dict[int, list[Call]] = {}
+        for index, block in enumerate(fn.facts.blocks):
+            if index and block.kind not in ("lambda", "class"):
+                self.children.setdefault(block.parent, []).append(index)
+        for call in fn.calls:
+            self.calls.setdefault(call.block, []).append(call)
+        self.edges: dict[int, list[Edge]] = {}
+        for edge in self.project.graph.callees(fn):
+            self.edges.setdefault(id(edge.call), []).append(edge)
+        self.limits = {
+            call.args[0]: limit for call in fn.calls if call.args and (limit := self._limit(call.value)) is not None
+        }
+        """By the value that a call with a limit (`wait_for`) is given to run."""
+        self.side = self._side_by_side()
+
+    def sum(self) -> Sum:
+        through, left = self._block(0, {})
+        for edge in self.project.graph.callees(self.fn):
+            if edge.kind == "inject":
+                before = self.waits.of(edge.callee)
+                through, left = before.plus(through), [before.plus(item) for item in left]
+        return longest([through, *left])
+
+    # blocks
+
+    def _block(self, index: int, rounds: Rounds) -> tuple[Sum, list[Sum]]:
+        """What passes through the block takes, and what leaves the function inside it."""
+        through: Sum = Sum()
+        left: list[Sum] = []
+        for item in self._items(index):
+            if isinstance(item, Call):
+                through = through.plus(self._call(item, rounds))
+                continue
+            onward, leaving = self._group(item, rounds)
+            left += [through.plus(found) for found in leaving]
+            through = through.plus(onward)
+        return through, left
+
+    def _items(self, index: int) -> list[Call | list[int]]:
+        """Calls and groups of blocks (an `if` with its `else`, a `try` with its handlers), by place."""
+        blocks = self.fn.facts.blocks
+        groups: dict[object, list[int]] = {}
+        for child in self.children.get(index, ()):
+            block = blocks[child]
+            key: object = ("case", block.value) if block.kind == "case" else block.group
+            groups.setdefault(key, []).append(child)
+        items: list[Call | list[int]] = [*self.calls.get(index, ()), *groups.values()]
+        return sorted(items, key=lambda item: item.span[:2] if isinstance(item, Call) else blocks[item[0]].span[:2])
+
+    def _group(self, group: list[int], rounds: Rounds) -> tuple[Sum, list[Sum]]:
+        blocks = self.fn.facts.blocks
+        first = blocks[group[0]]
+        if first.kind in ("if", "else", "case"):
+            return self._alternatives(group, rounds, first)
+        if first.kind == "try":
+            return self._try(group, rounds)
+        if first.kind in ("for", "while", "comp"):
+            return self._loop(group, rounds)
+        through, left = self._block(group[0], rounds)
+        if first.kind == "with" and (limit := self._limit(first.value)) is not None:
+            through, left = through.capped(limit), [item.capped(limit) for item in left]
+        return (Sum(), [*left, through]) if first.exits in _LEAVES else (through, left)
+
+    def _alternatives(self, group: list[int], rounds: Rounds, first: Block) -> tuple[Sum, list[Sum]]:
+        onward: list[Sum] = [] if len(group) > 1 and first.kind == "if" else [Sum()]
+        left: list[Sum] = []
+        for index in group:
+            through, leaving = self._block(index, rounds)
+            left += leaving
+            (left if self.fn.facts.blocks[index].exits in _LEAVES else onward).append(through)
+        return longest(onward), left
+
+    def _try(self, group: list[int], rounds: Rounds) -> tuple[Sum, list[Sum]]:
+        """The body and its longest handler: the call may fail at its very end."""
+        blocks = self.fn.facts.blocks
+        through, left = self._block(group[0], rounds)
+        handlers: list[Sum] = [] if blocks[group[0]].exits in _LEAVES else [Sum()]
+        if not handlers:
+            left = [*left, through]
+        for index in group[1:]:
+            onward, leaving = self._block(index, rounds)
+            left += [through.plus(item) for item in leaving]
+            if blocks[index].kind != "except":
+                through = through.plus(onward)
+            elif blocks[index].exits in _LEAVES:
+                left.append(through.plus(onward))
+            else:
+                handlers.append(onward)
+        return through.plus(longest(handlers)), left
+
+    def _loop(self, group: list[int], rounds: Rounds) -> tuple[Sum, list[Sum]]:
+        index = group[0]
+        policy = self.waits.loop(self.fn, index)
+        count = rounds_of(self.project, self.fn, index)
+        if count is None and policy is not None and policy.attempts is not None:
+            count = int(policy.attempts)
+        total: Sum = Sum()
+        left: list[Sum] = []
+        times = 1 if count is None else min(count, MAX_ROUNDS)
+        for turn in range(times):
+            through, leaving = self._block(index, {**rounds, index: turn})
+            if policy is not None and turn == times - 1 and times > 1:
+                through = through.without("sleep")
+            left += [total.plus(item) for item in leaving]
+            total = total.plus(through)
+        if count is not None and count > MAX_ROUNDS:
+            total = total.repeated(count / MAX_ROUNDS)
+        for other in group[1:]:
+            through, leaving = self._block(other, rounds)
+            left += [total.plus(item) for item in leaving]
+            total = total.plus(through)
+        return total, left
+
+    # calls
+
+    def _call(self, call: Call, rounds: Rounds) -> Sum:
+        if id(call) in self.side:
+            return Sum()  # counted where it is awaited with the others
+        found = self._own(call, rounds)
+        beside = self._together(call)
+        if beside:
+            found = found.plus(longest(self._own(item, rounds) for item in beside))
+        limit = self.limits.get(call.value)
+        return found if limit is None else found.capped(limit)
+
+    def _own(self, call: Call, rounds: Rounds) -> Sum:
+        found = Sum()
+        for model in self.project.models(self.fn, call):
+            found = found.plus(self._modelled(call, model, rounds))
+        kinds = ("call", "thread") if call.awaited else ("call",)
+        edges = self.edges.get(id(call), ())
+        return found.plus(longest(self.waits.of(edge.callee) for edge in edges if edge.kind in kinds))
+
+    def _modelled(self, call: Call, model: CallModel, rounds: Rounds) -> Sum:
+        kind = next((effect for effect in model.effect if effect in COUNTED), "")
+        if not kind:
+            return Sum()
+        site = Site(self.fn, call, model)
+        if kind == "sleep":
+            seconds = number(self.project, self.fn, call.args[0], rounds) if call.args else None
+            return self._part(site, kind, seconds, False) if seconds else Sum()
+        wait = self.project.timeouts.of(self.fn, call, model)
+        if wait is None:
+            return Sum()
+        if wait.kind == "forever":
+            return Sum(endless=(site,))
+        if wait.kind == "unknown":
+            return Sum(unknown=(site,))
+        return self._part(site, kind, wait.seconds, wait.default and kind not in FIRM)
+
+    def _part(self, site: Site, kind: str, seconds: float, soft: bool) -> Sum:
+        place = "" if self.fn.is_module else f" in {self.fn.name}()"
+        location = self.fn.location(site.call.span)
+        return Sum((Part(location, f"{site.model.name}{place}", seconds, 1, kind, soft),))
+
+    def _limit(self, vid: Vid) -> Part | None:
+        """The limit that `asyncio.timeout(5)` or `wait_for(..., 5)` sets to what it holds."""
+        value = self.fn.facts.values[vid] if vid >= 0 else ("",)
+        if value[0] != "call":
+            return None
+        call = self.fn.facts.calls[value[1]]
+        wait = self.project.timeouts.limit(self.fn, call)
+        if wait is None or wait.kind != "seconds":
+            return None
+        name = self.project.models(self.fn, call)[0].name
+        return Part(self.fn.location(call.span), f"{name} in {self.fn.name}()", wait.seconds, 1, "limit", False)
+
+    # what runs side by side
+
+    def _side_by_side(self) -> set[int]:
+        """Ids of calls that only make coroutines, which a gather, task or task group runs together."""
+        found: set[int] = set()
+        for call in self.fn.calls:
+            if self._concurrent(call):
+                found.update(id(item) for item in self._members(call))
+        return found
+
+    def _concurrent(self, call: Call) -> bool:
+        return any(model.spawn is not None for model in self.project.models(self.fn, call))
+
+    def _kind(self, call: Call) -> str:
+        models = self.project.models(self.fn, call)
+        return next((model.concurrency.kind for model in models if model.concurrency is not None), "task")
+
+    def _together(self, call: Call) -> list[Call]:
+        """Calls that the caller waits for at this one, all at once."""
+        if not self._concurrent(call):
+            return []
+        if self._kind(call) == "gather":
+            return self._members(call)
+        first = next((item for item in self.fn.calls if self._waited(item)), None)
+        if call is not first:
+            return []
+        return [member for item in self.fn.calls if self._waited(item) for member in self._members(item)]
+
+    def _waited(self, call: Call) -> bool:
+        """A task that is awaited later, or belongs to a group that waits for it."""
+        kind = self._kind(call)
+        if not self._concurrent(call) or kind not in ("task", "taskgroup") or id(call) in self.side:
+            return False
+        return kind == "taskgroup" or is_used(self.fn.facts, call.value)
+
+    def _members(self, call: Call) -> list[Call]:
+        return [item for vid in (*call.args, *(vid for _, vid in call.kwargs)) for item in self._coroutines(vid)]
+
+    def _coroutines(self, vid: Vid, depth: int = 6) -> Iterator[Call]:
+        """The calls whose unawaited results a value is made of."""
+        value = self.fn.facts.values[vid]
+        if depth == 0:
+            return
+        if value[0] == "call":
+            call = self.fn.facts.calls[value[1]]
+            if self._concurrent(call):
+                yield call
+                yield from self._members(call)
+            elif not call.awaited:
+                yield call
+            return
+        inner: list[Vid] = []
+        if value[0] in _CARRIES and value[0] != "await":
+            inner = [value[1], *(value[3] if value[0] == "mut" else ())]
+        elif value[0] == "comp":
+            inner = [value[2]]
+        elif value[0] in ("list", "tuple", "phi"):
+            inner = list(value[1])
+        for item in inner:
+            yield from self._coroutines(item, depth - 1)
