@@ -14,11 +14,12 @@ SETUPS = ("request-id", "tracing")
 
 
 def check(project: Project) -> Iterator[Hit]:
-    if any(site.model.observability in SETUPS for site in project.effects.sites):
+    applications = served_applications(project)
+    if not applications or any(site.model.observability in SETUPS for site in project.effects.sites):
         return
     if any(names_an_id(file) for file in project.files.values()):
         return
-    for application in served_applications(project):
+    for application in applications:
         yield Hit(
             f"Nothing gives the requests of `{application.name}` an id: the log lines of one request cannot be told apart from "
             "others. Add a request-id middleware and log the id.",

@@ -9,6 +9,9 @@ SETUPS = ("metrics", "tracing", "errors")
 
 
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
+    applications = served_applications(project)
+    if not applications:
+        return
     libraries = tuple(options["libraries"])
     for file in project.files.values():
         for item in file.imports:
@@ -29,7 +32,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     }
     if texts.intersection(libraries):
         return
-    for application in served_applications(project):
+    for application in applications:
         yield Hit(
             f"Nothing measures `{application.name}`: its latency and error rate are unknown until users complain. Export request "
             "metrics or install tracing.",
