@@ -49,8 +49,8 @@ def words_at(code: str, text: SqlText, word: str) -> str:
         "cur.execute('SELECT a '\n        'FROM spot '  # why\n        'WHERE b = 1')",
         'cur.execute("""\n    SELECT a\n    FROM spot\n    WHERE b = 1\n""")',
         'cur.execute("SELECT \\"a\\"\\tFROM spot\\n WHERE b = 1")',
-        'cur.execute(r"SELECT a FROM spot WHERE b ~ \'\\d\'")',
-        'cur.execute(f"SELECT {x} FROM spot WHERE b = \'{y!r:>{w}}\' AND c = 1")',
+        "cur.execute(r\"SELECT a FROM spot WHERE b ~ '\\d'\")",
+        "cur.execute(f\"SELECT {x} FROM spot WHERE b = '{y!r:>{w}}' AND c = 1\")",
         'cur.execute("SELECT %s FROM spot WHERE b = %%s" % x)',
         'cur.execute("SELECT {} FROM spot WHERE b = {{}}".format(x))',
         'cur.execute("SELECT " + x + " FROM spot WHERE b = 1")',
@@ -84,7 +84,7 @@ def test_constants_come_from_other_files() -> None:
 def test_holes_are_typed_by_where_they_stand() -> None:
     code = (
         "def f(cur, a):\n"
-        '    cur.execute(f"SELECT {a} FROM users_{a} WHERE b = \'{a}\' AND c IN ({a}) {a} ORDER BY d {a} LIMIT {a}")\n'
+        "    cur.execute(f\"SELECT {a} FROM users_{a} WHERE b = '{a}' AND c IN ({a}) {a} ORDER BY d {a} LIMIT {a}\")\n"
     )
     (text,) = texts_in(code)
     assert [hole.kind for hole in text.holes] == ["name", "name", "text", "name", "fragment", "fragment", "name"]

@@ -49,7 +49,7 @@ def _sources(scope: sql.Scope, item: exp.Expression) -> list[sql.Source]:
     named = [source for source in meant if source.kind == "table"]
     if any(sql.is_system(source) for source in meant) or scope.opaque:
         return []
-    return named if named else meant
+    return named or meant
 
 
 def _harmless(select: exp.Select, scope: sql.Scope) -> bool:
@@ -79,9 +79,7 @@ def _narrowed(select: exp.Select) -> bool:
     return isinstance(holder, exp.CTE)
 
 
-def _fix(
-    statement: SqlStatement, scope: sql.Scope, item: exp.Expression, columns: list[tuple[str, str]]
-) -> Fix | None:
+def _fix(statement: SqlStatement, scope: sql.Scope, item: exp.Expression, columns: list[tuple[str, str]]) -> Fix | None:
     start, end = statement.range(item)
     several = len(scope.sources) > 1 or isinstance(item, exp.Column)
     names = [f"{alias}.{sql.quoted(name)}" if several else sql.quoted(name) for alias, name in columns]

@@ -53,7 +53,8 @@ def _like(project: Project, statement: SqlStatement, scope: sql.Scope, node: exp
         return None
     where = f"`{table.name}.{column.name}`" if table is not None else f"`{column.sql()}`"
     return statement.hit(
-        f"The pattern for {where}{sql.within(statement)} begins with a wildcard, so no ordinary index helps and every row is read; add a trigram "
+        f"The pattern for {where}{sql.within(statement)} begins with a wildcard, so no ordinary index "
+        "helps and every row is read; add a trigram "
         "or full-text index, or anchor the pattern at its start.",
         node,
     )
@@ -96,11 +97,7 @@ def _unanchored(project: Project, use: ColumnUse) -> bool:
 def _query(use: ColumnUse) -> tuple[int, ...]:
     """The span of the outermost call around a use: that is the query."""
     span = use.span
-    around = [
-        call.span
-        for call in use.fn.calls
-        if call.span[:2] <= span[:2] and call.span[2:] >= span[2:]
-    ]
+    around = [call.span for call in use.fn.calls if call.span[:2] <= span[:2] and call.span[2:] >= span[2:]]
     return tuple(min(around, key=lambda item: (item[:2], [-part for part in item[2:]]), default=span))
 
 

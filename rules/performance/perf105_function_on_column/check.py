@@ -48,9 +48,10 @@ def check(project: Project) -> Iterator[Hit]:
     }
     for use in project.data.uses:
         function = _DJANGO.get(use.how, "") if use.framework == "django" else _orm_function(use)
-        if function in _REMEDIES and use.how != "order" and (use.fn.fqn, use.table.name) not in narrowed:
-            if sql.functional(use.table, use.column.name, function) is None:
-                yield _use(use, function)
+        if function not in _REMEDIES or use.how == "order" or (use.fn.fqn, use.table.name) in narrowed:
+            continue
+        if sql.functional(use.table, use.column.name, function) is None:
+            yield _use(use, function)
 
 
 def _orm_function(use: ColumnUse) -> str:
@@ -63,7 +64,11 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
     for scope in sql.scopes(statement.tree, statement.schema):
         found = list(sql.conditions(scope))
         for condition in found:
-            if condition.wrapper is None or condition.column is None or condition.kind not in {"eq", "range", "in", "like"}:
+            if (
+                condition.wrapper is None
+                or condition.column is None
+                or condition.kind not in {"eq", "range", "in", "like"}
+            ):
                 continue
             if statement.is_hole(condition.column.name) or sql.narrowed(found, condition):
                 continue
@@ -93,7 +98,11 @@ def _condition(statement: SqlStatement, condition: sql.Condition, function: str)
     assert condition.wrapper is not None
     shown = condition.wrapper.sql(dialect=statement.dialect or None)
     shown = shown if len(shown) < 60 else shown[:57] + "..."
-    name = f"`{condition.table.name}.{condition.column.name}`" if condition.table is not None else f"`{condition.column.sql()}`"
+    name = (
+        f"`{condition.table.name}.{condition.column.name}`"
+        if condition.table is not None
+        else f"`{condition.column.sql()}`"
+    )
     index = sql.leads(condition.table, condition.column.name) if condition.table is not None else None
     lost = "keeps its index from being used" if index is not None else "cannot be served by an index on the column"
     return statement.hit(
@@ -106,7 +115,8 @@ def _use(use: ColumnUse, function: str) -> Hit:
     name = f"`{use.table.name}.{use.column.name}`"
     what = f"The lookup `{use.how}` on {name}" if use.framework == "django" else f"`func.{use.function}()` on {name}"
     return Hit(
-        f"{what} in `{use.fn.name}()` computes {function.upper()} of every row, which an index on the column cannot serve; {_REMEDIES[function]}.",
+        f"{what} in `{use.fn.name}()` computes {function.upper()} of every row, which an index on the "
+        f"column cannot serve; {_REMEDIES[function]}.",
         use.location,
         function=use.fn.fqn,
     )

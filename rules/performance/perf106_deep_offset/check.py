@@ -33,7 +33,8 @@ def _statement(statement: SqlStatement, offset: exp.Offset) -> Iterator[Hit]:
     at = (word.start - statement.offset, word.end - statement.offset)
     deep = f"OFFSET {number}" if number is not None else "OFFSET"
     yield statement.hit(
-        f"{deep}{sql.within(statement)} makes the database read and throw away all rows before the page, so each page is slower than the one "
+        f"{deep}{sql.within(statement)} makes the database read and throw away all rows before the page, "
+        "so each page is slower than the one "
         "before; continue after the last row's key: WHERE (created_at, id) < (...) ORDER BY ... LIMIT.",
         at=at,
         **({"profile": "default", "severity": "warning"} if number is not None else {}),
@@ -52,7 +53,8 @@ def _calls(project: Project, fn: Fn) -> Iterator[Hit]:
             continue
         deep = isinstance(constant, int)
         yield Hit(
-            f"`offset()` in `{fn.name}()` makes the database read and throw away all rows before the page, so each page is slower than the one "
+            f"`offset()` in `{fn.name}()` makes the database read and throw away all rows before the page, "
+            "so each page is slower than the one "
             "before; continue after the last row's key instead.",
             fn.location(call.span),
             function=fn.fqn,

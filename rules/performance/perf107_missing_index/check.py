@@ -11,7 +11,10 @@ from sqlglot import exp
 from backendlint.api import Column, ColumnUse, Hit, Location, Project, SqlStatement, Step, Table, sql, sqltypes
 
 _OFF_PATH = frozenset({"command", "migration", "test"})
-_BROAD = re.compile(r"(?:^|_)(?:status|state|type|kind|visibility|role|level|category|gender|priority|enabled|active|deleted|archived|version)$", re.IGNORECASE)
+_BROAD = re.compile(
+    r"(?:^|_)(?:status|state|type|kind|visibility|role|level|category|gender|priority|enabled|active|deleted|archived|version)$",
+    re.IGNORECASE,
+)
 """Columns that by their names have few different values."""
 SHOWN = 3
 
@@ -46,7 +49,8 @@ def _hit(project: Project, need: Need) -> Hit:
     served = any(function and project.reach(function) for _, function in need.places)
     return Hit(
         f"The query{inside} {what} `{need.table.name}` by ({columns}), and no index of the table begins with "
-        f"{'it' if len(need.columns) == 1 else 'any of these'}: every row is read; `CREATE INDEX ON {need.table.name} ({columns})`.",
+        f"{'it' if len(need.columns) == 1 else 'any of these'}: every row is read; `CREATE INDEX ON "
+        f"{need.table.name} ({columns})`.",
         place,
         others,
         function=function,
@@ -73,10 +77,17 @@ def _scope(statement: SqlStatement, scope: sql.Scope) -> Iterator[tuple[Need, Lo
         table = source.table
         if table is None or source.kind != "table" or not table.complete or table.kind != "table":
             continue
-        mine = [item for item in found if item.source is source and item.column is not None and item.schema_column is not None]
+        mine = [
+            item
+            for item in found
+            if item.source is source and item.column is not None and item.schema_column is not None
+        ]
         if any(item.kind in {"eq", "in", "range", "join"} and item.wrapper is None and _indexed(item) for item in mine):
             continue
-        if any(item.kind == "join" and item.other is not None and item.other.source is source and _other_indexed(item) for item in found):
+        if any(
+            item.kind == "join" and item.other is not None and item.other.source is source and _other_indexed(item)
+            for item in found
+        ):
             continue
         filters = [item for item in mine if item.kind in {"eq", "in", "range"} and item.wrapper is None]
         columns = _columns([(item.schema_column, item.kind) for item in filters if item.schema_column is not None])
@@ -90,14 +101,22 @@ def _scope(statement: SqlStatement, scope: sql.Scope) -> Iterator[tuple[Need, Lo
 def _driven(found: list[sql.Condition], source: sql.Source) -> bool:
     """True when another table of the query, found by an index, leads here by a join."""
     return any(
-        item.kind == "join" and item.other is not None and source in (item.source, item.other.source)
+        item.kind == "join" and item.other is not None and source in (item.source, item.other.source) for item in found
+    ) and any(
+        item.kind in {"eq", "in"} and item.source is not source and item.table is not None and _indexed(item)
         for item in found
-    ) and any(item.kind in {"eq", "in"} and item.source is not source and item.table is not None and _indexed(item) for item in found)
+    )
 
 
 def _join(statement: SqlStatement, item: sql.Condition) -> Iterator[tuple[Need, Location, str | None]]:
     other = item.other
-    if item.table is None or item.schema_column is None or other is None or other.source is None or other.column is None:
+    if (
+        item.table is None
+        or item.schema_column is None
+        or other is None
+        or other.source is None
+        or other.column is None
+    ):
         return
     if other.source.table is None or not item.table.complete or not other.source.table.complete:
         return

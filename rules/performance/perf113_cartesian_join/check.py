@@ -44,7 +44,8 @@ def _judge(statement: SqlStatement, scope: sql.Scope) -> Hit | None:
     lone = next(alias for alias in tables if root(alias) != root(first))
     source, other = tables[lone], tables[first]
     return statement.hit(
-        f"No condition connects `{_shown(source)}` with `{_shown(other)}`{sql.within(statement)}: the result holds every combination of their "
+        f"No condition connects `{_shown(source)}` with `{_shown(other)}`{sql.within(statement)}: the "
+        "result holds every combination of their "
         "rows; join them by their keys, or write CROSS JOIN if that is meant.",
         source.node,
     )
@@ -57,7 +58,9 @@ def _shown(source: sql.Source) -> str:
 def _wanted(node: exp.Expression) -> bool:
     """True for an explicit CROSS JOIN, a lateral or natural one."""
     join = node.parent
-    return isinstance(join, exp.Join) and (join.kind == "CROSS" or bool(join.args.get("method")) or isinstance(node, exp.Lateral))
+    return isinstance(join, exp.Join) and (
+        join.kind == "CROSS" or bool(join.args.get("method")) or isinstance(node, exp.Lateral)
+    )
 
 
 def _conditions(node: exp.Expression) -> Iterator[exp.Expression]:

@@ -31,9 +31,17 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
             continue
         for item in order.expressions:
             key = item.this if isinstance(item, exp.Ordered) else item
-            name = str(key.this).lower() if isinstance(key, exp.Anonymous) else key.sql_name().lower() if isinstance(key, exp.Func) else ""
+            name = (
+                str(key.this).lower()
+                if isinstance(key, exp.Anonymous)
+                else key.sql_name().lower()
+                if isinstance(key, exp.Func)
+                else ""
+            )
             if isinstance(key, exp.Rand) or name in _FUNCTIONS:
-                yield statement.hit(f"`ORDER BY {key.sql(dialect=statement.dialect or None)}`{sql.within(statement)} {_TAIL}", key)
+                yield statement.hit(
+                    f"`ORDER BY {key.sql(dialect=statement.dialect or None)}`{sql.within(statement)} {_TAIL}", key
+                )
 
 
 def _calls(fn: Fn) -> Iterator[Hit]:

@@ -37,7 +37,8 @@ def _not_in(statement: SqlStatement, node: exp.In) -> Hit:
         if found.column is not None and not found.column.nullable:
             trap = ""
     return statement.hit(
-        f"`{_short(node.this)} NOT IN (SELECT ...)`{sql.within(statement)} compares every row with the whole subquery's result{trap}; write "
+        f"`{_short(node.this)} NOT IN (SELECT ...)`{sql.within(statement)} compares every row with the "
+        f"whole subquery's result{trap}; write "
         "NOT EXISTS with the condition inside, which can use an index.",
         node,
         at=_words(statement, node),
@@ -63,11 +64,13 @@ def _short(node: exp.Expression) -> str:
 def _union(statement: SqlStatement, union: exp.Union) -> Hit:
     _, left_end = statement.range(union.left)
     word = next(
-        (token for token in statement.tokens if token.word("UNION") and token.start - statement.offset >= left_end), None
+        (token for token in statement.tokens if token.word("UNION") and token.start - statement.offset >= left_end),
+        None,
     )
     at = (word.start - statement.offset, word.end - statement.offset) if word is not None else statement.range(union)
     return statement.hit(
-        f"UNION{sql.within(statement)} sorts or hashes all rows to drop duplicates, but literals keep its branches apart, so there are none "
+        f"UNION{sql.within(statement)} sorts or hashes all rows to drop duplicates, but literals keep its "
+        "branches apart, so there are none "
         "between them; write UNION ALL.",
         at=at,
         fix=statement.fix("Write UNION ALL", at[0], at[1], "UNION ALL") if word is not None else None,

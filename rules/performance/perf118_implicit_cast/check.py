@@ -32,7 +32,8 @@ def _value(statement: SqlStatement, condition: sql.Condition) -> Hit | None:
     indexed = condition.table is not None and sql.leads(condition.table, column.name) is not None
     cost = "its index cannot be used" if indexed else "every row is converted"
     return statement.hit(
-        f"`{condition.source.name}.{column.name}` is {column.type}, but is compared with a number{sql.within(statement)}: the column is cast row by "
+        f"`{condition.source.name}.{column.name}` is {column.type}, but is compared with a "
+        f"number{sql.within(statement)}: the column is cast row by "
         f"row, so {cost}; compare with a text.",
         condition.node,
     )
@@ -56,7 +57,8 @@ def _join(statement: SqlStatement, condition: sql.Condition) -> Hit | None:
     if len(kinds) != 2 or "text" not in kinds or not kinds & (_NUMBERS | {"uuid"}):
         return None
     return statement.hit(
-        f"`{condition.column.sql()}` is {left.type}, `{condition.value.sql()}` is {right.type}: joining them{sql.within(statement)} casts one of the "
+        f"`{condition.column.sql()}` is {left.type}, `{condition.value.sql()}` is {right.type}: joining "
+        f"them{sql.within(statement)} casts one of the "
         "columns row by row, so its index cannot be used; give both columns the same type.",
         condition.node,
     )

@@ -9,7 +9,10 @@ from sqlglot import exp
 
 from backendlint.api import Call, Fn, Hit, Project, SqlStatement, sql
 
-_MEANT = re.compile(r"(?:^|_)(?:clear|reset|truncate|purge|wipe|flush|empty|delete_all|remove_all|drop|teardown|clean_?up|seed|populate)(?:_|$)", re.IGNORECASE)
+_MEANT = re.compile(
+    r"(?:^|_)(?:clear|reset|truncate|purge|wipe|flush|empty|delete_all|remove_all|drop|teardown|clean_?up|seed|populate)(?:_|$)",
+    re.IGNORECASE,
+)
 _TEMPORARY = re.compile(r"^(?:tmp|temp|staging|scratch)_|_(?:tmp|temp|staging|scratch)$|^#", re.IGNORECASE)
 _NARROWING = frozenset({"where", "filter", "filter_by", "with_only_columns", "limit"})
 _SQL = frozenset({"sqlalchemy.delete", "sqlalchemy.update", "sqlmodel.delete", "sqlmodel.update"})
@@ -18,11 +21,19 @@ _SQL = frozenset({"sqlalchemy.delete", "sqlalchemy.update", "sqlmodel.delete", "
 def check(project: Project) -> Iterator[Hit]:
     """SQL texts outside of migrations, then ORM calls."""
     for statement in project.data.statements:
-        if statement.verb() in {"UPDATE", "DELETE", "WITH"} and not statement.in_migration and statement.source.role != "file":
+        if (
+            statement.verb() in {"UPDATE", "DELETE", "WITH"}
+            and not statement.in_migration
+            and statement.source.role != "file"
+        ):
             yield from _statement(statement)
     models = {table.owner for table in project.data.sqlalchemy.tables.values() if table.owner}
     for fn in project.all_functions():
-        if fn.path in project.data.migration_paths or _MEANT.search(fn.name) or "/management/commands/" in f"/{fn.path}":
+        if (
+            fn.path in project.data.migration_paths
+            or _MEANT.search(fn.name)
+            or "/management/commands/" in f"/{fn.path}"
+        ):
             continue
         for call in fn.calls:
             hit = _django(project, fn, call) or _sqlalchemy(project, models, fn, call)
@@ -35,15 +46,24 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
     if not isinstance(tree, exp.Update | exp.Delete) or statement.partial:
         return
     fn = statement.function
-    if tree.args.get("where") is not None or tree.args.get("limit") is not None or (fn is not None and _MEANT.search(fn.name)):
+    if (
+        tree.args.get("where") is not None
+        or tree.args.get("limit") is not None
+        or (fn is not None and _MEANT.search(fn.name))
+    ):
         return
     table = tree.this.name if isinstance(tree.this, exp.Table) else ""
     if not table or _TEMPORARY.search(table) or tree.args.get("using") or tree.find(exp.Join) is not None:
         return
     shown = "a table chosen at run time" if statement.is_hole(table) else f"`{table}`"
-    what = f"`UPDATE` without WHERE{sql.within(statement)} changes" if isinstance(tree, exp.Update) else f"`DELETE` without WHERE{sql.within(statement)} removes"
+    what = (
+        f"`UPDATE` without WHERE{sql.within(statement)} changes"
+        if isinstance(tree, exp.Update)
+        else f"`DELETE` without WHERE{sql.within(statement)} removes"
+    )
     yield statement.hit(
-        f"{what} every row of {shown}, and no backup but the last one brings them back; add the condition, or, if all rows are meant, "
+        f"{what} every row of {shown}, and no backup but the last one brings them back; add the condition, "
+        "or, if all rows are meant, "
         "say so in the function's name."
     )
 
@@ -69,7 +89,8 @@ def _django(project: Project, fn: Fn, call: Call) -> Hit | None:
         return None
     did = "removes" if name == "delete" else "changes"
     return Hit(
-        f"`{found}.objects{'.all()' if 'all' in methods else ''}.{name}()` in `{fn.name}()` {did} every row of the table, and no backup but the last one "
+        f"`{found}.objects{'.all()' if 'all' in methods else ''}.{name}()` in `{fn.name}()` {did} every "
+        "row of the table, and no backup but the last one "
         "brings them back; filter first, or, if all rows are meant, say so in the function's name.",
         fn.location(call.span),
         function=fn.fqn,
@@ -119,7 +140,13 @@ def _sqlalchemy(project: Project, models: set[str], fn: Fn, call: Call) -> Hit |
     if func[0] == "attr" and func[2] in {"delete", "update"} and fn.value(func[1])[0] == "call":
         inner = fn.calls[fn.value(func[1])[1]]
         inner_func = fn.value(inner.func)
-        name = str(inner_func[2]) if inner_func[0] == "attr" else str(inner_func[1]).rpartition(".")[2] if inner_func[0] == "name" else ""
+        name = (
+            str(inner_func[2])
+            if inner_func[0] == "attr"
+            else str(inner_func[1]).rpartition(".")[2]
+            if inner_func[0] == "name"
+            else ""
+        )
         if name == "query" and len(inner.args) == 1:
             model = _class(project, fn, inner.args[0], models)
             if model is not None:
@@ -134,7 +161,8 @@ def _sqlalchemy(project: Project, models: set[str], fn: Fn, call: Call) -> Hit |
 def _orm_hit(fn: Fn, call: Call, verb: str, model: str) -> Hit:
     did = "removes" if verb == "delete" else "changes"
     return Hit(
-        f"The {verb} of `{model}` in `{fn.name}()` has no condition, so it {did} every row of the table, and no backup but the last one brings them "
+        f"The {verb} of `{model}` in `{fn.name}()` has no condition, so it {did} every row of the table, "
+        "and no backup but the last one brings them "
         "back; add `.where(...)`, or, if all rows are meant, say so in the function's name.",
         fn.location(call.span),
         function=fn.fqn,
@@ -142,16 +170,22 @@ def _orm_hit(fn: Fn, call: Call, verb: str, model: str) -> Hit:
 
 
 def _class(project: Project, fn: Fn, vid: int, models: set[str]) -> str | None:
-    return next((ref.name.rpartition(".")[2] for ref in project.refs(fn, vid) if ref.kind == "class" and ref.name in models), None)
+    return next(
+        (ref.name.rpartition(".")[2] for ref in project.refs(fn, vid) if ref.kind == "class" and ref.name in models),
+        None,
+    )
 
 
 def _family(fn: Fn, vid: int) -> set[int]:
     """The value and what is made of it by method calls and branches."""
     family = {vid}
     for number, value in enumerate(fn.facts.values):
-        if (value[0] == "attr" and value[1] in family) or (value[0] == "phi" and family & set(value[1])) or (value[0] == "guard" and value[1] in family):
-            family.add(number)
-        elif value[0] == "call" and fn.calls[value[1]].func in family:
+        if (
+            (value[0] == "attr" and value[1] in family)
+            or (value[0] == "phi" and family & set(value[1]))
+            or (value[0] == "guard" and value[1] in family)
+            or (value[0] == "call" and fn.calls[value[1]].func in family)
+        ):
             family.add(number)
     return family
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from backendlint.api import Column, Hit, Location, Project, Schema, Table, sqltypes
 
 _NUMBERED = re.compile(r"^([a-z][a-z_]*?)_?([1-9])(_[a-z]+)?$", re.IGNORECASE)
-_NOT_REPEATED = frozenset("address address_line line street addr md sha ipv utf iso h level tier part token param arg lat lon x y".split())
+_NOT_REPEATED = frozenset(
+    "address address_line line street addr md sha ipv utf iso h level tier part token param arg lat lon x y".split()
+)
 _LIST = re.compile(r"(?:^|_)(?:ids|csv|id_list)$", re.IGNORECASE)
 FEWEST = 3
 """Numbered columns that make a repeated group; two may be a pair with a meaning."""
@@ -18,7 +20,11 @@ def check(project: Project) -> Iterator[Hit]:
     """All tables that models or DDL define."""
     schema = project.data.schema
     for table in schema.tables.values():
-        if table.kind == "table" and table.location is not None and table.location.path not in project.data.migration_paths:
+        if (
+            table.kind == "table"
+            and table.location is not None
+            and table.location.path not in project.data.migration_paths
+        ):
             yield from _repeated(table)
             for column in table.columns.values():
                 yield from _listed(table, column)
@@ -31,12 +37,13 @@ def _repeated(table: Table) -> Iterator[Hit]:
         match = _NUMBERED.match(column.name)
         if match and match.group(1).lower() not in _NOT_REPEATED:
             groups.setdefault((match.group(1), match.group(3) or ""), []).append(column)
-    for (stem, _), columns in groups.items():
+    for columns in groups.values():
         if len(columns) < FEWEST or len({sqltypes.base(column.type) for column in columns}) > 1:
             continue
         names = ", ".join(f"`{column.name}`" for column in columns[:4])
         yield Hit(
-            f"`{table.name}` repeats {names}: one more needs a migration, and a query must look into each; put them into rows of a table of their own "
+            f"`{table.name}` repeats {names}: one more needs a migration, and a query must look into each; "
+            "put them into rows of a table of their own "
             f"that refers to `{table.name}`.",
             _place(table, columns[0]),
         )
@@ -45,7 +52,8 @@ def _repeated(table: Table) -> Iterator[Hit]:
 def _listed(table: Table, column: Column) -> Iterator[Hit]:
     if _LIST.search(column.name) and sqltypes.family(column.type) == "text":
         yield Hit(
-            f"`{table.name}.{column.name}` keeps a list in a text: the database cannot check that what it names exists, nor find a row by it; use a table "
+            f"`{table.name}.{column.name}` keeps a list in a text: the database cannot check that what it "
+            "names exists, nor find a row by it; use a table "
             "that links the two (or an array column).",
             _place(table, column),
         )
@@ -71,7 +79,8 @@ def _unreferenced(schema: Schema, table: Table, column: Column) -> Iterator[Hit]
     if key is None or sqltypes.family(key.type) != sqltypes.family(column.type) or target.source != table.source:
         return
     yield Hit(
-        f"`{table.name}.{column.name}` refers to `{target.name}` without a foreign key: rows can name one that was deleted or never existed; add "
+        f"`{table.name}.{column.name}` refers to `{target.name}` without a foreign key: rows can name one "
+        "that was deleted or never existed; add "
         f"`REFERENCES {target.name} ({key.name})`, with an index.",
         _place(table, column),
     )

@@ -40,7 +40,13 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
 
 def _syntax(statement: SqlStatement) -> Iterator[Hit]:
     parsed = statement.parsed
-    if not statement.certain or statement.holes or not parsed.error or parsed.tree is not None or "too long" in parsed.error:
+    if (
+        not statement.certain
+        or statement.holes
+        or not parsed.error
+        or parsed.tree is not None
+        or "too long" in parsed.error
+    ):
         return
     if any(mark in statement.text for mark in ("{{", "{%", "<<", "#{")):
         return
@@ -49,7 +55,9 @@ def _syntax(statement: SqlStatement) -> Iterator[Hit]:
     near = f" near `{token.raw[:30]}`"
     spot = (token.start - statement.offset, token.end - statement.offset)
     yield statement.hit(
-        f"This {statement.verb()}{sql.within(statement)} is no valid SQL{near}: it fails each time it runs; correct it there.", at=spot, confidence="medium"
+        f"This {statement.verb()}{sql.within(statement)} is no valid SQL{near}: it fails each time it runs; correct it there.",
+        at=spot,
+        confidence="medium",
     )
 
 
@@ -58,14 +66,22 @@ def _tables(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
     if not schema.complete:
         return
     for source in scope.sources.values():
-        if source.kind != "table" or source.table is not None or sql.is_system(source) or statement.is_hole(source.name):
+        if (
+            source.kind != "table"
+            or source.table is not None
+            or sql.is_system(source)
+            or statement.is_hole(source.name)
+        ):
             continue
         if getattr(source.node, "db", "") or source.alias == "excluded":
             continue
-        near = difflib.get_close_matches(source.name.lower(), [table.name.lower() for table in schema.tables.values()], 1, ALIKE)
+        near = difflib.get_close_matches(
+            source.name.lower(), [table.name.lower() for table in schema.tables.values()], 1, ALIKE
+        )
         if near:
             yield statement.hit(
-                f"There is no table `{source.name}`: neither models nor migrations nor DDL define it, so this statement{sql.within(statement)} fails; "
+                f"There is no table `{source.name}`: neither models nor migrations nor DDL define it, so "
+                f"this statement{sql.within(statement)} fails; "
                 f"did you mean `{near[0]}`?",
                 source.node,
                 confidence="medium",
@@ -81,13 +97,15 @@ def _columns(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
             yield _no_column(statement, node, found.source)
         elif found.status == "no-source" and not statement.partial and not scope.opaque:
             yield statement.hit(
-                f"`{node.sql(comments=False)}`{sql.within(statement)} names `{node.table}`, which is no table or alias of this query, so it fails; name the one that "
+                f"`{node.sql(comments=False)}`{sql.within(statement)} names `{node.table}`, which is no "
+                "table or alias of this query, so it fails; name the one that "
                 "is meant.",
                 node,
             )
         elif found.status == "ambiguous" and not statement.partial:
             yield statement.hit(
-                f"`{node.name}`{sql.within(statement)} is a column of several tables of this query: the database refuses it as ambiguous; write it with "
+                f"`{node.name}`{sql.within(statement)} is a column of several tables of this query: the "
+                "database refuses it as ambiguous; write it with "
                 "its table's name or alias.",
                 node,
             )
@@ -103,7 +121,19 @@ def _exempt(statement: SqlStatement, scope: sql.Scope, node: exp.Column) -> bool
         return True
     if not node.table and node.name.lower() in {source.lower() for source in scope.sources}:
         return True
-    return node.name.upper() in {"DEFAULT", "CURRENT_DATE", "CURRENT_TIMESTAMP", "CURRENT_USER", "SESSION_USER", "USER", "LOCALTIME", "SYSDATE", "TRUE", "FALSE", "VALUE"}
+    return node.name.upper() in {
+        "DEFAULT",
+        "CURRENT_DATE",
+        "CURRENT_TIMESTAMP",
+        "CURRENT_USER",
+        "SESSION_USER",
+        "USER",
+        "LOCALTIME",
+        "SYSDATE",
+        "TRUE",
+        "FALSE",
+        "VALUE",
+    }
 
 
 def _no_column(statement: SqlStatement, node: exp.Expression, source: sql.Source) -> Hit:
@@ -111,9 +141,14 @@ def _no_column(statement: SqlStatement, node: exp.Expression, source: sql.Source
     name = node.name
     near = difflib.get_close_matches(name.lower(), [column.lower() for column in source.table.columns], 1, 0.7)
     attribute = next((column.name for column in source.table.columns.values() if column.attribute == name), "")
-    hint = f"; did you mean `{attribute or near[0]}`?" if attribute or near else f"; it has: {', '.join(list(source.table.columns)[:8])}."
+    hint = (
+        f"; did you mean `{attribute or near[0]}`?"
+        if attribute or near
+        else f"; it has: {', '.join(list(source.table.columns)[:8])}."
+    )
     return statement.hit(
-        f"Table `{source.table.name}` has no column `{name}`, so this statement{sql.within(statement)} fails{hint}", node
+        f"Table `{source.table.name}` has no column `{name}`, so this statement{sql.within(statement)} fails{hint}",
+        node,
     )
 
 
@@ -128,7 +163,9 @@ def _insert(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
         for item in listed:
             if table.column(item.name) is None and item.name.lower() not in {"rowid", "oid"}:
                 yield _no_column(statement, item, source)
-    wanted = len(listed) or (len(table.columns) if table is not None and table.complete and table.source == "ddl" else 0)
+    wanted = len(listed) or (
+        len(table.columns) if table is not None and table.complete and table.source == "ddl" else 0
+    )
     yield from _counted(statement, node, wanted, bool(listed))
     if table is not None and listed and table.complete and table.kind == "table":
         yield from _required(statement, table, {item.name.lower() for item in listed})
@@ -141,15 +178,23 @@ def _counted(statement: SqlStatement, node: exp.Expression, wanted: int, listed:
     rows: list[exp.Expression] = []
     if isinstance(values, exp.Values):
         rows = [row for row in values.expressions if isinstance(row, exp.Tuple)]
-        counts = [(row, len(row.expressions)) for row in rows if not any(statement.is_hole(item.name) for item in row.expressions)]
-    elif isinstance(values, exp.Select) and not any(sql.is_star(item) or statement.is_hole(item.sql()) for item in values.expressions):
+        counts = [
+            (row, len(row.expressions))
+            for row in rows
+            if not any(statement.is_hole(item.name) for item in row.expressions)
+        ]
+    elif isinstance(values, exp.Select) and not any(
+        sql.is_star(item) or statement.is_hole(item.sql()) for item in values.expressions
+    ):
         counts = [(values, len(values.expressions))]
     else:
         return
     for row, count in counts:
         if count != wanted and (listed or count > wanted):
             yield statement.hit(
-                f"This INSERT{sql.within(statement)} names {wanted} columns, but gives {count} values: it fails each time; give each column its value.", row
+                f"This INSERT{sql.within(statement)} names {wanted} columns, but gives {count} values: it "
+                "fails each time; give each column its value.",
+                row,
             )
 
 
@@ -158,7 +203,10 @@ def _required(statement: SqlStatement, table: Table, given: set[str]) -> Iterato
     missing = [
         column.name
         for column in columns
-        if not column.nullable and column.default is None and not column.autoincrement and column.name.lower() not in given
+        if not column.nullable
+        and column.default is None
+        and not column.autoincrement
+        and column.name.lower() not in given
     ]
     if not missing:
         return
@@ -182,7 +230,8 @@ def _types(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
             reason = _never(statement, column.type, column.choices, value)
             if reason:
                 yield statement.hit(
-                    f"`{condition.column.sql() if condition.column else column.name}` is {column.type}{sql.within(statement)}, {reason}; compare with a value of that type.",
+                    f"`{condition.column.sql() if condition.column else column.name}` is "
+                    f"{column.type}{sql.within(statement)}, {reason}; compare with a value of that type.",
                     condition.node,
                 )
                 break
@@ -194,16 +243,37 @@ def _never(statement: SqlStatement, kind: str, choices: tuple[str, ...], value: 
     family = sqltypes.family(kind)
     text = str(value.this)
     if not value.is_string:
-        if statement.dialect == "postgres" and family in {"text", "bool", "uuid", "timestamp", "date"} and kind != "ENUM":
+        if (
+            statement.dialect == "postgres"
+            and family in {"text", "bool", "uuid", "timestamp", "date"}
+            and kind != "ENUM"
+        ):
             return f"and PostgreSQL has no operator to compare it with the number {text}"
         return ""
-    if family in _NUMBERS and not re.match(r"^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?\s*$", text, re.IGNORECASE) and text.lower() not in {"nan", "infinity", "-infinity"}:
+    if (
+        family in _NUMBERS
+        and not re.match(r"^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?\s*$", text, re.IGNORECASE)
+        and text.lower() not in {"nan", "infinity", "-infinity"}
+    ):
         return f"which can never equal the text {text[:30]!r}"
     if family == "uuid" and not _UUID.match(text):
         return f"which can never equal {text[:40]!r}"
     if choices and kind == "ENUM" and text not in choices:
         return f"whose values are {', '.join(choices[:5])}, so it never equals {text[:30]!r}"
-    if family == "bool" and text.lower() not in {"t", "f", "true", "false", "yes", "no", "on", "off", "1", "0", "y", "n"}:
+    if family == "bool" and text.lower() not in {
+        "t",
+        "f",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "1",
+        "0",
+        "y",
+        "n",
+    }:
         return f"which can never equal {text[:30]!r}"
     return ""
 
@@ -225,6 +295,7 @@ def _parameters(statement: SqlStatement) -> Iterator[Hit]:
     if given != len(tokens) and source.text.count(";") == 0:
         passed = "1 value is" if given == 1 else f"{given} values are"
         yield statement.hit(
-            f"The statement{sql.within(statement)} has {len(tokens)} placeholder{'s' if len(tokens) > 1 else ''}, but {passed} passed: the driver refuses it; pass one for each.",
+            f"The statement{sql.within(statement)} has {len(tokens)} "
+            f"placeholder{'s' if len(tokens) > 1 else ''}, but {passed} passed: the driver refuses it; pass one for each.",
             at=(tokens[-1].start - statement.offset, tokens[-1].end - statement.offset),
         )

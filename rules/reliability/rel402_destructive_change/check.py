@@ -20,22 +20,28 @@ def check(project: Project) -> Iterator[Hit]:
             for table in operation.tables:
                 if moment.existing(table):
                     yield moment.hit(
-                        f"`TRUNCATE` empties `{table}` for good, and a downgrade cannot bring the rows back; delete just what must go, "
+                        f"`TRUNCATE` empties `{table}` for good, and a downgrade cannot bring the rows "
+                        "back; delete just what must go, "
                         "in batches, after a backup."
                     )
-        elif isinstance(operation, ops.DataChange) and operation.kind == "DELETE" and not operation.where:
-            if _real(moment, operation.table):
-                yield moment.hit(
-                    f"`DELETE FROM {operation.table}` without WHERE empties the table for good, and a downgrade cannot bring the rows "
-                    "back; delete just what must go, in batches, after a backup."
-                )
+        elif isinstance(operation, ops.DataChange) and _everything(operation) and _real(moment, operation.table):
+            yield moment.hit(
+                f"`DELETE FROM {operation.table}` without WHERE empties the table for good, and a "
+                "downgrade cannot bring the rows "
+                "back; delete just what must go, in batches, after a backup."
+            )
+
+
+def _everything(operation: ops.DataChange) -> bool:
+    return operation.kind == "DELETE" and not operation.where
 
 
 def _dropped_table(project: Project, moment: Moment, table: str) -> Hit:
     related = users_of(project, table)
     still = " while code still uses it" if related else ""
     return moment.hit(
-        f"Dropping table `{table}`{still} loses its rows, and a downgrade cannot bring them back; remove its last use, release that, "
+        f"Dropping table `{table}`{still} loses its rows, and a downgrade cannot bring them back; remove "
+        "its last use, release that, "
         "keep a backup, and drop it in a later release.",
         related=related,
     )

@@ -36,14 +36,16 @@ def check(project: Project) -> Iterator[Hit]:
 def _missing(moment: Moment, operation: ops.AddColumn, name: str) -> Hit | None:
     if moment.migration.kind == "django" and operation.column.client_default:
         return moment.hit(
-            f"{name} is added NOT NULL with a default that only the new code knows: Django drops the database's default at once, so "
+            f"{name} is added NOT NULL with a default that only the new code knows: Django drops the "
+            "database's default at once, so "
             "inserts of the old release fail until the roll-out ends; give it a `db_default`, or add it with `null=True` first.",
             severity="warning",
             **({} if moment.profile else {"profile": "strict"}),
         )
     if moment.dialect == "mysql":
         return moment.hit(
-            f"{name} is added NOT NULL without a default: MySQL fills the existing rows with an implicit value such as 0 or '' that "
+            f"{name} is added NOT NULL without a default: MySQL fills the existing rows with an implicit "
+            "value such as 0 or '' that "
             "nobody chose, and inserts of the old release fail; add it nullable or with a default, then backfill.",
             severity="warning",
         )

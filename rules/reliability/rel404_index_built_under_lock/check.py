@@ -13,7 +13,8 @@ _SAFE = {
 }
 _UNIQUE = {
     "alembic": "build a unique index with `postgresql_concurrently=True`, then `ADD CONSTRAINT ... UNIQUE USING INDEX`",
-    "django": "build the unique index with `RunSQL` and CONCURRENTLY in a migration with `atomic = False`, then add the constraint USING INDEX",
+    "django": "build the unique index with `RunSQL` and CONCURRENTLY in a migration with `atomic = False`, "
+    "then add the constraint USING INDEX",
     "sql": "write `CREATE UNIQUE INDEX CONCURRENTLY`, then `ADD CONSTRAINT ... UNIQUE USING INDEX`",
 }
 
@@ -24,17 +25,18 @@ def check(project: Project) -> Iterator[Hit]:
         operation = moment.operation
         if isinstance(operation, ops.CreateIndex) and moment.existing(operation.table):
             yield from _index(moment, operation)
-        elif (
-            isinstance(operation, ops.AddConstraint)
-            and moment.existing(operation.table)
-            and moment.dialect == "postgres"
-        ):
-            if isinstance(operation.constraint, ops.Unique) and not operation.using_index:
-                columns = ", ".join(operation.constraint.columns)
-                yield moment.hit(
-                    f"The unique constraint on `{operation.table}` ({columns}) builds its index under an ACCESS EXCLUSIVE lock: reads and "
-                    f"writes of the table wait until it is built; {_UNIQUE[moment.migration.kind]}."
-                )
+        elif isinstance(operation, ops.AddConstraint) and moment.existing(operation.table):
+            yield from _unique(moment, operation)
+
+
+def _unique(moment: Moment, operation: ops.AddConstraint) -> Iterator[Hit]:
+    if moment.dialect != "postgres" or not isinstance(operation.constraint, ops.Unique) or operation.using_index:
+        return
+    columns = ", ".join(operation.constraint.columns)
+    yield moment.hit(
+        f"The unique constraint on `{operation.table}` ({columns}) builds its index under an ACCESS EXCLUSIVE lock: "
+        f"reads and writes of the table wait until it is built; {_UNIQUE[moment.migration.kind]}."
+    )
 
 
 def _index(moment: Moment, operation: ops.CreateIndex) -> Iterator[Hit]:
@@ -55,7 +57,8 @@ def _index(moment: Moment, operation: ops.CreateIndex) -> Iterator[Hit]:
         )
     elif moment.dialect == "mysql" and _blocks_in_mysql(operation):
         yield moment.hit(
-            f"Building the {what} blocks writes to the table in MySQL: a {operation.index.method or operation.algorithm or operation.lock} "
+            f"Building the {what} blocks writes to the table in MySQL: a "
+            f"{operation.index.method or operation.algorithm or operation.lock} "
             "index has no online build that permits them; use pt-online-schema-change or gh-ost, or a quiet hour."
         )
 

@@ -20,7 +20,8 @@ def check(project: Project) -> Iterator[Hit]:
         ):
             related = users_of(project, operation.table)
             yield moment.hit(
-                f"Renaming table `{operation.table}` to `{operation.new}` breaks every instance of the old release until the roll-out "
+                f"Renaming table `{operation.table}` to `{operation.new}` breaks every instance of the old "
+                "release until the roll-out "
                 "ends, and the new one if it starts first; leave a view under the old name, or go in steps: "
                 + _IN_STEPS,
                 related=related,
@@ -28,7 +29,8 @@ def check(project: Project) -> Iterator[Hit]:
         elif isinstance(operation, ops.RenameColumn) and moment.existing(operation.table):
             related = users_of(project, operation.table, operation.column)
             yield moment.hit(
-                f"Renaming column `{operation.table}.{operation.column}` to `{operation.new}` breaks every instance of the old release "
+                f"Renaming column `{operation.table}.{operation.column}` to `{operation.new}` breaks every "
+                "instance of the old release "
                 "until the roll-out ends; " + _IN_STEPS,
                 related=related,
             )

@@ -28,7 +28,8 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _not_null(moment, operation)
         elif isinstance(operation, ops.ValidateConstraint) and _same_transaction(moment, operation):
             yield moment.hit(
-                f"`{operation.name}` is validated in the transaction that added it: the lock of ADD CONSTRAINT is held during the scan "
+                f"`{operation.name}` is validated in the transaction that added it: the lock of ADD "
+                "CONSTRAINT is held during the scan "
                 f"of `{operation.table}`, so NOT VALID gains nothing; validate in a migration of its own."
             )
 
@@ -88,7 +89,8 @@ def _not_null(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
         )
         return
     yield moment.hit(
-        f"SET NOT NULL on {name} scans the table under an ACCESS EXCLUSIVE lock, so reads and writes wait, and fails if a row is null; "
+        f"SET NOT NULL on {name} scans the table under an ACCESS EXCLUSIVE lock, so reads and writes wait, "
+        "and fails if a row is null; "
         f"first add `CHECK ({operation.column} IS NOT NULL) NOT VALID`, validate it in a later transaction, then set NOT NULL, "
         "which PostgreSQL 12 takes from the check."
     )

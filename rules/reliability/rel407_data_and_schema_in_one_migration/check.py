@@ -86,7 +86,8 @@ def _after(moment: Moment, described: str, schema: Moment) -> Hit:
     place = schema.location
     related = (Step(place, "the schema change whose lock is held"),) if place is not None else ()
     return moment.hit(
-        f"{_what(moment)} runs in the transaction that began with {described}: its ACCESS EXCLUSIVE lock is held until all rows are "
+        f"{_what(moment)} runs in the transaction that began with {described}: its ACCESS EXCLUSIVE lock "
+        "is held until all rows are "
         "changed, and requests wait; put the data change in a later migration, in batches.",
         related=related,
     )
@@ -94,7 +95,8 @@ def _after(moment: Moment, described: str, schema: Moment) -> Hit:
 
 def _before(moment: Moment) -> Hit:
     return moment.hit(
-        f"{_what(moment)} runs in one transaction with schema changes: PostgreSQL refuses to alter a table with pending trigger events, "
+        f"{_what(moment)} runs in one transaction with schema changes: PostgreSQL refuses to alter a table "
+        "with pending trigger events, "
         "and the locks last until the commit; put the data change in a migration of its own."
     )
 

@@ -37,14 +37,17 @@ def _created(project: Project, fn: Fn, migrated: bool) -> Iterator[Hit]:
         place = fn.location(call.span)
         if migrated:
             yield Hit(
-                f"`{name}()` in `{fn.name}()` changes the schema beside the migrations: a table that it makes has no revision, so the next "
-                "migration finds it there and fails, and its later changes never reach production; let migrations alone change the schema.",
+                f"`{name}()` in `{fn.name}()` changes the schema beside the migrations: a table that it "
+                "makes has no revision, so the next "
+                "migration finds it there and fails, and its later changes never reach production; let "
+                "migrations alone change the schema.",
                 place,
                 function=fn.fqn,
             )
         elif not fn.is_module or name == "create_all":
             yield Hit(
-                f"`{name}()` in `{fn.name}()` makes missing tables but never changes those that exist, and nothing records what was done; "
+                f"`{name}()` in `{fn.name}()` makes missing tables but never changes those that exist, and "
+                "nothing records what was done; "
                 "use migrations (Alembic), so that each change of the schema can be reviewed, rolled out and taken back.",
                 place,
                 function=fn.fqn,
@@ -87,7 +90,8 @@ def _executed(project: Project, inside: set[str]) -> Iterator[Hit]:
         verb = " ".join(match.group().upper().split())
         start = len(match.group()) - len(match.group().lstrip())
         yield Hit(
-            f"`{verb}` in `{fn.name}()` changes the schema beside the migrations: nothing records it, it runs whenever this code runs, and "
+            f"`{verb}` in `{fn.name}()` changes the schema beside the migrations: nothing records it, it "
+            "runs whenever this code runs, and "
             "databases drift apart; write it as a migration.",
             text.location(start, match.end()),
             function=fn.fqn,

@@ -29,7 +29,8 @@ def _compare(models: dict[str, Table], migrated: Schema, framework: str) -> Iter
         if made is None:
             if migrated.complete and table.location is not None and table.owner:
                 yield Hit(
-                    f"The model of `{name}` has no migration that creates its table: after a deployment its queries fail; generate one"
+                    f"The model of `{name}` has no migration that creates its table: after a deployment "
+                    "its queries fail; generate one"
                     f" with {_command(framework)}.",
                     table.location,
                 )
@@ -49,7 +50,8 @@ def _columns(table: Table, made: Table, framework: str) -> Iterator[Hit]:
         if other is None:
             yield from _hit(
                 column.location or table.location,
-                f"{name} is in the model, but no migration adds it: each query of the model fails after a deployment; generate the "
+                f"{name} is in the model, but no migration adds it: each query of the model fails after a "
+                "deployment; generate the "
                 f"migration with {_command(framework)}.",
                 made.location,
             )
@@ -71,7 +73,8 @@ def _columns(table: Table, made: Table, framework: str) -> Iterator[Hit]:
         ):
             yield from _hit(
                 table.location,
-                f"The migrations make `{table.name}.{column.name}` NOT NULL without a default, but the model has no such column: every "
+                f"The migrations make `{table.name}.{column.name}` NOT NULL without a default, but the "
+                "model has no such column: every "
                 "insert through the model fails; add it to the model, or drop it in a migration.",
                 column.location,
             )

@@ -21,8 +21,14 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _grant(statement, words)
         elif words[0] in {"CREATE", "ALTER"} and words[1:2] and words[1] in {"ROLE", "USER"}:
             yield from _role(statement, words)
-        elif words[:3] == ["ALTER", "DEFAULT", "PRIVILEGES"] and "GRANT" in words and words[words.index("GRANT") + 1 : words.index("GRANT") + 2] == ["ALL"]:
-            yield statement.hit("These default privileges grant ALL on everything that will be made; grant the ones that are needed.")
+        elif (
+            words[:3] == ["ALTER", "DEFAULT", "PRIVILEGES"]
+            and "GRANT" in words
+            and words[words.index("GRANT") + 1 : words.index("GRANT") + 2] == ["ALL"]
+        ):
+            yield statement.hit(
+                "These default privileges grant ALL on everything that will be made; grant the ones that are needed."
+            )
     for fn in project.all_functions():
         yield from _policies(fn)
 
@@ -35,13 +41,25 @@ def _grant(statement: SqlStatement, words: list[str]) -> Iterator[Hit]:
     on = _named(statement, words.index("ON") + 1, split)
     if words[1:2] == ["ALL"]:
         yield statement.hit(
-            f"GRANT ALL on {on} gives `{to}` every privilege there, those to delete, truncate and change it too; grant what it needs, such as SELECT, "
+            f"GRANT ALL on {on} gives `{to}` every privilege there, those to delete, truncate and change "
+            "it too; grant what it needs, such as SELECT, "
             "INSERT, UPDATE."
         )
-    elif words[split + 1 : split + 2] == ["PUBLIC"] and words[1] not in {"USAGE", "CONNECT", "EXECUTE", "TEMPORARY", "TEMP"}:
-        yield statement.hit(f"This GRANT on {on} is for PUBLIC: every role of the database has it, those made later too; grant it to the role that needs it.")
+    elif words[split + 1 : split + 2] == ["PUBLIC"] and words[1] not in {
+        "USAGE",
+        "CONNECT",
+        "EXECUTE",
+        "TEMPORARY",
+        "TEMP",
+    }:
+        yield statement.hit(
+            f"This GRANT on {on} is for PUBLIC: every role of the database has it, those made later too; "
+            "grant it to the role that needs it."
+        )
     elif words[-3:] == ["WITH", "GRANT", "OPTION"]:
-        yield statement.hit(f"WITH GRANT OPTION lets `{to}` pass its privileges on {on} on to anybody; grant without it.")
+        yield statement.hit(
+            f"WITH GRANT OPTION lets `{to}` pass its privileges on {on} on to anybody; grant without it."
+        )
 
 
 def _named(statement: SqlStatement, start: int, end: int) -> str:
@@ -58,14 +76,15 @@ def _role(statement: SqlStatement, words: list[str]) -> Iterator[Hit]:
         if power in words[3:]:
             token = statement.tokens[words.index(power, 3)]
             yield statement.hit(
-                f"Role `{name}` is made {power}: it {meaning}, and so does whoever takes over what connects with it; grant what it needs instead.",
+                f"Role `{name}` is made {power}: it {meaning}, and so does whoever takes over what "
+                "connects with it; grant what it needs instead.",
                 at=(token.start - statement.offset, token.end - statement.offset),
             )
 
 
 def _policies(fn: Fn) -> Iterator[Hit]:
     """`{"Effect": "Allow", "Action": "*", "Resource": "*"}`: the statement of an AWS policy."""
-    for vid, value in enumerate(fn.facts.values):
+    for value in fn.facts.values:
         if value[0] != "dict":
             continue
         keys = {fn.const(key): item for key, item in value[1] if key >= 0}
@@ -80,11 +99,16 @@ def _policies(fn: Fn) -> Iterator[Hit]:
             )
         elif "*" in _texts(fn, keys.get("Resource", -1)) and any(action.endswith(":*") for action in actions):
             yield Hit(
-                f'This policy allows `{next(action for action in actions if action.endswith(":*"))}` on Resource "*": everything of that service, of every '
+                f'This policy allows `{_whole(actions)}` on Resource "*": everything of that service, of every '
                 "tenant; list the actions and the resources that are needed.",
                 fn.place(keys["Resource"]),
                 function=fn.fqn,
             )
+
+
+def _whole(actions: list[str]) -> str:
+    """The first action that means a whole service."""
+    return next(action for action in actions if action.endswith(":*"))
 
 
 def _texts(fn: Fn, vid: int) -> list[str]:

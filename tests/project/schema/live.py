@@ -63,7 +63,11 @@ def django_tables(where: str, project: Path) -> dict[str, dict[str, Any]]:
         "call_command('migrate', verbosity=0)\n"
         "call_command('makemigrations', check=True, dry_run=True, verbosity=1)\n"
     )
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "settings",
+        "PYTHONPATH": str(project),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     done = subprocess.run(
         [sys.executable, "-c", code, where], env=environment, capture_output=True, text=True, check=False, cwd=project
     )
@@ -123,7 +127,9 @@ def postgres() -> Iterator[str]:
     port = _free_port()
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off"
     try:
-        _run([binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"], user, folder)
+        _run(
+            [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"], user, folder
+        )
         _run([binaries / "pg_ctl", "-D", data, "-o", options, "-w", "-l", folder / "log", "start"], user, folder)
         yield f"postgres@127.0.0.1:{port}"
     finally:

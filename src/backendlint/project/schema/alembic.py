@@ -8,9 +8,16 @@ from dataclasses import replace
 from backendlint.facts.model import Call, FileFacts
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema.ddl import read_script
-from backendlint.project.schema.model import Check, Constraint, ForeignKey, Index, Table, Unique
+from backendlint.project.schema.model import Check, Constraint, ForeignKey, Table, Unique
 from backendlint.project.schema.reading import CallNode, Links, Node, location_of, strings
-from backendlint.project.schema.sa_columns import column_call, column_name, read_column, read_index, server_default, table_part
+from backendlint.project.schema.sa_columns import (
+    column_call,
+    column_name,
+    read_column,
+    read_index,
+    server_default,
+    table_part,
+)
 from backendlint.project.schema.sa_types import type_of
 from backendlint.project.schema.sqlalchemy_models import add_part, autoincrement, put
 
@@ -111,7 +118,14 @@ class _Script:
             found = self.links.find_function(value[1], self.file.module)
             if found is not None and found[0] is self.file:
                 yield from self.read(found[1], depth + 1)
-        elif view.name in {"add", "add_all", "bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings", "merge"}:
+        elif view.name in {
+            "add",
+            "add_all",
+            "bulk_save_objects",
+            "bulk_insert_mappings",
+            "bulk_update_mappings",
+            "merge",
+        }:
             yield ops.RunCode(name=view.name, location=view.location)
 
     def _operation(self, view: CallNode) -> Iterator[ops.Operation]:
@@ -126,12 +140,16 @@ class _Script:
         text = node.text()
         place = node.location
         if not text:
-            yield ops.RunSQL(sql="", known=False, location=place) if _may_change_schema(node) else ops.RunCode(
-                name="execute", location=place
+            yield (
+                ops.RunSQL(sql="", known=False, location=place)
+                if _may_change_schema(node)
+                else ops.RunCode(name="execute", location=place)
             )
             return
         script = read_script(text, self.dialect, node.where())
-        yield ops.RunSQL(sql=text, operations=tuple(script.operations), known=not script.unread, location=place, text=text)
+        yield ops.RunSQL(
+            sql=text, operations=tuple(script.operations), known=not script.unread, location=place, text=text
+        )
 
 
 def _sql_node(node: Node) -> Node:
@@ -142,7 +160,10 @@ def _sql_node(node: Node) -> Node:
             break
         if call.name in {"text", "DDL", "TextClause", "dedent", "cleandoc"} and call.args:
             node = call.args[0]
-        elif call.name in {"strip", "lstrip", "rstrip", "bindparams", "execution_options"} and call.func.value[0] == "attr":
+        elif (
+            call.name in {"strip", "lstrip", "rstrip", "bindparams", "execution_options"}
+            and call.func.value[0] == "attr"
+        ):
             node = call.func.at(call.func.value[1])
         else:
             break
@@ -160,9 +181,7 @@ def _is_operations(view: CallNode) -> bool:
     value = view.func.value
     if value[0] == "name":
         return str(value[1]).rpartition(".")[0].endswith(("alembic.op", ".op")) or str(value[1]).startswith("alembic.")
-    if value[0] != "attr":
-        return False
-    return True
+    return bool(value[0] == "attr")
 
 
 def _guarded(file: FileFacts, index: int, call: Call) -> bool:
@@ -256,9 +275,14 @@ def _create_table(view: CallNode, batch: str) -> Iterator[ops.Operation]:
             put(table, read_column(name, "", call))
         else:
             add_part(table, table_part(member, name))
-    if any(view.node.at(vid).value[0] == "star" and view.node.at(view.node.at(vid).value[1]).elements() is None for vid in view.call.args):
+    if any(
+        view.node.at(vid).value[0] == "star" and view.node.at(view.node.at(vid).value[1]).elements() is None
+        for vid in view.call.args
+    ):
         table.complete = False
-    table.primary_key = table.primary_key or tuple(column.name for column in table.columns.values() if column.primary_key)
+    table.primary_key = table.primary_key or tuple(
+        column.name for column in table.columns.values() if column.primary_key
+    )
     autoincrement(table)
     if name:
         yield ops.CreateTable(table=table, if_not_exists=view.flag("if_not_exists") is True)
@@ -269,7 +293,10 @@ def _drop_table(view: CallNode, batch: str) -> Iterator[ops.Operation]:
 
 
 def _rename_table(view: CallNode, batch: str) -> Iterator[ops.Operation]:
-    yield ops.RenameTable(table=_qualified(view, name_of(view.argument(0, "old_table_name"))), new=name_of(view.argument(1, "new_table_name")))
+    yield ops.RenameTable(
+        table=_qualified(view, name_of(view.argument(0, "old_table_name"))),
+        new=name_of(view.argument(1, "new_table_name")),
+    )
 
 
 def _add_column(view: CallNode, batch: str) -> Iterator[ops.Operation]:
@@ -282,7 +309,9 @@ def _add_column(view: CallNode, batch: str) -> Iterator[ops.Operation]:
 
 
 def _drop_column(view: CallNode, batch: str) -> Iterator[ops.Operation]:
-    yield ops.DropColumn(table=_qualified(view, _table(view, batch, 0)), column=name_of(view.argument(1 + _shift(batch), "column_name")))
+    yield ops.DropColumn(
+        table=_qualified(view, _table(view, batch, 0)), column=name_of(view.argument(1 + _shift(batch), "column_name"))
+    )
 
 
 def _alter_column(view: CallNode, batch: str) -> Iterator[ops.Operation]:
@@ -310,9 +339,7 @@ def _create_index(view: CallNode, batch: str) -> Iterator[ops.Operation]:
     columns = view.argument(2 + _shift(batch), "columns")
     members = (columns.elements() or []) if columns is not None else []
     index = read_index(view, members, name_of(view.argument(0, "index_name")))
-    unique = view.flag("unique", False) is True or any(
-        arg.const() is True for arg in view.args[3 + _shift(batch) :]
-    )
+    unique = view.flag("unique", False) is True or any(arg.const() is True for arg in view.args[3 + _shift(batch) :])
     yield ops.CreateIndex(
         table=_qualified(view, table), index=replace(index, unique=unique),
         concurrently=view.flag("postgresql_concurrently") is True, if_not_exists=view.flag("if_not_exists") is True,
@@ -337,7 +364,11 @@ def _add(view: CallNode, table: str, constraint: Constraint) -> ops.AddConstrain
 
 def _unique(view: CallNode, batch: str) -> Iterator[ops.Operation]:
     columns = _names(view.argument(2 + _shift(batch), "columns"))
-    yield _add(view, _table(view, batch, 1), Unique(name_of(view.argument(0, "constraint_name")), columns, location=view.location))
+    yield _add(
+        view,
+        _table(view, batch, 1),
+        Unique(name_of(view.argument(0, "constraint_name")), columns, location=view.location),
+    )
 
 
 def _check(view: CallNode, batch: str) -> Iterator[ops.Operation]:
@@ -357,7 +388,11 @@ def _foreign_key(view: CallNode, batch: str) -> Iterator[ops.Operation]:
     )  # fmt: skip
     source = view.kwarg("source_schema")
     made = _add(view, _table(view, batch, 1, "source_table"), key)
-    yield replace(made, table=f"{source.text()}.{made.table}") if source is not None and source.text() not in {"", "public"} else made
+    yield (
+        replace(made, table=f"{source.text()}.{made.table}")
+        if source is not None and source.text() not in {"", "public"}
+        else made
+    )
 
 
 def _primary_key(view: CallNode, batch: str) -> Iterator[ops.Operation]:

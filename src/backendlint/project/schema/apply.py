@@ -12,8 +12,12 @@ from backendlint.project.schema.model import Check, Column, Constraint, ForeignK
 
 def apply(schema: Schema, operation: ops.Operation) -> None:
     """Change `schema` as `operation` says; what names unknown tables or columns leaves it alone."""
-    if operation.state_only:
-        return
+    if not operation.state_only and not _apply_to_table(schema, operation):
+        _apply_to_parts(schema, operation)
+
+
+def _apply_to_table(schema: Schema, operation: ops.Operation) -> bool:
+    """Operations on tables and columns; False for others."""
     match operation:
         case ops.CreateTable():
             _create_table(schema, operation)
@@ -29,6 +33,14 @@ def apply(schema: Schema, operation: ops.Operation) -> None:
             _rename_column(schema, operation)
         case ops.AlterColumn():
             _alter_column(schema, operation)
+        case _:
+            return False
+    return True
+
+
+def _apply_to_parts(schema: Schema, operation: ops.Operation) -> None:
+    """Operations on constraints and indexes, and SQL."""
+    match operation:
         case ops.AddConstraint():
             _add_constraint(schema, operation)
         case ops.AddPrimaryKey():

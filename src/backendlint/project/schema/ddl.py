@@ -89,7 +89,7 @@ def _create(reader: Reader, location: Location | None, text: str) -> Iterator[op
 
 
 def _skip_to_view(reader: Reader) -> bool:
-    for ahead in range(0, 12):
+    for ahead in range(12):
         if reader.peek(ahead).word("VIEW"):
             reader.at += ahead + 1
             return True
@@ -209,5 +209,3 @@ def _data(reader: Reader, location: Location | None, text: str) -> Iterator[ops.
         yield ops.DataChange(kind=verb, table=table, where=where, location=location, text=text)
     else:
         yield ops.Other(kind="SELECT", location=location, text=text)
-
-

@@ -25,9 +25,11 @@ def read_alter_table(reader: Reader) -> Iterator[ops.Operation]:
     algorithm, lock = _mysql_clauses(actions)
     for action in actions:
         for operation in _action(table, reader.sub(action)):
+            place, text = reader.location(action), reader.source(reader.items)
             if isinstance(operation, ops.CreateIndex):
-                operation = replace(operation, algorithm=algorithm, lock=lock)
-            yield replace(operation, location=reader.location(action), text=reader.source(reader.items))
+                yield replace(operation, algorithm=algorithm, lock=lock, location=place, text=text)
+            else:
+                yield replace(operation, location=place, text=text)
 
 
 def _mysql_clauses(actions: list[list[Token]]) -> tuple[str, str]:
@@ -64,7 +66,9 @@ def _add(table: str, reader: Reader) -> Iterator[ops.Operation]:
     if reader.peek().word(*_CONSTRAINT_WORDS):
         yield from _add_constraint(table, reader)
         return
-    if reader.peek().word(*_INDEX_WORDS) and reader.peek(1).kind in {"word", "name"} or reader.peek().word("FULLTEXT"):
+    if (reader.peek().word(*_INDEX_WORDS) and reader.peek(1).kind in {"word", "name"}) or reader.peek().word(
+        "FULLTEXT"
+    ):
         item = read_constraint(reader)
         if isinstance(item, Index):
             yield ops.CreateIndex(table=table, index=item)

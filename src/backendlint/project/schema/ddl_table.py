@@ -18,7 +18,9 @@ _TYPE_ENDS = frozenset(
     "AS IDENTITY KEY USING STORAGE COMPRESSION FIRST AFTER INVISIBLE VISIBLE VIRTUAL STORED ENCODE DEFERRABLE INITIALLY".split()
 )
 _SERIALS = frozenset({"SERIAL", "BIGSERIAL", "SMALLSERIAL", "SERIAL4", "SERIAL8", "SERIAL2"})
-_TABLE_PARTS = frozenset("CONSTRAINT PRIMARY UNIQUE FOREIGN CHECK EXCLUDE KEY INDEX FULLTEXT SPATIAL LIKE PERIOD".split())
+_TABLE_PARTS = frozenset(
+    "CONSTRAINT PRIMARY UNIQUE FOREIGN CHECK EXCLUDE KEY INDEX FULLTEXT SPATIAL LIKE PERIOD".split()
+)
 
 
 class Reader:
@@ -162,7 +164,7 @@ def is_table_part(part: list[Token]) -> bool:
     if not (first.kind == "word" and first.text in _TABLE_PARTS):
         return False
     if first.text in {"KEY", "INDEX", "CHECK", "PERIOD", "LIKE", "UNIQUE"} and len(part) > 1:
-        return part[1].kind in {"word", "name"} and len(part) > 2 or part[1].raw == "("
+        return (part[1].kind in {"word", "name"} and len(part) > 2) or part[1].raw == "("
     return True
 
 

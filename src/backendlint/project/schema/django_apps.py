@@ -23,7 +23,9 @@ class Apps:
                     package = ".".join(parts[: parts.index(marker, 1)])
                     self.labels.setdefault(package, package.rpartition(".")[2])
         for file in files:
-            if file.module.rpartition(".")[2] == "apps" or any(cls.name.endswith("Config") for cls in file.classes.values()):
+            if file.module.rpartition(".")[2] == "apps" or any(
+                cls.name.endswith("Config") for cls in file.classes.values()
+            ):
                 self._configs(file, links)
 
     def _configs(self, file: FileFacts, links: Links) -> None:

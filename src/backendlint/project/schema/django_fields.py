@@ -31,7 +31,9 @@ _LENGTHS = {
 }  # fmt: skip
 RELATIONS = frozenset({"ForeignKey", "OneToOneField", "ParentalKey", "TreeForeignKey", "TreeOneToOneField"})
 MANY = frozenset({"ManyToManyField", "ParentalManyToManyField", "SortedManyToManyField", "TreeManyToManyField"})
-_COLUMNLESS = frozenset({"GenericRelation", "GenericForeignKey", "TaggableManager", "ClusterTaggableManager", "GeneratedField"})
+_COLUMNLESS = frozenset(
+    {"GenericRelation", "GenericForeignKey", "TaggableManager", "ClusterTaggableManager", "GeneratedField"}
+)
 _POSITIVE = frozenset({"PositiveIntegerField", "PositiveBigIntegerField", "PositiveSmallIntegerField"})
 
 
@@ -103,7 +105,9 @@ def field_kind(call: CallNode) -> str:
         return _base_kind(*found, call.node.links)
     if not name.endswith(("Field", "ForeignKey")):
         return ""
-    return next((known for known in TYPES if name.endswith(known)), "ForeignKey" if name.endswith("ForeignKey") else name)
+    return next(
+        (known for known in TYPES if name.endswith(known)), "ForeignKey" if name.endswith("ForeignKey") else name
+    )
 
 
 def _base_kind(file: FileFacts, cls: ClassFacts, links: Links) -> str:
@@ -306,6 +310,8 @@ def read_constraint(node: Node) -> Constraint | Index | None:
         columns, expressions = _columns(call)
         condition = call.kwarg("condition")
         if condition is not None or expressions or call.kwarg("include") or call.kwarg("opclasses"):
-            return Index(shown, columns, True, "", "?" if condition is not None else "", expressions, location=call.location)
+            return Index(
+                shown, columns, True, "", "?" if condition is not None else "", expressions, location=call.location
+            )
         return Unique(shown, columns, location=call.location)
     return None

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from backendlint.project.schema.django_fields import Field
 
-_BASE_USER = (Field("password", "CharField", "VARCHAR(128)"), Field("last_login", "DateTimeField", "TIMESTAMPTZ", null=True))
+_BASE_USER = (
+    Field("password", "CharField", "VARCHAR(128)"),
+    Field("last_login", "DateTimeField", "TIMESTAMPTZ", null=True),
+)
 _PERMISSIONS = (
     Field("is_superuser", "BooleanField", "BOOLEAN", default=True),
     Field("groups", "ManyToManyField", target="auth.Group"),
@@ -49,7 +52,9 @@ BASES: dict[str, tuple[Field, ...]] = {
 }
 """Columns that an abstract base from outside brings, by the class's name."""
 
-PLAIN_BASES = frozenset({"Model", "object", "ClusterableModel", "Indexed", "ABC", "Generic", "TypedModel", "DirtyFieldsMixin"})
+PLAIN_BASES = frozenset(
+    {"Model", "object", "ClusterableModel", "Indexed", "ABC", "Generic", "TypedModel", "DirtyFieldsMixin"}
+)
 """Bases that bring no column."""
 
 TABLES: dict[str, tuple[str, str, str]] = {

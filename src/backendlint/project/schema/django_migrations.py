@@ -72,7 +72,9 @@ def _read(file: FileFacts, cls: ClassFacts, apps: Apps, links: Links, dialect: s
     app = apps.label(file.module)
     values = {name: class_node(file, cls, vid, links) for name, vid in cls.attributes.items()}
     name = file.module.rpartition(".")[2]
-    depends = tuple(_dependencies(values.get("dependencies"))) + tuple(_dependencies(values.get("run_before"), before=True))
+    depends = tuple(_dependencies(values.get("dependencies"))) + tuple(
+        _dependencies(values.get("run_before"), before=True)
+    )
     replaces = tuple(_dependencies(values.get("replaces")))
     atomic = values["atomic"].const() if "atomic" in values else True
     migration = ops.Migration(
@@ -132,7 +134,8 @@ def _squashed(found: dict[str, _Found]) -> None:
                 del found[other_name]
             for other in found.values():
                 other.migration.depends = tuple(
-                    name if dependency in item.migration.replaces else dependency for dependency in other.migration.depends
+                    name if dependency in item.migration.replaces else dependency
+                    for dependency in other.migration.depends
                 )
             item.migration.depends = tuple(dep for dep in item.migration.depends if dep != name)
 
@@ -299,7 +302,12 @@ def _column_changes(table: str, before: Column, after: Column) -> Iterator[ops.O
 
 def _part_changes(table: str, old: Sequence[object], new: Sequence[object]) -> Iterator[ops.Operation]:
     def shape(part: object) -> tuple[object, ...]:
-        return (type(part).__name__, getattr(part, "columns", ()), getattr(part, "target", ""), getattr(part, "enforced", True))
+        return (
+            type(part).__name__,
+            getattr(part, "columns", ()),
+            getattr(part, "target", ""),
+            getattr(part, "enforced", True),
+        )
 
     before, after = {shape(part) for part in old}, {shape(part) for part in new}
     for part in old:
@@ -329,7 +337,9 @@ def _rename_field(replay: _Replay, call: CallNode) -> Iterator[ops.Operation]:
     field = model.fields[old]
     through = replay.state.through_table(model, field) if field.many else None
     renamed = replace(field, name=new)
-    model.fields = {(new if name == old else name): (renamed if name == old else item) for name, item in model.fields.items()}
+    model.fields = {
+        (new if name == old else name): (renamed if name == old else item) for name, item in model.fields.items()
+    }
     options = model.options
 
     def swap(groups: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
@@ -496,7 +506,9 @@ def _calls(node: Node | None) -> list[CallNode]:
 def _run_python(replay: _Replay, call: CallNode) -> Iterator[ops.Operation]:
     code, reverse = call.argument(0, "code"), call.argument(1, "reverse_code")
     name = code.last() if code is not None else ""
-    yield ops.RunCode(name=name or "RunPython", reversible=reverse is not None, changes_data=name != "noop", location=call.location)
+    yield ops.RunCode(
+        name=name or "RunPython", reversible=reverse is not None, changes_data=name != "noop", location=call.location
+    )
 
 
 def _separate(replay: _Replay, call: CallNode) -> Iterator[ops.Operation]:

@@ -47,7 +47,9 @@ def _is_model(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
     for where, item in lineage(file, cls, links):
         for base in item.bases:
             name = base_name(class_node(where, item, base, links))
-            if name in {"django.db.models.Model", "django.contrib.gis.db.models.Model"} or name.startswith("django.db.models.base"):
+            if name in {"django.db.models.Model", "django.contrib.gis.db.models.Model"} or name.startswith(
+                "django.db.models.base"
+            ):
                 return True
             last = name.rpartition(".")[2]
             if last in BASES and links.find_class(name) is None and not name.startswith("builtins"):
@@ -86,7 +88,11 @@ def _read_model(file: FileFacts, cls: ClassFacts, apps: Apps, links: Links, stat
         return None
     app = _app_label(file, cls, apps, links)
     model = Model(
-        app, cls.name, options=options, owner=f"{file.module}.{cls.qualname}", location=location_of(file.path, cls.header)
+        app,
+        cls.name,
+        options=options,
+        owner=f"{file.module}.{cls.qualname}",
+        location=location_of(file.path, cls.header),
     )
     parents: list[str] = []
     for position, (where, item) in enumerate(lineage(file, cls, links)):

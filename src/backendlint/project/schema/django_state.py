@@ -220,7 +220,9 @@ class State:
         own, other = model.name.lower(), key.partition(".")[2]
         first, second = (f"from_{own}_id", f"to_{other}_id") if key == model.key else (f"{own}_id", f"{other}_id")
         place = item.location
-        table.columns["id"] = Column("id", self.id_type(model.app), False, primary_key=True, autoincrement=True, location=place)
+        table.columns["id"] = Column(
+            "id", self.id_type(model.app), False, primary_key=True, autoincrement=True, location=place
+        )
         table.primary_key = ("id",)
         for name, type_text, target, column in (
             (first, own_type, own_table, own_column),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from backendlint.findings.model import Hit, Location, Profile, Step
@@ -14,9 +15,13 @@ from backendlint.project.schema.ddl import read_script
 from backendlint.project.schema.model import Schema, Table
 from backendlint.project.sqltext.places import place_in
 
-_MIGRATION_FOLDER = re.compile(r"(?:^|/)(?:migrations?|migrate|versions|changelog|db/patches|schema_updates)(?:/|$)", re.IGNORECASE)
+_MIGRATION_FOLDER = re.compile(
+    r"(?:^|/)(?:migrations?|migrate|versions|changelog|db/patches|schema_updates)(?:/|$)", re.IGNORECASE
+)
 _NUMBERED = re.compile(r"^(?:V\d[\d._]*__|U?\d{2,}[-_.])", re.IGNORECASE)
-_BACKWARD = re.compile(r"(?:[._-](?:down|rollback|undo|revert)\.sql$)|(?:^|/)(?:down|rollback|undo|U\d[\d._]*__)", re.IGNORECASE)
+_BACKWARD = re.compile(
+    r"(?:[._-](?:down|rollback|undo|revert)\.sql$)|(?:^|/)(?:down|rollback|undo|U\d[\d._]*__)", re.IGNORECASE
+)
 RECENT = 10
 """Migrations further back in their chain are history: they have run, and what they did is told in the strict profile only."""
 MAX_SQL = 2_000_000
@@ -128,7 +133,7 @@ def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list
     for path, text in sorted(texts, key=lambda item: natural(item[0])):
         if len(text) > MAX_SQL or _BACKWARD.search(path) or "{{" in text:
             continue
-        script = read_script(_forward(text), dialect, lambda start, end, path=path, text=text: place_in(path, text, start, end))  # type: ignore[misc]
+        script = read_script(_forward(text), dialect, partial(place_in, path, text))
         name = path.rpartition("/")[2]
         if _MIGRATION_FOLDER.search(path.rpartition("/")[0]) or _NUMBERED.match(name):
             folder = path.rpartition("/")[0]
@@ -145,7 +150,9 @@ def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list
 
 def _forward(text: str) -> str:
     """A migration that holds both ways (dbmate, goose, sql-migrate) without its way back, offsets kept."""
-    match = re.search(r"^--\s*(?:migrate:down|\+goose\s+down|\+migrate\s+down|@undo|@down).*$", text, re.IGNORECASE | re.MULTILINE)
+    match = re.search(
+        r"^--\s*(?:migrate:down|\+goose\s+down|\+migrate\s+down|@undo|@down).*$", text, re.IGNORECASE | re.MULTILINE
+    )
     if match is None:
         return text
     return text[: match.start()] + re.sub(r"[^\n]", " ", text[match.start() :])
@@ -167,7 +174,7 @@ def merged(first: Schema, second: Schema) -> Schema:
         for name, column in table.columns.items():
             if known.column(name) is None:
                 known.columns[name] = column
-        seen = {(index.columns, index.where) for index in known.keys()}
+        seen = {(index.columns, index.where) for index in known.searchable()}
         known.indexes.extend(index for index in table.indexes if (index.columns, index.where) not in seen)
         known.uniques.extend(unique for unique in table.uniques if (unique.columns, unique.where) not in seen)
         known.complete = known.complete and table.complete

@@ -123,7 +123,7 @@ class Table:
         folded = name.lower()
         return next((column for key, column in self.columns.items() if key.lower() == folded), None)
 
-    def keys(self) -> Iterator[Index]:
+    def searchable(self) -> Iterator[Index]:
         """Everything that the database searches like an index: primary key, unique constraints, indexes."""
         if self.primary_key:
             yield Index("", self.primary_key, unique=True, location=self.location)

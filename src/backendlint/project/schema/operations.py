@@ -9,10 +9,34 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from backendlint.findings.model import Location
-from backendlint.project.schema.model import Check as Check
-from backendlint.project.schema.model import Column, Constraint, Index, Table
-from backendlint.project.schema.model import ForeignKey as ForeignKey
-from backendlint.project.schema.model import Unique as Unique
+from backendlint.project.schema.model import Check, Column, Constraint, ForeignKey, Index, Table, Unique
+
+__all__ = [
+    "AddColumn",
+    "AddConstraint",
+    "AddPrimaryKey",
+    "AlterColumn",
+    "Check",
+    "CreateIndex",
+    "CreateTable",
+    "DataChange",
+    "DropColumn",
+    "DropConstraint",
+    "DropIndex",
+    "DropTable",
+    "ForeignKey",
+    "Migration",
+    "Operation",
+    "Other",
+    "RenameColumn",
+    "RenameIndex",
+    "RenameTable",
+    "RunCode",
+    "RunSQL",
+    "Truncate",
+    "Unique",
+    "ValidateConstraint",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

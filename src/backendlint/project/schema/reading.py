@@ -119,7 +119,7 @@ class Node:
         if value[0] == "attr":
             inner = self.at(value[1]).dotted()
             return self.links.canonical(f"{inner}.{value[2]}", self.file.module) if inner else ""
-        if value[0] in {"guard"}:
+        if value[0] == "guard":
             return self.at(value[1]).dotted()
         if value[0] == "outer":
             step = self._step()

@@ -48,8 +48,12 @@ def read_column(table: str, attribute: str, call: CallNode, annotation: Annotati
     if args and (text := args[0].text()):
         shown = text
         args = args[1:]
-    column = Column(shown or attribute, attribute=attribute if shown not in {"", attribute} else "", location=call.location)
-    column = replace(column, type=annotation.type if annotation else "", nullable=annotation.nullable if annotation else True)
+    column = Column(
+        shown or attribute, attribute=attribute if shown not in {"", attribute} else "", location=call.location
+    )
+    column = replace(
+        column, type=annotation.type if annotation else "", nullable=annotation.nullable if annotation else True
+    )
     made = Made(column)
     for argument in args:
         _argument(made, argument)
@@ -69,7 +73,9 @@ def _argument(made: Made, node: Node) -> None:
         if key is not None:
             made.parts.append(key)
     elif name in {"Identity", "Sequence"}:
-        made.column = replace(made.column, autoincrement=True, nullable=False if name == "Identity" else made.column.nullable)
+        made.column = replace(
+            made.column, autoincrement=True, nullable=False if name == "Identity" else made.column.nullable
+        )
     elif name in {"Computed", "FetchedValue"}:
         made.column = replace(made.column, default=f"GENERATED ({call.args[0].text() if call and call.args else ''})")
     elif name == "CheckConstraint" and call is not None:
@@ -198,7 +204,12 @@ def _composite(call: CallNode, name: str) -> ForeignKey | None:
     on_delete = call.kwarg("ondelete")
     local_names = tuple(column_name(item) for item in (local.elements() or [])) if local is not None else ()
     return ForeignKey(
-        name, local_names, targets[0][0], columns, (on_delete.text() if on_delete else "").upper(), location=call.location
+        name,
+        local_names,
+        targets[0][0],
+        columns,
+        (on_delete.text() if on_delete else "").upper(),
+        location=call.location,
     )
 
 

@@ -17,7 +17,9 @@ def is_table_model(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
     flag = next((vid for name, vid in cls.keywords if name == "table"), -1)
     if flag < 0 or class_node(file, cls, flag, links).const() is not True:
         return False
-    return any(name.endswith("SQLModel") for name in foreign_bases(file, cls, links)) or not foreign_bases(file, cls, links)
+    return any(name.endswith("SQLModel") for name in foreign_bases(file, cls, links)) or not foreign_bases(
+        file, cls, links
+    )
 
 
 def read_fields(chain: list[tuple[FileFacts, ClassFacts]], table: str, links: Links) -> Iterator[Made]:

@@ -39,7 +39,9 @@ def is_type(node: Node) -> bool:
     if name == "with_variant":
         return True
     found = node.links.find_class((call.dotted if call else node.dotted()) or "")
-    return found is not None and any(base.endswith(("TypeDecorator", "UserDefinedType")) for base in _bases(*found, node))
+    return found is not None and any(
+        base.endswith(("TypeDecorator", "UserDefinedType")) for base in _bases(*found, node)
+    )
 
 
 def _bases(file: FileFacts, cls: ClassFacts, node: Node) -> list[str]:

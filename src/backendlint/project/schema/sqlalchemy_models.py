@@ -103,7 +103,10 @@ def _is_mapped(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
     if is_table_model(file, cls, links):
         return True
     names = foreign_bases(file, cls, links)
-    if any(name.rpartition(".")[2] in {"DeclarativeBase", "DeclarativeBaseNoMeta", "DeclarativeMeta", "MappedAsDataclass"} for name in names):
+    if any(
+        name.rpartition(".")[2] in {"DeclarativeBase", "DeclarativeBaseNoMeta", "DeclarativeMeta", "MappedAsDataclass"}
+        for name in names
+    ):
         return file.module + cls.qualname != "" and not _is_base(file, cls, links)
     if any(name.startswith("django.") for name in names):
         return False
@@ -126,12 +129,18 @@ def _django_like(names: list[str]) -> bool:
 
 def _is_base(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
     """True for the declarative base itself."""
-    return any(
-        class_node(file, cls, base, links).last() in {"DeclarativeBase", "DeclarativeBaseNoMeta"} for base in cls.bases
-    ) and "__tablename__" not in cls.attributes
+    return (
+        any(
+            class_node(file, cls, base, links).last() in {"DeclarativeBase", "DeclarativeBaseNoMeta"}
+            for base in cls.bases
+        )
+        and "__tablename__" not in cls.attributes
+    )
 
 
-def _table_name(file: FileFacts, cls: ClassFacts, chain: list[tuple[FileFacts, ClassFacts]], links: Links) -> str | None:
+def _table_name(
+    file: FileFacts, cls: ClassFacts, chain: list[tuple[FileFacts, ClassFacts]], links: Links
+) -> str | None:
     """The table's name; "" when the class has no table of its own, None when it has one that is not known."""
     if "__table__" in cls.attributes:
         return ""
@@ -156,7 +165,9 @@ def _table_name(file: FileFacts, cls: ClassFacts, chain: list[tuple[FileFacts, C
 
 
 def _inherits_table(chain: list[tuple[FileFacts, ClassFacts]], links: Links) -> bool:
-    return any(_defines_key(where, item, links) and _has_columns(item) for where, item in chain[1:] if _mapped_here(item))
+    return any(
+        _defines_key(where, item, links) and _has_columns(item) for where, item in chain[1:] if _mapped_here(item)
+    )
 
 
 def _mapped_here(item: ClassFacts) -> bool:
@@ -249,8 +260,21 @@ def _read_model(model: _Model, links: Links) -> Table:
             put(table, made)
     table.primary_key = table.primary_key or tuple(col.name for col in table.columns.values() if col.primary_key)
     autoincrement(table)
-    known = ("DeclarativeBase", "Model", "SQLModel", "object", "Generic", "ABC", "Protocol", "MappedAsDataclass", "Base")
-    if any(not name.endswith(known) and not name.startswith("builtins.") for name in foreign_bases(model.file, model.cls, links)):
+    known = (
+        "DeclarativeBase",
+        "Model",
+        "SQLModel",
+        "object",
+        "Generic",
+        "ABC",
+        "Protocol",
+        "MappedAsDataclass",
+        "Base",
+    )
+    if any(
+        not name.endswith(known) and not name.startswith("builtins.")
+        for name in foreign_bases(model.file, model.cls, links)
+    ):
         table.complete = False
     return table
 
@@ -335,7 +359,9 @@ def _attribute(
     table: Table, name: str, node: Node | None, mapped: Annotation | None, file: FileFacts, cls: ClassFacts
 ) -> Made | None:
     call = column_call(node) if node is not None else None
-    extra = next((found for item in (mapped.extras if mapped else []) if (found := column_call(item)) is not None), None)
+    extra = next(
+        (found for item in (mapped.extras if mapped else []) if (found := column_call(item)) is not None), None
+    )
     if call is not None:
         return _merge(table, name, call, extra, mapped)
     if node is not None or mapped is None or not (mapped.known or extra is not None):
@@ -386,9 +412,10 @@ def _mystery(node: Node) -> bool:
 
 def _declared(file: FileFacts, cls: ClassFacts, index: int, links: Links) -> bool:
     function = file.functions[index]
-    parent = function.parent if function.parent >= 0 else 0
+    parent = max(function.parent, 0)
     return any(
-        Node(file, parent, vid, links).last() in {"declared_attr", "cascading", "directive"} for vid in function.decorators
+        Node(file, parent, vid, links).last() in {"declared_attr", "cascading", "directive"}
+        for vid in function.decorators
     )
 
 

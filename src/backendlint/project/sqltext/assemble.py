@@ -74,7 +74,7 @@ def _placeholder(before: str, number: int) -> tuple[str, str]:
     if _in_string(before):
         return "text", name
     last = before[-1:]
-    if last and (last.isalnum() or last in "_.\"`[$@:"):
+    if last and (last.isalnum() or last in '_."`[$@:'):
         return "name", name
     items = list(tokens(before[-400:]))
     if not items:
@@ -153,7 +153,12 @@ class SourceMap:
         span = piece.fn.facts.span_of(piece.vid)
         for before in range(index - 1, -1, -1):
             other = self.assembled.pieces[before]
-            if other.hole or other.fn is not piece.fn or other.fn.facts.span_of(other.vid) != span or other.part >= piece.part:
+            if (
+                other.hole
+                or other.fn is not piece.fn
+                or other.fn.facts.span_of(other.vid) != span
+                or other.part >= piece.part
+            ):
                 continue
             found = self._align(before, other, chars)
             start = found + len(other.text) if found >= 0 else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 from backendlint.project.sqllex import Token, tokens
 
@@ -37,7 +38,7 @@ def may_be_sql(text: str) -> bool:
 
 def is_statement(text: str) -> bool:
     """True for a whole statement that is SQL beyond doubt, though nothing but the text says so."""
-    items = [token for token in tokens(text[:20_000])]
+    items = list(tokens(text[:20_000]))
     while items and items[0].raw == "(":
         items.pop(0)
     if not items or items[0].kind != "word":
@@ -51,11 +52,42 @@ def is_statement(text: str) -> bool:
 def _reads_like_prose(items: list[Token]) -> bool:
     """Articles and pronouns where names should stand, or a sentence's punctuation."""
     prose = _PROSE if items[0].raw.isupper() else _SMALL_PROSE
-    for before, token in zip(items, items[1:], strict=False):
-        if token.kind == "word" and token.text in prose and before.kind == "word" and not before.word("AS", "JOIN", "UPDATE"):
+    for before, token in pairwise(items):
+        if (
+            token.kind == "word"
+            and token.text in prose
+            and before.kind == "word"
+            and not before.word("AS", "JOIN", "UPDATE")
+        ):
             following = items[items.index(token) + 1 : items.index(token) + 2]
-            if following and following[0].kind == "word" and not following[0].word(
-                "ON", "FROM", "AS", "AND", "OR", "IS", "IN", "LIKE", "ASC", "DESC", "WHERE", "SET", "JOIN", "LEFT", "INNER", "ORDER", "GROUP", "LIMIT", "CROSS", "RIGHT", "FULL", "UNION", "USING"
+            if (
+                following
+                and following[0].kind == "word"
+                and not following[0].word(
+                    "ON",
+                    "FROM",
+                    "AS",
+                    "AND",
+                    "OR",
+                    "IS",
+                    "IN",
+                    "LIKE",
+                    "ASC",
+                    "DESC",
+                    "WHERE",
+                    "SET",
+                    "JOIN",
+                    "LEFT",
+                    "INNER",
+                    "ORDER",
+                    "GROUP",
+                    "LIMIT",
+                    "CROSS",
+                    "RIGHT",
+                    "FULL",
+                    "UNION",
+                    "USING",
+                )
             ):
                 return True
     return items[-1].raw in {".", "!", "…"}
@@ -65,8 +97,14 @@ def _has_marks(items: list[Token]) -> bool:
     """Something that prose in small letters would hardly have: operators, placeholders, a star, calls, clauses."""
     raws = {token.raw for token in items}
     words = {token.text for token in items if token.kind == "word"}
-    return bool(raws & {"=", "*", "<", ">", "<>", "!=", ">=", "<="}) or any(token.kind == "param" for token in items) or (
-        {"GROUP", "BY"} <= words or {"ORDER", "BY"} <= words or ("(" in raws and bool(words & {"VALUES", "COUNT", "PRIMARY"}))
+    return (
+        bool(raws & {"=", "*", "<", ">", "<>", "!=", ">=", "<="})
+        or any(token.kind == "param" for token in items)
+        or (
+            {"GROUP", "BY"} <= words
+            or {"ORDER", "BY"} <= words
+            or ("(" in raws and bool(words & {"VALUES", "COUNT", "PRIMARY"}))
+        )
     )
 
 
@@ -82,10 +120,36 @@ def _select(items: list[Token]) -> bool:
         depth += (token.raw == "(") - (token.raw == ")")
         if token.word("FROM") and not depth:
             following = items[position + 1 : position + 3]
-            if position < 2 or not following or not (following[0].kind in {"word", "name", "param"} or following[0].raw == "("):
+            if (
+                position < 2
+                or not following
+                or not (following[0].kind in {"word", "name", "param"} or following[0].raw == "(")
+            ):
                 return False
-            return len(following) < 2 or following[0].raw == "(" or following[1].kind in {"word", "name"} or following[1].raw in {",", ".", "(", ")", ";"}
-        mere = token.kind == "word" and not token.word("DISTINCT", "AS", "ALL", "CASE", "WHEN", "THEN", "ELSE", "END", "AND", "OR", "IS", "NOT", "NULL", "IN", "LIKE", "BETWEEN")
+            return (
+                len(following) < 2
+                or following[0].raw == "("
+                or following[1].kind in {"word", "name"}
+                or following[1].raw in {",", ".", "(", ")", ";"}
+            )
+        mere = token.kind == "word" and not token.word(
+            "DISTINCT",
+            "AS",
+            "ALL",
+            "CASE",
+            "WHEN",
+            "THEN",
+            "ELSE",
+            "END",
+            "AND",
+            "OR",
+            "IS",
+            "NOT",
+            "NULL",
+            "IN",
+            "LIKE",
+            "BETWEEN",
+        )
         plain = plain + 1 if mere and not depth else 0
         if plain > 2:
             return False
@@ -119,13 +183,35 @@ def _with(items: list[Token]) -> bool:
 
 def _create(items: list[Token]) -> bool:
     words = _words(items)
-    kinds = {"TABLE", "INDEX", "VIEW", "TRIGGER", "FUNCTION", "EXTENSION", "SCHEMA", "TYPE", "SEQUENCE", "UNIQUE", "MATERIALIZED", "TEMP", "TEMPORARY", "OR", "VIRTUAL", "ROLE", "USER", "DATABASE"}
+    kinds = {
+        "TABLE",
+        "INDEX",
+        "VIEW",
+        "TRIGGER",
+        "FUNCTION",
+        "EXTENSION",
+        "SCHEMA",
+        "TYPE",
+        "SEQUENCE",
+        "UNIQUE",
+        "MATERIALIZED",
+        "TEMP",
+        "TEMPORARY",
+        "OR",
+        "VIRTUAL",
+        "ROLE",
+        "USER",
+        "DATABASE",
+    }
     return len(words) > 3 and words[1] in kinds and bool({"(", "AS", "ON", "IF"} & set(words))
 
 
 def _alter(items: list[Token]) -> bool:
     words = _words(items)
-    return words[1:2] == ["TABLE"] and bool({"ADD", "DROP", "ALTER", "RENAME", "MODIFY", "CHANGE", "VALIDATE", "ENABLE", "DISABLE", "OWNER", "SET"} & set(words[3:]))
+    return words[1:2] == ["TABLE"] and bool(
+        {"ADD", "DROP", "ALTER", "RENAME", "MODIFY", "CHANGE", "VALIDATE", "ENABLE", "DISABLE", "OWNER", "SET"}
+        & set(words[3:])
+    )
 
 
 def _drop(items: list[Token]) -> bool:

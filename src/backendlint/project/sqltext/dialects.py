@@ -11,8 +11,17 @@ from backendlint.facts.model import FileFacts
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-_URL = re.compile(r"^(postgres(?:ql)?|mysql|mariadb|sqlite|oracle|mssql|cockroachdb|psycopg2?|asyncpg|aiomysql)(?:\+\w+)?://")
-_ENGINES = {"postgresql": "postgres", "postgis": "postgres", "mysql": "mysql", "sqlite3": "sqlite", "oracle": "oracle", "psqlextra": "postgres"}
+_URL = re.compile(
+    r"^(postgres(?:ql)?|mysql|mariadb|sqlite|oracle|mssql|cockroachdb|psycopg2?|asyncpg|aiomysql)(?:\+\w+)?://"
+)
+_ENGINES = {
+    "postgresql": "postgres",
+    "postgis": "postgres",
+    "mysql": "mysql",
+    "sqlite3": "sqlite",
+    "oracle": "oracle",
+    "psqlextra": "postgres",
+}
 _NAMES = {
     "postgres": "postgres", "postgresql": "postgres", "psycopg": "postgres", "psycopg2": "postgres", "asyncpg": "postgres",
     "aiopg": "postgres", "cockroachdb": "postgres", "mysql": "mysql", "mariadb": "mysql", "aiomysql": "mysql", "pymysql": "mysql",

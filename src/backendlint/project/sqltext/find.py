@@ -151,7 +151,11 @@ def _text(
 def _roots(fn: Fn) -> Iterator[Vid]:
     """The largest string values that begin like SQL and are not told to somebody."""
     values = fn.facts.values
-    starts = {vid for vid, value in enumerate(values) if value[0] == "const" and isinstance(value[1], str) and may_be_sql(value[1])}
+    starts = {
+        vid
+        for vid, value in enumerate(values)
+        if value[0] == "const" and isinstance(value[1], str) and may_be_sql(value[1])
+    }
     if not starts:
         return
     inside: set[Vid] = set()
@@ -190,7 +194,11 @@ def _silent(fn: Fn) -> set[Vid]:
         name = func[2] if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
         if name in _SPEAKERS or name.endswith(("Error", "Exception", "Warning")) or name in {"startswith", "endswith"}:
             found.update(call.args)
-        found.update(vid for key, vid in call.kwargs if key in {"help", "description", "msg", "message", "title", "label", "help_text", "detail"})
+        found.update(
+            vid
+            for key, vid in call.kwargs
+            if key in {"help", "description", "msg", "message", "title", "label", "help_text", "detail"}
+        )
     found.update(item.value for item in facts.statements if item.kind == "expr")
     for value in facts.values:
         if value[0] == "compare":

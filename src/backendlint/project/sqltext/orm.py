@@ -62,7 +62,11 @@ class _Tables:
     def __init__(self, project: Project) -> None:
         self.project = project
         data = project.data
-        self.sqlalchemy = {table.owner: data.schema.find(table.name) or table for table in data.sqlalchemy.tables.values() if table.owner}
+        self.sqlalchemy = {
+            table.owner: data.schema.find(table.name) or table
+            for table in data.sqlalchemy.tables.values()
+            if table.owner
+        }
         self.django = data.django_state
         self.any = bool(self.sqlalchemy) or bool(self.django.models)
         self._tables: dict[str, Table | None] = {}
@@ -217,7 +221,9 @@ def _method(tables: _Tables, fn: Fn, call: Call, name: str) -> Iterator[Use]:
 def _dotted(tables: _Tables, fn: Fn, dotted: str) -> tuple[Table, Column] | None:
     owner, _, name = dotted.rpartition(".")
     table = tables.sqlalchemy.get(tables._named(fn, owner)) if owner else None
-    column = next((item for item in table.columns.values() if name in {item.attribute, item.name}), None) if table else None
+    column = (
+        next((item for item in table.columns.values() if name in {item.attribute, item.name}), None) if table else None
+    )
     return (table, column) if table is not None and column is not None else None
 
 
@@ -266,7 +272,11 @@ def _django(tables: _Tables, fn: Fn) -> Iterator[Use]:
         func = facts.values[call.func]
         name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
         if name in _FILTERS:
-            model = tables.model(fn, call.args[0]) if name == "get_object_or_404" and call.args else tables.model(fn, _receiver(facts.values, call.func))
+            model = (
+                tables.model(fn, call.args[0])
+                if name == "get_object_or_404" and call.args
+                else tables.model(fn, _receiver(facts.values, call.func))
+            )
             if model is None and func[0] == "name":
                 model = tables.model(fn, call.func)
             if model is not None:
@@ -313,7 +323,15 @@ def resolve_lookup(tables: _Tables, model: Model, key: str) -> tuple[Table, Colu
             return None
         table = tables.django_table(current)
         column = table.column(column_name(field)) if table is not None else None
-        how = {"exact": "eq", "gt": "range", "gte": "range", "lt": "range", "lte": "range", "range": "range", "isnull": "null"}
+        how = {
+            "exact": "eq",
+            "gt": "range",
+            "gte": "range",
+            "lt": "range",
+            "lte": "range",
+            "range": "range",
+            "isnull": "null",
+        }
         lookup = parts[0] if parts else "exact"
         return (table, column, how.get(lookup, lookup)) if table is not None and column is not None else None
     return None
@@ -335,8 +353,10 @@ def _q_objects(tables: _Tables, fn: Fn, call: Call, model: Model) -> Iterator[Us
             inner = facts.calls[value[1]]
             func = facts.values[inner.func]
             if func[0] == "name" and str(func[1]).rpartition(".")[2] == "Q":
-                yield from (Use(fn, inner.span, use.table, use.column, use.how, use.value, framework="django")
-                            for use in _lookups(tables, fn, inner, model, dict(inner.kwargs)))
+                yield from (
+                    Use(fn, inner.span, use.table, use.column, use.how, use.value, framework="django")
+                    for use in _lookups(tables, fn, inner, model, dict(inner.kwargs))
+                )
                 todo += list(inner.args)
 
 

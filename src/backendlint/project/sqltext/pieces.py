@@ -16,7 +16,22 @@ if TYPE_CHECKING:
 MAX_ALTERNATIVES = 6
 MAX_DEPTH = 24
 MAX_PIECES = 400
-_SAME_TEXT = frozenset({"strip", "lstrip", "rstrip", "dedent", "cleandoc", "text", "str", "SQL", "RawSQL", "lower", "format_map", "TextClause"})
+_SAME_TEXT = frozenset(
+    {
+        "strip",
+        "lstrip",
+        "rstrip",
+        "dedent",
+        "cleandoc",
+        "text",
+        "str",
+        "SQL",
+        "RawSQL",
+        "lower",
+        "format_map",
+        "TextClause",
+    }
+)
 _FORMAT_FIELD = re.compile(r"\{\{|\}\}|\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
 _PERCENT_FIELD = re.compile(r"%%|%(?:\([^)]*\))?[#0\- +]*\d*(?:\.\d+)?[sdrifax]")
 
@@ -53,7 +68,9 @@ class Builder:
         value = fn.facts.values[vid]
         op = value[0]
         if op == "const":
-            return [(Piece(str(value[1]), fn, vid),)] if isinstance(value[1], str | int | float) else [self._hole(fn, vid)]
+            return (
+                [(Piece(str(value[1]), fn, vid),)] if isinstance(value[1], str | int | float) else [self._hole(fn, vid)]
+            )
         if op == "fmt":
             return self._concat([(fn, part) for part in value[2]], depth, seen, numbered=True)
         if op in {"conv", "guard", "await"}:
@@ -98,7 +115,10 @@ class Builder:
         for number, (fn, vid) in enumerate(parts):
             items = self._build(fn, vid, depth + 1, seen)
             if numbered:
-                items = [tuple(replace(piece, part=number) if piece.vid == vid else piece for piece in item) for item in items]
+                items = [
+                    tuple(replace(piece, part=number) if piece.vid == vid else piece for piece in item)
+                    for item in items
+                ]
             texts = [left + right for left in texts for right in items][:MAX_ALTERNATIVES]
             if any(len(text) > MAX_PIECES for text in texts):
                 return [self._hole(fn, vid)]
@@ -123,7 +143,9 @@ class Builder:
         for _ in range(levels if isinstance(levels, int) else 1):
             target = target.parent if target else None
         inner = value[1]
-        return self._build(target, inner, depth + 1, seen) if target and isinstance(inner, int) else [self._hole(fn, vid)]
+        return (
+            self._build(target, inner, depth + 1, seen) if target and isinstance(inner, int) else [self._hole(fn, vid)]
+        )
 
     def _call(self, fn: Fn, vid: Vid, index: int, depth: int, seen: frozenset[tuple[str, Vid]]) -> list[Pieces]:
         call = fn.facts.calls[index]
@@ -156,7 +178,9 @@ class Builder:
             found.append(tuple(made))
         return found
 
-    def _join(self, fn: Fn, vid: Vid, value: tuple[object, ...], depth: int, seen: frozenset[tuple[str, Vid]]) -> list[Pieces]:
+    def _join(
+        self, fn: Fn, vid: Vid, value: tuple[object, ...], depth: int, seen: frozenset[tuple[str, Vid]]
+    ) -> list[Pieces]:
         sep, container = value[1], value[2]
         assert isinstance(sep, int) and isinstance(container, int)
         lists = self._elements(fn, container, depth + 1)

@@ -80,7 +80,9 @@ def _comparison(node: Any, scope: Scope) -> Condition:
     left, right = _bare(node.left), _bare(node.right)
     kind = "eq" if isinstance(node, exp.EQ | exp.NullSafeEQ) else "range"
     if isinstance(left, exp.Column) and isinstance(right, exp.Column):
-        return Condition(node, "join" if kind == "eq" else "other", left, scope.resolve(left), right, other=scope.resolve(right))
+        return Condition(
+            node, "join" if kind == "eq" else "other", left, scope.resolve(left), right, other=scope.resolve(right)
+        )
     if _column_in(right) is not None and _column_in(left) is None:
         left, right = right, left
     return _made(node, kind, left, right, scope)
@@ -116,7 +118,7 @@ def leads(table: Table, column: str) -> Index | None:
     return next(
         (
             key
-            for key in table.keys()
+            for key in table.searchable()
             if key.columns and 0 not in key.expressions and key.columns[0].lower() == folded and key.method != "gin"
         ),
         None,
@@ -137,7 +139,10 @@ def trigram(table: Table, column: str) -> Index | None:
     """A trigram, full-text or other index that serves LIKE with a leading wildcard."""
     for index in table.indexes:
         holds = any(column.lower() in text.lower() for text in index.columns)
-        if holds and (index.method in {"gin", "gist", "fulltext", "bloom", "gintrgm", "opclass"} or any("trgm" in name for name in index.opclasses)):
+        if holds and (
+            index.method in {"gin", "gist", "fulltext", "bloom", "gintrgm", "opclass"}
+            or any("trgm" in name for name in index.opclasses)
+        ):
             return index
     return None
 
@@ -145,7 +150,12 @@ def trigram(table: Table, column: str) -> Index | None:
 def narrowed(found: list[Condition], but: Condition | None = None) -> bool:
     """True when another condition already finds few rows by an index: equality on a column that leads one."""
     for condition in found:
-        if condition is but or condition.wrapper is not None or condition.kind not in {"eq", "in"} or condition.column is None:
+        if (
+            condition is but
+            or condition.wrapper is not None
+            or condition.kind not in {"eq", "in"}
+            or condition.column is None
+        ):
             continue
         if condition.table is not None:
             if leads(condition.table, condition.column.name) is not None:

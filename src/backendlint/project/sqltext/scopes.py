@@ -11,7 +11,9 @@ from sqlglot import exp
 from backendlint.project.schema.model import Column, Schema, Table
 from backendlint.project.sqltext.assemble import HOLE
 
-SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "oid", "tableoid", "rowid", "_rowid_", "rownum", "rank"})
+SYSTEM_COLUMNS = frozenset(
+    {"ctid", "xmin", "xmax", "cmin", "cmax", "oid", "tableoid", "rowid", "_rowid_", "rownum", "rank"}
+)
 SYSTEM_SCHEMAS = frozenset({"information_schema", "pg_catalog", "performance_schema", "mysql", "sys", "pg_temp"})
 _QUERIES = (exp.Select, exp.SetOperation, exp.Update, exp.Delete, exp.Insert, exp.Merge)
 
@@ -111,7 +113,9 @@ def _visit(node: Any, schema: Schema, parent: Scope | None, ctes: dict[str, Sour
             if with_.args.get("recursive"):
                 ctes[alias.lower()] = Source(alias, cte, "cte", alias, columns=_named(cte))
             yield from _visit(cte.this, schema, None, ctes)
-            ctes[alias.lower()] = Source(alias, cte, "cte", alias, columns=_named(cte) or _columns(cte.this, schema, ctes))
+            ctes[alias.lower()] = Source(
+                alias, cte, "cte", alias, columns=_named(cte) or _columns(cte.this, schema, ctes)
+            )
     if isinstance(node, exp.SetOperation):
         yield from _visit(node.left, schema, parent, ctes)
         yield from _visit(node.right, schema, parent, ctes)
@@ -144,7 +148,7 @@ def _below_with(inner: exp.Expression, node: exp.Expression) -> bool:
 
 def _nested(node: exp.Expression) -> Iterator[exp.Expression]:
     """The queries directly inside, not those inside of them."""
-    todo = [item for item in node.iter_expressions()]
+    todo = list(node.iter_expressions())
     while todo:
         item = todo.pop(0)
         if isinstance(item, exp.Select | exp.SetOperation):
@@ -179,7 +183,9 @@ def _scope(node: exp.Expression, schema: Schema, parent: Scope | None, ctes: dic
         scope.opaque = scope.opaque or bool(node.args.get("laterals"))
     if isinstance(node, exp.Insert) and scope.sources:
         first = next(iter(scope.sources.values()))
-        scope.sources.setdefault("excluded", Source("excluded", first.node, first.kind, first.name, first.table, first.columns))
+        scope.sources.setdefault(
+            "excluded", Source("excluded", first.node, first.kind, first.name, first.table, first.columns)
+        )
     return scope
 
 
@@ -195,8 +201,7 @@ def _inputs(node: exp.Expression) -> Iterator[exp.Expression]:
     using = node.args.get("using")
     for item in using if isinstance(using, list) else [using] if isinstance(using, exp.Expression) else []:
         yield from _with_joins(item)
-    for table in node.args.get("tables") or []:
-        yield table
+    yield from node.args.get("tables") or []
     for join in node.args.get("joins") or []:
         yield from _with_joins(join.this)
 

@@ -208,13 +208,17 @@ class Statement:
         return first.start - self.offset, first.end - self.offset
 
     def hit(
-        self, message: str, node: exp.Expression | None = None, *, at: tuple[int, int] | None = None, related: tuple[Step, ...] = (), **more: Any
+        self,
+        message: str,
+        node: exp.Expression | None = None,
+        *,
+        at: tuple[int, int] | None = None,
+        related: tuple[Step, ...] = (),
+        **more: Any,
     ) -> Hit:
         """A hit at a node, at offsets, or at the statement's first word; where it is executed is added as related."""
-        if at is not None:
-            place = self.source.location(self.offset + at[0], self.offset + at[1])
-        else:
-            place = self.location(node)
+        start, end = at if at is not None else self.range(node)
+        place = self.source.location(self.offset + start, self.offset + end)
         shown = HOLE.sub("...", message)
         return Hit(shown, place, (*related, *self._executed(place)), function=self.function_name(), **more)
 
