@@ -30,10 +30,12 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def is_quoted(flow: Flow) -> bool:
-    """The conversion in the log call's format shows line breaks as what they are, or takes numbers only."""
+    """A field of a structured log, or a conversion that shows line breaks as what they are, or takes numbers only."""
     site = flow.site
     log = site.model.log
     vids = arguments(site.call, log.message) if log is not None and log.message is not None else []
+    if log is not None and site.vid not in (*site.call.args, *vids):
+        return True
     text = site.fn.const(vids[0]) if vids else ...
     if not isinstance(text, str) or vids[0] not in site.call.args or site.vid not in site.call.args:
         return False
