@@ -26,6 +26,9 @@ class Item:
     views: tuple[View, ...] = ()
     runtime: str = ""
     """Why no static check can answer it, or the part of it that none can."""
+    applies: tuple[str, ...] = ()
+    """What a project must have for the question to make sense, any of: routes, outbound, database, migrations, async, jobs,
+    retries, logging, passwords, rpc. Empty: always."""
     evidence: tuple[str, ...] = ()
 
     def planned(self, known: Collection[str]) -> tuple[str, ...]:

@@ -1,0 +1,155 @@
+"""The API table: every endpoint with what stands before it, what it does, and how it can end."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.project.answers import answers
+from backendlint.project.entities import Fn
+from backendlint.project.routes import Route
+from backendlint.review.model import Endpoint
+from backendlint.review.outbound import KINDS
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_PAGE = re.compile(r"page\w*|per_?page|limit|offset|cursor|skip|take|after|before|pagination\w*|paging", re.IGNORECASE)
+_QUERIES = frozenset({"db-read", "db-write", "db"})
+_LOOPS = ("for", "while", "comp")
+_CHANGING = frozenset({"POST", "PUT", "PATCH"})
+MAX_FUNCTIONS = 400
+
+
+def endpoints(project: Project) -> tuple[Endpoint, ...]:
+    """One row a route, by path and method."""
+    rows = [_row(project, route) for route in project.routes]
+    return tuple(sorted(rows, key=lambda row: (row.path, row.method)))
+
+
+def _row(project: Project, route: Route) -> Endpoint:
+    reached = list(_reached(project, route))
+    found = answers(project, route.handler) if route.handler is not None else []
+    statuses = sorted({item.status for item in found if item.status is not None and not item.failed} | ({route.status} if route.status else set()))
+    errors = sorted({item.status for item in found if item.failed and item.status is not None})
+    return Endpoint(
+        method="|".join(route.methods) or "ANY",
+        path=route.path,
+        handler=route.handler.fqn if route.handler is not None else route.cls.fqn if route.cls is not None else "",
+        place=route.place,
+        auth=", ".join(project.access.authentication(route)[:2]) or ("public" if project.access.exempt(route) else "none"),
+        authorization=", ".join(project.access.authorization(route)[:2]) or "none",
+        validation=_validation(project, route),
+        rate_limit=", ".join(project.access.rate_limits(route)[:1]) or "none",
+        pagination=_pagination(route, reached),
+        codes=", ".join(str(status) for status in statuses) or "-",
+        docs=_docs(route),
+        transaction=_transaction(project, reached),
+        wait=_wait(project, reached),
+        queries=_queries(project, reached),
+        errors=", ".join(str(status) for status in errors) or "none",
+    )
+
+
+def _reached(project: Project, route: Route) -> Iterator[tuple[Fn, bool]]:
+    """Functions that run while the client waits, and whether in a loop."""
+    starts = [*([route.handler] if route.handler is not None else []), *route.dependencies]
+    queue = deque((fn, False) for fn in starts)
+    seen: set[str] = set()
+    while queue and len(seen) < MAX_FUNCTIONS:
+        fn, looped = queue.popleft()
+        if fn.fqn in seen:
+            continue
+        seen.add(fn.fqn)
+        yield fn, looped
+        for edge in project.graph.callees(fn):
+            if edge.kind in ("call", "inject", "property", "thread"):
+                inside = edge.call is not None and fn.inside(edge.call.block, *_LOOPS) is not None
+                queue.append((edge.callee, looped or inside))
+
+
+def _validation(project: Project, route: Route) -> str:
+    bodies = [param for param in route.params if param.origin in ("body", "form")]
+    if any(param.type == "model" for param in bodies):
+        return "schema"
+    if route.handler is not None:
+        for call in route.handler.facts.calls:
+            if any(model.schema in ("validate", "parse") for model in project.models(route.handler, call)):
+                return "in the handler"
+            if any(
+                ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) in ("schema", "serializer", "form")
+                for ref in project.callees(route.handler, call)
+            ):
+                return "in the handler"
+    if route.cls is not None and any("serializer_class" in cls.facts.attributes for cls in project.hierarchy.mro(route.cls)):
+        return "serializer"
+    if not _CHANGING.intersection(route.methods) or (route.documented and not bodies):
+        return "typed" if any(param.type for param in route.params) else "-"
+    return "none"
+
+
+def _pagination(route: Route, reached: list[tuple[Fn, bool]]) -> str:
+    if "GET" not in route.methods or not route.is_collection:
+        return "-"
+    names = [param.name for fn, _ in reached[:1] for param in fn.facts.params]
+    names += [param.name for fn in route.dependencies for param in fn.facts.params]
+    names += [
+        value[1]
+        for fn, _ in reached[:1]
+        for value in fn.facts.values
+        if value[0] == "const" and isinstance(value[1], str) and len(value[1]) < 20
+    ]
+    return "yes" if any(_PAGE.fullmatch(name) for name in names) else "none"
+
+
+def _docs(route: Route) -> str:
+    if not route.documented:
+        return "docstring" if route.description else "-"
+    if not route.in_schema:
+        return "hidden"
+    model = route.response_model is not None or (route.handler is not None and route.handler.facts.returns_annotation >= 0)
+    text = bool(route.summary or route.description)
+    return "full" if model and text else "model only" if model else "text only" if text else "none"
+
+
+def _transaction(project: Project, reached: list[tuple[Fn, bool]]) -> str:
+    kinds = {site.model.transaction for fn, _ in reached for site in project.effects.direct(fn)}
+    for fn, _ in reached:
+        for ref in fn.decorators:
+            model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+            if model is not None and model.transaction:
+                kinds.add(model.transaction)
+    if kinds & {"atomic", "begin"}:
+        return "explicit"
+    return "commit" if "commit" in kinds else "-"
+
+
+def _wait(project: Project, reached: list[tuple[Fn, bool]]) -> str:
+    """The sum of the timeouts of what is called outside the database; in words."""
+    total = 0.0
+    for fn, looped in reached:
+        for site in project.effects.direct(fn):
+            kinds = {KINDS[effect] for effect in site.model.effect if effect in KINDS}
+            if not kinds or kinds <= {"database", "subprocess"}:
+                continue
+            wait = project.timeouts.of(fn, site.call, site.model)
+            if wait is None or wait.kind == "unknown":
+                continue
+            if wait.kind == "forever":
+                return "unbounded"
+            factor = 2 if looped or fn.inside(site.call.block, *_LOOPS) is not None else 1
+            total += wait.seconds * factor
+    return f"{total:g} s" if total and math.isfinite(total) else "-"
+
+
+def _queries(project: Project, reached: list[tuple[Fn, bool]]) -> str:
+    count = looped = 0
+    for fn, in_loop in reached:
+        for site in project.effects.direct(fn):
+            if _QUERIES.intersection(site.model.effect) and "commit" not in site.model.effect:
+                count += 1
+                looped += in_loop or fn.inside(site.call.block, *_LOOPS) is not None
+    return f"{count}, {looped} in a loop" if looped else str(count)
