@@ -21,6 +21,7 @@ from backendlint.ruleset.scaffold import PREFIXES, folder_name
 ROOT = Path(__file__).parents[1]
 SECTIONS = ("What it finds", "Why it matters", "Bad", "Good", "How to fix", "Known limits")
 MARK = re.compile(r"(?:#|--)\s*expect:\s*([A-Z]+\d+(?:\s*,\s*[A-Z]+\d+)*)")
+PROFILE = re.compile(r"expect:[\sA-Z0-9,]*\((default|strict|audit)\)")
 LONGEST_MESSAGE = 400
 
 Place = tuple[str, int]
@@ -51,6 +52,16 @@ def marked(sample: Path, rule_id: str) -> set[Place]:
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
         for ids in MARK.findall(line)
         if rule_id in re.split(r"\s*,\s*", ids)
+    }
+
+
+def profiles(sample: Path) -> dict[Place, str]:
+    """Profiles that marks name in brackets: `# expect: ID (strict)`."""
+    return {
+        (name, number): found[1]
+        for name, path in files_of(sample)
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
+        if (found := PROFILE.search(line))
     }
 
 
@@ -122,8 +133,11 @@ def check_bad(rule: Rule, fixtures: Path, rules: tuple[Path, ...] = ()) -> None:
         unexpected = {place: message for place, message in places.items() if place not in wanted}
         missed = sorted(wanted - set(places))
         assert not missed and not unexpected, f"{sample}\n  missed: {missed}\n  unexpected: {unexpected}"
+        named = profiles(sample)
         for finding in found:
             check_words(finding)
+            place = (finding.location.path, finding.location.line)
+            assert finding.profile == named.get(place, finding.profile), f"{sample}: {place} is {finding.profile}"
 
 
 def check_good(rule: Rule, fixtures: Path, rules: tuple[Path, ...] = ()) -> None:

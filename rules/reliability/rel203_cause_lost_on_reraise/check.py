@@ -1,18 +1,138 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import NamedTuple
 
-from backendlint.api import Edit, FileFacts, Fix, FunctionFacts, Hit, Raise, Span, SyntaxSite, around, caught, name_of
+from backendlint.api import (
+    Edit,
+    ErrorClass,
+    Fix,
+    Fn,
+    FunctionFacts,
+    Hit,
+    Project,
+    Raise,
+    Span,
+    Vid,
+    around,
+    error_classes,
+    inherits_any,
+    operands,
+    split_lines,
+)
 
 UNKNOWN = "?"
 NAMES = ("err", "error", "exc", "cause")
 
 
-def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int | Span]:
-    """Raises below an `except` that neither name a cause nor raise a caught exception again."""
-    for item in function.raises:
-        if item.exc >= 0 and item.cause < 0 and handler_of(function, item) >= 0 and is_new(function, item.exc):
-            yield item.span
+class Policy(NamedTuple):
+    """The rule's options."""
+
+    control_flow: frozenset[str]
+    narrow: tuple[str, ...]
+    narrow_kinds: frozenset[str]
+    answer_kinds: frozenset[str]
+
+
+def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
+    policy = policy_of(options)
+    for fn in project.all_functions():
+        if any(block.kind == "except" for block in fn.facts.blocks):
+            for item in fn.facts.raises:
+                yield from judge(project, fn, item, policy)
+
+
+def policy_of(options: Mapping[str, object]) -> Policy:
+    def strings(key: str) -> tuple[str, ...]:
+        value = options[key]
+        return tuple(str(item) for item in value) if isinstance(value, list | tuple) else ()
+
+    return Policy(
+        frozenset(strings("control_flow")),
+        strings("narrow"),
+        frozenset(strings("narrow_kinds")),
+        frozenset(strings("answer_kinds")),
+    )
+
+
+def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit]:
+    """A raise below an `except` that neither names a cause nor raises a caught exception again."""
+    if item.exc < 0 or item.cause >= 0 or not is_new(fn.facts, item.exc):
+        return
+    handler = handler_of(fn.facts, item)
+    if handler < 0 or sets_cause(fn.facts, item):
+        return
+    made = next(error_classes(project, fn, item.exc))
+    if inherits_any(project, made.name, policy.control_flow):
+        return
+    block = fn.facts.blocks[handler]
+    caught = list(error_classes(project, fn, block.value)) if block.value >= 0 else []
+    types = ", ".join(f"`{short(kind.name)}`" for kind in caught if kind.name != UNKNOWN) or "what was caught"
+    name = short(made.name)
+    where = f" in `{fn.name}()`" if not fn.is_module else ""
+    insisted = is_insisted(project, fn, item, handler, made, caught, policy)
+    yield Hit(
+        f"`{name}` raised{where} replaces {types} without `from`: the traceback reads as if the handler had failed "
+        f"by accident, and the cause is not recorded; write `raise {name}(...) from {block.name or 'err'}`.",
+        fn.location(item.span),
+        function=fn.fqn,
+        profile=None if insisted else "strict",
+        severity=None if insisted else "note",
+        fix=fix(project, fn, item, handler),
+    )
+
+
+def is_insisted(
+    project: Project, fn: Fn, item: Raise, handler: int, made: ErrorClass, caught: list[ErrorClass], policy: Policy
+) -> bool:
+    """Whether the cause tells more than the new exception: what failed was not foreseen, or its text was copied.
+
+    Exceptions that become a client's answer do not: unless something broke, everybody knows what they stand for.
+    """
+    if not caught or any(is_broken(project, kind, policy) for kind in caught):
+        return True
+    answers = made.kind in policy.answer_kinds or (
+        fn.fqn in project.route_functions and all(kind.name in project.classes for kind in caught)
+    )
+    if answers:
+        return False
+    return all(not is_narrow(project, kind, policy) for kind in caught) or refers_to(fn.facts, item.exc, handler)
+
+
+def is_narrow(project: Project, error: ErrorClass, policy: Policy) -> bool:
+    """Errors of one foreseen sort: a missing key, a value that does not parse."""
+    return (
+        error.kind in policy.narrow_kinds
+        or inherits_any(project, error.name, policy.narrow)
+        or any(fnmatchcase(error.name, pattern) for pattern in policy.narrow)
+    )
+
+
+def is_broken(project: Project, error: ErrorClass, policy: Policy) -> bool:
+    """Errors behind which anything may stand: all of them, or the network, a database, a disk."""
+    return error.name in ("builtins.Exception", "builtins.BaseException") or (
+        error.kind == "infrastructure" and not is_narrow(project, error, policy)
+    )
+
+
+def refers_to(function: FunctionFacts, vid: Vid, handler: int) -> bool:
+    """Whether the value is made with the exception that the handler has caught."""
+    seen: set[Vid] = set()
+    todo = [vid]
+    while todo:
+        item = todo.pop()
+        if item in seen or item < 0:
+            continue
+        seen.add(item)
+        value = function.values[item]
+        if value == ("exc", handler):
+            return True
+        todo.extend(operands(value))
+        if value[0] == "call":
+            call = function.calls[value[1]]
+            todo += [call.func, *call.args, *(vid for _, vid in call.kwargs)]
+    return False
 
 
 def handler_of(function: FunctionFacts, item: Raise) -> int:
@@ -40,67 +160,44 @@ def last(dotted: str) -> str:
     return dotted.rpartition(".")[2].lstrip("_")
 
 
-def check(site: SyntaxSite) -> Iterator[Hit]:
-    function = site.function
-    item = next(found for found in function.raises if found.span == site.span)
-    name = name_of(site.file, function, item.exc).removesuffix("()")
-    if name in as_strings(site.options["control_flow"]) or sets_cause(site, item):
-        return
-    handler = handler_of(function, item)
-    types = ", ".join(short(kind) for kind in caught(function, handler) if kind != UNKNOWN) or "what was caught"
-    where = f" in `{function.name}()`" if function.name else ""
-    yield Hit(
-        f"`{short(name)}` raised{where} replaces {types} without `from`: the traceback reads as if the handler had failed "
-        f"by accident, and the cause is not recorded; write `raise {short(name)}(...) from "
-        f"{function.blocks[handler].name or 'err'}`.",
-        site.location(),
-        function=function.qualname or None,
-        fix=fix(site, handler),
-    )
-
-
 def short(dotted: str) -> str:
-    """The class's name; `socket.error` keeps its module, which says what it is."""
+    """The class's name; `socket.error` and `Order.DoesNotExist` keep what says of what."""
     owner, _, name = dotted.rpartition(".")
-    return name if name[:1].isupper() or not owner else f"{owner.rpartition('.')[2]}.{name}"
+    above = owner.rpartition(".")[2]
+    return name if not above or (name[:1].isupper() and not above[:1].isupper()) else f"{above}.{name}"
 
 
-def as_strings(value: object) -> frozenset[str]:
-    return frozenset(value) if isinstance(value, list | tuple) else frozenset()
+def sets_cause(function: FunctionFacts, item: Raise) -> bool:
+    """Whether the exception's `__cause__` is set by hand before."""
+    blocks = set(around(function, item.block))
+    return any(store.name == "__cause__" and store.block in blocks for store in function.stores)
 
 
-def sets_cause(site: SyntaxSite, item: Raise) -> bool:
-    """Whether the exception's `__cause__` is set by hand before, or by with_traceback-like chaining."""
-    blocks = set(around(site.function, item.block))
-    return any(store.name == "__cause__" and store.block in blocks for store in site.function.stores)
-
-
-def fix(site: SyntaxSite, handler: int) -> Fix | None:
+def fix(project: Project, fn: Fn, item: Raise, handler: int) -> Fix | None:
     """`from` the handler's name; a handler that binds none gets one that the function does not use."""
-    block = site.function.blocks[handler]
+    block = fn.facts.blocks[handler]
     edits: list[Edit] = []
     name = block.name
     if not name:
-        function = site.function
-        if block.value < 0 or not ends_clause(site, function.span_of(block.value)):
+        if block.value < 0 or not ends_clause(project, fn, fn.facts.span_of(block.value)):
             return None
-        used = {item.name for item in function.bindings} | {param.name for param in function.params}
-        used |= {other.name for other in function.blocks} | set(site.file.names)
+        used = {binding.name for binding in fn.facts.bindings} | {param.name for param in fn.facts.params}
+        used |= {other.name for other in fn.facts.blocks} | set(fn.file.names)
         free = [candidate for candidate in NAMES if candidate not in used]
         if not free:
             return None
         name = free[0]
-        edits.append(insert(site, function.span_of(block.value), f" as {name}"))
-    edits.append(insert(site, site.span, f" from {name}"))
+        edits.append(insert(fn, fn.facts.span_of(block.value), f" as {name}"))
+    edits.append(insert(fn, item.span, f" from {name}"))
     return Fix(f"Name `{name}` as the cause", tuple(edits), safe=True)
 
 
-def ends_clause(site: SyntaxSite, types: Span) -> bool:
+def ends_clause(project: Project, fn: Fn, types: Span) -> bool:
     """Whether the colon follows the caught types: no closing bracket or comment stands between."""
-    return site.lines[types.end_line - 1][types.end_column :].lstrip().startswith(":")
+    lines = split_lines(project.sources(fn.path))
+    return types.end_line <= len(lines) and lines[types.end_line - 1][types.end_column :].lstrip().startswith(":")
 
 
-def insert(site: SyntaxSite, after: Span, text: str) -> Edit:
+def insert(fn: Fn, after: Span, text: str) -> Edit:
     """Insert the text behind the span."""
-    end = Span(after.end_line, after.end_column, after.end_line, after.end_column)
-    return Edit(site.location(end), text)
+    return Edit(fn.location(Span(after.end_line, after.end_column, after.end_line, after.end_column)), text)
