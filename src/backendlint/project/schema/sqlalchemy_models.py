@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -20,6 +19,7 @@ from backendlint.project.schema.reading import (
     returned,
 )
 from backendlint.project.schema.sa_columns import Made, column_call, read_column, read_index, table_part
+from backendlint.project.schema.sa_names import is_mapped, namespace, own, table_name
 from backendlint.project.schema.sa_sqlmodel import is_table_model, read_fields
 from backendlint.project.schema.sa_types import Annotation, annotation_of
 
@@ -84,161 +84,13 @@ def class_bases_model(cls: ClassFacts, file: FileFacts) -> bool:
 def _models(file: FileFacts, links: Links, schema: Schema) -> Iterator[_Model]:
     for cls in file.classes.values():
         chain = list(lineage(file, cls, links))
-        if _own(cls, file, "__abstract__", links) is True or not _is_mapped(file, cls, links):
+        if own(cls, file, "__abstract__", links) is True or not is_mapped(file, cls, links):
             continue
-        name = _table_name(file, cls, chain, links)
+        name = table_name(file, cls, chain, links)
         if name:
-            yield _Model(file, cls, name, _namespace(chain, links))
+            yield _Model(file, cls, name, namespace(chain, links))
         elif name is None:
             schema.complete = False
-
-
-def _own(cls: ClassFacts, file: FileFacts, name: str, links: Links) -> object:
-    vid = cls.attributes.get(name, -1)
-    return class_node(file, cls, vid, links).const() if vid >= 0 else None
-
-
-def _is_mapped(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
-    """True when the class inherits from a declarative base (bases outside of the project count by their names)."""
-    if is_table_model(file, cls, links):
-        return True
-    names = foreign_bases(file, cls, links)
-    if any(
-        name.rpartition(".")[2] in {"DeclarativeBase", "DeclarativeBaseNoMeta", "DeclarativeMeta", "MappedAsDataclass"}
-        for name in names
-    ):
-        return file.module + cls.qualname != "" and not _is_base(file, cls, links)
-    if any(name.startswith("django.") for name in names):
-        return False
-    for where, item in lineage(file, cls, links):
-        for base in item.bases:
-            node = class_node(where, item, base, links)
-            if node.last() == "Model" and node.value[0] == "attr":
-                return True
-            call = node.call()
-            if call is not None and call.name in {"declarative_base", "automap_base", "generate_base"}:
-                return not _is_base(file, cls, links)
-        if "__tablename__" in item.attributes or "__table__" in item.attributes:
-            return not _django_like(names)
-    return False
-
-
-def _django_like(names: list[str]) -> bool:
-    return any(name.startswith(("django.", "peewee.", "tortoise.", "ormar.")) for name in names)
-
-
-def _is_base(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
-    """True for the declarative base itself."""
-    return (
-        any(
-            class_node(file, cls, base, links).last() in {"DeclarativeBase", "DeclarativeBaseNoMeta"}
-            for base in cls.bases
-        )
-        and "__tablename__" not in cls.attributes
-    )
-
-
-def _table_name(
-    file: FileFacts, cls: ClassFacts, chain: list[tuple[FileFacts, ClassFacts]], links: Links
-) -> str | None:
-    """The table's name; "" when the class has no table of its own, None when it has one that is not known."""
-    if "__table__" in cls.attributes:
-        return ""
-    own = cls.attributes.get("__tablename__", -1)
-    if own >= 0:
-        return class_node(file, cls, own, links).text() or None
-    if is_table_model(file, cls, links):
-        return cls.name.lower()
-    has_key = _defines_key(file, cls, links)
-    for where, item in chain:
-        if "__tablename__" in item.methods:
-            if item is not cls and not has_key and _inherits_table(chain, links):
-                return ""
-            return _named_by_method(where, item, cls.name, links)
-        vid = item.attributes.get("__tablename__", -1)
-        if vid >= 0 and item is not cls:
-            mixin = not _is_mapped(where, item, links)
-            return class_node(where, item, vid, links).text() if mixin else ""
-    if has_key and _flask(chain, links):
-        return _snake(cls.name)
-    return ""
-
-
-def _inherits_table(chain: list[tuple[FileFacts, ClassFacts]], links: Links) -> bool:
-    return any(
-        _defines_key(where, item, links) and _has_columns(item) for where, item in chain[1:] if _mapped_here(item)
-    )
-
-
-def _mapped_here(item: ClassFacts) -> bool:
-    return "__abstract__" not in item.attributes and bool(item.bases) and not item.name.endswith(("Base", "Mixin"))
-
-
-def _has_columns(item: ClassFacts) -> bool:
-    return len(item.attributes) + len(item.annotations) > 1
-
-
-def _flask(chain: list[tuple[FileFacts, ClassFacts]], links: Links) -> bool:
-    return any(class_node(where, item, base, links).last() == "Model" for where, item in chain for base in item.bases)
-
-
-def _defines_key(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
-    for name, vid in cls.attributes.items():
-        call = column_call(class_node(file, cls, vid, links)) if not name.startswith("__") else None
-        if call is not None and call.flag("primary_key") is True:
-            return True
-    return False
-
-
-def _snake(name: str) -> str:
-    spaced = re.sub(r"((?<=[a-z0-9])[A-Z]|(?!^)[A-Z](?=[a-z]))", r"_\1", name)
-    return spaced.lower()
-
-
-def _named_by_method(file: FileFacts, cls: ClassFacts, name: str, links: Links) -> str | None:
-    """What a `declared_attr` `__tablename__` returns for the class `name`."""
-    node = returned(file, cls.methods["__tablename__"], links)
-    return _name_text(node, name) if node is not None else None
-
-
-def _name_text(node: Node, name: str, depth: int = 0) -> str | None:
-    value = node.value
-    if depth > 6:
-        return None
-    if value[0] == "const" and isinstance(value[1], str):
-        return value[1]
-    if value[0] == "attr" and value[2] == "__name__":
-        return name
-    if value[0] == "conv":
-        return _name_text(node.at(value[1]), name, depth + 1)
-    if value[0] == "fmt":
-        parts = [_name_text(node.at(vid), name, depth + 1) for vid in value[2]]
-        return None if None in parts else "".join(part or "" for part in parts)
-    call = node.call()
-    if call is not None and call.func.value[0] == "attr" and call.name in {"lower", "upper", "casefold"}:
-        inner = _name_text(call.func.at(call.func.value[1]), name, depth + 1)
-        return None if inner is None else (inner.upper() if call.name == "upper" else inner.lower())
-    if call is not None and re.search(r"snake|underscore", call.name) and call.args:
-        inner = _name_text(call.args[0], name, depth + 1)
-        return _snake(inner) if inner else None
-    return None
-
-
-def _namespace(chain: list[tuple[FileFacts, ClassFacts]], links: Links) -> str:
-    for where, item in chain:
-        vid = item.attributes.get("__table_args__", -1)
-        if vid >= 0:
-            node = class_node(where, item, vid, links)
-            members = node.elements() or [node]
-            for key, value in members[-1].pairs() or [] if members else []:
-                if key.const() == "schema":
-                    return value.text()
-        vid = item.attributes.get("metadata", -1)
-        call = class_node(where, item, vid, links).call() if vid >= 0 else None
-        schema = call.kwarg("schema") if call is not None else None
-        if schema is not None:
-            return schema.text()
-    return ""
 
 
 def _read_model(model: _Model, links: Links) -> Table:
@@ -281,7 +133,7 @@ def _read_model(model: _Model, links: Links) -> Table:
 
 def _own_table(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
     """True for a parent with a table of its own (joined inheritance): its columns stay there."""
-    return "__tablename__" in cls.attributes and _is_mapped(file, cls, links)
+    return "__tablename__" in cls.attributes and is_mapped(file, cls, links)
 
 
 def put(table: Table, made: Made) -> None:
