@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import pickle
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from backendlint.selection import Selection
 
 CACHE_KIND = "run"
+RECURSION_LIMIT = 8000
 
 
 def run(request: Request) -> Report:
@@ -63,6 +65,7 @@ def scan(request: Request) -> Outcome:
 
 def _fresh(request: Request, inputs: Inputs, since: str | None, store: Cache, watch: Watch) -> tuple[Outcome, bool]:
     """The outcome, and whether it may be remembered: not if a part failed, or files changed under our hands."""
+    from backendlint.engines.every import failures
     from backendlint.selection import select
 
     with watch("rules"):
@@ -77,7 +80,10 @@ def _fresh(request: Request, inputs: Inputs, since: str | None, store: Cache, wa
     found = _run_engines(selection, analysis, store, watch)
     with watch("findings"):
         collected = _collect(request, selection, analysis, found, baseline)
-        notifications = (*analysis.notifications, *found.notifications, *collected.notifications)
+        own = failures(analysis.project)
+        notifications = tuple(
+            dict.fromkeys((*analysis.notifications, *found.notifications, *own, *collected.notifications))
+        )
         outcome = _outcome(selection, analysis, collected, notifications)
     return outcome, analysis.stable and not any(item.level == "error" for item in notifications)
 
@@ -228,12 +234,15 @@ def _no_pauses() -> Iterator[None]:
     """Keep the garbage collector from walking over the facts, which live until the end, again and again.
 
     engines.every switches it on again, with what is there frozen, before engines whose trees are full of circles.
+    Questions about values nest deeper than Python's usual limit; each kind of question has a bound of its own.
     """
-    enabled = gc.isenabled()
+    enabled, limit = gc.isenabled(), sys.getrecursionlimit()
     gc.disable()
+    sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:
         yield
     finally:
+        sys.setrecursionlimit(limit)
         gc.unfreeze()
         if enabled:
             gc.enable()

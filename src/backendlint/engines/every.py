@@ -59,7 +59,7 @@ def run(rules: Sequence[Rule], subject: Subject, ctx: EngineContext) -> Found:
         return iter(())
 
     _guarded(found, "semgrep", external, start, ctx)
-    finish = _split(away, subject, ctx)
+    finish = _split(away, subject, ctx, found)
     _run_engines(found, here, subject, ctx)
     finish(found)
     results = (result for handle in handles for result in handle.results())
@@ -81,18 +81,19 @@ def _run_engines(found: Found, rules: Sequence[Rule], subject: Subject, ctx: Eng
     _guarded(found, "sql", by_engine["sql"], lambda: sql.run(by_engine["sql"], subject.project, subject.sql, ctx), ctx)
 
 
-def _split(rules: Sequence[Rule], subject: Subject, ctx: EngineContext) -> Callable[[Found], None]:
+def _split(rules: Sequence[Rule], subject: Subject, ctx: EngineContext, found: Found) -> Callable[[Found], None]:
     """Start the rules in a process of their own where that pays; the result adds what they found."""
     from backendlint.engines.beside import beside, can_fork
 
     if not rules or len(subject.reviewed) < FILES_FOR_A_PROCESS or ctx.jobs == 1 or not can_fork():
         return lambda found: _run_engines(found, rules, subject, ctx)
     if any(rule.engine == "project" for rule in rules):
-        _ = subject.project.effects  # both processes need it: better computed once
+        _guarded(found, "project", rules, lambda: _shared(subject), ctx)
 
     def work() -> tuple[list[tuple[str, Hit]], list[Notification], set[str], dict[str, float]]:
         mine, own = Found(), replace(ctx, seconds={})
         _run_engines(mine, rules, subject, own)
+        mine.notifications += failures(subject.project)
         return [(rule.id, hit) for rule, hit in mine.hits], mine.notifications, mine.failed, own.seconds
 
     wait = beside(work)
@@ -106,12 +107,26 @@ def _split(rules: Sequence[Rule], subject: Subject, ctx: EngineContext) -> Calla
             found.failed.update(by_id)
             return
         found.hits += [(by_id[rule_id], hit) for rule_id, hit in hits]
-        found.notifications += notifications
+        found.notifications += [item for item in notifications if item not in found.notifications]
         found.failed |= failed
         for key, value in seconds.items():
             ctx.seconds[key] = ctx.seconds.get(key, 0.0) + value
 
     return finish
+
+
+def failures(project: Project) -> list[Notification]:
+    """Functions that could not be analysed so far, through a fault of ours: findings may be missing there."""
+    return [
+        Notification("analysis-failed", f"not analysed in full: {message}", "error", fn.location())
+        for message, fn in project.failures.items()
+    ]
+
+
+def _shared(subject: Subject) -> Iterator[Result]:
+    """Compute what both processes need: better once, before they part."""
+    _ = subject.project.effects
+    return iter(())
 
 
 def _guarded(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from backendlint.engines.base import EngineContext, Result, rule_failed
 from backendlint.engines.needs import meets
+from backendlint.findings.model import Notification
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,12 @@ def run(rules: Sequence[Rule], project: HasFiles, ctx: EngineContext) -> Iterato
         with ctx.timed(rule.id):
             results = list(_rule(rule, project, ctx))
         yield from results
+    yield from (_not_analysed(text) for text in getattr(project, "failures", ()))
+
+
+def _not_analysed(text: str) -> Notification:
+    message = f"{text}; findings that depend on it are missing. This is a bug of ours, please report it"
+    return Notification("analysis-failed", message, "error")
 
 
 def _rule(rule: Rule, project: HasFiles, ctx: EngineContext) -> Iterator[Result]:

@@ -61,6 +61,8 @@ class Project:
         """Settings that rules read (budget, dialect, per-rule options)."""
         self.sql_files: Sequence[str] = ()
         """Paths of the .sql files."""
+        self.failures: dict[str, Fn] = {}
+        """What could not be analysed, through a fault of ours."""
         self.functions: dict[str, Fn] = {}
         self.classes: dict[str, Cls] = {}
         self.modules = Modules(files.values(), libraries)
@@ -70,7 +72,12 @@ class Project:
         self.associations = Associations(self)
         self._hints: dict[str, Hints] = {}
         self._models: dict[int, list[CallModel]] = {}
+        self._callees: dict[int, Refs] = {}
         self._by_file: dict[str, list[Fn]] = {}
+
+    def failed(self, fn: Fn, error: Exception) -> None:
+        """Note that (a part of) a function could not be analysed: the rest goes on, the report says so."""
+        self.failures.setdefault(f"{fn.path}: {fn.name}(): {type(error).__name__}: {error}", fn)
 
     # what is there
 
@@ -105,7 +112,12 @@ class Project:
 
     def callees(self, fn: Fn, call: Call) -> Refs:
         """What a call may call."""
-        return self.resolver.callees(fn, call)
+        known = self._callees.get(id(call))
+        if known is None:
+            known = self.resolver.callees(fn, call)
+            if self.resolver.idle:
+                self._callees[id(call)] = known
+        return known
 
     def models(self, fn: Fn, call: Call) -> list[CallModel]:
         """Library models of what a call may call (usually one or none)."""
@@ -116,7 +128,8 @@ class Project:
                 model = self.libraries.call(ref.name) if ref.kind == "lib" else None
                 if model is not None:
                     known.append(model)
-            self._models[id(call)] = known
+            if self.resolver.idle:
+                self._models[id(call)] = known
         return known
 
     def targets(self, fn: Fn, call: Call) -> list[Fn]:
@@ -354,6 +367,7 @@ class Project:
         self.associations.build()
         self.resolver = Resolver(self)
         self._models.clear()
+        self._callees.clear()
         for fn in self.all_functions():
             fn.known.clear()
 

@@ -36,6 +36,11 @@ class Resolver:
         self._fields: dict[tuple[str, str], Refs] = {}
         self._depth = 0
 
+    @property
+    def idle(self) -> bool:
+        """False while a value is being resolved: what is asked meanwhile may be answered in part only."""
+        return self._depth == 0
+
     # values
 
     def refs(self, fn: Fn, vid: Vid) -> Refs:
@@ -49,6 +54,11 @@ class Resolver:
         self._depth += 1
         try:
             found = unique(self._value(fn, vid, fn.facts.values[vid]))
+        except Exception as error:  # one value must not end the scan of the others
+            if self._depth > 1:
+                raise
+            self.project.failed(fn, error)
+            found = ()
         finally:
             self._depth -= 1
         fn.known[vid] = found
@@ -157,6 +167,15 @@ class Resolver:
 
     def dotted(self, name: str, module: str) -> Refs:
         """What a dotted name refers to in a module."""
+        if self._depth > MAX_DEPTH:
+            return ()
+        self._depth += 1
+        try:
+            return self._dotted(name, module)
+        finally:
+            self._depth -= 1
+
+    def _dotted(self, name: str, module: str) -> Refs:
         target = self.project.modules.resolve(name, module)
         if target.kind == "library":
             return self._library_symbol(target.name)

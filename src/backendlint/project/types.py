@@ -114,6 +114,8 @@ class TypeNames:
         name = str(base[1]).rpartition(".")[2] if base[0] == "name" else base[2] if base[0] == "attr" else ""
         inner = home.facts.values[value[2]]
         args = list(inner[1]) if inner[0] == "tuple" else [value[2]]
+        if not args:  # `tuple[()]`
+            return self._plain(home, value[1], base)
         if name in ("Annotated", "Generator", "AsyncGenerator"):
             args = args[:1]
         if name == "Literal":
@@ -150,6 +152,8 @@ class TypeNames:
         if isinstance(node, ast.Subscript):
             name = ast.unparse(node.value).rpartition(".")[2]
             args = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            if not args:
+                return self._node(home, node.value, receiver)
             args = args[:1] if name == "Annotated" else args
             if name in ("Type", "type"):
                 return _class_of(self._node(home, args[0], receiver))
