@@ -77,7 +77,9 @@ def test_files_fit_in_the_head(path: Path) -> None:
     assert code_lines(path) <= MAX_LINES
 
 
-@pytest.mark.parametrize("path", [*FILES, *sorted(RULES.rglob("*.py"))], ids=lambda path: f"{path.parent.name}.{path.stem}")
+@pytest.mark.parametrize(
+    "path", [*FILES, *sorted(RULES.rglob("*.py"))], ids=lambda path: f"{path.parent.name}.{path.stem}"
+)
 def test_functions_fit_on_a_screen(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]

@@ -107,9 +107,7 @@ def test_nothing_is_lost(kit: SimpleNamespace) -> None:
     hits = [("REL101", kit.hit("a.py", line)) for line in (1, 2, 2, 3)]
     hits += [("REL101", kit.hit("a.py", 4, profile="audit")), ("REL101", kit.hit("b.py", 1))]
     before = kit.run([("REL101", kit.hit("a.py", 2))], {"a.py": text, "b.py": ""}).all_findings
-    found = kit.run(
-        hits, {"a.py": text, "b.py": "x = 1\n"}, baseline=Baseline.of(before), only=frozenset({"a.py"})
-    )
+    found = kit.run(hits, {"a.py": text, "b.py": "x = 1\n"}, baseline=Baseline.of(before), only=frozenset({"a.py"}))
     assert [item.location.line for item in found.findings] == [3]
     counts = (found.suppressed, found.baselined, found.below_profile, found.outside, found.ignored, found.duplicates)
     assert counts == (1, 1, 1, 1, 0, 1)

@@ -168,9 +168,7 @@ def test_reasons_can_be_required(kit: SimpleNamespace) -> None:
         ("ignore[ZZZ999]", "`ZZZ999`"),
     ],
 )
-def test_malformed_ones_suppress_nothing_and_say_what_is_allowed(
-    kit: SimpleNamespace, comment: str, told: str
-) -> None:
+def test_malformed_ones_suppress_nothing_and_say_what_is_allowed(kit: SimpleNamespace, comment: str, told: str) -> None:
     text = f"a = get()  # backendlint: {comment}\n"
     found = kit.run([("REL101", kit.hit("a.py", 1))], {"a.py": text})
     assert len(found.findings) == 1

@@ -103,9 +103,7 @@ def test_gitlab_has_the_documented_shape(report: Report, options: RenderOptions)
 
 
 def test_gitlab_fingerprints_are_unique(report: Report, options: RenderOptions) -> None:
-    twice = replace(
-        report, findings=(*report.findings, *report.findings), notifications=(report.notifications[0],) * 3
-    )
+    twice = replace(report, findings=(*report.findings, *report.findings), notifications=(report.notifications[0],) * 3)
     issues = json.loads(render("gitlab", twice, options=options))
     assert len({issue["fingerprint"] for issue in issues}) == len(issues) == 9
 

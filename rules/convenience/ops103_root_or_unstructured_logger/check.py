@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from backendlint.api import Hit, Project, Site, in_main_block, runs_by_hand
 
-
-LEVELS = frozenset({"trace", "debug", "info", "success", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"})
+LEVELS = frozenset(
+    {"trace", "debug", "info", "success", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
+)
 
 
 def check(project: Project) -> Iterator[Hit]:

@@ -18,7 +18,9 @@ def check(project: Project) -> Iterator[Hit]:
     healthy = [
         route
         for route in project.routes
-        if HEALTH.search(route.path.rstrip("/")) or HEALTH.search(route.name) or any(model.health for model in route.decorators)
+        if HEALTH.search(route.path.rstrip("/"))
+        or HEALTH.search(route.name)
+        or any(model.health for model in route.decorators)
     ]
     if healthy or any("health" in item.target for file in project.files.values() for item in file.imports):
         return

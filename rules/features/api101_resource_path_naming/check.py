@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -39,7 +40,7 @@ def judge(route: Route, verbs: re.Pattern[str], uncountable: set[str], followed:
             return f"`{part}` is in camel case; paths are written in lower case with hyphens"
     for position, part in enumerate(parts):
         after = parts[position + 1] if position + 1 < len(parts) else ""
-        if is_parameter(part) or not (is_id(after) or not after and part in followed):
+        if is_parameter(part) or not (is_id(after) or (not after and part in followed)):
             continue
         word = re.split(r"[-_.]", part)[-1].lower()
         if is_singular(word) and word in nouns and word not in uncountable and not re.fullmatch(r"v\d+", word):
@@ -63,7 +64,9 @@ def is_action(parts: list[str], position: int) -> bool:
 
 
 def is_id(part: str) -> bool:
-    return is_parameter(part) and bool(re.fullmatch(r"\{(\w*_)?(id|pk|uuid|uid|guid|slug|key|code|number|no|name)\}", part, re.IGNORECASE))
+    return is_parameter(part) and bool(
+        re.fullmatch(r"\{(\w*_)?(id|pk|uuid|uid|guid|slug|key|code|number|no|name)\}", part, re.IGNORECASE)
+    )
 
 
 def collections(project: Project) -> set[str]:
@@ -71,7 +74,7 @@ def collections(project: Project) -> set[str]:
     found = set()
     for route in project.routes:
         parts = segments(route.path)
-        found.update(part for part, after in zip(parts, parts[1:], strict=False) if not is_parameter(part) and is_id(after))
+        found.update(part for part, after in itertools.pairwise(parts) if not is_parameter(part) and is_id(after))
     return found
 
 
@@ -88,6 +91,12 @@ def is_api(project: Project, route: Route) -> bool:
     if route.handler is None:
         return route.cls is not None and route.framework != "django"
     found = answers(project, route.handler)
-    return bool(found) and not any(answer.special for answer in found) and (
-        route.framework != "django" or any(answer.shape in ("dict", "list") or answer.keys for answer in found) or bool(route.decorators)
+    return (
+        bool(found)
+        and not any(answer.special for answer in found)
+        and (
+            route.framework != "django"
+            or any(answer.shape in ("dict", "list") or answer.keys for answer in found)
+            or bool(route.decorators)
+        )
     )

@@ -50,4 +50,8 @@ def is_versioned(route: Route) -> bool:
 def free(route: Route) -> bool:
     """Operational and browser-facing paths that stay where they are."""
     parts = [part for part in segments(route.path) if "{" not in part]
-    return not parts or any(FREE.fullmatch(part) or FREE.fullmatch(re.split(r"[-_.]", part)[0]) for part in parts) or not route.in_schema
+    return (
+        not parts
+        or any(FREE.fullmatch(part) or FREE.fullmatch(re.split(r"[-_.]", part)[0]) for part in parts)
+        or not route.in_schema
+    )

@@ -5,7 +5,22 @@ from collections.abc import Iterator
 
 from backendlint.api import Answer, Hit, Project, Route, Step, answers
 
-ENVELOPES = ("data", "result", "results", "items", "payload", "success", "status", "meta", "response", "content", "ok", "code", "message", "error")
+ENVELOPES = (
+    "data",
+    "result",
+    "results",
+    "items",
+    "payload",
+    "success",
+    "status",
+    "meta",
+    "response",
+    "content",
+    "ok",
+    "code",
+    "message",
+    "error",
+)
 FEWEST = 3
 
 

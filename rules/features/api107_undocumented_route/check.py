@@ -6,7 +6,9 @@ from backendlint.api import Hit, Project, Route, answers
 
 
 def check(project: Project) -> Iterator[Hit]:
-    documented = [route for route in project.routes if route.documented and route.in_schema and route.handler is not None]
+    documented = [
+        route for route in project.routes if route.documented and route.in_schema and route.handler is not None
+    ]
     described = sum(has_text(route) for route in documented)
     custom = described * 5 >= len(documented) * 4
     seen = set()
@@ -15,7 +17,13 @@ def check(project: Project) -> Iterator[Hit]:
         if (model and text) or route.kind != "http" or route.place in seen:
             continue
         seen.add(route.place)
-        missing = "response model, summary or docstring" if not model and not text else "response model" if not model else "summary or docstring"
+        missing = (
+            "response model, summary or docstring"
+            if not model and not text
+            else "response model"
+            if not model
+            else "summary or docstring"
+        )
         yield Hit(
             f"{route.label} has no {missing}: the generated API documentation cannot say what it "
             f"{'answers' if not model else 'does'}.",
@@ -51,4 +59,7 @@ def is_response(project: Project, route: Route, vid: int) -> bool:
     if value[0] != "call":
         return False
     call = route.handler.facts.calls[value[1]]
-    return any(model.response is not None and model.response.content_type != "application/json" for model in project.models(route.handler, call))
+    return any(
+        model.response is not None and model.response.content_type != "application/json"
+        for model in project.models(route.handler, call)
+    )

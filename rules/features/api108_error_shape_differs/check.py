@@ -52,4 +52,8 @@ def compatible(form: str, usual: str) -> bool:
     """More keys than usual are no other form; a text as detail is sent as `detail`."""
     if usual == "a text as detail" and form.startswith("the keys") and "detail" in form.split("`"):
         return True
-    return form.startswith("the keys") and usual.startswith("the keys") and set(usual.split("`")[1::2]) <= set(form.split("`")[1::2])
+    return (
+        form.startswith("the keys")
+        and usual.startswith("the keys")
+        and set(usual.split("`")[1::2]) <= set(form.split("`")[1::2])
+    )

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from backendlint.api import Answer, Fn, Hit, Location, Project, Route, answers
 
-
 FEW = 5
 
 
@@ -19,7 +18,12 @@ def check(project: Project) -> Iterator[Hit]:
 def lacking(project: Project) -> Iterator[Hit]:
     seen: set[Location] = set()
     for route in project.routes:
-        if route.handler is None or route.kind != "http" or "POST" not in route.methods or mentions_location(project, route.handler):
+        if (
+            route.handler is None
+            or route.kind != "http"
+            or "POST" not in route.methods
+            or mentions_location(project, route.handler)
+        ):
             continue
         found = [answer for answer in answers(project, route.handler) if not answer.failed and not answer.special]
         for answer in found or [None]:
@@ -47,7 +51,9 @@ def mentions_location(project: Project, fn: Fn, depth: int = 2) -> bool:
             return True
         if value[0] == "setattr" and value[2] == "location":
             return True
-    if any(store.name == "location" for store in fn.facts.stores) or any(key == "location" for call in fn.facts.calls for key, _ in call.kwargs):
+    if any(store.name == "location" for store in fn.facts.stores) or any(
+        key == "location" for call in fn.facts.calls for key, _ in call.kwargs
+    ):
         return True
     return depth > 0 and any(
         mentions_location(project, edge.callee, depth - 1)

@@ -16,10 +16,22 @@ def check(project: Project) -> Iterator[Hit]:
         partial = applies_sent_only(project, route.handler)
         method = route.methods[0]
         related = (Step(body.header, f"`{body.name}`"),) if body is not None else ()
-        if method == "PUT" and (partial or body is not None and optional_only(project, body)):
-            why = "applies only the fields that are sent" if partial else f"takes a body (`{body.name if body else ''}`) with optional fields only"
-            advice = "a client that replaces the resource keeps stale fields. Make it PATCH, or require the whole resource."
-        elif method == "PATCH" and not partial and body is not None and whole_resource(route) and required_only(project, body):
+        if method == "PUT" and (partial or (body is not None and optional_only(project, body))):
+            why = (
+                "applies only the fields that are sent"
+                if partial
+                else f"takes a body (`{body.name if body else ''}`) with optional fields only"
+            )
+            advice = (
+                "a client that replaces the resource keeps stale fields. Make it PATCH, or require the whole resource."
+            )
+        elif (
+            method == "PATCH"
+            and not partial
+            and body is not None
+            and whole_resource(route)
+            and required_only(project, body)
+        ):
             why = f"demands every field of `{body.name}`"
             advice = "a client cannot change one field alone. Make the fields optional and apply those that are sent, or make it PUT."
         else:

@@ -17,7 +17,7 @@ def conflicts(project: Project) -> Iterator[Hit]:
     """Later routes that never run because an earlier one matches first."""
     groups: dict[tuple[object, int, str], list[Route]] = {}
     for route in sorted(project.routes, key=lambda item: item.order):
-        if route.kind == "http" and UNKNOWN not in route.path and not route.entry.syntax == "regex":
+        if route.kind == "http" and UNKNOWN not in route.path and route.entry.syntax != "regex":
             key = (route.app.location if route.app else route.entry.fn.path, len(segments(route.path)), route.framework)
             groups.setdefault(key, []).append(route)
     for routes in groups.values():
@@ -25,7 +25,12 @@ def conflicts(project: Project) -> Iterator[Hit]:
             for earlier in routes[:position]:
                 message = conflict(earlier, later)
                 if message:
-                    yield Hit(message, later.location, related=(Step(earlier.location, f"registers {earlier.label}"),), function=later.function)
+                    yield Hit(
+                        message,
+                        later.location,
+                        related=(Step(earlier.location, f"registers {earlier.label}"),),
+                        function=later.function,
+                    )
                     break
 
 
@@ -35,7 +40,9 @@ def conflict(earlier: Route, later: Route) -> str:
     ours, theirs = segments(later.path), segments(earlier.path)
     if trailing(earlier) != trailing(later):
         return ""
-    if [part if not is_parameter(part) else "{}" for part in ours] == [part if not is_parameter(part) else "{}" for part in theirs]:
+    if [part if not is_parameter(part) else "{}" for part in ours] == [
+        part if not is_parameter(part) else "{}" for part in theirs
+    ]:
         if types(earlier) != types(later) and any(types(earlier).values()):
             return ""
         if earlier.handler is not None and earlier.handler is later.handler:
@@ -58,8 +65,7 @@ def trailing(route: Route) -> bool:
 
 
 def types(route: Route) -> dict[str, str]:
-    found = {item.name: item.type for item in parameters(route.entry.path, route.entry.syntax)}
-    return found
+    return {item.name: item.type for item in parameters(route.entry.path, route.entry.syntax)}
 
 
 def shadows(earlier: Route, theirs: list[str], ours: list[str]) -> bool:
@@ -81,7 +87,11 @@ def shadows(earlier: Route, theirs: list[str], ours: list[str]) -> bool:
 
 
 def first_difference(theirs: list[str], ours: list[str]) -> int:
-    return next(index for index, (mine, other) in enumerate(zip(ours, theirs, strict=True)) if not is_parameter(mine) and mine != other)
+    return next(
+        index
+        for index, (mine, other) in enumerate(zip(ours, theirs, strict=True))
+        if not is_parameter(mine) and mine != other
+    )
 
 
 def mismatches(project: Project) -> Iterator[Hit]:
@@ -100,7 +110,11 @@ def mismatches(project: Project) -> Iterator[Hit]:
         missing = [name for name in names if name not in taken and name not in below]
         if missing and (route.documented or route.entry.syntax in ("angle", "regex")):
             what = ", ".join(f"`{name}`" for name in missing)
-            effect = "the value is dropped, and a parameter with another name is read from the query" if route.documented else "every call fails"
+            effect = (
+                "the value is dropped, and a parameter with another name is read from the query"
+                if route.documented
+                else "every call fails"
+            )
             yield Hit(
                 f"{route.label} has the path parameter {what}, which `{fn.name}()` does not take: {effect}. Use the same name.",
                 route.location,

@@ -6,7 +6,10 @@ from typing import Any
 
 from backendlint.api import Call, Fn, Hit, Project
 
-LIMIT = re.compile(r"depth_?limit|limit_?depth|complexity|query_?cost|cost_(validator|analysis)|max_?(depth|tokens|aliases|complexity|cost)", re.IGNORECASE)
+LIMIT = re.compile(
+    r"depth_?limit|limit_?depth|complexity|query_?cost|cost_(validator|analysis)|max_?(depth|tokens|aliases|complexity|cost)",
+    re.IGNORECASE,
+)
 
 
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:

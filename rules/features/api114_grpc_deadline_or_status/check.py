@@ -47,7 +47,9 @@ def unmapped(project: Project, fn: Fn) -> Iterator[Hit]:
     """Exceptions of the project or of its dependencies that leave the method."""
     for name, escape in sorted(project.exceptions.escaping(fn).items()):
         model = project.libraries.exception(name)
-        if name not in project.classes and (model is None or model.kind not in ("infrastructure", "not-found", "integrity", "validation")):
+        if name not in project.classes and (
+            model is None or model.kind not in ("infrastructure", "not-found", "integrity", "validation")
+        ):
             continue
         yield Hit(
             f"`{name.rpartition('.')[2]}` leaves the service method `{fn.name}()`: the client gets UNKNOWN with its text. Catch it and "

@@ -52,13 +52,20 @@ def broad_registration(project: Project, fn: Fn) -> bool:
             if model is None or model.error_handler is None:
                 continue
             handler = model.error_handler
-            if handler.all or (call is not None and handler.exception and any(is_broad(project, home, item) for item in arguments(call, handler.exception))):
+            if handler.all or (
+                call is not None
+                and handler.exception
+                and any(is_broad(project, home, item) for item in arguments(call, handler.exception))
+            ):
                 return True
     for site in project.effects.direct(fn):
         registered = site.model.error_handler
         if registered is None:
             continue
-        if registered.all or (registered.exception and any(is_broad(project, fn, item) for item in arguments(site.call, registered.exception))):
+        if registered.all or (
+            registered.exception
+            and any(is_broad(project, fn, item) for item in arguments(site.call, registered.exception))
+        ):
             return True
     return False
 
@@ -76,7 +83,7 @@ def broad_table(project: Project, fn: Fn, vid: Vid) -> bool:
         target = project.modules.resolve(value[1], fn.file.module)
         if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
             return broad_table(project, project.module_function(target.file), target.vid)
-    return value[0] not in ("dict",) or any(key < 0 or is_broad(project, fn, key) for key, _ in value[1])
+    return value[0] != "dict" or any(key < 0 or is_broad(project, fn, key) for key, _ in value[1])
 
 
 def middlewares(project: Project) -> Iterator[Fn]:
@@ -88,5 +95,6 @@ def middlewares(project: Project) -> Iterator[Fn]:
 def catches_all(project: Project, fn: Fn) -> bool:
     """A middleware with `except Exception` around the rest of the application."""
     return any(
-        block.kind == "except" and set(BROAD).intersection(project.exceptions.caught_types(fn, block)) for block in fn.facts.blocks
+        block.kind == "except" and set(BROAD).intersection(project.exceptions.caught_types(fn, block))
+        for block in fn.facts.blocks
     )

@@ -7,7 +7,22 @@ from backendlint.api import Cls, Hit, Project, Step, Write, stored_entity
 
 FREE = ("migration", "command", "task", "middleware", "config", "entry")
 """Layers that may write anything."""
-SHARED = ("crud", "common", "core", "db", "database", "utils", "base", "shared", "lib", "app", "src", "helpers", "seed", "fixtures")
+SHARED = (
+    "crud",
+    "common",
+    "core",
+    "db",
+    "database",
+    "utils",
+    "base",
+    "shared",
+    "lib",
+    "app",
+    "src",
+    "helpers",
+    "seed",
+    "fixtures",
+)
 LAYER_FOLDERS = ("service", "repository", "controller", "model", "client", "schema")
 
 
@@ -74,7 +89,7 @@ def unit_of(project: Project, write: Write) -> str:
                 inner[0],
             )
             return stem or package or inner[0]
-    if parts[-1] in SHARED or len(parts) > 1 and parts[-2] in SHARED:
+    if parts[-1] in SHARED or (len(parts) > 1 and parts[-2] in SHARED):
         return ""
     if len(parts) > 1:
         return parts[-2]

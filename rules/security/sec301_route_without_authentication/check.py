@@ -19,7 +19,11 @@ def check(project: Project) -> Iterator[Hit]:
     routes = [route for route in project.routes if route.kind in ("http", "websocket") and not public(route)]
     seen = set()
     for route in routes:
-        if route.handler is None and route.cls is None or project.access.authentication(route) or project.access.exempt(route):
+        if (
+            (route.handler is None and route.cls is None)
+            or project.access.authentication(route)
+            or project.access.exempt(route)
+        ):
             continue
         group = siblings(project, route, routes)
         if group is None or route.place in seen:

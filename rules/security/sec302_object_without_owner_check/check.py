@@ -10,8 +10,14 @@ OWNER = re.compile(
     r"workspace|team|client|merchant|principal|employee|patient|student|subject|requester|profile|actor|caller)(_?(id|pk|uuid|uid|email|name))?(__\w+)?",
     re.IGNORECASE,
 )
-SQL_OWNER = re.compile(r"\b(owner|user|customer|author|account|tenant|org(anization)?|member|created_by|creator|seller|buyer|company|workspace|team)(_id|_uuid)?\s*=", re.IGNORECASE)
-CHECKS = re.compile(r"permi|owner|authori[sz]|can_|may_|has_access|check_access|belongs|allowed|ensure_|require_|assert_can|for_user|of_user|visible_to", re.IGNORECASE)
+SQL_OWNER = re.compile(
+    r"\b(owner|user|customer|author|account|tenant|org(anization)?|member|created_by|creator|seller|buyer|company|workspace|team)(_id|_uuid)?\s*=",
+    re.IGNORECASE,
+)
+CHECKS = re.compile(
+    r"permi|owner|authori[sz]|can_|may_|has_access|check_access|belongs|allowed|ensure_|require_|assert_can|for_user|of_user|visible_to",
+    re.IGNORECASE,
+)
 READS = {"db-read", "db"}
 
 
@@ -47,7 +53,11 @@ def fetch(project: Project, route: Route) -> Call | None:
     fn = route.handler
     assert fn is not None
     names = {part.partition("}")[0] for part in route.path.split("{")[1:]}
-    starts = [vid for vid, value in enumerate(fn.facts.values) if value[0] == "param" and fn.facts.params[value[1]].name in names]
+    starts = [
+        vid
+        for vid, value in enumerate(fn.facts.values)
+        if value[0] == "param" and fn.facts.params[value[1]].name in names
+    ]
     if not starts:
         return None
     carried = set().union(*(derived(fn, vid) for vid in starts))

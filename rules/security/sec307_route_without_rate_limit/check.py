@@ -11,7 +11,10 @@ SIGN_IN = re.compile(
     r"forgot|magic_link|send_code|resend_(code|otp|verification)",
     re.IGNORECASE,
 )
-NOT_SIGN_IN = re.compile(r"refresh|revoke|logout|sign_?out|test|blacklist|callback|oauth|validate_token|verify_token|webhook|docs|html", re.IGNORECASE)
+NOT_SIGN_IN = re.compile(
+    r"refresh|revoke|logout|sign_?out|test|blacklist|callback|oauth|validate_token|verify_token|webhook|docs|html",
+    re.IGNORECASE,
+)
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -39,7 +42,9 @@ def check(project: Project) -> Iterator[Hit]:
 def is_sign_in(route: Route) -> bool:
     if route.methods and not {"POST", "PUT"}.intersection(route.methods):
         return False
-    parts = [part for part in route.own_path.split("/") if part and "{" not in part] or [part for part in route.path.split("/") if part and "{" not in part]
+    parts = [part for part in route.own_path.split("/") if part and "{" not in part] or [
+        part for part in route.path.split("/") if part and "{" not in part
+    ]
     words = ["_".join(parts[-2:]), *parts[-2:], snake(route.name), snake(route.cls.name) if route.cls else ""]
     texts = [re.sub(r"[-.]+", "_", word) for word in words if word]
     if any(NOT_SIGN_IN.search(text) for text in texts):
@@ -56,7 +61,10 @@ def limited_sibling(project: Project, route: Route) -> Route | None:
     near = [
         other
         for other in project.routes
-        if other is not route and other.handler is not None and other.handler.path == route.handler.path and not project.access.authentication(other)
+        if other is not route
+        and other.handler is not None
+        and other.handler.path == route.handler.path
+        and not project.access.authentication(other)
     ]
     limited = [other for other in near if project.access.rate_limits(other) and not is_sign_in(other)]
     return limited[0] if limited and len(limited) * 2 >= len(near) else None

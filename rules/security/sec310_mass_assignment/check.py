@@ -94,9 +94,8 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
         func = fn.facts.values[call.func]
-        if func[0] == "attr":
-            if func[2] in DUMPS or narrowed(project, fn, func[1], depth + 1):
-                return True
+        if func[0] == "attr" and (func[2] in DUMPS or narrowed(project, fn, func[1], depth + 1)):
+            return True
         if any(validates(project, model) for model in project.models(fn, call)):
             return True
         return bool(call.args) and narrowed(project, fn, call.args[0], depth + 1)

@@ -40,11 +40,10 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
 def loose_body(project: Project, route: Route, fn: Fn, bodies: frozenset[str]) -> tuple[Location, str, Vid] | None:
     """Where the handler takes the body as a plain mapping whose fields it uses."""
     for param in route.params:
-        if param.origin == "body" and param.type != "model":
-            start = next((vid for vid, value in enumerate(fn.facts.values) if value == ("param", param.index)), -1)
-            if start >= 0 and uses_fields(fn, start):
-                return route.place, f"its body `{param.name}` as a plain dict", start
-        elif param.origin == "body" and any(ref.name == "builtins.dict" for ref in project.resolver.param(fn, param.index)):
+        if (param.origin == "body" and param.type != "model") or (
+            param.origin == "body"
+            and any(ref.name == "builtins.dict" for ref in project.resolver.param(fn, param.index))
+        ):
             start = next((vid for vid, value in enumerate(fn.facts.values) if value == ("param", param.index)), -1)
             if start >= 0 and uses_fields(fn, start):
                 return route.place, f"its body `{param.name}` as a plain dict", start
@@ -72,16 +71,21 @@ def uses_fields(fn: Fn, start: Vid) -> bool:
 def aliases(fn: Fn, start: Vid) -> set[Vid]:
     found = {start}
     for vid, value in enumerate(fn.facts.values):
-        if value[0] in ("guard", "await", "mut", "store") and value[1] in found:
-            found.add(vid)
-        elif value[0] == "phi" and found.intersection(value[1]):
-            found.add(vid)
-        elif value[0] == "bool" and found.intersection(value[2]):
+        if (
+            (value[0] in ("guard", "await", "mut", "store") and value[1] in found)
+            or (value[0] == "phi" and found.intersection(value[1]))
+            or (value[0] == "bool" and found.intersection(value[2]))
+        ):
             found.add(vid)
         elif value[0] == "call":
             call = fn.facts.calls[value[1]]
             name = fn.facts.values[call.func]
-            if call.args and call.args[0] in found and name[0] == "name" and name[1] in ("json.loads", "builtins.dict", "orjson.loads"):
+            if (
+                call.args
+                and call.args[0] in found
+                and name[0] == "name"
+                and name[1] in ("json.loads", "builtins.dict", "orjson.loads")
+            ):
                 found.add(vid)
     return found
 
@@ -96,19 +100,31 @@ def validated(project: Project, fn: Fn, start: Vid) -> bool:
         if any(validates(project, model) for model in project.models(fn, call)):
             return True
         for ref in project.callees(fn, call):
-            if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) in ("schema", "serializer", "form", "settings"):
+            if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) in (
+                "schema",
+                "serializer",
+                "form",
+                "settings",
+            ):
                 return True
-            if ref.kind == "func" and any(word in ref.name.rpartition(".")[2].lower() for word in ("valid", "parse", "schema", "clean", "check")):
+            if ref.kind == "func" and any(
+                word in ref.name.rpartition(".")[2].lower() for word in ("valid", "parse", "schema", "clean", "check")
+            ):
                 return True
             if ref.kind == "lib" and any(word in ref.name.lower() for word in ("valid", "schema", "serializer")):
                 return True
         value = fn.facts.values[call.func]
-        last = str(value[2] if value[0] == "attr" else value[1] if value[0] == "name" else "").rpartition(".")[2].lower()
+        last = (
+            str(value[2] if value[0] == "attr" else value[1] if value[0] == "name" else "").rpartition(".")[2].lower()
+        )
         if any(word in last for word in ("valid", "schema", "serializer", "form")):
             return True
     for ref in fn.decorators:
         model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
-        if (model is not None and model.schema) or any(word in ref.name.rpartition(".")[2].lower() for word in ("valid", "schema", "expects", "use_args", "use_kwargs", "arguments")):
+        if (model is not None and model.schema) or any(
+            word in ref.name.rpartition(".")[2].lower()
+            for word in ("valid", "schema", "expects", "use_args", "use_kwargs", "arguments")
+        ):
             return True
     return False
 

@@ -46,7 +46,7 @@ def checks_size(fn: Fn) -> bool:
     """A size or length that the function looks at."""
     for value in fn.facts.values:
         text = value[2] if value[0] == "attr" else value[1] if value[0] in ("const", "name") else ""
-        if isinstance(text, str) and len(text) < 60 and (LIMIT.search(text) or value[0] == "attr" and text == "size"):
+        if isinstance(text, str) and len(text) < 60 and (LIMIT.search(text) or (value[0] == "attr" and text == "size")):
             return True
         if value[0] == "compare" and any(is_length(fn, vid) for vid in value[2]):
             return True

@@ -27,6 +27,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], widest: int = 60) 
     """Columns aligned with blanks; long cells are cut."""
     cut = [[cell if len(cell) <= widest else cell[: widest - 1] + "…" for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in [list(head), *cut]) for column in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [list(head), *cut]]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [list(head), *cut]
+    ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(line.rstrip() for line in lines)

@@ -164,9 +164,7 @@ def _quality(finding: Finding) -> tuple[int, int, int, bool, int, int, str]:
     )
 
 
-def _identified(
-    pairs: Sequence[Pair], files: Mapping[str, FileFacts], sources: Callable[[str], str]
-) -> list[Pair]:
+def _identified(pairs: Sequence[Pair], files: Mapping[str, FileFacts], sources: Callable[[str], str]) -> list[Pair]:
     """The findings with fingerprints; `pairs` are ordered by rule and place, which numbers equal ones."""
     texts: dict[str, list[str]] = {}
     bases = []

@@ -54,8 +54,21 @@ _FOLDERS = {
 }  # fmt: skip
 """Folder and file names (a file's stem, also as `order_service` or `service_order`)."""
 _AMBIGUOUS = frozenset(
-    {"api", "storage", "model", "resources", "config", "management", "domain", "client", "versions", "logic",
-     "queries", "settings", "conf"}
+    {
+        "api",
+        "storage",
+        "model",
+        "resources",
+        "config",
+        "management",
+        "domain",
+        "client",
+        "versions",
+        "logic",
+        "queries",
+        "settings",
+        "conf",
+    }
 )
 """Names that say something only where nothing nearer does."""
 _ENTRY = frozenset({"main", "app", "wsgi", "asgi", "server", "__main__", "manage"})

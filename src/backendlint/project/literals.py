@@ -74,7 +74,12 @@ def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
         yield from _literal(fn, binding.value, binding.name, "assigned")
         value = facts.values[binding.value] if binding.value >= 0 else ("unknown",)
         if value[0] == "bool" and value[1] == "or":
-            yield from _literal(fn, value[2][-1], binding.name, "environment" if _reads_setting(project, fn, value[2][0]) else "assigned")
+            yield from _literal(
+                fn,
+                value[2][-1],
+                binding.name,
+                "environment" if _reads_setting(project, fn, value[2][0]) else "assigned",
+            )
     for store in facts.stores:
         key = fn.const(store.key)
         name = store.name or (key if isinstance(key, str) else "")
@@ -205,7 +210,9 @@ def _class_attribute(project: Project, fn: Fn, base: Vid, name: str, depth: int)
         for cls in project.hierarchy.mro(project.classes[ref.name]):
             vid = cls.facts.attributes.get(name, -1)
             if vid >= 0 and not project.hierarchy.stores(cls, name):
-                return None if project.hierarchy.role(cls) == "settings" else written(project, cls.owner, vid, depth - 1)
+                return (
+                    None if project.hierarchy.role(cls) == "settings" else written(project, cls.owner, vid, depth - 1)
+                )
     return None
 
 

@@ -33,7 +33,7 @@ def command(target: str) -> None:
     chosen = [
         fn
         for fn in project.all_functions()
-        if (fn.path == relative or fn.path.startswith(f"{relative}/") or path.is_dir() and relative == ".")
+        if (fn.path == relative or fn.path.startswith(f"{relative}/") or (path.is_dir() and relative == "."))
         and (not wanted or wanted in (fn.name, fn.facts.qualname, fn.fqn))
         and (bool(wanted) or not fn.is_module)
     ]

@@ -123,9 +123,9 @@ class Route:
     @property
     def place(self) -> Location:
         """Where findings about the route point: its decorator, else the `def`, else the registration."""
-        if self.handler is None or self.entry.decorator and self.cls is None:
+        if self.handler is None or (self.entry.decorator and self.cls is None):
             return self.location
-        if self.location != self.entry.location or self.entry.decorator and not self.action:
+        if self.location != self.entry.location or (self.entry.decorator and not self.action):
             return self.location
         return self.handler.header
 

@@ -235,7 +235,15 @@ class _Finder:
     def _closed_attribute(self, fn: Fn, value: Value, kind: str, depth: int) -> bool:
         """Attributes of classes and modules and the schema's own names; what an object was given is open."""
         name = str(value[2])
-        if name.isupper() or name in ("db_table", "__tablename__", "__table__", "column", "attname", "table_name", "name_or_oid"):
+        if name.isupper() or name in (
+            "db_table",
+            "__tablename__",
+            "__table__",
+            "column",
+            "attname",
+            "table_name",
+            "name_or_oid",
+        ):
             return True
         base = fn.facts.values[value[1]]
         if base[0] == "name":

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 _WHOLE = frozenset(
     "headers form json data body POST META cookies COOKIES get_json get_data values stream payload raw_body".split()
 )
-_COPIES = frozenset({"dict", "str", "repr", "list", "dumps", "to_dict", "items", "copy", "decode", "as_text", "jsonable_encoder"})
+_COPIES = frozenset(
+    {"dict", "str", "repr", "list", "dumps", "to_dict", "items", "copy", "decode", "as_text", "jsonable_encoder"}
+)
 
 
 def whole_request(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> str:
@@ -26,7 +28,9 @@ def whole_request(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> str:
         return whole_request(project, fn, value[1], depth - 1)
     if op in ("fmt", "phi", "bool"):
         parts = value[1] if op == "phi" else value[2]
-        return next((name for part in parts if part != vid and (name := whole_request(project, fn, part, depth - 1))), "")
+        return next(
+            (name for part in parts if part != vid and (name := whole_request(project, fn, part, depth - 1))), ""
+        )
     if op == "dict":
         return next((name for _, item in value[1] if (name := whole_request(project, fn, item, depth - 1))), "")
     name = ""

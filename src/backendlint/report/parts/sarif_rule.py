@@ -18,9 +18,7 @@ _SECURITY_SEVERITY: dict[Severity, str] = {"error": "8.5", "warning": "5.5", "no
 _PROBLEM_SEVERITY: dict[Severity, str] = {"error": "error", "warning": "warning", "note": "recommendation"}
 
 
-def descriptors(
-    rules: Sequence[Rule], findings: Sequence[Finding], options: RenderOptions
-) -> list[dict[str, Any]]:
+def descriptors(rules: Sequence[Rule], findings: Sequence[Finding], options: RenderOptions) -> list[dict[str, Any]]:
     """The rules that ran, by id; and of findings whose rule is not among them, what the finding tells."""
     known = {rule.id: _of_rule(rule, options) for rule in rules}
     for finding in findings:

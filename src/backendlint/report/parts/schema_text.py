@@ -150,7 +150,9 @@ def _index_sql(table: Table, number: int, index: Index) -> str:
     method = f" USING {index.method}" if index.method else ""
     where = f" WHERE {index.where}" if index.where not in {"", "?"} else ""
     kind = "UNIQUE INDEX" if index.unique else "INDEX"
-    return f"CREATE {kind} {_quoted(name)} ON {_quoted(key_of(table.name, table.namespace))}{method} ({members}){where};"
+    return (
+        f"CREATE {kind} {_quoted(name)} ON {_quoted(key_of(table.name, table.namespace))}{method} ({members}){where};"
+    )
 
 
 def _named(name: str) -> str:
@@ -178,7 +180,9 @@ def _mermaid(schema: Schema) -> str:
         for key in table.foreign_keys:
             target = schema.find(key.target)
             if target is not None:
-                lines.append(f"    {_entity(table.name)} {_relation(table, key)} {_entity(target.name)} : {_word(key.columns[0])}")
+                lines.append(
+                    f"    {_entity(table.name)} {_relation(table, key)} {_entity(target.name)} : {_word(key.columns[0])}"
+                )
     return "\n".join(lines)
 
 
