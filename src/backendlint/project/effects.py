@@ -131,6 +131,14 @@ class Effects:
         return True
 
 
+def called(project: Project, site: Site) -> str:
+    """The library's name of what is called; for models that cover many (`stripe.*`) the one that is meant."""
+    if "*" not in site.model.name:
+        return site.model.name
+    refs = project.callees(site.fn, site.call)
+    return next((ref.name for ref in refs if ref.kind == "lib"), site.model.name)
+
+
 def span_key(span: Span) -> tuple[int, int]:
     """Sort key of a place in a file."""
     return span.line, span.column

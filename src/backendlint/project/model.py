@@ -31,6 +31,7 @@ from backendlint.project.timeouts import Timeouts
 if TYPE_CHECKING:
     from backendlint.project.access import Access
     from backendlint.project.data import Data
+    from backendlint.project.dependencies import Dependencies
     from backendlint.project.layers import Layers
     from backendlint.project.origins import Origins
     from backendlint.project.queries import Queries
@@ -281,6 +282,12 @@ class Project:
         """Which jobs are dispatched too early."""
         return Jobs(self)
 
+    def exception_kind(self, name: str) -> str:
+        """What an exception class means by the library models, through its bases: infrastructure, http, not-found ... or ""."""
+        from backendlint.project.races import kind_of
+
+        return kind_of(self, name)
+
     @cached_property
     def retries(self) -> Retries:
         """How things are retried."""
@@ -311,6 +318,13 @@ class Project:
         from backendlint.project.transactions import Transactions
 
         return Transactions(self)
+
+    @cached_property
+    def dependencies(self) -> Dependencies:
+        """What the project depends on at run time, and how each call is protected."""
+        from backendlint.project.dependencies import Dependencies
+
+        return Dependencies(self)
 
     @cached_property
     def waits(self) -> Waits:

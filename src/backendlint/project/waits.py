@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Vid
 from backendlint.project.calls import Edge, argument_of
-from backendlint.project.effects import Site
+from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.numbers import Rounds, number, rounds_of
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
     from backendlint.project.routes import Route
 
-FIRM = frozenset({"http", "grpc", "mail", "socket", "subprocess", "sleep"})
-COUNTED = FIRM | {"cloud", "search", "cache-read", "cache-write", "db-connect", "db", "db-read", "db-write"}
+COUNTED = frozenset(
+    "http grpc mail socket subprocess sleep cloud search cache-read cache-write db-connect db db-read db-write".split()
+)
 DEFAULT_BUDGETS = {"api_ms": 30_000, "job_ms": 900_000}
 MAX_ROUNDS = 20
 MAX_DEPTH = 60
@@ -275,12 +276,17 @@ class _Body:
             return Sum(endless=(site,))
         if wait.kind == "unknown":
             return Sum(unknown=(site,))
-        return self._part(site, kind, wait.seconds, wait.default and kind not in FIRM)
+        return self._part(site, kind, wait.seconds, wait.default and not self._plain_client(model))
+
+    def _plain_client(self, model: CallModel) -> bool:
+        """Whose defaults everybody should know: HTTP clients and the standard library, not SDKs of services."""
+        library = self.project.libraries.library(model.library)
+        return library is not None and library.kind in ("http-client", "stdlib", "web-framework")
 
     def _part(self, site: Site, kind: str, seconds: float, soft: bool) -> Sum:
         place = "" if self.fn.is_module else f" in {self.fn.name}()"
         location = self.fn.location(site.call.span)
-        return Sum((Part(location, f"{site.model.name}{place}", seconds, 1, kind, soft),))
+        return Sum((Part(location, f"{called(self.project, site)}{place}", seconds, 1, kind, soft),))
 
     def _limit(self, vid: Vid) -> Part | None:
         """The limit that `asyncio.timeout(5)` or `wait_for(..., 5)` sets to what it holds."""
