@@ -65,7 +65,6 @@ def scan(request: Request) -> Outcome:
 
 def _fresh(request: Request, inputs: Inputs, since: str | None, store: Cache, watch: Watch) -> tuple[Outcome, bool]:
     """The outcome, and whether it may be remembered: not if a part failed, or files changed under our hands."""
-    from backendlint.engines.every import failures
     from backendlint.selection import select
 
     with watch("rules"):
@@ -80,10 +79,7 @@ def _fresh(request: Request, inputs: Inputs, since: str | None, store: Cache, wa
     found = _run_engines(selection, analysis, store, watch)
     with watch("findings"):
         collected = _collect(request, selection, analysis, found, baseline)
-        own = failures(analysis.project)
-        notifications = tuple(
-            dict.fromkeys((*analysis.notifications, *found.notifications, *own, *collected.notifications))
-        )
+        notifications = tuple(dict.fromkeys((*analysis.notifications, *found.notifications, *collected.notifications)))
         outcome = _outcome(selection, analysis, collected, notifications)
     return outcome, analysis.stable and not any(item.level == "error" for item in notifications)
 

@@ -102,6 +102,21 @@ def test_rule_that_cannot_be_imported_is_named(tmp_path: Path, rules: Path) -> N
     assert (found(outcome), kinds(outcome)) == (["a.py:1 XX901"], ["rule-failed"])
 
 
+@pytest.mark.parametrize("split", [False, True])
+def test_function_that_cannot_be_analysed_is_named(
+    tmp_path: Path, rules: Path, monkeypatch: pytest.MonkeyPatch, split: bool
+) -> None:
+    check = "def check(project):\n    for fn in project.all_functions():\n        project.failed(fn, KeyError('oops'))\n    yield from ()\n"
+    add_rule(rules, "XX902", check)
+    manifest = rules / "xx902" / "rule.yaml"
+    manifest.write_text(manifest.read_text().replace("pillar: reliability", "pillar: security"))
+    if split:
+        monkeypatch.setattr("backendlint.engines.every.FILES_FOR_A_PROCESS", 1)
+    outcome = run(rules, write(tmp_path / "p", {"a.py": "x = 1\n"}))
+    assert kinds(outcome) == ["analysis-failed"]
+    assert "KeyError: 'oops'" in outcome.report.notifications[0].message
+
+
 def test_engine_that_fails_is_named_and_the_others_go_on(
     tmp_path: Path, rules: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

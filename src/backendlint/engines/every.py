@@ -93,7 +93,6 @@ def _split(rules: Sequence[Rule], subject: Subject, ctx: EngineContext, found: F
     def work() -> tuple[list[tuple[str, Hit]], list[Notification], set[str], dict[str, float]]:
         mine, own = Found(), replace(ctx, seconds={})
         _run_engines(mine, rules, subject, own)
-        mine.notifications += failures(subject.project)
         return [(rule.id, hit) for rule, hit in mine.hits], mine.notifications, mine.failed, own.seconds
 
     wait = beside(work)
@@ -115,18 +114,10 @@ def _split(rules: Sequence[Rule], subject: Subject, ctx: EngineContext, found: F
     return finish
 
 
-def failures(project: Project) -> list[Notification]:
-    """Functions that could not be analysed so far, through a fault of ours: findings may be missing there."""
-    return [
-        Notification("analysis-failed", f"not analysed in full: {message}", "error", fn.location())
-        for message, fn in project.failures.items()
-    ]
-
-
 def _shared(subject: Subject) -> Iterator[Result]:
     """Compute what both processes need: better once, before they part."""
     _ = subject.project.effects
-    return iter(())
+    yield from ()
 
 
 def _guarded(
