@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import deque
 from collections.abc import Iterator
@@ -12,13 +11,13 @@ from backendlint.project.answers import answers
 from backendlint.project.entities import Fn
 from backendlint.project.routes import Route
 from backendlint.review.model import Endpoint
-from backendlint.review.outbound import KINDS
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _PAGE = re.compile(r"page\w*|per_?page|limit|offset|cursor|skip|take|after|before|pagination\w*|paging", re.IGNORECASE)
 _QUERIES = frozenset({"db-read", "db-write", "db"})
+_DATABASE = frozenset({"db-read", "db-write", "db", "db-connect", "commit", "rollback", "flush", "subprocess", "file"})
 _LOOPS = ("for", "while", "comp")
 _CHANGING = frozenset({"POST", "PUT", "PATCH"})
 MAX_FUNCTIONS = 400
@@ -48,7 +47,7 @@ def _row(project: Project, route: Route) -> Endpoint:
         codes=", ".join(str(status) for status in statuses) or "-",
         docs=_docs(route),
         transaction=_transaction(project, reached),
-        wait=_wait(project, reached),
+        wait=_wait(project, route),
         queries=_queries(project, reached),
         errors=", ".join(str(status) for status in errors) or "none",
     )
@@ -127,22 +126,13 @@ def _transaction(project: Project, reached: list[tuple[Fn, bool]]) -> str:
     return "commit" if "commit" in kinds else "-"
 
 
-def _wait(project: Project, reached: list[tuple[Fn, bool]]) -> str:
-    """The sum of the timeouts of what is called outside the database; in words."""
-    total = 0.0
-    for fn, looped in reached:
-        for site in project.effects.direct(fn):
-            kinds = {KINDS[effect] for effect in site.model.effect if effect in KINDS}
-            if not kinds or kinds <= {"database", "subprocess"}:
-                continue
-            wait = project.timeouts.of(fn, site.call, site.model)
-            if wait is None or wait.kind == "unknown":
-                continue
-            if wait.kind == "forever":
-                return "unbounded"
-            factor = 2 if looped or fn.inside(site.call.block, *_LOOPS) is not None else 1
-            total += wait.seconds * factor
-    return f"{total:g} s" if total and math.isfinite(total) else "-"
+def _wait(project: Project, route: Route) -> str:
+    """The longest wait along the call graph, in words."""
+    found = project.waits.route(route)
+    if any(not _DATABASE.issuperset(site.model.effect) for site in found.endless):
+        return "unbounded"
+    open_ended = "+" if found.unknown or found.endless else ""
+    return f"{round(found.seconds, 1):g} s{open_ended}" if found.seconds else "-"
 
 
 def _queries(project: Project, reached: list[tuple[Fn, bool]]) -> str:

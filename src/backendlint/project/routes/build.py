@@ -196,7 +196,7 @@ class RouteTable:
             verb, sub = self._verb(bound.get(name) or actions.get(name, ""), name)
             made = True
             verbs = (verb,) if verb else entry.methods
-            if entry.methods and verb and verb not in entry.methods and not actions:
+            if entry.explicit and entry.methods and verb and verb not in entry.methods and not actions:
                 continue
             yield self._route(entry, way, method, cls, name, verbs, _sub(entry.path, sub))
         if actions:

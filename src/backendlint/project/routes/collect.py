@@ -78,7 +78,7 @@ class Registrations:
             if holder.app is not None and holder.app.routes is not None and holder.call is not None:
                 for vid in arguments(holder.call, holder.app.routes):
                     self._items(holder, holder.origin.fn, vid)
-        for fn, call, model in pending:
+        for fn, call, model in (*pending, *self._through_parameters()):
             self._register(fn, call, model)
         for fn in project.all_functions():
             self._decorated(fn.parent or fn, fn.facts.decorators, Ref("func", fn.fqn))
@@ -86,6 +86,36 @@ class Registrations:
             self._decorated(cls.owner, cls.facts.decorators, Ref("class", cls.fqn))
 
     # holders
+
+    def _through_parameters(self) -> Iterator[tuple[Fn, Call, CallModel]]:
+        """Calls of methods of an application that a function is given (`def register(app): app.mount(...)`)."""
+        for fn in self.project.all_functions():
+            for call in fn.facts.calls if fn.facts.params else ():
+                value = fn.facts.values[call.func]
+                if value[0] == "attr" and not self.project.callees(fn, call):
+                    for name in self._given(fn, value[1]):
+                        model = self._libraries.call(f"{name}.{value[2]}")
+                        if model is not None:
+                            yield fn, call, model
+
+    def _given(self, fn: Fn, vid: Vid) -> Iterator[str]:
+        """Types of the applications and routers that a parameter without a known type may be."""
+        value = fn.facts.values[vid]
+        if value[0] not in ("param", "outer", "guard"):
+            return
+        for origin in self.origins.of(fn, vid):
+            if origin.key in self.holders:
+                for ref in self.project.refs(origin.fn, origin.vid):
+                    bases = self.project.hierarchy.library_bases(self.project.classes[ref.name]) if ref.kind == "inst" else ()
+                    yield from (ref.name,) if ref.kind == "libinst" else bases
+
+    def _decorator_names(self, home: Fn, func: Vid) -> Iterator[str]:
+        """Library names of a decorator; of one of an application that the enclosing function is given, too."""
+        refs = self.project.refs(home, func)
+        yield from (ref.name for ref in refs if ref.kind == "lib")
+        value = home.facts.values[func]
+        if not refs and value[0] == "attr":
+            yield from (f"{name}.{value[2]}" for name in self._given(home, value[1]))
 
     def _models(self, fn: Fn, call: Call) -> list[CallModel]:
         found = self.project.models(fn, call)
@@ -274,9 +304,10 @@ class Registrations:
             handlers, wrappers = handlers + found, wrappers + around
         path = self.text(fn, call, route.path)
         methods = self.methods(fn, call, route)
-        return Entry(
-            route, model.library, fn, call, fn.location(call.span), path, route.syntax, methods, handlers, wrappers
-        )
+        place = fn.location(call.span)
+        made = Entry(route, model.library, fn, call, place, path, route.syntax, methods, handlers, wrappers)
+        made.explicit = bool(route.methods) or bool(route.methods_arg and arguments(call, route.methods_arg))
+        return made
 
     def _mount(self, holder: Holder, fn: Fn, call: Call, mount: Mount) -> None:
         dependencies = tuple(arguments(call, mount.dependencies)) if mount.dependencies else ()
@@ -314,8 +345,8 @@ class Registrations:
     def _decorated(self, home: Fn, decorators: tuple[Vid, ...], target: Ref) -> None:
         for vid in decorators:
             call, func = self._decorator(home, vid)
-            for ref in self.project.refs(home, func):
-                model = self._libraries.decorator(ref.name) if ref.kind == "lib" else None
+            for name in self._decorator_names(home, func):
+                model = self._libraries.decorator(name)
                 if model is None or not (model.middleware or (model.route and model.route.path and model.route.detail is None)):
                     continue
                 holders = [h for origin in self._receiver(home, func) if (h := self.holder_of(origin))]

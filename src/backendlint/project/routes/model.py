@@ -67,6 +67,8 @@ class Entry:
     wrappers: tuple[Ref, ...] = ()
     """Decorators applied at the registration (`login_required(view)`)."""
     decorator: bool = False
+    explicit: bool = True
+    """False where the methods are the framework's default."""
 
 
 @dataclass(slots=True, eq=False)

@@ -47,14 +47,13 @@ def normal(path: str, syntax: str) -> str:
 def join(*parts: str) -> str:
     """Prefixes and a path as one path with a leading slash."""
     text = ""
-    for part in parts:
-        if not part:
-            continue
+    for part in filter(None, parts):
         if text.endswith("/") and part.startswith("/"):
-            part = part[1:]
+            text += part[1:]
         elif text and not text.endswith("/") and not part.startswith("/"):
-            text += "/"
-        text += part
+            text += f"/{part}"
+        else:
+            text += part
     text = re.sub("//+", "/", text)
     return text if text.startswith("/") else f"/{text}"
 

@@ -1,0 +1,103 @@
+"""What guards a route: authentication, permissions and rate limits; and which layer a function belongs to."""
+
+from __future__ import annotations
+
+import pytest
+from building import build, fn
+
+from backendlint.project.model import Project
+from backendlint.project.routes import Route
+
+
+def route(project: Project, name: str) -> Route:
+    return next(item for item in project.routes if item.name == name)
+
+
+def test_decorators_that_refuse_authenticate() -> None:
+    project = build(
+        app="from functools import wraps\nfrom flask import Flask, abort, session\napp = Flask(__name__)\n"
+        "def members_only(view):\n    @wraps(view)\n    def inner(*args):\n        if 'user' not in session:\n            abort(401)\n"
+        "        return view(*args)\n    return inner\n"
+        "def timed(view):\n    return view\n"
+        "@app.get('/a')\n@members_only\ndef a(): ...\n@app.get('/b')\n@timed\ndef b(): ...\n",
+    )
+    assert project.access.authentication(route(project, "a")) == ("members_only",)
+    assert not project.access.authentication(route(project, "b"))
+
+
+def test_dependencies_of_routers_authenticate_all_their_routes() -> None:
+    project = build(
+        app="from fastapi import APIRouter, Depends, HTTPException, Request\n"
+        "def verify(request: Request):\n    if not request.headers.get('X-Key'):\n        raise HTTPException(status_code=403)\n"
+        "closed = APIRouter(dependencies=[Depends(verify)])\nopened = APIRouter()\n"
+        "@closed.get('/a')\ndef a(): ...\n@opened.get('/b')\ndef b(): ...\n",
+    )
+    assert project.access.guarded(route(project, "a"))
+    assert not project.access.guarded(route(project, "b"))
+
+
+def test_a_refusal_in_the_handler_is_not_before_it() -> None:
+    project = build(
+        app="from fastapi import FastAPI, HTTPException\napp = FastAPI()\n"
+        "@app.post('/login')\ndef login(password: str):\n    if password != 'x':\n        raise HTTPException(401)\n",
+    )
+    assert project.access.authentication(route(project, "login"))
+    assert not project.access.guarded(route(project, "login"))
+
+
+def test_permission_classes_and_their_defaults() -> None:
+    views = (
+        "from rest_framework.permissions import AllowAny, IsAuthenticated\nfrom rest_framework.views import APIView\n"
+        "class Closed(APIView):\n    permission_classes = [IsAuthenticated]\n    def get(self, request): ...\n"
+        "class Open(APIView):\n    permission_classes = [AllowAny]\n    def put(self, request): ...\n"
+        "class Usual(APIView):\n    def post(self, request): ...\n"
+    )
+    urls = "from django.urls import path\nimport views\nurlpatterns = [" + ", ".join(
+        f"path('{name}/', views.{name}.as_view())" for name in ("Closed", "Open", "Usual")
+    ) + "]\n"
+    plain = build(views=views, urls=urls)
+    assert plain.access.authentication(route(plain, "get"))
+    assert plain.access.exempt(route(plain, "put"))
+    assert not plain.access.authentication(route(plain, "post"))
+    settings = "REST_FRAMEWORK = {'DEFAULT_PERMISSION_CLASSES': ['rest_framework.permissions.IsAuthenticated']}\n"
+    strict = build(views=views, urls=urls, settings=settings)
+    assert strict.access.authentication(route(strict, "post"))
+    assert not strict.access.authentication(route(strict, "put"))
+
+
+def test_hooks_of_a_blueprint_guard_its_routes_only() -> None:
+    project = build(
+        app="from flask import Blueprint, Flask, abort, session\napp = Flask(__name__)\nshop = Blueprint('shop', __name__)\n"
+        "@shop.before_request\ndef check():\n    if not session:\n        abort(401)\n"
+        "@shop.get('/a')\ndef a(): ...\n@app.get('/b')\ndef b(): ...\napp.register_blueprint(shop)\n",
+    )
+    assert project.access.guarded(route(project, "a"))
+    assert not project.access.guarded(route(project, "b"))
+
+
+@pytest.mark.parametrize(
+    ("path", "layer"),
+    [
+        ("app/services/orders.py", "service"),
+        ("app/order_repository.py", "repository"),
+        ("shop/api/v1/orders.py", "controller"),
+        ("shop/orders/models.py", "model"),
+        ("shop/migrations/0001_initial.py", "migration"),
+        ("shop/management/commands/close.py", "command"),
+        ("shop/config/settings.py", "config"),
+        ("shop/tasks.py", "task"),
+        ("shop/text.py", ""),
+    ],
+)
+def test_places_say_the_layer(path: str, layer: str) -> None:
+    assert build(x="").layers.of_path(path) == layer
+
+
+def test_code_says_more_than_its_place() -> None:
+    project = build(
+        services__web="from flask import Flask\napp = Flask(__name__)\n@app.get('/a')\ndef a(): ...\n"
+        "class OrderRepository:\n    def find(self): ...\ndef helper(): ...\n",
+    )
+    assert project.layer(fn(project, "web.a")) == "controller"
+    assert project.layer(fn(project, "OrderRepository.find")) == "repository"
+    assert project.layer(fn(project, "web.helper")) == "service"

@@ -1,0 +1,148 @@
+"""Routes of every framework: whole paths, methods, handlers, parameters, and what stands before them."""
+
+from __future__ import annotations
+
+from building import build
+
+from backendlint.project.model import Project
+from backendlint.project.routes import Route
+from backendlint.project.routes.paths import join, normal, parameters
+
+
+def table(project: Project) -> set[tuple[str, str, str]]:
+    """Methods, path and handler of every route."""
+    return {("|".join(route.methods), route.path, handler(route)) for route in project.routes}
+
+
+def handler(route: Route) -> str:
+    name = route.name if route.handler is not None else ""
+    return f"{route.cls.name}.{name}" if route.cls is not None else name
+
+
+def test_fastapi_prefixes_add_up_across_files() -> None:
+    project = build(
+        app__main="from fastapi import FastAPI\nfrom app.api import api\nfrom app.settings import settings\n"
+        "app = FastAPI()\napp.include_router(api, prefix=settings.PREFIX)\n",
+        app__settings="class Settings:\n    PREFIX: str = '/v1'\nsettings = Settings()\n",
+        app__api="from fastapi import APIRouter\nfrom app import orders\napi = APIRouter()\n"
+        "api.include_router(orders.router, prefix='/shop')\n",
+        app__orders="from fastapi import APIRouter\nrouter = APIRouter(prefix='/orders')\n"
+        "@router.get('/{order_id}')\ndef read(order_id: int, q: str = ''): ...\n"
+        "@router.post('', status_code=201)\ndef place(): ...\n"
+        "@router.api_route('/all', methods=['GET', 'HEAD'])\ndef every(): ...\n",
+    )
+    assert table(project) == {
+        ("GET", "/v1/shop/orders/{order_id}", "read"),
+        ("POST", "/v1/shop/orders", "place"),
+        ("GET|HEAD", "/v1/shop/orders/all", "every"),
+    }
+    read = next(route for route in project.routes if route.name == "read")
+    assert [(param.name, param.origin, param.type) for param in read.params] == [
+        ("order_id", "path", "int"),
+        ("q", "query", ""),
+    ]
+    assert read.app is not None
+    assert read.app.name == "app"
+
+
+def test_fastapi_dependencies_of_application_router_include_and_handler() -> None:
+    project = build(
+        main="from typing import Annotated\nfrom fastapi import APIRouter, Depends, FastAPI\n"
+        "def of_app(): ...\ndef of_include(): ...\ndef of_router(): ...\ndef of_route(): ...\n"
+        "def below(): ...\ndef of_handler(x = Depends(below)): ...\n"
+        "router = APIRouter(dependencies=[Depends(of_router)])\n"
+        "User = Annotated[int, Depends(of_handler)]\n"
+        "@router.get('/a', dependencies=[Depends(of_route)])\ndef a(user: User): ...\n"
+        "app = FastAPI(dependencies=[Depends(of_app)])\n"
+        "app.include_router(router, dependencies=[Depends(of_include)])\n",
+    )
+    (route,) = project.routes
+    assert {fn.name for fn in route.dependencies} == {
+        "of_app", "of_include", "of_router", "of_route", "of_handler", "below",
+    }  # fmt: skip
+    assert not route.params
+
+
+def test_factories_and_parameters_lead_to_the_application() -> None:
+    project = build(
+        app="from flask import Flask\nimport views\ndef create_app():\n    app = Flask(__name__)\n    register(app)\n    return app\n"
+        "def register(target):\n    target.register_blueprint(views.shop, url_prefix='/shop')\n",
+        views="from flask import Blueprint\nshop = Blueprint('shop', __name__)\n"
+        "@shop.route('/orders/<int:order_id>', methods=['GET', 'DELETE'])\ndef order(order_id): ...\n",
+    )
+    assert table(project) == {("GET|DELETE", "/shop/orders/{order_id}", "order")}
+    assert project.routes[0].params[0].type == "int"
+
+
+def test_flask_views_by_class_and_by_rule() -> None:
+    project = build(
+        app="from flask import Flask\nfrom flask.views import MethodView\napp = Flask(__name__)\n"
+        "class Orders(MethodView):\n    def get(self): ...\n    def post(self): ...\n"
+        "def ping(): ...\n"
+        "app.add_url_rule('/orders', view_func=Orders.as_view('orders'))\n"
+        "app.add_url_rule('/ping', 'ping', ping)\n",
+    )
+    assert table(project) == {("GET", "/orders", "Orders.get"), ("POST", "/orders", "Orders.post"), ("GET", "/ping", "ping")}
+
+
+def test_django_includes_nest() -> None:
+    project = build(
+        site__urls="from django.urls import include, path, re_path\nfrom site import views\n"
+        "urlpatterns = [\n    path('api/', include('shop.urls')),\n    re_path(r'^old/(?P<year>[0-9]{4})/$', views.old),\n]\n",
+        site__views="from django.views.decorators.http import require_POST\n@require_POST\ndef old(request, year): ...\n",
+        shop__urls="from django.urls import path\nfrom shop import views\n"
+        "urlpatterns = [path('orders/<uuid:pk>/', views.OrderView.as_view())]\nurlpatterns += [path('x/', views.x)]\n",
+        shop__views="from django.views import View\nclass OrderView(View):\n    def get(self, request, pk): ...\n"
+        "    def delete(self, request, pk): ...\ndef x(request): ...\n",
+    )
+    assert table(project) == {
+        ("GET", "/api/orders/{pk}/", "OrderView.get"),
+        ("DELETE", "/api/orders/{pk}/", "OrderView.delete"),
+        ("", "/api/x/", "x"),
+        ("POST", "/old/{year}/", "old"),
+    }
+    delete = next(route for route in project.routes if route.action == "delete")
+    assert project.request_param_types(delete.handler) == {2: "uuid"}  # type: ignore[arg-type]
+
+
+def test_viewsets_imply_their_methods() -> None:
+    project = build(
+        shop__urls="from django.urls import include, path\nfrom rest_framework.routers import DefaultRouter\n"
+        "from shop.views import OrderViewSet\nrouter = DefaultRouter()\nrouter.register('orders', OrderViewSet)\n"
+        "urlpatterns = [path('api/', include(router.urls))]\n",
+        shop__views="from rest_framework.decorators import action\nfrom rest_framework.viewsets import ReadOnlyModelViewSet\n"
+        "class OrderViewSet(ReadOnlyModelViewSet):\n    def list(self, request): ...\n"
+        "    @action(detail=True, methods=['post'])\n    def cancel(self, request, pk=None): ...\n",
+    )
+    assert {(method, path) for method, path, _ in table(project)} == {
+        ("GET", "/api/orders"),
+        ("GET", "/api/orders/{pk}"),
+        ("POST", "/api/orders/{pk}/cancel"),
+    }
+
+
+def test_starlette_lists_and_mounts() -> None:
+    project = build(
+        app="from starlette.applications import Starlette\nfrom starlette.routing import Mount, Route\n"
+        "async def home(request): ...\nasync def order(request): ...\n"
+        "app = Starlette(routes=[Route('/', home), Mount('/shop', routes=[Route('/orders/{id:int}', order, methods=['PUT'])])])\n",
+    )
+    assert table(project) == {("GET|HEAD", "/", "home"), ("PUT", "/shop/orders/{id}", "order")}
+
+
+def test_routes_lead_to_functions() -> None:
+    project = build(
+        app="from flask import Flask\nimport service\napp = Flask(__name__)\n"
+        "@app.get('/a')\ndef a(): return service.load()\n@app.get('/b')\ndef b(): return service.load()\n",
+        service="def load(): return inner()\ndef inner(): ...\ndef unused(): ...\n",
+    )
+    assert [project.reach(f"service.{name}") for name in ("load", "inner", "unused")] == [2, 2, 0]
+
+
+def test_paths_of_every_syntax_look_alike() -> None:
+    assert normal("/a/<int:b>/<c>", "angle") == "/a/{b}/{c}"
+    assert normal(r"^a/(?P<b>\d+)/(?P<c>[-\w]+)/$", "regex") == "a/{b}/{c}/"
+    assert normal("/a/{b:path}", "braces") == "/a/{b}"
+    assert [item.type for item in parameters(r"^a/(?P<b>\d+)/(?P<c>[-\w]+)/(?P<d>.*)$", "regex")] == ["int", "slug", ""]
+    assert join("/api/", "/orders", "") == "/api/orders"
+    assert join("api/", "x") == "/api/x"
