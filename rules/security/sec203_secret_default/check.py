@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 from backendlint.api import Hit, NamedLiteral, Project, named_literals, sensitive
 
+NOTHING = ("", "true", "false", "yes", "no", "on", "off", "0", "1", "none", "null")
+
 
 def check(project: Project) -> Iterator[Hit]:
     for literal in named_literals(project):
-        if sensitive(literal.name) != "secret" or not literal.text.strip():
+        if sensitive(literal.name) != "secret" or literal.text.strip().lower() in NOTHING:
             continue
         if literal.how == "environment":
             yield report(literal, f"`{literal.name}` falls back to a literal where the environment lacks it")

@@ -7,12 +7,15 @@ from dataclasses import replace
 from backendlint.api import Cls, Flow, Hit, Project, Ref, flow_hit, place_flows, sensitive
 
 HARM = "so every client gets it; answer with a schema that lists the public fields."
-ISSUED = re.compile(r"token|jwt|otp|csrf|nonce|state|ticket", re.IGNORECASE)
+ISSUED = re.compile(r"token|jwt|otp|csrf|nonce|state|ticket|recovery|backup", re.IGNORECASE)
 ISSUING = re.compile(
-    r"create|issue|generate|rotate|refresh|log_?in|sign_?(in|up)|register|auth|token|reset|regenerate|new_|mint|enroll|setup|exchange",
+    r"create|issue|generate|rotate|refresh|log_?in|sign_?(in|up)|register|auth|token|reset|regenerate|new_|mint|enroll|setup|exchange|otp|mfa|2fa",
     re.IGNORECASE,
 )
-STORED = re.compile(r"(hashed_?password|password_?(hash|digest)|secret_?(key|hash)|private_?key|totp_?secret|otp_?secret)$", re.IGNORECASE)
+STORED = re.compile(
+    r"(hashed_?password|password_?(hash|digest)|secret_?(key|hash)|private_?key|totp_?secret|otp_?secret)$",
+    re.IGNORECASE,
+)
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -28,6 +31,7 @@ def is_issued(flow: Flow) -> bool:
     if ISSUED.search(name):
         return True
     handler = flow.fn.name if not flow.chain else flow.chain[0].edge.caller.name
+    handler = f"{flow.fn.cls.name}.{handler}" if flow.fn.cls is not None else handler
     return "password" not in name.lower() and bool(ISSUING.search(handler) or ISSUING.search(flow.fn.name))
 
 

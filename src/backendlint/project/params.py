@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _DATA_ROLES = frozenset({"", "schema", "serializer", "model", "form", "exception"})
+_OPERATED = frozenset({"command", "migration"})
+"""Run by people who have a shell already."""
 _PLAIN = ("builtins.", "uuid.", "datetime.", "decimal.", "typing.", "pydantic.", "enum.", "ipaddress.", "pathlib.")
 
 
@@ -66,7 +68,8 @@ class Params:
         for ref in fn.decorators:
             model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
             if model is not None and model.params_source:
-                return model.params_source
+                sent = any(edge.kind == "task" for edge in self.project.graph.callers(fn))
+                return "" if sent and model.task is not None else model.params_source
         return ""
 
     def _method(self, fn: Fn) -> str:
@@ -77,7 +80,7 @@ class Params:
             for name in self.project.libraries.mro(base):
                 model = self.project.libraries.cls(name)
                 if model is not None and fn.name in model.methods_are_handlers:
-                    return "request"
+                    return "" if model.subclass_role in _OPERATED else "request"
         return ""
 
     def _dependency(self, fn: Fn) -> str:

@@ -51,12 +51,12 @@ _PASSWORD = frozenset({"password", "passwd", "passphrase", "pwd"})
 _KEY_WORDS = frozenset({"key", "secret", "signing", "jwt"})
 
 
-_HOST = re.compile(r"^(?:localhost|(?:\d{1,3}\.){3}\d{1,3}|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}|[a-z0-9-]+(?=:\d+))(?::\d+)?(?:,.*)?$", re.I)
+_HOST = re.compile(r"^(?:localhost|(?:\d{1,3}\.){3}\d{1,3}|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}|[a-z0-9-]+(?=:\d+))(?::\d+)?(?:,.*)?$", re.IGNORECASE)
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://[^\s/{}%<>]", re.IGNORECASE)
 _DSN = re.compile(r"(?:^|[\s;])(?:host|server|data source|addr)\s*=\s*[\w.-]+", re.IGNORECASE)
 _PATH = re.compile(r"^(?:/(?!dev/|proc/|sys/|tmp\b|etc/(?:ssl|hosts|resolv|os-release|localtime|timezone|passwd|mime))[\w.-]+/[\w./{}-]*|[A-Z]:\\\\?\w.*)$")
 _NOT_HOST = ("0.0.0.0", "::", "")
-_FILES = re.compile(r"\.(?:py|txt|json|ya?ml|toml|cfg|ini|html?|csv|xml|log|md|css|js|sql|pem|key|crt|db|sqlite3?|zip|pdf|png|jpe?g)$", re.I)
+_FILES = re.compile(r"\.(?:py|txt|json|ya?ml|toml|cfg|ini|html?|csv|xml|log|md|css|js|sql|pem|key|crt|db|sqlite3?|zip|pdf|png|jpe?g)$", re.IGNORECASE)
 
 
 def place_kind(text: str) -> str:
@@ -135,7 +135,7 @@ def _entropy(text: str) -> float:
 
 def is_password(project: Project, fn: Fn, vid: Vid) -> bool:
     """Whether the value is (made of) a password, by what it is called where it comes from."""
-    for origin in project.taint.labels(fn, vid):
-        if origin.what == "secret" and origin.path and _PASSWORD.intersection(words(origin.path[0])):
+    for origin, mark in project.taint.labels(fn, vid).items():
+        if origin.what == "secret" and "secret" not in mark.cleared and origin.path and _PASSWORD.intersection(words(origin.path[0])):
             return True
     return False

@@ -34,6 +34,24 @@ _REPLACED = {
 """What a text is clean of once a character has been replaced in it."""
 
 
+_JOINERS = frozenset({"urllib.parse.urlunsplit", "urllib.parse.urlunparse"})
+
+
+def without_host(fn: Fn, vid: Vid) -> bool:
+    """Whether the parts of a URL have an empty host: `parts._replace(netloc="")`, `parts[1] = ""`, `("", "", ...)`."""
+    value = fn.facts.values[vid]
+    while value[0] in ("store", "guard", "mut"):
+        if value[0] == "store" and fn.const(value[2]) == 1 and fn.const(value[3]) == "":
+            return True
+        value = fn.facts.values[value[1]]
+    if value[0] in ("tuple", "list") and len(value[1]) > 1:
+        return fn.const(value[1][1]) == ""
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        return fn.facts.values[call.func][-1] == "_replace" and fn.const(call.kwarg("netloc")) == ""
+    return False
+
+
 def replaced(fn: Fn, call: Call) -> tuple[str, ...]:
     """Kinds that `text.replace(x, y)` with constants cleans."""
     func = fn.facts.values[call.func]
@@ -92,6 +110,10 @@ class CallReads:
         if keyed is not None:
             return lb.clear(keyed, model.sanitizes)
         found = lb.clear(self._passed(fn, call, model, path), replaced(fn, call))
+        if model.jwt is not None and model.jwt.op != "encode":
+            found = lb.clear(found, _HIDDEN)
+        if model.name in _JOINERS and call.args and without_host(fn, call.args[0]):
+            found = lb.clear(found, ("redirect", "ssrf"))
         return lb.clear(lb.soil(found) if model.decodes else found, model.sanitizes)
 
     @staticmethod

@@ -102,7 +102,7 @@ class Guards:
     def _relation(self, fn: Fn, vid: Vid, subject: Vid, depth: int = 0) -> Kinds:
         """What a test of `vid` says about `subject`: all where they are the same text, hosts for a URL's host ..."""
         target, found = self._strip(fn, subject), self._strip(fn, vid)
-        if target == found:
+        if target == found or self._same(fn, target, found):
             return EVERYTHING
         if depth > MAX_DEPTH:
             return NOTHING
@@ -125,6 +125,27 @@ class Guards:
         if name in _SAME_METHODS or name in ("str", "Path", "PurePath", "urlparse", "urlsplit", "URL", "yarl"):
             return inner
         return _PATH if name in _RESOLVERS else NOTHING
+
+    def _same(self, fn: Fn, left: Vid, right: Vid, depth: int = 5) -> bool:
+        """The same expression written twice: `request.args.get("next")`, `form.url.data`."""
+        one, other = fn.facts.values[self._strip(fn, left)], fn.facts.values[self._strip(fn, right)]
+        if depth == 0 or one[0] != other[0]:
+            return False
+        if one == other and one[0] in ("name", "param", "const", "outer"):
+            return True
+        if one[0] == "attr":
+            return bool(one[2] == other[2]) and self._same(fn, one[1], other[1], depth - 1)
+        if one[0] == "item":
+            return fn.const(one[2]) is not ... and fn.const(one[2]) == fn.const(other[2]) and self._same(fn, one[1], other[1])
+        if one[0] != "call":
+            return False
+        first, second = fn.facts.calls[one[1]], fn.facts.calls[other[1]]
+        if first.kwargs or second.kwargs or len(first.args) != len(second.args) or not first.args:
+            return False
+        known = [fn.const(vid) for vid in first.args]
+        return ... not in known and known == [fn.const(vid) for vid in second.args] and self._same(
+            fn, first.func, second.func, depth - 1
+        )
 
     @staticmethod
     def _strip(fn: Fn, vid: Vid) -> Vid:

@@ -31,7 +31,7 @@ _HARMLESS = frozenset(
     "schema index attempts attempt retries timestamp date time at set unset masked redacted encrypted public env var "
     "variable kind template subject link button title text placeholder reset_url scheme algorithm bits usage num number "
     "version status state mode option options request response factory generator store storage config settings "
-    "hours minutes seconds days hour minute second day ms encoder decoder parser function func method callback event tokenizer arn".split()
+    "charset alphabet chars characters choices optional hours minutes seconds days hour minute second day ms encoder decoder parser function func method callback event tokenizer arn".split()
 )
 """A last or first word that makes the name speak *about* a secret."""
 _PERSONAL = frozenset({"ssn", "cvv", "cvc", "iban", "passport"})

@@ -29,6 +29,10 @@ _HOST_FIXED = re.compile(r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|/[
 _ROUTED = frozenset({"path", "path_info"})
 _SHORT = 8
 """So many characters may be shown of a secret."""
+_EXCEPTION_TEXT = frozenset(
+    {"args", "message", "msg", "strerror", "reason", "detail", "orig", "__cause__", "__context__", "with_traceback", "stderr", "output"}
+)
+"""Attributes of exceptions that hold their text."""
 _QUOTED = ("log", "header", "mail-header")
 _HOST_KINDS = ("ssrf", "redirect")
 _NUMERIC_SPEC = frozenset("dioxXeEfFgGcn")
@@ -199,7 +203,9 @@ class Reader:
         left, right = self.read(fn, value[2], path), self.read(fn, value[3], path)
         return lb.merge((left, right))
 
-    def _exc(self, fn: Fn, vid: Vid, _value: Value, _path: Path) -> Labels:
+    def _exc(self, fn: Fn, vid: Vid, _value: Value, path: Path) -> Labels:
+        if path and not path[0].startswith("[") and path[0] not in _EXCEPTION_TEXT:
+            return NONE
         return self.source("exception", fn, vid, "", "the exception's text, which may hold internals")
 
     def _setattr(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
@@ -222,6 +228,8 @@ class Reader:
         source = self.project.param_source(fn, index)
         if source:
             entering = self.source(source, fn, vid, param.name)
+            if source == "queue" and self._is_own_task(fn):
+                entering = lb.weaken(entering)
             narrowed = self.project.request_param_types(fn).get(index, "") if source == "request" else ""
             if (narrowed and narrowed != "model") or self.clean_types(self.project.refs(fn, vid)):
                 entering = lb.clear(entering, ("all",))
@@ -238,6 +246,11 @@ class Reader:
         elif index == 0 and fn.cls is not None:
             found = lb.merge((found, self._field_sources(fn, path)))
         return found
+
+    def _is_own_task(self, fn: Fn) -> bool:
+        """A job that the project's own code sends; what a foreign queue delivers is another matter."""
+        models = [self.project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib"]
+        return any(model is not None and model.task is not None for model in models)
 
     def _field_sources(self, fn: Fn, path: Path) -> Labels:
         """Sources that methods of the class store in the attribute (`self.x = request.args[...]`)."""
