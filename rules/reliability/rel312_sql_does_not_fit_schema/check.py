@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from sqlglot import exp
 
@@ -28,6 +29,7 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
     if statement.in_migration or not statement.executed:
         return
     yield from _parameters(statement)
+    yield from _trailing_comma(statement)
     known = bool(statement.schema.tables)
     for scope in sql.scopes(tree, statement.schema) if known else ():
         yield from _tables(statement, scope)
@@ -59,6 +61,19 @@ def _syntax(statement: SqlStatement) -> Iterator[Hit]:
         at=spot,
         confidence="medium",
     )
+
+
+def _trailing_comma(statement: SqlStatement) -> Iterator[Hit]:
+    """`SELECT a, FROM t`, which sqlglot forgives and databases do not."""
+    if statement.holes or not statement.certain or statement.dialect not in {"postgres", "mysql", "sqlite"}:
+        return
+    for comma, token in pairwise(statement.tokens):
+        if comma.raw == "," and (token.word("FROM", "WHERE") or token.raw == ")"):
+            yield statement.hit(
+                f"The comma before `{token.raw}`{sql.within(statement)} is a syntax error: the statement fails each time it runs; "
+                "delete the comma.",
+                at=(comma.start - statement.offset, comma.end - statement.offset),
+            )
 
 
 def _tables(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
@@ -93,7 +108,7 @@ def _columns(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
         if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star) or _exempt(statement, scope, node):
             continue
         found = scope.resolve(node)
-        if found.status == "no-column" and found.source is not None and found.source.table is not None:
+        if found.status == "no-column" and found.source is not None:
             yield _no_column(statement, node, found.source)
         elif found.status == "no-source" and not statement.partial and not scope.opaque:
             yield statement.hit(
@@ -118,7 +133,7 @@ def _exempt(statement: SqlStatement, scope: sql.Scope, node: exp.Column) -> bool
     if node.table.lower() in {"new", "old", "excluded", "inserted", "deleted"}:
         return True
     if not node.table and node.name.lower() in scope.aliases:
-        return True
+        return statement.dialect in {"sqlite", ""} or node.find_ancestor(exp.Where, exp.Select) is scope.node
     if not node.table and node.name.lower() in {source.lower() for source in scope.sources}:
         return True
     return node.name.upper() in {
@@ -137,19 +152,14 @@ def _exempt(statement: SqlStatement, scope: sql.Scope, node: exp.Column) -> bool
 
 
 def _no_column(statement: SqlStatement, node: exp.Expression, source: sql.Source) -> Hit:
-    assert source.table is not None
     name = node.name
-    near = difflib.get_close_matches(name.lower(), [column.lower() for column in source.table.columns], 1, 0.7)
-    attribute = next((column.name for column in source.table.columns.values() if column.attribute == name), "")
-    hint = (
-        f"; did you mean `{attribute or near[0]}`?"
-        if attribute or near
-        else f"; it has: {', '.join(list(source.table.columns)[:8])}."
-    )
-    return statement.hit(
-        f"Table `{source.table.name}` has no column `{name}`, so this statement{sql.within(statement)} fails{hint}",
-        node,
-    )
+    columns = list(source.columns or ())
+    near = difflib.get_close_matches(name.lower(), [column.lower() for column in columns], 1, 0.7)
+    mapped = source.table.columns.values() if source.table is not None else ()
+    attribute = next((column.name for column in mapped if column.attribute == name), "")
+    what = f"Table `{source.table.name}`" if source.table is not None else f"The subquery `{source.alias}`"
+    hint = f"; did you mean `{attribute or near[0]}`?" if attribute or near else f"; it has: {', '.join(columns[:8])}."
+    return statement.hit(f"{what} has no column `{name}`, so this statement{sql.within(statement)} fails{hint}", node)
 
 
 def _insert(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
