@@ -51,10 +51,14 @@ from backendlint.project.fanout import Fanout
 from backendlint.project.jobs import EarlyJob
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.literals import NamedLiteral, display, name_of_value, named_literals, written
+from backendlint.project.loops import grows, loops_around, stops_early
 from backendlint.project.model import Project
 from backendlint.project.origins import Origin as QueryOrigin
+from backendlint.project.percall import MadePerCall
 from backendlint.project.programs import in_main_block, runs_by_hand
 from backendlint.project.queries import Query
+from backendlint.project.races import checks_before_insert, handles_conflict, read_modify_writes, sql_read_modify_writes
+from backendlint.project.races import root as object_root
 from backendlint.project.regexes import slow_part
 from backendlint.project.repeated import LazyRead, LazyReads, Repeated, repeated
 from backendlint.project.requests import RequestRead, derived, request_reads, validates
@@ -71,6 +75,7 @@ from backendlint.project.secrets import is_password, known_shape, place_kind, se
 from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
+from backendlint.project.steps import Durable, durable_steps
 from backendlint.project.sums import Part, Sum, duration
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
@@ -79,6 +84,7 @@ from backendlint.project.taint.report import ATTACKER, describe_source, flow_hit
 from backendlint.project.taint.sinks import sink_arguments
 from backendlint.project.taint.whole import whole_request
 from backendlint.project.timeouts import Wait
+from backendlint.project.transactions import Opening, before, exclusive, openings
 from backendlint.project.uses import is_used, operands
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.writes import Write, stored_entity
@@ -100,6 +106,7 @@ __all__ = [
     "Cls",
     "Column",
     "ColumnUse",
+    "Durable",
     "EarlyJob",
     "Edge",
     "Edit",
@@ -121,9 +128,11 @@ __all__ = [
     "Location",
     "LogCall",
     "Made",
+    "MadePerCall",
     "Mark",
     "Moment",
     "NamedLiteral",
+    "Opening",
     "Origin",
     "Param",
     "Part",
@@ -163,17 +172,23 @@ __all__ = [
     "argument_of",
     "arguments",
     "around",
+    "before",
     "below",
     "called_name",
     "calls_in",
     "caught",
+    "checks_before_insert",
     "derived",
     "describe_source",
     "display",
+    "durable_steps",
     "duration",
     "error_classes",
+    "exclusive",
     "flow_hit",
     "flow_hits",
+    "grows",
+    "handles_conflict",
     "holds",
     "identifier_words",
     "in_main_block",
@@ -183,15 +198,19 @@ __all__ = [
     "is_used",
     "known_shape",
     "log_call",
+    "loops_around",
     "name_of",
     "name_of_value",
     "named_literals",
+    "object_root",
     "open_text_hits",
+    "openings",
     "operands",
     "ops",
     "parameters",
     "place_flows",
     "place_kind",
+    "read_modify_writes",
     "repeated",
     "request_reads",
     "runs_by_hand",
@@ -207,8 +226,10 @@ __all__ = [
     "slow_part",
     "split_lines",
     "sql",
+    "sql_read_modify_writes",
     "sqltypes",
     "status_of",
+    "stops_early",
     "stored_entity",
     "users_of",
     "validates",

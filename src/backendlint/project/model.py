@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from backendlint.project.access import Access
     from backendlint.project.data import Data
     from backendlint.project.dependencies import Dependencies
+    from backendlint.project.inrequest import InRequest
     from backendlint.project.layers import Layers
     from backendlint.project.origins import Origins
+    from backendlint.project.percall import PerCall
     from backendlint.project.queries import Queries
     from backendlint.project.routes import Application, Endpoints, Route
     from backendlint.project.transactions import Transactions
@@ -327,6 +329,20 @@ class Project:
         return Dependencies(self)
 
     @cached_property
+    def in_request(self) -> InRequest:
+        """What runs while a client waits."""
+        from backendlint.project.inrequest import InRequest
+
+        return InRequest(self)
+
+    @cached_property
+    def per_call(self) -> PerCall:
+        """What is made for each call instead of once."""
+        from backendlint.project.percall import PerCall
+
+        return PerCall(self)
+
+    @cached_property
     def waits(self) -> Waits:
         """How long functions and endpoints can wait at worst."""
         from backendlint.project.waits import Waits
@@ -374,11 +390,17 @@ class Project:
             for base in cls.bases:
                 if base.kind == "class":
                     self.classes[base.name].subclasses.append(cls)
+        self._forget()
         for fn in self.all_functions():
             if fn.facts.decorators:
                 self._decorate(fn)
         self.attached = Attached(self)
         self.associations.build()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what was answered while bases, decorators or relations were still unknown."""
+        self.hierarchy = Hierarchy(self)
         self.resolver = Resolver(self)
         self._models.clear()
         self._callees.clear()

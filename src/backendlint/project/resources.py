@@ -9,7 +9,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import receiver
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel, ClassModel
-from backendlint.project.uses import operands
+from backendlint.project.uses import aliases, operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -19,7 +19,6 @@ OWNED = frozenset(
     "executor queue-connection grpc-channel".split()
 )
 """Kinds that the function which opens them must close; pools and engines live as long as the process."""
-_CARRIES = ("await", "guard", "enter", "mut", "setattr", "phi", "store", "star")
 
 
 class Leak(NamedTuple):
@@ -75,13 +74,7 @@ class Resources:
 
     @staticmethod
     def _aliases(fn: Fn, start: Vid) -> set[Vid]:
-        held = {start}
-        for _ in range(2):
-            for vid, value in enumerate(fn.facts.values):
-                if value[0] in _CARRIES and vid not in held:
-                    sources = value[1] if value[0] == "phi" else (value[1],)
-                    if held.intersection(sources):
-                        held.add(vid)
+        held = aliases(fn.facts, start)
         base = fn.facts.values[start]
         if base[0] == "attr":  # `self.lock` is read anew at each use
             held.update(vid for vid, value in enumerate(fn.facts.values) if value == base)

@@ -35,6 +35,21 @@ def operands(value: Value) -> Iterator[Vid]:
         yield from (item for item in value[1:] if isinstance(item, int) and not isinstance(item, bool) and item >= 0)
 
 
+_CARRIES = ("await", "guard", "enter", "mut", "setattr", "phi", "store", "star")
+
+
+def aliases(facts: FunctionFacts, start: Vid) -> set[Vid]:
+    """All values of the function that are the same object: awaited, entered, changed, chosen among others."""
+    held = {start}
+    for _ in range(2):
+        for vid, value in enumerate(facts.values):
+            if value[0] in _CARRIES and vid not in held:
+                sources = value[1] if value[0] == "phi" else (value[1],)
+                if held.intersection(sources):
+                    held.add(vid)
+    return held
+
+
 def is_used(facts: FunctionFacts, vid: Vid) -> bool:
     """Whether anything reads the value: another value, a call, a return, a store or a statement that tests it."""
     if any(vid in operands(value) for number, value in enumerate(facts.values) if number != vid):

@@ -1,0 +1,60 @@
+"""What runs while a client waits: functions that endpoints call, without jobs, background tasks and threads that are let go."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from backendlint.findings.model import Step
+from backendlint.project.calls import Edge
+from backendlint.project.effects import SAME_THREAD
+from backendlint.project.entities import Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+    from backendlint.project.routes import Route
+
+
+class InRequest:
+    """Answers which endpoint leads to a function, and by which calls."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._from: dict[str, Edge | None] = {}
+        self._route: dict[str, Route] = {}
+        todo: deque[Fn] = deque()
+        for route in project.routes:
+            for fn in (route.handler, *route.dependencies):
+                if fn is not None and fn.fqn not in self._from:
+                    self._from[fn.fqn] = None
+                    self._route[fn.fqn] = route
+                    todo.append(fn)
+        while todo:
+            fn = todo.popleft()
+            for edge in project.graph.callees(fn):
+                if edge.callee.fqn not in self._from and _waits_for(edge):
+                    self._from[edge.callee.fqn] = edge
+                    self._route[edge.callee.fqn] = self._route[fn.fqn]
+                    todo.append(edge.callee)
+
+    def __contains__(self, fn: object) -> bool:
+        return isinstance(fn, Fn) and fn.fqn in self._from
+
+    def route(self, fn: Fn) -> Route | None:
+        """The endpoint with the shortest way to the function."""
+        return self._route.get(fn.fqn)
+
+    def way(self, fn: Fn) -> tuple[Step, ...]:
+        """The calls from the endpoint's handler to the function."""
+        steps: list[Step] = []
+        edge = self._from.get(fn.fqn)
+        while edge is not None:
+            steps.append(Step(edge.caller.location(edge.span), f"calls {edge.callee.name}()"))
+            edge = self._from.get(edge.caller.fqn)
+        return tuple(reversed(steps))
+
+
+def _waits_for(edge: Edge) -> bool:
+    if edge.kind == "thread":
+        return edge.call is not None and edge.call.awaited
+    return edge.kind in SAME_THREAD

@@ -1,0 +1,125 @@
+"""Clients, connections and engines that are made anew for each call instead of once a process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call
+from backendlint.project.binding import receiver
+from backendlint.project.effects import Site
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import CallModel, ClassModel
+from backendlint.project.uses import aliases
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_SHARED = ("db-pool", "db-engine", "redis-pool")
+MAX_DEPTH = 4
+
+
+class MadePerCall(NamedTuple):
+    """A constructor call that runs with each request, or with each round of a loop."""
+
+    site: Site
+    cls: ClassModel
+    loop: bool
+
+
+class PerCall:
+    """Answers `all()`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def all(self) -> Iterator[MadePerCall]:
+        """Such calls, in the order of the effects' sites."""
+        for site in self.project.effects.sites:
+            cls = self._costly(site.fn, site.call, site.model)
+            if cls is None or site.fn.is_module or self._shares(site.fn, site.call):
+                continue
+            looped = self._looped(site.fn, site.call)
+            if self._anew(site.fn, site.call, 0) or (looped and not self._kept(site.fn, site.call)):
+                yield MadePerCall(site, cls, looped)
+
+    def _costly(self, fn: Fn, call: Call, model: CallModel) -> ClassModel | None:
+        """The class of what is made, where that is costly to make; not what comes out of a pool."""
+        if model.opens in ("pooled-connection", "db-session") or not (model.opens or model.returns):
+            return None
+        if model.returns in ("self", "arg0") or "file" in model.effect:  # a database in a local file costs little
+            return None
+        cls = self._class(model.returns or model.name)
+        base = receiver(fn, call)
+        if cls is None or cls.cheap or (base >= 0 and any(self._is_shared(fn, base))):
+            return None
+        return cls
+
+    def _class(self, name: str) -> ClassModel | None:
+        for item in self.project.libraries.mro(name):
+            cls = self.project.libraries.cls(item)
+            if cls is not None and not cls.cheap:
+                return cls
+        return None
+
+    def _is_shared(self, fn: Fn, vid: int) -> Iterator[bool]:
+        for ref in self.project.refs(fn, vid):
+            for name in self.project.libraries.mro(ref.name) if ref.kind == "libinst" else ():
+                cls = self.project.libraries.cls(name)
+                yield cls is not None and (cls.resource in _SHARED or not cls.cheap)
+
+    def _shares(self, fn: Fn, call: Call) -> bool:
+        """True where a pool, engine or transport is passed in: the object is only a handle."""
+        passed = (*call.args, *(vid for _, vid in call.kwargs))
+        return any(any(self._is_shared(fn, vid)) for vid in passed)
+
+    @staticmethod
+    def _looped(fn: Fn, call: Call) -> bool:
+        return fn.inside(call.block, "for", "comp") is not None
+
+    def _kept(self, fn: Fn, call: Call) -> bool:
+        """True where the object outlives the call: stored, or remembered by a cache."""
+        if self._cached(fn):
+            return True
+        held = aliases(fn.facts, call.value)
+        if any(item.value in held for item in fn.facts.stores):
+            return True
+        if any(value[0] == "store" and value[3] in held for value in fn.facts.values):
+            return True
+        return any(value[0] == "mut" and held.intersection(value[3]) for value in fn.facts.values)
+
+    def _cached(self, fn: Fn) -> bool:
+        for ref in fn.decorators:
+            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+            if model is not None and (model.cache is not None or model.lifecycle or model.fixture):
+                return True
+            if "cache" in ref.name.lower() or "singleton" in ref.name.lower():
+                return True
+        return False
+
+    def _anew(self, fn: Fn, call: Call, depth: int) -> bool:
+        """True where some endpoint makes the object again with each request."""
+        if fn not in self.project.in_request or depth > MAX_DEPTH or self._cached(fn):
+            return False
+        held = aliases(fn.facts, call.value)
+        if fn.name == "__init__" and any(item.value in held for item in fn.facts.stores):
+            return self._by_callers(fn, depth)
+        if self._kept(fn, call):
+            return False
+        if any(item.value in held and not item.is_yield for item in fn.facts.returns):
+            return self._by_callers(fn, depth)
+        return True
+
+    def _by_callers(self, fn: Fn, depth: int) -> bool:
+        """The same of what callers do with the object that is returned to them; a dependency is called each time."""
+        in_request = self.project.in_request
+        if fn.fqn in self.project.route_functions:
+            return True
+        for edge in self.project.graph.callers(fn):
+            if edge.caller not in in_request:
+                continue
+            if edge.call is None and edge.kind == "inject":
+                return True
+            if edge.call is not None and edge.kind == "call" and self._anew(edge.caller, edge.call, depth + 1):
+                return True
+        return False
