@@ -26,7 +26,7 @@ def check(project: Project) -> Iterator[Hit]:
         return
     for application in served_applications(project):
         yield Hit(
-            f"`{application.name}` serves {application.count} routes and none for health checks: a process that hangs keeps its "
+            f"`{application.name}` serves {application.routes} routes and none for health checks: a process that hangs keeps its "
             "traffic. Add a route such as `/health`.",
             application.location,
         )

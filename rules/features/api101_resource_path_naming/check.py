@@ -71,7 +71,7 @@ def is_id(part: str) -> bool:
 
 def collections(project: Project) -> set[str]:
     """Segments that an id follows in some route."""
-    found = set()
+    found: set[str] = set()
     for route in project.routes:
         parts = segments(route.path)
         found.update(part for part, after in itertools.pairwise(parts) if not is_parameter(part) and is_id(after))

@@ -31,7 +31,8 @@ def judge(project: Project, route: Route) -> Iterator[tuple[Location, str]]:
     sets_status = any(store.name == "status_code" for store in route.handler.facts.stores)
     if sets_status:
         return
-    for answer in found or [None]:
+    judged: list[Answer | None] = [*found] or [None]
+    for answer in judged:
         if answer is not None and not answer.made and not answer.shape and not route.documented:
             continue
         status = answer.status if answer is not None and answer.status is not None else default_status(route)
@@ -82,4 +83,4 @@ def snake(name: str) -> str:
 
 
 def singular(word: str) -> str:
-    return word[:-3] + "y" if word.endswith("ies") else word[:-1] if word.endswith("s") else word
+    return word[:-3] + "y" if word.endswith("ies") else word.removesuffix("s")

@@ -3,14 +3,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Edge, Fn, Hit, Project, Route, Site, answers
+from backendlint.api import Edge, Fn, Hit, Project, Ref, Route, Site, answers
 
 PAGE = re.compile(
     r"_?(page(_?(size|number|num|token|no|index))?|per_?page|limit|offset|cursor|skip|take|top|first|last|after|before|size|count|start|"
     r"max_results|batch_size|pagination\w*|paging|paginator?|params)_?",
     re.IGNORECASE,
 )
-MANY = {"all", "filter", "exclude", "iterate", "values", "order", "select", "execute", "stream", "raw", "join", "distinct"}
+MANY = {
+    "all",
+    "filter",
+    "exclude",
+    "iterate",
+    "values",
+    "order",
+    "select",
+    "execute",
+    "stream",
+    "raw",
+    "join",
+    "distinct",
+}
 ONE = {"get", "first", "one", "last", "get_or_404", "count", "exists", "aggregate"}
 BOUNDS = {"limit", "slice", "first", "one", "last"}
 
@@ -89,13 +102,17 @@ def returns_many(project: Project, route: Route) -> bool:
         return False
     declared = list(declared_refs(project, route))
     if declared:
-        return any(ref.name in ("builtins.list", "typing.Iterator", "builtins.tuple", "builtins.set") for ref in declared)
-    sites = [site for item in (fn, *(edge.callee for edge in below(project, fn))) for site in project.effects.direct(item)]
+        return any(
+            ref.name in ("builtins.list", "typing.Iterator", "builtins.tuple", "builtins.set") for ref in declared
+        )
+    sites = [
+        site for item in (fn, *(edge.callee for edge in below(project, fn))) for site in project.effects.direct(item)
+    ]
     many = any(is_many(site) for site in sites)
     return many and any(is_list(project, fn, item.value) for item in fn.facts.returns)
 
 
-def declared_refs(project: Project, route: Route) -> Iterator[object]:
+def declared_refs(project: Project, route: Route) -> Iterator[Ref]:
     origin = route.response_model
     if origin is not None and origin.fn.const(origin.vid) is not None:
         yield from project.resolver.types.annotation(origin.fn, origin.vid)
@@ -111,7 +128,7 @@ def is_many(site: Site) -> bool:
     orm = site.model.orm
     if orm is None:
         return site.model.name.rpartition(".")[2] in ("fetchall", "fetch", "fetchmany", "find", "scan", "to_list")
-    return orm.rows == "many" or (orm.op in MANY and orm.op not in ONE and not orm.rows == "scalar")
+    return orm.rows == "many" or (orm.op in MANY and orm.op not in ONE and orm.rows != "scalar")
 
 
 def is_list(project: Project, fn: Fn, vid: int, depth: int = 0) -> bool:
@@ -119,7 +136,7 @@ def is_list(project: Project, fn: Fn, vid: int, depth: int = 0) -> bool:
     if vid < 0 or depth > 6:
         return False
     value = fn.facts.values[vid]
-    if value[0] in ("comp",) and value[1] in ("list", "gen"):
+    if value[0] == "comp" and value[1] in ("list", "gen"):
         return True
     if value[0] in ("guard", "await", "mut", "store", "conv"):
         return is_list(project, fn, value[1], depth + 1)

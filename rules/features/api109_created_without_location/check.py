@@ -26,7 +26,8 @@ def lacking(project: Project) -> Iterator[Hit]:
         ):
             continue
         found = [answer for answer in answers(project, route.handler) if not answer.failed and not answer.special]
-        for answer in found or [None]:
+        judged: list[Answer | None] = [*found] or [None]
+        for answer in judged:
             status = answer.status if answer is not None and answer.status is not None else route.status
             place = place_of(route, answer)
             if status == 201 and place not in seen:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from backendlint.api import ColumnUse, Hit, Project, SqlStatement, Step, sql, sqltypes
+from backendlint.api import ColumnUse, Hit, Project, Span, SqlStatement, Step, sql, sqltypes
 
 _DJANGO = frozenset({"contains", "icontains", "endswith", "iendswith"})
 _SQLALCHEMY = frozenset({"contains", "icontains", "endswith", "iendswith"})
@@ -65,7 +65,8 @@ def _leads_with_wildcard(project: Project, statement: SqlStatement, value: exp.E
     while isinstance(value, exp.Paren | exp.Cast | exp.Escape):
         value = value.this
     if isinstance(value, exp.DPipe):
-        return _leads_with_wildcard(project, statement, value.left, more=True)
+        left = value.this
+        return isinstance(left, exp.Expression) and _leads_with_wildcard(project, statement, left, more=True)
     if isinstance(value, exp.Concat):
         return bool(value.expressions) and _leads_with_wildcard(project, statement, value.expressions[0], more=True)
     if isinstance(value, exp.Literal):
@@ -94,11 +95,11 @@ def _unanchored(project: Project, use: ColumnUse) -> bool:
     return use.how in _SQLALCHEMY
 
 
-def _query(use: ColumnUse) -> tuple[int, ...]:
+def _query(use: ColumnUse) -> Span:
     """The span of the outermost call around a use: that is the query."""
     span = use.span
-    around = [call.span for call in use.fn.calls if call.span[:2] <= span[:2] and call.span[2:] >= span[2:]]
-    return tuple(min(around, key=lambda item: (item[:2], [-part for part in item[2:]]), default=span))
+    around: list[Span] = [call.span for call in use.fn.calls if call.span[:2] <= span[:2] and call.span[2:] >= span[2:]]
+    return min(around, key=lambda item: (item[:2], [-part for part in item[2:]]), default=span)
 
 
 def _told(uses: list[ColumnUse]) -> Iterator[Hit]:

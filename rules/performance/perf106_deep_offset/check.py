@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -32,13 +33,13 @@ def _statement(statement: SqlStatement, offset: exp.Offset) -> Iterator[Hit]:
     word = next((token for token in statement.tokens if token.word("OFFSET")), statement.tokens[0])
     at = (word.start - statement.offset, word.end - statement.offset)
     deep = f"OFFSET {number}" if number is not None else "OFFSET"
-    yield statement.hit(
+    hit = statement.hit(
         f"{deep}{sql.within(statement)} makes the database read and throw away all rows before the page, "
         "so each page is slower than the one "
         "before; continue after the last row's key: WHERE (created_at, id) < (...) ORDER BY ... LIMIT.",
         at=at,
-        **({"profile": "default", "severity": "warning"} if number is not None else {}),
     )
+    yield hit if number is None else replace(hit, profile="default", severity="warning")
 
 
 def _calls(project: Project, fn: Fn) -> Iterator[Hit]:
@@ -58,5 +59,6 @@ def _calls(project: Project, fn: Fn) -> Iterator[Hit]:
             "before; continue after the last row's key instead.",
             fn.location(call.span),
             function=fn.fqn,
-            **({"profile": "default", "severity": "warning"} if deep else {}),
+            profile="default" if deep else None,
+            severity="warning" if deep else None,
         )

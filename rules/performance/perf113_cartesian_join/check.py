@@ -78,8 +78,8 @@ def _split(node: exp.Expression) -> Iterator[exp.Expression]:
     while isinstance(node, exp.Paren):
         node = node.this
     if isinstance(node, exp.And):
-        yield from _split(node.left)
-        yield from _split(node.right)
+        for side in (node.this, node.expression):
+            yield from _split(side)
     else:
         yield node
 

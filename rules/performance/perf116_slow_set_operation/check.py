@@ -22,7 +22,7 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
         if isinstance(inner, exp.In) and inner.args.get("query") is not None:
             yield _not_in(statement, inner)
     for union in tree.find_all(exp.Union):
-        if union.args.get("distinct") and _disjoint(union.left, union.right):
+        if union.args.get("distinct") and _disjoint(union.this, union.expression):
             yield _union(statement, union)
 
 
@@ -62,7 +62,7 @@ def _short(node: exp.Expression) -> str:
 
 
 def _union(statement: SqlStatement, union: exp.Union) -> Hit:
-    _, left_end = statement.range(union.left)
+    _, left_end = statement.range(union.this)
     word = next(
         (token for token in statement.tokens if token.word("UNION") and token.start - statement.offset >= left_end),
         None,

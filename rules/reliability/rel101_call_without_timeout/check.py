@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Made, Project, Site
+from backendlint.api import Hit, Made, Profile, Project, Site
 
 OUTBOUND = frozenset(
     ["http", "db-connect", "cache-read", "cache-write", "mail", "socket", "grpc", "cloud", "search", "subprocess"]
@@ -64,7 +64,7 @@ def _help(site: Site) -> str | None:
     return f"Pass `{timeout.keywords[0]}=` (seconds that your caller can afford to wait)."
 
 
-def _profile(project: Project, site: Site) -> str | None:
+def _profile(project: Project, site: Site) -> Profile | None:
     """A subprocess of a script may take its time, and a call that takes no timeout is cured elsewhere: that is advice."""
     timeout = site.model.timeout
     if timeout is not None and not (timeout.keywords or timeout.within or timeout.via or timeout.position >= 0):

@@ -18,9 +18,9 @@ def check(project: Project) -> Iterator[Hit]:
                 if model.naive is not None and argument_of(call, model.naive) < 0 and not call.open_ended:
                     yield _hit(fn, fn.location(call.span), model, _profile(fn, call, model))
             for key, vid in call.kwargs:
-                model = _factory(project, fn, vid) if key in FACTORIES else None
-                if model is not None:
-                    yield _hit(fn, fn.place(vid), model, None)
+                factory = _factory(project, fn, vid) if key in FACTORIES else None
+                if factory is not None:
+                    yield _hit(fn, fn.place(vid), factory, None)
 
 
 def _factory(project: Project, fn: Fn, vid: Vid) -> CallModel | None:

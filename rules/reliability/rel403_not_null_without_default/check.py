@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import Hit, Moment, Project, ops
 
@@ -35,13 +36,13 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _missing(moment: Moment, operation: ops.AddColumn, name: str) -> Hit | None:
     if moment.migration.kind == "django" and operation.column.client_default:
-        return moment.hit(
+        hit = moment.hit(
             f"{name} is added NOT NULL with a default that only the new code knows: Django drops the "
             "database's default at once, so "
             "inserts of the old release fail until the roll-out ends; give it a `db_default`, or add it with `null=True` first.",
             severity="warning",
-            **({} if moment.profile else {"profile": "strict"}),
         )
+        return hit if moment.profile else replace(hit, profile="strict")
     if moment.dialect == "mysql":
         return moment.hit(
             f"{name} is added NOT NULL without a default: MySQL fills the existing rows with an implicit "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import Hit, Moment, Project, ops, sqltypes, users_of
 
@@ -62,11 +63,8 @@ def _type(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
     only_checked = bool(old) and sqltypes.family(old) == sqltypes.family(new) == "text"
     if only_checked and moment.dialect == "postgres":
         lock = "PostgreSQL checks every row under an ACCESS EXCLUSIVE lock, so reads and writes wait"
-    yield moment.hit(f"Changing the type of {name} {change}{narrowed}: {lock}; " + _IN_STEPS, **_doubt(moment, old))
-
-
-def _doubt(moment: Moment, old: str) -> dict[str, str]:
-    return {} if old else {"confidence": "medium"}
+    hit = moment.hit(f"Changing the type of {name} {change}{narrowed}: {lock}; " + _IN_STEPS)
+    yield hit if old else replace(hit, confidence="medium")
 
 
 def _same_in_mysql(old: str, new: str) -> bool:

@@ -52,9 +52,9 @@ def own_query(project: Project, fn: Fn) -> Site | None:
 def layered_call(project: Project, fn: Fn) -> Edge | None:
     """A call of a service or repository that gets to the database."""
     for edge in project.graph.callees(fn):
-        if edge.kind == "call" and project.layer(edge.callee) in ("service", "repository"):
-            if project.effects.has(edge.callee, *QUERIES):
-                return edge
+        below = edge.kind == "call" and project.layer(edge.callee) in ("service", "repository")
+        if below and project.effects.has(edge.callee, *QUERIES):
+            return edge
     return None
 
 

@@ -67,13 +67,13 @@ def components(graph: dict[str, set[str]]) -> dict[str, int]:
     on_stack: set[str] = set()
     stack: list[str] = []
     component: dict[str, int] = {}
-    for root in graph:
+    for root, first in graph.items():
         if root in index:
             continue
         index[root] = low[root] = len(index)
         stack.append(root)
         on_stack.add(root)
-        work = [(root, iter(sorted(graph[root])))]
+        work = [(root, iter(sorted(first)))]
         while work:
             node, targets = work[-1]
             for target in targets:

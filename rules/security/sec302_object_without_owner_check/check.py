@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Route, Step, Vid, derived
+from backendlint.api import Call, Fn, Hit, Project, Route, Step, Value, Vid, derived
 
 OWNER = re.compile(
     r"(current_|request_|requesting_)?(owner|user|customer|author|account|tenant|org(anization|anisation)?|member|created_by|creator|seller|buyer|company|"
@@ -152,12 +152,12 @@ def compares_caller(route: Route, fn: Fn) -> bool:
     return False
 
 
-def names_caller(fn: Fn, side: tuple[object, ...]) -> bool:
+def names_caller(fn: Fn, side: Value) -> bool:
     while side[0] in ("attr", "item", "guard"):
         if side[0] == "attr" and OWNER.fullmatch(str(side[2])):
             return True
-        side = fn.facts.values[side[1]]  # type: ignore[index]
-    return side[0] == "param" and bool(OWNER.fullmatch(fn.facts.params[side[1]].name))  # type: ignore[index]
+        side = fn.facts.values[side[1]]
+    return side[0] == "param" and bool(OWNER.fullmatch(fn.facts.params[side[1]].name))
 
 
 def sibling(route: Route, careful: list[tuple[Route, Call]]) -> Route | None:

@@ -53,7 +53,7 @@ def on_attributes(fn: Fn, call: Call) -> bool:
     if value[0] != "attr" or value[2] != "update":
         return False
     owner = fn.facts.values[value[1]]
-    return owner[0] == "attr" and owner[2] == "__dict__"
+    return bool(owner[0] == "attr" and owner[2] == "__dict__")
 
 
 def from_request(project: Project, fn: Fn, vid: Vid) -> bool:

@@ -18,7 +18,7 @@ class Served(NamedTuple):
 
     name: str
     location: Location
-    count: int
+    routes: int
     library: str
 
 
@@ -34,7 +34,7 @@ def served_applications(project: Project) -> list[Served]:
             counts[route.app.location] = counts.get(route.app.location, 0) + 1
         else:
             loose[route.framework] = loose.get(route.framework, 0) + 1
-    found = []
+    found: list[Served] = []
     for app in project.applications:
         if app.model is None or app.model.role != "application":
             continue

@@ -84,7 +84,7 @@ class Hierarchy:
         if facts.raises and not facts.returns and len(facts.calls) <= 1:
             value = facts.values[facts.raises[0].exc] if facts.raises[0].exc >= 0 else ("",)
             func = facts.values[facts.calls[value[1]].func] if value[0] == "call" else value
-            return func[0] == "name" and func[1] == "builtins.NotImplementedError"
+            return bool(func == ("name", "builtins.NotImplementedError"))
         return (
             not facts.calls
             and not facts.returns

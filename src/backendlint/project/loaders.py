@@ -121,9 +121,9 @@ def _operation(project: Project, fn: Fn, call: Call) -> str:
     if func[0] == "attr" and fn.facts.values[func[1]][0] == "call":
         inner = fn.facts.calls[fn.facts.values[func[1]][1]]
         for module in _modules(project, fn, inner):
-            model = project.libraries.call(f"{module}.{func[2]}")
-            if model is not None and model.orm is not None:
-                return model.orm.op
+            found = project.libraries.call(f"{module}.{func[2]}")
+            if found is not None and found.orm is not None:
+                return found.orm.op
     return ""
 
 

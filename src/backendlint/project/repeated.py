@@ -61,7 +61,8 @@ class _Root(NamedTuple):
 class _ParamRead(NamedTuple):
     """A relation that a function reads from one of its parameters."""
 
-    index: int
+    slot: int
+    """The parameter's index."""
     path: Path
     relation: Relation
     steps: tuple[Step, ...]
@@ -82,11 +83,11 @@ def repeated(project: Project) -> Iterator[Repeated]:
             loop = _loop(project, fn, edge.call.block)
             if loop < 0 or project.queries.cached(edge.callee):
                 continue
-            edges, query = project.queries.chain(edge.callee)
-            if query is not None:
+            edges, last = project.queries.chain(edge.callee)
+            if last is not None:
                 call = edge.call
                 vids = [call.func, *call.args, *(item for _, item in call.kwargs)]
-                yield _found(fn, call.span, loop, query, (edge, *edges), vids)
+                yield _found(fn, call.span, loop, last, (edge, *edges), vids)
 
 
 def _parts(fn: Fn, query: Query) -> list[Vid]:
@@ -212,13 +213,13 @@ class LazyReads:
             for vid, value in enumerate(caller.facts.values):
                 if value[0] == "attr" and value[2] == edge.callee.name and caller.facts.span_of(vid) == edge.span:
                     root = self._root(caller, value[1], ())
-                    yield from ((read, root) for read in reads if read.index == 0 and root is not None)
+                    yield from ((read, root) for read in reads if read.slot == 0 and root is not None)
             return
         if edge.call is None or edge.kind != "call":
             return
         bound = bind(caller, edge.call, edge.callee)
         for read in reads:
-            for vid, part in bound.get(read.index, ()):
+            for vid, part in bound.get(read.slot, ()):
                 root = self._root(caller, vid, ()) if not part else None
                 if root is not None:
                     yield read, root

@@ -52,9 +52,11 @@ def _column_notes(table: Table, column: Column) -> str:
         notes.append("not null")
     if column.default is not None:
         notes.append(f"default {column.default}")
-    for key in table.foreign_keys:
-        if column.name in key.columns:
-            notes.append(f"-> {key.target}" + (f" on delete {key.on_delete.lower()}" if key.on_delete else ""))
+    notes += [
+        f"-> {key.target}" + (f" on delete {key.on_delete.lower()}" if key.on_delete else "")
+        for key in table.foreign_keys
+        if column.name in key.columns
+    ]
     return ", ".join(notes)
 
 
