@@ -85,7 +85,7 @@ from backendlint.project.taint.sinks import sink_arguments
 from backendlint.project.taint.whole import whole_request
 from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import Opening, before, exclusive, openings
-from backendlint.project.uses import is_used, operands
+from backendlint.project.uses import aliases, is_used, operands
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.writes import Write, stored_entity
 
@@ -168,6 +168,7 @@ __all__ = [
     "Wait",
     "WeakUse",
     "Write",
+    "aliases",
     "answers",
     "argument_of",
     "arguments",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, MadePerCall, Profile, Project
+from backendlint.api import Hit, MadePerCall, Profile, Project, aliases
 
 LOSES = {
     "db-connection": "each costs a handshake and a server process, and nothing limits their number",
@@ -39,5 +39,16 @@ def _hit(project: Project, made: MadePerCall) -> Hit:
 
 
 def _profile(project: Project, made: MadePerCall) -> Profile | None:
-    """Advice for what scripts and jobs do, and for pools of threads, which are cheap next to their work."""
-    return "strict" if made.cls.resource in CHEAPER or made.site.fn not in project.in_request else None
+    """Advice for what scripts and jobs do, for pools of threads, and for a session that serves several calls at least."""
+    if made.cls.resource in CHEAPER or made.site.fn not in project.in_request or _reused(made):
+        return "strict"
+    return None
+
+
+def _reused(made: MadePerCall) -> bool:
+    fn, call = made.site.fn, made.site.call
+    if made.cls.resource != "http-session":
+        return False
+    held = aliases(fn.facts, call.value)
+    uses = [item for item in fn.calls if fn.value(item.func)[0] == "attr" and fn.value(item.func)[1] in held]
+    return any(fn.inside(item.block, "for", "while", "comp") for item in uses)
