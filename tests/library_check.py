@@ -220,9 +220,15 @@ def _default_fits(setting: Param | Timeout, parameters: list[inspect.Parameter])
         stated = parameter.default
         if parameter.name not in setting.keywords or not isinstance(stated, str | int | float):
             continue
-        endless = isinstance(setting, Timeout) and setting.zero_disables and stated == 0 and setting.default is None
-        if setting.default != stated and not endless and not isinstance(setting.default, str):
+        if setting.default != stated and not _endless(setting, stated) and not isinstance(setting.default, str):
             yield f"default of {parameter.name} is {stated!r}, not {setting.default!r}"
+
+
+def _endless(setting: Param | Timeout, stated: object) -> bool:
+    """The signature's way to say "for ever", where the model says null."""
+    if not isinstance(setting, Timeout) or setting.default is not None:
+        return False
+    return (setting.zero_disables and stated == 0) or (setting.negative_disables and stated == -1)
 
 
 def _fits(arg: Arg, parameters: list[inspect.Parameter]) -> Iterator[str]:
