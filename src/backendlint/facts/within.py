@@ -81,8 +81,11 @@ def name_of(file: FileFacts, function: FunctionFacts, vid: Vid, depth: int = 12)
         return f"{name_of(file, function, function.calls[value[1]].func, depth - 1)}()"
     if operation == "await" and depth:
         return name_of(file, function, value[1], depth - 1)
-    if operation == "outer" and function.parent >= 0 and depth:
-        return name_of(file, file.functions[function.parent], value[1], depth - 1)
+    if operation == "outer" and depth:
+        owner = function
+        for _ in range(value[2] if len(value) > 2 else 1):
+            owner = file.functions[owner.parent]
+        return name_of(file, owner, value[1], depth - 1)
     return UNKNOWN
 
 
