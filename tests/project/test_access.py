@@ -52,9 +52,11 @@ def test_permission_classes_and_their_defaults() -> None:
         "class Open(APIView):\n    permission_classes = [AllowAny]\n    def put(self, request): ...\n"
         "class Usual(APIView):\n    def post(self, request): ...\n"
     )
-    urls = "from django.urls import path\nimport views\nurlpatterns = [" + ", ".join(
-        f"path('{name}/', views.{name}.as_view())" for name in ("Closed", "Open", "Usual")
-    ) + "]\n"
+    urls = (
+        "from django.urls import path\nimport views\nurlpatterns = ["
+        + ", ".join(f"path('{name}/', views.{name}.as_view())" for name in ("Closed", "Open", "Usual"))
+        + "]\n"
+    )
     plain = build(views=views, urls=urls)
     assert plain.access.authentication(route(plain, "get"))
     assert plain.access.exempt(route(plain, "put"))

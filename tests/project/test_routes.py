@@ -82,7 +82,11 @@ def test_flask_views_by_class_and_by_rule() -> None:
         "app.add_url_rule('/orders', view_func=Orders.as_view('orders'))\n"
         "app.add_url_rule('/ping', 'ping', ping)\n",
     )
-    assert table(project) == {("GET", "/orders", "Orders.get"), ("POST", "/orders", "Orders.post"), ("GET", "/ping", "ping")}
+    assert table(project) == {
+        ("GET", "/orders", "Orders.get"),
+        ("POST", "/orders", "Orders.post"),
+        ("GET", "/ping", "ping"),
+    }
 
 
 def test_django_includes_nest() -> None:

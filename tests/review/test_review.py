@@ -85,7 +85,9 @@ class Tables(HTMLParser):
             self.rows.append([])
         elif tag in ("td", "th"):
             self.rows[-1].append("")
-        self.outside += [value for name, value in attrs if name in ("src", "href") and value and not value.startswith("#")]
+        self.outside += [
+            value for name, value in attrs if name in ("src", "href") and value and not value.startswith("#")
+        ]
 
     def handle_data(self, data: str) -> None:
         if self._open and self.rows and self.rows[-1]:

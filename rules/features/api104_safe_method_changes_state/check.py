@@ -44,7 +44,12 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
         return None
     for write, chain in project.writes.reached(route.handler, ("call", "property")):
         names = (write.entity.rpartition(".")[2], write.fn.name, *(edge.callee.name for edge in chain))
-        if write.op in LAZY or len(chain) > FARTHEST or LOADING.match(write.fn.name) or any(TRACES.search(snake(name)) for name in names):
+        if (
+            write.op in LAZY
+            or len(chain) > FARTHEST
+            or LOADING.match(write.fn.name)
+            or any(TRACES.search(snake(name)) for name in names)
+        ):
             continue
         return write, chain
     return None

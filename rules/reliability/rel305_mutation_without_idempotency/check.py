@@ -6,8 +6,14 @@ from typing import Any
 
 from backendlint.api import Edge, Fn, Hit, Location, Project, Route, Site, Step
 
-KEY = re.compile(r"idempot|dedup|client_token|request_token|unique_request|already_(processed|paid|charged)|exactly_once|nonce", re.IGNORECASE)
-MONEY = re.compile(r"pay|charge|refund|transfer|payout|withdraw|invoice|billing|checkout|purchase|subscri|deposit|order|ship|book|reserv|issue|topup|top_up|settle", re.IGNORECASE)
+KEY = re.compile(
+    r"idempot|dedup|client_token|request_token|unique_request|already_(processed|paid|charged)|exactly_once|nonce",
+    re.IGNORECASE,
+)
+MONEY = re.compile(
+    r"pay|charge|refund|transfer|payout|withdraw|invoice|billing|checkout|purchase|subscri|deposit|order|ship|book|reserv|issue|topup|top_up|settle",
+    re.IGNORECASE,
+)
 ACTS = re.compile(r"create|capture|confirm|charge|pay|sale|transfer|refund|submit", re.IGNORECASE)
 WRITES = {"POST", "PUT", "PATCH"}
 DUPLICATE = re.compile(r"IntegrityError|UniqueViolation|DuplicateKey|AlreadyExists|Duplicate", re.IGNORECASE)
@@ -30,11 +36,15 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             continue
         seen.add(place)
         yield Hit(
-            f"`{site.model.name}` in `{site.fn.name}()` acts at another service for {route.label}, and nothing recognises a repeated "
+            f"`{site.model.name}` in `{site.fn.name}()` acts at another service for {route.label}, and "
+            "nothing recognises a repeated "
             "request: a retry does it twice. Take an idempotency key, store it uniquely, and pass it on.",
             place,
             related=(Step(route.place, f"{route.label}"),),
-            flow=(*(Step(edge.caller.location(edge.span), f"calls {edge.callee.name}()") for edge in chain), Step(place, site.model.name)),
+            flow=(
+                *(Step(edge.caller.location(edge.span), f"calls {edge.callee.name}()") for edge in chain),
+                Step(place, site.model.name),
+            ),
             function=site.fn.fqn,
         )
 
@@ -46,7 +56,14 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
     while queue:
         fn, chain = queue.pop(0)
         for site in project.effects.direct(fn):
-            names = " ".join((fn.name, fn.cls.name if fn.cls else "", fn.path.rpartition("/")[2], *(edge.callee.name for edge in chain[-1:])))
+            names = " ".join(
+                (
+                    fn.name,
+                    fn.cls.name if fn.cls else "",
+                    fn.path.rpartition("/")[2],
+                    *(edge.callee.name for edge in chain[-1:]),
+                )
+            )
             if acts(site, payments) and (site.model.name.startswith(payments) or MONEY.search(names)):
                 return site, chain
         if len(chain) < 6:
@@ -66,7 +83,11 @@ def acts(site: Site, payments: tuple[str, ...]) -> bool:
     method = site.model.method
     if method.startswith("arg:"):
         index = int(method[4:])
-        text = site.fn.const(site.call.args[index]) if index < len(site.call.args) else site.fn.const(site.call.kwarg("method"))
+        text = (
+            site.fn.const(site.call.args[index])
+            if index < len(site.call.args)
+            else site.fn.const(site.call.kwarg("method"))
+        )
         method = text if isinstance(text, str) else ""
     return method.upper() in WRITES
 
@@ -74,7 +95,11 @@ def acts(site: Site, payments: tuple[str, ...]) -> bool:
 def protected(project: Project, route: Route, functions: list[Fn]) -> bool:
     """A key or a caught duplicate on the way, in the handler's dependencies, or in the body's schema."""
     for fn in (*functions, *route.dependencies, *route.hooks):
-        if names_key(fn) or any(catches_duplicate(project, fn, index) for index, block in enumerate(fn.facts.blocks) if block.kind == "except"):
+        if names_key(fn) or any(
+            catches_duplicate(project, fn, index)
+            for index, block in enumerate(fn.facts.blocks)
+            if block.kind == "except"
+        ):
             return True
     for ref in route.guards:
         if KEY.search(ref.name):
@@ -83,14 +108,20 @@ def protected(project: Project, route: Route, functions: list[Fn]) -> bool:
     for param in route.params:
         for ref in project.resolver.param(route.handler, param.index):
             cls = project.classes.get(ref.name)
-            if cls is not None and any(KEY.search(name) for item in project.hierarchy.mro(cls) for name in item.facts.annotations):
+            if cls is not None and any(
+                KEY.search(name) for item in project.hierarchy.mro(cls) for name in item.facts.annotations
+            ):
                 return True
     return False
 
 
 def names_key(fn: Fn) -> bool:
     facts = fn.facts
-    if KEY.search(fn.name) or any(KEY.search(param.name) for param in facts.params) or any(KEY.search(item.name) for item in facts.bindings):
+    if (
+        KEY.search(fn.name)
+        or any(KEY.search(param.name) for param in facts.params)
+        or any(KEY.search(item.name) for item in facts.bindings)
+    ):
         return True
     if any(KEY.search(key) for call in facts.calls for key, _ in call.kwargs):
         return True

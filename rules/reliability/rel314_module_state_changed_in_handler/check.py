@@ -13,23 +13,32 @@ MUTABLE = frozenset({
     "builtins.dict", "builtins.list", "builtins.set", "collections.defaultdict", "collections.Counter", "collections.deque",
     "collections.OrderedDict",
 })  # fmt: skip
-LOCAL_CACHE = re.compile(r"cache|memo|registry|registered|pool|singleton|instances?$|loaded|compiled|warned", re.IGNORECASE)
+LOCAL_CACHE = re.compile(
+    r"cache|memo|registry|registered|pool|singleton|instances?$|loaded|compiled|warned", re.IGNORECASE
+)
 LOCK = re.compile(r"lock|mutex|semaphore|guard|atomic", re.IGNORECASE)
 
 
 def check(project: Project) -> Iterator[Hit]:
     seen: set[tuple[str, int]] = set()
     for fn in project.all_functions():
-        if fn.is_module or not (project.reach(fn.fqn) or project.layer(fn) == "controller") or runs_by_hand(project, fn):
+        if (
+            fn.is_module
+            or not (project.reach(fn.fqn) or project.layer(fn) == "controller")
+            or runs_by_hand(project, fn)
+        ):
             continue
         for name, span, block, how in changes(project, fn):
             if (fn.path, span.line) in seen or locked(fn, block):
                 continue
             seen.add((fn.path, span.line))
             count = project.reach(fn.fqn)
-            where = f", which {count} route{'s' if count != 1 else ''} reach{'' if count != 1 else 'es'}," if count else ""
+            where = (
+                f", which {count} route{'s' if count != 1 else ''} reach{'' if count != 1 else 'es'}," if count else ""
+            )
             yield Hit(
-                f"`{fn.name}()`{where} {how} the module-level `{name}`: each worker process has its own copy, and threads lose updates. "
+                f"`{fn.name}()`{where} {how} the module-level `{name}`: each worker process has its own "
+                "copy, and threads lose updates. "
                 "Keep it in a shared store.",
                 fn.location(span),
                 related=definition(project, fn, name),
@@ -109,7 +118,7 @@ def is_container(project: Project, module: Fn, vid: Vid) -> bool:
     while value[0] in ("mut", "store", "guard", "phi"):
         vid = value[1][0] if value[0] == "phi" else value[1]
         value = module.facts.values[vid]
-    if value[0] in ("list", "dict", "set") or value[0] == "comp" and value[1] != "gen":
+    if value[0] in ("list", "dict", "set") or (value[0] == "comp" and value[1] != "gen"):
         return True
     if value[0] != "call":
         return False
@@ -123,7 +132,8 @@ def once(fn: Fn, block: int, name: str) -> bool:
         if item.kind in ("if", "else") and item.value >= 0 and mentions(fn, item.value, name):
             return True
     return any(
-        item.kind == "if" and item.exits == "return" and item.value >= 0 and mentions(fn, item.value, name) for item in fn.facts.blocks
+        item.kind == "if" and item.exits == "return" and item.value >= 0 and mentions(fn, item.value, name)
+        for item in fn.facts.blocks
     )
 
 
@@ -133,7 +143,13 @@ def mentions(fn: Fn, vid: Vid, name: str, depth: int = 0) -> bool:
         return str(value[1]).rpartition(".")[2] == name or f".{name}." in str(value[1])
     if depth > 4:
         return False
-    parts = value[2] if value[0] in ("compare", "bool") else (value[1],) if value[0] in ("not", "guard", "attr", "item") else ()
+    parts = (
+        value[2]
+        if value[0] in ("compare", "bool")
+        else (value[1],)
+        if value[0] in ("not", "guard", "attr", "item")
+        else ()
+    )
     return any(mentions(fn, part, name, depth + 1) for part in parts)
 
 
@@ -155,4 +171,6 @@ def locked(fn: Fn, block: int) -> bool:
 
 def definition(project: Project, fn: Fn, name: str) -> tuple[Step, ...]:
     module = project.module_function(fn.file)
-    return tuple(module.step(item.span, f"`{name}` is made here") for item in module.facts.bindings if item.name == name)[:1]
+    return tuple(
+        module.step(item.span, f"`{name}` is made here") for item in module.facts.bindings if item.name == name
+    )[:1]

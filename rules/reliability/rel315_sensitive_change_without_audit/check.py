@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 from backendlint.api import Edge, Fn, Hit, Project, Route, Step, Write
 
-AUDIT = re.compile(r"audit|activity_?log|log_?activity|(log|record|track|save|write)_?(action|event|change|history|activity)|LogEntry|history_?(entry|record)|event_?log|journal", re.IGNORECASE)
+AUDIT = re.compile(
+    r"audit|activity_?log|log_?activity|(log|record|track|save|write)_?(action|event|change|history|activity)|LogEntry|history_?(entry|record)|event_?log|journal",
+    re.IGNORECASE,
+)
 SENSITIVE = re.compile(
     r"delete|remove|destroy|purge|ban|block|role|permission|password|grant|revoke|transfer|refund|withdraw|payout|charge|approve|reject|disable|"
     r"enable|suspend|deactivate|activate|promote|demote|impersonate|reset|cancel|close|lock|owner|limit|price|credit|salary|email",
@@ -18,7 +21,7 @@ def check(project: Project) -> Iterator[Hit]:
     changes: list[tuple[Route, Write, tuple[Edge, ...]]] = []
     kept: list[tuple[Route, Fn]] = []
     for route in project.routes:
-        if route.handler is None or not CHANGING.intersection(route.methods) and route.methods:
+        if route.handler is None or (not CHANGING.intersection(route.methods) and route.methods):
             continue
         found = sensitive_change(project, route)
         if found is None:
@@ -38,8 +41,10 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         seen.add(place)
         yield Hit(
-            f"{route.label} changes `{write.entity.rpartition('.')[2] or 'stored data'}` ({write.op}) without an audit record, which "
-            f"{len(kept)} of {len(kept) + len(changes)} sensitive routes write (`{record.name}`). Record it in the same transaction.",
+            f"{route.label} changes `{write.entity.rpartition('.')[2] or 'stored data'}` ({write.op}) "
+            "without an audit record, which "
+            f"{len(kept)} of {len(kept) + len(changes)} sensitive routes write (`{record.name}`). Record "
+            "it in the same transaction.",
             place,
             related=(Step(example.place, f"{example.label} calls `{record.name}()`"), Step(route.place, route.label)),
             function=write.fn.fqn,
@@ -51,7 +56,11 @@ def sensitive_change(project: Project, route: Route) -> tuple[Write, tuple[Edge,
     assert route.handler is not None
     named = bool(SENSITIVE.search(route.name)) or bool(SENSITIVE.search(route.own_path)) or "DELETE" in route.methods
     for write, chain in project.writes.reached(route.handler):
-        if AUDIT.search(write.entity) or any(AUDIT.search(edge.callee.name) for edge in chain) or AUDIT.search(write.fn.name):
+        if (
+            AUDIT.search(write.entity)
+            or any(AUDIT.search(edge.callee.name) for edge in chain)
+            or AUDIT.search(write.fn.name)
+        ):
             continue
         if write.op == "delete" or named:
             return write, chain
@@ -67,14 +76,16 @@ def audit(project: Project, route: Route) -> Fn | None:
         if fn.fqn in seen or depth > 6:
             continue
         seen.add(fn.fqn)
-        if depth and (AUDIT.search(fn.name) or fn.cls is not None and AUDIT.search(fn.cls.name)):
+        if depth and (AUDIT.search(fn.name) or (fn.cls is not None and AUDIT.search(fn.cls.name))):
             return fn
         for ref in (ref for call in fn.facts.calls for ref in project.callees(fn, call)):
             if ref.kind == "class" and AUDIT.search(ref.name.rpartition(".")[2]):
                 return project.method(project.classes[ref.name], "__init__") or fn
         if any(AUDIT.search(write.entity.rpartition(".")[2]) for write in project.writes.direct(fn)):
             return fn
-        todo.extend((edge.callee, depth + 1) for edge in project.graph.callees(fn) if edge.kind in ("call", "task", "inject"))
+        todo.extend(
+            (edge.callee, depth + 1) for edge in project.graph.callees(fn) if edge.kind in ("call", "task", "inject")
+        )
     for ref in route.handler.decorators:
         if AUDIT.search(ref.name.rpartition(".")[2]):
             return project.functions.get(ref.name) or route.handler

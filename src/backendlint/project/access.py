@@ -26,11 +26,23 @@ _AUTH_NAME = re.compile(
     r"|^(authenticat|authoriz|authoris)|(_auth|_authenticated|_authorized|_permission)$|^(auth|protected|secured|permission_?checker|role_?checker)$",
     re.IGNORECASE,
 )
-_AUTHORIZE_NAME = re.compile(r"permi|role|scope|admin|staff|superuser|owner|authori[sz]|access|tenant|member", re.IGNORECASE)
+_AUTHORIZE_NAME = re.compile(
+    r"permi|role|scope|admin|staff|superuser|owner|authori[sz]|access|tenant|member", re.IGNORECASE
+)
 _LIMIT_NAME = re.compile(r"rate_?limit|throttl|limiter", re.IGNORECASE)
 _OPTIONAL_NAME = re.compile(r"optional|maybe|or_none|if_any|anonymous", re.IGNORECASE)
-_IDENTITY_TEST = re.compile(r"is_(authenticated|staff|superuser|admin)|has_(object_)?perms?(ission)?(_for)?|has_role|can_\w+")
-_METHODS = ("__call__", "dispatch", "process_request", "process_view", "has_permission", "authenticate", "allow_request")
+_IDENTITY_TEST = re.compile(
+    r"is_(authenticated|staff|superuser|admin)|has_(object_)?perms?(ission)?(_for)?|has_role|can_\w+"
+)
+_METHODS = (
+    "__call__",
+    "dispatch",
+    "process_request",
+    "process_view",
+    "has_permission",
+    "authenticate",
+    "allow_request",
+)
 
 
 class Access:
@@ -135,7 +147,8 @@ class Access:
             if cls is not None:
                 known = True
                 if cls.subclass_role in _ROLES and not any(
-                    m is not None and m.auth is not None for m in (libraries.call(ref.name), libraries.decorator(ref.name))
+                    m is not None and m.auth is not None
+                    for m in (libraries.call(ref.name), libraries.decorator(ref.name))
                 ):
                     yield _ROLES[cls.subclass_role], last
         if not known:
@@ -197,7 +210,9 @@ class Access:
             if value[0] == "attr" and _IDENTITY_TEST.fullmatch(str(value[2])):
                 yield AUTHENTICATE if value[2] == "is_authenticated" else AUTHORIZE
 
-    def _refusal(self, fn: Fn, args: tuple[Vid, ...], kwargs: tuple[tuple[str, Vid], ...], status: object) -> Iterator[str]:
+    def _refusal(
+        self, fn: Fn, args: tuple[Vid, ...], kwargs: tuple[tuple[str, Vid], ...], status: object
+    ) -> Iterator[str]:
         keywords = getattr(status, "keywords", ())
         position = getattr(status, "position", -1)
         vids = [vid for key, vid in kwargs if key in keywords]
@@ -278,7 +293,9 @@ class Access:
     # the whole project
 
     def _uses(self, route: Route, library: str) -> bool:
-        names: Iterable[str] = (ref.name for ref in (*route.guards, *(route.handler.decorators if route.handler else ())))
+        names: Iterable[str] = (
+            ref.name for ref in (*route.guards, *(route.handler.decorators if route.handler else ()))
+        )
         bases = self.project.hierarchy.library_bases(route.cls) if route.cls else ()
         return any(name.startswith(f"{library}.") for name in (*names, *bases))
 

@@ -103,7 +103,7 @@ def _response(project: Project, fn: Fn, call: Call, model: Response, span: Span,
     headers = next(iter(arguments(call, model.headers)), -1) if model.headers else call.kwarg("headers")
     special = "redirect" if model.redirect else "template" if model.template else "file" if model.file else ""
     keys, shape = _shape(project, fn, body) if body >= 0 else (None, "")
-    if model.body is not None and model.body.all_keywords or (body < 0 and call.kwargs and not special):
+    if (model.body is not None and model.body.all_keywords) or (body < 0 and call.kwargs and not special):
         names = tuple(key for key, _ in call.kwargs if key not in _NOT_BODY)
         if body < 0 and names and model.body is not None and model.body.rest == 0:
             keys, shape = names, "dict"

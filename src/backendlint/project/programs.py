@@ -15,13 +15,22 @@ def runs_by_hand(project: Project, fn: Fn) -> bool:
     """Commands, scripts, `__main__` modules: what talks to the person who started it."""
     by_place = project.layers.of_path(fn.path) == "command" and fn.fqn not in project.route_functions
     alone = fn.is_module and len(fn.file.functions) == 1 and not fn.file.classes and not imported(project, fn)
-    if by_place or alone or project.layer(fn) == "command" or fn.path.rpartition("/")[2] in ("__main__.py", "manage.py", "setup.py", "conftest.py"):
+    if (
+        by_place
+        or alone
+        or project.layer(fn) == "command"
+        or fn.path.rpartition("/")[2] in ("__main__.py", "manage.py", "setup.py", "conftest.py")
+    ):
         return True
     own: Fn | None = fn
     while own is not None:
         for ref in own.decorators:
             library = project.libraries.library_of(ref.name)
-            if library is not None and library.kind == "cli" or ref.name.partition(".")[0] in ("click", "typer", "invoke"):
+            if (library is not None and library.kind == "cli") or ref.name.partition(".")[0] in (
+                "click",
+                "typer",
+                "invoke",
+            ):
                 return True
             if ref.name.endswith((".command", ".cli")) or ".cli." in ref.name:
                 return True
@@ -47,7 +56,9 @@ def only_from_main(project: Project, fn: Fn, depth: int = 4) -> bool:
     if not callers or depth == 0:
         return False
     return all(
-        in_main_block(edge.caller, edge.call) if edge.caller.is_module else only_from_main(project, edge.caller, depth - 1)
+        in_main_block(edge.caller, edge.call)
+        if edge.caller.is_module
+        else only_from_main(project, edge.caller, depth - 1)
         for edge in callers
     )
 
@@ -56,10 +67,10 @@ def in_main_block(fn: Fn, call: Call | None) -> bool:
     """A call below `if __name__ == "__main__":`."""
     if call is None or not fn.is_module:
         return False
-    for _, block in fn.blocks_of(call.block):
-        if block.kind == "if" and block.value >= 0 and _names_main(fn, block.value):
-            return True
-    return False
+    return any(
+        block.kind == "if" and block.value >= 0 and _names_main(fn, block.value)
+        for _, block in fn.blocks_of(call.block)
+    )
 
 
 def _names_main(fn: Fn, vid: int) -> bool:
@@ -69,7 +80,9 @@ def _names_main(fn: Fn, vid: int) -> bool:
 
 def _has_main(project: Project, fn: Fn) -> bool:
     module = project.module_function(fn.file)
-    return any(block.kind == "if" and block.value >= 0 and _names_main(module, block.value) for block in module.facts.blocks)
+    return any(
+        block.kind == "if" and block.value >= 0 and _names_main(module, block.value) for block in module.facts.blocks
+    )
 
 
 def _served(project: Project, fn: Fn) -> bool:

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 
 CREATES = frozenset({"create", "add", "bulk_create", "insert"})
 WRITES = frozenset(
-    {"create", "save", "add", "update", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "merge"}
+    {
+        "create",
+        "save",
+        "add",
+        "update",
+        "delete",
+        "bulk_create",
+        "bulk_update",
+        "get_or_create",
+        "update_or_create",
+        "merge",
+    }
 )
 _BY_ARGUMENT = frozenset({"add", "delete", "merge", "create", "update", "save", "bulk_create"})
 _ENDS = frozenset({"commit", "rollback", "begin", "atomic", "savepoint", "flush", "on_commit"})

@@ -32,14 +32,18 @@ def endpoints(project: Project) -> tuple[Endpoint, ...]:
 def _row(project: Project, route: Route) -> Endpoint:
     reached = list(_reached(project, route))
     found = answers(project, route.handler) if route.handler is not None else []
-    statuses = sorted({item.status for item in found if item.status is not None and not item.failed} | ({route.status} if route.status else set()))
+    statuses = sorted(
+        {item.status for item in found if item.status is not None and not item.failed}
+        | ({route.status} if route.status else set())
+    )
     errors = sorted({item.status for item in found if item.failed and item.status is not None})
     return Endpoint(
         method="|".join(route.methods) or "ANY",
         path=route.path,
         handler=route.handler.fqn if route.handler is not None else route.cls.fqn if route.cls is not None else "",
         place=route.place,
-        auth=", ".join(project.access.authentication(route)[:2]) or ("public" if project.access.exempt(route) else "none"),
+        auth=", ".join(project.access.authentication(route)[:2])
+        or ("public" if project.access.exempt(route) else "none"),
         authorization=", ".join(project.access.authorization(route)[:2]) or "none",
         validation=_validation(project, route),
         rate_limit=", ".join(project.access.rate_limits(route)[:1]) or "none",
@@ -79,11 +83,14 @@ def _validation(project: Project, route: Route) -> str:
             if any(model.schema in ("validate", "parse") for model in project.models(route.handler, call)):
                 return "in the handler"
             if any(
-                ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) in ("schema", "serializer", "form")
+                ref.kind == "class"
+                and project.hierarchy.role(project.classes[ref.name]) in ("schema", "serializer", "form")
                 for ref in project.callees(route.handler, call)
             ):
                 return "in the handler"
-    if route.cls is not None and any("serializer_class" in cls.facts.attributes for cls in project.hierarchy.mro(route.cls)):
+    if route.cls is not None and any(
+        "serializer_class" in cls.facts.attributes for cls in project.hierarchy.mro(route.cls)
+    ):
         return "serializer"
     if not _CHANGING.intersection(route.methods) or (route.documented and not bodies):
         return "typed" if any(param.type for param in route.params) else "-"
@@ -109,7 +116,9 @@ def _docs(route: Route) -> str:
         return "docstring" if route.description else "-"
     if not route.in_schema:
         return "hidden"
-    model = route.response_model is not None or (route.handler is not None and route.handler.facts.returns_annotation >= 0)
+    model = route.response_model is not None or (
+        route.handler is not None and route.handler.facts.returns_annotation >= 0
+    )
     text = bool(route.summary or route.description)
     return "full" if model and text else "model only" if model else "text only" if text else "none"
 

@@ -16,13 +16,24 @@ def as_html(review: Review) -> str:
     """No network, no files beside it; readable without scripts."""
     import jinja2
 
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     pillars = [(pillar, list(rows)) for pillar, rows in groupby(review.scorecard, key=lambda row: row.pillar)]
-    states = {state: sum(row.state == state for row in review.scorecard) for state in ("pass", "findings", "not applicable", "runtime", "planned")}
+    states = {
+        state: sum(row.state == state for row in review.scorecard)
+        for state in ("pass", "findings", "not applicable", "runtime", "planned")
+    }
     tables = [
         ("resilience", "Resilience", "What happens when a dependency is down", RESILIENCE, review.dependencies),
-        ("endpoints", "Endpoints", "What stands before each endpoint, what it does and how it can end", ENDPOINTS, review.endpoints),
+        (
+            "endpoints",
+            "Endpoints",
+            "What stands before each endpoint, what it does and how it can end",
+            ENDPOINTS,
+            review.endpoints,
+        ),
     ]
     return template.render(review=review, pillars=pillars, states=states, tables=tables, tone=tone)
 

@@ -21,7 +21,10 @@ KINDS = {
 }  # fmt: skip
 """Effects of calls that leave the process."""
 _HOST = re.compile(r"https?://([^/\s\"'{}:?#]+)")
-_PLAIN = re.compile(r"(client|service|api|adapter|gateway|integration|provider|connector|backend|manager|helper|utils?)s?$", re.IGNORECASE)
+_PLAIN = re.compile(
+    r"(client|service|api|adapter|gateway|integration|provider|connector|backend|manager|helper|utils?)s?$",
+    re.IGNORECASE,
+)
 
 
 class Outbound(NamedTuple):
@@ -44,7 +47,14 @@ def dependency_name(project: Project, site: Site, kind: str) -> str:
     """The host where the code names it, else the client class or module; databases, caches and queues are one each."""
     if kind not in ("HTTP service", "gRPC service", "socket"):
         return kind
-    host = next((found for vid in (*site.call.args, *(vid for _, vid in site.call.kwargs)) if (found := host_of(project, site.fn, vid))), "")
+    host = next(
+        (
+            found
+            for vid in (*site.call.args, *(vid for _, vid in site.call.kwargs))
+            if (found := host_of(project, site.fn, vid))
+        ),
+        "",
+    )
     return host or owner_name(site.fn)
 
 

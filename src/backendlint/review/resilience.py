@@ -90,7 +90,9 @@ def _retries(project: Project, functions: list[Fn]) -> tuple[str, str]:
             attempts.append(f"{policy.attempts:g} x")
         else:
             attempts.append("bounded")
-    backoff = [f"{policy.backoff}{' + jitter' if policy.jitter and policy.backoff != 'none' else ''}" for policy in found]
+    backoff = [
+        f"{policy.backoff}{' + jitter' if policy.jitter and policy.backoff != 'none' else ''}" for policy in found
+    ]
     return ", ".join(dict.fromkeys(attempts)), ", ".join(dict.fromkeys(backoff))
 
 
@@ -140,7 +142,11 @@ def _survives(project: Project, fn: Fn, block: int, raised: list[str]) -> bool:
         handler = project.exceptions.caught_by(fn, block, name)
         if handler < 0 or fn.facts.blocks[handler].kind == "with":
             return handler >= 0
-        inside = {index for index, _ in enumerate(fn.facts.blocks) if any(number == handler for number, _ in fn.blocks_of(index))}
+        inside = {
+            index
+            for index, _ in enumerate(fn.facts.blocks)
+            if any(number == handler for number, _ in fn.blocks_of(index))
+        }
         if any(item.block in inside for item in fn.facts.raises):
             return False
     return True

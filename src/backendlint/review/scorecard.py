@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
     from backendlint.review.model import Dependency, Endpoint
     from backendlint.ruleset.checklist import Item
-    from backendlint.ruleset.load import RuleSet
+    from backendlint.ruleset.manifest import Rule
 
 
-def scorecard(project: Project, items: Sequence[Item], rules: RuleSet, findings: Sequence[Finding]) -> tuple[Score, ...]:
+def scorecard(
+    project: Project, items: Sequence[Item], rules: Sequence[Rule], findings: Sequence[Finding]
+) -> tuple[Score, ...]:
     """One row an item, in the checklist's order."""
     known = {rule.id for rule in rules}
     present = evidence(project)
@@ -36,7 +38,15 @@ def _score(item: Item, known: Collection[str], present: Collection[str], by_rule
             counts.append(RuleCount(rule_id, found[0].name, len(found), gravest))
     counts = sorted(dict.fromkeys(counts), key=lambda rule: (SEVERITIES.index(rule.severity), -rule.count))
     total = sum(rule.count for rule in counts)
-    return Score(item.id, item.pillar, item.question, _state(item, known, present, total), total, tuple(counts), _note(item, known))
+    return Score(
+        item.id,
+        item.pillar,
+        item.question,
+        _state(item, known, present, total),
+        total,
+        tuple(counts),
+        _note(item, known),
+    )
 
 
 def _state(item: Item, known: Collection[str], present: Collection[str], total: int) -> State:
@@ -72,7 +82,10 @@ def evidence(project: Project) -> frozenset[str]:
         found.add("migrations")
     if any(fn.facts.is_async for fn in project.all_functions()):
         found.add("async")
-    if any(project.layer(fn) == "task" for fn in project.all_functions()) or effects & {"queue-publish", "queue-consume"}:
+    if any(project.layer(fn) == "task" for fn in project.all_functions()) or effects & {
+        "queue-publish",
+        "queue-consume",
+    }:
         found.add("jobs")
     libraries = {item.target.partition(".")[0] for file in project.files.values() for item in file.imports}
     kinds = {library.kind for name in libraries if (library := project.libraries.library_of(name)) is not None}
@@ -87,24 +100,46 @@ def figures(project: Project, endpoints: Sequence[Endpoint], dependencies: Seque
     documented = [route for route in project.routes if route.documented and route.in_schema]
     if documented:
         full = [row for row in endpoints if row.docs == "full"]
-        found.append(Figure("API documentation", share(len(full), len(documented)), "with response model and description; the target is over 95 %"))
+        found.append(
+            Figure(
+                "API documentation",
+                share(len(full), len(documented)),
+                "with response model and description; the target is over 95 %",
+            )
+        )
     if endpoints:
         closed = [row for row in endpoints if row.auth not in ("none", "public")]
-        found.append(Figure("Authenticated", share(len(closed), len(endpoints)), f"{len(endpoints) - len(closed)} endpoints are open"))
+        found.append(
+            Figure(
+                "Authenticated",
+                share(len(closed), len(endpoints)),
+                f"{len(endpoints) - len(closed)} endpoints are open",
+            )
+        )
         limited = [row for row in endpoints if row.rate_limit != "none"]
         found.append(Figure("Rate limited", share(len(limited), len(endpoints)), f"{len(limited)} endpoints"))
         changing = [row for row in endpoints if set(row.method.split("|")) & {"POST", "PUT", "PATCH"}]
         valid = [row for row in changing if row.validation != "none"]
         if changing:
-            found.append(Figure("Bodies with a schema", share(len(valid), len(changing)), f"of {len(changing)} endpoints that take one"))
+            found.append(
+                Figure(
+                    "Bodies with a schema",
+                    share(len(valid), len(changing)),
+                    f"of {len(changing)} endpoints that take one",
+                )
+            )
         unbounded = [row for row in endpoints if row.wait == "unbounded"]
         found.append(Figure("Unbounded waits", str(len(unbounded)), "endpoints that a hanging dependency hangs"))
     if dependencies:
         bounded = [row for row in dependencies if not row.timeout.startswith("none")]
-        found.append(Figure("Dependencies with a timeout", share(len(bounded), len(dependencies)), f"of {len(dependencies)}"))
+        found.append(
+            Figure("Dependencies with a timeout", share(len(bounded), len(dependencies)), f"of {len(dependencies)}")
+        )
     layers = Counter(layer for fn in project.all_functions() if not fn.is_module and (layer := project.layer(fn)))
     if layers:
-        found.append(Figure("Layers", str(len(layers)), ", ".join(f"{count} {layer}" for layer, count in layers.most_common(6))))
+        found.append(
+            Figure("Layers", str(len(layers)), ", ".join(f"{count} {layer}" for layer, count in layers.most_common(6)))
+        )
     return tuple(found)
 
 

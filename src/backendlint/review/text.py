@@ -26,7 +26,13 @@ def as_text(review: Review) -> str:
             told = f"  {score_rules(row)}" if row.rules else ""
             lines.append(f"  {MARKS[row.state]} {row.item:<20}{row.question}{told}")
     states = {state: sum(row.state == state for row in review.scorecard) for state in MARKS}
-    lines += ["", ", ".join(f"{count} {state} ({MARKS[state]})" if MARKS[state].strip() else f"{count} {state}" for state, count in states.items())]
+    lines += [
+        "",
+        ", ".join(
+            f"{count} {state} ({MARKS[state]})" if MARKS[state].strip() else f"{count} {state}"
+            for state, count in states.items()
+        ),
+    ]
     lines += ["", "Resilience", *_table(RESILIENCE, review.dependencies)]
     lines += ["", "Endpoints", *_table(ENDPOINTS, review.endpoints)]
     lines += ["", *(f"not covered: {problem}" for problem in review.problems)] if review.problems else []
@@ -38,7 +44,9 @@ def _table(columns: Sequence[Column], rows: Sequence[Any], widest: int = 44) -> 
         return ["  none found"]
     cells = [[name for name, _ in columns], *([_cut(value(row), widest) for _, value in columns] for row in rows)]
     widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
-    return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    ]
 
 
 def _cut(text: str, widest: int) -> str:
@@ -57,16 +65,18 @@ def as_markdown(review: Review) -> str:
         head += ["| Figure | Value | |", "|---|---|---|"]
         head += [f"| {figure.name} | **{figure.value}** | {_cell(figure.detail)} |" for figure in review.figures]
     score = ["", "## Scorecard", "", "| | Item | Question | Findings |", "|---|---|---|---|"]
-    marks = {"pass": "✅", "findings": "❌", "not applicable": "➖", "runtime": "⏱️", "planned": "…"}
-    for row in review.scorecard:
-        score.append(f"| {marks[row.state]} | {row.item} | {_cell(row.question)} | {_cell(score_rules(row)) or row.state} |")
+    marks = {"pass": "✅", "findings": "❌", "not applicable": "·", "runtime": "⏱️", "planned": "…"}
+    score += [
+        f"| {marks[row.state]} | {row.item} | {_cell(row.question)} | {_cell(score_rules(row)) or row.state} |"
+        for row in review.scorecard
+    ]
     sections = [
         *_markdown_table("Resilience", RESILIENCE, review.dependencies),
         *_markdown_table("Endpoints", ENDPOINTS, review.endpoints),
     ]
     problems = ["", *(f"- not covered: {_cell(problem)}" for problem in review.problems)] if review.problems else []
     room = MAX_COMMENT - sum(len(line) + 1 for line in (*head, *score, *problems)) - 200
-    kept = []
+    kept: list[str] = []
     for line in sections:
         room -= len(line) + 1
         if room < 0:

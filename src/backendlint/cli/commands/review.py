@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from backendlint.cli.packs import rules_option
 from backendlint.findings.model import PROFILES
+
+if TYPE_CHECKING:
+    from backendlint.review.model import Review
 
 FORMATS = ("text", "markdown", "json", "html")
 
@@ -29,13 +33,15 @@ def command(
     from backendlint.review.build import review
 
     overrides = {"profile": profile} if profile else {}
-    made = review(Request(paths=(path or Path(),), overrides=overrides, rule_folders=rules_dirs, use_cache=not no_cache))
+    made = review(
+        Request(paths=(path or Path(),), overrides=overrides, rule_folders=rules_dirs, use_cache=not no_cache)
+    )
     put(_render(fmt, made), output)
 
 
-def _render(fmt: str, made: object) -> str:
+def _render(fmt: str, made: Review) -> str:
     from backendlint.review.html import as_html
     from backendlint.review.text import as_json, as_markdown, as_text
 
     renderers = {"text": as_text, "markdown": as_markdown, "json": as_json, "html": as_html}
-    return renderers[fmt](made)  # type: ignore[operator]
+    return renderers[fmt](made)

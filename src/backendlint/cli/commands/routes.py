@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ def _row(project: Project, route: Route) -> dict[str, Any]:
         "application": route.app.name if route.app else None,
         "status": route.status,
         "dependencies": [fn.fqn for fn in route.dependencies],
-        "params": [item._asdict() for item in route.params],
+        "params": [asdict(item) for item in route.params],
         "authenticated": bool(project.access.authentication(route)),
         "rate_limited": bool(project.access.rate_limits(route)),
         "in_schema": route.in_schema,

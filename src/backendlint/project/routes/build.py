@@ -12,10 +12,12 @@ from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import DecoratorModel
 from backendlint.project.libraries_model import Route as RouteModel
-from backendlint.project.routes.collect import Holder, Key, Registrations, strings
+from backendlint.project.routes.collect import Holder, Key, Registrations
 from backendlint.project.routes.model import Application, Entry, Origin, Route, RouteParam
 from backendlint.project.routes.params import injected, injections, path_params, signature_params
 from backendlint.project.routes.paths import join, normal, parameters
+from backendlint.project.routes.reading import strings
+from backendlint.project.routes.status import status_of
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -108,7 +110,7 @@ class RouteTable:
         fn, call = holder.origin.fn, holder.call
         prefix = ""
         if holder.app.role != "application" and holder.app.prefix is not None:
-            prefix = self.registrations.text(fn, call, holder.app.prefix)
+            prefix = self.registrations.reading.text(fn, call, holder.app.prefix)
         vids = tuple(arguments(call, holder.app.dependencies)) if holder.app.dependencies else ()
         middlewares = tuple(arguments(call, holder.app.middlewares)) if holder.app.middlewares else ()
         hooks = tuple(holder.hooks) + tuple(self._named(fn, middlewares))
@@ -265,8 +267,8 @@ class RouteTable:
         detail = False
         if call is not None and route.detail is not None:
             detail = any(home.const(item) is True for item in arguments(call, route.detail))
-        path = self.registrations.text(home, call, route.path) or method.name
-        methods = self.registrations.methods(home, call, route) or ("GET",)
+        path = self.registrations.reading.text(home, call, route.path) or method.name
+        methods = self.registrations.reading.methods(home, call, route) or ("GET",)
         sub = f"{{pk}}/{path}" if detail else path
         made = self._route(entry, way, method, cls, method.name, methods, _sub(entry.path, sub))
         made.location = home.place(vid)
@@ -281,7 +283,7 @@ class RouteTable:
                 home = fn.parent or fn
                 value = home.facts.values[vid]
                 call = home.facts.calls[value[1]] if value[0] == "call" else None
-                found = self.registrations.methods(home, call, model.route)
+                found = self.registrations.reading.methods(home, call, model.route)
                 if found:
                     return found
         return methods
@@ -431,34 +433,6 @@ class RouteTable:
             return ""
         found = entry.fn.const(vid)
         return found if isinstance(found, str) else "…"
-
-
-def status_of(project: Project, fn: Fn, vid: Vid) -> int | None:
-    """The HTTP status that a value stands for: a number, a framework's constant, or `HTTPStatus.X`."""
-    found = project.constants(fn, vid)
-    if found and len(found) == 1 and isinstance(found[0], int):
-        return found[0]
-    value = fn.facts.values[vid]
-    name = value[1] if value[0] == "name" else value[2] if value[0] == "attr" else ""
-    for ref in project.refs(fn, vid):
-        model = project.libraries.attribute(ref.name)
-        if model is not None and model.status:
-            return model.status
-    if not isinstance(name, str):
-        return None
-    return status_by_name(name)
-
-
-def status_by_name(name: str) -> int | None:
-    """`status.HTTP_201_CREATED`, `HTTPStatus.CREATED`, `HTTPStatus.CREATED.value`."""
-    import re
-    from http import HTTPStatus
-
-    match = re.search(r"HTTP_(\d{3})(_|$)", name)
-    if match:
-        return int(match[1])
-    last = name.removesuffix(".value").rpartition(".")[2]
-    return int(HTTPStatus[last]) if "HTTPStatus" in name and last in HTTPStatus.__members__ else None
 
 
 def _method_of(name: str) -> str:

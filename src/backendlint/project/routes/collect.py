@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location
 from backendlint.project.calls import arguments
-from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import App, Arg, CallModel, Mount
 from backendlint.project.libraries_model import Route as RouteModel
-from backendlint.project.routes.model import UNKNOWN, Entry, Origin
+from backendlint.project.routes.model import Entry, Origin
 from backendlint.project.routes.origins import Origins
+from backendlint.project.routes.reading import Reading
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -56,6 +57,7 @@ class Registrations:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.origins = Origins(project)
+        self.reading = Reading(project)
         self.holders: dict[Key, Holder] = {}
         self.loose: list[Entry] = []
         """Entries whose holder is not known."""
@@ -106,7 +108,11 @@ class Registrations:
         for origin in self.origins.of(fn, vid):
             if origin.key in self.holders:
                 for ref in self.project.refs(origin.fn, origin.vid):
-                    bases = self.project.hierarchy.library_bases(self.project.classes[ref.name]) if ref.kind == "inst" else ()
+                    bases = (
+                        self.project.hierarchy.library_bases(self.project.classes[ref.name])
+                        if ref.kind == "inst"
+                        else ()
+                    )
                     yield from (ref.name,) if ref.kind == "libinst" else bases
 
     def _decorator_names(self, home: Fn, func: Vid) -> Iterator[str]:
@@ -190,7 +196,7 @@ class Registrations:
         items: tuple[Vid, ...] = value[1]  # type: ignore[assignment]
         if value[0] != "tuple" or len(items) < 2 or not isinstance(fn.const(items[0]), str):
             return False
-        handlers, wrappers = self.handlers(fn, items[1])
+        handlers, wrappers = self.reading.handlers(fn, items[1])
         if not handlers:
             return False
         path = str(fn.const(items[0]))
@@ -279,7 +285,7 @@ class Registrations:
         if child is not None:
             mount_fn, mount_call, mount = child
             for key in self._children(mount_fn, mount_call, mount.child):
-                holder.mounts.append(Mounted(key, self.text(fn, call, route.path), fn, (), route.syntax))
+                holder.mounts.append(Mounted(key, self.reading.text(fn, call, route.path), fn, (), route.syntax))
             return
         entry = self._make(fn, call, model, route)
         if entry is not None:
@@ -300,10 +306,10 @@ class Registrations:
         handlers: tuple[Ref, ...] = ()
         wrappers: tuple[Ref, ...] = ()
         for vid in arguments(call, route.handler) if route.handler else ():
-            found, around = self.handlers(fn, vid)
+            found, around = self.reading.handlers(fn, vid)
             handlers, wrappers = handlers + found, wrappers + around
-        path = self.text(fn, call, route.path)
-        methods = self.methods(fn, call, route)
+        path = self.reading.text(fn, call, route.path)
+        methods = self.reading.methods(fn, call, route)
         place = fn.location(call.span)
         made = Entry(route, model.library, fn, call, place, path, route.syntax, methods, handlers, wrappers)
         made.explicit = bool(route.methods) or bool(route.methods_arg and arguments(call, route.methods_arg))
@@ -313,21 +319,17 @@ class Registrations:
         dependencies = tuple(arguments(call, mount.dependencies)) if mount.dependencies else ()
         for key in self._children(fn, call, mount.child):
             if key != holder.origin.key:
-                holder.mounts.append(Mounted(key, self.text(fn, call, mount.prefix), fn, dependencies))
+                holder.mounts.append(Mounted(key, self.reading.text(fn, call, mount.prefix), fn, dependencies))
 
     def _children(self, fn: Fn, call: Call, child: Arg) -> Iterator[Key]:
-        for vid in arguments(call, child):
+        for given in arguments(call, child):
+            value = fn.facts.values[given]
+            pair = value[0] == "tuple" and bool(value[1])  # (patterns, namespace)
+            vid = value[1][0] if pair else given
             text = fn.const(vid)
             if isinstance(text, str):
                 yield from self._module_list(text, fn.file.module)
                 continue
-            value = fn.facts.values[vid]
-            if value[0] == "tuple" and value[1]:  # (patterns, namespace)
-                vid = value[1][0]
-                text = fn.const(vid)
-                if isinstance(text, str):
-                    yield from self._module_list(text, fn.file.module)
-                    continue
             for ref in self.project.refs(fn, vid):
                 if ref.kind == "module":
                     yield from self._module_list(ref.name, fn.file.module)
@@ -347,7 +349,9 @@ class Registrations:
             call, func = self._decorator(home, vid)
             for name in self._decorator_names(home, func):
                 model = self._libraries.decorator(name)
-                if model is None or not (model.middleware or (model.route and model.route.path and model.route.detail is None)):
+                if model is None or not (
+                    model.middleware or (model.route and model.route.path and model.route.detail is None)
+                ):
                     continue
                 holders = [h for origin in self._receiver(home, func) if (h := self.holder_of(origin))]
                 if model.middleware:
@@ -387,102 +391,6 @@ class Registrations:
     def _decorator_entry(
         self, home: Fn, call: Call | None, vid: Vid, route: RouteModel, library: str, target: Ref
     ) -> Entry:
-        path = self.text(home, call, route.path) if call else ""
-        methods = self.methods(home, call, route)
+        path = self.reading.text(home, call, route.path) if call else ""
+        methods = self.reading.methods(home, call, route)
         return Entry(route, library, home, call, home.place(vid), path, route.syntax, methods, (target,), (), True)
-
-    # parts of a registration
-
-    def text(self, fn: Fn, call: Call | None, arg: Arg | None) -> str:
-        """A path or prefix; unknown parts are UNKNOWN."""
-        if call is None or arg is None:
-            return ""
-        for vid in arguments(call, arg):
-            return self._text(fn, vid)
-        return ""
-
-    def _text(self, fn: Fn, vid: Vid) -> str:
-        value = fn.facts.values[vid]
-        if value[0] in ("list", "tuple") and value[1]:
-            return self._text(fn, value[1][0])
-        found = self.project.constants(fn, vid)
-        if found:
-            texts = [item for item in found if isinstance(item, str)]
-            return texts[0] if texts else ""
-        if value[0] == "fmt":
-            return "".join(self._text(fn, part) for part in value[2])
-        if value[0] == "call":  # _("articles/"), re.compile(...)
-            call = fn.facts.calls[value[1]]
-            if len(call.args) == 1 and isinstance(fn.const(call.args[0]), str):
-                return str(fn.const(call.args[0]))
-        return UNKNOWN
-
-    def methods(self, fn: Fn, call: Call | None, route: RouteModel) -> tuple[str, ...]:
-        """HTTP methods that a registration names."""
-        if route.methods:
-            return route.methods
-        if call is not None and route.methods_arg is not None:
-            for vid in arguments(call, route.methods_arg):
-                found = strings(self.project, fn, vid)
-                if found:
-                    return tuple(text.upper() for text in found)
-        return route.default_methods
-
-    def handlers(self, fn: Fn, vid: Vid, depth: int = 0) -> tuple[tuple[Ref, ...], tuple[Ref, ...]]:
-        """What answers (functions or classes), and what wraps it at the registration."""
-        refs = self.project.refs(fn, vid)
-        found = tuple(ref for ref in refs if ref.kind in ("func", "class", "inst"))
-        value = fn.facts.values[vid]
-        while value[0] in ("guard", "mut", "setattr", "store"):
-            value = fn.facts.values[value[1]]
-        if value[0] == "call" and depth < 4:
-            call = fn.facts.calls[value[1]]
-            around = tuple(self._wrappers(fn, call))
-            inner: tuple[Ref, ...] = ()
-            for argument in call.args[:2]:
-                part, more = self.handlers(fn, argument, depth + 1)
-                if part and all(ref.kind in ("func", "class") or depth for ref in part):
-                    inner, around = inner + part, around + more
-            if inner and not any(ref.kind == "inst" for ref in found):
-                return inner, around
-            owner = self._as_view(fn, call)
-            if owner:
-                return owner, ()
-        return found, ()
-
-    def _as_view(self, fn: Fn, call: Call) -> tuple[Ref, ...]:
-        """`X.as_view()`: the class."""
-        value = fn.facts.values[call.func]
-        if value[0] == "attr":
-            refs: tuple[Ref, ...] = self.project.refs(fn, value[1])
-        elif value[0] == "name":
-            refs = tuple(self.project.resolver.dotted(value[1].rpartition(".")[0], fn.file.module))
-        else:
-            refs = ()
-        return tuple(ref for ref in refs if ref.kind in ("class", "lib"))
-
-    def _wrappers(self, fn: Fn, call: Call) -> Iterator[Ref]:
-        yield from self.project.callees(fn, call)
-        value = fn.facts.values[call.func]
-        if value[0] == "call":
-            yield from self.project.callees(fn, fn.facts.calls[value[1]])
-
-
-def strings(project: Project, fn: Fn, vid: Vid) -> list[str]:
-    """The strings of a list, tuple or set display, or the one string."""
-    value = fn.facts.values[vid]
-    if value[0] in ("list", "tuple", "set"):
-        return [text for item in value[1] for text in strings(project, fn, item)]
-    found = project.constants(fn, vid) or []
-    if not found and value[0] == "name":
-        target = project.modules.resolve(value[1], fn.file.module)
-        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-            home = project.module_function(target.file)
-            if home.facts.values[target.vid][0] in ("list", "tuple", "set"):
-                return strings(project, home, target.vid)
-    return [item for item in found if isinstance(item, str)]
-
-
-def class_of(project: Project, ref: Ref) -> Cls | None:
-    """The project class that a handler ref names."""
-    return project.classes.get(ref.name) if ref.kind in ("class", "inst") else None

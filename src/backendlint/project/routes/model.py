@@ -26,7 +26,8 @@ class Origin(NamedTuple):
         return self.fn.fqn, self.vid
 
 
-class RouteParam(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RouteParam:
     """A handler's parameter that the framework fills from the request."""
 
     index: int

@@ -1,0 +1,112 @@
+"""Parts of a registration as the code writes them: paths, methods, and what answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.calls import arguments
+from backendlint.project.entities import Fn, Ref
+from backendlint.project.libraries_model import Arg
+from backendlint.project.libraries_model import Route as RouteModel
+from backendlint.project.routes.model import UNKNOWN
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+
+class Reading:
+    """Reads paths, methods and handlers out of a project's values."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def text(self, fn: Fn, call: Call | None, arg: Arg | None) -> str:
+        """A path or prefix; unknown parts are UNKNOWN."""
+        if call is None or arg is None:
+            return ""
+        for vid in arguments(call, arg):
+            return self._text(fn, vid)
+        return ""
+
+    def _text(self, fn: Fn, vid: Vid) -> str:
+        value = fn.facts.values[vid]
+        if value[0] in ("list", "tuple") and value[1]:
+            return self._text(fn, value[1][0])
+        found = self.project.constants(fn, vid)
+        if found:
+            texts = [item for item in found if isinstance(item, str)]
+            return texts[0] if texts else ""
+        if value[0] == "fmt":
+            return "".join(self._text(fn, part) for part in value[2])
+        if value[0] == "call":  # _("articles/"), re.compile(...)
+            call = fn.facts.calls[value[1]]
+            if len(call.args) == 1 and isinstance(fn.const(call.args[0]), str):
+                return str(fn.const(call.args[0]))
+        return UNKNOWN
+
+    def methods(self, fn: Fn, call: Call | None, route: RouteModel) -> tuple[str, ...]:
+        """HTTP methods that a registration names."""
+        if route.methods:
+            return route.methods
+        if call is not None and route.methods_arg is not None:
+            for vid in arguments(call, route.methods_arg):
+                found = strings(self.project, fn, vid)
+                if found:
+                    return tuple(text.upper() for text in found)
+        return route.default_methods
+
+    def handlers(self, fn: Fn, vid: Vid, depth: int = 0) -> tuple[tuple[Ref, ...], tuple[Ref, ...]]:
+        """What answers (functions or classes), and what wraps it at the registration."""
+        refs = self.project.refs(fn, vid)
+        found = tuple(ref for ref in refs if ref.kind in ("func", "class", "inst"))
+        value = fn.facts.values[vid]
+        while value[0] in ("guard", "mut", "setattr", "store"):
+            value = fn.facts.values[value[1]]
+        if value[0] == "call" and depth < 4:
+            call = fn.facts.calls[value[1]]
+            around = tuple(self._wrappers(fn, call))
+            inner: tuple[Ref, ...] = ()
+            for argument in call.args[:2]:
+                part, more = self.handlers(fn, argument, depth + 1)
+                if part and all(ref.kind in ("func", "class") or depth for ref in part):
+                    inner, around = inner + part, around + more
+            if inner and not any(ref.kind == "inst" for ref in found):
+                return inner, around
+            owner = self._as_view(fn, call)
+            if owner:
+                return owner, ()
+        return found, ()
+
+    def _as_view(self, fn: Fn, call: Call) -> tuple[Ref, ...]:
+        """`X.as_view()`: the class."""
+        value = fn.facts.values[call.func]
+        if value[0] == "attr":
+            refs: tuple[Ref, ...] = self.project.refs(fn, value[1])
+        elif value[0] == "name":
+            refs = tuple(self.project.resolver.dotted(value[1].rpartition(".")[0], fn.file.module))
+        else:
+            refs = ()
+        return tuple(ref for ref in refs if ref.kind in ("class", "lib"))
+
+    def _wrappers(self, fn: Fn, call: Call) -> Iterator[Ref]:
+        yield from self.project.callees(fn, call)
+        value = fn.facts.values[call.func]
+        if value[0] == "call":
+            yield from self.project.callees(fn, fn.facts.calls[value[1]])
+
+
+def strings(project: Project, fn: Fn, vid: Vid) -> list[str]:
+    """The strings of a list, tuple or set display, or the one string."""
+    value = fn.facts.values[vid]
+    if value[0] in ("list", "tuple", "set"):
+        return [text for item in value[1] for text in strings(project, fn, item)]
+    found = project.constants(fn, vid) or []
+    if not found and value[0] == "name":
+        target = project.modules.resolve(value[1], fn.file.module)
+        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+            home = project.module_function(target.file)
+            if home.facts.values[target.vid][0] in ("list", "tuple", "set"):
+                return strings(project, home, target.vid)
+    return [item for item in found if isinstance(item, str)]
