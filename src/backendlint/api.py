@@ -41,6 +41,7 @@ from backendlint.parse import split_lines
 from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers
 from backendlint.project.applications import Served, served_applications
+from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.conditions import holds
 from backendlint.project.effects import BLOCKING, Reason, Site, waits
@@ -100,6 +101,7 @@ __all__ = [
     "Application",
     "Binding",
     "Block",
+    "CacheUse",
     "Call",
     "CallModel",
     "ClassFacts",

@@ -31,6 +31,7 @@ from backendlint.project.timeouts import Timeouts
 if TYPE_CHECKING:
     from backendlint.project.access import Access
     from backendlint.project.data import Data
+    from backendlint.project.caches import Caches
     from backendlint.project.dependencies import Dependencies
     from backendlint.project.inrequest import InRequest
     from backendlint.project.layers import Layers
@@ -320,6 +321,13 @@ class Project:
         from backendlint.project.transactions import Transactions
 
         return Transactions(self)
+
+    @cached_property
+    def caches(self) -> Caches:
+        """Which caches go wrong."""
+        from backendlint.project.caches import Caches
+
+        return Caches(self)
 
     @cached_property
     def dependencies(self) -> Dependencies:

@@ -1,0 +1,37 @@
+"""REL303: an attribute of a stored entity is read, changed in Python and written back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Cls, Hit, Project, read_modify_writes, runs_by_hand, sql_read_modify_writes
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """ORM attributes first, then SQL."""
+    for lost in read_modify_writes(project):
+        name = f"{lost.entity.name}.{lost.name}"
+        query = lost.origin.steps[0]
+        yield Hit(
+            f"`{name}` is read, changed in `{lost.fn.name}()` and written back: of two requests at once one change is lost; "
+            f"let the database compute it (`{_advice(project, lost.entity, lost.name)}`) or lock the row when it is read.",
+            lost.fn.location(lost.store.span),
+            related=(query.fn.step(query.call.span, "read here, without a lock"),),
+            function=lost.fn.fqn,
+            profile="strict" if runs_by_hand(project, lost.fn) or project.layer(lost.fn) == "migration" else None,
+        )
+    for stale in sql_read_modify_writes(project):
+        yield Hit(
+            f"`{stale.fn.name}()` reads `{stale.table}`, computes the new value in Python and writes it back: of two requests at "
+            "once one change is lost; compute it in the UPDATE itself, or read it with FOR UPDATE.",
+            stale.fn.location(stale.write.span),
+            related=(stale.fn.step(stale.read.span, "read here, without a lock"),),
+            function=stale.fn.fqn,
+        )
+
+
+def _advice(project: Project, entity: Cls, name: str) -> str:
+    bases = project.hierarchy.library_bases(entity)
+    if any(base.startswith("django.") for base in bases):
+        return f"F('{name}')"
+    return f"UPDATE ... SET {name} = {name} + :n"

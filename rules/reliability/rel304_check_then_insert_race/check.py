@@ -1,0 +1,28 @@
+"""REL304: a row is looked for, and inserted when it was not found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Project, checks_before_insert, handles_conflict, runs_by_hand
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit an insert whose conflict nobody handles."""
+    mapped = any(
+        project.exception_kind(ref.name) == "integrity" for refs in project.error_handlers.values() for ref in refs
+    )
+    for raced in checks_before_insert(project):
+        if mapped or handles_conflict(project, raced.fn, raced.insert.block):
+            continue
+        if project.layer(raced.fn) == "migration":
+            continue
+        name = raced.entity.rpartition(".")[2]
+        yield Hit(
+            f"`{raced.fn.name}()` looks for a `{name}` and inserts one if there is none: two requests at once both find nothing and "
+            "both insert; rely on a unique constraint and handle its violation.",
+            raced.fn.location(raced.insert.span),
+            related=(raced.fn.step(raced.check.span, "looked for here"),),
+            function=raced.fn.fqn,
+            profile="strict" if runs_by_hand(project, raced.fn) else None,
+        )

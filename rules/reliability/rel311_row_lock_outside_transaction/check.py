@@ -1,0 +1,46 @@
+"""REL311: a row lock that ends with its own statement."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backendlint.api import Fn, Hit, Project, Span
+
+FOR_UPDATE = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE)\b", re.IGNORECASE)
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """Locking ORM queries and `SELECT ... FOR UPDATE` by connections that commit each statement."""
+    for fn in project.all_functions():
+        for site in project.effects.direct(fn):
+            orm = site.model.orm
+            if orm is not None and orm.op == "lock" and project.transactions.autocommits(site.model):
+                yield from _judged(project, fn, site.call.span, site.call.block)
+        for query in project.queries.direct(fn):
+            if query.call is None or not project.transactions.autocommits(query.model):
+                continue
+            if FOR_UPDATE.search(project.queries.text(fn, query.call)):
+                yield from _judged(project, fn, query.span, query.block)
+
+
+def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
+    if project.transactions.open_at(fn, block) is not None:
+        return
+    if _built_for_others(project, fn):
+        return
+    yield Hit(
+        f"`{fn.name}()` locks rows outside of a transaction: the lock is refused or gone as soon as the query has run, and protects "
+        "nothing; open the transaction around the query and the write.",
+        fn.location(span),
+        function=fn.fqn,
+    )
+
+
+def _built_for_others(project: Project, fn: Fn) -> bool:
+    """A function without known callers that returns the query: who runs it decides."""
+    return (
+        not project.graph.callers(fn)
+        and fn.fqn not in project.route_functions
+        and any(any(ref.name.endswith("QuerySet") for ref in project.refs(fn, item.value)) for item in fn.facts.returns)
+    )

@@ -1,0 +1,51 @@
+"""REL313: the network is waited for while a transaction is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Call, Fn, Hit, Project, Step, openings
+
+WAITS = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
+WORDS = {
+    "http": "calls another service", "mail": "sends mail", "grpc": "calls another service", "cloud": "calls a cloud service",
+    "subprocess": "runs a process", "sleep": "sleeps",
+}  # fmt: skip
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """Calls inside a transaction's block that wait for the outside, directly or through callees."""
+    seen: set[tuple[str, int]] = set()
+    for fn, block, opening in openings(project):
+        if project.layer(fn) in ("migration", "command"):
+            continue
+        for call in fn.calls:
+            if not any(number == block for number, _ in fn.blocks_of(call.block)) or (fn.fqn, call.value) in seen:
+                continue
+            effect = next((item for item in WAITS if item in _effects(project, fn, call)), "")
+            if effect:
+                seen.add((fn.fqn, call.value))
+                yield _hit(project, fn, call, effect, opening.step)
+
+
+def _effects(project: Project, fn: Fn, call: Call) -> set[str]:
+    if any(model.transaction == "on_commit" or model.task is not None for model in project.models(fn, call)):
+        return set()
+    return set(project.effects.call_effects(fn, call))
+
+
+def _hit(project: Project, fn: Fn, call: Call, effect: str, opened: Step) -> Hit:
+    steps: tuple[Step, ...] = ()
+    name = next((model.name for model in project.models(fn, call) if effect in model.effect), "")
+    for target in project.targets(fn, call):
+        if project.effects.has(target, effect):
+            name = name or f"{target.name}()"
+            steps = (fn.step(call.span, f"calls {target.name}()"), *project.effects.witness(target, effect))
+    return Hit(
+        f"`{name}` {WORDS[effect]} inside the transaction that `{fn.name}()` opens: its locks and its connection are held all the "
+        "while, and a rollback does not undo the call; do it before, or after the commit.",
+        fn.location(call.span),
+        related=(opened, *steps[-1:]),
+        flow=steps,
+        function=fn.fqn,
+    )

@@ -1,0 +1,281 @@
+"""Where transactions are open: context managers, decorators, callers, units of work, request-scoped sessions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Block, Call, Span
+from backendlint.findings.model import Step
+from backendlint.project.calls import Edge
+from backendlint.project.effects import SAME_THREAD
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.libraries_model import CallModel
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_OPENS = frozenset({"atomic", "begin", "savepoint"})
+_NAMED = re.compile(r"transaction|atomic|unit_?of_?work|(^|_)uow($|_)", re.IGNORECASE)
+MAX_DEPTH = 8
+_BRANCHES = frozenset({"if", "else", "case", "except", "try-else", "try"})
+
+
+class Opening(NamedTuple):
+    """Why a transaction is open."""
+
+    kind: str
+    """with, decorator, caller, request"""
+    step: Step
+    block: int = -1
+    """The `with` block, for kind `with`."""
+
+
+class Transactions:
+    """Answers `around(fn, block)` and `open_at(fn, block)`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._opens: dict[str, bool] = {}
+        self._entered: dict[str, Opening | None] = {}
+
+    # in one function
+
+    def around(self, fn: Fn, block: int) -> Opening | None:
+        """The innermost transaction that the function itself opens around a block, by `with` or decorator."""
+        for number, item in fn.blocks_of(block):
+            if item.kind == "with" and self.is_transaction(fn, item):
+                return Opening("with", fn.step(fn.facts.span_of(item.value), "the transaction begins"), number)
+        return self._decorated(fn)
+
+    def is_transaction(self, fn: Fn, block: Block) -> bool:
+        """Whether a `with` block is a transaction."""
+        vid = block.value
+        if vid < 0:
+            return False
+        value = fn.facts.values[vid]
+        while value[0] in ("guard", "await"):
+            vid = value[1]
+            value = fn.facts.values[vid]
+        if value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            for model in self.project.models(fn, call):
+                if model.transaction in _OPENS:
+                    return True
+            if any(self.opens(target) for target in self.project.targets(fn, call) if target.name != "__init__"):
+                return True
+            if not self.project.callees(fn, call) and _NAMED.search(_called(fn, call)):
+                return True
+        return any(self._managed(ref) for ref in self.project.refs(fn, vid))
+
+    def _managed(self, ref: Ref) -> bool:
+        """Instances whose `with` ends a transaction: drivers' connections, units of work."""
+        if ref.kind == "libinst":
+            model = self.project.libraries.cls(ref.name)
+            return model is not None and model.transaction_on_exit
+        if ref.kind != "inst":
+            return False
+        cls = self.project.classes[ref.name]
+        return self._unit(cls)
+
+    def _unit(self, cls: Cls) -> bool:
+        """A class whose exit commits, or that is entered and has a `commit` of its own."""
+        for name in ("__exit__", "__aexit__"):
+            method = self.project.method(cls, name)
+            if method is not None and self.project.effects.has(method, "commit", "rollback"):
+                return True
+        entered = self.project.method(cls, "__enter__") or self.project.method(cls, "__aenter__")
+        return entered is not None and self.project.method(cls, "commit") is not None
+
+    def opens(self, fn: Fn) -> bool:
+        """Whether a generator function yields inside a transaction, or commits after its yield."""
+        known = self._opens.get(fn.fqn)
+        if known is None:
+            self._opens[fn.fqn] = False
+            known = self._opens[fn.fqn] = self._yields_inside(fn)
+        return known
+
+    def _yields_inside(self, fn: Fn) -> bool:
+        yields = [item for item in fn.facts.returns if item.is_yield]
+        if not yields:
+            return any(self._returned_opens(fn, item.value) for item in fn.facts.returns if item.value >= 0)
+        if any(self.around(fn, item.block) is not None for item in yields):
+            return True
+        last = max(item.span for item in yields)
+        return any(call.span > last and self.ends(fn, call) == "commit" for call in fn.calls)
+
+    def _returned_opens(self, fn: Fn, vid: int) -> bool:
+        """`def transaction(): return session.begin()`."""
+        value = fn.facts.values[vid]
+        if value[0] != "call":
+            return False
+        call = fn.facts.calls[value[1]]
+        return any(model.transaction in _OPENS for model in self.project.models(fn, call))
+
+    def _decorated(self, fn: Fn) -> Opening | None:
+        for ref in fn.decorators:
+            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+            opening = model is not None and model.transaction in _OPENS
+            if ref.kind == "func":
+                wrapper = self.project.functions[ref.name]
+                opening = bool(_NAMED.search(wrapper.name)) or self._wraps(wrapper)
+            if opening:
+                return Opening("decorator", Step(fn.header, "the function runs in a transaction"))
+        return None
+
+    def _wraps(self, decorator: Fn) -> bool:
+        """A project's decorator whose inner function calls what it wraps inside a transaction."""
+        for inner in self.project.functions_of(decorator.file):
+            home = inner.parent
+            while home is not None and home is not decorator:
+                home = home.parent
+            if home is decorator and any(
+                item.kind == "with" and self.is_transaction(inner, item) for item in inner.facts.blocks
+            ):
+                return True
+        return False
+
+    # through callers
+
+    def open_at(self, fn: Fn, block: int) -> Opening | None:
+        """A transaction that may be open when the block runs: the function's own, a caller's, or the request's."""
+        return self.around(fn, block) or self.entered_in(fn)
+
+    def entered_in(self, fn: Fn) -> Opening | None:
+        """A transaction in which some caller, or the request, runs the function."""
+        if fn.fqn not in self._entered:
+            self._entered[fn.fqn] = None
+            self._entered[fn.fqn] = self._from_callers(fn) or self._from_request(fn)
+        return self._entered[fn.fqn]
+
+    def _from_callers(self, fn: Fn) -> Opening | None:
+        seen = {fn.fqn}
+        todo: list[tuple[Edge, int]] = [(edge, 1) for edge in self.project.graph.callers(fn)]
+        while todo:
+            edge, depth = todo.pop(0)
+            if edge.kind not in SAME_THREAD or edge.caller.fqn in seen or depth > MAX_DEPTH:
+                continue
+            block = edge.call.block if edge.call is not None else 0
+            found = self.around(edge.caller, block)
+            if found is not None:
+                return Opening("caller", found.step)
+            seen.add(edge.caller.fqn)
+            todo.extend((item, depth + 1) for item in self.project.graph.callers(edge.caller))
+        return None
+
+    def _from_request(self, fn: Fn) -> Opening | None:
+        routes = self.project.endpoints.leading_to(fn.fqn)
+        for route in routes:
+            for dependency in route.dependencies:
+                if self.opens(dependency):
+                    return Opening("request", Step(dependency.header, "the request's transaction ends here"))
+        if (
+            routes
+            and self._atomic_requests is not None
+            and any(route.framework in ("django", "drf") for route in routes)
+        ):
+            return Opening("request", self._atomic_requests)
+        return None
+
+    @cached_property
+    def _atomic_requests(self) -> Step | None:
+        """Django's `ATOMIC_REQUESTS: True`."""
+        for file in self.project.files.values():
+            module = self.project.module_function(file)
+            for value in module.facts.values:
+                if value[0] == "dict":
+                    for key, item in value[1]:
+                        if key >= 0 and module.const(key) == "ATOMIC_REQUESTS" and module.const(item) is True:
+                            return Step(module.place(key), "every request is a transaction")
+        return None
+
+    # what calls do
+
+    def ends(self, fn: Fn, call: Call) -> str:
+        """commit or rollback, where the call itself does that; else ""."""
+        for model in self.project.models(fn, call):
+            if model.transaction in ("commit", "rollback"):
+                return model.transaction
+        return ""
+
+    def implicit(self, model: CallModel) -> bool:
+        """Whether writes by this library wait for a `commit()`; False: each write is final by itself."""
+        library = self.project.libraries.library(model.library)
+        if library is not None and library.kind == "web-framework":
+            return False
+        owners = self.project.libraries.mro(model.name.rpartition(".")[0]) or (model.name,)
+        return any(name.partition(".")[0] in self._committing for name in (model.name, *owners))
+
+    @cached_property
+    def _committing(self) -> frozenset[str]:
+        """Packages whose sessions or connections begin a transaction by themselves and end it by `commit()`."""
+        libraries = self.project.libraries
+        found = set()
+        for name in libraries.names("calls"):
+            owner, _, last = name.rpartition(".")
+            cls = libraries.cls(owner) if last == "commit" else None
+            if cls is not None and cls.resource in ("db-session", "db-connection"):
+                found.add(name.partition(".")[0])
+        return frozenset(found)
+
+    def autocommits(self, model: CallModel) -> bool:
+        """Whether each write by this library's object is its own transaction, of a database that has transactions."""
+        if self.implicit(model):
+            return False
+        library = self.project.libraries.library(model.library)
+        return library is not None and (library.kind in ("orm", "web-framework") or bool(library.dialect))
+
+
+def exclusive(fn: Fn, first: int, second: int) -> bool:
+    """Whether after code in block `first` the code in block `second` does not run: other branches, or an exit between."""
+    above = {number for number, _ in fn.blocks_of(second)}
+    child = -1
+    for number, item in fn.blocks_of(first):
+        if number in above:
+            break
+        if item.exits in ("return", "raise", "continue", "break") and item.kind != "try":
+            return True
+        child = number
+    if child < 0:
+        return False
+    other = -1
+    common = fn.facts.blocks[child].parent
+    for number, item in fn.blocks_of(second):
+        if item.parent == common and number != child:
+            other = number
+    if other < 0:
+        return False
+    one, two = fn.facts.blocks[child], fn.facts.blocks[other]
+    return one.kind in _BRANCHES and two.kind in _BRANCHES and one.group == two.group
+
+
+def in_loop(fn: Fn, block: int, *kinds: str) -> int:
+    """The innermost loop around a block, or -1."""
+    return next(
+        (number for number, item in fn.blocks_of(block) if item.kind in (kinds or ("for", "while", "comp"))), -1
+    )
+
+
+def openings(project: Project) -> Iterator[tuple[Fn, int, Opening]]:
+    """Every `with` block that is a transaction, and block 0 of every function decorated so."""
+    for fn in project.all_functions():
+        for number, item in enumerate(fn.facts.blocks):
+            if item.kind == "with" and project.transactions.is_transaction(fn, item):
+                place = fn.step(fn.facts.span_of(item.value), "the transaction begins")
+                yield fn, number, Opening("with", place, number)
+        if fn.decorators:
+            found = project.transactions.around(fn, 0)
+            if found is not None and found.kind == "decorator":
+                yield fn, 0, found
+
+
+def _called(fn: Fn, call: Call) -> str:
+    value = fn.facts.values[call.func]
+    return str(value[2] if value[0] == "attr" else value[1]).rpartition(".")[2] if value[0] in ("attr", "name") else ""
+
+
+def before(first: Span, second: Span) -> bool:
+    """Whether one place stands before another."""
+    return first[:2] < second[:2]
