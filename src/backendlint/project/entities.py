@@ -98,6 +98,11 @@ class Fn:
     def step(self, span: Span, message: str) -> Step:
         return Step(self.location(span), message)
 
+    def decorator_span(self, vid: Vid) -> Span:
+        """Where one of its decorators stands; a bare name is known by its first mention only, so the `def` stands for it."""
+        home = self.parent or self
+        return self.facts.header if home.facts.values[vid][0] == "name" else home.facts.span_of(vid)
+
     def param_index(self, name: str) -> int:
         """Position among `params`, or -1."""
         return next((i for i, param in enumerate(self.facts.params) if param.name == name), -1)

@@ -75,8 +75,9 @@ class Jobs:
         for ref, vid in zip(fn.decorators, fn.facts.decorators, strict=False):
             model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
             if model is not None and model.transaction in OPENS and fn.parent is not None:
-                span = fn.parent.facts.span_of(vid)
-                return fn.step(span, "the decorator runs the whole function in a transaction"), "decorator"
+                return fn.step(
+                    fn.decorator_span(vid), "the decorator runs the whole function in a transaction"
+                ), "decorator"
         return None
 
     def _transaction(self, fn: Fn, vid: int, call: Call) -> bool:

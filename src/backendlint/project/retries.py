@@ -248,7 +248,7 @@ class Retries:
             if model is not None and model.retry is not None:
                 value = home.facts.values[vid]
                 call = home.facts.calls[value[1]] if value[0] == "call" else None
-                yield self._policy("decorator", fn, home, home.facts.span_of(vid), call, model.retry)
+                yield self._policy("decorator", fn, home, fn.decorator_span(vid), call, model.retry)
 
     def _clients(self, fn: Fn) -> Iterator[Policy]:
         for site in self.project.effects.direct(fn):

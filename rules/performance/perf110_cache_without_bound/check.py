@@ -1,0 +1,36 @@
+"""PERF110: caches that never forget, keep objects alive, or are keyed by what cannot be a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import CacheUse, Hit, Project
+
+MESSAGES = {
+    "unbounded": "`{name}()` is cached without a bound: each new argument stays in memory until the process ends.",
+    "method": "`{name}()` is a method with a cache: the cache keeps each object (`self`) alive and is shared by all of them.",
+    "no-expiry": "`{name}` in `{fn}()` stores an entry that never expires: it goes stale, and the cache only grows.",
+    "grows": "`{fn}()` adds to `{name}`, which nothing ever shrinks: it goes stale, and grows until the process ends.",
+    "mutable-key": "`{name}()` is cached by its arguments, and `{fn}()` passes one that is not hashable: the call raises TypeError.",
+}
+HELPS = {
+    "method": "Cache a function of plain values, use `cached_property`, or keep a bounded cache in the object.",
+    "no-expiry": "Pass a time to live.",
+    "mutable-key": "Pass a tuple or a frozenset.",
+}
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit a problem."""
+    for use in project.caches.problems():
+        yield _hit(use)
+
+
+def _hit(use: CacheUse) -> Hit:
+    return Hit(
+        message=MESSAGES[use.problem].format(name=use.name, fn=use.fn.name),
+        location=use.fn.location(use.span),
+        help=HELPS.get(use.problem),
+        function=use.fn.fqn,
+        profile=None if use.sure else "strict",
+    )

@@ -1,0 +1,208 @@
+"""Caches that only grow, keep their objects alive, or cannot find their own entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Span, Store, Vid
+from backendlint.project.binding import receiver
+from backendlint.project.calls import argument_of
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import Cache
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_MUTABLE = ("list", "dict", "set", "comp")
+_SMALL = frozenset({"builtins.bool", "builtins.type", "typing.Literal", "builtins.None"})
+_WORDS = ("cache", "memo")
+_SHRINKS = frozenset({"pop", "popitem", "clear", "move_to_end"})
+
+
+class CacheUse(NamedTuple):
+    """A cache, or a use of one, that goes wrong."""
+
+    fn: Fn
+    """In whose file the place is."""
+    span: Span
+    problem: str
+    """unbounded, method, no-expiry, grows or mutable-key."""
+    name: str
+    """Of the cached function, the cache's method or variable."""
+    sure: bool
+    """False where it may well be meant (a store rather than a cache, few different keys)."""
+
+
+class Caches:
+    """Answers `problems()`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def problems(self) -> Iterator[CacheUse]:
+        """All uses that go wrong, function by function."""
+        for fn in self.project.all_functions():
+            yield from self._decorated(fn)
+            yield from self._sets(fn)
+            yield from self._variables(fn)
+
+    # decorators
+
+    def _decorated(self, fn: Fn) -> Iterator[CacheUse]:
+        home = fn.parent
+        if home is None:
+            return
+        for ref, vid in zip(fn.decorators, fn.facts.decorators, strict=False):
+            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+            cache = model.cache if model is not None else None
+            if cache is None or not cache.keyed_by_args:
+                continue
+            span = fn.decorator_span(vid)
+            if fn.cls is not None and fn.kind == "method":
+                yield CacheUse(fn, span, "method", fn.name, True)
+            elif self._endless(home, vid, cache) and (keys := self._open_keys(fn)):
+                yield CacheUse(fn, span, "unbounded", fn.name, fn in self.project.in_request and bool(keys))
+            yield from self._mutable_keys(fn)
+
+    def _endless(self, home: Fn, vid: Vid, cache: Cache) -> bool:
+        value = home.facts.values[vid]
+        if cache.bound is None:
+            return True
+        if value[0] != "call":
+            return cache.bound.default is None
+        given = argument_of(home.facts.calls[value[1]], cache.bound)
+        return self.project.constants(home, given) == [None] if given >= 0 else cache.bound.default is None
+
+    def _open_keys(self, fn: Fn) -> list[str]:
+        """Parameters that may take any number of values: not flags, classes or enums."""
+        home = fn.parent or fn
+        found = []
+        for number, param in enumerate(fn.facts.params):
+            if number == 0 and fn.kind in ("method", "classmethod"):
+                continue
+            refs = self.project.refs(home, param.annotation) if param.annotation >= 0 else ()
+            names = {ref.name for ref in refs}
+            enums = any(
+                ref.kind == "class" and self.project.hierarchy.is_a(self.project.classes[ref.name], "enum.Enum")
+                for ref in refs
+            )
+            if not enums and not (names and names <= _SMALL):
+                found.append(param.name)
+        return found
+
+    def _mutable_keys(self, fn: Fn) -> Iterator[CacheUse]:
+        for edge in self.project.graph.callers(fn):
+            if edge.call is None or edge.kind != "call":
+                continue
+            passed = (*edge.call.args, *(vid for key, vid in edge.call.kwargs if key != "**"))
+            if any(edge.caller.facts.values[vid][0] in _MUTABLE for vid in passed):
+                yield CacheUse(edge.caller, edge.span, "mutable-key", fn.name, True)
+
+    # stores such as redis and memcached
+
+    def _sets(self, fn: Fn) -> Iterator[CacheUse]:
+        for site in self.project.effects.direct(fn):
+            cache = site.model.cache
+            if cache is None or cache.role != "set" or cache.expiry is None or self._expires(fn, site.call, cache):
+                continue
+            library = self.project.libraries.library(site.model.library)
+            sure = (library is not None and library.kind == "cache") or self._called_cache(fn, site.call)
+            explicit = argument_of(site.call, cache.expiry) >= 0
+            yield CacheUse(fn, site.call.span, "no-expiry", site.model.name, sure or explicit)
+
+    def _expires(self, fn: Fn, call: Call, cache: Cache) -> bool:
+        """True where the entry has an end: an argument, a default, a later `expire`, or a condition (`nx`: a lock)."""
+        assert cache.expiry is not None
+        given = [vid for key in cache.expiry.keywords if (vid := call.kwarg(key)) >= 0]
+        if 0 <= cache.expiry.position < len(call.args):
+            given.append(call.args[cache.expiry.position])
+        if given:
+            return any(self.project.constants(fn, vid) != [None] for vid in given)
+        if call.open_ended or call.kwarg("nx") >= 0 or call.kwarg("xx") >= 0:
+            return True
+        if any("expire" in str(fn.facts.values[item.func][-1]) for item in fn.calls if item is not call):
+            return True
+        return cache.expiry.default not in (None, 0)
+
+    def _called_cache(self, fn: Fn, call: Call) -> bool:
+        """True where the client or the key says that it is a cache."""
+        base = receiver(fn, call)
+        words = [str(fn.facts.values[base][-1]) if base >= 0 else str(fn.facts.values[call.func][-1])]
+        words += [name for name, vid in self._names(fn) if vid == base]
+        if call.args:
+            text = self.project.constants(fn, call.args[0])
+            value = fn.facts.values[call.args[0]]
+            parts = value[2] if value[0] == "fmt" else ()
+            words += [str(item) for item in text or ()] + [str(fn.const(vid)) for vid in parts]
+        return any(mark in word.lower() for word in words for mark in _WORDS)
+
+    @staticmethod
+    def _names(fn: Fn) -> Iterator[tuple[str, Vid]]:
+        yield from ((item.name, item.value) for item in fn.facts.bindings)
+
+    # dicts of a module
+
+    def _variables(self, fn: Fn) -> Iterator[CacheUse]:
+        if fn.is_module:
+            return
+        for store in fn.facts.stores:
+            base = fn.facts.values[store.base]
+            while base[0] in ("store", "mut", "guard"):
+                base = fn.facts.values[base[1]]
+            if store.key < 0 or base[0] != "name" or not self._is_cache_dict(fn, str(base[1])):
+                continue
+            if self._keyed_openly(fn, store) and not self._shrinks(fn, str(base[1])):
+                name = str(base[1]).rpartition(".")[2]
+                yield CacheUse(fn, store.span, "grows", name, fn in self.project.in_request)
+
+    def _keyed_openly(self, fn: Fn, store: Store) -> bool:
+        return self.project.constants(fn, store.key) is None
+
+    def _is_cache_dict(self, fn: Fn, dotted: str) -> bool:
+        if not any(word in dotted.rpartition(".")[2].lower() for word in _WORDS):
+            return False
+        target = self.project.modules.resolve(dotted, fn.file.module)
+        if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+            return False
+        owner = self.project.module_function(target.file)
+        value = owner.facts.values[target.vid]
+        if value[0] == "call":
+            names = {ref.name for ref in self.project.callees(owner, owner.facts.calls[value[1]])}
+            return bool(names & {"builtins.dict", "collections.OrderedDict", "collections.defaultdict"})
+        return bool(value == ("dict", ()))
+
+    def _shrinks(self, fn: Fn, dotted: str) -> bool:
+        """True where some code of the file takes entries out, or looks at how many there are."""
+        for owner in self.project.functions_of(fn.file):
+            facts = owner.facts
+            named = {vid for vid, value in enumerate(facts.values) if value == ("name", dotted)}
+            for vid, value in enumerate(facts.values):
+                if value[0] in ("store", "mut") and value[1] in named:
+                    named.add(vid)
+            for call in facts.calls:
+                func = facts.values[call.func]
+                if (
+                    func[0] == "name"
+                    and func[1].rpartition(".")[0] == dotted
+                    and func[1].rpartition(".")[2] in _SHRINKS
+                ):
+                    return True
+                if func[0] == "attr" and func[1] in named and func[2] in _SHRINKS:
+                    return True
+                if func == ("name", "builtins.len") and named.intersection(call.args):
+                    return True
+            if any(
+                item.kind == "delete" and self._part_of(facts.values, item.value, named) for item in facts.statements
+            ):
+                return True
+            if any(
+                store.base >= 0 and not store.name and store.key < 0 and store.base in named for store in facts.stores
+            ):
+                return True
+        return False
+
+    @staticmethod
+    def _part_of(values: list[tuple[object, ...]], vid: Vid, named: set[Vid]) -> bool:
+        value = values[vid] if vid >= 0 else ("",)
+        return vid in named or (value[0] == "item" and value[1] in named)
