@@ -16,6 +16,7 @@ WORKS = re.compile(
 PURE_SET = re.compile(r"set|add|call|run|read|process|apply|next|lock|start|update|put")
 TYPE_TEST = re.compile(r"(isinstance|issubclass|callable|hasattr|(is|has)_\w+)")
 STATE = re.compile(r"(is|has|can|may|should|was|allow)_|(active|enabled|valid|verified|paid|deleted|authenticated)$")
+VERBS = frozenset(["get", "post", "put", "patch", "delete", "dispatch"])
 HANDLER = re.compile(
     r"(^|\.)(route|get|post|put|patch|delete|websocket|api_view|action|task|shared_task|command|view_config|expose)$"
 )
@@ -51,7 +52,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     profile: Profile | None = None
     if narrows and node.msg is None:
         profile = "audit"
-    elif not direct or not is_boundary(site):
+    elif not is_handler(site) and (narrows or not direct or not is_public(function)):
         profile = "strict"
     source = f"`{direct[0]}`, which callers pass in" if direct else f"what `{looked_up[0]}` gave"
     message = (
@@ -137,8 +138,8 @@ def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
     return direct, looked_up
 
 
-def is_boundary(site: SyntaxSite) -> bool:
-    """Functions that others call with what they like: handlers, tasks, public functions and methods."""
+def is_handler(site: SyntaxSite) -> bool:
+    """Functions that the outside calls: request handlers, tasks, commands."""
     function = site.function
     owner = site.file.functions[function.parent] if function.parent >= 0 else None
     for vid in function.decorators if owner is not None else ():
@@ -148,4 +149,9 @@ def is_boundary(site: SyntaxSite) -> bool:
         name = value[1] if value[0] == "name" else f".{value[2]}" if value[0] == "attr" else ""
         if HANDLER.search(str(name)):
             return True
+    return "." in function.qualname and function.name in VERBS
+
+
+def is_public(function: FunctionFacts) -> bool:
+    """Functions and methods that others call with what they like."""
     return not any(part.startswith("_") for part in function.qualname.split(".") if not part.endswith("__"))

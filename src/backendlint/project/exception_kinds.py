@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Vid
 from backendlint.facts.within import name_of
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Cls, Fn
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
+
+_STATUS = frozenset({"status_code", "http_status", "http_status_code", "statuscode"})
 
 
 class ErrorClass(NamedTuple):
@@ -38,6 +40,8 @@ def error_classes(project: Project, fn: Fn, vid: Vid) -> Iterator[ErrorClass]:
 def kind_of(project: Project, name: str) -> str:
     """The kind of the class, or of its nearest base that has one."""
     cls = project.classes.get(name)
+    if cls is not None and any(_has_status(item) for item in project.hierarchy.mro(cls)):
+        return "http"
     roots = [name] if cls is None else project.hierarchy.library_bases(cls)
     for root in roots:
         for base in project.libraries.mro(root):
@@ -45,6 +49,15 @@ def kind_of(project: Project, name: str) -> str:
             if model is not None and model.kind:
                 return model.kind
     return ""
+
+
+def _has_status(cls: Cls) -> bool:
+    """Whether the class carries an HTTP status: as an attribute, or as what its constructor takes or stores."""
+    init = cls.file.functions[cls.methods["__init__"].index] if "__init__" in cls.methods else None
+    names = set(cls.facts.attributes) | set(cls.facts.annotations)
+    if init is not None:
+        names |= {param.name for param in init.params} | {store.name for store in init.stores if store.name}
+    return not names.isdisjoint(_STATUS)
 
 
 def inherits_any(project: Project, name: str, bases: Iterable[str]) -> bool:
