@@ -37,6 +37,7 @@ _SQL = re.compile(
     r"[\"`\[]?((?:\w+[\"`\]]?\.[\"`\[]?)?\w+)",
     re.IGNORECASE | re.DOTALL,
 )
+_FETCHERS = ("get_object", "get_object_or_404", "aget_object")
 MAX_DEPTH = 12
 
 
@@ -110,9 +111,24 @@ class Writes:
                 yield Write(site.fn, call, op, self._entity(site.fn, site.call, op))
             elif not op and "db-write" in model.effect and model.sql is None and "commit" not in model.effect:
                 yield Write(site.fn, site.call, "write", "")
+        for fn in self.project.all_functions():
+            yield from self._of_fetched(fn)
         for site in self.project.effects.sites:
             if site.model.transaction == "commit":
                 yield from self._changed(site.fn, site.call)
+
+    def _of_fetched(self, fn: Fn) -> Iterator[Write]:
+        """`self.get_object().delete()`: a generic view's object, whose type nothing tells."""
+        for call in fn.facts.calls:
+            value = fn.facts.values[call.func]
+            if value[0] != "attr" or value[2] not in ("save", "delete") or self.project.targets(fn, call):
+                continue
+            receiver = fn.facts.values[value[1]]
+            while receiver[0] in ("guard", "setattr", "mut", "await"):
+                receiver = fn.facts.values[receiver[1]]
+            func = fn.facts.values[fn.facts.calls[receiver[1]].func] if receiver[0] == "call" else ("",)
+            if func[0] == "attr" and func[2] in _FETCHERS:
+                yield Write(fn, call, value[2], "")
 
     def _changed(self, fn: Fn, commit: Call) -> Iterator[Write]:
         """Attributes of entities assigned in a function that commits."""
@@ -149,11 +165,22 @@ class Writes:
                         return found
         for ref in self.project.callees(fn, call):
             arg = ref.arg
+            serialized = self._serialized(arg) if arg is not None else ""
+            if serialized:
+                return serialized
             if arg is not None:
                 found = self._class(arg) or (self._class(arg.arg) if arg.arg else "")
                 if found:
                     return found
         return ""
+
+    def _serialized(self, ref: Ref) -> str:
+        """The model that a serializer or form stores, by its `Meta`."""
+        meta = self.project.classes.get(f"{ref.name}.Meta") if ref.kind in ("class", "inst") else None
+        vid = meta.facts.attributes.get("model", -1) if meta is not None else -1
+        if meta is None or vid < 0:
+            return ""
+        return next((item.name for item in self.project.refs(meta.owner, vid) if item.kind == "class"), "")
 
     def _class(self, ref: Ref) -> str:
         return ref.name if ref.kind in ("class", "inst") and ref.name in self.project.classes else ""
