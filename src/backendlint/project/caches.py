@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Store, Vid
 from backendlint.project.binding import receiver
-from backendlint.project.calls import argument_of
+from backendlint.project.calls import argument_of, arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Cache
 
@@ -106,10 +106,14 @@ class Caches:
             cache = site.model.cache
             if cache is None or cache.role != "set" or cache.expiry is None or self._expires(fn, site.call, cache):
                 continue
-            library = self.project.libraries.library(site.model.library)
-            sure = (library is not None and library.kind == "cache") or self._called_cache(fn, site.call)
-            explicit = argument_of(site.call, cache.expiry) >= 0
-            yield CacheUse(fn, site.call.span, "no-expiry", site.model.name, sure or explicit)
+            endless = cache.expiry.default == 0 or argument_of(site.call, cache.expiry) >= 0
+            sure = self._called_cache(fn, site.call) if not endless else self._many_keys(fn, site.call, cache)
+            yield CacheUse(fn, site.call.span, "no-expiry", site.model.name, sure)
+
+    def _many_keys(self, fn: Fn, call: Call, cache: Cache) -> bool:
+        """False where one constant key is overwritten again and again: it may go stale, but nothing grows."""
+        keys = arguments(call, cache.key) if cache.key is not None else call.args[:1]
+        return any(self.project.constants(fn, vid) is None for vid in keys)
 
     def _expires(self, fn: Fn, call: Call, cache: Cache) -> bool:
         """True where the entry has an end: an argument, a default, a later `expire`, or a condition (`nx`: a lock)."""
