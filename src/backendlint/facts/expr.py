@@ -216,6 +216,7 @@ class Expressions(Table):
             if len(operands) == 2 and value[1][0] in ("is", "is not"):
                 return
         elif op == "bool":
+            into.add(vid)
             operands = value[2]
         elif op == "call":
             into.add(vid)

@@ -52,7 +52,7 @@ class Params:
             return self.project.hierarchy.role(self.project.classes[ref.name]) in _DATA_ROLES
         if ref.kind != "libinst":
             return False
-        model = self.project.libraries.attribute(f"{ref.name}.read") or self.project.libraries.call(f"{ref.name}.read")
+        model = self.project.libraries.attribute(f"{ref.name}.filename")
         upload = model is not None and model.source == "request"
         return ref.name.startswith(_PLAIN) or upload
 

@@ -93,7 +93,7 @@ class Taint:
         seen: set[tuple[str, int, Path]] = set()
         reported: Counter[Location] = Counter()
         start = (site.fn, site.fn.location(site.call.span))
-        for origin, mark in self.labels(site.fn, site.vid).items():
+        for origin, mark in self._arriving(site).items():
             if origin.what in source_kinds and not mark.clean_for(site.kind, origin.what):
                 reported[start[1]] += 1
                 if reported[start[1]] <= MAX_FLOWS:
@@ -119,9 +119,16 @@ class Taint:
                         if reported[report[1]] <= MAX_FLOWS:
                             yield Flow(site, origin, mark, *report, chain, item.forwards)
 
+    def _arriving(self, site: SinkSite) -> Labels:
+        """What reaches the sink's argument, less what tests of the same expression around the call clear."""
+        found = self.labels(site.fn, site.vid)
+        if found and site.fn.facts.values[site.vid][0] in ("call", "attr", "item"):
+            return lb.clear(found, self.reader.guards.around(site.fn, site.vid, site.call.block, site.call.span.line))
+        return found
+
     def _begin(self, site: SinkSite) -> Iterator[_Pending]:
         report = (site.fn, site.fn.location(site.call.span))
-        for origin, mark in self.labels(site.fn, site.vid).items():
+        for origin, mark in self._arriving(site).items():
             if origin.what == "param" and not mark.clean_for(site.kind):
                 owner = self.project.functions[origin.fn]
                 own = origin.fn == site.fn.fqn and site.kind not in _FLAWED

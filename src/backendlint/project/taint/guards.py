@@ -254,9 +254,9 @@ class Guards:
                 self._validators[key] = NOTHING
                 truthy = [item for item in target.facts.returns if target.const(item.value) not in (..., False, None)]
                 unknown = [item for item in target.facts.returns if item.value >= 0 and target.const(item.value) is ...]
-                kinds = [self._at(target, index, item.block, item.span.line, depth) for item in truthy]
+                kinds = [self.around(target, index, item.block, item.span.line, depth) for item in truthy]
                 for item in unknown:
-                    before = self._at(target, index, item.block, item.span.line, depth)
+                    before = self.around(target, index, item.block, item.span.line, depth)
                     kinds.append(before | self.cleared(target, index, item.value, True, depth + 1))
                 self._validators[key] = frozenset.intersection(*kinds) if kinds else NOTHING
             return self._validators[key]
@@ -268,14 +268,14 @@ class Guards:
             key = (target.fqn, ~index)
             if key not in self._validators:
                 self._validators[key] = NOTHING
-                self._validators[key] = self._at(target, index, 0, target.facts.span.end_line + 1, 0, ("raise",))
+                self._validators[key] = self.around(target, index, 0, target.facts.span.end_line + 1, 0, ("raise",))
             return self._validators[key]
         return NOTHING
 
-    def _at(
-        self, fn: Fn, index: int, block: int, line: int, depth: int, exits: tuple[str, ...] = ("return", "raise")
+    def around(
+        self, fn: Fn, index: int, block: int, line: int, depth: int = 0, exits: tuple[str, ...] = ("return", "raise")
     ) -> Kinds:
-        """What tests on the way to a place say of parameter `index` (whose vid is the index)."""
+        """What tests on the way to a place say of value `index` (a parameter's vid is its index)."""
         kinds: Kinds = NOTHING
         enclosing = {number for number, _ in fn.blocks_of(block)}
         for number, item in enumerate(fn.facts.blocks):
