@@ -165,9 +165,10 @@ class Writes:
                         return found
         for ref in self.project.callees(fn, call):
             arg = ref.arg
-            serialized = self._serialized(arg) if arg is not None else ""
-            if serialized:
-                return serialized
+            for owner in (arg, arg.arg if arg is not None else None):
+                serialized = self._serialized(owner) if owner is not None else ""
+                if serialized:
+                    return serialized
             if arg is not None:
                 found = self._class(arg) or (self._class(arg.arg) if arg.arg else "")
                 if found:
