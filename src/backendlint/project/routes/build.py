@@ -241,6 +241,8 @@ class RouteTable:
                 if kept:
                     provided = {name for name in provided if name.lower() in kept or name.upper() not in _METHODS}
                 break
+        if not names:  # a plain class that the framework takes for its method names
+            names.update((name, None) for owner in allowed for name in owner.methods)
         specific = [name for name in names if _method_of(name)]
         found = [name for name in specific if name in provided or self.project.method(cls, name)]
         if not found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
@@ -253,7 +253,7 @@ class Registrations:
             prefix = self.project.constants(cls.owner, cls.facts.attributes.get("path", -1)) or [""]
             for method in cls.methods.values():
                 for entry in self._decorator_entries(cls.owner, method.facts.decorators, Ref("func", method.fqn)):
-                    entry.path = f"{prefix[0]}/{entry.path}"
+                    entry.path = f"{prefix[0]}/{entry.path}".rstrip("/")
                     holder.entries.append(entry)
                     self._claimed.add((method.fqn, -1))
 
@@ -290,6 +290,9 @@ class Registrations:
         entry = self._make(fn, call, model, route)
         if entry is not None:
             holder.entries.append(entry)
+            paths = list(arguments(call, route.path)) if route.path is not None and route.path.rest >= 0 else []
+            for vid in paths[1:]:
+                holder.entries.append(replace(entry, path=self.reading.path(fn, vid)))
 
     def _included(self, fn: Fn, call: Call, route: RouteModel) -> tuple[Fn, Call, Mount] | None:
         """Django's `path("x/", include(...))`: the handler's place holds a mount."""

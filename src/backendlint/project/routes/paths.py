@@ -15,6 +15,9 @@ _TYPES = {
 }  # fmt: skip
 
 
+_CONVERTERS = {*_TYPES, "str", "string", "path", "default", "alpha", "ymd", "strorempty"}
+
+
 class Parameter(NamedTuple):
     """A path parameter with the type that its converter gives ("" for text)."""
 
@@ -25,7 +28,7 @@ class Parameter(NamedTuple):
 def parameters(path: str, syntax: str) -> list[Parameter]:
     """The parameters of a path as written."""
     if syntax == "angle":
-        return [Parameter(name, _type(kind)) for kind, name in _ANGLE.findall(path)]
+        return [Parameter(*_named(kind, name)) for kind, name in _ANGLE.findall(path)]
     if syntax == "regex":
         return [Parameter(name, _digits(body)) for name, body, _, _ in _groups(path)]
     if syntax == "colon":
@@ -36,7 +39,7 @@ def parameters(path: str, syntax: str) -> list[Parameter]:
 def normal(path: str, syntax: str) -> str:
     """The path with parameters as `{name}`."""
     if syntax == "angle":
-        return _ANGLE.sub(r"{\2}", path)
+        return _ANGLE.sub(lambda match: "{" + _named(match[1] or "", match[2])[0] + "}", path)
     if syntax == "regex":
         return _from_regex(path)
     if syntax == "colon":
@@ -71,6 +74,13 @@ def is_parameter(segment: str) -> bool:
 def shape(path: str) -> str:
     """The path with its parameters' names left out: what a router matches."""
     return re.sub(r"\{[^{}]*\}", "{}", path).rstrip("/") or "/"
+
+
+def _named(kind: str, name: str) -> tuple[str, str]:
+    """Name and type of `<int:id>`, and of `<id:int>` as some frameworks write it."""
+    if kind and kind not in _CONVERTERS and name in _CONVERTERS:
+        return kind, _type(name)
+    return name, _type(kind)
 
 
 def _type(kind: str) -> str:

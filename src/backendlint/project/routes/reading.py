@@ -27,19 +27,19 @@ class Reading:
         if call is None or arg is None:
             return ""
         for vid in arguments(call, arg):
-            return self._text(fn, vid)
+            return self.path(fn, vid)
         return ""
 
-    def _text(self, fn: Fn, vid: Vid) -> str:
+    def path(self, fn: Fn, vid: Vid) -> str:
         value = fn.facts.values[vid]
         if value[0] in ("list", "tuple") and value[1]:
-            return self._text(fn, value[1][0])
+            return self.path(fn, value[1][0])
         found = self.project.constants(fn, vid)
         if found:
             texts = [item for item in found if isinstance(item, str)]
             return texts[0] if texts else ""
         if value[0] == "fmt":
-            return "".join(self._text(fn, part) for part in value[2])
+            return "".join(self.path(fn, part) for part in value[2])
         if value[0] == "call":  # _("articles/"), re.compile(...)
             call = fn.facts.calls[value[1]]
             if len(call.args) == 1 and isinstance(fn.const(call.args[0]), str):
