@@ -44,15 +44,18 @@ from backendlint.project.applications import Served, served_applications
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.conditions import holds
-from backendlint.project.effects import BLOCKING, Reason, Site, waits
+from backendlint.project.effects import BLOCKING, Reason, Site, called, waits
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.exception_kinds import ErrorClass, error_classes, inherits_any
 from backendlint.project.exceptions import Escape
+from backendlint.project.failures import INFRASTRUCTURE, Unmapped, Unwrapped, says_missing, waiting_sites
 from backendlint.project.fanout import Fanout
 from backendlint.project.jobs import EarlyJob
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.literals import NamedLiteral, display, name_of_value, named_literals, written
 from backendlint.project.loops import grows, loops_around, stops_early
+from backendlint.project.locks import Held
+from backendlint.project.longwork import LongWork
 from backendlint.project.model import Project
 from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.percall import MadePerCall
@@ -96,6 +99,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ATTACKER",
     "BLOCKING",
+    "INFRASTRUCTURE",
     "UNKNOWN",
     "Answer",
     "Application",
@@ -120,6 +124,7 @@ __all__ = [
     "Flow",
     "Fn",
     "FunctionFacts",
+    "Held",
     "Hit",
     "Import",
     "Index",
@@ -129,6 +134,7 @@ __all__ = [
     "Leak",
     "Location",
     "LogCall",
+    "LongWork",
     "Made",
     "MadePerCall",
     "Mark",
@@ -165,6 +171,8 @@ __all__ = [
     "Sum",
     "SyntaxSite",
     "Table",
+    "Unmapped",
+    "Unwrapped",
     "Value",
     "Vid",
     "Wait",
@@ -177,6 +185,7 @@ __all__ = [
     "around",
     "before",
     "below",
+    "called",
     "called_name",
     "calls_in",
     "caught",
@@ -217,6 +226,7 @@ __all__ = [
     "repeated",
     "request_reads",
     "runs_by_hand",
+    "says_missing",
     "secret_like",
     "segments",
     "sensitive",
@@ -236,6 +246,7 @@ __all__ = [
     "stored_entity",
     "users_of",
     "validates",
+    "waiting_sites",
     "waits",
     "weak_hits",
     "weak_uses",

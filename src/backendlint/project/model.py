@@ -33,9 +33,12 @@ if TYPE_CHECKING:
     from backendlint.project.data import Data
     from backendlint.project.caches import Caches
     from backendlint.project.dependencies import Dependencies
+    from backendlint.project.failures import Failures
     from backendlint.project.inrequest import InRequest
     from backendlint.project.layers import Layers
     from backendlint.project.origins import Origins
+    from backendlint.project.locks import Locks
+    from backendlint.project.longwork import LongWorks
     from backendlint.project.percall import PerCall
     from backendlint.project.queries import Queries
     from backendlint.project.routes import Application, Endpoints, Route
@@ -302,6 +305,13 @@ class Project:
         return Timeouts(self)
 
     @cached_property
+    def error_paths(self) -> Failures:
+        """What becomes of exceptions."""
+        from backendlint.project.failures import Failures
+
+        return Failures(self)
+
+    @cached_property
     def origins(self) -> Origins:
         """Which queries entities come from."""
         from backendlint.project.origins import Origins
@@ -342,6 +352,20 @@ class Project:
         from backendlint.project.inrequest import InRequest
 
         return InRequest(self)
+
+    @cached_property
+    def long_works(self) -> LongWorks:
+        """What takes long while a client waits."""
+        from backendlint.project.longwork import LongWorks
+
+        return LongWorks(self)
+
+    @cached_property
+    def locks(self) -> Locks:
+        """Which thread locks are held across an await."""
+        from backendlint.project.locks import Locks
+
+        return Locks(self)
 
     @cached_property
     def per_call(self) -> PerCall:

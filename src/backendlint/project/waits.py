@@ -50,6 +50,16 @@ class Waits:
         limit = budgets.get(key) if isinstance(budgets, Mapping) else None
         return float(limit if limit is not None else DEFAULT_BUDGETS[key]) / 1000
 
+    @staticmethod
+    def counts(model: CallModel) -> bool:
+        """Whether the call waits for something outside."""
+        return not COUNTED.isdisjoint(model.effect)
+
+    def plain_client(self, model: CallModel) -> bool:
+        """Whose defaults everybody should know: HTTP clients and the standard library, not SDKs of services."""
+        library = self.project.libraries.library(model.library)
+        return library is not None and library.kind in ("http-client", "stdlib", "web-framework")
+
     def route(self, route: Route) -> Sum:
         """Of an endpoint: its dependencies, then its handler."""
         if route.handler is None:
@@ -276,12 +286,7 @@ class _Body:
             return Sum(endless=(site,))
         if wait.kind == "unknown":
             return Sum(unknown=(site,))
-        return self._part(site, kind, wait.seconds, wait.default and not self._plain_client(model))
-
-    def _plain_client(self, model: CallModel) -> bool:
-        """Whose defaults everybody should know: HTTP clients and the standard library, not SDKs of services."""
-        library = self.project.libraries.library(model.library)
-        return library is not None and library.kind in ("http-client", "stdlib", "web-framework")
+        return self._part(site, kind, wait.seconds, wait.default and not self.waits.plain_client(model))
 
     def _part(self, site: Site, kind: str, seconds: float, soft: bool) -> Sum:
         place = "" if self.fn.is_module else f" in {self.fn.name}()"

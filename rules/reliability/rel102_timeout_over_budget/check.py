@@ -1,0 +1,42 @@
+"""REL102: calls on a request path that may wait longer than the whole request is allowed to take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Project, Site, Wait, called, duration
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit a call, or the client's constructor where that sets the timeout for all calls."""
+    budget = project.waits.budget("api_ms")
+    clients: set[int] = set()
+    for site in project.effects.sites:
+        if site.fn not in project.in_request or not project.waits.counts(site.model):
+            continue
+        wait = project.timeouts.of(site.fn, site.call, site.model)
+        if wait is None or wait.kind != "seconds" or wait.seconds <= budget:
+            continue
+        if wait.at is not None:
+            if id(wait.at.call) in clients:
+                continue
+            clients.add(id(wait.at.call))
+        yield _hit(project, site, wait, budget)
+
+
+def _hit(project: Project, site: Site, wait: Wait, budget: float) -> Hit:
+    route = project.in_request.route(site.fn)
+    label = route.label if route is not None else site.fn.name
+    sets = "waits up to" if not wait.default else "waits by the library's default up to"
+    here = site.fn.location(site.call.span)
+    at = wait.at.fn.location(wait.at.call.span) if wait.at is not None and not wait.default else here
+    related = () if at == here else (site.fn.step(site.call.span, "the call"),)
+    return Hit(
+        message=f"`{called(project, site)}` in `{site.fn.name}()` {sets} {duration(wait.seconds)}, "
+        f"but `{label}` has {duration(budget)} in all.",
+        location=at,
+        related=related,
+        flow=project.in_request.way(site.fn),
+        function=site.fn.fqn,
+        profile="strict" if wait.default and not project.waits.plain_client(site.model) else None,
+    )

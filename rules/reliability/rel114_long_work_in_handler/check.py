@@ -1,0 +1,31 @@
+"""REL114: mail, processes, sleep and item-by-item external calls while a client waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, LongWork, Project, duration
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit a call, with the way from an endpoint."""
+    for work in project.long_works.all():
+        route = project.in_request.route(work.fn)
+        if route is not None:
+            yield Hit(
+                message=f"`{route.label}` {_does(work)}: the client waits, and the worker is held meanwhile.",
+                location=work.fn.location(work.call.span),
+                flow=project.in_request.way(work.fn),
+                function=work.fn.fqn,
+            )
+
+
+def _does(work: LongWork) -> str:
+    place = f"in `{work.fn.name}()`"
+    if work.kind == "mail":
+        return f"sends mail (`{work.name}`) {place}"
+    if work.kind == "subprocess":
+        return f"runs another program (`{work.name}`) {place}"
+    if work.kind == "sleep":
+        return f"sleeps {duration(work.seconds)} {place}"
+    return f"calls {work.name} for each item of a collection, one after the other, {place}"

@@ -1,0 +1,106 @@
+"""Work that takes long while a client waits for the answer: mail, processes, sleep, external calls item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call
+from backendlint.project.effects import Site, called
+from backendlint.project.entities import Fn
+from backendlint.project.numbers import number
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+EACH = ("http", "grpc", "cloud", "mail", "search")
+"""Effects that must not happen once an item while a client waits."""
+LONG_SLEEP = 1.0
+SHORT_PROCESS = 5.0
+"""Seconds."""
+
+
+class LongWork(NamedTuple):
+    """A call that makes a client wait."""
+
+    fn: Fn
+    call: Call
+    kind: str
+    """mail, subprocess, sleep, cpu or loop."""
+    name: str
+    """Of what is called."""
+    seconds: float
+    """Of a sleep."""
+
+
+class LongWorks:
+    """Answers `all()`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def all(self) -> Iterator[LongWork]:
+        """All such calls in functions that endpoints wait for; of a function's mail calls the one that sends."""
+        for fn in self.project.all_functions():
+            if fn.is_module or fn not in self.project.in_request:
+                continue
+            looped = list(self._loops(fn))
+            yield from looped
+            seen = {id(work.call) for work in looped}
+            yield from (work for work in self._single(fn) if id(work.call) not in seen)
+
+    def _single(self, fn: Fn) -> Iterator[LongWork]:
+        mails: list[Site] = []
+        for site in self.project.effects.direct(fn):
+            effects = site.model.effect
+            if "mail" in effects:
+                mails.append(site)
+            elif "subprocess" in effects and not self._short(site) and not site.model.opens:
+                yield LongWork(fn, site.call, "subprocess", called(self.project, site), 0)
+            elif "sleep" in effects and site.call.args and not self._retries(fn, site.call):
+                seconds = number(self.project, fn, site.call.args[0], {})
+                if seconds is not None and seconds >= LONG_SLEEP:
+                    yield LongWork(fn, site.call, "sleep", called(self.project, site), seconds)
+        if mails:
+            sends = [site for site in mails if "send" in site.model.name.rpartition(".")[2]]
+            site = sends[0] if sends else mails[-1]
+            yield LongWork(fn, site.call, "mail", called(self.project, site), 0)
+
+    def _short(self, site: Site) -> bool:
+        wait = self.project.timeouts.of(site.fn, site.call, site.model)
+        return wait is not None and wait.kind == "seconds" and wait.seconds <= SHORT_PROCESS
+
+    def _retries(self, fn: Fn, call: Call) -> bool:
+        loops = {number for number, block in fn.blocks_of(call.block) if block.kind in ("for", "while")}
+        return any(self.project.waits.loop(fn, loop) is not None for loop in loops)
+
+    def _loops(self, fn: Fn) -> Iterator[LongWork]:
+        """The first external call of each loop over any number of items."""
+        found: set[int] = set()
+        for call in fn.calls:
+            loop = next((n for n, block in fn.blocks_of(call.block) if block.kind in ("for", "comp")), -1)
+            if loop < 0 or loop in found or self.project.waits.loop(fn, loop) is not None:
+                continue
+            if self.project.fanouts.small(fn, fn.facts.blocks[loop].value) or not self._waits(fn, call):
+                continue
+            name = self._external(fn, call)
+            if name:
+                found.add(loop)
+                yield LongWork(fn, call, "loop", name, 0)
+
+    def _waits(self, fn: Fn, call: Call) -> bool:
+        """False for coroutines that are only made here, to be run together elsewhere."""
+        if call.awaited:
+            return True
+        targets = self.project.targets(fn, call)
+        models = self.project.models(fn, call)
+        return not any(target.facts.is_async for target in targets) and not any(model.awaitable for model in models)
+
+    def _external(self, fn: Fn, call: Call) -> str:
+        for model in self.project.models(fn, call):
+            if set(EACH).intersection(model.effect) and model.task is None:
+                return f"`{called(self.project, Site(fn, call, model))}`"
+        for target in self.project.targets(fn, call):
+            if target.kind != "property" and self.project.effects.has(target, *EACH):
+                return f"`{target.name}()`"
+        return ""
