@@ -65,7 +65,14 @@ from backendlint.project.races import checks_before_insert, handles_conflict, re
 from backendlint.project.races import root as object_root
 from backendlint.project.regexes import slow_part
 from backendlint.project.repeated import LazyRead, LazyReads, Repeated, repeated
-from backendlint.project.requests import RequestRead, derived, request_reads, validates
+from backendlint.project.requests import (
+    RequestRead,
+    derived,
+    request_reads,
+    serialized_by_decorator,
+    validated_by_decorator,
+    validates,
+)
 from backendlint.project.resources import Leak
 from backendlint.project.retries import Policy
 from backendlint.project.routes import UNKNOWN, Application, Route, RouteParam, status_of
@@ -245,6 +252,8 @@ __all__ = [
     "stops_early",
     "stored_entity",
     "users_of",
+    "serialized_by_decorator",
+    "validated_by_decorator",
     "validates",
     "waiting_sites",
     "waits",

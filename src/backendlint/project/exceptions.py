@@ -9,7 +9,7 @@ from backendlint.facts.model import Block, Raise, Span
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.effects import SAME_THREAD, Site
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Fn, Ref
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -100,7 +100,12 @@ class Exceptions:
                 owner = self.project.module_function(target.file)
                 if owner.facts.values[target.vid][0] in ("tuple", "list", "set"):
                     return self._class_names(owner, target.vid)
-        return tuple(ref.name for ref in self.project.refs(fn, vid) if ref.kind in ("class", "lib"))
+        return tuple(self._canonical(ref) for ref in self.project.refs(fn, vid) if ref.kind in ("class", "lib"))
+
+    def _canonical(self, ref: Ref) -> str:
+        """A class's name as the models know it: a model's `DoesNotExist` is that of all models."""
+        model = self.project.libraries.exception(ref.name) if ref.kind in ("lib", "libinst") else None
+        return model.name if model is not None else ref.name
 
     def _suppressed(self, fn: Fn, block: Block) -> tuple[str, ...]:
         """`with contextlib.suppress(A, B):`."""
@@ -171,15 +176,28 @@ class Exceptions:
         if value[0] == "exc":
             return []
         kinds = ("class", "lib", "inst", "libinst")
-        return [ref.name for ref in self.project.refs(fn, statement.exc) if ref.kind in kinds]
+        return [self._canonical(ref) for ref in self.project.refs(fn, statement.exc) if ref.kind in kinds]
 
     def _through(self, fn: Fn, escape: Escape) -> list[Escape]:
         """What leaves the function when the exception is raised in its block: itself, or nothing where it is caught."""
-        block = escape.block
-        for handler, types in self.handlers(fn, block):
+        for handler, types in self.handlers(fn, escape.block):
             if self._catches_one(types, escape.name):
-                return self._rethrown(fn, escape, handler)
-        return [escape]
+                return [] if self._lost(fn, escape.block, handler) else self._rethrown(fn, escape, handler)
+        return [] if self._lost(fn, escape.block, -1) else [escape]
+
+    def _lost(self, fn: Fn, block: int, handler: int) -> bool:
+        """Whether a `finally` between the block and its handler leaves by itself: the exception vanishes there."""
+        stop = fn.facts.blocks[handler].group if handler >= 0 else -1
+        for number, item in fn.blocks_of(block):
+            if number == stop:
+                return False
+            group = number if item.kind == "try" else item.group if item.kind in ("except", "try-else") else -1
+            if group >= 0 and any(
+                other.kind == "finally" and other.group == group and other.exits in ("return", "break", "continue")
+                for other in fn.facts.blocks
+            ):
+                return True
+        return False
 
     def _rethrown(self, fn: Fn, escape: Escape, handler: int) -> list[Escape]:
         """A handler that raises the same exception again lets it pass (to the handlers further out)."""

@@ -1,0 +1,60 @@
+"""REL204: an exception leaves a handler, and the client gets a bare 500."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Fn, Hit, Profile, Project, Step, Unmapped
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """Domain exceptions, rows that are not there, failures of other services; one hit a place."""
+    found = list(project.error_paths.unmapped())
+    caught = {name for fn in project.all_functions() for name in _caught(project, fn)}
+    for item in found:
+        profile = _profile(project, item, caught)
+        if profile == "audit":
+            continue
+        yield _hit(project, item, profile)
+
+
+def _caught(project: Project, fn: Fn) -> Iterator[str]:
+    if fn.fqn in project.route_functions:
+        for block in fn.facts.blocks:
+            if block.kind == "except":
+                yield from project.exceptions.caught_types(fn, block)
+
+
+def _profile(project: Project, item: Unmapped, caught: set[str]) -> Profile | None:
+    """Domain exceptions by default; others where the project's own handlers treat them, or the request asked for the row."""
+    if item.kind == "domain":
+        return None
+    if item.kind == "not-found":
+        return None if project.error_paths.asked_for(item.fn, item.name) else "strict"
+    practised = any(
+        project.hierarchy.subclass_of(item.name, name) and name not in ("builtins.Exception", "builtins.BaseException")
+        for name in caught
+    )
+    if item.kind == "infrastructure":
+        return None if practised and item.escape.edge is None else "strict" if practised else "audit"
+    explicit = item.escape.statement is not None or item.escape.edge is not None
+    raised = project.exceptions.witness(item.fn, item.name)
+    ours = bool(raised) and raised[-1].message.startswith("raises ")
+    return None if practised and explicit and ours else "strict" if ours else "audit"
+
+
+def _hit(project: Project, item: Unmapped, profile: Profile | None) -> Hit:
+    steps: tuple[Step, ...] = project.exceptions.witness(item.fn, item.name)
+    name = item.name.removeprefix("builtins.")
+    short = ".".join(name.split(".")[-2:]) if name.endswith("DoesNotExist") else name.rpartition(".")[2]
+    route = next((route.label for route in project.route_functions[item.fn.fqn]), item.fn.name)
+    status = "404" if item.kind == "not-found" or "NotFound" in short else "its own HTTP status"
+    return Hit(
+        f"`{short}` can leave the handler `{item.fn.name}()` of {route}: nobody turns it into a response, so the client gets a 500; "
+        f"catch it, or register an exception handler that answers {status}.",
+        item.fn.location(item.escape.span),
+        related=steps[-1:],
+        flow=steps if len(steps) > 1 else (),
+        function=item.fn.fqn,
+        profile=profile,
+    )

@@ -1,0 +1,46 @@
+"""REL205: the layers below the controller speak HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Fn, Hit, Profile, Project, Span
+
+BELOW = frozenset({"service", "repository", "model"})
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """Raised HTTP exceptions, and calls that raise one (`abort`), in services, repositories and models."""
+    for fn in project.all_functions():
+        layer = project.layer(fn)
+        if layer not in BELOW or fn.is_module or _injected(project, fn):
+            continue
+        for span, name, profile in _raised(project, fn):
+            yield Hit(
+                f"`{fn.name}()` belongs to the {layer} layer and raises `{name}`: a job, a command or another protocol cannot use it, "
+                "and HTTP statuses are decided in two places; raise a domain exception instead.",
+                fn.location(span),
+                function=fn.fqn,
+                profile=profile,
+            )
+
+
+def _raised(project: Project, fn: Fn) -> Iterator[tuple[Span, str, Profile | None]]:
+    for statement in fn.facts.raises:
+        for name in project.exceptions.raised(fn, statement):
+            if project.exception_kind(name) != "http":
+                continue
+            own = name in project.classes
+            core = ".core." in name
+            yield statement.span, name.rpartition(".")[2], "strict" if own or core else None
+    for call in fn.calls:
+        for model in project.models(fn, call):
+            if model.exits and model.response is not None:
+                yield call.span, model.name, None
+
+
+def _injected(project: Project, fn: Fn) -> bool:
+    """Dependencies that the framework calls, and what belongs to a request by its class or parameters."""
+    if any(edge.kind == "inject" for edge in project.graph.callers(fn)) or fn.fqn in project.route_functions:
+        return True
+    return any(fn in (*route.dependencies, *route.hooks) for route in project.endpoints.leading_to(fn.fqn))

@@ -1,0 +1,70 @@
+"""REL206: a database error that looks like an empty result, or a driver's exception that siblings would wrap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Block, Fn, Hit, Project, Return, below, waiting_sites
+
+DATABASE = ("db", "db-read", "db-write", "commit", "flush", "db-connect")
+ALL = ("builtins.Exception", "builtins.BaseException")
+LAYERS = frozenset({"repository", "service", "model"})
+EMPTY = ("list", "tuple", "set", "dict")
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """Hidden errors first, then those that get out of repositories."""
+    for fn in project.all_functions():
+        if project.layer(fn) in LAYERS:
+            for index, block in enumerate(fn.facts.blocks):
+                if block.kind == "except":
+                    yield from _hidden(project, fn, index, block)
+    for leak in project.error_paths.unwrapped("repository"):
+        short = leak.name.rpartition(".")[2]
+        yield Hit(
+            f"`{leak.fn.name}()` lets the driver's `{short}` out, while siblings such as `{leak.sibling.name}()` wrap it: callers have "
+            "to know the database library; raise the project's exception from it.",
+            leak.fn.location(leak.escape.span),
+            related=(leak.sibling.step(leak.sibling.facts.header, "wraps it"),),
+            function=leak.fn.fqn,
+        )
+
+
+def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]:
+    if not _for_database(project, fn, index, block) or project.exceptions.reraises(fn, index):
+        return
+    inside = below(fn.facts, index)
+    if any(item.block in inside for item in fn.facts.raises) or block.exits != "return":
+        return
+    for item in fn.facts.returns:
+        if item.block == index and not item.is_yield:
+            what = _empty(fn, item)
+            if what:
+                yield Hit(
+                    f"`{fn.name}()` returns {what} when the database fails: its caller cannot tell a failure from an empty result and "
+                    "goes on with it; raise one of the project's exceptions from the error.",
+                    fn.location(item.span),
+                    related=(fn.step(fn.facts.blocks[index].span._replace(end_line=block.span.line, end_column=block.span.column + 6),
+                                     "caught here"),),
+                    function=fn.fqn,
+                )  # fmt: skip
+
+
+def _for_database(project: Project, fn: Fn, index: int, block: Block) -> bool:
+    """Whether the handler is for failures of the database: by the classes, or by all that its `try` does."""
+    types = project.exceptions.caught_types(fn, block)
+    sites = waiting_sites(project, fn, block.group, *DATABASE)
+    if not sites:
+        return False
+    return any(name in ALL or project.exception_kind(name) == "infrastructure" for name in types)
+
+
+def _empty(fn: Fn, item: Return) -> str:
+    if item.value < 0:
+        return "nothing"
+    value = fn.facts.values[item.value]
+    if value[0] == "const" and value[1] in (None, False, 0, ""):
+        return f"`{value[1]!r}`"
+    if value[0] in EMPTY and not value[1]:
+        return f"an empty {value[0]}"
+    return ""
