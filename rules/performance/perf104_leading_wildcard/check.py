@@ -37,6 +37,7 @@ def _statement(project: Project, statement: SqlStatement) -> Iterator[Hit]:
                 hit = _like(project, statement, scope, node)
                 if hit is not None:
                     yield hit
+                    break
 
 
 def _negated(node: exp.Expression) -> bool:

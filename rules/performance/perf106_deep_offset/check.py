@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from backendlint.api import Fn, Hit, Project, SqlStatement, sql
 
-DEEP = 1000
+DEEP = 5000
 """From this constant offset on it is no matter of taste."""
 
 

@@ -93,9 +93,16 @@ def _scope(statement: SqlStatement, scope: sql.Scope) -> Iterator[tuple[Need, Lo
         columns = _columns([(item.schema_column, item.kind) for item in filters if item.schema_column is not None])
         if columns and not _driven(found, source):
             yield Need(table, columns, "filter"), statement.location(filters[0].node), statement.function_name()
+    served = {_pair(item) for item in found if item.kind == "join" and (_indexed(item) or _other_indexed(item))}
     for item in found:
-        if item.kind == "join" and not _indexed(item) and not _other_indexed(item):
+        if item.kind == "join" and _pair(item) not in served:
             yield from _join(statement, item)
+
+
+def _pair(item: sql.Condition) -> frozenset[str]:
+    """The two sources that a join condition connects."""
+    other = item.other.source if item.other is not None else None
+    return frozenset(source.alias for source in (item.source, other) if source is not None)
 
 
 def _driven(found: list[sql.Condition], source: sql.Source) -> bool:

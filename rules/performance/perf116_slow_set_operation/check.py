@@ -14,12 +14,12 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
     upper = statement.text.upper()
     if "UNION" not in upper and not ("NOT" in upper and "SELECT" in upper[6:]):
         return
-    tree = statement.tree
+    tree = None if statement.in_migration else statement.tree
     if tree is None:
         return
     for node in tree.find_all(exp.Not):
         inner = node.this.this if isinstance(node.this, exp.Paren) else node.this
-        if isinstance(inner, exp.In) and inner.args.get("query") is not None:
+        if isinstance(inner, exp.In) and inner.args.get("query") is not None and isinstance(inner.this, exp.Column):
             yield _not_in(statement, inner)
     for union in tree.find_all(exp.Union):
         if union.args.get("distinct") and _disjoint(union.this, union.expression):

@@ -14,6 +14,11 @@ _MEANT = re.compile(
     re.IGNORECASE,
 )
 _TEMPORARY = re.compile(r"^(?:tmp|temp|staging|scratch)_|_(?:tmp|temp|staging|scratch)$|^#", re.IGNORECASE)
+_SINGLE = re.compile(
+    r"(?:version|ordering|position|counter|sequence|settings?|config|metadata|lock|cursor|checkpoint|watermark)$",
+    re.IGNORECASE,
+)
+"""Tables that by their names hold one row."""
 _NARROWING = frozenset({"where", "filter", "filter_by", "with_only_columns", "limit"})
 _SQL = frozenset({"sqlalchemy.delete", "sqlalchemy.update", "sqlmodel.delete", "sqlmodel.update"})
 
@@ -55,7 +60,15 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
     table = tree.this.name if isinstance(tree.this, exp.Table) else ""
     if not table or _TEMPORARY.search(table) or tree.args.get("using") or tree.find(exp.Join) is not None:
         return
-    shown = "a table chosen at run time" if statement.is_hole(table) else f"`{table}`"
+    if (
+        statement.is_hole(table)
+        or _SINGLE.search(table)
+        or any("WHERE" in text.upper() for text in statement.source.others)
+    ):
+        return
+    if isinstance(tree, exp.Delete) and _refilled(statement, table):
+        return
+    shown = f"`{table}`"
     what = (
         f"`UPDATE` without WHERE{sql.within(statement)} changes"
         if isinstance(tree, exp.Update)
@@ -66,6 +79,12 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
         "or, if all rows are meant, "
         "say so in the function's name."
     )
+
+
+def _refilled(statement: SqlStatement, table: str) -> bool:
+    """True where the same function inserts into the table: its contents are replaced as a whole."""
+    wanted = re.compile(rf"\bINTO\s+[\"`]?{re.escape(table)}\b", re.IGNORECASE)
+    return any(text.fn is statement.function and wanted.search(text.text) for text in statement.project.data.texts)
 
 
 def _django(project: Project, fn: Fn, call: Call) -> Hit | None:

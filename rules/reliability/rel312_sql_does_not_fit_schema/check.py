@@ -109,7 +109,9 @@ def _columns(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
             continue
         found = scope.resolve(node)
         if found.status == "no-column" and found.source is not None:
-            yield _no_column(statement, node, found.source)
+            table = found.source.table
+            if table is None or not statement.project.data.is_doubtful(table.name, node.name):
+                yield _no_column(statement, node, found.source)
         elif found.status == "no-source" and not statement.partial and not scope.opaque:
             yield statement.hit(
                 f"`{node.sql(comments=False)}`{sql.within(statement)} names `{node.table}`, which is no "

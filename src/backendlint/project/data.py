@@ -51,6 +51,21 @@ class Data:
         """The statements of all texts; each is parsed when its tree is first asked for."""
         return list(statements(self._project))
 
+    def is_doubtful(self, table: str, column: str) -> bool:
+        """True for a column that DDL does not define, but several functions name, or where DDL is missing: rather the
+        reading is at fault than all of them."""
+        known = self.schema.find(table)
+        if known is not None and known.source == "ddl" and not self.schema.complete:
+            return True
+        return len(self._strangers.get((table, column.lower()), ())) > 1
+
+    @cached_property
+    def _strangers(self) -> dict[tuple[str, str], set[str]]:
+        """Columns that their tables lack, with the functions whose SQL names them; for tables that only DDL defines."""
+        from backendlint.project.sqltext.strangers import strangers
+
+        return strangers(self.statements, self.schema)
+
     @cached_property
     def uses(self) -> list[Use]:
         """Columns in queries that ORMs make."""

@@ -12,8 +12,34 @@ from backendlint.project.schema.model import Check, Column, Constraint, ForeignK
 
 def apply(schema: Schema, operation: ops.Operation) -> None:
     """Change `schema` as `operation` says; what names unknown tables or columns leaves it alone."""
-    if not operation.state_only and not _apply_to_table(schema, operation):
+    if operation.state_only:
+        return
+    _doubt(schema, operation)
+    if not _apply_to_table(schema, operation):
         _apply_to_parts(schema, operation)
+
+
+def _doubt(schema: Schema, operation: ops.Operation) -> None:
+    """What changes a table or column that was never made tells that something made it which was not read."""
+    name = getattr(operation, "table", "")
+    if (
+        not isinstance(name, str)
+        or not name
+        or isinstance(operation, ops.DropTable | ops.DropConstraint | ops.DropIndex)
+    ):
+        return
+    table = schema.find(name)
+    if table is None:
+        schema.complete = False
+        return
+    named: tuple[str, ...] = ()
+    if isinstance(operation, ops.CreateIndex):
+        index = operation.index
+        named = tuple(column for i, column in enumerate(index.columns) if i not in index.expressions)
+    elif isinstance(operation, ops.AlterColumn | ops.RenameColumn | ops.DropColumn):
+        named = (operation.column,)
+    if any(table.column(column) is None for column in named):
+        table.complete = False
 
 
 def _apply_to_table(schema: Schema, operation: ops.Operation) -> bool:

@@ -16,7 +16,8 @@ from backendlint.project.schema.reading import Links, Node, base_name, class_nod
 
 def read_django_models(files: Sequence[FileFacts], links: Links) -> tuple[State, Schema]:
     """The state and the tables of all concrete models."""
-    candidates = [file for file in files if _concerned(file)]
+    uses_django = any(item.target.partition(".")[0] == "django" for file in files for item in file.imports)
+    candidates = [file for file in files if _concerned(file)] if uses_django else []
     if not candidates:
         return State(), Schema()
     apps = Apps(files, links)

@@ -16,7 +16,7 @@ from backendlint.project.schema.model import Schema, Table
 from backendlint.project.sqltext.places import place_in
 
 _MIGRATION_FOLDER = re.compile(
-    r"(?:^|/)(?:migrations?|migrate|versions|changelog|db/patches|schema_updates)(?:/|$)", re.IGNORECASE
+    r"(?:^|/)(?:migrations?|migrate|versions|changelog|deltas?|patches|schema_updates|alembic)(?:/|$)", re.IGNORECASE
 )
 _NUMBERED = re.compile(r"^(?:V\d[\d._]*__|U?\d{2,}[-_.])", re.IGNORECASE)
 _BACKWARD = re.compile(
@@ -112,9 +112,20 @@ def ages_of(migrations: Sequence[ops.Migration]) -> dict[str, int]:
     """How many migrations came after each in its chain (an app's, a folder's, the revisions')."""
     chains: dict[str, list[str]] = {}
     for migration in migrations:
-        chain = migration.path.rpartition("/")[0] if migration.kind != "alembic" else "alembic"
+        chain = chain_of(migration.path) if migration.kind != "alembic" else "alembic"
         chains.setdefault(chain, []).append(migration.id)
     return {name: len(chain) - 1 - position for chain in chains.values() for position, name in enumerate(chain)}
+
+
+def chain_of(path: str) -> str:
+    """The folder whose migrations run one after the other: the migrations folder itself, else the file's own."""
+    match = _MIGRATION_FOLDER.search(path.rpartition("/")[0] + "/")
+    return path[: match.end()] if match is not None else path.rpartition("/")[0]
+
+
+def is_migration_path(path: str) -> bool:
+    """True for files in a migrations folder, whatever they hold."""
+    return _MIGRATION_FOLDER.search(path.rpartition("/")[0] + "/") is not None
 
 
 def played(migrations: Sequence[ops.Migration]) -> Schema:
@@ -136,8 +147,8 @@ def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list
         script = read_script(_forward(text), dialect, partial(place_in, path, text))
         name = path.rpartition("/")[2]
         if _MIGRATION_FOLDER.search(path.rpartition("/")[0]) or _NUMBERED.match(name):
-            folder = path.rpartition("/")[0]
-            previous = next((item for item in reversed(found) if item.path.rpartition("/")[0] == folder), None)
+            chain = chain_of(path)
+            previous = next((item for item in reversed(found) if chain_of(item.path) == chain), None)
             found.append(
                 ops.Migration(path, path, "sql", (previous.id,) if previous else (), operations=list(script.operations),
                               reverse_kind="missing", dialect=dialect, location=Location(path, 1, 1, 1, 1))

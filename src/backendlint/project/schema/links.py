@@ -16,6 +16,12 @@ class ModuleLinks:
         self._modules = modules
         self._sources = sources
         self._functions: dict[str, dict[str, int]] = {}
+        self._lineages: dict[tuple[str, str], list[tuple[FileFacts, ClassFacts]]] = {}
+
+    @property
+    def lineages(self) -> dict[tuple[str, str], list[tuple[FileFacts, ClassFacts]]]:
+        """Classes with their bases, as far as they were asked for."""
+        return self._lineages
 
     def source(self, path: str) -> str:
         """The text of a file; "" where it is not to be had."""

@@ -31,6 +31,10 @@ class Links(Protocol):
     def source(self, path: str) -> str:
         """The text of a file; "" where it is not to be had."""
 
+    @property
+    def lineages(self) -> dict[tuple[str, str], list[tuple[FileFacts, ClassFacts]]]:
+        """Classes with their bases, by path and qualified name: remembered, as readers ask for them again and again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -294,9 +298,16 @@ def class_node(file: FileFacts, cls: ClassFacts, vid: int, links: Links) -> Node
     return Node(file, cls.owner, vid, links)
 
 
-def lineage(file: FileFacts, cls: ClassFacts, links: Links) -> Iterator[tuple[FileFacts, ClassFacts]]:
+def lineage(file: FileFacts, cls: ClassFacts, links: Links) -> list[tuple[FileFacts, ClassFacts]]:
     """The class and its bases in the project, in the order in which Python looks attributes up (nearly)."""
-    seen: set[tuple[str, str]] = set()
+    key = (file.path, cls.qualname)
+    known = links.lineages.get(key)
+    if known is None:
+        links.lineages[key] = known = list(_lineage(file, cls, links))
+    return known
+
+
+def _lineage(file: FileFacts, cls: ClassFacts, links: Links) -> Iterator[tuple[FileFacts, ClassFacts]]:
     order: list[tuple[FileFacts, ClassFacts]] = []
 
     def visit(where: FileFacts, item: ClassFacts, depth: int) -> None:
@@ -309,11 +320,9 @@ def lineage(file: FileFacts, cls: ClassFacts, links: Links) -> Iterator[tuple[Fi
                 visit(*found, depth + 1)
 
     visit(file, cls, 0)
+    last = {(where.path, item.qualname): position for position, (where, item) in enumerate(order)}
     for position, (where, item) in enumerate(order):
-        key = (where.path, item.qualname)
-        later = any((w.path, i.qualname) == key for w, i in order[position + 1 :])
-        if key not in seen and not later:
-            seen.add(key)
+        if last[(where.path, item.qualname)] == position:
             yield where, item
 
 

@@ -23,6 +23,7 @@ from backendlint.project.schema.sa_names import is_mapped, namespace, own, table
 from backendlint.project.schema.sa_sqlmodel import is_table_model, read_fields
 from backendlint.project.schema.sa_types import Annotation, annotation_of
 
+_LIBRARIES = frozenset({"sqlalchemy", "sqlmodel", "flask_sqlalchemy", "sqlalchemy_utils", "advanced_alchemy"})
 _NOT_COLUMNS = frozenset(
     "relationship dynamic_loader association_proxy hybrid_property synonym composite validates query_expression backref "
     "Relationship aggregated PrivateAttr ClassVar MetaData registry declared_attr contains_eager object_session".split()
@@ -43,8 +44,11 @@ class _Model:
 
 def read_sqlalchemy(files: Iterable[FileFacts], links: Links) -> Schema:
     """All tables that SQLAlchemy's metadata would hold once every module is imported."""
-    files = [file for file in files if _concerned(file)]
+    files = list(files)
     schema = Schema()
+    if not any(item.target.partition(".")[0] in _LIBRARIES for file in files for item in file.imports):
+        return schema
+    files = [file for file in files if _concerned(file)]
     owners: dict[str, str] = {}
     for file in files:
         for table in _plain_tables(file, links):
@@ -62,7 +66,7 @@ def read_sqlalchemy(files: Iterable[FileFacts], links: Links) -> Schema:
 
 def _concerned(file: FileFacts) -> bool:
     return any(
-        item.target.partition(".")[0] in {"sqlalchemy", "sqlmodel", "flask_sqlalchemy", "sqlalchemy_utils"}
+        item.target.partition(".")[0] in _LIBRARIES
         for item in file.imports
     ) or any("__tablename__" in cls.attributes for cls in file.classes.values()) or any(
         class_bases_model(cls, file) for cls in file.classes.values()

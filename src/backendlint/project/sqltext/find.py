@@ -54,6 +54,8 @@ class SqlText:
     map: SourceMap | None = None
     alternative: int = 0
     """Which of the texts that the value may be."""
+    others: tuple[str, ...] = ()
+    """The other texts that the value may be."""
 
     def location(self, start: int, end: int) -> Location:
         """Where the characters from `start` to before `end` stand."""
@@ -71,10 +73,13 @@ def sql_texts(project: Project, sql_files: Sequence[str]) -> list[SqlText]:
         if "{{" not in text and "{%" not in text:
             found.append(SqlText(text, path, dialect, "file", certain=True))
     builder = Builder(project)
+    names = _sql_names(project)
     made: dict[tuple[tuple[str, Vid], ...], SqlText] = {}
     taken: set[tuple[str, Vid]] = set()
     for fn in project.all_functions():
         for call in fn.calls:
+            if not (call.args or call.kwargs) or _last_name(fn, call) not in names:
+                continue
             for key, text_ in _call(project, builder, fn, call, dialect, taken):
                 known = made.get(key)
                 if known is None or (known.role == "text" and text_.role != "text"):
@@ -93,6 +98,23 @@ def sql_texts(project: Project, sql_files: Sequence[str]) -> list[SqlText]:
     return found
 
 
+def _sql_names(project: Project) -> frozenset[str]:
+    """Last parts of the names of calls that take SQL."""
+    libraries = project.libraries
+    modelled = {
+        name.rpartition(".")[2]
+        for name in libraries.names("calls")
+        if (model := libraries.call(name)) is not None and model.sql is not None
+    }
+    return _DRIVER_METHODS | modelled
+
+
+def _last_name(fn: Fn, call: Call) -> str:
+    """The last part of what is called."""
+    func = fn.facts.values[call.func]
+    return str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+
+
 def _call(
     project: Project, builder: Builder, fn: Fn, call: Call, dialect: str, taken: set[tuple[str, Vid]]
 ) -> Iterator[tuple[tuple[tuple[str, Vid], ...], SqlText]]:
@@ -105,19 +127,19 @@ def _call(
         chosen = _dialect_of(project, model) or dialect
         role, certain = model.sql.role, True
     else:
-        func = fn.facts.values[call.func]
-        name = func[2] if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
-        if name not in _DRIVER_METHODS or not call.args:
+        if _last_name(fn, call) not in _DRIVER_METHODS or not call.args:
             return
         vids, chosen, role, certain = [call.args[0]], dialect, "execute", False
     for vid in vids:
-        for number, pieces in enumerate(builder.alternatives(fn, vid)):
-            whole = assemble(pieces)
+        alternatives = builder.alternatives(fn, vid)
+        assembled = [assemble(pieces) for pieces in alternatives]
+        for number, (pieces, whole) in enumerate(zip(alternatives, assembled, strict=True)):
             if not starts_like_sql(whole.text) or (not certain and not may_be_sql(whole.text)):
                 continue
             key = tuple((piece.fn.fqn, piece.vid) for piece in pieces)
             taken.update((piece.fn.fqn, piece.vid) for piece in pieces if not piece.hole)
             text = _text(project, whole, fn, call, role, chosen, certain, number)
+            text.others = tuple(other.text for other in assembled if other is not whole)
             if model is not None and model.sql is not None:
                 params = arguments(call, model.sql.params) if model.sql.params is not None else []
                 text.params = params[0] if params else -1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from backendlint.findings.model import Edit, Fix, Hit, Location, Step
 from backendlint.project.entities import Fn
+from backendlint.project.schema.history import is_migration_path
 from backendlint.project.schema.model import Schema, Table
 from backendlint.project.sqllex import Token, blank_psql
 from backendlint.project.sqllex import statements as split
@@ -151,7 +152,8 @@ class Statement:
     @property
     def in_migration(self) -> bool:
         """True for a statement of a migration, which runs once."""
-        return self.source.path in self.project.data.migration_paths
+        path = self.source.path
+        return path in self.project.data.migration_paths or is_migration_path(path)
 
     @property
     def schema(self) -> Schema:
@@ -309,6 +311,10 @@ def parseable(text: str, tokens: list[Token]) -> str:
             out[start : start + len(token.raw)] = f":{name}".ljust(len(token.raw))
         elif token.raw == "%" and previous is not None and previous.raw == "%" and previous.end == token.start:
             out[start] = " "
+        elif token.raw == "::" and previous is not None and previous.raw == "?" and previous.end == token.start:
+            out[start - 1] = "0"  # sqlglot reads `?::` as an operator
+        elif token.raw in {"<<=", ">>="}:
+            out[start : start + 3] = f"{token.raw[0]}= "
         previous = token
     return "".join(out)
 
