@@ -73,7 +73,8 @@ def creates(project: Project, route: Route) -> bool:
         found = any(write.creates for write, _ in project.writes.reached(route.handler))
         return found or project.effects.has(route.handler, "db-write", "db", "commit")
     return any(
-        (write.creates or write.op == "save") and singular(snake(write.entity.rpartition(".")[2])) == singular(last.replace("-", "_").lower())
+        (write.creates or write.op == "save")
+        and singular(snake(write.entity.rpartition(".")[2])) == singular(last.replace("-", "_").lower())
         for write, _ in project.writes.reached(route.handler)
     )
 

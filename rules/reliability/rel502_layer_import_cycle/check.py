@@ -40,10 +40,11 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def layer_of(project: Project, path: str) -> str:
-    """The layer of most of a file's functions, or what its place says."""
+    """What a file's handlers or its place say; a folder of controllers makes no controller of what has no handlers."""
+    if any(fn.fqn in project.route_functions for fn in project.functions_of(project.files[path])):
+        return "controller"
     by_place = project.layers.of_path(path)
-    handlers = sum(fn.fqn in project.route_functions for fn in project.functions_of(project.files[path]))
-    return "controller" if handlers else by_place
+    return by_place if by_place != "controller" else ""
 
 
 def imports(project: Project, file: FileFacts) -> list[tuple[str, Import]]:

@@ -2,7 +2,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Cls, Fn, Hit, Location, Project, Ref, Route, Step, Vid, answers, stored_entity
+from backendlint.api import (
+    Cls,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Ref,
+    Route,
+    Step,
+    Vid,
+    answers,
+    serialized_by_decorator,
+    stored_entity,
+)
 
 CONTAINERS = ("builtins.list", "builtins.tuple", "builtins.set", "builtins.dict", "typing.Iterator")
 WHOLESALE = ("builtins.vars", "django.forms.models.model_to_dict", "django.core.serializers.serialize")
@@ -11,7 +24,7 @@ WHOLESALE = ("builtins.vars", "django.forms.models.model_to_dict", "django.core.
 def check(project: Project) -> Iterator[Hit]:
     seen: set[Location] = set()
     for route in project.routes:
-        if route.handler is None or route.kind != "http":
+        if route.handler is None or route.kind != "http" or serialized_by_decorator(project, route.handler):
             continue
         found = declared(project, route) if route.documented else returned(project, route, route.handler)
         if found is None or found[1] in seen:

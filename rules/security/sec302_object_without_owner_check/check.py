@@ -45,6 +45,7 @@ def check(project: Project) -> Iterator[Hit]:
             place,
             related=(Step(example.place, f"{example.label} checks the owner"),),
             function=route.function,
+            profile="strict" if uses_caller(route, route.handler) else "default",
         )
 
 
@@ -158,6 +159,25 @@ def names_caller(fn: Fn, side: Value) -> bool:
             return True
         side = fn.facts.values[side[1]]
     return side[0] == "param" and bool(OWNER.fullmatch(fn.facts.params[side[1]].name))
+
+
+def uses_caller(route: Route, fn: Fn) -> bool:
+    """The caller takes part in what happens: a favourite, a comment, a record of who did it."""
+    names = {part.partition("}")[0] for part in route.path.split("{")[1:]}
+    identities = set()
+    for vid, value in enumerate(fn.facts.values):
+        name = ""
+        if value[0] == "param":
+            name = fn.facts.params[value[1]].name
+        elif value[0] == "name":
+            name = str(value[1]).rpartition(".")[2] or str(value[1])
+            name = name if "current_user" in str(value[1]) or ".user" in str(value[1]) else ""
+        elif value[0] == "attr" and value[2] in ("user", "current_user"):
+            name = str(value[2])
+        if name and name not in names and OWNER.fullmatch(name):
+            identities.add(vid)
+    used = set().union(*(derived(fn, vid) for vid in identities)) if identities else set()
+    return any({*call.args, *(vid for _, vid in call.kwargs)} & used for call in fn.facts.calls)
 
 
 def sibling(route: Route, careful: list[tuple[Route, Call]]) -> Route | None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Cls, Fn, Hit, Project, Step, Vid, stored_entity, validates
+from backendlint.api import Call, Cls, Fn, Hit, Project, Step, Vid, stored_entity, validated_by_decorator, validates
 
 WRITES = {"create", "update", "get_or_create", "update_or_create"}
 VALIDATED = ("validated_data", "cleaned_data", "validated")
@@ -58,7 +58,7 @@ def on_attributes(fn: Fn, call: Call) -> bool:
 
 def from_request(project: Project, fn: Fn, vid: Vid) -> bool:
     """Request data that no schema has narrowed to named fields, and no list of allowed names guards."""
-    if narrowed(project, fn, vid) or guarded(fn, vid):
+    if narrowed(project, fn, vid) or guarded(fn, vid) or validated_by_decorator(project, fn):
         return False
     return any(origin.what == "request" for origin in project.taint.labels(fn, vid))
 

@@ -4,7 +4,19 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backendlint.api import Fn, Hit, Location, Project, Route, Vid, answers, derived, request_reads, validates
+from backendlint.api import (
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Route,
+    Vid,
+    answers,
+    derived,
+    request_reads,
+    validated_by_decorator,
+    validates,
+)
 
 CHANGING = {"POST", "PUT", "PATCH"}
 HOOK = re.compile(r"hooks?\b|events?$|callback|notif", re.IGNORECASE)
@@ -119,14 +131,7 @@ def validated(project: Project, fn: Fn, start: Vid) -> bool:
         )
         if any(word in last for word in ("valid", "schema", "serializer", "form")):
             return True
-    for ref in fn.decorators:
-        model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
-        if (model is not None and model.schema) or any(
-            word in ref.name.rpartition(".")[2].lower()
-            for word in ("valid", "schema", "expects", "use_args", "use_kwargs", "arguments")
-        ):
-            return True
-    return False
+    return validated_by_decorator(project, fn)
 
 
 def refuses(project: Project, fn: Fn) -> bool:

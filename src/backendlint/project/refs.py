@@ -21,6 +21,8 @@ MAX_REFS = 8
 MAX_DEPTH = 60
 _LITERALS = {"list": "builtins.list", "tuple": "builtins.tuple", "set": "builtins.set", "dict": "builtins.dict"}
 _TEXTS = {"fmt", "conv", "join"}
+_CALLABLES = ("typing.Callable", "collections.abc.Callable")
+"""Annotations of results that say less than the function that is returned."""
 _SAME = ("guard", "await", "mut", "store", "setattr", "star")
 """Operations whose result refers to what their first operand does."""
 
@@ -337,8 +339,10 @@ class Resolver:
             elements = tuple(found)
             inner = [ref.arg for ref in elements if ref.arg] or self._returned(fn)
             found = [Ref("libinst", "typing.Iterator", inner[0] if inner else None)]
-        elif not found:
-            found = self._returned(fn)
+        else:
+            found = tuple(found)
+            if all(ref.name in _CALLABLES for ref in found):
+                found = self._returned(fn) or found
         result = unique(found)
         self._returns[fn.fqn] = result
         return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -54,6 +55,28 @@ def validates(project: Project, model: CallModel) -> bool:
     library = project.libraries.library(model.library)
     standard = model.name.partition(".")[0] in sys.stdlib_module_names
     return not standard and (library is None or library.kind not in ("stdlib", "builtin", "data"))
+
+
+_SCHEMA_NAME = re.compile(r"valid|schema|expect|use_(args|kwargs)|arguments|accepts|input|parse", re.IGNORECASE)
+_OUTPUT_NAME = re.compile(r"marshal|serial|response|output|schema|dump|returns|render", re.IGNORECASE)
+
+
+def validated_by_decorator(project: Project, fn: Fn) -> bool:
+    """Whether a decorator holds the request against a schema before the function runs."""
+    for ref in fn.decorators:
+        model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+        if (model is not None and model.schema) or _SCHEMA_NAME.search(ref.name.rpartition(".")[2]):
+            return True
+    return False
+
+
+def serialized_by_decorator(project: Project, fn: Fn) -> bool:
+    """Whether a decorator turns the function's result into a response by a schema."""
+    for ref in fn.decorators:
+        model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+        if (model is not None and model.schema == "serialize") or _OUTPUT_NAME.search(ref.name.rpartition(".")[2]):
+            return True
+    return False
 
 
 def derived(fn: Fn, start: Vid) -> set[Vid]:
