@@ -26,11 +26,11 @@ def _caught(project: Project, fn: Fn) -> Iterator[str]:
 
 
 def _profile(project: Project, item: Unmapped, caught: set[str]) -> Profile | None:
-    """Domain exceptions by default; others where the project's own handlers treat them, or the request asked for the row."""
+    """Domain exceptions by default; others where the project's handlers treat them, or the request asked for the row; audit: none."""
     if item.kind == "domain":
         return None
     if item.kind == "not-found":
-        return None if project.error_paths.asked_for(item.fn, item.name) else "strict"
+        return None if project.error_paths.asked_for(item.fn, item.name) else "audit"
     practised = any(
         project.hierarchy.subclass_of(item.name, name) and name not in ("builtins.Exception", "builtins.BaseException")
         for name in caught
