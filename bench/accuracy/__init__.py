@@ -1,0 +1,1 @@
+"""Recall and precision on test suites that others wrote; see docs/accuracy.md."""

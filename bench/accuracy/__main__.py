@@ -1,0 +1,59 @@
+"""`python -m bench.accuracy SUITE PATH`: recall and precision per CWE; see --help."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench.accuracy.model import Case, Score, score
+from bench.accuracy.ours import scan
+from bench.accuracy.suites import SUITES
+
+
+def main() -> int:
+    """Print a table, and with --verbose every miss and false alarm."""
+    parser = argparse.ArgumentParser(prog="python -m bench.accuracy", description=__doc__)
+    parser.add_argument("suite", choices=sorted(SUITES))
+    parser.add_argument("path", type=Path, help="a checkout of the suite")
+    parser.add_argument("--profile", choices=["default", "strict", "audit"], default="audit")
+    parser.add_argument("--verbose", action="store_true")
+    given = parser.parse_args()
+    root = given.path.resolve()
+    cases = list(SUITES[given.suite](root))
+    found, ours = scan(root, given.profile)
+    result = score(cases, found, ours)
+    table(result)
+    outside = sum(not case.cwe & ours for case in cases)
+    print(f"{len(cases)} cases, {outside} of CWEs that no rule is for; profile {given.profile}")
+    if given.verbose:
+        listed("missed", result.missed)
+        listed("false alarm", result.alarms)
+    return 0
+
+
+def table(result: Score) -> None:
+    """Recall and precision per CWE, the sum last; precision only where the suite has clean cases."""
+    print(f"{'CWE':>6} {'bad':>6} {'found':>6} {'recall':>7} {'clean':>6} {'alarms':>6} {'precision':>9}")
+    totals = [0, 0, 0, 0]
+    for cwe, counts in sorted(result.counts.items()):
+        row = [counts["hit"] + counts["missed"], counts["hit"], counts["quiet"] + counts["alarm"], counts["alarm"]]
+        totals = [left + right for left, right in zip(totals, row, strict=True)]
+        print(line(str(cwe), row))
+    print(line("all", totals))
+
+
+def line(name: str, row: list[int]) -> str:
+    bad, hit, clean, alarms = row
+    recall = f"{hit / bad:.2f}" if bad else "-"
+    precision = f"{hit / (hit + alarms):.2f}" if clean and hit + alarms else "-"
+    return f"{name:>6} {bad:>6} {hit:>6} {recall:>7} {clean:>6} {alarms:>6} {precision:>9}"
+
+
+def listed(what: str, cases: list[Case]) -> None:
+    for case in cases:
+        print(f"{what}: {case.path}:{case.first} CWE-{min(case.cwe)} {case.name}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

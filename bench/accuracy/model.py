@@ -1,0 +1,69 @@
+"""What a suite expects, and how it is held against what we report."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A place where a suite says that there is (or is not) a flaw of one of these CWEs.
+
+    Lines are 1-based and inclusive; 0 means the whole file.
+    """
+
+    path: str
+    first: int
+    last: int
+    cwe: frozenset[int]
+    bad: bool
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A result of ours."""
+
+    path: str
+    first: int
+    last: int
+    cwe: frozenset[int]
+    rule: str
+
+
+@dataclass(slots=True)
+class Score:
+    """Counts by CWE: `hit` and `missed` of the bad cases, `alarm` and `quiet` of the good ones."""
+
+    counts: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    missed: list[Case] = field(default_factory=list)
+    alarms: list[Case] = field(default_factory=list)
+
+    def add(self, case: Case, reported: bool) -> None:
+        """Count a case."""
+        kind = ("hit" if reported else "missed") if case.bad else ("alarm" if reported else "quiet")
+        self.counts[min(case.cwe)][kind] += 1
+        if kind == "missed":
+            self.missed.append(case)
+        elif kind == "alarm":
+            self.alarms.append(case)
+
+
+def score(cases: Iterable[Case], found: Iterable[Found], ours: frozenset[int]) -> Score:
+    """Hold results against cases; cases of CWEs for which no rule of ours exists are left out."""
+    by_path: dict[str, list[Found]] = defaultdict(list)
+    for item in found:
+        by_path[item.path].append(item)
+    result = Score()
+    for case in cases:
+        if case.cwe & ours:
+            result.add(case, any(_matches(case, item) for item in by_path[case.path]))
+    return result
+
+
+def _matches(case: Case, item: Found) -> bool:
+    if not case.cwe & item.cwe:
+        return False
+    return case.first == 0 or (item.first <= case.last and item.last >= case.first)

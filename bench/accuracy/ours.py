@@ -1,0 +1,34 @@
+"""What backendlint reports, read from its SARIF."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.accuracy.model import Found
+
+TAG = "external/cwe/cwe-"
+
+
+def scan(root: Path, profile: str) -> tuple[list[Found], frozenset[int]]:
+    """Results below `root` with paths relative to it, and all CWEs that our security rules know."""
+    command = [sys.executable, "-m", "backendlint", "scan", str(root), "--select", "SEC", "--profile", profile]
+    command += ["--format", "sarif", "--no-cache", "--no-config", "--quiet", "--fail-on", "never"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
+    log = json.loads(done.stdout)["runs"][0]
+    tags = {rule["id"]: _numbers(rule) for rule in log["tool"]["driver"]["rules"]}
+    found = []
+    for result in log["results"]:
+        place = result["locations"][0]["physicalLocation"]
+        region = place["region"]
+        last = region.get("endLine", region["startLine"])
+        uri = place["artifactLocation"]["uri"]
+        found.append(Found(uri, region["startLine"], last, tags[result["ruleId"]], result["ruleId"]))
+    return found, frozenset().union(*tags.values())
+
+
+def _numbers(rule: dict[str, dict[str, list[str]]]) -> frozenset[int]:
+    tags = rule.get("properties", {}).get("tags", [])
+    return frozenset(int(tag.removeprefix(TAG)) for tag in tags if tag.startswith(TAG))
