@@ -25,8 +25,11 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def is_setting(project: Project, literal: NamedLiteral) -> bool:
-    """A default in a settings class is SEC203."""
-    return literal.cls is not None and project.hierarchy.role(literal.cls) == "settings"
+    """A default in a settings class is SEC203; members of an enumeration are names."""
+    cls = literal.cls
+    if cls is None:
+        return False
+    return project.hierarchy.role(cls) == "settings" or project.hierarchy.is_a(cls, "enum.Enum")
 
 
 def report(literal: NamedLiteral) -> Hit:

@@ -7,15 +7,12 @@ from dataclasses import replace
 from backendlint.api import Cls, Flow, Hit, Project, Ref, flow_hit, place_flows, sensitive
 
 HARM = "so every client gets it; answer with a schema that lists the public fields."
-ISSUED = re.compile(r"token|jwt|otp|csrf|nonce|state|ticket|recovery|backup", re.IGNORECASE)
+ISSUED = re.compile(r"token|jwt|otp|csrf|nonce|state|ticket|recovery|backup|client_secret", re.IGNORECASE)
 ISSUING = re.compile(
     r"create|issue|generate|rotate|refresh|log_?in|sign_?(in|up)|register|auth|token|reset|regenerate|new_|mint|enroll|setup|exchange|otp|mfa|2fa",
     re.IGNORECASE,
 )
-STORED = re.compile(
-    r"(hashed_?password|password_?(hash|digest)|secret_?(key|hash)|private_?key|totp_?secret|otp_?secret)$",
-    re.IGNORECASE,
-)
+STORED = re.compile(r"(hashed_?password|password_?(hash|digest)|secret_?(key|hash)|private_?key|totp_?secret|otp_?secret)$", re.IGNORECASE)
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -50,10 +47,13 @@ def response_models(project: Project) -> Iterator[Hit]:
                     if ISSUING.search(route.handler.name if route.handler else "") and not STORED.search(name):
                         continue
                     seen.add((owner.fqn, name))
+                    stored = STORED.search(name) or "password" in name
                     yield Hit(
                         f"`{cls.name}.{name}` goes to every client of `{route.label}`, whose response model is `{cls.name}`; "
                         "leave it out of the response schema.",
                         owner.owner.location(span),
+                        profile=None if stored else "strict",
+                        confidence=None if stored else "low",
                         function=route.handler.fqn if route.handler else None,
                     )
 

@@ -15,6 +15,8 @@ def check(project: Project) -> Iterator[Hit]:
             if value[0] != "compare" or value[1] not in (("==",), ("!=",)):
                 continue
             left, right = value[2]
+            if is_column(project, fn, left) or is_column(project, fn, right):
+                continue
             if fn.const(left) is not ... or fn.const(right) is not ...:
                 continue
             found = judged(project, fn, left, right)
@@ -41,6 +43,15 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
             return None
         return name or "the digest", mac or from_request(project, fn, other)
     return None
+
+
+def is_column(project: Project, fn: Fn, vid: Vid) -> bool:
+    """An attribute of a class: the comparison builds a query."""
+    value = fn.facts.values[vid]
+    if value[0] == "name":
+        head = str(value[1]).rpartition(".")[0].rpartition(".")[2]
+        return head[:1].isupper() and not head.isupper()
+    return value[0] == "attr" and any(ref.kind == "class" for ref in project.refs(fn, value[1]))
 
 
 def is_mac(project: Project, fn: Fn, vid: Vid) -> bool:

@@ -116,6 +116,8 @@ def secret_like(name: str, text: str) -> bool:
         return False
     parts = words(name)
     own = words(stripped)
+    if own == parts:
+        return stripped == "password" == name
     if set(own) <= set(parts) | {"auth", "user", "the"} and not any(c.isdigit() for c in stripped):
         return "password" in parts and stripped == "password" and parts[-1] == "password" and name == "password"
     if _PASSWORD.intersection(parts):

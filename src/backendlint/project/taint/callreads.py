@@ -21,6 +21,7 @@ _GETTERS = frozenset({"get", "pop", "setdefault", "getlist", "getall", "getone"}
 _DATA_CLASSES = ("schema", "model", "serializer", "form", "settings")
 
 
+_GIVES = frozenset({"read", "getvalue", "json", "body", "text", "form", "to_dict", "model_dump", "dict", "getfirst", "get_json"})
 _HIDES = re.compile(r"mask|redact|anonymi[sz]e|obfuscat|censor|scrub|sanitize|fingerprint|hash|encrypt|truncate", re.IGNORECASE)
 """Names of functions that make secrets fit to be shown."""
 _HIDDEN = ("secret", "personal")
@@ -67,6 +68,7 @@ class CallReads:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.project = reader.project
+        self._text_methods: dict[str, bool] = {}
 
     def read(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
         """Labels of a call's result at `path`."""
@@ -204,8 +206,20 @@ class CallReads:
         base = receiver(fn, call)
         passed = lb.weaken(lb.merge(self._whole(fn, self._all(call))))
         if base >= 0:
-            return lb.clear(lb.merge((self.reader.read(fn, base, ()), passed)), replaced(fn, call))
+            own = self.reader.read(fn, base, ())
+            if not self._is_text_method(str(fn.facts.values[call.func][2])):
+                own = lb.weaken(own)
+            return lb.clear(lb.merge((own, passed)), replaced(fn, call))
         return lb.merge((self._receiver_name(fn, call), passed))
+
+    def _is_text_method(self, name: str) -> bool:
+        """A method of texts and containers: what it gives out of an unknown object is the object's own data."""
+        known = self._text_methods.get(name)
+        if known is None:
+            owners = ("str", "bytes", "dict", "list")
+            known = any(self.project.libraries.call(f"builtins.{owner}.{name}") is not None for owner in owners)
+            known = self._text_methods[name] = known or name in _GIVES
+        return known
 
     # functions of the project
 
@@ -244,7 +258,9 @@ class CallReads:
         """A field of a new object, through `__init__` or the declared fields of a data class."""
         init = self.project.method(cls, "__init__")
         if init is None:
-            return self._data_object(fn, call, cls, path)
+            found = self._data_object(fn, call, cls, path)
+            foreign = not path and bool(self.project.hierarchy.library_bases(cls))
+            return lb.weaken(found) if foreign and self.project.hierarchy.role(cls) not in _DATA_CLASSES else found
         if not path:
             data = self.project.hierarchy.role(cls) in _DATA_CLASSES or self._is_exception(cls)
             return lb.merge(self._whole(fn, self._all(call))) if data else NONE

@@ -12,6 +12,7 @@ from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.taint import labels as lb
+from backendlint.project.taint.barren import Search, State
 from backendlint.project.taint.labels import Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.reads import Reader
 from backendlint.project.taint.sinks import RESPONSE, SinkSite, find_sinks
@@ -63,6 +64,10 @@ class _Pending(NamedTuple):
     report: tuple[Fn, Location]
     forwards: bool
 
+    @property
+    def state(self) -> State:
+        return self.fn.fqn, self.index, self.path
+
 
 class Taint:
     """Answers which data reaches which sinks; owned by the Project."""
@@ -71,6 +76,7 @@ class Taint:
         self.project = project
         self.reader = Reader(project)
         self._sinks: dict[str, list[SinkSite]] | None = None
+        self._barren: dict[frozenset[str], set[State]] = {}
 
     def labels(self, fn: Fn, vid: Vid, path: Path = ()) -> Labels:
         """Where (a part of) a value comes from."""
@@ -89,8 +95,9 @@ class Taint:
 
     def flows_to(self, site: SinkSite, source_kinds: Collection[str]) -> Iterator[Flow]:
         """The flows that reach one sink."""
-        queue = deque(self._begin(site))
-        seen: set[tuple[str, int, Path]] = set()
+        queue = deque(self._begin(site, source_kinds))
+        barren = self._barren.setdefault(frozenset(source_kinds), set())
+        search = Search()
         reported: Counter[Location] = Counter()
         start = (site.fn, site.fn.location(site.call.span))
         for origin, mark in self._arriving(site).items():
@@ -100,24 +107,37 @@ class Taint:
                     yield Flow(site, origin, mark, *start, (), False)
         while queue:
             item = queue.popleft()
-            key = (item.fn.fqn, item.index, item.path)
-            if key in seen or len(item.chain) >= MAX_CHAIN:
+            if item.state in search.seen or item.state in barren:
                 continue
-            seen.add(key)
-            for edge in self.project.graph.callers(item.fn):
-                for origin, mark in self._at_caller(edge, item).items():
-                    if mark.clean_for(site.kind, origin.what):
-                        continue
-                    report = (edge.caller, edge.caller.location(edge.span)) if item.forwards else item.report
-                    chain = (Hop(edge, item.mark.trail), *item.chain)
-                    if origin.what == "param":
-                        owner = self.project.functions[origin.fn]
-                        forwards = item.forwards and self._forwards(edge, origin)
-                        queue.append(_Pending(owner, origin.index, origin.path, mark, chain, report, forwards))
-                    elif origin.what in source_kinds:
-                        reported[report[1]] += 1
-                        if reported[report[1]] <= MAX_FLOWS:
-                            yield Flow(site, origin, mark, *report, chain, item.forwards)
+            if len(item.chain) >= MAX_CHAIN:
+                search.cut = True
+                continue
+            search.seen.add(item.state)
+            for origin, mark, chain, report, edge in self._one_up(item, site, search):
+                if origin.what == "param":
+                    owner = self.project.functions[origin.fn]
+                    forwards = item.forwards and self._forwards(edge, origin)
+                    queue.append(_Pending(owner, origin.index, origin.path, mark, chain, report, forwards))
+                    search.link(item.state, queue[-1].state)
+                elif origin.what in source_kinds:
+                    search.fruitful.add(item.state)
+                    reported[report[1]] += 1
+                    if reported[report[1]] <= MAX_FLOWS:
+                        yield Flow(site, origin, mark, *report, chain, item.forwards)
+        barren |= search.barren()
+
+    def _one_up(
+        self, item: _Pending, site: SinkSite, search: Search
+    ) -> Iterator[tuple[Origin, Mark, tuple[Hop, ...], tuple[Fn, Location], Edge]]:
+        """What the callers pass for the pending parameter, with how it is to be reported."""
+        for edge in self.project.graph.callers(item.fn):
+            report = (edge.caller, edge.caller.location(edge.span)) if item.forwards else item.report
+            chain = (Hop(edge, item.mark.trail), *item.chain)
+            for origin, mark in self._at_caller(edge, item).items():
+                if mark.clean_for(site.kind, origin.what):
+                    search.cut = True
+                else:
+                    yield origin, mark, chain, report, edge
 
     def _arriving(self, site: SinkSite) -> Labels:
         """What reaches the sink's argument, less what tests of the same expression around the call clear."""
@@ -126,9 +146,13 @@ class Taint:
             return lb.clear(found, self.reader.guards.around(site.fn, site.vid, site.call.block, site.call.span.line))
         return found
 
-    def _begin(self, site: SinkSite) -> Iterator[_Pending]:
+    def _begin(self, site: SinkSite, source_kinds: Collection[str]) -> Iterator[_Pending]:
         report = (site.fn, site.fn.location(site.call.span))
-        for origin, mark in self._arriving(site).items():
+        found = self._arriving(site)
+        entered = {(origin.fn, origin.index) for origin in found if origin.what in source_kinds}
+        for origin, mark in found.items():
+            if (origin.fn, origin.index) in entered:
+                continue  # a source by itself: who passes it does not matter
             if origin.what == "param" and not mark.clean_for(site.kind):
                 owner = self.project.functions[origin.fn]
                 own = origin.fn == site.fn.fqn and site.kind not in _FLAWED

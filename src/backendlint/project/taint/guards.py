@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
@@ -28,6 +29,9 @@ _WITHOUT: dict[str, Kinds] = {
     "://": frozenset(), "<": frozenset({"xss"}),
 }  # fmt: skip
 """What a text is clean of that does not hold this."""
+_TRUSTS = re.compile(r"safe|allow|valid|trust|permit|internal|local", re.IGNORECASE)
+_OF_HOST = re.compile(r"url|uri|host|redirect|next|target|domain|origin|link|callback", re.IGNORECASE)
+_OF_PATH = re.compile(r"path|file|dir", re.IGNORECASE)
 MAX_DEPTH = 6
 
 
@@ -58,6 +62,8 @@ class Guards:
             return self._compare(fn, subject, value[1][0], value[2], truth)
         if op == "call":
             return self._call(fn, subject, fn.facts.calls[value[1]], truth, depth)
+        if op == "attr" and not truth and value[2] in _HOST_PARTS:
+            return _HOST if self._relation(fn, value[1], subject) else NOTHING  # a URL without a host
         return NOTHING
 
     # comparisons
@@ -176,7 +182,16 @@ class Guards:
                     vids.append(func[1])
                 if any(self._relation(fn, vid, subject) for vid in vids):
                     return frozenset(model.guard.kinds)
-        return self._validated(fn, subject, call, depth)
+        return self._validated(fn, subject, call, depth) or self._named(fn, subject, call, func)
+
+    def _named(self, fn: Fn, subject: Vid, call: Call, func: tuple[object, ...]) -> Kinds:
+        """`is_safe_url(url)`, `host_is_allowed(url)`: what a test says whose body nobody can follow, by its name."""
+        name = str(func[-1]).rpartition(".")[2]
+        if func[0] not in ("attr", "name") or not _TRUSTS.search(name):
+            return NOTHING
+        if not any(self._relation(fn, vid, subject) for vid in (*call.args, *(vid for _, vid in call.kwargs))):
+            return NOTHING
+        return (_HOST if _OF_HOST.search(name) else NOTHING) | (_PATH if _OF_PATH.search(name) else NOTHING)
 
     def _method(self, fn: Fn, subject: Vid, call: Call, func: tuple[object, ...]) -> Kinds:
         receiver, name = int(func[1]), str(func[2])  # type: ignore[call-overload]

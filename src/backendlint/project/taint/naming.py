@@ -17,11 +17,12 @@ def _pairs(text: str) -> frozenset[tuple[str, str]]:
 _SECRET_PAIRS = _pairs(
     "api key, secret key, private key, access key, signing key, encryption key, access token, refresh token, auth token, "
     "bearer token, reset token, session token, api token, id token, jwt token, client secret, authorization header, "
-    "master key, account key, webhook secret, otp code, session key, pass word, recovery code, recovery codes, "
+    "master key, webhook secret, otp code, session key, pass word, recovery code, recovery codes, "
     "backup codes, connection string, login token, verification token, confirmation token, user token, service key, aes key"
 )
-_SECRET_ALONE = frozenset({"token", "jwt", "otp", "pin", "totp"})
+_SECRET_ALONE = frozenset({"token", "jwt", "otp", "totp"})
 """Secrets only where they are the whole name or its end."""
+_SECRET_WHOLE = frozenset({("pin",), ("pin", "code"), ("card", "pin"), ("user", "pin")})
 _HARMLESS = frozenset(
     "hash hashed digest count counts length len name names id ids type types field fields column url uri path file "
     "filename dir folder expiry expires expire expired expiration ttl lifetime age valid invalid is has min max minimum "
@@ -57,8 +58,9 @@ def sensitive(name: str) -> str:
         return ""
     pairs = {tuple(parts[i : i + 2]) for i in range(len(parts) - 1)}
     about = parts[-1] in _HARMLESS or parts[0] in ("is", "has", "num", "max", "min", "no", "use", "check", "validate")
+    about = about or "env" in parts or pairs & {("last", "4"), ("last", "four")} != set()
     if not about:
-        if _SECRET.intersection(parts) or _SECRET_PAIRS & pairs or parts[-1] in _SECRET_ALONE:
+        if _SECRET.intersection(parts) or _SECRET_PAIRS & pairs or parts[-1] in _SECRET_ALONE or parts in _SECRET_WHOLE:
             return "secret"
         if _PERSONAL.intersection(parts) or _PERSONAL_PAIRS & pairs:
             return "personal"

@@ -332,6 +332,8 @@ class Reader:
                 if method is not None and method.kind == "property":
                     return self.calls.summary(fn, method, {0: [(base, ())]}, path, fn.facts.span_of(vid))
         found = self.read(fn, base, lb.extend(path, name))
+        if found and name in ("value", "name") and self.clean_types(refs):
+            return lb.clear(found, ("all",))
         if found and refs and self.clean_types(self.project.refs(fn, vid)) and self._declared(refs, name):
             found = lb.clear(found, ("all",))
         return self.named(found, fn, vid, name) if not path else found
