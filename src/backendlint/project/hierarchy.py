@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 MAX_OVERRIDES = 8
 """Overriding methods that a call through a base class is taken to reach."""
+MAX_BASES = 100
+"""Bases, direct or not, that are taken from each direct base: generated code may have chains of thousands."""
 _ABSTRACT = frozenset({"abc.ABC", "abc.ABCMeta", "typing.Protocol", "typing_extensions.Protocol"})
 
 
@@ -29,15 +31,14 @@ class Hierarchy:
         known = self._mros.get(cls.fqn)
         if known is None:
             self._mros[cls.fqn] = (cls,)
-            order = [cls]
+            order = {cls.fqn: cls}
             for base in cls.bases:
                 if base.kind == "class" and base.name in self.project.classes:
-                    for item in self.mro(self.project.classes[base.name]):
-                        if item in order and item is not cls:
-                            order.remove(item)
+                    for item in self.mro(self.project.classes[base.name])[:MAX_BASES]:
                         if item is not cls:
-                            order.append(item)
-            known = self._mros[cls.fqn] = tuple(order)
+                            order.pop(item.fqn, None)
+                            order[item.fqn] = item
+            known = self._mros[cls.fqn] = tuple(order.values())
         return known
 
     def library_bases(self, cls: Cls) -> tuple[str, ...]:
