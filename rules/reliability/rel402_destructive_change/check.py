@@ -16,6 +16,12 @@ def check(project: Project) -> Iterator[Hit]:
             yield _dropped_table(project, moment, operation.table)
         elif isinstance(operation, ops.DropColumn) and _real(moment, operation.table) and not _fresh(moment, operation):
             yield _dropped_column(project, moment, operation)
+        elif isinstance(operation, ops.Other) and operation.kind in {"DROP DATABASE", "DROP SCHEMA"}:
+            yield moment.hit(
+                f"{operation.kind} destroys everything in it, and a downgrade cannot bring it back; take a "
+                "backup, and drop what is in it "
+                "table by table, after its last use is gone."
+            )
         elif isinstance(operation, ops.Truncate):
             for table in operation.tables:
                 if moment.existing(table):

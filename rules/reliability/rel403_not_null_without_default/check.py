@@ -27,6 +27,13 @@ def check(project: Project) -> Iterator[Hit]:
                 "lock: reads and writes wait; add it without default, backfill in batches, then set the default.",
                 severity="warning",
             )
+        if column.autoincrement and moment.dialect == "postgres" and moment.migration.kind != "django":
+            yield moment.hit(
+                f"Adding {name}, which counts up by itself, rewrites the whole table under an ACCESS "
+                "EXCLUSIVE lock to number its rows: "
+                "reads and writes wait; add a plain column, backfill in batches, then attach a sequence.",
+                severity="warning",
+            )
         if column.nullable or column.default is not None or column.autoincrement or column.primary_key:
             continue
         hit = _missing(moment, operation, name)

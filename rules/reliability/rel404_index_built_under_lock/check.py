@@ -27,6 +27,40 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _index(moment, operation)
         elif isinstance(operation, ops.AddConstraint) and moment.existing(operation.table):
             yield from _unique(moment, operation)
+        else:
+            yield from _others(moment, operation)
+
+
+def _others(moment: Moment, operation: ops.Operation) -> Iterator[Hit]:
+    """Indexes that go, and REINDEX."""
+    if moment.dialect != "postgres":
+        return
+    if isinstance(operation, ops.DropIndex) and not operation.concurrently and operation.name:
+        table = operation.table or _table_of(moment, operation.name)
+        if table and moment.existing(table):
+            more = {} if moment.profile else {"profile": "strict"}
+            yield moment.hit(
+                f"Dropping index `{operation.name}` takes an ACCESS EXCLUSIVE lock on `{table}`: it waits for the longest "
+                "running query, and every query after it waits too; use DROP INDEX CONCURRENTLY.",
+                severity="note",
+                **more,
+            )
+    if (
+        isinstance(operation, ops.Other)
+        and operation.kind == "REINDEX"
+        and "CONCURRENTLY" not in operation.text.upper()
+    ):
+        yield moment.hit(
+            "REINDEX blocks writes to the table, and queries that would use the index, until it is rebuilt; use REINDEX "
+            "CONCURRENTLY (PostgreSQL 12) outside of a transaction."
+        )
+
+
+def _table_of(moment: Moment, index: str) -> str:
+    """The table of an index that is known by name alone."""
+    return next(
+        (table.name for table in moment.before.tables.values() if any(item.name == index for item in table.indexes)), ""
+    )
 
 
 def _unique(moment: Moment, operation: ops.AddConstraint) -> Iterator[Hit]:
@@ -73,10 +107,19 @@ def _blocks_in_mysql(operation: ops.CreateIndex) -> bool:
 
 def _outside(moment: Moment) -> bool:
     """True where this very operation is known to run outside of the transaction."""
-    return moment.operation.outside_transaction or moment.migration.kind == "sql"
+    return moment.operation.outside_transaction or (moment.migration.kind == "sql" and not _begun(moment))
+
+
+def _begun(moment: Moment) -> bool:
+    """True between BEGIN and COMMIT of a SQL file."""
+    words = [item.kind for item in moment.earlier if isinstance(item, ops.Other)]
+    last = next((word for word in reversed(words) if word in {"BEGIN", "START", "COMMIT", "END", "ROLLBACK"}), "")
+    return last in {"BEGIN", "START"}
 
 
 def _outside_words(moment: Moment) -> str:
     if moment.migration.kind == "django":
         return "set `atomic = False` on the migration"
+    if moment.migration.kind == "sql":
+        return "put it into a file that runs outside of a transaction"
     return "put it inside `with op.get_context().autocommit_block():`"

@@ -26,12 +26,23 @@ def check(project: Project) -> Iterator[Hit]:
             isinstance(operation, ops.AlterColumn) and operation.nullable is False and moment.existing(operation.table)
         ):
             yield from _not_null(moment, operation)
+        elif isinstance(operation, ops.Other) and operation.kind == "ALTER DOMAIN" and _checks_domain(operation.text):
+            yield moment.hit(
+                "Adding a constraint to a domain checks every column of that type in every table under a "
+                "lock: writes wait; add it NOT "
+                "VALID, and validate it in a later transaction."
+            )
         elif isinstance(operation, ops.ValidateConstraint) and _same_transaction(moment, operation):
             yield moment.hit(
                 f"`{operation.name}` is validated in the transaction that added it: the lock of ADD "
                 "CONSTRAINT is held during the scan "
                 f"of `{operation.table}`, so NOT VALID gains nothing; validate in a migration of its own."
             )
+
+
+def _checks_domain(text: str) -> bool:
+    upper = " ".join(text.upper().split())
+    return " ADD " in upper and "CHECK" in upper and "NOT VALID" not in upper
 
 
 def _constraint(moment: Moment, operation: ops.AddConstraint) -> Iterator[Hit]:
