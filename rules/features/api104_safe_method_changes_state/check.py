@@ -47,7 +47,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
         if (
             write.op in LAZY
             or len(chain) > FARTHEST
-            or LOADING.match(write.fn.name)
+            or any(LOADING.match(fn.name) for fn in (write.fn, *(edge.callee for edge in chain)))
             or any(TRACES.search(snake(name)) for name in names)
         ):
             continue

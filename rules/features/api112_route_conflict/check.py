@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import UNKNOWN, Hit, Location, Project, Route, Step, is_parameter, parameters, segments
+from backendlint.api import UNKNOWN, Fn, Hit, Location, Project, Route, Step, is_parameter, parameters, segments
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -100,11 +100,13 @@ def mismatches(project: Project) -> Iterator[Hit]:
         fn = route.handler
         if fn is None or route.kind != "http" or route.entry.model.actions or route.cls is not None:
             continue
-        names = [part.strip("{}") for segment in segments(route.path) for part in braces(segment)]
+        names = [part.strip("{}") for segment in segments(route.own_path) for part in braces(segment)]
         taken = {param.name: param for param in fn.facts.params}
         if any(param.kind == "kwargs" for param in taken.values()) or UNKNOWN in route.path or wrapped(route):
             continue
         if route.framework in ("starlette", "aiohttp", "tornado") or any(name == "?" for name in names):
+            continue
+        if any(takes_request(project, dependency) for dependency in route.dependencies):
             continue
         below = {param.name for dependency in route.dependencies for param in dependency.facts.params}
         missing = [name for name in names if name not in taken and name not in below]
@@ -121,6 +123,14 @@ def mismatches(project: Project) -> Iterator[Hit]:
                 related=(Step(fn.header, "the handler"),),
                 function=route.function,
             )
+
+
+def takes_request(project: Project, fn: Fn) -> bool:
+    """A dependency that is given the request may read the path itself."""
+    refs = (ref for index in range(len(fn.facts.params)) for ref in project.resolver.param(fn, index))
+    return any(
+        ref.kind == "libinst" and ref.name.endswith((".Request", ".HTTPConnection", ".WebSocket")) for ref in refs
+    )
 
 
 def braces(segment: str) -> list[str]:

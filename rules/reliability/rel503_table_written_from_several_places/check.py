@@ -38,6 +38,7 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         example = units[owner][0]
         name = entity.rpartition(".")[2]
+        foreign = sum(len(found) for unit, found in units.items() if unit != owner)
         for unit, found in units.items():
             if unit == owner:
                 continue
@@ -48,6 +49,7 @@ def check(project: Project) -> Iterator[Hit]:
                     write.fn.location(write.call.span),
                     related=(Step(example.fn.location(example.call.span), f"{owner} writes `{name}` here"),),
                     function=write.fn.fqn,
+                    profile="default" if foreign <= len(units[owner]) else "strict",
                 )
 
 

@@ -9,7 +9,7 @@ PUBLIC = re.compile(
     r"log_?in|log_?out|sign_?(in|up|out)|register|registration|password|passwd|forgot|recover|reset|(^|_)tokens?($|_)|refresh|oauth|sso|saml|openid|jwks|"
     r"health|live(ness)?|ready|readiness|(^|_)ping|(^|_)status|metrics|version|docs|redoc|openapi|swagger|schema|favicon|robots|sitemap|well_known|"
     r"web_?hooks?|(^|_)hooks?|callback|public|anonymous|guest|verify|verification|confirm|activate|unsubscribe|otp|captcha|csrf|static|assets|media|"
-    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|invite|two_?factor|mfa|set_?up|(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|install|bootstrap|authenticate|authorize|(^|_)auth$|session",
+    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|invite|two_?factor|mfa|set_?up|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|install|bootstrap|authenticate|authorize|(^|_)auth$|session",
     re.IGNORECASE,
 )
 SAFE = {"GET", "HEAD", "OPTIONS"}

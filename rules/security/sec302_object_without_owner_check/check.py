@@ -181,11 +181,12 @@ def uses_caller(route: Route, fn: Fn) -> bool:
 
 
 def sibling(route: Route, careful: list[tuple[Route, Call]]) -> Route | None:
-    """A careful route in the same module, or for the same resource."""
-    assert route.handler is not None
-    for other, _ in careful:
-        assert other.handler is not None
-        if other.handler.path == route.handler.path and other is not route:
-            return other
-    prefix = route.path.partition("{")[0]
-    return next((other for other, _ in careful if other.path.partition("{")[0] == prefix and other is not route), None)
+    """A careful route for the same resource."""
+    return next((other for other, _ in careful if other is not route and resource(other) == resource(route)), None)
+
+
+def resource(route: Route) -> str:
+    """The fixed part before the last parameter: `orders` of `/shops/{shop}/orders/{id}/lines`."""
+    parts = [part for part in route.path.split("/") if part]
+    last = max((index for index, part in enumerate(parts) if "{" in part), default=0)
+    return next((part for part in reversed(parts[:last]) if "{" not in part), "")

@@ -47,7 +47,7 @@ _FOLDERS = {
     "client": "client", "clients": "client", "integrations": "client", "adapters": "client", "external": "client",
     "gateways": "client", "providers": "client",
     "tasks": "task", "jobs": "task", "workers": "task", "worker": "task", "celery": "task",
-    "migrations": "migration", "versions": "migration", "alembic": "migration",
+    "migrations": "migration", "revisions": "migration", "versions": "migration", "alembic": "migration",
     "commands": "command", "management": "command", "cli": "command", "scripts": "command", "bin": "command",
     "config": "config", "settings": "config", "conf": "config",
     "schema": "schema", "schemas": "schema", "serializers": "schema", "dto": "schema", "dtos": "schema", "forms": "schema",

@@ -89,3 +89,10 @@ def _served(project: Project, fn: Fn) -> bool:
     """A module with handlers or jobs is no script, whatever its last lines do."""
     layers = {project.layer(item) for item in project.functions_of(fn.file) if not item.is_module}
     return bool(layers & {"controller", "service", "repository", "task", "middleware", "client"})
+
+
+def for_tests(project: Project, fn: Fn) -> bool:
+    """Helpers of tests that lie among the code: test classes, and modules below a folder for testing."""
+    if fn.cls is not None and project.hierarchy.role(fn.cls) == "test":
+        return True
+    return any(part in ("testing", "tests", "test") for part in fn.path.lower().split("/")[:-1])
