@@ -53,6 +53,8 @@ class Reader:
         self.calls = CallReads(self)
         self._memo: dict[Key, Labels] = {}
         self._active: dict[Key, int] = {}
+        self._trial: dict[Key, tuple[Labels, int]] = {}
+        """Values inside a cycle that is still being read, with the depth of its head: good until the head is known."""
         self._low = MAX_DEPTH + 1
         self._count = 0
         self._names: dict[str, dict[Vid, str]] = {}
@@ -97,11 +99,12 @@ class Reader:
         if depth is not None:
             self._low = min(self._low, depth)
             return NONE
+        tried = self._trial.get(key)
+        if tried is not None:
+            self._low = min(self._low, tried[1])
+            return tried[0]
         own = len(self._active)
-        if own > MAX_DEPTH:
-            self._low = -1 if self._count < BUDGET else self._low
-            return NONE
-        return self._compute(key, own, method, fn, vid, value)
+        return NONE if own > MAX_DEPTH else self._compute(key, own, method, fn, vid, value)
 
     def _compute(
         self, key: Key, own: int, method: Callable[[Fn, Vid, Value, Path], Labels], fn: Fn, vid: Vid, value: Value
@@ -120,8 +123,11 @@ class Reader:
             del self._active[key]
         if self._low >= own or self._count > BUDGET:
             self._memo[key] = found
+            if self._low <= own:  # the head of a cycle: what was read inside it was not the whole
+                self._trial.clear()
             self._low = outside
         else:
+            self._trial[key] = (found, self._low)
             self._low = min(self._low, outside)
         return found
 

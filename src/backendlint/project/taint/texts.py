@@ -62,7 +62,10 @@ def _unknown_receivers(project: Project) -> Iterator[SinkSite]:
     for fn in project.all_functions():
         for call in fn.calls:
             func = fn.facts.values[call.func]
-            if func[0] != "attr" or func[2] not in _METHODS or not call.args or project.callees(fn, call):
+            name = str(func[-1]).rpartition(".")[2]
+            if func[0] not in ("attr", "name") or name not in _METHODS or not call.args or project.models(fn, call):
+                continue
+            if project.targets(fn, call):
                 continue
             if _starts_like_sql(fn, call.args[0]):
                 yield SinkSite("sql", fn, call, call.args[0], _UNKNOWN, Sink("sql", Arg((0,))))
@@ -228,8 +231,9 @@ class _Finder:
     def _closed_name(self, fn: Fn, dotted: str, kind: str, depth: int) -> bool:
         target = self.project.modules.resolve(dotted, fn.file.module)
         if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-            home = self.project.module_function(target.file)
-            return home is fn or self._closed(home, target.vid, kind, depth - 1)
+            return self._closed(self.project.module_function(target.file), target.vid, kind, depth - 1)
+        if target.kind == "variable" and target.vid < 0 and not target.rest:
+            return target.name.isupper()  # a name that nothing here defines
         return True  # a module's, class's or library's own name: not a caller's choice
 
     def _closed_attribute(self, fn: Fn, value: Value, kind: str, depth: int) -> bool:
