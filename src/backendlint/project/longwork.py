@@ -79,7 +79,7 @@ class LongWorks:
         found: set[int] = set()
         for call in fn.calls:
             loop = next((n for n, block in fn.blocks_of(call.block) if block.kind in ("for", "comp")), -1)
-            if loop < 0 or loop in found or self.project.waits.loop(fn, loop) is not None:
+            if loop < 0 or loop in found or self._ends_early(fn, loop):
                 continue
             if self.project.fanouts.small(fn, fn.facts.blocks[loop].value) or not self._waits(fn, call):
                 continue
@@ -87,6 +87,14 @@ class LongWorks:
             if name:
                 found.add(loop)
                 yield LongWork(fn, call, "loop", name, 0)
+
+    def _ends_early(self, fn: Fn, loop: int) -> bool:
+        """True for retries, and where success leaves the loop: one item after the other is only tried."""
+        if self.project.waits.loop(fn, loop) is not None:
+            return True
+        leaves = [item.block for item in fn.facts.returns if not item.is_yield]
+        leaves += [number for number, block in enumerate(fn.facts.blocks) if block.exits == "break"]
+        return any(number == loop for block in leaves for number, _ in fn.blocks_of(block))
 
     def _waits(self, fn: Fn, call: Call) -> bool:
         """False for coroutines that are only made here, to be run together elsewhere."""

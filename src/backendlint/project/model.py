@@ -37,11 +37,13 @@ if TYPE_CHECKING:
     from backendlint.project.inrequest import InRequest
     from backendlint.project.layers import Layers
     from backendlint.project.origins import Origins
+    from backendlint.project.lifecycle import Lifecycle
     from backendlint.project.locks import Locks
     from backendlint.project.longwork import LongWorks
     from backendlint.project.percall import PerCall
     from backendlint.project.queries import Queries
     from backendlint.project.routes import Application, Endpoints, Route
+    from backendlint.project.sequences import Sequences
     from backendlint.project.transactions import Transactions
     from backendlint.project.waits import Waits
     from backendlint.project.writes import Writes
@@ -359,6 +361,20 @@ class Project:
         from backendlint.project.longwork import LongWorks
 
         return LongWorks(self)
+
+    @cached_property
+    def lifecycle(self) -> Lifecycle:
+        """What start-up starts and shutdown does not close."""
+        from backendlint.project.lifecycle import Lifecycle
+
+        return Lifecycle(self)
+
+    @cached_property
+    def sequences(self) -> Sequences:
+        """Which awaits follow one another without need."""
+        from backendlint.project.sequences import Sequences
+
+        return Sequences(self)
 
     @cached_property
     def locks(self) -> Locks:

@@ -36,6 +36,7 @@ class Resolver:
         self._returns: dict[str, Refs] = {}
         self._params: dict[tuple[str, int], Refs] = {}
         self._fields: dict[tuple[str, str], Refs] = {}
+        self._annotations: dict[str, dict[Vid, Vid]] = {}
         self._depth = 0
 
     @property
@@ -55,7 +56,7 @@ class Resolver:
         fn.known[vid] = ()
         self._depth += 1
         try:
-            found = unique(self._value(fn, vid, fn.facts.values[vid]))
+            found = unique(self._value(fn, vid, fn.facts.values[vid]) or self._declared(fn, vid))
         except Exception as error:  # one value must not end the scan of the others
             if self._depth > 1:
                 raise
@@ -95,6 +96,15 @@ class Resolver:
         if op == "binop" and value[1] == "/":
             return [ref for side in value[2:4] for ref in self.refs(fn, side) if ref.name.startswith("pathlib.")][:1]
         return self._literal(fn, value)
+
+    def _declared(self, fn: Fn, vid: Vid) -> Refs:
+        """What the annotation of the name says that the value is bound to: `pool: Pool = app["pool"]`."""
+        declared = self._annotations.get(fn.fqn)
+        if declared is None:
+            bindings = (item for item in fn.facts.bindings if item.annotation >= 0)
+            declared = self._annotations[fn.fqn] = {item.value: item.annotation for item in bindings}
+        annotation = declared.get(vid, -1)
+        return self.types.annotation(fn, annotation) if annotation >= 0 else ()
 
     def _entered(self, fn: Fn, vid: Vid) -> Iterable[Ref]:
         """What `with v as x` binds: as the model of the call that makes v says, else as its type does."""

@@ -1,0 +1,23 @@
+"""REL116: pools, clients, schedulers and tasks that start-up starts and shutdown forgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Project
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit a call that opens or starts something."""
+    seen: set[int] = set()
+    for item in project.lifecycle.unclosed():
+        if id(item.call) in seen:
+            continue
+        seen.add(id(item.call))
+        yield Hit(
+            message=f"`{item.fn.name}()` starts `{item.kept}` (`{item.name}`) with the application, and nothing ever calls its "
+            f"`{item.closes[0]}()`: at shutdown work is cut off and connections are left to time out.",
+            location=item.fn.location(item.call.span),
+            help=f"Call `{item.kept}.{item.closes[0]}()` below the lifespan's `yield`, or in a shutdown hook.",
+            function=item.fn.fqn,
+        )

@@ -1,0 +1,183 @@
+"""What is started when the application starts, and whether anything closes it when it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import receiver
+from backendlint.project.calls import arguments
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import CallModel, ClassModel
+from backendlint.project.uses import aliases
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_STARTS = frozenset({"start", "connect", "open", "start_consuming"})
+_ALWAYS = ("close", "aclose", "stop", "shutdown", "disconnect", "dispose", "terminate", "cancel", "join", "wait_closed")
+MAX_DEPTH = 3
+
+
+class Unclosed(NamedTuple):
+    """Something started at start-up that nothing closes."""
+
+    fn: Fn
+    call: Call
+    name: str
+    """Of what is called."""
+    kept: str
+    """The name under which it is kept."""
+    closes: tuple[str, ...]
+    """Methods that would close it."""
+
+
+class Lifecycle:
+    """Answers `unclosed()`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @cached_property
+    def startup(self) -> dict[str, Fn]:
+        """Functions that run when the application starts: hooks, lifespans, and what these call."""
+        found: dict[str, Fn] = {}
+        todo = [(fn, 0) for fn in self.project.all_functions() if self._hook(fn)]
+        todo += [(fn, 0) for fn in self._lifespans()]
+        while todo:
+            fn, depth = todo.pop()
+            if fn.fqn in found or depth > MAX_DEPTH:
+                continue
+            found[fn.fqn] = fn
+            todo += [(edge.callee, depth + 1) for edge in self.project.graph.callees(fn) if edge.kind == "call"]
+        return found
+
+    def _hook(self, fn: Fn) -> bool:
+        for ref, vid in zip(fn.decorators, fn.facts.decorators, strict=False):
+            model = self.project.libraries.call(ref.name) or self.project.libraries.decorator(ref.name)
+            if model is None or model.lifecycle not in ("startup", "both") or fn.parent is None:
+                continue
+            value = fn.parent.facts.values[vid]
+            args = fn.parent.facts.calls[value[1]].args if value[0] == "call" else ()
+            if model.lifecycle == "startup" or (args and "start" in str(fn.parent.const(args[0]))):
+                return True
+        return False
+
+    def _lifespans(self) -> Iterator[Fn]:
+        for site in self.project.effects.sites:
+            if site.model.app is None or site.model.app.lifespan is None:
+                continue
+            for vid in arguments(site.call, site.model.app.lifespan):
+                for ref in self.project.refs(site.fn, vid):
+                    if ref.kind == "func":
+                        yield self.project.functions[ref.name]
+
+    def unclosed(self) -> Iterator[Unclosed]:
+        """All of it, function by function."""
+        for fn in self.startup.values():
+            ends = min((item.span for item in fn.facts.returns if item.is_yield), default=None)
+            for call in fn.calls:
+                if ends is None or call.span < ends:
+                    yield from self._opened(fn, call)
+                    yield from self._started(fn, call)
+
+    def _opened(self, fn: Fn, call: Call) -> Iterator[Unclosed]:
+        """A client or pool that is made and kept, or a task that goes on."""
+        for model in self.project.models(fn, call):
+            closes = self._closes(model)
+            if not closes:
+                continue
+            held = aliases(fn.facts, call.value)
+            if any(block.kind == "with" and block.value in held for block in fn.facts.blocks):
+                continue
+            names = {self._kept(fn, store.base, store.name) for store in fn.facts.stores if store.value in held}
+            names |= {item.name for item in fn.facts.bindings if item.value in held}
+            names.discard("")
+            if names and not self._handed_on(fn, held, call) and not any(self._closed(name, closes) for name in names):
+                yield Unclosed(fn, call, model.name, min(names), closes)
+
+    def _closes(self, model: CallModel) -> tuple[str, ...]:
+        if model.concurrency is not None and model.concurrency.kind == "task" and model.concurrency.awaited:
+            return ("cancel",)
+        cls = self._class(model.returns or model.name)
+        return cls.close if cls is not None and not cls.cheap and model.opens != "pooled-connection" else ()
+
+    def _class(self, name: str) -> ClassModel | None:
+        for item in self.project.libraries.mro(name):
+            cls = self.project.libraries.cls(item)
+            if cls is not None and cls.close:
+                return cls
+        return None
+
+    @staticmethod
+    def _kept(fn: Fn, base: Vid, name: str) -> str:
+        """The attribute's name, or the global's."""
+        value = fn.facts.values[base]
+        return name or (str(value[1]).rpartition(".")[2] if value[0] == "name" else "")
+
+    def _handed_on(self, fn: Fn, held: set[Vid], opened: Call) -> bool:
+        """True where other code gets it (returned, yielded, passed): it may close it."""
+        if any(item.value in held for item in fn.facts.returns):
+            return True
+        if any(value[0] == "yield" and value[1] in held for value in fn.facts.values):
+            return True
+        passed = [call for call in fn.calls if call is not opened and held.intersection(call.args)]
+        return any(self.project.targets(fn, call) or not self.project.callees(fn, call) for call in passed)
+
+    def _started(self, fn: Fn, call: Call) -> Iterator[Unclosed]:
+        """`scheduler.start()`, `database.connect()`: an object of a library that has a method to stop it."""
+        base, value = receiver(fn, call), fn.facts.values[call.func]
+        method = str(value[-1]).rpartition(".")[2] if value[0] in ("attr", "name") else ""
+        if method not in _STARTS:
+            return
+        owner = value[1].rpartition(".")[0] if value[0] == "name" else ""
+        refs = self.project.refs(fn, base) if base >= 0 else self.project.resolver.dotted(owner, fn.file.module)
+        for ref in refs:
+            cls = self._class(ref.name) if ref.kind == "libinst" else None
+            if cls is None:
+                continue
+            name = owner.rpartition(".")[2] if owner else self._text(fn, base)
+            if name and not self._closed(name, cls.close):
+                yield Unclosed(fn, call, f"{ref.name}.{method}", name, cls.close)
+                return
+
+    def _text(self, fn: Fn, vid: Vid) -> str:
+        value = fn.facts.values[vid]
+        if value[0] == "attr":
+            return str(value[2])
+        return next((item.name for item in fn.facts.bindings if item.value == vid), "")
+
+    def _closed(self, name: str, closes: tuple[str, ...]) -> bool:
+        return any((name, method) in self._ends for method in (*closes, *_ALWAYS))
+
+    @cached_property
+    def _ends(self) -> set[tuple[str, str]]:
+        """All mentions of a closing method, with the last name of what it is called on."""
+        found: set[tuple[str, str]] = set()
+        methods = self._all_closes | set(_ALWAYS)
+        for fn in self.project.all_functions():
+            names = {item.value: item.name for item in fn.facts.bindings}
+            for value in fn.facts.values:
+                if value[0] == "attr" and value[2] in methods:
+                    base = fn.facts.values[value[1]]
+                    while base[0] in ("guard", "mut", "setattr", "await", "enter"):
+                        names.setdefault(value[1], names.get(base[1], ""))
+                        base = fn.facts.values[base[1]]
+                    word = str(base[2]) if base[0] == "attr" else names.get(value[1], "")
+                    if base[0] == "name":
+                        word = str(base[1]).rpartition(".")[2]
+                    found.add((word, value[2]))
+                elif value[0] == "name" and str(value[1]).rpartition(".")[2] in methods:
+                    owner, _, method = str(value[1]).rpartition(".")
+                    found.add((owner.rpartition(".")[2], method))
+        return found
+
+    @cached_property
+    def _all_closes(self) -> set[str]:
+        found: set[str] = set()
+        for site in self.project.effects.sites:
+            cls = self._class(site.model.returns or site.model.name)
+            found.update(cls.close if cls is not None else ())
+        return found
