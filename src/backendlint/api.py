@@ -53,13 +53,13 @@ from backendlint.project.fanout import Fanout
 from backendlint.project.jobs import EarlyJob
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.literals import NamedLiteral, display, name_of_value, named_literals, written
-from backendlint.project.loops import grows, loops_around, stops_early
 from backendlint.project.locks import Held
 from backendlint.project.longwork import LongWork
+from backendlint.project.loops import grows, loops_around, stops_early
 from backendlint.project.model import Project
 from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.percall import MadePerCall
-from backendlint.project.programs import in_main_block, runs_by_hand
+from backendlint.project.programs import for_tests, in_main_block, runs_by_hand
 from backendlint.project.queries import Query
 from backendlint.project.races import checks_before_insert, handles_conflict, read_modify_writes, sql_read_modify_writes
 from backendlint.project.races import root as object_root
@@ -91,7 +91,7 @@ from backendlint.project.sums import Part, Sum, duration
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
 from backendlint.project.taint.naming import words as identifier_words
-from backendlint.project.taint.report import ATTACKER, describe_source, flow_hit, flow_hits, open_text_hits, place_flows
+from backendlint.project.taint.report import ATTACKER, advice_hits, describe_source, flow_hit, flow_hits, place_flows
 from backendlint.project.taint.sinks import sink_arguments
 from backendlint.project.taint.whole import whole_request
 from backendlint.project.timeouts import Wait
@@ -186,6 +186,7 @@ __all__ = [
     "WeakUse",
     "Write",
     "aliases",
+    "advice_hits",
     "answers",
     "argument_of",
     "arguments",
@@ -206,6 +207,7 @@ __all__ = [
     "exclusive",
     "flow_hit",
     "flow_hits",
+    "for_tests",
     "grows",
     "handles_conflict",
     "holds",
@@ -222,7 +224,6 @@ __all__ = [
     "name_of_value",
     "named_literals",
     "object_root",
-    "open_text_hits",
     "openings",
     "operands",
     "ops",
@@ -238,6 +239,7 @@ __all__ = [
     "segments",
     "sensitive",
     "serialized",
+    "serialized_by_decorator",
     "served_applications",
     "shape",
     "shape_of",
@@ -252,7 +254,6 @@ __all__ = [
     "stops_early",
     "stored_entity",
     "users_of",
-    "serialized_by_decorator",
     "validated_by_decorator",
     "validates",
     "waiting_sites",

@@ -15,6 +15,7 @@ from backendlint.api import (
     Repeated,
     Serialized,
     Step,
+    for_tests,
     repeated,
     runs_by_hand,
     serialized,
@@ -22,9 +23,9 @@ from backendlint.api import (
 
 ONCE = frozenset({"migration", "command"})
 """Layers whose code runs by hand."""
-WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud")
+WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-write")
 """Effects that make the loop's body a unit of work of its own: its query is one step among others."""
-FAR = 4
+FAR = 3
 """Calls between the loop and the query from which on the loop's author cannot be expected to know."""
 
 
@@ -68,7 +69,7 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
 
 
 def _by_hand(project: Project, fn: Fn) -> bool:
-    return project.layer(fn) in ONCE or runs_by_hand(project, fn)
+    return project.layer(fn) in ONCE or runs_by_hand(project, fn) or for_tests(project, fn)
 
 
 def _relations(project: Project) -> Iterator[Hit]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Durable, Fn, Hit, Project, Step, durable_steps, exclusive, object_root, runs_by_hand
+from backendlint.api import (
+    Durable,
+    Fn,
+    Hit,
+    Project,
+    Step,
+    durable_steps,
+    exclusive,
+    for_tests,
+    object_root,
+    runs_by_hand,
+)
 
 ASIDE = re.compile(r"log|audit|event|history|session|notification|metric|stat", re.IGNORECASE)
 """Entities whose loss beside the main write is bearable."""
@@ -16,7 +27,7 @@ def check(project: Project) -> Iterator[Hit]:
     """One hit a function, at the second step that stands alone."""
     found = {}
     for fn in project.all_functions():
-        if fn.is_module or project.layer(fn) == "migration":
+        if fn.is_module or project.layer(fn) == "migration" or for_tests(project, fn):
             continue
         pair = _pair(project, fn)
         if pair is not None:
@@ -66,7 +77,7 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
         ASIDE.search(second.write.entity.rpartition(".")[2]) or ASIDE.search(first.write.entity.rpartition(".")[2])
     )
     related = any("related_descriptors" in model.name for model in project.models(second.write.fn, second.write.call))
-    by_hand = runs_by_hand(project, fn)
+    by_hand = runs_by_hand(project, fn) or _for_framework(project, fn)
     return Hit(
         f"`{fn.name}()` stores {one} in line {first.call.span.line} and {two} here, each for good by itself: if the second fails, "
         "the first stays; put both into one transaction.",
@@ -76,6 +87,16 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
         function=fn.fqn,
         profile="strict" if aside or related or by_hand else None,
     )
+
+
+def _for_framework(project: Project, fn: Fn) -> bool:
+    """Hooks of models, forms and signals: whoever saves the object decides about the transaction."""
+    if fn.fqn in project.route_functions:
+        return False
+    hooked = any(
+        ref.kind == "lib" and (model := project.libraries.decorator(ref.name)) and model.hook for ref in fn.decorators
+    )
+    return bool(hooked) or project.layer(fn) in ("model", "schema", "middleware") or fn.name in ("save", "delete")
 
 
 def _what(step: Durable) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Block, Call, Fn, Hit, Project, below, siblings
+from backendlint.api import Block, Call, Fn, Hit, Project, below, runs_by_hand, siblings
 
 STORES = frozenset({"commit", "flush"})
 CAUGHT = ("builtins.Exception", "builtins.BaseException")
@@ -30,6 +30,7 @@ def check(project: Project) -> Iterator[Hit]:
                 ),
                 related=(fn.step(site.call.span, f"the {site.model.transaction} that can fail"),),
                 function=fn.fqn,
+                profile="strict" if runs_by_hand(project, fn) else None,
             )
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Cls, Hit, Project, read_modify_writes, runs_by_hand, sql_read_modify_writes
+from backendlint.api import Cls, Hit, Project, for_tests, read_modify_writes, runs_by_hand, sql_read_modify_writes
 
 
 def check(project: Project) -> Iterator[Hit]:
     """ORM attributes first, then SQL."""
+    seen: set[tuple[str, str]] = set()
     for lost in read_modify_writes(project):
+        if (lost.fn.fqn, lost.entity.fqn) in seen or for_tests(project, lost.fn):
+            continue
+        seen.add((lost.fn.fqn, lost.entity.fqn))
         name = f"{lost.entity.name}.{lost.name}"
         query = lost.origin.steps[0]
         yield Hit(

@@ -122,7 +122,9 @@ class Queries:
         found = []
         for site in self.project.effects.direct(fn):
             model, call = site.model, site.call
-            if model.transaction or not (model.blocking or call.awaited or model.awaitable):
+            if model.transaction or model.auth is not None or not (model.blocking or call.awaited or model.awaitable):
+                continue
+            if model.orm is not None and model.orm.op == "prefetch":
                 continue
             kind = self._kind(fn, call, model)
             if kind and not self._prefetched(fn, call, model):

@@ -119,14 +119,14 @@ class LazyReads:
 
     @cached_property
     def found(self) -> list[LazyRead]:
-        """All of them, the first one of each relation and loop."""
+        """All of them, the first one of each relation and function."""
         reads: list[LazyRead] = []
         for fn in self.project.all_functions():
             reads += self._own(fn)
             reads += self._passed(fn)
-        unique: dict[tuple[str, Span, str, str], LazyRead] = {}
+        unique: dict[tuple[str, str, str], LazyRead] = {}
         for read in sorted(reads, key=lambda item: (item.fn.fqn, item.span)):
-            unique.setdefault((read.fn.fqn, read.loop, read.relation.owner, read.relation.name), read)
+            unique.setdefault((read.fn.fqn, read.relation.owner, read.relation.name), read)
         return list(unique.values())
 
     def _relations(self, fn: Fn) -> Iterator[tuple[Vid, Relation]]:
@@ -152,11 +152,19 @@ class LazyReads:
             return
         for origin in self.project.origins.of(fn, root.vid):
             path = (*origin.path, *root.path, relation.name)
+            if self._leads_back(path[:-1], relation):
+                continue
             if origin.known and origin.steps and not origin.loads.has(path) and "values" not in origin.ops:
                 last = origin.steps[0]
                 query = last.fn.step(last.call.span, f"the query does not load `{relation.name}`")
                 yield LazyRead(fn, span, fn.facts.blocks[loop].span, relation, root.path, steps, query)
                 return
+
+    def _leads_back(self, path: Path, relation: Relation) -> bool:
+        """Whether the relation is the way back: `line.order` of `order.lines` is known without a query."""
+        target = self.project.classes.get(relation.target)
+        came = self.project.associations.find(target, path[-1]) if target is not None and path else None
+        return came is not None and self.project.hierarchy.subclass_of(came.target, relation.owner)
 
     def _loop_over(self, fn: Fn, iterable: Vid, block: int) -> int:
         for number, item in loops_around(fn, block):

@@ -73,6 +73,8 @@ def _view(project: Project, cls: Cls) -> Iterator[Serialized]:
         return
     method = project.method(cls, "get_queryset")
     if method is not None:
+        if method.cls is not cls:
+            return
         for item in method.facts.returns[:1]:
             yield from _judged(project, method, item.value, serializer, method.location(item.span), method.fqn)
         return

@@ -13,7 +13,7 @@ from backendlint.project.writes import Write
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-MAX_DEPTH = 4
+MAX_DEPTH = 2
 
 
 class Durable(NamedTuple):
@@ -34,28 +34,36 @@ def durable_steps(project: Project, fn: Fn) -> list[Durable]:
     writes = project.writes.direct(fn)
     found = [Durable(fn, write.call, write, (), False) for write in writes if _autocommitted(project, write)]
     pending = [write for write in writes if not _autocommitted(project, write)]
+    last: Call | None = None
     for call in fn.calls:
         if project.transactions.ends(fn, call) == "commit":
             ready = [write for write in pending if before(write.call.span, call.span) or write.call is call]
-            ready = ready or _flushed(project, fn, call)
+            ready = ready or _flushed(project, fn, last, call)
             if ready:
                 found.append(Durable(fn, call, ready[0], (), True))
                 pending = [write for write in pending if write not in ready]
+            last = call
+    known: dict[str, tuple[Write, tuple[Edge, ...], bool] | None] = {}
     for edge in project.graph.callees(fn):
         if edge.kind == "call" and edge.call is not None:
-            step = callee_step(project, edge, ())
+            name = edge.callee.fqn
+            if name not in known:
+                known[name] = callee_step(project, edge, ())
+            step = known[name]
             if step is not None:
-                found.append(Durable(fn, edge.call, step[0], step[1], step[2]))
+                found.append(Durable(fn, edge.call, step[0], (edge, *step[1][1:]), step[2]))
     unique: dict[int, Durable] = {}
     for item in sorted(found, key=lambda item: item.call.span):
         unique.setdefault(item.call.value, item)
     return list(unique.values())
 
 
-def _flushed(project: Project, fn: Fn, commit: Call) -> list[Write]:
-    """Writes of callees that do not commit themselves, before a commit."""
+def _flushed(project: Project, fn: Fn, last: Call | None, commit: Call) -> list[Write]:
+    """Writes of callees that do not commit themselves, between the commit before and this one."""
     for edge in project.graph.callees(fn):
         if edge.kind != "call" or edge.call is None or not before(edge.span, commit.span):
+            continue
+        if last is not None and before(edge.span, last.span):
             continue
         writes = [] if project.effects.has(edge.callee, "commit") else project.writes.reached(edge.callee)
         if writes:
@@ -76,8 +84,10 @@ def callee_step(project: Project, edge: Edge, seen: tuple[str, ...]) -> tuple[Wr
         writes = project.writes.reached(callee)
         if writes:
             return writes[0][0], (edge,), True
+    tried: set[str] = set()
     for inner in project.graph.callees(callee):
-        if inner.kind == "call" and inner.call is not None:
+        if inner.kind == "call" and inner.call is not None and inner.callee.fqn not in tried:
+            tried.add(inner.callee.fqn)
             found = callee_step(project, inner, (*seen, callee.fqn))
             if found is not None:
                 return found[0], (edge, *found[1]), found[2]
