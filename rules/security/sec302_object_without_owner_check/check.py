@@ -7,9 +7,11 @@ from backendlint.api import Call, Fn, Hit, Project, Route, Step, Value, Vid, der
 
 OWNER = re.compile(
     r"(current_|request_|requesting_)?(owner|user|customer|author|account|tenant|org(anization|anisation)?|member|created_by|creator|seller|buyer|company|"
-    r"workspace|team|client|merchant|principal|employee|patient|student|subject|requester|profile|actor|caller)(_?(id|pk|uuid|uid|email|name))?(__\w+)?",
+    r"workspace|merchant|principal|employee|patient|student|requester|caller)(_?(id|pk|uuid|uid|email|name))?(__\w+)?",
     re.IGNORECASE,
 )
+TENANCY = re.compile(r"(organi[sz]ation|org|workspace|tenant|company|team|slug)(_?(id|slug|name|key))?", re.IGNORECASE)
+"""Parameters that say in whose data a collection lies."""
 SQL_OWNER = re.compile(
     r"\b(owner|user|customer|author|account|tenant|org(anization)?|member|created_by|creator|seller|buyer|company|workspace|team)(_id|_uuid)?\s*=",
     re.IGNORECASE,
@@ -53,7 +55,10 @@ def fetch(project: Project, route: Route) -> Call | None:
     """The first call in the handler that reads an object by a path parameter."""
     fn = route.handler
     assert fn is not None
-    names = {part.partition("}")[0] for part in route.path.split("{")[1:]}
+    last, _, rest = route.path.rpartition("{")[2].partition("}")
+    if TENANCY.fullmatch(last) and rest.strip("/"):
+        return None
+    names = {last}
     starts = [
         vid
         for vid, value in enumerate(fn.facts.values)
@@ -181,8 +186,17 @@ def uses_caller(route: Route, fn: Fn) -> bool:
 
 
 def sibling(route: Route, careful: list[tuple[Route, Call]]) -> Route | None:
-    """A careful route for the same resource."""
-    return next((other for other, _ in careful if other is not route and resource(other) == resource(route)), None)
+    """A careful route for the same resource, in the same module or below the same path."""
+    for other, _ in careful:
+        if other is route or resource(other) != resource(route) or other.handler is None or route.handler is None:
+            continue
+        if other.handler.path == route.handler.path or prefix(other) == prefix(route):
+            return other
+    return None
+
+
+def prefix(route: Route) -> str:
+    return route.path.rpartition("{")[0]
 
 
 def resource(route: Route) -> str:
