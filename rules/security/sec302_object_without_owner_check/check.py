@@ -20,6 +20,7 @@ CHECKS = re.compile(
     r"permi|owner|authori[sz]|can_|may_|has_access|check_access|belongs|allowed|ensure_|require_|assert_can|for_user|of_user|visible_to",
     re.IGNORECASE,
 )
+READING = re.compile(r"get|find|fetch|load|read|select|first|one|filter|query|_(of|for|by)(_|$)", re.IGNORECASE)
 READS = {"db-read", "db"}
 
 
@@ -30,11 +31,11 @@ def check(project: Project) -> Iterator[Hit]:
             call = fetch(project, route)
             if call is not None:
                 fetching.append((route, call))
-    careful = [(route, call) for route, call in fetching if checked(project, route)]
+    careful = [(route, call) for route, call in fetching if checked(project, route, certain=True)]
     seen = set()
     for route, call in fetching:
         assert route.handler is not None
-        if checked(project, route) or not project.access.authentication(route):
+        if checked(project, route) or not project.access.authentication(route) or project.access.exempt(route):
             continue
         example = sibling(route, careful)
         place = route.handler.location(call.span)
@@ -76,14 +77,14 @@ def fetch(project: Project, route: Route) -> Call | None:
     return None
 
 
-def checked(project: Project, route: Route) -> bool:
-    """An owner or permission check before, in or below the handler."""
+def checked(project: Project, route: Route, *, certain: bool = False) -> bool:
+    """An owner or permission check before, in or below the handler; `certain` leaves out what may be something else."""
     fn = route.handler
     assert fn is not None
-    own = {fn.name}
-    if any(name not in own for name in project.access.authorization(route)) or project.access.authorization(route):
+    if project.access.authorization(route) or compares_caller(route, fn):
         return True
-    return any(checks_owner(project, item, depth) for item, depth in reached(project, fn)) or compares_caller(route, fn)
+    found = any(checks_owner(project, item, depth, certain) for item, depth in reached(project, fn))
+    return found or passes_caller(route, fn, certain)
 
 
 def reached(project: Project, fn: Fn, deepest: int = 3) -> Iterator[tuple[Fn, int]]:
@@ -98,7 +99,7 @@ def reached(project: Project, fn: Fn, deepest: int = 3) -> Iterator[tuple[Fn, in
                 todo.append((edge.callee, depth + 1))
 
 
-def checks_owner(project: Project, fn: Fn, depth: int) -> bool:
+def checks_owner(project: Project, fn: Fn, depth: int, certain: bool) -> bool:
     """A comparison with, or a lookup by, a column that says whose the object is."""
     if depth and CHECKS.search(fn.name):
         return True
@@ -108,17 +109,23 @@ def checks_owner(project: Project, fn: Fn, depth: int) -> bool:
         if value[0] == "const" and isinstance(value[1], str) and SQL_OWNER.search(value[1]) and " " in value[1]:
             return True
     for call in fn.facts.calls:
+        name = last_name(fn, call)
         if any(OWNER.fullmatch(key) for key, _ in call.kwargs) and READS & project.effects.call_effects(fn, call):
-            return True
+            if not certain or READING.search(name):
+                return True
         for model in project.models(fn, call):
             lazy = model.orm is not None and model.orm.op in ("filter", "get", "exclude", "get_or_404")
             if lazy and any(OWNER.fullmatch(key) for key, _ in call.kwargs):
                 return True
-        value = fn.facts.values[call.func]
-        name = str(value[2] if value[0] == "attr" else value[1] if value[0] == "name" else "").rpartition(".")[2]
         if name and CHECKS.search(name):
             return True
     return False
+
+
+def last_name(fn: Fn, call: Call) -> str:
+    """The last part of what is called."""
+    value = fn.facts.values[call.func]
+    return str(value[2] if value[0] == "attr" else value[1] if value[0] == "name" else "").rpartition(".")[2]
 
 
 def names_owner(fn: Fn, vid: Vid) -> bool:
@@ -144,6 +151,12 @@ def compares_caller(route: Route, fn: Fn) -> bool:
                 side[0] in ("attr", "item") for side in sides
             ):
                 return True
+    return False
+
+
+def passes_caller(route: Route, fn: Fn, certain: bool) -> bool:
+    """The id and the caller go into one call: `store.order_of(order_id, user.id)`."""
+    names = {part.partition("}")[0] for part in route.path.split("{")[1:]}
     for call in fn.facts.calls:
         passed = [fn.facts.values[vid] for vid in (*call.args, *(vid for _, vid in call.kwargs))]
         by_id = any(side[0] == "param" and fn.facts.params[side[1]].name in names for side in passed)
@@ -153,7 +166,7 @@ def compares_caller(route: Route, fn: Fn) -> bool:
             and names_caller(fn, side)
             for side in passed
         )
-        if by_id and caller:
+        if by_id and caller and (not certain or READING.search(last_name(fn, call))):
             return True
     return False
 
