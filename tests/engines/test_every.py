@@ -60,3 +60,21 @@ def test_failing_rule_in_the_second_process_is_named(
     outcome = run(rules, project, use_cache=False)
     assert len(found(outcome)) == 10
     assert kinds(outcome) == ["rule-failed"]
+
+
+def test_rule_that_takes_too_long_is_named_and_what_it_found_is_kept(
+    rules: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spin = CHECK + "    try:\n        while True:\n            pass\n    except Exception:\n        pass\n"
+    add_rule(rules, "XX904", spin)
+    monkeypatch.setattr("backendlint.engines.base.EngineContext.__init__.__defaults__", _shorter())
+    outcome = run(rules, project, use_cache=False)
+    assert kinds(outcome) == ["rule-failed"]
+    assert "XX904 (rule-xx904) failed: TimeoutError: it took more than 0.5 s" in outcome.report.notifications[0].message
+    assert sum(item.rule_id == "XX904" for item in outcome.report.findings) == 5
+    assert sum(item.rule_id == "XX902" for item in outcome.report.findings) == 5
+
+
+def _shorter() -> tuple[object, ...]:
+    """The defaults of EngineContext with a time limit of half a second."""
+    return tuple(0.5 if value == 300.0 else value for value in every.EngineContext.__init__.__defaults__ or ())

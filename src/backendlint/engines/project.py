@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from backendlint.engines.base import EngineContext, Result, rule_failed
 from backendlint.engines.needs import meets
-from backendlint.findings.model import Notification
+from backendlint.findings.model import Hit, Notification
+from backendlint.limits import OutOfTimeError, time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,13 +43,22 @@ def _not_analysed(text: str) -> Notification:
 
 
 def _rule(rule: Rule, project: HasFiles, ctx: EngineContext) -> Iterator[Result]:
+    """The rule's hits; where it fails or takes too long, those found before, and what happened."""
+    hits: list[Hit] = []
+    problem: Notification | None = None
     try:
-        check = ctx.load_check(rule)
-        hits = check(project, _options(rule, ctx)) if _takes_options(check) else check(project)
-        for hit in hits:
-            yield rule, hit
+        with time_limit(ctx.time_limit):
+            check = ctx.load_check(rule)
+            for hit in check(project, _options(rule, ctx)) if _takes_options(check) else check(project):
+                hits.append(hit)  # noqa: PERF402 - what came before a failure is kept
+    except OutOfTimeError:
+        problem = rule_failed(rule, "", TimeoutError(f"it took more than {ctx.time_limit:g} s"))
     except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others go on
-        yield rule_failed(rule, "", error)
+        problem = rule_failed(rule, "", error)
+    for hit in hits:
+        yield rule, hit
+    if problem is not None:
+        yield problem
 
 
 def _takes_options(check: Callable[..., object]) -> bool:

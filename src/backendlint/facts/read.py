@@ -5,15 +5,14 @@ from __future__ import annotations
 import gc
 import pickle
 import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
 from typing import NamedTuple
 
 from backendlint import digests
 from backendlint.discover import SourceFile
 from backendlint.facts.model import Block, FileFacts, FunctionFacts, Span
+from backendlint.limits import OutOfTimeError, in_main_thread, time_limit
 
 KILL_FACTOR = 3
 """A worker that is stuck where Python cannot interrupt it ends itself after this many time limits of CPU time."""
@@ -36,10 +35,6 @@ class Outcome(NamedTuple):
     problem: tuple[str, str] | None = None
 
 
-class OutOfTimeError(Exception):
-    """The file takes longer than it may."""
-
-
 def read_many(tasks: Sequence[Task], seconds: float) -> list[Outcome]:
     """Read each file; in a worker process that may end itself when stuck."""
     gc.disable()
@@ -60,7 +55,7 @@ def read_one(task: Task, seconds: float) -> Outcome:
         return Outcome(path, "", b"", ("unreadable-file", digests.unreadable(path, error).message))
     digest = digests.digest(data)
     try:
-        with _time_limit(seconds):
+        with time_limit(seconds):
             return Outcome(path, digest, pickle.dumps(_facts(task, data), 5))
     except OutOfTimeError:
         return Outcome(path, digest, b"", ("file-timeout", f"{path} was given up after {seconds:g} s"))
@@ -97,28 +92,9 @@ def empty(task: Task, text: str = "") -> FileFacts:
 
 
 @contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise OutOfTimeError in the block after so many seconds (where signals allow it: POSIX, main thread)."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise OutOfTimeError
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-@contextmanager
 def _last_resort(seconds: float) -> Iterator[None]:
     """Let the system end this process if the block uses so much CPU time: SIGPROF's default action."""
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+    if not in_main_thread():
         yield
         return
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
