@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, Vid, Path]
 MAX_DEPTH = 150
-BUDGET = 30_000
+BUDGET = 2_000
 """Reads for one question, after which cycles are no longer read to the end."""
 _CONCATENATING = frozenset({"+", "%", "|", "/", "*"})
 _HOST_FIXED = re.compile(r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|/[^/\\\0]|[?#]|[.]{0,2}/\w")
@@ -30,7 +30,20 @@ _ROUTED = frozenset({"path", "path_info"})
 _SHORT = 8
 """So many characters may be shown of a secret."""
 _EXCEPTION_TEXT = frozenset(
-    {"args", "message", "msg", "strerror", "reason", "detail", "orig", "__cause__", "__context__", "with_traceback", "stderr", "output"}
+    {
+        "args",
+        "message",
+        "msg",
+        "strerror",
+        "reason",
+        "detail",
+        "orig",
+        "__cause__",
+        "__context__",
+        "with_traceback",
+        "stderr",
+        "output",
+    }
 )
 """Attributes of exceptions that hold their text."""
 _QUOTED = ("log", "header", "mail-header")
