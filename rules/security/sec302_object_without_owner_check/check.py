@@ -110,9 +110,9 @@ def checks_owner(project: Project, fn: Fn, depth: int, certain: bool) -> bool:
             return True
     for call in fn.facts.calls:
         name = last_name(fn, call)
-        if any(OWNER.fullmatch(key) for key, _ in call.kwargs) and READS & project.effects.call_effects(fn, call):
-            if not certain or READING.search(name):
-                return True
+        by_owner = any(OWNER.fullmatch(key) for key, _ in call.kwargs) and READS & project.effects.call_effects(fn, call)
+        if by_owner and (not certain or READING.search(name)):
+            return True
         for model in project.models(fn, call):
             lazy = model.orm is not None and model.orm.op in ("filter", "get", "exclude", "get_or_404")
             if lazy and any(OWNER.fullmatch(key) for key, _ in call.kwargs):
