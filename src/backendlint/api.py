@@ -59,7 +59,7 @@ from backendlint.project.loops import grows, loops_around, stops_early
 from backendlint.project.model import Project
 from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.percall import MadePerCall
-from backendlint.project.programs import for_tests, in_main_block, runs_by_hand
+from backendlint.project.programs import for_tests, in_main_block, only_from_main, runs_by_hand
 from backendlint.project.queries import Query
 from backendlint.project.races import checks_before_insert, handles_conflict, read_modify_writes, sql_read_modify_writes
 from backendlint.project.races import root as object_root
@@ -96,6 +96,7 @@ from backendlint.project.taint.sinks import sink_arguments
 from backendlint.project.taint.whole import whole_request
 from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import Opening, before, exclusive, openings
+from backendlint.project.unbounded import Unbounded, unbounded
 from backendlint.project.uses import aliases, is_used, operands
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.writes import Write, stored_entity
@@ -178,6 +179,7 @@ __all__ = [
     "Sum",
     "SyntaxSite",
     "Table",
+    "Unbounded",
     "Unmapped",
     "Unwrapped",
     "Value",
@@ -185,8 +187,8 @@ __all__ = [
     "Wait",
     "WeakUse",
     "Write",
-    "aliases",
     "advice_hits",
+    "aliases",
     "answers",
     "argument_of",
     "arguments",
@@ -224,6 +226,7 @@ __all__ = [
     "name_of_value",
     "named_literals",
     "object_root",
+    "only_from_main",
     "openings",
     "operands",
     "ops",
@@ -253,6 +256,7 @@ __all__ = [
     "status_of",
     "stops_early",
     "stored_entity",
+    "unbounded",
     "users_of",
     "validated_by_decorator",
     "validates",

@@ -22,6 +22,9 @@ _OURS = re.compile(
     r"Config|Programming|Assert|Unreachable|NotImplemented|Invariant|Internal|Setup|Startup|Exit|Stop|Retry|Skip|Abort|Cancel"
 )
 """Exceptions of the project that tell of bugs or steer its flow."""
+_BUGS = frozenset(
+    {"ImportError", "ModuleNotFoundError", "AttributeError", "TypeError", "NameError", "NotImplementedError"}
+)
 _MISSING = re.compile(r"not_?found|does_?not_?exist|missing|unknown", re.IGNORECASE)
 _ALL = ("builtins.Exception", "builtins.BaseException")
 
@@ -145,7 +148,7 @@ class Failures:
         if kind in ("http", "exit", "control", "cancel", "validation", "programming", "auth"):
             return ""
         if cls is not None:
-            return "" if _OURS.search(cls.name) else "domain"
+            return "" if _OURS.search(cls.name) or name in self._for_jobs or self._of_a_bug(fn, name) else "domain"
         if kind == "not-found":
             return "not-found"
         if kind in INFRASTRUCTURE:
@@ -155,6 +158,33 @@ class Failures:
             if name in ("builtins.ValueError", "builtins.LookupError", "builtins.KeyError", "builtins.PermissionError")
             else ""
         )
+
+    @cached_property
+    def _for_jobs(self) -> frozenset[str]:
+        """Exceptions that jobs and commands catch, and no handler does: they steer a job."""
+        jobs: set[str] = set()
+        others: set[str] = set()
+        for fn in self.project.all_functions():
+            if any(block.kind == "except" for block in fn.facts.blocks):
+                layer = self.project.layer(fn)
+                (jobs if layer in ("task", "command") or "job" in fn.path else others).update(self._caught(fn))
+        return frozenset(jobs - others)
+
+    def _of_a_bug(self, fn: Fn, name: str) -> bool:
+        """Whether it is raised for an exception that tells of a bug (an import or attribute that is missing)."""
+        escape: Escape | None = self.project.exceptions.escaping(fn).get(name)
+        seen: set[str] = set()
+        while escape is not None and escape.edge is not None and fn.fqn not in seen:
+            seen.add(fn.fqn)
+            fn = escape.edge.callee
+            escape = self.project.exceptions.escaping(fn).get(name)
+        if escape is None:
+            return False
+        for _, block in fn.blocks_of(escape.block):
+            if block.kind == "except":
+                types = self.project.exceptions.caught_types(fn, block)
+                return any(item.removeprefix("builtins.") in _BUGS for item in types)
+        return False
 
     def asked_for(self, fn: Fn, name: str) -> bool:
         """Whether the query behind a not-found exception looks for something that the request named."""

@@ -39,6 +39,8 @@ class Origin(NamedTuple):
     """Relations from the query's own entity to the value."""
     known: bool
     """False where the value comes from elsewhere (an argument without known callers, a constructor ...)."""
+    cut: bool = False
+    """A slice with an upper bound was taken on the way."""
 
     @property
     def ops(self) -> frozenset[str]:
@@ -77,6 +79,7 @@ class _Walk:
         self.project = project
         self.found: list[Origin] = []
         self._seen: set[tuple[str, Vid, Path]] = set()
+        self._cuts = 0
 
     def visit(
         self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
@@ -89,7 +92,11 @@ class _Walk:
         op = value[0]
         depth += 1
         parts = _parts(value)
-        if parts:
+        if op == "slice" and len(value) > 3 and value[3] >= 0:
+            self._cuts += 1
+            self.visit(fn, value[1], path, steps, context, depth)
+            self._cuts -= 1
+        elif parts:
             for item in parts:
                 self.visit(fn, item, path, steps, context, depth)
         elif op == "attr":
@@ -114,7 +121,7 @@ class _Walk:
         loads = Loads()
         for step in steps:
             loads = loads.merged(loads_of(self.project, step.fn, step.call, step.model))
-        self.found.append(Origin(steps, loads, path, known))
+        self.found.append(Origin(steps, loads, path, known, self._cuts > 0))
 
     def _attribute(
         self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int

@@ -1,0 +1,24 @@
+"""PERF103: a request that fetches as many rows as there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Hit, Project, for_tests, runs_by_hand, unbounded
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """One hit a query that routes lead to."""
+    for fn in project.all_functions():
+        if not project.reach(fn.fqn) or runs_by_hand(project, fn) or for_tests(project, fn):
+            continue
+        for item in unbounded(project, fn):
+            doubtful = item.keyed or item.small
+            narrowed = "every matching row" if item.filtered else "every row"
+            yield Hit(
+                f"`{fn.name}()` fetches {narrowed} of `{item.entity}` while a client waits: memory and response time grow with the table; "
+                "take a limit with an upper bound, and page.",
+                fn.location(item.query.span),
+                function=fn.fqn,
+                profile="strict" if doubtful else None,
+            )

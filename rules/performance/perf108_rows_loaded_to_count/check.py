@@ -1,0 +1,85 @@
+"""PERF108: rows that are fetched and thrown away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Call, Fn, Hit, Project, Vid, for_tests, operands
+
+SAME = ("guard", "await")
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """`len()` of a query's rows, and query objects used as truth values, where the rows serve nothing else."""
+    for fn in project.all_functions():
+        if for_tests(project, fn):
+            continue
+        for call in fn.calls:
+            if len(call.args) != 1 or not any(ref.name == "builtins.len" for ref in project.callees(fn, call)):
+                continue
+            if _rows(project, fn, call.args[0]) and _uses(fn, call.args[0], call) == 0:
+                yield _hit(fn, call, "fetches all rows to count them", "count()")
+        for block in fn.facts.blocks:
+            if block.kind == "if" and block.value >= 0:
+                yield from _tested(project, fn, block.value)
+
+
+def _tested(project: Project, fn: Fn, vid: Vid) -> Iterator[Hit]:
+    value = fn.facts.values[vid]
+    if value[0] == "not":
+        vid = value[1]
+    plain = _plain(fn, vid)
+    value = fn.facts.values[plain]
+    if value[0] == "call" and _rows(project, fn, plain) and _uses(fn, plain, None) <= 1:
+        yield _hit(fn, fn.facts.calls[value[1]], "fetches all rows to see whether there are any", "exists()")
+
+
+def _plain(fn: Fn, vid: Vid) -> Vid:
+    while fn.facts.values[vid][0] in SAME:
+        vid = fn.facts.values[vid][1]
+    return vid
+
+
+def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether the value is all rows of a query: a query object, `.all()` of one, `list()` of one."""
+    vid = _plain(fn, vid)
+    value = fn.facts.values[vid]
+    if value[0] != "call" or project.queries.loaded(fn, vid):
+        return False
+    if project.queries.unsent(fn, vid) is not None:
+        return True
+    call = fn.facts.calls[value[1]]
+    for model in project.models(fn, call):
+        if model.orm is not None and model.orm.rows == "many" and model.orm.op in ("all", "iterate"):
+            return True
+    if call.args and any(ref.name == "builtins.list" for ref in project.callees(fn, call)):
+        return project.queries.unsent(fn, call.args[0]) is not None
+    return False
+
+
+def _uses(fn: Fn, vid: Vid, but: Call | None) -> int:
+    """How often anything else reads the value, followed through guards."""
+    same = {vid, _plain(fn, vid)}
+    for number, value in enumerate(fn.facts.values):
+        if value[0] in SAME and value[1] in same:
+            same.add(number)
+    count = sum(
+        1
+        for number, value in enumerate(fn.facts.values)
+        if number not in same and value[0] != "not" and same.intersection(operands(value))
+    )
+    for call in fn.calls:
+        if call is not but and same.intersection((*call.args, *(item for _, item in call.kwargs))):
+            count += 1
+    count += sum(1 for item in fn.facts.returns if item.value in same)
+    count += sum(1 for item in fn.facts.stores if item.value in same)
+    return count + sum(1 for block in fn.facts.blocks if block.value in same)
+
+
+def _hit(fn: Fn, call: Call, what: str, better: str) -> Hit:
+    return Hit(
+        f"`{fn.name}()` {what} and uses nothing else of them: each row is read, sent and made into an object; let the database do it "
+        f"(`{better}`).",
+        fn.location(call.span),
+        function=fn.fqn,
+    )

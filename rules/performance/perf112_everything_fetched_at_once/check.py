@@ -1,0 +1,53 @@
+"""PERF112: a job that holds a whole table in memory, and redis searched by KEYS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.api import Fn, Hit, Project, for_tests, only_from_main, unbounded
+
+BATCH = frozenset({"task", "command"})
+
+
+def check(project: Project) -> Iterator[Hit]:
+    """Queries of jobs, commands and scripts; `KEYS` wherever it is."""
+    for fn in project.all_functions():
+        if for_tests(project, fn):
+            continue
+        yield from _keys(project, fn)
+        if project.reach(fn.fqn) or not _batch(project, fn):
+            continue
+        for item in unbounded(project, fn):
+            if item.keyed or item.small:
+                continue
+            narrowed = "every matching row" if item.filtered else "every row"
+            yield Hit(
+                f"`{fn.name}()` fetches {narrowed} of `{item.entity}` at once: the job's memory grows with the table until it is killed; "
+                "stream the rows or work in chunks.",
+                fn.location(item.query.span),
+                function=fn.fqn,
+                profile="strict" if item.filtered else None,
+            )
+
+
+def _batch(project: Project, fn: Fn) -> bool:
+    if project.layer(fn) in BATCH or only_from_main(project, fn):
+        return True
+    callers = [edge for edge in project.graph.callers(fn) if edge.kind in ("call", "task", "thread")]
+    return bool(callers) and all(edge.kind == "task" or project.layer(edge.caller) in BATCH for edge in callers)
+
+
+def _keys(project: Project, fn: Fn) -> Iterator[Hit]:
+    for site in project.effects.direct(fn):
+        library = project.libraries.library(site.model.library)
+        if (
+            library is not None
+            and "redis" in site.model.name
+            and site.model.name.endswith(".keys")
+            and "Redis" in site.model.name
+        ):
+            yield Hit(
+                f"`KEYS` in `{fn.name}()` walks through all keys of the server and blocks it for everybody meanwhile; use `scan_iter()`.",
+                fn.location(site.call.span),
+                function=fn.fqn,
+            )

@@ -1,0 +1,207 @@
+"""Queries whose result grows with the table: no limit, no page, no key that picks a few rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import receiver
+from backendlint.project.entities import Fn
+from backendlint.project.origins import Origin
+from backendlint.project.queries import Query
+from backendlint.project.races import root
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_BOUNDS = frozenset({"limit", "slice", "first", "last", "one", "get", "get_or_404", "count", "exists", "aggregate", "in_bulk",
+                     "group", "distinct", "none", "stream", "iterate", "values_limit"})  # fmt: skip
+_ALL_ROWS = frozenset({"all", "fetchall", "to_list", "unique"})
+_ONE_ROW = frozenset(
+    {
+        "first",
+        "one",
+        "one_or_none",
+        "scalar",
+        "scalar_one",
+        "scalar_one_or_none",
+        "fetchone",
+        "fetchval",
+        "get",
+        "fetchmany",
+    }
+)
+_WHOLE = frozenset({"fetch", "fetch_all", "select_all", "fetchall"})
+_PASSING = frozenset({"scalars", "mappings", "unique", "tuples", "columns"})
+_LIMITED = re.compile(
+    r"\bLIMIT\b|\bFETCH\s+(FIRST|NEXT)\b|\bTOP\s*\(?\d|\bROWNUM\b|\bGROUP\s+BY\b|\bDISTINCT\b", re.IGNORECASE
+)
+_AGGREGATE = re.compile(
+    r"SELECT\s+(count|sum|avg|min|max|exists|coalesce|nextval|now|version|pg_\w+)\s*\(", re.IGNORECASE
+)
+_TABLE = re.compile(r"\bFROM\s+[\"`\[]?([\w.]+)", re.IGNORECASE)
+_KEY = re.compile(
+    r"(^|_)(id|ids|pk|key|uuid|guid|slug|token|email|username|code|hash|sku|in)$|_id\b|\.id\b|\bid\b", re.IGNORECASE
+)
+_SMALL = re.compile(r"role|permission|setting|config|country|countr|currenc|language|locale|categor|type|status|plan|tier|feature|flag|"
+                    r"option|version|migration|metadata|schema|region|timezone|unit|template", re.IGNORECASE)  # fmt: skip
+SYSTEM = re.compile(r"^(pg_|information_schema|sqlite_|sys\.|mysql\.)", re.IGNORECASE)
+
+
+class Unbounded(NamedTuple):
+    """A query that fetches all there is."""
+
+    fn: Fn
+    query: Query
+    entity: str
+    """The model's or table's name, or ""."""
+    filtered: bool
+    """Something narrows it, though nothing limits it."""
+    keyed: bool
+    """What narrows it names a key or a set of keys: usually a few rows."""
+    small: bool
+    """The name tells of a table that stays small."""
+
+
+def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
+    """The function's own queries that fetch every row that matches."""
+    for query in project.queries.direct(fn):
+        if query.kind != "read" or not _many(project, fn, query):
+            continue
+        text = project.queries.text(fn, query.call) if query.call is not None else ""
+        found = _by_text(fn, query, text) if text else _by_chain(project, fn, query)
+        if found is not None:
+            yield found
+
+
+def _many(project: Project, fn: Fn, query: Query) -> bool:
+    """Whether the code takes all rows of the result."""
+    if query.call is None:
+        return True
+    orm = query.model.orm
+    if orm is not None and orm.rows:
+        return orm.rows == "many" and orm.op not in _BOUNDS
+    if orm is not None and orm.op not in ("execute", "raw", "all"):
+        return False
+    if query.name.rpartition(".")[2] in _WHOLE:
+        return True
+    return _taken_whole(project, fn, query.call)
+
+
+def _taken_whole(project: Project, fn: Fn, call: Call) -> bool:
+    """`.all()` or `.fetchall()` of the result, a loop over it, `list()` of it."""
+    results = {call.value}
+    cursor = root(fn, receiver(fn, call)) if receiver(fn, call) >= 0 else -2
+    whole = False
+    for _ in range(3):
+        results |= {
+            vid for vid, value in enumerate(fn.facts.values) if value[0] in ("await", "guard") and value[1] in results
+        }
+        for other in fn.calls:
+            base = receiver(fn, other)
+            value = fn.facts.values[other.func]
+            name = value[2] if value[0] == "attr" else ""
+            own = base in results or (
+                name.startswith("fetch") and base >= 0 and root(fn, base) == cursor and other.span > call.span
+            )
+            if own and name in _ONE_ROW:
+                return False
+            if own and name in _ALL_ROWS - {"unique"}:
+                whole = True
+            elif own and name in _PASSING:
+                results.add(other.value)
+            elif (
+                other.args
+                and other.args[0] in results
+                and any(
+                    ref.name in ("builtins.list", "builtins.tuple", "builtins.sorted")
+                    for ref in project.callees(fn, other)
+                )
+            ):
+                whole = True
+    return whole or any(block.kind in ("for", "comp") and block.value in results for block in fn.facts.blocks)
+
+
+def _by_text(fn: Fn, query: Query, text: str) -> Unbounded | None:
+    if _LIMITED.search(text) or _AGGREGATE.search(text) or "{" in text:
+        return None
+    table = _TABLE.search(text)
+    if table is None or SYSTEM.match(table[1]):
+        return None
+    where = re.search(r"\bWHERE\b(.*)", text, re.IGNORECASE | re.DOTALL)
+    keyed = where is not None and bool(
+        re.search(r"\b\w*(id|key|uuid|email|slug|token|code|name)\b\s*(=|IN\b)", where[1], re.IGNORECASE)
+    )
+    return Unbounded(fn, query, table[1], where is not None, keyed, bool(_SMALL.search(table[1])))
+
+
+def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
+    origins = project.origins.of(fn, query.vid)
+    if not origins or any(not item.known or item.cut or not item.steps for item in origins):
+        return None
+    if any(_bounded(item) for item in origins):
+        return None
+    entity = _entity(project, origins[0])
+    if not entity or any(item.path for item in origins):
+        return None
+    columns = [name for item in origins for name in _columns(item)]
+    filtered = any({"filter", "exclude", "join"} & item.ops for item in origins)
+    keyed = any(_KEY.search(name) for name in columns) or (filtered and not columns)
+    return Unbounded(fn, query, entity, filtered, keyed, bool(_SMALL.search(entity)))
+
+
+def _bounded(origin: Origin) -> bool:
+    return bool(_BOUNDS & origin.ops) or any(step.model.paginates for step in origin.steps)
+
+
+def _entity(project: Project, origin: Origin) -> str:
+    for step in reversed(origin.steps):
+        for ref in (*project.callees(step.fn, step.call), *project.refs(step.fn, step.call.value)):
+            item = ref
+            while item is not None:
+                if item.kind in ("inst", "class") and project.hierarchy.role(project.classes[item.name]) == "model":
+                    return project.classes[item.name].name
+                if item.arg is None:
+                    break
+                item = item.arg
+    return ""
+
+
+def _columns(origin: Origin) -> Iterator[str]:
+    """Names that the filters compare: keywords, and attributes in expressions."""
+    for step in origin.steps:
+        if step.model.orm is None or step.model.orm.op not in ("filter", "exclude"):
+            continue
+        for key, _ in step.call.kwargs:
+            yield key
+        for vid in step.call.args:
+            yield from _named(step.fn, vid, 6)
+
+
+def _named(fn: Fn, vid: Vid, depth: int) -> Iterator[str]:
+    value = fn.facts.values[vid]
+    if depth == 0:
+        return
+    if value[0] == "name" and "." in str(value[1]):
+        yield str(value[1]).rpartition(".")[2]
+    elif value[0] == "attr":
+        yield str(value[2])
+        if value[2] in ("in_", "any_", "contains"):
+            yield "in"
+    elif value[0] == "compare":
+        for item in value[2]:
+            yield from _named(fn, item, depth - 1)
+    elif value[0] == "binop":
+        for item in value[2:4]:
+            yield from _named(fn, item, depth - 1)
+    elif value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        func = fn.facts.values[call.func]
+        if (func[0] == "attr" and func[2] == "in_") or (func[0] == "name" and str(func[1]).endswith(".in_")):
+            yield "in"
+        for key, _ in call.kwargs:
+            yield key
+        for item in call.args:
+            yield from _named(fn, item, depth - 1)
