@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Fn, Hit, Project, flow_hit, weak_hits
+from backendlint.api import Flow, Fn, Hit, Location, Project, flow_hit, weak_hits
 
 HARM = "so clients see internals such as SQL, paths and hosts; log it and answer with a fixed message."
 DEBUG = "never switch it on in production."
@@ -12,7 +12,7 @@ BROAD = ("builtins.Exception", "builtins.BaseException")
 
 
 def check(project: Project) -> Iterator[Hit]:
-    places = {}
+    places: dict[Location, Flow] = {}
     for flow in project.taint.flows(("response", "xss"), ("exception",)):
         known = places.get(flow.location)
         if known is None or rank(project, flow) > rank(project, known):
@@ -29,7 +29,7 @@ def check(project: Project) -> Iterator[Hit]:
 def rank(project: Project, flow: Flow) -> int:
     """2: internals, 1: perhaps, 0: an exception that was made to be shown."""
     fn = project.functions[flow.source.fn]
-    types = caught_types(project, fn, flow.source.index)
+    types = caught_types(project, fn, flow.source.slot)
     if types is None:
         return 2
     return max((level(project, kind, name) for kind, name in types), default=2)

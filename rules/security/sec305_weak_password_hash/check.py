@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, Site, Vid, arguments, is_password, weak_hits
+from backendlint.api import Hit, Project, Site, Vid, is_password, weak_hits
 
 CURE = "use argon2, scrypt or bcrypt with cost 12."
 

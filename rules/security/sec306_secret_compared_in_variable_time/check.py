@@ -63,7 +63,10 @@ def is_mac(project: Project, fn: Fn, vid: Vid) -> bool:
     if value[0] != "call":
         return False
     call = fn.facts.calls[value[1]]
-    if any(model.name.startswith("hmac.") and model.name.rpartition(".")[2] in DIGESTS for model in project.models(fn, call)):
+    if any(
+        model.name.startswith("hmac.") and model.name.rpartition(".")[2] in DIGESTS
+        for model in project.models(fn, call)
+    ):
         return True
     func = fn.facts.values[call.func]
     return func[0] == "attr" and func[2] in ("decode", "hex") and is_mac(project, fn, func[1])
@@ -75,7 +78,7 @@ def from_request(project: Project, fn: Fn, vid: Vid) -> bool:
             return True
         if origin.what == "param" and origin.path == ():
             callee = project.functions[origin.fn]
-            if any(param_from_request(project, callee, origin.index, depth) for depth in (3,)):
+            if any(param_from_request(project, callee, origin.slot, depth) for depth in (3,)):
                 return True
     return False
 
@@ -91,7 +94,7 @@ def param_from_request(project: Project, fn: Fn, index: int, depth: int) -> bool
                 if origin.what == "request":
                     return True
                 if origin.what == "param" and param_from_request(
-                    project, project.functions[origin.fn], origin.index, depth - 1
+                    project, project.functions[origin.fn], origin.slot, depth - 1
                 ):
                     return True
     return False
@@ -99,4 +102,6 @@ def param_from_request(project: Project, fn: Fn, index: int, depth: int) -> bool
 
 def confirms(left: str, right: str) -> bool:
     """`password == password_confirm`: both typed by the same person."""
-    return any(word in name.lower() for name in (left, right) for word in ("confirm", "repeat", "again", "2", "new", "old"))
+    return any(
+        word in name.lower() for name in (left, right) for word in ("confirm", "repeat", "again", "2", "new", "old")
+    )

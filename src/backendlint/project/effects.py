@@ -110,7 +110,7 @@ class Effects:
     def _spread(self) -> None:
         queue: deque[tuple[Fn, str]] = deque()
         for site in self.sites:
-            effects = list(site.model.effect)
+            effects: list[str] = list(site.model.effect)
             if waits(site.model) and not site.call.awaited:
                 effects.append(BLOCKING)
             for effect in effects:

@@ -81,16 +81,16 @@ def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
                 "environment" if _reads_setting(project, fn, value[2][0]) else "assigned",
             )
     for store in facts.stores:
-        key = fn.const(store.key)
-        name = store.name or (key if isinstance(key, str) else "")
-        if name:
-            yield from _literal(fn, store.value, name, "assigned" if store.name else "item")
+        constant = fn.const(store.key)
+        named = store.name or (constant if isinstance(constant, str) else "")
+        if named:
+            yield from _literal(fn, store.value, named, "assigned" if store.name else "item")
     for value in facts.values:
         if value[0] == "dict":
             for key, vid in value[1]:
-                name = fn.const(key) if key >= 0 else ...
-                if isinstance(name, str):
-                    yield from _literal(fn, vid, name, "item")
+                word = fn.const(key) if key >= 0 else ...
+                if isinstance(word, str):
+                    yield from _literal(fn, vid, word, "item")
         elif value[0] == "compare" and value[1] in (("==",), ("!=",)):
             left, right = value[2]
             yield from _literal(fn, right, name_of_value(fn, left), "compared")

@@ -232,15 +232,15 @@ def _checks(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
     for edge in project.graph.callees(fn):
         if edge.kind != "call" or edge.call is None:
             continue
-        edges, query = project.queries.chain(edge.callee)
-        if query is None or query.call is None or len(edges) > 2:
+        edges, last = project.queries.chain(edge.callee)
+        if last is None or last.call is None or len(edges) > 2:
             continue
         if project.writes.reached(edge.callee):
             continue
-        text = project.queries.text(query.fn, query.call)
+        text = project.queries.text(last.fn, last.call)
         tables = _FROM.findall(text)
-        entity = tables[0].lower() if tables else _asked(project, query.fn, query.call)
-        if entity and not _locking(project, query.fn, query.call) and not _FOR_UPDATE.search(text):
+        entity = tables[0].lower() if tables else _asked(project, last.fn, last.call)
+        if entity and not _locking(project, last.fn, last.call) and not _FOR_UPDATE.search(text):
             yield edge.call, entity, True
 
 

@@ -21,8 +21,12 @@ _GETTERS = frozenset({"get", "pop", "setdefault", "getlist", "getall", "getone"}
 _DATA_CLASSES = ("schema", "model", "serializer", "form", "settings")
 
 
-_GIVES = frozenset({"read", "getvalue", "json", "body", "text", "form", "to_dict", "model_dump", "dict", "getfirst", "get_json"})
-_HIDES = re.compile(r"mask|redact|anonymi[sz]e|obfuscat|censor|scrub|sanitize|fingerprint|hash|encrypt|truncate", re.IGNORECASE)
+_GIVES = frozenset(
+    {"read", "getvalue", "json", "body", "text", "form", "to_dict", "model_dump", "dict", "getfirst", "get_json"}
+)
+_HIDES = re.compile(
+    r"mask|redact|anonymi[sz]e|obfuscat|censor|scrub|sanitize|fingerprint|hash|encrypt|truncate", re.IGNORECASE
+)
 """Names of functions that make secrets fit to be shown."""
 _HIDDEN = ("secret", "personal")
 _REPLACED = {
@@ -245,7 +249,7 @@ class CallReads:
                 trail = Trail(fn.fqn, span, f"{callee.name}() returns it", mark.trail)
                 parts.append({origin: mark._replace(trail=trail)})
                 continue
-            for vid, part in bound.get(origin.index, ()):
+            for vid, part in bound.get(origin.slot, ()):
                 for outer, known in self.reader.read(fn, vid, (*part, *origin.path)[:MAX_PATH]).items():
                     trail = Trail(fn.fqn, span, f"passes through {callee.name}()", known.trail)
                     merged = known._replace(

@@ -57,7 +57,7 @@ class Flow(NamedTuple):
 
 class _Pending(NamedTuple):
     fn: Fn
-    index: int
+    slot: int
     path: Path
     mark: Mark
     chain: tuple[Hop, ...]
@@ -66,7 +66,7 @@ class _Pending(NamedTuple):
 
     @property
     def state(self) -> State:
-        return self.fn.fqn, self.index, self.path
+        return self.fn.fqn, self.slot, self.path
 
 
 class Taint:
@@ -117,7 +117,7 @@ class Taint:
                 if origin.what == "param":
                     owner = self.project.functions[origin.fn]
                     forwards = item.forwards and self._forwards(edge, origin)
-                    queue.append(_Pending(owner, origin.index, origin.path, mark, chain, report, forwards))
+                    queue.append(_Pending(owner, origin.slot, origin.path, mark, chain, report, forwards))
                     search.link(item.state, queue[-1].state)
                 elif origin.what in source_kinds:
                     search.fruitful.add(item.state)
@@ -149,15 +149,15 @@ class Taint:
     def _begin(self, site: SinkSite, source_kinds: Collection[str]) -> Iterator[_Pending]:
         report = (site.fn, site.fn.location(site.call.span))
         found = self._arriving(site)
-        entered = {(origin.fn, origin.index) for origin in found if origin.what in source_kinds}
+        entered = {(origin.fn, origin.slot) for origin in found if origin.what in source_kinds}
         for origin, mark in found.items():
-            if (origin.fn, origin.index) in entered:
+            if (origin.fn, origin.slot) in entered:
                 continue  # a source by itself: who passes it does not matter
             if origin.what == "param" and not mark.clean_for(site.kind):
                 owner = self.project.functions[origin.fn]
                 own = origin.fn == site.fn.fqn and site.kind not in _FLAWED
-                forwards = own and self.forwarded(site.fn, site.vid) == origin.index
-                yield _Pending(owner, origin.index, origin.path, mark, (), report, forwards)
+                forwards = own and self.forwarded(site.fn, site.vid) == origin.slot
+                yield _Pending(owner, origin.slot, origin.path, mark, (), report, forwards)
 
     def forwarded(self, fn: Fn, vid: Vid, depth: int = 6) -> int:
         """The index of the parameter that the value is, unchanged; -1 where it is made here."""
@@ -183,14 +183,14 @@ class Taint:
         if edge.call is None or origin.fn != edge.caller.fqn:
             return False
         vids = [*edge.call.args, *(vid for _, vid in edge.call.kwargs)]
-        return any(self.forwarded(edge.caller, vid) == origin.index for vid in vids)
+        return any(self.forwarded(edge.caller, vid) == origin.slot for vid in vids)
 
     def _at_caller(self, edge: Edge, item: _Pending) -> Labels:
         """Labels of the argument that the caller passes for the pending parameter."""
         if edge.call is None:
             return lb.NONE
         parts = []
-        for vid, part in self.bound(edge).get(item.index, ()):
+        for vid, part in self.bound(edge).get(item.slot, ()):
             for origin, mark in self.labels(edge.caller, vid, (*part, *item.path)[: lb.MAX_PATH]).items():
                 cleared = mark.cleared | item.mark.cleared
                 parts.append({origin: Mark(cleared, mark.weak or item.mark.weak, mark.trail)})

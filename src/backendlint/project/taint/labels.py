@@ -24,7 +24,7 @@ class Origin(NamedTuple):
     """`param`, or a source's kind: request, queue, secret, personal, exception, env, file, database, response."""
     fn: str
     """Fqn of the function in which it enters."""
-    index: int
+    slot: int
     """The parameter's index, or the vid of the source's value."""
     path: Path = ()
     """For parameters, the part of the argument that is meant; for sources what names it (`args`, `password`)."""

@@ -55,4 +55,4 @@ def whole_request(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> str:
 
 def _is_source(project: Project, fn: Fn, vid: Vid) -> bool:
     labels = project.taint.labels(fn, vid)
-    return any(origin.what == "request" and origin.fn == fn.fqn and origin.index == vid for origin in labels)
+    return any(origin.what == "request" and origin.fn == fn.fqn and origin.slot == vid for origin in labels)
