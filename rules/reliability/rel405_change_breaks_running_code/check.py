@@ -27,7 +27,9 @@ def check(project: Project) -> Iterator[Hit]:
                 + _IN_STEPS,
                 related=related,
             )
-        elif isinstance(operation, ops.RenameColumn) and moment.existing(operation.table):
+        elif (
+            isinstance(operation, ops.RenameColumn) and moment.existing(operation.table) and not _new(moment, operation)
+        ):
             related = users_of(project, operation.table, operation.column)
             yield moment.hit(
                 f"Renaming column `{operation.table}.{operation.column}` to `{operation.new}` breaks every "
@@ -35,8 +37,16 @@ def check(project: Project) -> Iterator[Hit]:
                 "until the roll-out ends; " + _IN_STEPS,
                 related=related,
             )
-        elif isinstance(operation, ops.AlterColumn) and operation.type and moment.existing(operation.table):
+        elif isinstance(operation, ops.AlterColumn) and operation.type and not _new(moment, operation):
             yield from _type(moment, operation)
+
+
+def _new(moment: Moment, operation: ops.RenameColumn | ops.AlterColumn) -> bool:
+    """True for a column that this very migration made: no running code knows it."""
+    return not moment.existing(operation.table) or any(
+        isinstance(item, ops.AddColumn) and (item.table, item.column.name) == (operation.table, operation.column)
+        for item in moment.earlier
+    )
 
 
 def _rebuilt(moment: Moment, operation: ops.RenameTable) -> bool:
@@ -54,7 +64,7 @@ def _type(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
         return
     name = f"`{operation.table}.{operation.column}`"
     change = f"from {old} to {new}" if old else f"to {new}"
-    narrowed = " and fails or cuts values that no longer fit" if _narrows(old, new) else ""
+    narrowed = ", which fails for values that no longer fit" if _narrows(old, new) else ""
     lock = (
         "MySQL copies the table and blocks writes meanwhile"
         if moment.dialect == "mysql"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import Fn, Hit, Project, SqlStatement
 
+_WORDS = re.compile(r"\b(?:GRANT|(?:CREATE|ALTER)\s+(?:ROLE|USER))\b", re.IGNORECASE)
 _ROLE_POWERS = {
     "SUPERUSER": "may do anything in every database of the server",
     "BYPASSRLS": "is exempt from row-level security",
@@ -15,7 +17,7 @@ _ROLE_POWERS = {
 
 def check(project: Project) -> Iterator[Hit]:
     """SQL texts (migrations and .sql files too), then policy documents in code."""
-    for statement in project.data.statements:
+    for statement in project.data.statements if _mentioned(project) else ():
         words = statement.words()
         if words[0] == "GRANT":
             yield from _grant(statement, words)
@@ -31,6 +33,17 @@ def check(project: Project) -> Iterator[Hit]:
             )
     for fn in project.all_functions():
         yield from _policies(fn)
+
+
+def _mentioned(project: Project) -> bool:
+    """A cheap first look: SQL is searched for only where some text speaks of privileges."""
+    if project.sql_files:
+        return True
+    return any(
+        value[0] == "const" and isinstance(value[1], str) and _WORDS.search(value[1]) is not None
+        for fn in project.all_functions()
+        for value in fn.facts.values
+    )
 
 
 def _grant(statement: SqlStatement, words: list[str]) -> Iterator[Hit]:

@@ -169,6 +169,11 @@ class Libraries:
         """All names of a table: calls, attributes, classes, exceptions, decorators, aliases."""
         return iter(self._table[kind])
 
+    def names_saying(self, kind: str, field: str) -> Iterator[str]:
+        """Names of a table whose models say something of this field, without making the models."""
+        bodies = self._table["bodies"]
+        return (name for name, (_, number) in self._table[kind].items() if field in bodies[number])
+
     def hints_for(self, imported_modules: Collection[str]) -> Hints:
         """Naming conventions that hold where these modules are imported (dotted names as in the import statements)."""
         prefixes: set[str] = set()

@@ -100,12 +100,7 @@ def sql_texts(project: Project, sql_files: Sequence[str]) -> list[SqlText]:
 
 def _sql_names(project: Project) -> frozenset[str]:
     """Last parts of the names of calls that take SQL."""
-    libraries = project.libraries
-    modelled = {
-        name.rpartition(".")[2]
-        for name in libraries.names("calls")
-        if (model := libraries.call(name)) is not None and model.sql is not None
-    }
+    modelled = {name.rpartition(".")[2] for name in project.libraries.names_saying("calls", "sql")}
     return _DRIVER_METHODS | modelled
 
 
