@@ -40,8 +40,8 @@ def _hit(project: Project, leak: Leak) -> Hit:
 
 
 def _profile(project: Project, leak: Leak) -> Profile | None:
-    """Advice where the interpreter closes it at once, or where closing late costs little."""
-    if leak.chained and leak.kind == "file":
+    """Advice where the interpreter closes it at once, where closing late costs little, and in migrations, which end at once."""
+    if project.layer(leak.fn) == "migration" or (leak.chained and leak.kind == "file"):
         return "strict"
     return "strict" if leak.kind == "http-session" and not _must_await(project, leak) else None
 

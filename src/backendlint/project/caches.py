@@ -59,11 +59,18 @@ class Caches:
             if cache is None or not cache.keyed_by_args:
                 continue
             span = fn.decorator_span(vid)
-            if fn.cls is not None and fn.kind == "method":
+            if fn.cls is not None and fn.kind == "method" and not self._passes_cache(home, vid):
                 yield CacheUse(fn, span, "method", fn.name, True)
             elif self._endless(home, vid, cache) and (keys := self._open_keys(fn)):
                 yield CacheUse(fn, span, "unbounded", fn.name, fn in self.project.in_request and bool(keys))
             yield from self._mutable_keys(fn)
+
+    def _passes_cache(self, home: Fn, vid: Vid) -> bool:
+        """`cached(cache=TTLCache(...))`: the cache has bounds of its own."""
+        value = home.facts.values[vid]
+        call = home.facts.calls[value[1]] if value[0] == "call" else None
+        passed = (*call.args, *(item for _, item in call.kwargs)) if call is not None else ()
+        return any(self.project.allocations.of(home, item) for item in passed)
 
     def _endless(self, home: Fn, vid: Vid, cache: Cache) -> bool:
         value = home.facts.values[vid]

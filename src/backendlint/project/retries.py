@@ -113,7 +113,7 @@ class Retries:
             if not item.is_yield and loop in {number for number, _ in fn.blocks_of(item.block)}:
                 return True
         return any(
-            inner.exits == "break" and loop in {number for number, _ in fn.blocks_of(number_of)}
+            inner.exits == "break" and self._nearest_loop(fn, number_of) == loop
             for number_of, inner in enumerate(fn.facts.blocks)
             if inner.kind in ("try", "try-else", "if", "else")
         ) or (block.kind == "while" and block.value >= 0 and self._depends_on_rounds(fn, block.value))

@@ -204,7 +204,7 @@ class Timeouts:
         if self._set_globally(via):
             return UNKNOWN
         made = self._receivers(fn, call)
-        constructs = any(model.opens for model in self.project.models(fn, call))
+        constructs = any(model.opens and not self._is_method(model) for model in self.project.models(fn, call))
         if constructs:  # a pool or connection that is passed in
             made = [
                 item
@@ -224,6 +224,10 @@ class Timeouts:
         if depth:
             made = made + [outer for item in made for outer in self._receivers(item.fn, item.call, depth - 1)]
         return made
+
+    def _is_method(self, model: CallModel) -> bool:
+        """`engine.connect()` opens something too, but is called on what was made before."""
+        return self.project.libraries.cls(model.name.rpartition(".")[0]) is not None
 
     def _configurable(self, via: set[str]) -> bool:
         """True where the client is made by code that cannot be seen, and may carry a timeout."""
