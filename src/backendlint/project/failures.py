@@ -243,8 +243,8 @@ class Failures:
         ]
         for fn, name, escape in open_ones:
             assert escape is not None
-            own = [item for item in wrapping if item.cls is fn.cls and fn.cls is not None]
-            others = sum(1 for item, _, _ in open_ones if item.cls is fn.cls)
+            own = [item for item in wrapping if _together(item, fn)]
+            others = sum(1 for item, _, _ in open_ones if _together(item, fn))
             near = len(own) >= others and bool(own)
             if near or len(wrapping) > len(open_ones):
                 yield Unwrapped(fn, name, escape, (own or wrapping)[0])
@@ -274,3 +274,8 @@ def waiting_sites(project: Project, fn: Fn, block: int, *effects: str) -> list[S
 def says_missing(name: str) -> bool:
     """Whether an exception's name says that something is not there."""
     return bool(_MISSING.search(name.rpartition(".")[2]))
+
+
+def _together(one: Fn, other: Fn) -> bool:
+    """Methods of a class, or functions of a module."""
+    return one.cls is other.cls and one.path == other.path
