@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Hit, Project, arguments, flow_hit, place_flows
+from backendlint.api import Flow, Fn, Hit, Project, Vid, arguments, flow_hit, place_flows
 
 CONVERSION = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?([a-zA-Z])")
 HARM = {
@@ -39,6 +39,16 @@ def is_quoted(flow: Flow) -> bool:
     text = site.fn.const(vids[0]) if vids else ...
     if not isinstance(text, str) or vids[0] not in site.call.args or site.vid not in site.call.args:
         return False
+    if is_container(site.fn, site.vid):
+        return True
     number = site.call.args.index(site.vid) - site.call.args.index(vids[0]) - 1
     conversions = CONVERSION.findall(text.replace("%%", ""))
     return 0 <= number < len(conversions) and conversions[number] in "radiouxXeEfFgG"
+
+
+def is_container(fn: Fn, vid: Vid) -> bool:
+    """A collection as a whole: its text shows what is in it as `repr` does, line breaks included."""
+    value = fn.facts.values[vid]
+    if value[0] == "param":
+        return fn.facts.params[value[1]].kind in ("args", "kwargs")
+    return value[0] in ("dict", "list", "tuple", "set")
