@@ -110,7 +110,9 @@ def checks_owner(project: Project, fn: Fn, depth: int, certain: bool) -> bool:
             return True
     for call in fn.facts.calls:
         name = last_name(fn, call)
-        by_owner = any(OWNER.fullmatch(key) for key, _ in call.kwargs) and READS & project.effects.call_effects(fn, call)
+        by_owner = any(OWNER.fullmatch(key) for key, _ in call.kwargs) and READS & project.effects.call_effects(
+            fn, call
+        )
         if by_owner and (not certain or READING.search(name)):
             return True
         for model in project.models(fn, call):
