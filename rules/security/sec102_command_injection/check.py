@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, flow_hits, open_text_hits
+from backendlint.api import Hit, Project, advice_hits, flow_hits
 
 KINDS = ("command",)
 HARM = "so a caller can run commands on the server; pass a list of arguments without a shell."
@@ -14,4 +14,4 @@ def check(project: Project) -> Iterator[Hit]:
     for hit in flow_hits(project, KINDS, HARM):
         known.add(hit.location)
         yield hit
-    yield from open_text_hits(project, KINDS, OPEN, known)
+    yield from advice_hits(project, KINDS, OPEN, known)

@@ -8,7 +8,8 @@ from backendlint.api import Flow, Hit, Project, flow_hit, place_flows
 
 HARM = "so code that trusts what it finds there acts on a caller's claim; check it, or take it from the signed-in user."
 AUTHORITY = re.compile(
-    r"user|account|role|admin|auth|login|logged|perm|scope|group|tenant|org|staff|owner|member|customer|uid|is_", re.IGNORECASE
+    r"user|account|role|admin|auth|login|logged|perm|scope|group|tenant|org|staff|owner|member|customer|uid|is_",
+    re.IGNORECASE,
 )
 
 

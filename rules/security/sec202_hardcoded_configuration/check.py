@@ -8,7 +8,9 @@ from backendlint.api import Call, Fn, Hit, Project, Site, Vid, place_kind, sink_
 EFFECTS = frozenset(
     "http db-connect db cache-read cache-write queue-publish queue-consume mail socket grpc search cloud dns".split()
 )
-OPENS = frozenset({"db-connection", "db-engine", "db-pool", "http-session", "socket", "smtp", "grpc-channel", "ssh", "redis"})
+OPENS = frozenset(
+    {"db-connection", "db-engine", "db-pool", "http-session", "socket", "smtp", "grpc-channel", "ssh", "redis"}
+)
 NAMES = frozenset(
     "host hostname url uri dsn server servers broker brokers base_url endpoint_url endpoint bootstrap_servers address "
     "hosts nodes node contact_points database_url broker_url backend conninfo target".split()

@@ -27,9 +27,7 @@ def check(project: Project) -> Iterator[Hit]:
             what = f"The logged object prints its `{name}`" if name else ""
         if what:
             reported.add(location)
-            yield Hit(
-                f"{what}; log the fields that are needed.", location, confidence="medium", function=site.fn.fqn
-            )
+            yield Hit(f"{what}; log the fields that are needed.", location, confidence="medium", function=site.fn.fqn)
 
 
 def object_with_secret(project: Project, fn: Fn, vid: Vid) -> str:

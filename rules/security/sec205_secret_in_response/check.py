@@ -12,7 +12,10 @@ ISSUING = re.compile(
     r"create|issue|generate|rotate|refresh|log_?in|sign_?(in|up)|register|auth|token|reset|regenerate|new_|mint|enroll|setup|exchange|otp|mfa|2fa",
     re.IGNORECASE,
 )
-STORED = re.compile(r"(hashed_?password|password_?(hash|digest)|secret_?(key|hash)|private_?key|totp_?secret|otp_?secret)$", re.IGNORECASE)
+STORED = re.compile(
+    r"(hashed_?password|password_?(hash|digest)|secret_?(key|hash)|private_?key|totp_?secret|otp_?secret)$",
+    re.IGNORECASE,
+)
 
 
 def check(project: Project) -> Iterator[Hit]:

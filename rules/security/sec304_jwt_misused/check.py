@@ -49,8 +49,9 @@ def decoding(project: Project, site: Site) -> Iterator[tuple[str, str]]:
     switched = list(switched_off(project, site))
     for option in OFF:
         if option in switched:
-            yield f"does not check what `{option}` stands for, so {WHY[option]}", (
-                "default" if option in OFF[:2] else "strict"
+            yield (
+                f"does not check what `{option}` stands for, so {WHY[option]}",
+                ("default" if option in OFF[:2] else "strict"),
             )
     if "verify_signature" in switched:
         return
@@ -76,8 +77,8 @@ def switched_off(project: Project, site: Site) -> Iterator[str]:
         if project.constants(site.fn, vid) == [False]:
             yield "verify_signature"
     for vid in arguments(site.call, jwt.options) if jwt.options is not None else ():
-        fn, vid = display(project, site.fn, vid)
-        value = fn.facts.values[vid]
+        fn, shown = display(project, site.fn, vid)
+        value = fn.facts.values[shown]
         for key, item in value[1] if value[0] == "dict" else ():
             if fn.const(key) in OFF and project.constants(fn, item) == [False]:
                 yield str(fn.const(key))

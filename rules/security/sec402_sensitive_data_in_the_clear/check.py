@@ -6,7 +6,9 @@ from dataclasses import replace
 
 from backendlint.api import Call, Cls, Hit, Project, sensitive, sink_arguments, weak_hits, written
 
-LOCAL = re.compile(r"(localhost|127\.|0\.0\.0\.0|\[?::1|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|host\.docker|.*\.(local|internal|svc|test|example|localhost)\b|[\w-]+(:\d+)?(/|$))")
+LOCAL = re.compile(
+    r"(localhost|127\.|0\.0\.0\.0|\[?::1|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|host\.docker|.*\.(local|internal|svc|test|example|localhost)\b|[\w-]+(:\d+)?(/|$))"
+)
 HASHED = re.compile(r"hash|digest|encrypt|last_?(four|4)|cipher|_enc$", re.IGNORECASE)
 
 

@@ -42,7 +42,9 @@ _PLACEHOLDER = re.compile(
     )$""",
     re.IGNORECASE | re.VERBOSE,
 )
-_IDENTIFIER = re.compile(r"^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z][a-z0-9]*(?:_[a-z0-9]+)*|[A-Z][a-z]+(?:[A-Z][a-z]+)*)$")
+_IDENTIFIER = re.compile(
+    r"^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z][a-z0-9]*(?:_[a-z0-9]+)*|[A-Z][a-z]+(?:[A-Z][a-z]+)*)$"
+)
 _REFERENCE = re.compile(
     r"^(?:/|\./|\.\./|~/|https?://|file:|arn:|vault:|env:|secret:|ssm:|op://|urn:)|^[\w.-]+\.(?:pem|key|crt|json|ya?ml|txt|env|html|py|js|css)$"
     r"|^[a-z_]+(?:\.[a-zA-Z_]+)+$|^(?:X|Content|Accept|Authorization|Proxy)(?:-[A-Z][A-Za-z]+)*$|^(?:Bearer|Basic|Token|JWT|Digest)\s*$"
@@ -51,12 +53,20 @@ _PASSWORD = frozenset({"password", "passwd", "passphrase", "pwd"})
 _KEY_WORDS = frozenset({"key", "secret", "signing", "jwt"})
 
 
-_HOST = re.compile(r"^(?:localhost|(?:\d{1,3}\.){3}\d{1,3}|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}|[a-z0-9-]+(?=:\d+))(?::\d+)?(?:,.*)?$", re.IGNORECASE)
+_HOST = re.compile(
+    r"^(?:localhost|(?:\d{1,3}\.){3}\d{1,3}|(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}|[a-z0-9-]+(?=:\d+))(?::\d+)?(?:,.*)?$",
+    re.IGNORECASE,
+)
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://[^\s/{}%<>]", re.IGNORECASE)
 _DSN = re.compile(r"(?:^|[\s;])(?:host|server|data source|addr)\s*=\s*[\w.-]+", re.IGNORECASE)
-_PATH = re.compile(r"^(?:/(?!dev/|proc/|sys/|tmp\b|etc/(?:ssl|hosts|resolv|os-release|localtime|timezone|passwd|mime))[\w.-]+/[\w./{}-]*|[A-Z]:\\\\?\w.*)$")
+_PATH = re.compile(
+    r"^(?:/(?!dev/|proc/|sys/|tmp\b|etc/(?:ssl|hosts|resolv|os-release|localtime|timezone|passwd|mime))[\w.-]+/[\w./{}-]*|[A-Z]:\\\\?\w.*)$"
+)
 _NOT_HOST = ("0.0.0.0", "::", "")
-_FILES = re.compile(r"\.(?:py|txt|json|ya?ml|toml|cfg|ini|html?|csv|xml|log|md|css|js|sql|pem|key|crt|db|sqlite3?|zip|pdf|png|jpe?g)$", re.IGNORECASE)
+_FILES = re.compile(
+    r"\.(?:py|txt|json|ya?ml|toml|cfg|ini|html?|csv|xml|log|md|css|js|sql|pem|key|crt|db|sqlite3?|zip|pdf|png|jpe?g)$",
+    re.IGNORECASE,
+)
 
 
 def place_kind(text: str) -> str:
@@ -95,7 +105,12 @@ def shape_of(text: str) -> str:
     """What the text is by its shape, or ""."""
     for what, pattern in _SHAPES:
         match = pattern.search(text)
-        if match and not _PLACEHOLDER.match(match.group()) and "EXAMPLE" not in match.group() and _varied(match.group()):
+        if (
+            match
+            and not _PLACEHOLDER.match(match.group())
+            and "EXAMPLE" not in match.group()
+            and _varied(match.group())
+        ):
             return what
     match = _URL_PASSWORD.search(text) if "://" in text and "@" in text else None
     if match and not _PLACEHOLDER.match(match.group(1)) and match.group(1).lower() not in ("pass", "pwd", "pw", "port"):
@@ -112,7 +127,12 @@ def secret_like(name: str, text: str) -> bool:
     stripped = text.strip()
     for prefix in ("Bearer ", "Basic ", "Token "):
         stripped = stripped.removeprefix(prefix)
-    if len(stripped) < 4 or _PLACEHOLDER.match(stripped) or _REFERENCE.match(stripped) or any(c.isspace() for c in stripped):
+    if (
+        len(stripped) < 4
+        or _PLACEHOLDER.match(stripped)
+        or _REFERENCE.match(stripped)
+        or any(c.isspace() for c in stripped)
+    ):
         return False
     parts = words(name)
     own = words(stripped)
@@ -123,7 +143,12 @@ def secret_like(name: str, text: str) -> bool:
     if _PASSWORD.intersection(parts):
         return not _IDENTIFIER.match(stripped) or ("_" not in stripped and (stripped.islower() or stripped.isalnum()))
     if len(stripped) < 8:
-        return bool(_KEY_WORDS & set(parts)) and len(stripped) >= 5 and stripped == stripped.lower() and "_" not in stripped
+        return (
+            bool(_KEY_WORDS & set(parts))
+            and len(stripped) >= 5
+            and stripped == stripped.lower()
+            and "_" not in stripped
+        )
     if _IDENTIFIER.match(stripped) and not any(c.isdigit() for c in stripped):
         return bool(_KEY_WORDS & set(parts)) and "secret" in own
     return _entropy(stripped) >= 2.7 or "secret" in own
@@ -138,6 +163,11 @@ def _entropy(text: str) -> float:
 def is_password(project: Project, fn: Fn, vid: Vid) -> bool:
     """Whether the value is (made of) a password, by what it is called where it comes from."""
     for origin, mark in project.taint.labels(fn, vid).items():
-        if origin.what == "secret" and "secret" not in mark.cleared and origin.path and _PASSWORD.intersection(words(origin.path[0])):
+        if (
+            origin.what == "secret"
+            and "secret" not in mark.cleared
+            and origin.path
+            and _PASSWORD.intersection(words(origin.path[0]))
+        ):
             return True
     return False

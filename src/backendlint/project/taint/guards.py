@@ -142,15 +142,21 @@ class Guards:
         if one[0] == "attr":
             return bool(one[2] == other[2]) and self._same(fn, one[1], other[1], depth - 1)
         if one[0] == "item":
-            return fn.const(one[2]) is not ... and fn.const(one[2]) == fn.const(other[2]) and self._same(fn, one[1], other[1])
+            return (
+                fn.const(one[2]) is not ...
+                and fn.const(one[2]) == fn.const(other[2])
+                and self._same(fn, one[1], other[1])
+            )
         if one[0] != "call":
             return False
         first, second = fn.facts.calls[one[1]], fn.facts.calls[other[1]]
         if first.kwargs or second.kwargs or len(first.args) != len(second.args) or not first.args:
             return False
         known = [fn.const(vid) for vid in first.args]
-        return ... not in known and known == [fn.const(vid) for vid in second.args] and self._same(
-            fn, first.func, second.func, depth - 1
+        return (
+            ... not in known
+            and known == [fn.const(vid) for vid in second.args]
+            and self._same(fn, first.func, second.func, depth - 1)
         )
 
     @staticmethod

@@ -24,15 +24,18 @@ _SECRET_ALONE = frozenset({"token", "jwt", "otp", "totp"})
 """Secrets only where they are the whole name or its end."""
 _SECRET_WHOLE = frozenset({("pin",), ("pin", "code"), ("card", "pin"), ("user", "pin")})
 _HARMLESS = frozenset(
-    "hash hashed digest count counts length len name names id ids type types field fields column url uri path file "
-    "filename dir folder expiry expires expire expired expiration ttl lifetime age valid invalid is has min max minimum "
-    "maximum limit policy policies validator validators validation strength rule rules form page view label prompt help "
-    "error errors exception message msg changed required enabled disabled exists missing ok checked check header prefix "
-    "suffix regex pattern format backend hasher hashers context manager service provider class cls model serializer "
-    "schema index attempts attempt retries timestamp date time at set unset masked redacted encrypted public env var "
-    "variable kind template subject link button title text placeholder reset_url scheme algorithm bits usage num number "
-    "version status state mode option options request response factory generator store storage config settings "
-    "charset alphabet chars characters choices optional hours minutes seconds days hour minute second day ms encoder decoder parser function func method callback event tokenizer arn".split()
+    (
+        "hash hashed digest count counts length len name names id ids type types field fields column url uri path file "
+        "filename dir folder expiry expires expire expired expiration ttl lifetime age valid invalid is has min max minimum "
+        "maximum limit policy policies validator validators validation strength rule rules form page view label prompt help "
+        "error errors exception message msg changed required enabled disabled exists missing ok checked check header prefix "
+        "suffix regex pattern format backend hasher hashers context manager service provider class cls model serializer "
+        "schema index attempts attempt retries timestamp date time at set unset masked redacted encrypted public env var "
+        "variable kind template subject link button title text placeholder reset_url scheme algorithm bits usage num number "
+        "version status state mode option options request response factory generator store storage config settings charset "
+        "alphabet chars characters choices optional hours minutes seconds days hour minute second day ms encoder decoder "
+        "parser function func method callback event tokenizer arn"
+    ).split()
 )
 """A last or first word that makes the name speak *about* a secret."""
 _PERSONAL = frozenset({"ssn", "cvv", "cvc", "iban", "passport"})

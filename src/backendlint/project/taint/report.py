@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from backendlint.findings.model import Hit, Location, Severity, Step
+from backendlint.findings.model import Hit, Location, Profile, Severity, Step
+from backendlint.project.entities import Fn
 from backendlint.project.taint.flows import Flow
-from backendlint.project.taint.sinks import RESPONSE
+from backendlint.project.taint.sinks import RESPONSE, SinkSite
+from backendlint.project.taint.texts import Finder, open_texts
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -26,6 +28,8 @@ _SOURCES = {
 }
 ATTACKER: tuple[str, ...] = ("request", "queue")
 """Source kinds that an attacker writes."""
+OPERATOR: tuple[str, ...] = ("env", "file", "response", "database")
+"""Source kinds that somebody else may have written."""
 
 
 def flow_hits(
@@ -94,21 +98,38 @@ def _related(flow: Flow, steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def open_text_hits(project: Project, sinks: Collection[str], harm: str, known: Collection[Location]) -> Iterator[Hit]:
-    """Advice for texts that are put together from parts nothing fixes, except at the `known` places."""
-    from backendlint.project.taint.texts import open_texts
+def advice_hits(project: Project, sinks: Collection[str], harm: str, known: Collection[Location]) -> Iterator[Hit]:
+    """Advice for what else reaches these sinks, except at the `known` places.
 
-    for text in open_texts(project, sinks):
-        if text.location in known:
+    Strict: values of the environment, of files and of other services, and texts that are put together from parts which
+    nothing fixes. Audit: every other argument that is not constant.
+    """
+    seen = set(known)
+    for flow in place_flows(project, sinks, OPERATOR):
+        if flow.location not in seen:
+            seen.add(flow.location)
+            yield _advice(flow_hit(project, flow, harm), "strict")
+    finder = Finder(project)
+    for text in open_texts(project, sinks, finder):
+        if text.location not in seen:
+            seen.add(text.location)
+            yield _advice(_unfixed(text.site, text.fn, text.location, text.part, harm), "strict")
+    for site in project.taint.sinks(*sinks):
+        location = site.fn.location(site.call.span)
+        handed_on = project.taint.forwarded(site.fn, site.vid) >= 0 and project.graph.callers(site.fn)
+        if location in seen or site.model is RESPONSE or handed_on:
             continue
-        part = f"with `{text.part}`" if text.part else "from parts"
-        where = f" in `{text.fn.name}()`" if not text.fn.is_module else ""
-        called = text.site.model.name.rpartition(".")[2]
-        yield Hit(
-            message=f"The text for `{called}()`{where} is built {part}, whose content nothing here fixes, {harm}",
-            location=text.location,
-            confidence="low",
-            profile="strict",
-            severity="warning",
-            function=text.fn.fqn,
-        )
+        if not finder.closed(site.fn, site.vid, site.kind):
+            seen.add(location)
+            yield _advice(_unfixed(site, site.fn, location, "", harm), "audit")
+
+
+def _advice(hit: Hit, profile: Profile) -> Hit:
+    return replace(hit, confidence="low", profile=profile, severity="warning")
+
+
+def _unfixed(site: SinkSite, fn: Fn, location: Location, part: str, harm: str) -> Hit:
+    where = f" in `{fn.name}()`" if not fn.is_module else ""
+    called = site.model.name.rpartition(".")[2]
+    what = f"is built with `{part}`, whose content nothing here fixes" if part else "is not constant"
+    return Hit(message=f"The text for `{called}()`{where} {what}, {harm}", location=location, function=fn.fqn)

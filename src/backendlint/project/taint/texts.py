@@ -41,9 +41,8 @@ class OpenText(NamedTuple):
     """The part's name, or ""."""
 
 
-def open_texts(project: Project, kinds: Collection[str]) -> Iterator[OpenText]:
+def open_texts(project: Project, kinds: Collection[str], finder: Finder) -> Iterator[OpenText]:
     """One for each sink whose text is built with an open part, here or by the callers of a helper."""
-    finder = _Finder(project)
     sites = project.taint.sinks(*kinds)
     if "sql" in kinds:
         sites = [*sites, *_unknown_receivers(project)]
@@ -87,7 +86,9 @@ def _starts_like_sql(fn: Fn, vid: Vid, depth: int = 5) -> bool:
     return False
 
 
-class _Finder:
+class Finder:
+    """Answers what a text is put together from."""
+
     def __init__(self, project: Project) -> None:
         self.project = project
 
@@ -151,6 +152,10 @@ class _Finder:
         return None
 
     # what is fixed
+
+    def closed(self, fn: Fn, vid: Vid, kind: str) -> bool:
+        """Whether all that the value may be is fixed by the code, or cleaned for this kind of sink."""
+        return self._closed(fn, vid, kind, DEPTH)
 
     def _closed(self, fn: Fn, vid: Vid, kind: str, depth: int) -> bool:
         if vid < 0 or depth <= 0:
