@@ -116,5 +116,5 @@ def test_the_ci_entry_runs_the_readmes_test_command() -> None:
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     subprocess.run(["bash", "-n", str(script)], check=True)
-    assert "make check" in script.read_text(encoding="utf-8")
-    assert "make check" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "dev.py check" in script.read_text(encoding="utf-8")
+    assert "python3 dev.py check" in (ROOT / "README.md").read_text(encoding="utf-8")
