@@ -9,7 +9,9 @@ from pathlib import Path
 import contract
 import pytest
 
+from backendlint.api import Project, SqlStatement, SyntaxSite
 from backendlint.cli import run
+from backendlint.ruleset.check import load_check
 from backendlint.ruleset.load import load_rules
 
 TEXT = (contract.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -51,6 +53,16 @@ def test_a_scaffold_that_is_not_filled_in_does_not_pass(
         contract.check_bad(rule, fixtures, folders)
     with pytest.raises(AssertionError, match="CWE"):
         contract.check_texts(rule)
+
+
+@pytest.mark.parametrize(("engine", "given"), [("project", Project), ("cst", SyntaxSite), ("sql", SqlStatement)])
+def test_a_scaffolds_check_takes_what_its_engine_gives(engine: str, given: type, tmp_path: Path) -> None:
+    words = ["new-rule", "SEC", f"empty-{engine}", "--id", "SEC990", "--item", "S-SQLI", "--engine", engine]
+    assert run([*words, "--into", str(tmp_path)]) == 0
+    [rule] = load_rules((tmp_path / "rules",))
+    check = load_check(rule)
+    [annotation, _] = check.__annotations__.values()
+    assert check.__globals__[annotation] is given
 
 
 def test_the_paths_that_it_names_exist() -> None:

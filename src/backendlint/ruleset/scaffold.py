@@ -98,10 +98,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Statement
+from backendlint.api import Hit, SqlStatement
 
 
-def check(statement: Statement) -> Iterator[Hit]:
+def check(statement: SqlStatement) -> Iterator[Hit]:
     """Yield a hit for each problem in the statement."""
     yield from ()
 ''',
