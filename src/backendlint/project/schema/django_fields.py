@@ -130,6 +130,7 @@ def read_field(name: str, node: Node) -> Field | None:
     kind = field_kind(call) if call is not None else ""
     if call is None or not kind:
         return None
+    own = _own_options(call)
     column, choices = call.kwarg("db_column"), call.kwarg("choices")
     target, to_field = call.argument(0, "to"), call.kwarg("to_field")
     through, table = call.kwarg("through"), call.kwarg("db_table")
@@ -140,14 +141,14 @@ def read_field(name: str, node: Node) -> Field | None:
     return Field(
         name=name,
         kind=kind,
-        type="" if relation or kind in MANY else _type(kind, call),
+        type="" if relation or kind in MANY else _type(kind, call, own),
         column=column.text() if column else "",
-        null=call.flag("null", kind == "NullBooleanField") is True,
-        primary_key=call.flag("primary_key", False) is True,
-        unique=call.flag("unique", False) is True or kind in {"OneToOneField", "TreeOneToOneField"},
-        index=call.flag("db_index", relation or kind.endswith("SlugField")) is True,
-        default=default is not None or stamps,
-        blank=call.flag("blank", False) is True,
+        null=_flag(call, own, "null", kind == "NullBooleanField"),
+        primary_key=_flag(call, own, "primary_key"),
+        unique=_flag(call, own, "unique") or kind in {"OneToOneField", "TreeOneToOneField"},
+        index=_flag(call, own, "db_index", relation or kind.endswith("SlugField")),
+        default=default is not None or stamps or "default" in own,
+        blank=_flag(call, own, "blank"),
         db_default=_default(db_default) if db_default is not None else None,
         target=target_of(target) if (relation or kind in MANY) and target is not None else "",
         to_field=to_field.text() if to_field else "",
@@ -159,6 +160,39 @@ def read_field(name: str, node: Node) -> Field | None:
     )
 
 
+def _flag(call: CallNode, own: dict[str, object], name: str, default: bool = False) -> bool:
+    """A boolean option: as written, else as the field's own class sets it."""
+    written = call.flag(name)
+    if written is not None:
+        return written
+    value = own.get(name, default)
+    return value if isinstance(value, bool) else default
+
+
+def _own_options(call: CallNode) -> dict[str, object]:
+    """Options that a custom field's `__init__` sets: `kwargs["null"] = True`, `kwargs.setdefault(...)`, `super().__init__(x=...)`."""
+    found = call.node.links.find_class(call.dotted) if call.dotted else None
+    options: dict[str, object] = {}
+    for file, cls in lineage(*found, call.node.links) if found is not None else ():
+        index = cls.methods.get("__init__")
+        if index is None:
+            continue
+        facts = file.functions[index]
+        here = Node(file, index, -1, call.node.links)
+        for store in facts.stores:
+            key = here.at(store.key).const() if store.key >= 0 else None
+            if isinstance(key, str):
+                options.setdefault(key, here.at(store.value).const(...))
+        for inner in facts.calls:
+            func = facts.values[inner.func]
+            if func[0] == "attr" and func[2] == "setdefault" and len(inner.args) == 2:
+                options.setdefault(here.at(inner.args[0]).text(), here.at(inner.args[1]).const(...))
+            elif func[0] == "attr" and func[2] == "__init__":
+                for key, vid in inner.kwargs:
+                    options.setdefault(key, here.at(vid).const(...))
+    return options
+
+
 def _default(node: Node) -> str:
     found = node.const(...)
     if found is ...:
@@ -166,7 +200,7 @@ def _default(node: Node) -> str:
     return f"'{found}'" if isinstance(found, str) else str(found)
 
 
-def _type(kind: str, call: CallNode) -> str:
+def _type(kind: str, call: CallNode, own: dict[str, object] | None = None) -> str:
     if kind == "ArrayField":
         base = call.argument(0, "base_field")
         inner = base.call() if base is not None else None
@@ -178,7 +212,7 @@ def _type(kind: str, call: CallNode) -> str:
     text = TYPES.get(kind, "")
     if text == "VARCHAR":
         size = call.argument(0, "max_length") if kind != "CharField" else call.kwarg("max_length")
-        number = size.const() if size is not None else _LENGTHS.get(kind)
+        number = size.const() if size is not None else (own or {}).get("max_length", _LENGTHS.get(kind))
         return f"VARCHAR({number})" if isinstance(number, int) else text
     if text == "DECIMAL":
         sizes = [call.kwarg("max_digits"), call.kwarg("decimal_places")]

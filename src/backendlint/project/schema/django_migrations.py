@@ -71,8 +71,10 @@ def _read(file: FileFacts, cls: ClassFacts, apps: Apps, links: Links, dialect: s
     )
     replaces = tuple(_dependencies(values.get("replaces")))
     atomic = values["atomic"].const() if "atomic" in values else True
+    initial = "initial" in values and values["initial"].const() is True
     migration = ops.Migration(
-        f"{app}.{name}", file.path, "django", depends, replaces, transactional=atomic is not False, dialect=dialect,
+        f"{app}.{name}", file.path, "django", depends, replaces, transactional=atomic is not False,
+        initial=initial, dialect=dialect,
         location=location_of(file.path, cls.header),
     )  # fmt: skip
     elements = values["operations"].elements() if "operations" in values else []

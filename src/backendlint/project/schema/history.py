@@ -12,7 +12,7 @@ from backendlint.findings.model import Hit, Location, Profile, Step
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema.apply import apply
 from backendlint.project.schema.ddl import read_script
-from backendlint.project.schema.model import Schema, Table
+from backendlint.project.schema.model import Index, Schema, Table
 from backendlint.project.sqltext.places import place_in
 
 _MIGRATION_FOLDER = re.compile(
@@ -78,9 +78,11 @@ def moments(migrations: Sequence[ops.Migration]) -> Iterator[Moment]:
     """Every operation of every migration in order, what RunSQL holds included."""
     schemas: dict[str, Schema] = {}
     ages = ages_of(migrations)
+    first: set[str] = set()
+    """Tables of initial migrations: the other initial migrations follow at once."""
     for migration in migrations:
         schema = schemas.setdefault(migration.kind, Schema())
-        created: set[str] = set()
+        created: set[str] = set(first) if migration.initial else set()
         earlier: list[ops.Operation] = []
         for operation, within in flat(migration.operations):
             if operation.state_only:
@@ -92,6 +94,8 @@ def moments(migrations: Sequence[ops.Migration]) -> Iterator[Moment]:
                 created.add(operation.new.lower())
             apply(schema, operation)
             earlier.append(operation)
+        if migration.initial:
+            first |= created
 
 
 def flat(operations: Sequence[ops.Operation]) -> Iterator[tuple[ops.Operation, ops.RunSQL | None]]:
@@ -172,6 +176,15 @@ def _forward(text: str) -> str:
 def natural(path: str) -> list[tuple[int, str]]:
     """A key that sorts 2 before 10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path) if part]
+
+
+def index_foreign_keys(schema: Schema) -> None:
+    """InnoDB makes an index for each foreign key that has none."""
+    for table in schema.tables.values():
+        for key in table.foreign_keys:
+            size = len(key.columns)
+            if key.enforced and not any(index.columns[:size] == key.columns for index in table.searchable()):
+                table.indexes.append(Index(key.name, key.columns, location=key.location))
 
 
 def merged(first: Schema, second: Schema) -> Schema:

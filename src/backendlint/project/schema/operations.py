@@ -247,6 +247,8 @@ class Migration:
     reverse_kind: str = "auto"
     """auto (derived by the framework), written, empty (`pass`), raises, missing."""
     transactional: bool = True
+    initial: bool = False
+    """One of those that make an app's first tables (Django's `initial = True`)."""
     dialect: str = ""
     location: Location | None = None
     reverse_location: Location | None = None

@@ -63,9 +63,11 @@ def quoted(name: str) -> str:
 
 
 def is_system(source: Source) -> bool:
-    """True for the database's own tables."""
+    """True for the database's own tables, and those in which migration tools keep their books."""
     namespace = str(getattr(source.node, "db", "")).lower()
     name = source.name.lower()
+    if name in {"alembic_version", "django_migrations", "schema_migrations", "flyway_schema_history"}:
+        return True
     return namespace in SYSTEM_SCHEMAS or name.startswith(("pg_", "sqlite_")) or name in SYSTEM_SCHEMAS
 
 
