@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from backendlint.api import Edge, Fn, Hit, Project, Site, Step
 
 QUERIES = {"db-read", "db-write", "db"}
+BUILDS = {"all", "filter", "exclude", "values", "order", "raw"}
 LOWER = ("repository", "model")
 
 
@@ -44,9 +45,20 @@ def skipped(project: Project) -> Iterator[Hit]:
 def own_query(project: Project, fn: Fn) -> Site | None:
     """The first call in the function that reads or writes the database (ending a transaction is no query)."""
     for site in project.effects.direct(fn):
-        if QUERIES.intersection(site.model.effect) and not site.model.transaction and "commit" not in site.model.effect:
+        model = site.model
+        built = model.orm is not None and model.orm.lazy and model.orm.op in BUILDS and site.call.func >= 0
+        sent = QUERIES.intersection(model.effect) and not model.transaction and "commit" not in model.effect
+        if sent or (built and not fed(project, fn, site)):
             return site
     return None
+
+
+def fed(project: Project, fn: Fn, site: Site) -> bool:
+    """A query that is only built here and handed to a lower layer, which sends it."""
+    for call in fn.facts.calls:
+        if site.call.value in (*call.args, *(vid for _, vid in call.kwargs)) and project.targets(fn, call):
+            return True
+    return False
 
 
 def layered_call(project: Project, fn: Fn) -> Edge | None:

@@ -7,6 +7,8 @@ from backendlint.api import Cls, Hit, Project, Step, Write, stored_entity
 
 FREE = ("migration", "command", "task", "middleware", "config", "entry")
 """Layers that may write anything."""
+MAX_STRANGERS = 2
+"""Where more packages than this write a table, sharing is the project's practice."""
 SHARED = (
     "crud",
     "common",
@@ -38,7 +40,7 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         example = units[owner][0]
         name = entity.rpartition(".")[2]
-        foreign = sum(len(found) for unit, found in units.items() if unit != owner)
+        shared = len(units) - 1 > MAX_STRANGERS
         for unit, found in units.items():
             if unit == owner:
                 continue
@@ -49,13 +51,18 @@ def check(project: Project) -> Iterator[Hit]:
                     write.fn.location(write.call.span),
                     related=(Step(example.fn.location(example.call.span), f"{owner} writes `{name}` here"),),
                     function=write.fn.fqn,
-                    profile="default" if foreign <= len(units[owner]) else "strict",
+                    profile="strict" if shared else "default",
                 )
 
 
 def by_entity(project: Project) -> dict[str, list[Write]]:
     """Writes by entity; a table's SQL name counts as the model of that name."""
-    names = {table_name(cls): fqn for fqn, cls in project.classes.items() if stored_entity(project, cls)}
+    names: dict[str, str] = {}
+    for fqn, cls in project.classes.items():
+        if stored_entity(project, cls):
+            name = table_name(cls)
+            names[name] = fqn
+            names.setdefault(f"{package(cls)}_{cls.name.lower()}", fqn)
     found: dict[str, list[Write]] = {}
     for write in project.writes.all():
         layer = project.layer(write.fn)
@@ -64,6 +71,12 @@ def by_entity(project: Project) -> dict[str, list[Write]]:
         entity = write.entity if write.entity in project.classes else names.get(write.entity.lower(), write.entity)
         found.setdefault(entity, []).append(write)
     return found
+
+
+def package(cls: Cls) -> str:
+    """The folder that defines the class, which Django puts before the table's name."""
+    folders = [part for part in cls.path.split("/")[:-1] if part != "models"]
+    return folders[-1] if folders else ""
 
 
 def table_name(cls: Cls) -> str:
@@ -82,6 +95,8 @@ def unit_of(project: Project, write: Write) -> str:
         layer = project.layers.of_path(f"{parts[position]}/x.py")
         if layer == "controller":
             return ""
+        if layer == "schema" and position:
+            return parts[position - 1]
         if layer in LAYER_FOLDERS:
             inner = parts[position + 1 :]
             package = parts[position - 1] if position > 1 else ""

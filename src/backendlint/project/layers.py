@@ -71,6 +71,8 @@ _AMBIGUOUS = frozenset(
     }
 )
 """Names that say something only where nothing nearer does."""
+_STRONG = frozenset({"model", "service", "repository", "schema", "migration", "middleware"})
+"""Layers that a folder gives to whatever lies directly in it."""
 _ENTRY = frozenset({"main", "app", "wsgi", "asgi", "server", "__main__", "manage"})
 
 
@@ -145,6 +147,9 @@ def _path_layer(path: str) -> str:
     *folders, name = path.split("/")
     stem = name.rpartition(".")[0] or name
     words = [stem.lower(), *reversed([folder.lower() for folder in folders])]
+    parent = _FOLDERS.get(words[1], "") if len(words) > 1 and words[1] not in _AMBIGUOUS else ""
+    if parent in _STRONG:
+        return parent
     found = _word(words[0])
     if found and words[0] not in _AMBIGUOUS:
         return found
