@@ -55,10 +55,10 @@ def own_query(project: Project, fn: Fn) -> Site | None:
 
 def fed(project: Project, fn: Fn, site: Site) -> bool:
     """A query that is only built here and handed to a lower layer, which sends it."""
-    for call in fn.facts.calls:
-        if site.call.value in (*call.args, *(vid for _, vid in call.kwargs)) and project.targets(fn, call):
-            return True
-    return False
+    return any(
+        site.call.value in (*call.args, *(vid for _, vid in call.kwargs)) and project.targets(fn, call)
+        for call in fn.facts.calls
+    )
 
 
 def layered_call(project: Project, fn: Fn) -> Edge | None:

@@ -7,6 +7,7 @@ from backendlint.api import Cls, Hit, Project, Step, Write, stored_entity
 
 FREE = ("migration", "command", "task", "middleware", "config", "entry")
 """Layers that may write anything."""
+TESTS = re.compile(r"(^|/)(tests?|testing|testutils|factories|conftest)(/|\.py$|_)")
 MAX_STRANGERS = 2
 """Where more packages than this write a table, sharing is the project's practice."""
 SHARED = (
@@ -66,7 +67,7 @@ def by_entity(project: Project) -> dict[str, list[Write]]:
     found: dict[str, list[Write]] = {}
     for write in project.writes.all():
         layer = project.layer(write.fn)
-        if not write.entity or layer in FREE or layer == "model" or write.fn.is_module:
+        if not write.entity or layer in FREE or layer == "model" or write.fn.is_module or TESTS.search(write.fn.path):
             continue
         entity = write.entity if write.entity in project.classes else names.get(write.entity.lower(), write.entity)
         found.setdefault(entity, []).append(write)
