@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.accuracy.model import Case, Score, score
 from bench.accuracy.ours import scan
-from bench.accuracy.suites import SUITES
+from bench.accuracy.suites import SUITES, scanned
 
 
 def main() -> int:
@@ -21,7 +21,7 @@ def main() -> int:
     given = parser.parse_args()
     root = given.path.resolve()
     cases = list(SUITES[given.suite](root))
-    found, ours = scan(root, given.profile)
+    found, ours = scan(scanned(given.suite, root), given.profile)
     result = score(cases, found, ours)
     table(result)
     outside = sum(not case.cwe & ours for case in cases)

@@ -54,6 +54,11 @@ def semgrep(root: Path) -> Iterator[Case]:
                     yield Case(relative, at, ends.get(at, at), cwe, match.group(1) == "ruleid", name)
 
 
+def scanned(suite: str, root: Path) -> Path:
+    """The folder of a suite that is scanned; its cases' paths are relative to it."""
+    return next(root.rglob("fixtures/flake8_bandit")) if suite == "ruff" else root
+
+
 def _rules_beside(path: Path) -> dict[str, frozenset[int]]:
     found: dict[str, frozenset[int]] = {}
     for ending in (".yaml", ".yml"):
@@ -91,7 +96,7 @@ def ruff(root: Path) -> Iterator[Case]:
             target = fixtures / name
             if cwe is None or not target.is_file() or target.suffix != ".py" or name.split("_")[0] != f"{code}.py":
                 continue
-            relative = target.relative_to(root).as_posix()
+            relative = target.relative_to(fixtures).as_posix()
             ends = _statement_ends(target.read_text(encoding="utf-8"))
             yield Case(relative, int(line), ends.get(int(line), int(line)), frozenset({cwe}), bad=True, name=code)
 
@@ -108,4 +113,9 @@ def bandit(root: Path) -> Iterator[Case]:
             yield Case(path, min(lines), max(lines), cwe, bad=True, name=item["test_id"])
 
 
-SUITES: dict[str, Callable[[Path], Iterator[Case]]] = {"owasp": owasp, "semgrep": semgrep, "ruff": ruff, "bandit": bandit}
+SUITES: dict[str, Callable[[Path], Iterator[Case]]] = {
+    "owasp": owasp,
+    "semgrep": semgrep,
+    "ruff": ruff,
+    "bandit": bandit,
+}

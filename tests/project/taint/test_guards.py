@@ -1,0 +1,91 @@
+"""Tests that make a value harmless, and tests that do not."""
+
+from __future__ import annotations
+
+import pytest
+from flowing import reaches
+
+HEAD = """
+import re
+from pathlib import Path
+from urllib.parse import urlparse, urlsplit, urlunsplit
+import requests
+from flask import abort, redirect
+
+ALLOWED = ("a", "b")
+HOSTS = {"example.com"}
+BASE = Path("/srv/files").resolve()
+
+
+def is_known(name):
+    return name in ALLOWED
+
+
+def check_name(name):
+    if name not in ALLOWED:
+        raise ValueError(name)
+
+
+def is_safe_url(url):
+    return frobnicate(url)
+"""
+GOOD = {
+    "in a tuple": ("command", 'x = request.args["x"]\nif x in ("a", "b"):\n    os.system(x)'),
+    "in a constant": ("command", 'x = request.args["x"]\nif x not in ALLOWED:\n    abort(400)\nos.system(x)'),
+    "equal": ("command", 'x = request.args["x"]\nif x == "a":\n    os.system(x)'),
+    "digits": ("command", 'x = request.args["x"]\nif x.isdigit():\n    os.system(x)'),
+    "not digits, return": ("command", 'x = request.args["x"]\nif not x.isalnum():\n    return ""\nos.system(x)'),
+    "full match": ("command", 'x = request.args["x"]\nif re.fullmatch("[a-z]+", x):\n    os.system(x)'),
+    "own test": ("command", 'x = request.args["x"]\nif is_known(x):\n    os.system(x)'),
+    "own check": ("command", 'x = request.args["x"]\ncheck_name(x)\nos.system(x)'),
+    "and": ("command", 'x = request.args["x"]\nif x and x in ALLOWED:\n    os.system(x)'),
+    "or, negated": ("command", 'x = request.args["x"]\nif not x or x not in ALLOWED:\n    return ""\nos.system(x)'),
+    "written twice": ("command", 'if request.args["x"] in ALLOWED:\n    os.system(request.args["x"])'),
+    "default or": ("command", 'x = request.args.get("x") or request.form.get("x")\nif x in ALLOWED:\n    os.system(x)'),
+    "below base": (
+        "path",
+        'p = (BASE / request.args["x"]).resolve()\nif not p.is_relative_to(BASE):\n    abort(404)\nopen(p)',
+    ),
+    "real path": (
+        "path",
+        'p = os.path.realpath(request.args["x"])\nif not p.startswith("/srv/files/"):\n    abort(404)\nopen(p)',
+    ),
+    "no dots": ("path", 'x = request.args["x"]\nif ".." in x:\n    abort(400)\nopen("/srv/" + x)'),
+    "host": ("ssrf", 'x = request.args["x"]\nif urlparse(x).hostname in HOSTS:\n    requests.get(x)'),
+    "fixed host": ("ssrf", 'requests.get("https://example.com/" + request.args["x"])'),
+    "no host": ("redirect", 'x = request.args["x"]\nif urlparse(x).netloc:\n    abort(400)\nreturn redirect(x)'),
+    "host emptied": (
+        "redirect",
+        'return redirect(urlunsplit(urlsplit(request.args["x"])._replace(scheme="", netloc="")))',
+    ),
+    "named test": ("redirect", 'x = request.args["x"]\nif is_safe_url(x):\n    return redirect(x)'),
+}
+BAD = {
+    "other branch": ("command", 'x = request.args["x"]\nif x in ALLOWED:\n    pass\nelse:\n    os.system(x)'),
+    "after the test": ("command", 'x = request.args["x"]\nif x in ALLOWED:\n    pass\nos.system(x)'),
+    "other value": ("command", 'x, y = request.args["x"], request.args["y"]\nif y in ALLOWED:\n    os.system(x)'),
+    "tested against input": ("command", 'x = request.args["x"]\nif x in request.args.getlist("y"):\n    os.system(x)'),
+    "changed after": (
+        "command",
+        'x = request.args["x"]\nif x in ALLOWED:\n    x = x + request.args["y"]\n    os.system(x)',
+    ),
+    "or": ("command", 'x = request.args["x"]\nif x in ALLOWED or os.name:\n    os.system(x)'),
+    "truth": ("command", 'x = request.args["x"]\nif x:\n    os.system(x)'),
+    "prefix": ("path", 'x = os.path.join("/srv", request.args["x"])\nif x.startswith("/srv"):\n    open(x)'),
+    "host check is no shell check": (
+        "command",
+        'x = request.args["x"]\nif urlparse(x).hostname in HOSTS:\n    os.system(x)',
+    ),
+    "host prefix": ("ssrf", 'requests.get("https://" + request.args["x"])'),
+    "slash": ("redirect", 'x = request.args["x"]\nif x.startswith("/"):\n    return redirect(x)'),
+}
+
+
+@pytest.mark.parametrize(("kind", "body"), GOOD.values(), ids=GOOD)
+def test_test_that_helps(kind: str, body: str) -> None:
+    assert not reaches(body, kind, HEAD)
+
+
+@pytest.mark.parametrize(("kind", "body"), BAD.values(), ids=BAD)
+def test_test_that_does_not_help(kind: str, body: str) -> None:
+    assert reaches(body, kind, HEAD)
