@@ -56,7 +56,7 @@ class Caches:
         for ref, vid in zip(fn.decorators, fn.facts.decorators, strict=False):
             model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
             cache = model.cache if model is not None else None
-            if cache is None or not cache.keyed_by_args:
+            if cache is None or not cache.keyed_by_args or not cache.process_local:
                 continue
             span = fn.decorator_span(vid)
             if fn.cls is not None and fn.kind == "method" and not self._passes_cache(home, vid):

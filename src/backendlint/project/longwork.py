@@ -54,16 +54,15 @@ class LongWorks:
         for site in self.project.effects.direct(fn):
             effects = site.model.effect
             if "mail" in effects:
-                mails.append(site)
+                if site.model.sinks or "send" in site.model.name.rpartition(".")[2]:
+                    mails.append(site)
             elif "subprocess" in effects and not self._short(site) and not site.model.opens:
                 yield LongWork(fn, site.call, "subprocess", called(self.project, site), 0)
             elif "sleep" in effects and site.call.args and not self._retries(fn, site.call):
                 seconds = number(self.project, fn, site.call.args[0], {})
                 if seconds is not None and seconds >= LONG_SLEEP:
                     yield LongWork(fn, site.call, "sleep", called(self.project, site), seconds)
-        if mails:
-            sends = [site for site in mails if "send" in site.model.name.rpartition(".")[2]]
-            site = sends[0] if sends else mails[-1]
+        for site in mails[:1]:
             yield LongWork(fn, site.call, "mail", called(self.project, site), 0)
 
     def _short(self, site: Site) -> bool:

@@ -126,7 +126,10 @@ class Resources:
         refs = self.project.callees(fn, call)
         if not models:
             return not refs or any(ref.kind != "lib" for ref in refs) or not self._reads_only(call)
-        return any(model.registers_cleanup or model.returns == "arg0" or self._wraps(model) for model in models)
+        return any(
+            model.registers_cleanup or model.returns == "arg0" or model.response is not None or self._wraps(model)
+            for model in models
+        )
 
     @staticmethod
     def _reads_only(call: Call) -> bool:

@@ -147,9 +147,11 @@ class Retries:
         return value[0] in ("list", "tuple") and all(isinstance(fn.const(item), int | float) for item in value[1])
 
     def _polls(self, fn: Fn, loop: int) -> bool:
-        """A loop that takes work from a queue or waits for a state is no retry."""
+        """A loop that takes work from a queue or asks a person is no retry."""
         for call in fn.calls:
             if loop in {number for number, _ in fn.blocks_of(call.block)}:
+                if any(ref.name == "builtins.input" for ref in self.project.callees(fn, call)):
+                    return True
                 for model in self.project.models(fn, call):
                     if "queue-consume" in model.effect:
                         return True
@@ -241,7 +243,7 @@ class Retries:
 
     def _decorators(self, fn: Fn) -> Iterator[Policy]:
         home = fn.parent
-        if home is None:
+        if home is None or self._never_ends(fn):
             return
         for ref, vid in zip(fn.decorators, fn.facts.decorators, strict=False):
             model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
@@ -249,6 +251,21 @@ class Retries:
                 value = home.facts.values[vid]
                 call = home.facts.calls[value[1]] if value[0] == "call" else None
                 yield self._policy("decorator", fn, home, fn.decorator_span(vid), call, model.retry)
+
+    def _never_ends(self, fn: Fn) -> bool:
+        """True for a consumer: an endless loop that nothing leaves but an exception."""
+        for number, block in enumerate(fn.facts.blocks):
+            if block.kind != "while" or block.value < 0 or fn.const(block.value) is not True:
+                continue
+            leaves = [item.block for item in fn.facts.returns if not item.is_yield]
+            leaves += [
+                inner
+                for inner, item in enumerate(fn.facts.blocks)
+                if item.exits == "break" and self._nearest_loop(fn, inner) == number
+            ]
+            if not any(number in {outer for outer, _ in fn.blocks_of(inner)} for inner in leaves):
+                return True
+        return False
 
     def _clients(self, fn: Fn) -> Iterator[Policy]:
         for site in self.project.effects.direct(fn):
@@ -324,7 +341,9 @@ class Retries:
             )
             word = any("exponential" in key or "random" in key for key, _ in (call.kwargs if call is not None else ()))
             known = self.project.constants(home, vid)
-            grows = factor or word or known == [True]
+            assert retry.wait is not None
+            named = any("backoff" in key for key in retry.wait.keywords) and bool(known and known[0])
+            grows = factor or word or named or known == [True]
             return "exponential" if grows else "constant" if known is not None else "unknown", retry.jitter
         best = "exponential" if any(kind == "exponential" for kind, _ in kinds) else kinds[0][0]
         return best, retry.jitter or any(jitter for _, jitter in kinds)

@@ -280,7 +280,7 @@ class _Body:
             seconds = number(self.project, self.fn, call.args[0], rounds) if call.args else None
             return self._part(site, kind, seconds, False) if seconds else Sum()
         wait = self.project.timeouts.of(self.fn, call, model)
-        if wait is None:
+        if wait is None or model.timeout is None or model.timeout.covers in ("acquire", "idle"):
             return Sum()
         if wait.kind == "forever":
             return Sum(endless=(site,))
