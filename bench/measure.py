@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -18,6 +19,8 @@ class Measured:
     """One run."""
 
     seconds: float
+    cpu: float
+    """Seconds of all its processes together: what a busy machine cannot change."""
     megabytes: float
     """Peak of the proportional set sizes of all processes together."""
     code: int
@@ -26,7 +29,7 @@ class Measured:
 
 def measure(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> Measured:
     """Run to the end; output is what it wrote to standard output."""
-    start = time.perf_counter()
+    start, before = time.perf_counter(), _cpu()
     with subprocess.Popen(
         command,
         cwd=cwd,
@@ -40,7 +43,12 @@ def measure(command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None 
         output, _ = process.communicate()
         seconds = time.perf_counter() - start
         sampler.stop()
-    return Measured(seconds, sampler.peak / 1024, process.returncode, output)
+    return Measured(seconds, _cpu() - before, sampler.peak / 1024, process.returncode, output)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class _Sampler(threading.Thread):

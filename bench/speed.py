@@ -100,9 +100,9 @@ def _edited(path: Path) -> Any:
 
 def _print_table(best: dict[str, Measured]) -> None:
     base = best["bandit"].seconds
-    print(f"{'':26}{'seconds':>9}{'x bandit':>10}{'peak MB':>9}")
+    print(f"{'':26}{'seconds':>9}{'x bandit':>10}{'CPU s':>8}{'peak MB':>9}")
     for label, result in best.items():
-        print(f"{label:26}{result.seconds:9.2f}{result.seconds / base:10.3f}{result.megabytes:9.0f}")
+        print(f"{label:26}{result.seconds:9.2f}{result.seconds / base:10.3f}{result.cpu:8.2f}{result.megabytes:9.0f}")
 
 
 def _print_stages(cold: Measured) -> None:
