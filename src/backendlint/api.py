@@ -86,7 +86,7 @@ from backendlint.project.secrets import is_password, known_shape, place_kind, se
 from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
-from backendlint.project.steps import Durable, durable_steps
+from backendlint.project.steps import Durable, always, durable_steps, related
 from backendlint.project.sums import Part, Sum, duration
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
@@ -189,6 +189,7 @@ __all__ = [
     "Write",
     "advice_hits",
     "aliases",
+    "always",
     "answers",
     "argument_of",
     "arguments",
@@ -234,6 +235,7 @@ __all__ = [
     "place_flows",
     "place_kind",
     "read_modify_writes",
+    "related",
     "repeated",
     "request_reads",
     "runs_by_hand",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, for_tests, runs_by_hand, unbounded
+from backendlint.api import Fn, Hit, Project, for_tests, runs_by_hand, unbounded
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -13,7 +13,7 @@ def check(project: Project) -> Iterator[Hit]:
         if not project.reach(fn.fqn) or runs_by_hand(project, fn) or for_tests(project, fn):
             continue
         for item in unbounded(project, fn):
-            doubtful = item.keyed or item.small
+            doubtful = item.keyed or item.small or not _listed(project, fn)
             narrowed = "every matching row" if item.filtered else "every row"
             yield Hit(
                 f"`{fn.name}()` fetches {narrowed} of `{item.entity}` while a client waits: memory and response time grow with the table; "
@@ -22,3 +22,9 @@ def check(project: Project) -> Iterator[Hit]:
                 function=fn.fqn,
                 profile="strict" if doubtful else None,
             )
+
+
+def _listed(project: Project, fn: Fn) -> bool:
+    """Whether a route that reads leads here, outside of administration."""
+    routes = project.endpoints.leading_to(fn.fqn)
+    return any((not route.methods or "GET" in route.methods) and "admin" not in route.path.lower() for route in routes)

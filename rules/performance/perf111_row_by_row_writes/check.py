@@ -14,6 +14,7 @@ from backendlint.api import (
     Query,
     for_tests,
     grows,
+    is_used,
     loops_around,
     runs_by_hand,
     stops_early,
@@ -82,6 +83,8 @@ def _profile(project: Project, fn: Fn, loop: int, query: Query) -> Profile | Non
         return "strict"
     if op == "save" and _own_save(project, query):
         return "strict"
+    if _composite(project, fn, loop, query):
+        return "strict"
     inside = [other for other in fn.calls if any(number == loop for number, _ in fn.blocks_of(other.block))]
     if any(set(OUTSIDE) & project.effects.call_effects(fn, other) for other in inside):
         return "strict"
@@ -94,3 +97,18 @@ def _own_save(project: Project, query: Query) -> bool:
     value = query.fn.facts.values[query.call.func]
     refs = project.refs(query.fn, value[1]) if value[0] == "attr" else ()
     return any(ref.kind == "inst" and project.method(project.classes[ref.name], "save") is not None for ref in refs)
+
+
+def _composite(project: Project, fn: Fn, loop: int, query: Query) -> bool:
+    """Whether the row is one part of larger work: other writes in the loop, or its new key is used at once."""
+    others = 0
+    for item in project.queries.direct(fn):
+        if (
+            item.kind == "write"
+            and item.call is not query.call
+            and any(number == loop for number, _ in fn.blocks_of(item.block))
+        ):
+            others += 1
+    used = query.fn is fn and query.call is not None and is_used(fn.facts, query.call.value)
+    op = query.model.orm.op if query.model.orm is not None else ""
+    return others > 0 or (used and op in ("create", "add"))

@@ -15,6 +15,7 @@ from backendlint.api import (
     exclusive,
     for_tests,
     object_root,
+    related,
     runs_by_hand,
 )
 
@@ -48,7 +49,8 @@ def _pair(project: Project, fn: Fn) -> tuple[Durable, Durable] | None:
         return None
     for number, first in enumerate(steps):
         for second in steps[number + 1 :]:
-            if not exclusive(fn, first.call.block, second.call.block) and _different(fn, first, second):
+            apart = exclusive(fn, first.call.block, second.call.block) or not _different(fn, first, second)
+            if not apart and related(project, fn, first, second):
                 return first, second
     return None
 

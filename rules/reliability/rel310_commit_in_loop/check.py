@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Profile, Project, Step, grows, runs_by_hand, stops_early
+from backendlint.api import Call, Fn, Hit, Profile, Project, Step, always, grows, runs_by_hand, stops_early
 
 OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep", "queue-consume")
 MAX_DEPTH = 3
@@ -45,7 +45,10 @@ def _commit(project: Project, fn: Fn, call: Call) -> tuple[str, tuple[Step, ...]
         return "This", ()
     for target in project.targets(fn, call):
         edges, site = project.effects.chain(target, "commit")
-        if site is not None and len(edges) < MAX_DEPTH and project.transactions.ends(site.fn, site.call) == "commit":
+        sure = all(edge.call is not None and always(edge.caller, edge.call.block) for edge in edges)
+        if site is None or len(edges) >= MAX_DEPTH or not sure or not always(site.fn, site.call.block):
+            continue
+        if project.transactions.ends(site.fn, site.call) == "commit":
             return f"`{target.name}()`", (site.fn.step(site.call.span, "commits"),)
     return None
 

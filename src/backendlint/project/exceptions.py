@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Block, Raise, Span
 from backendlint.findings.model import Step
+from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.effects import SAME_THREAD, Site
 from backendlint.project.entities import Fn, Ref
@@ -29,6 +31,8 @@ class Escape(NamedTuple):
     statement: Raise | None
     site: Site | None
     edge: Edge | None
+    flag: int = -1
+    """Index of the parameter that must be true for it to be raised, or -1."""
 
 
 class Exceptions:
@@ -104,8 +108,25 @@ class Exceptions:
 
     def _canonical(self, ref: Ref) -> str:
         """A class's name as the models know it: a model's `DoesNotExist` is that of all models."""
-        model = self.project.libraries.exception(ref.name) if ref.kind in ("lib", "libinst") else None
-        return model.name if model is not None else ref.name
+        if ref.kind not in ("lib", "libinst"):
+            return ref.name
+        model = self.project.libraries.exception(ref.name)
+        if model is not None:
+            return model.name
+        bound = ref.arg is not None and ref.arg.kind in ("class", "inst")
+        return self._of_models.get(ref.name.rpartition(".")[2], ref.name) if bound else ref.name
+
+    @cached_property
+    def _of_models(self) -> dict[str, str]:
+        """Exceptions that frameworks make for each model class, by their last name."""
+        libraries = self.project.libraries
+        found: dict[str, str] = {}
+        for name in libraries.names("exceptions"):
+            owner, _, last = name.rpartition(".")
+            cls = libraries.cls(owner)
+            if cls is not None and cls.subclass_role == "model":
+                found[last] = name
+        return found
 
     def _suppressed(self, fn: Fn, block: Block) -> tuple[str, ...]:
         """`with contextlib.suppress(A, B):`."""
@@ -141,7 +162,7 @@ class Exceptions:
         while queue:
             fn, name = queue.popleft()
             for edge in self.project.graph.callers(fn):
-                if edge.kind not in SAME_THREAD:
+                if edge.kind not in SAME_THREAD or self._switched_off(edge, self._escapes[fn.fqn][name].flag):
                     continue
                 block = edge.call.block if edge.call is not None else 0
                 escape = Escape(name, edge.span, block, None, None, edge)
@@ -166,7 +187,28 @@ class Exceptions:
             for name in site.model.raises:
                 canonical = self.project.libraries.canonical(name)
                 found.append(Escape(canonical, site.call.span, site.call.block, None, site, None))
-        return [passed for escape in found for passed in self._through(fn, escape)]
+        flagged = [escape._replace(flag=self._flag(fn, escape.block)) for escape in found]
+        return [passed for escape in flagged for passed in self._through(fn, escape)]
+
+    def _flag(self, fn: Fn, block: int) -> int:
+        """The parameter on whose truth the block depends (`if raise_exception:`), or -1."""
+        for _, item in fn.blocks_of(block):
+            if item.kind == "if" and item.value >= 0:
+                value = fn.facts.values[item.value]
+                if value[0] == "param":
+                    return int(value[1])
+        return -1
+
+    @staticmethod
+    def _switched_off(edge: Edge, flag: int) -> bool:
+        """Whether a call leaves the flag at a default of False or None."""
+        callee = edge.callee
+        if flag < 0 or edge.call is None or callee.parent is None:
+            return False
+        default = callee.facts.params[flag].default
+        passed = bind(edge.caller, edge.call, callee).get(flag, [])
+        given = [edge.caller.const(vid) for vid, _ in passed] or [callee.parent.const(default)]
+        return all(item in (False, None) for item in given)
 
     def raised(self, fn: Fn, statement: Raise) -> list[str]:
         """Class names of what a `raise` with an expression raises; bare ones are followed by the handlers' side."""
@@ -204,13 +246,18 @@ class Exceptions:
         if fn.facts.blocks[handler].kind == "with" or not self.reraises(fn, handler):
             return []
         outside = fn.facts.blocks[handler].parent
-        return self._through(fn, escape._replace(block=outside))
+        flag = next((self._flag(fn, item.block) for item in self._again(fn, handler)), -1)
+        return self._through(fn, escape._replace(block=outside, flag=max(flag, escape.flag)))
 
     def reraises(self, fn: Fn, handler: int) -> bool:
         """Whether the `except` block raises what it caught again, on some path."""
-        for statement in fn.facts.raises:
-            if not any(number == handler for number, _ in fn.blocks_of(statement.block)):
-                continue
-            if statement.exc < 0 or fn.facts.values[statement.exc] == ("exc", handler):
-                return True
-        return False
+        return bool(self._again(fn, handler))
+
+    def _again(self, fn: Fn, handler: int) -> list[Raise]:
+        """The statements that do."""
+        return [
+            statement
+            for statement in fn.facts.raises
+            if any(number == handler for number, _ in fn.blocks_of(statement.block))
+            and (statement.exc < 0 or fn.facts.values[statement.exc] == ("exc", handler))
+        ]

@@ -15,6 +15,7 @@ from backendlint.project.uses import operands
 if TYPE_CHECKING:
     from backendlint.project.model import Project
     from backendlint.project.origins import Origin
+    from backendlint.project.writes import Write
 
 _VERSION = re.compile(r"version|revision|etag|lock", re.IGNORECASE)
 _ARITHMETIC = ("+", "-", "*", "/", "//")
@@ -245,6 +246,10 @@ def _checks(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
 
 
 def _locking(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether the check locks what it reads, counts, or answers 404 by itself: then it is no check before an insert."""
+    for model in project.models(fn, call):
+        if model.orm is not None and model.orm.op in ("count", "aggregate", "get_or_404", "refresh"):
+            return True
     return any(_locked(origin) for origin in project.origins.of(fn, call.value))
 
 
@@ -271,6 +276,8 @@ def _asked(project: Project, fn: Fn, call: Call) -> str:
 def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
     for write in project.writes.direct(fn):
         if write.creates and write.entity and not _SAFE_INSERT.search(project.queries.text(fn, write.call)):
+            if _stored_already(project, write):
+                continue
             yield write.call, write.entity if "." in write.entity else write.entity.lower(), False
         elif write.op == "save" and write.entity and _new(project, fn, write.call):
             yield write.call, write.entity, False
@@ -280,9 +287,20 @@ def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
         for write, chain in project.writes.reached(edge.callee):
             text = project.queries.text(write.fn, write.call)
             if write.creates and write.entity and len(chain) <= 1 and not _SAFE_INSERT.search(text):
-                if not _handles_conflict(project, write.fn, write.call):
+                if not _handles_conflict(project, write.fn, write.call) and not _stored_already(project, write):
                     yield edge.call, write.entity if "." in write.entity else write.entity.lower(), True
                 break
+
+
+def _stored_already(project: Project, write: Write) -> bool:
+    """`session.add(item)` of an object that came from a query or by injection: that is an update."""
+    if write.op != "add" or not write.call.args:
+        return False
+    origins = project.origins.of(write.fn, write.call.args[0])
+    if origins and all(origin.known for origin in origins):
+        return True
+    value = write.fn.facts.values[root(write.fn, write.call.args[0])]
+    return value[0] == "param" and bool(project.graph.injected(write.fn, value[1]))
 
 
 def _new(project: Project, fn: Fn, call: Call) -> bool:
@@ -332,23 +350,41 @@ def kind_of(project: Project, name: str) -> str:
 
 
 def _decides(fn: Fn, check: Call, insert: Call) -> bool:
-    """Whether an `if` on the check's result stands between: the insert is in it, or behind its `return` or `raise`."""
+    """Whether the insert runs only where the check found nothing: in the branch for that, or behind the other's exit."""
     made = derived(fn, check.value)
     around = {number for number, _ in fn.blocks_of(insert.block)}
+    if exclusive(fn, check.block, insert.block):
+        return False
     for number, block in enumerate(fn.facts.blocks):
-        if block.kind != "if" or block.value < 0 or not ({block.value} & made or _tests(fn, block.value, made)):
+        if block.kind != "if" or block.value < 0:
             continue
-        if exclusive(fn, check.block, insert.block):
+        found = _says_found(fn, block.value, made, 4)
+        if found is None:
             continue
         partner = next(
             (i for i, item in enumerate(fn.facts.blocks) if item.kind == "else" and item.group == number), -1
         )
-        if number in around or partner in around:
+        if (number in around and not found) or (partner in around and found):
             return True
-        if block.exits in ("return", "raise", "continue") and block.span[2:] <= insert.span[:2]:
+        if found and block.exits in ("return", "raise", "continue") and block.span[2:] <= insert.span[:2]:
             return True
     return False
 
 
-def _tests(fn: Fn, vid: Vid, made: set[Vid]) -> bool:
-    return any(item in made for item in operands(fn.facts.values[vid]))
+def _says_found(fn: Fn, vid: Vid, made: set[Vid], depth: int) -> bool | None:
+    """What the truth of a test says of the checked row: there (True), not there (False), or nothing (None)."""
+    value = fn.facts.values[vid]
+    if depth == 0:
+        return None
+    if value[0] == "not":
+        inner = _says_found(fn, value[1], made, depth - 1)
+        return None if inner is None else not inner
+    if value[0] == "compare" and len(value[2]) == 2 and value[2][0] in made:
+        other = fn.const(value[2][1])
+        if other is None or other == 0:
+            return {"is": False, "==": False, "is not": True, "!=": True, ">": True, "<": None}.get(value[1][0])
+        return True if value[1][0] in (">", ">=") and other == 1 else None
+    if value[0] == "bool":
+        found = [_says_found(fn, item, made, depth - 1) for item in value[2]]
+        return next((item for item in found if item is not None), None) if value[1] == "and" else None
+    return True if vid in made and value[0] != "compare" else None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call
+from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.transactions import before
+from backendlint.project.uses import operands
 from backendlint.project.writes import Write
 
 if TYPE_CHECKING:
@@ -77,9 +78,13 @@ def callee_step(project: Project, edge: Edge, seen: tuple[str, ...]) -> tuple[Wr
     if callee.fqn in seen or len(seen) >= MAX_DEPTH or project.layer(callee) == "migration":
         return None
     for write in project.writes.direct(callee):
-        if _autocommitted(project, write):
+        if _autocommitted(project, write) and always(callee, write.call.block):
             return write, (edge,), False
-    commits = [call for call in callee.calls if project.transactions.ends(callee, call) == "commit"]
+    commits = [
+        call
+        for call in callee.calls
+        if project.transactions.ends(callee, call) == "commit" and always(callee, call.block)
+    ]
     if commits:
         writes = project.writes.reached(callee)
         if writes:
@@ -98,3 +103,53 @@ def _autocommitted(project: Project, write: Write) -> bool:
     if project.transactions.ends(write.fn, write.call):
         return False
     return any(project.transactions.autocommits(model) for model in project.models(write.fn, write.call))
+
+
+def always(fn: Fn, block: int) -> bool:
+    """Whether the block runs whenever the function does: no branch and no handler around it."""
+    return not any(item.kind in ("if", "else", "case", "except", "for", "while") for _, item in fn.blocks_of(block))
+
+
+def related(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+    """Whether two steps work on the same things: the second uses what the first made, or both use the same values."""
+    one, two = _values(project, fn, first), _values(project, fn, second)
+    made = {first.call.value, *([first.write.call.value] if first.write.fn is fn else [])}
+    return bool(two & made or one & two)
+
+
+def _values(project: Project, fn: Fn, step: Durable) -> set[Vid]:
+    """Parameters, results and items that a step's arguments are made from; sessions and requests left out."""
+    call = step.call if step.edges or step.write.fn is not fn else step.write.call
+    todo = [call.func, *call.args, *(vid for _, vid in call.kwargs)]
+    found: set[Vid] = set()
+    seen: set[Vid] = set()
+    while todo:
+        vid = todo.pop()
+        if vid < 0 or vid in seen:
+            continue
+        seen.add(vid)
+        value = fn.facts.values[vid]
+        if _everywhere(project, fn, vid):
+            continue
+        if value[0] in ("param", "call", "elem", "unpack"):
+            found.add(vid)
+        if value[0] == "call":
+            inner = fn.facts.calls[value[1]]
+            todo += [inner.func, *inner.args, *(item for _, item in inner.kwargs)]
+        else:
+            todo += list(operands(value))
+    return found
+
+
+def _everywhere(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`self`, sessions, connections and requests, which everything uses."""
+    value = fn.facts.values[vid]
+    if value[0] == "param":
+        param = fn.facts.params[value[1]]
+        if (value[1] == 0 and fn.cls is not None) or param.name in ("request", "req"):
+            return True
+    for ref in project.refs(fn, vid):
+        cls = project.libraries.cls(ref.name) if ref.kind == "libinst" else None
+        if cls is not None and cls.resource.startswith("db-"):
+            return True
+    return False

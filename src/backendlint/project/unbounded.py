@@ -45,8 +45,12 @@ _TABLE = re.compile(r"\bFROM\s+[\"`\[]?([\w.]+)", re.IGNORECASE)
 _KEY = re.compile(
     r"(^|_)(id|ids|pk|key|uuid|guid|slug|token|email|username|code|hash|sku|in)$|_id\b|\.id\b|\bid\b", re.IGNORECASE
 )
-_SMALL = re.compile(r"role|permission|setting|config|country|countr|currenc|language|locale|categor|type|status|plan|tier|feature|flag|"
-                    r"option|version|migration|metadata|schema|region|timezone|unit|template", re.IGNORECASE)  # fmt: skip
+_SMALL = re.compile(
+    r"role|permission|setting|config|countr|currenc|language|locale|categor|type|status|plan|tier|feature|flag|option|version|field|"
+    r"page|module|bracket|tag|label|group|link|menu|section|theme|widget|provider|source|storage|path|hint|topic|audience|"
+    r"migration|metadata|schema|region|timezone|unit|template",
+    re.IGNORECASE,
+)
 SYSTEM = re.compile(r"^(pg_|information_schema|sqlite_|sys\.|mysql\.)", re.IGNORECASE)
 
 
