@@ -1,9 +1,10 @@
-"""Which SQL dialect the project speaks: configuration, engine URLs, Django settings, drivers, in this order."""
+"""Which SQL dialect the project speaks: configuration, engine URLs, Django settings, drivers, dependencies, in this order."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import FileFacts
@@ -28,6 +29,27 @@ _NAMES = {
     "MySQLdb": "mysql", "sqlite": "sqlite", "sqlite3": "sqlite", "aiosqlite": "sqlite", "oracle": "oracle", "mssql": "tsql",
     "pyodbc": "tsql", "pymssql": "tsql", "clickhouse_driver": "clickhouse", "duckdb": "duckdb", "snowflake": "snowflake",
 }  # fmt: skip
+_DEPENDENCY_FILES = (
+    "requirements*.txt",
+    "requirements*.in",
+    "requirements/*.txt",
+    "pyproject.toml",
+    "Pipfile",
+    "setup.cfg",
+    "*compose*.y*ml",
+)
+_DRIVERS = {
+    "psycopg": "postgres", "psycopg2": "postgres", "psycopg2-binary": "postgres", "asyncpg": "postgres", "postgres": "postgres",
+    "pymysql": "mysql", "mysqlclient": "mysql", "aiomysql": "mysql", "mysql-connector-python": "mysql", "asyncmy": "mysql",
+    "mysql": "mysql", "mariadb": "mysql",
+}  # fmt: skip
+_DRIVER = re.compile(
+    r"""^(?:\s*-?\s*["']?|.*image:\s*["']?)(psycopg2-binary|psycopg2?|asyncpg|pymysql|mysqlclient|aiomysql|mysql-connector-python|asyncmy|"""
+    r"""postgres|mysql|mariadb)(?=[\s\[=<>~!;:"',]|$)""",
+    re.IGNORECASE | re.MULTILINE,
+)
+MAX_DEPENDENCIES = 200_000
+"""Longer files are lock files of everything."""
 _PREFERRED = ("postgres", "mysql", "oracle", "tsql", "sqlite", "clickhouse", "duckdb", "snowflake")
 
 
@@ -41,13 +63,23 @@ def project_dialect(project: Project) -> str:
     for file in project.files.values():
         told.update(_told(file))
         imported.update(_imported(file))
-    for counts in (told, imported):
+    for counts in (told, imported, Counter(_declared(project.root))):
         servers = [name for name in _PREFERRED if counts[name] and name != "sqlite"]
         if servers:
             return max(servers, key=lambda name: counts[name])
-        if counts["sqlite"]:
-            return "sqlite"
-    return ""
+    return "sqlite" if told["sqlite"] or imported["sqlite"] else ""
+
+
+def _declared(root: Path) -> list[str]:
+    """Dialects of the drivers and servers that the project's dependency and compose files name: SQLite is often only for tests."""
+    found: list[str] = []
+    for pattern in _DEPENDENCY_FILES:
+        for path in sorted(root.glob(pattern))[:8]:
+            if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_DEPENDENCIES:
+                continue
+            text = path.read_text(encoding="utf-8", errors="replace")
+            found.extend(_DRIVERS[name.lower()] for name in _DRIVER.findall(text))
+    return found
 
 
 def _told(file: FileFacts) -> list[str]:
