@@ -30,4 +30,5 @@ def _hit(policy: Policy) -> Hit:
         related=tuple(policy.fn.step(call.span, "what is retried") for call in policy.calls[:3]),
         confidence=None if policy.backoff == "none" else "medium",
         function=policy.fn.fqn,
+        profile="strict" if policy.fn.is_module else None,  # a script that waits for its database
     )

@@ -34,4 +34,5 @@ def _hit(policy: Policy, home: Fn, span: Span) -> Hit:
         "as if it were an outage.",
         location=home.location(span),
         function=policy.fn.fqn,
+        profile="strict" if policy.fn.is_module else None,  # a script that waits for its database
     )

@@ -41,7 +41,7 @@ class Waits:
         for policy in project.retries.all:
             if policy.kind == "loop":
                 self._loops[policy.fn.fqn, policy.block] = policy
-            elif policy.kind == "decorator":
+            elif policy.kind == "decorator" and not self._is_task(policy.fn):
                 self._decorated[policy.fn.fqn] = policy
 
     def budget(self, key: str) -> float:
@@ -88,6 +88,11 @@ class Waits:
             self._active.discard(fn.fqn)
         self._known[fn.fqn] = found
         return found
+
+    def _is_task(self, fn: Fn) -> bool:
+        """A job is put back in its queue between attempts: nobody waits meanwhile."""
+        models = (self.project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
+        return any(model is not None and model.task is not None for model in models)
 
     def loop(self, fn: Fn, block: int) -> Policy | None:
         """The retry policy that a loop is."""

@@ -1,0 +1,56 @@
+"""What runs side by side without a bound, and what runs in a row without need."""
+
+from __future__ import annotations
+
+import pytest
+from building import build
+
+HEAD = """
+import asyncio, httpx
+client = httpx.AsyncClient(timeout=5)
+limit = asyncio.Semaphore(5)
+async def one(x):
+    return await client.get(f'https://a.internal/{x}')
+async def two(x):
+    async with limit:
+        return await one(x)
+async def three(x):
+    return await client.post(f'https://a.internal/{x}')
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "kinds"),
+    [
+        ("await asyncio.gather(*[one(x) for x in xs])", ["gather"]),
+        ("await asyncio.gather(*(one(x) for x in xs))", ["gather"]),
+        ("todo = [one(x) for x in xs]\n    await asyncio.gather(*todo)", ["gather"]),
+        ("await asyncio.gather(*[two(x) for x in xs])", []),
+        ("await asyncio.gather(*[one(x) for x in xs[:5]])", []),
+        ("await asyncio.gather(*[one(x) for x in (1, 2)])", []),
+        ("await asyncio.gather(one(1), one(2))", []),
+        ("q = asyncio.Queue()", ["queue"]),
+        ("q = asyncio.Queue(maxsize=0)", ["queue"]),
+        ("q = asyncio.Queue(10)", []),
+    ],
+)
+def test_unbounded(body: str, kinds: list[str]) -> None:
+    project = build(main=f"{HEAD}async def f(xs):\n    {body}\n")
+    assert [item.kind for item in project.fanouts.unbounded()] == kinds
+
+
+@pytest.mark.parametrize(
+    ("body", "runs"),
+    [
+        ("a = await one(1)\n    b = await one(2)\n    return a, b", 1),
+        ("a = await one(1)\n    return await one(2)", 1),
+        ("a = await one(1)\n    b = await one(a)", 0),
+        ("a = await one(1)\n    c = a.json()\n    b = await one(c['x'])", 0),
+        ("a = await one(1)\n    if a:\n        return 1\n    b = await one(2)", 0),
+        ("a = await one(1)\n    a.raise_for_status()\n    b = await one(2)", 0),
+        ("a = await three(1)\n    b = await one(2)", 0),
+    ],
+)
+def test_independent(body: str, runs: int) -> None:
+    project = build(main=f"{HEAD}async def f():\n    {body}\n")
+    assert len([run for run in project.sequences.independent() if run.fn.name == "f"]) == runs

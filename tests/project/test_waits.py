@@ -1,0 +1,90 @@
+"""Worst-case waits: what adds up, what alternates, what runs side by side, what is cut off."""
+
+from __future__ import annotations
+
+import pytest
+from building import build, fn
+
+HEAD = """
+import asyncio, time
+import httpx, requests
+from tenacity import retry, stop_after_attempt, wait_fixed
+client = httpx.AsyncClient(timeout=5)
+async def one():
+    await client.get('https://a.internal')
+async def two():
+    await client.get('https://b.internal', timeout=8)
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ("def f():\n    requests.get('u', timeout=3)\n    requests.get('u', timeout=4)", 7),
+        (
+            "def f(x):\n    if x:\n        requests.get('u', timeout=3)\n    else:\n        requests.get('u', timeout=9)",
+            9,
+        ),
+        (
+            "def f(x):\n    if x:\n        return requests.get('u', timeout=3)\n    return requests.get('u', timeout=4)",
+            4,
+        ),
+        ("def f():\n    for x in range(3):\n        requests.get('u', timeout=3)", 9),
+        ("def f(xs):\n    for x in xs:\n        requests.get('u', timeout=3)", 3),
+        (
+            "def f():\n    try:\n        requests.get('u', timeout=3)\n    except OSError:\n        requests.get('u', timeout=4)",
+            7,
+        ),
+        ("def f():\n    time.sleep(2)", 2),
+        (
+            (
+                "def f():\n    for n in range(3):\n        try:\n            return requests.get('u', timeout=10)\n"
+                "        except requests.RequestException:\n            time.sleep(2 ** n)"
+            ),
+            33,
+        ),
+        ("@retry(stop=stop_after_attempt(3), wait=wait_fixed(2))\ndef f():\n    requests.get('u', timeout=10)", 34),
+        ("async def f():\n    await one()\n    await two()", 13),
+        ("async def f():\n    await asyncio.gather(one(), two())", 8),
+        ("async def f():\n    await asyncio.gather(*[one() for _ in range(5)])", 5),
+        (
+            "async def f():\n    async with asyncio.TaskGroup() as g:\n        g.create_task(one())\n        g.create_task(two())",
+            8,
+        ),
+        ("async def f():\n    await asyncio.wait_for(two(), 2)", 2),
+        ("async def f():\n    async with asyncio.timeout(4):\n        await one()\n        await two()", 4),
+        ("async def f():\n    await asyncio.to_thread(g)\ndef g():\n    requests.get('u', timeout=6)", 6),
+        ("def f():\n    requests.get('u', timeout=1)\n    f()", 1),
+        ("def f():\n    requests.get('u')", 0),
+    ],
+)
+def test_the_wait_of_a_function(body: str, seconds: float) -> None:
+    project = build(main=f"{HEAD}{body}\n")
+    assert project.waits.of(fn(project, "main.f")).seconds == seconds
+
+
+def test_calls_without_a_timeout_are_named() -> None:
+    project = build(main="import requests\ndef f():\n    requests.get('u')\n")
+    assert [site.model.name for site in project.waits.of(fn(project, "main.f")).endless] == ["requests.get"]
+
+
+def test_an_endpoint_waits_for_its_dependencies_and_not_for_jobs() -> None:
+    project = build(
+        deps="import requests\ndef user():\n    return requests.get('u', timeout=2)\n",
+        jobs="import requests\nfrom celery import shared_task\n@shared_task\ndef job():\n    requests.get('u', timeout=60)\n",
+        main="""
+            from fastapi import Depends, FastAPI
+            from deps import user
+            from jobs import job
+            app = FastAPI()
+            @app.get("/x")
+            def x(who=Depends(user)):
+                job.delay()
+        """,
+    )
+    assert [project.waits.route(route).seconds for route in project.routes] == [2]
+
+
+def test_the_sum_is_written_out() -> None:
+    project = build(main="import requests\ndef f():\n    for _ in range(2):\n        requests.get('u', timeout=10)\n")
+    assert [part.text for part in project.waits.of(fn(project, "main.f")).parts] == ["requests.get in f() 10 s x 2"]
