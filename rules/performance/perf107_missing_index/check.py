@@ -179,7 +179,12 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
         tables.setdefault(use.fn.fqn, set()).add(use.table.name)
     for uses in groups.values():
         table = uses[0].table
-        if uses[0].fn.fqn in reached or len(tables[uses[0].fn.fqn]) > 1 or _joins(uses[0]):
+        if (
+            any(use.partial for use in uses)
+            or uses[0].fn.fqn in reached
+            or len(tables[uses[0].fn.fqn]) > 1
+            or _joins(uses[0])
+        ):
             continue
         filters = [use for use in uses if use.how in {"eq", "in", "range"} and not use.function]
         if not table.complete or not filters or project.layer(uses[0].fn) in _OFF_PATH:

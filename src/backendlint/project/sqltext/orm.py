@@ -38,6 +38,8 @@ class Use:
     value: Vid = -1
     function: str = ""
     framework: str = "sqlalchemy"
+    partial: bool = False
+    """The same call has conditions that are not known, which may be what finds the rows."""
 
     @property
     def location(self) -> Location:
@@ -232,10 +234,15 @@ def _filter_by(tables: _Tables, fn: Fn, call: Call) -> Iterator[Use]:
     table = _entity(tables, fn, call.func, 0)
     if table is None:
         return
+    known = {
+        name: column
+        for name, _ in call.kwargs
+        for column in table.columns.values()
+        if name in {column.attribute, column.name}
+    }
     for name, vid in call.kwargs:
-        column = next((item for item in table.columns.values() if name in {item.attribute, item.name}), None)
-        if column is not None:
-            yield Use(fn, call.span, table, column, "eq", vid)
+        if name in known:
+            yield Use(fn, call.span, table, known[name], "eq", vid, partial=len(known) < len(call.kwargs))
 
 
 def _entity(tables: _Tables, fn: Fn, vid: Vid, depth: int) -> Table | None:
@@ -294,11 +301,13 @@ def _receiver(values: list[tuple[object, ...]], func: Vid) -> Vid:
 
 
 def _lookups(tables: _Tables, fn: Fn, call: Call, model: Model, keywords: dict[str, Vid]) -> Iterator[Use]:
+    found = {key: resolve_lookup(tables, model, key) for key in keywords}
+    partial = None in found.values()
     for key, vid in keywords.items():
-        found = resolve_lookup(tables, model, key)
-        if found is not None:
-            table, column, how = found
-            yield Use(fn, call.span, table, column, how, vid, framework="django")
+        known = found[key]
+        if known is not None:
+            table, column, how = known
+            yield Use(fn, call.span, table, column, how, vid, framework="django", partial=partial)
 
 
 def resolve_lookup(tables: _Tables, model: Model, key: str) -> tuple[Table, Column, str] | None:
