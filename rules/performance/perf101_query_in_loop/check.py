@@ -39,7 +39,12 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _queries(project: Project) -> Iterator[Hit]:
+    told: set[tuple[str, int, str]] = set()
     for item in repeated(project):
+        key = (item.fn.fqn, item.loop.line, item.query.name.rpartition(".")[0] or item.query.name)
+        if key in told:
+            continue
+        told.add(key)
         target = f"`{item.edges[0].callee.name}()`" if item.edges else f"`{item.query.name}`"
         asks = f" asks the database (`{item.query.name}`)" if item.edges else " asks the database"
         yield Hit(
@@ -61,7 +66,8 @@ def _flow(item: Repeated) -> tuple[Step, ...]:
 
 
 def _profile(project: Project, item: Repeated) -> Profile | None:
-    if _by_hand(project, item.fn) or not item.varies or len(item.edges) > FAR:
+    op = item.query.model.orm.op if item.query.model.orm is not None else ""
+    if _by_hand(project, item.fn) or not item.varies or len(item.edges) > FAR or op == "refresh":
         return "strict"
     if item.edges and project.effects.has(item.edges[0].callee, *WORK):
         return "strict"

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 from backendlint.api import Fn, Hit, Profile, Project, Step, Unmapped
 
+NEAR = 3
+"""Steps to a raised ValueError or KeyError within which it is meant for the handler."""
+
 
 def check(project: Project) -> Iterator[Hit]:
     """Domain exceptions, rows that are not there, failures of other services; one hit a place."""
@@ -40,7 +43,7 @@ def _profile(project: Project, item: Unmapped, caught: set[str]) -> Profile | No
     explicit = item.escape.statement is not None or item.escape.edge is not None
     raised = project.exceptions.witness(item.fn, item.name)
     ours = bool(raised) and raised[-1].message.startswith("raises ")
-    return None if practised and explicit and ours else "strict" if ours else "audit"
+    return None if practised and explicit and ours and len(raised) <= NEAR else "strict" if ours else "audit"
 
 
 def _hit(project: Project, item: Unmapped, profile: Profile | None) -> Hit:

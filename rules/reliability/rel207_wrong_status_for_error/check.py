@@ -78,6 +78,7 @@ def _mismatch(project: Project, types: tuple[str, ...], status: int) -> tuple[st
     if (
         types
         and all(kind == "infrastructure" for kind in kinds)
+        and not all(name.startswith("builtins.") for name in types)
         and 400 <= status < 500
         and status not in (401, 403, 408, 424, 429)
     ):

@@ -249,7 +249,7 @@ def _text(fn: Fn, vid: Vid, depth: int) -> str:
     value = fn.facts.values[vid]
     if value[0] == "name":
         parts = str(value[1]).split(".")
-        keep = next((i for i, part in enumerate(parts) if part[:1].isupper()), max(0, len(parts) - 2))
+        keep = max((i for i, part in enumerate(parts) if part[:1].isupper()), default=max(0, len(parts) - 2))
         return ".".join(parts[keep:])
     if value[0] == "param":
         return fn.facts.params[value[1]].name
