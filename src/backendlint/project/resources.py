@@ -42,11 +42,30 @@ class Resources:
 
     def leaks(self) -> Iterator[Leak]:
         """All resources that are not closed on every path, by place."""
+        openers: dict[str, CallModel] = {}
         for site in self.project.effects.sites:
             if site.model.opens in OWNED and not site.fn.is_module:
                 leak = self._leak(site.fn, site.call, site.model)
                 if leak is not None:
                     yield leak
+                elif self._returns_it(site.fn, site.call):
+                    openers[site.fn.fqn] = site.model
+        for fqn, model in openers.items():
+            for edge in self.project.graph.into.get(fqn, ()):
+                if edge.call is not None and edge.kind == "call" and not edge.caller.is_module:
+                    leak = self._leak(edge.caller, edge.call, model)
+                    if leak is not None:
+                        yield leak
+
+    @staticmethod
+    def _returns_it(fn: Fn, call: Call) -> bool:
+        """`def connect(): return psycopg2.connect(...)`: each caller gets a resource of its own to close."""
+        if fn.facts.is_generator or fn.facts.decorators or len(fn.facts.returns) != 1:
+            return False
+        value = fn.facts.values[fn.facts.returns[0].value] if fn.facts.returns[0].value >= 0 else ("",)
+        return value == ("call", fn.calls.index(call)) or (
+            value[0] == "await" and fn.facts.values[value[1]] == ("call", fn.calls.index(call))
+        )
 
     def _leak(self, fn: Fn, call: Call, model: CallModel) -> Leak | None:
         func = fn.facts.values[call.func]
