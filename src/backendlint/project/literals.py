@@ -102,6 +102,9 @@ def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
 
 
 def _arguments(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
+    values = fn.facts.values
+    if not any(values[vid][0] == "const" and values[vid][1] for vid in (*call.args, *(vid for _, vid in call.kwargs))):
+        return
     for model in project.models(fn, call):
         if model.env is not None:
             names = [fn.const(vid) for vid in arguments(call, model.env.name)]

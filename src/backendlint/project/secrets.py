@@ -31,6 +31,10 @@ _SHAPES = (
     ("A package registry token", re.compile(r"\b(?:pypi-AgEIcHlwaS5vcmc[\w-]{20,}|npm_[A-Za-z0-9]{36})\b")),
     ("A signed token (JWT)", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}")),
 )
+_HINT = re.compile(
+    r"A[KS]IA|PRIVATE KEY|gh[pousr]_|github_pat_|glpat-|xox|hooks\.slack|[sr]k_|AIza|SG\.|SK[0-9a-f]|sk-|pypi-|npm_|eyJ|://"
+)
+"""Without any of these no shape can match."""
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^\s:/@?#{}%]*:([^\s@/{}%<>$*]+)@[\w.-]+", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
     r"""^(?:
@@ -50,7 +54,7 @@ _REFERENCE = re.compile(
     r"|^[a-z_]+(?:\.[a-zA-Z_]+)+$|^(?:X|Content|Accept|Authorization|Proxy)(?:-[A-Z][A-Za-z]+)*$|^(?:Bearer|Basic|Token|JWT|Digest)\s*$"
 )
 _PASSWORD = frozenset({"password", "passwd", "passphrase", "pwd"})
-_KEY_WORDS = frozenset({"key", "secret", "signing", "jwt"})
+_KEY_WORDS = frozenset({"key", "secret", "signing", "jwt", "token"})
 
 
 _HOST = re.compile(
@@ -103,6 +107,8 @@ def known_shape(project: Project) -> Iterator[Shaped]:
 
 def shape_of(text: str) -> str:
     """What the text is by its shape, or ""."""
+    if not _HINT.search(text):
+        return ""
     for what, pattern in _SHAPES:
         match = pattern.search(text)
         if (
@@ -140,7 +146,7 @@ def secret_like(name: str, text: str) -> bool:
         return stripped == "password" == name
     if set(own) <= set(parts) | {"auth", "user", "the"} and not any(c.isdigit() for c in stripped):
         return "password" in parts and stripped == "password" and parts[-1] == "password" and name == "password"
-    if _PASSWORD.intersection(parts):
+    if _PASSWORD.intersection(parts) or parts[-2:] == ("pass", "word"):
         return not _IDENTIFIER.match(stripped) or ("_" not in stripped and (stripped.islower() or stripped.isalnum()))
     if len(stripped) < 8:
         return (
