@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Span, Vid
@@ -89,6 +89,17 @@ class _Tables:
         column = next((item for item in table.columns.values() if name in {item.attribute, item.name}), None)
         return (table, column) if column is not None else None
 
+    def unmapped(self, fn: Fn, vid: Vid) -> bool:
+        """True for `Model.attribute` that is no column (a hybrid property, a relation)."""
+        value = fn.facts.values[vid]
+        if value[0] == "attr":
+            owner = self._class(fn, value[1])
+        elif value[0] == "name":
+            owner = self._named(fn, str(value[1]).rpartition(".")[0])
+        else:
+            return False
+        return owner in self.sqlalchemy and self.mapped(fn, vid) is None
+
     def _class(self, fn: Fn, vid: Vid) -> str:
         value = fn.facts.values[vid]
         if value[0] == "name":
@@ -156,10 +167,13 @@ def _sqlalchemy(tables: _Tables, fn: Fn) -> Iterator[Use]:
     if not tables.sqlalchemy:
         return
     facts = fn.facts
-    for vid, value in enumerate(facts.values):
-        if value[0] != "compare" or len(value[2]) != 2:
-            continue
-        yield from _compared(tables, fn, vid, value[1][0], value[2][0], value[2][1])
+    alternatives = _alternatives(fn)
+    compared = [(vid, value) for vid, value in enumerate(facts.values) if value[0] == "compare" and len(value[2]) == 2]
+    partial = any(tables.unmapped(fn, side) for _, value in compared for side in value[2])
+    for vid, value in compared:
+        for use in _compared(tables, fn, vid, value[1][0], value[2][0], value[2][1]):
+            how = "or" if vid in alternatives and not use.function else use.how
+            yield replace(use, how=how, partial=partial)
     for call in facts.calls:
         func = facts.values[call.func]
         name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
@@ -172,6 +186,17 @@ def _sqlalchemy(tables: _Tables, fn: Fn) -> Iterator[Use]:
                 found = tables.mapped(fn, vid)
                 if found is not None:
                     yield Use(fn, facts.span_of(vid), *found, "order")
+
+
+def _alternatives(fn: Fn) -> set[Vid]:
+    """Conditions inside `or_(...)`, of which any may hold: no index on one of them finds the rows."""
+    found: set[Vid] = set()
+    for call in reversed(fn.facts.calls):
+        func = fn.facts.values[call.func]
+        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        if name == "or_" or (name == "and_" and call.value in found):
+            found.update(call.args)
+    return found
 
 
 def _compared(tables: _Tables, fn: Fn, vid: Vid, operator: str, left: Vid, right: Vid) -> Iterator[Use]:
