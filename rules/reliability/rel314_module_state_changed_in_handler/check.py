@@ -51,6 +51,9 @@ def changes(project: Project, fn: Fn) -> Iterator[tuple[str, Span, int, str]]:
     """Name, place, block and kind of what the function does to globals."""
     for store in fn.facts.stores:
         if store.name:
+            owner = object_name(project, fn, store.base) if store.augmented else ""
+            if owner:
+                yield f"{owner}.{store.name}", store.span, store.block, "adds to"
             continue
         name = module_name(project, fn, store.base)
         if not name:
@@ -80,6 +83,15 @@ def changes(project: Project, fn: Fn) -> Iterator[tuple[str, Span, int, str]]:
                 name = module_name(project, fn, value[1])
                 if name and holds_state(project, fn, root(fn, value[1])):
                     yield name, statement.span, statement.block, "deletes from"
+
+
+def object_name(project: Project, fn: Fn, vid: Vid) -> str:
+    """The module-level variable that holds the project's own object (`stats = Stats()`), or ""."""
+    value = fn.facts.values[vid]
+    if value[0] != "name" or not any(ref.kind == "inst" for ref in project.refs(fn, vid)):
+        return ""
+    target = project.modules.resolve(str(value[1]), fn.file.module)
+    return target.name if target.kind == "variable" and target.vid >= 0 and not target.rest else ""
 
 
 def root(fn: Fn, vid: Vid) -> Vid:

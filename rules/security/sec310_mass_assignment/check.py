@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from backendlint.api import Call, Cls, Fn, Hit, Project, Step, Vid, stored_entity, validated_by_decorator, validates
 
-WRITES = {"create", "update", "get_or_create", "update_or_create"}
+WRITES = {"create", "update", "get_or_create", "update_or_create", "values"}
 VALIDATED = ("validated_data", "cleaned_data", "validated")
 DUMPS = ("model_dump", "dict", "dump", "asdict")
 

@@ -91,6 +91,8 @@ class Registrations:
 
     def _through_parameters(self) -> Iterator[tuple[Fn, Call, CallModel]]:
         """Calls of methods of an application that a function is given (`def register(app): app.mount(...)`)."""
+        if not self.holders:
+            return
         for fn in self.project.all_functions():
             for call in fn.facts.calls if fn.facts.params else ():
                 value = fn.facts.values[call.func]

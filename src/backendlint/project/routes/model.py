@@ -125,7 +125,9 @@ class Route:
 
     @property
     def place(self) -> Location:
-        """Where findings about the route point: its decorator, else the `def`, else the registration."""
+        """Where findings about the route point: its decorator, else the `def`, else the class, else the registration."""
+        if self.handler is None and self.cls is not None and self.location == self.entry.location:
+            return self.cls.header
         if self.handler is None or (self.entry.decorator and self.cls is None):
             return self.location
         if self.location != self.entry.location or (self.entry.decorator and not self.action):
