@@ -82,19 +82,22 @@ class Jobs:
 
     def _transaction(self, fn: Fn, vid: int, call: Call) -> bool:
         value = fn.facts.values[vid]
-        if value[0] == "call":
-            opening = fn.facts.calls[value[1]]
-            if opening is call:
-                return False
-            if any(model.transaction in OPENS for model in self.project.models(fn, opening)):
-                return True
-        return any(
+        if value[0] == "call" and fn.facts.calls[value[1]] is call:
+            return False
+        return self._begins(fn, vid) or any(
             cls.transaction_on_exit
             for ref in self.project.refs(fn, vid)
             if ref.kind == "libinst"
             for name in self.project.libraries.mro(ref.name)
             if (cls := self.project.libraries.cls(name)) is not None
         )
+
+    def _begins(self, fn: Fn, vid: int) -> bool:
+        """True where the value is made by a call that opens a transaction."""
+        value = fn.facts.values[vid]
+        opening = fn.facts.calls[value[1]] if value[0] == "call" else None
+        models = self.project.models(fn, opening) if opening is not None else []
+        return any(model.transaction in OPENS for model in models)
 
     # sessions: written, dispatched, committed
 
@@ -138,7 +141,12 @@ class Jobs:
         """A dependency that commits when the handler is done: `yield session; session.commit()`."""
         for index in range(len(fn.facts.params)):
             for source in self.project.graph.injected(fn, index):
-                lines = [item.span.line for item in source.facts.returns if item.is_yield]
+                yields = [item for item in source.facts.returns if item.is_yield]
+                lines = [item.span.line for item in yields]
+                for item in yields:
+                    for _, block in source.blocks_of(item.block):
+                        if block.kind == "with" and block.value >= 0 and self._begins(source, block.value):
+                            return (source.step(source.facts.span_of(block.value), "commits when the handler is done"),)
                 for call in source.calls:
                     effects = self.project.effects.call_effects(source, call)
                     if lines and call.span.line > min(lines) and "commit" in effects:

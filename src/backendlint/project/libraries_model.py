@@ -763,6 +763,8 @@ class AttributeModel:
     constant: bool = False
     sets_timeout: bool = False
     """Assigning to it sets the object's timeout."""
+    per_request: bool = False
+    """What is kept on it lives as long as one request (`flask.g`)."""
     status: int = 0
     """The HTTP status that the constant stands for."""
     note: str = ""

@@ -82,11 +82,17 @@ class PerCall:
         if self._cached(fn):
             return True
         held = aliases(fn.facts, call.value)
-        if any(item.value in held for item in fn.facts.stores):
+        if any(item.value in held and not self._per_request(fn, item.base) for item in fn.facts.stores):
             return True
         if any(value[0] == "store" and value[3] in held for value in fn.facts.values):
             return True
         return any(value[0] == "mut" and held.intersection(value[3]) for value in fn.facts.values)
+
+    def _per_request(self, fn: Fn, vid: int) -> bool:
+        """True for objects such as `flask.g`: what is kept there is made again for the next request."""
+        value = fn.facts.values[vid] if vid >= 0 else ("",)
+        model = self.project.libraries.attribute(str(value[1])) if value[0] == "name" else None
+        return model is not None and model.per_request
 
     def _cached(self, fn: Fn) -> bool:
         for ref in fn.decorators:
