@@ -1,0 +1,136 @@
+"""Migrations in order: squashed ones, branches, age, what is new in a migration, and doubts about the schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from live import links_of, read_facts
+
+from backendlint.project.schema import operations as ops
+from backendlint.project.schema.apply import apply_all
+from backendlint.project.schema.ddl import read_script
+from backendlint.project.schema.django_migrations import History, read_django_migrations
+from backendlint.project.schema.django_models import read_django_models
+from backendlint.project.schema.history import moments, natural, played, read_sql_files
+from backendlint.project.schema.model import Schema
+
+HEAD = "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n"
+CREATE = "migrations.CreateModel('T', [('id', models.BigAutoField(primary_key=True)), ('a', models.TextField())])"
+
+
+def django(tmp_path: Path, **bodies: str) -> History:
+    folder = tmp_path / "app" / "migrations"
+    folder.mkdir(parents=True)
+    for file in (tmp_path / "app" / "__init__.py", folder / "__init__.py"):
+        file.touch()
+    for name, body in bodies.items():
+        (folder / f"{name}.py").write_text(HEAD + body)
+    files = read_facts(tmp_path)
+    return read_django_migrations(files, links_of(files), "postgres")
+
+
+def body(operations: str, depends: str = "", more: str = "") -> str:
+    needed = f"('app', '{depends}')" if depends else ""
+    return f"    dependencies = [{needed}]\n    operations = [{operations}]\n{more}"
+
+
+def test_a_squash_is_left_out_while_what_it_replaces_is_there(tmp_path: Path) -> None:
+    history = django(
+        tmp_path,
+        m0001=body(CREATE),
+        m0002=body("migrations.AddField('T', 'b', models.TextField(null=True))", "m0001"),
+        m0001_squashed=body(CREATE, more="    replaces = [('app', 'm0001'), ('app', 'm0002')]\n"),
+        m0003=body("migrations.RemoveField('T', 'a')", "m0001_squashed"),
+    )
+    assert [migration.id for migration in history.migrations] == ["app.m0001", "app.m0002", "app.m0003"]
+    assert list(played(history.migrations).tables["app_t"].columns) == ["id", "b"]
+
+
+def test_a_squash_stands_for_what_is_gone(tmp_path: Path) -> None:
+    history = django(
+        tmp_path,
+        m0001_squashed=body(CREATE, more="    replaces = [('app', 'm0001'), ('app', 'm0002')]\n"),
+        m0003=body("migrations.RenameField('T', 'a', 'c')", "m0002"),
+    )
+    assert [migration.id for migration in history.migrations] == ["app.m0001_squashed", "app.m0003"]
+    assert list(played(history.migrations).tables["app_t"].columns) == ["id", "c"]
+
+
+def test_state_and_database_can_part(tmp_path: Path) -> None:
+    history = django(
+        tmp_path,
+        m0001=body(CREATE),
+        m0002=body(
+            "migrations.SeparateDatabaseAndState(state_operations=[migrations.RemoveField('T', 'a')],"
+            " database_operations=[migrations.RunSQL('ALTER TABLE app_t ADD COLUMN z int')])",
+            "m0001",
+        ),
+    )
+    assert list(played(history.migrations).tables["app_t"].columns) == ["id", "a", "z"]
+    assert list(history.state.models["app.t"].fields) == ["id"]
+
+
+def test_custom_fields_set_their_own_options(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "models.py").write_text(
+        "from django.db import models\n\n\nclass Code(models.CharField):\n"
+        "    def __init__(self, *args, **kwargs):\n        kwargs['null'] = True\n        kwargs.setdefault('max_length', 12)\n"
+        "        super().__init__(*args, unique=True, **kwargs)\n\n\nclass Thing(models.Model):\n"
+        "    code = Code()\n    plain = Code(max_length=5)\n"
+    )
+    files = read_facts(tmp_path)
+    _, schema = read_django_models(files, links_of(files))
+    table = schema.tables["shop_thing"]
+    assert (table.columns["code"].type, table.columns["code"].nullable) == ("VARCHAR(12)", True)
+    assert table.columns["plain"].type == "VARCHAR(5)"
+    assert [unique.columns for unique in table.uniques] == [("code",), ("plain",)]
+
+
+def test_sql_files_run_in_natural_order_without_their_way_back() -> None:
+    texts = [
+        ("db/migrations/10_more.sql", "ALTER TABLE t ADD COLUMN c int;"),
+        ("db/migrations/2_add.sql", "ALTER TABLE t ADD COLUMN b int;\n-- migrate:down\nDROP TABLE t;"),
+        ("db/migrations/1_start.sql", "CREATE TABLE t (a int);"),
+        ("db/migrations/1_start.down.sql", "DROP TABLE t;"),
+        ("schema.sql", "CREATE TABLE other (x int);"),
+    ]
+    migrations, schema = read_sql_files(texts, "postgres")
+    assert [migration.path.rpartition("/")[2] for migration in migrations] == [
+        "1_start.sql",
+        "2_add.sql",
+        "10_more.sql",
+    ]
+    assert list(played(migrations).tables["t"].columns) == ["a", "b", "c"]
+    assert list(schema.tables) == ["other"]
+    assert sorted(["a10", "a2"], key=natural) == ["a2", "a10"]
+
+
+def test_moments_know_what_is_new_and_how_old_they_are() -> None:
+    texts = [
+        ("migrations/1.sql", "CREATE TABLE t (a int); CREATE INDEX i ON t (a);"),
+        ("migrations/2.sql", "CREATE INDEX j ON t (a);"),
+    ]
+    migrations, _ = read_sql_files(texts, "postgres")
+    found = [
+        (moment.age, moment.existing("t"))
+        for moment in moments(migrations)
+        if isinstance(moment.operation, ops.CreateIndex)
+    ]
+    assert found == [(1, False), (0, True)]
+
+
+@pytest.mark.parametrize(
+    ("change", "complete", "table"),
+    [
+        ("ALTER TABLE t ADD COLUMN b int", True, True),
+        ("ALTER TABLE elsewhere ADD COLUMN b int", False, True),
+        ("CREATE INDEX i ON t (unseen)", True, False),
+        ("CREATE INDEX i ON t (lower(a))", True, True),
+        ("ALTER TABLE t DROP COLUMN unseen", True, False),
+    ],
+)
+def test_a_change_of_the_unknown_casts_doubt(change: str, complete: bool, table: bool) -> None:
+    schema = apply_all(Schema(), read_script(f"CREATE TABLE t (a text); {change};").operations)
+    assert (schema.complete, schema.tables["t"].complete) == (complete, table)
