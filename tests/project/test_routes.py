@@ -150,3 +150,14 @@ def test_paths_of_every_syntax_look_alike() -> None:
     assert [item.type for item in parameters(r"^a/(?P<b>\d+)/(?P<c>[-\w]+)/(?P<d>.*)$", "regex")] == ["int", "slug", ""]
     assert join("/api/", "/orders", "") == "/api/orders"
     assert join("api/", "x") == "/api/x"
+
+
+def test_helpers_that_register_what_they_are_given() -> None:
+    project = build(
+        app="from flask_restful import Api\nclass OurApi(Api):\n    def add(self, resource, *urls, **kwargs):\n"
+        "        urls = [f'/org{url}' for url in urls]\n        return self.add_resource(resource, *urls, **kwargs)\n"
+        "api = OurApi()\n",
+        views="from flask_restful import Resource\nfrom app import api\nclass Orders(Resource):\n    def get(self): ...\n"
+        "api.add(Orders, '/orders', endpoint='orders')\n",
+    )
+    assert [(route.label, route.location.path) for route in project.routes] == [("GET /orders", "views.py")]

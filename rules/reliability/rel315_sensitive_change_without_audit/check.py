@@ -55,7 +55,8 @@ def sensitive_change(project: Project, route: Route) -> tuple[Write, tuple[Edge,
     """A deletion, or a write on a route whose name says that it matters."""
     assert route.handler is not None
     named = bool(SENSITIVE.search(route.name)) or bool(SENSITIVE.search(route.own_path)) or "DELETE" in route.methods
-    for write, chain in project.writes.reached(route.handler):
+    found = project.writes.reached(route.handler)
+    for write, chain in sorted(found, key=lambda item: item[0].op != "delete"):
         if (
             AUDIT.search(write.entity)
             or any(AUDIT.search(edge.callee.name) for edge in chain)

@@ -184,7 +184,8 @@ class Writes:
         return next((item.name for item in self.project.refs(meta.owner, vid) if item.kind == "class"), "")
 
     def _class(self, ref: Ref) -> str:
-        return ref.name if ref.kind in ("class", "inst") and ref.name in self.project.classes else ""
+        cls = self.project.classes.get(ref.name) if ref.kind in ("class", "inst") else None
+        return ref.name if cls is not None and stored_entity(self.project, cls) else ""
 
 
 def stored_entity(project: Project, cls: Cls) -> bool:

@@ -265,6 +265,8 @@ class Registrations:
         if model.route is None and model.mount is None and model.middleware is None and model.handler is None:
             return
         holders = [holder for origin in self.origins.receiver(fn, call) if (holder := self.holder_of(origin))]
+        if model.route is not None and self._forwarded(fn, call, model, model.route, holders):
+            return
         for holder in holders:
             if model.route is not None:
                 self._entry(holder, fn, call, model, model.route)
@@ -280,6 +282,38 @@ class Registrations:
                 entry = self._make(fn, call, model, model.route)
                 if entry is not None:
                     self.loose.append(entry)
+
+    def _forwarded(self, fn: Fn, call: Call, model: CallModel, route: RouteModel, holders: list[Holder]) -> bool:
+        """A helper that registers what it is given (`def add(self, view, *paths): self.add_resource(view, *paths)`)."""
+        given = [fn.facts.values[vid] for vid in (arguments(call, route.handler) if route.handler else ())]
+        index = next((value[1] for value in given if value[0] == "param"), -1)
+        if index < 0:
+            return False
+        offset = 1 if fn.cls is not None and fn.kind == "method" else 0
+        made = False
+        for edge in self.project.graph.callers(fn):
+            passed = edge.call.args if edge.call is not None and edge.kind == "call" else ()
+            handlers, wrappers = (
+                self.reading.handlers(edge.caller, passed[index - offset])
+                if len(passed) > index - offset >= 0
+                else ((), ())
+            )
+            if edge.call is None or not handlers:
+                continue
+            near = [
+                item for origin in self.origins.receiver(edge.caller, edge.call) if (item := self.holder_of(origin))
+            ]
+            for text in [found for vid in passed if isinstance(found := edge.caller.const(vid), str)]:
+                place = edge.caller.location(edge.span)
+                entry = Entry(
+                    route, model.library, edge.caller, edge.call, place, text, route.syntax, (), handlers, wrappers
+                )
+                for holder in holders or near:
+                    holder.entries.append(entry)
+                if not holders and not near:
+                    self.loose.append(entry)
+                made = True
+        return made
 
     def _entry(self, holder: Holder, fn: Fn, call: Call, model: CallModel, route: RouteModel) -> None:
         self._claimed.add((fn.fqn, call.value))
