@@ -36,10 +36,15 @@ def escaping(body: str, name: str = "f", **files: str) -> set[str]:
         ("def f():\n    try:\n        pass\n    finally:\n        take()\n", {"OutOfStock"}),
         ("def f():\n    try:\n        take()\n    finally:\n        return 1\n", set()),
         ("def f():\n    try:\n        take()\n    finally:\n        print()\n", {"OutOfStock"}),
-        ("def f():\n    try:\n        pass\n    except Other:\n        pass\n    else:\n        take()\n", {"OutOfStock"}),
         (
-            "def f():\n    try:\n        try:\n            take()\n        except ShopError:\n            raise\n"
-            "    except OutOfStock:\n        pass\n",
+            "def f():\n    try:\n        pass\n    except Other:\n        pass\n    else:\n        take()\n",
+            {"OutOfStock"},
+        ),
+        (
+            (
+                "def f():\n    try:\n        try:\n            take()\n        except ShopError:\n            raise\n"
+                "    except OutOfStock:\n        pass\n"
+            ),
             set(),
         ),
         ("import contextlib\ndef f():\n    with contextlib.suppress(ShopError):\n        take()\n", set()),
@@ -55,7 +60,9 @@ def test_escaping(body: str, expected: set[str]) -> None:
 
 
 def test_recursion_ends() -> None:
-    assert escaping("def f(n):\n    if n:\n        return g(n)\n    take()\ndef g(n):\n    return f(n - 1)\n") == {"OutOfStock"}
+    assert escaping("def f(n):\n    if n:\n        return g(n)\n    take()\ndef g(n):\n    return f(n - 1)\n") == {
+        "OutOfStock"
+    }
 
 
 def test_the_witness_names_the_calls_and_the_raise() -> None:

@@ -61,7 +61,8 @@ def opened(project: Project, name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("atomic", "with"), ("decorated", "decorator"), ("helper", "caller"), ("alone", ""), ("by_unit", "with")]
+    ("name", "kind"),
+    [("atomic", "with"), ("decorated", "decorator"), ("helper", "caller"), ("alone", ""), ("by_unit", "with")],
 )
 def test_open_transactions(name: str, kind: str) -> None:
     assert opened(build(app=DJANGO), name) == kind
@@ -183,4 +184,9 @@ def test_atomic_requests() -> None:
 
 
 def test_openings_are_listed_once() -> None:
-    assert sorted(owner.name for owner, _, _ in openings(build(app=DJANGO))) == ["atomic", "by_unit", "decorated", "unit"]
+    assert sorted(owner.name for owner, _, _ in openings(build(app=DJANGO))) == [
+        "atomic",
+        "by_unit",
+        "decorated",
+        "unit",
+    ]

@@ -38,9 +38,9 @@ def check(project: Project) -> Iterator[Hit]:
             if edge.kind != "call" or edge.call is None:
                 continue
             loop = _loop(project, fn, edge.call.block)
-            query = _written(project, edge) if loop >= 0 else None
-            if query is not None:
-                yield _hit(project, fn, edge.call, loop, query, edge)
+            written = _written(project, edge) if loop >= 0 else None
+            if written is not None:
+                yield _hit(project, fn, edge.call, loop, written, edge)
 
 
 def _loop(project: Project, fn: Fn, block: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import Hit, Moment, Project, ops
 
@@ -38,13 +39,12 @@ def _others(moment: Moment, operation: ops.Operation) -> Iterator[Hit]:
     if isinstance(operation, ops.DropIndex) and not operation.concurrently and operation.name:
         table = operation.table or _table_of(moment, operation.name)
         if table and moment.existing(table):
-            more = {} if moment.profile else {"profile": "strict"}
-            yield moment.hit(
+            hit = moment.hit(
                 f"Dropping index `{operation.name}` takes an ACCESS EXCLUSIVE lock on `{table}`: it waits for the longest "
                 "running query, and every query after it waits too; use DROP INDEX CONCURRENTLY.",
                 severity="note",
-                **more,
             )
+            yield hit if moment.profile else replace(hit, profile="strict")
     if (
         isinstance(operation, ops.Other)
         and operation.kind == "REINDEX"

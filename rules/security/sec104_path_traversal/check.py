@@ -10,7 +10,7 @@ SINKS = (
 )
 HARM = "so `../` in it leads to any file that the service can reach; resolve it and require `is_relative_to(base)`."
 
-OPEN = "so members with `../` in their names may be written anywhere; pass `filter=\"data\"`."
+OPEN = 'so members with `../` in their names may be written anywhere; pass `filter="data"`.'
 
 
 def check(project: Project) -> Iterator[Hit]:

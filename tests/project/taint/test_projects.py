@@ -129,7 +129,10 @@ def test_parameters_are_narrowed_by_their_types() -> None:
 
 
 def test_recursion_and_loops_end() -> None:
-    head = "def walk(x, n):\n    if n:\n        return walk(x + 'a', n - 1)\n    return other(x)\n\n\ndef other(x):\n    return walk(x, 0) or x"
+    head = (
+        "def walk(x, n):\n    if n:\n        return walk(x + 'a', n - 1)\n    return other(x)\n\n\n"
+        "def other(x):\n    return walk(x, 0) or x"
+    )
     assert reaches('os.system(walk(request.args["a"], 3))', head=head)
 
 
