@@ -73,12 +73,16 @@ def _receiver(fn: Fn, step: Durable) -> object:
     return step.write.op
 
 
+def _aside(step: Durable) -> bool:
+    """By the entity's name, or by the names of the functions that store it."""
+    names = [step.write.entity.rpartition(".")[2], *(edge.callee.name for edge in step.edges)]
+    return any(ASIDE.search(name) for name in names)
+
+
 def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
     one, two = _what(first), _what(second)
-    aside = bool(
-        ASIDE.search(second.write.entity.rpartition(".")[2]) or ASIDE.search(first.write.entity.rpartition(".")[2])
-    )
-    related = any("related_descriptors" in model.name for model in project.models(second.write.fn, second.write.call))
+    aside = _aside(first) or _aside(second)
+    managed = any("related_descriptors" in model.name for model in project.models(second.write.fn, second.write.call))
     by_hand = runs_by_hand(project, fn) or _for_framework(project, fn)
     return Hit(
         f"`{fn.name}()` stores {one} in line {first.call.span.line} and {two} here, each for good by itself: if the second fails, "
@@ -87,7 +91,7 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
         related=(fn.step(first.call.span, "stored first"),),
         flow=_flow(fn, second),
         function=fn.fqn,
-        profile="strict" if aside or related or by_hand else None,
+        profile="strict" if aside or managed or by_hand else None,
     )
 
 

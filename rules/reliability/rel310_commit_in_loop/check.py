@@ -44,6 +44,8 @@ def _commit(project: Project, fn: Fn, call: Call) -> tuple[str, tuple[Step, ...]
     if project.transactions.ends(fn, call) == "commit":
         return "This", ()
     for target in project.targets(fn, call):
+        if target.facts.is_generator:
+            continue
         edges, site = project.effects.chain(target, "commit")
         sure = all(edge.call is not None and always(edge.caller, edge.call.block) for edge in edges)
         if site is None or len(edges) >= MAX_DEPTH or not sure or not always(site.fn, site.call.block):

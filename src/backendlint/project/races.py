@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _VERSION = re.compile(r"version|revision|etag|lock", re.IGNORECASE)
 _ARITHMETIC = ("+", "-", "*", "/", "//")
+_NAMES = ("guard", "await", "setattr", "mut", "unpack", "item", "elem")
 _SAME = ("guard", "await", "setattr", "mut", "store")
 _FOR_UPDATE = re.compile(r"\bFOR\s+(NO\s+KEY\s+)?UPDATE\b|\bFOR\s+SHARE\b", re.IGNORECASE)
 _UPDATE = re.compile(r"\s*UPDATE\s+[\"`]?(\w+)", re.IGNORECASE)
@@ -351,7 +352,7 @@ def kind_of(project: Project, name: str) -> str:
 
 def _decides(fn: Fn, check: Call, insert: Call) -> bool:
     """Whether the insert runs only where the check found nothing: in the branch for that, or behind the other's exit."""
-    made = derived(fn, check.value)
+    made = _result(fn, check.value)
     around = {number for number, _ in fn.blocks_of(insert.block)}
     if exclusive(fn, check.block, insert.block):
         return False
@@ -369,6 +370,31 @@ def _decides(fn: Fn, check: Call, insert: Call) -> bool:
         if found and block.exits in ("return", "raise", "continue") and block.span[2:] <= insert.span[:2]:
             return True
     return False
+
+
+def _result(fn: Fn, start: Vid) -> set[Vid]:
+    """The check's result under its other names: awaited, guarded, unpacked, and what its own methods give (`.first()`)."""
+    found = {start}
+    for vid, value in enumerate(fn.facts.values):
+        if value[0] in _NAMES:
+            same = value[1] in found
+        elif value[0] == "phi":
+            same = bool(found.intersection(value[1]))
+        else:
+            same = value[0] == "call" and _asks(fn, fn.facts.calls[value[1]], found)
+        if same:
+            found.add(vid)
+    return found
+
+
+def _asks(fn: Fn, call: Call, found: set[Vid]) -> bool:
+    """A method of the result, or `len()` and `bool()` of it."""
+    func = fn.facts.values[call.func]
+    if func[0] == "attr":
+        return func[1] in found
+    return (
+        func[0] == "name" and str(func[1]) in ("builtins.len", "builtins.bool") and bool(found.intersection(call.args))
+    )
 
 
 def _says_found(fn: Fn, vid: Vid, made: set[Vid], depth: int) -> bool | None:
