@@ -1,0 +1,181 @@
+"""Queries and lazy relations in loops, the origins of entities, and races on them."""
+
+from __future__ import annotations
+
+import pytest
+from building import build, fn
+
+from backendlint.project.races import checks_before_insert, read_modify_writes
+from backendlint.project.repeated import LazyReads, repeated
+from backendlint.project.serializers import serialized
+
+MODELS = """
+    from sqlalchemy import ForeignKey, select
+    from sqlalchemy.orm import DeclarativeBase, Mapped, Session, joinedload, mapped_column, relationship, selectinload
+
+    class Base(DeclarativeBase): pass
+
+    class Customer(Base):
+        __tablename__ = "customers"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str]
+        orders: Mapped[list["Order"]] = relationship(back_populates="customer")
+
+    class Order(Base):
+        __tablename__ = "orders"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        total: Mapped[int]
+        customer_id = mapped_column(ForeignKey("customers.id"))
+        customer = relationship("Customer", back_populates="orders")
+        eager = relationship("Customer", lazy="joined")
+"""
+
+
+def lazy(body: str) -> list[str]:
+    project = build(models=MODELS, app=f"from models import *\n{body}")
+    return [read.relation.name for read in LazyReads(project).found]
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ("def f(s: Session):\n    return [o.customer.name for o in s.query(Order).all()]\n", ["customer"]),
+        ("def f(s: Session):\n    return [o.eager.name for o in s.query(Order).all()]\n", []),
+        ("def f(s: Session):\n    return [o.customer_id for o in s.query(Order).all()]\n", []),
+        ("def f(s: Session):\n    q = select(Order).options(joinedload(Order.customer))\n    return [o.customer.name for o in s.scalars(q)]\n", []),
+        ("def f(s: Session, *opts):\n    return [o.customer.name for o in s.query(Order).options(*opts)]\n", []),
+        ("def f(s: Session):\n    o = s.get(Order, 1)\n    return o.customer.name\n", []),
+        ("def f(s: Session):\n    for c in s.query(Customer).options(selectinload(Customer.orders)):\n        print([o.customer for o in c.orders])\n", []),
+        ("def f(s: Session):\n    for o in (Order(), Order()):\n        print(o.customer)\n", []),
+        ("def g(o: Order):\n    return o.customer.name\ndef f(s: Session):\n    return [g(o) for o in s.query(Order)]\n", ["customer"]),
+        ("def rows(s: Session):\n    return s.query(Order).all()\ndef f(s: Session):\n    for o in rows(s):\n        o.customer\n", ["customer"]),
+    ],
+)  # fmt: skip
+def test_lazy_relations(body: str, names: list[str]) -> None:
+    assert lazy(body) == names
+
+
+@pytest.mark.parametrize(
+    ("loop", "count"),
+    [
+        ("for key in keys:\n        s.get(Order, key)", 1),
+        ("for key in (1, 2, 3):\n        s.get(Order, key)", 0),
+        ("for key in range(3):\n        s.get(Order, key)", 0),
+        ("for batch in keys:\n        s.query(Order).filter(Order.id.in_(batch)).all()", 0),
+        ("for key in keys:\n        return s.get(Order, key)", 0),
+        ("for key in keys:\n        if key:\n            return s.get(Order, key)", 0),
+        ("[get(s, key) for key in keys]", 1),
+        ("for order in s.query(Order).filter(Order.id.in_(keys)):\n        print(order.id)", 0),
+    ],
+)
+def test_queries_in_loops(loop: str, count: int) -> None:
+    body = f"from models import *\ndef get(s: Session, key):\n    return s.get(Order, key)\ndef f(s: Session, keys):\n    {loop}\n"
+    assert len(list(repeated(build(models=MODELS, app=body)))) == count
+
+
+def test_relations_of_both_directions() -> None:
+    project = build(models=MODELS)
+    customer, order = project.classes["models.Customer"], project.classes["models.Order"]
+    orders, back = project.associations.find(customer, "orders"), project.associations.find(order, "customer")
+    assert orders is not None and orders.many and orders.target == order.fqn
+    assert back is not None and not back.many and back.target == customer.fqn
+
+
+def test_reverse_relations_of_django() -> None:
+    project = build(
+        models="""
+        from django.db import models
+
+        class Author(models.Model): pass
+        class Book(models.Model):
+            author = models.ForeignKey(Author, on_delete=models.CASCADE, related_name="books")
+            editor = models.ForeignKey("Author", on_delete=models.CASCADE)
+            tags = models.ManyToManyField("self")
+        """
+    )
+    names = {item.name: item.manager for item in project.associations.of(project.classes["models.Author"])}
+    assert names == {"books": True, "book_set": True}
+
+
+def test_nested_serializers_need_their_relations() -> None:
+    source = """
+        from django.db import models
+        from rest_framework import serializers, viewsets
+
+        class Author(models.Model): pass
+        class Book(models.Model):
+            author = models.ForeignKey(Author, on_delete=models.CASCADE)
+
+        class AuthorSerializer(serializers.ModelSerializer):
+            class Meta:
+                model = Author
+                fields = "__all__"
+
+        class BookSerializer(serializers.ModelSerializer):
+            author = AuthorSerializer()
+            class Meta:
+                model = Book
+                fields = "__all__"
+
+        class Books(viewsets.ModelViewSet):
+            queryset = Book.objects.all()
+            serializer_class = BookSerializer
+
+        class Loaded(viewsets.ModelViewSet):
+            queryset = Book.objects.select_related("author")
+            serializer_class = BookSerializer
+        """
+    found = list(serialized(build(app=source)))
+    assert [(item.read.path, item.serializer.name) for item in found] == [(("author",), "BookSerializer")]
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ("o = s.get(Order, 1)\n    o.total += 1\n    s.commit()", 1),
+        ("o = s.get(Order, 1, with_for_update=True)\n    o.total += 1\n    s.commit()", 0),
+        ("o = s.query(Order).with_for_update().first()\n    o.total += 1\n    s.commit()", 0),
+        ("o = Order(total=1)\n    o.total += 1\n    s.commit()", 0),
+        ("o = s.get(Order, 1)\n    o.total = n + 1\n    s.commit()", 0),
+    ],
+)
+def test_read_modify_write(body: str, count: int) -> None:
+    project = build(models=MODELS, app=f"from models import *\ndef f(s: Session, n):\n    {body}\n")
+    assert len(list(read_modify_writes(project))) == count
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ("if s.get(Order, n) is None:\n        s.add(Order(id=n))", 1),
+        ("if not s.get(Order, n):\n        s.add(Order(id=n))", 1),
+        ("if s.get(Order, n):\n        return\n    s.add(Order(id=n))", 1),
+        ("o = s.get(Order, n)\n    if not o:\n        return\n    s.add(o)", 0),
+        ("c = s.get(Customer, n)\n    if c is None:\n        return\n    s.add(Order(customer=c))", 0),
+        ("o = s.get(Order, n)\n    if o:\n        s.add(Order(id=n))", 0),
+    ],
+)
+def test_check_then_insert(body: str, count: int) -> None:
+    project = build(models=MODELS, app=f"from models import *\ndef f(s: Session, n):\n    {body}\n")
+    assert len(list(checks_before_insert(project))) == count
+
+
+def test_origins_follow_repositories() -> None:
+    project = build(
+        models=MODELS,
+        app="""
+        from models import *
+
+        class Repository:
+            def __init__(self, session: Session):
+                self.session = session
+            def all(self):
+                return self.session.query(Order).limit(5).all()
+
+        def f(session: Session):
+            return Repository(session).all()
+        """,
+    )
+    owner = fn(project, "app.f")
+    origins = project.origins.of(owner, owner.facts.returns[0].value)
+    assert [sorted(origin.ops) for origin in origins] == [["all", "limit", "select"]]
