@@ -31,6 +31,8 @@ class Found:
     last: int
     cwe: frozenset[int]
     rule: str
+    also: frozenset[int] = frozenset()
+    """Lines of the same file that the flow names: some suites mark where the data enters."""
 
 
 @dataclass(slots=True)
@@ -66,4 +68,6 @@ def score(cases: Iterable[Case], found: Iterable[Found], ours: frozenset[int]) -
 def _matches(case: Case, item: Found) -> bool:
     if not case.cwe & item.cwe:
         return False
-    return case.first == 0 or (item.first <= case.last and item.last >= case.first)
+    if case.first == 0 or (item.first <= case.last and item.last >= case.first):
+        return True
+    return case.bad and any(case.first <= line <= case.last for line in item.also)

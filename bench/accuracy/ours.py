@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from bench.accuracy.model import Found
 
@@ -25,8 +27,18 @@ def scan(root: Path, profile: str) -> tuple[list[Found], frozenset[int]]:
         region = place["region"]
         last = region.get("endLine", region["startLine"])
         uri = place["artifactLocation"]["uri"]
-        found.append(Found(uri, region["startLine"], last, tags[result["ruleId"]], result["ruleId"]))
+        also = frozenset(_flow_lines(result, uri))
+        found.append(Found(uri, region["startLine"], last, tags[result["ruleId"]], result["ruleId"], also))
     return found, frozenset().union(*tags.values())
+
+
+def _flow_lines(result: dict[str, Any], uri: str) -> Iterator[int]:
+    for flow in result.get("codeFlows", ()):
+        for thread in flow["threadFlows"]:
+            for step in thread["locations"]:
+                place = step["location"]["physicalLocation"]
+                if place["artifactLocation"]["uri"] == uri:
+                    yield place["region"]["startLine"]
 
 
 def _numbers(rule: dict[str, dict[str, list[str]]]) -> frozenset[int]:

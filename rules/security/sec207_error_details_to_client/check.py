@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -7,6 +8,8 @@ from backendlint.api import Flow, Fn, Hit, Location, Project, flow_hit, weak_hit
 
 HARM = "so clients see internals such as SQL, paths and hosts; log it and answer with a fixed message."
 DEBUG = "never switch it on in production."
+DJANGO = frozenset({"INSTALLED_APPS", "MIDDLEWARE", "ROOT_URLCONF"})
+DEVELOPMENT = re.compile(r"dev|local|test|debug|ci\b|example|sample", re.IGNORECASE)
 EXPECTED = ("validation", "http", "domain", "not-found", "auth", "control")
 BROAD = ("builtins.Exception", "builtins.BaseException")
 
@@ -24,6 +27,22 @@ def check(project: Project) -> Iterator[Hit]:
         hit = flow_hit(project, flow, HARM)
         yield hit if level == 2 else replace(hit, profile="strict", confidence="low")
     yield from weak_hits(project, ("debug",), DEBUG)
+    yield from debug_settings(project)
+
+
+def debug_settings(project: Project) -> Iterator[Hit]:
+    """`DEBUG = True` in Django's settings."""
+    for file in project.files.values():
+        vid = file.names.get("DEBUG", -1)
+        if vid < 0 or not DJANGO.intersection(file.names) or DEVELOPMENT.search(file.path):
+            continue
+        module = project.module_function(file)
+        if module.const(vid) is True:
+            yield Hit(
+                "`DEBUG = True` in the settings shows tracebacks, settings and SQL to everybody who meets an error; read it from "
+                "the environment, with `False` as the default.",
+                module.location(module.facts.span_of(vid)),
+            )
 
 
 def rank(project: Project, flow: Flow) -> int:

@@ -283,6 +283,10 @@ class Finder:
         if "quote" in name or "escape" in name or name in ("now", "time", "utcnow", "uuid4", "len", "range"):
             return True
         targets = self.project.targets(fn, call)
+        if func[0] == "name" and not targets:
+            target = self.project.modules.resolve(str(func[1]), fn.file.module)
+            if target.kind == "variable" and target.vid < 0:
+                return False
         if targets:
             return all(
                 self._closed(target, item.value, kind, depth - 2) for target in targets for item in target.facts.returns
