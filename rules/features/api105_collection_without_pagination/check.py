@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from backendlint.api import Edge, Fn, Hit, Project, Ref, Route, Site, answers
 
@@ -28,12 +29,18 @@ ONE = {"get", "first", "one", "last", "get_or_404", "count", "exists", "aggregat
 BOUNDS = {"limit", "slice", "first", "one", "last"}
 
 
-def check(project: Project) -> Iterator[Hit]:
+def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     seen = set()
+    paged_by_default = sets_default(project, tuple(options["settings"]))
     for route in project.routes:
         if route.kind != "http" or route.methods not in (("GET",), ("GET", "HEAD")) or not route.is_collection:
             continue
-        if route.handler is None or route.place in seen or paged(project, route) or not returns_many(project, route):
+        if route.place in seen:
+            continue
+        if route.handler is None:
+            if paged_by_default or not lists_by_itself(project, route, options):
+                continue
+        elif paged(project, route) or not returns_many(project, route):
             continue
         seen.add(route.place)
         yield Hit(
@@ -42,6 +49,32 @@ def check(project: Project) -> Iterator[Hit]:
             route.place,
             function=route.function,
         )
+
+
+def lists_by_itself(project: Project, route: Route, options: Mapping[str, Any]) -> bool:
+    """A generic view that lists its queryset and has no pagination class of its own."""
+    if route.cls is None or not any(project.hierarchy.is_a(route.cls, base) for base in options["lists"]):
+        return False
+    for cls in project.hierarchy.mro(route.cls):
+        if "paginat" in cls.name.lower():
+            return False
+        for name in options["attributes"]:
+            vid = cls.facts.attributes.get(name, -1)
+            if vid >= 0:
+                return cls.owner.const(vid) is None
+    return True
+
+
+def sets_default(project: Project, names: tuple[str, ...]) -> bool:
+    """Settings that page every list, with a value that is not None."""
+    for file in project.files.values():
+        for function in file.functions[:1]:
+            for value in function.values:
+                for key, item in value[1] if value[0] == "dict" else ():
+                    named = key >= 0 and function.values[key][0] == "const" and function.values[key][1] in names
+                    if named and function.values[item] != ("const", None):
+                        return True
+    return False
 
 
 def paged(project: Project, route: Route) -> bool:
