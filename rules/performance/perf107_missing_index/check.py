@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from backendlint.api import Column, ColumnUse, Hit, Location, Project, SqlStatement, Step, Table, sql, sqltypes
+from backendlint.api import Column, ColumnUse, Hit, Location, Project, Schema, SqlStatement, Step, Table, sql, sqltypes
 
 _OFF_PATH = frozenset({"command", "migration", "test"})
 _BROAD = re.compile(
@@ -75,7 +75,7 @@ def _scope(statement: SqlStatement, scope: sql.Scope) -> Iterator[tuple[Need, Lo
     found = list(sql.conditions(scope))
     for source in scope.sources.values():
         table = source.table
-        if table is None or source.kind != "table" or not table.complete or table.kind != "table":
+        if table is None or source.kind != "table" or not _known(statement.schema, table):
             continue
         mine = [
             item
@@ -105,6 +105,13 @@ def _pair(item: sql.Condition) -> frozenset[str]:
     return frozenset(source.alias for source in (item.source, other) if source is not None)
 
 
+def _known(schema: Schema, table: Table) -> bool:
+    """True where all columns and indexes were surely read."""
+    if table.source == "ddl" and not schema.complete:
+        return False
+    return table.complete and table.managed and table.kind == "table"
+
+
 def _driven(found: list[sql.Condition], source: sql.Source) -> bool:
     """True when another table of the query, found by an index, leads here by a join."""
     return any(
@@ -125,7 +132,8 @@ def _join(statement: SqlStatement, item: sql.Condition) -> Iterator[tuple[Need, 
         or other.column is None
     ):
         return
-    if other.source.table is None or not item.table.complete or not other.source.table.complete:
+    schema = statement.schema
+    if other.source.table is None or not _known(schema, item.table) or not _known(schema, other.source.table):
         return
     yield Need(item.table, (item.schema_column.name,), "join"), statement.location(item.node), statement.function_name()
 
@@ -187,7 +195,7 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
         ):
             continue
         filters = [use for use in uses if use.how in {"eq", "in", "range"} and not use.function]
-        if not table.complete or not filters or project.layer(uses[0].fn) in _OFF_PATH:
+        if not _known(project.data.schema, table) or not filters or project.layer(uses[0].fn) in _OFF_PATH:
             continue
         columns = _columns([(use.column, use.how) for use in filters])
         if columns:

@@ -154,7 +154,10 @@ def read_table(name: str, body: list[Token], reader: Reader, location: Location 
     for name_ in table.primary_key:
         column = table.column(name_)
         if column is not None:
-            table.columns[column.name] = replace(column, primary_key=True, nullable=False)
+            counts = column.autoincrement or (
+                column.type == "INTEGER" and len(table.primary_key) == 1
+            )  # SQLite's rowid
+            table.columns[column.name] = replace(column, primary_key=True, nullable=False, autoincrement=counts)
     return table
 
 

@@ -116,7 +116,7 @@ def _call(
     """The texts that a call executes, or makes statements of, with what identifies them."""
     model = next((item for item in project.models(fn, call) if item.sql is not None), None)
     if model is not None and model.sql is not None:
-        if model.sql.role in {"fragment", "identifier", "literal"}:
+        if model.sql.role in {"fragment", "identifier", "literal", "compose"}:
             return
         vids = arguments(call, model.sql.arg)
         chosen = _dialect_of(project, model) or dialect
