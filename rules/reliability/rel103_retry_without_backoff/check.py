@@ -18,11 +18,15 @@ def _retries(policy: Policy) -> bool:
     """Several attempts, made by the policy itself (a task that calls `retry()` has its own pace)."""
     if policy.kind == "decorator":
         return bool(policy.on) and policy.attempts not in (0.0, 1.0)
+    if policy.kind == "client":
+        return policy.backoff == "none" and policy.attempts not in (0.0, 1.0)
     return policy.kind == "loop" and policy.attempts != 1
 
 
 def _hit(policy: Policy) -> Hit:
-    what = "The retry loop" if policy.kind == "loop" else "The retry"
+    what = (
+        "The retrying client" if policy.kind == "client" else "The retry loop" if policy.kind == "loop" else "The retry"
+    )
     pace = "without a pause" if policy.backoff == "none" else "at a fixed pace"
     return Hit(
         message=f"{what} of `{policy.fn.name}()` tries again {pace}: all callers hammer a struggling service together.",

@@ -13,7 +13,11 @@ def check(project: Project) -> Iterator[Hit]:
     """One hit a call that changes something elsewhere and is retried without an idempotency key."""
     seen: set[tuple[str, Call]] = set()
     for policy in project.retries.all:
-        if policy.kind == "client" or policy.attempts in (0.0, 1.0) or (policy.kind == "decorator" and not policy.on):
+        if policy.kind == "client":
+            if {"ANY", *UNSAFE}.intersection(policy.methods) and policy.attempts != 0.0:
+                yield _client(policy)
+            continue
+        if policy.attempts in (0.0, 1.0) or (policy.kind == "decorator" and not policy.on):
             continue
         for fn, call in _calls(project, policy):
             if (fn.fqn, call) not in seen and _changes(project, fn, call) and not _keyed(fn, call):
@@ -72,6 +76,16 @@ def _mentions(fn: Fn, vid: int, depth: int = 6) -> bool:
     if value[0] == "param":
         return "idempot" in fn.facts.params[value[1]].name.lower()
     return value[0] == "attr" and "idempot" in value[2].lower()
+
+
+def _client(policy: Policy) -> Hit:
+    methods = "every method" if "ANY" in policy.methods else "POST"
+    return Hit(
+        message=f"The client made in `{policy.fn.name}()` retries {methods} without an idempotency key: an answer lost on the way "
+        "back repeats the effect.",
+        location=policy.home.location(policy.span),
+        function=policy.fn.fqn,
+    )
 
 
 def _hit(project: Project, policy: Policy, fn: Fn, call: Call) -> Hit:

@@ -42,6 +42,8 @@ class Policy(NamedTuple):
     calls: tuple[Call, ...]
     """For loops: the outbound calls inside."""
     block: int = -1
+    methods: tuple[str, ...] = ()
+    """For clients: HTTP methods that are retried as the code says, `ANY` for all; empty where the library's default holds."""
 
 
 class Retries:
@@ -273,7 +275,21 @@ class Retries:
             if retry is None or retry.attempts is None or site.model.task is not None:
                 continue
             if self._argument(site.call, retry.attempts) >= 0:
-                yield self._policy("client", fn, fn, site.call.span, site.call, retry)
+                policy = self._policy("client", fn, fn, site.call.span, site.call, retry)
+                if retry.wait is None and policy.backoff == "none":  # the library does not let one choose
+                    policy = policy._replace(backoff="unknown")
+                yield policy._replace(methods=self._methods(fn, site.call, retry))
+
+    def _methods(self, fn: Fn, call: Call, retry: Retry) -> tuple[str, ...]:
+        vid = self._argument(call, retry.methods)
+        if vid < 0:
+            return ()
+        value = fn.facts.values[vid]
+        if value[0] == "call" and fn.facts.calls[value[1]].args:  # frozenset([...])
+            value = fn.facts.values[fn.facts.calls[value[1]].args[0]]
+        if value[0] in ("list", "tuple", "set"):
+            return tuple(str(fn.const(item)).upper() for item in value[1])
+        return ("ANY",) if value[0] == "const" and value[1] in (None, False) else ()
 
     def _policy(self, kind: str, fn: Fn, home: Fn, span: Span, call: Call | None, retry: Retry) -> Policy:
         attempts, bounded = self._attempts(home, call, retry)
@@ -342,6 +358,8 @@ class Retries:
             word = any("exponential" in key or "random" in key for key, _ in (call.kwargs if call is not None else ()))
             known = self.project.constants(home, vid)
             assert retry.wait is not None
+            if known and all(item in (0, None) for item in known):
+                return "none", retry.jitter
             named = any("backoff" in key for key in retry.wait.keywords) and bool(known and known[0])
             grows = factor or word or named or known == [True]
             return "exponential" if grows else "constant" if known is not None else "unknown", retry.jitter

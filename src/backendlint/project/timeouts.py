@@ -153,10 +153,22 @@ class Timeouts:
             if value[0] == "store" and fn.const(value[2]) in timeout.keywords:
                 return self.value(fn, value[3], timeout)
             value = fn.facts.values[value[1]]
+        if value[0] == "param":
+            return self._passed_on(fn, value[1], timeout)
         if value[0] != "dict" or any(key < 0 for key, _ in value[1]):
             return UNKNOWN
         found = [item for key, item in value[1] if fn.const(key) in timeout.keywords]
         return self.value(fn, found[0], timeout) if found else None
+
+    def _passed_on(self, fn: Fn, index: int, timeout: Timeout) -> Wait | None:
+        """A helper's own `**kwargs`: nothing where every caller is known and none passes a timeout."""
+        calls = [edge.call for edge in self.project.graph.callers(fn)]
+        if fn.facts.params[index].kind != "kwargs" or not calls:
+            return UNKNOWN
+        for call in calls:
+            if call is None or call.open_ended or any(call.kwarg(key) >= 0 for key in timeout.keywords):
+                return UNKNOWN
+        return None
 
     # what is around it
 
@@ -259,7 +271,9 @@ class Timeouts:
     def _set_on_object(self, fn: Fn, call: Call, via: set[str]) -> bool:
         """A setter of the model (`session.mount(...)`, `sock.settimeout(...)`) is called, or `x.timeout = ...` stored, in the file."""
         for owner in self.project.functions_of(fn.file):
-            if any(site.model.name in via and self._sets(site.call) for site in self.project.effects.direct(owner)):
+            if any(
+                site.model.name in via and self._sets(owner, site.call) for site in self.project.effects.direct(owner)
+            ):
                 return True
             for store in owner.facts.stores:
                 if store.name and "timeout" in store.name and self._same_type(owner, store.base, fn, call):
@@ -268,9 +282,13 @@ class Timeouts:
                     return True
         return False
 
-    @staticmethod
-    def _sets(call: Call) -> bool:
-        return bool(call.args) or bool(call.kwargs)
+    def _sets(self, fn: Fn, call: Call) -> bool:
+        """False where a library's own object is passed (`mount("https://", HTTPAdapter(...))`): it carries no timeout."""
+        passed = [*call.args, *(vid for _, vid in call.kwargs)]
+        refs = [ref for vid in passed for ref in self.project.refs(fn, vid)]
+        own = any(ref.kind == "libinst" and self.project.libraries.library_of(ref.name) is not None for ref in refs)
+        plain = all(ref.name.startswith("builtins.") for ref in refs if ref.kind == "libinst")
+        return bool(passed) and (plain or not own)
 
     def _same_type(self, owner: Fn, base: Vid, fn: Fn, call: Call) -> bool:
         mine = {ref.name for ref in self.project.refs(fn, receiver(fn, call))} if receiver(fn, call) >= 0 else set()
