@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import Fn, Hit, Project, Vid, arguments, served_applications, status_of
 
+NAMED = re.compile(r"error|exception|handler", re.IGNORECASE)
+"""Registrations are called so; looking at every model takes too long."""
 BROAD = ("builtins.Exception", "builtins.BaseException")
 
 
 def check(project: Project) -> Iterator[Hit]:
-    supported = {model.library for model in handler_models(project)}
-    if covered(project):
+    applications = served_applications(project)
+    if not applications or covered(project):
         return
-    for application in served_applications(project):
+    supported = set(handling_libraries(project))
+    for application in applications:
         if application.library in supported:
             yield Hit(
                 f"`{application.name}` has no handler for errors that nobody expected: clients get the framework's plain answer and "
@@ -20,17 +24,17 @@ def check(project: Project) -> Iterator[Hit]:
             )
 
 
-def handler_models(project: Project):  # type: ignore[no-untyped-def]
-    """Models by which error handlers are registered."""
+def handling_libraries(project: Project) -> Iterator[str]:
+    """Libraries in which handlers of errors can be registered."""
     libraries = project.libraries
     for name in libraries.names("decorators"):
-        model = libraries.decorator(name)
+        model = libraries.decorator(name) if NAMED.search(name) else None
         if model is not None and model.error_handler is not None:
-            yield model
+            yield model.library
     for name in libraries.names("calls"):
-        call = libraries.call(name)
+        call = libraries.call(name) if NAMED.search(name) else None
         if call is not None and call.error_handler is not None:
-            yield call
+            yield call.library
 
 
 def covered(project: Project) -> bool:
