@@ -174,3 +174,15 @@ def test_psql_dumps_keep_their_offsets() -> None:
     blank = blank_psql(text)
     assert len(blank) == len(text)
     assert [items[0].text for items in statements(blank, "postgres")] == ["COPY", "SELECT"]
+
+
+def test_composed_sql_is_one_statement() -> None:
+    code = (
+        "from psycopg import sql\n"
+        "def f(cur, table):\n"
+        '    query = sql.SQL("SELECT a FROM {} WHERE b = %s").format(sql.Identifier(table))\n'
+        "    cur.execute(query, (1,))\n"
+    )
+    (text,) = texts_in(code)
+    assert text.text == "SELECT a FROM hole_0_ WHERE b = %s"
+    assert text.role == "execute"

@@ -116,7 +116,8 @@ def _call(
     """The texts that a call executes, or makes statements of, with what identifies them."""
     model = next((item for item in project.models(fn, call) if item.sql is not None), None)
     if model is not None and model.sql is not None:
-        if model.sql.role in {"fragment", "identifier", "literal", "compose"}:
+        piece = model.name.endswith(".sql.SQL")  # psycopg's: what is executed is what is composed of it
+        if piece or model.sql.role in {"fragment", "identifier", "literal", "compose"}:
             return
         vids = arguments(call, model.sql.arg)
         chosen = _dialect_of(project, model) or dialect
