@@ -100,12 +100,7 @@ def web_imports(project: Project) -> Iterator[Hit]:
         for item in file.imports:
             if item.type_checking:
                 continue
-            library = project.libraries.library_of(item.target)
-            web = (
-                library is not None
-                and library.kind == "web-framework"
-                and project.libraries.exception(item.target) is not None
-            )
+            web = is_web(project, item.target)
             above = imported_layer(project, item.target, file.module)
             if not web and above != "controller":
                 continue
@@ -118,6 +113,22 @@ def web_imports(project: Project) -> Iterator[Hit]:
                 project.module_function(file).location(item.span),
                 profile="default" if web or above == "controller" else "strict",
             )
+
+
+def is_web(project: Project, dotted: str) -> bool:
+    """HTTP errors, requests, responses and what injects them."""
+    libraries = project.libraries
+    name = libraries.canonical(dotted)
+    library = libraries.library_of(name)
+    if library is None or library.kind != "web-framework":
+        return False
+    exception, call, attribute = libraries.exception(name), libraries.call(name), libraries.attribute(name)
+    return (
+        (exception is not None and exception.kind == "http")
+        or (call is not None and (call.response is not None or call.injects is not None))
+        or (attribute is not None and attribute.type.endswith("Request"))
+        or name.endswith("Request")
+    )
 
 
 def imported_layer(project: Project, target: str, importer: str) -> str:
