@@ -59,7 +59,7 @@ from backendlint.project.loops import grows, loops_around, stops_early
 from backendlint.project.model import Project
 from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.percall import MadePerCall
-from backendlint.project.programs import for_tests, in_main_block, only_from_main, runs_by_hand
+from backendlint.project.programs import for_tests, in_main_block, only_by_hand, only_from_main, runs_by_hand
 from backendlint.project.queries import Query
 from backendlint.project.races import checks_before_insert, handles_conflict, read_modify_writes, sql_read_modify_writes
 from backendlint.project.races import root as object_root
@@ -227,6 +227,7 @@ __all__ = [
     "name_of_value",
     "named_literals",
     "object_root",
+    "only_by_hand",
     "only_from_main",
     "openings",
     "operands",

@@ -16,8 +16,8 @@ from backendlint.api import (
     Serialized,
     Step,
     for_tests,
+    only_by_hand,
     repeated,
-    runs_by_hand,
     serialized,
 )
 
@@ -75,7 +75,7 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
 
 
 def _by_hand(project: Project, fn: Fn) -> bool:
-    return project.layer(fn) in ONCE or runs_by_hand(project, fn) or for_tests(project, fn)
+    return project.layer(fn) in ONCE or only_by_hand(project, fn) or for_tests(project, fn)
 
 
 def _relations(project: Project) -> Iterator[Hit]:

@@ -25,12 +25,13 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _tested(project: Project, fn: Fn, vid: Vid) -> Iterator[Hit]:
-    value = fn.facts.values[vid]
+    tested, value = vid, fn.facts.values[vid]
     if value[0] == "not":
         vid = value[1]
     plain = _plain(fn, vid)
     value = fn.facts.values[plain]
-    if value[0] == "call" and _rows(project, fn, plain) and _uses(fn, plain, None) <= 1:
+    own = 0 if fn.facts.values[tested][0] == "not" else 1
+    if value[0] == "call" and _rows(project, fn, plain) and _uses(fn, plain, None) <= own:
         yield _hit(fn, fn.facts.calls[value[1]], "fetches all rows to see whether there are any", "exists()")
 
 

@@ -12,11 +12,12 @@ from backendlint.api import (
     Profile,
     Project,
     Query,
+    always,
     for_tests,
     grows,
     is_used,
     loops_around,
-    runs_by_hand,
+    only_by_hand,
     stops_early,
 )
 
@@ -59,7 +60,8 @@ def _written(project: Project, edge: Edge) -> Query | None:
     """The one write of a callee that does little else."""
     found = [item for item in project.queries.direct(edge.callee) if item.kind == "write"]
     reads = project.queries.reason(edge.callee)
-    return found[0] if len(found) == 1 and reads is None and not _bulk(found[0]) else None
+    sure = len(found) == 1 and reads is None and not _bulk(found[0]) and always(edge.callee, found[0].block)
+    return found[0] if sure else None
 
 
 def _hit(project: Project, fn: Fn, call: Call, loop: int, query: Query, edge: Edge | None) -> Hit:
@@ -79,7 +81,7 @@ def _profile(project: Project, fn: Fn, loop: int, query: Query) -> Profile | Non
     op = query.model.orm.op if query.model.orm is not None else ""
     if op in CHECKING or "related_descriptors" in query.model.name:
         return "strict"
-    if runs_by_hand(project, fn) or project.layer(fn) in ("migration", "command"):
+    if only_by_hand(project, fn) or project.layer(fn) in ("migration", "command"):
         return "strict"
     if op == "save" and _own_save(project, query):
         return "strict"

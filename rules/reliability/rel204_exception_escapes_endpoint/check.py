@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Profile, Project, Step, Unmapped
+from backendlint.api import Fn, Hit, Location, Profile, Project, Step, Unmapped
 
-NEAR = 3
-"""Steps to a raised ValueError or KeyError within which it is meant for the handler."""
+ALL = ("builtins.Exception", "builtins.BaseException")
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -40,10 +39,25 @@ def _profile(project: Project, item: Unmapped, caught: set[str]) -> Profile | No
     )
     if item.kind == "infrastructure":
         return None if practised and item.escape.edge is None else "strict" if practised else "audit"
-    explicit = item.escape.statement is not None or item.escape.edge is not None
     raised = project.exceptions.witness(item.fn, item.name)
-    ours = bool(raised) and raised[-1].message.startswith("raises ")
-    return None if practised and explicit and ours and len(raised) <= NEAR else "strict" if ours else "audit"
+    if not raised or not raised[-1].message.startswith("raises "):
+        return "audit"
+    return None if raised[-1].location in _treated(project, item.name) else "strict"
+
+
+def _treated(project: Project, name: str) -> set[Location]:
+    """Raises of a built-in exception that some handler catches by its name: there it is meant for handlers."""
+    found: set[Location] = set()
+    for fqn in project.route_functions:
+        fn = project.functions[fqn]
+        for edge in project.graph.callees(fn):
+            steps = project.exceptions.witness(edge.callee, name)
+            if edge.call is None or not steps:
+                continue
+            for _, types in project.exceptions.handlers(fn, edge.call.block):
+                if any(item not in ALL and project.hierarchy.subclass_of(name, item) for item in types):
+                    found.add(steps[-1].location)
+    return found
 
 
 def _hit(project: Project, item: Unmapped, profile: Profile | None) -> Hit:

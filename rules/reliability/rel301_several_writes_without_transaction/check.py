@@ -15,8 +15,8 @@ from backendlint.api import (
     exclusive,
     for_tests,
     object_root,
+    only_by_hand,
     related,
-    runs_by_hand,
 )
 
 ASIDE = re.compile(r"log|audit|event|history|session|notification|metric|stat", re.IGNORECASE)
@@ -83,7 +83,7 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
     one, two = _what(first), _what(second)
     aside = _aside(first) or _aside(second)
     managed = any("related_descriptors" in model.name for model in project.models(second.write.fn, second.write.call))
-    by_hand = runs_by_hand(project, fn) or _for_framework(project, fn)
+    by_hand = only_by_hand(project, fn) or _for_framework(project, fn)
     return Hit(
         f"`{fn.name}()` stores {one} in line {first.call.span.line} and {two} here, each for good by itself: if the second fails, "
         "the first stays; put both into one transaction.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Cls, Hit, Project, for_tests, read_modify_writes, runs_by_hand, sql_read_modify_writes
+from backendlint.api import Cls, Hit, Project, for_tests, only_by_hand, read_modify_writes, sql_read_modify_writes
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -22,7 +22,7 @@ def check(project: Project) -> Iterator[Hit]:
             lost.fn.location(lost.store.span),
             related=(query.fn.step(query.call.span, "read here, without a lock"),),
             function=lost.fn.fqn,
-            profile="strict" if runs_by_hand(project, lost.fn) or project.layer(lost.fn) == "migration" else None,
+            profile="strict" if only_by_hand(project, lost.fn) or project.layer(lost.fn) == "migration" else None,
         )
     for stale in sql_read_modify_writes(project):
         yield Hit(

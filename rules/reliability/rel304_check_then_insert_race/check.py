@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, checks_before_insert, handles_conflict, runs_by_hand
+from backendlint.api import Hit, Project, checks_before_insert, handles_conflict, only_by_hand
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -24,5 +24,5 @@ def check(project: Project) -> Iterator[Hit]:
             raced.fn.location(raced.insert.span),
             related=(raced.fn.step(raced.check.span, "looked for here"),),
             function=raced.fn.fqn,
-            profile="strict" if runs_by_hand(project, raced.fn) else None,
+            profile="strict" if only_by_hand(project, raced.fn) else None,
         )

@@ -96,3 +96,11 @@ def for_tests(project: Project, fn: Fn) -> bool:
     if fn.cls is not None and project.hierarchy.role(fn.cls) == "test":
         return True
     return any(part in ("testing", "tests", "test") for part in fn.path.lower().split("/")[:-1])
+
+
+def only_by_hand(project: Project, fn: Fn, depth: int = 5) -> bool:
+    """What runs by hand, or is called by such functions alone (helpers of commands)."""
+    if runs_by_hand(project, fn):
+        return True
+    callers = {edge.caller.fqn: edge.caller for edge in project.graph.callers(fn) if edge.caller is not fn}
+    return bool(callers) and depth > 0 and all(only_by_hand(project, item, depth - 1) for item in callers.values())
