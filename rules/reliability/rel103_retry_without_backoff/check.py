@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Policy, Project
+from backendlint.api import Hit, Policy, Project, runs_by_hand
 
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a policy, where it is written."""
     for policy in project.retries.all:
         if policy.backoff in ("none", "constant") and _retries(policy):
-            yield _hit(policy)
+            yield _hit(project, policy)
 
 
 def _retries(policy: Policy) -> bool:
@@ -23,7 +23,7 @@ def _retries(policy: Policy) -> bool:
     return policy.kind == "loop" and policy.attempts != 1
 
 
-def _hit(policy: Policy) -> Hit:
+def _hit(project: Project, policy: Policy) -> Hit:
     what = (
         "The retrying client" if policy.kind == "client" else "The retry loop" if policy.kind == "loop" else "The retry"
     )
@@ -34,5 +34,5 @@ def _hit(policy: Policy) -> Hit:
         related=tuple(policy.fn.step(call.span, "what is retried") for call in policy.calls[:3]),
         confidence=None if policy.backoff == "none" else "medium",
         function=policy.fn.fqn,
-        profile="strict" if policy.fn.is_module else None,  # a script that waits for its database
+        profile="strict" if runs_by_hand(project, policy.fn) else None,  # such as a script that waits for its database
     )

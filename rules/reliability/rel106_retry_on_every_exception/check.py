@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Policy, Project, Span
+from backendlint.api import Fn, Hit, Policy, Project, Span, runs_by_hand
 
 BROAD = frozenset(["all", "builtins.Exception", "builtins.BaseException"])
 
@@ -14,7 +14,7 @@ def check(project: Project) -> Iterator[Hit]:
     for policy in project.retries.all:
         if BROAD.intersection(policy.on) and policy.attempts not in (0.0, 1.0):
             span = _handler(project, policy) if policy.kind == "loop" else policy.span
-            yield _hit(policy, policy.home, span)
+            yield _hit(project, policy, policy.home, span)
 
 
 def _handler(project: Project, policy: Policy) -> Span:
@@ -28,11 +28,11 @@ def _handler(project: Project, policy: Policy) -> Span:
     return policy.span
 
 
-def _hit(policy: Policy, home: Fn, span: Span) -> Hit:
+def _hit(project: Project, policy: Policy, home: Fn, span: Span) -> Hit:
     return Hit(
         message=f"`{policy.fn.name}()` is retried after every exception: a bug, a refusal or bad input is tried again "
         "as if it were an outage.",
         location=home.location(span),
         function=policy.fn.fqn,
-        profile="strict" if policy.fn.is_module else None,  # a script that waits for its database
+        profile="strict" if runs_by_hand(project, policy.fn) else None,  # such as a script that waits for its database
     )

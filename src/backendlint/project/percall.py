@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call
 from backendlint.project.binding import receiver
 from backendlint.project.effects import Site
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import CallModel, ClassModel
 from backendlint.project.uses import aliases
 
@@ -53,6 +53,8 @@ class PerCall:
         base = receiver(fn, call)
         if cls is None or cls.cheap or (base >= 0 and any(self._is_shared(fn, base))):
             return None
+        if any(ref.arg is not None and self._shared(ref.arg) for ref in self.project.callees(fn, call)):
+            return None  # a method of a client: a pipeline, a connection of a pool
         return cls
 
     def _class(self, name: str) -> ClassModel | None:
@@ -63,10 +65,13 @@ class PerCall:
         return None
 
     def _is_shared(self, fn: Fn, vid: int) -> Iterator[bool]:
-        for ref in self.project.refs(fn, vid):
-            for name in self.project.libraries.mro(ref.name) if ref.kind == "libinst" else ():
-                cls = self.project.libraries.cls(name)
-                yield cls is not None and (cls.resource in _SHARED or not cls.cheap)
+        return (self._shared(ref) for ref in self.project.refs(fn, vid))
+
+    def _shared(self, ref: Ref) -> bool:
+        """True for instances of pools, engines and clients."""
+        names = self.project.libraries.mro(ref.name) if ref.kind == "libinst" else ()
+        classes = [cls for name in names if (cls := self.project.libraries.cls(name)) is not None]
+        return any(cls.resource in _SHARED or not cls.cheap for cls in classes)
 
     def _shares(self, fn: Fn, call: Call) -> bool:
         """True where a pool, engine or transport is passed in: the object is only a handle."""
