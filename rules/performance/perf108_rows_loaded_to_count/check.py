@@ -17,7 +17,7 @@ def check(project: Project) -> Iterator[Hit]:
         for call in fn.calls:
             if len(call.args) != 1 or not any(ref.name == "builtins.len" for ref in project.callees(fn, call)):
                 continue
-            if _rows(project, fn, call.args[0]) and _uses(fn, call.args[0], call) == 0:
+            if _rows(project, fn, call.args[0]) and _uses(project, fn, call.args[0], call) == 0:
                 yield _hit(fn, call, "fetches all rows to count them", "count()")
         for block in fn.facts.blocks:
             if block.kind == "if" and block.value >= 0:
@@ -31,7 +31,7 @@ def _tested(project: Project, fn: Fn, vid: Vid) -> Iterator[Hit]:
     plain = _plain(fn, vid)
     value = fn.facts.values[plain]
     own = 0 if fn.facts.values[tested][0] == "not" else 1
-    if value[0] == "call" and _rows(project, fn, plain) and _uses(fn, plain, None) <= own:
+    if value[0] == "call" and _rows(project, fn, plain) and _uses(project, fn, plain, None) <= own:
         yield _hit(fn, fn.facts.calls[value[1]], "fetches all rows to see whether there are any", "exists()")
 
 
@@ -58,7 +58,7 @@ def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
     return False
 
 
-def _uses(fn: Fn, vid: Vid, but: Call | None) -> int:
+def _uses(project: Project, fn: Fn, vid: Vid, but: Call | None) -> int:
     """How often anything else reads the value, followed through guards."""
     same = {vid, _plain(fn, vid)}
     for number, value in enumerate(fn.facts.values):
@@ -73,6 +73,9 @@ def _uses(fn: Fn, vid: Vid, but: Call | None) -> int:
         if call is not but and same.intersection((*call.args, *(item for _, item in call.kwargs))):
             count += 1
     count += sum(1 for item in fn.facts.returns if item.value in same)
+    for inner in project.functions_of(fn.file):
+        if inner.parent is fn and any(value[0] == "outer" and value[1] in same for value in inner.facts.values):
+            count += 1
     count += sum(1 for item in fn.facts.stores if item.value in same)
     return count + sum(1 for block in fn.facts.blocks if block.value in same)
 
