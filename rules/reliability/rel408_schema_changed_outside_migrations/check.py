@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project
+from backendlint.api import Call, Fn, Hit, Project
 
 _DDL = re.compile(
     r"^\s*(?:CREATE\s+(?:UNLOGGED\s+)?TABLE|ALTER\s+TABLE|DROP\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX)\b", re.IGNORECASE
@@ -31,8 +31,9 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _created(project: Project, fn: Fn, migrated: bool) -> Iterator[Hit]:
     for call in fn.calls:
-        name = _maker(fn, call.func)
-        if name not in _MAKERS or not _of_metadata(project, fn, call.func):
+        func = _made_by(fn, call)
+        name = _maker(fn, func) if func >= 0 else ""
+        if name not in _MAKERS or not _of_metadata(project, fn, func):
             continue
         place = fn.location(call.span)
         if migrated:
@@ -56,13 +57,17 @@ def _created(project: Project, fn: Fn, migrated: bool) -> Iterator[Hit]:
             )
 
 
+def _made_by(fn: Fn, call: Call) -> int:
+    """What is called, or passed on to be called: `await connection.run_sync(Base.metadata.create_all)`."""
+    return call.args[0] if call.args and _maker(fn, call.func) == "run_sync" else call.func
+
+
 def _maker(fn: Fn, func: int) -> str:
     value = fn.value(func)
     if value[0] == "attr":
         return str(value[2])
     if value[0] == "name":
         return str(value[1]).rpartition(".")[2]
-    # `await connection.run_sync(Base.metadata.create_all)` passes it on.
     return ""
 
 
