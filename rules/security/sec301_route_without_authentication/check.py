@@ -12,11 +12,13 @@ PUBLIC = re.compile(
     r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|invite|two_?factor|mfa|set_?up|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|install|bootstrap|authenticate|authorize|(^|_)auth$|session",
     re.IGNORECASE,
 )
+SIGN_UP = re.compile(r"sign[-_]?up|regist", re.IGNORECASE)
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 def check(project: Project) -> Iterator[Hit]:
-    routes = [route for route in project.routes if route.kind in ("http", "websocket") and not public(route)]
+    signs_up = any(SIGN_UP.search(route.own_path) or SIGN_UP.search(route.name) for route in project.routes)
+    routes = [route for route in project.routes if route.kind in ("http", "websocket") and not public(route, signs_up)]
     seen = set()
     for route in routes:
         if (
@@ -82,10 +84,14 @@ def beside(route: Route, other: Route) -> bool:
     return ours == theirs
 
 
-def public(route: Route) -> bool:
+def public(route: Route, signs_up: bool) -> bool:
     """Open by its nature, judging by its own path and name (prefixes such as /auth say nothing)."""
     words = re.sub(r"[-./]+", "_", route.own_path.strip("/"))
     last = route.path.rstrip("/").rpartition("/")[2]
-    if "POST" in route.methods and last in ("users", "accounts", "members", "customers", "sessions", "registrations"):
+    if (
+        not signs_up
+        and "POST" in route.methods
+        and last in ("users", "accounts", "members", "customers", "sessions", "registrations")
+    ):
         return True  # registration and sign-in
     return bool(PUBLIC.search(words) or PUBLIC.search(route.name)) or not route.path.strip("/")
