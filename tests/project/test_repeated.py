@@ -43,22 +43,22 @@ def lazy(body: str) -> list[str]:
         ("def f(s: Session):\n    return [o.eager.name for o in s.query(Order).all()]\n", []),
         ("def f(s: Session):\n    return [o.customer_id for o in s.query(Order).all()]\n", []),
         (
-            "def f(s: Session):\n    q = select(Order).options(joinedload(Order.customer))\n"
-            "    return [o.customer.name for o in s.scalars(q)]\n",
+            ("def f(s: Session):\n    q = select(Order).options(joinedload(Order.customer))\n"
+            "    return [o.customer.name for o in s.scalars(q)]\n"),
             [],
         ),
         ("def f(s: Session, *opts):\n    return [o.customer.name for o in s.query(Order).options(*opts)]\n", []),
         ("def f(s: Session):\n    o = s.get(Order, 1)\n    return o.customer.name\n", []),
         (
-            "def f(s: Session):\n    for c in s.query(Customer).options(selectinload(Customer.orders)):\n"
-            "        print([o.customer for o in c.orders])\n",
+            ("def f(s: Session):\n    for c in s.query(Customer).options(selectinload(Customer.orders)):\n"
+            "        print([o.customer for o in c.orders])\n"),
             [],
         ),
         ("def f(s: Session):\n    for o in (Order(), Order()):\n        print(o.customer)\n", []),
         ("def g(o: Order):\n    return o.customer.name\ndef f(s: Session):\n    return [g(o) for o in s.query(Order)]\n", ["customer"]),
         (
-            "def rows(s: Session):\n    return s.query(Order).all()\n"
-            "def f(s: Session):\n    for o in rows(s):\n        o.customer\n",
+            ("def rows(s: Session):\n    return s.query(Order).all()\n"
+            "def f(s: Session):\n    for o in rows(s):\n        o.customer\n"),
             ["customer"],
         ),
     ],

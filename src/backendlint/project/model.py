@@ -30,16 +30,16 @@ from backendlint.project.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from backendlint.project.access import Access
-    from backendlint.project.data import Data
     from backendlint.project.caches import Caches
+    from backendlint.project.data import Data
     from backendlint.project.dependencies import Dependencies
     from backendlint.project.failures import Failures
     from backendlint.project.inrequest import InRequest
     from backendlint.project.layers import Layers
-    from backendlint.project.origins import Origins
     from backendlint.project.lifecycle import Lifecycle
     from backendlint.project.locks import Locks
     from backendlint.project.longwork import LongWorks
+    from backendlint.project.origins import Origins
     from backendlint.project.percall import PerCall
     from backendlint.project.queries import Queries
     from backendlint.project.routes import Application, Endpoints, Route

@@ -126,8 +126,8 @@ class State:
 
     def _table(self, model: Model) -> Table:
         table = Table(
-            model.table, source="django", owner=model.owner, complete=model.complete and model.options.managed, managed=model.options.managed,
-            location=model.location,
+            model.table, source="django", owner=model.owner, complete=model.complete and model.options.managed,
+            managed=model.options.managed, location=model.location,
         )  # fmt: skip
         if not any(item.primary_key for item in model.fields.values()):
             self._implicit_key(model, table)
