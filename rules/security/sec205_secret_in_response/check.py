@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from backendlint.api import Cls, Flow, Hit, Project, Ref, flow_hit, place_flows, sensitive
 
+MANY = 3
 HARM = "so every client gets it; answer with a schema that lists the public fields."
 ISSUED = re.compile(r"token|jwt|otp|csrf|nonce|state|ticket|recovery|backup|client_secret", re.IGNORECASE)
 ISSUING = re.compile(
@@ -19,10 +20,20 @@ STORED = re.compile(
 
 
 def check(project: Project) -> Iterator[Hit]:
+    by_source: dict[tuple[str, int], list[Flow]] = {}
     for flow in place_flows(project, ("response",), ("secret",)):
+        by_source.setdefault((flow.source.fn, flow.source.index), []).append(flow)
+    for flow, others in ((flow, len(flows) - 1) for flows in by_source.values() for flow in shown(flows)):
         hit = flow_hit(project, flow, HARM)
+        if others >= MANY:
+            hit = replace(hit, message=f"{hit.message.removesuffix('.')} ({others} other responses hold it too).")
         yield replace(hit, profile="strict") if is_issued(flow) else hit
     yield from response_models(project)
+
+
+def shown(flows: list[Flow]) -> list[Flow]:
+    """One flow for many where a serializer that they share gives the secret away."""
+    return flows if len(flows) <= MANY else [min(flows, key=lambda flow: flow.location)]
 
 
 def is_issued(flow: Flow) -> bool:
