@@ -60,7 +60,8 @@ class Caches:
                 continue
             span = fn.decorator_span(vid)
             if fn.cls is not None and fn.kind == "method" and not self._passes_cache(home, vid):
-                yield CacheUse(fn, span, "method", fn.name, True)
+                sure = self._endless(home, vid, cache) or fn in self.project.in_request
+                yield CacheUse(fn, span, "method", fn.name, sure)
             elif self._endless(home, vid, cache) and (keys := self._open_keys(fn)):
                 yield CacheUse(fn, span, "unbounded", fn.name, fn in self.project.in_request and bool(keys))
             yield from self._mutable_keys(fn)
