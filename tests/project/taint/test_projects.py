@@ -128,6 +128,24 @@ def test_parameters_are_narrowed_by_their_types() -> None:
     assert lines("command", app=app) == ["app.py:12"]
 
 
+def test_patterns_narrow_parameters() -> None:
+    app = """
+    import os
+    from typing import Annotated
+    from fastapi import FastAPI, Query
+
+    app = FastAPI()
+    Word = Annotated[str, Query(pattern="^[a-z]+$")]
+
+
+    @app.get("/")
+    def handler(word: Word, other: str = Query(pattern="^[a-z]+$"), text: str = Query(pattern="^.*$")):
+        os.system(f"ls {word} {other}")
+        os.system(f"ls {text}")
+    """
+    assert lines("command", app=app) == ["app.py:13"]
+
+
 def test_recursion_and_loops_end() -> None:
     head = (
         "def walk(x, n):\n    if n:\n        return walk(x + 'a', n - 1)\n    return other(x)\n\n\n"

@@ -176,6 +176,8 @@ def declared_type(project: Project, fn: Fn, index: int) -> str:
     home = fn.parent or fn
     if _is_literal(project, home, param.annotation):
         return "literal"
+    if _has_pattern(project, home, param.annotation) or _has_pattern(project, home, param.default):
+        return "pattern"
     kinds = set()
     for ref in project.resolver.types.annotation(home, param.annotation):
         kinds.add(type_kind(project, ref))
@@ -216,3 +218,34 @@ def _is_literal(project: Project, home: Fn, vid: Vid) -> bool:
         if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
             return _is_literal(project, project.module_function(target.file), target.vid)
     return False
+
+
+_CHECKING = frozenset({"AfterValidator", "Predicate"})
+"""Marks in `Annotated` that run a function of the project's own on the value."""
+
+
+def _has_pattern(project: Project, home: Fn, vid: Vid, depth: int = 5) -> bool:
+    """`Query(pattern="^[a-z]+$")`, `Annotated[str, StringConstraints(pattern=...)]`, a validator in `Annotated`."""
+    if vid < 0 or depth == 0:
+        return False
+    value = home.facts.values[vid]
+    if value[0] == "call":
+        call = home.facts.calls[value[1]]
+        name = str(home.facts.values[call.func][-1]).rpartition(".")[2]
+        texts = [home.const(call.kwarg(key)) for key in ("pattern", "regex")]
+        return name in _CHECKING or any(isinstance(text, str) and _anchored(text) for text in texts)
+    if value[0] == "item":
+        inner = home.facts.values[value[2]]
+        return any(
+            _has_pattern(project, home, item, depth - 1) for item in (inner[1] if inner[0] == "tuple" else (value[2],))
+        )
+    if value[0] == "name":
+        target = project.modules.resolve(value[1], home.file.module)
+        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+            return _has_pattern(project, project.module_function(target.file), target.vid, depth - 1)
+    return False
+
+
+def _anchored(pattern: str) -> bool:
+    """Whether the whole text must match, and not just anything does."""
+    return pattern.startswith("^") and pattern.endswith("$") and ".*" not in pattern and ".+" not in pattern
