@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backendlint.analysis import Inputs
+from backendlint.dependency_files import dependency_files
 from backendlint.digests import code_digest
 from backendlint.request import Request
 
@@ -29,6 +30,8 @@ def run_key(request: Request, inputs: Inputs, pack: str, since: str | None) -> s
     for file in inputs.discovery.files:
         known = inputs.digests.get(file.path, "")
         found.update(f"\0{file.path}\0{file.reported}\0{known}".encode("utf-8", "surrogatepass"))
+    for path in dependency_files(inputs.settings.root):  # they may tell the SQL dialect
+        found.update(f"\0{path.name}\0{_content(path)!r}".encode())
     for notification in inputs.notifications:
         found.update(repr(notification).encode("utf-8", "surrogatepass"))
     return found.hexdigest()

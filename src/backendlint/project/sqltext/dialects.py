@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backendlint.dependency_files import dependency_files
 from backendlint.facts.model import FileFacts
 
 if TYPE_CHECKING:
@@ -29,15 +30,6 @@ _NAMES = {
     "MySQLdb": "mysql", "sqlite": "sqlite", "sqlite3": "sqlite", "aiosqlite": "sqlite", "oracle": "oracle", "mssql": "tsql",
     "pyodbc": "tsql", "pymssql": "tsql", "clickhouse_driver": "clickhouse", "duckdb": "duckdb", "snowflake": "snowflake",
 }  # fmt: skip
-_DEPENDENCY_FILES = (
-    "requirements*.txt",
-    "requirements*.in",
-    "requirements/*.txt",
-    "pyproject.toml",
-    "Pipfile",
-    "setup.cfg",
-    "*compose*.y*ml",
-)
 _DRIVERS = {
     "psycopg": "postgres", "psycopg2": "postgres", "psycopg2-binary": "postgres", "asyncpg": "postgres", "postgres": "postgres",
     "pymysql": "mysql", "mysqlclient": "mysql", "aiomysql": "mysql", "mysql-connector-python": "mysql", "asyncmy": "mysql",
@@ -48,8 +40,6 @@ _DRIVER = re.compile(
     r"""postgres|mysql|mariadb)(?=[\s\[=<>~!;:"',]|$)""",
     re.IGNORECASE | re.MULTILINE,
 )
-MAX_DEPENDENCIES = 200_000
-"""Longer files are lock files of everything."""
 _PREFERRED = ("postgres", "mysql", "oracle", "tsql", "sqlite", "clickhouse", "duckdb", "snowflake")
 
 
@@ -73,12 +63,9 @@ def project_dialect(project: Project) -> str:
 def _declared(root: Path) -> list[str]:
     """Dialects of the drivers and servers that the project's dependency and compose files name: SQLite is often only for tests."""
     found: list[str] = []
-    for pattern in _DEPENDENCY_FILES:
-        for path in sorted(root.glob(pattern))[:8]:
-            if path.is_symlink() or not path.is_file() or path.stat().st_size > MAX_DEPENDENCIES:
-                continue
-            text = path.read_text(encoding="utf-8", errors="replace")
-            found.extend(_DRIVERS[name.lower()] for name in _DRIVER.findall(text))
+    for path in dependency_files(root):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        found.extend(_DRIVERS[name.lower()] for name in _DRIVER.findall(text))
     return found
 
 

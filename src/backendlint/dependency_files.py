@@ -1,0 +1,28 @@
+"""Files beside the code that say what a project runs on: requirements, packaging, compose files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+PATTERNS = (
+    "requirements*.txt",
+    "requirements*.in",
+    "requirements/*.txt",
+    "pyproject.toml",
+    "Pipfile",
+    "setup.cfg",
+    "*compose*.y*ml",
+)
+MAX_SIZE = 200_000
+"""Bytes; longer files are lock files of everything."""
+MOST = 8
+"""Files of one pattern that are read."""
+
+
+def dependency_files(root: Path) -> Iterator[Path]:
+    """The files of the root folder that name what the project depends on; links and oversized files are left out."""
+    for pattern in PATTERNS:
+        for path in sorted(root.glob(pattern))[:MOST]:
+            if not path.is_symlink() and path.is_file() and path.stat().st_size <= MAX_SIZE:
+                yield path
