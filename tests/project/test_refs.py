@@ -166,3 +166,9 @@ def test_what_is_kept_on_a_library_object_is_known() -> None:
         """
     )
     assert called(project, "main.f")[-1] == ["sqlite3.Cursor.execute"]
+
+
+def test_a_partial_of_partial_ends() -> None:
+    project = build(main="from functools import partial\ndef f(x):\n    partial(partial, x)()\n")
+    assert called(project, "main.f")
+    assert project.failures == {}

@@ -251,6 +251,9 @@ class TypeNames:
             vid = next((call.kwarg(key) for key in keywords if call.kwarg(key) >= 0), -1)
         found: list[Ref] = []
         for ref in self.resolver.refs(fn, vid) if vid >= 0 else ():
+            inner = self.project.libraries.call(ref.name) if ref.kind == "lib" else None
+            if inner is not None and (inner.bridges is not None or inner.injects is not None):
+                continue  # `partial(partial, ...)`: the call's arguments are not those of the inner one
             result = list(self.resolver.result(fn, call, ref)) if ref.kind != "inst" else [ref]
             found.extend(item.arg if item.name == "typing.Iterator" and item.arg else item for item in result)
         return found
