@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from backendlint.api import Fn, Hit, Location, Profile, Project, Step, Unmapped
@@ -12,33 +13,36 @@ ALL = ("builtins.Exception", "builtins.BaseException")
 def check(project: Project) -> Iterator[Hit]:
     """Domain exceptions, rows that are not there, failures of other services; one hit a place."""
     found = list(project.error_paths.unmapped())
-    caught = {name for fn in project.all_functions() for name in _caught(project, fn)}
+    caught = Counter(name for fqn in project.route_functions for name in _caught(project, project.functions[fqn]))
+    open_ones = Counter(item.name for item in found)
     for item in found:
-        profile = _profile(project, item, caught)
-        if profile == "audit":
-            continue
-        yield _hit(project, item, profile)
+        profile = _profile(project, item, caught, open_ones[item.name])
+        if profile != "audit":
+            yield _hit(project, item, profile)
 
 
-def _caught(project: Project, fn: Fn) -> Iterator[str]:
-    if fn.fqn in project.route_functions:
-        for block in fn.facts.blocks:
-            if block.kind == "except":
-                yield from project.exceptions.caught_types(fn, block)
+def _caught(project: Project, fn: Fn) -> set[str]:
+    """Classes that a handler names in its `except` blocks."""
+    return {
+        name
+        for block in fn.facts.blocks
+        if block.kind == "except"
+        for name in project.exceptions.caught_types(fn, block)
+        if name not in ALL
+    }
 
 
-def _profile(project: Project, item: Unmapped, caught: set[str]) -> Profile | None:
-    """Domain exceptions by default; others where the project's handlers treat them, or the request asked for the row; audit: none."""
+def _profile(project: Project, item: Unmapped, caught: Counter[str], open_ones: int) -> Profile | None:
+    """Domain exceptions by default; failures of libraries where most handlers treat them; rows that the request asked for;
+    built-in exceptions where a handler expects them. `audit`: none."""
     if item.kind == "domain":
         return None
     if item.kind == "not-found":
         return None if project.error_paths.asked_for(item.fn, item.name) else "audit"
-    practised = any(
-        project.hierarchy.subclass_of(item.name, name) and name not in ("builtins.Exception", "builtins.BaseException")
-        for name in caught
-    )
     if item.kind == "infrastructure":
-        return None if practised and item.escape.edge is None else "strict" if practised else "audit"
+        treated = sum(count for name, count in caught.items() if project.hierarchy.subclass_of(item.name, name))
+        usual = treated > open_ones and project.exception_kind(item.name) != "integrity"
+        return None if usual and item.escape.edge is None else "strict" if treated else "audit"
     raised = project.exceptions.witness(item.fn, item.name)
     if not raised or not raised[-1].message.startswith("raises "):
         return "audit"

@@ -80,7 +80,7 @@ def _mismatch(project: Project, types: tuple[str, ...], status: int) -> tuple[st
         and all(kind == "infrastructure" for kind in kinds)
         and not all(name.startswith("builtins.") for name in types)
         and 400 <= status < 500
-        and status not in (401, 403, 408, 424, 429)
+        and status not in (401, 403, 408, 409, 412, 423, 424, 429)
     ):
         return (
             f"answers {status}",
