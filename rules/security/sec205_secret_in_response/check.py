@@ -22,7 +22,7 @@ STORED = re.compile(
 def check(project: Project) -> Iterator[Hit]:
     by_source: dict[tuple[str, int], list[Flow]] = {}
     for flow in place_flows(project, ("response",), ("secret",)):
-        by_source.setdefault((flow.source.fn, flow.source.index), []).append(flow)
+        by_source.setdefault((flow.source.fn, flow.source.slot), []).append(flow)
     for flow, others in ((flow, len(flows) - 1) for flows in by_source.values() for flow in shown(flows)):
         hit = flow_hit(project, flow, HARM)
         if others >= MANY:
