@@ -14,8 +14,8 @@ from typing import Any
 from backendlint.project.libraries import Libraries
 from backendlint.project.libraries_model import Arg, LibraryModel, Param, Timeout
 
-EXEMPT = ("gone since", "made at run time")
-"""In an entry's note: newer versions lack the name, or no version has it before it runs."""
+EXEMPT = ("gone since", "new in", "made at run time")
+"""In an entry's note: newer versions lack the name, older ones a parameter, or no version has it before it runs."""
 _ABSENT = object()
 
 
