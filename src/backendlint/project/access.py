@@ -29,7 +29,7 @@ _AUTH_NAME = re.compile(
 _AUTHORIZE_NAME = re.compile(
     r"permi|role|scope|admin|staff|superuser|owner|authori[sz]|access|tenant|member", re.IGNORECASE
 )
-_LIMIT_NAME = re.compile(r"rate_?limit|throttl|limiter", re.IGNORECASE)
+_LIMIT_NAME = re.compile(r"rate_?limit|throttl|limiter|token_?bucket", re.IGNORECASE)
 _OPTIONAL_NAME = re.compile(r"optional|maybe|or_none|if_any|anonymous", re.IGNORECASE)
 _IDENTITY_TEST = re.compile(
     r"is_(authenticated|staff|superuser|admin)|has_(object_)?perms?(ission)?(_for)?|has_role|can_\w+"

@@ -58,6 +58,12 @@ class Resources:
                         yield leak
 
     @staticmethod
+    def _released_elsewhere(fn: Fn, release: tuple[str, str]) -> bool:
+        """True for a lock that another function of the file gives back: it is handed over on purpose."""
+        others = (other for other in fn.file.functions if other is not fn.facts)
+        return any(other.values[call.func] == release for other in others for call in other.calls)
+
+    @staticmethod
     def _returns_it(fn: Fn, call: Call) -> bool:
         """`def connect(): return psycopg2.connect(...)`: each caller gets a resource of its own to close."""
         if fn.facts.is_generator or fn.facts.decorators or len(fn.facts.returns) != 1:
@@ -71,6 +77,8 @@ class Resources:
         func = fn.facts.values[call.func]
         if model.opens == "lock" and func[0] == "name":
             release = ("name", func[1].rpartition(".")[0] + ".release")
+            if self._released_elsewhere(fn, release):
+                return None
             return self._unclosed(fn, call, model, [item for item in fn.calls if fn.facts.values[item.func] == release])
         start = receiver(fn, call) if model.opens == "lock" else call.value
         if start < 0:
