@@ -11,6 +11,8 @@ NAMES = re.compile(
     re.IGNORECASE,
 )
 SETUPS = ("request-id", "tracing")
+LONGEST = 80
+"""Characters; longer texts are prose."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -29,17 +31,15 @@ def check(project: Project) -> Iterator[Hit]:
 
 def names_an_id(file: FileFacts) -> bool:
     """Whether an import, name, attribute or text of the file speaks of such an id."""
-    if any(NAMES.search(item.target) for item in file.imports) or any(NAMES.search(name) for name in file.names):
-        return True
+    texts = {item.target for item in file.imports}
+    texts.update(file.names)
     for function in file.functions:
-        if NAMES.search(function.name) or any(NAMES.search(param.name) for param in function.params):
-            return True
+        texts.add(function.name)
+        texts.update(param.name for param in function.params)
+        texts.update(binding.name for binding in function.bindings)
+        texts.update(key for call in function.calls for key, _ in call.kwargs)
         for value in function.values:
-            text = value[2] if value[0] == "attr" else value[1] if value[0] == "const" else ""
-            if isinstance(text, str) and len(text) < 80 and NAMES.search(text):
-                return True
-        if any(NAMES.search(key) for call in function.calls for key, _ in call.kwargs):
-            return True
-        if any(NAMES.search(binding.name) for binding in function.bindings):
-            return True
-    return False
+            text = value[2] if value[0] == "attr" else value[1] if value[0] == "const" else None
+            if isinstance(text, str) and len(text) < LONGEST:
+                texts.add(text)
+    return NAMES.search("\n".join(texts)) is not None
