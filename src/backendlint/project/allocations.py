@@ -57,9 +57,7 @@ class Allocations:
         if op == "param":
             return self._param(fn, value[1], depth)
         if op == "outer":
-            target: Fn | None = fn
-            for _ in range(value[2] if len(value) > 2 else 1):
-                target = target.parent if target else None
+            target = fn.outer(value)
             return self.of(target, value[1], depth) if target else []
         return []
 

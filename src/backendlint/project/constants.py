@@ -29,9 +29,7 @@ def constants(project: Project, fn: Fn, vid: Vid, depth: int) -> list[object] | 
     if op == "name":
         return _named(project, fn, value[1], depth)
     if op == "outer":
-        target: Fn | None = fn
-        for _ in range(value[2] if len(value) > 2 else 1):
-            target = target.parent if target else None
+        target = fn.outer(value)
         return constants(project, target, value[1], depth - 1) if target else None
     if op == "fmt":
         return _text(project, fn, value[2], depth)

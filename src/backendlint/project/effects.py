@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Span
+from backendlint.facts.model import Call
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
@@ -137,8 +137,3 @@ def called(project: Project, site: Site) -> str:
         return site.model.name
     refs = project.callees(site.fn, site.call)
     return next((ref.name for ref in refs if ref.kind == "lib"), site.model.name)
-
-
-def span_key(span: Span) -> tuple[int, int]:
-    """Sort key of a place in a file."""
-    return span.line, span.column

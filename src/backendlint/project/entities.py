@@ -69,6 +69,13 @@ class Fn:
             value = self.facts.values[value[1]]
         return value[1] if value[0] == "const" else ...
 
+    def outer(self, value: Value) -> Fn | None:
+        """The enclosing function in whose table an `("outer", vid[, depth])` value's vid counts."""
+        found: Fn | None = self
+        for _ in range(value[2] if len(value) > 2 else 1):
+            found = found.parent if found else None
+        return found
+
     def blocks_of(self, block: int) -> list[tuple[int, Block]]:
         """The block and all that enclose it, innermost first."""
         found = []

@@ -181,9 +181,7 @@ def written(project: Project, fn: Fn, vid: Vid, depth: int = DEPTH) -> tuple[Fn,
     if op == "binop" and value[1] == "+":
         return written(project, fn, value[2], depth - 1)
     if op == "outer":
-        owner: Fn | None = fn
-        for _ in range(value[2] if len(value) > 2 else 1):
-            owner = owner.parent if owner else None
+        owner = fn.outer(value)
         return written(project, owner, value[1], depth - 1) if owner else None
     if op == "name":
         target = project.modules.resolve(value[1], fn.file.module)

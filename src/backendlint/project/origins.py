@@ -111,9 +111,7 @@ class _Walk:
             self._call(fn, fn.facts.calls[value[1]], path, steps, context, depth)
 
     def _outer(self, fn: Fn, value: Value, path: Path, steps: tuple[Step, ...], depth: int) -> None:
-        target: Fn | None = fn
-        for _ in range(value[2] if len(value) > 2 else 1):
-            target = target.parent if target else None
+        target = fn.outer(value)
         if target is not None:
             self.visit(target, value[1], path, steps, None, depth)
 

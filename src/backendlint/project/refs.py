@@ -134,9 +134,7 @@ class Resolver:
         return [ref for group in groups for ref in group]
 
     def _outer(self, fn: Fn, value: Value) -> Refs:
-        target: Fn | None = fn
-        for _ in range(value[2] if len(value) > 2 else 1):
-            target = target.parent if target else None
+        target = fn.outer(value)
         return self.refs(target, value[1]) if target else ()
 
     def _definition(self, fn: Fn, qualname: str) -> Refs:

@@ -74,9 +74,7 @@ class Origins:
         elif op == "name":
             yield from self.dotted(value[1], fn.file.module)
         elif op == "outer":
-            target: Fn | None = fn
-            for _ in range(value[2] if len(value) > 2 else 1):
-                target = target.parent if target else None
+            target = fn.outer(value)
             if target is not None:
                 yield from self.of(target, value[1])
         elif op == "attr":

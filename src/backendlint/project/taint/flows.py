@@ -226,10 +226,6 @@ class Taint:
         steps.append(site.fn.step(site.call.span, _arrival(site)))
         return tuple(step for i, step in enumerate(steps) if i == 0 or step != steps[i - 1])
 
-    def source_step(self, flow: Flow) -> Step:
-        """Where the data enters."""
-        return self.steps(flow)[0]
-
 
 def _arrival(site: SinkSite) -> str:
     name = site.model.name.rpartition(".")[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from backendlint.facts.model import Span, Vid
+from backendlint.facts.model import Span
 
 Path = tuple[str, ...]
 """An access path: attribute names, `[key]` with the key's repr, `[*]` for any item."""
@@ -110,12 +110,3 @@ def item(key: object) -> str:
 def extend(path: Path, element: str) -> Path:
     """`element` in front of a path, cut to MAX_PATH."""
     return (element, *path)[:MAX_PATH]
-
-
-class SourceSite(NamedTuple):
-    """A source's value, for messages."""
-
-    what: str
-    fn: str
-    vid: Vid
-    name: str

@@ -233,9 +233,7 @@ class Reader:
         return self.read(fn, value[1], path)
 
     def _outer(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
-        target: Fn | None = fn
-        for _ in range(value[2] if len(value) > 2 else 1):
-            target = target.parent if target else None
+        target = fn.outer(value)
         return self.read(target, value[1], path) if target else NONE
 
     # parameters, names, attributes

@@ -203,9 +203,7 @@ class Finder:
         if op == "call":
             return self._closed_call(fn, fn.facts.calls[value[1]], kind, depth)
         if op == "outer":
-            owner: Fn | None = fn
-            for _ in range(value[2] if len(value) > 2 else 1):
-                owner = owner.parent if owner else None
+            owner = fn.outer(value)
             return owner is not None and self._closed(owner, value[1], kind, depth - 1)
         return op in ("compare", "not", "unary", "def")
 
