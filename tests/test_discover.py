@@ -45,6 +45,20 @@ def test_python_and_sql_but_not_the_rest(tmp_path: Path) -> None:
     assert [(file.path, file.kind) for file in found.files] == [("app/main.py", "python"), ("db/schema.sql", "sql")]
 
 
+def test_templates_are_context(tmp_path: Path) -> None:
+    tree(
+        tmp_path,
+        "app/templates/list.html",
+        "app/tests/templates/list.html",
+        "docs/index.html",
+        "node_modules/templates/a.html",
+    )
+    found = discover(tmp_path, [tmp_path], Config())
+    assert [(file.path, file.kind, file.reported) for file in found.files] == [
+        ("app/templates/list.html", "template", False)
+    ]
+
+
 def test_environments_dependencies_and_output_are_left_out(tmp_path: Path) -> None:
     tree(tmp_path, ".venv/a.py", "node_modules/b.py", "build/lib/c.py", "x.egg-info/d.py", "myenv/pyvenv.cfg")
     tree(tmp_path, "myenv/lib/e.py", "app/build/__init__.py", "app/build/f.py")

@@ -90,6 +90,7 @@ def analyse(inputs: Inputs, store: Cache, watch: Watch) -> Analysis:
     with watch("link"):
         project = link_project(inputs.settings, collected.files, sources)
         project.sql_files = [file.path for file in inputs.discovery.files if file.kind == "sql"]
+        project.template_files = [file.path for file in inputs.discovery.files if file.kind == "template"]
     notifications = (*inputs.notifications, *collected.notifications)
     return Analysis(inputs, collected.files, project, sources, notifications, not collected.changed)
 

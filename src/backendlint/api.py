@@ -41,6 +41,7 @@ from backendlint.parse import split_lines
 from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers
 from backendlint.project.applications import Served, served_applications
+from backendlint.project.associations import Relation, is_django
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.conditions import holds
@@ -64,7 +65,7 @@ from backendlint.project.queries import Query
 from backendlint.project.races import checks_before_insert, handles_conflict, read_modify_writes, sql_read_modify_writes
 from backendlint.project.races import root as object_root
 from backendlint.project.regexes import slow_part
-from backendlint.project.repeated import LazyRead, LazyReads, Repeated, repeated
+from backendlint.project.repeated import LazyRead, Repeated, repeated
 from backendlint.project.requests import (
     RequestRead,
     derived,
@@ -73,7 +74,9 @@ from backendlint.project.requests import (
     validated_by_decorator,
     validates,
 )
+from backendlint.project.resolvers import Resolved, resolved
 from backendlint.project.resources import Leak
+from backendlint.project.responsemodels import Responded, responded
 from backendlint.project.retries import Policy
 from backendlint.project.routes import UNKNOWN, Application, Route, RouteParam, status_of
 from backendlint.project.routes.paths import is_parameter, parameters, segments, shape
@@ -94,6 +97,7 @@ from backendlint.project.taint.naming import words as identifier_words
 from backendlint.project.taint.report import ATTACKER, advice_hits, describe_source, flow_hit, flow_hits, place_flows
 from backendlint.project.taint.sinks import sink_arguments
 from backendlint.project.taint.whole import whole_request
+from backendlint.project.templates.lazy import TemplateRead, template_reads
 from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import Opening, before, exclusive, openings
 from backendlint.project.unbounded import Unbounded, unbounded
@@ -138,7 +142,6 @@ __all__ = [
     "Index",
     "Labels",
     "LazyRead",
-    "LazyReads",
     "Leak",
     "Location",
     "LogCall",
@@ -160,8 +163,11 @@ __all__ = [
     "Raise",
     "Reason",
     "Ref",
+    "Relation",
     "Repeated",
     "RequestRead",
+    "Resolved",
+    "Responded",
     "Return",
     "Route",
     "RouteParam",
@@ -179,6 +185,7 @@ __all__ = [
     "Sum",
     "SyntaxSite",
     "Table",
+    "TemplateRead",
     "Unbounded",
     "Unmapped",
     "Unwrapped",
@@ -217,6 +224,7 @@ __all__ = [
     "identifier_words",
     "in_main_block",
     "inherits_any",
+    "is_django",
     "is_parameter",
     "is_password",
     "is_used",
@@ -239,6 +247,8 @@ __all__ = [
     "related",
     "repeated",
     "request_reads",
+    "resolved",
+    "responded",
     "runs_by_hand",
     "says_missing",
     "secret_like",
@@ -259,6 +269,7 @@ __all__ = [
     "status_of",
     "stops_early",
     "stored_entity",
+    "template_reads",
     "unbounded",
     "users_of",
     "validated_by_decorator",

@@ -12,6 +12,9 @@ REVIEWED: frozenset[str] = frozenset({"code", "migration", "script"})
 
 HEAD_BYTES = 2048
 
+TEMPLATE_FOLDERS = frozenset({"templates", "jinja2"})
+"""Folders below which templates lie, by the frameworks' conventions."""
+
 _FOLDERS: dict[str, Category] = {
     "tests": "test",
     "test": "test",
@@ -70,3 +73,11 @@ def is_generated(head: bytes) -> bool:
     """Whether the leading comments or docstring say that a program wrote the file."""
     prose = _LEADING_PROSE.match(head)
     return bool(prose and _GENERATED_HEAD.search(prose.group()))
+
+
+def is_template(parts: Sequence[str]) -> bool:
+    """Whether a file lies below a folder of the project's own templates."""
+    folders = parts[:-1]
+    return not TEMPLATE_FOLDERS.isdisjoint(folders) and all(
+        _FOLDERS.get(folder) not in ("test", "vendored") for folder in folders
+    )

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from backendlint.categories import HEAD_BYTES, REVIEWED, Category, category, is_generated
+from backendlint.categories import HEAD_BYTES, REVIEWED, Category, category, is_generated, is_template
 from backendlint.config import Config
 from backendlint.errors import UsageError
 from backendlint.findings.model import Location, Notification, Severity
 from backendlint.listing import Wanted, is_excluded_folder, list_files
 
-Kind = Literal["python", "sql"]
+Kind = Literal["python", "sql", "template"]
 KINDS: dict[str, Kind] = {".py": "python", ".pyw": "python", ".sql": "sql"}
+TEMPLATES: dict[str, Kind] = dict.fromkeys((".html", ".htm", ".jinja", ".jinja2", ".j2"), "template")
+"""Read below folders of templates only, as context: what is wrong in them is not reported."""
 
 LARGEST_BYTES = 4 * 1024 * 1024
 """Larger files are data, not code; they are named in a notification."""
@@ -92,19 +94,25 @@ class _Finder:
         """Add the files below a folder; categories are judged by the path below it."""
         base = str(folder)
         prefix = "" if folder == self.root else f"{folder.relative_to(self.root).as_posix()}/"
-        for below in list_files(base, Wanted(tuple(KINDS), self._excluded_folder, self._closed_folder)):
+        suffixes = (*KINDS, *TEMPLATES)
+        for below in list_files(base, Wanted(suffixes, self._excluded_folder, self._closed_folder)):
             name = _printable(prefix + below)
             if name in self._seen or (self._exclude(name) and not self._include(name)):
+                continue
+            kind = KINDS.get(below[below.rindex(".") :], "template")
+            if kind == "template" and not is_template(below.split("/")):
                 continue
             self._seen.add(name)
             path = f"{base}/{below}"
             size = self._size(path)
             if size is None:
                 continue
+            if kind == "template":
+                self._add_template(SourceFile(name, Path(path), kind, "code", False), size)
+                continue
             found = category(below.split("/"))
             if found in REVIEWED and is_generated(_head(path)):
                 found = "generated"
-            kind = KINDS[below[below.rindex(".") :]]
             self._add(SourceFile(name, Path(path), kind, found, reported), size)
 
     def add_named(self, path: Path) -> None:
@@ -119,6 +127,10 @@ class _Finder:
         if size is not None:
             self._seen.add(name)
             self._add(SourceFile(name, path, kind, category(name.split("/")), True), size, named=True)
+
+    def _add_template(self, file: SourceFile, size: int) -> None:
+        if size <= LARGEST_BYTES:
+            self.files[file.path] = file
 
     def _add(self, file: SourceFile, size: int, *, named: bool = False) -> None:
         if size > LARGEST_BYTES:

@@ -131,7 +131,7 @@ def _collect(
     from backendlint.findings.collect import CollectOptions, collect
 
     config = analysis.inputs.settings.config
-    files = analysis.inputs.discovery.files
+    files = [file for file in analysis.inputs.discovery.files if file.kind != "template"]
     reported = frozenset(file.path for file in files if file.reported)
     options = CollectOptions(
         profile=config.profile,

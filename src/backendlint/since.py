@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from backendlint.analysis import Inputs
 from backendlint.cache import FOLDER
 from backendlint.config import Config, Settings
-from backendlint.discover import KINDS
+from backendlint.discover import KINDS, TEMPLATES
 from backendlint.errors import UsageError
 from backendlint.findings.baseline import Baseline, Entry
 from backendlint.findings.model import Finding
@@ -61,7 +61,7 @@ def baseline_at(
 
 
 def write_tree(root: Path, revision: str, target: Path) -> None:
-    """Write the Python and SQL files below `root` at that commit, byte for byte: git's filters and hooks do not run."""
+    """Write the Python and SQL files and the templates below `root` at that commit, byte for byte: git's filters and hooks do not run."""
     listed = _git(root, "ls-tree", "-r", "-z", "--end-of-options", revision) or b""
     wanted = [found for entry in listed.split(b"\0") if (found := _wanted(os.fsdecode(entry)))]
     names = "".join(f"{name}\n" for name, _ in wanted)
@@ -81,7 +81,12 @@ def _wanted(entry: str) -> tuple[str, str] | None:
     """(object, path) of an entry of ls-tree that is a source file, and no link."""
     about, _, path = entry.partition("\t")
     parts = PurePosixPath(path)
-    if not about.startswith("100") or parts.suffix not in KINDS or parts.is_absolute() or ".." in parts.parts:
+    if (
+        not about.startswith("100")
+        or parts.suffix not in (*KINDS, *TEMPLATES)
+        or parts.is_absolute()
+        or ".." in parts.parts
+    ):
         return None
     return about.split()[2], path
 

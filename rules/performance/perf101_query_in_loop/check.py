@@ -8,7 +8,6 @@ from backendlint.api import (
     Fn,
     Hit,
     LazyRead,
-    LazyReads,
     Location,
     Profile,
     Project,
@@ -16,9 +15,13 @@ from backendlint.api import (
     Serialized,
     Step,
     for_tests,
+    is_django,
     only_by_hand,
     repeated,
+    resolved,
+    responded,
     serialized,
+    template_reads,
 )
 
 ONCE = frozenset({"migration", "command"})
@@ -30,9 +33,10 @@ FAR = 3
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """Queries in loops, then relations read in loops, then what serializers read of each object."""
+    """Queries in loops, then relations read in loops, then what serializers and templates read of each object."""
     seen: set[Location] = set()
-    for hit in (*_queries(project), *_relations(project), *_serializers(project)):
+    serving = (*_serializers(project), *_responses(project), *_resolvers(project), *_templates(project))
+    for hit in (*_queries(project), *_relations(project), *serving):
         if hit.location not in seen:
             seen.add(hit.location)
             yield hit
@@ -79,7 +83,7 @@ def _by_hand(project: Project, fn: Fn) -> bool:
 
 
 def _relations(project: Project) -> Iterator[Hit]:
-    for item in LazyReads(project).found:
+    for item in project.lazy_reads.found:
         yield Hit(
             f"`{item.relation.name}` of each item asks the database again in the loop in line {item.loop.line} of "
             f"`{item.fn.name}()`; load it together with the items ({_advice(project, item)}).",
@@ -92,11 +96,62 @@ def _relations(project: Project) -> Iterator[Hit]:
 
 
 def _advice(project: Project, item: LazyRead) -> str:
-    path = (*item.path, item.relation.name)
-    owner = project.classes[item.relation.owner]
-    if any(base.startswith("django.") for base in project.hierarchy.library_bases(owner)):
-        return f"`select_related('{'__'.join(path)}')`"
-    return f"`selectinload({owner.name}.{item.relation.name})`"
+    return _loader(project, item.relation.owner, (*item.path, item.relation.name))
+
+
+def _loader(project: Project, owner: str, path: tuple[str, ...]) -> str:
+    """What loads the last relation of the path, which belongs to `owner`."""
+    relation = project.associations.find(project.classes[owner], path[-1])
+    if is_django(project, owner):
+        call = "prefetch_related" if relation is not None and relation.many else "select_related"
+        return f"`{call}('{'__'.join(path)}')`"
+    return f"`selectinload({project.classes[owner].name}.{path[-1]})`"
+
+
+def _responses(project: Project) -> Iterator[Hit]:
+    for item in responded(project):
+        yield Hit(
+            f"The response model `{item.schema.name}` reads `{'.'.join(item.read.path)}` of each of these objects, which asks the "
+            f"database every time; load it with them ({_loader(project, item.read.relation.owner, item.read.path)}).",
+            item.place,
+            related=(Step(item.read.location, "read for each object"),),
+            flow=item.steps,
+            function=item.function,
+            fingerprint_key=f"{item.schema.fqn} {'.'.join(item.read.path)}",
+        )
+
+
+def _resolvers(project: Project) -> Iterator[Hit]:
+    for item in resolved(project):
+        load = (
+            f"load `{item.relation}` with the list, or batch it with a DataLoader"
+            if item.relation
+            else "batch it with a DataLoader"
+        )
+        yield Hit(
+            f"The resolver `{item.fn.name}()` asks the database (`{item.what}`) once for each `{item.parent.name}` of a list; {load}.",
+            item.fn.location(item.span),
+            flow=item.steps,
+            function=item.fn.fqn,
+        )
+
+
+def _templates(project: Project) -> Iterator[Hit]:
+    for item in template_reads(project):
+        advice = (
+            f"load it with them ({_loader(project, item.owner, item.path)})"
+            if item.path and item.owner
+            else ("compute it for all of them in one query")
+        )
+        yield Hit(
+            f"The template `{item.template.rpartition('/')[2]}` reads `{item.what}` of each of these objects (line {item.shown.line}), "
+            f"which asks the database every time; {advice}.",
+            item.place,
+            related=(Step(item.shown, "read for each object"),),
+            flow=item.steps,
+            function=item.function,
+            fingerprint_key=f"{item.template} {item.what}",
+        )
 
 
 def _serializers(project: Project) -> Iterator[Hit]:

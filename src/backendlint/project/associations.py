@@ -67,6 +67,12 @@ class Associations:
                 return found
         return None
 
+    def leads_back(self, path: tuple[str, ...], relation: Relation) -> bool:
+        """Whether the relation is the way back: `line.order` of `order.lines` is known without a query."""
+        target = self.project.classes.get(relation.target)
+        came = self.find(target, path[-1]) if target is not None and path else None
+        return came is not None and self.project.hierarchy.subclass_of(came.target, relation.owner)
+
     def of(self, cls: Cls) -> Iterator[Relation]:
         """All relations of a model."""
         for owner in self.project.hierarchy.mro(cls):
@@ -248,3 +254,9 @@ def declared(project: Project, fn: Fn, vid: Vid) -> Relation | None:
             if found is not None:
                 return found
     return None
+
+
+def is_django(project: Project, owner: str) -> bool:
+    """Whether a model (by fqn) is one of Django's."""
+    cls = project.classes.get(owner)
+    return cls is not None and any(base.startswith("django.") for base in project.hierarchy.library_bases(cls))

@@ -23,6 +23,7 @@ class Hierarchy:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._mros: dict[str, tuple[Cls, ...]] = {}
+        self._resolvers: dict[str, str] = {}
         self._library: dict[str, tuple[str, ...]] = {}
         self._stores: dict[str, dict[str, list[tuple[Fn, Vid]]]] = {}
 
@@ -63,6 +64,16 @@ class Hierarchy:
                 if model is not None and model.subclass_role:
                     return model.subclass_role
         return ""
+
+    def resolvers(self, cls: Cls) -> str:
+        """How the names of methods begin that get a parent object in place of `self`, or ""."""
+        known = self._resolvers.get(cls.fqn)
+        if known is None:
+            libraries = self.project.libraries
+            models = (libraries.cls(name) for base in self.library_bases(cls) for name in libraries.mro(base))
+            known = next((model.resolvers for model in models if model is not None and model.resolvers), "")
+            self._resolvers[cls.fqn] = known
+        return known
 
     def overrides(self, cls: Cls, name: str) -> tuple[Fn, ...]:
         """Methods of subclasses that a call through `cls` may reach; only for abstract methods or classes."""

@@ -273,6 +273,16 @@ class Log:
 
 
 @dataclass(slots=True)
+class Renders:
+    """A template that is filled: its name, and the values that it sees."""
+
+    name: Arg
+    """`receiver`: the first argument of the call that made the receiver (`env.get_template("a.html").render(...)`)."""
+    context: Arg | None = None
+    """A dict of names to values; `"**"`: each keyword is one. On decorators left out: what the function returns."""
+
+
+@dataclass(slots=True)
 class Response:
     """A call that makes an HTTP response, or an HTTP exception."""
 
@@ -687,6 +697,7 @@ class CallModel:
     orm: Orm | None = None
     log: Log | None = None
     response: Response | None = None
+    renders: Renders | None = None
     route: Route | None = None
     app: App | None = None
     mount: Mount | None = None
@@ -794,6 +805,8 @@ class ClassModel:
     """Attribute to type; attributes that need more than a type go to `attributes:`."""
     methods_are_handlers: tuple[str, ...] = ()
     """Methods of subclasses that the framework calls with requests (`get`, `post`, `list`, `dispatch`)."""
+    resolvers: str = ""
+    """How the names of methods begin that get the parent object, an instance of `Meta.model`, in place of `self`."""
     request_attributes: tuple[str, ...] = ()
     """Attributes of instances that carry request data (`self.request`, `self.kwargs`)."""
     provides: tuple[str, ...] = ()
@@ -865,6 +878,7 @@ class DecoratorModel:
     name: str = ""
     library: str = ""
     route: Route | None = None
+    renders: Renders | None = None
     task: Task | None = None
     params_source: SourceKind | None = None
     """The function's parameters are such data (route and message handlers)."""
@@ -883,6 +897,8 @@ class DecoratorModel:
     middleware: bool = False
     hook: bool = False
     """The framework calls the function (signals, event listeners, before_request)."""
+    resolver: bool = False
+    """Gives a field of a GraphQL type, once for each of its objects."""
     schema: Literal["", "validate", "serialize", "parse"] = ""
     response_model: Arg | None = None
     template: bool = False

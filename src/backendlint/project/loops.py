@@ -16,6 +16,10 @@ FEW = 20
 """A loop over fewer constants than this does not grow with the data."""
 _SAME = ("guard", "await", "star")
 _BATCHES = re.compile(r"chunk|batch|page|slices|window|partition|attempt|retr|poll|in_groups|buckets", re.IGNORECASE)
+_GIVES_BATCHES = re.compile(
+    r"chunk|batch|pages|paginat|slices|window|partition|attempt|retr|poll|in_groups|buckets", re.IGNORECASE
+)
+"""Functions that give batches; `page()` gives one page, that is items."""
 
 
 def loops_around(fn: Fn, block: int) -> list[tuple[int, Block]]:
@@ -73,7 +77,7 @@ def _named_batch(fn: Fn, block: Block) -> bool:
         return False
     func = fn.facts.values[fn.facts.calls[value[1]].func]
     name = str(func[1] if func[0] == "name" else func[2] if func[0] == "attr" else "")
-    return bool(_BATCHES.search(name.rpartition(".")[2]))
+    return bool(_GIVES_BATCHES.search(name.rpartition(".")[2]))
 
 
 def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:

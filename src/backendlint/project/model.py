@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from backendlint.project.origins import Origins
     from backendlint.project.percall import PerCall
     from backendlint.project.queries import Queries
+    from backendlint.project.repeated import LazyReads
     from backendlint.project.routes import Application, Endpoints, Route
     from backendlint.project.sequences import Sequences
     from backendlint.project.transactions import Transactions
@@ -70,6 +71,8 @@ class Project:
         """Settings that rules read (budget, dialect, per-rule options)."""
         self.sql_files: Sequence[str] = ()
         """Paths of the .sql files."""
+        self.template_files: Sequence[str] = ()
+        """Paths of the templates."""
         self.failures: dict[str, Fn] = {}
         """What could not be analysed, through a fault of ours."""
         self.functions: dict[str, Fn] = {}
@@ -319,6 +322,13 @@ class Project:
         from backendlint.project.origins import Origins
 
         return Origins(self)
+
+    @cached_property
+    def lazy_reads(self) -> LazyReads:
+        """Which relations are read once for each item."""
+        from backendlint.project.repeated import LazyReads
+
+        return LazyReads(self)
 
     @cached_property
     def queries(self) -> Queries:

@@ -47,6 +47,12 @@ class Origin(NamedTuple):
         """The chain's ORM operations."""
         return frozenset(step.model.orm.op for step in self.steps if step.model.orm is not None)
 
+    def sent_in(self, fn: Fn) -> Step | None:
+        """The call with which this function sends the query: the one that executes it, else the chain's last."""
+        own = [step for step in self.steps if step.fn is fn]
+        sent = (step for step in own if step.model.orm is not None and step.model.orm.op == "execute")
+        return next(sent, own[0] if own else None)
+
 
 class _Context(NamedTuple):
     """How the function was entered: the call that was followed into it."""
@@ -62,6 +68,13 @@ class Origins:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._known: dict[tuple[str, Vid], tuple[Origin, ...]] = {}
+
+    def entities(self, fn: Fn, vid: Vid) -> tuple[Origin, ...]:
+        """The queries, where they give whole entities and no other source is possible; else none."""
+        found = self.of(fn, vid)
+        if any(not item.known or "values" in item.ops for item in found):
+            return ()
+        return tuple(item for item in found if item.steps)
 
     def of(self, fn: Fn, vid: Vid) -> tuple[Origin, ...]:
         """The queries that may have given the value; empty where nothing is known at all."""
@@ -151,6 +164,16 @@ class _Walk:
         elif target.kind == "class" and target.rest:
             self._end(steps, path)
 
+    def _of_a_name(self, fn: Fn, call: Call) -> bool:
+        """Whether a dotted name is called that begins in the project: `Order.objects.filter`, not `library.select`."""
+        value = fn.facts.values[call.func]
+        if value[0] != "name" or "." not in str(value[1]):
+            return False
+        return self.project.modules.resolve(str(value[1]).rpartition(".")[0], fn.file.module).kind in (
+            "class",
+            "variable",
+        )
+
     def _param(
         self, fn: Fn, index: int, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
     ) -> None:
@@ -210,6 +233,8 @@ class _Walk:
             self.visit(fn, call.args[0] if call.args else -1, path, steps, context, depth)
         elif base >= 0:
             self.visit(fn, base, path, steps, context, depth)
+        elif self._of_a_name(fn, call):
+            self._name(fn, str(fn.facts.values[call.func][1]).rpartition(".")[0], path, steps, depth)
         elif call.args:
             self.visit(fn, call.args[0], path, steps, context, depth)
         if len(self.found) == before:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Vid
 from backendlint.findings.model import Step
+from backendlint.project.associations import declared
 from backendlint.project.binding import receiver
 from backendlint.project.calls import Edge
 from backendlint.project.effects import SAME_THREAD
@@ -176,6 +177,17 @@ class Queries:
             for origin in self.project.origins.of(fn, value[1])
         )
 
+    def managed(self, query: Query, param: int) -> str | None:
+        """The to-many relation of the function's parameter that the query reads as prefetching would: `self.tags.all()`."""
+        fn, op = query.fn, query.model.orm.op if query.model.orm is not None else ""
+        for vid, value in enumerate(fn.facts.values) if op in _CACHED else ():
+            if value[0] == "attr" and fn.facts.values[value[1]] == ("param", param):
+                relation = declared(self.project, fn, vid)
+                span = fn.facts.span_of(vid)
+                if relation is not None and query.span[:2] <= span[:2] and span[2:] <= query.span[2:]:
+                    return relation.name
+        return None
+
     def _iterations(self, fn: Fn) -> list[Query]:
         found = []
         for block in fn.facts.blocks:
@@ -210,6 +222,10 @@ class Queries:
                 if cls is not None and not READS.isdisjoint(cls.iter_effect):
                     return model
         return None
+
+    def shown(self, fn: Fn, vid: Vid) -> str:
+        """The chain that builds a query object, as the code writes it."""
+        return _chain_name(fn, vid)
 
     def _spread(self) -> None:
         queue: deque[Fn] = deque()

@@ -369,8 +369,12 @@ class Resolver:
 
     def _param(self, fn: Fn, index: int) -> Iterable[Ref]:
         param = fn.facts.params[index]
-        if index == 0 and fn.cls is not None and fn.kind in ("method", "property"):
-            return (Ref("inst", fn.cls.fqn),)
+        if index == 0 and fn.cls is not None and fn.kind in ("method", "property", "staticmethod"):
+            prefix = self.project.hierarchy.resolvers(fn.cls)
+            if prefix and fn.name.startswith(prefix):
+                return self._of_meta(fn.cls)
+            if fn.kind != "staticmethod":
+                return (Ref("inst", fn.cls.fqn),)
         if index == 0 and fn.cls is not None and fn.kind == "classmethod":
             return (Ref("class", fn.cls.fqn),)
         home = fn.parent or fn
@@ -386,6 +390,15 @@ class Resolver:
             return ()
         hinted = self.project.hints(fn.file).type_of(param.name)
         return (self.types.named(hinted),) if hinted else ()
+
+    def _of_meta(self, cls: Cls) -> Refs:
+        """An instance of the class's `Meta.model`."""
+        for owner in self.project.hierarchy.mro(cls):
+            meta = self.project.classes.get(f"{owner.fqn}.Meta")
+            vid = meta.facts.attributes.get("model", -1) if meta is not None else -1
+            if meta is not None and vid >= 0:
+                return tuple(Ref("inst", ref.name) for ref in self.refs(meta.owner, vid) if ref.kind == "class")
+        return ()
 
     # shapes
 

@@ -15,12 +15,15 @@ from backendlint.project.entities import Fn
 from backendlint.project.loops import block_at, depends, grows, loops_around, plain, stops_early
 from backendlint.project.origins import Path
 from backendlint.project.queries import Query
+from backendlint.project.responsemodels import schema_reads
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 MAX_DEPTH = 4
 """Calls through which a relation read of a parameter is followed."""
+MAX_READS = 24
+"""Reads through callees that are kept of one function."""
 
 
 class Repeated(NamedTuple):
@@ -58,7 +61,7 @@ class _Root(NamedTuple):
     path: Path
 
 
-class _ParamRead(NamedTuple):
+class ParamRead(NamedTuple):
     """A relation that a function reads from one of its parameters."""
 
     slot: int
@@ -66,6 +69,11 @@ class _ParamRead(NamedTuple):
     path: Path
     relation: Relation
     steps: tuple[Step, ...]
+
+    @property
+    def key(self) -> tuple[int, Path, Relation]:
+        """What is read, by whatever way."""
+        return self.slot, self.path, self.relation
 
 
 def repeated(project: Project) -> Iterator[Repeated]:
@@ -116,6 +124,7 @@ class LazyReads:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._by_attribute: dict[str, dict[tuple[str, Span], list[Vid]]] = {}
 
     @cached_property
     def found(self) -> list[LazyRead]:
@@ -124,6 +133,7 @@ class LazyReads:
         for fn in self.project.all_functions():
             reads += self._own(fn)
             reads += self._passed(fn)
+            reads += self._validated(fn)
         unique: dict[tuple[str, str, str], LazyRead] = {}
         for read in sorted(reads, key=lambda item: (item.fn.fqn, item.span)):
             unique.setdefault((read.fn.fqn, read.relation.owner, read.relation.name), read)
@@ -152,19 +162,13 @@ class LazyReads:
             return
         for origin in self.project.origins.of(fn, root.vid):
             path = (*origin.path, *root.path, relation.name)
-            if self._leads_back(path[:-1], relation):
+            if self.project.associations.leads_back(path[:-1], relation):
                 continue
             if origin.known and origin.steps and not origin.loads.has(path) and "values" not in origin.ops:
                 last = origin.steps[0]
                 query = last.fn.step(last.call.span, f"the query does not load `{relation.name}`")
                 yield LazyRead(fn, span, fn.facts.blocks[loop].span, relation, root.path, steps, query)
                 return
-
-    def _leads_back(self, path: Path, relation: Relation) -> bool:
-        """Whether the relation is the way back: `line.order` of `order.lines` is known without a query."""
-        target = self.project.classes.get(relation.target)
-        came = self.project.associations.find(target, path[-1]) if target is not None and path else None
-        return came is not None and self.project.hierarchy.subclass_of(came.target, relation.owner)
 
     def _loop_over(self, fn: Fn, iterable: Vid, block: int) -> int:
         for number, item in loops_around(fn, block):
@@ -187,41 +191,76 @@ class LazyReads:
             return self._root(fn, value[1], (value[2], *path), depth - 1) if relation is not None else None
         return None
 
+    def _validated(self, fn: Fn) -> Iterator[LazyRead]:
+        """`Schema.model_validate(item)`: what filling the schema reads of the item."""
+        if not any(block.kind in ("for", "comp") for block in fn.facts.blocks):
+            return
+        for call in fn.calls:
+            if not call.args or not any(
+                model.schema in ("validate", "serialize") for model in self.project.models(fn, call)
+            ):
+                continue
+            schemas = [ref for ref in self.project.refs(fn, call.value) if ref.kind == "inst"]
+            entities = [ref for ref in self.project.refs(fn, call.args[0]) if ref.kind == "inst"]
+            root = self._root(fn, call.args[0], ()) if schemas and entities else None
+            if root is None or root.kind != "item":
+                continue
+            schema, entity = self.project.classes[schemas[0].name], self.project.classes[entities[0].name]
+            for read in schema_reads(self.project, schema, entity):
+                if read.relation.loads:
+                    step = Step(read.location, f"the field reads `{read.path[-1]}`, which asks the database")
+                    whole = root._replace(path=(*root.path, *read.path[:-1]))
+                    yield from self._judged(fn, call.span, whole, read.relation, (step,), call.block)
+
     # reads in callees
 
+    def of_self(self, method: Fn) -> list[ParamRead]:
+        """Relations that a method or property reads from its own object, itself or through what it calls."""
+        return [read for read in self._by_param.get(method.fqn, ()) if read.slot == 0]
+
     @cached_property
-    def _by_param(self) -> dict[str, list[_ParamRead]]:
+    def _by_param(self) -> dict[str, list[ParamRead]]:
         """Relations that functions read from their parameters, themselves or through what they call."""
-        found: dict[str, list[_ParamRead]] = {}
+        found: dict[str, dict[tuple[int, Path, Relation], ParamRead]] = {}
         for fn in self.project.all_functions():
             for vid, relation in self._relations(fn):
                 root = self._root(fn, fn.facts.values[vid][1], ())
                 if root is not None and root.kind == "param":
                     step = fn.step(fn.facts.span_of(vid), f"reads `{relation.name}`, which asks the database")
-                    found.setdefault(fn.fqn, []).append(_ParamRead(root.vid, root.path, relation, (step,)))
-        frontier = dict(found)
+                    read = ParamRead(root.vid, root.path, relation, (step,))
+                    found.setdefault(fn.fqn, {}).setdefault(read.key, read)
+        frontier = {fqn: list(reads.values()) for fqn, reads in found.items()}
         for _ in range(MAX_DEPTH):
-            following: dict[str, list[_ParamRead]] = {}
+            following: dict[str, list[ParamRead]] = {}
             for fqn, reads in frontier.items():
                 for edge in self.project.graph.callers(self.project.functions[fqn]):
                     for read, root in self._arguments(edge, reads):
                         if root.kind == "param":
                             step = edge.caller.step(edge.span, f"calls {edge.callee.name}()")
-                            lifted = _ParamRead(root.vid, (*root.path, *read.path), read.relation, (step, *read.steps))
-                            known = found.setdefault(edge.caller.fqn, [])
-                            if not any(item[:3] == lifted[:3] for item in known):
-                                known.append(lifted)
+                            lifted = ParamRead(root.vid, (*root.path, *read.path), read.relation, (step, *read.steps))
+                            known = found.setdefault(edge.caller.fqn, {})
+                            if lifted.key not in known and len(known) < MAX_READS:
+                                known[lifted.key] = lifted
                                 following.setdefault(edge.caller.fqn, []).append(lifted)
             frontier = following
-        return found
+        return {fqn: list(reads.values()) for fqn, reads in found.items()}
 
-    def _arguments(self, edge: Edge, reads: list[_ParamRead]) -> Iterator[tuple[_ParamRead, _Root]]:
+    def _attributes(self, fn: Fn) -> dict[tuple[str, Span], list[Vid]]:
+        """What attributes of this name are read from, by name and place."""
+        known = self._by_attribute.get(fn.fqn)
+        if known is None:
+            known = self._by_attribute[fn.fqn] = {}
+            for vid, value in enumerate(fn.facts.values):
+                if value[0] == "attr":
+                    known.setdefault((value[2], fn.facts.span_of(vid)), []).append(value[1])
+        return known
+
+    def _arguments(self, edge: Edge, reads: list[ParamRead]) -> Iterator[tuple[ParamRead, _Root]]:
         caller = edge.caller
         if edge.kind == "property" and edge.call is None:
-            for vid, value in enumerate(caller.facts.values):
-                if value[0] == "attr" and value[2] == edge.callee.name and caller.facts.span_of(vid) == edge.span:
-                    root = self._root(caller, value[1], ())
-                    yield from ((read, root) for read in reads if read.slot == 0 and root is not None)
+            for vid in self._attributes(caller).get((edge.callee.name, edge.span), ()):
+                root = self._root(caller, vid, ())
+                yield from ((read, root) for read in reads if read.slot == 0 and root is not None)
             return
         if edge.call is None or edge.kind != "call":
             return

@@ -60,10 +60,8 @@ def _call(project: Project, fn: Fn, call: Call, serializer: Cls) -> Iterator[Ser
 
 def _view(project: Project, cls: Cls) -> Iterator[Serialized]:
     """A generic view that lists: its serializer_class against its queryset."""
-    if not any(
-        "list" in (model.methods_are_handlers if model else ()) or _lists(project, base)
-        for base in project.hierarchy.library_bases(cls)
-        for model in [project.libraries.cls(base)]
+    if project.method(cls, _LISTS) is None and not any(
+        _lists(project, base) for base in project.hierarchy.library_bases(cls)
     ):
         return
     serializer = next((project.classes[ref.name] for owner in project.hierarchy.mro(cls)
@@ -87,7 +85,7 @@ def _view(project: Project, cls: Cls) -> Iterator[Serialized]:
 
 def _lists(project: Project, base: str) -> bool:
     return any(
-        _LISTS in model.methods_are_handlers
+        _LISTS in model.provides
         for name in project.libraries.mro(base)
         if (model := project.libraries.cls(name)) is not None
     )
@@ -178,10 +176,10 @@ def _methods(project: Project, serializer: Cls, shown: set[str] | None, prefix: 
 def _method(project: Project, method: Fn, name: str, prefix: Path) -> Iterator[FieldRead]:
     query = next((item for item in project.queries.direct(method) if item.kind == "read"), None)
     if query is not None:
-        managers = _manager_path(project, method, query)
-        if managers:
+        managed = project.queries.managed(query, 1)
+        if managed is not None:
             yield FieldRead(
-                (*prefix, *managers), method.location(query.span), f"`{method.name}()` asks {query.name}", None
+                (*prefix, managed), method.location(query.span), f"`{method.name}()` asks {query.name}", None
             )
         else:
             yield FieldRead(prefix, method.location(query.span), f"`{method.name}()` asks {query.name}", query)
@@ -200,20 +198,6 @@ def _method(project: Project, method: Fn, name: str, prefix: Path) -> Iterator[F
                 text = f"`{method.name}()` reads `{value[2]}`"
                 yield FieldRead((*prefix, str(value[2])), method.place(vid), text, None)
                 return
-
-
-def _manager_path(project: Project, method: Fn, query: Query) -> Path:
-    """`obj.tags.all()`: the relation, which prefetching would load."""
-    op = query.model.orm.op if query.model.orm is not None else ""
-    if op not in ("all", "count", "exists"):
-        return ()
-    for vid, value in enumerate(method.facts.values):
-        if value[0] == "attr" and method.facts.values[value[1]] == ("param", 1):
-            relation = declared(project, method, vid)
-            span = method.facts.span_of(vid)
-            if relation is not None and query.span[:2] <= span[:2] and span[2:] <= query.span[2:]:
-                return (relation.name,)
-    return ()
 
 
 def _of_model(project: Project, method: Fn, name: str) -> object:
