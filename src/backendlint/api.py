@@ -53,7 +53,7 @@ from backendlint.project.failures import INFRASTRUCTURE, Unmapped, Unwrapped, sa
 from backendlint.project.fanout import Fanout
 from backendlint.project.jobs import EarlyJob
 from backendlint.project.libraries_model import CallModel
-from backendlint.project.literals import NamedLiteral, display, name_of_value, named_literals, written
+from backendlint.project.literals import NamedLiteral, display, name_of_value, written
 from backendlint.project.locks import Held
 from backendlint.project.longwork import LongWork
 from backendlint.project.loops import grows, loops_around, stops_early
@@ -233,7 +233,6 @@ __all__ = [
     "loops_around",
     "name_of",
     "name_of_value",
-    "named_literals",
     "object_root",
     "only_by_hand",
     "only_from_main",

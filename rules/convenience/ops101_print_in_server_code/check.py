@@ -9,34 +9,33 @@ STREAMS = ("sys.stdout.write", "sys.stderr.write")
 
 def check(project: Project) -> Iterator[Hit]:
     served = bool(project.routes) or any(project.layer(fn) == "task" for fn in project.all_functions())
-    for fn in project.all_functions():
-        for call in fn.facts.calls:
-            name = printer(project, fn, call)
-            if not name or in_main_block(fn, call) or runs_by_hand(project, fn) or project.layer(fn) == "migration":
-                continue
-            if fn.is_module and not served:
-                continue
-            where = "at import" if fn.is_module else f"in `{fn.name}()`"
-            yield Hit(
-                f"`{name}` {where} writes past the log: no level, no time, no request id. Use a logger.",
-                fn.location(call.span),
-                function=fn.fqn,
-                profile="default" if served else "strict",
-            )
+    for fn, call, name in printed(project):
+        if in_main_block(fn, call) or runs_by_hand(project, fn) or project.layer(fn) == "migration":
+            continue
+        if fn.is_module and not served:
+            continue
+        where = "at import" if fn.is_module else f"in `{fn.name}()`"
+        yield Hit(
+            f"`{name}` {where} writes past the log: no level, no time, no request id. Use a logger.",
+            fn.location(call.span),
+            function=fn.fqn,
+            profile="default" if served else "strict",
+        )
 
 
-def printer(project: Project, fn: Fn, call: Call) -> str:
-    """The name under which a call prints to a standard stream, or ""."""
-    for model in project.models(fn, call):
-        if model.prints and goes_to_a_stream(project, fn, call):
-            return f"{model.name.rpartition('.')[2]}()"
-    for ref in project.callees(fn, call):
-        if ref.name in STREAMS:
-            return f"{ref.name}()"
-    return ""
+def printed(project: Project) -> Iterator[tuple[Fn, Call, str]]:
+    """Calls that print to a standard stream, with the name under which they do; each call once."""
+    found: dict[tuple[str, int], tuple[Fn, Call, str]] = {}
+    for fn, call, model in project.effects.sites:
+        if model.prints and goes_to_a_stream(fn, call):
+            found[fn.fqn, call.value] = fn, call, f"{model.name.rpartition('.')[2]}()"
+    for name in STREAMS:
+        for fn, call in project.graph.calls_of(name):
+            found.setdefault((fn.fqn, call.value), (fn, call, f"{name}()"))
+    yield from found.values()
 
 
-def goes_to_a_stream(project: Project, fn: Fn, call: Call) -> bool:
+def goes_to_a_stream(fn: Fn, call: Call) -> bool:
     """No `file=`, or one of the process's own streams."""
     vid = max(call.kwarg("file"), call.kwarg("stream"))
     if vid < 0 or fn.const(vid) is None:

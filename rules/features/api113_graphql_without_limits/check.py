@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from backendlint.api import Call, Fn, Hit, Project
@@ -13,8 +13,7 @@ LIMIT = re.compile(
 
 
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
-    schemas = list(made(project, frozenset(options["schemas"])))
-    places = schemas or list(made(project, frozenset(options["endpoints"])))
+    places = made(project, options["schemas"]) or made(project, options["endpoints"])
     if not places or limited(project):
         return
     for fn, call, name in places:
@@ -25,12 +24,8 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         )
 
 
-def made(project: Project, names: frozenset[str]) -> Iterator[tuple[Fn, Call, str]]:
-    for fn in project.all_functions():
-        for call in fn.facts.calls:
-            for ref in project.callees(fn, call):
-                if ref.name in names:
-                    yield fn, call, ref.name
+def made(project: Project, names: Sequence[str]) -> list[tuple[Fn, Call, str]]:
+    return [(fn, call, name) for name in names for fn, call in project.graph.calls_of(name)]
 
 
 def limited(project: Project) -> bool:

@@ -8,6 +8,8 @@ STATUS_CALLS = ("abort", "abort_with_status", "set_code", "set_trailing_metadata
 
 
 def check(project: Project) -> Iterator[Hit]:
+    if not project.imports("grpc"):
+        return
     for fn in project.all_functions():
         for call in fn.facts.calls:
             name = stub_method(project, fn, call)

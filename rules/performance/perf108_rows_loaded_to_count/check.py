@@ -11,17 +11,15 @@ SAME = ("guard", "await")
 
 def check(project: Project) -> Iterator[Hit]:
     """`len()` of a query's rows, and query objects used as truth values, where the rows serve nothing else."""
+    for fn, call in project.graph.calls_of("builtins.len"):
+        counted = len(call.args) == 1 and _rows(project, fn, call.args[0]) and not for_tests(project, fn)
+        if counted and _uses(project, fn, call.args[0], call) == 0:
+            yield _hit(fn, call, "fetches all rows to count them", "count()")
     for fn in project.all_functions():
-        if for_tests(project, fn):
-            continue
-        for call in fn.calls:
-            if len(call.args) != 1 or not any(ref.name == "builtins.len" for ref in project.callees(fn, call)):
-                continue
-            if _rows(project, fn, call.args[0]) and _uses(project, fn, call.args[0], call) == 0:
-                yield _hit(fn, call, "fetches all rows to count them", "count()")
-        for block in fn.facts.blocks:
-            if block.kind == "if" and block.value >= 0:
-                yield from _tested(project, fn, block.value)
+        tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.value >= 0]
+        if tests and not for_tests(project, fn):
+            for vid in tests:
+                yield from _tested(project, fn, vid)
 
 
 def _tested(project: Project, fn: Fn, vid: Vid) -> Iterator[Hit]:

@@ -9,21 +9,22 @@ from backendlint.api import Call, Fn, Hit, Project, is_used
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call whose result is dropped."""
+    for fn, call, model in project.effects.sites:
+        starts = model.concurrency is not None and model.concurrency.awaited and not call.awaited
+        if starts and (_dropped(fn, call) or not _kept(fn, call)):
+            yield _hit(
+                fn, call, "starts a task that nothing refers to", "it may vanish halfway, and its exception is lost"
+            )
     for fn in project.all_functions():
-        dropped = {item.value for item in fn.facts.statements if item.kind == "expr"}
-        for call in fn.calls:
-            if call.awaited:
-                continue
-            if _starts_task(project, fn, call) and (call.value in dropped or not _kept(fn, call)):
-                yield _hit(
-                    fn, call, "starts a task that nothing refers to", "it may vanish halfway, and its exception is lost"
-                )
-            elif call.value in dropped and _is_coroutine(project, fn, call):
-                yield _hit(fn, call, "makes a coroutine that is never awaited", "its body never runs")
+        for item in fn.facts.statements:
+            value = fn.facts.values[item.value] if item.kind == "expr" else ("",)
+            made = fn.calls[value[1]] if value[0] == "call" else None
+            if made is not None and not made.awaited and _is_coroutine(project, fn, made):
+                yield _hit(fn, made, "makes a coroutine that is never awaited", "its body never runs")
 
 
-def _starts_task(project: Project, fn: Fn, call: Call) -> bool:
-    return any(model.concurrency is not None and model.concurrency.awaited for model in project.models(fn, call))
+def _dropped(fn: Fn, call: Call) -> bool:
+    return any(item.kind == "expr" and item.value == call.value for item in fn.facts.statements)
 
 
 def _is_coroutine(project: Project, fn: Fn, call: Call) -> bool:

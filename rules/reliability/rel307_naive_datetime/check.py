@@ -12,11 +12,11 @@ FACTORIES = frozenset(["default", "default_factory", "onupdate", "server_default
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call that makes a naive point in time, or a place that passes such a function on as a default."""
+    for fn, call, model in project.effects.sites:
+        if model.naive is not None and argument_of(call, model.naive) < 0 and not call.open_ended:
+            yield _hit(fn, fn.location(call.span), model, _profile(fn, call, model))
     for fn in project.all_functions():
         for call in fn.calls:
-            for model in project.models(fn, call):
-                if model.naive is not None and argument_of(call, model.naive) < 0 and not call.open_ended:
-                    yield _hit(fn, fn.location(call.span), model, _profile(fn, call, model))
             for key, vid in call.kwargs:
                 factory = _factory(project, fn, vid) if key in FACTORIES else None
                 if factory is not None:

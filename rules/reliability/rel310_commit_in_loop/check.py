@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from backendlint.api import Call, Fn, Hit, Profile, Project, Step, always, grows, runs_by_hand, stops_early
 
 OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep", "queue-consume")
+LOOPS = ("for", "comp")
 MAX_DEPTH = 3
 
 
 def check(project: Project) -> Iterator[Hit]:
     """Commits in `for` loops over data, directly or through callees."""
     for fn in project.all_functions():
+        if not project.effects.has(fn, "commit") or not any(block.kind in LOOPS for block in fn.facts.blocks):
+            continue
         for call in fn.calls:
             loop = _loop(project, fn, call.block)
-            if loop < 0:
-                continue
-            commit = _commit(project, fn, call)
+            commit = _commit(project, fn, call) if loop >= 0 else None
             if commit is None:
                 continue
             line = fn.facts.blocks[loop].span.line
@@ -33,7 +34,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _loop(project: Project, fn: Fn, block: int) -> int:
     for number, item in fn.blocks_of(block):
-        if item.kind in ("for", "comp"):
+        if item.kind in LOOPS:
             return number if grows(project, fn, number) and not stops_early(fn, block, number) else -1
         if item.kind in ("while", "lambda"):
             return -1

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, NamedLiteral, Project, known_shape, named_literals, secret_like, sensitive
+from backendlint.api import Hit, NamedLiteral, Project, known_shape, secret_like, sensitive
 
 HOW = {"compared": "is compared with", "argument": "is passed", "default": "defaults to"}
 
@@ -17,7 +17,7 @@ def check(project: Project) -> Iterator[Hit]:
             found.location,
             function=found.fn.fqn,
         )
-    for literal in named_literals(project):
+    for literal in project.literals.named:
         if literal.how == "environment" or is_setting(project, literal) or literal.location in shaped:
             continue
         if sensitive(literal.name) == "secret" and secret_like(literal.name, literal.text):

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, NamedLiteral, Project, named_literals, sensitive
+from backendlint.api import Hit, NamedLiteral, Project, sensitive
 
 NOTHING = ("", "true", "false", "yes", "no", "on", "off", "0", "1", "none", "null")
 
 
 def check(project: Project) -> Iterator[Hit]:
-    for literal in named_literals(project):
+    for literal in project.literals.named:
         if sensitive(literal.name) != "secret" or literal.text.strip().lower() in NOTHING:
             continue
         if literal.how == "environment":

@@ -30,6 +30,8 @@ def check(project: Project) -> Iterator[Hit]:
 def assigned(project: Project, fn: Fn, call: Call) -> tuple[Vid, str] | None:
     """The mapping or key whose content becomes attributes of an entity, and the entity's name."""
     spread = next((vid for key, vid in call.kwargs if key == "**"), -1)
+    if spread < 0 and len(call.args) not in (1, 3):
+        return None
     for ref in project.callees(fn, call):
         if spread >= 0 and ref.kind == "class" and stored_entity(project, project.classes[ref.name]):
             return spread, project.classes[ref.name].name

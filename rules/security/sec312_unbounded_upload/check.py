@@ -16,30 +16,27 @@ LIMIT = re.compile(
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     wholes = frozenset(options["wholes"])
     settings = frozenset(options["settings"])
+    if not any(site.model.name in wholes for site in project.effects.sites):
+        return
     limited = {name for file in project.files.values() for name in named(project, file.path) if name in settings}
-    for fn in project.all_functions():
-        if not project.reach(fn.fqn):
+    for fn, call, model in project.effects.sites:
+        name = model.name
+        if name not in wholes or bounded(name, call) or not project.reach(fn.fqn):
             continue
-        for call in fn.facts.calls:
-            name = whole(project, fn, call, wholes)
-            if not name or (limited and not name.startswith(tuple(options["unaffected"]))) or checks_size(fn):
-                continue
-            yield Hit(
-                f"`{name.rpartition('.')[2]}` in `{fn.name}()` reads the whole upload or body whatever its size: one request can fill the "
-                "memory or disk. Refuse what is above a limit, or read bounded chunks.",
-                fn.location(call.span),
-                function=fn.fqn,
-                profile="strict" if name.endswith(tuple(options["bodies"])) else "default",
-            )
+        if (limited and not name.startswith(tuple(options["unaffected"]))) or checks_size(fn):
+            continue
+        yield Hit(
+            f"`{name.rpartition('.')[2]}` in `{fn.name}()` reads the whole upload or body whatever its size: one request can fill the "
+            "memory or disk. Refuse what is above a limit, or read bounded chunks.",
+            fn.location(call.span),
+            function=fn.fqn,
+            profile="strict" if name.endswith(tuple(options["bodies"])) else "default",
+        )
 
 
-def whole(project: Project, fn: Fn, call: Call, wholes: frozenset[str]) -> str:
-    """The library name of a read without a bound, or ""."""
-    for model in project.models(fn, call):
-        if model.name in wholes:
-            bounded = (call.args and model.name.endswith(".read")) or call.kwarg("size") >= 0
-            return "" if bounded else model.name
-    return ""
+def bounded(name: str, call: Call) -> bool:
+    """A read that is told how much."""
+    return bool(call.args and name.endswith(".read")) or call.kwarg("size") >= 0
 
 
 def checks_size(fn: Fn) -> bool:

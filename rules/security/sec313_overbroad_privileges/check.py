@@ -39,11 +39,7 @@ def _mentioned(project: Project) -> bool:
     """A cheap first look: SQL is searched for only where some text speaks of privileges."""
     if project.sql_files:
         return True
-    return any(
-        value[0] == "const" and isinstance(value[1], str) and _WORDS.search(value[1]) is not None
-        for fn in project.all_functions()
-        for value in fn.facts.values
-    )
+    return any(_WORDS.search(text) for _, _, text in project.literals.all())
 
 
 def _grant(statement: SqlStatement, words: list[str]) -> Iterator[Hit]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span
@@ -36,6 +37,7 @@ class CallGraph:
         """By the callee's fqn."""
         self.resolved = 0
         self.unresolved = 0
+        self._by_name: dict[str, list[tuple[Fn, Call]]] = {}
         for fn in project.all_functions():
             self._function(fn)
 
@@ -46,6 +48,11 @@ class CallGraph:
     def callers(self, fn: Fn) -> list[Edge]:
         """Edges into a function."""
         return self.into.get(fn.fqn, [])
+
+    def calls_of(self, *names: str) -> Iterator[tuple[Fn, Call]]:
+        """All calls of what bears one of these names (a function's or class's fqn, a library's dotted name), by name."""
+        for name in names:
+            yield from self._by_name.get(name, ())
 
     def _add(self, caller: Fn, callee: Fn, call: Call | None, kind: str, span: Span) -> None:
         edge = Edge(caller, callee, call, kind, span)
@@ -68,9 +75,8 @@ class CallGraph:
         for target in self.project.targets(fn, call):
             self._add(fn, target, call, "call", call.span)
         for ref in refs:
-            if ref.kind != "lib":
-                continue
-            model = self.project.libraries.call(ref.name)
+            self._by_name.setdefault(ref.name, []).append((fn, call))
+            model = self.project.libraries.call(ref.name) if ref.kind == "lib" else None
             if model is None:
                 continue
             if model.task is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
@@ -34,23 +35,49 @@ class NamedLiteral(NamedTuple):
         return self.fn.location(self.fn.facts.span_of(self.vid))
 
 
-def named_literals(project: Project) -> Iterator[NamedLiteral]:
-    """Every text (or bytes) literal that has a name; each place once."""
-    seen: set[tuple[str, Vid]] = set()
-    for found in _all(project):
-        key = (found.fn.fqn, found.vid)
-        if key not in seen:
-            seen.add(key)
-            yield found
+class Literals:
+    """The project's text (and bytes) literals; owned by the Project."""
 
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.texts: dict[Fn, list[Vid]] = {}
+        """The text literals in each function's table."""
+        for fn in project.all_functions():
+            vids = [
+                vid
+                for vid, value in enumerate(fn.facts.values)
+                if value[0] == "const" and value[1].__class__ in (str, bytes)
+            ]
+            if vids:
+                self.texts[fn] = vids
 
-def _all(project: Project) -> Iterator[NamedLiteral]:
-    for cls in project.classes.values():
-        for name, vid in cls.facts.attributes.items():
-            yield from _literal(cls.owner, vid, name, "field", cls)
-            yield from _field_default(project, cls, name, vid)
-    for fn in project.all_functions():
-        yield from _in_function(project, fn)
+    def all(self) -> Iterator[tuple[Fn, Vid, str]]:
+        """Every text literal; bytes as Latin-1."""
+        for fn, vids in self.texts.items():
+            for vid in vids:
+                text = fn.facts.values[vid][1]
+                yield fn, vid, text.decode("latin-1") if isinstance(text, bytes) else text
+
+    @cached_property
+    def named(self) -> list[NamedLiteral]:
+        """Those that have a name; each place once."""
+        unique: dict[tuple[str, Vid], NamedLiteral] = {}
+        for found in self._named():
+            unique.setdefault((found.fn.fqn, found.vid), found)
+        return list(unique.values())
+
+    def _named(self) -> Iterator[NamedLiteral]:
+        for cls in self.project.classes.values():
+            for name, vid in cls.facts.attributes.items():
+                yield from _literal(cls.owner, vid, name, "field", cls)
+                yield from _field_default(self.project, cls, name, vid)
+        for fn in self.texts:
+            yield from _in_function(self.project, fn)
+        for fn in self.project.all_functions():
+            if fn.parent is not None:
+                for param in fn.facts.params:
+                    if param.default >= 0:
+                        yield from _literal(fn.parent, param.default, param.name, "default")
 
 
 def _field_default(project: Project, cls: Cls, name: str, vid: Vid) -> Iterator[NamedLiteral]:
@@ -95,10 +122,6 @@ def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
             left, right = value[2]
             yield from _literal(fn, right, name_of_value(fn, left), "compared")
             yield from _literal(fn, left, name_of_value(fn, right), "compared")
-    if fn.parent is not None:
-        for param in facts.params:
-            if param.default >= 0:
-                yield from _literal(fn.parent, param.default, param.name, "default")
 
 
 def _arguments(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:

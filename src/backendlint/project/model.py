@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from backendlint.project.inrequest import InRequest
     from backendlint.project.layers import Layers
     from backendlint.project.lifecycle import Lifecycle
+    from backendlint.project.literals import Literals
     from backendlint.project.locks import Locks
     from backendlint.project.longwork import LongWorks
     from backendlint.project.origins import Origins
@@ -242,6 +243,13 @@ class Project:
     def request_param_types(self, fn: Fn) -> dict[int, str]:
         """The same with what narrows each (int, uuid, enum, literal, model ...), or "" for free text."""
         return self.endpoints.request_types.get(fn.fqn, {})
+
+    @cached_property
+    def literals(self) -> Literals:
+        """Text literals, and the names that they are given."""
+        from backendlint.project.literals import Literals
+
+        return Literals(self)
 
     @cached_property
     def layers(self) -> Layers:

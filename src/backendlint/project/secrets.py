@@ -95,14 +95,10 @@ class Shaped(NamedTuple):
 
 def known_shape(project: Project) -> Iterator[Shaped]:
     """Literals that have the shape of a well-known secret."""
-    for fn in project.all_functions():
-        for vid, value in enumerate(fn.facts.values):
-            if value[0] != "const" or not isinstance(value[1], str | bytes) or len(value[1]) < 12:
-                continue
-            text = value[1].decode("latin-1") if isinstance(value[1], bytes) else value[1]
-            what = shape_of(text)
-            if what:
-                yield Shaped(fn, fn.location(fn.facts.span_of(vid)), what)
+    for fn, vid, text in project.literals.all():
+        what = shape_of(text) if len(text) >= 12 else ""
+        if what:
+            yield Shaped(fn, fn.location(fn.facts.span_of(vid)), what)
 
 
 def shape_of(text: str) -> str:
