@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from backendlint import cache
 from backendlint.cache import Cache
 from backendlint.config import Config, Settings, load
-from backendlint.digests import digests
+from backendlint.dependency_files import dependency_files
+from backendlint.digests import digests, unreadable
 from backendlint.discover import Discovery, discover, with_text
 from backendlint.findings.model import Notification
 from backendlint.request import Request
@@ -60,7 +63,14 @@ def inputs_of(request: Request) -> Inputs:
         path, data = request.stdin
         found = with_text(found, path.resolve().relative_to(settings.root).as_posix(), data)
     known, problems = digests(found.files)
-    return Inputs(settings, found, known, (*found.notifications, *problems))
+    return Inputs(settings, found, known, (*found.notifications, *problems, *_closed(settings.root)))
+
+
+def _closed(root: Path) -> Iterator[Notification]:
+    """What is said of files that would tell on what the project depends, were they readable."""
+    for path in dependency_files(root):
+        if not os.access(path, os.R_OK):
+            yield unreadable(path.relative_to(root).as_posix(), PermissionError(errno.EACCES, "Permission denied"))
 
 
 def open_cache(request: Request, settings: Settings) -> Cache:

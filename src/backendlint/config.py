@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from backendlint.errors import ConfigError
+from backendlint.errors import ConfigError, UsageError
 from backendlint.findings.model import Profile, Severity
 
 FILES = ("backendlint.toml", "pyproject.toml")
@@ -97,17 +99,28 @@ def load(paths: Sequence[Path], *, explicit: Path | None = None, enabled: bool =
 
     Raises ConfigError with file, line and what is allowed.
     """
-    start = paths[0] if paths else Path()
-    start = Path(start).resolve()
+    start, *_ = whole = [resolved(path) for path in paths or (Path(),)]
     folder = start if start.is_dir() else start.parent
     if explicit is not None:
         if not explicit.is_file():
             raise ConfigError(f"{explicit}: no such configuration file")
-        return _settings(explicit.resolve(), explicit.resolve().parent, paths)
+        return _settings(explicit.resolve(), explicit.resolve().parent, whole)
     source = find_file(folder) if enabled else None
     if source is not None:
-        return _settings(source, source.parent, paths)
-    return Settings(_holding(git_toplevel(folder) or folder, paths), Config(), None)
+        return _settings(source, source.parent, whole)
+    return Settings(_holding(git_toplevel(folder) or folder, whole), Config(), None)
+
+
+def resolved(path: Path) -> Path:
+    """The path from the root of the file system; raises UsageError where nobody can say what lies there."""
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+        return path.resolve()
+    except FileNotFoundError as error:
+        raise UsageError("the working directory does not exist any more") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be reached: {error.strerror}") from error
 
 
 def find_file(folder: Path) -> Path | None:
@@ -125,7 +138,7 @@ def find_file(folder: Path) -> Path | None:
 
 def git_toplevel(folder: Path) -> Path | None:
     """The work tree that holds `folder`, found without running git."""
-    return next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), None)
+    return next((parent for parent in (folder, *folder.parents) if os.path.exists(parent / ".git")), None)  # noqa: PTH110 - does not raise
 
 
 def default_text() -> str:
@@ -151,9 +164,8 @@ def _settings(source: Path, root: Path, paths: Sequence[Path]) -> Settings:
 
 
 def _holding(root: Path, paths: Sequence[Path]) -> Path:
-    """`root`, or the nearest folder above it that holds all of `paths`."""
-    resolved = [Path(path).resolve() for path in paths]
-    while not all(path.is_relative_to(root) for path in resolved):
+    """`root`, or the nearest folder above it that holds all of `paths` (resolved)."""
+    while not all(path.is_relative_to(root) for path in paths):
         root = root.parent
     return root
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,5 +25,9 @@ def dependency_files(root: Path) -> Iterator[Path]:
     """The files of the root folder that name what the project depends on; links and oversized files are left out."""
     for pattern in PATTERNS:
         for path in sorted(root.glob(pattern))[:MOST]:
-            if not path.is_symlink() and path.is_file() and path.stat().st_size <= MAX_SIZE:
+            try:
+                status = path.lstat()
+            except OSError:
+                continue
+            if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_SIZE:
                 yield path

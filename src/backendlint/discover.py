@@ -83,6 +83,8 @@ class _Finder:
         if not path.exists():
             raise UsageError(f"{path}: no such file or folder")
         if path.is_dir():
+            if not os.access(path, os.R_OK | os.X_OK):
+                raise UsageError(f"{path}: this folder cannot be read")
             self.add_folder(path.resolve(), reported=True)
             return False
         if path.is_file():

@@ -26,7 +26,7 @@ def run_key(request: Request, inputs: Inputs, pack: str, since: str | None) -> s
     for part in (pack, since, request.show_suppressed, inputs.settings.root, inputs.settings.config, _tools()):
         found.update(f"\0{part!r}".encode("utf-8", "surrogatepass"))
     baseline = request.baseline or _configured(inputs)
-    found.update(repr(_content(baseline)).encode())
+    found.update(repr((baseline, _content(baseline))).encode("utf-8", "surrogatepass"))
     for file in inputs.discovery.files:
         known = inputs.digests.get(file.path, "")
         found.update(f"\0{file.path}\0{file.reported}\0{known}".encode("utf-8", "surrogatepass"))

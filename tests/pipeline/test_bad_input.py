@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -245,13 +246,67 @@ def test_files_of_ours_that_are_wrong(tmp_path: Path, name: str, content: str | 
         (["scan", "p", "--since", "nowhere"], "no such revision"),
         (["scan", "p", "--baseline", "nowhere.json"], "nowhere.json"),
         (["scan", "p", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["scan", "circle.py"], "circle.py: cannot be reached"),
+        (["scan", "p", "circle.py/below"], "circle.py/below: cannot be reached"),
+        (["scan", "a" * 5000], ": cannot be reached: File name too long"),
+        (["scan", "--stdin-filename", "circle.py/a.py"], "circle.py/a.py: cannot be reached"),
         (["scan", "p", "--format", "nonsense"], "nonsense"),
         (["explain", "XX9O1"], "XX9O1"),
     ],
 )
 def test_mistakes_on_the_command_line(tmp_path: Path, arguments: list[str], said: str) -> None:
     write(tmp_path / "p", {"good.py": GOOD})
+    (tmp_path / "circle.py").symlink_to("circle.py")
     add_rule(tmp_path / "rules")
     done = command(tmp_path, *arguments)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_a_baseline_that_is_missing_is_missed_in_later_runs_too(tmp_path: Path) -> None:
+    root = write(tmp_path / "p", {"good.py": GOOD})
+    assert scan(tmp_path, root).code == 1
+    done = command(tmp_path, "scan", root, "--rules", tmp_path / "rules", "--profile", "audit", "--baseline", "no.json")
+    assert (done.returncode, "no.json" in done.stderr) == (2, True)
+
+
+def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
+    root = write(tmp_path / "p", {"good.py": GOOD})
+    for path, code, said in ((root, 0, ""), (".", 2, "the working directory does not exist any more")):
+        (tmp_path / "gone").mkdir()
+        words = [sys.executable, "-m", "backendlint", "scan", "--no-cache", str(path)]
+        script = f"import os, sys; os.rmdir(os.getcwd()); os.execv(sys.executable, {words!r})"
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path / "gone", capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (code, True, False), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("closing", "arguments", "code", "said"),
+    [
+        ("0<&-", "p", 0, ""),
+        ("1>&-", "p", 0, ""),
+        ("2>&-", "p", 0, ""),
+        ("0<&- 1>&- 2>&-", "p", 0, ""),
+        ("0<&-", "--stdin-filename p/new.py", 2, "on standard input, which is closed"),
+    ],
+)
+def test_closed_streams(tmp_path: Path, closing: str, arguments: str, code: int, said: str) -> None:
+    write(tmp_path / "p", {"good.py": GOOD})
+    line = f'"{sys.executable}" -m backendlint scan --no-cache {arguments} {closing}'
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (code, True, False), done.stderr
+
+
+def test_an_interruption_ends_the_scan_at_once(tmp_path: Path) -> None:
+    root = write(tmp_path / "p", {"good.py": GOOD})
+    waits = "import os\ndef check(project):\n    os.write(2, b'begun\\n')\n    while True: yield from ()\n"
+    add_rule(tmp_path / "rules", check=waits)
+    words = [sys.executable, "-m", "backendlint", "scan", str(root), "--no-cache", "--rules", str(tmp_path / "rules")]
+    with subprocess.Popen([*words, "--select", "XX"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        assert run.stderr.readline() == "begun\n"
+        run.send_signal(signal.SIGINT)
+        output, errors = run.communicate(timeout=SECONDS)
+    assert (run.returncode, output, errors.strip()) == (130, "", "backendlint: interrupted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import pkgutil
@@ -17,6 +18,9 @@ from backendlint.errors import BackendlintError
 
 TRACEBACK = "BACKENDLINT_TRACEBACK"
 """Set in the environment, an internal error shows its traceback."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""The machine has no room left: nobody's bug."""
 
 
 class Commands(click.Group):
@@ -66,17 +70,20 @@ def run(args: Sequence[str]) -> int:
         return 2
     except SystemExit as error:  # click's shell completion ends that way
         return error.code if isinstance(error.code, int) else 0
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("backendlint: interrupted", err=True)
         return 130
     except BackendlintError as error:
         click.echo(f"backendlint: {error}", err=True)
         return error.exit_code
-    except KeyboardInterrupt:
-        click.echo("backendlint: interrupted", err=True)
-        return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.errno not in _FULL:
+            return _internal_error(error)
+        click.echo(f"backendlint: {error}", err=True)
+        return 3
     except Exception as error:  # noqa: BLE001 - the last resort: a message instead of a traceback
         return _internal_error(error)
     return outcome if isinstance(outcome, int) else 0

@@ -45,7 +45,12 @@ def put(text: str, file: Path | None) -> None:
         stream = sys.stdout
         if (stream.encoding or "").lower().replace("-", "") not in ("utf8", ""):
             text = text.encode(stream.encoding, "replace").decode(stream.encoding)
-        click.echo(text, nl=False)
+        try:
+            click.echo(text, nl=False)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UsageError(f"the report cannot be written to standard output: {error.strerror or error}") from error
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -149,7 +149,7 @@ def _pooled(tasks: Sequence[Task], jobs: int, seconds: float) -> Iterator[Outcom
 
     waiting = {task.file.path: task for task in tasks}
     try:
-        with _pool(jobs) as pool:
+        with _pool(jobs) as pool, _ended_at_once():
             futures = [pool.submit(read_many, chunk, seconds) for chunk in _chunks(tasks)]
             for future in as_completed(futures):
                 for outcome in future.result():
@@ -206,6 +206,19 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
 
     forkable = "fork" in multiprocessing.get_all_start_methods() and threading.active_count() == 1
     return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("fork" if forkable else "spawn"))
+
+
+@contextmanager
+def _ended_at_once() -> Iterator[None]:
+    """On an interruption, end the workers: the pool would wait for all that it was given."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        import multiprocessing
+
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise
 
 
 @contextmanager

@@ -108,7 +108,7 @@ class Flags:
 
 
 @click.command(epilog=f"Formats: {', '.join(FORMATS)}; e.g. --format text --format sarif=report.sarif")
-@click.argument("paths", nargs=-1, type=_PATH)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, readable=False))
 @_what
 @_output
 @_fixing
@@ -125,7 +125,7 @@ def command(**given: Any) -> int:
 
     outputs = parse_outputs(flags.formats, flags.output)
     fail_on = parse_fail_on(flags.fail_on)
-    stdin = (flags.stdin_filename, sys.stdin.buffer.read()) if flags.stdin_filename else None
+    stdin = (flags.stdin_filename, _piped()) if flags.stdin_filename else None
     settings = _settings(flags)
     request = _request(flags, settings, stdin)
     outcome = _run(request, flags)
@@ -141,6 +141,12 @@ def command(**given: Any) -> int:
         return 3 if exit_code(outcome.report, "never") == 3 else 0
     _report(outcome, flags, outputs, stdin)
     return exit_code(outcome.report, _levels(settings, fail_on))
+
+
+def _piped() -> bytes:
+    if sys.stdin is None:  # it was closed before we were started
+        raise UsageError("scan: --stdin-filename needs the file's text on standard input, which is closed")
+    return sys.stdin.buffer.read()
 
 
 def _refuse_contradictions(flags: Flags) -> None:

@@ -64,7 +64,10 @@ def _declared(root: Path) -> list[str]:
     """Dialects of the drivers and servers that the project's dependency and compose files name: SQLite is often only for tests."""
     found: list[str] = []
     for path in dependency_files(root):
-        text = path.read_text(encoding="utf-8", errors="replace")
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:  # discovery has named it
+            continue
         found.extend(_DRIVERS[name.lower()] for name in _DRIVER.findall(text))
     return found
 
