@@ -13,7 +13,7 @@ def check(project: Project) -> Iterator[Hit]:
     """Raised HTTP exceptions, and calls that raise one (`abort`), in services, repositories and models."""
     for fn in project.all_functions():
         layer = project.layer(fn)
-        if layer not in BELOW or fn.is_module or _injected(project, fn):
+        if layer not in BELOW or fn.is_module or _above(project, fn) or _injected(project, fn):
             continue
         for span, name, profile in _raised(project, fn):
             yield Hit(
@@ -23,6 +23,11 @@ def check(project: Project) -> Iterator[Hit]:
                 function=fn.fqn,
                 profile=profile,
             )
+
+
+def _above(project: Project, fn: Fn) -> bool:
+    """What only the class's name puts below, and its place among the controllers."""
+    return project.layers.certain(fn.path) == "controller"
 
 
 def _raised(project: Project, fn: Fn) -> Iterator[tuple[Span, str, Profile | None]]:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from backendlint.api import Edge, Fn, Hit, Project, Site, Step
+from backendlint.api import Edge, FileFacts, Fn, Hit, Import, Project, Site, Step, derived
 
 QUERIES = {"db-read", "db-write", "db"}
 BUILDS = {"all", "filter", "exclude", "values", "order", "raw"}
 LOWER = ("repository", "model")
+PLACES = re.compile(r"(^|/)(dependencies|deps)(/|\.py$)")
+"""Modules that only controllers use."""
+TABLE = re.compile(r"\b(from|into|update|table|call|exec)\b", re.IGNORECASE)
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -43,21 +47,42 @@ def skipped(project: Project) -> Iterator[Hit]:
 
 
 def own_query(project: Project, fn: Fn) -> Site | None:
-    """The first call in the function that reads or writes the database (ending a transaction is no query)."""
+    """The first call in the function that reads or writes the database (ending a transaction, and asking whether the
+    database is there, are no queries)."""
     for site in project.effects.direct(fn):
         model = site.model
         built = model.orm is not None and model.orm.lazy and model.orm.op in BUILDS and site.call.func >= 0
         sent = QUERIES.intersection(model.effect) and not model.transaction and "commit" not in model.effect
-        if sent or (built and not fed(project, fn, site)):
+        if (sent and not is_probe(project, fn, site)) or (not sent and built and not fed(project, fn, site)):
             return site
     return None
 
 
 def fed(project: Project, fn: Fn, site: Site) -> bool:
-    """A query that is only built here and handed to a lower layer, which sends it."""
-    return any(
-        site.call.value in (*call.args, *(vid for _, vid in call.kwargs)) and project.targets(fn, call)
+    """A query that is only built here and handed to a lower layer, which sends it, or to the caller."""
+    made = derived(fn, site.call.value)
+    return any(item.value in made for item in fn.facts.returns) or any(
+        not made.isdisjoint((*call.args, *(vid for _, vid in call.kwargs))) and project.targets(fn, call)
         for call in fn.facts.calls
+    )
+
+
+def is_probe(project: Project, fn: Fn, site: Site) -> bool:
+    """`SELECT 1`: a query of constants, which names no table."""
+    todo = [*site.call.args, *(vid for _, vid in site.call.kwargs)]
+    constants = []
+    while todo:
+        vid = todo.pop()
+        value = fn.facts.values[vid]
+        if value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            todo += [*call.args, *(item for _, item in call.kwargs)]
+        elif value[0] == "await":
+            todo.append(value[1])
+        else:
+            constants.append(fn.const(vid))
+    return bool(constants) and all(
+        isinstance(item, int) or (isinstance(item, str) and not TABLE.search(item)) for item in constants
     )
 
 
@@ -88,31 +113,42 @@ def reversed_calls(project: Project) -> Iterator[Hit]:
 
 
 def web_imports(project: Project) -> Iterator[Hit]:
-    """Repositories and models that import the web framework or a module of handlers."""
+    """Repositories and models that import the web framework, and what else is below that imports a module of handlers."""
     handlers = {fn.path for fn in project.all_functions() if fn.fqn in project.route_functions}
     for file in project.files.values():
         layer = project.layers.of_path(file.path)
-        if layer not in LOWER or file.path in handlers:
+        lower = layer in LOWER or (layer == "service" and project.layers.certain(file.path) == layer)
+        if not lower or file.path in handlers:
             continue
-        defines_models = any(
+        defines_models = layer == "model" or any(
             project.hierarchy.role(cls) == "model" for cls in project.classes.values() if cls.path == file.path
         )
         for item in file.imports:
             if item.type_checking:
                 continue
-            web = is_web(project, item.target)
-            above = imported_layer(project, item.target, file.module)
-            if not web and above != "controller":
-                continue
-            if web and (defines_models or layer == "model"):
-                continue
-            what = f"the web framework's `{item.name}`" if web else f"`{item.name}` from the controllers"
-            yield Hit(
-                f"This {layer} imports {what}: the layer below depends on the one above; raise a domain exception or "
-                "pass in what it needs.",
-                project.module_function(file).location(item.span),
-                profile="default" if web or above == "controller" else "strict",
-            )
+            web = layer != "service" and not defines_models and imports_web(project, file, item)
+            if web or imports_controller(project, file, item):
+                what = f"the web framework's `{item.name}`" if web else f"`{item.name}` from the controllers"
+                yield Hit(
+                    f"This {layer} imports {what}: the layer below depends on the one above; raise a domain exception or "
+                    "pass in what it needs.",
+                    project.module_function(file).location(item.span),
+                )
+
+
+def imports_web(project: Project, file: FileFacts, item: Import) -> bool:
+    """Something of the web framework's, or a module of it from which such a thing is taken."""
+    if is_web(project, item.target):
+        return True
+    library = project.libraries.library_of(project.libraries.canonical(item.target))
+    if library is None or library.kind != "web-framework":
+        return False
+    inside = f"{item.target}."
+    return any(
+        value[0] == "name" and value[1].startswith(inside) and is_web(project, value[1])
+        for function in file.functions
+        for value in function.values
+    )
 
 
 def is_web(project: Project, dotted: str) -> bool:
@@ -131,11 +167,15 @@ def is_web(project: Project, dotted: str) -> bool:
     )
 
 
-def imported_layer(project: Project, target: str, importer: str) -> str:
-    found = project.modules.resolve(target, importer)
-    if found.file is None:
-        return ""
+def imports_controller(project: Project, file: FileFacts, item: Import) -> bool:
+    """A handler, a module of handlers, or what lies among them (dependencies)."""
+    found = project.modules.resolve(item.target, file.module)
+    if found.file is None or found.file.path == file.path:
+        return False
+    by_place = project.layers.certain(found.file.path) == "controller"
     for fn in project.functions_of(found.file):
-        if fn.fqn in project.route_functions and (found.kind == "module" or fn.facts.qualname == found.name):
-            return "controller"
-    return ""
+        if fn.fqn in project.route_functions and (
+            by_place or found.kind == "module" or fn.facts.qualname == found.name
+        ):
+            return True
+    return by_place and PLACES.search(found.file.path) is not None

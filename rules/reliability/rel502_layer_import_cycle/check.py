@@ -6,9 +6,9 @@ from backendlint.api import FileFacts, Hit, Import, Project, Step
 
 RANKS = {
     "entry": 5, "controller": 4, "middleware": 4, "task": 3, "command": 3, "service": 3, "client": 2, "repository": 2,
-    "schema": 1, "model": 1, "config": 0,
+    "schema": 1, "model": 1,
 }  # fmt: skip
-"""Higher layers may import lower ones."""
+"""Higher layers may import lower ones. What is called settings may be anything: it has no rank."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -40,10 +40,12 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def layer_of(project: Project, path: str) -> str:
-    """What a file's handlers or its place say; a folder of controllers makes no controller of what has no handlers."""
-    if any(fn.fqn in project.route_functions for fn in project.functions_of(project.files[path])):
-        return "controller"
-    by_place = project.layers.of_path(path)
+    """What a file's handlers or its place say; a folder of controllers makes no controller of what has no handlers,
+    and neither do handlers that a helper makes."""
+    for fn in project.functions_of(project.files[path]):
+        if fn.fqn in project.route_functions and (fn.cls is not None or fn.parent is None or fn.parent.is_module):
+            return "controller"
+    by_place = project.layers.certain(path)
     return by_place if by_place != "controller" else ""
 
 

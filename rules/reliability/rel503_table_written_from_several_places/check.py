@@ -3,10 +3,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Cls, Hit, Project, Step, Write, stored_entity
+from backendlint.api import Cls, Fn, Hit, Project, Step, Write, stored_entity
 
 FREE = ("migration", "command", "task", "middleware", "config", "entry")
 """Layers that may write anything."""
+ABOVE = ("controller", "schema")
+"""Layers of whose own writes another rule speaks (a layer that is skipped): no service that others should call."""
 TESTS = re.compile(r"(^|/)(tests?|testing|testutils|factories|conftest)(/|\.py$|_)")
 MAX_STRANGERS = 2
 """Where more packages than this write a table, sharing is the project's practice."""
@@ -25,6 +27,9 @@ SHARED = (
     "helpers",
     "seed",
     "fixtures",
+    "bootstrap",
+    "setup",
+    "install",
 )
 LAYER_FOLDERS = ("service", "repository", "controller", "model", "client", "schema")
 
@@ -36,24 +41,60 @@ def check(project: Project) -> Iterator[Hit]:
             unit = unit_of(project, write)
             if unit:
                 units.setdefault(unit, []).append(write)
-        owner = owning_unit(project, entity, units)
-        if owner is None or len(units) < 2:
+        owner = owning_unit(project, entity, units) if len(units) > 1 else None
+        if owner is None:
             continue
-        example = units[owner][0]
-        name = entity.rpartition(".")[2]
-        shared = len(units) - 1 > MAX_STRANGERS
-        for unit, found in units.items():
-            if unit == owner:
+        example = offered(project, units[owner])
+        homes = {home(write.fn.path, owner) for write in units[owner]} - {""}
+        strangers = {
+            unit: [write for write in found if not any(write.fn.path.startswith(place) for place in homes)]
+            for unit, found in units.items()
+            if unit != owner
+        }
+        if example is not None:
+            yield from reported(project, entity, owner, example, {unit: found for unit, found in strangers.items() if found})
+
+
+def reported(
+    project: Project, entity: str, owner: str, example: Write, strangers: dict[str, list[Write]]
+) -> Iterator[Hit]:
+    """One hit a function: what it does after the first write is part of the same story."""
+    name = entity.rpartition(".")[2]
+    shared = len(strangers) > MAX_STRANGERS
+    seen: set[str] = set()
+    for unit, found in strangers.items():
+        for write in found:
+            if write.fn.fqn in seen:
                 continue
-            for write in found:
-                yield Hit(
-                    f"`{write.fn.name}()` in {unit} writes `{name}`, which {owner} owns and writes too: its rules are "
-                    f"by-passed. Call {owner} instead.",
-                    write.fn.location(write.call.span),
-                    related=(Step(example.fn.location(example.call.span), f"{owner} writes `{name}` here"),),
-                    function=write.fn.fqn,
-                    profile="strict" if shared else "default",
-                )
+            seen.add(write.fn.fqn)
+            yield Hit(
+                f"`{write.fn.name}()` in {unit} writes `{name}`, which {owner} owns and writes too: its rules are "
+                f"by-passed. Call {owner} instead.",
+                write.fn.location(write.call.span),
+                related=(Step(example.fn.location(example.call.span), f"{owner} writes `{name}` here"),),
+                function=write.fn.fqn,
+                profile="strict" if shared or project.layer(write.fn) in ABOVE else "default",
+            )
+
+
+def offered(project: Project, writes: list[Write]) -> Write | None:
+    """A write of the owner that others can call: not one of its handlers, forms, serializers or signal receivers."""
+    for write in writes:
+        if project.layer(write.fn) not in ABOVE and not is_hook(project, write.fn):
+            return write
+    return None
+
+
+def is_hook(project: Project, fn: Fn) -> bool:
+    """A signal's receiver and the like: the framework calls it."""
+    models = [project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib"]
+    return any(model is not None and model.hook for model in models)
+
+
+def home(path: str, owner: str) -> str:
+    """The folder that bears the owner's name, above the file; "" without one."""
+    folders = path.split("/")[:-1]
+    return "/".join((*folders[: folders.index(owner) + 1], "")) if owner in folders else ""
 
 
 def by_entity(project: Project) -> dict[str, list[Write]]:
@@ -124,7 +165,8 @@ def owning_unit(project: Project, entity: str, units: dict[str, list[Write]]) ->
     if cls is not None:
         parts = cls.path.rpartition(".")[0].split("/")
         for part in reversed(parts):
-            if part in units and part not in ("models", "app", "src"):
+            own = home(cls.path, part)
+            if part in units and part not in ("models", "app", "src") and set_apart(own, part, units):
                 return part
     candidates = [
         unit
@@ -132,6 +174,13 @@ def owning_unit(project: Project, entity: str, units: dict[str, list[Write]]) ->
         if len(unit) > 3 and singular(snake(unit)) in (name.split("_")[0], singular(name.split("_")[0]))
     ]
     return candidates[0] if len(candidates) == 1 else None
+
+
+def set_apart(folder: str, unit: str, units: dict[str, list[Write]]) -> bool:
+    """Whether a folder (or, without one, a file) is the unit's own: others that write do not lie in it."""
+    return not folder or not any(
+        write.fn.path.startswith(folder) for other, found in units.items() if other != unit for write in found
+    )
 
 
 def snake(name: str) -> str:

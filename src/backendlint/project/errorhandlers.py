@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
+from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn, Ref
+from backendlint.project.libraries_model import ErrorHandler
+from backendlint.project.tables import bound, entries
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -13,33 +17,89 @@ if TYPE_CHECKING:
 Handlers = dict[str, tuple[Ref, ...]]
 
 
+class Registration(NamedTuple):
+    """An exception (or status) that an error handler is registered for."""
+
+    fn: Fn
+    """In whose table `exception` lies."""
+    exception: Vid
+    """A class, a status, or what cannot be told; -1 where the registration names none."""
+    handlers: tuple[str, ...]
+    """Fqns of the functions that handle it."""
+    types: tuple[Ref, ...] = ()
+    """The exception classes, where they are known."""
+    everything: bool = False
+    """True where it is for every exception, whatever it names."""
+
+    @property
+    def unreadable(self) -> bool:
+        """True where it is for exceptions that the code does not tell."""
+        return self.exception >= 0 and not self.types and self.fn.const(self.exception) is None
+
+
+def registrations(project: Project) -> list[Registration]:
+    """All of them: decorators, calls (also in a loop over a table), and tables given to an application."""
+    return [*_decorated(project), *_called(project), *_tabled(project)]
+
+
 def error_handlers(project: Project) -> Handlers:
     """Fqn of each handler to the exception classes; an empty tuple where they are not known (status codes, all)."""
     found: Handlers = {}
+    for item in project.error_registrations:
+        for name in item.handlers:
+            found[name] = (*found.get(name, ()), *item.types)
+    return found
+
+
+def _decorated(project: Project) -> Iterator[Registration]:
     for fn in project.all_functions():
         home = fn.parent
         for vid in fn.facts.decorators if home is not None else ():
             assert home is not None
             value = home.facts.values[vid]
-            if value[0] != "call":
-                continue
-            call = home.facts.calls[value[1]]
-            for ref in project.callees(home, call):
+            call = home.facts.calls[value[1]] if value[0] == "call" else None
+            for ref in project.refs(home, call.func if call is not None else vid):
                 model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
                 if model is not None and model.error_handler is not None:
-                    exception = model.error_handler.exception
-                    vids = arguments(call, exception) if exception is not None else []
-                    found[fn.fqn] = tuple(item for vid in vids for item in project.refs(home, vid))
+                    yield from _registered(project, home, call, model.error_handler, (fn.fqn,))
+
+
+def _called(project: Project) -> Iterator[Registration]:
     for site in project.effects.sites:
-        handler = site.model.error_handler
-        if handler is None or handler.handler is None:
+        model = site.model.error_handler
+        if model is None:
             continue
-        types = arguments(site.call, handler.exception) if handler.exception is not None else []
-        for vid in arguments(site.call, handler.handler):
-            for ref in project.refs(site.fn, vid):
-                if ref.kind == "func":
-                    found[ref.name] = tuple(item for vid in types for item in project.refs(site.fn, vid))
-    return found
+        given = arguments(site.call, model.handler) if model.handler is not None else []
+        values = [item for vid in given for item in bound(project, site.fn, vid)]
+        names = tuple(ref.name for fn, vid in values for ref in project.refs(fn, vid) if ref.kind == "func")
+        yield from _registered(project, site.fn, site.call, model, names)
+
+
+def _registered(
+    project: Project, fn: Fn, call: Call | None, model: ErrorHandler, names: tuple[str, ...]
+) -> Iterator[Registration]:
+    vids = arguments(call, model.exception) if call is not None and model.exception is not None else []
+    if not vids:
+        yield Registration(fn, -1, names, everything=model.all)
+    for vid in vids:
+        for owner, item in list(bound(project, fn, vid)) or [(fn, vid)]:
+            yield Registration(owner, item, names, project.refs(owner, item), everything=model.all)
+
+
+def _tabled(project: Project) -> Iterator[Registration]:
+    """`FastAPI(exception_handlers={NotFound: handler})`."""
+    for app in project.applications:
+        origin, model = app.origin, app.model
+        if origin is None or model is None or model.error_handlers is None:
+            continue
+        value = origin.fn.facts.values[origin.vid]
+        for vid in arguments(origin.fn.facts.calls[value[1]], model.error_handlers) if value[0] == "call" else ():
+            table = list(entries(project, origin.fn, vid))
+            if not table:
+                yield Registration(origin.fn, vid, ())
+            for entry in table:
+                names = tuple(ref.name for ref in project.refs(entry.fn, entry.value) if ref.kind == "func")
+                yield Registration(entry.fn, entry.key, names, project.refs(entry.fn, entry.key))
 
 
 def exception_parameter(fn: Fn) -> int:

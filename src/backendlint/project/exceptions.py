@@ -92,18 +92,19 @@ class Exceptions:
         """Class names that an `except` block catches; unknown ones are left out."""
         if handler.value < 0:
             return ("builtins.BaseException",)
-        return self._class_names(fn, handler.value)
+        return self.class_names(fn, handler.value)
 
-    def _class_names(self, fn: Fn, vid: int) -> tuple[str, ...]:
+    def class_names(self, fn: Fn, vid: int) -> tuple[str, ...]:
+        """Names of the classes that a value is: one, a tuple of them, or a variable that holds them."""
         value = fn.facts.values[vid]
         if value[0] in ("tuple", "list", "set"):
-            return tuple(name for item in value[1] for name in self._class_names(fn, item))
+            return tuple(name for item in value[1] for name in self.class_names(fn, item))
         if value[0] == "name":
             target = self.project.modules.resolve(value[1], fn.file.module)
             if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
                 owner = self.project.module_function(target.file)
                 if owner.facts.values[target.vid][0] in ("tuple", "list", "set"):
-                    return self._class_names(owner, target.vid)
+                    return self.class_names(owner, target.vid)
         return tuple(self._canonical(ref) for ref in self.project.refs(fn, vid) if ref.kind in ("class", "lib"))
 
     def _canonical(self, ref: Ref) -> str:
@@ -138,7 +139,7 @@ class Exceptions:
         call = fn.facts.calls[value[1]]
         if not any(ref.name == "contextlib.suppress" for ref in self.project.callees(fn, call)):
             return ()
-        return tuple(name for vid in call.args for name in self._class_names(fn, vid))
+        return tuple(name for vid in call.args for name in self.class_names(fn, vid))
 
     def _catches_one(self, types: tuple[str, ...], name: str) -> bool:
         return any(self.project.hierarchy.subclass_of(name, caught) for caught in types) or (
@@ -191,22 +192,37 @@ class Exceptions:
         return [passed for escape in flagged for passed in self._through(fn, escape)]
 
     def _flag(self, fn: Fn, block: int) -> int:
-        """The parameter on whose truth the block depends (`if raise_exception:`), or -1."""
+        """The parameter on whose truth or presence the block depends (`if raise_exception:`), or -1."""
         for _, item in fn.blocks_of(block):
             if item.kind == "if" and item.value >= 0:
-                value = fn.facts.values[item.value]
-                if value[0] == "param":
-                    return int(value[1])
+                index = self._tested(fn, item.value)
+                if index >= 0:
+                    return index
+        return -1
+
+    def _tested(self, fn: Fn, vid: int) -> int:
+        """The parameter that must be true, or not None, for the condition to hold; -1 without one."""
+        value = fn.facts.values[vid]
+        if value[0] == "guard":
+            return self._tested(fn, value[1])
+        if value[0] == "param":
+            return int(value[1])
+        if value[0] == "compare" and value[1] == ("is not",) and fn.facts.values[value[2][1]] == ("const", None):
+            return self._tested(fn, value[2][0])
+        if value[0] == "bool" and value[1] == "and":
+            return next((index for item in value[2] if (index := self._tested(fn, item)) >= 0), -1)
         return -1
 
     @staticmethod
     def _switched_off(edge: Edge, flag: int) -> bool:
         """Whether a call leaves the flag at a default of False or None."""
         callee = edge.callee
-        if flag < 0 or edge.call is None or callee.parent is None:
+        if flag < 0 or edge.call is None or callee.parent is None or edge.call.open_ended:
             return False
         default = callee.facts.params[flag].default
         passed = bind(edge.caller, edge.call, callee).get(flag, [])
+        if not passed and default < 0:
+            return False
         given = [edge.caller.const(vid) for vid, _ in passed] or [callee.parent.const(default)]
         return all(item in (False, None) for item in given)
 

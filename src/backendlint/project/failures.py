@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.within import below
-from backendlint.project.calls import arguments
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.exceptions import Escape
+from backendlint.project.mapped import Mapped
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -53,78 +53,7 @@ class Failures:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-
-    # what turns exceptions into responses
-
-    @cached_property
-    def mapped_types(self) -> frozenset[str]:
-        """Exceptions that the application's handlers or middleware turn into responses, by class name."""
-        found = {ref.name for refs in self.project.error_handlers.values() for ref in refs}
-        for app in self.project.applications:
-            found |= self._registered(app)
-        for fn in self.project.all_functions():
-            if self.project.layer(fn) == "middleware":
-                found |= set(self._caught(fn))
-        if self._drf_handler:
-            found.add("builtins.Exception")
-        return frozenset(found)
-
-    def _registered(self, app: object) -> set[str]:
-        """`FastAPI(exception_handlers={NotFound: handler})`."""
-        origin, model = getattr(app, "origin", None), getattr(app, "model", None)
-        if origin is None or model is None or model.error_handlers is None:
-            return set()
-        value = origin.fn.facts.values[origin.vid]
-        if value[0] != "call":
-            return set()
-        found: set[str] = set()
-        for vid in arguments(origin.fn.facts.calls[value[1]], model.error_handlers):
-            shown = origin.fn.facts.values[vid]
-            for key, _ in shown[1] if shown[0] == "dict" else ():
-                found |= {ref.name for ref in self.project.refs(origin.fn, key)}
-        return found
-
-    @cached_property
-    def _drf_handler(self) -> bool:
-        """A setting that names the project's own exception handler."""
-        for file in self.project.files.values():
-            module = self.project.module_function(file)
-            for value in module.facts.values:
-                if value[0] == "dict" and any(
-                    key >= 0 and module.const(key) == "EXCEPTION_HANDLER" for key, _ in value[1]
-                ):
-                    return True
-        return False
-
-    def _caught(self, fn: Fn) -> Iterator[str]:
-        """Classes that the function's handlers catch for good."""
-        for index, block in enumerate(fn.facts.blocks):
-            if block.kind == "except" and not self.project.exceptions.reraises(fn, index):
-                yield from self.project.exceptions.caught_types(fn, block)
-
-    def mapped(self, fn: Fn, name: str) -> bool:
-        """Whether something between the handler `fn` and the client turns the exception into a response."""
-        types = {*self.mapped_types, *self._around(fn)}
-        return any(self.project.hierarchy.subclass_of(name, item) for item in types) or any(
-            item in types for item in _ALL
-        )
-
-    def _around(self, fn: Fn) -> Iterator[str]:
-        """What the handler's decorators and its class's own machinery catch."""
-        for ref in fn.decorators:
-            if ref.kind == "func":
-                decorator = self.project.functions[ref.name]
-                for inner in self.project.functions_of(decorator.file):
-                    if inner.fqn.startswith(f"{decorator.fqn}."):
-                        yield from self._caught(inner)
-            elif ref.kind == "lib":
-                model = self.project.libraries.decorator(ref.name)
-                if model is not None and model.error_handler is not None:
-                    yield "builtins.Exception"
-        for name in ("handle_exception", "dispatch", "dispatch_request", "process_exception"):
-            method = self.project.method(fn.cls, name) if fn.cls is not None else None
-            if method is not None:
-                yield from (self._caught(method) if name.startswith("dispatch") else _ALL)
+        self.mapped = Mapped(project)
 
     # what leaves handlers
 
@@ -137,7 +66,7 @@ class Failures:
             seen: set[tuple[object, str]] = set()
             for name, escape in self.project.exceptions.escaping(fn).items():
                 kind = self.judge(fn, name)
-                if kind and (escape.span, kind) not in seen and not self.mapped(fn, name):
+                if kind and (escape.span, kind) not in seen and not self.mapped.covers(fn, name):
                     seen.add((escape.span, kind))
                     yield Unmapped(fn, name, escape, kind)
 
@@ -167,7 +96,7 @@ class Failures:
         for fn in self.project.all_functions():
             if any(block.kind == "except" for block in fn.facts.blocks):
                 layer = self.project.layer(fn)
-                (jobs if layer in ("task", "command") or "job" in fn.path else others).update(self._caught(fn))
+                (jobs if layer in ("task", "command") or "job" in fn.path else others).update(self.mapped.caught(fn))
         return frozenset(jobs - others)
 
     def _of_a_bug(self, fn: Fn, name: str) -> bool:
@@ -211,51 +140,74 @@ class Failures:
 
     # wrapping
 
-    def wraps(self, fn: Fn) -> bool:
-        """Whether the function turns a library's failure into an exception of the project."""
+    def wraps(self, fn: Fn) -> frozenset[str]:
+        """The failures of libraries that the function turns into an exception of the project."""
+        found: set[str] = set()
         for index, block in enumerate(fn.facts.blocks):
-            if block.kind != "except" or not self._catches_failure(fn, index):
-                continue
-            inside = below(fn.facts, index)
-            for statement in fn.facts.raises:
-                if statement.block in inside and any(
-                    name in self.project.classes for name in self.project.exceptions.raised(fn, statement)
-                ):
-                    return True
-        return False
+            types = self._failures(fn, index) if block.kind == "except" else ()
+            if types and self._raises_own(fn, index):
+                found.update(types)
+        return frozenset(found)
 
-    def _catches_failure(self, fn: Fn, index: int) -> bool:
-        types = self.project.exceptions.caught_types(fn, fn.facts.blocks[index])
-        return any(name in _ALL or self.project.exception_kind(name) in INFRASTRUCTURE for name in types)
+    def _failures(self, fn: Fn, index: int) -> tuple[str, ...]:
+        """Libraries' failures that an `except` block is for; for one that catches everything, what its `try` can raise."""
+        block = fn.facts.blocks[index]
+        types = self.project.exceptions.caught_types(fn, block)
+        if any(name in _ALL for name in types):
+            inside = below(fn.facts, block.group)
+            raised = [site.model.raises for site in self.project.effects.direct(fn) if site.call.block in inside]
+            types = tuple(self.project.libraries.canonical(name) for names in raised for name in names)
+        return tuple(name for name in types if self.project.exception_kind(name) in INFRASTRUCTURE)
+
+    def _raises_own(self, fn: Fn, index: int) -> bool:
+        inside = below(fn.facts, index)
+        return any(
+            name in self.project.classes
+            for statement in fn.facts.raises
+            if statement.block in inside
+            for name in self.project.exceptions.raised(fn, statement)
+        )
+
+    def _alike(self, wrapped: frozenset[str], name: str) -> bool:
+        """Whether failures of this sort are wrapped: these, or others of the same library."""
+        related = self.project.hierarchy.subclass_of
+        library = name.partition(".")[0]
+        return any(
+            related(name, item) or (library != "builtins" and item.partition(".")[0] == library) for item in wrapped
+        )
 
     def unwrapped(self, layer: str) -> Iterator[Unwrapped]:
         """Functions of a layer that let a library's exception out, where most of their siblings wrap it."""
         members = [fn for fn in self.project.all_functions() if self.project.layer(fn) == layer and not fn.is_module]
-        wrapping = [fn for fn in members if self.wraps(fn)]
+        wrapping = {fn: types for fn in members if (types := self.wraps(fn))}
         if not wrapping:
             return
-        open_ones = [
-            (fn, name, escape)
-            for fn in members
-            if fn not in wrapping
-            for name, escape in [self._failure(fn)]
-            if escape is not None and name
-        ]
+        open_ones: list[tuple[Fn, str, Escape]] = []
+        for fn in members:
+            name, escape = self._failure(fn) if fn not in wrapping else ("", None)
+            if escape is not None:
+                open_ones.append((fn, name, escape))
         for fn, name, escape in open_ones:
-            assert escape is not None
-            own = [item for item in wrapping if _together(item, fn)]
+            alike = [item for item, types in wrapping.items() if self._alike(types, name)]
+            own = [item for item in alike if _together(item, fn)]
             others = sum(1 for item, _, _ in open_ones if _together(item, fn))
-            near = len(own) >= others and bool(own)
-            if near or len(wrapping) > len(open_ones):
-                yield Unwrapped(fn, name, escape, (own or wrapping)[0])
+            if (own and len(own) >= others) or len(alike) > len(open_ones):
+                yield Unwrapped(fn, name, escape, (own or alike)[0])
 
     def _failure(self, fn: Fn) -> tuple[str, Escape | None]:
-        """The first library failure that the function's own calls let out."""
+        """The first library failure that the function's own calls let out; none where it handles others of that sort."""
+        handled = frozenset(
+            name
+            for index, block in enumerate(fn.facts.blocks)
+            if block.kind == "except"
+            for name in self._failures(fn, index)
+        )
         for name, escape in self.project.exceptions.escaping(fn).items():
             if (
                 escape.site is not None
                 and self.project.exception_kind(name) in INFRASTRUCTURE
                 and name not in self.project.classes
+                and not self._alike(handled, name)
             ):
                 return name, escape
         return "", None

@@ -37,6 +37,8 @@ _FOLDERS = {
     "controller": "controller", "controllers": "controller", "api": "controller", "apis": "controller", "routes": "controller",
     "routers": "controller", "router": "controller", "handlers": "controller", "endpoints": "controller",
     "views": "controller", "viewsets": "controller", "resources": "controller", "blueprints": "controller",
+    "dependencies": "controller", "deps": "controller", "graphql": "controller", "mutations": "controller",
+    "resolvers": "controller",
     "service": "service", "services": "service", "usecases": "service", "use_cases": "service", "interactors": "service",
     "domain": "service", "business": "service", "logic": "service",
     "repository": "repository", "repositories": "repository", "repos": "repository", "repo": "repository", "dal": "repository",
@@ -68,11 +70,16 @@ _AMBIGUOUS = frozenset(
         "queries",
         "settings",
         "conf",
+        "graphql",
+        "entity",
+        "schema",
     }
 )
 """Names that say something only where nothing nearer does."""
 _STRONG = frozenset({"model", "service", "repository", "schema", "migration", "middleware"})
 """Layers that a folder gives to whatever lies directly in it."""
+_DECISIVE = frozenset({"migrations", "alembic", "controllers", "dependencies", "deps"})
+"""Folders that say what lies in them, whatever the files are called."""
 _ENTRY = frozenset({"main", "app", "wsgi", "asgi", "server", "__main__", "manage"})
 
 
@@ -142,32 +149,38 @@ class Layers:
             known = self._paths[path] = _path_layer(path)
         return known
 
+    def certain(self, path: str) -> str:
+        """The same, but only by names that can mean nothing else."""
+        return _clear(_words(path))
+
+
+def _words(path: str) -> list[str]:
+    """The file's name without its ending, then its folders, nearest first."""
+    *folders, name = path.split("/")
+    return [(name.rpartition(".")[0] or name).lower(), *reversed([folder.lower() for folder in folders])]
+
 
 def _path_layer(path: str) -> str:
-    *folders, name = path.split("/")
-    stem = name.rpartition(".")[0] or name
-    words = [stem.lower(), *reversed([folder.lower() for folder in folders])]
-    parent = _FOLDERS.get(words[1], "") if len(words) > 1 and words[1] not in _AMBIGUOUS else ""
+    words = _words(path)
+    return _clear(words) or next(
+        (_FOLDERS[word] for word in words if word in _FOLDERS), "entry" if words[0] in _ENTRY else ""
+    )
+
+
+def _clear(words: list[str]) -> str:
+    """The layer by names that are not ambiguous."""
+    decisive = next((word for word in words[1:] if word in _DECISIVE), "")
+    if decisive:
+        return _FOLDERS[decisive]
+    known = [_FOLDERS.get(word, "") if word not in _AMBIGUOUS else "" for word in words]
+    parent = known[1] if len(words) > 1 else ""
     if parent in _STRONG:
         return parent
-    found = _word(words[0])
-    if found and words[0] not in _AMBIGUOUS:
-        return found
-    for word in words[1:]:
-        layer = _FOLDERS.get(word, "")
-        if layer and word not in _AMBIGUOUS:
-            return layer
-    if found:
-        return found
-    for word in words[1:]:
-        if word in _FOLDERS:
-            return _FOLDERS[word]
-    return "entry" if words[0] in _ENTRY else ""
+    return known[0] or parent or _compound(words[0]) or next((layer for layer in known[2:] if layer), "")
 
 
-def _word(stem: str) -> str:
-    if stem in _FOLDERS:
-        return _FOLDERS[stem]
+def _compound(stem: str) -> str:
+    """`order_service`, `service_order`."""
     parts = re.split(r"[_.-]", stem)
     if len(parts) > 1:
         for part in (parts[-1], parts[0]):

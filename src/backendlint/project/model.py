@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from backendlint.project.caches import Caches
     from backendlint.project.data import Data
     from backendlint.project.dependencies import Dependencies
+    from backendlint.project.errorhandlers import Registration
     from backendlint.project.failures import Failures
     from backendlint.project.inrequest import InRequest
     from backendlint.project.layers import Layers
@@ -414,6 +415,13 @@ class Project:
         from backendlint.project.waits import Waits
 
         return Waits(self)
+
+    @cached_property
+    def error_registrations(self) -> list[Registration]:
+        """What error handlers are registered for."""
+        from backendlint.project.errorhandlers import registrations
+
+        return registrations(self)
 
     @cached_property
     def error_handlers(self) -> dict[str, tuple[Ref, ...]]:

@@ -59,11 +59,11 @@ class Modules:
             candidates = [name for name in candidates if self._sibling(name, dotted, importer)]
         return self.by_name[max(candidates, key=lambda name: _shared(name, importer))] if candidates else None
 
-    @staticmethod
-    def _sibling(name: str, dotted: str, importer: str) -> bool:
-        """A file named like a library is meant only by a script beside it."""
+    def _sibling(self, name: str, dotted: str, importer: str) -> bool:
+        """A file named like a library is meant only by a script beside it: one in no package."""
         parent = importer.rpartition(".")[0]
-        return name == (f"{parent}.{dotted}" if parent else dotted)
+        own = self.by_name.get(parent)
+        return name == (f"{parent}.{dotted}" if parent else dotted) and (own is None or not own.is_package)
 
     def is_package(self, dotted: str) -> bool:
         """True for a folder of modules without `__init__`."""

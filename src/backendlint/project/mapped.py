@@ -1,0 +1,117 @@
+"""What turns exceptions into responses between a handler and the client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.entities import Fn
+from backendlint.project.errorhandlers import exception_parameter
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+EVERYTHING = "builtins.Exception"
+_ALL = (EVERYTHING, "builtins.BaseException")
+_SETTING = "EXCEPTION_HANDLER"
+"""The key of a setting that names a function which is given every exception (Django REST framework's)."""
+_GIVEN = "process_exception"
+"""The method of a middleware that is given every exception (Django's)."""
+
+
+class Mapped:
+    """Answers `covers(fn, name)`; owned by Failures."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def covers(self, fn: Fn, name: str) -> bool:
+        """Whether something between the handler `fn` and the client turns the exception into a response."""
+        types = {*self.types, *self._around(fn)}
+        return any(self.project.hierarchy.subclass_of(name, item) for item in types) or any(
+            item in types for item in _ALL
+        )
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """Exceptions that the application's handlers or middleware turn into responses, by class name."""
+        found: set[str] = set()
+        for item in self.project.error_registrations:
+            found |= {ref.name for ref in item.types}
+            if item.everything or item.unreadable:
+                found.add(EVERYTHING)
+        for fn in self.project.all_functions():
+            if self.project.layer(fn) == "middleware":
+                found |= set(self.given(fn) if fn.name == _GIVEN else self.caught(fn))
+        for function in self._set():
+            found |= self.given(function) if function is not None else {EVERYTHING}
+        return frozenset(found)
+
+    def _set(self) -> Iterator[Fn | None]:
+        """What the settings name as the handler of all exceptions; None where it is not found."""
+        for file in self.project.files.values():
+            module = self.project.module_function(file)
+            for value in module.facts.values:
+                for key, item in value[1] if value[0] == "dict" else ():
+                    if key >= 0 and module.const(key) == _SETTING:
+                        named = module.const(item)
+                        refs = self.project.resolver.dotted(named, "") if isinstance(named, str) else ()
+                        own = [self.project.functions[ref.name] for ref in refs if ref.kind == "func"]
+                        yield own[0] if own else None
+
+    def caught(self, fn: Fn) -> Iterator[str]:
+        """Classes that the function's handlers catch for good."""
+        for index, block in enumerate(fn.facts.blocks):
+            if block.kind == "except" and not self.project.exceptions.reraises(fn, index):
+                yield from self.project.exceptions.caught_types(fn, block)
+
+    def given(self, fn: Fn) -> set[str]:
+        """What a function answers that is given every exception: the classes that it asks for, if it answers no others."""
+        subject = exception_parameter(fn) if fn.name == _GIVEN else 0
+        tests: dict[Vid, Vid] = {}
+        for call in fn.calls:
+            asking = fn.facts.values[call.func] == ("name", "builtins.isinstance") and len(call.args) == 2
+            if asking and self._is_param(fn, call.args[0], subject):
+                tests[call.value] = call.args[1]
+        asked = {
+            index
+            for index, block in enumerate(fn.facts.blocks)
+            if block.kind == "if" and self._asks(fn, block.value, tests)
+        }
+        for call in fn.calls:
+            made = any(model.response is not None for model in self.project.models(fn, call))
+            if made and asked.isdisjoint(number for number, _ in fn.blocks_of(call.block)):
+                return {EVERYTHING}
+        return {name for vid in tests.values() for name in self.project.exceptions.class_names(fn, vid)} or {EVERYTHING}
+
+    @staticmethod
+    def _is_param(fn: Fn, vid: Vid, index: int) -> bool:
+        value = fn.facts.values[vid]
+        while value[0] == "guard":
+            value = fn.facts.values[value[1]]
+        return bool(value == ("param", index))
+
+    @staticmethod
+    def _asks(fn: Fn, vid: Vid, tests: dict[Vid, Vid]) -> bool:
+        """Whether a condition is one of the tests, alone or with others."""
+        value = fn.facts.values[vid] if vid >= 0 else ("",)
+        return vid in tests or (value[0] == "bool" and any(item in tests for item in value[2]))
+
+    def _around(self, fn: Fn) -> Iterator[str]:
+        """What the handler's decorators and its class's own machinery catch."""
+        for ref in fn.decorators:
+            if ref.kind == "func":
+                decorator = self.project.functions[ref.name]
+                for inner in self.project.functions_of(decorator.file):
+                    if inner.fqn.startswith(f"{decorator.fqn}."):
+                        yield from self.caught(inner)
+            elif ref.kind == "lib":
+                model = self.project.libraries.decorator(ref.name)
+                if model is not None and model.error_handler is not None:
+                    yield EVERYTHING
+        for name in ("handle_exception", "dispatch", "dispatch_request", "process_exception"):
+            method = self.project.method(fn.cls, name) if fn.cls is not None else None
+            if method is not None:
+                yield from (self.caught(method) if name.startswith("dispatch") else _ALL)
