@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from scanning import CHECK, add_rule, found, kinds, run, write
 
 from backendlint.engines import every
 
-KILL = "import os, signal\n\ndef check(project):\n    os.kill(os.getpid(), signal.SIGKILL)\n    yield\n"
+MEET = "import os, signal\n\ndef check(project):\n    open({fifo!r}, {mode!r}).close()\n    {then}\n"
+"""A rule that goes on when another one has come to the same place."""
 
 
 @pytest.fixture
@@ -43,8 +45,14 @@ def test_two_processes_find_the_same_as_one(
     assert {"project", "findings"} <= set(split.report.summary.stages)
 
 
-def test_death_of_the_second_process_is_told(rules: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    add_security_rule(rules, "XX903", KILL)
+def test_death_of_the_second_process_is_told(
+    rules: Path, project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fifo = str(tmp_path / "fifo")
+    os.mkfifo(fifo)
+    kill = "os.kill(os.getpid(), signal.SIGKILL); yield"
+    add_security_rule(rules, "XX903", MEET.format(fifo=fifo, mode="w", then=kill))
+    add_rule(rules, "XX904", MEET.format(fifo=fifo, mode="r", then="yield from ()"))
     monkeypatch.setattr(every, "FILES_FOR_A_PROCESS", 1)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     outcome = run(rules, project, use_cache=False)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from backendlint.ruleset.manifest import Rule
 
 AWAY = frozenset({"security", "features", "convenience"})
-"""Pillars whose project rules, with the cst engine, are about half of the work."""
+"""Pillars whose project rules, with the cst engine, are about half of the work, and share the taint analysis."""
 FILES_FOR_A_PROCESS = 100
 """From so many files on a second process takes a share of the rules."""
 
@@ -45,14 +45,13 @@ class Subject:
 def run(rules: Sequence[Rule], subject: Subject, ctx: EngineContext) -> Found:
     """Run the rules.
 
-    semgrep starts first, since it runs in a process of its own, and is waited for last. A forked process takes the
-    cst engine and the security pillar (whose rules share the taint analysis), this one the others.
+    semgrep starts first, since it runs in a process of its own, and is waited for last. In a large project a forked
+    process takes the cst engine and half of the project rules (those of one half share the taint analysis), this one the
+    others and the sql engine; whoever is done first helps the other.
     """
     from backendlint.engines import semgrep
 
     external = [rule for rule in rules if rule.engine == "semgrep"]
-    away = [rule for rule in rules if rule.engine == "cst" or (rule.engine == "project" and rule.pillar in AWAY)]
-    here = [rule for rule in rules if rule not in external and rule not in away]
     found = Found()
     handles: list[semgrep.Handle] = []
 
@@ -61,59 +60,86 @@ def run(rules: Sequence[Rule], subject: Subject, ctx: EngineContext) -> Found:
         return iter(())
 
     _guarded(found, "semgrep", external, start, ctx)
-    finish = _split(away, subject, ctx, found)
-    _run_engines(found, here, subject, ctx)
-    finish(found)
+    by_engine = {name: [rule for rule in rules if rule.engine == name] for name in ("project", "cst", "sql")}
+    if _worth_two(by_engine, subject, ctx):
+        _in_two(by_engine, subject, ctx, found)
+    else:
+        _project(found, by_engine["project"], by_engine["project"], subject, ctx)
+        _collect_garbage()
+        _exact(found, "cst", by_engine, subject, ctx)
+        _exact(found, "sql", by_engine, subject, ctx)
     results = (result for handle in handles for result in handle.results())
     _guarded(found, "semgrep", external, lambda: results, ctx)
     found.failed.update(_failed_rules(rules, found.notifications))
     return found
 
 
-def _run_engines(found: Found, rules: Sequence[Rule], subject: Subject, ctx: EngineContext) -> None:
-    """The engines that run in this process; those whose trees are full of circles come last, collected as they go."""
-    from backendlint.engines import cst, sql
+def _project(found: Found, rules: Sequence[Rule], turn: Iterable[Rule], subject: Subject, ctx: EngineContext) -> None:
+    """The project rules in `turn`; `rules` are all that may come up there."""
     from backendlint.engines import project as whole
 
-    by_engine = {name: [rule for rule in rules if rule.engine == name] for name in ("project", "cst", "sql")}
-    _guarded(found, "project", by_engine["project"], lambda: whole.run(by_engine["project"], subject.project, ctx), ctx)
+    _guarded(found, "project", rules, lambda: whole.run(turn, subject.project, ctx), ctx)
+
+
+def _exact(
+    found: Found, engine: str, by_engine: Mapping[str, Sequence[Rule]], subject: Subject, ctx: EngineContext
+) -> None:
+    """The engines that parse again."""
+    from backendlint.engines import cst, sql
+
+    rules = by_engine[engine]
+    if engine == "cst":
+        _guarded(found, engine, rules, lambda: cst.run(rules, subject.reviewed, ctx), ctx)
+    else:
+        _guarded(found, engine, rules, lambda: sql.run(rules, subject.project, subject.sql, ctx), ctx)
+
+
+def _collect_garbage() -> None:
+    """Before engines whose trees are full of circles; what is there already stays."""
     gc.freeze()
     gc.enable()
-    _guarded(found, "cst", by_engine["cst"], lambda: cst.run(by_engine["cst"], subject.reviewed, ctx), ctx)
-    _guarded(found, "sql", by_engine["sql"], lambda: sql.run(by_engine["sql"], subject.project, subject.sql, ctx), ctx)
 
 
-def _split(rules: Sequence[Rule], subject: Subject, ctx: EngineContext, found: Found) -> Callable[[Found], None]:
-    """Start the rules in a process of their own where that pays; the result adds what they found."""
-    from backendlint.engines.beside import beside, can_fork
+def _worth_two(by_engine: Mapping[str, Sequence[Rule]], subject: Subject, ctx: EngineContext) -> bool:
+    from backendlint.engines.beside import can_fork
 
-    if not rules or len(subject.reviewed) < FILES_FOR_A_PROCESS or ctx.jobs == 1 or not can_fork():
-        return lambda found: _run_engines(found, rules, subject, ctx)
-    if any(rule.engine == "project" for rule in rules):
+    many = len(subject.reviewed) >= FILES_FOR_A_PROCESS and any(by_engine.values())
+    return many and ctx.jobs != 1 and can_fork()
+
+
+def _in_two(by_engine: Mapping[str, Sequence[Rule]], subject: Subject, ctx: EngineContext, found: Found) -> None:
+    """Share the work with a forked process, and add what it found."""
+    from backendlint.engines.beside import Shares, beside
+
+    rules = by_engine["project"]
+    away = [rule for rule in rules if rule.pillar in AWAY]
+    shares = Shares([[rule for rule in rules if rule not in away], away])
+    if rules:
         _guarded(found, "project", rules, lambda: _shared(subject), ctx)
 
     def work() -> tuple[list[tuple[str, Hit]], list[Notification], set[str], dict[str, float]]:
         mine, own = Found(), replace(ctx, seconds={})
-        _run_engines(mine, rules, subject, own)
+        _exact(mine, "cst", by_engine, subject, own)
+        gc.disable()
+        _project(mine, rules, shares.take(1), subject, own)
         return [(rule.id, hit) for rule, hit in mine.hits], mine.notifications, mine.failed, own.seconds
 
     wait = beside(work)
-    by_id = {rule.id: rule for rule in rules}
-
-    def finish(found: Found) -> None:
-        try:
-            hits, notifications, failed, seconds = wait()
-        except Exception as error:  # noqa: BLE001 - whatever happened there, the others go on
-            found.notifications.append(_engine_failed("second process's", error))
-            found.failed.update(by_id)
-            return
-        found.hits += [(by_id[rule_id], hit) for rule_id, hit in hits]
-        found.notifications += [item for item in notifications if item not in found.notifications]
-        found.failed |= failed
-        for key, value in seconds.items():
-            ctx.seconds[key] = max(ctx.seconds.get(key, 0.0), value)  # they ran at the same time
-
-    return finish
+    _project(found, rules, shares.take(0), subject, ctx)
+    _collect_garbage()
+    _exact(found, "sql", by_engine, subject, ctx)
+    by_id = {rule.id: rule for rule in (*rules, *by_engine["cst"])}
+    try:
+        hits, notifications, failed, seconds = wait()
+    except Exception as error:  # noqa: BLE001 - whatever happened there, what was found here is kept
+        found.notifications.append(_engine_failed("second process's", error))
+        found.failed.update(by_id.keys() - {rule.id for rule in shares.taken})
+        return
+    found.hits += [(by_id[rule_id], hit) for rule_id, hit in hits]
+    found.notifications += [item for item in notifications if item not in found.notifications]
+    found.failed |= failed
+    for key, value in seconds.items():
+        ctx.seconds[key] = max(ctx.seconds.get(key, 0.0), value)  # they ran at the same time
 
 
 def _shared(subject: Subject) -> Iterator[Result]:

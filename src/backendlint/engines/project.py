@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from backendlint.engines.base import EngineContext, Result, rule_failed
@@ -26,7 +26,7 @@ class HasFiles(Protocol):
         """Facts by path."""
 
 
-def run(rules: Sequence[Rule], project: HasFiles, ctx: EngineContext) -> Iterator[Result]:
+def run(rules: Iterable[Rule], project: HasFiles, ctx: EngineContext) -> Iterator[Result]:
     """All hits of the project rules among `rules`. A rule that fails is reported; what it found before is kept."""
     for rule in rules:
         if rule.engine != "project" or not _needed(rule, project.files.values(), ctx):

@@ -45,6 +45,8 @@ class Associations:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._by_class: dict[str, dict[str, Relation]] = {}
+        self.names: set[str] = set()
+        """Names that are relations of some model."""
         self._models: dict[str, list[Cls]] = {}
 
     def build(self) -> None:
@@ -59,7 +61,7 @@ class Associations:
 
     def find(self, cls: Cls, name: str) -> Relation | None:
         """The relation that an entity's attribute is, inherited ones included."""
-        if not self._by_class:
+        if name not in self.names:
             return None
         for owner in self.project.hierarchy.mro(cls):
             found = self._by_class.get(owner.fqn, {}).get(name)
@@ -114,6 +116,7 @@ class Associations:
 
     def _put(self, relation: Relation) -> None:
         self._by_class.setdefault(relation.owner, {}).setdefault(relation.name, relation)
+        self.names.add(relation.name)
 
     # Django
 
@@ -246,7 +249,7 @@ def _shared(left: str, right: str) -> int:
 def declared(project: Project, fn: Fn, vid: Vid) -> Relation | None:
     """The relation that a value reads: `order.customer`."""
     value = fn.facts.values[vid]
-    if value[0] != "attr":
+    if value[0] != "attr" or value[2] not in project.associations.names:
         return None
     for ref in project.refs(fn, value[1]):
         if ref.kind == "inst":

@@ -38,6 +38,7 @@ class CallGraph:
         self.resolved = 0
         self.unresolved = 0
         self._by_name: dict[str, list[tuple[Fn, Call]]] = {}
+        self._property_names = {fn.name for fn in project.all_functions() if fn.kind == "property"}
         for fn in project.all_functions():
             self._function(fn)
 
@@ -168,7 +169,7 @@ class CallGraph:
     def _properties(self, fn: Fn) -> None:
         facts = fn.facts
         for vid, value in enumerate(facts.values):
-            if value[0] != "attr":
+            if value[0] != "attr" or value[2] not in self._property_names:
                 continue
             for ref in self.project.refs(fn, value[1]):
                 if ref.kind != "inst":

@@ -24,6 +24,7 @@ class Hierarchy:
         self.project = project
         self._mros: dict[str, tuple[Cls, ...]] = {}
         self._resolvers: dict[str, str] = {}
+        self._roles: dict[str, str] = {}
         self._library: dict[str, tuple[str, ...]] = {}
         self._stores: dict[str, dict[str, list[tuple[Fn, Vid]]]] = {}
 
@@ -57,13 +58,13 @@ class Hierarchy:
 
     def role(self, cls: Cls) -> str:
         """What a library base makes of the class: model, serializer, controller, settings ... or ""."""
-        libraries = self.project.libraries
-        for base in self.library_bases(cls):
-            for name in libraries.mro(base):
-                model = libraries.cls(name)
-                if model is not None and model.subclass_role:
-                    return model.subclass_role
-        return ""
+        known = self._roles.get(cls.fqn)
+        if known is None:
+            libraries = self.project.libraries
+            models = (libraries.cls(name) for base in self.library_bases(cls) for name in libraries.mro(base))
+            known = next((model.subclass_role for model in models if model is not None and model.subclass_role), "")
+            self._roles[cls.fqn] = known
+        return known
 
     def resolvers(self, cls: Cls) -> str:
         """How the names of methods begin that get a parent object in place of `self`, or ""."""

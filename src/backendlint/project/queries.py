@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Vid
@@ -65,8 +66,11 @@ class Queries:
         for text in project.data.texts:
             if text.fn is not None and text.call is not None:
                 self._texts.setdefault((text.fn.fqn, text.call.value), text.text)
+        consumers: dict[str, dict[Vid, Call]] = {}
+        for fn, call in project.graph.calls_of(*_CONSUMERS):
+            consumers.setdefault(fn.fqn, {})[call.value] = call
         for fn in project.all_functions():
-            found = [*self._calls(fn), *self._iterations(fn)]
+            found = [*self._calls(fn), *self._iterations(fn, consumers.get(fn.fqn, {}))]
             if found:
                 self._direct[fn.fqn] = sorted(found, key=lambda item: item.span)
         self._spread()
@@ -188,7 +192,7 @@ class Queries:
                     return relation.name
         return None
 
-    def _iterations(self, fn: Fn) -> list[Query]:
+    def _iterations(self, fn: Fn, consumers: Mapping[Vid, Call]) -> list[Query]:
         found = []
         for block in fn.facts.blocks:
             if block.kind in ("for", "comp") and block.value >= 0:
@@ -198,12 +202,11 @@ class Queries:
                     found.append(
                         Query(fn, span, block.parent, block.value, "read", _chain_name(fn, block.value), model, None)
                     )
-        for call in fn.calls:
-            if call.args and any(ref.name in _CONSUMERS for ref in self.project.callees(fn, call)):
-                model = self.unsent(fn, call.args[0])
-                if model is not None:
-                    name = _chain_name(fn, call.args[0])
-                    found.append(Query(fn, call.span, call.block, call.args[0], "read", name, model, None))
+        for call in consumers.values():
+            model = self.unsent(fn, call.args[0]) if call.args else None
+            if model is not None:
+                name = _chain_name(fn, call.args[0])
+                found.append(Query(fn, call.span, call.block, call.args[0], "read", name, model, None))
         return found
 
     def unsent(self, fn: Fn, vid: Vid) -> CallModel | None:

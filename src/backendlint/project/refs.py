@@ -308,7 +308,10 @@ class Resolver:
     def callees(self, fn: Fn, call: Call) -> Refs:
         """What a call calls; an object of a library is called by its `__call__`, where that is modelled."""
         refs = self.refs(fn, call.func)
-        return tuple(map(self._called, refs)) if any(ref.kind == "libinst" for ref in refs) else refs
+        for ref in refs:
+            if ref.kind == "libinst":
+                return tuple(map(self._called, refs))
+        return refs
 
     def _called(self, ref: Ref) -> Ref:
         dotted = f"{ref.name}.__call__"
@@ -434,4 +437,7 @@ class Resolver:
 
 def unique(refs: Iterable[Ref]) -> Refs:
     """Without repetitions and types that a model leaves open, at most MAX_REFS."""
-    return tuple(ref for ref in dict.fromkeys(refs) if ref.name not in OPEN_TYPES)[:MAX_REFS]
+    found = tuple(refs)
+    if len(found) < 2:  # nearly always
+        return found if not found or found[0].name not in OPEN_TYPES else ()
+    return tuple(ref for ref in dict.fromkeys(found) if ref.name not in OPEN_TYPES)[:MAX_REFS]

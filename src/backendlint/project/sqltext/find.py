@@ -85,8 +85,8 @@ def sql_texts(project: Project, sql_files: Sequence[str]) -> list[SqlText]:
                 if known is None or (known.role == "text" and text_.role != "text"):
                     made[key] = text_
     found.extend(made.values())
-    for fn in project.all_functions():
-        for vid in _roots(fn):
+    for fn, vids in project.literals.texts.items():
+        for vid in _roots(fn, vids):
             if (fn.fqn, vid) in taken:
                 continue
             for number, pieces in enumerate(builder.alternatives(fn, vid)):
@@ -166,14 +166,10 @@ def _text(
     )  # fmt: skip
 
 
-def _roots(fn: Fn) -> Iterator[Vid]:
-    """The largest string values that begin like SQL and are not told to somebody."""
+def _roots(fn: Fn, texts: Sequence[Vid]) -> Iterator[Vid]:
+    """The largest string values that begin like SQL and are not told to somebody; `texts` are the function's literals."""
     values = fn.facts.values
-    starts = {
-        vid
-        for vid, value in enumerate(values)
-        if value[0] == "const" and isinstance(value[1], str) and may_be_sql(value[1])
-    }
+    starts = {vid for vid in texts if isinstance(values[vid][1], str) and may_be_sql(values[vid][1])}
     if not starts:
         return
     inside: set[Vid] = set()
