@@ -44,6 +44,7 @@ from backendlint.project.applications import Served, served_applications
 from backendlint.project.associations import Relation, is_django
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
+from backendlint.project.certain import Given, certain, given
 from backendlint.project.conditions import holds
 from backendlint.project.effects import BLOCKING, Reason, Site, called, waits
 from backendlint.project.entities import Cls, Fn, Ref
@@ -57,12 +58,12 @@ from backendlint.project.literals import NamedLiteral, display, name_of_value, w
 from backendlint.project.locks import Held
 from backendlint.project.longwork import LongWork
 from backendlint.project.loops import grows, loops_around, stops_early
+from backendlint.project.lost import read_modify_writes, sql_read_modify_writes
 from backendlint.project.model import Project
 from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.percall import MadePerCall
 from backendlint.project.programs import for_tests, in_main_block, only_by_hand, only_from_main, runs_by_hand
 from backendlint.project.queries import Query
-from backendlint.project.races import checks_before_insert, handles_conflict, read_modify_writes, sql_read_modify_writes
 from backendlint.project.races import root as object_root
 from backendlint.project.regexes import slow_part
 from backendlint.project.repeated import LazyRead, Repeated, repeated
@@ -89,7 +90,7 @@ from backendlint.project.secrets import is_password, known_shape, place_kind, se
 from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
-from backendlint.project.steps import Durable, always, durable_steps, related
+from backendlint.project.steps import Durable, durable_steps, related
 from backendlint.project.sums import Part, Sum, duration
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
@@ -136,6 +137,7 @@ __all__ = [
     "Flow",
     "Fn",
     "FunctionFacts",
+    "Given",
     "Held",
     "Hit",
     "Import",
@@ -196,7 +198,6 @@ __all__ = [
     "Write",
     "advice_hits",
     "aliases",
-    "always",
     "answers",
     "argument_of",
     "arguments",
@@ -207,7 +208,7 @@ __all__ = [
     "called_name",
     "calls_in",
     "caught",
-    "checks_before_insert",
+    "certain",
     "derived",
     "describe_source",
     "display",
@@ -218,8 +219,8 @@ __all__ = [
     "flow_hit",
     "flow_hits",
     "for_tests",
+    "given",
     "grows",
-    "handles_conflict",
     "holds",
     "identifier_words",
     "in_main_block",

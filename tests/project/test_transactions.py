@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from building import build, fn
 
+from backendlint.project.certain import certain, given
 from backendlint.project.model import Project
 from backendlint.project.steps import durable_steps
 from backendlint.project.transactions import exclusive, openings
@@ -190,3 +191,50 @@ def test_openings_are_listed_once() -> None:
         "decorated",
         "unit",
     ]
+
+
+CERTAIN = """
+    def keep(row, commit=True, quiet=False):
+        store(row)
+        if commit and not quiet:
+            end()
+
+    def keeps(row): keep(row)
+    def leaves(row): keep(row, commit=False)
+    def hushes(row): keep(row, quiet=True)
+    def passes(row, flag): keep(row, commit=flag)
+
+    def found(rows):
+        row = look(rows)
+        if row:
+            return row
+        return make(rows)
+
+    def refused(rows):
+        row = look(rows)
+        if not row:
+            return None
+        return make(rows)
+
+    def store(row): ...
+    def end(): ...
+    def look(rows): ...
+    def make(rows): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("keeps", True), ("leaves", False), ("hushes", False), ("passes", False)]
+)
+def test_arguments_decide_what_a_call_runs(name: str, expected: bool) -> None:
+    project = build(app=CERTAIN)
+    edge = project.graph.callees(fn(project, name))[0]
+    keep = fn(project, "keep")
+    assert certain(keep, keep.calls[0], given(edge))
+    assert certain(keep, keep.calls[1], given(edge)) is expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("found", False), ("refused", True)])
+def test_what_was_found_may_be_handed_back_instead(name: str, expected: bool) -> None:
+    owner = fn(build(app=CERTAIN), name)
+    assert certain(owner, owner.calls[-1]) is expected

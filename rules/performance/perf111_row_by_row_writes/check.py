@@ -12,8 +12,11 @@ from backendlint.api import (
     Profile,
     Project,
     Query,
-    always,
+    aliases,
+    before,
+    certain,
     for_tests,
+    given,
     grows,
     is_used,
     loops_around,
@@ -21,8 +24,9 @@ from backendlint.api import (
     stops_early,
 )
 
-CHECKING = frozenset({"get_or_create", "update_or_create", "delete", "merge", "bulk_create", "bulk_update"})
-"""Writes that a bulk write does not replace one to one."""
+CHECKING = frozenset({"get_or_create", "update_or_create", "merge", "bulk_create", "bulk_update"})
+"""Writes that a bulk write does not replace one to one; nor does it the deletion of objects, with their signals."""
+MAX_CHAIN = 20
 OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep")
 
 
@@ -33,7 +37,7 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         for query in project.queries.direct(fn):
             loop = _loop(project, fn, query.block)
-            if query.kind == "write" and loop >= 0 and query.call is not None and not _bulk(query):
+            if query.kind == "write" and loop >= 0 and query.call is not None and not _bulk(fn, query):
                 yield _hit(project, fn, query.call, loop, query, None)
         for edge in project.graph.callees(fn):
             if edge.kind != "call" or edge.call is None:
@@ -52,16 +56,55 @@ def _loop(project: Project, fn: Fn, block: int) -> int:
     return -1
 
 
-def _bulk(query: Query) -> bool:
+def _bulk(fn: Fn, query: Query) -> bool:
+    """Whether one call writes many rows: a bulk operation, or `execute(statement, rows)`."""
+    if query.model.sql is not None and query.model.sql.role == "many":
+        return True
+    if query.call is not None and _grouped(fn, query.call):
+        return True
+    if query.model.library == "sqlalchemy" and query.call is not None and len(query.call.args) > 1:
+        return bool(fn.facts.values[query.call.args[1]][0] not in ("dict", "elem", "unpack"))
     return query.model.orm is not None and query.model.orm.bulk and query.model.orm.op not in ("update", "delete")
+
+
+def _grouped(fn: Fn, call: Call) -> bool:
+    """`filter(id__in=ids).update(...)`, `where(Order.id.in_(ids))`: many rows at once, one group an item."""
+    todo, seen = [call.func, *call.args[:1]], 0
+    while todo and seen < MAX_CHAIN:
+        seen += 1
+        value = fn.facts.values[todo.pop()]
+        if value[0] in ("attr", "guard", "await"):
+            todo.append(value[1])
+        elif value[0] == "call":
+            inner = fn.calls[value[1]]
+            if any(key.endswith("__in") for key, _ in inner.kwargs) or _called_in(fn, inner):
+                return True
+            todo += [inner.func, *inner.args]
+    return False
+
+
+def _called_in(fn: Fn, call: Call) -> bool:
+    value = fn.facts.values[call.func]
+    return bool(value[0] == "attr" and value[2] == "in_")
 
 
 def _written(project: Project, edge: Edge) -> Query | None:
     """The one write of a callee that does little else."""
     found = [item for item in project.queries.direct(edge.callee) if item.kind == "write"]
     reads = project.queries.reason(edge.callee)
-    sure = len(found) == 1 and reads is None and not _bulk(found[0]) and always(edge.callee, found[0].block)
-    return found[0] if sure else None
+    if len(found) != 1 or reads is not None or _bulk(edge.callee, found[0]) or _other_writes(project, edge.callee):
+        return None
+    call = found[0].call
+    return found[0] if call is not None and certain(edge.callee, call, given(edge)) else None
+
+
+def _other_writes(project: Project, fn: Fn) -> bool:
+    """`other.save()` of an object whose type nothing tells."""
+    for call in fn.calls:
+        value = fn.facts.values[call.func]
+        if value[0] == "attr" and value[2] in ("save", "delete", "update") and not project.callees(fn, call):
+            return True
+    return False
 
 
 def _hit(project: Project, fn: Fn, call: Call, loop: int, query: Query, edge: Edge | None) -> Hit:
@@ -73,17 +116,17 @@ def _hit(project: Project, fn: Fn, call: Call, loop: int, query: Query, edge: Ed
         fn.location(call.span),
         related=(query.fn.step(query.span, "writes one row"),) if edge is not None else (),
         function=fn.fqn,
-        profile=_profile(project, fn, loop, query),
+        profile=_profile(project, fn, loop, query, edge),
     )
 
 
-def _profile(project: Project, fn: Fn, loop: int, query: Query) -> Profile | None:
+def _profile(project: Project, fn: Fn, loop: int, query: Query, edge: Edge | None) -> Profile | None:
     op = query.model.orm.op if query.model.orm is not None else ""
-    if op in CHECKING or "related_descriptors" in query.model.name:
+    if op in CHECKING or "related_descriptors" in query.model.name or _of_object(op, query):
         return "strict"
     if only_by_hand(project, fn) or project.layer(fn) in ("migration", "command"):
         return "strict"
-    if op == "save" and _own_save(project, query):
+    if op == "save" and (_own_save(project, query) or (edge is not None and edge.callee.name == "save")):
         return "strict"
     if _composite(project, fn, loop, query):
         return "strict"
@@ -101,6 +144,10 @@ def _own_save(project: Project, query: Query) -> bool:
     return any(ref.kind == "inst" and project.method(project.classes[ref.name], "save") is not None for ref in refs)
 
 
+def _of_object(op: str, query: Query) -> bool:
+    return op == "delete" and not (query.model.orm is not None and query.model.orm.bulk)
+
+
 def _composite(project: Project, fn: Fn, loop: int, query: Query) -> bool:
     """Whether the row is one part of larger work: other writes in the loop, or its new key is used at once."""
     others = 0
@@ -111,6 +158,19 @@ def _composite(project: Project, fn: Fn, loop: int, query: Query) -> bool:
             and any(number == loop for number, _ in fn.blocks_of(item.block))
         ):
             others += 1
-    used = query.fn is fn and query.call is not None and is_used(fn.facts, query.call.value)
+    if query.fn is not fn or query.call is None:
+        return others > 0
     op = query.model.orm.op if query.model.orm is not None else ""
-    return others > 0 or (used and op in ("create", "add"))
+    result = next((vid for vid, value in enumerate(fn.facts.values) if value == ("await", query.call.value)), -1)
+    used = is_used(fn.facts, result if result >= 0 else query.call.value)
+    return others > 0 or (used and op in ("create", "add")) or (op == "save" and _needed_after(fn, query.call))
+
+
+def _needed_after(fn: Fn, call: Call) -> bool:
+    """`line.order = order` after `order.save()`: what is saved next refers to the row."""
+    value = fn.facts.values[call.func]
+    held = aliases(fn.facts, value[1]) if value[0] == "attr" else set()
+    return any(before(call.span, item.span) and item.value in held for item in fn.facts.stores) or any(
+        before(call.span, other.span) and held.intersection((*other.args, *(vid for _, vid in other.kwargs)))
+        for other in fn.calls
+    )

@@ -6,31 +6,43 @@ import re
 from collections.abc import Iterator
 
 from backendlint.api import (
+    Call,
     Durable,
     Fn,
     Hit,
     Project,
     Step,
+    before,
+    called_name,
     durable_steps,
     exclusive,
     for_tests,
+    name_of,
     object_root,
     only_by_hand,
+    operands,
     related,
 )
 
-ASIDE = re.compile(r"log|audit|event|history|session|notification|metric|stat", re.IGNORECASE)
-"""Entities whose loss beside the main write is bearable."""
+ASIDE = re.compile(
+    r"log(?!in)|audit|event|history|session|notification|activit|metric|stat(?!us|e)|search|dirty|cache|vector|visit",
+    re.IGNORECASE,
+)
+"""Entities whose loss beside the main write is bearable, and what is computed anew anyway."""
+TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_at$|timestamp", re.IGNORECASE)
+OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
+SENDS = re.compile(r"(send|post|notify|publish|email|upload)_", re.IGNORECASE)
 REPEATABLE = frozenset({"get_or_create", "update_or_create", "write"})
 
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a function, at the second step that stands alone."""
     found = {}
+    ensured = {(raced.fn.fqn, raced.insert.value) for raced in project.checked_inserts}
     for fn in project.all_functions():
         if fn.is_module or project.layer(fn) == "migration" or for_tests(project, fn):
             continue
-        pair = _pair(project, fn)
+        pair = _pair(project, fn, ensured)
         if pair is not None:
             found[fn.fqn] = (fn, *pair)
     for fn, first, second in found.values():
@@ -39,38 +51,113 @@ def check(project: Project) -> Iterator[Hit]:
             yield _hit(project, fn, first, second)
 
 
-def _pair(project: Project, fn: Fn) -> tuple[Durable, Durable] | None:
+def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Durable, Durable] | None:
+    """The first two steps that belong together; what is inserted only where it is missing may well stay alone."""
     steps = [
         step
         for step in durable_steps(project, fn)
-        if step.write.op not in REPEATABLE and project.transactions.around(fn, step.call.block) is None
+        if step.write.op not in REPEATABLE
+        and (step.write.fn.fqn, step.write.call.value) not in ensured
+        and (fn.fqn, step.call.value) not in ensured
+        and project.transactions.around(fn, step.call.block) is None
+        and not _compensates(fn, step)
+        and not _ensures(fn, step)
+        and not _touches(step)
     ]
     if len(steps) < 2 or project.transactions.entered_in(fn) is not None:
         return None
     for number, first in enumerate(steps):
         for second in steps[number + 1 :]:
-            apart = exclusive(fn, first.call.block, second.call.block) or not _different(fn, first, second)
-            if not apart and related(project, fn, first, second):
+            apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(fn, first, second)
+            if not apart and _different(fn, first, second) and related(project, fn, first, second):
                 return first, second
     return None
 
 
+def _compensates(fn: Fn, step: Durable) -> bool:
+    """A write in a handler undoes or marks what failed."""
+    return fn.inside(step.call.block, "except") is not None
+
+
+def _ensures(fn: Fn, step: Durable) -> bool:
+    """`if row is None: row = create(...)`: what is missing is made, and may well stay alone."""
+    made = {step.call.value, *(n for n, value in enumerate(fn.facts.values) if value == ("await", step.call.value))}
+    names = {item.name for item in fn.facts.bindings if item.value in made}
+    block = fn.inside(step.call.block, "if")
+    if not names or block is None or block.value < 0:
+        return False
+    todo, tested = [block.value], set()
+    while todo:
+        vid = todo.pop()
+        value = fn.facts.values[vid]
+        if value[0] in ("not", "compare", "guard", "bool"):
+            todo += operands(value)
+        else:
+            tested.add(vid)
+    return any(item.name in names and item.value in tested for item in fn.facts.bindings)
+
+
+def _touches(step: Durable) -> bool:
+    """`save(update_fields=["modified_at"])`."""
+    fn, call = step.write.fn, step.write.call
+    fields = call.kwarg("update_fields")
+    value = fn.facts.values[fields] if fields >= 0 else ("",)
+    names = [fn.const(vid) for vid in value[1]] if value[0] in ("list", "tuple", "set") else []
+    return bool(names) and all(isinstance(name, str) and TOUCH.search(name) for name in names)
+
+
+def _alternatives(fn: Fn, first: Durable, second: Durable) -> bool:
+    """`if kind == A: ...`, `if kind == B: ...`: the same thing compared with two others."""
+    one, two = _compared(fn, first.call.block), _compared(fn, second.call.block)
+    return any(one[name] != two[name] for name in one.keys() & two.keys())
+
+
+def _compared(fn: Fn, block: int) -> dict[str, str]:
+    found = {}
+    for _, item in fn.blocks_of(block):
+        value = fn.facts.values[item.value] if item.kind == "if" and item.value >= 0 else ("",)
+        if value[0] == "compare" and tuple(value[1]) == ("==",):
+            left, right = (name_of(fn.file, fn.facts, vid) for vid in value[2])
+            known = fn.const(value[2][1])
+            if "?" not in left and (known is not ... or "?" not in right):
+                found[left] = right if known is ... else repr(known)
+    return found
+
+
 def _different(fn: Fn, first: Durable, second: Durable) -> bool:
-    """Two objects: of different kinds, or the same kind by different receivers or SQL statements."""
-    if first.write.call is second.write.call:
+    """Two objects: of different kinds, or the same kind by different receivers, arguments or SQL statements."""
+    if first.write.call is second.write.call and not (first.edges and second.edges):
+        return False
+    if _saves_made(fn, first, second):
         return False
     if first.write.entity != second.write.entity:
         return True
     if first.edges or second.edges:
+        return bool(first.edges and second.edges) and _passed(fn, first.call) != _passed(fn, second.call)
+    if first.write.op != second.write.op:
+        return second.write.op == "delete"
+    if first.write.op == "save":
+        return _receiver(fn, first) != _receiver(fn, second)
+    return first.write.op in ("update", "delete", "insert") and _passed(fn, first.call) != _passed(fn, second.call)
+
+
+def _saves_made(fn: Fn, first: Durable, second: Durable) -> bool:
+    """`user = create_user(...)`, then `user.save()`."""
+    if second.write.op != "save" or second.edges:
         return False
-    return _receiver(fn, first) != _receiver(fn, second) or first.write.op != second.write.op == "delete"
+    return _receiver(fn, second) in (first.call.value, _receiver(fn, first))
 
 
-def _receiver(fn: Fn, step: Durable) -> object:
+def _receiver(fn: Fn, step: Durable) -> int:
     value = fn.facts.values[step.write.call.func]
-    if step.write.op == "save" and value[0] == "attr":
-        return object_root(fn, value[1])
-    return step.write.op
+    return object_root(fn, value[1]) if value[0] == "attr" and step.write.fn is fn else -1
+
+
+def _passed(fn: Fn, call: Call) -> tuple[object, ...]:
+    """The objects that a call is given, as far as two calls are to be told apart."""
+    vids = (*call.args, *(vid for _, vid in call.kwargs))
+    consts = tuple(fn.const(vid) for vid in vids)
+    return tuple(known if known is not ... else object_root(fn, vid) for vid, known in zip(vids, consts, strict=True))
 
 
 def _aside(step: Durable) -> bool:
@@ -91,7 +178,21 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
         related=(fn.step(first.call.span, "stored first"),),
         flow=_flow(fn, second),
         function=fn.fqn,
-        profile="strict" if aside or managed or by_hand else None,
+        profile="strict" if aside or managed or by_hand or _outside(project, fn, first, second) else None,
+    )
+
+
+def _outside(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+    """Whether another system is asked between the two or by them: a transaction around all would hold its locks all
+    the while."""
+    return any(
+        not before(call.span, first.call.span)
+        and not before(second.call.span, call.span)
+        and (
+            SENDS.match(called_name(fn.file, fn.facts, call).rpartition(".")[2])
+            or project.effects.call_effects(fn, call).intersection(OUTSIDE)
+        )
+        for call in fn.calls
     )
 
 
@@ -102,7 +203,9 @@ def _for_framework(project: Project, fn: Fn) -> bool:
     hooked = any(
         ref.kind == "lib" and (model := project.libraries.decorator(ref.name)) and model.hook for ref in fn.decorators
     )
-    return bool(hooked) or project.layer(fn) in ("model", "schema", "middleware") or fn.name in ("save", "delete")
+    nested = fn.cls is not None and project.hierarchy.role(fn.cls) == "serializer" and fn.name in ("create", "update")
+    framed = project.layer(fn) in ("model", "schema", "middleware") and not nested
+    return bool(hooked) or framed or fn.name in ("save", "delete")
 
 
 def _what(step: Durable) -> str:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Cls, Hit, Project, for_tests, only_by_hand, read_modify_writes, sql_read_modify_writes
+from backendlint.api import (
+    Cls,
+    Hit,
+    Project,
+    for_tests,
+    object_root,
+    only_by_hand,
+    read_modify_writes,
+    sql_read_modify_writes,
+)
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """ORM attributes first, then SQL."""
-    seen: set[tuple[str, str]] = set()
+    """ORM attributes first, one hit an object; then SQL."""
+    seen: set[tuple[str, int]] = set()
     for lost in read_modify_writes(project):
-        if (lost.fn.fqn, lost.entity.fqn) in seen or for_tests(project, lost.fn):
+        changed = (lost.fn.fqn, object_root(lost.fn, lost.store.base))
+        if changed in seen or for_tests(project, lost.fn):
             continue
-        seen.add((lost.fn.fqn, lost.entity.fqn))
+        seen.add(changed)
         name = f"{lost.entity.name}.{lost.name}"
         query = lost.origin.steps[0]
         yield Hit(

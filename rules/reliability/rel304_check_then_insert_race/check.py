@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, checks_before_insert, handles_conflict, only_by_hand
+from backendlint.api import Hit, Project, only_by_hand
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -12,10 +12,12 @@ def check(project: Project) -> Iterator[Hit]:
     mapped = any(
         project.exception_kind(ref.name) == "integrity" for refs in project.error_handlers.values() for ref in refs
     )
-    for raced in checks_before_insert(project):
-        if mapped or handles_conflict(project, raced.fn, raced.insert.block):
-            continue
-        if project.layer(raced.fn) == "migration":
+    if mapped:
+        return
+    found = [raced for raced in project.checked_inserts if not raced.handled]
+    inner = {raced.fn.fqn for raced in found}
+    for raced in found:
+        if project.layer(raced.fn) == "migration" or raced.inner in inner:
             continue
         name = raced.entity.rpartition(".")[2]
         yield Hit(

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Profile, Project, Step, always, grows, runs_by_hand, stops_early
+from backendlint.api import (
+    Call,
+    Edge,
+    Fn,
+    Given,
+    Hit,
+    Profile,
+    Project,
+    Site,
+    Step,
+    certain,
+    given,
+    grows,
+    runs_by_hand,
+    stops_early,
+)
 
 OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep", "queue-consume")
 LOOPS = ("for", "comp")
 MAX_DEPTH = 3
+LARGE = 12
+"""A job's item whose function makes more calls than this is a piece of work of its own."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -28,7 +45,7 @@ def check(project: Project) -> Iterator[Hit]:
                 fn.location(call.span),
                 related=commit[1],
                 function=fn.fqn,
-                profile=_profile(project, fn, loop, call),
+                profile=_profile(project, fn, loop, call, commit[2]),
             )
 
 
@@ -41,29 +58,44 @@ def _loop(project: Project, fn: Fn, block: int) -> int:
     return -1
 
 
-def _commit(project: Project, fn: Fn, call: Call) -> tuple[str, tuple[Step, ...]] | None:
+def _commit(project: Project, fn: Fn, call: Call) -> tuple[str, tuple[Step, ...], Fn | None] | None:
+    """What commits, the commit's place, and the callee that leads to it."""
     if project.transactions.ends(fn, call) == "commit":
-        return "This", ()
+        return "This", (), None
     for target in project.targets(fn, call):
         if target.facts.is_generator:
             continue
         edges, site = project.effects.chain(target, "commit")
-        sure = all(edge.call is not None and always(edge.caller, edge.call.block) for edge in edges)
-        if site is None or len(edges) >= MAX_DEPTH or not sure or not always(site.fn, site.call.block):
+        if site is None or len(edges) >= MAX_DEPTH or project.transactions.ends(site.fn, site.call) != "commit":
             continue
-        if project.transactions.ends(site.fn, site.call) == "commit":
-            return f"`{target.name}()`", (site.fn.step(site.call.span, "commits"),)
+        passed = given(Edge(fn, target, call, "call", call.span))
+        if _certainly(edges, site, passed):
+            return f"`{target.name}()`", (site.fn.step(site.call.span, "commits"),), target
     return None
 
 
-def _profile(project: Project, fn: Fn, loop: int, call: Call) -> Profile | None:
-    """strict where a transaction for each item is a choice: counted batches, items that may fail, outside effects."""
+def _certainly(edges: list[Edge], site: Site, passed: Given) -> bool:
+    """Whether the call leads to the commit whatever the data."""
+    for edge in edges:
+        if edge.call is None or not certain(edge.caller, edge.call, passed):
+            return False
+        passed = given(edge, passed)
+    return certain(site.fn, site.call, passed)
+
+
+def _profile(project: Project, fn: Fn, loop: int, call: Call, target: Fn | None) -> Profile | None:
+    """strict where a transaction for each item is a choice: batches, items that may fail, outside effects."""
     for number, item in fn.blocks_of(call.block):
         if number == loop:
             break
         if item.kind in ("try", "except", "if", "try-else"):
             return "strict"
     inside = [other for other in fn.calls if any(number == loop for number, _ in fn.blocks_of(other.block))]
-    if any(project.effects.call_effects(fn, other) & set(OUTSIDE) for other in inside):
+    for other in inside:
+        if other is not call and project.transactions.ends(fn, other):
+            return "strict"  # rolled back item by item, or counted batches in a loop of their own
+        if project.effects.call_effects(fn, other) & set(OUTSIDE):
+            return "strict"
+    if target is not None and fn not in project.in_request and len(target.calls) > LARGE:
         return "strict"
     return "strict" if runs_by_hand(project, fn) or project.layer(fn) == "migration" else None

@@ -101,6 +101,11 @@ class Data:
         return merged(self.sqlalchemy, self.django)
 
     @cached_property
+    def by_class(self) -> dict[str, Table]:
+        """The models' tables by the full names of their classes."""
+        return {table.owner: table for table in self.models.tables.values() if table.owner}
+
+    @cached_property
     def alembic(self) -> list[Migration]:
         """Alembic's revisions in order."""
         return read_alembic(self._files, self.links, self.dialect)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from backendlint.project.origins import Origins
     from backendlint.project.percall import PerCall
     from backendlint.project.queries import Queries
+    from backendlint.project.races import Raced
     from backendlint.project.repeated import LazyReads
     from backendlint.project.routes import Application, Endpoints, Route
     from backendlint.project.sequences import Sequences
@@ -307,6 +308,13 @@ class Project:
         from backendlint.project.races import kind_of
 
         return kind_of(self, name)
+
+    @cached_property
+    def checked_inserts(self) -> list[Raced]:
+        """Inserts of rows that were looked for and not found."""
+        from backendlint.project.races import checks_before_insert
+
+        return list(checks_before_insert(self))
 
     @cached_property
     def retries(self) -> Retries:

@@ -1,4 +1,4 @@
-"""Races on stored data: values read, changed and written back; checks before an insert."""
+"""Races on inserts: rows that are looked for, and inserted where they were not found."""
 
 from __future__ import annotations
 
@@ -6,60 +6,36 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Store, Vid
-from backendlint.project.entities import Cls, Fn
-from backendlint.project.requests import derived
+from backendlint.facts.model import Call, Vid
+from backendlint.facts.within import name_of
+from backendlint.project.entities import Fn, Ref
 from backendlint.project.transactions import before, exclusive
-from backendlint.project.uses import operands
+from backendlint.project.writes import collection
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
     from backendlint.project.origins import Origin
     from backendlint.project.writes import Write
 
-_VERSION = re.compile(r"version|revision|etag|lock", re.IGNORECASE)
-_ARITHMETIC = ("+", "-", "*", "/", "//")
 _NAMES = ("guard", "await", "setattr", "mut", "unpack", "item", "elem")
 _SAME = ("guard", "await", "setattr", "mut", "store")
-_FOR_UPDATE = re.compile(r"\bFOR\s+(NO\s+KEY\s+)?UPDATE\b|\bFOR\s+SHARE\b", re.IGNORECASE)
-_UPDATE = re.compile(r"\s*UPDATE\s+[\"`]?(\w+)", re.IGNORECASE)
-_INSERT = re.compile(r"\s*INSERT\s+(?:OR\s+\w+\s+)?INTO\s+[\"`]?(\w+)", re.IGNORECASE)
-_FROM = re.compile(r"\bFROM\s+[\"`]?(\w+)", re.IGNORECASE)
+FOR_UPDATE = re.compile(r"\bFOR\s+(NO\s+KEY\s+)?UPDATE\b|\bFOR\s+SHARE\b", re.IGNORECASE)
+FROM = re.compile(r"\bFROM\s+[\"`]?(\w+)", re.IGNORECASE)
 _SAFE_INSERT = re.compile(
     r"\bON\s+CONFLICT\b|\bON\s+DUPLICATE\b|INSERT\s+(OR\s+)?IGNORE|WHERE\s+NOT\s+EXISTS", re.IGNORECASE
 )
+_LOCK = re.compile(r"(^|[._])(advisory_?)?(lock|mutex|semaphore)(ed|ing)?($|[._(])", re.IGNORECASE)
+_CONFLICTS = (
+    "IntegrityError",
+    "UniqueViolation",
+    "UniqueViolationError",
+    "DuplicateKeyError",
+    "DatabaseError",
+    "SQLAlchemyError",
+)
+_MISSING = ("DoesNotExist", "NoResultFound", "NotFound", "NotFoundError")
 
-
-class Lost(NamedTuple):
-    """A read-modify-write of an entity's attribute."""
-
-    fn: Fn
-    store: Store
-    entity: Cls
-    name: str
-    origin: Origin
-
-
-def read_modify_writes(project: Project) -> Iterator[Lost]:
-    """Attributes of stored entities that are set to something computed from their own old value, without a lock."""
-    for fn in project.all_functions():
-        for store in fn.facts.stores:
-            if not store.name or not _from_itself(fn, store):
-                continue
-            entity = _entity(project, fn, store.base)
-            if entity is None or _versioned(project, entity):
-                continue
-            origins = [item for item in project.origins.of(fn, store.base) if item.known and item.steps]
-            if not origins or any(_locked(item) for item in origins) or not _saved(project, fn, store, entity):
-                continue
-            yield Lost(fn, store, entity, store.name, origins[0])
-
-
-def _entity(project: Project, fn: Fn, vid: Vid) -> Cls | None:
-    for ref in project.refs(fn, vid):
-        if ref.kind == "inst" and project.hierarchy.role(project.classes[ref.name]) == "model":
-            return project.classes[ref.name]
-    return None
+MAX_PARTS = 30
 
 
 def root(fn: Fn, vid: Vid) -> Vid:
@@ -74,126 +50,54 @@ def root(fn: Fn, vid: Vid) -> Vid:
     return vid
 
 
-def _from_itself(fn: Fn, store: Store) -> bool:
-    """`x.a = x.a - n` or `x.a -= n`: arithmetic on the attribute's own old value."""
-    value = fn.facts.values[store.value]
-    while value[0] == "guard":
-        value = fn.facts.values[value[1]]
-    if value[0] != "binop" or value[1] not in _ARITHMETIC:
-        return False
-    base = root(fn, store.base)
-    todo, seen = list(value[2:4]), set()
-    while todo:
-        vid = todo.pop()
-        if vid in seen or vid < 0:
-            continue
-        seen.add(vid)
-        item = fn.facts.values[vid]
-        if item[0] == "attr" and item[2] == store.name and root(fn, item[1]) == base:
-            return True
-        if item[0] in ("binop", "guard", "conv", "bool", "phi"):
-            todo.extend(operands(item))
-        elif item[0] == "call":
-            todo.extend(fn.facts.calls[item[1]].args)
-    return False
-
-
-def _locked(origin: Origin) -> bool:
+def locked(origin: Origin) -> bool:
     return "lock" in origin.ops or any(any("for_update" in key for key, _ in step.call.kwargs) for step in origin.steps)
 
 
-def _versioned(project: Project, entity: Cls) -> bool:
-    """A version column with which the ORM itself notices lost updates."""
-    for cls in project.hierarchy.mro(entity):
-        vid = cls.facts.attributes.get("__mapper_args__", -1)
-        value = cls.owner.facts.values[vid] if vid >= 0 else ("",)
-        if value[0] == "dict" and any(cls.owner.const(key) == "version_id_col" for key, _ in value[1] if key >= 0):
-            return True
-        for method in cls.methods.values():
-            if method.name == "save" and any(_VERSION.search(name) for name in cls.facts.attributes):
-                return True
-    return False
-
-
-def _saved(project: Project, fn: Fn, store: Store, entity: Cls) -> bool:
-    """Whether the change is written: by the session's commit, or by a `save()` of the object."""
-    django = any(base.startswith("django.") for base in project.hierarchy.library_bases(entity))
-    if not django:
-        return not any(project.transactions.ends(fn, call) == "rollback" for call in fn.calls if call.block == 0)
-    base = root(fn, store.base)
-    for call in fn.calls:
-        value = fn.facts.values[call.func]
-        if value[0] == "attr" and root(fn, value[1]) == base:
-            if any(model.orm is not None and model.orm.op == "save" for model in project.models(fn, call)):
-                return True
-            if value[2] in ("save", "asave"):
-                return True
-    return False
-
-
-class Stale(NamedTuple):
-    """A value that SQL reads, Python changes, and SQL writes back."""
-
-    fn: Fn
-    read: Call
-    write: Call
-    table: str
-
-
-def sql_read_modify_writes(project: Project) -> Iterator[Stale]:
-    """`SELECT balance ...`, arithmetic, `UPDATE ... SET balance = %s` on the same table, without `FOR UPDATE`."""
-    for fn in project.all_functions():
-        statements = [
-            (query.call, project.queries.text(fn, query.call))
-            for query in project.queries.direct(fn)
-            if query.call is not None
-        ]
-        for write, text in statements:
-            match = _UPDATE.match(text)
-            if match is None:
-                continue
-            for read, other in statements:
-                tables = {name.lower() for name in _FROM.findall(other)}
-                if (
-                    match[1].lower() in tables
-                    and before(read.span, write.span)
-                    and not _FOR_UPDATE.search(other)
-                    and not exclusive(fn, read.block, write.block)
-                    and _computed(project, fn, read, write)
-                ):
-                    yield Stale(fn, read, write, match[1])
-                    break
-
-
-def _computed(project: Project, fn: Fn, read: Call, write: Call) -> bool:
-    """Whether a parameter of the write is arithmetic on what the read gave."""
-    made = derived(fn, read.value)
-    made |= {
-        vid for call in fn.calls for vid in derived(fn, call.value)
-        if before(read.span, call.span) and _fetches(project, fn, read, call)
-    }  # fmt: skip
-    todo = [*write.args[1:], *(vid for _, vid in write.kwargs)]
-    seen: set[Vid] = set()
-    while todo:
-        vid = todo.pop()
-        if vid in seen:
-            continue
-        seen.add(vid)
-        value = fn.facts.values[vid]
-        if value[0] == "binop" and value[1] in ("+", "-") and any(item in made for item in value[2:4]):
-            return True
-        todo.extend(operands(value))
-    return False
-
-
-def _fetches(project: Project, fn: Fn, read: Call, call: Call) -> bool:
-    """`cursor.fetchone()` after `cursor.execute(...)` on the same cursor."""
-    first, second = fn.facts.values[read.func], fn.facts.values[call.func]
-    return (
-        first[0] == second[0] == "attr"
-        and root(fn, first[1]) == root(fn, second[1])
-        and str(second[2]).startswith("fetch")
+def serialized(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether a lock is held when the call runs: a row locked before it, here or by the caller, or a `with lock:` around."""
+    if _locked_before(project, fn, call):
+        return True
+    return any(
+        edge.call is not None and edge.kind == "call" and _locked_before(project, edge.caller, edge.call)
+        for edge in project.graph.callers(fn)
     )
+
+
+def _locked_before(project: Project, fn: Fn, call: Call) -> bool:
+    for _, block in fn.blocks_of(call.block):
+        if block.kind == "with" and block.value >= 0 and _LOCK.search(name_of(fn.file, fn.facts, block.value)):
+            return True
+    return any(
+        before(other.span, call.span) and not exclusive(fn, other.block, call.block) and _takes_lock(project, fn, other)
+        for other in fn.calls
+    )
+
+
+def _takes_lock(project: Project, fn: Fn, call: Call) -> bool:
+    """A locking query, here or in a function that makes one."""
+    if _locks(project, fn, call):
+        return True
+    return any(_locks(project, target, inner) for target in project.targets(fn, call) for inner in target.calls)
+
+
+def _locks(project: Project, fn: Fn, call: Call) -> bool:
+    if any("for_update" in key for key, _ in call.kwargs):
+        return True
+    if any(model.orm is not None and model.orm.op == "lock" for model in project.models(fn, call)):
+        return True
+    return bool(FOR_UPDATE.search(project.queries.text(fn, call)))
+
+
+def same_receiver(fn: Fn, first: Call, second: Call) -> bool:
+    """Whether two calls are methods of one object."""
+    one, two = fn.facts.values[first.func], fn.facts.values[second.func]
+    return bool(one[0] == two[0] == "attr" and root(fn, one[1]) == root(fn, two[1]))
+
+
+def fetches(project: Project, fn: Fn, read: Call, call: Call) -> bool:
+    """`cursor.fetchone()` after `cursor.execute(...)` on the same cursor."""
+    return same_receiver(fn, read, call) and str(fn.facts.values[call.func][2]).startswith("fetch")
 
 
 class Raced(NamedTuple):
@@ -205,19 +109,24 @@ class Raced(NamedTuple):
     entity: str
     deep: bool
     """The check or the insert is in a callee."""
+    inner: str
+    """The callee that inserts, or ""."""
+    handled: bool
+    """A conflict of two such inserts is caught, or a lock prevents it."""
 
 
 def checks_before_insert(project: Project) -> Iterator[Raced]:
-    """Inserts that depend on a query which did not find the row."""
+    """Inserts that depend on a query which did not find the row; ask `project.checked_inserts` for them."""
     for fn in project.all_functions():
-        inserts = list(_inserts(project, fn))
-        if not inserts or not any(block.kind == "if" for block in fn.facts.blocks):
+        if not any(block.kind in ("if", "except") for block in fn.facts.blocks):
             continue
-        checks = list(_checks(project, fn))
-        for insert, entity, deep_insert in inserts:
+        inserts = list(_inserts(project, fn))
+        checks = list(_checks(project, fn)) if inserts else []
+        for insert, entity, inner in inserts:
             for check, found, deep in checks:
-                if found == entity and before(check.span, insert.span) and _decides(fn, check, insert):
-                    yield Raced(fn, check, insert, entity, deep or deep_insert)
+                if found == entity and before(check.span, insert.span) and _decides(project, fn, check, insert):
+                    handled = conflict_handled(project, fn, insert) or serialized(project, fn, insert)
+                    yield Raced(fn, check, insert, entity, deep or bool(inner), inner, handled)
                     break
 
 
@@ -225,9 +134,9 @@ def _checks(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
     for query in project.queries.direct(fn):
         if query.call is not None and query.kind == "read":
             text = project.queries.text(fn, query.call)
-            if _FOR_UPDATE.search(text):
+            if FOR_UPDATE.search(text):
                 continue
-            tables = _FROM.findall(text)
+            tables = FROM.findall(text)
             entity = tables[0].lower() if tables else _asked(project, fn, query.call)
             if entity and not _locking(project, fn, query.call):
                 yield query.call, entity, False
@@ -240,9 +149,9 @@ def _checks(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
         if project.writes.reached(edge.callee):
             continue
         text = project.queries.text(last.fn, last.call)
-        tables = _FROM.findall(text)
+        tables = FROM.findall(text)
         entity = tables[0].lower() if tables else _asked(project, last.fn, last.call)
-        if entity and not _locking(project, last.fn, last.call) and not _FOR_UPDATE.search(text):
+        if entity and not _locking(project, last.fn, last.call) and not FOR_UPDATE.search(text):
             yield edge.call, entity, True
 
 
@@ -251,46 +160,78 @@ def _locking(project: Project, fn: Fn, call: Call) -> bool:
     for model in project.models(fn, call):
         if model.orm is not None and model.orm.op in ("count", "aggregate", "get_or_404", "refresh"):
             return True
-    return any(_locked(origin) for origin in project.origins.of(fn, call.value))
+    return any(locked(origin) for origin in project.origins.of(fn, call.value))
 
 
 def _asked(project: Project, fn: Fn, call: Call) -> str:
-    """The model that a query asks for."""
+    """The model that a query asks for: by the types on the way, else by the classes that its parts name."""
     for ref in project.callees(fn, call):
         arg = ref.arg
         while arg is not None:
             if arg.kind in ("inst", "class"):
                 return arg.name
             arg = arg.arg
-    for vid in (call.value, *call.args[:1]):
-        for ref in project.refs(fn, vid):
-            item = ref
-            while item is not None:
-                if item.kind in ("inst", "class") and project.hierarchy.role(project.classes[item.name]) == "model":
-                    return item.name
-                if item.arg is None:
-                    break
-                item = item.arg
+    todo: list[Vid] = [call.value, *call.args[:1]]
+    seen: set[Vid] = set()
+    while todo and len(seen) < MAX_PARTS:
+        vid = todo.pop(0)
+        if vid < 0 or vid in seen:
+            continue
+        seen.add(vid)
+        found = _model_of(project, fn, vid)
+        if found:
+            return found
+        value = fn.facts.values[vid]
+        if value[0] == "call":
+            inner = fn.facts.calls[value[1]]
+            todo += [inner.func, *inner.args[:1]]
+        elif value[0] in ("attr", "await", "guard"):
+            todo.append(value[1])
+    return collection(project, fn, call).lower()
+
+
+def _model_of(project: Project, fn: Fn, vid: Vid) -> str:
+    for ref in project.refs(fn, vid):
+        item: Ref | None = ref
+        while item is not None:
+            if item.kind in ("inst", "class") and project.hierarchy.role(project.classes[item.name]) == "model":
+                return item.name
+            item = item.arg
     return ""
 
 
-def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
+def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, str]]:
+    """The insert, its entity, and the callee that carries it out."""
     for write in project.writes.direct(fn):
         if write.creates and write.entity and not _SAFE_INSERT.search(project.queries.text(fn, write.call)):
-            if _stored_already(project, write):
-                continue
-            yield write.call, write.entity if "." in write.entity else write.entity.lower(), False
+            if not _stored_already(project, write):
+                yield write.call, _key(write.entity), ""
         elif write.op == "save" and write.entity and _new(project, fn, write.call):
-            yield write.call, write.entity, False
+            yield write.call, write.entity, ""
     for edge in project.graph.callees(fn):
         if edge.kind != "call" or edge.call is None:
             continue
         for write, chain in project.writes.reached(edge.callee):
             text = project.queries.text(write.fn, write.call)
-            if write.creates and write.entity and len(chain) <= 1 and not _SAFE_INSERT.search(text):
-                if not _handles_conflict(project, write.fn, write.call) and not _stored_already(project, write):
-                    yield edge.call, write.entity if "." in write.entity else write.entity.lower(), True
+            entity = write.entity or _receiving(project, fn, edge.call)
+            if write.creates and entity and len(chain) <= 1 and not _SAFE_INSERT.search(text):
+                if not conflict_handled(project, write.fn, write.call) and not _stored_already(project, write):
+                    yield edge.call, _key(entity), edge.callee.fqn
                 break
+
+
+def _receiving(project: Project, fn: Fn, call: Call) -> str:
+    """The model whose inherited method is called: `User.create(...)` of a mixin."""
+    for ref in project.callees(fn, call):
+        owner = project.classes.get(ref.arg.name) if ref.arg is not None else None
+        if owner is not None and project.hierarchy.role(owner) == "model":
+            return owner.fqn
+    return ""
+
+
+def _key(entity: str) -> str:
+    """Classes by their full name, tables and collections whatever their case."""
+    return entity if "." in entity else entity.lower()
 
 
 def _stored_already(project: Project, write: Write) -> bool:
@@ -313,26 +254,31 @@ def _new(project: Project, fn: Fn, call: Call) -> bool:
     return made[0] == "call" and any(ref.kind == "class" for ref in project.callees(fn, fn.facts.calls[made[1]]))
 
 
-def _handles_conflict(project: Project, fn: Fn, call: Call) -> bool:
-    return handles_conflict(project, fn, call.block)
+def conflict_handled(project: Project, fn: Fn, insert: Call) -> bool:
+    """Whether the violated constraint is caught: around the insert, the flush or commit that sends it, or the caller."""
+    if handles_conflict(project, fn, insert.block):
+        return True
+    for call in fn.calls:
+        if before(insert.span, call.span) and any(
+            model.transaction in ("commit", "flush") for model in project.models(fn, call)
+        ):
+            if handles_conflict(project, fn, call.block):
+                return True
+            break
+    return any(
+        edge.call is not None and handles_conflict(project, edge.caller, edge.call.block, broad=False)
+        for edge in project.graph.callers(fn)
+    )
 
 
-def handles_conflict(project: Project, fn: Fn, block: int) -> bool:
-    """Whether a failed insert (a violated constraint) is caught around the block."""
+def handles_conflict(project: Project, fn: Fn, block: int, broad: bool = True) -> bool:
+    """Whether a failed insert (a violated constraint) is caught around the block; `broad`: also by `except Exception`."""
     for _, types in project.exceptions.handlers(fn, block):
         for name in types:
             if name in ("builtins.Exception", "builtins.BaseException"):
-                return True
-            if any("integrity" in kind_of(project, item) for item in (name,)) or name.endswith(
-                (
-                    "IntegrityError",
-                    "UniqueViolation",
-                    "UniqueViolationError",
-                    "DuplicateKeyError",
-                    "DatabaseError",
-                    "SQLAlchemyError",
-                )
-            ):
+                if broad:
+                    return True
+            elif kind_of(project, name) == "integrity" or name.endswith(_CONFLICTS):
                 return True
     return False
 
@@ -350,12 +296,14 @@ def kind_of(project: Project, name: str) -> str:
     return ""
 
 
-def _decides(fn: Fn, check: Call, insert: Call) -> bool:
+def _decides(project: Project, fn: Fn, check: Call, insert: Call) -> bool:
     """Whether the insert runs only where the check found nothing: in the branch for that, or behind the other's exit."""
-    made = _result(fn, check.value)
     around = {number for number, _ in fn.blocks_of(insert.block)}
+    if _in_missing_handler(project, fn, check, around):
+        return True
     if exclusive(fn, check.block, insert.block):
         return False
+    made = _result(project, fn, check)
     for number, block in enumerate(fn.facts.blocks):
         if block.kind != "if" or block.value < 0:
             continue
@@ -372,9 +320,25 @@ def _decides(fn: Fn, check: Call, insert: Call) -> bool:
     return False
 
 
-def _result(fn: Fn, start: Vid) -> set[Vid]:
-    """The check's result under its other names: awaited, guarded, unpacked, and what its own methods give (`.first()`)."""
-    found = {start}
+def _in_missing_handler(project: Project, fn: Fn, check: Call, around: set[int]) -> bool:
+    """`except DoesNotExist:` of the query, with the insert in it."""
+    return any(
+        number in around
+        and fn.facts.blocks[number].kind == "except"
+        and any(kind_of(project, name) == "not-found" or name.endswith(_MISSING) for name in types)
+        for number, types in project.exceptions.handlers(fn, check.block)
+    )
+
+
+def _result(project: Project, fn: Fn, check: Call) -> set[Vid]:
+    """The check's result under its other names: awaited, guarded, unpacked, and what its own methods give (`.first()`);
+    for a cursor's statement, what is fetched before its next one."""
+    found = {check.value}
+    following = [call for call in fn.calls if before(check.span, call.span) and same_receiver(fn, check, call)]
+    for call in following:
+        if not fetches(project, fn, check, call):
+            break
+        found.add(call.value)
     for vid, value in enumerate(fn.facts.values):
         if value[0] in _NAMES:
             same = value[1] in found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import Edge
+from backendlint.project.certain import Given, certain, given
 from backendlint.project.entities import Fn
 from backendlint.project.transactions import before
 from backendlint.project.uses import operands
@@ -44,13 +45,14 @@ def durable_steps(project: Project, fn: Fn) -> list[Durable]:
                 found.append(Durable(fn, call, ready[0], (), True))
                 pending = [write for write in pending if write not in ready]
             last = call
-    known: dict[str, tuple[Write, tuple[Edge, ...], bool] | None] = {}
+    known: dict[tuple[str, str], tuple[Write, tuple[Edge, ...], bool] | None] = {}
     for edge in project.graph.callees(fn):
         if edge.kind == "call" and edge.call is not None:
-            name = edge.callee.fqn
-            if name not in known:
-                known[name] = callee_step(project, edge, ())
-            step = known[name]
+            passed = given(edge)
+            key = (edge.callee.fqn, repr(passed))
+            if key not in known:
+                known[key] = callee_step(project, edge, (), passed)
+            step = known[key]
             if step is not None:
                 found.append(Durable(fn, edge.call, step[0], (edge, *step[1][1:]), step[2]))
     unique: dict[int, Durable] = {}
@@ -72,28 +74,29 @@ def _flushed(project: Project, fn: Fn, last: Call | None, commit: Call) -> list[
     return []
 
 
-def callee_step(project: Project, edge: Edge, seen: tuple[str, ...]) -> tuple[Write, tuple[Edge, ...], bool] | None:
+def callee_step(
+    project: Project, edge: Edge, seen: tuple[str, ...], passed: Given
+) -> tuple[Write, tuple[Edge, ...], bool] | None:
     """The durable write that a call leads to: with the calls in between, and whether a commit stores it."""
     callee = edge.callee
     if callee.fqn in seen or len(seen) >= MAX_DEPTH or project.layer(callee) == "migration":
         return None
     for write in project.writes.direct(callee):
-        if _autocommitted(project, write) and always(callee, write.call.block):
+        if _autocommitted(project, write) and certain(callee, write.call, passed):
             return write, (edge,), False
-    commits = [
-        call
-        for call in callee.calls
-        if project.transactions.ends(callee, call) == "commit" and always(callee, call.block)
-    ]
-    if commits:
+    if any(
+        project.transactions.ends(callee, call) == "commit" and certain(callee, call, passed) for call in callee.calls
+    ):
         writes = project.writes.reached(callee)
         if writes:
             return writes[0][0], (edge,), True
     tried: set[str] = set()
     for inner in project.graph.callees(callee):
-        if inner.kind == "call" and inner.call is not None and inner.callee.fqn not in tried:
-            tried.add(inner.callee.fqn)
-            found = callee_step(project, inner, (*seen, callee.fqn))
+        if inner.kind != "call" or inner.call is None or inner.callee.fqn in tried:
+            continue
+        tried.add(inner.callee.fqn)
+        if certain(callee, inner.call, passed):
+            found = callee_step(project, inner, (*seen, callee.fqn), given(inner, passed))
             if found is not None:
                 return found[0], (edge, *found[1]), found[2]
     return None
@@ -105,22 +108,21 @@ def _autocommitted(project: Project, write: Write) -> bool:
     return any(project.transactions.autocommits(model) for model in project.models(write.fn, write.call))
 
 
-def always(fn: Fn, block: int) -> bool:
-    """Whether the block runs whenever the function does: no branch and no handler around it."""
-    return not any(item.kind in ("if", "else", "case", "except", "for", "while") for _, item in fn.blocks_of(block))
-
-
 def related(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
     """Whether two steps work on the same things: the second uses what the first made, or both use the same values."""
-    one, two = _values(project, fn, first), _values(project, fn, second)
+    one, two = _values(project, fn, first, None), _values(project, fn, second, first.call)
     made = {first.call.value, *([first.write.call.value] if first.write.fn is fn else [])}
     return bool(two & made or one & two)
 
 
-def _values(project: Project, fn: Fn, step: Durable) -> set[Vid]:
-    """Parameters, results and items that a step's arguments are made from; sessions and requests left out."""
+def _values(project: Project, fn: Fn, step: Durable, after: Call | None) -> set[Vid]:
+    """Parameters, results and items that a step's arguments (for a commit: what was assigned since `after`) are made
+    from; sessions and requests left out."""
     call = step.call if step.edges or step.write.fn is not fn else step.write.call
     todo = [call.func, *call.args, *(vid for _, vid in call.kwargs)]
+    if step.committed and not step.edges:
+        todo += [vid for store in fn.facts.stores if store.name and before(store.span, call.span)
+                 and not (after and before(store.span, after.span)) for vid in (store.base, store.value)]  # fmt: skip
     found: set[Vid] = set()
     seen: set[Vid] = set()
     while todo:

@@ -152,7 +152,7 @@ class Transactions:
 
     def _from_callers(self, fn: Fn) -> Opening | None:
         seen = {fn.fqn}
-        todo: list[tuple[Edge, int]] = [(edge, 1) for edge in self.project.graph.callers(fn)]
+        todo: list[tuple[Edge, int]] = [(edge, 1) for edge in self._entries(fn)]
         while todo:
             edge, depth = todo.pop(0)
             if edge.kind not in SAME_THREAD or edge.caller.fqn in seen or depth > MAX_DEPTH:
@@ -165,19 +165,27 @@ class Transactions:
             todo.extend((item, depth + 1) for item in self.project.graph.callers(edge.caller))
         return None
 
+    def _entries(self, fn: Fn) -> list[Edge]:
+        """Calls of the function, and of the methods of its bases that it overrides (`super()` means those alone)."""
+        found = list(self.project.graph.callers(fn))
+        for base in self.project.hierarchy.mro(fn.cls)[1:] if fn.cls is not None else ():
+            if fn.name in base.methods:
+                edges = self.project.graph.callers(base.methods[fn.name])
+                found += [edge for edge in edges if edge.caller.name != fn.name]
+        return found
+
     def _from_request(self, fn: Fn) -> Opening | None:
         routes = self.project.endpoints.leading_to(fn.fqn)
         for route in routes:
             for dependency in route.dependencies:
                 if self.opens(dependency):
                     return Opening("request", Step(dependency.header, "the request's transaction ends here"))
-        if (
-            routes
-            and self._atomic_requests is not None
-            and any(route.framework in ("django", "drf") for route in routes)
-        ):
-            return Opening("request", self._atomic_requests)
-        return None
+        django = any(route.framework in ("django", "drf") for route in routes) or self._of_view(fn)
+        return Opening("request", self._atomic_requests) if self._atomic_requests is not None and django else None
+
+    def _of_view(self, fn: Fn) -> bool:
+        """Hooks of serializers and views, which the framework calls."""
+        return fn.cls is not None and self.project.hierarchy.role(fn.cls) in ("serializer", "controller")
 
     @cached_property
     def _atomic_requests(self) -> Step | None:

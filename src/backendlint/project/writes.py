@@ -11,6 +11,8 @@ from backendlint.facts.model import Call
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.libraries_model import CallModel
+from backendlint.project.transactions import before, exclusive
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -105,7 +107,7 @@ class Writes:
             op = model.orm.op if model.orm is not None else ""
             if model.transaction in _ENDS or op == "execute":
                 continue
-            if op in WRITES:
+            if op in WRITES and not _unsaved(site.fn, site.call):
                 lazy = model.orm is not None and model.orm.lazy
                 call = self._executed(site.fn, site.call) if lazy else site.call
                 yield Write(site.fn, call, op, self._entity(site.fn, site.call, op))
@@ -131,14 +133,21 @@ class Writes:
                 yield Write(fn, call, value[2], "")
 
     def _changed(self, fn: Fn, commit: Call) -> Iterator[Write]:
-        """Attributes of entities assigned in a function that commits."""
+        """Attributes of entities assigned in a function that commits, since the commit before."""
+        since = max((call.span for call in fn.facts.calls if self._commits_before(fn, call, commit)), default=None)
         for store in fn.facts.stores:
-            if not store.name:
+            if not store.name or (since is not None and before(store.span, since)):
                 continue
             for ref in self.project.refs(fn, store.base):
                 if ref.kind == "inst" and stored_entity(self.project, self.project.classes[ref.name]):
                     yield Write(fn, commit, "update", ref.name)
                     return
+
+    def _commits_before(self, fn: Fn, call: Call, commit: Call) -> bool:
+        """Whether a call commits on the way to the commit."""
+        if not before(call.span, commit.span) or exclusive(fn, call.block, commit.block):
+            return False
+        return any(model.transaction == "commit" for model in self.project.models(fn, call))
 
     def _executed(self, fn: Fn, built: Call) -> Call:
         """The call around a lazily built statement, on whose line it is sent."""
@@ -173,7 +182,25 @@ class Writes:
                 found = self._class(arg) or (self._class(arg.arg) if arg.arg else "")
                 if found:
                     return found
-        return ""
+        return self._named(fn, call) or collection(self.project, fn, call)
+
+    def _named(self, fn: Fn, call: Call) -> str:
+        """The class at the head of the chain, where its manager's type is not known: `Issue.objects.create(...)`."""
+        value = fn.facts.values[call.func]
+        for _ in range(MAX_DEPTH):
+            if value[0] in ("attr", "guard", "await"):
+                value = fn.facts.values[value[1]]
+            elif value[0] == "call":
+                value = fn.facts.values[fn.facts.calls[value[1]].func]
+            else:
+                break
+        if value[0] != "name":
+            return ""
+        target = self.project.modules.resolve(str(value[1]), fn.file.module)
+        if target.kind != "class" or target.file is None:
+            return ""
+        cls = self.project.classes.get(f"{target.file.module}.{target.name}")
+        return cls.fqn if cls is not None and stored_entity(self.project, cls) else ""
 
     def _serialized(self, ref: Ref) -> str:
         """The model that a serializer or form stores, by its `Meta`."""
@@ -186,6 +213,33 @@ class Writes:
     def _class(self, ref: Ref) -> str:
         cls = self.project.classes.get(ref.name) if ref.kind in ("class", "inst") else None
         return ref.name if cls is not None and stored_entity(self.project, cls) else ""
+
+
+def _unsaved(fn: Fn, call: Call) -> bool:
+    """`form.save(commit=False)` only makes the object."""
+    return fn.const(call.kwarg("commit")) is False
+
+
+def collection(project: Project, fn: Fn, call: Call) -> str:
+    """The document database's collection on which a call works: `db.orders.find_one(...)`, `db["orders"]`."""
+    value = fn.facts.values[call.func]
+    if value[0] not in ("attr", "name") or not any(_documents(project, model) for model in project.models(fn, call)):
+        return ""
+    if value[0] == "name":
+        return str(value[1]).rpartition(".")[0].rpartition(".")[2]
+    owner = fn.facts.values[value[1]]
+    while owner[0] in ("guard", "await"):
+        owner = fn.facts.values[owner[1]]
+    if owner[0] == "name":
+        return str(owner[1]).rpartition(".")[2]
+    name = owner[2] if owner[0] == "attr" else fn.const(owner[2]) if owner[0] == "item" else ""
+    return name if isinstance(name, str) else ""
+
+
+def _documents(project: Project, model: CallModel) -> bool:
+    """A driver's own operations, of a database without SQL."""
+    library = project.libraries.library(model.library)
+    return model.orm is not None and library is not None and library.kind == "driver" and not library.dialect
 
 
 def stored_entity(project: Project, cls: Cls) -> bool:

@@ -1,0 +1,121 @@
+"""What a call certainly runs: no branch, handler or early exit stands before it, as far as the arguments decide."""
+
+from __future__ import annotations
+
+from backendlint.facts.model import Block, Call, Vid
+from backendlint.facts.within import below
+from backendlint.project.binding import bind
+from backendlint.project.calls import Edge
+from backendlint.project.entities import Fn
+from backendlint.project.uses import operands
+
+Given = dict[int, object]
+"""Parameters (by index) whose values a call decides: constants, or defaults left as they are."""
+
+_OPEN = ("case", "except", "for", "while", "comp", "lambda")
+_DECIDING = (bool, int, str, type(None))
+MAX_DEPTH = 4
+
+
+def given(edge: Edge, outer: Given | None = None) -> Given:
+    """What the call says about the callee's parameters; `outer` is what is known of the caller's own."""
+    if edge.call is None or edge.kind != "call":
+        return {}
+    found: Given = {}
+    bound = bind(edge.caller, edge.call, edge.callee)
+    home = edge.callee.parent
+    for index, param in enumerate(edge.callee.facts.params):
+        passed = bound.get(index, [])
+        known: object = ...
+        if len(passed) == 1 and not passed[0][1]:
+            known = _constant(edge.caller, passed[0][0], outer or {})
+        elif not passed and home is not None and param.default >= 0:
+            known = home.const(param.default)
+        if isinstance(known, _DECIDING):
+            found[index] = known
+    return found
+
+
+def certain(fn: Fn, call: Call, known: Given | None = None) -> bool:
+    """Whether a call runs whenever its function does; with `known`, whenever it is called so."""
+    return always(fn, call.block, known) and not _returned_before(fn, call, known or {})
+
+
+def always(fn: Fn, block: int, known: Given | None = None) -> bool:
+    """Whether the block runs whenever the function does: no branch that is open, and no handler or loop around it."""
+    for _, item in fn.blocks_of(block):
+        if item.kind in _OPEN:
+            return False
+        if item.kind in ("if", "else"):
+            test = item.value if item.kind == "if" else fn.facts.blocks[item.group].value
+            if _truth(fn, test, known or {}, MAX_DEPTH) is not (item.kind == "if"):
+                return False
+    return True
+
+
+def _returned_before(fn: Fn, call: Call, known: Given) -> bool:
+    """`if row: return row` before the call: what was found is handed back instead."""
+    return any(
+        item.kind == "if"
+        and item.exits == "return"
+        and item.span[2:] <= call.span[:2]
+        and _truth(fn, item.value, known, MAX_DEPTH) is not False
+        and _gives_what_it_tests(fn, number, item)
+        for number, item in enumerate(fn.facts.blocks)
+    )
+
+
+def _gives_what_it_tests(fn: Fn, number: int, item: Block) -> bool:
+    inside = below(fn.facts, number)
+    tested = _tested(fn, item.value)
+    for back in fn.facts.returns:
+        if back.block in inside and back.value >= 0:
+            value = fn.facts.values[back.value]
+            if tested.intersection(_plain(fn, vid) for vid in (value[1] if value[0] == "tuple" else (back.value,))):
+                return True
+    return False
+
+
+def _tested(fn: Fn, test: Vid) -> set[Vid]:
+    """The values of which a test speaks."""
+    todo, found = [test], set()
+    while todo:
+        vid = _plain(fn, todo.pop())
+        if vid >= 0 and vid not in found:
+            found.add(vid)
+            value = fn.facts.values[vid]
+            if value[0] in ("not", "compare", "bool"):
+                todo.extend(operands(value))
+    return found
+
+
+def _plain(fn: Fn, vid: Vid) -> Vid:
+    while vid >= 0 and fn.facts.values[vid][0] in ("guard", "await"):
+        vid = fn.facts.values[vid][1]
+    return vid
+
+
+def _constant(fn: Fn, vid: Vid, known: Given) -> object:
+    plain = _plain(fn, vid)
+    value = fn.facts.values[plain] if plain >= 0 else ("",)
+    return known.get(value[1], ...) if value[0] == "param" else fn.const(plain)
+
+
+def _truth(fn: Fn, test: Vid, known: Given, depth: int) -> bool | None:
+    """What the arguments say of a test, if they decide it."""
+    test = _plain(fn, test)
+    if test < 0 or depth == 0:
+        return None
+    value = fn.facts.values[test]
+    if value[0] == "not":
+        inner = _truth(fn, value[1], known, depth - 1)
+        return None if inner is None else not inner
+    if value[0] == "compare" and len(value[2]) == 2 and value[1][0] in ("is", "is not", "==", "!="):
+        one, two = (_constant(fn, vid, known) for vid in value[2])
+        return None if one is ... or two is ... else (one == two) is (value[1][0] in ("is", "=="))
+    if value[0] == "bool":
+        parts = [_truth(fn, vid, known, depth - 1) for vid in value[2]]
+        decided = value[1] == "or"
+        return decided if decided in parts else None if None in parts else not decided
+    found = _constant(fn, test, known)
+    return bool(found) if isinstance(found, _DECIDING) else None

@@ -1,0 +1,219 @@
+"""Lost updates: stored values that are read, changed in Python and written back without a lock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Store, Vid
+from backendlint.project.entities import Cls, Fn
+from backendlint.project.races import FOR_UPDATE, FROM, fetches, locked, root, serialized
+from backendlint.project.schema import types
+from backendlint.project.transactions import before, exclusive
+from backendlint.project.uses import operands
+from backendlint.project.writes import collection
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+    from backendlint.project.origins import Origin
+
+_VERSION = re.compile(r"version|revision|etag|lock", re.IGNORECASE)
+_ARITHMETIC = ("+", "-", "*", "/", "//")
+_UPDATE = re.compile(r"\s*UPDATE\s+[\"`]?(\w+)", re.IGNORECASE)
+_NO_AMOUNT = frozenset({"bool", "date", "time", "timestamp", "interval", "uuid", "json", "bytes", "network"})
+"""Families of columns whose sums are no tallies: dates that are moved, documents that are put together."""
+_PARTS = ("guard", "await", "attr", "item", "elem", "unpack", "mut", "store", "star")
+_CONVERSIONS = frozenset(
+    {"builtins.int", "builtins.float", "decimal.Decimal", "builtins.next", "builtins.max", "builtins.min"}
+)
+
+
+class Lost(NamedTuple):
+    """A read-modify-write of an entity's attribute."""
+
+    fn: Fn
+    store: Store
+    entity: Cls
+    name: str
+    origin: Origin
+
+
+def read_modify_writes(project: Project) -> Iterator[Lost]:
+    """Attributes of stored entities that are set to something computed from their own old value, without a lock."""
+    for fn in project.all_functions():
+        for store in fn.facts.stores:
+            if not store.name or not _from_itself(fn, store):
+                continue
+            origins = [item for item in project.origins.of(fn, store.base) if item.known and item.steps]
+            if not origins or any(locked(item) for item in origins):
+                continue
+            entity = _entity(project, fn, store.base) or _asked_for(project, origins[0])
+            if entity is None or _versioned(project, entity) or not _tallies(project, entity, store.name):
+                continue
+            if _saved(project, fn, store, entity) and not serialized(
+                project, origins[0].steps[0].fn, origins[0].steps[0].call
+            ):
+                yield Lost(fn, store, entity, store.name, origins[0])
+
+
+def _entity(project: Project, fn: Fn, vid: Vid) -> Cls | None:
+    for ref in project.refs(fn, vid):
+        if ref.kind == "inst" and project.hierarchy.role(project.classes[ref.name]) == "model":
+            return project.classes[ref.name]
+    return None
+
+
+def _asked_for(project: Project, origin: Origin) -> Cls | None:
+    """The entity by the query that gave it, where the function itself does not tell."""
+    return _entity(project, origin.steps[0].fn, origin.steps[0].call.value) if not origin.path else None
+
+
+def _tallies(project: Project, entity: Cls, name: str) -> bool:
+    """Whether the attribute may hold an amount: no relation, and no column of dates or documents."""
+    if project.associations.find(entity, name) is not None:
+        return False
+    table = project.data.by_class.get(entity.fqn)
+    column = table.column(name) if table is not None else None
+    return column is None or types.family(column.type) not in _NO_AMOUNT
+
+
+def _from_itself(fn: Fn, store: Store) -> bool:
+    """`x.a = x.a - n` or `x.a -= n`: arithmetic on the attribute's own old value."""
+    value = fn.facts.values[store.value]
+    while value[0] == "guard":
+        value = fn.facts.values[value[1]]
+    if value[0] != "binop" or value[1] not in _ARITHMETIC:
+        return False
+    base = root(fn, store.base)
+    todo, seen = list(value[2:4]), set()
+    while todo:
+        vid = todo.pop()
+        if vid in seen or vid < 0:
+            continue
+        seen.add(vid)
+        item = fn.facts.values[vid]
+        if item[0] == "attr" and item[2] == store.name and root(fn, item[1]) == base:
+            return True
+        if item[0] in ("binop", "guard", "conv", "bool", "phi"):
+            todo.extend(operands(item))
+        elif item[0] == "call":
+            todo.extend(fn.facts.calls[item[1]].args)
+    return False
+
+
+def _versioned(project: Project, entity: Cls) -> bool:
+    """A version column with which the ORM itself notices lost updates."""
+    for cls in project.hierarchy.mro(entity):
+        vid = cls.facts.attributes.get("__mapper_args__", -1)
+        value = cls.owner.facts.values[vid] if vid >= 0 else ("",)
+        if value[0] == "dict" and any(cls.owner.const(key) == "version_id_col" for key, _ in value[1] if key >= 0):
+            return True
+        for method in cls.methods.values():
+            if method.name == "save" and any(_VERSION.search(name) for name in cls.facts.attributes):
+                return True
+    return False
+
+
+def _saved(project: Project, fn: Fn, store: Store, entity: Cls) -> bool:
+    """Whether the change is written: by the session's commit, or by a `save()` of the object."""
+    django = any(base.startswith("django.") for base in project.hierarchy.library_bases(entity))
+    if not django:
+        return not any(project.transactions.ends(fn, call) == "rollback" for call in fn.calls if call.block == 0)
+    base = root(fn, store.base)
+    for call in fn.calls:
+        value = fn.facts.values[call.func]
+        if value[0] == "attr" and root(fn, value[1]) == base:
+            if any(model.orm is not None and model.orm.op == "save" for model in project.models(fn, call)):
+                return True
+            if value[2] in ("save", "asave"):
+                return True
+    return False
+
+
+class Stale(NamedTuple):
+    """A value that a statement reads, Python changes, and another statement writes back."""
+
+    fn: Fn
+    read: Call
+    write: Call
+    table: str
+
+
+def sql_read_modify_writes(project: Project) -> Iterator[Stale]:
+    """`SELECT balance ...`, arithmetic, `UPDATE ... SET balance = %s` on the same table, without `FOR UPDATE`; the same
+    with a document database's calls."""
+    for fn in project.all_functions():
+        statements = [
+            (query.call, query.kind, project.queries.text(fn, query.call))
+            for query in project.queries.direct(fn)
+            if query.call is not None
+        ]
+        if len(statements) < 2:
+            continue
+        for write, kind, text in statements:
+            table = _updated(project, fn, write, text) if kind == "write" else ""
+            if table:
+                yield from _read_before(project, fn, write, table, statements)
+
+
+def _updated(project: Project, fn: Fn, write: Call, text: str) -> str:
+    match = _UPDATE.match(text)
+    if match is not None:
+        return match[1]
+    updates = any(model.orm is not None and model.orm.op == "update" for model in project.models(fn, write))
+    return collection(project, fn, write) if updates else ""
+
+
+def _read_before(
+    project: Project, fn: Fn, write: Call, table: str, statements: list[tuple[Call, str, str]]
+) -> Iterator[Stale]:
+    for read, kind, text in statements:
+        tables = {name.lower() for name in FROM.findall(text)} or {collection(project, fn, read).lower()}
+        if (
+            kind == "read"
+            and table.lower() in tables
+            and before(read.span, write.span)
+            and not FOR_UPDATE.search(text)
+            and not exclusive(fn, read.block, write.block)
+            and _computed(project, fn, read, write)
+        ):
+            yield Stale(fn, read, write, table)
+            return
+
+
+def _computed(project: Project, fn: Fn, read: Call, write: Call) -> bool:
+    """Whether a parameter of the write is arithmetic on what the read gave."""
+    starts = [call.value for call in fn.calls if before(read.span, call.span) and fetches(project, fn, read, call)]
+    made = _carried(project, fn, {read.value, *starts})
+    todo = [*write.args[1:], *(vid for _, vid in write.kwargs)]
+    seen: set[Vid] = set()
+    while todo:
+        vid = todo.pop()
+        if vid in seen:
+            continue
+        seen.add(vid)
+        value = fn.facts.values[vid]
+        if value[0] == "binop" and value[1] in ("+", "-") and any(item in made for item in value[2:4]):
+            return True
+        todo.extend(operands(value))
+    return False
+
+
+def _carried(project: Project, fn: Fn, made: set[Vid]) -> set[Vid]:
+    """The rows, their parts, and numbers made from them; not their count."""
+    for vid, value in enumerate(fn.facts.values):
+        if value[0] in _PARTS:
+            same = value[1] in made
+        elif value[0] in ("phi", "bool"):
+            same = bool(made.intersection(value[1] if value[0] == "phi" else value[2]))
+        elif value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            func = fn.facts.values[call.func]
+            converts = any(ref.name in _CONVERSIONS for ref in project.callees(fn, call))
+            same = (func[0] == "attr" and func[1] in made) or (converts and bool(made.intersection(call.args)))
+        else:
+            same = False
+        if same:
+            made.add(vid)
+    return made
