@@ -140,7 +140,7 @@ def _newer_syntax(text: str, refusal: ParseProblem) -> tuple[ast.Module | None, 
         return lower(libcst.parse_module(text), text), None
     except RecursionError:
         return None, ParseProblem("too-deep", "the code is nested too deeply to be parsed")
-    except (libcst.ParserSyntaxError, SyntaxError, ValueError, LookupError):
+    except (libcst.ParserSyntaxError, libcst.CSTLogicError, SyntaxError, ValueError, LookupError):
         return None, refusal
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # what libcst's native parser raises where it fails itself

@@ -193,7 +193,7 @@ class Expressions(Table):
 
     def refine(self, test: Vid, truth: bool) -> dict[str, Vid]:
         """The environment in which `test` is known to be true (or false): names that it speaks of are guarded."""
-        if self.facts.values[test][0] not in ("compare", "call", "bool", "not"):
+        if self.facts.values[test][0] not in ("compare", "call", "bool", "not", "attr", "await"):
             return self.env
         spoken: set[Vid] = set()
         self._mentioned(test, spoken, 6)

@@ -15,7 +15,9 @@ from backendlint.facts.table import Env
 NEVER_RETURN = frozenset({"sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit", "flask.abort"})
 """Calls after which control does not go on."""
 _CHECKS = re.compile(
-    r"_*(check|validate|ensure|verify|assert|require|must|guard|raise_if|reject|forbid|enforce)", re.IGNORECASE
+    r"_*(check|validate|ensure|verify|assert|require|must|guard|raise_if|reject|forbid|enforce|"
+    r"refuse|deny|prevent|disallow|abort_if|raise_)",
+    re.IGNORECASE,
 )
 """What functions are called that raise on bad input."""
 
@@ -72,6 +74,9 @@ class Flow(Definitions):
         vid = self.visit(node.value)
         self.facts.statements.append(Statement("expr", vid, self.block, self.file.source.span(node)))
         value = self.facts.values[vid]
+        if value[0] == "await":
+            vid = value[1]
+            value = self.facts.values[vid]
         if value[0] == "call":
             func = self.facts.values[self.facts.calls[value[1]].func]
             if func[0] == "name" and func[1] in NEVER_RETURN:

@@ -1,4 +1,4 @@
-"""What a project keeps on objects of libraries: `flask.g.db = connect()`, `app.state.client = Client()`."""
+"""What functions keep outside themselves: on objects of libraries (`flask.g.db = connect()`), in globals of modules."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Attached:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._stored: dict[str, Stored] | None = None
+        self._rebound: dict[str, Stored] | None = None
 
     def stores(self, owner: str, name: str) -> Stored:
         """The values assigned to `owner.name`; empty while the table is being made."""
@@ -26,6 +27,16 @@ class Attached:
             self._stored = {}
             self._stored = self._collect()
         return self._stored.get(f"{owner}.{name}", [])
+
+    def rebound(self, name: str) -> Stored:
+        """The values that functions assign to the module's variable `name` (`global pool`)."""
+        if self._rebound is None:
+            self._rebound = {}
+            for fn in self.project.all_functions():
+                for store in fn.facts.stores:
+                    if not store.name and store.key < 0 and store.base >= 0 and fn.value(store.value)[0] != "const":
+                        self._rebound.setdefault(str(fn.value(store.base)[1]), []).append((fn, store.value))
+        return self._rebound.get(name, [])
 
     def _collect(self) -> dict[str, Stored]:
         found: dict[str, Stored] = {}

@@ -44,8 +44,9 @@ _CONVERSIONS = ("to_", "as_", "is_", "from_", "has_")
 class Hints:
     """Types of receivers by the conventions of their names, for one file's imports."""
 
-    def __init__(self, hints: Sequence[Hint], common: Callable[[str, str], str]) -> None:
-        """`common`: the common base of two types, or "" (where libraries differ about a name)."""
+    def __init__(self, hints: Sequence[Hint], common: Callable[[str, str], str], wider: Hints | None) -> None:
+        """`common`: the common base of two types, or "" (where libraries differ about a name); `wider`: what else holds."""
+        self._wider = wider
         self._exact: dict[str, Hint] = {}
         self._patterns: list[tuple[str, Hint]] = []
         for hint in sorted(hints, key=lambda item: -item.priority):
@@ -63,7 +64,7 @@ class Hints:
         for pattern, candidate in self._patterns:
             if _matches(name, pattern) and (parameter or not candidate.parameters_only):
                 return candidate.type
-        return ""
+        return self._wider.type_of(name, parameter=parameter) if self._wider else ""
 
 
 class Libraries:
@@ -174,13 +175,14 @@ class Libraries:
         bodies = self._table["bodies"]
         return (name for name, (_, number) in self._table[kind].items() if field in bodies[number])
 
-    def hints_for(self, imported_modules: Collection[str]) -> Hints:
+    def hints_for(self, imported_modules: Collection[str], wider: Hints | None = None) -> Hints:
         """Naming conventions that hold where these modules are imported (dotted names as in the import statements)."""
         prefixes: set[str] = set()
         for module in imported_modules:
             parts = module.split(".")
             prefixes.update(".".join(parts[: i + 1]) for i in range(len(parts)))
-        return Hints([hint for hint in self._hints if not prefixes.isdisjoint(hint.when_imported)], self._common_base)
+        fitting = [hint for hint in self._hints if not prefixes.isdisjoint(hint.when_imported)]
+        return Hints(fitting, self._common_base, wider)
 
     @cached_property
     def hinting_modules(self) -> frozenset[str]:

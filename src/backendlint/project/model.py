@@ -180,12 +180,16 @@ class Project:
         return constants(self, fn, vid, depth)
 
     def hints(self, file: FileFacts) -> Hints:
-        """Types by naming convention, for what the file and its project import."""
+        """Types by naming convention, for what the file imports, and else for what its project does."""
         known = self._hints.get(file.path)
         if known is None:
-            modules = {item.target for item in file.imports} | self._hinting_imports
-            known = self._hints[file.path] = self.libraries.hints_for(modules)
+            modules = {item.target for item in file.imports}
+            known = self._hints[file.path] = self.libraries.hints_for(modules, self._project_hints)
         return known
+
+    @cached_property
+    def _project_hints(self) -> Hints:
+        return self.libraries.hints_for(self._hinting_imports)
 
     @cached_property
     def _hinting_imports(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Value, Vid
+from backendlint.facts.model import Binding, Call, Value, Vid
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.types import OPEN_TYPES, TypeNames
 
@@ -23,6 +23,8 @@ _LITERALS = {"list": "builtins.list", "tuple": "builtins.tuple", "set": "builtin
 _TEXTS = {"fmt", "conv", "join"}
 _CALLABLES = ("typing.Callable", "collections.abc.Callable")
 """Annotations of results that say less than the function that is returned."""
+_MADE = ("call", "await", "enter")
+"""Operations that make an object; where nobody knows which, the name that it is given may say."""
 _SAME = ("guard", "await", "mut", "store", "setattr", "star")
 """Operations whose result refers to what their first operand does."""
 
@@ -36,7 +38,7 @@ class Resolver:
         self._returns: dict[str, Refs] = {}
         self._params: dict[tuple[str, int], Refs] = {}
         self._fields: dict[tuple[str, str], Refs] = {}
-        self._annotations: dict[str, dict[Vid, Vid]] = {}
+        self._bindings: dict[str, dict[Vid, Binding]] = {}
         self._depth = 0
 
     @property
@@ -98,13 +100,18 @@ class Resolver:
         return self._literal(fn, value)
 
     def _declared(self, fn: Fn, vid: Vid) -> Refs:
-        """What the annotation of the name says that the value is bound to: `pool: Pool = app["pool"]`."""
-        declared = self._annotations.get(fn.fqn)
+        """What the name says that the value is bound to: its annotation (`pool: Pool = app["pool"]`), or convention."""
+        declared = self._bindings.get(fn.fqn)
         if declared is None:
-            bindings = (item for item in fn.facts.bindings if item.annotation >= 0)
-            declared = self._annotations[fn.fqn] = {item.value: item.annotation for item in bindings}
-        annotation = declared.get(vid, -1)
-        return self.types.annotation(fn, annotation) if annotation >= 0 else ()
+            made = [item for item in fn.facts.bindings if item.annotation >= 0 or fn.value(item.value)[0] in _MADE]
+            declared = self._bindings[fn.fqn] = {item.value: item for item in made}
+        binding = declared.get(vid)
+        if binding is None:
+            return ()
+        if binding.annotation >= 0:
+            return self.types.annotation(fn, binding.annotation)
+        hinted = self.project.hints(fn.file).type_of(binding.name, parameter=False)
+        return (self.types.named(hinted),) if hinted else ()
 
     def _entered(self, fn: Fn, vid: Vid) -> Iterable[Ref]:
         """What `with v as x` binds: as the model of the call that makes v says, else as its type does."""
@@ -199,6 +206,7 @@ class Resolver:
             refs = (Ref("func", fqn),)
         else:
             refs = self.refs(self.project.module_function(target.file), target.vid)
+            refs = refs or unique(self._many(self.refs(*stored) for stored in self.project.attached.rebound(fqn)))
         for attribute in target.rest:
             refs = unique(self._many(self.member(ref, attribute) for ref in refs))
         return refs
