@@ -29,6 +29,7 @@ def check(project: Project) -> Iterator[Hit]:
             hit = replace(hit, message=f"{hit.message.removesuffix('.')} ({others} other responses hold it too).")
         yield replace(hit, profile="strict") if is_issued(flow) else hit
     yield from response_models(project)
+    yield from serializer_fields(project)
 
 
 def shown(flows: list[Flow]) -> list[Flow]:
@@ -78,6 +79,59 @@ def schemas(project: Project, refs: tuple[Ref, ...]) -> Iterator[Cls]:
         cls = project.classes.get(inner.name)
         if cls is not None:
             yield cls
+
+
+def serializer_fields(project: Project) -> Iterator[Hit]:
+    """Secret fields that serializers list and do not make write-only, where they are listed."""
+    for cls in {cls.fqn: cls for cls in answering(project)}.values():
+        meta = project.classes.get(f"{cls.fqn}.Meta")
+        vid = meta.facts.attributes.get("fields", -1) if meta is not None else -1
+        value = meta.owner.facts.values[vid] if meta is not None and vid >= 0 else ("unknown",)
+        for item in value[1] if meta is not None and value[0] in ("list", "tuple") else ():
+            assert meta is not None
+            name = meta.owner.const(item)
+            if not isinstance(name, str) or sensitive(name) != "secret" or ISSUED.search(name):
+                continue
+            if write_only(project, cls, meta, name) or ISSUING.search(cls.name):
+                continue
+            stored = STORED.search(name) or "password" in name
+            yield Hit(
+                f"`{cls.name}` sends `{name}` to every client that it answers; take it from `fields`, or make it write-only.",
+                meta.owner.place(item),
+                profile=None if stored else "strict",
+                confidence=None if stored else "low",
+            )
+
+
+def answering(project: Project) -> Iterator[Cls]:
+    """Serializers that write responses: those of views, and those that are made of an object."""
+    refs: list[Ref] = []
+    for cls in project.classes.values():
+        if project.hierarchy.role(cls) == "controller":
+            refs += project.refs(cls.owner, cls.facts.attributes.get("serializer_class", -1))
+    for fn in project.all_functions():
+        for call in fn.facts.calls:
+            if call.args and call.kwarg("data") < 0:
+                refs += [ref for ref in project.callees(fn, call) if ref.kind == "class"]
+    for ref in refs:
+        if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) == "serializer":
+            yield project.classes[ref.name]
+
+
+def write_only(project: Project, cls: Cls, meta: Cls, name: str) -> bool:
+    """A field that is only read from requests, or that a method of the serializer fills."""
+    declared = next((owner for owner in project.hierarchy.mro(cls) if name in owner.facts.attributes), None)
+    if declared is not None:
+        value = declared.owner.facts.values[declared.facts.attributes[name]]
+        call = declared.owner.facts.calls[value[1]] if value[0] == "call" else None
+        return call is None or declared.owner.const(call.kwarg("write_only")) is True or not call.kwargs
+    extra = meta.owner.facts.values[meta.facts.attributes.get("extra_kwargs", -1)]
+    options = [item for key, item in extra[1] if meta.owner.const(key) == name] if extra[0] == "dict" else []
+    for option in options:
+        shown = meta.owner.facts.values[option]
+        if shown[0] == "dict" and any(meta.owner.const(key) == "write_only" for key, _ in shown[1]):
+            return True
+    return False
 
 
 def excluded(owner: Cls, name: str) -> bool:

@@ -58,9 +58,25 @@ def decoding(project: Project, site: Site) -> Iterator[tuple[str, str]]:
     for vid in arguments(site.call, jwt.algorithms) if jwt.algorithms is not None else ():
         if any(str(item).lower() == "none" for item in constants(project, site, vid)):
             yield "accepts unsigned tokens (algorithm `none`); name the one algorithm that you use", "default"
+        if chosen_by_token(project, site, vid):
+            yield "lets the token choose its algorithm; name the one that you use", "default"
     missing = jwt.algorithms is not None and not arguments(site.call, jwt.algorithms) and not site.call.open_ended
     if missing and not has_key_object(project, site, site.model):
         yield "does not say which algorithms it accepts, so the token chooses; pass `algorithms=[...]`", "default"
+
+
+def chosen_by_token(project: Project, site: Site, vid: Vid) -> bool:
+    """`algorithms=[jwt.get_unverified_header(token)["alg"]]`."""
+    fn, vid = display(project, site.fn, vid)
+    value = fn.facts.values[vid]
+    for part in value[1] if value[0] in ("list", "tuple", "set") else (vid,):
+        inner = fn.facts.values[part]
+        while inner[0] in ("item", "attr", "guard"):
+            inner = fn.facts.values[inner[1]]
+        models = project.models(fn, fn.facts.calls[inner[1]]) if inner[0] == "call" else ()
+        if any(model.jwt is not None and model.jwt.op in ("header", "unverified") for model in models):
+            return True
+    return False
 
 
 def has_key_object(project: Project, site: Site, model: CallModel) -> bool:

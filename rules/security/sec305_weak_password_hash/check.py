@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, Site, Vid, is_password, weak_hits
+from backendlint.api import Fn, Hit, Project, Site, Vid, identifier_words, is_password, weak_hits
 
 CURE = "use argon2, scrypt or bcrypt with cost 12."
 
@@ -27,11 +27,44 @@ def fast_hash(project: Project, site: Site) -> str:
     if model.returns not in HASHES and model.name not in UPDATES:
         return ""
     for vid in site.call.args:
-        if hashed_password(project, site, vid):
+        if hashed_password(project, site, vid) and not shortened(site):
             return "hashes a password with a fast hash, so stolen hashes are guessed by the billion a second"
+    if stored_as_password(site) and not shortened(site):
+        return "hashes a password with a fast hash, so stolen hashes are guessed by the billion a second"
     return ""
 
 
+def stored_as_password(site: Site) -> bool:
+    """`self.password_hash = hashlib.md5(raw).hexdigest()`, or the result of `hash_password(raw)`."""
+    fn = site.fn
+    if site.model.name in UPDATES or not site.call.args:
+        return False
+    stored = [store.value for store in fn.facts.stores if PASSWORD.intersection(identifier_words(store.name))]
+    if {"hash", "password"} <= set(identifier_words(fn.name)) or {"make", "password"} <= set(identifier_words(fn.name)):
+        stored += [item.value for item in fn.facts.returns if item.value >= 0]
+    return any(made_of(fn, vid, site.call.value) for vid in stored)
+
+
+def made_of(fn: Fn, vid: Vid, digest: Vid) -> bool:
+    """Whether a value is the digest, or its text."""
+    for _ in range(4):
+        if vid == digest:
+            return True
+        value = fn.facts.values[vid]
+        func = fn.facts.values[fn.facts.calls[value[1]].func] if value[0] == "call" else value
+        if func[0] not in ("attr", "guard"):
+            return False
+        vid = func[1]
+    return False
+
+
+def shortened(site: Site) -> bool:
+    """A few characters of the digest are all that is used: a lookup of leaked passwords by prefix."""
+    return any(value[0] == "slice" and site.fn.const(value[3]) == PREFIX for value in site.fn.facts.values)
+
+
+PREFIX = 5
+PASSWORD = frozenset({"password", "passwd", "pwd"})
 HASHES = ("hashlib._Hash",)
 UPDATES = ("hashlib._Hash.update",)
 

@@ -3,9 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Fn, Hit, Project, Vid, name_of_value, sensitive
+from backendlint.api import Fn, Hit, Project, Vid, identifier_words, name_of_value, sensitive
 
 DIGESTS = frozenset({"hexdigest", "digest"})
+HASHED = frozenset({"hash", "hashed", "digest", "sha256", "sha512"})
+"""Words in the name of a value whose every bit changes with the guess: what its comparison tells is of no use."""
 MACS = frozenset({"signature", "sig", "hmac", "mac", "digest", "checksum_signature", "x_hub_signature"})
 
 
@@ -40,6 +42,8 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
         if not secret or (not mac and from_request(project, fn, own)):
             continue
         if confirms(name, name_of_value(fn, other)):
+            return None
+        if not mac and HASHED.intersection(identifier_words(name_of_value(fn, other))):
             return None
         return name or "the digest", mac or from_request(project, fn, other)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.project.entities import Fn, Ref
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 _DATA_ROLES = frozenset({"", "schema", "serializer", "model", "form", "exception"})
 _OPERATED = frozenset({"command", "migration"})
 """Run by people who have a shell already."""
+_CONTEXTS = frozenset({"context", "ctx", ""})
 _PLAIN = ("builtins.", "uuid.", "datetime.", "decimal.", "typing.", "pydantic.", "enum.", "ipaddress.", "pathlib.")
 
 
@@ -61,7 +63,9 @@ class Params:
         known = self._handlers.get(fn.fqn)
         if known is None:
             self._handlers[fn.fqn] = ""
-            known = self._handlers[fn.fqn] = self._decorated(fn) or self._method(fn) or self._dependency(fn)
+            known = self._handlers[fn.fqn] = (
+                self._decorated(fn) or self._method(fn) or self._dependency(fn) or self._outside(fn)
+            )
         return known
 
     def _decorated(self, fn: Fn) -> str:
@@ -79,9 +83,33 @@ class Params:
         for base in self.project.hierarchy.library_bases(fn.cls):
             for name in self.project.libraries.mro(base):
                 model = self.project.libraries.cls(name)
-                if model is not None and fn.name in model.methods_are_handlers:
+                if model is None:
+                    continue
+                resolves = bool(model.resolvers) and fn.name.startswith(model.resolvers)
+                if resolves or fn.name in model.methods_are_handlers:
                     return "" if model.subclass_role in _OPERATED else "request"
         return ""
+
+    def _outside(self, fn: Fn) -> str:
+        """A handler that is registered by a call, a consumer's callback, the entry point of a serverless function."""
+        for edge in self.project.graph.callers(fn):
+            models = (
+                self.project.models(edge.caller, edge.call) if edge.call is not None and edge.kind != "call" else ()
+            )
+            if any("queue-consume" in model.effect for model in models):
+                return "queue"
+        if fn.fqn in self._required or fn.fqn in self.project.route_functions:
+            return "request"
+        names = [param.name for param in fn.facts.params[:2]]
+        serverless = (
+            fn.kind == "function" and len(names) == 2 and names[0] == "event" and names[1].strip("_") in _CONTEXTS
+        )
+        return "request" if serverless and fn.name.endswith("handler") else ""
+
+    @cached_property
+    def _required(self) -> frozenset[str]:
+        """Functions that routes name as their dependencies without taking their results."""
+        return frozenset(fn.fqn for route in self.project.routes for fn in route.dependencies)
 
     def _dependency(self, fn: Fn) -> str:
         """A dependency's own parameters are filled from the request too."""

@@ -173,13 +173,17 @@ def injected(
 def declared_type(project: Project, fn: Fn, index: int) -> str:
     """What a parameter's annotation narrows it to, or ""."""
     param = fn.facts.params[index]
-    home = fn.parent or fn
-    if _is_literal(project, home, param.annotation):
+    return annotated_type(project, fn.parent or fn, param.annotation, param.default)
+
+
+def annotated_type(project: Project, home: Fn, annotation: Vid, default: Vid) -> str:
+    """What an annotation, with the default beside it, narrows a parameter or a field to, or ""."""
+    if _is_literal(project, home, annotation):
         return "literal"
-    if _has_pattern(project, home, param.annotation) or _has_pattern(project, home, param.default):
+    if _has_pattern(project, home, annotation) or _has_pattern(project, home, default):
         return "pattern"
     kinds = set()
-    for ref in project.resolver.types.annotation(home, param.annotation):
+    for ref in project.resolver.types.annotation(home, annotation):
         kinds.add(type_kind(project, ref))
     return kinds.pop() if len(kinds) == 1 else ""
 
@@ -213,6 +217,9 @@ def _is_literal(project: Project, home: Fn, vid: Vid) -> bool:
         if last & {"Annotated", "Optional"}:
             inner = home.facts.values[value[2]]
             return _is_literal(project, home, inner[1][0] if inner[0] == "tuple" and inner[1] else value[2])
+    if value[0] == "binop" and value[1] == "|":
+        sides = [side for side in value[2:4] if home.const(side) is not None]
+        return bool(sides) and all(_is_literal(project, home, side) for side in sides)
     if value[0] == "name":
         target = project.modules.resolve(value[1], home.file.module)
         if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
@@ -234,6 +241,9 @@ def _has_pattern(project: Project, home: Fn, vid: Vid, depth: int = 5) -> bool:
         name = str(home.facts.values[call.func][-1]).rpartition(".")[2]
         texts = [home.const(call.kwarg(key)) for key in ("pattern", "regex")]
         return name in _CHECKING or any(isinstance(text, str) and _anchored(text) for text in texts)
+    if value[0] == "binop" and value[1] == "|":
+        sides = [side for side in value[2:4] if home.const(side) is not None]
+        return bool(sides) and all(_has_pattern(project, home, side, depth - 1) for side in sides)
     if value[0] == "item":
         inner = home.facts.values[value[2]]
         return any(

@@ -39,6 +39,7 @@ _REPLACED = {
 """What a text is clean of once a character has been replaced in it."""
 
 
+_TEXTS = frozenset({"builtins.str", "builtins.format"})
 _JOINERS = frozenset({"urllib.parse.urlunsplit", "urllib.parse.urlunparse"})
 
 
@@ -85,9 +86,13 @@ class CallReads:
     def _result(self, fn: Fn, vid: Vid, call: Call, ref: Ref, path: Path) -> Labels:
         if ref.kind == "func":
             callee = self.project.functions[ref.name]
+            found = self.summary(fn, callee, bind(fn, call, callee, ref), path, call.span)
             if _HIDES.search(callee.name):
-                return lb.clear(self.summary(fn, callee, bind(fn, call, callee, ref), path, call.span), _HIDDEN)
-            return self.summary(fn, callee, bind(fn, call, callee, ref), path, call.span)
+                found = lb.clear(found, _HIDDEN)
+            tested = any("ssrf" not in mark.cleared for mark in found.values()) and self.reader.guards.addresses.tested(
+                callee
+            )
+            return lb.clear(found, ("ssrf",)) if tested else found
         if ref.kind == "class":
             return self._constructed(fn, call, self.project.classes[ref.name], path)
         if ref.kind == "inst":
@@ -109,6 +114,8 @@ class CallReads:
             key = fn.const(call.args[0]) if call.args else ...
             if isinstance(key, str) and not path:
                 found = self.reader.named(found, fn, vid, key)
+            if model.propagates is not None and model.propagates.receiver:
+                found = lb.merge((found, self._passed(fn, call, model, path)))
             return lb.clear(found, model.sanitizes)
         if "all" in model.sanitizes:
             return NONE
@@ -118,6 +125,10 @@ class CallReads:
         found = lb.clear(self._passed(fn, call, model, path), replaced(fn, call))
         if model.jwt is not None and model.jwt.op != "encode":
             found = lb.clear(found, _HIDDEN)
+            signed = (
+                model.jwt.op == "decode" and call.kwarg("options") < 0 and fn.const(call.kwarg("verify")) is not False
+            )
+            found = lb.clear(found, ("all",)) if signed else found
         if model.name in _JOINERS and call.args and without_host(fn, call.args[0]):
             found = lb.clear(found, ("redirect", "ssrf"))
         return lb.clear(lb.soil(found) if model.decodes else found, model.sanitizes)
@@ -130,6 +141,8 @@ class CallReads:
     def _passed(self, fn: Fn, call: Call, model: CallModel, path: Path) -> Labels:
         """What the model says goes through; without a word, what is only computed from the arguments."""
         base = receiver(fn, call)
+        if model.name in _TEXTS and len(call.args) == 1:
+            return self.reader.rendering.read(fn, call.args[0])
         if model.propagates is not None:
             vids = arguments(call, model.propagates)
             if model.propagates.receiver:
@@ -181,6 +194,7 @@ class CallReads:
         composed = len(keys) > 1 and ... not in keys and self._is_configuration(fn, base)
         element = composite(keys) if composed else lb.item(keys[0])
         found = self.reader.read(fn, base, lb.extend(path, element))
+        found = lb.clear(found, self.reader.declared.of_item(fn, base, keys[0])) if found else found
         if not composed:
             found = lb.merge((found, *self._whole(fn, list(call.args[1:]))))
         if isinstance(keys[0], str) and not path:

@@ -86,6 +86,7 @@ class Containers:
             found = self.reader.read(fn, value[1], lb.extend(path, "[*]"))
         else:
             found = self.reader.read(fn, value[1], lb.extend(path, lb.item(key)))
+            found = lb.clear(found, self.reader.declared.of_item(fn, value[1], key)) if found else found
             if isinstance(key, str) and not path:
                 found = self.reader.named(found, fn, vid, key)
         return found

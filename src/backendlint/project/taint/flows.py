@@ -133,7 +133,7 @@ class Taint:
         for edge in self.project.graph.callers(item.fn):
             report = (edge.caller, edge.caller.location(edge.span)) if item.forwards else item.report
             chain = (Hop(edge, item.mark.trail), *item.chain)
-            for origin, mark in self._at_caller(edge, item).items():
+            for origin, mark in self._at_caller(site.kind, edge, item).items():
                 if mark.clean_for(site.kind, origin.what):
                     search.cut = True
                 else:
@@ -141,7 +141,7 @@ class Taint:
 
     def _arriving(self, site: SinkSite) -> Labels:
         """What reaches the sink's argument, less what tests of the same expression around the call clear."""
-        found = self.labels(site.fn, site.vid)
+        found = self._shown(site.kind, site.fn, site.vid)
         if found and site.fn.facts.values[site.vid][0] in ("call", "attr", "item"):
             return lb.clear(found, self.reader.guards.around(site.fn, site.vid, site.call.block, site.call.span.line))
         return found
@@ -185,13 +185,20 @@ class Taint:
         vids = [*edge.call.args, *(vid for _, vid in edge.call.kwargs)]
         return any(self.forwarded(edge.caller, vid) == origin.slot for vid in vids)
 
-    def _at_caller(self, edge: Edge, item: _Pending) -> Labels:
+    def _shown(self, kind: str, fn: Fn, vid: Vid) -> Labels:
+        """Labels of a value; for a log, of the text that it becomes."""
+        return self.reader.rendering.read(fn, vid) if kind == "log" else self.labels(fn, vid)
+
+    def _at_caller(self, kind: str, edge: Edge, item: _Pending) -> Labels:
         """Labels of the argument that the caller passes for the pending parameter."""
         if edge.call is None:
             return lb.NONE
         parts = []
         for vid, part in self.bound(edge).get(item.slot, ()):
-            for origin, mark in self.labels(edge.caller, vid, (*part, *item.path)[: lb.MAX_PATH]).items():
+            whole = not part and not item.path
+            path = (*part, *item.path)[: lb.MAX_PATH]
+            found = self._shown(kind, edge.caller, vid) if whole else self.labels(edge.caller, vid, path)
+            for origin, mark in found.items():
                 cleared = mark.cleared | item.mark.cleared
                 parts.append({origin: Mark(cleared, mark.weak or item.mark.weak, mark.trail)})
         return lb.merge(parts)

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import Guard
+from backendlint.project.taint import labels as lb
+from backendlint.project.taint.addresses import Addresses
+from backendlint.project.taint.patterns import cleans
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -40,6 +44,7 @@ class Guards:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self.addresses = Addresses(project)
         self._validators: dict[tuple[str, int], Kinds] = {}
 
     def cleared(self, fn: Fn, subject: Vid, test: Vid, truth: bool | None, depth: int = 0) -> Kinds:
@@ -49,7 +54,10 @@ class Guards:
         value = fn.facts.values[test]
         op = value[0]
         if truth is None:
-            return self._checked(fn, subject, fn.facts.calls[value[1]]) if op == "call" else NOTHING
+            if op != "call":
+                return NOTHING
+            call = fn.facts.calls[value[1]]
+            return self._checked(fn, subject, call) | self._by_address(fn, subject, call)
         if op == "not":
             return self.cleared(fn, subject, value[1], not truth, depth + 1)
         if op in ("guard", "await"):
@@ -61,7 +69,8 @@ class Guards:
         if op == "compare" and len(value[1]) == 1:
             return self._compare(fn, subject, value[1][0], value[2], truth)
         if op == "call":
-            return self._call(fn, subject, fn.facts.calls[value[1]], truth, depth)
+            call = fn.facts.calls[value[1]]
+            return self._call(fn, subject, call, depth) if truth else self._refuted(fn, subject, call)
         if op == "attr" and not truth and value[2] in _HOST_PARTS:
             return _HOST if self._relation(fn, value[1], subject) else NOTHING  # a URL without a host
         return NOTHING
@@ -72,6 +81,9 @@ class Guards:
         left, right = operands
         if op in ("in", "not in"):
             if (op == "in") == truth:
+                inside = fn.facts.values[right]
+                if inside[0] == "attr" and inside[2] == "parents" and self._relation(fn, inside[1], subject):
+                    return _PATH
                 return self._relation(fn, left, subject) if self._closed(fn, right) else NOTHING
             return self._excluded(fn, left, right, subject)
         if op in ("==", "!=", "is") and (op != "!=") == truth:
@@ -169,9 +181,23 @@ class Guards:
 
     # calls
 
-    def _call(self, fn: Fn, subject: Vid, call: Call, truth: bool, depth: int) -> Kinds:
-        if not truth:
+    def _refuted(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
+        """What holds where a call gave something falsy: `not url.startswith("//")`, `not is_private(host)`."""
+        func = fn.facts.values[call.func]
+        if func[0] == "attr" and func[2] == "startswith" and call.args:
+            texts = self.project.constants(fn, call.args[0]) or ()
+            same = self._relation(fn, func[1], subject) == EVERYTHING
+            return frozenset({lb.ONE_SLASH}) if same and "//" in texts else NOTHING
+        return self._by_address(fn, subject, call)
+
+    def _by_address(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
+        """A function of the project that looks at the address of the subject's host."""
+        targets = self.project.targets(fn, call)
+        if not targets or not any(self._relation(fn, vid, subject) for vid in call.args):
             return NOTHING
+        return frozenset({"ssrf"}) if any(self.addresses.tested(target) for target in targets) else NOTHING
+
+    def _call(self, fn: Fn, subject: Vid, call: Call, depth: int) -> Kinds:
         func = fn.facts.values[call.func]
         if func[0] == "attr":
             kinds = self._method(fn, subject, call, func)
@@ -187,8 +213,45 @@ class Guards:
                 if model.guard.arg.receiver and func[0] == "attr":
                     vids.append(func[1])
                 if any(self._relation(fn, vid, subject) for vid in vids):
-                    return frozenset(model.guard.kinds)
-        return self._validated(fn, subject, call, depth) or self._named(fn, subject, call, func)
+                    return frozenset(model.guard.kinds) & self._matched(fn, call, model.guard)
+        return (
+            self._validated(fn, subject, call, depth)
+            | self._by_address(fn, subject, call)
+            | self._named(fn, subject, call, func)
+        )
+
+    def _matched(self, fn: Fn, call: Call, guard: Guard) -> Kinds:
+        """What the guard's pattern leaves clean; everything where nobody knows the pattern."""
+        if guard.pattern is None:
+            return frozenset(guard.kinds)
+        vids = arguments(call, guard.pattern)
+        func = fn.facts.values[call.func]
+        if guard.pattern.receiver:
+            vids.append(func[1] if func[0] == "attr" else call.func)
+        found = self._patterns(fn, vids[0], func) if vids else ()
+        if not found:
+            return frozenset(guard.kinds)
+        cleared = frozenset.intersection(*(cleans(text, guard.anchors or "") for text in found))
+        return frozenset(guard.kinds) if "all" in cleared else cleared
+
+    def _patterns(self, fn: Fn, vid: Vid, func: tuple[object, ...]) -> list[str]:
+        """The texts of a pattern: constants, or what was compiled."""
+        texts = [text for text in self.project.constants(fn, vid) or () if isinstance(text, str)]
+        if texts:
+            return texts
+        owner, value = fn, fn.facts.values[vid]
+        if value[0] == "name":
+            dotted = str(value[1])
+            dotted = dotted.rpartition(".")[0] if value is func or vid < 0 else dotted
+            target = self.project.modules.resolve(dotted, fn.file.module)
+            if target.kind != "variable" or target.file is None or target.vid < 0:
+                return []
+            owner = self.project.module_function(target.file)
+            value = owner.facts.values[target.vid]
+        if value[0] != "call":
+            return []
+        args = owner.facts.calls[value[1]].args
+        return [text for text in self.project.constants(owner, args[0]) or () if isinstance(text, str)] if args else []
 
     def _named(self, fn: Fn, subject: Vid, call: Call, func: tuple[object, ...]) -> Kinds:
         """`is_safe_url(url)`, `host_is_allowed(url)`: what a test says whose body nobody can follow, by its name."""
@@ -218,6 +281,8 @@ class Guards:
         if resolved:
             return _PATH
         texts = [text for text in prefixes or () if isinstance(text, str)]
+        if texts == ["/"] and relation == EVERYTHING:
+            return frozenset({lb.LOCAL})
         host = texts and all("://" in text and text.count("/") >= 3 for text in texts)
         return _HOST if host and relation == EVERYTHING else NOTHING
 
@@ -241,6 +306,7 @@ class Guards:
         if value[0] == "tuple":
             names = {ref.name for vid in value[1] for ref in self.project.refs(fn, vid)}
         harmless = {"builtins.int", "builtins.float", "builtins.bool", "uuid.UUID", "decimal.Decimal"}
+        harmless |= {"pathlib.Path", "pathlib.PurePath"}  # which code made: no request holds one
         return EVERYTHING if names and names <= harmless else NOTHING
 
     def _all_characters(self, fn: Fn, subject: Vid, call: Call) -> Kinds:

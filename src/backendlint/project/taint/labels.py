@@ -17,6 +17,11 @@ INJECTION = frozenset(
 """Kinds that "all" stands for: what an attacker's text can do; secrets stay secret when they are made of digits."""
 
 
+LOCAL = "begins with a slash"
+ONE_SLASH = "does not begin with two"
+"""Two halves of a test: a text for which both hold names a place on this host."""
+
+
 class Origin(NamedTuple):
     """Where (a part of) a value comes from."""
 
@@ -50,7 +55,9 @@ class Mark(NamedTuple):
 
     def clean_for(self, kind: str, what: str = "") -> bool:
         """Whether the value may reach a sink of this kind; `what` is the source's kind, of which it may be cleaned too."""
-        return what in self.cleared or kind in self.cleared or ("all" in self.cleared and kind in INJECTION)
+        if what in self.cleared or kind in self.cleared or ("all" in self.cleared and kind in INJECTION):
+            return True
+        return kind == "redirect" and LOCAL in self.cleared and ONE_SLASH in self.cleared
 
 
 Labels = dict[Origin, Mark]

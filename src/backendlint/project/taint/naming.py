@@ -23,6 +23,11 @@ _SECRET_PAIRS = _pairs(
 _SECRET_ALONE = frozenset({"token", "jwt", "otp", "totp"})
 """Secrets only where they are the whole name or its end."""
 _SECRET_WHOLE = frozenset({("pin",), ("pin", "code"), ("card", "pin"), ("user", "pin")})
+_STORED = frozenset(
+    tuple(name.split())
+    for name in ("password hash", "password digest", "hashed password", "passwd hash", "pw hash", "pwd hash")
+)
+"""What a database keeps of passwords: to be guessed at leisure by whoever sees it."""
 _HARMLESS = frozenset(
     (
         "hash hashed digest count counts length len name names id ids type types field fields column url uri path file "
@@ -62,6 +67,8 @@ def sensitive(name: str) -> str:
     pairs = {tuple(parts[i : i + 2]) for i in range(len(parts) - 1)}
     about = parts[-1] in _HARMLESS or parts[0] in ("is", "has", "num", "max", "min", "no", "use", "check", "validate")
     about = about or "env" in parts or pairs & {("last", "4"), ("last", "four")} != set()
+    if parts in _STORED:
+        return "secret"
     if not about:
         if _SECRET.intersection(parts) or _SECRET_PAIRS & pairs or parts[-1] in _SECRET_ALONE or parts in _SECRET_WHOLE:
             return "secret"

@@ -12,9 +12,11 @@ from backendlint.project.errorhandlers import exception_parameter
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.callreads import CallReads
 from backendlint.project.taint.containers import Containers
+from backendlint.project.taint.declared import Declared
 from backendlint.project.taint.guards import Guards
 from backendlint.project.taint.labels import MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.naming import sensitive
+from backendlint.project.taint.rendering import QUOTED, Rendering
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -29,6 +31,7 @@ _HOST_FIXED = re.compile(r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|/[
 _ROUTED = frozenset({"path", "path_info"})
 _SHORT = 8
 """So many characters may be shown of a secret."""
+_VALIDATING = frozenset({"schema", "serializer", "model", "form", "settings"})
 _EXCEPTION_TEXT = frozenset(
     {
         "args",
@@ -46,7 +49,6 @@ _EXCEPTION_TEXT = frozenset(
     }
 )
 """Attributes of exceptions that hold their text."""
-_QUOTED = ("log", "header", "mail-header")
 _HOST_KINDS = ("ssrf", "redirect")
 _NUMERIC_SPEC = frozenset("dioxXeEfFgGcn")
 CLEAN_TYPES = frozenset(
@@ -64,6 +66,8 @@ class Reader:
         self.guards = Guards(project)
         self.containers = Containers(self)
         self.calls = CallReads(self)
+        self.declared = Declared(self.guards)
+        self.rendering = Rendering(self)
         self._memo: dict[Key, Labels] = {}
         self._active: dict[Key, int] = {}
         self._trial: dict[Key, tuple[Labels, int]] = {}
@@ -204,7 +208,7 @@ class Reader:
             if known is not ...:
                 prefix += str(known)
                 continue
-            found = self.read(fn, part, ())
+            found = self.rendering.read(fn, part)
             if found and _HOST_FIXED.match(prefix):
                 found = lb.clear(found, _HOST_KINDS)
             prefix += "\0"
@@ -213,8 +217,8 @@ class Reader:
     def _conv(self, fn: Fn, _vid: Vid, value: Value, _path: Path) -> Labels:
         if value[2][-1:] in _NUMERIC_SPEC and value[2][:1] in "%:":
             return NONE
-        found = self.read(fn, value[1], ())
-        return lb.clear(found, _QUOTED) if value[2] in ("!r", "%r", "!a") else found
+        found = self.rendering.read(fn, value[1])
+        return lb.clear(found, QUOTED) if value[2] in ("!r", "%r", "!a") else found
 
     def _binop(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         if value[1] not in _CONCATENATING:
@@ -252,6 +256,8 @@ class Reader:
                 entering = lb.clear(entering, ("all",))
             elif all(ref.name == "builtins.str" for ref in self.project.refs(fn, vid)):
                 entering = lb.clear(entering, ("nosql",))
+            if path:
+                entering = lb.clear(entering, self.declared.cleaned(self.project.refs(fn, vid), path[0]))
             found = lb.merge((found, entering))
         if fn.fqn in self.project.error_handlers and index == exception_parameter(fn):
             found = lb.merge((found, self._exc(fn, vid, value, path)))
@@ -285,7 +291,7 @@ class Reader:
 
     def _clean_type(self, ref: Ref) -> bool:
         if ref.kind == "libinst":
-            return ref.name in CLEAN_TYPES
+            return any(name in CLEAN_TYPES for name in (ref.name, *self.project.libraries.mro(ref.name)))
         return ref.kind == "inst" and self.project.hierarchy.is_a(self.project.classes[ref.name], "enum.Enum")
 
     def _name(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
@@ -351,19 +357,18 @@ class Reader:
         found = self.read(fn, base, lb.extend(path, name))
         if found and name in ("value", "name") and self.clean_types(refs):
             return lb.clear(found, ("all",))
-        if found and refs and self.clean_types(self.project.refs(fn, vid)) and self._declared(refs, name):
-            found = lb.clear(found, ("all",))
+        if found and self._validating(refs):
+            found = lb.clear(found, self.declared.cleaned(refs, name))
+        found = lb.clear(found, self._part_cleans(refs, name)) if found else found
         return self.named(found, fn, vid, name) if not path else found
 
-    def _declared(self, refs: tuple[Ref, ...], name: str) -> bool:
-        """True where the attribute's type is declared by a class that validates (a model, not a plain annotation)."""
-        for ref in refs:
-            if ref.kind != "inst":
-                return False
-            cls = self.project.classes[ref.name]
-            if self.project.hierarchy.role(cls) not in ("schema", "serializer", "model", "form", "settings"):
-                return False
-            owners = self.project.hierarchy.mro(cls)
-            if not any(name in item.facts.annotations or name in item.facts.attributes for item in owners):
-                return False
-        return True
+    def _validating(self, refs: tuple[Ref, ...]) -> bool:
+        """True where the types are classes that validate (a model, not plain annotations)."""
+        classes = [self.project.classes[ref.name] for ref in refs if ref.kind == "inst"]
+        return len(classes) == len(refs) and all(self.project.hierarchy.role(cls) in _VALIDATING for cls in classes)
+
+    def _part_cleans(self, refs: tuple[Ref, ...], name: str) -> frozenset[str]:
+        """What a library's attribute is clean of, whatever its object holds (`path.name`)."""
+        models = [self.project.libraries.attribute(f"{ref.name}.{name}") for ref in refs if ref.kind == "libinst"]
+        cleared = [frozenset(model.sanitizes) for model in models if model is not None]
+        return frozenset.intersection(*cleared) if cleared and len(cleared) == len(refs) else frozenset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Store, Vid
+from backendlint.facts.model import Call, Store, Value, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.conditions import holds
 from backendlint.project.entities import Fn
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 RESPONSE = CallModel(name="response")
 """Stands for what a handler returns."""
+_UNKNOWN = CallModel(name="execute")
+"""Stands for a method of which nothing but its name is known."""
+_METHODS = frozenset(
+    "execute executemany executescript fetch fetchrow fetchval fetch_all fetch_one fetch_val exec_driver_sql execute_sql run_sql".split()
+)
 _CHANGED = ("store", "setattr", "mut", "guard")
 
 
@@ -49,7 +54,7 @@ def find_sinks(project: Project) -> dict[str, list[SinkSite]]:
             for sink in model.sinks:
                 for item in _sites(project, fn, call, standing, sink):
                     found.setdefault(sink.kind, []).append(item)
-    for item in _answers(project):
+    for item in (*_answers(project), *_by_name(project), *_handed_over(project)):
         found.setdefault(item.kind, []).append(item)
     return found
 
@@ -81,6 +86,9 @@ def _is_html(project: Project, route: Route) -> bool:
     if model.html_class is None or call is None:
         return False
     for vid in arguments(call, model.html_class):
+        value = route.entry.fn.facts.values[vid]
+        if value[-1] == "text/html" or (value[0] in ("name", "attr") and str(value[-1]).rpartition(".")[2] == "HTML"):
+            return True
         for ref in project.refs(route.entry.fn, vid):
             made = project.libraries.call(ref.name)
             if made is not None and made.response is not None and made.response.content_type == "text/html":
@@ -100,7 +108,7 @@ def _returned(project: Project, fn: Fn, kind: str) -> Iterator[SinkSite]:
         if value[0] == "call" and _is_response(project, fn, fn.facts.calls[value[1]]):
             continue
         kinds = ["response"]
-        if kind == "xss" and value[0] not in ("dict", "list"):
+        if kind == "xss" and not _harmless(project, fn, vid, "xss"):
             kinds.append("xss")
         call = Call(vid, (vid,), (), vid, item.block, False, item.span)
         for found in kinds:
@@ -117,10 +125,35 @@ def _sites(project: Project, fn: Fn, call: Call, model: CallModel, sink: Sink) -
     if any(holds(project, fn, call, condition) for condition in sink.unless):
         return
     for vid in sink_arguments(fn, call, sink.arg):
+        if _harmless(project, fn, vid, sink.kind):
+            continue
         part = 0 if sink.kind == "xss" and fn.facts.values[vid][0] == "tuple" else sink.element
         element = _element(fn, vid, part) if part >= 0 else vid
         if element >= 0:
             yield SinkSite(sink.kind, fn, call, element, model, sink)
+
+
+def _harmless(project: Project, fn: Fn, vid: Vid, kind: str) -> bool:
+    """An object where a text would do harm: a dict that is sent as JSON, an uploaded file instead of its path."""
+    value = fn.facts.values[vid]
+    if kind == "xss":
+        return value[0] in ("dict", "list") or any(
+            ref.name in ("builtins.dict", "builtins.list") for ref in project.refs(fn, vid)
+        )
+    if kind != "path":
+        return False
+    if value[0] == "attr" and value[2] in ("stream", "file"):
+        return True
+    refs = [ref for ref in project.refs(fn, vid) if ref.kind == "libinst"]
+    return bool(refs) and all(_is_file(project, ref.name) for ref in refs)
+
+
+def _is_file(project: Project, name: str) -> bool:
+    for attribute in ("filename", "name"):
+        model = project.libraries.attribute(f"{name}.{attribute}")
+        if model is not None and model.source == "request":
+            return True
+    return project.libraries.is_subclass(name, "io.IOBase")
 
 
 def _element(fn: Fn, vid: Vid, index: int) -> Vid:
@@ -189,3 +222,58 @@ def _of(project: Project, kind: str, owner: str, name: str) -> AttributeModel | 
         if model is not None and (model.sinks or model.weak):
             return model
     return None
+
+
+def _handed_over(project: Project) -> Iterator[SinkSite]:
+    """`run_in_threadpool(pickle.loads, raw)`: what a library's function gets that another call runs."""
+    for site in project.effects.sites:
+        for arg in (site.model.executor, site.model.bridges, site.model.spawn, site.model.calls):
+            position = arg.positions[0] if arg is not None and arg.positions else -1
+            if not 0 <= position < len(site.call.args) - 1:
+                continue
+            call = site.call._replace(func=site.call.args[position], args=site.call.args[position + 1 :])
+            for ref in project.refs(site.fn, call.func):
+                model = project.libraries.call(ref.name) if ref.kind == "lib" else None
+                for sink in model.sinks if model is not None else ():
+                    yield from _sites(project, site.fn, call, model or site.model, sink)
+
+
+def _by_name(project: Project) -> Iterator[SinkSite]:
+    """`x.execute("SELECT ..." + y)` where nothing is known of x; `globals()[name]()`."""
+    for fn in project.all_functions():
+        for call in fn.facts.calls:
+            func = fn.facts.values[call.func]
+            if func[0] == "item":
+                yield from _chosen(project, fn, call, func)
+                continue
+            name = str(func[-1]).rpartition(".")[2]
+            if func[0] not in ("attr", "name") or name not in _METHODS or not call.args or project.models(fn, call):
+                continue
+            if project.targets(fn, call):
+                continue
+            if _starts_like_sql(fn, call.args[0]):
+                yield SinkSite("sql", fn, call, call.args[0], _UNKNOWN, Sink("sql", Arg((0,))))
+
+
+def _chosen(project: Project, fn: Fn, call: Call, func: Value) -> Iterator[SinkSite]:
+    """A call of the function with that name, whichever it is."""
+    base = fn.facts.values[func[1]]
+    names = {ref.name for ref in project.refs(fn, fn.facts.calls[base[1]].func)} if base[0] == "call" else set()
+    if names & {"builtins.globals", "builtins.locals"}:
+        yield SinkSite("code", fn, call, func[2], CallModel(name="builtins.globals"), Sink("code", Arg((0,))))
+
+
+def _starts_like_sql(fn: Fn, vid: Vid, depth: int = 5) -> bool:
+    value = fn.facts.values[vid]
+    if value[0] == "const":
+        words = str(value[1]).split(None, 1)
+        return bool(words) and words[0].upper() in (
+            "SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "ALTER", "CREATE", "DROP", "TRUNCATE", "REPLACE", "MERGE", "CALL",
+        )  # fmt: skip
+    if depth and value[0] == "fmt" and value[2]:
+        return _starts_like_sql(fn, value[2][0], depth - 1)
+    if depth and value[0] == "binop":
+        return _starts_like_sql(fn, value[2], depth - 1)
+    if depth and value[0] == "phi":
+        return any(_starts_like_sql(fn, item, depth - 1) for item in value[1])
+    return False

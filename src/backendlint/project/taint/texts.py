@@ -13,21 +13,18 @@ from backendlint.facts.model import Call, Span, Value, Vid
 from backendlint.findings.model import Location
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn
-from backendlint.project.libraries_model import Arg, CallModel, Sink
 from backendlint.project.taint.sinks import SinkSite
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 DEPTH = 8
+_KEPT = ("secret", "personal", "exception")
+"""Kinds of sources that say what must not get out, not what may come in."""
 CALLERS = 6
 _BUILT = frozenset({"fmt", "join", "binop"})
 _THROUGH = frozenset({"guard", "await", "conv", "star"})
 _SAME_TEXT = frozenset({"strip", "lstrip", "rstrip", "lower", "upper", "replace", "encode", "format", "join"})
-_METHODS = frozenset(
-    "execute executemany executescript fetch fetchrow fetchval fetch_all fetch_one fetch_val exec_driver_sql execute_sql run_sql".split()
-)
-_UNKNOWN = CallModel(name="execute")
 
 
 class OpenText(NamedTuple):
@@ -43,47 +40,14 @@ class OpenText(NamedTuple):
 
 def open_texts(project: Project, kinds: Collection[str], finder: Finder) -> Iterator[OpenText]:
     """One for each sink whose text is built with an open part, here or by the callers of a helper."""
-    sites = project.taint.sinks(*kinds)
-    if "sql" in kinds:
-        sites = [*sites, *_unknown_receivers(project)]
     seen: set[Location] = set()
-    for site in sites:
+    for site in project.taint.sinks(*kinds):
         for fn, vid, span in finder.built(site.fn, site.vid, site.call.span):
             part = finder.open_part(fn, vid, site.kind)
             location = fn.location(span)
             if part is not None and location not in seen:
                 seen.add(location)
                 yield OpenText(site, fn, location, part)
-
-
-def _unknown_receivers(project: Project) -> Iterator[SinkSite]:
-    """`x.execute("SELECT ..." + y)` where nothing is known of x."""
-    for fn in project.all_functions():
-        for call in fn.calls:
-            func = fn.facts.values[call.func]
-            name = str(func[-1]).rpartition(".")[2]
-            if func[0] not in ("attr", "name") or name not in _METHODS or not call.args or project.models(fn, call):
-                continue
-            if project.targets(fn, call):
-                continue
-            if _starts_like_sql(fn, call.args[0]):
-                yield SinkSite("sql", fn, call, call.args[0], _UNKNOWN, Sink("sql", Arg((0,))))
-
-
-def _starts_like_sql(fn: Fn, vid: Vid, depth: int = 5) -> bool:
-    value = fn.facts.values[vid]
-    if value[0] == "const":
-        words = str(value[1]).split(None, 1)
-        return bool(words) and words[0].upper() in (
-            "SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "ALTER", "CREATE", "DROP", "TRUNCATE", "REPLACE", "MERGE", "CALL",
-        )  # fmt: skip
-    if depth and value[0] == "fmt" and value[2]:
-        return _starts_like_sql(fn, value[2][0], depth - 1)
-    if depth and value[0] == "binop":
-        return _starts_like_sql(fn, value[2], depth - 1)
-    if depth and value[0] == "phi":
-        return any(_starts_like_sql(fn, item, depth - 1) for item in value[1])
-    return False
 
 
 class Finder:
@@ -213,7 +177,8 @@ class Finder:
         if refs and self.project.taint.reader.clean_types(refs):
             return True
         labels = self.project.taint.labels(fn, vid)
-        return bool(labels) and all(mark.clean_for(kind) for mark in labels.values())
+        marks = [mark for origin, mark in labels.items() if origin.what not in _KEPT]
+        return bool(marks) and all(mark.clean_for(kind) for mark in marks)
 
     def _closed_parameter(self, fn: Fn, index: int, kind: str, depth: int) -> bool:
         if self.project.request_param_types(fn).get(index, "model") not in ("", "model"):

@@ -1,0 +1,115 @@
+"""What the declared field of a schema, form or serializer leaves of what a caller sends for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.calls import arguments
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.routes.params import annotated_type
+from backendlint.project.taint.patterns import cleans
+
+if TYPE_CHECKING:
+    from backendlint.project.taint.guards import Guards, Kinds
+
+NOTHING: Kinds = frozenset()
+EVERYTHING: Kinds = frozenset({"all"})
+VALIDATED = frozenset({"cleaned_data", "validated_data"})
+"""Attributes of forms and serializers that hold what the fields let pass."""
+_FREE = ("", "model")
+_VALIDATORS = frozenset({"field_validator", "validator", "validates"})
+
+
+class Declared:
+    """Answers `cleaned(refs, name)`."""
+
+    def __init__(self, guards: Guards) -> None:
+        self.guards = guards
+        self.project = guards.project
+        self._known: dict[tuple[str, str], Kinds] = {}
+
+    def cleaned(self, refs: tuple[Ref, ...], name: str) -> Kinds:
+        """Kinds of which field `name` of such objects is clean; nothing where some of them are no project class."""
+        if not refs or any(ref.kind != "inst" for ref in refs):
+            return NOTHING
+        return frozenset.intersection(*(self._field(self.project.classes[ref.name], name) for ref in refs))
+
+    def of_item(self, fn: Fn, base: Vid, key: object) -> Kinds:
+        """The same for an item of a form's `cleaned_data`, a serializer's `validated_data`."""
+        value = fn.facts.values[base]
+        while value[0] in ("guard", "mut", "store"):
+            value = fn.facts.values[value[1]]
+        if value[0] != "attr" or value[2] not in VALIDATED or not isinstance(key, str):
+            return NOTHING
+        return self.cleaned(self.project.refs(fn, value[1]), key)
+
+    def _field(self, cls: Cls, name: str) -> Kinds:
+        known = self._known.get((cls.fqn, name))
+        if known is None:
+            self._known[cls.fqn, name] = NOTHING
+            known = self._known[cls.fqn, name] = self._declared(cls, name) | self._checked(cls, name)
+        return known
+
+    def _declared(self, cls: Cls, name: str) -> Kinds:
+        for owner in self.project.hierarchy.mro(cls):
+            annotation, default = owner.facts.annotations.get(name, -1), owner.facts.attributes.get(name, -1)
+            if annotation >= 0:
+                return (
+                    EVERYTHING
+                    if annotated_type(self.project, owner.owner, annotation, default) not in _FREE
+                    else NOTHING
+                )
+            if default >= 0:
+                return self._made(owner.owner, default)
+        model = self._model(cls)
+        return self._declared(model, name) if model is not None and model.fqn != cls.fqn else NOTHING
+
+    def _made(self, home: Fn, vid: Vid) -> Kinds:
+        """A field object: of a class that converts, or with a pattern."""
+        value = home.facts.values[vid]
+        if value[0] != "call":
+            return NOTHING
+        call = home.facts.calls[value[1]]
+        kinds = NOTHING
+        for model in self.project.models(home, call):
+            kinds |= frozenset(model.sanitizes)
+            if model.guard is not None and model.guard.pattern is not None:
+                for pattern in arguments(call, model.guard.pattern):
+                    text = home.const(pattern)
+                    kinds |= cleans(text, model.guard.anchors) if isinstance(text, str) else NOTHING
+        return kinds
+
+    def _model(self, cls: Cls) -> Cls | None:
+        """The database model behind a ModelForm or ModelSerializer, whose fields are the form's own."""
+        meta = next((found for item in self.project.hierarchy.mro(cls) if (found := self._meta(item))), None)
+        vid = meta.facts.attributes.get("model", -1) if meta is not None else -1
+        refs = self.project.refs(meta.owner, vid) if meta is not None and vid >= 0 else ()
+        return self.project.classes[refs[0].name] if len(refs) == 1 and refs[0].kind == "class" else None
+
+    def _meta(self, cls: Cls) -> Cls | None:
+        return self.project.classes.get(f"{cls.fqn}.Meta")
+
+    def _checked(self, cls: Cls, name: str) -> Kinds:
+        """What a validator method of the field refuses (`@field_validator("name")`, `clean_name`, `validate_name`)."""
+        kinds = NOTHING
+        for owner in self.project.hierarchy.mro(cls):
+            for method in owner.methods.values():
+                if len(method.facts.params) > 1 and self._validates(method, name):
+                    end = method.facts.span.end_line + 1
+                    kinds |= self.guards.around(method, 1, 0, end, 0, ("raise",))
+        return kinds
+
+    def _validates(self, method: Fn, name: str) -> bool:
+        if method.name == f"validate_{name}":
+            return True
+        home = method.parent
+        for vid in method.facts.decorators if home is not None else ():
+            assert home is not None
+            value = home.facts.values[vid]
+            if value[0] == "call":
+                call = home.facts.calls[value[1]]
+                called = str(home.facts.values[call.func][-1]).rpartition(".")[2]
+                if called in _VALIDATORS and any(home.const(arg) == name for arg in call.args):
+                    return True
+        return False

@@ -1,0 +1,94 @@
+"""What a regular expression leaves of the danger of a text that it matches as a whole."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from functools import lru_cache
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any
+
+Kinds = frozenset[str]
+_DANGERS = {
+    "sql": "'\"`;()\n", "command": ";|&$`<>()\n", "code": "'\"`;()\n", "path": "/\\", "archive": "/\\", "ssrf": "./:@", "redirect": "./:@",
+    "xss": "<'\"", "template": "{<'\"", "ldap": "*()\\", "xpath": "'\"()", "nosql": "", "log": "\n\r", "header": "\n\r",
+    "mail-header": "\n\r", "regex": "*+{([", "trust": "",
+}  # fmt: skip
+"""The characters that each interpreter takes for its own."""
+EVERY: Kinds = frozenset(_DANGERS)
+_FIXED_HOST = re.compile(r"(?:\^|\\A)?https?:(?:\\?/){2}[\w.\\-]+\\?/")
+_CATEGORIES = {
+    "CATEGORY_DIGIT": str.isdigit, "CATEGORY_WORD": lambda c: c.isalnum() or c == "_", "CATEGORY_SPACE": str.isspace,
+}  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def cleans(pattern: str, anchors: str = "") -> Kinds:
+    """Kinds of which a matching text is clean; `anchors`: those (`end`, `both`) that the pattern must bring along."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = list(parser.parse(pattern))
+    except (re.error, RecursionError, OverflowError):
+        return frozenset()
+    if anchors and not _ends(tree, last=True):
+        return frozenset()
+    if anchors == "both" and not _ends(tree, last=False):
+        return frozenset()
+    found = {kind for kind, dangers in _DANGERS.items() if not any(_may_hold(tree, char) for char in dangers)}
+    if _FIXED_HOST.match(pattern):
+        found |= {"ssrf", "redirect"}
+    return frozenset(("all", *found)) if found == EVERY else frozenset(found)
+
+
+def _ends(tree: list[Any], *, last: bool) -> bool:
+    """Whether the pattern is anchored at its end (or beginning), in each of its alternatives."""
+    if not tree:
+        return False
+    op, value = tree[-1 if last else 0]
+    name = str(op)
+    if name == "AT":
+        return str(value) in (("AT_END", "AT_END_STRING") if last else ("AT_BEGINNING", "AT_BEGINNING_STRING"))
+    if name == "SUBPATTERN":
+        return _ends(list(value[3]), last=last)
+    return name == "BRANCH" and all(_ends(list(part), last=last) for part in value[1])
+
+
+def _may_hold(tree: Any, char: str) -> bool:
+    return any(_node(str(op), value, char) for op, value in tree)
+
+
+def _node(name: str, value: Any, char: str) -> bool:
+    code = ord(char)
+    if name == "LITERAL":
+        return bool(value == code)
+    if name == "NOT_LITERAL":
+        return bool(value != code)
+    if name == "ANY":
+        return char != "\n"
+    if name == "IN":
+        negated = str(value[0][0]) == "NEGATE"
+        return any(_member(str(op), item, char) for op, item in value) != negated
+    return any(_may_hold(inner, char) for inner in _children(name, value))
+
+
+def _member(name: str, value: Any, char: str) -> bool:
+    if name == "RANGE":
+        return bool(value[0] <= ord(char) <= value[1])
+    if name == "CATEGORY":
+        category = str(value)
+        known = _CATEGORIES.get(category.replace("_NOT_", "_"))
+        return known is None or known(char) != ("_NOT_" in category)
+    return name == "LITERAL" and bool(value == ord(char))
+
+
+def _children(name: str, value: Any) -> Iterator[Any]:
+    if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+        yield value[2]
+    elif name == "SUBPATTERN":
+        yield value[3]
+    elif name == "ATOMIC_GROUP":
+        yield value
+    elif name == "BRANCH":
+        yield from value[1]

@@ -1,0 +1,94 @@
+"""What a value shows when it is put into a text: containers show their elements quoted, objects what they say of themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.taint import labels as lb
+from backendlint.project.taint.labels import NONE, Labels
+
+if TYPE_CHECKING:
+    from backendlint.project.taint.reads import Reader
+
+QUOTED = ("log", "header", "mail-header")
+"""Kinds of which a text is clean that `repr` has quoted."""
+_DISPLAYS = frozenset({"dict", "list", "tuple", "set", "comp", "store"})
+_CONTAINERS = frozenset(
+    "builtins.dict builtins.list builtins.tuple builtins.set builtins.frozenset werkzeug.datastructures.MultiDict "
+    "django.http.QueryDict".split()
+)
+_NAMES = frozenset({"name", "attr", "def", "outer"})
+_MASKED = frozenset({"pydantic.SecretStr", "pydantic.SecretBytes"})
+_SHOWING = frozenset({"schema", "settings"})
+"""Roles whose objects show all their fields."""
+
+
+class Rendering:
+    """Answers `read(fn, vid)`: the labels of the text that a value becomes."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.project = reader.project
+        self._texts: dict[str, Fn | None] = {}
+
+    def read(self, fn: Fn, vid: Vid) -> Labels:
+        """Labels of the value's text."""
+        found = self.reader.read(fn, vid, ())
+        return self.shown(fn, vid, found) if found else found
+
+    def shown(self, fn: Fn, vid: Vid, found: Labels) -> Labels:
+        """Of a value's labels those that its text has."""
+        if fn.facts.values[vid][0] in _DISPLAYS:
+            return lb.clear(found, QUOTED)
+        refs = self.project.refs(fn, vid)
+        if not refs:
+            return found
+        if fn.facts.values[vid][0] in _NAMES and all(ref.kind in ("class", "func") for ref in refs):
+            return NONE
+        if all(ref.kind == "libinst" and ref.name in _MASKED for ref in refs):
+            return NONE
+        if all(ref.kind == "libinst" and ref.name in _CONTAINERS for ref in refs):
+            return lb.clear(found, QUOTED)
+        if all(ref.kind == "inst" for ref in refs):
+            return lb.merge(self._object(fn, vid, ref, found) for ref in refs)
+        return found
+
+    def _object(self, fn: Fn, vid: Vid, ref: Ref, found: Labels) -> Labels:
+        cls = self.project.classes[ref.name]
+        method = self._text(cls)
+        if method is not None:
+            span = fn.facts.span_of(vid)
+            return self.reader.calls.summary(fn, method, {0: [(vid, ())]}, (), span)
+        if self.project.hierarchy.is_a(cls, "builtins.str") or self.project.hierarchy.is_a(
+            cls, "builtins.BaseException"
+        ):
+            return found
+        if self._shows_fields(cls):
+            return lb.clear(found, QUOTED)
+        foreign = self.project.hierarchy.library_bases(cls)
+        return found if foreign and self.project.hierarchy.role(cls) != "model" else NONE
+
+    def _text(self, cls: Cls) -> Fn | None:
+        if cls.fqn not in self._texts:
+            names = ("__str__", "__repr__")
+            self._texts[cls.fqn] = next((item for name in names if (item := self.project.method(cls, name))), None)
+        return self._texts[cls.fqn]
+
+    def _shows_fields(self, cls: Cls) -> bool:
+        """Data classes, pydantic models and named tuples show every field, quoted."""
+        shown = any(self.project.hierarchy.is_a(cls, base) for base in ("pydantic.BaseModel", "typing.NamedTuple"))
+        if shown or self.project.hierarchy.role(cls) in _SHOWING:
+            return True
+        return any(self._is_data_class(item) for item in self.project.hierarchy.mro(cls))
+
+    def _is_data_class(self, cls: Cls) -> bool:
+        for vid in cls.facts.decorators:
+            value = cls.owner.facts.values[vid]
+            func = cls.owner.facts.calls[value[1]].func if value[0] == "call" else vid
+            for ref in self.project.refs(cls.owner, func):
+                model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+                if model is not None and model.dataclass:
+                    return True
+        return False
