@@ -85,6 +85,19 @@ def test_queries_in_loops(loop: str, count: int) -> None:
     assert len(list(repeated(build(models=MODELS, app=body)))) == count
 
 
+@pytest.mark.parametrize(
+    ("loop", "grouped"),
+    [
+        ("for key, ids in groups.items():\n        s.scalars(select(Order).where(Order.id.in_(ids))).all()", [True]),
+        ("for key, ids in groups.items():\n        s.scalars(select(Order).where(Order.id == key)).all()", [False]),
+        ("for ids in groups:\n        s.scalars(select(Order).where(Order.id.in_(ids))).all()", [False]),
+    ],
+)
+def test_a_query_for_each_group(loop: str, grouped: list[bool]) -> None:
+    project = build(models=MODELS, app=f"from models import *\ndef f(s: Session, groups):\n    {loop}\n")
+    assert [item.grouped for item in repeated(project)] == grouped
+
+
 def test_relations_of_both_directions() -> None:
     project = build(models=MODELS)
     customer, order = project.classes["models.Customer"], project.classes["models.Order"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import (
@@ -28,6 +29,8 @@ ONCE = frozenset({"migration", "command"})
 """Layers whose code runs by hand."""
 WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-write")
 """Effects that make the loop's body a unit of work of its own: its query is one step among others."""
+ACTS = re.compile(r"_*(send|publish|notify|dispatch|emit|enqueue|export|broadcast|trigger)(_|$)")
+"""Names of functions that do something for each item, even where what they do it with could not be followed."""
 FAR = 3
 """Calls between the loop and the query from which on the loop's author cannot be expected to know."""
 
@@ -73,9 +76,14 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
     op = item.query.model.orm.op if item.query.model.orm is not None else ""
     if _by_hand(project, item.fn) or not item.varies or len(item.edges) > FAR or op == "refresh":
         return "strict"
-    if item.edges and project.effects.has(item.edges[0].callee, *WORK):
+    if item.grouped or (item.edges and _works(project, item.edges[0].callee)):
         return "strict"
     return None
+
+
+def _works(project: Project, fn: Fn) -> bool:
+    """Whether what is done for each item is a piece of work, of which the query is only a part."""
+    return ACTS.match(fn.name) is not None or project.effects.has(fn, *WORK)
 
 
 def _by_hand(project: Project, fn: Fn) -> bool:
@@ -115,8 +123,8 @@ def _responses(project: Project) -> Iterator[Hit]:
             f"database every time; load it with them ({_loader(project, item.read.relation.owner, item.read.path)}).",
             item.place,
             related=(Step(item.read.location, "read for each object"),),
-            flow=item.steps,
             function=item.function,
+            profile=None if item.many else "strict",
             fingerprint_key=f"{item.schema.fqn} {'.'.join(item.read.path)}",
         )
 

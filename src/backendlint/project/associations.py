@@ -194,7 +194,7 @@ class Associations:
                     named = home.const(call.args[0])
                     owner = str(named).rpartition(".")[0] if isinstance(named, str) else ""
                     if owner and (
-                        owner == table or (table is ... and other is not None and owner == other.name.lower())
+                        owner == table or (table is ... and other is not None and _table_like(owner, other.name))
                     ):
                         return True
         return False
@@ -235,6 +235,12 @@ class Associations:
         if app:
             found = [item for item in found if app.rpartition(".")[2].lower() in item.fqn.lower().split(".")] or found
         return max(found, key=lambda item: _shared(item.fqn, cls.fqn)).fqn if found else ""
+
+
+def _table_like(table: str, name: str) -> bool:
+    """Whether a table's name is that of the class, as naming conventions make it: `OrderLine`, `order_line`, `orderlines`."""
+    plain, lower = table.rpartition(".")[2].replace("_", "").lower(), name.lower()
+    return plain in (lower, f"{lower}s", f"{lower}es")
 
 
 def _shared(left: str, right: str) -> int:

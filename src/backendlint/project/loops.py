@@ -158,3 +158,28 @@ def stops_early(fn: Fn, block: int, loop: int) -> bool:
         if item.exits in ("return", "break", "raise"):
             return True
     return False
+
+
+def when_full(project: Project, fn: Fn, block: int, loop: int) -> bool:
+    """Whether the code runs only when a batch is full: below `if len(batch) >= 500`, or `if index % 500 == 0`."""
+    for number, item in fn.blocks_of(block):
+        if number == loop:
+            return False
+        if item.kind == "if" and item.value >= 0 and _counts(project, fn, item.value):
+            return True
+    return False
+
+
+def _counts(project: Project, fn: Fn, vid: Vid) -> bool:
+    value = fn.facts.values[vid]
+    if value[0] == "bool":
+        return any(_counts(project, fn, item) for item in value[2])
+    if value[0] != "compare" or not {">", ">=", "=="}.intersection(value[1]):
+        return False
+    first = fn.facts.values[plain(fn, value[2][0])]
+    bound = value[2][1]
+    if first[0] == "binop" and first[1] == "%":
+        return True
+    if first[0] != "call" or fn.const(bound) in (0, 1):
+        return False
+    return any(ref.name == "builtins.len" for ref in project.callees(fn, fn.facts.calls[first[1]]))

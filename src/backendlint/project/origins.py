@@ -27,6 +27,8 @@ class Step(NamedTuple):
     fn: Fn
     call: Call
     model: CallModel
+    below: int = 0
+    """How many relations lie between what the call works on and the value."""
 
 
 class Origin(NamedTuple):
@@ -131,7 +133,8 @@ class _Walk:
     def _end(self, steps: tuple[Step, ...], path: Path, known: bool = True) -> None:
         loads = Loads()
         for step in steps:
-            loads = loads.merged(loads_of(self.project, step.fn, step.call, step.model))
+            own = loads_of(self.project, step.fn, step.call, step.model)
+            loads = loads.merged(own.under(path[: len(path) - step.below]))
         self.found.append(Origin(steps, loads, path, known, self._cuts > 0))
 
     def _attribute(
@@ -226,10 +229,10 @@ class _Walk:
             for vid in (base, *call.args):
                 self.visit(fn, vid, path, steps, context, depth)
             return
-        steps = (*steps, Step(fn, call, model))
+        steps = (*steps, Step(fn, call, model, len(path)))
         base = receiver(fn, call)
         before = len(self.found)
-        if model.orm.op == "execute" or model.sql is not None:
+        if model.orm.op == "execute" or (model.sql is not None and model.orm.op != "raw"):
             self.visit(fn, call.args[0] if call.args else -1, path, steps, context, depth)
         elif base >= 0:
             self.visit(fn, base, path, steps, context, depth)

@@ -108,7 +108,8 @@ class Queries:
                 return True
             if "cache" in ref.name.rpartition(".")[2].lower() and "property" not in ref.name:
                 return True
-        return False
+        own = {effect for site in self.project.effects.direct(fn) for effect in site.model.effect}
+        return own.issuperset(("cache-read", "cache-write"))
 
     def text(self, fn: Fn, call: Call) -> str:
         """The SQL text that a call sends, as far as it is known."""
@@ -141,7 +142,8 @@ class Queries:
         if "db-write" in effects:
             return "write"
         if "db-read" in effects:
-            return "read"
+            one = model.orm is not None and model.orm.rows in ("one", "scalar")
+            return "write" if one and self._numbers(fn, call) else "read"
         if "db" not in effects:
             return ""
         return self.statement_kind(fn, call) or "read"
@@ -154,11 +156,29 @@ class Queries:
         for vid in call.args[:1]:
             for ref in self.project.refs(fn, vid):
                 last = ref.name.rpartition(".")[2]
-                if last in ("Insert", "Update", "Delete"):
+                if last in ("Insert", "Update", "Delete") or last.startswith(("Create", "Drop", "Add")):
                     return "write"
                 if last == "Select":
                     return "read"
+            func = (
+                fn.facts.values[fn.facts.calls[fn.facts.values[vid][1]].func]
+                if fn.facts.values[vid][0] == "call"
+                else ()
+            )
+            if func and func[0] == "attr" and func[2] in ("insert", "update", "delete"):
+                return "write"
         return ""
+
+    def _numbers(self, fn: Fn, call: Call, depth: int = 6) -> bool:
+        """Whether the statement takes the next number of a sequence: `session.query(func.nextval(...)).scalar()`."""
+        for vid in call.args:
+            value = fn.facts.values[vid]
+            if value[0] == "call" and str(fn.facts.values[fn.facts.calls[value[1]].func][-1]).endswith("nextval"):
+                return True
+            if value[0] == "call" and depth and self._numbers(fn, fn.facts.calls[value[1]], depth - 1):
+                return True
+        base = fn.facts.values[receiver(fn, call)] if receiver(fn, call) >= 0 else ("unknown",)
+        return base[0] == "call" and depth > 0 and self._numbers(fn, fn.facts.calls[base[1]], depth - 1)
 
     def _prefetched(self, fn: Fn, call: Call, model: CallModel) -> bool:
         if model.orm is None or model.orm.op not in _CACHED:

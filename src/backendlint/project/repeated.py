@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Span, Vid
+from backendlint.facts.model import Block, Span, Vid
 from backendlint.findings.model import Step
 from backendlint.project.associations import Relation, declared
 from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
-from backendlint.project.loops import block_at, depends, grows, loops_around, plain, stops_early
+from backendlint.project.loops import block_at, depends, grows, loops_around, plain, stops_early, when_full
 from backendlint.project.origins import Path
 from backendlint.project.queries import Query
 from backendlint.project.responsemodels import schema_reads
+from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -37,6 +38,8 @@ class Repeated(NamedTuple):
     """Calls from the loop's body to the query; empty where the body itself sends it."""
     varies: bool
     """The query is made from the loop's item."""
+    grouped: bool
+    """Each round asks for a whole group of rows."""
 
 
 class LazyRead(NamedTuple):
@@ -83,7 +86,7 @@ def repeated(project: Project) -> Iterator[Repeated]:
             continue
         for query in project.queries.direct(fn):
             loop = _loop(project, fn, query.block)
-            if query.kind == "read" and loop >= 0:
+            if query.kind == "read" and loop >= 0 and not _own_statement(fn, query, loop):
                 yield _found(fn, query.span, loop, query, (), _parts(fn, query))
         for edge in project.graph.callees(fn):
             if edge.kind != "call" or edge.call is None or project.queries.reason(edge.callee) is None:
@@ -98,6 +101,46 @@ def repeated(project: Project) -> Iterator[Repeated]:
                 yield _found(fn, call.span, loop, last, (edge, *edges), vids)
 
 
+def _own_statement(fn: Fn, query: Query, loop: int) -> bool:
+    """Whether the loop goes over statements or tables: it executes the item itself, or `item.select()`."""
+    if query.call is None or query.model.sql is None or not query.call.args:
+        return False
+    iterable = fn.facts.blocks[loop].value
+    vid = plain(fn, query.call.args[0])
+    value = fn.facts.values[vid]
+    if value[0] == "call":
+        func = fn.facts.values[fn.facts.calls[value[1]].func]
+        vid = plain(fn, func[1]) if func[0] == "attr" else vid
+    value = fn.facts.values[vid]
+    return value[0] in ("elem", "unpack") and value[1] in (iterable, plain(fn, iterable))
+
+
+def _in_groups(fn: Fn, loop: Block, vids: list[Vid]) -> bool:
+    """Whether the loop goes over groups (`for key, ids in by_key.items()`) and asks for a whole group (`id__in=ids`)."""
+    iterable = fn.facts.values[plain(fn, loop.value)]
+    func = fn.facts.values[fn.facts.calls[iterable[1]].func] if iterable[0] == "call" else ("unknown",)
+    if func[0] != "attr" or func[2] != "items":
+        return False
+    todo, seen = [vid for vid in vids if vid >= 0], set(vids)
+    while todo:
+        value = fn.facts.values[todo.pop()]
+        if value[0] != "call":
+            inner = list(operands(value))
+        else:
+            call = fn.facts.calls[value[1]]
+            func = fn.facts.values[call.func]
+            sets = [vid for key, vid in call.kwargs if key.endswith("__in")]
+            sets += call.args if func[0] in ("attr", "name") and str(func[-1]).endswith("in_") else ()
+            if any(fn.facts.values[plain(fn, vid)][::2] == ("unpack", 1) for vid in sets):
+                return True
+            inner = [call.func, *call.args, *(vid for _, vid in call.kwargs)]
+        for vid in inner:
+            if vid >= 0 and vid not in seen:
+                seen.add(vid)
+                todo.append(vid)
+    return False
+
+
 def _parts(fn: Fn, query: Query) -> list[Vid]:
     if query.call is None:
         return [query.vid]
@@ -106,13 +149,14 @@ def _parts(fn: Fn, query: Query) -> list[Vid]:
 
 def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...], vids: list[Vid]) -> Repeated:
     varies = any(depends(fn, vids, number) for number, _ in loops_around(fn, loop))
-    return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies)
+    grouped = _in_groups(fn, fn.facts.blocks[loop], vids)
+    return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies, grouped)
 
 
 def _loop(project: Project, fn: Fn, block: int) -> int:
     """The innermost loop around a block that grows with the data and does not end there, or -1."""
     for number, _ in loops_around(fn, block):
-        if stops_early(fn, block, number):
+        if stops_early(fn, block, number) or when_full(project, fn, block, number):
             return -1
         if grows(project, fn, number):
             return number

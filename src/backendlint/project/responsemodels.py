@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Vid
-from backendlint.findings.model import Location, Step
+from backendlint.findings.model import Location
 from backendlint.project.associations import Relation
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.loaders import NOTHING, Loads
@@ -40,8 +40,8 @@ class Responded(NamedTuple):
     schema: Cls
     """The model of the elements."""
     read: FieldRead
-    name: str
-    steps: tuple[Step, ...]
+    many: bool
+    """Whether a list is returned, not one object that has lists."""
 
 
 def schema_reads(
@@ -175,7 +175,7 @@ class _Match:
         for read in schema_reads(self.project, schema, entity):
             if (many or read.each) and self._asks(read, base, loads):
                 place = self._place(vid)
-                yield Responded(place, self.fn.fqn, schema, read, read.path[-1], ())
+                yield Responded(place, self.fn.fqn, schema, read, many)
                 return
 
     def _asks(self, read: FieldRead, base: Path, loads: Loads) -> bool:

@@ -60,27 +60,47 @@ def _call(project: Project, fn: Fn, call: Call, serializer: Cls) -> Iterator[Ser
 
 def _view(project: Project, cls: Cls) -> Iterator[Serialized]:
     """A generic view that lists: its serializer_class against its queryset."""
-    if project.method(cls, _LISTS) is None and not any(
-        _lists(project, base) for base in project.hierarchy.library_bases(cls)
-    ):
-        return
-    serializer = next((project.classes[ref.name] for owner in project.hierarchy.mro(cls)
-                       for ref in project.refs(owner.owner, owner.facts.attributes.get("serializer_class", -1))
-                       if ref.kind == "class"), None)  # fmt: skip
+    serializer = _serializer(project, cls) if _lists_itself(project, cls) else None
     if serializer is None:
         return
     method = project.method(cls, "get_queryset")
     if method is not None:
-        if method.cls is not cls:
-            return
-        for item in method.facts.returns[:1]:
-            yield from _judged(project, method, item.value, serializer, method.location(item.span), method.fqn)
+        told: set[str] = set()
+        for item in method.facts.returns if method.cls is cls else ():
+            place = method.location(item.span)
+            for found in _judged(project, method, item.value, serializer, place, method.fqn):
+                if found.read.what not in told:
+                    told.add(found.read.what)
+                    yield found
         return
     for owner in project.hierarchy.mro(cls):
         vid = owner.facts.attributes.get("queryset", -1)
         if vid >= 0:
             yield from _judged(project, owner.owner, vid, serializer, owner.owner.place(vid), owner.owner.fqn)
             return
+
+
+def _lists_itself(project: Project, cls: Cls) -> bool:
+    """Whether the view's list shows its own queryset by its own serializer."""
+    own = project.method(cls, _LISTS)
+    if own is not None:
+        names = {str(own.facts.values[call.func][-1]) for call in own.calls if own.facts.values[call.func][0] == "attr"}
+        return not names.isdisjoint({"get_serializer", _LISTS})
+    return any(_lists(project, base) for base in project.hierarchy.library_bases(cls))
+
+
+def _serializer(project: Project, cls: Cls) -> Cls | None:
+    """The serializer of the view's list: the one of `get_serializer_class`, if it knows only one, else `serializer_class`."""
+    chosen = project.method(cls, "get_serializer_class")
+    if chosen is not None:
+        found = {ref.name for item in chosen.facts.returns if item.value >= 0 for ref in project.refs(chosen, item.value)
+                 if ref.kind == "class"}  # fmt: skip
+        return project.classes[found.pop()] if len(found) == 1 and len(chosen.facts.returns) == 1 else None
+    for owner in project.hierarchy.mro(cls):
+        for ref in project.refs(owner.owner, owner.facts.attributes.get("serializer_class", -1)):
+            if ref.kind == "class":
+                return project.classes[ref.name]
+    return None
 
 
 def _lists(project: Project, base: str) -> bool:
@@ -94,15 +114,40 @@ def _lists(project: Project, base: str) -> bool:
 def _judged(
     project: Project, fn: Fn, vid: Vid, serializer: Cls, place: Location, function: str
 ) -> Iterator[Serialized]:
-    origins = [origin for origin in project.origins.of(fn, vid) if origin.known]
-    if not origins:
+    origins = [item for item in project.origins.of(fn, vid) if item.known and "none" not in item.ops]
+    if not origins or _of_another(project, fn, vid, serializer):
         return
     for read in field_reads(project, serializer):
         for origin in origins:
-            if read.query is not None or not origin.loads.has((*origin.path, *read.path)):
+            whole = (*origin.path, *read.path)
+            if read.query is not None or not (origin.loads.has(whole) or _leads_back(project, serializer, read)):
                 source = Step(fn.place(vid), "the objects come from here")
                 yield Serialized(place, function, serializer, read, source)
                 break
+
+
+def _of_another(project: Project, fn: Fn, vid: Vid, serializer: Cls) -> bool:
+    """Whether the objects are known to be of another model than the serializer's: something else is listed, then."""
+    model = _model(project, serializer)
+    for ref in project.refs(fn, vid):
+        element = ref.arg if ref.arg is not None and ref.arg.kind == "inst" else None
+        if (
+            model is not None
+            and element is not None
+            and project.hierarchy.role(project.classes[element.name]) == "model"
+        ):
+            shown = project.hierarchy.subclass_of(element.name, model.fqn)
+            return not shown and not project.hierarchy.subclass_of(model.fqn, element.name)
+    return False
+
+
+def _leads_back(project: Project, serializer: Cls, read: FieldRead) -> bool:
+    """Whether the relation at the path's end is the way back to an object that the path passed."""
+    entity, relation = _model(project, serializer), None
+    for name in read.path:
+        relation = project.associations.find(entity, name) if entity is not None else None
+        entity = project.classes.get(relation.target) if relation is not None else None
+    return relation is not None and project.associations.leads_back(read.path[:-1], relation)
 
 
 def field_reads(project: Project, serializer: Cls, prefix: Path = (), depth: int = 0) -> list[FieldRead]:
