@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from building import build, fn
 
-from backendlint.project.races import checks_before_insert, read_modify_writes
+from backendlint.project.lost import read_modify_writes
+from backendlint.project.races import checks_before_insert
 from backendlint.project.repeated import LazyReads, repeated
 from backendlint.project.serializers import serialized
 
