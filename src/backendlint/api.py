@@ -42,6 +42,7 @@ from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers
 from backendlint.project.applications import Served, served_applications
 from backendlint.project.associations import Relation, is_django
+from backendlint.project.binding import bind
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.certain import Given, certain, given
@@ -204,6 +205,7 @@ __all__ = [
     "around",
     "before",
     "below",
+    "bind",
     "called",
     "called_name",
     "calls_in",

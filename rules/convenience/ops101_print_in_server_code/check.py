@@ -2,15 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, in_main_block, runs_by_hand
+from backendlint.api import Call, Fn, Hit, Project, for_tests, in_main_block, only_by_hand
 
+CONSOLE = frozenset(["console.py", "terminal.py", ".github"])
+SWITCHES = frozenset(["verbose", "debug", "quiet", "echo", "print_output"])
 STREAMS = ("sys.stdout.write", "sys.stderr.write")
 
 
 def check(project: Project) -> Iterator[Hit]:
     served = bool(project.routes) or any(project.layer(fn) == "task" for fn in project.all_functions())
     for fn, call, name in printed(project):
-        if in_main_block(fn, call) or runs_by_hand(project, fn) or project.layer(fn) == "migration":
+        if in_main_block(fn, call) or project.layer(fn) == "migration" or by_intention(project, fn, call):
             continue
         if fn.is_module and not served:
             continue
@@ -33,6 +35,24 @@ def printed(project: Project) -> Iterator[tuple[Fn, Call, str]]:
         for fn, call in project.graph.calls_of(name):
             found.setdefault((fn.fqn, call.value), (fn, call, f"{name}()"))
     yield from found.values()
+
+
+def by_intention(project: Project, fn: Fn, call: Call) -> bool:
+    """For a terminal: commands and what only they call, helpers of tests, consoles, and what the caller asked for."""
+    if CONSOLE.intersection(fn.path.lower().split("/")) or asked_for(fn, call):
+        return True
+    return only_by_hand(project, fn) or for_tests(project, fn)
+
+
+def asked_for(fn: Fn, call: Call) -> bool:
+    """`def print_schedule()`, or `if verbose: print(...)` of the function's own parameter: its caller wants to see it."""
+    if fn.name.lstrip("_").startswith("print"):
+        return True
+    for _, block in fn.blocks_of(call.block):
+        value = fn.facts.values[block.value] if block.kind == "if" and block.value >= 0 else ("",)
+        if value[0] == "param" and fn.facts.params[value[1]].name in SWITCHES:
+            return True
+    return False
 
 
 def goes_to_a_stream(fn: Fn, call: Call) -> bool:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Vid, arguments
+from backendlint.api import Call, Fn, Hit, Project, Vid, arguments
 
 WAYS = {"f": "an f-string", "%": "%-formatting", "format": "str.format", "+": "concatenation", "join": "join"}
 
@@ -14,7 +14,7 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         for vid in arguments(site.call, log.message):
             way = eager(project, site.fn, vid)
-            if not way:
+            if not way or shared(site.fn, site.call, vid):
                 continue
             advice = "as keyword arguments" if log.structured and not log.lazy else "as arguments"
             yield Hit(
@@ -24,6 +24,11 @@ def check(project: Project) -> Iterator[Hit]:
                 function=site.fn.fqn,
             )
             break
+
+
+def shared(fn: Fn, call: Call, vid: Vid) -> bool:
+    """A text that is needed for something else too, such as the exception that is raised next."""
+    return any(vid in (*other.args, *(item for _, item in other.kwargs)) for other in fn.calls if other is not call)
 
 
 def eager(project: Project, fn: Fn, vid: Vid) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Made, Profile, Project, Site
+from backendlint.api import Hit, Made, Profile, Project, Site, Wait, only_by_hand
 
 OUTBOUND = frozenset(
     ["http", "db-connect", "cache-read", "cache-write", "mail", "socket", "grpc", "cloud", "search", "subprocess"]
@@ -14,41 +14,44 @@ REQUEST_LAYERS = frozenset(["controller", "service", "repository", "client", "ta
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call, or a client's constructor where that decides for all of the client's calls."""
-    clients: dict[Made, Site] = {}
+    clients: dict[Made, tuple[Site, Wait]] = {}
     for site in project.effects.sites:
         wait = project.timeouts.of(site.fn, site.call, site.model)
         if wait is None or wait.kind != "forever" or project.layer(site.fn) == "migration":
             continue
         if wait.at is not None:
-            clients.setdefault(wait.at, site)
+            clients.setdefault(wait.at, (site, wait))
         elif OUTBOUND.intersection(site.model.effect):
-            yield _hit(project, site)
+            yield _hit(project, site, wait)
         elif site.model.opens and not site.model.effect and not wait.default:
-            clients.setdefault(Made(site.fn, site.call), site)
-    for made, site in clients.items():
-        yield _client(project, made, site)
+            clients.setdefault(Made(site.fn, site.call), (site, wait))
+    for made, (site, wait) in clients.items():
+        yield _client(project, made, site, wait)
 
 
-def _hit(project: Project, site: Site) -> Hit:
+def _hit(project: Project, site: Site, wait: Wait) -> Hit:
     name = site.model.name
     place = "" if site.fn.is_module else f" in `{site.fn.name}()`"
     return Hit(
         message=f"`{name}`{place} has no timeout: if the other side does not answer, it hangs forever{_reach(project, site.fn.fqn)}.",
         location=site.fn.location(site.call.span),
         help=_help(site),
+        confidence=None if wait.sure else "medium",
         function=site.fn.fqn,
         profile=_profile(project, site),
     )
 
 
-def _client(project: Project, made: Made, site: Site) -> Hit:
+def _client(project: Project, made: Made, site: Site, wait: Wait) -> Hit:
     used = () if made.call is site.call else (site.fn.step(site.call.span, f"{site.model.name} waits without end"),)
     name = project.models(made.fn, made.call)[0].name
     return Hit(
         message=f"`{name}` is made without a timeout: every call through it can hang forever{_reach(project, site.fn.fqn)}.",
         location=made.fn.location(made.call.span),
         related=used,
+        confidence=None if wait.sure else "medium",
         function=site.fn.fqn,
+        profile="strict" if only_by_hand(project, made.fn) else None,
     )
 
 
@@ -65,9 +68,11 @@ def _help(site: Site) -> str | None:
 
 
 def _profile(project: Project, site: Site) -> Profile | None:
-    """A subprocess of a script may take its time, and a call that takes no timeout is cured elsewhere: that is advice."""
+    """Who started a script by hand can stop it, a subprocess may take its time, and a call that takes no timeout is cured elsewhere."""
     timeout = site.model.timeout
     if timeout is not None and not (timeout.keywords or timeout.within or timeout.via or timeout.position >= 0):
+        return "strict"
+    if only_by_hand(project, site.fn):
         return "strict"
     if "subprocess" not in site.model.effect:
         return None

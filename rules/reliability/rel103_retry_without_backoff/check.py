@@ -28,11 +28,15 @@ def _hit(project: Project, policy: Policy) -> Hit:
         "The retrying client" if policy.kind == "client" else "The retry loop" if policy.kind == "loop" else "The retry"
     )
     pace = "without a pause" if policy.backoff == "none" else "at a fixed pace"
+    random = policy.kind == "loop" and policy.jitter
+    soft = random or runs_by_hand(project, policy.fn)  # such as a script that waits for its database
     return Hit(
-        message=f"{what} of `{policy.fn.name}()` tries again {pace}: all callers hammer a struggling service together.",
+        message=f"{what} of `{policy.fn.name}()` tries again {pace}: all callers hammer a struggling service together."
+        if not random
+        else f"{what} of `{policy.fn.name}()` tries again after pauses that do not grow: a struggling service gets no rest.",
         location=policy.home.location(policy.span),
         related=tuple(policy.fn.step(call.span, "what is retried") for call in policy.calls[:3]),
         confidence=None if policy.backoff == "none" else "medium",
         function=policy.fn.fqn,
-        profile="strict" if runs_by_hand(project, policy.fn) else None,  # such as a script that waits for its database
+        profile="strict" if soft else None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Policy, Project
+from backendlint.api import Hit, Policy, Project, runs_by_hand
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -23,4 +23,5 @@ def _hit(project: Project, policy: Policy) -> Hit:
         location=policy.home.location(policy.span),
         related=tuple(policy.fn.step(call.span, "what is retried") for call in policy.calls[:3]),
         function=policy.fn.fqn,
+        profile="strict" if runs_by_hand(project, policy.fn) else None,  # such as a script that waits for its database
     )

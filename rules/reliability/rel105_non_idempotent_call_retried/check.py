@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from backendlint.api import Call, Fn, Hit, Policy, Project
+from backendlint.api import Call, Fn, Hit, Policy, Project, bind
 
 UNSAFE = ("POST", "PATCH")
+KEYS = ("idempot", "x-request-id", "-delivery", "delivery-id", "dedup", "message-id", "event-id", "webhook-id")
+"""Parts of the names of headers and fields by which the other side can tell a repeated request."""
+
+
+class Sent(NamedTuple):
+    """An outbound call that is repeated, and the call of the project's helper in which it stands."""
+
+    fn: Fn
+    call: Call
+    outer: Fn | None = None
+    by: Call | None = None
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -19,34 +31,54 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         if policy.attempts in (0.0, 1.0) or (policy.kind == "decorator" and not policy.on):
             continue
-        for fn, call in _calls(project, policy):
-            if (fn.fqn, call) not in seen and _changes(project, fn, call) and not _keyed(fn, call):
-                seen.add((fn.fqn, call))
-                yield _hit(project, policy, fn, call)
+        for sent in _calls(project, policy):
+            method = _method(project, sent)
+            place = (sent.outer, sent.by) if method == "passed" else (sent.fn, sent.call)
+            if not method or place[0] is None or place[1] is None or (place[0].fqn, place[1]) in seen:
+                continue
+            if not _keyed(sent.fn, sent.call) and not (sent.outer and sent.by and _keyed(sent.outer, sent.by)):
+                seen.add((place[0].fqn, place[1]))
+                yield _hit(project, policy, sent, place[0], place[1])
 
 
-def _calls(project: Project, policy: Policy) -> list[tuple[Fn, Call]]:
+def _calls(project: Project, policy: Policy) -> list[Sent]:
     """Outbound calls that are repeated: those of the loop or function, and of project functions that they call."""
-    found: list[tuple[Fn, Call]] = []
+    found: list[Sent] = []
     for call in policy.calls or tuple(policy.fn.calls):
-        targets = project.targets(policy.fn, call)
-        found.append((policy.fn, call))
-        found += [(target, inner) for target in targets for inner in target.calls]
+        found.append(Sent(policy.fn, call))
+        for target in project.targets(policy.fn, call):
+            found += [Sent(target, inner, policy.fn, call) for inner in target.calls]
     return found
 
 
-def _changes(project: Project, fn: Fn, call: Call) -> bool:
-    for model in project.models(fn, call):
+def _method(project: Project, sent: Sent) -> str:
+    """`own` for a call that changes something, `passed` where the helper's caller says so (`request("POST")`), or ""."""
+    for model in project.models(sent.fn, sent.call):
         if "mail" in model.effect and model.idempotent is not True:
-            return True
+            return "own"
         if "http" not in model.effect or model.idempotent:
             continue
-        method = model.method
-        if method.startswith("arg:") and call.args:
-            method = str(fn.const(call.args[0])).upper()
-        if method in UNSAFE:
-            return True
-    return False
+        if not model.method.startswith("arg:"):
+            if model.method in UNSAFE:
+                return "own"
+            continue
+        vid = next(iter(sent.call.args), sent.call.kwarg("method"))
+        if str(sent.fn.const(vid)).upper() in UNSAFE:
+            return "own"
+        if _passed(sent, vid) in UNSAFE:
+            return "passed"
+    return ""
+
+
+def _passed(sent: Sent, vid: int) -> str:
+    """The constant that the helper's caller passes for the parameter."""
+    value = sent.fn.value(vid) if vid >= 0 else ("",)
+    while value[0] == "guard" or (value[0] == "call" and sent.fn.value(sent.fn.calls[value[1]].func)[0] == "attr"):
+        value = sent.fn.value(value[1] if value[0] == "guard" else sent.fn.value(sent.fn.calls[value[1]].func)[1])
+    if value[0] != "param" or sent.outer is None or sent.by is None:
+        return ""
+    given = bind(sent.outer, sent.by, sent.fn).get(value[1], [])
+    return str(sent.outer.const(given[0][0])).upper() if given and not given[0][1] else ""
 
 
 def _keyed(fn: Fn, call: Call) -> bool:
@@ -54,9 +86,13 @@ def _keyed(fn: Fn, call: Call) -> bool:
     if call.open_ended:
         return True
     for key, vid in call.kwargs:
-        if "idempot" in key.lower() or _mentions(fn, vid):
+        if _is_key(key) or _mentions(fn, vid):
             return True
     return any(_mentions(fn, vid) for vid in call.args)
+
+
+def _is_key(text: str) -> bool:
+    return any(part in text.lower() for part in KEYS)
 
 
 def _mentions(fn: Fn, vid: int, depth: int = 6) -> bool:
@@ -64,9 +100,11 @@ def _mentions(fn: Fn, vid: int, depth: int = 6) -> bool:
     if depth == 0:
         return False
     if value[0] == "const":
-        return isinstance(value[1], str) and ("idempot" in value[1].lower() or value[1].lower() == "x-request-id")
+        return isinstance(value[1], str) and _is_key(value[1])
     if value[0] == "dict":
         return any(_mentions(fn, item, depth - 1) for pair in value[1] for item in pair if item >= 0)
+    if value[0] == "phi":
+        return any(_mentions(fn, item, depth - 1) for item in value[1] if item != vid)
     if value[0] == "store":
         return _mentions(fn, value[2], depth - 1) or _mentions(fn, value[1], depth - 1)
     if value[0] in ("guard", "mut", "setattr"):
@@ -88,11 +126,13 @@ def _client(policy: Policy) -> Hit:
     )
 
 
-def _hit(project: Project, policy: Policy, fn: Fn, call: Call) -> Hit:
-    name = project.models(fn, call)[0].name
+def _hit(project: Project, policy: Policy, sent: Sent, fn: Fn, call: Call) -> Hit:
+    name = project.models(sent.fn, sent.call)[0].name
+    via = "" if call is sent.call else f" through `{sent.fn.name}()`"
+    steps = () if call is sent.call else (sent.fn.step(sent.call.span, "sent here"),)
     return Hit(
-        message=f"`{name}` in `{fn.name}()` is retried without an idempotency key: an answer lost on the way back repeats the effect.",
+        message=f"`{name}` in `{fn.name}()`{via} is retried without an idempotency key: an answer lost on the way back repeats the effect.",
         location=fn.location(call.span),
-        related=(policy.home.step(policy.span, "retried here"),),
+        related=(policy.home.step(policy.span, "retried here"), *steps),
         function=fn.fqn,
     )

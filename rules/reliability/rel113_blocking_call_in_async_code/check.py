@@ -15,7 +15,16 @@ def check(project: Project) -> Iterator[Hit]:
             for call in fn.calls:
                 hit = _direct(project, fn, call) or _through(project, fn, call)
                 if hit is not None:
-                    yield replace(hit, profile="strict") if project.layer(fn) == "command" else hit
+                    alone = project.layer(fn) == "command" or _starts_up(project, fn, call)
+                    yield replace(hit, profile="strict") if alone else hit
+
+
+def _starts_up(project: Project, fn: Fn, call: Call) -> bool:
+    """In a start-up hook, or before a lifespan's `yield`: nobody is served yet."""
+    if not project.lifecycle.starts(fn):
+        return False
+    yields = [item.span for item in fn.facts.returns if item.is_yield]
+    return not yields or call.span < min(yields)
 
 
 def _direct(project: Project, fn: Fn, call: Call) -> Hit | None:

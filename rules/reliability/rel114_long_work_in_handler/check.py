@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, LongWork, Project, duration
+from backendlint.api import Hit, LongWork, Project, Route, duration, identifier_words
+
+TRIES = frozenset(["test", "check", "try", "verify", "diagnostics"])
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -17,7 +19,15 @@ def check(project: Project) -> Iterator[Hit]:
                 location=work.fn.location(work.call.span),
                 flow=project.in_request.way(work.fn),
                 function=work.fn.fqn,
+                profile="strict" if work.kind == "mail" and _tries(route) else None,
             )
+
+
+def _tries(route: Route) -> bool:
+    """An endpoint that is there to try the mail settings, and to say what came of it."""
+    handler = route.handler
+    words = identifier_words(f"{route.path} {handler.facts.qualname if handler is not None else ''}")
+    return not TRIES.isdisjoint(words)
 
 
 def _does(work: LongWork) -> str:
@@ -25,7 +35,7 @@ def _does(work: LongWork) -> str:
     if work.kind == "mail":
         return f"sends mail (`{work.name}`) {place}"
     if work.kind == "subprocess":
-        return f"runs another program (`{work.name}`) {place}"
+        return f"runs a program (`{work.name}`) {place}"
     if work.kind == "sleep":
         return f"sleeps {duration(work.seconds)} {place}"
     return f"calls {work.name} for each item of a collection, one after the other, {place}"

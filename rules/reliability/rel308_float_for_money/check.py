@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Cls, Fn, Hit, Profile, Project, Span, identifier_words
+from backendlint.api import Call, Cls, Fn, Hit, Profile, Project, Span, Vid, identifier_words, runs_by_hand
 
 MONEY = frozenset(
     "price prices amount cost costs balance fee fees salary wage revenue subtotal refund payout tax".split()
@@ -13,28 +13,39 @@ AMBIGUOUS = frozenset(["total", "discount", "payment", "paid", "due"])
 CONTEXT = frozenset(
     "order invoice cart basket payment checkout bill receipt sale purchase transaction refund product item".split()
 )
+LEDGERS = frozenset(
+    "account accounts ledger wallet bank billing charge charges transfer payments orders invoices".split()
+)
 NOT_MONEY = frozenset(
     "count rate ratio percent percentage pct score seconds ms time factor weight usage type id name code date at limit "
     "tokens bytes class category function index threshold alert change growth multiplier per share pts points average".split()
 )
 NOT_MONEY_OWNERS = frozenset(["meter", "usage", "signal", "metric", "metrics", "stats", "weight"])
+QUANTITY = frozenset(["unit", "units", "quantity_unit", "measure", "food", "ingredient", "uom"])
+"""Fields beside which an `amount` is no money."""
 STORES = frozenset(["model", "schema", "serializer", "form"])
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a column or field whose name says money and whose type says float."""
+    """One hit a column or field whose name says money and whose type says float, and a conversion that is reckoned with."""
     for cls in project.classes.values():
         yield from _fields(project, cls)
     for fn in project.all_functions():
         for call in fn.calls:
             yield from _columns(project, fn, call)
+            yield from _conversion(project, fn, call)
 
 
 def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
     if project.hierarchy.role(cls) not in STORES and not _is_data_class(project, cls):
         return
+    quantity = QUANTITY.intersection(cls.facts.field_spans)
     for name, span in cls.facts.field_spans.items():
-        if not _is_money(name, cls.name) or NOT_MONEY_OWNERS.intersection(identifier_words(cls.name)):
+        if (
+            not _is_money(name, cls.name)
+            or (quantity and name == "amount")
+            or NOT_MONEY_OWNERS.intersection(identifier_words(cls.name))
+        ):
             continue
         annotated = project.resolver.types.annotation(cls.owner, cls.facts.annotations.get(name, -1))
         column = _float_column(project, cls.owner, cls.facts.attributes.get(name, -1))
@@ -81,6 +92,42 @@ def _columns(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
     name = fn.const(call.args[0]) if call.args else ...
     if isinstance(name, str) and _is_money(name, "") and _float_column(project, fn, call.value):
         yield _hit(fn, call.span, name)
+
+
+def _conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
+    """`total += float(line["price"])`; a float that only goes into an answer or a log is none of our business."""
+    if not call.args or not any(ref.name == "builtins.float" for ref in project.callees(fn, call)):
+        return
+    names = [_called(fn, call.args[0]), *(item.name for item in fn.facts.bindings if item.value == call.value)]
+    name = next((item for item in names if _is_money(item, "")), "")
+    if name == "amount" and not CONTEXT.union(LEDGERS).intersection(identifier_words(fn.fqn.replace(".", "_"))):
+        return  # of what?
+    if name and any(
+        value[0] == "binop" and call.value in value[2:] and value[1] in "+-*/" for value in fn.facts.values
+    ):
+        yield Hit(
+            message=f"`{name}` is money, and reckoned with as a float: sums drift by cents. Convert it with `Decimal(...)`.",
+            location=fn.location(call.span),
+            function=fn.fqn,
+            confidence="medium",
+            profile="strict" if runs_by_hand(project, fn) else None,
+        )
+
+
+def _called(fn: Fn, vid: Vid) -> str:
+    """The name under which a value is known: `amount`, `line.amount`, `line["amount"]`, `line.get("amount")`."""
+    value = fn.value(vid)
+    if value[0] == "guard":
+        return _called(fn, value[1])
+    if value[0] == "param":
+        return fn.facts.params[value[1]].name
+    if value[0] == "attr":
+        return str(value[2])
+    key = value[2] if value[0] == "item" else -1
+    if value[0] == "call":
+        call = fn.calls[value[1]]
+        key = call.args[0] if call.args and fn.value(call.func)[-1] == "get" else -1
+    return str(fn.const(key)) if isinstance(fn.const(key), str) else ""
 
 
 def _is_money(name: str, owner: str) -> bool:

@@ -16,35 +16,49 @@ MUTABLE = frozenset({
 LOCAL_CACHE = re.compile(
     r"cache|memo|registry|registered|pool|singleton|instances?$|loaded|compiled|warned", re.IGNORECASE
 )
+SET_UP = re.compile(r"conf$|config|settings|logger", re.IGNORECASE)
+"""What is read anew as a whole when it is set up."""
 LOCK = re.compile(r"lock|mutex|semaphore|guard|atomic", re.IGNORECASE)
 
 
 def check(project: Project) -> Iterator[Hit]:
-    seen: set[tuple[str, int]] = set()
     for fn in project.all_functions():
-        if (
-            fn.is_module
-            or not (project.reach(fn.fqn) or project.layer(fn) == "controller")
-            or runs_by_hand(project, fn)
-        ):
+        if fn.is_module or not in_handler(project, fn) or runs_by_hand(project, fn):
             continue
+        seen: set[tuple[str, int]] = set()
         for name, span, block, how in changes(project, fn):
-            if (fn.path, span.line) in seen or locked(fn, block):
+            key = (name, 0 if how == "replaces" else span.line)
+            if key in seen or locked(fn, block):
                 continue
-            seen.add((fn.path, span.line))
+            seen.add(key)
             count = project.reach(fn.fqn)
             where = (
                 f", which {count} route{'s' if count != 1 else ''} reach{'' if count != 1 else 'es'}," if count else ""
             )
             yield Hit(
-                f"`{fn.name}()`{where} {how} the module-level `{name}`: each worker process has its own "
+                f"`{fn.name}()`{where} {how} the {level(name)}-level `{name}`: each worker process has its own "
                 "copy, and threads lose updates. "
                 "Keep it in a shared store.",
                 fn.location(span),
                 related=definition(project, fn, name),
                 function=fn.fqn,
-                profile="strict" if LOCAL_CACHE.search(name) else "default",
+                profile="strict" if advice(name, how) else "default",
             )
+
+
+def in_handler(project: Project, fn: Fn) -> bool:
+    """Reached from an endpoint, or a handler that no route is known for; not what only start-up code calls."""
+    if project.reach(fn.fqn):
+        return True
+    return project.layer(fn) == "controller" and not project.graph.callers(fn)
+
+
+def advice(name: str, how: str) -> bool:
+    return bool(LOCAL_CACHE.search(name)) or (how == "replaces" and bool(SET_UP.search(name)))
+
+
+def level(name: str) -> str:
+    return "class" if name.startswith("self.") else "module"
 
 
 def changes(project: Project, fn: Fn) -> Iterator[tuple[str, Span, int, str]]:
@@ -57,6 +71,9 @@ def changes(project: Project, fn: Fn) -> Iterator[tuple[str, Span, int, str]]:
             continue
         name = module_name(project, fn, store.base)
         if not name:
+            own = class_state(project, fn, store.base)
+            if own and store.key >= 0:
+                yield own, store.span, store.block, "writes into"
             continue
         if store.key >= 0 and holds_state(project, fn, root(fn, store.base)):
             yield name, store.span, store.block, "writes into"
@@ -67,8 +84,9 @@ def changes(project: Project, fn: Fn) -> Iterator[tuple[str, Span, int, str]]:
         receiver, method = -1, ""
         if value[0] == "attr":
             receiver, method = value[1], value[2]
-            name = module_name(project, fn, receiver)
-            state = holds_state(project, fn, root(fn, receiver))
+            own = class_state(project, fn, receiver) if method in CHANGES else ""
+            name = own or module_name(project, fn, receiver)
+            state = bool(own) or holds_state(project, fn, root(fn, receiver))
         elif value[0] == "name":
             dotted, _, method = str(value[1]).rpartition(".")
             name, state = dotted_state(project, fn, dotted)
@@ -76,6 +94,11 @@ def changes(project: Project, fn: Fn) -> Iterator[tuple[str, Span, int, str]]:
             continue
         if method in CHANGES and name and state:
             yield name, call.span, call.block, "changes"
+    yield from deletions(project, fn)
+
+
+def deletions(project: Project, fn: Fn) -> Iterator[tuple[str, Span, int, str]]:
+    """`del state[key]`."""
     for statement in fn.facts.statements:
         if statement.kind == "delete" and statement.value >= 0:
             value = fn.facts.values[statement.value]
@@ -117,6 +140,21 @@ def dotted_state(project: Project, fn: Fn, dotted: str) -> tuple[str, bool]:
     if target.kind != "variable" or target.file is None or target.rest or target.vid < 0:
         return "", False
     return target.name, is_container(project, project.module_function(target.file), target.vid)
+
+
+def class_state(project: Project, fn: Fn, vid: Vid) -> str:
+    """`self.hits`, where `hits = {}` stands in the class and no method gives the instance one of its own; or ""."""
+    value = fn.facts.values[root(fn, vid)]
+    if value[0] != "attr" or fn.cls is None or fn.facts.values[value[1]] != ("param", 0) or fn.kind != "method":
+        return ""
+    for cls in project.hierarchy.mro(fn.cls):
+        own = cls.facts.attributes.get(value[2], -1)
+        if own >= 0:
+            kept = is_container(project, cls.owner, own) and not any(
+                project.hierarchy.stores(item, value[2]) for item in project.hierarchy.mro(fn.cls)
+            )
+            return f"self.{value[2]}" if kept else ""
+    return ""
 
 
 def holds_state(project: Project, fn: Fn, vid: Vid) -> bool:

@@ -52,7 +52,9 @@ def check(project: Project) -> Iterator[Hit]:
             if unit != owner
         }
         if example is not None:
-            yield from reported(project, entity, owner, example, {unit: found for unit, found in strangers.items() if found})
+            yield from reported(
+                project, entity, owner, example, {unit: found for unit, found in strangers.items() if found}
+            )
 
 
 def reported(

@@ -87,23 +87,13 @@ class Allocations:
         if target.rest:
             found = self._fields(owner, target.vid, target.rest[0], depth)
         elif not found:
-            found = self._global_stores(f"{target.file.module}.{target.name}", depth)
+            stored = self.project.attached.rebound(f"{target.file.module}.{target.name}")
+            found = [made for home, vid in stored for made in self.of(home, vid, depth)]
         return found
 
     def _kept(self, owner: str, name: str, depth: int) -> list[Made]:
         """What the project keeps on a library's object."""
         return [made for fn, vid in self.project.attached.stores(owner, name) for made in self.of(fn, vid, depth)]
-
-    def _global_stores(self, dotted: str, depth: int) -> list[Made]:
-        """What functions assign to a module's name with `global`."""
-        module = dotted.rpartition(".")[0]
-        file = self.project.modules.by_name.get(module)
-        found: list[Made] = []
-        for owner in self.project.functions_of(file) if file is not None else ():
-            for store in owner.facts.stores:
-                if not store.name and store.key < 0 and owner.facts.values[store.base] == ("name", dotted):
-                    found += self.of(owner, store.value, depth)
-        return found
 
     def _attribute(self, fn: Fn, base: Vid, name: str, depth: int) -> list[Made]:
         stored = fn.facts.values[base]

@@ -43,4 +43,6 @@ def served_applications(project: Project) -> list[Served]:
             own = loose[app.library]
         if own >= FEWEST_ROUTES:
             found.append(Served(app.name, app.location, own, app.library))
-    return found
+    servers = [item for item in found if project.layers.of_path(item.location.path) != "command"]
+    tools = len(project.routes) > 2 * sum(item.routes for item in found)
+    return servers if servers or tools else found  # a tool's little application is not the service

@@ -100,7 +100,10 @@ class Fanouts:
         if depth == 0:
             return False
         if value[0] in ("list", "tuple", "set"):
-            return not any(fn.facts.values[item][0] == "star" for item in value[1])
+            spread = [fn.facts.values[item][1] for item in value[1] if fn.facts.values[item][0] == "star"]
+            return all(self.small(fn, item, depth - 1) for item in spread)
+        if value[0] == "comp":
+            return self._bounded(fn, value[4])
         if value[0] in ("dict", "const", "fmt"):
             return True
         if value[0] == "slice":

@@ -11,6 +11,7 @@ from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
+from backendlint.project.writes import WRITES
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -56,8 +57,10 @@ class Jobs:
         while todo:
             fn, call, edges = todo.popleft()
             opened = self._scope(fn, call)
+            if opened is not None and not self._writes_in(fn, opened[2]):
+                return None  # the job waits for nothing that this transaction makes
             if opened is not None:
-                step, how = opened
+                step, how, _ = opened
                 return EarlyJob(site, (step, *_way(edges), _end(site)), how)
             if fn.fqn in seen or len(edges) >= MAX_CALLERS:
                 continue
@@ -67,17 +70,32 @@ class Jobs:
                     todo.append((edge.caller, edge.call, (edge, *edges)))
         return None
 
-    def _scope(self, fn: Fn, call: Call) -> tuple[Step, str] | None:
-        """The transaction that is open at a call by the structure of its function."""
-        for _, block in fn.blocks_of(call.block):
+    def _writes_in(self, fn: Fn, block: int) -> bool:
+        """Whether anything in the transaction's block changes data, as far as that can be seen."""
+        inside = [call for call in fn.calls if any(number == block for number, _ in fn.blocks_of(call.block))]
+        direct = {id(write.call) for write in self.project.writes.direct(fn)}
+        return any(
+            id(call) in direct
+            or any(self.project.writes.reached(target) for target in self.project.targets(fn, call))
+            or self._may_write(fn, call)
+            for call in inside
+        )
+
+    def _may_write(self, fn: Fn, call: Call) -> bool:
+        """A method such as `save()` of something unknown."""
+        value = fn.facts.values[call.func]
+        return value[0] == "attr" and value[2] in WRITES and not self.project.callees(fn, call)
+
+    def _scope(self, fn: Fn, call: Call) -> tuple[Step, str, int] | None:
+        """The transaction that is open at a call by the structure of its function, and its block."""
+        for number, block in fn.blocks_of(call.block):
             if block.kind == "with" and block.value >= 0 and self._transaction(fn, block.value, call):
-                return fn.step(fn.facts.span_of(block.value), "the transaction opens here"), "block"
+                return fn.step(fn.facts.span_of(block.value), "the transaction opens here"), "block", number
         for ref, vid in zip(fn.decorators, fn.facts.decorators, strict=False):
             model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
             if model is not None and model.transaction in OPENS and fn.parent is not None:
-                return fn.step(
-                    fn.decorator_span(vid), "the decorator runs the whole function in a transaction"
-                ), "decorator"
+                step = fn.step(fn.decorator_span(vid), "the decorator runs the whole function in a transaction")
+                return step, "decorator", 0
         return None
 
     def _transaction(self, fn: Fn, vid: int, call: Call) -> bool:

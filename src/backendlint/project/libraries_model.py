@@ -187,6 +187,8 @@ class Timeout:
     """Names inside that dict, that object's constructor, or the URL/DSN string's parameters."""
     dsn: bool = False
     """True where `keys` may stand in the DSN or URL argument."""
+    dsn_usual: bool = True
+    """False: such strings seldom carry it, so one that the code does not show counts as if it did not."""
     covers: Literal["total", "read", "connect", "statement", "acquire", "idle"] = "read"
 
 

@@ -40,12 +40,20 @@ class Lifecycle:
     def __init__(self, project: Project) -> None:
         self.project = project
 
+    def starts(self, fn: Fn) -> bool:
+        """Whether the function is a start-up hook or a lifespan itself."""
+        return fn.fqn in self._roots
+
+    @cached_property
+    def _roots(self) -> dict[str, Fn]:
+        hooks = [fn for fn in self.project.all_functions() if self._hook(fn)]
+        return {fn.fqn: fn for fn in (*hooks, *self._lifespans())}
+
     @cached_property
     def startup(self) -> dict[str, Fn]:
         """Functions that run when the application starts: hooks, lifespans, and what these call."""
         found: dict[str, Fn] = {}
-        todo = [(fn, 0) for fn in self.project.all_functions() if self._hook(fn)]
-        todo += [(fn, 0) for fn in self._lifespans()]
+        todo = [(fn, 0) for fn in self._roots.values()]
         while todo:
             fn, depth = todo.pop()
             if fn.fqn in found or depth > MAX_DEPTH:
@@ -80,11 +88,11 @@ class Lifecycle:
             ends = min((item.span for item in fn.facts.returns if item.is_yield), default=None)
             for call in fn.calls:
                 if ends is None or call.span < ends:
-                    yield from self._opened(fn, call)
+                    yield from self._opened(fn, call, ends is not None)
                     yield from self._started(fn, call)
 
-    def _opened(self, fn: Fn, call: Call) -> Iterator[Unclosed]:
-        """A client or pool that is made and kept, or a task that goes on."""
+    def _opened(self, fn: Fn, call: Call, lasting: bool) -> Iterator[Unclosed]:
+        """A client or pool that is made and kept (a variable lasts where the function yields), or a task that goes on."""
         for model in self.project.models(fn, call):
             closes = self._closes(model)
             if not closes:
@@ -93,7 +101,8 @@ class Lifecycle:
             if any(block.kind == "with" and block.value in held for block in fn.facts.blocks):
                 continue
             names = {self._kept(fn, store.base, store.name) for store in fn.facts.stores if store.value in held}
-            names |= {item.name for item in fn.facts.bindings if item.value in held}
+            if lasting or closes == ("cancel",):
+                names |= {item.name for item in fn.facts.bindings if item.value in held}
             names.discard("")
             if names and not self._handed_on(fn, held, call) and not any(self._closed(name, closes) for name in names):
                 yield Unclosed(fn, call, model.name, min(names), closes)
@@ -166,6 +175,8 @@ class Lifecycle:
                         names.setdefault(value[1], names.get(base[1], ""))
                         base = fn.facts.values[base[1]]
                     word = str(base[2]) if base[0] == "attr" else names.get(value[1], "")
+                    if base[0] == "phi" and not word:
+                        word = next((names[item] for item in base[1] if names.get(item)), "")
                     if base[0] == "name":
                         word = str(base[1]).rpartition(".")[2]
                     found.add((word, value[2]))

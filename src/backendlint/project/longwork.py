@@ -40,7 +40,7 @@ class LongWorks:
         self.project = project
 
     def all(self) -> Iterator[LongWork]:
-        """All such calls in functions that endpoints wait for; of a function's mail calls the one that sends."""
+        """All such calls in functions that endpoints wait for; of a function's mails and programs the first."""
         for fn in self.project.all_functions():
             if fn.is_module or fn not in self.project.in_request:
                 continue
@@ -51,25 +51,32 @@ class LongWorks:
 
     def _single(self, fn: Fn) -> Iterator[LongWork]:
         mails: list[Site] = []
+        programs: list[Site] = []
         for site in self.project.effects.direct(fn):
             effects = site.model.effect
             if "mail" in effects:
                 if site.model.sinks or "send" in site.model.name.rpartition(".")[2]:
                     mails.append(site)
-            elif "subprocess" in effects and not self._short(site) and not site.model.opens:
-                yield LongWork(fn, site.call, "subprocess", called(self.project, site), 0)
+            elif (
+                "subprocess" in effects and not self._short(site) and not site.model.opens and site.model.spawn is None
+            ):
+                programs.append(site)
             elif "sleep" in effects and site.call.args and not self._retries(fn, site.call):
                 seconds = number(self.project, fn, site.call.args[0], {})
                 if seconds is not None and seconds >= LONG_SLEEP:
                     yield LongWork(fn, site.call, "sleep", called(self.project, site), seconds)
-        for site in mails[:1]:
-            yield LongWork(fn, site.call, "mail", called(self.project, site), 0)
+        for kind, sites in (("mail", mails), ("subprocess", programs)):
+            for site in sites[:1]:
+                yield LongWork(fn, site.call, kind, called(self.project, site), 0)
 
     def _short(self, site: Site) -> bool:
         wait = self.project.timeouts.of(site.fn, site.call, site.model)
         return wait is not None and wait.kind == "seconds" and wait.seconds <= SHORT_PROCESS
 
     def _retries(self, fn: Fn, call: Call) -> bool:
+        """A pause between attempts: in a retry loop, or after a failure."""
+        if fn.inside(call.block, "except") is not None:
+            return True
         loops = {number for number, block in fn.blocks_of(call.block) if block.kind in ("for", "while")}
         return any(self.project.waits.loop(fn, loop) is not None for loop in loops)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
+from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
 
 if TYPE_CHECKING:
@@ -93,6 +95,29 @@ def _call(project: Project, fn: Fn, call: Call, rounds: Rounds, depth: int) -> f
     if names & {"builtins.max", "builtins.float", "builtins.int", "builtins.abs", "random.uniform", "random.randint"}:
         return max(known, default=None) if len(known) == len(found) else None
     return 1.0 if "random.random" in names else None
+
+
+def by_default(project: Project, fn: Fn, vid: Vid, depth: int = 6) -> float | None:
+    """What a number is that the environment may set: the default in `int(os.environ.get("TIMEOUT", "5"))`."""
+    value = fn.facts.values[vid]
+    if depth == 0 or value[0] not in ("guard", "name", "call"):
+        return None
+    if value[0] == "guard":
+        return by_default(project, fn, value[1], depth - 1)
+    if value[0] == "name":
+        target = project.modules.resolve(value[1], fn.file.module)
+        if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+            return None
+        return by_default(project, project.module_function(target.file), target.vid, depth - 1)
+    call = fn.facts.calls[value[1]]
+    if {ref.name for ref in project.callees(fn, call)} & {"builtins.int", "builtins.float"} and call.args:
+        return by_default(project, fn, call.args[0], depth - 1)
+    for model in project.models(fn, call):
+        given = arguments(call, model.env.default) if model.env is not None and model.env.default is not None else []
+        known = project.constants(fn, given[0]) if given else None
+        if known and re.fullmatch(r"\d+(\.\d+)?", str(known[0])):
+            return float(str(known[0]))
+    return None
 
 
 def rounds_of(project: Project, fn: Fn, loop: int) -> int | None:

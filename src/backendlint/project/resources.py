@@ -59,9 +59,13 @@ class Resources:
 
     @staticmethod
     def _released_elsewhere(fn: Fn, release: tuple[str, str]) -> bool:
-        """True for a lock that another function of the file gives back: it is handed over on purpose."""
-        others = (other for other in fn.file.functions if other is not fn.facts)
-        return any(other.values[call.func] == release for other in others for call in other.calls)
+        """True for a lock that another function of the file gives back without taking it: it is handed over on purpose."""
+        acquire = ("name", release[1].rpartition(".")[0] + ".acquire")
+        for other in fn.file.functions:
+            called = [other.values[call.func] for call in other.calls] if other is not fn.facts else []
+            if release in called and acquire not in called:
+                return True
+        return False
 
     @staticmethod
     def _returns_it(fn: Fn, call: Call) -> bool:
@@ -123,6 +127,8 @@ class Resources:
     def _escapes(self, fn: Fn, held: set[Vid], opened: Call) -> bool:
         """True where somebody else may close it: it is returned, kept, or handed to code that is not a library's."""
         facts = fn.facts
+        if any(self._made_from(fn, item.value, held) for item in facts.returns):
+            return True
         if any(item.value in held for item in facts.returns) or any(item.value in held for item in facts.stores):
             return True
         for vid, value in enumerate(facts.values):
@@ -144,6 +150,13 @@ class Resources:
         if any(value[0] == "outer" and value[1] in held for inner in fn.file.functions for value in inner.values):
             return True
         return any(self._hands_over(fn, call, held) for call in fn.calls if call is not opened)
+
+    def _made_from(self, fn: Fn, vid: Vid, held: set[Vid]) -> bool:
+        """`return connection.cursor()`: what is returned keeps the resource in use."""
+        value = fn.facts.values[vid] if vid >= 0 else ("",)
+        if value[0] != "call" or receiver(fn, fn.facts.calls[value[1]]) not in held:
+            return False
+        return any(model.opens for model in self.project.models(fn, fn.facts.calls[value[1]]))
 
     def _hands_over(self, fn: Fn, call: Call, held: set[Vid]) -> bool:
         passed = held.intersection(call.args) or any(vid in held for _, vid in call.kwargs)

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Block, Call, Span, Vid
+from backendlint.project.attempts import counted, rounds, same_again
 from backendlint.project.calls import argument_of
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Param, Retry
@@ -58,6 +59,7 @@ class Retries:
         found: list[Policy] = []
         for fn in self.project.all_functions():
             found.extend(self._loops(fn))
+            found.extend(self._recursions(fn))
             found.extend(self._decorators(fn))
             found.extend(self._clients(fn))
         return found
@@ -72,6 +74,19 @@ class Retries:
             calls = self._outbound_in(fn, index, handlers)
             if handlers and calls and self._repeats(fn, index, block, calls):
                 yield self._loop(fn, index, block, handlers, calls)
+
+    def _recursions(self, fn: Fn) -> Iterator[Policy]:
+        """`except Timeout: return fetch(url)` in `fetch`, with nothing that counts the attempts."""
+        for call in fn.calls:
+            number = next((number for number, item in fn.blocks_of(call.block) if item.kind == "except"), -1)
+            if number < 0 or fn not in self.project.targets(fn, call):
+                continue
+            handler = fn.facts.blocks[number]
+            outbound = self._outbound_in(fn, 0, [number])
+            if outbound and self._failure(fn, handler) and same_again(fn, call, number):
+                backoff, jitter = self._pauses(fn, number)
+                on = tuple(self.project.exceptions.caught_types(fn, handler))
+                yield Policy("loop", fn, call.span, fn, None, False, backoff, jitter, on, outbound)
 
     def _retrying_handlers(self, fn: Fn, loop: int) -> list[int]:
         """`except` blocks of a try in the loop after which the loop goes on."""
@@ -182,7 +197,7 @@ class Retries:
             return True, None
         if fn.const(block.value) is not ...:
             return self._gives_up(fn, loop), None
-        return True, None
+        return True, rounds(fn, block.value)
 
     def _gives_up(self, fn: Fn, loop: int) -> bool:
         """A handler of an endless loop that leaves on some condition."""
@@ -190,14 +205,9 @@ class Retries:
             if block.exits in ("raise", "return", "break") and block.kind in ("if", "else", "case"):
                 above = fn.blocks_of(number)
                 in_handler = any(item.kind in ("except", "finally") for _, item in above)
-                if loop in {index for index, _ in above} and (in_handler or self._counted(fn, block)):
+                if loop in {index for index, _ in above} and (in_handler or counted(fn, block)):
                     return True
         return False
-
-    @staticmethod
-    def _counted(fn: Fn, block: Block) -> bool:
-        value = fn.facts.values[block.value] if block.value >= 0 else ("",)
-        return value[0] == "compare" and value[1][0] in (">", ">=", "<", "<=", "==")
 
     def _pauses(self, fn: Fn, loop: int) -> tuple[str, bool]:
         """What the loop does between attempts, and whether chance plays a part."""

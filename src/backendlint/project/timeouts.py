@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Vid
 from backendlint.project.allocations import Made
 from backendlint.project.binding import bind, receiver
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Cls, Fn
 from backendlint.project.libraries_model import CallModel, Timeout
+from backendlint.project.numbers import by_default
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -26,6 +27,8 @@ class Wait(NamedTuple):
     """True where nothing sets it: the library's own default counts."""
     at: Made | None = None
     """The constructor or setter that decides, where it is not the call itself."""
+    sure: bool = True
+    """False where a connection string that is not known might set it after all."""
 
 
 FOREVER = Wait("forever", default=True)
@@ -68,17 +71,19 @@ class Timeouts:
             found += self._within(fn, call.kwarg(key), timeout)
         if found:
             return next((wait for wait in found if wait.kind != "forever"), found[0])
-        if timeout.dsn and self._in_dsn(fn, call, timeout):
+        written = self._in_dsn(fn, call, timeout) if timeout.dsn else False
+        if written or (written is None and timeout.dsn_usual):
             return UNKNOWN
         if any(fn.facts.values[vid][0] == "star" for vid in call.args):
             return UNKNOWN
-        return self._spread(fn, call.kwarg("**"), timeout) if call.open_ended else None
+        spread = self._spread(fn, call.kwarg("**"), timeout) if call.open_ended else None
+        return Wait("forever", default=True, sure=False) if spread is None and written is None else spread
 
     def value(self, fn: Fn, vid: Vid, timeout: Timeout) -> Wait:
         """What a value passed as a timeout means."""
         known = self.project.constants(fn, vid)
         if known is None:
-            return self._object(fn, vid) or self._parameter(fn, vid, timeout) or UNKNOWN
+            return self._object(fn, vid) or self._parameter(fn, vid, timeout) or self._setting(fn, vid, timeout)
         numbers = [float(item) for item in known if isinstance(item, int | float) and not isinstance(item, bool)]
         endless = any(item is None for item in known) and timeout.none_disables
         endless = endless or (timeout.zero_disables and 0 in numbers)
@@ -105,7 +110,7 @@ class Timeouts:
         return None
 
     def _parameter(self, fn: Fn, vid: Vid, timeout: Timeout) -> Wait | None:
-        """A parameter with default None that no caller passes is no timeout; its default counts if nobody passes one."""
+        """A parameter with default None that some caller leaves out is no timeout; another default counts."""
         value = fn.facts.values[vid]
         while value[0] == "guard":
             value = fn.facts.values[value[1]]
@@ -115,12 +120,17 @@ class Timeouts:
         home = fn.parent or fn
         default = home.const(param.default)
         callers = [edge for edge in self.project.graph.callers(fn) if edge.call is not None]
-        passed = any(value[1] in bind(edge.caller, edge.call, fn) for edge in callers if edge.call is not None)
-        if default is None and callers and not passed and timeout.none_disables:
+        omitted = any(value[1] not in bind(edge.caller, edge.call, fn) for edge in callers if edge.call is not None)
+        if default is None and omitted and timeout.none_disables:
             return Wait("forever")
         if isinstance(default, int | float) and not isinstance(default, bool):
             return Wait("seconds", float(default) * _UNITS[timeout.unit])
         return None
+
+    def _setting(self, fn: Fn, vid: Vid, timeout: Timeout) -> Wait:
+        """What the environment sets, by its default."""
+        seconds = by_default(self.project, fn, vid)
+        return UNKNOWN if not seconds else Wait("seconds", seconds * _UNITS[timeout.unit])
 
     def _within(self, fn: Fn, vid: Vid, timeout: Timeout) -> list[Wait]:
         """`connect_args={"connect_timeout": 5}`, `config=Config(read_timeout=5)`."""
@@ -137,12 +147,12 @@ class Timeouts:
             return [self.value(fn, call.kwarg(key), timeout) for key in timeout.keys if call.kwarg(key) >= 0]
         return [UNKNOWN]
 
-    def _in_dsn(self, fn: Fn, call: Call, timeout: Timeout) -> bool:
-        """True where the connection string sets it, or is not known."""
-        texts = self.project.constants(fn, call.args[0]) if call.args else None
+    def _in_dsn(self, fn: Fn, call: Call, timeout: Timeout) -> bool | None:
+        """Whether the connection string sets it; None where that is not known."""
         if not call.args:
             return False
-        return texts is None or any(key in str(text) for text in texts for key in timeout.keys)
+        texts = self.project.constants(fn, call.args[0])
+        return None if texts is None else any(key in str(text) for text in texts for key in timeout.keys)
 
     def _spread(self, fn: Fn, vid: Vid, timeout: Timeout) -> Wait | None:
         """`**kwargs`: unknown, unless the dict is spelled out (also by `setdefault`) here."""
@@ -227,7 +237,7 @@ class Timeouts:
         if decided:
             return next((wait for wait in decided if wait.kind != "forever"), decided[0])
         elsewhere = not constructs and self._configurable(via)
-        return UNKNOWN if elsewhere or self._set_on_object(fn, call, via) else None
+        return UNKNOWN if elsewhere or self._set_on_object(fn, call, via, made) else None
 
     def _receivers(self, fn: Fn, call: Call, depth: int = 3) -> list[Made]:
         """What made the object on which the method is called, and the objects that made that one (`client.pipeline()`)."""
@@ -268,22 +278,46 @@ class Timeouts:
             self._global = any(site.model.name == "socket.setdefaulttimeout" for site in self.project.effects.sites)
         return self._global
 
-    def _set_on_object(self, fn: Fn, call: Call, via: set[str]) -> bool:
-        """A setter of the model (`session.mount(...)`, `sock.settimeout(...)`) is called, or `x.timeout = ...` stored, in the file."""
-        for owner in self.project.functions_of(fn.file):
-            if any(
-                site.model.name in via and self._sets(owner, site.call) for site in self.project.effects.direct(owner)
-            ):
-                return True
+    def _set_on_object(self, fn: Fn, call: Call, via: set[str], made: list[Made]) -> bool:
+        """A setter of the model (`session.mount(...)`) is called on the same object, or `x.timeout = ...` stored."""
+        classes = self._classes(made)
+        files = [fn.file, *(item.fn.file for item in made), *(cls.file for cls in classes.values())]
+        unique = {id(file): file for file in files}.values()
+        for owner in (owner for file in unique for owner in self.project.functions_of(file)):
+            for site in self.project.effects.direct(owner):
+                if site.model.name in via and self._sets(owner, site.call, site.model):
+                    base = receiver(owner, site.call)
+                    if self._same(owner, base, made, classes) is not False:
+                        return True
             for store in owner.facts.stores:
-                if store.name and "timeout" in store.name and self._same_type(owner, store.base, fn, call):
-                    return True
-                if store.name in ("request", "send") and self._same_type(owner, store.base, fn, call):
-                    return True
+                if store.name in ("request", "send") or (store.name and "timeout" in store.name):
+                    is_it = self._same(owner, store.base, made, classes)
+                    if is_it or (is_it is None and self._same_type(owner, store.base, fn, call)):
+                        return True
         return False
 
-    def _sets(self, fn: Fn, call: Call) -> bool:
+    def _classes(self, made: list[Made]) -> dict[str, Cls]:
+        """The project's own classes of which an object is an instance."""
+        refs = [ref for item in made for ref in self.project.callees(item.fn, item.call) if ref.kind == "class"]
+        return {cls.fqn: cls for ref in refs for cls in self.project.hierarchy.mro(self.project.classes[ref.name])}
+
+    def _same(self, owner: Fn, base: Vid, made: list[Made], classes: dict[str, Cls]) -> bool | None:
+        """Whether another value is the object that was made there; None where that cannot be seen."""
+        if base < 0 or not made:
+            return None
+        own = {ref.name for ref in self.project.refs(owner, base) if ref.kind in ("inst", "super")}
+        if own:
+            return bool(own.intersection(classes))
+        theirs = self.project.allocations.of(owner, base)
+        return bool(set(theirs).intersection(made)) if theirs else None
+
+    def _sets(self, fn: Fn, call: Call, model: CallModel) -> bool:
         """False where a library's own object is passed (`mount("https://", HTTPAdapter(...))`): it carries no timeout."""
+        if model.timeout is not None and model.effect:  # `super().request(..., timeout=5)`, which others go through
+            if not any(ref.kind == "super" for ref in self.project.refs(fn, receiver(fn, call))):
+                return False
+            wait = self._own(fn, call, model.timeout)
+            return wait is not None and wait.kind != "forever"
         passed = [*call.args, *(vid for _, vid in call.kwargs)]
         refs = [ref for vid in passed for ref in self.project.refs(fn, vid)]
         own = any(ref.kind == "libinst" and self.project.libraries.library_of(ref.name) is not None for ref in refs)
