@@ -33,7 +33,8 @@ def check(project: Project) -> Iterator[Hit]:
     for fn in project.all_functions():
         for call in fn.calls:
             yield from _columns(project, fn, call)
-            yield from _conversion(project, fn, call)
+    for fn, call in project.graph.calls_of("builtins.float"):
+        yield from _conversion(project, fn, call)
 
 
 def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
@@ -96,7 +97,7 @@ def _columns(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
 
 def _conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
     """`total += float(line["price"])`; a float that only goes into an answer or a log is none of our business."""
-    if not call.args or not any(ref.name == "builtins.float" for ref in project.callees(fn, call)):
+    if not call.args:
         return
     names = [_called(fn, call.args[0]), *(item.name for item in fn.facts.bindings if item.value == call.value)]
     name = next((item for item in names if _is_money(item, "")), "")
