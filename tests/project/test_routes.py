@@ -160,4 +160,89 @@ def test_helpers_that_register_what_they_are_given() -> None:
         views="from flask_restful import Resource\nfrom app import api\nclass Orders(Resource):\n    def get(self): ...\n"
         "api.add(Orders, '/orders', endpoint='orders')\n",
     )
-    assert [(route.label, route.location.path) for route in project.routes] == [("GET /orders", "views.py")]
+    assert [(route.label, route.location.path) for route in project.routes] == [("GET /org/orders", "views.py")]
+
+
+def test_helpers_are_given_path_view_and_blueprint() -> None:
+    project = build(
+        web="def register(bp, routes, view_func, **options):\n    for route in routes:\n"
+        "        bp.add_url_rule(route, view_func=view_func, **options)\n",
+        app="from flask import Blueprint, Flask\nfrom flask.views import MethodView\nfrom web import register\n"
+        "app = Flask(__name__)\nshop = Blueprint('shop', __name__, url_prefix='/shop')\n"
+        "class Orders(MethodView):\n    def get(self): ...\n    def post(self): ...\n"
+        "register(shop, routes=['/orders', '/purchases'], view_func=Orders.as_view('orders'))\n"
+        "app.register_blueprint(shop)\n",
+    )
+    assert sorted((route.label, route.location.path) for route in project.routes) == [
+        ("GET /shop/orders", "app.py"),
+        ("GET /shop/purchases", "app.py"),
+        ("POST /shop/orders", "app.py"),
+        ("POST /shop/purchases", "app.py"),
+    ]
+
+
+def test_decorators_of_the_project_that_are_given_the_method() -> None:
+    project = build(
+        web="from fastapi import Depends\nfrom fastapi.security import OAuth2PasswordBearer\n"
+        "def current_user(token=Depends(OAuth2PasswordBearer('t'))): ...\n"
+        "def protected(method, path, **kwargs):\n    def decorator(func):\n"
+        "        return method(path, dependencies=[Depends(current_user)], **kwargs)(func)\n    return decorator\n",
+        app="from fastapi import APIRouter, FastAPI\nfrom web import protected\n"
+        "app = FastAPI()\nrouter = APIRouter(prefix='/orders')\n"
+        "@protected(router.post, '', status_code=201)\ndef create(): ...\n"
+        "def listing(): ...\nrouter.get('/all')(listing)\napp.include_router(router, prefix='/v1')\n",
+    )
+    found = {route.label: route for route in project.routes}
+    assert sorted(found) == ["GET /v1/orders/all", "POST /v1/orders"]
+    create = found["POST /v1/orders"]
+    assert (create.status, create.place.line, create.name) == (201, 5, "create")
+    assert "current_user" in [fn.name for fn in create.dependencies]
+    assert not project.access.authentication(found["GET /v1/orders/all"])
+
+
+def test_decorators_of_the_project_that_know_their_router() -> None:
+    project = build(
+        app="from flask import Flask\napp = Flask(__name__)\ndef route(path, **options):\n    def decorator(view):\n"
+        "        app.add_url_rule('/api' + path, view_func=view, **options)\n        return view\n    return decorator\n"
+        "@route('/orders', methods=['POST'])\ndef create(): ...\n",
+    )
+    assert [(route.label, route.name, route.place.line) for route in project.routes] == [
+        ("POST /api/orders", "create", 8)
+    ]
+
+
+def test_blueprints_of_the_project_with_their_own_registration() -> None:
+    project = build(
+        web="from flask import Blueprint\nclass Ours(Blueprint):\n"
+        "    def add_url_rule(self, rule, endpoint=None, view_func=None, **options):\n"
+        "        super().add_url_rule(rule, endpoint, as_view(view_func), **options)\n"
+        "def as_view(cls): ...\n"
+        "class Handler:\n    def process(self):\n        self._check_access()\n        return self._process()\n"
+        "    def _check_access(self): ...\n",
+        app="from web import Handler, Ours\nbp = Ours('orders', __name__, url_prefix='/orders')\n"
+        "class Order(Handler):\n    def _process(self): ...\n"
+        "class Lines(Handler):\n    def _process_GET(self): ...\n    def _process_POST(self): ...\n"
+        "bp.add_url_rule('/<int:id>', 'order', Order)\n"
+        "bp.add_url_rule('/<int:id>/lines', 'lines', Lines, methods=('GET', 'POST'))\n",
+    )
+    assert [(route.label, route.name) for route in project.routes] == [
+        ("GET /orders/{id}", "_process"),
+        ("GET /orders/{id}/lines", "_process_GET"),
+        ("POST /orders/{id}/lines", "_process_POST"),
+    ]
+
+
+def test_extensions_are_put_into_blueprints() -> None:
+    project = build(
+        app="from flask import Blueprint, Flask\nfrom flask_restx import Api, Namespace, Resource\n"
+        "api_bp = Blueprint('api', __name__, url_prefix='/api/v1')\napi = Api(api_bp)\nns = Namespace('orders')\n"
+        "@ns.route('/<int:id>')\nclass Order(Resource):\n    def get(self, id): ...\n"
+        "api.add_namespace(ns, '/orders')\napp = Flask(__name__)\napp.register_blueprint(api_bp)\n",
+        other="from flask import Flask\nfrom flask_restful import Api, Resource\napi = Api()\n"
+        "class Lines(Resource):\n    def get(self): ...\napi.add_resource(Lines, '/lines')\n"
+        "def create_app():\n    app = Flask(__name__)\n    api.init_app(app)\n    return app\n",
+    )
+    assert [(route.label, route.app.name if route.app else None) for route in project.routes] == [
+        ("GET /api/v1/orders/{id}", "app"),
+        ("GET /lines", "app"),
+    ]

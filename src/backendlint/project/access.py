@@ -34,6 +34,8 @@ _OPTIONAL_NAME = re.compile(r"optional|maybe|or_none|if_any|anonymous", re.IGNOR
 _IDENTITY_TEST = re.compile(
     r"is_(authenticated|staff|superuser|admin)|has_(object_)?perms?(ission)?(_for)?|has_role|can_\w+"
 )
+_BEFORE = ("dispatch", "prepare", "initial", "check_permissions")
+"""Methods of a class of handlers that run before the one that answers."""
 _METHODS = (
     "__call__",
     "dispatch",
@@ -243,10 +245,10 @@ class Access:
                     yield from self._permission(ref)
             if "get_permissions" in owner.methods:
                 yield AUTHORIZE, "get_permissions"
-            for name in ("dispatch", "prepare", "initial", "check_permissions"):
-                method = owner.methods.get(name)
-                for role in self.of_function(method) if method else ():
-                    yield role, name
+            for name, method in owner.methods.items():
+                if name in _BEFORE or _AUTH_NAME.search(name.lstrip("_")):
+                    for role in self.of_function(method):
+                        yield role, name
 
     def _permission(self, ref: Ref) -> Iterator[tuple[str, str]]:
         if ref.kind in ("lib", "libinst", "func", "class", "inst"):

@@ -346,6 +346,8 @@ class App:
     routes: Arg | None = None
     middlewares: Arg | None = None
     error_handlers: Arg | None = None
+    inside: Arg | None = None
+    """The application or router that it puts itself in (`Api(blueprint)`)."""
 
 
 @dataclass(slots=True)
@@ -355,6 +357,8 @@ class Mount:
     child: Arg
     prefix: Arg | None = None
     dependencies: Arg | None = None
+    into: Arg | None = None
+    """What takes the child, where it is not the receiver (`api.init_app(app)`, with the receiver as `child`)."""
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Vid
+from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
@@ -26,6 +26,7 @@ MAX_DEPTH = 16
 MAX_ROUTES = 20_000
 _WHOLE = ("dispatch", "handle", "process", "run")
 """Handlers of a class that answer every method."""
+_PREFIXES = ("PROCESS", "HANDLE", "DO", "RUN")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 
 
@@ -241,17 +242,19 @@ class RouteTable:
                 if kept:
                     provided = {name for name in provided if name.lower() in kept or name.upper() not in _METHODS}
                 break
-        if not names:  # a plain class that the framework takes for its method names
+        plain = not names
+        if plain:  # a class that the framework, or the project's own, takes for its method names
             names.update((name, None) for owner in allowed for name in owner.methods)
-        specific = [name for name in names if _method_of(name)]
+        specific = [name for name in names if _method_of(name, plain)]
         found = [name for name in specific if name in provided or self.project.method(cls, name)]
         if not found:
-            found = [name for name in names if name.startswith(_WHOLE) and self.project.method(cls, name)]
+            found = [name for name in names if name.lstrip("_").startswith(_WHOLE) and self.project.method(cls, name)]
+            found = sorted(found, key=lambda name: name.lstrip("_") not in _WHOLE)[:1] if plain else found
         return found, provided
 
     def _verb(self, action: str, name: str) -> tuple[str, str]:
         verb, _, sub = action.partition(" ")
-        return (verb, sub) if verb else (_method_of(name), "")
+        return (verb, sub) if verb else (_method_of(name, plain=True), "")
 
     def _extra_actions(self, entry: Entry, way: _Way, cls: Cls) -> Iterator[Route]:
         """DRF's `@action` methods."""
@@ -361,8 +364,10 @@ class RouteTable:
             yield from item.bases
 
     def _own_dependencies(self, entry: Entry) -> Iterator[Ref]:
-        if entry.call is not None and entry.model.dependencies is not None:
-            yield from self._listed(entry.fn, tuple(arguments(entry.call, entry.model.dependencies)))
+        named = entry.model.dependencies
+        if named is not None:
+            for fn, call in _registering(entry):
+                yield from self._listed(fn, tuple(arguments(call, named)))
 
     def _injected(self, fn: Fn | None) -> Iterator[Ref]:
         """Transitively injected functions and objects."""
@@ -410,35 +415,41 @@ class RouteTable:
         param = entry.model.status
         if param is None:
             return None, False
-        if entry.call is not None:
+        for fn, call in _registering(entry):
             for key in param.keywords:
-                vid = entry.call.kwarg(key)
+                vid = call.kwarg(key)
                 if vid >= 0:
-                    return status_of(self.project, entry.fn, vid), True
+                    return status_of(self.project, fn, vid), True
         default = param.default
         return (default if isinstance(default, int) else None), False
 
     def _response_model(self, entry: Entry) -> Origin | None:
-        if entry.call is None or entry.model.response_model is None:
+        named = entry.model.response_model
+        if named is None:
             return None
-        for vid in arguments(entry.call, entry.model.response_model):
-            return Origin(entry.fn, vid)
-        return None
+        return next((Origin(fn, vid) for fn, call in _registering(entry) for vid in arguments(call, named)), None)
 
     def _keyword(self, entry: Entry, name: str) -> object:
-        vid = entry.call.kwarg(name) if entry.call is not None else -1
-        return entry.fn.const(vid)
+        return next((fn.const(vid) for fn, call in _registering(entry) if (vid := call.kwarg(name)) >= 0), ...)
 
     def _text(self, entry: Entry, name: str) -> str:
-        vid = entry.call.kwarg(name) if entry.call is not None else -1
-        if vid < 0:
-            return ""
-        found = entry.fn.const(vid)
-        return found if isinstance(found, str) else "…"
+        found = [fn.const(vid) for fn, call in _registering(entry) if (vid := call.kwarg(name)) >= 0]
+        return next((text if isinstance(text, str) else "…" for text in found), "")
 
 
-def _method_of(name: str) -> str:
+def _registering(entry: Entry) -> Iterator[tuple[Fn, Call]]:
+    """The calls whose keywords say more about a route: the one in the code, and the helper's that it leads to."""
+    if entry.call is not None:
+        yield entry.fn, entry.call
+    if entry.through is not None:
+        yield entry.through
+
+
+def _method_of(name: str, plain: bool = False) -> str:
+    """`get`, `on_get`; in classes of a project's own base also `_process_GET` and `do_get`."""
     text = name.removeprefix("on_").upper()
+    if plain and text.rpartition("_")[0].lstrip("_") in _PREFIXES:
+        text = text.rpartition("_")[2]
     return text if text in _METHODS else ""
 
 

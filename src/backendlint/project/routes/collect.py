@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import App, Arg, CallModel, Mount
 from backendlint.project.libraries_model import Route as RouteModel
+from backendlint.project.routes.forwarded import Forwarding
 from backendlint.project.routes.model import Entry, Origin
 from backendlint.project.routes.origins import Origins
 from backendlint.project.routes.reading import Reading
@@ -64,6 +65,7 @@ class Registrations:
         self._opened: set[Key] = set()
         self._claimed: set[Key] = set()
         self._libraries = project.libraries
+        self.forwarding = Forwarding(self)
         pending = [
             (fn, call, model)
             for fn in project.all_functions()
@@ -80,8 +82,11 @@ class Registrations:
             if holder.app is not None and holder.app.routes is not None and holder.call is not None:
                 for vid in arguments(holder.call, holder.app.routes):
                     self._items(holder, holder.origin.fn, vid)
+        for holder in list(self.holders.values()):
+            self._inside(holder)
         for fn, call, model in (*pending, *self._through_parameters()):
             self._register(fn, call, model)
+        self._forwarded(self.forwarding.applied())
         for fn in project.all_functions():
             self._decorated(fn.parent or fn, fn.facts.decorators, Ref("func", fn.fqn))
         for cls in project.classes.values():
@@ -117,7 +122,7 @@ class Registrations:
                     )
                     yield from (ref.name,) if ref.kind == "libinst" else bases
 
-    def _decorator_names(self, home: Fn, func: Vid) -> Iterator[str]:
+    def decorator_names(self, home: Fn, func: Vid) -> Iterator[str]:
         """Library names of a decorator; of one of an application that the enclosing function is given, too."""
         refs = self.project.refs(home, func)
         yield from (ref.name for ref in refs if ref.kind == "lib")
@@ -138,11 +143,32 @@ class Registrations:
                     if model is not None and model.app is not None:
                         models.append(model)
                         break
+            elif ref.kind == "func":
+                models.extend(self._overridden(self.project.functions[ref.name]))
         return models
+
+    def _overridden(self, fn: Fn) -> Iterator[CallModel]:
+        """What a method does that the project's own router puts in the place of the library's registering one."""
+        for base in self.project.hierarchy.library_bases(fn.cls) if fn.cls is not None else ():
+            model = self._libraries.call(f"{base}.{fn.name}")
+            if model is not None and (model.route is not None or model.mount is not None):
+                yield model
+                return
 
     def _application(self, fn: Fn, call: Call, model: CallModel) -> None:
         origin = Origin(fn, call.value)
         self.holders[origin.key] = Holder(origin, fn.location(call.span), model.library, model.app, call)
+
+    def _inside(self, holder: Holder) -> None:
+        """An extension's router that is made with the application or blueprint that takes it."""
+        if holder.app is None or holder.app.inside is None or holder.call is None:
+            return
+        fn = holder.origin.fn
+        for vid in arguments(holder.call, holder.app.inside):
+            for origin in self.origins.of(fn, vid):
+                taker = self.holders.get(origin.key)
+                if taker is not None and taker is not holder:
+                    taker.mounts.append(Mounted(holder.origin.key, "", fn, ()))
 
     def _url_list(self, fn: Fn, vid: Vid) -> None:
         key = (fn.fqn, vid)
@@ -264,9 +290,17 @@ class Registrations:
     def _register(self, fn: Fn, call: Call, model: CallModel) -> None:
         if model.route is None and model.mount is None and model.middleware is None and model.handler is None:
             return
-        holders = [holder for origin in self.origins.receiver(fn, call) if (holder := self.holder_of(origin))]
-        if model.route is not None and self._forwarded(fn, call, model, model.route, holders):
-            return
+        if fn.cls is not None and fn.facts.values[call.func][0] == "attr" and any(self._overridden(fn)):
+            return  # `super().add_url_rule(...)`: its callers register
+        origins = self.origins.receiver(fn, call)
+        if model.mount is not None and model.mount.into is not None:
+            origins = tuple(origin for vid in arguments(call, model.mount.into) for origin in self.origins.of(fn, vid))
+        holders = [holder for origin in origins if (holder := self.holder_of(origin))]
+        if model.route is not None and (fn.facts.params or fn.parent is not None):
+            found = self.forwarding.by_call(fn, call, model.route, model.library)
+            if found is not None:
+                self._forwarded(found)
+                return
         for holder in holders:
             if model.route is not None:
                 self._entry(holder, fn, call, model, model.route)
@@ -283,37 +317,14 @@ class Registrations:
                 if entry is not None:
                     self.loose.append(entry)
 
-    def _forwarded(self, fn: Fn, call: Call, model: CallModel, route: RouteModel, holders: list[Holder]) -> bool:
-        """A helper that registers what it is given (`def add(self, view, *paths): self.add_resource(view, *paths)`)."""
-        given = [fn.facts.values[vid] for vid in (arguments(call, route.handler) if route.handler else ())]
-        index = next((value[1] for value in given if value[0] == "param"), -1)
-        if index < 0:
-            return False
-        offset = 1 if fn.cls is not None and fn.kind == "method" else 0
-        made = False
-        for edge in self.project.graph.callers(fn):
-            passed = edge.call.args if edge.call is not None and edge.kind == "call" else ()
-            handlers, wrappers = (
-                self.reading.handlers(edge.caller, passed[index - offset])
-                if len(passed) > index - offset >= 0
-                else ((), ())
-            )
-            if edge.call is None or not handlers:
-                continue
-            near = [
-                item for origin in self.origins.receiver(edge.caller, edge.call) if (item := self.holder_of(origin))
-            ]
-            for text in [found for vid in passed if isinstance(found := edge.caller.const(vid), str)]:
-                place = edge.caller.location(edge.span)
-                entry = Entry(
-                    route, model.library, edge.caller, edge.call, place, text, route.syntax, (), handlers, wrappers
-                )
-                for holder in holders or near:
-                    holder.entries.append(entry)
-                if not holders and not near:
-                    self.loose.append(entry)
-                made = True
-        return made
+    def _forwarded(self, found: Iterable[tuple[Entry, tuple[Origin, ...]]]) -> None:
+        """Entries that helpers register for their callers."""
+        for entry, origins in found:
+            holders = [holder for origin in origins if (holder := self.holder_of(origin))]
+            for holder in holders:
+                holder.entries.append(entry)
+            if not holders:
+                self.loose.append(entry)
 
     def _entry(self, holder: Holder, fn: Fn, call: Call, model: CallModel, route: RouteModel) -> None:
         self._claimed.add((fn.fqn, call.value))
@@ -361,6 +372,8 @@ class Registrations:
                 holder.mounts.append(Mounted(key, self.reading.text(fn, call, mount.prefix), fn, dependencies))
 
     def _children(self, fn: Fn, call: Call, child: Arg) -> Iterator[Key]:
+        if child.receiver:
+            yield from (origin.key for origin in self.origins.receiver(fn, call) if self.holder_of(origin) is not None)
         for given in arguments(call, child):
             value = fn.facts.values[given]
             pair = value[0] == "tuple" and bool(value[1])  # (patterns, namespace)
@@ -386,13 +399,13 @@ class Registrations:
     def _decorated(self, home: Fn, decorators: tuple[Vid, ...], target: Ref) -> None:
         for vid in decorators:
             call, func = self._decorator(home, vid)
-            for name in self._decorator_names(home, func):
+            for name in self.decorator_names(home, func):
                 model = self._libraries.decorator(name)
                 if model is None or not (
                     model.middleware or (model.route and model.route.path and model.route.detail is None)
                 ):
                     continue
-                holders = [h for origin in self._receiver(home, func) if (h := self.holder_of(origin))]
+                holders = [h for origin in self.receiver(home, func) if (h := self.holder_of(origin))]
                 if model.middleware:
                     for holder in holders:
                         holder.hooks.append(target)
@@ -411,7 +424,7 @@ class Registrations:
             return call, call.func
         return None, vid
 
-    def _receiver(self, home: Fn, func: Vid) -> tuple[Origin, ...]:
+    def receiver(self, home: Fn, func: Vid) -> tuple[Origin, ...]:
         value = home.facts.values[func]
         if value[0] == "attr":
             return self.origins.of(home, value[1])

@@ -70,6 +70,8 @@ class Entry:
     decorator: bool = False
     explicit: bool = True
     """False where the methods are the framework's default."""
+    through: tuple[Fn, Call] | None = None
+    """The registering call in a helper, where `call` is the helper's."""
 
 
 @dataclass(slots=True, eq=False)

@@ -79,6 +79,11 @@ class Origins:
                 yield from self.of(target, value[1])
         elif op == "attr":
             yield from self._read(fn, value)
+        elif op == "elem":
+            for origin in self.of(fn, value[1]):
+                made = origin.fn.facts.values[origin.vid]
+                for item in made[1] if made[0] in ("list", "tuple", "set") else ():
+                    yield from self.of(origin.fn, item)
         elif op == "param":
             yield from self._passed(fn, value[1])
         elif op == "call":

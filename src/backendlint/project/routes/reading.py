@@ -66,7 +66,7 @@ class Reading:
             value = fn.facts.values[value[1]]
         if value[0] == "call" and depth < 4:
             call = fn.facts.calls[value[1]]
-            around = tuple(self._wrappers(fn, call))
+            around = tuple(self.wrappers(fn, call))
             inner: tuple[Ref, ...] = ()
             for argument in call.args[:2]:
                 part, more = self.handlers(fn, argument, depth + 1)
@@ -79,6 +79,10 @@ class Reading:
                 return owner, ()
         return found, ()
 
+    def texts(self, fn: Fn, vid: Vid) -> list[str]:
+        """The strings of a display, or the one string."""
+        return strings(self.project, fn, vid)
+
     def _as_view(self, fn: Fn, call: Call) -> tuple[Ref, ...]:
         """`X.as_view()`: the class."""
         value = fn.facts.values[call.func]
@@ -90,7 +94,7 @@ class Reading:
             refs = ()
         return tuple(ref for ref in refs if ref.kind in ("class", "lib"))
 
-    def _wrappers(self, fn: Fn, call: Call) -> Iterator[Ref]:
+    def wrappers(self, fn: Fn, call: Call) -> Iterator[Ref]:
         yield from self.project.callees(fn, call)
         value = fn.facts.values[call.func]
         if value[0] == "call":
