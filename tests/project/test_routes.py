@@ -246,3 +246,32 @@ def test_extensions_are_put_into_blueprints() -> None:
         ("GET /api/v1/orders/{id}", "app"),
         ("GET /lines", "app"),
     ]
+
+
+def test_nested_routers_and_applications_below_django_paths() -> None:
+    project = build(
+        views="from rest_framework import viewsets\nclass Orders(viewsets.ModelViewSet):\n    http_method_names = ['get']\n"
+        "class Lines(viewsets.ReadOnlyModelViewSet): ...\n",
+        api="from ninja import NinjaAPI, Router\nfrom ninja.security import django_auth\napi = NinjaAPI()\nthings = Router()\n"
+        "@things.get('/{id}', auth=django_auth)\ndef thing(request, id: int): ...\napi.add_router('/things', things)\n",
+        urls="from django.urls import include, path\nfrom rest_framework_nested import routers\nfrom api import api\nimport views\n"
+        "router = routers.SimpleRouter()\nrouter.register('orders', views.Orders)\n"
+        "lines = routers.NestedSimpleRouter(router, 'orders', lookup='order')\nlines.register('lines', views.Lines)\n"
+        "urlpatterns = [path('', include(router.urls)), path('', include(lines.urls)), path('ninja/', api.urls)]\n",
+    )
+    assert [(route.label, bool(project.access.authentication(route))) for route in project.routes] == [
+        ("GET /ninja/things/{id}", True),
+        ("GET /orders", False),
+        ("GET /orders/{pk}", False),
+        ("GET /orders/{order_pk}/lines", False),
+        ("GET /orders/{order_pk}/lines/{pk}", False),
+    ]
+
+
+def test_routers_of_a_list_are_included_in_a_loop() -> None:
+    project = build(
+        app="from fastapi import APIRouter, FastAPI\napp = FastAPI()\na = APIRouter()\nb = APIRouter(prefix='/b')\n"
+        "@a.get('/x')\ndef x(): ...\n@b.get('/y')\ndef y(): ...\n"
+        "for router in [a, b]:\n    app.include_router(router, prefix='/v1')\n",
+    )
+    assert [route.label for route in project.routes] == ["GET /v1/x", "GET /v1/b/y"]

@@ -348,6 +348,8 @@ class App:
     error_handlers: Arg | None = None
     inside: Arg | None = None
     """The application or router that it puts itself in (`Api(blueprint)`)."""
+    item: Arg | None = None
+    """Names the parameter of one item after the prefix: `lookup="order"` makes it `orders/{order_pk}`."""
 
 
 @dataclass(slots=True)

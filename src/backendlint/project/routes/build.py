@@ -112,6 +112,8 @@ class RouteTable:
         prefix = ""
         if holder.app.role != "application" and holder.app.prefix is not None:
             prefix = self.registrations.reading.text(fn, call, holder.app.prefix)
+        named = self.registrations.reading.text(fn, call, holder.app.item)
+        prefix = f"{prefix}/{{{named}_pk}}" if named else prefix
         vids = tuple(arguments(call, holder.app.dependencies)) if holder.app.dependencies else ()
         middlewares = tuple(arguments(call, holder.app.middlewares)) if holder.app.middlewares else ()
         hooks = tuple(holder.hooks) + tuple(self._named(fn, middlewares))
@@ -189,6 +191,7 @@ class RouteTable:
     def _class_routes(self, entry: Entry, way: _Way, cls: Cls) -> Iterator[Route]:
         actions = entry.model.actions
         handlers, provided = self._class_handlers(cls)
+        kept = self._allowed(cls)
         made = False
         bound = self._bound(entry)
         names = list(bound) or (list(actions) if actions else handlers)
@@ -198,6 +201,8 @@ class RouteTable:
                 continue
             verb, sub = self._verb(bound.get(name) or actions.get(name, ""), name)
             made = True
+            if kept and verb and verb not in kept:
+                continue
             verbs = (verb,) if verb else entry.methods
             if entry.explicit and entry.methods and verb and verb not in entry.methods and not actions:
                 continue
@@ -235,13 +240,8 @@ class RouteTable:
                     names.update(dict.fromkeys(model.methods_are_handlers))
                     provided.update(model.provides)
         allowed = self.project.hierarchy.mro(cls)
-        for item in allowed:
-            vid = item.facts.attributes.get("http_method_names", -1)
-            if vid >= 0:
-                kept = {name.lower() for name in strings(self.project, item.owner, vid)}
-                if kept:
-                    provided = {name for name in provided if name.lower() in kept or name.upper() not in _METHODS}
-                break
+        kept = self._allowed(cls)
+        provided = {name for name in provided if not kept or name.upper() in kept or name.upper() not in _METHODS}
         plain = not names
         if plain:  # a class that the framework, or the project's own, takes for its method names
             names.update((name, None) for owner in allowed for name in owner.methods)
@@ -251,6 +251,14 @@ class RouteTable:
             found = [name for name in names if name.lstrip("_").startswith(_WHOLE) and self.project.method(cls, name)]
             found = sorted(found, key=lambda name: name.lstrip("_") not in _WHOLE)[:1] if plain else found
         return found, provided
+
+    def _allowed(self, cls: Cls) -> set[str]:
+        """Methods that a Django view answers by its own list; empty: all of them."""
+        for item in self.project.hierarchy.mro(cls):
+            vid = item.facts.attributes.get("http_method_names", -1)
+            if vid >= 0:
+                return {name.upper() for name in strings(self.project, item.owner, vid)}
+        return set()
 
     def _verb(self, action: str, name: str) -> tuple[str, str]:
         verb, _, sub = action.partition(" ")

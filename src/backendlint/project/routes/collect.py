@@ -334,6 +334,10 @@ class Registrations:
             for key in self._children(mount_fn, mount_call, mount.child):
                 holder.mounts.append(Mounted(key, self.reading.text(fn, call, route.path), fn, (), route.syntax))
             return
+        served = self._served(fn, call, route)
+        if served is not None:
+            holder.mounts.append(Mounted(served, self.reading.text(fn, call, route.path), fn, (), route.syntax))
+            return
         entry = self._make(fn, call, model, route)
         if entry is not None:
             holder.entries.append(entry)
@@ -350,6 +354,16 @@ class Registrations:
                 for model in self.project.models(fn, inner):
                     if model.mount is not None:
                         return fn, inner, model.mount
+        return None
+
+    def _served(self, fn: Fn, call: Call, route: RouteModel) -> Key | None:
+        """`path("api/", api.urls)`: another application stands in the handler's place."""
+        for vid in arguments(call, route.handler) if route.handler else ():
+            if fn.facts.values[vid][0] in ("attr", "name"):
+                for origin in self.origins.of(fn, vid):
+                    child = self.holders.get(origin.key)
+                    if child is not None and child.app is not None:
+                        return origin.key
         return None
 
     def _make(self, fn: Fn, call: Call, model: CallModel, route: RouteModel) -> Entry | None:
