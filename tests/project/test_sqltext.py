@@ -12,10 +12,11 @@ from backendlint.facts.model import Span
 from backendlint.project.libraries import Libraries
 from backendlint.project.libraries_compile import compile_files
 from backendlint.project.model import Project, link
-from backendlint.project.sqllex import blank_psql, statements
+from backendlint.project.sqllex import blank_psql, statements, tokens
 from backendlint.project.sqltext.detect import is_statement, may_be_sql
 from backendlint.project.sqltext.find import SqlText
 from backendlint.project.sqltext.literals import characters
+from backendlint.project.sqltext.statements import Parser, parseable
 
 BARE = Libraries(compile_files([]), "none")
 
@@ -186,3 +187,48 @@ def test_composed_sql_is_one_statement() -> None:
     (text,) = texts_in(code)
     assert text.text == "SELECT a FROM hole_0_ WHERE b = %s"
     assert text.role == "execute"
+
+
+def test_helpers_hand_their_parameters_on() -> None:
+    code = (
+        "class Store:\n"
+        "    def _run(self, query, values=None):\n        self.cursor.execute(query, values)\n"
+        "    def one(self, query):\n        return self._run(query)[0]\n"
+        "    def user(self):\n        return self.one('SELECT a FROM spot')\n"
+        "    def told(self):\n        return self.note('SELECT b FROM spot')\n"
+        "    def note(self, text):\n        print(text)\n"
+    )
+    found = {text.text: text for text in texts_in(code)}
+    helped = found["SELECT a FROM spot"]
+    assert helped.role == "execute"
+    assert helped.sink is not None and helped.sink.line == 3
+    assert found["SELECT b FROM spot"].role == "constant"
+
+
+def test_a_driver_in_the_file_says_its_dialect() -> None:
+    other = "import psycopg2\nimport asyncpg\ndef f(cur):\n    cur.execute('SELECT b FROM t')\n"
+    texts = texts_in("import MySQLdb\ndef f(cur):\n    cur.execute('SELECT a FROM t')\n", other=other)
+    assert {text.text[7]: text.dialect for text in texts} == {"a": "mysql", "b": "postgres"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "'DROP FUNCTION IF EXISTS s.tidy(value text, kinds text[])'",
+        'f"UPDATE t SET a = CASE t.kind {x} END WHERE b = 1"',
+        "f'UPDATE t SET a = CASE {x} END'",
+        "'SELECT a FROM t LIMIT 1 FORMAT JSON'",
+    ],
+)
+def test_what_sqlglot_reads_in_part_only_is_spelt_for_it(body: str) -> None:
+    (statement,) = project_of(main=f"def f(cur, x):\n    cur.execute({body})\n").data.statements
+    assert statement.parsed.tree is not None
+
+
+@pytest.mark.parametrize("text", ["KILL hole_0_", "KILL QUERY hole_0_"])
+def test_a_killed_connection_is_a_number(text: str) -> None:
+    assert Parser().parse(parseable(text, list(tokens(text))), "mysql").tree is not None
+
+
+def test_an_elided_statement_is_for_readers() -> None:
+    assert not is_statement("SELECT ... FROM orders WHERE id = 1")

@@ -1,41 +1,46 @@
-"""REL309: numbered columns, lists of ids in a text, references without a foreign key."""
+"""REL309: numbered columns, lists in a text, references without a foreign key."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Column, Hit, Location, Project, Schema, Table, sqltypes
+from backendlint.api import Column, Fn, Hit, Location, Project, Step, Table, identifier_words, sqltypes
 
 _NUMBERED = re.compile(r"^([a-z][a-z_]*?)_?([1-9])(_[a-z]+)?$", re.IGNORECASE)
 _NOT_REPEATED = frozenset(
     "address address_line line street addr md sha ipv utf iso h level tier part token param arg lat lon x y".split()
 )
 _LIST = re.compile(r"(?:^|_)(?:ids|csv|id_list)$", re.IGNORECASE)
+_KEPT = frozenset(
+    "log logs audit audits history archive archives event events snapshot snapshots journal trail catalog".split()
+)
+"""Tables of what has been keep ids of rows that may be gone."""
+_SEPARATORS = frozenset({",", ";", "|", ", "})
 FEWEST = 3
 """Numbered columns that make a repeated group; two may be a pair with a meaning."""
 
 
 def check(project: Project) -> Iterator[Hit]:
     """All tables that models or DDL define."""
-    schema = project.data.schema
-    for table in schema.tables.values():
-        if (
-            table.kind == "table"
-            and table.location is not None
-            and table.location.path not in project.data.migration_paths
-        ):
+    data = project.data
+    for table in data.schema.tables.values():
+        known = table.location is not None and (
+            table.location.path not in data.migration_paths or table.source == "ddl"
+        )
+        if table.kind == "table" and known:
             yield from _repeated(table)
             for column in table.columns.values():
                 yield from _listed(table, column)
-                yield from _unreferenced(schema, table, column)
+                yield from _unreferenced(project, table, column)
+    yield from _split(project)
 
 
 def _repeated(table: Table) -> Iterator[Hit]:
     groups: dict[tuple[str, str], list[Column]] = {}
     for column in table.columns.values():
         match = _NUMBERED.match(column.name)
-        if match and match.group(1).lower() not in _NOT_REPEATED:
+        if match and not _NOT_REPEATED & {match.group(1).lower(), match.group(1).lower().rpartition("_")[2]}:
             groups.setdefault((match.group(1), match.group(3) or ""), []).append(column)
     for columns in groups.values():
         if len(columns) < FEWEST or len({sqltypes.base(column.type) for column in columns}) > 1:
@@ -59,31 +64,83 @@ def _listed(table: Table, column: Column) -> Iterator[Hit]:
         )
 
 
-def _unreferenced(schema: Schema, table: Table, column: Column) -> Iterator[Hit]:
-    stem = column.name.lower().removesuffix("_id")
-    if stem == column.name.lower() or not stem or column.primary_key or table.source in {"django", "django-migrations"}:
+def _split(project: Project) -> Iterator[Hit]:
+    """Text columns that code takes apart at commas: `member.tags.split(",")`."""
+    owners = {table.owner: table for table in project.data.models.tables.values() if table.owner}
+    told: set[tuple[str, str]] = set()
+    for fn in project.all_functions():
+        for call in fn.calls:
+            func = fn.value(call.func)
+            if func[0] != "attr" or func[2] != "split" or not call.args or fn.const(call.args[0]) not in _SEPARATORS:
+                continue
+            for table, column in _column_read(project, fn, func[1], owners):
+                if (table.name, column.name) not in told and not _LIST.search(column.name):
+                    told.add((table.name, column.name))
+                    yield Hit(
+                        f"`{table.name}.{column.name}` keeps a list in a text, which `{fn.name}()` takes apart: the database "
+                        "cannot check, join or find its parts; use a table of its own (or an array column).",
+                        _place(table, column),
+                        (Step(fn.location(call.span), "taken apart here"),),
+                        profile=None if column.name.endswith("s") else "strict",
+                        confidence="medium",
+                    )
+
+
+def _column_read(project: Project, fn: Fn, vid: int, owners: dict[str, Table]) -> Iterator[tuple[Table, Column]]:
+    """The text columns of models that a value may be read from."""
+    value = fn.value(vid)
+    if value[0] != "attr":
         return
-    if any(column.name in key.columns for key in table.foreign_keys):
+    for ref in project.refs(fn, value[1]):
+        table = owners.get(ref.name) if ref.kind == "inst" else None
+        for column in table.columns.values() if table is not None else ():
+            if (column.attribute or column.name) == value[2] and sqltypes.family(column.type) == "text":
+                assert table is not None
+                yield table, column
+
+
+def _unreferenced(project: Project, table: Table, column: Column) -> Iterator[Hit]:
+    stem = column.name.lower().removesuffix("_id")
+    if stem == column.name.lower() or not stem or column.primary_key or table.source == "django-migrations":
+        return
+    if any(column.name in key.columns for key in table.foreign_keys) or _is_copy(project, table, column):
         return
     if any(name.lower() in {f"{stem}_type", f"{stem}_kind", f"{stem}_model"} for name in table.columns):
         return
-    targets = [
-        target
-        for name in (stem, f"{stem}s", f"{stem}es", f"{stem.removesuffix('y')}ies", f"{stem}_table")
-        if (target := schema.find(name)) is not None and target.kind == "table"
-    ]
-    if len({id(target) for target in targets}) != 1 or len(targets[0].primary_key) != 1:
+    target = _target(project, table, stem)
+    if target is None or len(target.primary_key) != 1:
         return
-    target = targets[0]
     key = target.columns.get(target.primary_key[0])
     if key is None or sqltypes.family(key.type) != sqltypes.family(column.type) or target.source != table.source:
         return
+    words = set(identifier_words(table.name))
+    advice = bool(words & _KEPT) or (column.nullable and table.source != "ddl")
     yield Hit(
         f"`{table.name}.{column.name}` refers to `{target.name}` without a foreign key: rows can name one "
         "that was deleted or never existed; add "
         f"`REFERENCES {target.name} ({key.name})`, with an index.",
         _place(table, column),
+        profile="strict" if advice else None,
     )
+
+
+def _target(project: Project, table: Table, stem: str) -> Table | None:
+    """The one table that `<stem>_id` names: in Django one of the same app, and `parent_id` the table itself."""
+    if stem == "parent":
+        return table
+    app = project.data.app_of(table) if table.source == "django" else ""
+    found = {}
+    for name in (stem, f"{stem}s", f"{stem}es", f"{stem.removesuffix('y')}ies", f"{stem}_table"):
+        target = project.data.schema.find(f"{app}_{name}" if app else name)
+        if target is not None and target.kind == "table":
+            found[id(target)] = target
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _is_copy(project: Project, table: Table, column: Column) -> bool:
+    """True for a column that repeats a foreign key of a row to which the table refers."""
+    others = (project.data.schema.find(key.target) for key in table.foreign_keys)
+    return any(other is not None and any(column.name in key.columns for key in other.foreign_keys) for other in others)
 
 
 def _place(table: Table, column: Column) -> Location:

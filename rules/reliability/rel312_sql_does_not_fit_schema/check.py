@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from sqlglot import exp
 
-from backendlint.api import Hit, SqlStatement, Table, sql, sqltypes
+from backendlint.api import Hit, SqlStatement, Step, Table, sql, sqltypes
 
 _PARSED = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"})
 _NUMBERS = frozenset({"integer", "decimal", "float"})
@@ -23,7 +23,7 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
     if statement.verb() not in _PARSED or (statement.source.role == "file" and not statement.dialect):
         return
     tree = statement.tree
-    if tree is None:
+    if tree is None or statement.parsed.foreign:
         yield from _syntax(statement)
         return
     if statement.in_migration or not statement.executed:
@@ -38,6 +38,7 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
         else:
             yield from _columns(statement, scope)
             yield from _types(statement, scope)
+        yield from _assigned(statement, scope)
 
 
 def _syntax(statement: SqlStatement) -> Iterator[Hit]:
@@ -46,7 +47,7 @@ def _syntax(statement: SqlStatement) -> Iterator[Hit]:
         not statement.certain
         or statement.holes
         or not parsed.error
-        or parsed.tree is not None
+        or not (parsed.tree is None or parsed.foreign)
         or "too long" in parsed.error
     ):
         return
@@ -93,11 +94,26 @@ def _tables(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
         near = difflib.get_close_matches(
             source.name.lower(), [table.name.lower() for table in schema.tables.values()], 1, ALIKE
         )
-        if near:
+        dropped = statement.project.data.dropped.get(source.name.lower())
+        if dropped is not None:
+            yield statement.hit(
+                f"There is no table `{source.name}` any more: a migration drops it, so this statement"
+                f"{sql.within(statement)} fails once that has run; remove the query, or keep the table until nothing reads it.",
+                source.node,
+                related=(Step(dropped, "dropped here"),),
+            )
+        elif near:
             yield statement.hit(
                 f"There is no table `{source.name}`: neither models nor migrations nor DDL define it, so "
                 f"this statement{sql.within(statement)} fails; "
                 f"did you mean `{near[0]}`?",
+                source.node,
+                confidence="medium",
+            )
+        elif statement.certain and statement.project.data.is_lone_stranger(source.name):
+            yield statement.hit(
+                f"There is no table `{source.name}`: neither models nor migrations nor DDL define it, so "
+                f"this statement{sql.within(statement)} fails; add the migration that makes it, or correct the name.",
                 source.node,
                 confidence="medium",
             )
@@ -249,6 +265,37 @@ def _types(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
                 break
 
 
+def _assigned(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
+    """Texts that a column is set to and cannot hold; SQLite takes anything."""
+    source = next(iter(scope.sources.values()), None)
+    table = source.table if source is not None else None
+    if table is None or statement.dialect not in {"postgres", "mysql"}:
+        return
+    for name, value in _pairs(scope.node):
+        column = table.column(name)
+        if column is None or not isinstance(value, exp.Literal) or not value.is_string:
+            continue
+        if _never(statement, column.type, column.choices, value):
+            known = f" of {', '.join(column.choices[:5])}" if column.choices else ""
+            yield statement.hit(
+                f"`{column.name}` is {sqltypes.base(column.type)}{known}{sql.within(statement)}, so the database refuses "
+                f"{str(value.this)[:30]!r} for it; give a value of that type.",
+                value,
+            )
+
+
+def _pairs(node: exp.Expression) -> Iterator[tuple[str, exp.Expression]]:
+    """Columns with what they are set to."""
+    if isinstance(node, exp.Update):
+        for item in node.expressions:
+            if isinstance(item, exp.EQ) and isinstance(item.this, exp.Column):
+                yield item.this.name, item.expression
+    if isinstance(node, exp.Insert) and isinstance(node.this, exp.Schema) and isinstance(node.expression, exp.Values):
+        for row in node.expression.expressions:
+            if isinstance(row, exp.Tuple):
+                yield from zip((item.name for item in node.this.expressions), row.expressions, strict=False)
+
+
 def _never(statement: SqlStatement, kind: str, choices: tuple[str, ...], value: object) -> str:
     if not isinstance(value, exp.Literal):
         return ""
@@ -270,7 +317,12 @@ def _never(statement: SqlStatement, kind: str, choices: tuple[str, ...], value: 
         return f"which can never equal the text {text[:30]!r}"
     if family == "uuid" and not _UUID.match(text):
         return f"which can never equal {text[:40]!r}"
-    if choices and kind == "ENUM" and text not in choices:
+    listed = choices if statement.dialect != "mysql" else tuple(choice.lower() for choice in choices)
+    if (
+        choices
+        and sqltypes.base(kind) == "ENUM"
+        and (text.lower() if statement.dialect == "mysql" else text) not in listed
+    ):
         return f"whose values are {', '.join(choices[:5])}, so it never equals {text[:30]!r}"
     if family == "bool" and text.lower() not in {
         "t",
@@ -291,23 +343,10 @@ def _never(statement: SqlStatement, kind: str, choices: tuple[str, ...], value: 
 
 
 def _parameters(statement: SqlStatement) -> Iterator[Hit]:
-    """Positional placeholders against the values of a tuple or list that is written out."""
-    source, fn = statement.source, statement.function
-    if fn is None or source.role != "execute" or not source.certain or source.params < 0 or source.holes:
-        return
-    tokens = statement.placeholders
-    if not tokens or any(token.raw not in {"%s", "?"} for token in tokens) or len({token.raw for token in tokens}) > 1:
-        return
-    if tokens[0].raw == "?" and statement.dialect == "postgres":
-        return
-    value = fn.value(source.params)
-    if value[0] not in {"tuple", "list"} or any(fn.value(item)[0] == "star" for item in value[1]):
-        return
-    given = len(value[1])
-    if given != len(tokens) and source.text.count(";") == 0:
-        passed = "1 value is" if given == 1 else f"{given} values are"
+    """Placeholders against the values that are passed."""
+    found = sql.mismatch(statement)
+    if found is not None:
         yield statement.hit(
-            f"The statement{sql.within(statement)} has {len(tokens)} "
-            f"placeholder{'s' if len(tokens) > 1 else ''}, but {passed} passed: the driver refuses it; pass one for each.",
-            at=(tokens[-1].start - statement.offset, tokens[-1].end - statement.offset),
+            f"The statement{sql.within(statement)} {found.said}: the driver refuses it; pass one for each.",
+            at=(found.token.start - statement.offset, found.token.end - statement.offset),
         )

@@ -26,12 +26,7 @@ def check(project: Project) -> Iterator[Hit]:
     pending: dict[str, Hit] = {}
     for moment in project.data.moments():
         key = moment.migration.id
-        if (
-            key in told
-            or not moment.migration.transactional
-            or moment.dialect == "sqlite"
-            or moment.migration.kind == "sql"
-        ):
+        if key in told or not moment.migration.transactional or moment.dialect == "sqlite":
             continue
         if moment.operation.outside_transaction:
             continue
@@ -85,6 +80,12 @@ def _described(moment: Moment) -> tuple[str, Moment]:
 def _after(moment: Moment, described: str, schema: Moment) -> Hit:
     place = schema.location
     related = (Step(place, "the schema change whose lock is held"),) if place is not None else ()
+    if moment.dialect == "mysql":
+        return moment.hit(
+            f"{_what(moment)} runs in the migration that began with {described}, which MySQL commits at once: where the data "
+            "change fails, the migration is half done and can neither run again nor be taken back; put it in one of its own, in batches.",
+            related=related,
+        )
     return moment.hit(
         f"{_what(moment)} runs in the transaction that began with {described}: its ACCESS EXCLUSIVE lock "
         "is held until all rows are "

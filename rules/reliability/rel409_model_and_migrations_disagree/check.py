@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Column, Hit, Location, Project, Schema, Step, Table, sqltypes
+from backendlint.api import Column, Hit, Index, Location, Project, Schema, Step, Table, ops, sqltypes
 
 
 def check(project: Project) -> Iterator[Hit]:
     """Each framework's models against its own migrations, as far as both were read completely."""
     data = project.data
     if data.alembic:
-        yield from _compare(data.sqlalchemy.tables, data.alembic_schema, "Alembic")
+        yield from _compare(data.sqlalchemy.tables, data.alembic_schema, "Alembic", _all_read(data.alembic))
     if data.django_history.migrations:
         apps = {migration.id.partition(".")[0].lower() for migration in data.django_history.migrations}
         models = {
             name: table for name, table in data.django.tables.items() if table.managed and data.app_of(table) in apps
         }
-        yield from _compare(models, data.django_migrated, "Django")
+        yield from _compare(models, data.django_migrated, "Django", True)
 
 
-def _compare(models: dict[str, Table], migrated: Schema, framework: str) -> Iterator[Hit]:
+def _all_read(migrations: list[ops.Migration]) -> bool:
+    """True where all SQL that the migrations run is known, so that no index can come from elsewhere."""
+    return not any(
+        isinstance(operation, ops.RunSQL) and not operation.known
+        for migration in migrations
+        for operation in migration.operations
+    )
+
+
+def _compare(models: dict[str, Table], migrated: Schema, framework: str, all_read: bool) -> Iterator[Hit]:
     known = sum(migrated.find(name) is not None for name in models)
     if not models or known * 2 < len(models):
         return
@@ -35,8 +44,10 @@ def _compare(models: dict[str, Table], migrated: Schema, framework: str) -> Iter
                     table.location,
                 )
             continue
-        if made.complete and table.complete:
+        if made.complete and table.complete and made.kind == table.kind:
             yield from _columns(table, made, framework)
+            if all_read:
+                yield from _indexes(table, made, framework)
 
 
 def _command(framework: str) -> str:
@@ -78,6 +89,50 @@ def _columns(table: Table, made: Table, framework: str) -> Iterator[Hit]:
                 "insert through the model fails; add it to the model, or drop it in a migration.",
                 column.location,
             )
+
+
+def _indexes(table: Table, made: Table, framework: str) -> Iterator[Hit]:
+    """Indexes and unique constraints that the model states on columns and no migration makes, under whatever name."""
+    for wanted in table.searchable():
+        if wanted.columns == table.primary_key or wanted.expressions or wanted.method == "exclude":
+            continue
+        if any(made.column(name) is None for name in wanted.columns) or _is_made(wanted, made):
+            continue
+        listed = ", ".join(wanted.columns)
+        harm = (
+            "the database accepts duplicates that the code holds for impossible"
+            if wanted.unique
+            else "queries that rely on it read the whole table"
+        )
+        yield from _hit(
+            wanted.location or table.location,
+            f"The model of `{table.name}` states {'that' if wanted.unique else 'an index on'} ({listed})"
+            f"{' is unique' if wanted.unique else ''}, but no migration makes it: {harm}; "
+            f"generate the migration with {_command(framework)}.",
+            made.location,
+        )
+
+
+def _is_made(wanted: Index, made: Table) -> bool:
+    """True where an index of that name, or one that serves as well, is in the migrations."""
+    size = len(wanted.columns)
+    columns = [name.lower() for name in wanted.columns]
+    for other in made.searchable():
+        if wanted.name and other.name.lower() == wanted.name.lower():
+            return True
+        names = [name.lower() for name in other.columns]
+        if other.expressions and not wanted.unique:
+            return True  # an expression may well be about the column
+        if wanted.unique:
+            if other.unique and sorted(names) == sorted(columns):
+                return True
+        elif names[:size] == columns:
+            return True
+    return not wanted.unique and any(
+        [name.lower() for name in key.columns[:size]] == columns
+        for key in made.foreign_keys
+        if made.source != "alembic"
+    )
 
 
 def _hit(place: Location | None, message: str, other: Location | None) -> Iterator[Hit]:

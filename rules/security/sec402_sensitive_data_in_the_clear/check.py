@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Call, Cls, Hit, Project, sensitive, sink_arguments, weak_hits, written
+from backendlint.api import Call, Cls, Hit, Location, Project, sensitive, sink_arguments, sqltypes, weak_hits, written
 
 LOCAL = re.compile(
     r"(localhost|127\.|0\.0\.0\.0|\[?::1|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|host\.docker|.*\.(local|internal|svc|test|example|localhost)\b|[\w-]+(:\d+)?(/|$))"
@@ -14,6 +14,7 @@ HASHED = re.compile(r"hash|digest|encrypt|last_?(four|4)|cipher|_enc$", re.IGNOR
 
 def check(project: Project) -> Iterator[Hit]:
     yield from columns(project)
+    yield from ddl_columns(project)
     yield from weak_hits(project, ("transport",), "use the encrypted protocol.")
     yield from plain_http(project)
 
@@ -31,12 +32,27 @@ def columns(project: Project) -> Iterator[Hit]:
             if not is_plain_text(project, cls, cls.owner.facts.calls[value[1]]):
                 continue
             span = cls.facts.field_spans.get(name) or cls.owner.facts.span_of(vid)
-            hit = Hit(
-                f"`{cls.name}.{name}` keeps {'a secret' if kind == 'secret' else 'personal data'} in plain text, so a copy of the "
-                "database gives it away; encrypt the column, or store a hash.",
-                cls.owner.location(span),
-            )
-            yield hit if kind == "personal" else replace(hit, profile="strict", confidence="low")
+            yield _told(f"{cls.name}.{name}", kind, cls.owner.location(span))
+
+
+def ddl_columns(project: Project) -> Iterator[Hit]:
+    """The same in tables that SQL files make."""
+    for table in project.data.schema.tables.values():
+        for column in table.columns.values() if table.source == "ddl" and table.kind == "table" else ():
+            kind = sensitive(column.name)
+            if kind not in ("personal", "secret") or HASHED.search(column.name) or column.location is None:
+                continue
+            if sqltypes.family(column.type) == "text":
+                yield _told(f"{table.name}.{column.name}", kind, column.location)
+
+
+def _told(name: str, kind: str, place: Location) -> Hit:
+    hit = Hit(
+        f"`{name}` keeps {'a secret' if kind == 'secret' else 'personal data'} in plain text, so a copy of the "
+        "database gives it away; encrypt the column, or store a hash.",
+        place,
+    )
+    return hit if kind == "personal" else replace(hit, profile="strict", confidence="low")
 
 
 def is_plain_text(project: Project, cls: Cls, call: Call) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from backendlint.findings.model import Location
 from backendlint.project.schema.alembic import read_alembic
 from backendlint.project.schema.apply import apply
 from backendlint.project.schema.ddl import read_script
@@ -15,7 +16,7 @@ from backendlint.project.schema.django_state import State
 from backendlint.project.schema.history import Moment, index_foreign_keys, merged, moments, played, read_sql_files
 from backendlint.project.schema.links import ModuleLinks
 from backendlint.project.schema.model import Schema, Table
-from backendlint.project.schema.operations import Migration
+from backendlint.project.schema.operations import DropTable, Migration, Operation, RenameTable
 from backendlint.project.schema.sqlalchemy_models import read_sqlalchemy
 from backendlint.project.sqltext.dialects import project_dialect
 from backendlint.project.sqltext.find import SqlText, sql_texts
@@ -65,6 +66,32 @@ class Data:
         from backendlint.project.sqltext.strangers import strangers
 
         return strangers(self.statements, self.schema)
+
+    def is_lone_stranger(self, name: str) -> bool:
+        """True for a table that nothing defines and one statement names, where the project's SQL names almost none else such:
+        with more of them, rather the reading is at fault."""
+        from backendlint.project.sqltext.strangers import FEW, is_foreign
+
+        known, unknown = self._tables_named
+        users = unknown.get(name.lower(), set())
+        enough = len(known) >= FEW and len(unknown) * FEW <= len(known)
+        return enough and len(users) == 1 and not is_foreign(name, self)
+
+    @cached_property
+    def _tables_named(self) -> tuple[set[str], dict[str, set[Location]]]:
+        """Tables that executed SQL names: those that are known, and the others with the statements that name them."""
+        from backendlint.project.sqltext.strangers import tables_named
+
+        return tables_named(self.statements, self.schema)
+
+    @cached_property
+    def dropped(self) -> dict[str, Location]:
+        """Tables (small letters) that migrations drop or rename, and that nothing else defines, with the place."""
+        found: dict[str, Location] = {}
+        for moment in self.moments():
+            if isinstance(moment.operation, DropTable | RenameTable) and moment.location is not None:
+                found[moment.operation.table.lower()] = moment.location
+        return {name: place for name, place in found.items() if self.schema.find(name) is None}
 
     @cached_property
     def uses(self) -> list[Use]:
@@ -143,8 +170,12 @@ class Data:
     def django_migrated(self) -> Schema:
         """The tables as the state after Django's last migrations describes them."""
         schema = Schema()
-        for table in self.django_history.state.tables():
-            schema.add(table)
+        history = self.django_history
+        for model in history.state.models.values():
+            for table in history.state.tables_of(model):
+                table.complete = table.complete and model.app not in history.unread
+                schema.add(table)
+        schema.complete = not history.unread
         return schema
 
     def app_of(self, table: Table) -> str:
@@ -171,10 +202,19 @@ class Data:
             if text.role == "file" or text.path in inside or not _DEFINES & set(text.text[:400].upper().split()):
                 continue
             for operation in read_script(text.text, text.dialect, text.location).operations:
+                self._bring(schema, operation)
                 apply(schema, operation)
         for name in [name for name, table in schema.tables.items() if "hole_" in name or table.kind == "temporary"]:
             del schema.tables[name]
         return schema
+
+    def _bring(self, schema: Schema, operation: Operation) -> None:
+        """Put a table that code alters, and that models or migrations make, into the schema of what DDL makes."""
+        name = getattr(operation, "table", None)
+        if isinstance(name, str) and name and schema.find(name) is None:
+            known = self.models.find(name) or self.migrated.find(name)
+            if known is not None:
+                schema.add(known.copy())
 
     @cached_property
     def schema(self) -> Schema:

@@ -14,6 +14,7 @@ from backendlint.project.schema.django_migrations import History, read_django_mi
 from backendlint.project.schema.django_models import read_django_models
 from backendlint.project.schema.history import moments, natural, played, read_sql_files
 from backendlint.project.schema.model import Schema
+from backendlint.project.schema.sqlalchemy_models import read_sqlalchemy
 
 HEAD = "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n"
 CREATE = "migrations.CreateModel('T', [('id', models.BigAutoField(primary_key=True)), ('a', models.TextField())])"
@@ -86,6 +87,25 @@ def test_custom_fields_set_their_own_options(tmp_path: Path) -> None:
     assert (table.columns["code"].type, table.columns["code"].nullable) == ("VARCHAR(12)", True)
     assert table.columns["plain"].type == "VARCHAR(5)"
     assert [unique.columns for unique in table.uniques] == [("code",), ("plain",)]
+
+
+def test_computed_operations_leave_the_app_in_doubt(tmp_path: Path) -> None:
+    known = django(tmp_path, one=body(CREATE), two="    dependencies = [('app', 'one')]\n    operations = made()\n")
+    assert known.unread == {"app"}
+
+
+def test_a_table_may_leave_its_metadata_to_the_extension(tmp_path: Path) -> None:
+    (tmp_path / "models.py").write_text(
+        "from app import db\nimport flask_sqlalchemy\n"
+        "seats = db.Table('seats', db.Column('row', db.Integer), db.Column('number', db.Integer))\n"
+        "rooms = db.Table('rooms', db.metadata, db.Column('id', db.Integer))\n"
+    )
+    files = read_facts(tmp_path)
+    tables = read_sqlalchemy(files, links_of(files)).tables
+    assert {name: list(table.columns) for name, table in tables.items()} == {
+        "seats": ["row", "number"],
+        "rooms": ["id"],
+    }
 
 
 def test_sql_files_run_in_natural_order_without_their_way_back() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from backendlint.facts.model import Call, FileFacts
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema.ddl import read_script
+from backendlint.project.schema.executed import data_text, may_change_schema, sql_node
 from backendlint.project.schema.model import Check, Constraint, ForeignKey, Table, Unique
 from backendlint.project.schema.reading import CallNode, Links, Node, location_of, strings
 from backendlint.project.schema.sa_columns import (
@@ -18,7 +19,7 @@ from backendlint.project.schema.sa_columns import (
     server_default,
     table_part,
 )
-from backendlint.project.schema.sa_types import type_of
+from backendlint.project.schema.sa_types import enum_choices, type_of
 from backendlint.project.schema.sqlalchemy_models import add_part, autoincrement, put
 
 _DEPTH = 3
@@ -136,13 +137,13 @@ class _Script:
                 yield replace(made, location=place)
 
     def _execute(self, view: CallNode) -> Iterator[ops.Operation]:
-        node = _sql_node(view.args[0])
-        text = node.text()
+        node = sql_node(view.args[0])
+        text = node.text() or data_text(node)
         place = node.location
         if not text:
             yield (
                 ops.RunSQL(sql="", known=False, location=place)
-                if _may_change_schema(node)
+                if may_change_schema(node)
                 else ops.RunCode(name="execute", location=place)
             )
             return
@@ -150,30 +151,6 @@ class _Script:
         yield ops.RunSQL(
             sql=text, operations=tuple(script.operations), known=not script.unread, location=place, text=text
         )
-
-
-def _sql_node(node: Node) -> Node:
-    """The text inside `text()`, `sa.text()`, `DDL()`, and string methods that leave its meaning alone."""
-    for _ in range(4):
-        call = node.call()
-        if call is None:
-            break
-        if call.name in {"text", "DDL", "TextClause", "dedent", "cleandoc"} and call.args:
-            node = call.args[0]
-        elif (
-            call.name in {"strip", "lstrip", "rstrip", "bindparams", "execution_options"}
-            and call.func.value[0] == "attr"
-        ):
-            node = call.func.at(call.func.value[1])
-        else:
-            break
-    return node
-
-
-def _may_change_schema(node: Node) -> bool:
-    """False for `execute(table.insert())` and the like; true for a text that is not known."""
-    call = node.resolve().call()
-    return call is None or call.name not in {"insert", "update", "delete", "values", "where", "select"}
 
 
 def _is_operations(view: CallNode) -> bool:
@@ -225,16 +202,37 @@ def in_autocommit(file: FileFacts, index: int, call: Call) -> bool:
 
 
 def _unrolled(view: CallNode) -> list[CallNode]:
-    """The call once for each round of a loop over a constant list that feeds its first argument; else just itself."""
-    args = view.args
-    loop = next((arg for arg in args[:2] if arg.value[0] == "elem"), None)
+    """The call once for each round of a loop over a constant list that feeds it; else just itself."""
+    loop = next((found for arg in view.args for found in _looped(arg)), None)
     container = loop.at(loop.value[1]) if loop is not None else None
     elements = container.elements() if container is not None else None
     if elements is None and container is not None:
         elements = [key for key, _ in container.pairs() or []]
     if loop is None or not elements:
         return [view]
-    return [CallNode(view.node, view.call, ((loop.vid, element),)) for element in elements]
+    return [CallNode(replace(view.node, bound=_round(loop, element)), view.call) for element in elements]
+
+
+def _looped(node: Node) -> Iterator[Node]:
+    """The loop's variable that an argument is, or that is unpacked into it, or that a column in it is made of."""
+    value = node.value
+    if value[0] == "elem":
+        yield node
+    elif value[0] == "unpack":
+        yield from _looped(node.at(value[1]))
+    elif value[0] == "call":
+        for vid in node.facts.calls[value[1]].args:
+            yield from _looped(node.at(vid))
+
+
+def _round(loop: Node, element: Node) -> tuple[tuple[int, Node], ...]:
+    """The loop's variables in the round of an element."""
+    parts = element.elements() or []
+    bound = [(loop.vid, element)]
+    for vid, value in enumerate(loop.facts.values):
+        if value[0] == "unpack" and value[1] == loop.vid and 0 <= value[2] < len(parts):
+            bound.append((vid, parts[value[2]]))
+    return tuple(bound)
 
 
 def _table(view: CallNode, batch: str, position: int, name: str = "table_name") -> str:
@@ -327,7 +325,7 @@ def _alter_column(view: CallNode, batch: str) -> Iterator[ops.Operation]:
         table=table, column=column, type=type_text, nullable=view.flag("nullable"),
         default=server_default(default) if default is not None else None,
         drop_default=default is not None and server_default(default) is None,
-        using=using.text() if using is not None else "",
+        using=using.text() if using is not None else "", choices=enum_choices(kind) if kind is not None else (),
     )  # fmt: skip
     new = name_of(view.kwarg("new_column_name"))
     if new and new != column:
@@ -373,7 +371,7 @@ def _unique(view: CallNode, batch: str) -> Iterator[ops.Operation]:
 
 def _check(view: CallNode, batch: str) -> Iterator[ops.Operation]:
     node = view.argument(2 + _shift(batch), "condition")
-    text = _sql_node(node).text() if node is not None else ""
+    text = sql_node(node).text() if node is not None else ""
     yield _add(view, _table(view, batch, 1), Check(name_of(view.argument(0, "constraint_name")), text, view.location))
 
 

@@ -120,6 +120,9 @@ def _add_column(schema: Schema, op: ops.AddColumn) -> None:
     if table is None:
         return
     column = op.column
+    if not column.name:
+        table.complete = False
+        return
     if op.one_off_default:
         column = replace(column, default=None, client_default=False)
     table.columns[column.name] = column
@@ -194,7 +197,7 @@ def _alter_column(schema: Schema, op: ops.AlterColumn) -> None:
         return
     changed: Column = column
     if op.type is not None:
-        changed = replace(changed, type=op.type)
+        changed = replace(changed, type=op.type, choices=op.choices)
     if op.nullable is not None:
         changed = replace(changed, nullable=op.nullable)
     if op.default is not None or op.drop_default:

@@ -157,7 +157,7 @@ def _redefine(table: str, reader: Reader, rename: str) -> Iterator[ops.Operation
     column = rename or made.column.name
     yield ops.AlterColumn(
         table=table, column=column, type=made.column.type, nullable=made.column.nullable,
-        default=made.column.default, drop_default=made.column.default is None,
+        default=made.column.default, drop_default=made.column.default is None, choices=made.column.choices,
         constraints=_kept(made.parts),
     )  # fmt: skip
     if rename and rename != made.column.name:

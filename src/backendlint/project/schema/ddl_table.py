@@ -285,6 +285,9 @@ def read_column(reader: Reader) -> ColumnParts:
     made = ColumnParts(Column(reader.next().identifier, location=location))
     type_text, serial = _type(reader)
     made.column = replace(made.column, type=type_text, autoincrement=serial, nullable=not serial)
+    if type_text.startswith("ENUM("):
+        words = reader.items[: reader.at]
+        made.column = replace(made.column, choices=tuple(token.text for token in words if token.kind == "string"))
     name = ""
     while not reader.done:
         name = _column_option(reader, made, name)

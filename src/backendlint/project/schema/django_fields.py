@@ -212,7 +212,8 @@ def _type(kind: str, call: CallNode, own: dict[str, object] | None = None) -> st
     text = TYPES.get(kind, "")
     if text == "VARCHAR":
         size = call.argument(0, "max_length") if kind != "CharField" else call.kwarg("max_length")
-        number = size.const() if size is not None else (own or {}).get("max_length", _LENGTHS.get(kind))
+        usual = _LENGTHS.get(kind) if call.flag("multiple") is not True else None
+        number = size.const() if size is not None else (own or {}).get("max_length", usual)
         return f"VARCHAR({number})" if isinstance(number, int) else text
     if text == "DECIMAL":
         sizes = [call.kwarg("max_digits"), call.kwarg("decimal_places")]

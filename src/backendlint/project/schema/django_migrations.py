@@ -23,6 +23,8 @@ class History:
 
     migrations: list[ops.Migration]
     state: State
+    unread: frozenset[str] = frozenset()
+    """Apps with migrations whose operations are computed, so that what they do is not known."""
 
 
 @dataclass(slots=True)
@@ -55,7 +57,7 @@ def read_django_migrations(files: Sequence[FileFacts], links: Links, dialect: st
         replay.app = item.app
         for call in item.operations:
             migration.operations.extend(replay.run(call))
-    return History(migrations, state)
+    return History(migrations, state, frozenset(item.app for item in found.values() if not item.known))
 
 
 def _is_migration(file: FileFacts, cls: ClassFacts, links: Links) -> bool:

@@ -116,6 +116,8 @@ class AlterColumn(Operation):
     default: str | None = None
     drop_default: bool = False
     using: str = ""
+    choices: tuple[str, ...] = ()
+    """The values of an enumeration, where that is the new type."""
     constraints: tuple[Constraint | Index, ...] = ()
 
 

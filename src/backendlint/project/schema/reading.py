@@ -44,6 +44,8 @@ class Node:
     function: int
     vid: int
     links: Links
+    bound: tuple[tuple[int, Node], ...] = ()
+    """Values to be read as others: a loop's variables in one of its rounds."""
 
     @property
     def facts(self) -> FunctionFacts:
@@ -67,7 +69,10 @@ class Node:
 
     def at(self, vid: int) -> Node:
         """Another value of the same table."""
-        return Node(self.file, self.function, vid, self.links)
+        for known, node in self.bound:
+            if known == vid:
+                return node
+        return Node(self.file, self.function, vid, self.links, self.bound)
 
     def resolve(self) -> Node:
         """The value behind names, guards and closures; itself where it leads nowhere."""
@@ -168,6 +173,10 @@ class Node:
                 else:
                     found.append(inner)
             return found
+        if value[0] == "call":
+            call = node.facts.calls[value[1]]
+            if len(call.args) == 1 and node.at(call.func).value in _COLLECTIONS:
+                return node.at(call.args[0]).elements()
         if value[0] == "binop" and value[1] == "+":
             return _joined(node.at(value[2]), node.at(value[3]))
         if value[0] == "mut" and value[2] in {"append", "add"}:
@@ -201,6 +210,7 @@ def _joined(left: Node, right: Node) -> list[Node] | None:
 
 
 _MISSING: Any = object()
+_COLLECTIONS = frozenset(("name", f"builtins.{kind}") for kind in ("list", "tuple", "set", "frozenset", "sorted"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +219,6 @@ class CallNode:
 
     node: Node
     call: Call
-    bound: tuple[tuple[int, Node], ...] = ()
-    """Arguments to be read as other values: a loop's variable in one of its rounds."""
 
     @property
     def func(self) -> Node:
@@ -231,9 +239,8 @@ class CallNode:
     def args(self) -> list[Node]:
         """Positional arguments, `*args` spread where its elements are known."""
         found: list[Node] = []
-        bound = dict(self.bound)
         for vid in self.call.args:
-            node = bound.get(vid) or self.node.at(vid)
+            node = self.node.at(vid)
             if node.value[0] == "star":
                 found.extend(node.at(node.value[1]).elements() or [])
             else:

@@ -57,6 +57,8 @@ def read_column(table: str, attribute: str, call: CallNode, annotation: Annotati
     made = Made(column)
     for argument in args:
         _argument(made, argument)
+    if annotation and made.column.type == annotation.type and any(isinstance(part, ForeignKey) for part in made.parts):
+        made.column = replace(made.column, type="")  # the target's type: the annotation does not count then
     kind = call.kwarg("type_") or call.kwarg("sa_type")
     if kind is not None:
         made.column = replace(made.column, type=type_of(kind), choices=enum_choices(kind))
@@ -85,9 +87,11 @@ def _argument(made: Made, node: Node) -> None:
 
 
 def _foreign_key(column: str, call: CallNode) -> ForeignKey | None:
-    target, target_columns = reference(call.args[0] if call.args else None)
-    if not target:
+    if not call.args:
         return None
+    target, target_columns = reference(
+        call.args[0]
+    )  # "" where it is computed: the column refers to something all the same
     on_delete = call.kwarg("ondelete")
     name = call.kwarg("name")
     return ForeignKey(

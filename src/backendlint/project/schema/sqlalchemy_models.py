@@ -105,8 +105,9 @@ def _read_model(model: _Model, links: Links) -> Table:
     chain = list(lineage(model.file, model.cls, links))
     custom = _annotation_map(chain, links)
     taken: set[str] = set()
-    for position, (where, item) in enumerate(chain):
-        if position and _own_table(where, item, links):
+    elsewhere = _inherited(chain, links)
+    for where, item in chain:
+        if (where.path, item.qualname) in elsewhere:
             continue
         for made in _class_columns(where, item, table, custom, links, taken):
             put(table, made)
@@ -133,6 +134,16 @@ def _read_model(model: _Model, links: Links) -> Table:
     ):
         table.complete = False
     return table
+
+
+def _inherited(chain: list[tuple[FileFacts, ClassFacts]], links: Links) -> set[tuple[str, str]]:
+    """Parents with tables of their own, and what they inherit from: their columns are there already."""
+    return {
+        (file.path, cls.qualname)
+        for where, parent in chain[1:]
+        if _own_table(where, parent, links)
+        for file, cls in lineage(where, parent, links)
+    }
 
 
 def _own_table(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
@@ -310,7 +321,7 @@ def _plain_tables(file: FileFacts, links: Links) -> Iterator[Table]:
 def _plain_table(name: str, view: CallNode) -> Table:
     namespace = view.kwarg("schema")
     table = Table(name, namespace=namespace.text() if namespace else "", source="sqlalchemy", location=view.location)
-    for member in view.args[2:]:
+    for member in view.args[1:]:  # the first may be the metadata, or be left to Flask-SQLAlchemy's Table
         call = column_call(member)
         if call is not None:
             put(table, read_column(name, "", call))

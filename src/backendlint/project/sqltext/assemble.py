@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from backendlint.facts.model import Span
 from backendlint.findings.model import Location
 from backendlint.project.entities import Fn
-from backendlint.project.sqllex import tokens
+from backendlint.project.sqllex import Token, tokens
 from backendlint.project.sqltext.literals import Char, characters
 from backendlint.project.sqltext.pieces import Piece, Pieces
 
@@ -81,6 +81,8 @@ def _placeholder(before: str, number: int) -> tuple[str, str]:
     if not items:
         return "fragment", " "
     token = items[-1]
+    if _in_case(items):
+        return "fragment", f"WHEN NULL THEN {name}"
     if token.word("VALUES"):
         return "name", f"({name})"
     if token.word("SET"):
@@ -90,6 +92,15 @@ def _placeholder(before: str, number: int) -> tuple[str, str]:
     if token.kind == "punct":
         return ("fragment", " ") if token.raw in {")", "]", "*", ";"} else ("name", name)
     return "fragment", " "
+
+
+def _in_case(items: list[Token]) -> bool:
+    """True behind `CASE` and behind its operand, where branches stand."""
+    if items[-1].kind in {"word", "name"}:
+        items = items[:-1] if not items[-1].word("CASE") else items
+    while len(items) > 1 and items[-1].raw == ".":
+        items = items[:-2]
+    return bool(items) and items[-1].word("CASE")
 
 
 def _in_string(before: str) -> bool:

@@ -90,7 +90,13 @@ def _reads_like_prose(items: list[Token]) -> bool:
                 )
             ):
                 return True
-    return items[-1].raw in {".", "!", "…"}
+    return items[-1].raw in {".", "!"} or _elided(items)
+
+
+def _elided(items: list[Token]) -> bool:
+    """A text for readers: `SELECT ... FROM orders`."""
+    raws = [token.raw for token in items]
+    return "…" in raws or any(raws[position : position + 3] == [".", ".", "."] for position in range(len(raws)))
 
 
 def _has_marks(items: list[Token]) -> bool:

@@ -60,6 +60,12 @@ def project_dialect(project: Project) -> str:
     return "sqlite" if told["sqlite"] or imported["sqlite"] else ""
 
 
+def file_dialect(file: FileFacts) -> str:
+    """The dialect of the drivers that a module imports, where all are of one; "" otherwise."""
+    spoken = set(_imported(file))
+    return spoken.pop() if len(spoken) == 1 else ""
+
+
 def _declared(root: Path) -> list[str]:
     """Dialects of the drivers and servers that the project's dependency and compose files name: SQLite is often only for tests."""
     found: list[str] = []

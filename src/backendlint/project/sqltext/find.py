@@ -13,7 +13,8 @@ from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.sqltext.assemble import Assembled, Hole, SourceMap, assemble
 from backendlint.project.sqltext.detect import is_statement, may_be_sql, starts_like_sql
-from backendlint.project.sqltext.dialects import project_dialect
+from backendlint.project.sqltext.dialects import file_dialect, project_dialect
+from backendlint.project.sqltext.forward import Taker, forwarded
 from backendlint.project.sqltext.pieces import Builder
 from backendlint.project.sqltext.places import place_in
 
@@ -56,6 +57,10 @@ class SqlText:
     """Which of the texts that the value may be."""
     others: tuple[str, ...] = ()
     """The other texts that the value may be."""
+    bare: bool = False
+    """Certainly no bound parameters are passed."""
+    sink: Location | None = None
+    """Where a helper executes what `call` passes to it."""
 
     def location(self, start: int, end: int) -> Location:
         """Where the characters from `start` to before `end` stand."""
@@ -73,17 +78,22 @@ def sql_texts(project: Project, sql_files: Sequence[str]) -> list[SqlText]:
         if "{{" not in text and "{%" not in text:
             found.append(SqlText(text, path, dialect, "file", certain=True))
     builder = Builder(project)
+    spoken = {path: file_dialect(file) or dialect for path, file in project.files.items()}
     names = _sql_names(project)
     made: dict[tuple[tuple[str, Vid], ...], SqlText] = {}
     taken: set[tuple[str, Vid]] = set()
-    for fn in project.all_functions():
-        for call in fn.calls:
-            if not (call.args or call.kwargs) or _last_name(fn, call) not in names:
-                continue
-            for key, text_ in _call(project, builder, fn, call, dialect, taken):
-                known = made.get(key)
-                if known is None or (known.role == "text" and text_.role != "text"):
-                    made[key] = text_
+    takers = [
+        taker
+        for fn in project.all_functions()
+        for call in fn.calls
+        if (call.args or call.kwargs) and _last_name(fn, call) in names
+        for taker in _takers(project, fn, call, spoken[fn.path])
+    ]
+    for taker in (*takers, *forwarded(project, takers)):
+        for key, text_ in _texts(builder, taker, taken, project):
+            known = made.get(key)
+            if known is None or _says_less(known, text_):
+                made[key] = text_
     found.extend(made.values())
     for fn, vids in project.literals.texts.items():
         for vid in _roots(fn, vids):
@@ -94,7 +104,7 @@ def sql_texts(project: Project, sql_files: Sequence[str]) -> list[SqlText]:
                     continue
                 whole = assemble(pieces)
                 if is_statement(whole.text):
-                    found.append(_text(project, whole, fn, None, "constant", dialect, False, number))
+                    found.append(_text(project, whole, fn, None, "constant", spoken[fn.path], False, number))
     return found
 
 
@@ -110,37 +120,44 @@ def _last_name(fn: Fn, call: Call) -> str:
     return str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
 
 
-def _call(
-    project: Project, builder: Builder, fn: Fn, call: Call, dialect: str, taken: set[tuple[str, Vid]]
-) -> Iterator[tuple[tuple[tuple[str, Vid], ...], SqlText]]:
-    """The texts that a call executes, or makes statements of, with what identifies them."""
+def _says_less(known: SqlText, other: SqlText) -> bool:
+    """True where the other call tells more about the same text: that it is executed, and by a driver."""
+    return (known.role == "text" and other.role != "text") or (other.certain and not known.certain)
+
+
+def _takers(project: Project, fn: Fn, call: Call, dialect: str) -> Iterator[Taker]:
+    """The SQL arguments of a call that executes them, or makes statements of them."""
     model = next((item for item in project.models(fn, call) if item.sql is not None), None)
-    if model is not None and model.sql is not None:
-        piece = model.name.endswith(".sql.SQL")  # psycopg's: what is executed is what is composed of it
-        if piece or model.sql.role in {"fragment", "identifier", "literal", "compose"}:
-            return
-        vids = arguments(call, model.sql.arg)
-        chosen = _dialect_of(project, model) or dialect
-        role, certain = model.sql.role, True
-    else:
-        if _last_name(fn, call) not in _DRIVER_METHODS or not call.args:
-            return
-        vids, chosen, role, certain = [call.args[0]], dialect, "execute", False
-    for vid in vids:
-        alternatives = builder.alternatives(fn, vid)
-        assembled = [assemble(pieces) for pieces in alternatives]
-        for number, (pieces, whole) in enumerate(zip(alternatives, assembled, strict=True)):
-            if not starts_like_sql(whole.text) or (not certain and not may_be_sql(whole.text)):
-                continue
-            key = tuple((piece.fn.fqn, piece.vid) for piece in pieces)
-            taken.update((piece.fn.fqn, piece.vid) for piece in pieces if not piece.hole)
-            text = _text(project, whole, fn, call, role, chosen, certain, number)
-            text.others = tuple(other.text for other in assembled if other is not whole)
-            if model is not None and model.sql is not None:
-                params = arguments(call, model.sql.params) if model.sql.params is not None else []
-                text.params = params[0] if params else -1
-                text.paramstyle = model.sql.paramstyle or _paramstyle_of(project, model)
-            yield key, text
+    if model is None or model.sql is None:
+        if _last_name(fn, call) in _DRIVER_METHODS and call.args:
+            yield Taker(fn, call, call.args[0], -1, dialect, "execute", False, "")
+        return
+    piece = model.name.endswith(".sql.SQL")  # psycopg's: what is executed is what is composed of it
+    if piece or model.sql.role in {"fragment", "identifier", "literal", "compose"}:
+        return
+    chosen = _dialect_of(project, model) or dialect
+    params = arguments(call, model.sql.params) if model.sql.params is not None else []
+    style = model.sql.paramstyle or _paramstyle_of(project, model)
+    for vid in arguments(call, model.sql.arg):
+        bare = model.sql.params is not None and len(call.args) + len(call.kwargs) == 1 and not call.open_ended
+        yield Taker(fn, call, vid, params[0] if params else -1, chosen, model.sql.role, True, style, bare)
+
+
+def _texts(
+    builder: Builder, taker: Taker, taken: set[tuple[str, Vid]], project: Project
+) -> Iterator[tuple[tuple[tuple[str, Vid], ...], SqlText]]:
+    """The texts that a call executes, with what identifies them."""
+    alternatives = builder.alternatives(taker.fn, taker.sql)
+    assembled = [assemble(pieces) for pieces in alternatives]
+    for number, (pieces, whole) in enumerate(zip(alternatives, assembled, strict=True)):
+        if not starts_like_sql(whole.text) or (not taker.certain and not may_be_sql(whole.text)):
+            continue
+        key = tuple((piece.fn.fqn, piece.vid) for piece in pieces)
+        taken.update((piece.fn.fqn, piece.vid) for piece in pieces if not piece.hole)
+        text = _text(project, whole, taker.fn, taker.call, taker.role, taker.dialect, taker.certain, number)
+        text.others = tuple(other.text for other in assembled if other is not whole)
+        text.params, text.paramstyle, text.bare, text.sink = taker.params, taker.paramstyle, taker.bare, taker.sink
+        yield key, text
 
 
 def _dialect_of(project: Project, model: CallModel) -> str:

@@ -26,19 +26,25 @@ if TYPE_CHECKING:
 
 _PYFORMAT = re.compile(r"%\(([^)]*)\)s")
 _OTHER_DIALECTS = ("postgres", "", "mysql", "sqlite", "tsql", "oracle")
+_FOREIGN = ("clickhouse", "bigquery", "snowflake", "duckdb")
+"""Databases for analysis: tried last, and what only they take proves nothing about the project's own dialect."""
 MAX_LENGTH = 60_000
 """Longer statements (data loads) are not parsed."""
 
 
 @dataclass(slots=True)
 class Parsed:
-    """A parse's outcome: `tree` None and `error` set when no dialect takes it; `dialect` is the one that did."""
+    """A parse's outcome: `tree` None and `error` set when no dialect takes it; `dialect` is the one that did.
+
+    `foreign`: only a database for analysis does.
+    """
 
     tree: Any
     error: str = ""
     dialect: str = ""
     offset: int = -1
     """Where the parser stopped, in the statement's text."""
+    foreign: bool = False
 
 
 class Parser:
@@ -61,11 +67,11 @@ class Parser:
         first = _parse_in(text, dialect)
         if first.tree is not None:
             return first
-        for other in _OTHER_DIALECTS:
+        for other in (*_OTHER_DIALECTS, *_FOREIGN):
             if other != dialect:
                 found = _parse_in(text, other)
                 if found.tree is not None:
-                    found.error, found.offset = first.error, first.offset
+                    found.error, found.offset, found.foreign = first.error, first.offset, other in _FOREIGN
                     return found
         return first
 
@@ -267,7 +273,7 @@ class Statement:
         source = self.source
         if source.fn is None or source.call is None:
             return ()
-        where = source.fn.location(source.call.span)
+        where = source.sink or source.fn.location(source.call.span)
         inside = where.path == place.path and where.line <= place.line <= where.end_line
         return () if inside else (Step(where, "executed here"),)
 
@@ -301,6 +307,7 @@ def parseable(text: str, tokens: list[Token]) -> str:
     """The text with drivers' placeholders in a spelling that every dialect parses, at the same length."""
     base = tokens[0].start if tokens else 0
     out = list(text)
+    _spell_commands(out, tokens, base)
     previous: Token | None = None
     for token in tokens:
         start = token.start - base
@@ -317,6 +324,22 @@ def parseable(text: str, tokens: list[Token]) -> str:
             out[start : start + 3] = f"{token.raw[0]}= "
         previous = token
     return "".join(out)
+
+
+def _spell_commands(out: list[str], tokens: list[Token], base: int) -> None:
+    """Two statements that sqlglot reads in part only: `KILL` takes a number, `DROP FUNCTION f(arguments)` no arguments."""
+    verb = tokens[0] if tokens else None
+    if verb is not None and verb.word("KILL") and HOLE.fullmatch(tokens[-1].raw):
+        start, end = tokens[-1].start - base, tokens[-1].end - base
+        out[start:end] = "0".ljust(end - start)
+    if verb is not None and verb.word("DROP") and tokens[1:] and tokens[1].word("FUNCTION", "PROCEDURE", "AGGREGATE"):
+        inside = 0
+        for token in tokens[2:]:
+            inside += token.raw == "("
+            if inside:
+                start, end = token.start - base, token.end - base
+                out[start:end] = " " * (end - start)
+            inside -= token.raw == ")"
 
 
 def statements(project: Project) -> Iterator[Statement]:

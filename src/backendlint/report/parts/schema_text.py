@@ -53,7 +53,7 @@ def _column_notes(table: Table, column: Column) -> str:
     if column.default is not None:
         notes.append(f"default {column.default}")
     notes += [
-        f"-> {key.target}" + (f" on delete {key.on_delete.lower()}" if key.on_delete else "")
+        f"-> {key.target or '?'}" + (f" on delete {key.on_delete.lower()}" if key.on_delete else "")
         for key in table.foreign_keys
         if column.name in key.columns
     ]
@@ -117,7 +117,7 @@ def _table_sql(table: Table) -> str:
     if table.primary_key:
         lines.append(f"PRIMARY KEY ({_names(table.primary_key)})")
     lines += [f"{_named(unique.name)}UNIQUE ({_names(unique.columns)})" for unique in table.uniques if not unique.where]
-    lines += [_foreign_sql(key) for key in table.foreign_keys if key.enforced]
+    lines += [_foreign_sql(key) for key in table.foreign_keys if key.enforced and key.target]
     lines += [f"{_named(check.name)}CHECK ({check.text})" for check in table.checks if check.text not in {"", "?"}]
     body = ",\n".join(f"    {line}" for line in lines)
     return f"CREATE TABLE {_quoted(key_of(table.name, table.namespace))} (\n{body}\n);"
