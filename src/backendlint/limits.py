@@ -1,4 +1,7 @@
-"""Time limits for work on input that nobody has seen before."""
+"""Time limits for work on input that nobody has seen before.
+
+They count the processor's time, not the clock's: what a machine finds must not depend on what else it does.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def in_main_thread() -> bool:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise OutOfTimeError in the block after so many seconds; no limit where timers cannot interrupt it."""
+    """Raise OutOfTimeError in the block after so many seconds of work; no limit where timers cannot interrupt it."""
     if not in_main_thread():
         yield
         return
@@ -28,10 +31,10 @@ def time_limit(seconds: float) -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise OutOfTimeError
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

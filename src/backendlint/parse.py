@@ -143,6 +143,11 @@ def _newer_syntax(text: str, refusal: ParseProblem) -> tuple[ast.Module | None, 
     except (libcst.ParserSyntaxError, libcst.CSTLogicError, SyntaxError, ValueError, LookupError):
         return None, refusal
     except BaseException as error:
-        if type(error).__name__ != "PanicException":  # what libcst's native parser raises where it fails itself
+        if not is_panic(error):
             raise
         return None, refusal
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether it is what libcst's native parser raises where it fails itself: no Exception, and no importable class."""
+    return type(error).__name__ == "PanicException"

@@ -185,6 +185,20 @@ def test_a_failing_check_is_reported_and_the_rest_goes_on(tree, cache) -> None:
     assert len(cache.values) == 1
 
 
+def test_a_statement_on_which_libcst_itself_fails_is_named(tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    class PanicException(BaseException):
+        """As the native parser's."""
+
+    def panics(*_: object) -> None:
+        raise PanicException("index out of bounds")
+
+    monkeypatch.setattr("backendlint.engines.snippet.parse", panics)
+    tree.add("a.py", "raise A\n")
+    (note,) = run(tree, needs=["raises"])
+    assert isinstance(note, Notification)
+    assert (note.kind, note.location.path, note.location.line) == ("cst-unread", "a.py", 1)
+
+
 def test_results_are_cached_by_content(tree, cache) -> None:
     tree.add("a.py", "raise A\n")
     first = run(tree, needs=["raises"], cache=cache)

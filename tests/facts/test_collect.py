@@ -146,7 +146,7 @@ def test_worker_that_python_cannot_interrupt_ends_itself(
     tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stuck() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGVTALRM})
         spin()
 
     misbehave(monkeypatch, "m07.py", stuck)

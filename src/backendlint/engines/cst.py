@@ -17,7 +17,7 @@ from backendlint.engines.needs import files_for
 from backendlint.engines.site import SyntaxSite, UnreadableError
 from backendlint.facts.model import FileFacts, FunctionFacts, Span
 from backendlint.findings.model import Hit, Location, Notification
-from backendlint.parse import split_lines
+from backendlint.parse import is_panic, split_lines
 
 if TYPE_CHECKING:
     from backendlint.engines.snippet import Snippet
@@ -171,6 +171,10 @@ def _parse(lines: Sequence[str], span: Span) -> Snippet:
         return parse(lines, span)
     except (ParserSyntaxError, RecursionError, IndexError) as error:
         raise UnreadableError(" ".join(str(error).split())[:200] or type(error).__name__) from error
+    except BaseException as error:
+        if not is_panic(error):
+            raise
+        raise UnreadableError("libcst's own parser failed") from error
 
 
 def _site(

@@ -21,7 +21,10 @@ def run(rules: Sequence[Rule], project: Project, paths: Sequence[str], ctx: Engi
     checks: dict[str, tuple[Rule, Check]] = {}
     for rule in rules:
         if rule.engine == "sql":
-            checks[rule.id] = (rule, ctx.load_check(rule))
+            try:
+                checks[rule.id] = (rule, ctx.load_check(rule))
+            except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others go on
+                yield rule_failed(rule, "", error)
     if not checks:
         return
     reported: set[tuple[str, object]] = set()
