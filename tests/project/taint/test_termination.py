@@ -6,6 +6,9 @@ from building import build
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backendlint.project.taint.barren import MAX_PARTS
+from backendlint.project.taint.labels import MOST
+
 NAMES = ("a", "b", "c", "d")
 name = st.sampled_from(NAMES)
 expression = st.one_of(
@@ -59,3 +62,17 @@ def test_reading_ends(first: list[str], second: list[str]) -> None:
     project = build(app=text)
     for flow in project.taint.flows(("command",), ("request",)):
         assert project.taint.steps(flow)
+
+
+def test_objects_that_refer_to_each_other_are_not_followed_in_all_ways() -> None:
+    parts = ("test", "product", "finding", "engagement", "project", "owner")
+    ways = "".join(f"    if obj.is_{part}:\n        return find(obj.{part})\n" for part in parts)
+    text = f"import os\n\n\ndef find(obj):\n{ways}    os.system(obj.command)\n    return obj\n\n\ndef main(obj):\n    find(find(obj))\n"
+    project = build(app=text)
+    (site,) = project.taint.sinks("command")
+    found = list(project.taint.flows_to(site, ("request",)))
+    main = project.functions["app.main"]
+    most = max(len(project.taint.labels(main, vid)) for vid in range(len(main.facts.values)))
+    assert (found, most <= MOST) == ([], True)
+    barren = project.taint._barren[frozenset(("request",))]
+    assert sum(state[:2] == ("app.find", 0) and len(state[2]) > 1 for state in barren) <= MAX_PARTS

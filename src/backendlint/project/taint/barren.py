@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from backendlint.project.taint.labels import Path
 
 State = tuple[str, int, Path]
 """A function's fqn, a parameter's index, the part of it that is meant."""
+MAX_PARTS = 12
+"""Parts of parts of one parameter that are followed: objects that refer to each other have as many as ways around."""
 
 
 @dataclass(slots=True)
@@ -18,8 +21,19 @@ class Search:
     before: dict[State, list[State]] = field(default_factory=dict)
     """States from which each was reached."""
     fruitful: set[State] = field(default_factory=set)
-    cut: bool = False
-    """True where something was not followed to its end: then nothing is known to be barren."""
+    """States that led to a source, or were not followed to their end."""
+    parts: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    def enter(self, state: State) -> bool:
+        """Whether the state is to be followed now: it is new, and not one part too many of its parameter."""
+        if state in self.seen:
+            return False
+        if len(state[2]) > 1:
+            if self.parts[state[:2]] >= MAX_PARTS:
+                return False
+            self.parts[state[:2]] += 1
+        self.seen.add(state)
+        return True
 
     def link(self, state: State, following: State) -> None:
         """`following` was reached from `state`."""
@@ -27,8 +41,6 @@ class Search:
 
     def barren(self) -> set[State]:
         """States from which no source can be reached."""
-        if self.cut:
-            return set()
         todo, fruitful = list(self.fruitful), set(self.fruitful)
         while todo:
             for state in self.before.get(todo.pop(), ()):

@@ -107,12 +107,13 @@ class Taint:
                     yield Flow(site, origin, mark, *start, (), False)
         while queue:
             item = queue.popleft()
-            if item.state in search.seen or item.state in barren:
+            if item.state in barren:
                 continue
             if len(item.chain) >= MAX_CHAIN:
-                search.cut = True
+                search.fruitful.add(item.state)
                 continue
-            search.seen.add(item.state)
+            if not search.enter(item.state):
+                continue
             for origin, mark, chain, report, edge in self._one_up(item, site, search):
                 if origin.what == "param":
                     owner = self.project.functions[origin.fn]
@@ -135,7 +136,7 @@ class Taint:
             chain = (Hop(edge, item.mark.trail), *item.chain)
             for origin, mark in self._at_caller(site.kind, edge, item).items():
                 if mark.clean_for(site.kind, origin.what):
-                    search.cut = True
+                    search.fruitful.add(item.state)
                 else:
                     yield origin, mark, chain, report, edge
 

@@ -10,6 +10,8 @@ from backendlint.facts.model import Span
 Path = tuple[str, ...]
 """An access path: attribute names, `[key]` with the key's repr, `[*]` for any item."""
 MAX_PATH = 4
+MOST = 64
+"""Origins that are remembered of one value."""
 INJECTION = frozenset(
     "sql command code path ssrf redirect xss template xml deserialize ldap xpath nosql log header regex trust "
     "mail-header archive".split()
@@ -77,6 +79,17 @@ def merge(parts: Iterable[Labels]) -> Labels:
             known = result.get(origin)
             result[origin] = mark if known is None else weaker(known, mark)
     return result
+
+
+def nearest(labels: Labels) -> Labels:
+    """At most MOST origins: sources first, then the parameters of which the largest parts are meant.
+
+    Objects that refer to each other are reached in as many ways as there are ways around them.
+    """
+    if len(labels) <= MOST:
+        return labels
+    ranked = sorted(labels, key=lambda origin: (origin.what == "param", len(origin.path)))
+    return {origin: labels[origin] for origin in ranked[:MOST]}
 
 
 def weaker(left: Mark, right: Mark) -> Mark:

@@ -136,6 +136,7 @@ class Reader:
             name = self._bound_names(fn).get(vid)
             if name and not key[2]:
                 found = self.named(found, fn, vid, name)
+            found = lb.nearest(found)
         finally:
             del self._active[key]
         if self._low >= own or self._count > BUDGET:
