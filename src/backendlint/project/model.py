@@ -200,6 +200,22 @@ class Project:
         """Libraries that some file imports."""
         return {item.target.partition(".")[0] for file in self.files.values() for item in file.imports}
 
+    @cached_property
+    def imported_names(self) -> frozenset[str]:
+        """Last parts of all that any file imports."""
+        return frozenset(item.target.rpartition(".")[2] for file in self.files.values() for item in file.imports)
+
+    @cached_property
+    def imported_from(self) -> frozenset[str]:
+        """Modules and packages from which any file imports something, by all their dotted beginnings."""
+        found: set[str] = set()
+        for target in {item.target for file in self.files.values() for item in file.imports}:
+            owner = target.rpartition(".")[0]
+            while owner and owner not in found:
+                found.add(owner)
+                owner = owner.rpartition(".")[0]
+        return frozenset(found)
+
     def imports(self, module: str) -> bool:
         """True where any file imports this module or library."""
         return module in self._framework_imports

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
@@ -42,12 +43,7 @@ def runs_by_hand(project: Project, fn: Fn) -> bool:
 
 def imported(project: Project, fn: Fn) -> bool:
     """Whether another file imports this module."""
-    name = fn.file.module.rpartition(".")[2]
-    return any(
-        item.target.rpartition(".")[2] == name or item.target.startswith(f"{fn.file.module}.")
-        for file in project.files.values()
-        for item in file.imports
-    )
+    return fn.file.module.rpartition(".")[2] in project.imported_names or fn.file.module in project.imported_from
 
 
 def only_from_main(project: Project, fn: Fn, depth: int = 4) -> bool:
@@ -95,7 +91,12 @@ def for_tests(project: Project, fn: Fn) -> bool:
     """Helpers of tests that lie among the code: test classes, and modules below a folder for testing."""
     if fn.cls is not None and project.hierarchy.role(fn.cls) == "test":
         return True
-    return any(part in ("testing", "tests", "test") for part in fn.path.lower().split("/")[:-1])
+    return _below_tests(fn.path)
+
+
+@lru_cache(maxsize=1024)
+def _below_tests(path: str) -> bool:
+    return any(part in ("testing", "tests", "test") for part in path.lower().split("/")[:-1])
 
 
 def only_by_hand(project: Project, fn: Fn, depth: int = 5) -> bool:

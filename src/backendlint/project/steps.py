@@ -33,21 +33,22 @@ class Durable(NamedTuple):
 
 def durable_steps(project: Project, fn: Fn) -> list[Durable]:
     """The function's durable steps in source order, each call once."""
+    if fn.fqn not in project.writes.storing:
+        return []
     writes = project.writes.direct(fn)
     found = [Durable(fn, write.call, write, (), False) for write in writes if _autocommitted(project, write)]
     pending = [write for write in writes if not _autocommitted(project, write)]
     last: Call | None = None
-    for call in fn.calls:
-        if project.transactions.ends(fn, call) == "commit":
-            ready = [write for write in pending if before(write.call.span, call.span) or write.call is call]
-            ready = ready or _flushed(project, fn, last, call)
-            if ready:
-                found.append(Durable(fn, call, ready[0], (), True))
-                pending = [write for write in pending if write not in ready]
-            last = call
+    for call in project.transactions.commits(fn):
+        ready = [write for write in pending if before(write.call.span, call.span) or write.call is call]
+        ready = ready or _flushed(project, fn, last, call)
+        if ready:
+            found.append(Durable(fn, call, ready[0], (), True))
+            pending = [write for write in pending if write not in ready]
+        last = call
     known: dict[tuple[str, str], tuple[Write, tuple[Edge, ...], bool] | None] = {}
     for edge in project.graph.callees(fn):
-        if edge.kind == "call" and edge.call is not None:
+        if edge.kind == "call" and edge.call is not None and edge.callee.fqn in project.writes.storing:
             passed = given(edge)
             key = (edge.callee.fqn, repr(passed))
             if key not in known:
@@ -79,14 +80,14 @@ def callee_step(
 ) -> tuple[Write, tuple[Edge, ...], bool] | None:
     """The durable write that a call leads to: with the calls in between, and whether a commit stores it."""
     callee = edge.callee
-    if callee.fqn in seen or len(seen) >= MAX_DEPTH or project.layer(callee) == "migration":
+    if callee.fqn not in project.writes.storing or callee.fqn in seen or len(seen) >= MAX_DEPTH:
+        return None
+    if project.layer(callee) == "migration":
         return None
     for write in project.writes.direct(callee):
         if _autocommitted(project, write) and certain(callee, write.call, passed):
             return write, (edge,), False
-    if any(
-        project.transactions.ends(callee, call) == "commit" and certain(callee, call, passed) for call in callee.calls
-    ):
+    if any(certain(callee, call, passed) for call in project.transactions.commits(callee)):
         writes = project.writes.reached(callee)
         if writes:
             return writes[0][0], (edge,), True

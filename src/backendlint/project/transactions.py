@@ -104,7 +104,7 @@ class Transactions:
         if any(self.around(fn, item.block) is not None for item in yields):
             return True
         last = max(item.span for item in yields)
-        return any(call.span > last and self.ends(fn, call) == "commit" for call in fn.calls)
+        return any(call.span > last for call in self.commits(fn))
 
     def _returned_opens(self, fn: Fn, vid: int) -> bool:
         """`def transaction(): return session.begin()`."""
@@ -200,6 +200,11 @@ class Transactions:
         return None
 
     # what calls do
+
+    def commits(self, fn: Fn) -> list[Call]:
+        """The function's own calls that commit, in order."""
+        sites = self.project.effects.direct(fn)
+        return list({site.call.value: site.call for site in sites if site.model.transaction == "commit"}.values())
 
     def ends(self, fn: Fn, call: Call) -> str:
         """commit or rollback, where the call itself does that; else ""."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call
@@ -83,6 +84,8 @@ class Writes:
     def reached(self, fn: Fn, kinds: tuple[str, ...] = ("call",)) -> list[tuple[Write, tuple[Edge, ...]]]:
         """Writes of the function and of what it calls, nearest first, with the calls that lead there."""
         found: list[tuple[Write, tuple[Edge, ...]]] = []
+        if fn.fqn not in self.storing:
+            return found
         queue: deque[tuple[Fn, tuple[Edge, ...]]] = deque([(fn, ())])
         seen = {fn.fqn}
         while queue:
@@ -91,9 +94,22 @@ class Writes:
             if len(chain) >= MAX_DEPTH:
                 continue
             for edge in self.project.graph.callees(item):
-                if edge.kind in kinds and edge.callee.fqn not in seen:
+                if edge.kind in kinds and edge.callee.fqn not in seen and edge.callee.fqn in self.storing:
                     seen.add(edge.callee.fqn)
                     queue.append((edge.callee, (*chain, edge)))
+        return found
+
+    @cached_property
+    def storing(self) -> set[str]:
+        """Functions that write or commit, themselves or through any callee: from others no write can be reached."""
+        committing = (site.fn.fqn for site in self.project.effects.sites if site.model.transaction == "commit")
+        found = {*self.by_function, *committing}
+        queue = deque(found)
+        while queue:
+            for edge in self.project.graph.callers(self.project.functions[queue.popleft()]):
+                if edge.caller.fqn not in found:
+                    found.add(edge.caller.fqn)
+                    queue.append(edge.caller.fqn)
         return found
 
     def steps(self, write: Write, chain: tuple[Edge, ...]) -> tuple[Step, ...]:

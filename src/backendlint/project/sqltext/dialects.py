@@ -48,10 +48,9 @@ def project_dialect(project: Project) -> str:
     chosen = project.options.get("dialect")
     if isinstance(chosen, str) and chosen:
         return {"postgresql": "postgres"}.get(chosen, chosen)
-    told: Counter[str] = Counter()
+    told = Counter(_told(project))
     imported: Counter[str] = Counter()
     for file in project.files.values():
-        told.update(_told(file))
         imported.update(_imported(file))
     for counts in (told, imported, Counter(_declared(project.root))):
         servers = [name for name in _PREFERRED if counts[name] and name != "sqlite"]
@@ -78,19 +77,17 @@ def _declared(root: Path) -> list[str]:
     return found
 
 
-def _told(file: FileFacts) -> list[str]:
-    """Dialects that URLs and Django's ENGINE settings in the module's own code name."""
+def _told(project: Project) -> list[str]:
+    """Dialects that URLs and Django's ENGINE settings in the code name."""
     found: list[str] = []
-    for function in file.functions:
-        for value in function.values:
-            if value[0] != "const" or not isinstance(value[1], str) or not 6 < len(value[1]) < 400:
-                continue
-            text = value[1]
-            match = _URL.match(text)
-            if match:
-                found.append(_NAMES[match.group(1)])
-            elif text.startswith("django.") and ".backends." in text and text.rpartition(".")[2] in _ENGINES:
-                found.append(_ENGINES[text.rpartition(".")[2]])
+    for _, _, text in project.literals.all():
+        if not 6 < len(text) < 400:
+            continue
+        match = _URL.match(text)
+        if match:
+            found.append(_NAMES[match.group(1)])
+        elif text.startswith("django.") and ".backends." in text and text.rpartition(".")[2] in _ENGINES:
+            found.append(_ENGINES[text.rpartition(".")[2]])
     return found
 
 

@@ -13,7 +13,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.sqltext.assemble import Assembled, Hole, SourceMap, assemble
 from backendlint.project.sqltext.detect import is_statement, may_be_sql, starts_like_sql
-from backendlint.project.sqltext.dialects import file_dialect, project_dialect
+from backendlint.project.sqltext.dialects import file_dialect
 from backendlint.project.sqltext.forward import Taker, forwarded
 from backendlint.project.sqltext.pieces import Builder
 from backendlint.project.sqltext.places import place_in
@@ -71,7 +71,7 @@ class SqlText:
 
 def sql_texts(project: Project, sql_files: Sequence[str]) -> list[SqlText]:
     """All texts: those of the .sql files, then what is executed, then what is only written down; each text once."""
-    dialect = project_dialect(project)
+    dialect = project.data.dialect
     found: list[SqlText] = []
     for path in sql_files:
         text = project.sources(path)
