@@ -184,8 +184,9 @@ class LazyReads:
         return list(unique.values())
 
     def _relations(self, fn: Fn) -> Iterator[tuple[Vid, Relation]]:
+        names = self.project.associations.names
         for vid, value in enumerate(fn.facts.values):
-            if value[0] == "attr":
+            if value[0] == "attr" and value[2] in names:
                 relation = declared(self.project, fn, vid)
                 if relation is not None and relation.loads:
                     yield vid, relation

@@ -58,8 +58,9 @@ class Retries:
         """Every policy, by place."""
         found: list[Policy] = []
         for fn in self.project.all_functions():
-            found.extend(self._loops(fn))
-            found.extend(self._recursions(fn))
+            if any(block.kind == "except" for block in fn.facts.blocks):
+                found.extend(self._loops(fn))
+                found.extend(self._recursions(fn))
             found.extend(self._decorators(fn))
             found.extend(self._clients(fn))
         return found
@@ -71,8 +72,8 @@ class Retries:
             if block.kind not in ("for", "while"):
                 continue
             handlers = self._retrying_handlers(fn, index)
-            calls = self._outbound_in(fn, index, handlers)
-            if handlers and calls and self._repeats(fn, index, block, calls):
+            calls = self._outbound_in(fn, index, handlers) if handlers else ()
+            if calls and self._repeats(fn, index, block, calls):
                 yield self._loop(fn, index, block, handlers, calls)
 
     def _recursions(self, fn: Fn) -> Iterator[Policy]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Key = tuple[str, Vid]
 URL_LIST = "urlpatterns"
 """The module-level name under which Django looks for a module's routes."""
+_HANDED = ("param", "outer", "guard")
+"""Values that may be an application which the function is given."""
 MAX_NESTING = 12
 
 
@@ -101,7 +103,9 @@ class Registrations:
         for fn in self.project.all_functions():
             for call in fn.facts.calls if fn.facts.params else ():
                 value = fn.facts.values[call.func]
-                if value[0] == "attr" and not self.project.callees(fn, call):
+                if value[0] != "attr" or fn.facts.values[value[1]][0] not in _HANDED:
+                    continue
+                if not self.project.callees(fn, call):
                     for name in self._given(fn, value[1]):
                         model = self._libraries.call(f"{name}.{value[2]}")
                         if model is not None:
@@ -110,7 +114,7 @@ class Registrations:
     def _given(self, fn: Fn, vid: Vid) -> Iterator[str]:
         """Types of the applications and routers that a parameter without a known type may be."""
         value = fn.facts.values[vid]
-        if value[0] not in ("param", "outer", "guard"):
+        if value[0] not in _HANDED:
             return
         for origin in self.origins.of(fn, vid):
             if origin.key in self.holders:

@@ -48,11 +48,10 @@ class Rendering(NamedTuple):
 
 def renderings(project: Project) -> Iterator[Rendering]:
     """Calls that fill a template, functions whose decorator does, and generic views."""
+    for fn, call, model in project.effects.sites:
+        if model.renders is not None:
+            yield from _call(project, fn, call, model.renders)
     for fn in project.all_functions():
-        for call in fn.calls:
-            for model in project.models(fn, call):
-                if model.renders is not None:
-                    yield from _call(project, fn, call, model.renders)
         if fn.decorators:
             yield from _decorated(project, fn)
     if project.imports("django"):
