@@ -1,4 +1,4 @@
-"""`python -m bench.accuracy SUITE PATH`: recall and precision per CWE; see --help."""
+"""`python -m bench.accuracy SUITE PATH`: recall and precision per CWE, or per rule of the suite; see --help."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.accuracy.model import Case, Score, score
 from bench.accuracy.ours import scan
-from bench.accuracy.suites import SUITES, scanned
+from bench.accuracy.suites import SUITES
 
 
 def main() -> int:
@@ -20,12 +20,15 @@ def main() -> int:
     parser.add_argument("--verbose", action="store_true")
     given = parser.parse_args()
     root = given.path.resolve()
-    cases = list(SUITES[given.suite](root))
-    found, ours = scan(scanned(given.suite, root), given.profile)
+    suite = SUITES[given.suite]
+    cases = list(suite.cases(root))
+    found, ours = scan(suite.folder(root), suite.select, given.profile)
     result = score(cases, found, ours)
     table(result)
-    outside = sum(not case.cwe & ours for case in cases)
-    print(f"{len(cases)} cases, {outside} of CWEs that no rule is for; profile {given.profile}")
+    outside = sum(not case.flaws & ours for case in cases)
+    print(f"{len(cases)} cases, {outside} of flaws that no rule is for; profile {given.profile}")
+    for code, reason in suite.without.items():
+        print(f"without a counterpart: {code}, {reason}")
     if given.verbose:
         listed("missed", result.missed)
         listed("false alarm", result.alarms)
@@ -33,13 +36,13 @@ def main() -> int:
 
 
 def table(result: Score) -> None:
-    """Recall and precision per CWE, the sum last; precision only where the suite has clean cases."""
-    print(f"{'CWE':>6} {'bad':>6} {'found':>6} {'recall':>7} {'clean':>6} {'alarms':>6} {'precision':>9}")
+    """Recall and precision per group, the sum last; precision only where the suite has clean cases."""
+    print(f"{'flaw':>8} {'bad':>6} {'found':>6} {'recall':>7} {'clean':>6} {'alarms':>6} {'precision':>9}")
     totals = [0, 0, 0, 0]
-    for cwe, counts in sorted(result.counts.items()):
+    for group, counts in sorted(result.counts.items(), key=lambda item: (len(item[0]), item[0])):
         row = [counts["hit"] + counts["missed"], counts["hit"], counts["quiet"] + counts["alarm"], counts["alarm"]]
         totals = [left + right for left, right in zip(totals, row, strict=True)]
-        print(line(str(cwe), row))
+        print(line(group, row))
     print(line("all", totals))
 
 
@@ -47,12 +50,12 @@ def line(name: str, row: list[int]) -> str:
     bad, hit, clean, alarms = row
     recall = f"{hit / bad:.2f}" if bad else "-"
     precision = f"{hit / (hit + alarms):.2f}" if clean and hit + alarms else "-"
-    return f"{name:>6} {bad:>6} {hit:>6} {recall:>7} {clean:>6} {alarms:>6} {precision:>9}"
+    return f"{name:>8} {bad:>6} {hit:>6} {recall:>7} {clean:>6} {alarms:>6} {precision:>9}"
 
 
 def listed(what: str, cases: list[Case]) -> None:
     for case in cases:
-        print(f"{what}: {case.path}:{case.first} CWE-{min(case.cwe)} {case.name}")
+        print(f"{what}: {case.path}:{case.first} {case.counted} {case.name}")
 
 
 if __name__ == "__main__":

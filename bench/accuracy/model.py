@@ -17,9 +17,16 @@ class Case:
     path: str
     first: int
     last: int
-    cwe: frozenset[int]
+    flaws: frozenset[str]
+    """CWEs (`CWE-89`), or ids of our rules where the suite's own have no CWE."""
     bad: bool
     name: str = ""
+    group: str = ""
+    """Under what it is counted; the lowest CWE, where that is not said."""
+
+    @property
+    def counted(self) -> str:
+        return self.group or min(self.flaws, key=lambda flaw: (len(flaw), flaw))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,44 +36,44 @@ class Found:
     path: str
     first: int
     last: int
-    cwe: frozenset[int]
-    rule: str
+    flaws: frozenset[str]
+    """Its rule's id and CWEs."""
     also: frozenset[int] = frozenset()
     """Lines of the same file that the flow names: some suites mark where the data enters."""
 
 
 @dataclass(slots=True)
 class Score:
-    """Counts by CWE: `hit` and `missed` of the bad cases, `alarm` and `quiet` of the good ones."""
+    """Counts by group: `hit` and `missed` of the bad cases, `alarm` and `quiet` of the good ones."""
 
-    counts: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     missed: list[Case] = field(default_factory=list)
     alarms: list[Case] = field(default_factory=list)
 
     def add(self, case: Case, reported: bool) -> None:
         """Count a case."""
         kind = ("hit" if reported else "missed") if case.bad else ("alarm" if reported else "quiet")
-        self.counts[min(case.cwe)][kind] += 1
+        self.counts[case.counted][kind] += 1
         if kind == "missed":
             self.missed.append(case)
         elif kind == "alarm":
             self.alarms.append(case)
 
 
-def score(cases: Iterable[Case], found: Iterable[Found], ours: frozenset[int]) -> Score:
-    """Hold results against cases; cases of CWEs for which no rule of ours exists are left out."""
+def score(cases: Iterable[Case], found: Iterable[Found], ours: frozenset[str]) -> Score:
+    """Hold results against cases; cases of flaws for which no rule of ours exists are left out."""
     by_path: dict[str, list[Found]] = defaultdict(list)
     for item in found:
         by_path[item.path].append(item)
     result = Score()
     for case in cases:
-        if case.cwe & ours:
+        if case.flaws & ours:
             result.add(case, any(_matches(case, item) for item in by_path[case.path]))
     return result
 
 
 def _matches(case: Case, item: Found) -> bool:
-    if not case.cwe & item.cwe:
+    if not case.flaws & item.flaws:
         return False
     if case.first == 0 or (item.first <= case.last and item.last >= case.first):
         return True

@@ -8,19 +8,22 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from bench.accuracy.model import Found
 
+BASE = "%SRCROOT%"
 TAG = "external/cwe/cwe-"
 
 
-def scan(root: Path, profile: str) -> tuple[list[Found], frozenset[int]]:
-    """Results below `root` with paths relative to it, and all CWEs that our security rules know."""
-    command = [sys.executable, "-m", "backendlint", "scan", str(root), "--select", "SEC", "--profile", profile]
+def scan(root: Path, select: str, profile: str) -> tuple[list[Found], frozenset[str]]:
+    """Results below `root` with paths relative to it, and the ids and CWEs of the selected rules."""
+    command = [sys.executable, "-m", "backendlint", "scan", str(root), "--select", select, "--profile", profile]
     command += ["--format", "sarif", "--no-cache", "--no-config", "--quiet", "--fail-on", "never"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
     log = json.loads(done.stdout)["runs"][0]
-    tags = {rule["id"]: _numbers(rule) for rule in log["tool"]["driver"]["rules"]}
+    flaws = {rule["id"]: _flaws(rule) for rule in log["tool"]["driver"]["rules"]}
+    base = Path(unquote(urlsplit(log["originalUriBaseIds"][BASE]["uri"]).path))
     found = []
     for result in log["results"]:
         place = result["locations"][0]["physicalLocation"]
@@ -28,8 +31,9 @@ def scan(root: Path, profile: str) -> tuple[list[Found], frozenset[int]]:
         last = region.get("endLine", region["startLine"])
         uri = place["artifactLocation"]["uri"]
         also = frozenset(_flow_lines(result, uri))
-        found.append(Found(uri, region["startLine"], last, tags[result["ruleId"]], result["ruleId"], also))
-    return found, frozenset().union(*tags.values())
+        path = (base / unquote(uri)).relative_to(root).as_posix()  # the project may begin above the scanned folder
+        found.append(Found(path, region["startLine"], last, flaws[result["ruleId"]], also))
+    return found, frozenset().union(*flaws.values())
 
 
 def _flow_lines(result: dict[str, Any], uri: str) -> Iterator[int]:
@@ -41,6 +45,7 @@ def _flow_lines(result: dict[str, Any], uri: str) -> Iterator[int]:
                     yield place["region"]["startLine"]
 
 
-def _numbers(rule: dict[str, dict[str, list[str]]]) -> frozenset[int]:
+def _flaws(rule: dict[str, Any]) -> frozenset[str]:
     tags = rule.get("properties", {}).get("tags", [])
-    return frozenset(int(tag.removeprefix(TAG)) for tag in tags if tag.startswith(TAG))
+    cwes = {f"CWE-{int(tag.removeprefix(TAG))}" for tag in tags if tag.startswith(TAG)}
+    return frozenset({rule["id"], *cwes})
