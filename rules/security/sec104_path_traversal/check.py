@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from backendlint.api import Hit, Project, advice_hits, flow_hits
+from backendlint.api import Flow, Hit, Project, Step, advice_hits, flow_hit, place_flows, weak_hits
 
 SINKS = (
     "path",
@@ -11,11 +12,54 @@ SINKS = (
 HARM = "so `../` in it leads to any file that the service can reach; resolve it and require `is_relative_to(base)`."
 
 OPEN = 'so members with `../` in their names may be written anywhere; pass `filter="data"`.'
+LOOKS = frozenset(
+    "exists lexists is_file is_dir is_symlink is_mount isfile isdir islink stat lstat getsize getmtime resolve".split()
+)
+"""What only looks whether something is there."""
+PREPARES = frozenset({"mkdir", "makedirs", "glob", "rglob", "iterdir", "listdir", "scandir"})
+"""What is no news beside the file that is then read or written."""
 
 
 def check(project: Project) -> Iterator[Hit]:
     known = set()
-    for hit in flow_hits(project, SINKS, HARM):
+    for flows in by_source(place_flows(project, SINKS)):
+        for hit in hits(project, flows):
+            known.add(hit.location)
+            yield hit
+    for hit in advice_hits(project, ("archive",), OPEN, known):
         known.add(hit.location)
         yield hit
-    yield from advice_hits(project, ("archive",), OPEN, known)
+    for hit in weak_hits(project, ("archive",), 'pass `filter="data"`.'):
+        if hit.location not in known:
+            yield replace(hit, profile="strict", confidence="low", severity="warning")
+
+
+def by_source(flows: Iterator[Flow]) -> Iterator[list[Flow]]:
+    """The flows of each source, what does most harm first."""
+    found: dict[tuple[str, int], list[Flow]] = {}
+    for flow in flows:
+        found.setdefault((flow.source.fn, flow.source.slot), []).append(flow)
+    for group in found.values():
+        yield sorted(group, key=lambda flow: (weight(flow), len(flow.chain)))
+
+
+def weight(flow: Flow) -> int:
+    name = flow.site.model.name.rpartition(".")[2]
+    return 2 if name in LOOKS else int(name in PREPARES)
+
+
+def hits(project: Project, flows: list[Flow]) -> Iterator[Hit]:
+    """The places of one source: a path that is used again is one flaw, and looking is less than reading."""
+    shown: dict[tuple[str, int], list[Flow]] = {}
+    for flow in flows:
+        vid, values = flow.site.vid, flow.site.fn.facts.values
+        while values[vid][0] == "guard":
+            vid = values[vid][1]
+        shown.setdefault((flow.site.fn.fqn, vid), []).append(flow)
+    worst = weight(flows[0])
+    for first, *others in shown.values():
+        again = tuple(Step(other.location, "the same path is used again") for other in others)
+        hit = flow_hit(project, first, HARM)
+        hit = replace(hit, related=(*hit.related, *again))
+        less = weight(first) > worst
+        yield replace(hit, profile="strict", confidence="low") if less else hit

@@ -32,6 +32,10 @@ OPERATOR: tuple[str, ...] = ("env", "file", "response", "database")
 """Source kinds that somebody else may have written."""
 
 
+_OPERATED = ("command", "migration")
+"""Layers whose code is run by people who may do as much by hand."""
+
+
 def flow_hits(
     project: Project,
     sinks: Collection[str],
@@ -113,7 +117,9 @@ def advice_hits(project: Project, sinks: Collection[str], harm: str, known: Coll
     for text in open_texts(project, sinks, finder):
         if text.location not in seen:
             seen.add(text.location)
-            yield _advice(_unfixed(text.site, text.fn, text.location, text.part, harm), "strict")
+            hit = _unfixed(text.site, text.fn, text.location, text.part, harm)
+            sure = text.quoted and project.layer(text.fn) not in _OPERATED
+            yield replace(hit, confidence="medium") if sure else _advice(hit, "strict")
     for site in project.taint.sinks(*sinks):
         location = site.fn.location(site.call.span)
         handed_on = project.taint.forwarded(site.fn, site.vid) >= 0 and project.graph.callers(site.fn)

@@ -6,6 +6,7 @@ what a quoting function made are fixed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 DEPTH = 8
+_QUOTE_OPEN = re.compile(r"'%?$")
+_QUOTE_SHUT = re.compile(r"%?'")
 _KEPT = ("secret", "personal", "exception")
 """Kinds of sources that say what must not get out, not what may come in."""
 CALLERS = 6
@@ -36,6 +39,8 @@ class OpenText(NamedTuple):
     location: Location
     part: str
     """The part's name, or ""."""
+    quoted: bool = False
+    """True where an open part stands between quotes that the text itself sets: a value, which could be bound."""
 
 
 def open_texts(project: Project, kinds: Collection[str], finder: Finder) -> Iterator[OpenText]:
@@ -47,7 +52,8 @@ def open_texts(project: Project, kinds: Collection[str], finder: Finder) -> Iter
             location = fn.location(span)
             if part is not None and location not in seen:
                 seen.add(location)
-                yield OpenText(site, fn, location, part)
+                quoted = site.kind == "sql" and finder.quoted(fn, vid, site.kind)
+                yield OpenText(site, fn, location, part, quoted)
 
 
 class Finder:
@@ -93,6 +99,37 @@ class Finder:
             return self._of_call(fn, fn.facts.calls[value[1]], kind, depth)
         return None
 
+    def quoted(self, fn: Fn, vid: Vid, kind: str) -> bool:
+        """Whether an open part stands between single quotes, as in `name = '{name}'`."""
+        parts = list(self._pieces(fn, vid, DEPTH))
+        texts = [str(fn.const(part)) if fn.const(part) is not ... else "" for part in parts]
+        for number, part in enumerate(parts[1:-1], 1):
+            between = _QUOTE_OPEN.search(texts[number - 1]) and _QUOTE_SHUT.match(texts[number + 1])
+            if between and not texts[number] and not self._closed(fn, part, kind, DEPTH - 2):
+                return True
+        return False
+
+    def _pieces(self, fn: Fn, vid: Vid, depth: int) -> Iterator[Vid]:
+        """A built text's parts, constants and others, in order."""
+        value = fn.facts.values[vid]
+        if depth == 0:
+            yield vid
+        elif value[0] == "fmt":
+            for part in value[2]:
+                yield from self._pieces(fn, part, depth - 1)
+        elif value[0] in ("guard", "await", "conv"):
+            yield from self._pieces(fn, value[1], depth - 1)
+        elif value[0] == "phi":
+            yield from self._pieces(fn, next((item for item in value[1] if item != vid), vid), depth - 1)
+        elif value[0] == "call" and self._text_call(fn, fn.facts.calls[value[1]]):
+            yield from self._pieces(fn, fn.facts.calls[value[1]].args[0], depth - 1)
+        else:
+            yield vid
+
+    def _text_call(self, fn: Fn, call: Call) -> bool:
+        models = self.project.models(fn, call)
+        return bool(call.args) and any(model.sql is not None and model.sql.role == "text" for model in models)
+
     def _first(self, fn: Fn, vids: Collection[Vid], kind: str, depth: int) -> str | None:
         for vid in vids:
             inner = vid
@@ -108,7 +145,7 @@ class Finder:
 
     def _of_call(self, fn: Fn, call: Call, kind: str, depth: int) -> str | None:
         models = self.project.models(fn, call)
-        if any(model.sql is not None and model.sql.role == "text" for model in models) and call.args:
+        if self._text_call(fn, call):
             return self.open_part(fn, call.args[0], kind, depth - 1)
         func = fn.facts.values[call.func]
         if func[0] == "attr" and func[2] in _SAME_TEXT and not any(kind in model.sanitizes for model in models):
@@ -223,7 +260,7 @@ class Finder:
         if base[0] == "attr":
             return str(base[2]) in ("_meta", "settings", "config") or self._closed_attribute(fn, base, kind, depth - 1)
         refs = self.project.refs(fn, value[1])
-        if name in ("value", "name") and refs and self.project.taint.reader.clean_types(refs):
+        if refs and self.project.taint.reader.clean_types(refs):
             return True
         if base[0] == "param" and fn.cls is not None and base[1] == 0:
             stores = [
@@ -244,6 +281,8 @@ class Finder:
                 return True
         name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
         if "quote" in name or "escape" in name or name in ("now", "time", "utcnow", "uuid4", "len", "range"):
+            return True
+        if name == "replace" and kind == "sql" and call.args and fn.const(call.args[0]) == "'":
             return True
         targets = self.project.targets(fn, call)
         if func[0] == "name" and not targets:
