@@ -3,10 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Hit, Project, advice_hits, flow_hits
+from backendlint.api import Hit, Project, advice_hits, flow_hits, weak_hits
 
 HTML = "so a caller's script runs in other users' browsers; render it with an auto-escaping template."
 OPEN = "so it may hold markup of others; let an auto-escaping template render it."
+ESCAPE = "pass `autoescape=True`, or `select_autoescape()`, where it renders HTML."
 TEMPLATE = "so a caller's template code runs on the server; pass it as a variable to a fixed template."
 
 
@@ -19,3 +20,5 @@ def check(project: Project) -> Iterator[Hit]:
     for hit in advice_hits(project, ("xss", "template"), OPEN, known):
         if "response" not in hit.message.split("`")[1]:
             yield replace(hit, profile="audit")
+    for hit in weak_hits(project, ("template",), ESCAPE):
+        yield replace(hit, profile="strict", confidence="low", severity="warning")

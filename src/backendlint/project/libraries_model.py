@@ -236,6 +236,7 @@ class Weak:
         "iv",
         "salt",
         "regex",
+        "archive",
         "other",
     ]
     when: tuple[Condition, ...] = ()

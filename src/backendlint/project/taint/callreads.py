@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Span, Value, Vid
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
 
 _GETTERS = frozenset({"get", "pop", "setdefault", "getlist", "getall", "getone"})
+_NAMESAKES = 3
+"""So many methods of one name may be what a call on an unknown object calls."""
 _DATA_CLASSES = ("schema", "model", "serializer", "form", "settings")
 
 
@@ -224,11 +227,33 @@ class CallReads:
         base = receiver(fn, call)
         passed = lb.weaken(lb.merge(self._whole(fn, self._all(call))))
         if base >= 0:
+            passed = self._namesakes(fn, call, base, path) or passed
             own = self.reader.read(fn, base, ())
             if not self._is_text_method(str(fn.facts.values[call.func][2])):
                 own = lb.weaken(own)
             return lb.clear(lb.merge((own, passed)), replaced(fn, call))
         return lb.merge((self._receiver_name(fn, call), passed))
+
+    def _namesakes(self, fn: Fn, call: Call, base: Vid, path: Path) -> Labels:
+        """What the only methods of that name give (`registry[kind]().run(x)`); a guess where they do not agree."""
+        name = str(fn.facts.values[call.func][2])
+        if self._is_text_method(name) or self.project.refs(fn, base):
+            return NONE
+        methods = self._methods.get(name, ())
+        if not 0 < len(methods) <= _NAMESAKES:
+            return NONE
+        found = [self.summary(fn, item, bind(fn, call, item), path, call.span) for item in methods]
+        return lb.merge(found) if all(found) else lb.weaken(lb.merge(found))
+
+    @cached_property
+    def _methods(self) -> dict[str, list[Fn]]:
+        """Methods of the project's classes by name."""
+        found: dict[str, list[Fn]] = {}
+        for cls in self.project.classes.values():
+            for name, method in cls.methods.items():
+                if not name.startswith("_") and method.kind == "method":
+                    found.setdefault(name, []).append(method)
+        return found
 
     def _is_text_method(self, name: str) -> bool:
         """A method of texts and containers: what it gives out of an unknown object is the object's own data."""

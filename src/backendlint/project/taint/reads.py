@@ -53,7 +53,7 @@ _HOST_KINDS = ("ssrf", "redirect")
 _NUMERIC_SPEC = frozenset("dioxXeEfFgGcn")
 CLEAN_TYPES = frozenset(
     "builtins.int builtins.float builtins.bool builtins.complex uuid.UUID decimal.Decimal datetime.date datetime.datetime "
-    "datetime.time datetime.timedelta ipaddress.IPv4Address ipaddress.IPv6Address".split()
+    "datetime.time datetime.timedelta ipaddress.IPv4Address ipaddress.IPv6Address zoneinfo.ZoneInfo".split()
 )
 """Types whose text holds nothing that an attacker chose freely."""
 
