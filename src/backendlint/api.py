@@ -32,6 +32,8 @@ from backendlint.facts.within import (
     called_name,
     calls_in,
     caught,
+    clause,
+    clause_text,
     log_call,
     name_of,
     siblings,
@@ -103,7 +105,7 @@ from backendlint.project.templates.lazy import TemplateRead, template_reads
 from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import Opening, before, exclusive, openings
 from backendlint.project.unbounded import Unbounded, unbounded
-from backendlint.project.uses import aliases, is_used, operands
+from backendlint.project.uses import aliases, ingredients, is_used, operands
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.writes import Write, stored_entity
 
@@ -211,6 +213,8 @@ __all__ = [
     "calls_in",
     "caught",
     "certain",
+    "clause",
+    "clause_text",
     "derived",
     "describe_source",
     "display",
@@ -226,6 +230,7 @@ __all__ = [
     "holds",
     "identifier_words",
     "in_main_block",
+    "ingredients",
     "inherits_any",
     "is_django",
     "is_parameter",

@@ -16,6 +16,9 @@ from backendlint.api import (
     called_name,
     calls_in,
     caught,
+    clause,
+    clause_text,
+    siblings,
 )
 
 CLEANUP_FUNCTION = re.compile(
@@ -29,7 +32,13 @@ CLEANUP_CALL = re.compile(
 QUIET_FUNCTION = re.compile(
     r"_*(is|has|can|try|safe|maybe|looks|supports|check|should|guess|detect|probe)(_\w+)?|\w+_safe(ly)?"
 )
+STATE_FUNCTION = re.compile(r"(\w+_)?(valid|ok|exists|alive|ready|healthy|online|\w+(ed|able|ing|ken))")
+"""Functions that ask something; together with QUIET_FUNCTION."""
+BOOLEANS = ("returns `False`", "returns `True`")
+ACCEPTED = re.compile(r"(noqa|nosec):?[^#]*\b(S110|S112|B110|B112)\b")
+"""Markers by which others' checks for the very same flaw are silenced."""
 MARKER = re.compile(r"\s*(noqa|type:|nosec|pylint:|pragma:|fmt:|expect:|backendlint:)")
+BOOLS = (("const", True), ("const", False))
 SUPPRESS = "contextlib.suppress"
 IMPORTERS = ("import_module", "import_string", "import_from_string", "__import__", "find_spec")
 
@@ -82,7 +91,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     yield Hit(
         f"{sentence(types, block.kind)} in {what} {outcome} without a trace, so {consequence(kind)}; "
         "log it with its traceback, or catch only what you expect.",
-        site.location(header(site)),
+        site.location(function.span_of(block.value) if block.kind == "with" else clause(function, site.block)),
         profile="strict" if quiet else None,
         confidence="medium" if quiet or not outcome.startswith("goes on") else None,
         function=function.qualname or None,
@@ -90,10 +99,9 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
 
 
 def sentence(types: Sequence[str], kind: str) -> str:
-    names = ", ".join(name.rpartition(".")[2] for name in types)
     if kind == "with":
-        return f"`suppress({names})`"
-    return f"`except {names}`" if names else "The bare `except`"
+        return f"`suppress({', '.join(name.rpartition('.')[2] for name in types)})`"
+    return clause_text(types)
 
 
 def consequence(kind: str) -> str:
@@ -206,10 +214,22 @@ def is_quiet(site: SyntaxSite, outcome: str) -> bool:
     function = site.function
     if has_comment(site) or QUIET_FUNCTION.fullmatch(function.name):
         return True
-    if outcome.startswith("sets") or outcome in ("returns `False`", "returns `True`"):
+    if outcome.startswith("sets") or (outcome in BOOLEANS and not is_deed(site)):
         return True
     # where the tried code returns, the code below is what happens instead
     return outcome == "goes on" and site.facts.kind == "except" and function.blocks[site.facts.group].exits == "return"
+
+
+def is_deed(site: SyntaxSite) -> bool:
+    """Whether the tried code does something and then says that it has: its `False` is a failure, not an answer."""
+    function = site.function
+    if STATE_FUNCTION.fullmatch(function.name) or site.facts.kind != "except":
+        return False
+    tried = below(function, site.facts.group).union(
+        *(below(function, part) for part in siblings(function, site.block, "try-else"))
+    )
+    said = [item.value for item in function.returns if item.block in tried]
+    return bool(said) and all(vid >= 0 and function.values[vid] in BOOLS for vid in said)
 
 
 def has_comment(site: SyntaxSite) -> bool:
@@ -223,16 +243,5 @@ def has_comment(site: SyntaxSite) -> bool:
 
 
 def is_reason(comment: str) -> bool:
-    """Whether a comment is prose: not empty, and no marker for a tool."""
-    return bool(comment.strip()) and not MARKER.match(comment)
-
-
-def header(site: SyntaxSite) -> Span:
-    """From `except` to the end of the types; the call of `suppress`."""
-    block, function = site.facts, site.function
-    if block.kind == "with":
-        return function.span_of(block.value)
-    if block.value < 0:
-        return Span(block.span.line, block.span.column, block.span.line, block.span.column + len("except"))
-    types = function.span_of(block.value)
-    return Span(block.span.line, block.span.column, types.end_line, types.end_column)
+    """Whether a comment is prose (not empty, and no marker for a tool), or accepts this very flaw."""
+    return bool(comment.strip()) and (not MARKER.match(comment) or ACCEPTED.search(comment) is not None)

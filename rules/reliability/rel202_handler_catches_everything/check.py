@@ -10,13 +10,14 @@ from backendlint.api import (
     Fix,
     FunctionFacts,
     Hit,
-    Span,
     SyntaxSite,
     around,
     below,
     called_name,
     calls_in,
     caught,
+    clause,
+    clause_text,
     siblings,
 )
 
@@ -52,11 +53,10 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         return
     loops_on = goes_on_looping(site)
     advice = cancelled and not loops_on
-    what = "a bare `except`" if not types else f"`except {', '.join(name.rpartition('.')[2] for name in types)}`"
     where = f" in `{function.name}()`" if function.name else ""
     yield Hit(
-        f"{what[0].upper() + what[1:]}{where} {consequence(function, cancelled, loops_on)}",
-        site.location(header(site)),
+        f"{clause_text(types)}{where} {consequence(function, cancelled, loops_on)}",
+        site.location(clause(function, site.block)),
         profile="strict" if advice else None,
         severity="warning" if advice else None,
         confidence="medium" if advice else None,
@@ -143,21 +143,11 @@ def goes_on_looping(site: SyntaxSite) -> bool:
     return any(site.function.blocks[index].kind in ("while", "for") for index in around(site.function, site.block))
 
 
-def header(site: SyntaxSite) -> Span:
-    """From `except` to the end of the types."""
-    block = site.facts
-    if block.value < 0:
-        return Span(block.span.line, block.span.column, block.span.line, block.span.column + len("except"))
-    types = site.function.span_of(block.value)
-    return Span(block.span.line, block.span.column, types.end_line, types.end_column)
-
-
 def narrowed(site: SyntaxSite) -> Fix | None:
     """`except:` and `except BaseException` become `except Exception`."""
     handler = site.handler
     if handler.type is None:
-        span = header(site)
-        edit = Edit(site.location(span), "except Exception")
+        edit = Edit(site.location(clause(site.function, site.block)), "except Exception")
     elif isinstance(handler.type, cst.Name):
         edit = site.edit(handler.type, "Exception")
     else:

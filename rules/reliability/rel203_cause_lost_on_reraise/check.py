@@ -14,11 +14,10 @@ from backendlint.api import (
     Project,
     Raise,
     Span,
-    Vid,
     around,
     error_classes,
+    ingredients,
     inherits_any,
-    operands,
     split_lines,
 )
 
@@ -97,7 +96,8 @@ def is_insisted(
     )
     if answers:
         return False
-    return all(not is_narrow(project, kind, policy) for kind in caught) or refers_to(fn.facts, item.exc, handler)
+    copied = any(fn.facts.values[vid] == ("exc", handler) for vid in ingredients(fn.facts, (item.exc,)))
+    return copied or all(not is_narrow(project, kind, policy) for kind in caught)
 
 
 def is_narrow(project: Project, error: ErrorClass, policy: Policy) -> bool:
@@ -114,25 +114,6 @@ def is_broken(project: Project, error: ErrorClass, policy: Policy) -> bool:
     return error.name in ("builtins.Exception", "builtins.BaseException") or (
         error.kind == "infrastructure" and not is_narrow(project, error, policy)
     )
-
-
-def refers_to(function: FunctionFacts, vid: Vid, handler: int) -> bool:
-    """Whether the value is made with the exception that the handler has caught."""
-    seen: set[Vid] = set()
-    todo = [vid]
-    while todo:
-        item = todo.pop()
-        if item in seen or item < 0:
-            continue
-        seen.add(item)
-        value = function.values[item]
-        if value == ("exc", handler):
-            return True
-        todo.extend(operands(value))
-        if value[0] == "call":
-            call = function.calls[value[1]]
-            todo += [call.func, *call.args, *(vid for _, vid in call.kwargs)]
-    return False
 
 
 def handler_of(function: FunctionFacts, item: Raise) -> int:

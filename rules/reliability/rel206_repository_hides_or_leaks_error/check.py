@@ -39,7 +39,7 @@ def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]
     for item in fn.facts.returns:
         if item.block == index and not item.is_yield:
             what = _empty(fn, item)
-            if what:
+            if what and not _tells(fn, item, inside):
                 yield Hit(
                     f"`{fn.name}()` returns {what} when the database fails: its caller cannot tell a failure from an empty result and "
                     "goes on with it; raise one of the project's exceptions from the error.",
@@ -48,6 +48,12 @@ def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]
                                      "caught here"),),
                     function=fn.fqn,
                 )  # fmt: skip
+
+
+def _tells(fn: Fn, item: Return, inside: frozenset[int]) -> bool:
+    """`False` for nothing but a failure, where success returns True: the caller can tell."""
+    others = [fn.const(other.value) for other in fn.facts.returns if other.value >= 0 and other.block not in inside]
+    return fn.const(item.value) is False and True in others and False not in others if item.value >= 0 else False
 
 
 def _for_database(project: Project, fn: Fn, index: int, block: Block) -> bool:

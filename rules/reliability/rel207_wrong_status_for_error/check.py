@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from backendlint.api import Answer, Fn, Hit, Profile, Project, answers, says_missing
+from backendlint.api import Answer, Fn, Hit, Project, Span, answers, below, request_reads, says_missing
 
 TELLING = frozenset({"error", "errors", "detail", "exception", "err", "error_message", "traceback"})
 """Keys of a body that tells of a failure."""
 ALL = ("builtins.Exception", "builtins.BaseException")
+READING = (
+    "builtins.KeyError",
+    "builtins.ValueError",
+    "builtins.TypeError",
+    "builtins.IndexError",
+    "builtins.LookupError",
+)
+AUTH = (401, 403)
+FITTING = (*AUTH, 408, 409, 412, 423, 424, 429)
+"""Statuses of the client's range that can stand for a failure of something else."""
+CLIENTS = re.compile(
+    r"Already|Exists(Error|Exception)?$|Taken|Duplicate|Conflict|Invalid|NotAllowed|Forbidden|Denied|Unauthor|Unauthent|Validation|"
+    r"Credential|Insufficient|Expired"
+)
+SERVERS = re.compile(
+    r"(Repository|Storage|Store|Database|Db|DB|Persistence|Connection|Unavailable|Upstream|Gateway|Backend|Infrastructure|Network)"
+    r"(Error|Exception|Failed|Failure|Down)?$"
+)
+REFUSED = re.compile(r"Authentication|SenderRefused|RecipientsRefused|Rejected|Invalid")
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -26,22 +46,20 @@ def check(project: Project) -> Iterator[Hit]:
 def _judged(project: Project, fn: Fn, handler: int, answer: Answer) -> Iterator[Hit]:
     types = project.exceptions.caught_types(fn, fn.facts.blocks[handler])
     names = ", ".join(name.rpartition(".")[2] for name in types[:2]) or "an exception"
-    found: tuple[str, str, Profile | None] | None = None
+    found: tuple[str, str] | None = None
     if not answer.failed and _tells(project, fn, answer):
         status = answer.status or 200
         found = (
             f"answers {status} with a body that tells of an error",
             "clients, caches and monitors take it for success",
-            None,
         )
     elif answer.failed and answer.status is not None:
-        found = _mismatch(project, types, answer.status)
+        found = _mismatch(project, fn, handler, types, answer.status)
     if found is not None:
         yield Hit(
             f"`{fn.name}()` catches `{names}` and {found[0]}: {found[1]}; answer with the status that says what happened.",
             fn.location(answer.span),
             function=fn.fqn,
-            profile=found[2],
         )
 
 
@@ -67,26 +85,65 @@ def _flagged(fn: Fn, answer: Answer) -> bool:
     return False
 
 
-def _mismatch(project: Project, types: tuple[str, ...], status: int) -> tuple[str, str, Profile | None] | None:
-    kinds = [project.exception_kind(name) for name in types]
-    if types and all(kind == "not-found" or says_missing(name) for kind, name in zip(kinds, types, strict=True)):
-        if status >= 500:
-            return f"answers {status}", "what is not there is reported as a failure of the server", None
+def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], status: int) -> tuple[str, str] | None:
+    """What the status says, and what is wrong with it."""
+    if not types:
         return None
-    if types and all(kind == "validation" for kind in kinds) and status >= 500:
-        return f"answers {status}", "the client's mistake is reported as the server's", None
-    if (
-        types
-        and all(kind == "infrastructure" for kind in kinds)
-        and not all(name.startswith("builtins.") for name in types)
-        and 400 <= status < 500
-        and status not in (401, 403, 408, 409, 412, 423, 424, 429)
-    ):
+    if status >= 500:
+        if all(_is_missing(project, name) for name in types):
+            return f"answers {status}", "what is not there is reported as a failure of the server"
+        if all(_is_clients(project, name) for name in types) or _is_malformed(project, fn, handler, types):
+            return f"answers {status}", "the client's mistake is reported as the server's"
+        return None
+    if any(name in ALL for name in types):
+        if status in AUTH:
+            return None
+        return f"answers {status} to every failure", "bugs and outages are reported as the client's mistake"
+    if all(_is_servers(project, name) for name in types) and status not in FITTING:
         return (
             f"answers {status}",
             "a failure of the server is reported as the client's mistake, so nobody retries and no alarm rings",
-            None,
         )
-    if any(name in ALL for name in types) and 400 <= status < 500 and status not in (401, 403):
-        return f"answers {status} to every failure", "bugs and outages are reported as the client's mistake", None
     return None
+
+
+def _is_missing(project: Project, name: str) -> bool:
+    return project.exception_kind(name) == "not-found" or says_missing(name)
+
+
+def _is_clients(project: Project, name: str) -> bool:
+    """Exceptions that tell of what the client asked for: those of validation, and the project's own by their names."""
+    if project.exception_kind(name) == "validation":
+        return True
+    return name in project.classes and CLIENTS.search(name.rpartition(".")[2]) is not None
+
+
+def _is_malformed(project: Project, fn: Fn, handler: int, types: tuple[str, ...]) -> bool:
+    """Whether built-in errors of reading a value are caught around nothing but a read of the request."""
+    if not all(name in READING or project.exception_kind(name) == "validation" for name in types):
+        return False
+    tried = below(fn.facts, fn.facts.blocks[handler].group)
+    return any(_block_of(fn, item.span) in tried for item in request_reads(project, fn))
+
+
+def _block_of(fn: Fn, span: Span) -> int:
+    """The innermost block in which a place lies."""
+    around = [
+        (block.span[:2], index)
+        for index, block in enumerate(fn.facts.blocks)
+        if block.span[:2] <= span[:2] and span[2:] <= block.span[2:]
+    ]
+    return max(around)[1] if around else 0
+
+
+def _is_servers(project: Project, name: str) -> bool:
+    """Exceptions that tell of an outage: those of libraries unless the other side refused what was sent, and the
+    project's own by their names."""
+    last = name.rpartition(".")[2]
+    if name in project.classes:
+        return project.exception_kind(name) not in ("http", "validation") and SERVERS.search(last) is not None
+    return (
+        project.exception_kind(name) == "infrastructure"
+        and not name.startswith("builtins.")
+        and REFUSED.search(last) is None
+    )

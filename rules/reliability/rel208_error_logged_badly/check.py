@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import libcst as cst
 
@@ -20,49 +22,107 @@ from backendlint.api import (
     called_name,
     calls_in,
     caught,
+    ingredients,
     log_call,
 )
 
 FAILED = ("error", "critical", "fatal")
 TOLD = ("warning", "warn", "exception", *FAILED)
-REPORTERS = (
-    "capture_exception",
-    "capture_message",
-    "print_exc",
-    "format_exc",
-    "format_exception",
-    "record_exception",
-    "notify",
-)
+REPORTERS = ("capture_exception", "capture_message", "print_exc", "format_exc", "format_exception", "notify")
+REPORTS = re.compile(r"(^|_)(log|report|capture|record|notify|track|trace|alert|send|handle)(_|$)")
+"""Names of helpers that do something with an exception that they are given."""
+TEXTS = [("name", f"builtins.{name}") for name in ("str", "repr", "type", "getattr")]
+"""Callees that make texts of an exception."""
+
+
+class Verdict(NamedTuple):
+    """A log call that is wrong, and why."""
+
+    found: LogCall
+    again: Raise | None
+    """The raise that repeats what is logged."""
+    why: str
+    """repeated, untraced (no traceback), untold (not even the error's text), hidden (below warning)"""
 
 
 def suspects(file: FileFacts, function: FunctionFacts) -> Iterator[int | Span]:
     """Log calls, by their spans, that repeat a raised error or lose the traceback of a broad one."""
     for index, block in enumerate(function.blocks):
         if block.kind == "except":
-            for found, _ in judged(file, function, index):
-                yield found.call.span
+            for verdict in judged(file, function, index):
+                yield verdict.found.call.span
 
 
-def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[tuple[LogCall, Raise | None]]:
-    """The handler's log calls that are wrong: with the raise that repeats them, or None where the traceback is lost."""
-    logged = [found for call in own_calls(function, handler) if (found := log_call(file, function, call))]
-    told = [found for found in logged if found.level in TOLD]
-    if not told:
+def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[Verdict]:
+    """The handler's log calls that are wrong."""
+    own = own_calls(function, handler)
+    logged = [found for call in own if (found := log_call(file, function, call))]
+    if not logged:
         return
+    told = [found for found in logged if found.level in TOLD]
     again = reraised(function, handler)
     if again is not None:
         repeated = [found for found in told if falls_through(function, found.call.block, handler)]
         if repeated:
-            yield repeated[-1], again
+            yield Verdict(repeated[-1], again, "repeated")
         return
     if any(found.traceback for found in logged) or raises_other(function, handler):
         return
-    if any(called_name(file, function, call).rpartition(".")[2] in REPORTERS for call in calls_in(function, handler)):
+    if reported(file, function, handler):
         return
     failed = [found for found in told if found.level in FAILED]
     if failed:
-        yield failed[0], None
+        yield Verdict(failed[0], None, "untraced")
+        return
+    calls = [found.call for found in logged]
+    if kept(function, handler, calls) or (not told and others(function, handler, calls)):
+        return
+    if not any(mentions(function, handler, inputs(call)) for call in calls):
+        yield Verdict((told or logged)[0], None, "untold")
+    elif not told:
+        yield Verdict(logged[0], None, "hidden")
+
+
+def reported(file: FileFacts, function: FunctionFacts, handler: int) -> bool:
+    """Whether the handler gives the exception to an error tracker, or to a helper that logs it."""
+    for call in calls_in(function, handler):
+        name = called_name(file, function, call).rpartition(".")[2]
+        if name in REPORTERS or (REPORTS.search(name) and mentions(function, handler, inputs(call))):
+            return True
+    return False
+
+
+def kept(function: FunctionFacts, handler: int, logging: list[Call]) -> bool:
+    """Whether the exception goes anywhere else than into the log: returned, stored, bound, given to a call."""
+    inside = below(function, handler)
+    values = [item.value for item in function.returns if item.block in inside]
+    values += [item.value for item in function.stores if item.block in inside]
+    values += [item.value for item in function.bindings if item.block in inside]
+    for call in others(function, handler, logging):
+        values += inputs(call)
+    return mentions(function, handler, values)
+
+
+def others(function: FunctionFacts, handler: int, logging: list[Call]) -> list[Call]:
+    """What the handler calls besides the log, and besides what makes the log's texts."""
+    return [
+        call
+        for call in calls_in(function, handler)
+        if function.values[call.func] not in TEXTS and not any(within(call.span, other.span) for other in logging)
+    ]
+
+
+def mentions(function: FunctionFacts, handler: int, values: list[int]) -> bool:
+    """Whether values are made of the exception that the handler has caught."""
+    return any(function.values[vid] == ("exc", handler) for vid in ingredients(function, values))
+
+
+def inputs(call: Call) -> list[int]:
+    return [call.func, *call.args, *(vid for _, vid in call.kwargs)]
+
+
+def within(inner: Span, outer: Span) -> bool:
+    return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
 
 
 def own_calls(function: FunctionFacts, handler: int) -> list[Call]:
@@ -101,12 +161,12 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     for index, block in enumerate(site.function.blocks):
         if block.kind != "except":
             continue
-        for found, again in judged(site.file, site.function, index):
-            if found.call.span == site.span:
-                if again is not None:
-                    yield twice(site, found, again)
+        for verdict in judged(site.file, site.function, index):
+            if verdict.found.call.span == site.span:
+                if verdict.again is not None:
+                    yield twice(site, verdict.found, verdict.again)
                 else:
-                    yield from lost(site, found, index)
+                    yield from lost(site, verdict, index)
 
 
 def twice(site: SyntaxSite, found: LogCall, again: Raise) -> Hit:
@@ -121,21 +181,31 @@ def twice(site: SyntaxSite, found: LogCall, again: Raise) -> Hit:
     )
 
 
-def lost(site: SyntaxSite, found: LogCall, handler: int) -> Iterator[Hit]:
+def lost(site: SyntaxSite, verdict: Verdict, handler: int) -> Iterator[Hit]:
     types = caught(site.function, handler)
     broad = site.options["broad"]
     is_broad = not types or (isinstance(broad, list | tuple) and any(name in broad for name in types))
-    name = short(called_name(site.file, site.function, found.call))
+    if not is_broad and verdict.why != "untraced":
+        return
+    name = short(called_name(site.file, site.function, verdict.found.call))
     kind = ", ".join(item.rpartition(".")[2] for item in types) or "any exception"
+    what, so = LOST[verdict.why]
     yield Hit(
-        f"`{name}` reports {kind} without its traceback, so nobody can tell from the log where it came from; "
-        f"use `{name.rpartition('.')[0]}.exception(...)` or pass `exc_info=True`.",
+        f"`{name}` reports {kind} {what}, so {so}; use `{name.rpartition('.')[0]}.exception(...)` or pass `exc_info=True`.",
         site.location(),
         profile=None if is_broad else "strict",
         severity=None if is_broad else "note",
         function=site.function.qualname or None,
-        fix=with_traceback(site, found),
+        fix=with_traceback(site, verdict.found),
     )
+
+
+LOST = {
+    "untraced": ("without its traceback", "nobody can tell from the log where it came from"),
+    "untold": ("without saying what it was", "a bug and an outage look the same in the log"),
+    "hidden": ("without its traceback and below warning", "production logs, which leave such levels out, show nothing"),
+}
+"""What is missing, and what follows."""
 
 
 def short(name: str) -> str:

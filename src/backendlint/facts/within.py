@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from backendlint.facts.model import Call, FileFacts, FunctionFacts, Vid
+from backendlint.facts.model import Call, FileFacts, FunctionFacts, Span, Vid
 
 UNKNOWN = "?"
 """A caught type that is not a plain name."""
@@ -48,6 +48,21 @@ def caught(function: FunctionFacts, block: int) -> tuple[str, ...]:
     value = function.values[vid]
     items = value[1] if value[0] == "tuple" else (vid,)
     return tuple(function.values[item][1] if function.values[item][0] == "name" else UNKNOWN for item in items)
+
+
+def clause(function: FunctionFacts, block: int) -> Span:
+    """An `except` from its keyword to the end of the types."""
+    item = function.blocks[block]
+    line, column = item.span[:2]
+    if item.value < 0:
+        return Span(line, column, line, column + len("except"))
+    types = function.span_of(item.value)
+    return Span(line, column, types.end_line, types.end_column)
+
+
+def clause_text(types: Sequence[str]) -> str:
+    """How messages name a handler for these types."""
+    return f"`except {', '.join(name.rpartition('.')[2] for name in types)}`" if types else "The bare `except`"
 
 
 def siblings(function: FunctionFacts, block: int, *kinds: str) -> list[int]:

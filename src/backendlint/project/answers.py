@@ -105,7 +105,8 @@ def _response(project: Project, fn: Fn, call: Call, model: Response, span: Span,
     keys, shape = _shape(project, fn, body) if body >= 0 else (None, "")
     if (model.body is not None and model.body.all_keywords) or (body < 0 and call.kwargs and not special):
         names = tuple(key for key, _ in call.kwargs if key not in _NOT_BODY)
-        if body < 0 and names and model.body is not None and model.body.rest == 0:
+        named = model.body is not None and (model.body.all_keywords or (body < 0 and model.body.rest == 0))
+        if names and named and not call.args:
             keys, shape = names, "dict"
     return Answer(span, status, keys, shape, body, block, special, headers=headers, made=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from backendlint.facts.model import FunctionFacts, Value, Vid
 
@@ -33,6 +33,23 @@ def operands(value: Value) -> Iterator[Vid]:
         yield value[3]
     else:
         yield from (item for item in value[1:] if isinstance(item, int) and not isinstance(item, bool) and item >= 0)
+
+
+def ingredients(facts: FunctionFacts, start: Iterable[Vid]) -> set[Vid]:
+    """The values and all that they are made of, the arguments of calls included."""
+    found: set[Vid] = set()
+    todo = list(start)
+    while todo:
+        vid = todo.pop()
+        if vid < 0 or vid in found:
+            continue
+        found.add(vid)
+        value = facts.values[vid]
+        todo.extend(operands(value))
+        if value[0] == "call":
+            call = facts.calls[value[1]]
+            todo += [call.func, *call.args, *(item for _, item in call.kwargs)]
+    return found
 
 
 _CARRIES = ("await", "guard", "enter", "mut", "setattr", "phi", "store", "star")
