@@ -170,7 +170,7 @@ class Timeout:
     """How long a call can wait, and what sets it."""
 
     default: float | None
-    """Without any setting; null: forever."""
+    """Without any setting, in `unit`; null: forever."""
     keywords: tuple[str, ...] = ()
     position: int = -1
     unit: Literal["s", "ms", "us", "min", "object"] = "s"

@@ -317,11 +317,14 @@ class Resolver:
         """What a call calls; an object of a library is called by its `__call__`, where that is modelled."""
         refs = self.refs(fn, call.func)
         for ref in refs:
-            if ref.kind == "libinst":
+            if ref.kind == "libinst" or (ref.kind == "func" and self.project.functions[ref.name].decorators):
                 return tuple(map(self._called, refs))
         return refs
 
     def _called(self, ref: Ref) -> Ref:
+        if ref.kind == "func":  # a library's decorator may make an object of it, whose call does something else
+            made = self._decorated_member(ref, "__call__")
+            return made[0] if made and self.project.libraries.call(made[0].name) is not None else ref
         dotted = f"{ref.name}.__call__"
         modelled = ref.kind == "libinst" and self.project.libraries.call(dotted) is not None
         return Ref("lib", dotted, ref) if modelled else ref

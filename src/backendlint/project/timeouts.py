@@ -14,6 +14,8 @@ from backendlint.project.numbers import by_default
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
+_CARRIERS = frozenset({"transport", "session", "http_client", "client", "adapter"})
+"""Keywords of constructors for objects that may carry a timeout of their own."""
 _UNITS = {"s": 1.0, "ms": 0.001, "us": 0.000001, "min": 60.0, "object": 1.0}
 
 
@@ -58,7 +60,9 @@ class Timeouts:
 
     @staticmethod
     def _default(timeout: Timeout) -> Wait:
-        return FOREVER if timeout.default is None else Wait("seconds", timeout.default, default=True)
+        if timeout.default is None:
+            return FOREVER
+        return Wait("seconds", timeout.default * _UNITS[timeout.unit], default=True)
 
     # the call's own arguments
 
@@ -226,30 +230,42 @@ class Timeouts:
         if self._set_globally(via):
             return UNKNOWN
         made = self._receivers(fn, call)
-        constructs = any(model.opens and not self._is_method(model) for model in self.project.models(fn, call))
+        constructs = not any(self._is_method(model) for model in self.project.models(fn, call))
         if constructs:  # a pool or connection that is passed in
-            made = [
-                item
-                for vid in (*call.args, *(v for _, v in call.kwargs))
-                for item in self.project.allocations.of(fn, vid)
-            ]
+            made = self._passed(fn, call)
         decided = [wait for item in made if (wait := self._decided(item, via)) is not None]
+        if not decided and not constructs:  # a transport that the client was given
+            given = [inner for item in made for inner in self._passed(item.fn, item.call)]
+            decided = [wait for item in given if (wait := self._decided(item, via)) is not None]
         if decided:
             return next((wait for wait in decided if wait.kind != "forever"), decided[0])
+        if any(key in _CARRIERS for item in made for key, _ in item.call.kwargs):
+            return UNKNOWN
         elsewhere = not constructs and self._configurable(via)
         return UNKNOWN if elsewhere or self._set_on_object(fn, call, via, made) else None
+
+    def _passed(self, fn: Fn, call: Call) -> list[Made]:
+        """What made the objects that a call is given."""
+        given = (*call.args, *(vid for _, vid in call.kwargs))
+        return [item for vid in given for item in self.project.allocations.of(fn, vid)]
 
     def _receivers(self, fn: Fn, call: Call, depth: int = 3) -> list[Made]:
         """What made the object on which the method is called, and the objects that made that one (`client.pipeline()`)."""
         base = receiver(fn, call)
         made = self.project.allocations.of(fn, base) if base >= 0 else self._named(fn, call)
+        while not made and base >= 0 and fn.facts.values[base][0] == "attr":  # `client.chat.completions.create()`
+            base = fn.facts.values[base][1]
+            made = self.project.allocations.of(fn, base)
         if depth:
             made = made + [outer for item in made for outer in self._receivers(item.fn, item.call, depth - 1)]
         return made
 
     def _is_method(self, model: CallModel) -> bool:
         """`engine.connect()` opens something too, but is called on what was made before."""
-        return self.project.libraries.cls(model.name.rpartition(".")[0]) is not None
+        owner = model.name.rpartition(".")[0]
+        while owner and self.project.libraries.cls(owner) is None:
+            owner = owner.rpartition(".")[0]
+        return bool(owner)
 
     def _configurable(self, via: set[str]) -> bool:
         """True where the client is made by code that cannot be seen, and may carry a timeout."""
@@ -258,9 +274,12 @@ class Timeouts:
 
     def _named(self, fn: Fn, call: Call) -> list[Made]:
         value = fn.facts.values[call.func]
-        if value[0] != "name" or "." not in value[1]:
-            return []
-        return self.project.allocations.named(fn, value[1].rpartition(".")[0])
+        owner = str(value[1]).rpartition(".")[0] if value[0] == "name" else ""
+        found: list[Made] = []
+        while owner and not found:
+            found = self.project.allocations.named(fn, owner)
+            owner = owner.rpartition(".")[0]
+        return found
 
     def _decided(self, made: Made, via: set[str]) -> Wait | None:
         for model in self.project.models(made.fn, made.call):
@@ -285,7 +304,7 @@ class Timeouts:
         unique = {id(file): file for file in files}.values()
         for owner in (owner for file in unique for owner in self.project.functions_of(file)):
             for site in self.project.effects.direct(owner):
-                if site.model.name in via and self._sets(owner, site.call, site.model):
+                if site.model.name in via and self._is_method(site.model) and self._sets(owner, site.call, site.model):
                     base = receiver(owner, site.call)
                     if self._same(owner, base, made, classes) is not False:
                         return True
