@@ -11,11 +11,14 @@ BATCH = frozenset({"task", "command"})
 
 def check(project: Project) -> Iterator[Hit]:
     """Queries of jobs, commands and scripts; `KEYS` wherever it is."""
+    yield from _keys(project)
     for fn in project.all_functions():
-        if for_tests(project, fn):
-            continue
-        yield from _keys(project, fn)
-        if project.reach(fn.fqn) or not _batch(project, fn):
+        if (
+            project.queries.direct(fn) == []
+            or for_tests(project, fn)
+            or project.reach(fn.fqn)
+            or not _batch(project, fn)
+        ):
             continue
         for item in unbounded(project, fn):
             if item.keyed or item.small:
@@ -37,17 +40,16 @@ def _batch(project: Project, fn: Fn) -> bool:
     return bool(callers) and all(edge.kind == "task" or project.layer(edge.caller) in BATCH for edge in callers)
 
 
-def _keys(project: Project, fn: Fn) -> Iterator[Hit]:
-    for site in project.effects.direct(fn):
-        library = project.libraries.library(site.model.library)
+def _keys(project: Project) -> Iterator[Hit]:
+    for fn, call, model in project.effects.sites:
         if (
-            library is not None
-            and "redis" in site.model.name
-            and site.model.name.endswith(".keys")
-            and "Redis" in site.model.name
+            model.name.endswith(".keys")
+            and "redis" in model.name
+            and "Redis" in model.name
+            and not for_tests(project, fn)
         ):
             yield Hit(
                 f"`KEYS` in `{fn.name}()` walks through all keys of the server and blocks it for everybody meanwhile; use `scan_iter()`.",
-                fn.location(site.call.span),
+                fn.location(call.span),
                 function=fn.fqn,
             )

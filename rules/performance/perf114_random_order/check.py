@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from backendlint.api import Fn, Hit, Project, SqlStatement, sql
+from backendlint.api import Call, Fn, Hit, Project, SqlStatement, sql
 
 _FUNCTIONS = frozenset({"random", "rand", "newid", "gen_random_uuid", "dbms_random.value", "uuid"})
 _TAIL = "gives every row of the table a random number and sorts them all to take a few; pick random keys in code, or use TABLESAMPLE."
@@ -18,8 +18,8 @@ def check(project: Project) -> Iterator[Hit]:
         upper = statement.text.upper()
         if "ORDER" in upper and ("RAND" in upper or "NEWID" in upper) and not statement.in_migration:
             yield from _statement(statement)
-    for fn in project.all_functions():
-        yield from _calls(fn)
+    for fn, call in project.graph.calls_written("order_by"):
+        yield from _ordered(fn, call)
 
 
 def _statement(statement: SqlStatement) -> Iterator[Hit]:
@@ -44,16 +44,11 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
                 )
 
 
-def _calls(fn: Fn) -> Iterator[Hit]:
-    for call in fn.calls:
-        func = fn.value(call.func)
-        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
-        if name != "order_by":
-            continue
-        for vid in call.args:
-            shown = '"?"' if fn.const(vid) == "?" else _random(fn, vid)
-            if shown:
-                yield Hit(f"`order_by({shown})` in `{fn.name}()` {_TAIL}", fn.place(vid), function=fn.fqn)
+def _ordered(fn: Fn, call: Call) -> Iterator[Hit]:
+    for vid in call.args:
+        shown = '"?"' if fn.const(vid) == "?" else _random(fn, vid)
+        if shown:
+            yield Hit(f"`order_by({shown})` in `{fn.name}()` {_TAIL}", fn.place(vid), function=fn.fqn)
 
 
 def _random(fn: Fn, vid: int) -> str:

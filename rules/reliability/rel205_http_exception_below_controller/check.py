@@ -13,9 +13,10 @@ def check(project: Project) -> Iterator[Hit]:
     """Raised HTTP exceptions, and calls that raise one (`abort`), in services, repositories and models."""
     for fn in project.all_functions():
         layer = project.layer(fn)
-        if layer not in BELOW or fn.is_module or _above(project, fn) or _injected(project, fn):
+        raised = list(_raised(project, fn)) if layer in BELOW and not fn.is_module else []
+        if not raised or _above(project, fn) or _injected(project, fn):
             continue
-        for span, name, profile in _raised(project, fn):
+        for span, name, profile in raised:
             yield Hit(
                 f"`{fn.name}()` belongs to the {layer} layer and raises `{name}`: a job, a command or another protocol cannot use it, "
                 "and HTTP statuses are decided in two places; raise a domain exception instead.",
@@ -38,10 +39,9 @@ def _raised(project: Project, fn: Fn) -> Iterator[tuple[Span, str, Profile | Non
             own = name in project.classes
             core = ".core." in name
             yield statement.span, name.rpartition(".")[2], "strict" if own or core else None
-    for call in fn.calls:
-        for model in project.models(fn, call):
-            if model.exits and model.response is not None:
-                yield call.span, model.name, None
+    for _, call, model in project.effects.direct(fn):
+        if model.exits and model.response is not None:
+            yield call.span, model.name, None
 
 
 def _injected(project: Project, fn: Fn) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from sqlglot import exp
 
@@ -33,17 +34,17 @@ def check(project: Project) -> Iterator[Hit]:
         ):
             yield from _statement(statement)
     models = {table.owner for table in project.data.sqlalchemy.tables.values() if table.owner}
-    for fn in project.all_functions():
+    written = chain(project.graph.calls_written("update", "delete"), project.graph.calls_of(*_SQL))
+    for fn, call in {(fn.fqn, call.value): (fn, call) for fn, call in written}.values():
         if (
             fn.path in project.data.migration_paths
             or _MEANT.search(fn.name)
             or "/management/commands/" in f"/{fn.path}"
         ):
             continue
-        for call in fn.calls:
-            hit = _django(project, fn, call) or _sqlalchemy(project, models, fn, call)
-            if hit is not None:
-                yield hit
+        hit = _django(project, fn, call) or _sqlalchemy(project, models, fn, call)
+        if hit is not None:
+            yield hit
 
 
 def _statement(statement: SqlStatement) -> Iterator[Hit]:

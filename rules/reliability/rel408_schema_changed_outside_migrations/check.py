@@ -12,6 +12,7 @@ _DDL = re.compile(
 )
 _TEMPORARY = re.compile(r"\b(?:TEMP|TEMPORARY)\b|\btmp_|\btemp_|_tmp\b|_temp\b", re.IGNORECASE)
 _MAKERS = frozenset({"create_all", "drop_all"})
+_RUN = "run_sync"
 _EXEMPT = re.compile(
     r"(?:^|/)(?:tests?|conftest\.py|testing|fixtures|scripts?|bin|tools|management|benchmarks?|examples?|cli|commands|alembic|migrations?|seeds?)(?:/|$|\.py$)"
 )
@@ -21,45 +22,44 @@ def check(project: Project) -> Iterator[Hit]:
     """Only where the project has migrations is a schema change beside them a deviation; without them it is advice."""
     migrated = bool(project.data.migrations)
     inside = {migration.path for migration in project.data.migrations}
-    for fn in project.all_functions():
+    for fn, call in project.graph.calls_written(*_MAKERS, _RUN):
         if fn.path in inside or _EXEMPT.search(fn.path) or fn.path.endswith("env.py") or project.layer(fn) == "command":
             continue
-        yield from _created(project, fn, migrated)
+        yield from _created(project, fn, call, migrated)
     if migrated:
         yield from _executed(project, inside)
 
 
-def _created(project: Project, fn: Fn, migrated: bool) -> Iterator[Hit]:
-    for call in fn.calls:
-        func = _made_by(fn, call)
-        name = _maker(fn, func) if func >= 0 else ""
-        if name not in _MAKERS or not _of_metadata(project, fn, func):
-            continue
-        place = fn.location(call.span)
-        if migrated:
-            yield Hit(
-                f"`{name}()` in `{fn.name}()` changes the schema beside the migrations: a table that it "
-                "makes has no revision, so the next "
-                "migration finds it there and fails, and its later changes never reach production; let "
-                "migrations alone change the schema.",
-                place,
-                function=fn.fqn,
-            )
-        elif not fn.is_module or name == "create_all":
-            yield Hit(
-                f"`{name}()` in `{fn.name}()` makes missing tables but never changes those that exist, and "
-                "nothing records what was done; "
-                "use migrations (Alembic), so that each change of the schema can be reviewed, rolled out and taken back.",
-                place,
-                function=fn.fqn,
-                profile="strict",
-                confidence="medium",
-            )
+def _created(project: Project, fn: Fn, call: Call, migrated: bool) -> Iterator[Hit]:
+    func = _made_by(fn, call)
+    name = _maker(fn, func) if func >= 0 else ""
+    if name not in _MAKERS or not _of_metadata(project, fn, func):
+        return
+    place = fn.location(call.span)
+    if migrated:
+        yield Hit(
+            f"`{name}()` in `{fn.name}()` changes the schema beside the migrations: a table that it "
+            "makes has no revision, so the next "
+            "migration finds it there and fails, and its later changes never reach production; let "
+            "migrations alone change the schema.",
+            place,
+            function=fn.fqn,
+        )
+    elif not fn.is_module or name == "create_all":
+        yield Hit(
+            f"`{name}()` in `{fn.name}()` makes missing tables but never changes those that exist, and "
+            "nothing records what was done; "
+            "use migrations (Alembic), so that each change of the schema can be reviewed, rolled out and taken back.",
+            place,
+            function=fn.fqn,
+            profile="strict",
+            confidence="medium",
+        )
 
 
 def _made_by(fn: Fn, call: Call) -> int:
     """What is called, or passed on to be called: `await connection.run_sync(Base.metadata.create_all)`."""
-    return call.args[0] if call.args and _maker(fn, call.func) == "run_sync" else call.func
+    return call.args[0] if call.args and _maker(fn, call.func) == _RUN else call.func
 
 
 def _maker(fn: Fn, func: int) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from backendlint.api import Call, Cls, Fn, Hit, Project, Step, Vid, stored_entity, validated_by_decorator, validates
 
@@ -10,28 +11,34 @@ DUMPS = ("model_dump", "dict", "dump", "asdict")
 
 
 def check(project: Project) -> Iterator[Hit]:
-    for fn in project.all_functions():
-        for call in fn.facts.calls:
-            target = assigned(project, fn, call)
-            if target is None:
-                continue
-            vid, name = target
-            if not from_request(project, fn, vid):
-                continue
-            yield Hit(
-                f"`{fn.name}()` assigns whatever fields the request has to `{name}`: a client can set any of them. Name the fields "
-                "that clients may set.",
-                fn.location(call.span),
-                function=fn.fqn,
-            )
+    for fn, call in candidates(project):
+        target = assigned(project, fn, call)
+        if target is None:
+            continue
+        vid, name = target
+        if not from_request(project, fn, vid):
+            continue
+        yield Hit(
+            f"`{fn.name}()` assigns whatever fields the request has to `{name}`: a client can set any of them. Name the fields "
+            "that clients may set.",
+            fn.location(call.span),
+            function=fn.fqn,
+        )
     yield from everything(project)
+
+
+def candidates(project: Project) -> Iterator[tuple[Fn, Call]]:
+    """Calls that spread a mapping, set an attribute or update something; each once."""
+    updates = ((fn, call) for fn, call, model in project.effects.sites if model.orm and model.orm.op == "update")
+    spread = ((fn, call) for fn in project.all_functions() for call in fn.calls if call.kwargs and call.open_ended)
+    graph = project.graph
+    found = chain(graph.calls_of("builtins.setattr"), graph.calls_written("update"), updates, spread)
+    yield from {(fn.fqn, call.value): (fn, call) for fn, call in found}.values()
 
 
 def assigned(project: Project, fn: Fn, call: Call) -> tuple[Vid, str] | None:
     """The mapping or key whose content becomes attributes of an entity, and the entity's name."""
     spread = next((vid for key, vid in call.kwargs if key == "**"), -1)
-    if spread < 0 and len(call.args) not in (1, 3):
-        return None
     for ref in project.callees(fn, call):
         if spread >= 0 and ref.kind == "class" and stored_entity(project, project.classes[ref.name]):
             return spread, project.classes[ref.name].name

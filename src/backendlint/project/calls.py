@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span
@@ -54,6 +55,21 @@ class CallGraph:
         """All calls of what bears one of these names (a function's or class's fqn, a library's dotted name), by name."""
         for name in names:
             yield from self._by_name.get(name, ())
+
+    @cached_property
+    def _by_word(self) -> dict[str, list[tuple[Fn, Call]]]:
+        found: dict[str, list[tuple[Fn, Call]]] = {}
+        for fn in self.project.all_functions():
+            for call in fn.facts.calls:
+                func = fn.facts.values[call.func]
+                if func[0] == "attr" or func[0] == "name":
+                    found.setdefault(func[-1].rpartition(".")[2], []).append((fn, call))
+        return found
+
+    def calls_written(self, *words: str) -> Iterator[tuple[Fn, Call]]:
+        """All calls whose callee is written with one of these as its last part (`x.word()`, `word()`), by word."""
+        for word in words:
+            yield from self._by_word.get(word, ())
 
     def _add(self, caller: Fn, callee: Fn, call: Call | None, kind: str, span: Span) -> None:
         edge = Edge(caller, callee, call, kind, span)
