@@ -62,12 +62,13 @@ class CallGraph:
         for fn in self.project.all_functions():
             for call in fn.facts.calls:
                 func = fn.facts.values[call.func]
-                if func[0] == "attr" or func[0] == "name":
-                    found.setdefault(func[-1].rpartition(".")[2], []).append((fn, call))
+                word = func[-1].rpartition(".")[2] if func[0] == "attr" or func[0] == "name" else ""
+                found.setdefault(word, []).append((fn, call))
         return found
 
     def calls_written(self, *words: str) -> Iterator[tuple[Fn, Call]]:
-        """All calls whose callee is written with one of these as its last part (`x.word()`, `word()`), by word."""
+        """All calls whose callee is written with one of these as its last part (`x.word()`, `word()`), by word; "" stands
+        for those that are no names (`table[key]()`)."""
         for word in words:
             yield from self._by_word.get(word, ())
 

@@ -10,7 +10,6 @@ from backendlint.findings.model import Hit
 from backendlint.project.conditions import holds
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Weak
-from backendlint.project.taint.sinks import as_call, assigned
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -36,12 +35,10 @@ def weak_uses(project: Project, kinds: Collection[str]) -> Iterator[WeakUse]:
         for weak in site.model.weak:
             if weak.kind in kinds and _applies(project, site.fn, site.call, weak):
                 yield WeakUse(site.fn, site.call, site.model.name, weak)
-    for fn in project.all_functions():
-        for store in fn.facts.stores:
-            model = assigned(project, fn, store)
-            for weak in model.weak if model is not None else ():
-                if weak.kind in kinds and _applies(project, fn, as_call(store), weak):
-                    yield WeakUse(fn, as_call(store), model.name if model else "", weak)
+    for fn, call, model in project.taint.assignments:
+        for weak in model.weak:
+            if weak.kind in kinds and _applies(project, fn, call, weak):
+                yield WeakUse(fn, call, model.name, weak)
 
 
 def weak_hits(project: Project, kinds: Collection[str], cure: str) -> Iterator[Hit]:

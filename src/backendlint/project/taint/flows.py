@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Vid
+from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
 from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import AttributeModel
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.barren import Search, State
 from backendlint.project.taint.labels import Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.reads import Reader
-from backendlint.project.taint.sinks import RESPONSE, SinkSite, find_sinks
+from backendlint.project.taint.sinks import RESPONSE, SinkSite, find_assignments, find_sinks
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -77,6 +79,11 @@ class Taint:
         self.reader = Reader(project)
         self._sinks: dict[str, list[SinkSite]] | None = None
         self._barren: dict[frozenset[str], set[State]] = {}
+
+    @cached_property
+    def assignments(self) -> list[tuple[Fn, Call, AttributeModel]]:
+        """Assignments that are sinks or may be weak."""
+        return find_assignments(self.project)
 
     def labels(self, fn: Fn, vid: Vid, path: Path = ()) -> Labels:
         """Where (a part of) a value comes from."""

@@ -44,16 +44,11 @@ def find_sinks(project: Project) -> dict[str, list[SinkSite]]:
         for sink in site.model.sinks:
             for item in _sites(project, site.fn, site.call, site.model, sink):
                 found.setdefault(sink.kind, []).append(item)
-    for fn in project.all_functions():
-        for store in fn.facts.stores:
-            model = assigned(project, fn, store)
-            if model is None:
-                continue
-            call = as_call(store)
-            standing = CallModel(name=model.name, library=model.library)
-            for sink in model.sinks:
-                for item in _sites(project, fn, call, standing, sink):
-                    found.setdefault(sink.kind, []).append(item)
+    for fn, call, assigned_to in project.taint.assignments:
+        standing = CallModel(name=assigned_to.name, library=assigned_to.library)
+        for sink in assigned_to.sinks:
+            for item in _sites(project, fn, call, standing, sink):
+                found.setdefault(sink.kind, []).append(item)
     for item in (*_answers(project), *_by_name(project), *_handed_over(project)):
         found.setdefault(item.kind, []).append(item)
     return found
@@ -181,7 +176,17 @@ def as_call(store: Store) -> Call:
     return Call(max(store.base, 0), args, (), store.value, store.block, False, store.span)
 
 
-def assigned(project: Project, fn: Fn, store: Store) -> AttributeModel | None:
+def find_assignments(project: Project) -> list[tuple[Fn, Call, AttributeModel]]:
+    """Assignments to attributes of libraries that are sinks or may be weak, with calls that stand for them."""
+    return [
+        (fn, as_call(store), model)
+        for fn in project.all_functions()
+        for store in fn.facts.stores
+        if (model := _assigned(project, fn, store)) is not None
+    ]
+
+
+def _assigned(project: Project, fn: Fn, store: Store) -> AttributeModel | None:
     """The model, with sinks or weak values, of the attribute that is assigned to or whose item is."""
     if store.base < 0:
         return None
@@ -240,19 +245,15 @@ def _handed_over(project: Project) -> Iterator[SinkSite]:
 
 def _by_name(project: Project) -> Iterator[SinkSite]:
     """`x.execute("SELECT ..." + y)` where nothing is known of x; `globals()[name]()`."""
-    for fn in project.all_functions():
-        for call in fn.facts.calls:
-            func = fn.facts.values[call.func]
-            if func[0] == "item":
-                yield from _chosen(project, fn, call, func)
-                continue
-            name = str(func[-1]).rpartition(".")[2]
-            if func[0] not in ("attr", "name") or name not in _METHODS or not call.args or project.models(fn, call):
-                continue
-            if project.targets(fn, call):
-                continue
-            if _starts_like_sql(fn, call.args[0]):
-                yield SinkSite("sql", fn, call, call.args[0], _UNKNOWN, Sink("sql", Arg((0,))))
+    for fn, call in project.graph.calls_written(""):
+        func = fn.facts.values[call.func]
+        if func[0] == "item":
+            yield from _chosen(project, fn, call, func)
+    for fn, call in project.graph.calls_written(*sorted(_METHODS)):
+        if not call.args or project.models(fn, call) or project.targets(fn, call):
+            continue
+        if _starts_like_sql(fn, call.args[0]):
+            yield SinkSite("sql", fn, call, call.args[0], _UNKNOWN, Sink("sql", Arg((0,))))
 
 
 def _chosen(project: Project, fn: Fn, call: Call, func: Value) -> Iterator[SinkSite]:
