@@ -141,6 +141,7 @@ def _resolvers(project: Project) -> Iterator[Hit]:
             item.fn.location(item.span),
             flow=item.steps,
             function=item.fn.fqn,
+            profile="strict" if len(item.steps) > FAR else None,
         )
 
 

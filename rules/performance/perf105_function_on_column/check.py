@@ -90,7 +90,10 @@ def _function(node: exp.Expression) -> str:
         return "arithmetic"
     if isinstance(node, exp.Anonymous):
         return str(node.this).lower()
-    return node.sql_name().lower() if isinstance(node, exp.Func) else ""
+    if not isinstance(node, exp.Func):
+        return ""
+    name = node.sql_name().lower()
+    return name if name in _REMEDIES else type(node).__name__.lower()
 
 
 def _condition(statement: SqlStatement, condition: sql.Condition, function: str) -> Hit:

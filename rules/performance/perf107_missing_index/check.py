@@ -40,9 +40,10 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _hit(project: Project, need: Need) -> Hit:
-    place, function = need.places[0]
+    places = sorted(need.places, key=lambda item: not (item[1] and project.reach(item[1])))
+    place, function = places[0]
     columns = ", ".join(need.columns)
-    others = tuple(Step(where, "needs it too") for where, _ in need.places[1 : SHOWN + 1])
+    others = tuple(Step(where, "needs it too") for where, _ in places[1 : SHOWN + 1])
     name = function.rpartition(".")[2] if function else ""
     inside = f" in `{name}()`" if name and not name.startswith("<") else ""
     what = {"filter": "filters", "join": "joins", "order": "sorts"}[need.kind]
@@ -177,20 +178,30 @@ def _joins(use: ColumnUse) -> bool:
     return False
 
 
+def _query(use: ColumnUse) -> str:
+    """What stands for the query that uses the column: in Django a chain of calls with lookups, else all of the function."""
+    return f"{use.fn.fqn}:{use.span[:2]}" if use.framework == "django" else use.fn.fqn
+
+
+def _narrows(use: ColumnUse) -> str:
+    """Where a condition that finds few rows helps the others: the function, in Django for the same table."""
+    return f"{use.fn.fqn}:{use.table.name}" if use.framework == "django" else use.fn.fqn
+
+
 def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
     groups: dict[tuple[str, str], list[ColumnUse]] = {}
     for use in project.data.uses:
-        groups.setdefault((use.fn.fqn, use.table.name), []).append(use)
-    reached = {use.fn.fqn for use in project.data.uses if _finds_few(use)}
+        groups.setdefault((_query(use), use.table.name), []).append(use)
+    reached = {_narrows(use) for use in project.data.uses if _finds_few(use)}
     tables: dict[str, set[str]] = {}
     for use in project.data.uses:
-        tables.setdefault(use.fn.fqn, set()).add(use.table.name)
+        tables.setdefault(_query(use), set()).add(use.table.name)
     for uses in groups.values():
         table = uses[0].table
         if (
             any(use.partial for use in uses)
-            or uses[0].fn.fqn in reached
-            or len(tables[uses[0].fn.fqn]) > 1
+            or _narrows(uses[0]) in reached
+            or len(tables[_query(uses[0])]) > 1
             or _joins(uses[0])
         ):
             continue

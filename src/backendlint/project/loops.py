@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Span, Vid
 from backendlint.project.entities import Fn
-from backendlint.project.uses import operands
+from backendlint.project.uses import made_of
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -142,7 +142,7 @@ def depends(fn: Fn, vids: list[Vid], number: int) -> bool:
             call = fn.facts.calls[value[1]]
             parts = [call.func, *call.args, *(item for _, item in call.kwargs)]
         else:
-            parts = list(operands(value))
+            parts = list(made_of(value))
         for part in parts:
             if part not in seen:
                 seen.add(part)

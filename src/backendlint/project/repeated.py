@@ -14,6 +14,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.loops import block_at, depends, grows, loops_around, plain, stops_early, when_full
 from backendlint.project.origins import Path
+from backendlint.project.passing import decides, inputs, parts_of
 from backendlint.project.queries import Query
 from backendlint.project.responsemodels import schema_reads
 from backendlint.project.uses import operands
@@ -87,7 +88,7 @@ def repeated(project: Project) -> Iterator[Repeated]:
         for query in project.queries.direct(fn):
             loop = _loop(project, fn, query.block)
             if query.kind == "read" and loop >= 0 and not _own_statement(fn, query, loop):
-                yield _found(fn, query.span, loop, query, (), _parts(fn, query))
+                yield _found(fn, query.span, loop, query, (), parts_of(query))
         for edge in project.graph.callees(fn):
             if edge.kind != "call" or edge.call is None or project.queries.reason(edge.callee) is None:
                 continue
@@ -96,9 +97,7 @@ def repeated(project: Project) -> Iterator[Repeated]:
                 continue
             edges, last = project.queries.chain(edge.callee)
             if last is not None:
-                call = edge.call
-                vids = [call.func, *call.args, *(item for _, item in call.kwargs)]
-                yield _found(fn, call.span, loop, last, (edge, *edges), vids)
+                yield _found(fn, edge.call.span, loop, last, (edge, *edges), inputs(edge.call))
 
 
 def _own_statement(fn: Fn, query: Query, loop: int) -> bool:
@@ -141,14 +140,11 @@ def _in_groups(fn: Fn, loop: Block, vids: list[Vid]) -> bool:
     return False
 
 
-def _parts(fn: Fn, query: Query) -> list[Vid]:
-    if query.call is None:
-        return [query.vid]
-    return [query.call.func, *query.call.args, *(item for _, item in query.call.kwargs)]
-
-
 def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...], vids: list[Vid]) -> Repeated:
-    varies = any(depends(fn, vids, number) for number, _ in loops_around(fn, loop))
+    loops = [number for number, _ in loops_around(fn, loop)]
+    varies = any(depends(fn, vids, number) for number in loops)
+    if varies and edges and edges[0].call is not None:
+        varies = decides(edges, query, lambda vid: any(depends(fn, [vid], number) for number in loops), closures=True)
     grouped = _in_groups(fn, fn.facts.blocks[loop], vids)
     return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies, grouped)
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Span, Vid
+from backendlint.facts.model import Span, Vid
 from backendlint.findings.model import Step
 from backendlint.project.associations import declared
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.loaders import NOTHING, Loads
 from backendlint.project.loops import plain
-from backendlint.project.uses import operands
+from backendlint.project.passing import decides, made_from, parts_of
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -21,6 +21,8 @@ MAX_DEPTH = 4
 _MANY = ("List", "Connection", "Connections")
 """Endings of the names of field types for many objects, in graphene and what builds upon it."""
 _BATCHING = ".DataLoader"
+PARENT = {0}
+"""A resolver's parameter that is the parent object."""
 
 
 class Resolved(NamedTuple):
@@ -179,23 +181,20 @@ class _Types:
     def _judged(self, cls: Cls, fn: Fn) -> Iterator[Resolved]:
         """The first query that is made from the parent object."""
         for query in self.project.queries.direct(fn):
-            call = query.call
-            vids = [query.vid] if call is None else [query.vid, call.func, *call.args, *(vid for _, vid in call.kwargs)]
-            if query.kind == "read" and made_from_parent(fn, vids):
+            if query.kind == "read" and made_from(fn, parts_of(query), PARENT):
                 relation = self.project.queries.managed(query, 0) or ""
                 if not relation or not self._loaded(cls).has((relation,)):
                     yield Resolved(fn, query.span, cls, query.name, relation, ())
                 return
         for edge in self.project.graph.callees(fn):
-            call = edge.call
-            if call is None or edge.kind != "call" or self._batches(edge.callee):
+            if edge.call is None or edge.kind != "call" or self.project.queries.cached(edge.callee):
                 continue
-            vids = [call.func, *call.args, *(vid for _, vid in call.kwargs)]
             edges, deep = self.project.queries.chain(edge.callee)
-            if deep is not None and not self.project.queries.cached(edge.callee) and made_from_parent(fn, vids):
-                if any(self._batches(item.callee) for item in edges):
-                    continue
-                yield Resolved(fn, call.span, cls, deep.name, "", self.project.queries.steps(edge.callee))
+            way = (edge, *edges)
+            if deep is None or any(self._batches(item.callee) for item in way):
+                continue
+            if decides(way, deep, lambda vid: made_from(fn, (vid,), PARENT), closures=False):
+                yield Resolved(fn, edge.call.span, cls, deep.name, "", self.project.queries.steps(edge.callee))
                 return
         yield from self._returned(cls, fn)
 
@@ -207,7 +206,7 @@ class _Types:
             vid = plain(fn, item.value)
             while fn.facts.values[vid][0] == "slice":
                 vid = plain(fn, fn.facts.values[vid][1])
-            if not made_from_parent(fn, [vid]):
+            if not made_from(fn, (vid,), PARENT):
                 continue
             relation = declared(self.project, fn, vid)
             if relation is not None:
@@ -247,22 +246,3 @@ class _Types:
         return fn.cls is not None and any(
             base.endswith(_BATCHING) for base in self.project.hierarchy.library_bases(fn.cls)
         )
-
-
-def made_from_parent(fn: Fn, vids: list[Vid]) -> bool:
-    """Whether any of the values is made from the function's first parameter."""
-    todo, seen = [vid for vid in vids if vid >= 0], set(vids)
-    while todo:
-        value = fn.facts.values[todo.pop()]
-        if value == ("param", 0):
-            return True
-        parts = _inputs(fn.facts.calls[value[1]]) if value[0] == "call" else list(operands(value))
-        for part in parts:
-            if part >= 0 and part not in seen:
-                seen.add(part)
-                todo.append(part)
-    return False
-
-
-def _inputs(call: Call) -> list[Vid]:
-    return [call.func, *call.args, *(vid for _, vid in call.kwargs)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import receiver
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Cls, Fn
 from backendlint.project.origins import Origin
 from backendlint.project.queries import Query
 from backendlint.project.races import root
@@ -148,29 +148,37 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
     if any(_bounded(item) for item in origins):
         return None
     entity = _entity(project, origins[0])
-    if not entity or any(item.path for item in origins):
+    if entity is None or any(item.path for item in origins):
         return None
     columns = [name for item in origins for name in _columns(item)]
     filtered = any({"filter", "exclude", "join"} & item.ops for item in origins)
     keyed = any(_KEY.search(name) for name in columns) or (filtered and not columns)
-    return Unbounded(fn, query, entity, filtered, keyed, bool(_SMALL.search(entity)))
+    keyed = keyed or any(_of_one_parent(project, entity, name) for name in columns)
+    return Unbounded(fn, query, entity.name, filtered, keyed, bool(_SMALL.search(entity.name)))
+
+
+def _of_one_parent(project: Project, entity: Cls, lookup: str) -> bool:
+    """Whether a filter names a relation to one, as `filter(owner=user)`: the rows of one parent."""
+    name, _, rest = lookup.partition("__")
+    relation = project.associations.find(entity, name)
+    return relation is not None and not relation.many and rest in ("", "id", "pk", "exact")
 
 
 def _bounded(origin: Origin) -> bool:
     return bool(_BOUNDS & origin.ops) or any(step.model.paginates for step in origin.steps)
 
 
-def _entity(project: Project, origin: Origin) -> str:
+def _entity(project: Project, origin: Origin) -> Cls | None:
     for step in reversed(origin.steps):
         for ref in (*project.callees(step.fn, step.call), *project.refs(step.fn, step.call.value)):
             item = ref
             while item is not None:
                 if item.kind in ("inst", "class") and project.hierarchy.role(project.classes[item.name]) == "model":
-                    return project.classes[item.name].name
+                    return project.classes[item.name]
                 if item.arg is None:
                     break
                 item = item.arg
-    return ""
+    return None
 
 
 def _columns(origin: Origin) -> Iterator[str]:

@@ -77,3 +77,8 @@ def is_used(facts: FunctionFacts, vid: Vid) -> bool:
     if any(item.value == vid for item in facts.returns) or any(item.value == vid for item in facts.stores):
         return True
     return any(block.value == vid for block in facts.blocks)
+
+
+def made_of(value: Value) -> Iterable[Vid]:
+    """The same without the tests of branches: a value that was tested is made of nothing but itself."""
+    return (value[1],) if value[0] == "guard" else operands(value)
