@@ -47,6 +47,7 @@ from backendlint.project.associations import Relation, is_django
 from backendlint.project.binding import bind
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
+from backendlint.project.cartesian import Unconnected, unconnected
 from backendlint.project.certain import Given, certain, given
 from backendlint.project.conditions import holds
 from backendlint.project.effects import BLOCKING, Reason, Site, called, waits
@@ -192,6 +193,7 @@ __all__ = [
     "Table",
     "TemplateRead",
     "Unbounded",
+    "Unconnected",
     "Unmapped",
     "Unwrapped",
     "Value",
@@ -278,6 +280,7 @@ __all__ = [
     "stored_entity",
     "template_reads",
     "unbounded",
+    "unconnected",
     "users_of",
     "validated_by_decorator",
     "validates",

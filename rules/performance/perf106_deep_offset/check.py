@@ -9,18 +9,40 @@ from sqlglot import exp
 
 from backendlint.api import Fn, Hit, Project, SqlStatement, sql
 
+QUERYSET = "django.db.models.QuerySet"
 DEEP = 5000
 """From this constant offset on it is no matter of taste."""
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """SQL texts, then SQLAlchemy's `offset()`."""
+    """SQL texts, then SQLAlchemy's `offset()` and slices of Django's querysets."""
     for statement in project.data.statements:
         if "OFFSET" in statement.text.upper() and not statement.in_migration and statement.tree is not None:
             for offset in statement.tree.find_all(exp.Offset):
                 yield from _statement(statement, offset)
     for fn in project.all_functions():
         yield from _calls(project, fn)
+        if project.imports("django"):
+            yield from _slices(project, fn)
+
+
+def _slices(project: Project, fn: Fn) -> Iterator[Hit]:
+    """`queryset[start:end]`, which Django sends as OFFSET and LIMIT."""
+    for vid, value in enumerate(fn.facts.values):
+        if value[0] != "slice" or value[2] < 0:
+            continue
+        constant = fn.const(value[2])
+        if (isinstance(constant, int) and constant < DEEP) or not project.is_instance(fn, value[1], QUERYSET):
+            continue
+        deep = isinstance(constant, int)
+        yield Hit(
+            f"The slice in `{fn.name}()` makes the database read and throw away all rows before the page, so each page is slower than "
+            "the one before; continue after the last row's key: filter(id__gt=last).order_by('id')[:size].",
+            fn.place(vid),
+            function=fn.fqn,
+            profile="default" if deep else None,
+            severity="warning" if deep else None,
+        )
 
 
 def _statement(statement: SqlStatement, offset: exp.Offset) -> Iterator[Hit]:

@@ -6,10 +6,27 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from backendlint.api import Hit, SqlStatement, sql
+from backendlint.api import Hit, Location, Project, SqlStatement, sql, unconnected
 
 
-def check(statement: SqlStatement) -> Iterator[Hit]:
+def check(project: Project) -> Iterator[Hit]:
+    """SQL texts, then SQLAlchemy's selects."""
+    told: set[Location] = set()
+    for statement in project.data.statements:
+        for hit in _statement(statement):
+            if hit.location not in told:
+                told.add(hit.location)
+                yield hit
+    for item in unconnected(project):
+        yield Hit(
+            f"No condition connects `{item.right}` with `{item.left}` in `{item.fn.name}()`: the result holds every combination of "
+            "their rows; join them by their keys (`.join(...)`).",
+            item.fn.location(item.span),
+            function=item.fn.fqn,
+        )
+
+
+def _statement(statement: SqlStatement) -> Iterator[Hit]:
     """Selects, updates and deletes over several tables that fall into unconnected groups."""
     if statement.tree is None or statement.partial:
         return

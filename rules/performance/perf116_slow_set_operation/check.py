@@ -6,10 +6,50 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from backendlint.api import Hit, SqlStatement, sql
+from backendlint.api import ColumnUse, Hit, Location, Project, SqlStatement, sql
+
+QUERIES = ("sqlalchemy.sql.Select", "sqlalchemy.orm.Query")
 
 
-def check(statement: SqlStatement) -> Iterator[Hit]:
+def check(project: Project) -> Iterator[Hit]:
+    """SQL texts, then SQLAlchemy's expressions."""
+    told: set[Location] = set()
+    for statement in project.data.statements:
+        for hit in _statement(statement):
+            if hit.location not in told:
+                told.add(hit.location)
+                yield hit
+    for use in project.data.uses:
+        if _excludes(project, use):
+            yield _use(use)
+
+
+def _excludes(project: Project, use: ColumnUse) -> bool:
+    """`A.x.not_in(select(...))` and `~A.x.in_(select(...))`."""
+    if use.framework != "sqlalchemy" or use.how not in {"in", "not_in", "notin_"} or use.value < 0:
+        return False
+    if not project.is_instance(use.fn, use.value, *QUERIES):
+        return False
+    if use.how != "in":
+        return True
+    values = use.fn.facts.values
+    inner = {
+        vid for vid, value in enumerate(values) if value[0] == "call" and use.fn.facts.calls[value[1]].span == use.span
+    }
+    return any(value[0] == "unary" and value[1] == "~" and value[2] in inner for value in values)
+
+
+def _use(use: ColumnUse) -> Hit:
+    return Hit(
+        f"`{use.column.name} NOT IN (SELECT ...)` in `{use.fn.name}()` compares every row with the whole subquery's result and finds "
+        "nothing at all as soon as one of its values is NULL; write `~exists().where(...)` with the condition inside, which can use "
+        "an index.",
+        use.location,
+        function=use.fn.fqn,
+    )
+
+
+def _statement(statement: SqlStatement) -> Iterator[Hit]:
     """Both kinds, anywhere in the statement."""
     upper = statement.text.upper()
     if "UNION" not in upper and not ("NOT" in upper and "SELECT" in upper[6:]):

@@ -48,7 +48,7 @@ class Use:
 
 def uses(project: Project) -> Iterator[Use]:
     """All uses of mapped columns in queries, function by function."""
-    tables = _Tables(project)
+    tables = Tables(project)
     if not tables.any:
         return
     for fn in project.all_functions():
@@ -58,7 +58,7 @@ def uses(project: Project) -> Iterator[Use]:
         yield from _django(tables, fn)
 
 
-class _Tables:
+class Tables:
     """Tables by the class that maps them."""
 
     def __init__(self, project: Project) -> None:
@@ -77,7 +77,7 @@ class _Tables:
         """The column that `Model.attribute` means."""
         value = fn.facts.values[vid]
         if value[0] == "attr":
-            owner, name = self._class(fn, value[1]), str(value[2])
+            owner, name = self.class_of(fn, value[1]), str(value[2])
         elif value[0] == "name":
             dotted, _, name = str(value[1]).rpartition(".")
             owner = self._named(fn, dotted)
@@ -93,14 +93,14 @@ class _Tables:
         """True for `Model.attribute` that is no column (a hybrid property, a relation)."""
         value = fn.facts.values[vid]
         if value[0] == "attr":
-            owner = self._class(fn, value[1])
+            owner = self.class_of(fn, value[1])
         elif value[0] == "name":
             owner = self._named(fn, str(value[1]).rpartition(".")[0])
         else:
             return False
         return owner in self.sqlalchemy and self.mapped(fn, vid) is None
 
-    def _class(self, fn: Fn, vid: Vid) -> str:
+    def class_of(self, fn: Fn, vid: Vid) -> str:
         value = fn.facts.values[vid]
         if value[0] == "name":
             return self._named(fn, str(value[1]))
@@ -163,7 +163,7 @@ _QUERYSET_METHODS = frozenset(
 )
 
 
-def _sqlalchemy(tables: _Tables, fn: Fn) -> Iterator[Use]:
+def _sqlalchemy(tables: Tables, fn: Fn) -> Iterator[Use]:
     if not tables.sqlalchemy:
         return
     facts = fn.facts
@@ -199,7 +199,7 @@ def _alternatives(fn: Fn) -> set[Vid]:
     return found
 
 
-def _compared(tables: _Tables, fn: Fn, vid: Vid, operator: str, left: Vid, right: Vid) -> Iterator[Use]:
+def _compared(tables: Tables, fn: Fn, vid: Vid, operator: str, left: Vid, right: Vid) -> Iterator[Use]:
     how = {"==": "eq", "<": "range", "<=": "range", ">": "range", ">=": "range"}.get(operator)
     if how is None:
         return
@@ -215,7 +215,7 @@ def _compared(tables: _Tables, fn: Fn, vid: Vid, operator: str, left: Vid, right
             return
 
 
-def _wrapped(tables: _Tables, fn: Fn, vid: Vid) -> tuple[tuple[Table, Column], str] | None:
+def _wrapped(tables: Tables, fn: Fn, vid: Vid) -> tuple[tuple[Table, Column], str] | None:
     """`func.lower(Model.column)`, `cast(Model.column, ...)`."""
     value = fn.facts.values[vid]
     if value[0] != "call":
@@ -228,7 +228,7 @@ def _wrapped(tables: _Tables, fn: Fn, vid: Vid) -> tuple[tuple[Table, Column], s
     return (mapped[0], name) if len(mapped) == 1 and plain else None
 
 
-def _method(tables: _Tables, fn: Fn, call: Call, name: str) -> Iterator[Use]:
+def _method(tables: Tables, fn: Fn, call: Call, name: str) -> Iterator[Use]:
     func = fn.facts.values[call.func]
     if func[0] == "attr":
         base = func[1]
@@ -245,7 +245,7 @@ def _method(tables: _Tables, fn: Fn, call: Call, name: str) -> Iterator[Use]:
         yield Use(fn, call.span, *wrapped[0], how, value, wrapped[1])
 
 
-def _dotted(tables: _Tables, fn: Fn, dotted: str) -> tuple[Table, Column] | None:
+def _dotted(tables: Tables, fn: Fn, dotted: str) -> tuple[Table, Column] | None:
     owner, _, name = dotted.rpartition(".")
     table = tables.sqlalchemy.get(tables._named(fn, owner)) if owner else None
     column = (
@@ -254,7 +254,7 @@ def _dotted(tables: _Tables, fn: Fn, dotted: str) -> tuple[Table, Column] | None
     return (table, column) if table is not None and column is not None else None
 
 
-def _filter_by(tables: _Tables, fn: Fn, call: Call) -> Iterator[Use]:
+def _filter_by(tables: Tables, fn: Fn, call: Call) -> Iterator[Use]:
     """`session.query(Model).filter_by(name=x)`, `Model.query.filter_by(...)`, `select(Model).filter_by(...)`."""
     table = _entity(tables, fn, call.func, 0)
     if table is None:
@@ -270,7 +270,7 @@ def _filter_by(tables: _Tables, fn: Fn, call: Call) -> Iterator[Use]:
             yield Use(fn, call.span, table, known[name], "eq", vid, partial=len(known) < len(call.kwargs))
 
 
-def _entity(tables: _Tables, fn: Fn, vid: Vid, depth: int) -> Table | None:
+def _entity(tables: Tables, fn: Fn, vid: Vid, depth: int) -> Table | None:
     value = fn.facts.values[vid] if vid >= 0 else ("unknown",)
     if depth > 12:
         return None
@@ -291,12 +291,12 @@ def _entity(tables: _Tables, fn: Fn, vid: Vid, depth: int) -> Table | None:
         if name in {"join", "outerjoin", "select_from"}:
             return None
         if name in {"query", "select", "delete", "update"} and len(call.args) == 1:
-            return tables.sqlalchemy.get(tables._class(fn, call.args[0]))
+            return tables.sqlalchemy.get(tables.class_of(fn, call.args[0]))
         return _entity(tables, fn, call.func, depth + 1) if func[0] == "attr" else None
     return None
 
 
-def _django(tables: _Tables, fn: Fn) -> Iterator[Use]:
+def _django(tables: Tables, fn: Fn) -> Iterator[Use]:
     if not tables.django.models:
         return
     facts = fn.facts
@@ -325,7 +325,7 @@ def _receiver(values: list[tuple[object, ...]], func: Vid) -> Vid:
     return value[1] if value[0] == "attr" and isinstance(value[1], int) else func
 
 
-def _lookups(tables: _Tables, fn: Fn, call: Call, model: Model, keywords: dict[str, Vid]) -> Iterator[Use]:
+def _lookups(tables: Tables, fn: Fn, call: Call, model: Model, keywords: dict[str, Vid]) -> Iterator[Use]:
     found = {key: resolve_lookup(tables, model, key) for key in keywords}
     partial = None in found.values()
     for key, vid in keywords.items():
@@ -335,7 +335,7 @@ def _lookups(tables: _Tables, fn: Fn, call: Call, model: Model, keywords: dict[s
             yield Use(fn, call.span, table, column, how, vid, framework="django", partial=partial)
 
 
-def resolve_lookup(tables: _Tables, model: Model, key: str) -> tuple[Table, Column, str] | None:
+def resolve_lookup(tables: Tables, model: Model, key: str) -> tuple[Table, Column, str] | None:
     """(table, column, lookup) of `author__name__icontains`; None where a part is not known."""
     parts = key.split("__")
     current: Model | None = model
@@ -371,7 +371,7 @@ def resolve_lookup(tables: _Tables, model: Model, key: str) -> tuple[Table, Colu
     return None
 
 
-def _q_objects(tables: _Tables, fn: Fn, call: Call, model: Model) -> Iterator[Use]:
+def _q_objects(tables: Tables, fn: Fn, call: Call, model: Model) -> Iterator[Use]:
     """`Q(name__icontains=x) | Q(...)` among the arguments."""
     todo = list(call.args)
     facts = fn.facts
@@ -394,7 +394,7 @@ def _q_objects(tables: _Tables, fn: Fn, call: Call, model: Model) -> Iterator[Us
                 todo += list(inner.args)
 
 
-def _orders(tables: _Tables, fn: Fn, call: Call, model: Model) -> Iterator[Use]:
+def _orders(tables: Tables, fn: Fn, call: Call, model: Model) -> Iterator[Use]:
     for vid in call.args:
         text = fn.const(vid)
         if isinstance(text, str) and text not in {"?", ""}:
