@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import ColumnUse, Hit, Project, Span, SqlStatement, Step, sql, sqltypes
+from backendlint.api import ColumnUse, Fn, Hit, Profile, Project, Span, SqlStatement, Step, sql, sqltypes
 
 _DJANGO = frozenset({"contains", "icontains", "endswith", "iendswith"})
 _SQLALCHEMY = frozenset({"contains", "icontains", "endswith", "iendswith"})
+
+
+QUERIES = (".Query", ".Select", ".QuerySet")
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -22,8 +26,10 @@ def check(project: Project) -> Iterator[Hit]:
     for use in project.data.uses:
         if (use.fn.fqn, use.table.name) not in indexed and _unanchored(project, use):
             groups.setdefault((use.fn.fqn, use.table.name, _query(use)), []).append(use)
+    narrowing = {fqn for fqn, _ in indexed}
     for uses in groups.values():
-        yield from _told(uses)
+        profile: Profile | None = "strict" if _scoped(project, uses[0].fn, narrowing) else None
+        yield from (replace(hit, profile=profile) for hit in _told(uses))
 
 
 def _statement(project: Project, statement: SqlStatement) -> Iterator[Hit]:
@@ -84,6 +90,18 @@ def _narrowed(project: Project) -> set[tuple[str, str]]:
         for use in project.data.uses
         if use.how in {"eq", "in"} and not use.function and sql.leads(use.table, use.column.name) is not None
     }
+
+
+def _scoped(project: Project, fn: Fn, narrowing: set[str]) -> bool:
+    """Whether the query begins in another function of the project that narrows it by an index: `self.readable(user).where(...)`."""
+    for edge in project.graph.callees(fn):
+        if edge.kind != "call" or edge.call is None or edge.callee is fn:
+            continue
+        gives = any(ref.name.endswith(QUERIES) for ref in project.refs(fn, edge.call.value))
+        within = (edge.callee, *(inner.callee for inner in project.graph.callees(edge.callee)))
+        if gives and any(item.fqn in narrowing for item in within):
+            return True
+    return False
 
 
 def _unanchored(project: Project, use: ColumnUse) -> bool:

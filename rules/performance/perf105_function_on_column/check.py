@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import ColumnUse, Hit, Project, SqlStatement, sql
+from backendlint.api import ColumnUse, Hit, Project, SqlStatement, only_by_hand, sql
 
 _REMEDIES = {
     "lower": "index the expression, or store the value in one case",
@@ -46,12 +47,15 @@ def check(project: Project) -> Iterator[Hit]:
         for use in project.data.uses
         if use.how in {"eq", "in"} and not use.function and sql.leads(use.table, use.column.name) is not None
     }
+    told: set[tuple[str, str, str, str]] = set()
     for use in project.data.uses:
         function = _DJANGO.get(use.how, "") if use.framework == "django" else _orm_function(use)
-        if function not in _REMEDIES or use.how == "order" or (use.fn.fqn, use.table.name) in narrowed:
+        if function not in _REMEDIES or use.how in {"order", "shown"} or (use.fn.fqn, use.table.name) in narrowed:
             continue
-        if sql.functional(use.table, use.column.name, function) is None:
-            yield _use(use, function)
+        key = (use.fn.fqn, use.table.name, use.column.name, function)
+        if key not in told and sql.functional(use.table, use.column.name, function) is None:
+            told.add(key)
+            yield replace(_use(use, function), profile="strict" if only_by_hand(project, use.fn) else None)
 
 
 def _orm_function(use: ColumnUse) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -21,7 +22,8 @@ def check(project: Project) -> Iterator[Hit]:
                 yield hit
     for use in project.data.uses:
         if _excludes(project, use):
-            yield _use(use)
+            few = any("filter" in origin.ops for origin in project.origins.of(use.fn, use.value))
+            yield replace(_use(use), profile="strict" if few else None)
 
 
 def _excludes(project: Project, use: ColumnUse) -> bool:

@@ -11,6 +11,7 @@ from backendlint.findings.model import Location
 from backendlint.project.entities import Fn
 from backendlint.project.schema.django_state import Model, column_name
 from backendlint.project.schema.model import Column, Table
+from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -20,6 +21,9 @@ _LOOKUPS = frozenset(
     "exact iexact contains icontains startswith istartswith endswith iendswith regex iregex gt gte lt lte range in isnull date year "
     "month day week hour minute second time search trigram_similar contained_by overlap has_key len".split()
 )
+_SORTED = frozenset({"desc", "asc", "label"})
+_SHOWING = _SORTED | {"order_by", "case", "group_by", "add_columns", "with_entities", "with_only_columns"}
+"""Calls whose arguments (or what they are called on) are no conditions of the query."""
 _METHODS = frozenset(
     "like ilike contains icontains startswith istartswith endswith iendswith in_ is_ between notlike not_like op desc asc match "
     "regexp_match is_not isnot notin_ not_in".split()
@@ -167,18 +171,19 @@ def _sqlalchemy(tables: Tables, fn: Fn) -> Iterator[Use]:
     if not tables.sqlalchemy:
         return
     facts = fn.facts
-    alternatives = _alternatives(fn)
+    alternatives, shown = _alternatives(fn), _shown(fn)
     compared = [(vid, value) for vid, value in enumerate(facts.values) if value[0] == "compare" and len(value[2]) == 2]
     partial = any(tables.unmapped(fn, side) for _, value in compared for side in value[2])
     for vid, value in compared:
         for use in _compared(tables, fn, vid, value[1][0], value[2][0], value[2][1]):
             how = "or" if vid in alternatives and not use.function else use.how
-            yield replace(use, how=how, partial=partial)
+            yield replace(use, how="shown" if vid in shown else how, partial=partial)
     for call in facts.calls:
         func = facts.values[call.func]
         name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
         if name in _METHODS:
-            yield from _method(tables, fn, call, name)
+            for use in _method(tables, fn, call, name):
+                yield replace(use, how="shown") if call.value in shown and use.how != "order" else use
         elif name == "filter_by":
             yield from _filter_by(tables, fn, call)
         elif name == "order_by":
@@ -196,6 +201,30 @@ def _alternatives(fn: Fn) -> set[Vid]:
         name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
         if name == "or_" or (name == "and_" and call.value in found):
             found.update(call.args)
+    return found
+
+
+def _shown(fn: Fn) -> set[Vid]:
+    """Conditions that find no rows: they are sorted by, or computed for each row that is found."""
+    found: set[Vid] = set()
+    todo: list[Vid] = []
+    for call in fn.facts.calls:
+        func = fn.facts.values[call.func]
+        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        if name in _SHOWING:
+            todo += [*call.args, *((func[1],) if name in _SORTED and func[0] == "attr" else ())]
+    while todo:
+        vid = todo.pop()
+        if vid < 0 or vid in found:
+            continue
+        found.add(vid)
+        value = fn.facts.values[vid]
+        if value[0] == "call":
+            inner = fn.facts.calls[value[1]]
+            func = fn.facts.values[inner.func]
+            todo += [*inner.args, *((func[1],) if func[0] == "attr" else ())]
+        else:
+            todo += operands(value)
     return found
 
 
