@@ -111,7 +111,7 @@ def _loader(project: Project, owner: str, path: tuple[str, ...]) -> str:
     """What loads the last relation of the path, which belongs to `owner`."""
     relation = project.associations.find(project.classes[owner], path[-1])
     if is_django(project, owner):
-        call = "prefetch_related" if relation is not None and relation.many else "select_related"
+        call = "prefetch_related" if relation is None or relation.many else "select_related"
         return f"`{call}('{'__'.join(path)}')`"
     return f"`selectinload({project.classes[owner].name}.{path[-1]})`"
 

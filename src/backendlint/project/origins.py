@@ -43,6 +43,8 @@ class Origin(NamedTuple):
     """False where the value comes from elsewhere (an argument without known callers, a constructor ...)."""
     cut: bool = False
     """A slice with an upper bound was taken on the way."""
+    open: bool = False
+    """A method that is not known was called on the way: it may have narrowed, cut or loaded."""
 
     @property
     def ops(self) -> frozenset[str]:
@@ -95,6 +97,7 @@ class _Walk:
         self.found: list[Origin] = []
         self._seen: set[tuple[str, Vid, Path]] = set()
         self._cuts = 0
+        self._unknown = 0
 
     def visit(
         self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
@@ -135,7 +138,7 @@ class _Walk:
         for step in steps:
             own = loads_of(self.project, step.fn, step.call, step.model)
             loads = loads.merged(own.under(path[: len(path) - step.below]))
-        self.found.append(Origin(steps, loads, path, known, self._cuts > 0))
+        self.found.append(Origin(steps, loads, path, known, self._cuts > 0, self._unknown > 0))
 
     def _attribute(
         self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
@@ -146,7 +149,10 @@ class _Walk:
                 continue
             cls = self.project.classes[ref.name]
             if self.project.associations.find(cls, name) is not None and ref.kind == "inst":
+                before = len(self.found)
                 self.visit(fn, base, (name, *path), steps, context, depth)
+                if len(self.found) == before:
+                    self._end(steps, (name, *path))
                 return
             method = self.project.method(cls, name)
             if method is not None and method.kind == "property":
@@ -209,8 +215,10 @@ class _Walk:
         models = self.project.models(fn, call)
         if not models:
             base = receiver(fn, call)
+            self._unknown += base >= 0
             for vid in (base, *call.args):
                 self.visit(fn, vid, path, steps, context, depth)
+            self._unknown -= base >= 0
             return
         self._library(fn, call, models[0], path, steps, context, depth)
 

@@ -48,7 +48,7 @@ _KEY = re.compile(
 _SMALL = re.compile(
     r"role|permission|setting|config|countr|currenc|language|locale|categor|type|status|plan|tier|feature|flag|option|version|field|"
     r"page|module|bracket|tag|label|group|link|menu|section|theme|widget|provider|source|storage|path|hint|topic|audience|"
-    r"migration|metadata|schema|region|timezone|unit|template",
+    r"migration|metadata|schema|region|timezone|unit|template|environment",
     re.IGNORECASE,
 )
 SYSTEM = re.compile(r"^(pg_|information_schema|sqlite_|sys\.|mysql\.)", re.IGNORECASE)
@@ -143,7 +143,7 @@ def _by_text(fn: Fn, query: Query, text: str) -> Unbounded | None:
 
 def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
     origins = project.origins.of(fn, query.vid)
-    if not origins or any(not item.known or item.cut or not item.steps for item in origins):
+    if not origins or any(not item.known or item.cut or item.open or not item.steps for item in origins):
         return None
     if any(_bounded(item) for item in origins):
         return None

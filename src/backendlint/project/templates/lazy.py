@@ -90,10 +90,11 @@ class _Judge:
         """What asks the database for each element."""
         for name, values in self.rendering.context.items():
             for passed in values if name in by_root else ():
-                loads, known, place, function = self._source(passed)
-                state = _State(self._refs(passed), (), False)
-                if not state.refs or not known:
+                origins = self.project.origins.entities(passed.fn, passed.vid) if not passed.entity else ()
+                state = _State(self._refs(passed), origins[0].path if origins else (), False)
+                if not state.refs or not (origins or passed.entity):
                     continue
+                loads, place, function = self._source(passed, origins)
                 for seen in by_root[name]:
                     yield from self._walk(seen, state, loads, place, function)
 
@@ -104,13 +105,14 @@ class _Judge:
         refs = self.project.refs(passed.fn, passed.vid)
         return tuple(ref.arg for ref in refs if ref.arg is not None) if passed.one else refs
 
-    def _source(self, passed: Passed) -> tuple[Loads, bool, Location, str]:
-        """What the value's query loads, whether that is known, and where it stands."""
+    def _source(self, passed: Passed, origins: tuple[Origin, ...]) -> tuple[Loads, Location, str]:
+        """What the value's query loads, and where it stands."""
         if passed.entity:
-            return NOTHING, True, passed.fn.location(passed.span or self.rendering.span), self.rendering.fn.fqn
-        origins = self.project.origins.entities(passed.fn, passed.vid)
-        loads, path = _common(origins)
-        return loads, bool(origins) and not path, self._place(passed, origins), passed.fn.fqn
+            return NOTHING, passed.fn.location(passed.span or self.rendering.span), self.rendering.fn.fqn
+        loads = NOTHING
+        for origin in origins:
+            loads = loads.merged(origin.loads)
+        return loads, self._place(passed, origins), passed.fn.fqn
 
     def _place(self, passed: Passed, origins: tuple[Origin, ...]) -> Location:
         """The query, where the view itself makes it; else where the view gets its result."""
@@ -196,11 +198,3 @@ class _Judge:
                 return None, (state.path if model.orm.op in _PREFETCHED else (), owner, ())
         receiver = ref
         return _State((self.project.resolver.types.named(model.returns, receiver),), state.path, state.each), None
-
-
-def _common(origins: tuple[Origin, ...]) -> tuple[Loads, Path]:
-    """What any of the queries loads, and the relations between query and value (those of the first)."""
-    loads = NOTHING
-    for origin in origins:
-        loads = loads.merged(origin.loads)
-    return loads, origins[0].path if origins else ()
