@@ -14,6 +14,11 @@ from backendlint.facts.table import Env
 
 NEVER_RETURN = frozenset({"sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit", "flask.abort"})
 """Calls after which control does not go on."""
+_CONVERTS = frozenset(
+    "builtins.int builtins.float uuid.UUID decimal.Decimal ipaddress.ip_address ipaddress.ip_network datetime.date.fromisoformat "
+    "datetime.datetime.fromisoformat".split()
+)
+"""Calls that raise for a text of any other kind: `int(text)` on a line of its own is a check."""
 _CHECKS = re.compile(
     r"_*(check|validate|ensure|verify|assert|require|must|guard|raise_if|reject|forbid|enforce|"
     r"refuse|deny|prevent|disallow|abort_if|raise_)",
@@ -81,7 +86,7 @@ class Flow(Definitions):
             func = self.facts.values[self.facts.calls[value[1]].func]
             if func[0] == "name" and func[1] in NEVER_RETURN:
                 self.leave("raise")
-            elif _CHECKS.match(str(func[-1]).rpartition(".")[2]):
+            elif _CHECKS.match(str(func[-1]).rpartition(".")[2]) or func[-1] in _CONVERTS:
                 self._passed(value[1], vid)
 
     def _passed(self, index: int, test: Vid) -> None:

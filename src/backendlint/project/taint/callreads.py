@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Span, Value, Vid
 from backendlint.project.binding import Bound, bind, receiver
 from backendlint.project.calls import arguments
+from backendlint.project.conditions import holds
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.containers import composite
-from backendlint.project.taint.labels import MAX_PATH, NONE, Labels, Path, Trail
+from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Path, Trail
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
@@ -122,6 +123,9 @@ class CallReads:
             return lb.clear(found, model.sanitizes)
         if "all" in model.sanitizes:
             return NONE
+        converted = self.project.refs(fn, call.kwarg("type"))
+        if converted and all(ref.name in CLEAN_TYPES for ref in converted):  # `args.get("n", 1, type=int)`
+            return lb.merge(self._whole(fn, [*call.args[1:], call.kwarg("default")]))
         keyed = self._keyed(fn, vid, call, path)
         if keyed is not None:
             return lb.clear(keyed, model.sanitizes)
@@ -134,7 +138,26 @@ class CallReads:
             found = lb.clear(found, ("all",)) if signed else found
         if model.name in _JOINERS and call.args and without_host(fn, call.args[0]):
             found = lb.clear(found, ("redirect", "ssrf"))
+        if found and model.name.startswith("jinja2.Template.") and self._escapes(fn, call):
+            found = lb.clear(found, ("xss",))
         return lb.clear(lb.soil(found) if model.decodes else found, model.sanitizes)
+
+    def _escapes(self, fn: Fn, call: Call) -> bool:
+        """A template of an environment that escapes what it renders."""
+        value = fn.facts.values[max(receiver(fn, call), 0)]
+        if value[0] != "call":
+            return False
+        func = fn.facts.values[fn.facts.calls[value[1]].func]
+        owner, environment = fn, func[1] if func[0] == "attr" else -1
+        if func[0] == "name":  # `env.get_template`, where env is a module's
+            target = self.project.modules.resolve(str(func[1]).rpartition(".")[0], fn.file.module)
+            if target.kind == "variable" and target.file is not None:
+                owner, environment = self.project.module_function(target.file), target.vid
+        made = self.project.allocations.of(owner, environment)
+        weak = [(item, weak) for item in made for model in self.project.models(*item) for weak in model.weak]
+        return bool(weak) and all(
+            any(holds(self.project, *item, condition) for condition in use.unless) for item, use in weak
+        )
 
     @staticmethod
     def _source_name(fn: Fn, call: Call, model: CallModel) -> str:

@@ -57,7 +57,11 @@ class Guards:
             if op != "call":
                 return NOTHING
             call = fn.facts.calls[value[1]]
-            return self._checked(fn, subject, call) | self._by_address(fn, subject, call)
+            return (
+                self._checked(fn, subject, call)
+                | self._by_address(fn, subject, call)
+                | self._converts(fn, subject, call)
+            )
         if op == "not":
             return self.cleared(fn, subject, value[1], not truth, depth + 1)
         if op in ("guard", "await"):
@@ -189,6 +193,12 @@ class Guards:
             same = self._relation(fn, func[1], subject) == EVERYTHING
             return frozenset({lb.ONE_SLASH}) if same and "//" in texts else NOTHING
         return self._by_address(fn, subject, call)
+
+    def _converts(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
+        """`int(text)` whose result nobody wants."""
+        if not call.args or self._relation(fn, call.args[0], subject) != EVERYTHING:
+            return NOTHING
+        return EVERYTHING if any("all" in model.sanitizes for model in self.project.models(fn, call)) else NOTHING
 
     def _by_address(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
         """A function of the project that looks at the address of the subject's host."""

@@ -19,6 +19,13 @@ INJECTION = frozenset(
 """Kinds that "all" stands for: what an attacker's text can do; secrets stay secret when they are made of digits."""
 
 
+HIDDEN = frozenset({"secret", "personal", "exception"})
+"""Kinds of sources that must not get out, in whatever form."""
+CLEAN_TYPES = frozenset(
+    "builtins.int builtins.float builtins.bool builtins.complex uuid.UUID decimal.Decimal datetime.date datetime.datetime "
+    "datetime.time datetime.timedelta ipaddress.IPv4Address ipaddress.IPv6Address zoneinfo.ZoneInfo".split()
+)
+"""Types whose text holds nothing that an attacker chose freely."""
 LOCAL = "begins with a slash"
 ONE_SLASH = "does not begin with two"
 """Two halves of a test: a text for which both hold names a place on this host."""
@@ -57,6 +64,8 @@ class Mark(NamedTuple):
 
     def clean_for(self, kind: str, what: str = "") -> bool:
         """Whether the value may reach a sink of this kind; `what` is the source's kind, of which it may be cleaned too."""
+        if what in HIDDEN:  # escaping does not hide it
+            return what in self.cleared
         if what in self.cleared or kind in self.cleared or ("all" in self.cleared and kind in INJECTION):
             return True
         return kind == "redirect" and LOCAL in self.cleared and ONE_SLASH in self.cleared

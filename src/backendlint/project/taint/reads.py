@@ -14,7 +14,7 @@ from backendlint.project.taint.callreads import CallReads
 from backendlint.project.taint.containers import Containers
 from backendlint.project.taint.declared import Declared
 from backendlint.project.taint.guards import Guards
-from backendlint.project.taint.labels import MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
+from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.naming import sensitive
 from backendlint.project.taint.rendering import QUOTED, Rendering
 
@@ -29,6 +29,7 @@ _CONCATENATING = frozenset({"+", "%", "|", "/", "*"})
 _HOST_FIXED = re.compile(r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|/[^/\\\0]|[?#]|[.]{0,2}/\w")
 """What stands before a part that can only be path or query; \0 is a part that is not constant."""
 _ROUTED = frozenset({"path", "path_info"})
+_STORES = 8
 _SHORT = 8
 """So many characters may be shown of a secret."""
 _VALIDATING = frozenset({"schema", "serializer", "model", "form", "settings"})
@@ -51,11 +52,6 @@ _EXCEPTION_TEXT = frozenset(
 """Attributes of exceptions that hold their text."""
 _HOST_KINDS = ("ssrf", "redirect")
 _NUMERIC_SPEC = frozenset("dioxXeEfFgGcn")
-CLEAN_TYPES = frozenset(
-    "builtins.int builtins.float builtins.bool builtins.complex uuid.UUID decimal.Decimal datetime.date datetime.datetime "
-    "datetime.time datetime.timedelta ipaddress.IPv4Address ipaddress.IPv6Address zoneinfo.ZoneInfo".split()
-)
-"""Types whose text holds nothing that an attacker chose freely."""
 
 
 class Reader:
@@ -300,13 +296,14 @@ class Reader:
         found = self._library_source(fn, vid, dotted)
         if found is None:
             target = self.project.modules.resolve(dotted, fn.file.module)
-            found = NONE
+            head, _, attribute = dotted.rpartition(".")
+            found = self._kept((Ref("lib", head),), attribute, path) if head else NONE
             if target.kind == "variable" and target.file is not None and target.vid >= 0:
                 owner = self.project.module_function(target.file)
-                found = self.read(owner, target.vid, (*target.rest, *path)[:MAX_PATH])
+                found = lb.merge((found, self.read(owner, target.vid, (*target.rest, *path)[:MAX_PATH])))
                 if owner.facts.values[target.vid][0] == "const" and not target.rest:
                     return found
-            elif target.kind == "library" and "." not in dotted:
+            elif target.kind == "library" and not head:
                 return NONE
         last = dotted.rpartition(".")[2]
         return self.named(found, fn, vid, last) if not path and sensitive(last) else found
@@ -338,6 +335,13 @@ class Reader:
                 return lb.clear(found, model.sanitizes)
         return None
 
+    def _kept(self, refs: tuple[Ref, ...], name: str, path: Path) -> Labels:
+        """What the project itself keeps on a library's object (`flask.g.term`, `request.state.term`)."""
+        owners = [ref.name for ref in refs if ref.kind in ("lib", "libinst")]
+        stored = [item for owner in owners for item in self.project.attached.stores(owner, name)]
+        parts = [self.read(fn, vid, path) for fn, vid in stored[:_STORES]]
+        return lb.merge({o: mark for o, mark in part.items() if o.what != "param"} for part in parts)
+
     def _fixed_route(self, fn: Fn) -> bool:
         """True in handlers whose every route is a constant path: the request's path says nothing new there."""
         routes = self.project.route_functions.get(fn.fqn, ())
@@ -355,7 +359,7 @@ class Reader:
                 method = self.project.method(self.project.classes[ref.name], name)
                 if method is not None and method.kind == "property":
                     return self.calls.summary(fn, method, {0: [(base, ())]}, path, fn.facts.span_of(vid))
-        found = self.read(fn, base, lb.extend(path, name))
+        found = lb.merge((self.read(fn, base, lb.extend(path, name)), self._kept(refs, name, path)))
         if found and name in ("value", "name") and self.clean_types(refs):
             return lb.clear(found, ("all",))
         if found and self._validating(refs):

@@ -14,6 +14,7 @@ from backendlint.facts.model import Call, Span, Value, Vid
 from backendlint.findings.model import Location
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn
+from backendlint.project.taint.labels import HIDDEN
 from backendlint.project.taint.sinks import SinkSite
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 DEPTH = 8
 _QUOTE_OPEN = re.compile(r"'%?$")
 _QUOTE_SHUT = re.compile(r"%?'")
-_KEPT = ("secret", "personal", "exception")
-"""Kinds of sources that say what must not get out, not what may come in."""
 CALLERS = 6
 _BUILT = frozenset({"fmt", "join", "binop"})
 _THROUGH = frozenset({"guard", "await", "conv", "star"})
@@ -214,7 +213,7 @@ class Finder:
         if refs and self.project.taint.reader.clean_types(refs):
             return True
         labels = self.project.taint.labels(fn, vid)
-        marks = [mark for origin, mark in labels.items() if origin.what not in _KEPT]
+        marks = [mark for origin, mark in labels.items() if origin.what not in HIDDEN]
         return bool(marks) and all(mark.clean_for(kind) for mark in marks)
 
     def _closed_parameter(self, fn: Fn, index: int, kind: str, depth: int) -> bool:
