@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from backendlint.engines.beside import beside
+from backendlint.engines.beside import Shares, beside
 from backendlint.errors import EngineError
 
 
@@ -34,3 +34,17 @@ def test_process_that_is_killed_is_told() -> None:
 def test_result_that_cannot_be_sent_is_told() -> None:
     with pytest.raises(EngineError):
         beside(lambda: lambda: None)()
+
+
+def test_processes_share_items_without_taking_one_twice() -> None:
+    groups = [[f"a{number}" for number in range(300)], [f"b{number}" for number in range(300)]]
+    shares = Shares(groups)
+    wait = beside(lambda: list(shares.take(1)))
+    here = list(shares.take(0))
+    there = wait()
+    assert sorted([*here, *there]) == sorted([*groups[0], *groups[1]])
+    assert shares.taken == here
+
+
+def test_who_is_alone_takes_the_own_items_first_and_then_the_others() -> None:
+    assert list(Shares([["a", "b"], [], ["c"]]).take(2)) == ["c", "a", "b"]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from building import build, fn
+
+from backendlint.facts.model import Call
+from backendlint.project.entities import Fn
 
 SOURCES = {
     "client": """
@@ -98,3 +103,54 @@ def test_injected_dependencies_are_edges() -> None:
     )
     edges = project.graph.callees(fn(project, "main.handler"))
     assert [(edge.kind, edge.callee.fqn) for edge in edges] == [("inject", "main.connect")]
+
+
+def test_calls_are_found_by_what_they_call_and_by_how_they_are_written() -> None:
+    project = build(
+        m="""
+        from builtins import len as size
+        measure = len
+        table = {"a": len}
+        class Box:
+            def update(self, values): ...
+        def go(box: Box, items):
+            size(items)
+            measure(items)
+            box.update(items)
+            table["a"](items)
+            unknown.update(items)
+        """
+    )
+    graph = project.graph
+
+    def lines(calls: Iterable[tuple[Fn, Call]]) -> list[int]:
+        return [call.span.line for _, call in calls]
+
+    assert lines(graph.calls_of("builtins.len")) == [8, 9, 11]
+    assert lines(graph.calls_of("m.Box.update")) == [10]
+    assert lines(graph.calls_written("update")) == [10, 12]
+    assert lines(graph.calls_written("")) == [11]
+
+
+def test_only_functions_that_lead_to_a_write_or_commit_count_as_storing() -> None:
+    project = build(
+        m="""
+        import sqlite3
+        connection = sqlite3.connect("x")
+        def write(name):
+            connection.execute("INSERT INTO users (name) VALUES (?)", (name,))
+        def commit():
+            connection.commit()
+        def above(name):
+            write(name)
+        def read():
+            return connection.execute("SELECT name FROM users").fetchall()
+        """
+    )
+    storing = project.writes.storing
+    assert {name for name in ("write", "commit", "above", "read") if f"m.{name}" in storing} == {
+        "write",
+        "commit",
+        "above",
+    }
+    assert [write.op for write, _ in project.writes.reached(fn(project, "m.above"))] == ["insert"]
