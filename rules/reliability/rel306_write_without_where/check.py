@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain
 
 from sqlglot import exp
 
-from backendlint.api import Call, Fn, Hit, Project, SqlStatement, sql
+from backendlint.api import Call, Fn, Hit, Project, SqlStatement, Write, sql
 
 _MEANT = re.compile(
     r"(?:^|_)(?:clear|reset|truncate|purge|wipe|flush|empty|delete_all|remove_all|drop|teardown|clean_?up|seed|populate)(?:_|$)",
@@ -20,8 +19,33 @@ _SINGLE = re.compile(
     re.IGNORECASE,
 )
 """Tables that by their names hold one row."""
-_NARROWING = frozenset({"where", "filter", "filter_by", "with_only_columns", "limit"})
-_SQL = frozenset({"sqlalchemy.delete", "sqlalchemy.update", "sqlmodel.delete", "sqlmodel.update"})
+_SOME = re.compile(
+    r"(?:^|_)(?:old|older|expired|stale|outdated|obsolete|inactive|unused|orphan\w*|by|for|of|from|before|single|one)(?:_|$)",
+    re.IGNORECASE,
+)
+_KEY = re.compile(
+    r"(?:^|_)(?:ids?|pk|uuid|email|user|username|owner|tenant|account|slug|days|before|since|older_than)$",
+    re.IGNORECASE,
+)
+"""Parameters by which rows are picked."""
+_WHOLE = frozenset(
+    {
+        "objects",
+        "all",
+        "query",
+        "delete",
+        "update",
+        "values",
+        "returning",
+        "execution_options",
+        "execute",
+        "adelete",
+        "aupdate",
+    }
+)
+"""What leads from a model to all of its rows."""
+_EXECUTES = frozenset({"execute", "exec", "scalars", "scalar"})
+MAX_STEPS = 12
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -33,18 +57,20 @@ def check(project: Project) -> Iterator[Hit]:
             and statement.source.role != "file"
         ):
             yield from _statement(statement)
-    models = {table.owner for table in project.data.sqlalchemy.tables.values() if table.owner}
-    written = chain(project.graph.calls_written("update", "delete"), project.graph.calls_of(*_SQL))
-    for fn, call in {(fn.fqn, call.value): (fn, call) for fn, call in written}.values():
-        if (
-            fn.path in project.data.migration_paths
-            or _MEANT.search(fn.name)
-            or "/management/commands/" in f"/{fn.path}"
-        ):
+    for write in project.writes.all():
+        fn = write.fn
+        if write.op not in ("delete", "update") or not write.entity or project.queries.text(fn, write.call):
             continue
-        hit = _django(project, fn, call) or _sqlalchemy(project, models, fn, call)
-        if hit is not None:
-            yield hit
+        if fn.path in project.data.migration_paths or _meant(fn) or "/management/commands/" in f"/{fn.path}":
+            continue
+        yield from _operation(project, write)
+
+
+def _meant(fn: Fn) -> bool:
+    """Whether the function's name says that all rows go, and neither its name nor its parameters tell some from others."""
+    if not _MEANT.search(fn.name) or _SOME.search(fn.name):
+        return False
+    return not any(_KEY.search(param.name) for param in fn.facts.params)
 
 
 def _statement(statement: SqlStatement) -> Iterator[Hit]:
@@ -52,11 +78,7 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
     if not isinstance(tree, exp.Update | exp.Delete) or statement.partial:
         return
     fn = statement.function
-    if (
-        tree.args.get("where") is not None
-        or tree.args.get("limit") is not None
-        or (fn is not None and _MEANT.search(fn.name))
-    ):
+    if tree.args.get("where") is not None or tree.args.get("limit") is not None or (fn is not None and _meant(fn)):
         return
     table = tree.this.name if isinstance(tree.this, exp.Table) else ""
     if not table or _TEMPORARY.search(table) or tree.args.get("using") or tree.find(exp.Join) is not None:
@@ -67,7 +89,7 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
         or any("WHERE" in text.upper() for text in statement.source.others)
     ):
         return
-    if isinstance(tree, exp.Delete) and _refilled(statement, table):
+    if _refilled(statement, table) if isinstance(tree, exp.Delete) else _moves_a_mark(statement, tree, table):
         return
     shown = f"`{table}`"
     what = (
@@ -88,133 +110,106 @@ def _refilled(statement: SqlStatement, table: str) -> bool:
     return any(text.fn is statement.function and wanted.search(text.text) for text in statement.project.data.texts)
 
 
-def _django(project: Project, fn: Fn, call: Call) -> Hit | None:
-    """`Model.objects.all().delete()` and `Model.objects.update(...)`; related managers belong to one object and are fine."""
+def _moves_a_mark(statement: SqlStatement, tree: exp.Update, table: str) -> bool:
+    """True where the same function then sets the same column of one row: `UPDATE t SET main = false`, then the main one."""
+    columns = "|".join(re.escape(item.this.name) for item in tree.args["expressions"] if item.this.name)
+    wanted = re.compile(
+        rf"\bUPDATE\s+[\"`]?{re.escape(table)}\b.*?\bSET\b.*?\b(?:{columns})\b.*?\bWHERE\b", re.IGNORECASE | re.DOTALL
+    )
+    return any(text.fn is statement.function and wanted.search(text.text) for text in statement.project.data.texts)
+
+
+def _operation(project: Project, write: Write) -> Iterator[Hit]:
+    """An ORM's bulk delete or update with no condition on the way from the model."""
+    fn, call = write.fn, write.call
+    func = fn.value(call.func)
+    name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2]
+    sent = name in _EXECUTES
+    models = [model.orm for model in project.models(fn, call) if model.orm is not None]
+    if not sent and (any(orm.lazy for orm in models) or not any(orm.bulk for orm in models)):
+        return  # a statement that others send, or one object
+    start = call.args[0] if sent and call.args else call.value
+    if not _everything(project, fn, start, MAX_STEPS) or _replaced(project, write) or _mark(fn, call, start):
+        return
+    model = write.entity.rpartition(".")[2]
+    if _SINGLE.search(model):
+        return
+    did = "removes" if write.op == "delete" else "changes"
+    yield Hit(
+        f"The {write.op} of `{model}` in `{fn.name}()` has no condition, so it {did} every row, and no backup but the last one "
+        "brings them back; add the condition, or, if all rows are meant, say so in the function's name.",
+        fn.location(call.span),
+        function=fn.fqn,
+    )
+
+
+def _everything(project: Project, fn: Fn, vid: int, steps: int) -> bool:
+    """Whether the value stands for all rows of a model: nothing that leads to it picks some."""
+    value = fn.value(vid)
+    if steps == 0:
+        return False
+    if value[0] in ("guard", "await"):
+        return _everything(project, fn, value[1], steps - 1)
+    if value[0] == "phi":
+        return all(_everything(project, fn, item, steps - 1) for item in value[1] if item != vid)
+    if value[0] == "attr":
+        return value[2] in _WHOLE and _everything(project, fn, value[1], steps - 1)
+    if value[0] == "name":
+        return _all_of_class(project, fn, str(value[1]))
+    return value[0] == "call" and _built(project, fn, fn.calls[value[1]], steps - 1)
+
+
+def _built(project: Project, fn: Fn, call: Call, steps: int) -> bool:
+    """`query(Model)`, `delete(Model)`, `collection.delete_many({})`, or a method that keeps all rows."""
     func = fn.value(call.func)
     name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
-    if name not in {"delete", "update"} or (name == "update" and not call.kwargs):
-        return None
-    if name == "delete" and call.args:
-        return None
-    chain = _chain(fn, call.func)
-    if chain is None:
-        return None
-    model, methods = chain
-    if "objects" not in methods[:1] or any(step not in {"objects", "all"} for step in methods):
-        return None
-    if name == "delete" and "all" not in methods:
-        return None
-    found = _model(project, fn, model)
-    if found is None:
-        return None
-    did = "removes" if name == "delete" else "changes"
-    return Hit(
-        f"`{found}.objects{'.all()' if 'all' in methods else ''}.{name}()` in `{fn.name}()` {did} every "
-        "row of the table, and no backup but the last one "
-        "brings them back; filter first, or, if all rows are meant, say so in the function's name.",
-        fn.location(call.span),
-        function=fn.fqn,
+    if name.endswith("_many"):
+        return bool(call.args) and fn.value(call.args[0]) == ("dict", ())
+    if name in ("query", "delete", "update") and len(call.args) == 1 and _is_table(project, fn, call.args[0]):
+        return True
+    if name == "update" and not (call.args or call.kwargs) and func[0] == "attr":
+        return False
+    if name in ("delete", "all") and call.args:
+        return False
+    return name in _WHOLE and _everything(project, fn, call.func, steps)
+
+
+def _all_of_class(project: Project, fn: Fn, dotted: str) -> bool:
+    """`Model.objects.all`, `Model.query`, `Model.delete`: attributes of a model that lead to all of its rows."""
+    head = dotted
+    while "." in head:
+        head, _, last = head.rpartition(".")
+        if last not in _WHOLE:
+            return False
+        if any(ref.kind == "class" for ref in project.resolver.dotted(head, fn.file.module)):
+            return True
+    return False
+
+
+def _is_table(project: Project, fn: Fn, vid: int) -> bool:
+    return any(
+        ref.kind == "class" or (ref.kind == "libinst" and ref.name == "sqlalchemy.Table")
+        for ref in project.refs(fn, vid)
     )
 
 
-def _chain(fn: Fn, func: int) -> tuple[str, list[str]] | None:
-    """(dotted base, methods up to before the last) of `a.B.objects.all().delete`."""
-    methods: list[str] = []
-    value = fn.value(func)
-    for _ in range(8):
-        if value[0] == "attr":
-            methods.insert(0, str(value[2]))
-            value = fn.value(value[1])
-        elif value[0] == "call":
-            inner = fn.calls[value[1]]
-            if inner.args or inner.kwargs:
-                return None
-            value = fn.value(inner.func)
-        elif value[0] == "name":
-            dotted = str(value[1])
-            if ".objects" not in dotted and "objects" not in methods:
-                return None
-            base, _, rest = dotted.partition(".objects")
-            tail = ["objects", *[part for part in rest.split(".") if part]] if ".objects" in dotted else []
-            return base, [*tail, *methods][:-1]
-        else:
-            return None
-    return None
-
-
-def _model(project: Project, fn: Fn, dotted: str) -> str | None:
-    for ref in project.resolver.dotted(dotted, fn.file.module):
-        if ref.kind == "class" and ref.name in project.data.django_state.classes:
-            return ref.name.rpartition(".")[2]
-    return None
-
-
-def _sqlalchemy(project: Project, models: set[str], fn: Fn, call: Call) -> Hit | None:
-    """`session.execute(delete(Model))` and `session.query(Model).delete()` without a condition anywhere on the way."""
-    for ref in project.callees(fn, call):
-        if ref.kind == "lib" and ref.name in _SQL and len(call.args) == 1 and not _narrowed(fn, call.value):
-            model = _class(project, fn, call.args[0], models)
-            if model is not None and _executed(fn, call.value):
-                return _orm_hit(fn, call, ref.name.rpartition(".")[2], model)
-    func = fn.value(call.func)
-    if func[0] == "attr" and func[2] in {"delete", "update"} and fn.value(func[1])[0] == "call":
-        inner = fn.calls[fn.value(func[1])[1]]
-        inner_func = fn.value(inner.func)
-        name = (
-            str(inner_func[2])
-            if inner_func[0] == "attr"
-            else str(inner_func[1]).rpartition(".")[2]
-            if inner_func[0] == "name"
-            else ""
-        )
-        if name == "query" and len(inner.args) == 1:
-            model = _class(project, fn, inner.args[0], models)
-            if model is not None:
-                return _orm_hit(fn, call, str(func[2]), model)
-    if func[0] == "name" and str(func[1]).endswith((".query.delete", ".query.update")):
-        for ref in project.resolver.dotted(str(func[1]).rsplit(".query.", 1)[0], fn.file.module):
-            if ref.kind == "class" and ref.name in models:
-                return _orm_hit(fn, call, str(func[1]).rpartition(".")[2], ref.name.rpartition(".")[2])
-    return None
-
-
-def _orm_hit(fn: Fn, call: Call, verb: str, model: str) -> Hit:
-    did = "removes" if verb == "delete" else "changes"
-    return Hit(
-        f"The {verb} of `{model}` in `{fn.name}()` has no condition, so it {did} every row of the table, "
-        "and no backup but the last one brings them "
-        "back; add `.where(...)`, or, if all rows are meant, say so in the function's name.",
-        fn.location(call.span),
-        function=fn.fqn,
+def _replaced(project: Project, write: Write) -> bool:
+    """True where the same function stores new rows: the table's contents are replaced as a whole."""
+    return write.op == "delete" and any(
+        other.creates and other.entity == write.entity for other in project.writes.direct(write.fn)
     )
 
 
-def _class(project: Project, fn: Fn, vid: int, models: set[str]) -> str | None:
-    return next(
-        (ref.name.rpartition(".")[2] for ref in project.refs(fn, vid) if ref.kind == "class" and ref.name in models),
-        None,
+def _mark(fn: Fn, call: Call, start: int) -> bool:
+    """True where what is set for all rows is then set for one: `update(main=False)`, then `row.main = True`."""
+    value = fn.value(start)
+    calls = [call, *([fn.calls[value[1]]] if value[0] == "call" else [])]
+    names = {key for item in calls for key, _ in item.kwargs}
+    for item in calls:
+        for vid in item.args:
+            shown = fn.value(vid)
+            keys = [fn.value(key) for key, _ in shown[1] if key >= 0] if shown[0] == "dict" else []
+            names |= {str(key[-1]).rpartition(".")[2] for key in keys}
+    return any(store.name in names for store in fn.facts.stores) or any(
+        other not in calls and names & {key for key, _ in other.kwargs} for other in fn.calls
     )
-
-
-def _family(fn: Fn, vid: int) -> set[int]:
-    """The value and what is made of it by method calls and branches."""
-    family = {vid}
-    for number, value in enumerate(fn.facts.values):
-        if (
-            (value[0] == "attr" and value[1] in family)
-            or (value[0] == "phi" and family & set(value[1]))
-            or (value[0] == "guard" and value[1] in family)
-            or (value[0] == "call" and fn.calls[value[1]].func in family)
-        ):
-            family.add(number)
-    return family
-
-
-def _narrowed(fn: Fn, vid: int) -> bool:
-    family = _family(fn, vid)
-    return any(value[0] == "attr" and value[1] in family and value[2] in _NARROWING for value in fn.facts.values)
-
-
-def _executed(fn: Fn, vid: int) -> bool:
-    family = _family(fn, vid)
-    return any(family & set(call.args) for call in fn.calls)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call
+from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Cls, Fn, Ref
@@ -166,9 +166,14 @@ class Writes:
         return any(model.transaction == "commit" for model in self.project.models(fn, call))
 
     def _executed(self, fn: Fn, built: Call) -> Call:
-        """The call around a lazily built statement, on whose line it is sent."""
+        """The call that sends a lazily built statement: around it, or its own `execute`."""
+        family = _made_of(fn, built.value)
         for call in fn.facts.calls:
-            if call is not built and built.value in call.args:
+            func = fn.facts.values[call.func]
+            if call is not built and (
+                (family.intersection(call.args) and call.value not in family)
+                or (func[0] == "attr" and func[2] == "execute" and func[1] in family)
+            ):
                 return call
         return built
 
@@ -229,6 +234,19 @@ class Writes:
     def _class(self, ref: Ref) -> str:
         cls = self.project.classes.get(ref.name) if ref.kind in ("class", "inst") else None
         return ref.name if cls is not None and stored_entity(self.project, cls) else ""
+
+
+def _made_of(fn: Fn, vid: Vid) -> set[Vid]:
+    """The value, and what methods and branches make of it."""
+    family = {vid}
+    for number, value in enumerate(fn.facts.values):
+        if (
+            (value[0] in ("attr", "guard") and value[1] in family)
+            or (value[0] == "phi" and family.intersection(value[1]))
+            or (value[0] == "call" and fn.facts.calls[value[1]].func in family)
+        ):
+            family.add(number)
+    return family
 
 
 def _unsaved(fn: Fn, call: Call) -> bool:

@@ -32,7 +32,7 @@ def is_mapped(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
     for where, item in lineage(file, cls, links):
         for base in item.bases:
             node = class_node(where, item, base, links)
-            if node.last() == "Model" and node.value[0] == "attr":
+            if node.last() == "Model" and _of_variable(node):
                 return True
             call = node.call()
             if call is not None and call.name in {"declarative_base", "automap_base", "generate_base"}:
@@ -40,6 +40,14 @@ def is_mapped(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
         if "__tablename__" in item.attributes or "__table__" in item.attributes:
             return not _django_like(names)
     return False
+
+
+def _of_variable(node: Node) -> bool:
+    """`db.Model`, where `db` is an object, also one of another module."""
+    if node.value[0] == "attr":
+        return True
+    owner = str(node.value[1]).rpartition(".")[0] if node.value[0] == "name" else ""
+    return bool(owner) and node.links.find_value(owner) is not None
 
 
 def _django_like(names: list[str]) -> bool:
