@@ -7,14 +7,19 @@ from collections.abc import Iterator
 from backendlint.api import Call, Fn, Hit, Project, Vid, for_tests, operands
 
 SAME = ("guard", "await")
+_ASKS = (
+    ("builtins.len", "fetches all rows to count them", "count()"),
+    ("builtins.bool", "fetches all rows to see whether there are any", "exists()"),
+)
 
 
 def check(project: Project) -> Iterator[Hit]:
     """`len()` of a query's rows, and query objects used as truth values, where the rows serve nothing else."""
-    for fn, call in project.graph.calls_of("builtins.len"):
-        counted = len(call.args) == 1 and _rows(project, fn, call.args[0]) and not for_tests(project, fn)
-        if counted and _uses(project, fn, call.args[0], call) == 0:
-            yield _hit(fn, call, "fetches all rows to count them", "count()")
+    for name, what, better in _ASKS:
+        for fn, call in project.graph.calls_of(name):
+            asked = len(call.args) == 1 and _rows(project, fn, call.args[0]) and not for_tests(project, fn)
+            if asked and _uses(project, fn, call.args[0], call) == 0:
+                yield _hit(fn, call, what, better)
     for fn in project.all_functions():
         tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.value >= 0]
         if tests and not for_tests(project, fn):

@@ -12,6 +12,7 @@ from backendlint.api import (
     Profile,
     Project,
     Query,
+    Vid,
     aliases,
     before,
     certain,
@@ -39,6 +40,7 @@ def check(project: Project) -> Iterator[Hit]:
             loop = _loop(project, fn, query.block)
             if query.kind == "write" and loop >= 0 and query.call is not None and not _bulk(fn, query):
                 yield _hit(project, fn, query.call, loop, query, None)
+        yield from _flushed(project, fn)
         for edge in project.graph.callees(fn):
             if edge.kind != "call" or edge.call is None:
                 continue
@@ -46,6 +48,31 @@ def check(project: Project) -> Iterator[Hit]:
             written = _written(project, edge) if loop >= 0 else None
             if written is not None:
                 yield _hit(project, fn, edge.call, loop, written, edge)
+
+
+def _flushed(project: Project, fn: Fn) -> Iterator[Hit]:
+    """`session.flush()` for each added row, although nothing asks for the new key."""
+    sites = project.effects.direct(fn)
+    added = [site.call for site in sites if site.model.orm is not None and site.model.orm.op == "add"]
+    for site in sites if added else ():
+        loop = _loop(project, fn, site.call.block) if site.model.transaction == "flush" else -1
+        rows = [call.args[0] for call in added if call.args and loop >= 0 and fn.blocks_of(call.block)[0][0] >= loop]
+        if rows and not any(_asked_after(fn, vid, site.call) for vid in rows):
+            line = fn.facts.blocks[loop].span.line
+            yield Hit(
+                f"`{fn.name}()` flushes after each row of the loop in line {line}: an INSERT and a round trip each, which one flush "
+                "after the loop would send together.",
+                fn.location(site.call.span),
+                function=fn.fqn,
+                profile="strict" if only_by_hand(project, fn) else None,
+            )
+
+
+def _asked_after(fn: Fn, vid: Vid, flush: Call) -> bool:
+    """Whether the object, or one of its attributes, is read after the flush."""
+    held = aliases(fn.facts, vid)
+    later = [n for n, value in enumerate(fn.facts.values) if value[0] == "attr" and value[1] in held]
+    return any(before(flush.span, fn.facts.span_of(n)) for n in later) or _handed_on(fn, held, flush)
 
 
 def _loop(project: Project, fn: Fn, block: int) -> int:
@@ -169,8 +196,12 @@ def _composite(project: Project, fn: Fn, loop: int, query: Query) -> bool:
 def _needed_after(fn: Fn, call: Call) -> bool:
     """`line.order = order` after `order.save()`: what is saved next refers to the row."""
     value = fn.facts.values[call.func]
-    held = aliases(fn.facts, value[1]) if value[0] == "attr" else set()
-    return any(before(call.span, item.span) and item.value in held for item in fn.facts.stores) or any(
-        before(call.span, other.span) and held.intersection((*other.args, *(vid for _, vid in other.kwargs)))
-        for other in fn.calls
-    )
+    return value[0] == "attr" and _handed_on(fn, aliases(fn.facts, value[1]), call)
+
+
+def _handed_on(fn: Fn, held: set[Vid], call: Call) -> bool:
+    """Whether any of the values is stored, passed on or returned after the call."""
+    later = [(item.span, item.value) for item in fn.facts.stores]
+    later += [(item.span, item.value) for item in fn.facts.returns]
+    later += [(other.span, vid) for other in fn.calls for vid in (*other.args, *(item for _, item in other.kwargs))]
+    return any(vid in held and before(call.span, span) for span, vid in later)

@@ -80,6 +80,8 @@ class Caches:
         if value[0] != "call":
             return cache.bound.default is None
         given = argument_of(home.facts.calls[value[1]], cache.bound)
+        if given >= 0 and home.facts.values[given] == ("dict", ()):
+            return True
         return self.project.constants(home, given) == [None] if given >= 0 else cache.bound.default is None
 
     def _open_keys(self, fn: Fn) -> list[str]:
@@ -162,7 +164,7 @@ class Caches:
             base = fn.facts.values[store.base]
             while base[0] in ("store", "mut", "guard"):
                 base = fn.facts.values[base[1]]
-            if store.key < 0 or base[0] != "name" or not self._is_cache_dict(fn, str(base[1])):
+            if store.key < 0 or base[0] != "name" or not self._is_cache_dict(fn, str(base[1]), store.key):
                 continue
             if self._keyed_openly(fn, store) and not self._shrinks(fn, str(base[1])):
                 name = str(base[1]).rpartition(".")[2]
@@ -171,8 +173,9 @@ class Caches:
     def _keyed_openly(self, fn: Fn, store: Store) -> bool:
         return self.project.constants(fn, store.key) is None
 
-    def _is_cache_dict(self, fn: Fn, dotted: str) -> bool:
-        if not any(word in dotted.rpartition(".")[2].lower() for word in _WORDS):
+    def _is_cache_dict(self, fn: Fn, dotted: str, key: Vid) -> bool:
+        """A dict of a module, empty at first, that is a cache by its name, or is asked for the key before it is stored."""
+        if not any(word in dotted.rpartition(".")[2].lower() for word in _WORDS) and not self._asked(fn, dotted, key):
             return False
         target = self.project.modules.resolve(dotted, fn.file.module)
         if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
@@ -183,6 +186,19 @@ class Caches:
             names = {ref.name for ref in self.project.callees(owner, owner.facts.calls[value[1]])}
             return bool(names & {"builtins.dict", "collections.OrderedDict", "collections.defaultdict"})
         return bool(value == ("dict", ()))
+
+    @staticmethod
+    def _asked(fn: Fn, dotted: str, key: Vid) -> bool:
+        """`if key not in prices:` or `prices.get(key)`."""
+        values = fn.facts.values
+        wanted = _behind(values, key)
+        tested = [value[2] for value in values if value[0] == "compare" and tuple(value[1]) in (("in",), ("not in",))]
+        if any(values[store] == ("name", dotted) and _behind(values, item) == wanted for item, store in tested):
+            return True
+        return any(
+            values[call.func] == ("name", f"{dotted}.get") and call.args and _behind(values, call.args[0]) == wanted
+            for call in fn.facts.calls
+        )
 
     def _shrinks(self, fn: Fn, dotted: str) -> bool:
         """True where some code of the file takes entries out, or looks at how many there are."""
@@ -218,3 +234,13 @@ class Caches:
     def _part_of(values: list[tuple[object, ...]], vid: Vid, named: set[Vid]) -> bool:
         value = values[vid] if vid >= 0 else ("",)
         return vid in named or (value[0] == "item" and value[1] in named)
+
+
+def _behind(values: list[tuple[object, ...]], vid: Vid) -> Vid:
+    """The value behind tests of it."""
+    value = values[vid]
+    while value[0] == "guard":
+        assert isinstance(value[1], int)
+        vid = value[1]
+        value = values[vid]
+    return vid
