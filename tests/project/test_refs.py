@@ -172,3 +172,29 @@ def test_a_partial_of_partial_ends() -> None:
     project = build(main="from functools import partial\ndef f(x):\n    partial(partial, x)()\n")
     assert called(project, "main.f")
     assert project.failures == {}
+
+
+IN_LOOPS = """
+    from sqlalchemy.orm import Session
+    from django.db.models import QuerySet
+
+    def added(session: Session, rows):
+        for row in rows:
+            session.add(row)
+            session.flush()
+
+    def narrowed(rows: QuerySet, tests):
+        for test in tests:
+            rows = rows.filter(name=test)
+        return rows.first()
+"""
+
+
+def test_objects_keep_their_types_in_loops() -> None:
+    project = build(app=IN_LOOPS)
+    assert called(project, "added") == [["sqlalchemy.orm.Session.add"], ["sqlalchemy.orm.Session.flush"]]
+    assert called(project, "narrowed") == [["django.db.models.QuerySet.filter"], ["django.db.models.QuerySet.first"]]
+    project = build(app=IN_LOOPS)
+    owner = fn(project, "added")
+    project.refs(owner, owner.calls[1].func)
+    assert called(project, "added")[1] == ["sqlalchemy.orm.Session.flush"]

@@ -25,6 +25,8 @@ _CALLABLES = ("typing.Callable", "collections.abc.Callable")
 """Annotations of results that say less than the function that is returned."""
 _MADE = ("call", "await", "enter")
 """Operations that make an object; where nobody knows which, the name that it is given may say."""
+_CHANGES = ("guard", "mut", "store", "setattr")
+MAX_SOURCES = 200
 _SAME = ("guard", "await", "mut", "store", "setattr", "star")
 """Operations whose result refers to what their first operand does."""
 
@@ -82,7 +84,7 @@ class Resolver:
         if op in _SAME:
             return self.refs(fn, value[1])
         if op == "phi":
-            return self._many(self.refs(fn, item) for item in value[1])
+            return self._any(fn, vid)
         if op == "bool":
             return self._many(self.refs(fn, item) for item in value[2])
         if op == "def":
@@ -98,6 +100,31 @@ class Resolver:
         if op == "binop" and value[1] == "/":
             return [ref for side in value[2:4] for ref in self.refs(fn, side) if ref.name.startswith("pathlib.")][:1]
         return self._literal(fn, value)
+
+    def _any(self, fn: Fn, vid: Vid) -> list[Ref]:
+        """One of several: what comes first (before a loop, say) is known when the others, which may be made of it, are asked."""
+        found: list[Ref] = []
+        for item in self._sources(fn, vid):
+            found.extend(self.refs(fn, item))
+            fn.known[vid] = unique(found)
+        return found
+
+    def _sources(self, fn: Fn, vid: Vid) -> list[Vid]:
+        """What flows together in a phi, past changes of the object and other phis: in a loop these refer to one another."""
+        todo, seen, found = [vid], set[Vid](), []
+        while todo and len(seen) < MAX_SOURCES:
+            item = todo.pop()
+            if item < 0 or item in seen:
+                continue
+            seen.add(item)
+            value = fn.facts.values[item]
+            if value[0] == "phi":
+                todo.extend(reversed(value[1]))
+            elif value[0] in _CHANGES and not fn.known.get(item):
+                todo.append(value[1])
+            else:
+                found.append(item)
+        return found
 
     def _declared(self, fn: Fn, vid: Vid) -> Refs:
         """What the name says that the value is bound to: its annotation (`pool: Pool = app["pool"]`), or convention."""
