@@ -66,7 +66,14 @@ from backendlint.project.lost import read_modify_writes, sql_read_modify_writes
 from backendlint.project.model import Project
 from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.percall import MadePerCall
-from backendlint.project.programs import for_tests, in_main_block, only_by_hand, only_from_main, runs_by_hand
+from backendlint.project.programs import (
+    for_development,
+    for_tests,
+    in_main_block,
+    only_by_hand,
+    only_from_main,
+    runs_by_hand,
+)
 from backendlint.project.queries import Query
 from backendlint.project.races import root as object_root
 from backendlint.project.regexes import slow_part
@@ -226,6 +233,7 @@ __all__ = [
     "exclusive",
     "flow_hit",
     "flow_hits",
+    "for_development",
     "for_tests",
     "given",
     "grows",

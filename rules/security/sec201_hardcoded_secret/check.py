@@ -1,15 +1,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from backendlint.api import Hit, NamedLiteral, Project, known_shape, secret_like, sensitive
+from backendlint.api import (
+    Hit,
+    NamedLiteral,
+    Project,
+    for_development,
+    known_shape,
+    only_by_hand,
+    secret_like,
+    sensitive,
+)
 
 HOW = {"compared": "is compared with", "argument": "is passed", "default": "defaults to"}
 
 
 def check(project: Project) -> Iterator[Hit]:
+    defaults = {literal.location for literal in project.literals.named if literal.how == "environment"}
     shaped = set()
     for found in known_shape(project):
+        if found.location in defaults:
+            continue  # of the lookup of a setting: SEC203
         shaped.add(found.location)
         yield Hit(
             f"{found.what} is written in the source, so everybody who can read the code has it; read it from the environment "
@@ -21,7 +34,8 @@ def check(project: Project) -> Iterator[Hit]:
         if literal.how == "environment" or is_setting(project, literal) or literal.location in shaped:
             continue
         if sensitive(literal.name) == "secret" and secret_like(literal.name, literal.text):
-            yield report(literal)
+            soft = for_development(literal.fn.path) or (literal.how == "argument" and only_by_hand(project, literal.fn))
+            yield replace(report(literal), profile="strict") if soft else report(literal)
 
 
 def is_setting(project: Project, literal: NamedLiteral) -> bool:

@@ -1,9 +1,24 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
-from backendlint.api import Call, Fn, Hit, Project, Site, Vid, place_kind, sink_arguments, written
+from backendlint.api import (
+    Call,
+    Fn,
+    Hit,
+    Project,
+    Site,
+    Vid,
+    for_development,
+    only_by_hand,
+    place_kind,
+    shape_of,
+    sink_arguments,
+    written,
+)
 
 EFFECTS = frozenset(
     "http db-connect db cache-read cache-write queue-publish queue-consume mail socket grpc search cloud dns".split()
@@ -18,11 +33,16 @@ NAMES = frozenset(
 KINDS = {"url": "URL", "host": "host", "dsn": "connection string", "path": "path"}
 
 
-def check(project: Project) -> Iterator[Hit]:
+HOST = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/@\s]*@)?([^/:?#\s]+)", re.IGNORECASE)
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://(\w+:\w*@)?", re.IGNORECASE)
+
+
+def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     seen = set()
+    services = tuple(options["services"])
     for site in project.effects.sites:
         for vid, wanted in arguments(site):
-            place = written(project, site.fn, vid)
+            place = located(project, site.fn, vid)
             if place is None or is_setting(project, *place):
                 continue
             fn, literal = place
@@ -30,13 +50,38 @@ def check(project: Project) -> Iterator[Hit]:
             text = value.decode("latin-1") if isinstance(value, bytes) else value
             kind = place_kind(text) if isinstance(text, str) else ""
             location = fn.location(fn.facts.span_of(literal))
+            if isinstance(text, str) and (shape_of(text) or is_neighbour(text)):
+                continue
             if not kind or (kind == "path") != (wanted == "path") or location in seen:
                 continue
             seen.add(location)
-            yield report(project, site, kind, fn, literal)
+            yield report(project, site, kind, fn, literal, published(str(text), services))
 
 
-def report(project: Project, site: Site, kind: str, fn: Fn, literal: Vid) -> Hit:
+def located(project: Project, fn: Fn, vid: Vid) -> tuple[Fn, Vid] | None:
+    """Where the place is written; the host of `f"http://{HOST}/x"`."""
+    place = written(project, fn, vid)
+    value = fn.facts.values[vid]
+    if place is not None and value[0] == "fmt" and len(value[2]) > 1:
+        text = place[0].const(place[1])
+        if isinstance(text, str) and SCHEME.fullmatch(text):
+            return written(project, fn, value[2][1])
+    return place
+
+
+def is_neighbour(text: str) -> bool:
+    """The cloud's metadata service has the same address everywhere."""
+    return "169.254.169.254" in text or "metadata.google.internal" in text
+
+
+def published(text: str, services: tuple[str, ...]) -> bool:
+    """The address of a public service, which is the same in every environment."""
+    match = HOST.match(text)
+    host = match.group(1).lower() if match else ""
+    return any(host == name or host.endswith(f".{name}") for name in services)
+
+
+def report(project: Project, site: Site, kind: str, fn: Fn, literal: Vid, fixed: bool) -> Hit:
     called = ".".join(site.model.name.rsplit(".", 2)[-2:])
     where = f" in `{site.fn.name}()`" if not site.fn.is_module else ""
     hit = Hit(
@@ -45,7 +90,8 @@ def report(project: Project, site: Site, kind: str, fn: Fn, literal: Vid) -> Hit
         fn.location(fn.facts.span_of(literal)),
         function=site.fn.fqn,
     )
-    tool = project.layer(site.fn) in ("command", "migration", "entry") or kind == "path"
+    tool = project.layer(site.fn) in ("command", "migration", "entry") or kind == "path" or fixed
+    tool = tool or for_development(fn.path) or only_by_hand(project, site.fn)
     return replace(hit, profile="strict", confidence="medium") if tool else hit
 
 

@@ -12,7 +12,7 @@ SIGN_IN = re.compile(
     re.IGNORECASE,
 )
 NOT_SIGN_IN = re.compile(
-    r"refresh|revoke|logout|sign_?out|test|blacklist|callback|oauth|validate_token|verify_token|webhook|docs|html",
+    r"refresh|revoke|logout|sign_?out|test|blacklist|callback|done|complete|sent|oauth|validate_token|verify_token|token_?verify|webhook|docs|html",
     re.IGNORECASE,
 )
 
@@ -23,6 +23,8 @@ def check(project: Project) -> Iterator[Hit]:
         if route.kind != "http" or route.place in seen or project.access.rate_limits(route):
             continue
         if is_sign_in(route) and not project.access.guarded(route):
+            if project.access.limits_inside(route):
+                continue
             message = "can be tried without end: passwords and codes are guessed that way. Limit attempts per account and per address."
             seen.add(route.place)
             yield Hit(f"{route.label} {message}", route.place, function=route.function)

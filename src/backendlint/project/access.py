@@ -30,6 +30,11 @@ _AUTHORIZE_NAME = re.compile(
     r"permi|role|scope|admin|staff|superuser|owner|authori[sz]|access|tenant|member", re.IGNORECASE
 )
 _LIMIT_NAME = re.compile(r"rate_?limit|throttl|limiter|token_?bucket", re.IGNORECASE)
+_ATTEMPTS = re.compile(
+    r"rate_?limit|throttl|limiter|token_?bucket|lock_?out|is_locked|(failed|login|max|password)_?\w*(attempt|failure|tries)|too_?many",
+    re.IGNORECASE,
+)
+_NAMED = ("name", "attr", "const")
 _OPTIONAL_NAME = re.compile(r"optional|maybe|or_none|if_any|anonymous", re.IGNORECASE)
 _IDENTITY_TEST = re.compile(
     r"is_(authenticated|staff|superuser|admin)|has_(object_)?perms?(ission)?(_for)?|has_role|can_\w+"
@@ -72,6 +77,30 @@ class Access:
     def rate_limits(self, route: Route) -> tuple[str, ...]:
         """Names of what limits how often the route can be called."""
         return self._of(route).get(LIMIT, ())
+
+    def limits_inside(self, route: Route) -> bool:
+        """Whether attempts are limited below the handler: in a helper, a form or a service."""
+        todo = [(route.handler, 0)] if route.handler is not None else []
+        seen: set[str] = set()
+        while todo:
+            fn, depth = todo.pop()
+            if fn.fqn in seen:
+                continue
+            seen.add(fn.fqn)
+            if any(_ATTEMPTS.search(str(v[-1] if v[0] == "attr" else v[1])) for v in fn.facts.values if v[0] in _NAMED):
+                return True
+            if depth < DEPTH:
+                todo.extend((edge.callee, depth + 1) for edge in self.project.graph.callees(fn) if edge.kind == "call")
+                todo.extend((method, depth + 1) for method in self._made(fn))
+        return False
+
+    def _made(self, fn: Fn) -> Iterator[Fn]:
+        """Methods of forms and schemas that a function makes."""
+        for call in fn.facts.calls:
+            for ref in self.project.callees(fn, call):
+                cls = self.project.classes.get(ref.name) if ref.kind == "class" else None
+                if cls is not None and self.project.hierarchy.role(cls) in ("form", "serializer", "schema"):
+                    yield from cls.methods.values()
 
     def exempt(self, route: Route) -> bool:
         """Whether the code says that anybody may call it."""

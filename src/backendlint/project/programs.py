@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,20 @@ def for_tests(project: Project, fn: Fn) -> bool:
 @lru_cache(maxsize=1024)
 def _below_tests(path: str) -> bool:
     return any(part in ("testing", "tests", "test") for part in path.lower().split("/")[:-1])
+
+
+_ELSEWHERE = re.compile(
+    r"(^|[_.-])(tests?|testing|ci|dev|develop|development|local|e2e|smoke_?tests?|seeds?|populate|demo|fixtures?|benchmarks?)($|[_.-])"
+)
+"""Words of files and folders that are no part of production."""
+
+
+@lru_cache(maxsize=1024)
+def for_development(path: str) -> bool:
+    """Settings and scripts of developers' machines, tests and CI, by what their file or folder is called."""
+    *folders, name = path.lower().split("/")
+    stem = name.removesuffix(".py")
+    return bool(_ELSEWHERE.search(stem)) or any(_ELSEWHERE.fullmatch(part) or part == ".github" for part in folders)
 
 
 def only_by_hand(project: Project, fn: Fn, depth: int = 5) -> bool:

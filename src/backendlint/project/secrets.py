@@ -48,12 +48,14 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _IDENTIFIER = re.compile(
-    r"^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z][a-z0-9]*(?:_[a-z0-9]+)*|[A-Z][a-z]+(?:[A-Z][a-z]+)*)$"
+    r"^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|_*[a-z][a-z0-9]*(?:_[a-z0-9]+)*|[A-Z][a-z]+(?:[A-Z][a-z]+)*)$"
 )
 _REFERENCE = re.compile(
     r"^(?:/|\./|\.\./|~/|https?://|file:|arn:|vault:|env:|secret:|ssm:|op://|urn:)|^[\w.-]+\.(?:pem|key|crt|json|ya?ml|txt|env|html|py|js|css)$"
     r"|^[a-z_]+(?:\.[a-zA-Z_]+)+$|^(?:X|Content|Accept|Authorization|Proxy)(?:-[A-Z][A-Za-z]+)*$|^(?:Bearer|Basic|Token|JWT|Digest)\s*$"
 )
+_KIND = re.compile(r"[A-Z]{2,8}")
+"""`password = "LDAP"`: who keeps it, not what it is."""
 _PASSWORD = frozenset({"password", "passwd", "passphrase", "pwd"})
 _KEY_WORDS = frozenset({"key", "secret", "signing", "jwt", "token"})
 
@@ -136,6 +138,8 @@ def secret_like(name: str, text: str) -> bool:
         or _REFERENCE.match(stripped)
         or any(c.isspace() for c in stripped)
     ):
+        return False
+    if _KIND.fullmatch(stripped):
         return False
     parts = words(name)
     own = words(stripped)

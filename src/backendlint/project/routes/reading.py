@@ -77,6 +77,7 @@ class Reading:
             owner = self._as_view(fn, call)
             if owner:
                 return owner, ()
+            return found, around if any(ref.kind == "func" for ref in found) else ()
         return found, ()
 
     def texts(self, fn: Fn, vid: Vid) -> list[str]:

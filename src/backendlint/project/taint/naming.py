@@ -39,7 +39,7 @@ _HARMLESS = frozenset(
         "variable kind template subject link button title text placeholder reset_url scheme algorithm bits usage num number "
         "version status state mode option options request response factory generator store storage config settings charset "
         "alphabet chars characters choices optional hours minutes seconds days hour minute second day ms encoder decoder "
-        "parser function func method callback event tokenizer arn"
+        "parser function func method callback event tokenizer arn audience audiences issuer realm scope scopes"
     ).split()
 )
 """A last or first word that makes the name speak *about* a secret."""
