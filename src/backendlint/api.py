@@ -115,6 +115,7 @@ from backendlint.project.transactions import Opening, before, exclusive, opening
 from backendlint.project.unbounded import Unbounded, unbounded
 from backendlint.project.uses import aliases, ingredients, is_used, operands
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
+from backendlint.project.webapi import is_api
 from backendlint.project.writes import Write, stored_entity
 
 if TYPE_CHECKING:
@@ -242,6 +243,7 @@ __all__ = [
     "in_main_block",
     "ingredients",
     "inherits_any",
+    "is_api",
     "is_django",
     "is_parameter",
     "is_password",

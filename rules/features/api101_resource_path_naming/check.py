@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backendlint.api import Hit, Location, Project, Route, answers, is_parameter, segments
+from backendlint.api import Hit, Location, Project, Route, is_api, is_parameter, segments
 
+ALIKE = ", for the list and for one item alike"
 CAMEL = re.compile(r"[a-z0-9][A-Z]")
 
 
@@ -15,20 +16,25 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     followed = collections(project)
     nouns = set(options["nouns"]) | {word for cls in project.classes.values() for word in stems(cls.name)}
     seen: set[Location] = set()
+    owned = {last_collection(route.path) for route in project.routes if route.kind == "http"}
+    singular = prefers_singular(followed, set(options["uncountable"]))
     for route in project.routes:
         if route.kind != "http" or route.location in seen or not is_api(project, route):
             continue
-        problem = judge(route, verbs, set(options["uncountable"]), followed, nouns)
+        problem = judge(route, verbs, set(options["uncountable"]), followed, nouns, owned)
         if problem:
             seen.add(route.location)
             yield Hit(
                 f"{route.label}: {problem}.",
                 route.location,
                 function=route.function,
+                profile="strict" if singular and problem.endswith(ALIKE) else "default",
             )
 
 
-def judge(route: Route, verbs: re.Pattern[str], uncountable: set[str], followed: set[str], nouns: set[str]) -> str:
+def judge(
+    route: Route, verbs: re.Pattern[str], uncountable: set[str], followed: set[str], nouns: set[str], owned: set[str]
+) -> str:
     """What is wrong with the path's names, or ""."""
     parts = segments(route.own_path) or segments(route.path)[-1:]
     for position, part in enumerate(parts):
@@ -43,9 +49,23 @@ def judge(route: Route, verbs: re.Pattern[str], uncountable: set[str], followed:
         if is_parameter(part) or not (is_id(after) or (not after and part in followed)):
             continue
         word = re.split(r"[-_.]", part)[-1].lower()
+        if part in owned and part != last_collection(route.path):
+            continue  # said of its own routes
         if is_singular(word) and word in nouns and word not in uncountable and not re.fullmatch(r"v\d+", word):
-            return f"`{part}` names a collection in the singular; use the plural, for the list and for one item alike"
+            return f"`{part}` names a collection in the singular; use the plural{ALIKE}"
     return ""
+
+
+def last_collection(path: str) -> str:
+    """The last fixed part: what the route is about."""
+    return next((part for part in reversed(segments(path)) if not is_parameter(part)), "")
+
+
+def prefers_singular(followed: set[str], uncountable: set[str]) -> bool:
+    """A project that names most of its collections in the singular does so on purpose."""
+    words = {re.split(r"[-_.]", part)[-1].lower() for part in followed} - uncountable
+    singular = sum(is_singular(word) for word in words)
+    return singular >= 4 and singular * 2 >= len(words)
 
 
 def stems(name: str) -> Iterator[str]:
@@ -80,23 +100,3 @@ def collections(project: Project) -> set[str]:
 
 def is_singular(word: str) -> bool:
     return bool(re.fullmatch(r"[a-z]{3,}", word)) and (not word.endswith("s") or word.endswith(("ss", "us", "is")))
-
-
-def is_api(project: Project, route: Route) -> bool:
-    """Not a page for people: those render templates or files, and handle forms (GET shows it, POST takes it)."""
-    if {"GET", "POST"} <= set(route.methods) or not route.in_schema:
-        return False
-    if route.documented or "/api/" in f"{route.path}/":
-        return True
-    if route.handler is None:
-        return route.cls is not None and route.framework != "django"
-    found = answers(project, route.handler)
-    return (
-        bool(found)
-        and not any(answer.special for answer in found)
-        and (
-            route.framework != "django"
-            or any(answer.shape in ("dict", "list") or answer.keys for answer in found)
-            or bool(route.decorators)
-        )
-    )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import UNKNOWN, Hit, Location, Project, Route, segments
+from backendlint.api import UNKNOWN, Hit, Location, Project, Route, is_api, segments
 
 VERSION = re.compile(r"v\d+([._]\d+)*|\d{4}-\d{2}-\d{2}")
 FREE = re.compile(
@@ -20,13 +20,14 @@ def check(project: Project) -> Iterator[Hit]:
         if route.kind == "http" and UNKNOWN not in route.path:
             groups.setdefault(route.inner, []).append(route)
     for routes in groups.values():
-        yield from exceptions(routes)
+        yield from exceptions(project, routes)
 
 
-def exceptions(routes: list[Route]) -> Iterator[Hit]:
+def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
     """Unversioned routes of one application, where the others have versions."""
     versioned = [route for route in routes if is_versioned(route)]
     bare = [route for route in routes if not is_versioned(route) and not free(route)]
+    bare = [route for route in bare if is_api(project, route)]
     if len(versioned) < 2 or len(bare) >= len(versioned):
         return
     example = versioned[0]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Edge, Hit, Project, Route, Write
+from backendlint.api import Edge, Fn, Hit, Project, Route, Write
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 TRACES = re.compile(
@@ -40,6 +40,10 @@ def check(project: Project) -> Iterator[Hit]:
 
 def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] | None:
     assert route.handler is not None
+    if re.search(r"oauth|openid|oidc|sso|saml|callback", f"{route.path} {route.name}", re.IGNORECASE):
+        return None  # the way back from a sign-in elsewhere
+    if counts_only(route.handler):
+        return None
     if TRACES.search(route.name) or TRACES.search(route.path.rpartition("/")[2]):
         return None
     for write, chain in project.writes.reached(route.handler, ("call", "property")):
@@ -53,6 +57,12 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             continue
         return write, chain
     return None
+
+
+def counts_only(fn: Fn) -> bool:
+    """`topic.views += 1` before it is saved, and nothing else."""
+    changed = [store.name for store in fn.facts.stores if store.name]
+    return bool(changed) and all(TRACES.search(name) for name in changed)
 
 
 def snake(name: str) -> str:

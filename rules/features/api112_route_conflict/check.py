@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import UNKNOWN, Fn, Hit, Location, Project, Route, Step, is_parameter, parameters, segments
+
+NAME = re.compile(r"\{[^{}]*\}")
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -40,9 +43,7 @@ def conflict(earlier: Route, later: Route) -> str:
     ours, theirs = segments(later.path), segments(earlier.path)
     if trailing(earlier) != trailing(later):
         return ""
-    if [part if not is_parameter(part) else "{}" for part in ours] == [
-        part if not is_parameter(part) else "{}" for part in theirs
-    ]:
+    if [NAME.sub("{}", part) for part in ours] == [NAME.sub("{}", part) for part in theirs]:
         if types(earlier) != types(later) and any(types(earlier).values()):
             return ""
         if earlier.handler is not None and earlier.handler is later.handler:

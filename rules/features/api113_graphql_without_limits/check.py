@@ -14,9 +14,12 @@ LIMIT = re.compile(
 
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     places = made(project, options["schemas"]) or made(project, options["endpoints"])
-    if not places or limited(project):
+    bounded = [limits(fn, call) for fn, call, _ in places]
+    if not places or (limited(project) and not any(bounded)):
         return
-    for fn, call, name in places:
+    for (fn, call, name), own in zip(places, bounded, strict=True):
+        if own:
+            continue
         yield Hit(
             f"`{name}` serves queries of any depth and cost: a few hundred bytes can load millions of rows. Limit depth, aliases and cost.",
             fn.location(call.span),
@@ -26,6 +29,21 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
 
 def made(project: Project, names: Sequence[str]) -> list[tuple[Fn, Call, str]]:
     return [(fn, call, name) for name in names for fn, call in project.graph.calls_of(name)]
+
+
+def limits(fn: Fn, call: Call) -> bool:
+    """A limiter among this schema's own extensions or rules."""
+    todo = [vid for _, vid in call.kwargs]
+    while todo:
+        value = fn.facts.values[todo.pop()]
+        if value[0] in ("list", "tuple"):
+            todo.extend(value[1])
+        elif value[0] == "call":
+            todo.append(fn.facts.calls[value[1]].func)
+            todo.extend(fn.facts.calls[value[1]].args)
+        elif value[0] in ("name", "attr") and LIMIT.search(str(value[-1])):
+            return True
+    return False
 
 
 def limited(project: Project) -> bool:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project
+from backendlint.api import Call, Fn, Hit, Project, Vid, display
 
 STATUS_CALLS = ("abort", "abort_with_status", "set_code", "set_trailing_metadata")
 
@@ -26,22 +26,50 @@ def check(project: Project) -> Iterator[Hit]:
 def stub_method(project: Project, fn: Fn, call: Call) -> str:
     """`Stub.Method` where a generated stub's method is called, else ""."""
     value = fn.facts.values[call.func]
-    if value[0] != "attr":
+    if value[0] == "attr":
+        method = str(value[2])
+        refs = project.refs(fn, value[1])
+        made = made_by(project, fn, value[1])
+    elif value[0] == "name":
+        receiver, _, method = str(value[1]).rpartition(".")
+        refs = tuple(project.resolver.dotted(receiver, fn.file.module))
+        target = project.modules.resolve(receiver, fn.file.module)
+        known = target.kind == "variable" and target.file is not None and not target.rest
+        made = made_by(project, project.module_function(target.file), target.vid) if known and target.file else ""
+    else:
         return ""
-    for ref in project.refs(fn, value[1]):
+    for ref in refs:
         owner = ref.name.rpartition(".")[2]
         generated = "_pb2_grpc" in ref.name and owner.endswith("Stub")
         if ref.kind in ("libinst", "inst") and (generated or ref.name == "grpc.Stub"):
-            return f"{owner}.{value[2]}"
-    return ""
+            return f"{owner}.{method}"
+    return f"{made.rpartition('.')[2]}.{method}" if "_pb2_grpc" in made and made.endswith("Stub") else ""
+
+
+def made_by(project: Project, fn: Fn, vid: Vid) -> str:
+    """The name of what is called to make a value of which nothing else is known (generated code is often left out)."""
+    home, found = display(project, fn, vid)
+    value = home.facts.values[found]
+    if value[0] == "outer" and (owner := home.outer(value)) is not None:
+        return made_by(project, owner, value[1])
+    return dotted(home, home.facts.calls[value[1]].func) if value[0] == "call" else ""
+
+
+def dotted(fn: Fn, vid: Vid) -> str:
+    value = fn.facts.values[vid]
+    if value[0] == "attr":
+        return f"{dotted(fn, value[1])}.{value[2]}"
+    return str(value[1]) if value[0] == "name" else ""
 
 
 def is_service_method(project: Project, fn: Fn) -> bool:
     """A public method of a class that implements a generated servicer."""
     if fn.cls is None or fn.kind != "method" or fn.name.startswith("_") or len(fn.facts.params) != 3:
         return False
-    return any(base.endswith("Servicer") for base in project.hierarchy.library_bases(fn.cls)) or any(
-        cls.name.endswith("Servicer") and cls is not fn.cls for cls in project.hierarchy.mro(fn.cls)
+    return (
+        any(base.endswith("Servicer") for base in project.hierarchy.library_bases(fn.cls))
+        or any(cls.name.endswith("Servicer") and cls is not fn.cls for cls in project.hierarchy.mro(fn.cls))
+        or any(dotted(fn.cls.owner, base).endswith("Servicer") for base in fn.cls.facts.bases)
     )
 
 
@@ -49,8 +77,11 @@ def unmapped(project: Project, fn: Fn) -> Iterator[Hit]:
     """Exceptions of the project or of its dependencies that leave the method."""
     for name, escape in sorted(project.exceptions.escaping(fn).items()):
         model = project.libraries.exception(name)
-        if name not in project.classes and (
-            model is None or model.kind not in ("infrastructure", "not-found", "integrity", "validation")
+        own = escape.statement is not None and name != "builtins.NotImplementedError"
+        if (
+            not own
+            and name not in project.classes
+            and (model is None or model.kind not in ("infrastructure", "not-found", "integrity", "validation"))
         ):
             continue
         yield Hit(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, Route, Step
+from backendlint.api import Hit, Project, Route, Step, answers
 
 PUBLIC = re.compile(
     r"log_?in|log_?out|sign_?(in|up|out)|register|registration|password|passwd|forgot|recover|reset|(^|_)tokens?($|_)|refresh|oauth|sso|saml|openid|jwks|"
@@ -12,6 +12,7 @@ PUBLIC = re.compile(
     r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|invite|two_?factor|mfa|set_?up|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|install|bootstrap|authenticate|authorize|(^|_)auth$|session",
     re.IGNORECASE,
 )
+SEARCH = re.compile(r"search|query|filter|lookup|preview|list", re.IGNORECASE)
 SIGN_UP = re.compile(r"sign[-_]?up|regist", re.IGNORECASE)
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -24,6 +25,7 @@ def check(project: Project) -> Iterator[Hit]:
         if (
             (route.handler is None and route.cls is None)
             or project.access.authentication(route)
+            or only_redirects(project, route)
             or project.access.exempt(route)
         ):
             continue
@@ -42,6 +44,14 @@ def check(project: Project) -> Iterator[Hit]:
         )
 
 
+def only_redirects(project: Project, route: Route) -> bool:
+    """It sends clients on to where they are checked, or away; or the path itself is signed or a part of pages."""
+    if re.search(r"\{(\w*_)?(signature|token)\}|\.(js|css|svg|png|ico|txt)$", route.path):
+        return True
+    found = answers(project, route.handler) if route.handler is not None else []
+    return bool(found) and all(answer.special == "redirect" or answer.failed for answer in found)
+
+
 def siblings(project: Project, route: Route, routes: list[Route]) -> tuple[list[Route], str] | None:
     """The authenticated routes that make this one an exception: beside it, else in the whole application."""
     near = [other for other in routes if other is not route and beside(route, other)]
@@ -57,7 +67,7 @@ def siblings(project: Project, route: Route, routes: list[Route]) -> tuple[list[
 
 def exception_among(project: Project, route: Route, others: list[Route], fewest: int) -> list[Route]:
     """The authenticated ones, if they are the rule for routes of this kind."""
-    if SAFE.issuperset(route.methods) and route.methods:
+    if reads(project, route) and route.methods:
         others = [other for other in others if SAFE.issuperset(other.methods)] or []
         share = 2 / 3
     else:
@@ -65,9 +75,23 @@ def exception_among(project: Project, route: Route, others: list[Route], fewest:
         others = changing if len(changing) >= 2 else others
         share = 1 / 2
     guarded = [other for other in others if project.access.authentication(other)]
+    if route.methods and reads(project, route) and len(others) - len(guarded) > max(2, len(others) // 8):
+        return []  # much is open to be read here
     if len(guarded) < fewest or len(guarded) <= len(others) * share:
         return []
     return guarded
+
+
+def reads(project: Project, route: Route) -> bool:
+    """Safe methods, and forms that only search."""
+    if SAFE.issuperset(route.methods):
+        return True
+    handler = route.handler
+    return (
+        handler is not None
+        and bool(SEARCH.search(f"{route.own_path} {handler.name}"))
+        and not project.effects.has(handler, "db-write", "commit", "mail", "queue-publish")
+    )
 
 
 def same_app(route: Route, other: Route) -> bool:

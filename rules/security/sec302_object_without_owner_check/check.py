@@ -140,6 +140,10 @@ def names_owner(fn: Fn, vid: Vid) -> bool:
     if value[0] == "item":
         key = fn.const(value[2])
         return isinstance(key, str) and bool(OWNER.fullmatch(key))
+    if value[0] == "name":  # `Order.customer_id` of a model, `current_user.id`; not `User.id`
+        parts = str(value[1]).split(".")
+        own = parts[:-1] if parts[-1] in ("id", "pk", "uuid") else parts
+        return len(parts) > 1 and not own[-1][:1].isupper() and bool(OWNER.fullmatch(own[-1]))
     return value[0] == "guard" and names_owner(fn, value[1])
 
 

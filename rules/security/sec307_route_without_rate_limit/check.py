@@ -16,6 +16,8 @@ NOT_SIGN_IN = re.compile(
     re.IGNORECASE,
 )
 
+TOKEN = re.compile(r"\{(\w*_)?(token|uidb?64|signature)\}")
+
 
 def check(project: Project) -> Iterator[Hit]:
     seen = set()
@@ -47,13 +49,19 @@ def is_sign_in(route: Route) -> bool:
     parts = [part for part in route.own_path.split("/") if part and "{" not in part] or [
         part for part in route.path.split("/") if part and "{" not in part
     ]
-    words = ["_".join(parts[-2:]), *parts[-2:], snake(route.name), snake(route.cls.name) if route.cls else ""]
+    if TOKEN.search(route.path):
+        return False  # who knows the token need not guess
+    words = [*parts[-1:], snake(route.name), snake(route.cls.name) if route.cls else ""]
     texts = [re.sub(r"[-.]+", "_", word) for word in words if word]
-    if any(NOT_SIGN_IN.search(text) for text in texts):
+    if any(NOT_SIGN_IN.search(text) for text in (*texts, *map(snake, parts[-2:]))):
         return False
     if route.action in ("list", "retrieve", "destroy", "get", "update", "partial_update"):
         return False
-    return any(SIGN_IN.search(text) for text in texts)
+    pair = [re.sub(r"[-.]+", "_", part) for part in parts[-2:]]
+    reaching = len(pair) == 2 and any(
+        match.end() > len(pair[0]) + 1 for match in SIGN_IN.finditer("_".join(pair))
+    )  # `password/reset`, not `login/link-account`
+    return reaching or any(SIGN_IN.search(text) for text in texts)
 
 
 def limited_sibling(project: Project, route: Route) -> Route | None:

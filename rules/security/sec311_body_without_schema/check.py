@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from backendlint.api import (
+    Call,
+    Cls,
     Fn,
     Hit,
     Location,
@@ -45,7 +47,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             "load a schema.",
             place,
             function=route.function,
-            profile="strict" if refuses(project, fn) or what in FORMS or HOOK.search(route.path) else "default",
+            profile="strict" if refuses(project, fn, start) or what in FORMS or HOOK.search(route.path) else "default",
         )
 
 
@@ -84,7 +86,7 @@ def aliases(fn: Fn, start: Vid) -> set[Vid]:
     found = {start}
     for vid, value in enumerate(fn.facts.values):
         if (
-            (value[0] in ("guard", "await", "mut", "store") and value[1] in found)
+            (value[0] in ("guard", "await", "mut", "store", "elem") and value[1] in found)
             or (value[0] == "phi" and found.intersection(value[1]))
             or (value[0] == "bool" and found.intersection(value[2]))
         ):
@@ -112,12 +114,7 @@ def validated(project: Project, fn: Fn, start: Vid) -> bool:
         if any(validates(project, model) for model in project.models(fn, call)):
             return True
         for ref in project.callees(fn, call):
-            if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) in (
-                "schema",
-                "serializer",
-                "form",
-                "settings",
-            ):
+            if ref.kind == "class" and takes_data(project, fn, project.classes[ref.name], call, carried):
                 return True
             if ref.kind == "func" and any(
                 word in ref.name.rpartition(".")[2].lower() for word in ("valid", "parse", "schema", "clean", "check")
@@ -129,11 +126,28 @@ def validated(project: Project, fn: Fn, start: Vid) -> bool:
         last = (
             str(value[2] if value[0] == "attr" else value[1] if value[0] == "name" else "").rpartition(".")[2].lower()
         )
-        if any(word in last for word in ("valid", "schema", "serializer", "form")):
+        known = any(ref.kind == "class" for ref in project.callees(fn, call))
+        if not known and any(word in last for word in ("valid", "schema", "serializer", "form")):
             return True
     return validated_by_decorator(project, fn)
 
 
-def refuses(project: Project, fn: Fn) -> bool:
-    """Hand-written checks that answer 400 or 422."""
-    return any(answer.failed and answer.status in (400, 422) for answer in answers(project, fn))
+def takes_data(project: Project, fn: Fn, cls: Cls, call: Call, carried: set[Vid]) -> bool:
+    """A schema or form that is given the body; a serializer shows its first argument and validates its `data`."""
+    role = project.hierarchy.role(cls)
+    if role == "serializer":
+        return bool({*call.args[1:], call.kwarg("data")} & carried)
+    return role in ("schema", "form", "settings")
+
+
+def refuses(project: Project, fn: Fn, start: Vid) -> bool:
+    """Hand-written checks that answer 400 or 422, here or in a helper that is given the body."""
+    carried = derived(fn, start)
+    helpers = [
+        edge.callee
+        for edge in project.graph.callees(fn)
+        if edge.kind == "call" and edge.call is not None and carried.intersection(edge.call.args)
+    ]
+    return any(
+        answer.failed and answer.status in (400, 422) for item in (fn, *helpers) for answer in answers(project, item)
+    )

@@ -87,12 +87,19 @@ class Access:
             if fn.fqn in seen:
                 continue
             seen.add(fn.fqn)
-            if any(_ATTEMPTS.search(str(v[-1] if v[0] == "attr" else v[1])) for v in fn.facts.values if v[0] in _NAMED):
+            if self._counts_attempts(fn):
                 return True
             if depth < DEPTH:
                 todo.extend((edge.callee, depth + 1) for edge in self.project.graph.callees(fn) if edge.kind == "call")
                 todo.extend((method, depth + 1) for method in self._made(fn))
         return False
+
+    def _counts_attempts(self, fn: Fn) -> bool:
+        """By the names that it uses, or by its answer: 429 Too Many Requests."""
+        values = fn.facts.values
+        names = [str(v[-1] if v[0] == "attr" else v[1]) for v in values if v[0] in _NAMED]
+        names += [binding.name for binding in fn.facts.bindings]
+        return ("const", 429) in values or any(_ATTEMPTS.search(name) for name in (fn.name, *names))
 
     def _made(self, fn: Fn) -> Iterator[Fn]:
         """Methods of forms and schemas that a function makes."""
@@ -294,6 +301,9 @@ class Access:
                 part = fn.facts.values[item]
                 if part[0] == "binop":
                     yield from self._elements(fn, item)
+                elif part[0] == "call" and not self.project.refs(fn, item):
+                    called = self.project.callees(fn, fn.facts.calls[part[1]])
+                    yield from (ref for ref in called if ref.kind in ("lib", "func"))
                 else:
                     yield from self.project.refs(fn, item)
         elif value[0] == "binop":
@@ -327,8 +337,37 @@ class Access:
         names: Iterable[str] = (
             ref.name for ref in (*route.guards, *(route.handler.decorators if route.handler else ()))
         )
+        if library == "django" and route.framework in ("django", "drf"):
+            return True
         bases = self.project.hierarchy.library_bases(route.cls) if route.cls else ()
         return any(name.startswith(f"{library}.") for name in (*names, *bases))
+
+    def _middleware(self, fn: Fn, names: dict[str, Vid]) -> Iterator[tuple[str, str]]:
+        """Django's middleware that lets nobody through who has not signed in, or may not call the view."""
+        vids = [vid for name, vid in names.items() if name.startswith(("MIDDLEWARE", "DJANGO_MIDDLEWARE"))]
+        texts = [fn.const(item) for vid in vids for item in _items(fn, vid)]
+        for text in texts:
+            if not isinstance(text, str) or "." not in text:
+                continue
+            if text == "django.contrib.auth.middleware.LoginRequiredMiddleware":
+                yield AUTHENTICATE, text.rpartition(".")[2]
+            for ref in self.project.resolver.dotted(text, fn.file.module):
+                cls = self.project.classes.get(ref.name) if ref.kind == "class" else None
+                methods = [cls.methods[name] for name in _METHODS if name in cls.methods] if cls is not None else []
+                if cls is not None and any(self._turns_away(method) for method in methods):
+                    yield AUTHENTICATE, cls.name
+                view = cls.methods.get("process_view") if cls is not None else None
+                if cls is not None and view is not None and AUTHORIZE in self.of_function(view):
+                    yield AUTHORIZE, cls.name
+
+    def _turns_away(self, fn: Fn) -> bool:
+        """Tests whether the caller has signed in, and answers itself where not."""
+        tests = any(value[0] == "attr" and value[2] == "is_authenticated" for value in fn.facts.values)
+        answers = any(
+            site.model.response is not None and (site.model.response.redirect or site.model.response.error)
+            for site in self.project.effects.direct(fn)
+        )
+        return tests and (answers or bool(set(self._raised(fn))))
 
     def _project_defaults(self) -> list[tuple[str, str, str]]:
         """Defaults in settings: (role, library to whose handlers they apply, name)."""
@@ -347,6 +386,7 @@ class Access:
                         for given, name in (item for ref in refs for item in self._permission(ref)):
                             if given != EXEMPT:
                                 found.append((given, "rest_framework", name))
+            found.extend((role, "django", name) for role, name in self._middleware(fn, file.names))
         for site in self.project.effects.sites:
             limit = site.model.ratelimit
             if limit is not None and limit.role == "setup" and limit.limit is not None:
@@ -359,6 +399,19 @@ class Access:
 
 _SETTINGS = {"DEFAULT_PERMISSION_CLASSES": AUTHORIZE, "DEFAULT_THROTTLE_CLASSES": LIMIT}
 """Settings of Django REST framework whose classes apply to every view."""
+
+
+def _items(fn: Fn, vid: Vid) -> Iterator[Vid]:
+    """Items of a list, also of a list that another name holds or that is added to."""
+    value = fn.facts.values[vid]
+    if value[0] in ("list", "tuple"):
+        yield from value[1]
+    elif value[0] == "binop":
+        yield from (*_items(fn, value[2]), *_items(fn, value[3]))
+    elif value[0] in ("mut", "guard"):
+        yield from _items(fn, value[1])
+    elif value[0] == "phi":
+        yield from (item for part in value[1] if part != vid for item in _items(fn, part))
 
 
 def _by_name(name: str) -> Iterator[tuple[str, str]]:

@@ -38,6 +38,8 @@ class Answer(NamedTuple):
     headers: Vid = -1
     made: bool = False
     """A modelled call makes the response."""
+    content: str = ""
+    """The content type that such a call sends by default."""
 
     @property
     def failed(self) -> bool:
@@ -108,7 +110,9 @@ def _response(project: Project, fn: Fn, call: Call, model: Response, span: Span,
         named = model.body is not None and (model.body.all_keywords or (body < 0 and model.body.rest == 0))
         if names and named and not call.args:
             keys, shape = names, "dict"
-    return Answer(span, status, keys, shape, body, block, special, headers=headers, made=True)
+    return Answer(
+        span, status, keys, shape, body, block, special, headers=headers, made=True, content=model.content_type
+    )
 
 
 _NOT_BODY = frozenset({"status", "status_code", "headers", "mimetype", "content_type", "media_type"})

@@ -104,7 +104,8 @@ def _operands(value: tuple[object, ...]) -> Iterator[Vid]:
     op = value[0]
     if op in ("const", "param", "name", "outer", "def", "exc", "unknown"):
         return
-    for item in value[1:]:
+    parts = value[1:2] if op == "unpack" else value[2:4] if op == "comp" else value[1:]
+    for item in parts:
         if isinstance(item, int) and not isinstance(item, bool):
             yield item
         elif isinstance(item, tuple):

@@ -12,7 +12,7 @@ from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import DecoratorModel
 from backendlint.project.libraries_model import Route as RouteModel
-from backendlint.project.routes.collect import Holder, Key, Registrations
+from backendlint.project.routes.collect import Holder, Key, Registrations, is_hidden
 from backendlint.project.routes.model import Application, Entry, Origin, Route, RouteParam
 from backendlint.project.routes.params import injected, injections, path_params, signature_params
 from backendlint.project.routes.paths import join, normal, parameters
@@ -42,6 +42,7 @@ class _Way:
     hooks: tuple[Ref, ...] = ()
     library: str = ""
     inner: Location | None = None
+    hidden: bool = False
 
 
 class RouteTable:
@@ -101,6 +102,7 @@ class RouteTable:
                 way.hooks,
                 way.library,
                 way.inner,
+                way.hidden or mounted.hidden,
             )
             self._walk(child, further, (*seen, holder.origin.key))
 
@@ -126,6 +128,7 @@ class RouteTable:
             way.hooks + hooks,
             holder.library or way.library,
             holder.location if holder.app.role == "application" else way.inner,
+            (way.hidden and holder.app.role != "application") or is_hidden(fn, call),
         )
 
     def _listed(self, fn: Fn, vids: tuple[Vid, ...]) -> Iterator[Ref]:
@@ -345,7 +348,7 @@ class RouteTable:
             documented=entry.model.documented,
             summary=self._text(entry, "summary"),
             description=self._text(entry, "description") or (fn.facts.docstring if fn else ""),
-            in_schema=self._keyword(entry, "include_in_schema") is not False,
+            in_schema=not way.hidden and self._keyword(entry, "include_in_schema") is not False,
             decorators=decorators,
             hooks=tuple(self._functions(way.hooks)),
             prefixes=prefixes,

@@ -37,6 +37,8 @@ class Mounted:
     fn: Fn
     dependencies: tuple[Vid, ...]
     syntax: str = "braces"
+    hidden: bool = False
+    """Left out of the documentation."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +54,13 @@ class Holder:
     mounts: list[Mounted] = field(default_factory=list)
     hooks: list[Ref] = field(default_factory=list)
     """Middleware and before-request functions or classes."""
+
+
+def is_hidden(fn: Fn, call: Call) -> bool:
+    """Whether an application, router or mount keeps its routes out of the OpenAPI documentation."""
+    address = call.kwarg("openapi_url")
+    shown = address < 0 or fn.const(address) not in (None, "")
+    return not shown or fn.const(call.kwarg("include_in_schema")) is False
 
 
 class Registrations:
@@ -387,7 +396,8 @@ class Registrations:
         dependencies = tuple(arguments(call, mount.dependencies)) if mount.dependencies else ()
         for key in self._children(fn, call, mount.child):
             if key != holder.origin.key:
-                holder.mounts.append(Mounted(key, self.reading.text(fn, call, mount.prefix), fn, dependencies))
+                prefix = self.reading.text(fn, call, mount.prefix)
+                holder.mounts.append(Mounted(key, prefix, fn, dependencies, hidden=is_hidden(fn, call)))
 
     def _children(self, fn: Fn, call: Call, child: Arg) -> Iterator[Key]:
         if child.receiver:
