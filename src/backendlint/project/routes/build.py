@@ -12,11 +12,12 @@ from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import DecoratorModel
 from backendlint.project.libraries_model import Route as RouteModel
-from backendlint.project.routes.collect import Holder, Key, Registrations, is_hidden
+from backendlint.project.routes.collect import Registrations
+from backendlint.project.routes.handlers import METHODS, allowed_methods, bound, class_handlers, method_of
+from backendlint.project.routes.holders import Holder, Key, is_hidden
 from backendlint.project.routes.model import Application, Entry, Origin, Route, RouteParam
 from backendlint.project.routes.params import injected, injections, path_params, signature_params
 from backendlint.project.routes.paths import join, normal, parameters
-from backendlint.project.routes.reading import strings
 from backendlint.project.routes.status import status_of
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 16
 MAX_ROUTES = 20_000
-_WHOLE = ("dispatch", "handle", "process", "run")
-"""Handlers of a class that answer every method."""
-_PREFIXES = ("PROCESS", "HANDLE", "DO", "RUN")
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,20 +186,20 @@ class RouteTable:
 
     def _library_methods(self, ref: Ref | None) -> tuple[str, ...]:
         model = self.project.libraries.cls(ref.name) if ref else None
-        return tuple(name.upper() for name in model.provides if name.upper() in _METHODS) if model else ()
+        return tuple(name.upper() for name in model.provides if name.upper() in METHODS) if model else ()
 
     def _class_routes(self, entry: Entry, way: _Way, cls: Cls) -> Iterator[Route]:
         actions = entry.model.actions
-        handlers, provided = self._class_handlers(cls)
-        kept = self._allowed(cls)
+        handlers, provided = class_handlers(self.project, cls)
+        kept = allowed_methods(self.project, cls)
         made = False
-        bound = self._bound(entry)
-        names = list(bound) or (list(actions) if actions else handlers)
+        given = bound(entry)
+        names = list(given) or (list(actions) if actions else handlers)
         for name in names:
             method = self.project.method(cls, name)
             if method is None and name not in provided:
                 continue
-            verb, sub = self._verb(bound.get(name) or actions.get(name, ""), name)
+            verb, sub = self._verb(given.get(name) or actions.get(name, ""), name)
             made = True
             if kept and verb and verb not in kept:
                 continue
@@ -218,54 +215,9 @@ class RouteTable:
             call = self.project.method(cls, "__call__")
             yield self._route(entry, way, call, cls, "", entry.methods, entry.path)
 
-    def _bound(self, entry: Entry) -> dict[str, str]:
-        """`ViewSet.as_view({"get": "list"})`: handler name to method."""
-        if entry.call is None or entry.model.handler is None:
-            return {}
-        fn = entry.fn
-        for vid in arguments(entry.call, entry.model.handler):
-            value = fn.facts.values[vid]
-            call = fn.facts.calls[value[1]] if value[0] == "call" else None
-            if call is not None and call.args and fn.facts.values[call.args[0]][0] == "dict":
-                pairs = fn.facts.values[call.args[0]][1]
-                return {str(fn.const(item)): str(fn.const(key)).upper() for key, item in pairs if key >= 0}
-        return {}
-
-    def _class_handlers(self, cls: Cls) -> tuple[list[str], set[str]]:
-        """Names of methods that answer requests, and those that library bases implement."""
-        names: dict[str, None] = {}
-        provided: set[str] = set()
-        for base in self.project.hierarchy.library_bases(cls):
-            for name in self.project.libraries.mro(base):
-                model = self.project.libraries.cls(name)
-                if model is not None:
-                    names.update(dict.fromkeys(model.provides))
-                    names.update(dict.fromkeys(model.methods_are_handlers))
-                    provided.update(model.provides)
-        allowed = self.project.hierarchy.mro(cls)
-        kept = self._allowed(cls)
-        provided = {name for name in provided if not kept or name.upper() in kept or name.upper() not in _METHODS}
-        plain = not names
-        if plain:  # a class that the framework, or the project's own, takes for its method names
-            names.update((name, None) for owner in allowed for name in owner.methods)
-        specific = [name for name in names if _method_of(name, plain)]
-        found = [name for name in specific if name in provided or self.project.method(cls, name)]
-        if not found:
-            found = [name for name in names if name.lstrip("_").startswith(_WHOLE) and self.project.method(cls, name)]
-            found = sorted(found, key=lambda name: name.lstrip("_") not in _WHOLE)[:1] if plain else found
-        return found, provided
-
-    def _allowed(self, cls: Cls) -> set[str]:
-        """Methods that a Django view answers by its own list; empty: all of them."""
-        for item in self.project.hierarchy.mro(cls):
-            vid = item.facts.attributes.get("http_method_names", -1)
-            if vid >= 0:
-                return {name.upper() for name in strings(self.project, item.owner, vid)}
-        return set()
-
     def _verb(self, action: str, name: str) -> tuple[str, str]:
         verb, _, sub = action.partition(" ")
-        return (verb, sub) if verb else (_method_of(name, plain=True), "")
+        return (verb, sub) if verb else (method_of(name, plain=True), "")
 
     def _extra_actions(self, entry: Entry, way: _Way, cls: Cls) -> Iterator[Route]:
         """DRF's `@action` methods."""
@@ -454,14 +406,6 @@ def _registering(entry: Entry) -> Iterator[tuple[Fn, Call]]:
         yield entry.fn, entry.call
     if entry.through is not None:
         yield entry.through
-
-
-def _method_of(name: str, plain: bool = False) -> str:
-    """`get`, `on_get`; in classes of a project's own base also `_process_GET` and `do_get`."""
-    text = name.removeprefix("on_").upper()
-    if plain and text.rpartition("_")[0].lstrip("_") in _PREFIXES:
-        text = text.rpartition("_")[2]
-    return text if text in _METHODS else ""
 
 
 def _sub(path: str, sub: str) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.findings.model import Location
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn, Ref
-from backendlint.project.libraries_model import App, Arg, CallModel, Mount
+from backendlint.project.libraries_model import Arg, CallModel, Mount
 from backendlint.project.libraries_model import Route as RouteModel
 from backendlint.project.routes.forwarded import Forwarding
+from backendlint.project.routes.holders import Holder, Key, Mounted, is_hidden
 from backendlint.project.routes.model import Entry, Origin
 from backendlint.project.routes.origins import Origins
 from backendlint.project.routes.reading import Reading
@@ -20,47 +20,11 @@ from backendlint.project.routes.reading import Reading
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-Key = tuple[str, Vid]
 URL_LIST = "urlpatterns"
 """The module-level name under which Django looks for a module's routes."""
 _HANDED = ("param", "outer", "guard")
 """Values that may be an application which the function is given."""
 MAX_NESTING = 12
-
-
-@dataclass(slots=True, eq=False)
-class Mounted:
-    """A child with the prefix and dependencies that its mount adds."""
-
-    child: Key
-    prefix: str
-    fn: Fn
-    dependencies: tuple[Vid, ...]
-    syntax: str = "braces"
-    hidden: bool = False
-    """Left out of the documentation."""
-
-
-@dataclass(slots=True, eq=False)
-class Holder:
-    """An application, a router, or a list of routes."""
-
-    origin: Origin
-    location: Location
-    library: str
-    app: App | None = None
-    call: Call | None = None
-    entries: list[Entry] = field(default_factory=list)
-    mounts: list[Mounted] = field(default_factory=list)
-    hooks: list[Ref] = field(default_factory=list)
-    """Middleware and before-request functions or classes."""
-
-
-def is_hidden(fn: Fn, call: Call) -> bool:
-    """Whether an application, router or mount keeps its routes out of the OpenAPI documentation."""
-    address = call.kwarg("openapi_url")
-    shown = address < 0 or fn.const(address) not in (None, "")
-    return not shown or fn.const(call.kwarg("include_in_schema")) is False
 
 
 class Registrations:

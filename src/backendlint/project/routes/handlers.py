@@ -1,0 +1,74 @@
+"""Which methods of a class answer requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.project.calls import arguments
+from backendlint.project.entities import Cls
+from backendlint.project.routes.model import Entry
+from backendlint.project.routes.reading import strings
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_WHOLE = ("dispatch", "handle", "process", "run")
+"""Handlers of a class that answer every method."""
+_PREFIXES = ("PROCESS", "HANDLE", "DO", "RUN")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
+
+
+def bound(entry: Entry) -> dict[str, str]:
+    """`ViewSet.as_view({"get": "list"})`: handler name to method."""
+    if entry.call is None or entry.model.handler is None:
+        return {}
+    fn = entry.fn
+    for vid in arguments(entry.call, entry.model.handler):
+        value = fn.facts.values[vid]
+        call = fn.facts.calls[value[1]] if value[0] == "call" else None
+        if call is not None and call.args and fn.facts.values[call.args[0]][0] == "dict":
+            pairs = fn.facts.values[call.args[0]][1]
+            return {str(fn.const(item)): str(fn.const(key)).upper() for key, item in pairs if key >= 0}
+    return {}
+
+
+def class_handlers(project: Project, cls: Cls) -> tuple[list[str], set[str]]:
+    """Names of methods that answer requests, and those that library bases implement."""
+    names: dict[str, None] = {}
+    provided: set[str] = set()
+    for base in project.hierarchy.library_bases(cls):
+        for name in project.libraries.mro(base):
+            model = project.libraries.cls(name)
+            if model is not None:
+                names.update(dict.fromkeys(model.provides))
+                names.update(dict.fromkeys(model.methods_are_handlers))
+                provided.update(model.provides)
+    allowed = project.hierarchy.mro(cls)
+    kept = allowed_methods(project, cls)
+    provided = {name for name in provided if not kept or name.upper() in kept or name.upper() not in METHODS}
+    plain = not names
+    if plain:  # a class that the framework, or the project's own, takes for its method names
+        names.update((name, None) for owner in allowed for name in owner.methods)
+    specific = [name for name in names if method_of(name, plain)]
+    found = [name for name in specific if name in provided or project.method(cls, name)]
+    if not found:
+        found = [name for name in names if name.lstrip("_").startswith(_WHOLE) and project.method(cls, name)]
+        found = sorted(found, key=lambda name: name.lstrip("_") not in _WHOLE)[:1] if plain else found
+    return found, provided
+
+
+def allowed_methods(project: Project, cls: Cls) -> set[str]:
+    """Methods that a Django view answers by its own list; empty: all of them."""
+    for item in project.hierarchy.mro(cls):
+        vid = item.facts.attributes.get("http_method_names", -1)
+        if vid >= 0:
+            return {name.upper() for name in strings(project, item.owner, vid)}
+    return set()
+
+
+def method_of(name: str, plain: bool = False) -> str:
+    """`get`, `on_get`; in classes of a project's own base also `_process_GET` and `do_get`."""
+    text = name.removeprefix("on_").upper()
+    if plain and text.rpartition("_")[0].lstrip("_") in _PREFIXES:
+        text = text.rpartition("_")[2]
+    return text if text in METHODS else ""
