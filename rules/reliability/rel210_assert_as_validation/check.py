@@ -6,7 +6,7 @@ from typing import Literal
 
 import libcst as cst
 
-from backendlint.api import Call, FileFacts, FunctionFacts, Hit, Span, SyntaxSite, called_name
+from backendlint.api import Call, FileFacts, FunctionFacts, Hit, Span, SyntaxSite, called_name, name_of
 
 Profile = Literal["strict", "audit"]
 WORKS = re.compile(
@@ -16,7 +16,10 @@ WORKS = re.compile(
 PURE_SET = re.compile(r"set|add|call|run|read|process|apply|next|lock|start|update|put")
 TYPE_TEST = re.compile(r"(isinstance|issubclass|callable|hasattr|(is|has)_\w+)")
 STATE = re.compile(r"(is|has|can|may|should|was|allow)_|(active|enabled|valid|verified|paid|deleted|authenticated)$")
+SETUP = re.compile(r"__init__|_*(init|setup|set_up|register|configure|install|connect|ready)(_\w+)?")
+"""Functions that start-up calls."""
 VERBS = frozenset(["get", "post", "put", "patch", "delete", "dispatch"])
+VIEW = re.compile(r"(View|ViewSet|Resource|Handler|Controller|Endpoint|Api|API)$")
 HANDLER = re.compile(
     r"(^|\.)(route|get|post|put|patch|delete|websocket|api_view|action|task|shared_task|command|view_config|expose)$"
 )
@@ -52,7 +55,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     profile: Profile | None = None
     if narrows and node.msg is None:
         profile = "audit"
-    elif not is_handler(site) and (narrows or not direct or not is_public(function)):
+    elif not is_handler(site) and not (is_public(function) and is_validation(site, node, statement.value)):
         profile = "strict"
     source = f"`{direct[0]}`, which callers pass in" if direct else f"what `{looked_up[0]}` gave"
     message = (
@@ -81,6 +84,8 @@ def is_narrowing(test: cst.BaseExpression) -> bool:
     """Tests that tell a type checker what a thing is: `x`, `x is not None`, `isinstance(x, T)`, `is_user(x)`."""
     if isinstance(test, cst.BooleanOperation):
         return is_narrowing(test.left) and is_narrowing(test.right)
+    if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
+        return isinstance(test.expression, cst.Name)
     if isinstance(test, cst.Call):
         return isinstance(test.func, cst.Name) and bool(TYPE_TEST.fullmatch(test.func.value))
     if isinstance(test, cst.Attribute):
@@ -119,7 +124,7 @@ def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
         operation = value[0]
         if operation == "param":
             name = function.params[value[1]].name
-            if name not in ("self", "cls", "mcs"):
+            if name not in ("self", "cls", "mcs") and function.params[value[1]].kind not in ("args", "kwargs"):
                 direct.append(name)
         elif operation in ("attr", "item", "not", "await", "conv", "guard", "elem"):
             todo.append(value[1])
@@ -138,6 +143,45 @@ def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
     return direct, looked_up
 
 
+def is_validation(site: SyntaxSite, node: cst.Assert, vid: int) -> bool:
+    """Whether the assert refuses what callers give, rather than remind readers of what must be so.
+
+    With a message, that is any test but one of types and None; without, one that compares what was passed in with a
+    constant or with something else that was passed in.
+    """
+    if is_narrowing(node.test) and not isinstance(node.test, cst.Name):
+        return False
+    if node.msg is not None:
+        parts = [site.function.values[item] for item in conditions(site, vid)]
+        return bool(origins(site, vid)[0]) or any(part[0] == "compare" for part in parts)
+    return not SETUP.fullmatch(site.function.name) and any(is_bounded(site, item) for item in conditions(site, vid))
+
+
+def conditions(site: SyntaxSite, vid: int) -> list[int]:
+    """The parts of an `and` or `or`."""
+    value = site.function.values[vid]
+    return [part for item in value[2] for part in conditions(site, item)] if value[0] == "bool" else [vid]
+
+
+def is_bounded(site: SyntaxSite, vid: int) -> bool:
+    """A comparison of something that was passed in with a constant, or with something else that was passed in."""
+    value = site.function.values[vid]
+    if value[0] != "compare":
+        return False
+    given = {name for item in value[2] for name in origins(site, item)[0][:1]}
+    return bool(given) and all(
+        is_constant(site.function, item) or (origins(site, item)[0] and not origins(site, item)[1]) for item in value[2]
+    )
+
+
+def is_constant(function: FunctionFacts, vid: int) -> bool:
+    """A literal, a container of them, or a member of an enumeration."""
+    value = function.values[vid]
+    if value[0] in ("list", "tuple", "set"):
+        return all(is_constant(function, item) for item in value[1])
+    return value[0] == "const" or (value[0] == "name" and any(part[:1].isupper() for part in value[1].split(".")))
+
+
 def is_handler(site: SyntaxSite) -> bool:
     """Functions that the outside calls: request handlers, tasks, commands."""
     function = site.function
@@ -149,7 +193,11 @@ def is_handler(site: SyntaxSite) -> bool:
         name = value[1] if value[0] == "name" else f".{value[2]}" if value[0] == "attr" else ""
         if HANDLER.search(str(name)):
             return True
-    return "." in function.qualname and function.name in VERBS
+    if not function.cls or function.name not in VERBS:
+        return False
+    cls = site.file.classes[function.cls]
+    bases = [name_of(site.file, site.file.functions[cls.owner], vid) for vid in cls.bases]
+    return any(VIEW.search(name) for name in (cls.name, *bases))
 
 
 def is_public(function: FunctionFacts) -> bool:
