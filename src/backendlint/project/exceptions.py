@@ -234,7 +234,14 @@ class Exceptions:
         if value[0] == "exc":
             return []
         kinds = ("class", "lib", "inst", "libinst")
-        return [self._canonical(ref) for ref in self.project.refs(fn, statement.exc) if ref.kind in kinds]
+        refs = [ref for ref in self.project.refs(fn, statement.exc) if ref.kind in kinds]
+        return [self._canonical(ref) for ref in refs if not self._never_made(ref)]
+
+    def _never_made(self, ref: Ref) -> bool:
+        """Whether the class's constructor always raises something else: that is followed as a call."""
+        cls = self.project.classes.get(ref.name)
+        init = self.project.method(cls, "__init__") if cls is not None else None
+        return init is not None and init.facts.blocks[0].exits == "raise"
 
     def _through(self, fn: Fn, escape: Escape) -> list[Escape]:
         """What leaves the function when the exception is raised in its block: itself, or nothing where it is caught."""

@@ -11,13 +11,13 @@ from backendlint.facts.within import below
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.exceptions import Escape
+from backendlint.project.lookups import asked_for, chain
 from backendlint.project.mapped import Mapped
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 INFRASTRUCTURE = frozenset({"infrastructure", "integrity"})
-DATABASE = frozenset({"db", "db-read", "db-write", "commit", "flush", "db-connect"})
 _OURS = re.compile(
     r"Config|Programming|Assert|Unreachable|NotImplemented|Invariant|Internal|Setup|Startup|Exit|Stop|Retry|Skip|Abort|Cancel"
 )
@@ -101,42 +101,19 @@ class Failures:
 
     def _of_a_bug(self, fn: Fn, name: str) -> bool:
         """Whether it is raised for an exception that tells of a bug (an import or attribute that is missing)."""
-        escape: Escape | None = self.project.exceptions.escaping(fn).get(name)
-        seen: set[str] = set()
-        while escape is not None and escape.edge is not None and fn.fqn not in seen:
-            seen.add(fn.fqn)
-            fn = escape.edge.callee
-            escape = self.project.exceptions.escaping(fn).get(name)
-        if escape is None:
+        steps = chain(self.project, fn, name)
+        if not steps:
             return False
-        for _, block in fn.blocks_of(escape.block):
+        raiser, escape = steps[-1]
+        for _, block in raiser.blocks_of(escape.block):
             if block.kind == "except":
-                types = self.project.exceptions.caught_types(fn, block)
+                types = self.project.exceptions.caught_types(raiser, block)
                 return any(item.removeprefix("builtins.") in _BUGS for item in types)
         return False
 
     def asked_for(self, fn: Fn, name: str) -> bool:
         """Whether the query behind a not-found exception looks for something that the request named."""
-        escape: Escape | None = self.project.exceptions.escaping(fn).get(name)
-        seen: set[str] = set()
-        while escape is not None and escape.edge is not None and fn.fqn not in seen:
-            seen.add(fn.fqn)
-            fn = escape.edge.callee
-            escape = self.project.exceptions.escaping(fn).get(name)
-        if escape is None or escape.site is None:
-            return False
-        call = escape.site.call
-        from backendlint.project.requests import derived
-
-        named = set(self.project.request_params(fn)) | {
-            index for index, param in enumerate(fn.facts.params) if not (index == 0 and fn.cls is not None)
-        }
-        made: set[int] = set()
-        for index in named:
-            if index < len(fn.facts.values) and fn.facts.values[index] == ("param", index):
-                made |= derived(fn, index)
-        parts = [*call.args, *(vid for _, vid in call.kwargs), call.func]
-        return any(vid in made for vid in parts)
+        return asked_for(self.project, fn, name)
 
     # wrapping
 

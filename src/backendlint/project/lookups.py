@@ -1,0 +1,118 @@
+"""Whether a look-up that finds nothing looked for what the request named, or for what the code had read itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import bind
+from backendlint.project.entities import Fn
+from backendlint.project.exceptions import Escape
+from backendlint.project.requests import derived, request_reads
+from backendlint.project.uses import ingredients
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+DATABASE = frozenset({"db", "db-read", "db-write", "commit", "flush", "db-connect"})
+_OWN = frozenset({"user", "current_user"})
+"""Attributes of a request that authentication has looked up."""
+_FUNCTIONS = (
+    "sqlalchemy.func.",
+    "sqlalchemy.sql.func.",
+    "sqlalchemy.sql.functions.",
+    "sqlalchemy.sql.expression.func.",
+)
+_ONE_ROW = frozenset({"exists", "insert", "count"})
+_MEANS = frozenset({"session", "db", "db_session", "conn", "connection", "cursor", "cur", "using"})
+
+
+def chain(project: Project, fn: Fn, name: str) -> list[tuple[Fn, Escape]]:
+    """The functions through which an exception leaves `fn`, down to the one in which it is raised."""
+    found: list[tuple[Fn, Escape]] = []
+    seen: set[str] = set()
+    while fn.fqn not in seen:
+        seen.add(fn.fqn)
+        escape = project.exceptions.escaping(fn).get(name)
+        if escape is None:
+            return []
+        found.append((fn, escape))
+        if escape.edge is None:
+            return found
+        fn = escape.edge.callee
+    return []
+
+
+def asked_for(project: Project, fn: Fn, name: str) -> bool:
+    """Whether the query behind a not-found exception of a handler looks for something that the request named."""
+    steps = chain(project, fn, name)
+    if not steps or steps[-1][1].site is None:
+        return False
+    last, escape = steps[-1]
+    assert escape.site is not None
+    given = _inputs(escape.site.call)
+    if _always_one(project, last, given):
+        return False
+    for caller, above in reversed(steps[:-1]):
+        wanted = _behind(project, last, given)
+        if not wanted:
+            return False
+        edge = above.edge
+        if edge is None or edge.call is None or edge.call.open_ended:
+            return True
+        bound = bind(caller, edge.call, edge.callee)
+        given = [vid for index in wanted for vid, _ in bound.get(index, ())]
+        if not given:
+            return True
+        read = _read(project, caller)
+        if all(vid in read or _authenticated(caller, vid) for vid in given):
+            return False
+        last = caller
+    made = ingredients(last.facts, given)
+    return bool(_behind(project, last, given)) or any(item.vid in made for item in request_reads(project, last))
+
+
+def _always_one(project: Project, fn: Fn, vids: list[Vid]) -> bool:
+    """Queries that give a row whatever there is: aggregates, `exists`, `insert ... returning`."""
+    values = [fn.facts.values[vid] for vid in ingredients(fn.facts, vids)]
+    names = [project.libraries.canonical(value[1]) for value in values if value[0] == "name"]
+    names += [value[2] for value in values if value[0] == "attr"]
+    return any(name.startswith(_FUNCTIONS) or name.rpartition(".")[2] in _ONE_ROW for name in names)
+
+
+def _inputs(call: Call) -> list[Vid]:
+    return [*call.args, *(vid for _, vid in call.kwargs), call.func]
+
+
+def _behind(project: Project, fn: Fn, vids: list[Vid]) -> set[int]:
+    """Parameters of which the values are made: not `self`, and not what does the looking up."""
+    made = {vid for vid in ingredients(fn.facts, vids) if fn.facts.values[vid][0] == "param"}
+    return {
+        fn.facts.values[vid][1]
+        for vid in made
+        if not (fn.facts.values[vid][1] == 0 and fn.cls is not None)
+        and fn.facts.params[fn.facts.values[vid][1]].name not in _MEANS
+        and not any(ref.kind == "libinst" and ref.name.count(".") > 1 for ref in project.refs(fn, vid))
+    }
+
+
+def _read(project: Project, fn: Fn) -> set[Vid]:
+    """Values that come out of the database in the function."""
+    calls = [site.call for site in project.effects.direct(fn) if not DATABASE.isdisjoint(site.model.effect)]
+    calls += [
+        edge.call
+        for edge in project.graph.callees(fn)
+        if edge.kind == "call" and edge.call is not None and project.effects.has(edge.callee, *DATABASE)
+    ]
+    return {vid for call in calls for vid in derived(fn, call.value)}
+
+
+def _authenticated(fn: Fn, vid: Vid) -> bool:
+    """`request.user.id`, or a part of an injected user."""
+    for item in ingredients(fn.facts, (vid,)):
+        value = fn.facts.values[item]
+        if (value[0] == "attr" and value[2] in _OWN) or (
+            value[0] == "param" and fn.facts.params[value[1]].name in _OWN
+        ):
+            return True
+    return False
