@@ -112,7 +112,7 @@ from backendlint.project.taint.whole import whole_request
 from backendlint.project.templates.lazy import TemplateRead, template_reads
 from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import Opening, before, exclusive, openings
-from backendlint.project.unbounded import Unbounded, unbounded
+from backendlint.project.unbounded import Unbounded, stays_small, unbounded
 from backendlint.project.uses import aliases, ingredients, is_used, operands
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.webapi import is_api
@@ -286,6 +286,7 @@ __all__ = [
     "sql_read_modify_writes",
     "sqltypes",
     "status_of",
+    "stays_small",
     "stops_early",
     "stored_entity",
     "template_reads",

@@ -8,7 +8,20 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from backendlint.api import Column, ColumnUse, Hit, Location, Project, Schema, SqlStatement, Step, Table, sql, sqltypes
+from backendlint.api import (
+    Column,
+    ColumnUse,
+    Hit,
+    Location,
+    Project,
+    Schema,
+    SqlStatement,
+    Step,
+    Table,
+    sql,
+    sqltypes,
+    stays_small,
+)
 
 _OFF_PATH = frozenset({"command", "migration", "test"})
 _BROAD = re.compile(
@@ -55,7 +68,7 @@ def _hit(project: Project, need: Need) -> Hit:
         place,
         others,
         function=function,
-        profile=None if served or need.kind == "join" else "strict",
+        profile=None if (served and not stays_small(need.table.name)) or need.kind == "join" else "strict",
         fingerprint_key=f"{need.kind} {need.table.name}({columns})",
     )
 
@@ -180,7 +193,7 @@ def _joins(use: ColumnUse) -> bool:
 
 def _query(use: ColumnUse) -> str:
     """What stands for the query that uses the column: in Django a chain of calls with lookups, else all of the function."""
-    return f"{use.fn.fqn}:{use.span[:2]}" if use.framework == "django" else use.fn.fqn
+    return f"{use.fn.fqn}:{use.query[:2]}" if use.query is not None else use.fn.fqn
 
 
 def _narrows(use: ColumnUse) -> str:
@@ -191,7 +204,7 @@ def _narrows(use: ColumnUse) -> str:
 def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
     groups: dict[tuple[str, str], list[ColumnUse]] = {}
     for use in project.data.uses:
-        groups.setdefault((_query(use), use.table.name), []).append(use)
+        groups.setdefault((use.fn.fqn, use.table.name), []).append(use)
     reached = {_narrows(use) for use in project.data.uses if _finds_few(use)}
     tables: dict[str, set[str]] = {}
     for use in project.data.uses:
@@ -201,7 +214,7 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
         if (
             any(use.partial for use in uses)
             or _narrows(uses[0]) in reached
-            or len(tables[_query(uses[0])]) > 1
+            or any(len(tables[_query(use)]) > 1 for use in uses)
             or _joins(uses[0])
         ):
             continue

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, for_tests, only_from_main, unbounded
+from backendlint.api import Fn, Hit, Project, for_tests, only_by_hand, only_from_main, unbounded
 
+RECURRING = re.compile(
+    r"export|report|dump|sync|clean|purge|expire|nightly|daily|hourly|weekly|cron|backup|index|send|notify|remind|digest",
+    re.IGNORECASE,
+)
 BATCH = frozenset({"task", "command"})
 
 
@@ -29,8 +34,14 @@ def check(project: Project) -> Iterator[Hit]:
                 "stream the rows or work in chunks.",
                 fn.location(item.query.span),
                 function=fn.fqn,
-                profile="strict" if item.filtered else None,
+                profile="strict" if item.filtered or not _recurs(project, fn) else None,
             )
+
+
+def _recurs(project: Project, fn: Fn) -> bool:
+    """Jobs, and of what is started by hand that which by its name is run again and again while the table grows."""
+    by_hand = project.layer(fn) == "command" or only_by_hand(project, fn)
+    return not by_hand or RECURRING.search(f"{fn.name} {fn.path.rpartition('/')[2]}") is not None
 
 
 def _batch(project: Project, fn: Fn) -> bool:

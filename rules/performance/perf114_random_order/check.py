@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import Call, Fn, Hit, Project, SqlStatement, sql
+from backendlint.api import Call, Fn, Hit, Profile, Project, SqlStatement, for_tests, only_by_hand, sql
 
 _FUNCTIONS = frozenset({"random", "rand", "newid", "gen_random_uuid", "dbms_random.value", "uuid"})
 _TAIL = "gives every row of the table a random number and sorts them all to take a few; pick random keys in code, or use TABLESAMPLE."
@@ -19,7 +20,8 @@ def check(project: Project) -> Iterator[Hit]:
         if "ORDER" in upper and ("RAND" in upper or "NEWID" in upper) and not statement.in_migration:
             yield from _statement(statement)
     for fn, call in project.graph.calls_written("order_by"):
-        yield from _ordered(fn, call)
+        profile: Profile | None = "strict" if only_by_hand(project, fn) or for_tests(project, fn) else None
+        yield from (replace(hit, profile=profile) for hit in _ordered(fn, call))
 
 
 def _statement(statement: SqlStatement) -> Iterator[Hit]:

@@ -54,6 +54,11 @@ _SMALL = re.compile(
 SYSTEM = re.compile(r"^(pg_|information_schema|sqlite_|sys\.|mysql\.)", re.IGNORECASE)
 
 
+def stays_small(name: str) -> bool:
+    """Whether a table's or model's name tells that it has few rows for good."""
+    return _SMALL.search(name) is not None
+
+
 class Unbounded(NamedTuple):
     """A query that fetches all there is."""
 
@@ -138,7 +143,7 @@ def _by_text(fn: Fn, query: Query, text: str) -> Unbounded | None:
     keyed = where is not None and bool(
         re.search(r"\b\w*(id|key|uuid|email|slug|token|code|name)\b\s*(=|IN\b)", where[1], re.IGNORECASE)
     )
-    return Unbounded(fn, query, table[1], where is not None, keyed, bool(_SMALL.search(table[1])))
+    return Unbounded(fn, query, table[1], where is not None, keyed, stays_small(table[1]))
 
 
 def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
@@ -154,7 +159,7 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
     filtered = any({"filter", "exclude", "join"} & item.ops for item in origins)
     keyed = any(_KEY.search(name) for name in columns) or (filtered and not columns)
     keyed = keyed or any(_of_one_parent(project, entity, name) for name in columns)
-    return Unbounded(fn, query, entity.name, filtered, keyed, bool(_SMALL.search(entity.name)))
+    return Unbounded(fn, query, entity.name, filtered, keyed, stays_small(entity.name))
 
 
 def _of_one_parent(project: Project, entity: Cls, lookup: str) -> bool:

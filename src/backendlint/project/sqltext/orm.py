@@ -44,6 +44,8 @@ class Use:
     framework: str = "sqlalchemy"
     partial: bool = False
     """The same call has conditions that are not known, which may be what finds the rows."""
+    query: Span | None = None
+    """In Django the call with the lookups; all calls of a chain begin at the same place."""
 
     @property
     def location(self) -> Location:
@@ -361,7 +363,7 @@ def _lookups(tables: Tables, fn: Fn, call: Call, model: Model, keywords: dict[st
         known = found[key]
         if known is not None:
             table, column, how = known
-            yield Use(fn, call.span, table, column, how, vid, framework="django", partial=partial)
+            yield Use(fn, call.span, table, column, how, vid, framework="django", partial=partial, query=call.span)
 
 
 def resolve_lookup(tables: Tables, model: Model, key: str) -> tuple[Table, Column, str] | None:
@@ -402,25 +404,26 @@ def resolve_lookup(tables: Tables, model: Model, key: str) -> tuple[Table, Colum
 
 def _q_objects(tables: Tables, fn: Fn, call: Call, model: Model) -> Iterator[Use]:
     """`Q(name__icontains=x) | Q(...)` among the arguments."""
-    todo = list(call.args)
+    todo = [(vid, False) for vid in call.args]
     facts = fn.facts
     for _ in range(40):
         if not todo:
             return
-        value = facts.values[todo.pop()]
+        vid, either = todo.pop()
+        value = facts.values[vid]
         if value[0] == "binop":
-            todo += [value[2], value[3]]
+            either = either or value[1] == "|"
+            todo += [(value[2], either), (value[3], either)]
         elif value[0] == "unary":
-            todo.append(value[2])
+            todo.append((value[2], either))
         elif value[0] == "call":
             inner = facts.calls[value[1]]
             func = facts.values[inner.func]
             if func[0] == "name" and str(func[1]).rpartition(".")[2] == "Q":
-                yield from (
-                    Use(fn, inner.span, use.table, use.column, use.how, use.value, framework="django")
-                    for use in _lookups(tables, fn, inner, model, dict(inner.kwargs))
-                )
-                todo += list(inner.args)
+                for use in _lookups(tables, fn, inner, model, dict(inner.kwargs)):
+                    how = "or" if either and use.how in {"eq", "in", "range"} else use.how
+                    yield replace(use, how=how, partial=False, query=call.span)
+                todo += [(vid, either) for vid in inner.args]
 
 
 def _orders(tables: Tables, fn: Fn, call: Call, model: Model) -> Iterator[Use]:
