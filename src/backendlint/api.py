@@ -57,6 +57,7 @@ from backendlint.project.exceptions import Escape
 from backendlint.project.failures import INFRASTRUCTURE, Unmapped, Unwrapped, says_missing, waiting_sites
 from backendlint.project.fanout import Fanout
 from backendlint.project.jobs import EarlyJob
+from backendlint.project.lazyreads import LazyRead
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.literals import NamedLiteral, display, name_of_value, written
 from backendlint.project.locks import Held
@@ -77,7 +78,7 @@ from backendlint.project.programs import (
 from backendlint.project.queries import Query
 from backendlint.project.races import root as object_root
 from backendlint.project.regexes import slow_part
-from backendlint.project.repeated import LazyRead, Repeated, repeated
+from backendlint.project.repeated import Repeated, repeated
 from backendlint.project.requests import (
     RequestRead,
     derived,

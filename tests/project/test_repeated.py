@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from building import build, fn
 
+from backendlint.project.lazyreads import LazyReads
 from backendlint.project.lost import read_modify_writes
 from backendlint.project.races import checks_before_insert
-from backendlint.project.repeated import LazyReads, repeated
+from backendlint.project.repeated import repeated
 from backendlint.project.serializers import serialized
 
 MODELS = """

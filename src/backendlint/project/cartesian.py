@@ -133,6 +133,8 @@ class _Query:
             call = self.fn.facts.calls[value[1]]
             func = self.fn.facts.values[call.func]
             owner = self.tables.mapped(self.fn, func[1]) if func[0] == "attr" else None
+            if func[0] == "name":
+                owner = self.tables.dotted(self.fn, str(func[1]).rpartition(".")[0])
             if owner is None:
                 return None
             return self._all([*call.args], depth, [owner[0].name])

@@ -80,6 +80,11 @@ def _named_batch(fn: Fn, block: Block) -> bool:
     return bool(_GIVES_BATCHES.search(name.rpartition(".")[2]))
 
 
+def few(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether an iterable gives a few constants only."""
+    return _few(project, fn, plain(fn, vid), 4)
+
+
 def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     value = fn.facts.values[vid]
     if value[0] in ("list", "tuple", "set"):

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from backendlint.project.failures import Failures
     from backendlint.project.inrequest import InRequest
     from backendlint.project.layers import Layers
+    from backendlint.project.lazyreads import LazyReads
     from backendlint.project.lifecycle import Lifecycle
     from backendlint.project.literals import Literals
     from backendlint.project.locks import Locks
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from backendlint.project.percall import PerCall
     from backendlint.project.queries import Queries
     from backendlint.project.races import Raced
-    from backendlint.project.repeated import LazyReads
     from backendlint.project.routes import Application, Endpoints, Route
     from backendlint.project.sequences import Sequences
     from backendlint.project.transactions import Transactions
@@ -363,7 +363,7 @@ class Project:
     @cached_property
     def lazy_reads(self) -> LazyReads:
         """Which relations are read once for each item."""
-        from backendlint.project.repeated import LazyReads
+        from backendlint.project.lazyreads import LazyReads
 
         return LazyReads(self)
 

@@ -1,31 +1,22 @@
-"""Queries and relation reads that run once for each item of a loop (N+1)."""
+"""Queries that run once for each item of a loop (N+1)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Block, Span, Vid
-from backendlint.findings.model import Step
-from backendlint.project.associations import Relation, declared
-from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
-from backendlint.project.loops import block_at, depends, grows, loops_around, plain, stops_early, when_full
-from backendlint.project.origins import Path
+from backendlint.project.loops import depends, few, grows, loops_around, plain, stops_early, when_full
 from backendlint.project.passing import decides, inputs, parts_of
 from backendlint.project.queries import Query
-from backendlint.project.responsemodels import schema_reads
 from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-MAX_DEPTH = 4
-"""Calls through which a relation read of a parameter is followed."""
-MAX_READS = 24
-"""Reads through callees that are kept of one function."""
+MAPPING = frozenset({"builtins.map", "builtins.filter"})
 
 
 class Repeated(NamedTuple):
@@ -43,46 +34,10 @@ class Repeated(NamedTuple):
     """Each round asks for a whole group of rows."""
 
 
-class LazyRead(NamedTuple):
-    """A relation that is read once for each item, and asks the database each time."""
-
-    fn: Fn
-    span: Span
-    loop: Span
-    relation: Relation
-    path: Path
-    steps: tuple[Step, ...]
-    """The way to the attribute where it is read in a callee."""
-    query: Step | None
-    """The query that should load it."""
-
-
-class _Root(NamedTuple):
-    """What a relation is read from: an item of a loop (its iterable's vid) or a parameter, and the relations between."""
-
-    kind: str
-    vid: Vid
-    path: Path
-
-
-class ParamRead(NamedTuple):
-    """A relation that a function reads from one of its parameters."""
-
-    slot: int
-    """The parameter's index."""
-    path: Path
-    relation: Relation
-    steps: tuple[Step, ...]
-
-    @property
-    def key(self) -> tuple[int, Path, Relation]:
-        """What is read, by whatever way."""
-        return self.slot, self.path, self.relation
-
-
 def repeated(project: Project) -> Iterator[Repeated]:
     """Reads of the database in loops over data, each at the outermost call in the loop's body."""
     for fn in project.all_functions():
+        yield from _mapped(project, fn)
         if not any(block.kind in ("for", "comp") for block in fn.facts.blocks):
             continue
         for query in project.queries.direct(fn):
@@ -98,6 +53,21 @@ def repeated(project: Project) -> Iterator[Repeated]:
             edges, last = project.queries.chain(edge.callee)
             if last is not None:
                 yield _found(fn, edge.call.span, loop, last, (edge, *edges), inputs(edge.call))
+
+
+def _mapped(project: Project, fn: Fn) -> Iterator[Repeated]:
+    """`map(lambda row: load(row.id), rows)`: the function asks for each item."""
+    for edge in project.graph.callees(fn):
+        if edge.kind != "call" or edge.call is None or project.queries.reason(edge.callee) is None:
+            continue
+        if edge.call.span != edge.span or len(edge.call.args) < 2 or edge.callee.parent is not fn:
+            continue
+        if not any(ref.name in MAPPING for ref in project.callees(fn, edge.call)):
+            continue
+        edges, query = project.queries.chain(edge.callee)
+        if query is not None and not few(project, fn, edge.call.args[1]):
+            span = edges[0].span if edges else query.span
+            yield Repeated(edge.callee, span, edge.call.span, query, tuple(edges), True, False)
 
 
 def _own_statement(fn: Fn, query: Query, loop: int) -> bool:
@@ -157,168 +127,3 @@ def _loop(project: Project, fn: Fn, block: int) -> int:
         if grows(project, fn, number):
             return number
     return -1
-
-
-class LazyReads:
-    """Relations read in loops; reads of parameters are followed from callees to the loop."""
-
-    def __init__(self, project: Project) -> None:
-        self.project = project
-        self._by_attribute: dict[str, dict[tuple[str, Span], list[Vid]]] = {}
-
-    @cached_property
-    def found(self) -> list[LazyRead]:
-        """All of them, the first one of each relation and function."""
-        reads: list[LazyRead] = []
-        for fn in self.project.all_functions():
-            reads += self._own(fn)
-            reads += self._passed(fn)
-            reads += self._validated(fn)
-        unique: dict[tuple[str, str, str], LazyRead] = {}
-        for read in sorted(reads, key=lambda item: (item.fn.fqn, item.span)):
-            unique.setdefault((read.fn.fqn, read.relation.owner, read.relation.name), read)
-        return list(unique.values())
-
-    def _relations(self, fn: Fn) -> Iterator[tuple[Vid, Relation]]:
-        names = self.project.associations.names
-        for vid, value in enumerate(fn.facts.values):
-            if value[0] == "attr" and value[2] in names:
-                relation = declared(self.project, fn, vid)
-                if relation is not None and relation.loads:
-                    yield vid, relation
-
-    def _own(self, fn: Fn) -> Iterator[LazyRead]:
-        for vid, relation in self._relations(fn):
-            span = fn.facts.span_of(vid)
-            root = self._root(fn, fn.facts.values[vid][1], ())
-            if root is None or root.kind != "item":
-                continue
-            yield from self._judged(fn, span, root, relation, (), block_at(fn, span))
-
-    def _judged(
-        self, fn: Fn, span: Span, root: _Root, relation: Relation, steps: tuple[Step, ...], block: int
-    ) -> Iterator[LazyRead]:
-        loop = self._loop_over(fn, root.vid, block)
-        if loop < 0 or stops_early(fn, block, loop) or not grows(self.project, fn, loop):
-            return
-        for origin in self.project.origins.of(fn, root.vid):
-            path = (*origin.path, *root.path, relation.name)
-            if self.project.associations.leads_back(path[:-1], relation):
-                continue
-            if origin.known and origin.steps and not origin.loads.has(path) and "values" not in origin.ops:
-                last = origin.steps[0]
-                query = last.fn.step(last.call.span, f"the query does not load `{relation.name}`")
-                yield LazyRead(fn, span, fn.facts.blocks[loop].span, relation, root.path, steps, query)
-                return
-
-    def _loop_over(self, fn: Fn, iterable: Vid, block: int) -> int:
-        for number, item in loops_around(fn, block):
-            if item.value >= 0 and iterable in (item.value, plain(fn, item.value)):
-                return number
-        return -1
-
-    def _root(self, fn: Fn, vid: Vid, path: Path, depth: int = 12) -> _Root | None:
-        value = fn.facts.values[vid]
-        if depth == 0:
-            return None
-        if value[0] in ("guard", "await", "setattr", "mut", "store"):
-            return self._root(fn, value[1], path, depth - 1)
-        if value[0] in ("elem", "unpack"):
-            return _Root("item", value[1], path)
-        if value[0] == "param":
-            return _Root("param", value[1], path)
-        if value[0] == "attr":
-            relation = declared(self.project, fn, vid)
-            return self._root(fn, value[1], (value[2], *path), depth - 1) if relation is not None else None
-        return None
-
-    def _validated(self, fn: Fn) -> Iterator[LazyRead]:
-        """`Schema.model_validate(item)`: what filling the schema reads of the item."""
-        if not any(block.kind in ("for", "comp") for block in fn.facts.blocks):
-            return
-        for call in fn.calls:
-            if not call.args or not any(
-                model.schema in ("validate", "serialize") for model in self.project.models(fn, call)
-            ):
-                continue
-            schemas = [ref for ref in self.project.refs(fn, call.value) if ref.kind == "inst"]
-            entities = [ref for ref in self.project.refs(fn, call.args[0]) if ref.kind == "inst"]
-            root = self._root(fn, call.args[0], ()) if schemas and entities else None
-            if root is None or root.kind != "item":
-                continue
-            schema, entity = self.project.classes[schemas[0].name], self.project.classes[entities[0].name]
-            for read in schema_reads(self.project, schema, entity):
-                if read.relation.loads:
-                    step = Step(read.location, f"the field reads `{read.path[-1]}`, which asks the database")
-                    whole = root._replace(path=(*root.path, *read.path[:-1]))
-                    yield from self._judged(fn, call.span, whole, read.relation, (step,), call.block)
-
-    # reads in callees
-
-    def of_self(self, method: Fn) -> list[ParamRead]:
-        """Relations that a method or property reads from its own object, itself or through what it calls."""
-        return [read for read in self._by_param.get(method.fqn, ()) if read.slot == 0]
-
-    @cached_property
-    def _by_param(self) -> dict[str, list[ParamRead]]:
-        """Relations that functions read from their parameters, themselves or through what they call."""
-        found: dict[str, dict[tuple[int, Path, Relation], ParamRead]] = {}
-        for fn in self.project.all_functions():
-            for vid, relation in self._relations(fn):
-                root = self._root(fn, fn.facts.values[vid][1], ())
-                if root is not None and root.kind == "param":
-                    step = fn.step(fn.facts.span_of(vid), f"reads `{relation.name}`, which asks the database")
-                    read = ParamRead(root.vid, root.path, relation, (step,))
-                    found.setdefault(fn.fqn, {}).setdefault(read.key, read)
-        frontier = {fqn: list(reads.values()) for fqn, reads in found.items()}
-        for _ in range(MAX_DEPTH):
-            following: dict[str, list[ParamRead]] = {}
-            for fqn, reads in frontier.items():
-                for edge in self.project.graph.callers(self.project.functions[fqn]):
-                    for read, root in self._arguments(edge, reads):
-                        if root.kind == "param":
-                            step = edge.caller.step(edge.span, f"calls {edge.callee.name}()")
-                            lifted = ParamRead(root.vid, (*root.path, *read.path), read.relation, (step, *read.steps))
-                            known = found.setdefault(edge.caller.fqn, {})
-                            if lifted.key not in known and len(known) < MAX_READS:
-                                known[lifted.key] = lifted
-                                following.setdefault(edge.caller.fqn, []).append(lifted)
-            frontier = following
-        return {fqn: list(reads.values()) for fqn, reads in found.items()}
-
-    def _attributes(self, fn: Fn) -> dict[tuple[str, Span], list[Vid]]:
-        """What attributes of this name are read from, by name and place."""
-        known = self._by_attribute.get(fn.fqn)
-        if known is None:
-            known = self._by_attribute[fn.fqn] = {}
-            for vid, value in enumerate(fn.facts.values):
-                if value[0] == "attr":
-                    known.setdefault((value[2], fn.facts.span_of(vid)), []).append(value[1])
-        return known
-
-    def _arguments(self, edge: Edge, reads: list[ParamRead]) -> Iterator[tuple[ParamRead, _Root]]:
-        caller = edge.caller
-        if edge.kind == "property" and edge.call is None:
-            for vid in self._attributes(caller).get((edge.callee.name, edge.span), ()):
-                root = self._root(caller, vid, ())
-                yield from ((read, root) for read in reads if read.slot == 0 and root is not None)
-            return
-        if edge.call is None or edge.kind != "call":
-            return
-        bound = bind(caller, edge.call, edge.callee)
-        for read in reads:
-            for vid, part in bound.get(read.slot, ()):
-                root = self._root(caller, vid, ()) if not part else None
-                if root is not None:
-                    yield read, root
-
-    def _passed(self, fn: Fn) -> Iterator[LazyRead]:
-        for edge in self.project.graph.callees(fn):
-            reads = self._by_param.get(edge.callee.fqn)
-            if not reads:
-                continue
-            block = edge.call.block if edge.call is not None else block_at(fn, edge.span)
-            for read, root in self._arguments(edge, reads):
-                if root.kind == "item":
-                    whole = root._replace(path=(*root.path, *read.path))
-                    yield from self._judged(fn, edge.span, whole, read.relation, read.steps, block)

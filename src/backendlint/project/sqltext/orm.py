@@ -95,6 +95,14 @@ class Tables:
         column = next((item for item in table.columns.values() if name in {item.attribute, item.name}), None)
         return (table, column) if column is not None else None
 
+    def dotted(self, fn: Fn, dotted: str) -> tuple[Table, Column] | None:
+        """The same for `Model.attribute` as one name."""
+        owner, _, name = dotted.rpartition(".")
+        table = self.sqlalchemy.get(self._named(fn, owner)) if owner else None
+        columns = table.columns.values() if table is not None else ()
+        column = next((item for item in columns if name in {item.attribute, item.name}), None)
+        return (table, column) if table is not None and column is not None else None
+
     def unmapped(self, fn: Fn, vid: Vid) -> bool:
         """True for `Model.attribute` that is no column (a hybrid property, a relation)."""
         value = fn.facts.values[vid]
@@ -267,22 +275,13 @@ def _method(tables: Tables, fn: Fn, call: Call, name: str) -> Iterator[Use]:
         wrapped = None if found is not None else _wrapped(tables, fn, base)
     else:
         owner = str(func[1]).rpartition(".")[0]
-        found, wrapped = _dotted(tables, fn, owner), None
+        found, wrapped = tables.dotted(fn, owner), None
     how = "order" if name in {"desc", "asc"} else {"in_": "in", "is_": "null", "between": "range"}.get(name, name)
     value = call.args[0] if call.args else -1
     if found is not None:
         yield Use(fn, call.span, *found, how, value)
     elif wrapped is not None:
         yield Use(fn, call.span, *wrapped[0], how, value, wrapped[1])
-
-
-def _dotted(tables: Tables, fn: Fn, dotted: str) -> tuple[Table, Column] | None:
-    owner, _, name = dotted.rpartition(".")
-    table = tables.sqlalchemy.get(tables._named(fn, owner)) if owner else None
-    column = (
-        next((item for item in table.columns.values() if name in {item.attribute, item.name}), None) if table else None
-    )
-    return (table, column) if table is not None and column is not None else None
 
 
 def _filter_by(tables: Tables, fn: Fn, call: Call) -> Iterator[Use]:
