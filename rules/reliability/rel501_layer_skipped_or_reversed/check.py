@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Edge, FileFacts, Fn, Hit, Import, Project, Site, Step, derived
+from backendlint.api import Edge, FileFacts, Fn, Hit, Import, Project, Site, Step, Vid, derived
 
 QUERIES = {"db-read", "db-write", "db"}
 BUILDS = {"all", "filter", "exclude", "values", "order", "raw"}
@@ -70,9 +70,13 @@ def fed(project: Project, fn: Fn, site: Site) -> bool:
 def is_probe(project: Project, fn: Fn, site: Site) -> bool:
     """`SELECT 1`: a query of constants, which names no table."""
     todo = [*site.call.args, *(vid for _, vid in site.call.kwargs)]
+    seen: set[Vid] = set()
     constants = []
     while todo:
         vid = todo.pop()
+        if vid in seen:
+            continue
+        seen.add(vid)
         value = fn.facts.values[vid]
         if value[0] == "call":
             call = fn.facts.calls[value[1]]

@@ -32,12 +32,28 @@ def check(project: Project) -> Iterator[Hit]:
 
 def object_with_secret(project: Project, fn: Fn, vid: Vid) -> str:
     """The secret field of a data object that is printed whole."""
-    value = fn.facts.values[vid]
-    while value[0] in ("conv", "guard"):
-        vid = value[1]
+    return next((name for part in printed(fn, vid) if (name := secret_field(project, fn, part))), "")
+
+
+def printed(fn: Fn, vid: Vid) -> Iterator[Vid]:
+    """The values that a text is made of, each once."""
+    todo, seen = [vid], set()
+    while todo:
+        vid = todo.pop()
+        if vid in seen:
+            continue
+        seen.add(vid)
         value = fn.facts.values[vid]
-    if value[0] == "fmt":
-        return next((name for part in value[2] if (name := object_with_secret(project, fn, part))), "")
+        if value[0] in ("conv", "guard"):
+            todo.append(value[1])
+        elif value[0] == "fmt":
+            todo += reversed(value[2])
+        else:
+            yield vid
+
+
+def secret_field(project: Project, fn: Fn, vid: Vid) -> str:
+    """The secret field of the object, where printing it prints all fields."""
     for ref in project.refs(fn, vid):
         cls = project.classes.get(ref.name) if ref.kind == "inst" else None
         if cls is None or project.hierarchy.role(cls) not in ("schema", "settings"):

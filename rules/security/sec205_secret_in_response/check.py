@@ -125,7 +125,8 @@ def write_only(project: Project, cls: Cls, meta: Cls, name: str) -> bool:
         value = declared.owner.facts.values[declared.facts.attributes[name]]
         call = declared.owner.facts.calls[value[1]] if value[0] == "call" else None
         return call is None or declared.owner.const(call.kwarg("write_only")) is True or not call.kwargs
-    extra = meta.owner.facts.values[meta.facts.attributes.get("extra_kwargs", -1)]
+    vid = meta.facts.attributes.get("extra_kwargs", -1)
+    extra = meta.owner.facts.values[vid] if vid >= 0 else ("unknown",)
     options = [item for key, item in extra[1] if meta.owner.const(key) == name] if extra[0] == "dict" else []
     for option in options:
         shown = meta.owner.facts.values[option]

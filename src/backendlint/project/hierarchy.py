@@ -82,9 +82,12 @@ class Hierarchy:
         own = next((item.methods[name] for item in self.mro(cls) if name in item.methods), None)
         if own is None or not self._abstract(own):
             return ()
-        todo = list(cls.subclasses)
+        todo, seen = list(cls.subclasses), {cls.fqn}
         while todo and len(found) < MAX_OVERRIDES:
             item = todo.pop(0)
+            if item.fqn in seen:
+                continue
+            seen.add(item.fqn)
             if name in item.methods:
                 found.append(item.methods[name])
             todo.extend(item.subclasses)

@@ -102,7 +102,7 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return True  # an enumeration
     if value[0] == "name" and depth:
         target = project.modules.resolve(str(value[1]), fn.file.module)
-        if target.kind == "variable" and target.file is not None and not target.rest:
+        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
             owner = project.module_function(target.file)
             return owner is not fn and _few(project, owner, plain(owner, target.vid), depth - 1)
     return False

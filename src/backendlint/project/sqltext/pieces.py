@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MAX_ALTERNATIVES = 6
 MAX_DEPTH = 24
 MAX_PIECES = 400
+MAX_STEPS = 3_000
+"""Values that are looked at for one text: one that is doubled again and again has no end."""
 _SAME_TEXT = frozenset(
     {
         "strip",
@@ -55,14 +57,17 @@ class Builder:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._left = 0
 
     def alternatives(self, fn: Fn, vid: Vid) -> list[Pieces]:
         """The texts that the value may be, at most MAX_ALTERNATIVES."""
+        self._left = MAX_STEPS
         return self._build(fn, vid, 0, frozenset())
 
     def _build(self, fn: Fn, vid: Vid, depth: int, seen: frozenset[tuple[str, Vid]]) -> list[Pieces]:
         key = (fn.fqn, vid)
-        if vid < 0 or depth > MAX_DEPTH or key in seen:
+        self._left -= 1
+        if vid < 0 or depth > MAX_DEPTH or key in seen or self._left < 0:
             return [self._hole(fn, vid)]
         seen |= {key}
         value = fn.facts.values[vid]
