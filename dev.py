@@ -23,8 +23,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-NEEDED = {"git": "git", "initdb": "postgresql", "chromium": "chromium"}
-"""Commands that the tests run, and the Debian packages that bring them."""
+NEEDED = {"git": ("git",), "postgresql": ("initdb",), "chromium": ("chromium", "chromium-browser", "google-chrome")}
+"""Debian packages, and the commands of theirs that the tests run; any one of them will do."""
+POSTGRESQL = Path("/usr/lib/postgresql")
+"""Where Debian keeps the server's commands, off the PATH."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -82,18 +84,23 @@ def run(module: str, *arguments: str) -> int:
 
 
 def install(extra: str) -> None:
-    """Make .venv with the checkout in it; nothing is done again while pyproject.toml stays as it is."""
+    """Make .venv with the checkout in it; nothing is done again while pyproject.toml and the code stay as they are."""
     state = f"{extra} {hashlib.sha256((ROOT / 'pyproject.toml').read_bytes()).hexdigest()}"
     mark = VENV / "installed.txt"
     known = mark.read_text(encoding="utf-8").split() if mark.is_file() else []
-    if known[-1:] == state.split()[-1:] and (not extra or extra in known):
-        return
-    if not PYTHON.exists():
-        make_environment()
-    print(f"installing backendlint{extra} into {VENV.name} ...", flush=True)
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", f".{extra}"]
-    subprocess.run(pip, cwd=ROOT, check=True)
-    mark.write_text(state, encoding="utf-8")
+    if known[-1:] != state.split()[-1:] or (extra and extra not in known):
+        if not PYTHON.exists():
+            make_environment()
+        print(f"installing backendlint{extra} into {VENV.name} ...", flush=True)
+        pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", f".{extra}"]
+        subprocess.run(pip, cwd=ROOT, check=True)
+        mark.write_text(state, encoding="utf-8")
+    compile_code()
+
+
+def compile_code() -> None:
+    """Byte-compile what changed, as pip does for a wheel: with PYTHONDONTWRITEBYTECODE set nothing else would, ever."""
+    subprocess.run([PYTHON, "-m", "compileall", "-q", "-j", "0", "src", "rules"], cwd=ROOT, check=False)
 
 
 def make_environment() -> None:
@@ -107,15 +114,14 @@ def make_environment() -> None:
 
 def system_packages() -> None:
     """Install the commands that the tests run, where they are missing."""
-    missing = [package for command, package in NEEDED.items() if not available(command)]
+    missing = [package for package, commands in NEEDED.items() if not any(map(available, commands))]
     if missing:
         apt_install(missing)
 
 
 def available(command: str) -> bool:
     """Whether a command is on PATH, or in PostgreSQL's own folder."""
-    folder = Path("/usr/lib/postgresql")
-    return shutil.which(command) is not None or any(folder.glob(f"*/bin/{command}"))
+    return shutil.which(command) is not None or any(POSTGRESQL.glob(f"*/bin/{command}"))
 
 
 def apt_install(packages: list[str]) -> None:
@@ -125,13 +131,11 @@ def apt_install(packages: list[str]) -> None:
         sys.exit(f"please install: {names}")
     prefix = [] if os.geteuid() == 0 else ["sudo"]
     print(f"installing {names} with apt-get ...", flush=True)
-    quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
-    subprocess.run([*prefix, "apt-get", "update", "-qq"], check=True, **quiet)  # type: ignore[call-overload]
-    subprocess.run(
-        [*prefix, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages],
-        check=True,
-        **quiet,  # type: ignore[call-overload]
-    )
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
+        words = [*prefix, "apt-get", *command]
+        if subprocess.call(words, stdout=subprocess.DEVNULL, env=environment) != 0:
+            sys.exit(f"`{' '.join(words)}` failed; please install: {names}")
 
 
 if __name__ == "__main__":

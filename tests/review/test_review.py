@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from functools import cache
 from html.parser import HTMLParser
@@ -112,12 +113,19 @@ def test_html_escapes_what_it_shows() -> None:
     assert "<script>alert" not in as_markdown(hostile)
 
 
+def chromium() -> str:
+    """The browser, under whatever name it is installed."""
+    found = [name for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)]
+    assert found, "these tests need Chromium (`python3 dev.py check` installs it)"
+    return found[0]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_shows_and_scripts_the_page(scheme: str, tmp_path: Path) -> None:
     page, picture = tmp_path / "review.html", tmp_path / "review.png"
     page.write_text(as_html(shop()), encoding="utf-8")
     browser = [
-        "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
+        chromium(), "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
         f"--blink-settings=preferredColorScheme={0 if scheme == 'dark' else 1}",
     ]  # fmt: skip
     run = {"capture_output": True, "text": True, "timeout": 120}
