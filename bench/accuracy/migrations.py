@@ -23,9 +23,15 @@ BEFORE_SQL = """
 CREATE TABLE o (id bigint PRIMARY KEY);
 CREATE TABLE t (id bigint PRIMARY KEY, name text, kept text NOT NULL, size int, o_id bigint);
 CREATE INDEX t_size ON t (size);
+CREATE TABLE k (id bigint NOT NULL);
 """
 DJANGO = """
+from app.models import T
 from django.db import migrations, models
+
+
+def fill_with_todays(apps, schema_editor):
+    T.objects.filter(size=None).update(size=0)
 
 
 def fill(apps, schema_editor):
@@ -35,6 +41,14 @@ def fill(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = {dependencies}
     operations = [{operations}]
+"""
+MODELS = """
+from django.db import models
+
+
+class T(models.Model):
+    name = models.TextField()
+    size = models.IntegerField(null=True)
 """
 BEFORE_DJANGO = (
     "migrations.CreateModel('T', [('id', models.BigAutoField(primary_key=True)), ('name', models.TextField()), "
@@ -63,7 +77,7 @@ def cases() -> Iterator[Case]:
 def answers(case: Case, root: Path) -> set[str]:
     """Ids of our rules that report something about the case's change."""
     changed = write(case, root)
-    ids = tuple(f"REL40{digit}" for digit in range(1, 8))
+    ids = ("REL312", *(f"REL40{digit}" for digit in (1, 2, 3, 4, 5, 6, 7, 9)))
     settings = Settings(root, replace(Config(), select=ids, profile="audit", jobs=1), None)
     report = scan(Request(paths=(root,), settings=settings, context=False, use_cache=False)).report
     return {item.rule_id for item in report.findings if item.location.path == changed}
@@ -74,6 +88,7 @@ def write(case: Case, root: Path) -> str:
     if case.change:
         folder = root / "migrations"
         folder.mkdir(parents=True)
+        (root / "requirements.txt").write_text("psycopg\n", encoding="utf-8")
         (folder / "001.sql").write_text(BEFORE_SQL, encoding="utf-8")
         (folder / "002.sql").write_text(case.change + "\n", encoding="utf-8")
         return "migrations/002.sql"
@@ -82,6 +97,7 @@ def write(case: Case, root: Path) -> str:
     (root / "settings.py").write_text("DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql'}}\n", "utf-8")
     for file in (root / "app" / "__init__.py", folder / "__init__.py"):
         file.touch()
+    (root / "app" / "models.py").write_text(MODELS, encoding="utf-8")
     first = DJANGO.format(dependencies="[]", operations=BEFORE_DJANGO)
     (folder / "0001_initial.py").write_text(first, encoding="utf-8")
     second = DJANGO.format(dependencies="[('app', '0001_initial')]", operations=case.operations)

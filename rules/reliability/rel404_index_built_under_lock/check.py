@@ -26,14 +26,14 @@ def check(project: Project) -> Iterator[Hit]:
         operation = moment.operation
         if isinstance(operation, ops.CreateIndex) and moment.existing(operation.table):
             yield from _index(moment, operation)
-        elif isinstance(operation, ops.AddConstraint) and moment.existing(operation.table):
+        elif isinstance(operation, ops.AddConstraint | ops.AddColumn) and moment.existing(operation.table):
             yield from _unique(moment, operation)
         else:
             yield from _others(moment, operation)
 
 
 def _others(moment: Moment, operation: ops.Operation) -> Iterator[Hit]:
-    """Indexes that go, and REINDEX."""
+    """Indexes that go, primary keys that come, and what rebuilds a table or its indexes."""
     if moment.dialect != "postgres":
         return
     if isinstance(operation, ops.DropIndex) and not operation.concurrently and operation.name:
@@ -45,15 +45,37 @@ def _others(moment: Moment, operation: ops.Operation) -> Iterator[Hit]:
                 severity="note",
             )
             yield hit if moment.profile else replace(hit, profile="strict")
-    if (
-        isinstance(operation, ops.Other)
-        and operation.kind == "REINDEX"
-        and "CONCURRENTLY" not in operation.text.upper()
-    ):
+    if isinstance(operation, ops.AddPrimaryKey) and not operation.using_index and moment.existing(operation.table):
+        yield moment.hit(
+            f"The primary key of `{operation.table}` ({', '.join(operation.columns)}) builds its index under an ACCESS EXCLUSIVE "
+            "lock: reads and writes of the table wait until it is built; build a unique index CONCURRENTLY, then "
+            "`ADD CONSTRAINT ... PRIMARY KEY USING INDEX`."
+        )
+    if isinstance(operation, ops.Other):
+        yield from _rebuilt(moment, operation)
+
+
+def _rebuilt(moment: Moment, operation: ops.Other) -> Iterator[Hit]:
+    words = operation.text.upper().split()
+    if operation.kind == "REINDEX" and "CONCURRENTLY" not in words:
         yield moment.hit(
             "REINDEX blocks writes to the table, and queries that would use the index, until it is rebuilt; use REINDEX "
             "CONCURRENTLY (PostgreSQL 12) outside of a transaction."
         )
+    elif (operation.kind == "VACUUM" and "FULL" in " ".join(words[:4])) or (
+        operation.kind == "CLUSTER" and len(words) > 1
+    ):
+        yield moment.hit(
+            f"{'VACUUM FULL' if operation.kind == 'VACUUM' else 'CLUSTER'} writes the whole table anew under an ACCESS EXCLUSIVE "
+            "lock: reads and writes wait until it is done; use pg_repack, or a quiet hour and a maintenance job, not a migration."
+        )
+    elif "DETACH" in words and "PARTITION" in words and not {"CONCURRENTLY", "FINALIZE"} & set(words):
+        hit = moment.hit(
+            "Detaching a partition takes an ACCESS EXCLUSIVE lock on the whole table: it waits for the longest running query, and "
+            "every query after it waits too; use DETACH PARTITION ... CONCURRENTLY (PostgreSQL 14) outside of a transaction.",
+            severity="note",
+        )
+        yield hit if moment.profile else replace(hit, profile="strict")
 
 
 def _table_of(moment: Moment, index: str) -> str:
@@ -63,10 +85,18 @@ def _table_of(moment: Moment, index: str) -> str:
     )
 
 
-def _unique(moment: Moment, operation: ops.AddConstraint) -> Iterator[Hit]:
-    if moment.dialect != "postgres" or not isinstance(operation.constraint, ops.Unique) or operation.using_index:
+def _unique(moment: Moment, operation: ops.AddConstraint | ops.AddColumn) -> Iterator[Hit]:
+    """Unique constraints, on their own or with a new column."""
+    if moment.dialect != "postgres":
         return
-    columns = ", ".join(operation.constraint.columns)
+    if isinstance(operation, ops.AddColumn):
+        found = next((part for part in operation.constraints if isinstance(part, ops.Unique)), None)
+    else:
+        found = operation.constraint if isinstance(operation.constraint, ops.Unique) else None
+        found = None if operation.using_index else found
+    if found is None:
+        return
+    columns = ", ".join(found.columns)
     yield moment.hit(
         f"The unique constraint on `{operation.table}` ({columns}) builds its index under an ACCESS EXCLUSIVE lock: "
         f"reads and writes of the table wait until it is built; {_UNIQUE[moment.migration.kind]}."

@@ -1,10 +1,31 @@
-"""REL409: what models say and migrations do not make, and the other way round."""
+"""REL409: what models say and migrations do not make, and the other way round; today's models used in migrations."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from backendlint.api import Column, Hit, Index, Location, Project, Schema, Step, Table, ops, sqltypes
+from backendlint.api import (
+    Cls,
+    Column,
+    Fn,
+    Hit,
+    Index,
+    Location,
+    Project,
+    Schema,
+    Step,
+    Table,
+    called_name,
+    ops,
+    sqltypes,
+)
+
+_QUERIES = frozenset(
+    "query select insert update delete get scalars exists bulk_insert_mappings bulk_update_mappings".split()
+)
+_MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "query", "all_objects"})
+_MANAGER = re.compile(rf"\.(?:{'|'.join(sorted(_MANAGERS))})(?:\.|$)")
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -18,6 +39,60 @@ def check(project: Project) -> Iterator[Hit]:
             name: table for name, table in data.django.tables.items() if table.managed and data.app_of(table) in apps
         }
         yield from _compare(models, data.django_migrated, "Django", True)
+    yield from _todays(project)
+
+
+def _todays(project: Project) -> Iterator[Hit]:
+    """Functions of Python migrations that work with models of the application, at their first use of one."""
+    found = [
+        (fn, use)
+        for path in sorted(project.data.migration_paths & project.files.keys())
+        for fn in project.functions_of(project.files[path])
+        if not fn.is_module and (use := _model_used(project, fn)) is not None
+    ]
+    profiles = {item.migration.path: item.profile for item in project.data.moments()} if found else {}
+    for fn, (cls, vid) in found:
+        yield Hit(
+            f"`{fn.name}()` uses today's `{cls.name}`: on a new database it runs before the later migrations that the model "
+            f"relies on, and fails for columns that are not there yet; {_historical(fn, cls)}.",
+            fn.place(vid),
+            (Step(cls.header, "the model as it is today"),),
+            function=fn.fqn,
+            profile=profiles.get(fn.path),
+        )
+
+
+def _model_used(project: Project, fn: Fn) -> tuple[Cls, int] | None:
+    """The first model, defined outside of migrations, whose rows the function asks for or makes."""
+    called = {call.func for call in fn.calls}
+    passed = {
+        vid
+        for call in fn.calls
+        if called_name(fn.file, fn.facts, call).rpartition(".")[2] in _QUERIES
+        for vid in call.args
+    }
+    managed = {value[1] for value in fn.facts.values if value[0] == "attr" and value[2] in _MANAGERS}
+    for vid, value in enumerate(fn.facts.values):
+        if value[0] != "name":
+            continue
+        owner = _MANAGER.split(str(value[1]))[0]
+        if owner == value[1] and vid not in called | passed | managed:
+            continue
+        for ref in project.resolver.dotted(owner, fn.file.module):
+            cls = project.classes.get(ref.name) if ref.kind == "class" else None
+            if (
+                cls is not None
+                and cls.path not in project.data.migration_paths
+                and project.data.models.find_owner(cls.fqn)
+            ):
+                return cls, vid
+    return None
+
+
+def _historical(fn: Fn, cls: Cls) -> str:
+    if fn.facts.params and fn.facts.params[0].name == "apps":
+        return f"get it as it was then: `apps.get_model(..., {cls.name!r})`"
+    return "describe in the migration the table and the columns that it needs (`sa.table(...)`), or write SQL"
 
 
 def _all_read(migrations: list[ops.Migration]) -> bool:
@@ -48,6 +123,7 @@ def _compare(models: dict[str, Table], migrated: Schema, framework: str, all_rea
             yield from _columns(table, made, framework)
             if all_read:
                 yield from _indexes(table, made, framework)
+                yield from _keys(table, made, framework)
 
 
 def _command(framework: str) -> str:
@@ -111,6 +187,22 @@ def _indexes(table: Table, made: Table, framework: str) -> Iterator[Hit]:
             f"generate the migration with {_command(framework)}.",
             made.location,
         )
+
+
+def _keys(table: Table, made: Table, framework: str) -> Iterator[Hit]:
+    """Foreign keys of the model whose columns have none in the migrations."""
+    known = {key.columns for key in made.foreign_keys}
+    for key in table.foreign_keys:
+        if not key.enforced or not key.target or key.columns in known:
+            continue
+        if all(made.column(name) is not None for name in key.columns):
+            yield from _hit(
+                key.location or table.location,
+                f"The model of `{table.name}` states that ({', '.join(key.columns)}) refers to `{key.target}`, but no migration "
+                "makes that foreign key: the database accepts rows that refer to nothing; generate the migration with "
+                f"{_command(framework)}.",
+                made.location,
+            )
 
 
 def _is_made(wanted: Index, made: Table) -> bool:

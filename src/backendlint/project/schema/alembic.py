@@ -271,7 +271,7 @@ def _create_table(view: CallNode, batch: str) -> Iterator[ops.Operation]:
         call = column_call(member)
         if call is not None:
             put(table, read_column(name, "", call))
-        else:
+        elif not _left_out(member):
             add_part(table, table_part(member, name))
     if any(
         view.node.at(vid).value[0] == "star" and view.node.at(view.node.at(vid).value[1]).elements() is None
@@ -284,6 +284,12 @@ def _create_table(view: CallNode, batch: str) -> Iterator[ops.Operation]:
     autoincrement(table)
     if name:
         yield ops.CreateTable(table=table, if_not_exists=view.flag("if_not_exists") is True)
+
+
+def _left_out(member: Node) -> bool:
+    """Alembic leaves a foreign key with `use_alter` out of the table, and adds it nowhere."""
+    call = member.call()
+    return call is not None and call.name == "ForeignKeyConstraint" and call.flag("use_alter") is True
 
 
 def _drop_table(view: CallNode, batch: str) -> Iterator[ops.Operation]:

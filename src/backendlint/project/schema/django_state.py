@@ -59,6 +59,8 @@ class State:
         if "." not in target:
             return f"{app}.{target}".lower()
         parts = target.split(".")
+        if parts[:2] == ["django", "contrib"]:
+            return f"{parts[2]}.{parts[-1]}".lower()
         return f"{parts[-2] if len(parts) == 2 else parts[0]}.{parts[-1]}".lower()
 
     def find(self, target: str, app: str, model: str = "") -> Model | None:

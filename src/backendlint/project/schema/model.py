@@ -164,6 +164,10 @@ class Schema:
             return self.find(rest) if namespace.lower() in DEFAULT_NAMESPACES else None
         return next((table for table in self.tables.values() if table.name.lower() == folded), None)
 
+    def find_owner(self, dotted: str) -> Table | None:
+        """The table that a class maps."""
+        return next((table for table in self.tables.values() if table.owner == dotted), None)
+
     def copy(self) -> Schema:
         """An independent copy."""
         return Schema({key: table.copy() for key, table in self.tables.items()}, self.complete, self.dialect)
