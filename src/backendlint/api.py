@@ -90,7 +90,7 @@ from backendlint.project.requests import (
 from backendlint.project.resolvers import Resolved, resolved
 from backendlint.project.resources import Leak
 from backendlint.project.responsemodels import Responded, responded
-from backendlint.project.retries import Policy
+from backendlint.project.retry_settings import Policy
 from backendlint.project.routes import UNKNOWN, Application, Route, RouteParam, status_of
 from backendlint.project.routes.paths import is_parameter, parameters, segments, shape
 from backendlint.project.schema import operations as ops

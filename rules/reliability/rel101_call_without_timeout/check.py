@@ -9,11 +9,13 @@ from backendlint.api import Hit, Made, Profile, Project, Site, Wait, only_by_han
 OUTBOUND = frozenset(
     ["http", "db-connect", "cache-read", "cache-write", "mail", "socket", "grpc", "cloud", "search", "subprocess"]
 )
+UNBOUNDED = Wait("forever", default=True)
 REQUEST_LAYERS = frozenset(["controller", "service", "repository", "client", "task", "middleware"])
 
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call, or a client's constructor where that decides for all of the client's calls."""
+    sockets: set[tuple[str, Made]] = set()
     clients: dict[Made, tuple[Site, Wait]] = {}
     for site in project.effects.sites:
         wait = project.timeouts.of(site.fn, site.call, site.model)
@@ -21,12 +23,34 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         if wait.at is not None:
             clients.setdefault(wait.at, (site, wait))
-        elif OUTBOUND.intersection(site.model.effect):
+        elif _waits(project, site) and _first(project, site, sockets):
             yield _hit(project, site, wait)
         elif site.model.opens and not site.model.effect and not wait.default:
             clients.setdefault(Made(site.fn, site.call), (site, wait))
     for made, (site, wait) in clients.items():
         yield _client(project, made, site, wait)
+    for site in project.effects.sites:
+        for model in project.timeouts.handed_over(site):
+            if OUTBOUND.intersection(model.effect):
+                yield _hit(project, Site(site.fn, site.call, model), UNBOUNDED)
+
+
+def _first(project: Project, site: Site, seen: set[tuple[str, Made]]) -> bool:
+    """Of the calls of one socket in a function the first stands for all."""
+    func = site.fn.value(site.call.func)
+    if func[0] != "attr" or "socket" not in site.model.effect:
+        return True
+    keys = {(site.fn.fqn, made) for made in project.allocations.of(site.fn, func[1])}
+    known = bool(keys & seen)
+    seen |= keys
+    return not known
+
+
+def _waits(project: Project, site: Site) -> bool:
+    """For what is outside; for a job's result where a client waits meanwhile (a consumer may wait as long as it likes)."""
+    if OUTBOUND.intersection(site.model.effect):
+        return True
+    return "queue-consume" in site.model.effect and site.fn in project.in_request
 
 
 def _hit(project: Project, site: Site, wait: Wait) -> Hit:
@@ -70,7 +94,10 @@ def _help(site: Site) -> str | None:
 def _profile(project: Project, site: Site) -> Profile | None:
     """Who started a script by hand can stop it, a subprocess may take its time, and a call that takes no timeout is cured elsewhere."""
     timeout = site.model.timeout
-    if timeout is not None and not (timeout.keywords or timeout.within or timeout.via or timeout.position >= 0):
+    if timeout is not None and timeout.covers == "acquire":
+        return "strict"  # from one's own pool
+    settable = timeout is None or timeout.keywords or timeout.within or timeout.via or timeout.position >= 0
+    if not settable and not (site.model.awaitable and project.reach(site.fn.fqn)):  # `wait_for` bounds what is awaited
         return "strict"
     if only_by_hand(project, site.fn):
         return "strict"

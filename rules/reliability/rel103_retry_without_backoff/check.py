@@ -16,7 +16,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _retries(policy: Policy) -> bool:
     """Several attempts, made by the policy itself (a task that calls `retry()` has its own pace)."""
-    if policy.kind == "decorator":
+    if policy.kind in ("decorator", "object"):
         return bool(policy.on) and policy.attempts not in (0.0, 1.0)
     if policy.kind == "client":
         return policy.backoff == "none" and policy.attempts not in (0.0, 1.0)

@@ -10,7 +10,7 @@ from backendlint.api import Hit, Policy, Project, runs_by_hand
 def check(project: Project) -> Iterator[Hit]:
     """One hit a policy that nothing ends."""
     for policy in project.retries.all:
-        if policy.bounded or policy.attempts is not None or (policy.kind == "decorator" and not policy.on):
+        if policy.bounded or policy.attempts is not None or (policy.kind in ("decorator", "object") and not policy.on):
             continue
         yield _hit(project, policy)
 

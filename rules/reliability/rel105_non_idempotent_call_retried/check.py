@@ -29,7 +29,7 @@ def check(project: Project) -> Iterator[Hit]:
             if {"ANY", *UNSAFE}.intersection(policy.methods) and policy.attempts != 0.0:
                 yield _client(policy)
             continue
-        if policy.attempts in (0.0, 1.0) or (policy.kind == "decorator" and not policy.on):
+        if policy.attempts in (0.0, 1.0) or (policy.kind in ("decorator", "object") and not policy.on):
             continue
         for sent in _calls(project, policy):
             method = _method(project, sent)

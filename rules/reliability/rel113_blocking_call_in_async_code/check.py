@@ -5,26 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import BLOCKING, Call, Fn, Hit, Project, Step, waits
+from backendlint.api import BLOCKING, Call, Fn, Hit, Project, Span, Step, waits
+
+CONSUMERS = frozenset(f"builtins.{name}" for name in "list tuple set dict sorted sum min max any all next".split())
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a call of an async function that waits synchronously, or calls what does."""
+    """One hit a call of an async function that waits synchronously, or calls what does; and a property that does."""
     for fn in project.all_functions():
-        if fn.facts.is_async:
-            for call in fn.calls:
-                hit = _direct(project, fn, call) or _through(project, fn, call)
-                if hit is not None:
-                    alone = project.layer(fn) == "command" or _starts_up(project, fn, call)
-                    yield replace(hit, profile="strict") if alone else hit
+        if not fn.facts.is_async:
+            continue
+        for call in fn.calls:
+            hit = _direct(project, fn, call) or _through(project, fn, call)
+            if hit is not None:
+                yield _rated(project, fn, call.span, hit)
+        for edge in project.graph.callees(fn):
+            hit = _way(project, fn, edge.span, edge.callee) if edge.kind == "property" else None
+            if hit is not None:
+                yield _rated(project, fn, edge.span, hit)
 
 
-def _starts_up(project: Project, fn: Fn, call: Call) -> bool:
+def _rated(project: Project, fn: Fn, span: Span, hit: Hit) -> Hit:
+    alone = project.layer(fn) == "command" or _starts_up(project, fn, span)
+    return replace(hit, profile="strict") if alone else hit
+
+
+def _starts_up(project: Project, fn: Fn, span: Span) -> bool:
     """In a start-up hook, or before a lifespan's `yield`: nobody is served yet."""
     if not project.lifecycle.starts(fn):
         return False
     yields = [item.span for item in fn.facts.returns if item.is_yield]
-    return not yields or call.span < min(yields)
+    return not yields or span < min(yields)
 
 
 def _direct(project: Project, fn: Fn, call: Call) -> Hit | None:
@@ -33,33 +44,49 @@ def _direct(project: Project, fn: Fn, call: Call) -> Hit | None:
     for model in project.models(fn, call):
         if waits(model):
             what = model.effect[0] if model.effect else "input/output"
-            return _hit(project, fn, call, f"`{model.name}` blocks the event loop in `{fn.name}()`", what, ())
+            return _hit(fn, call.span, f"`{model.name}` blocks the event loop in `{fn.name}()`", what, ())
     return None
 
 
 def _through(project: Project, fn: Fn, call: Call) -> Hit | None:
     for target in project.targets(fn, call):
-        if target.facts.is_async or target.facts.is_generator or not project.effects.has(target, BLOCKING):
+        if target.facts.is_generator and not _runs(project, fn, call):
             continue
-        edges, site = project.effects.chain(target, BLOCKING)
-        if site is None or any(edge.caller.facts.is_async for edge in edges):
-            continue
-        chain = " → ".join([f"{target.name}()", *(f"{edge.callee.name}()" for edge in edges)])
-        what = site.model.effect[0] if site.model.effect else "input/output"
-        start = f"`{target.name}()` blocks the event loop in `{fn.name}()`: {chain} → `{site.model.name}`"
-        steps = (
-            fn.step(call.span, f"calls {target.name}() on the event loop"),
-            *project.effects.witness(target, BLOCKING),
-        )
-        return _hit(project, fn, call, start, what, steps)
+        hit = _way(project, fn, call.span, target)
+        if hit is not None:
+            return hit
     return None
 
 
-def _hit(project: Project, fn: Fn, call: Call, start: str, what: str, steps: tuple[Step, ...]) -> Hit:
+def _runs(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether a generator is gone through here: by a loop, a `with` (as a context manager), or `list(...)`."""
+    if any(block.value == call.value and block.kind in ("for", "comp", "with") for block in fn.facts.blocks):
+        return True
+    users = [other for other in fn.calls if call.value in other.args]
+    return any(ref.name in CONSUMERS for other in users for ref in project.callees(fn, other))
+
+
+def _way(project: Project, fn: Fn, span: Span, target: Fn) -> Hit | None:
+    """The function that is called here, down to what waits."""
+    if target.facts.is_async or not project.effects.has(target, BLOCKING):
+        return None
+    edges, site = project.effects.chain(target, BLOCKING)
+    if site is None or any(edge.caller.facts.is_async for edge in edges):
+        return None
+    names = [target, *(edge.callee for edge in edges)]
+    chain = " → ".join(item.name if item.kind == "property" else f"{item.name}()" for item in names)
+    what = site.model.effect[0] if site.model.effect else "input/output"
+    called = chain.partition(" ")[0]
+    start = f"`{called}` blocks the event loop in `{fn.name}()`: {chain} → `{site.model.name}`"
+    steps = (fn.step(span, f"calls {called} on the event loop"), *project.effects.witness(target, BLOCKING))
+    return _hit(fn, span, start, what, steps)
+
+
+def _hit(fn: Fn, span: Span, start: str, what: str, steps: tuple[Step, ...]) -> Hit:
     waiting = "sleeps" if what == "sleep" else f"waits for {what}"
     return Hit(
         message=f"{start}; while it {waiting}, no other request of this process is served.",
-        location=fn.location(call.span),
+        location=fn.location(span),
         related=steps[-1:],
         flow=steps,
         function=fn.fqn,

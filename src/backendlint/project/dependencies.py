@@ -14,7 +14,8 @@ from backendlint.project.calls import Edge, argument_of
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
-from backendlint.project.retries import BROAD, Policy
+from backendlint.project.retries import BROAD
+from backendlint.project.retry_settings import Policy
 from backendlint.project.sums import duration
 from backendlint.project.timeouts import Wait
 

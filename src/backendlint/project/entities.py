@@ -106,9 +106,15 @@ class Fn:
         return Step(self.location(span), message)
 
     def decorator_span(self, vid: Vid) -> Span:
-        """Where one of its decorators stands; a bare name is known by its first mention only, so the `def` stands for it."""
+        """Where one of its decorators stands. A bare name is known by its first mention only: it stands above what follows it."""
         home = self.parent or self
-        return self.facts.header if home.facts.values[vid][0] == "name" else home.facts.span_of(vid)
+        value = home.facts.values[vid]
+        if value[0] != "name":
+            return home.facts.span_of(vid)
+        later = self.facts.decorators[self.facts.decorators.index(vid) + 1 :]
+        below = self.decorator_span(later[0]).line if later else self.facts.span.line
+        start = self.facts.span.column
+        return Span(below - 1, start, below - 1, start + 1 + len(value[1].rpartition(".")[2]))
 
     def param_index(self, name: str) -> int:
         """Position among `params`, or -1."""

@@ -10,6 +10,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import argument_of
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import CallModel
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -68,7 +69,56 @@ class Fanouts:
                 what = self._runs(fn, element)
                 if what:
                     return Fanout(site, "gather", what)
+            for element, loop in self._appended(fn, vid):
+                if fn.facts.blocks[loop].kind == "while" or self.small(fn, fn.facts.blocks[loop].value):
+                    continue
+                what = self._runs(fn, element)
+                if what:
+                    return Fanout(site, "gather", what)
+            what = self._mapped(fn, vid)
+            if what:
+                return Fanout(site, "gather", what)
         return None
+
+    def _mapped(self, fn: Fn, vid: Vid) -> str:
+        """`gather(*map(fetch, urls))`."""
+        value = fn.facts.values[vid]
+        while value[0] in _SAME:
+            value = fn.facts.values[value[1]]
+        call = fn.facts.calls[value[1]] if value[0] == "call" else None
+        if call is None or len(call.args) < 2 or self.small(fn, call.args[1]):
+            return ""
+        if "builtins.map" not in {ref.name for ref in self.project.callees(fn, call)}:
+            return ""
+        return self._function(fn, call.args[0])
+
+    def _function(self, fn: Fn, vid: Vid) -> str:
+        """The name of a function that is handed over to be run, where it leaves the process and nothing limits it."""
+        for ref in self.project.refs(fn, vid):
+            target = self.project.functions.get(ref.name) if ref.kind == "func" else None
+            if target is not None and self.project.effects.has(target, *OUTSIDE) and not self._limited(target):
+                return f"`{target.name}()`"
+        return ""
+
+    def _appended(self, fn: Fn, vid: Vid, depth: int = 8) -> Iterator[tuple[Vid, int]]:
+        """What `tasks.append(...)` put into a list, with the loop in which it stands."""
+        value = fn.facts.values[vid]
+        if depth == 0:
+            return
+        if value[0] == "mut" and value[2] == "append":
+            call = next(
+                (item for item in fn.calls if item.args == value[3] and fn.value(item.func)[-1] == "append"), None
+            )
+            loop = (
+                next((n for n, item in fn.blocks_of(call.block) if item.kind in ("for", "while")), -1) if call else -1
+            )
+            if loop >= 0:
+                yield value[3][0], loop
+        if value[0] in _SAME:
+            yield from self._appended(fn, value[1], depth - 1)
+        elif value[0] == "phi":
+            for item in value[1]:
+                yield from self._appended(fn, item, depth - 1)
 
     def _comprehensions(self, fn: Fn, vid: Vid, depth: int = 6) -> Iterator[Vid]:
         """The comprehensions that a value may be."""
@@ -162,8 +212,8 @@ class Fanouts:
         call = fn.facts.calls[value[1]]
         for model in self.project.models(fn, call):
             if model.spawn is not None or model.executor is not None or model.bridges is not None:
-                if model.executor is not None:
-                    return ""  # the executor's workers are the bound
+                if model.executor is not None or self._kind(model) == "task":
+                    return ""  # the executor's workers are the bound; a task for each item is a finding of its own
                 return next((name for item in call.args if (name := self._runs(fn, item, depth - 1))), "")
             if OUTSIDE.intersection(model.effect):
                 return f"`{model.name}`"
@@ -171,6 +221,10 @@ class Fanouts:
             if self.project.effects.has(target, *OUTSIDE) and not self._limited(target):
                 return f"`{target.name}()`"
         return ""
+
+    @staticmethod
+    def _kind(model: CallModel) -> str:
+        return model.concurrency.kind if model.concurrency is not None else ""
 
     def _limited(self, fn: Fn, depth: int = 4) -> bool:
         """True where a semaphore or limiter is held in the function or in what it calls."""
@@ -206,7 +260,7 @@ class Fanouts:
             return None if self._guarded(fn, call) else Fanout(site, kind, self._target(site))
         if self._guarded(fn, call):
             return None
-        what = next((name for vid in call.args if (name := self._runs(fn, vid))), "")
+        what = next((name for vid in call.args if (name := self._runs(fn, vid) or self._function(fn, vid))), "")
         return Fanout(site, "task", what) if what else None
 
     def _guarded(self, fn: Fn, call: Call) -> bool:

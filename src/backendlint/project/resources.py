@@ -88,6 +88,8 @@ class Resources:
         if start < 0:
             return None
         held = self._aliases(fn, start)
+        if model.opens == "file-descriptor":  # `mkstemp()` gives it beside the path
+            held = {alias for alias in self._descriptors(fn, start) for alias in aliases(fn.facts, alias)} or held
         cls = self._class(fn, start, model)
         if self._managed(fn, held, cls) or self._escapes(fn, held, call):
             return None
@@ -110,6 +112,12 @@ class Resources:
         if base[0] == "attr":  # `self.lock` is read anew at each use
             held.update(vid for vid, value in enumerate(fn.facts.values) if value == base)
         return held
+
+    @staticmethod
+    def _descriptors(fn: Fn, start: Vid) -> list[Vid]:
+        """The first of what the result is unpacked into."""
+        wanted = ("unpack", start, 0)
+        return [vid for vid, value in enumerate(fn.facts.values) if value == wanted]
 
     def _class(self, fn: Fn, vid: Vid, model: CallModel) -> ClassModel | None:
         for ref in self.project.refs(fn, vid):

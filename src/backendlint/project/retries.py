@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Span, Vid
 from backendlint.project.attempts import counted, rounds, same_again
-from backendlint.project.calls import argument_of
 from backendlint.project.entities import Fn
-from backendlint.project.libraries_model import Param, Retry
+from backendlint.project.libraries_model import Retry
+from backendlint.project.retry_settings import Policy, RetrySettings
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -22,36 +22,12 @@ OUTBOUND = frozenset(
 BROAD = frozenset({"all", "builtins.Exception", "builtins.BaseException"})
 
 
-class Policy(NamedTuple):
-    """How something is retried."""
-
-    kind: str
-    """loop, decorator or client"""
-    fn: Fn
-    """The function in which the retrying stands; for decorators the function that is retried."""
-    span: Span
-    """The loop's header, the decorator or the client's call; in `home`'s file."""
-    home: Fn
-    attempts: float | None
-    """None: without end; NaN never; unknown settings count as bounded (see `bounded`)."""
-    bounded: bool
-    backoff: str
-    """none, constant, exponential or unknown."""
-    jitter: bool
-    on: tuple[str, ...]
-    """Exceptions that are retried; "all" where nothing narrows them; empty where unknown."""
-    calls: tuple[Call, ...]
-    """For loops: the outbound calls inside."""
-    block: int = -1
-    methods: tuple[str, ...] = ()
-    """For clients: HTTP methods that are retried as the code says, `ANY` for all; empty where the library's default holds."""
-
-
 class Retries:
     """Finds all retry policies of the project."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._settings = RetrySettings(project)
 
     @cached_property
     def all(self) -> list[Policy]:
@@ -117,9 +93,23 @@ class Retries:
         found = []
         for call in fn.calls:
             inside = {number for number, _ in fn.blocks_of(call.block)}
-            if inside & tries and loop in inside and OUTBOUND & self.project.effects.call_effects(fn, call):
+            if not (inside & tries and loop in inside):
+                continue
+            if OUTBOUND & self.project.effects.call_effects(fn, call) or self._handed_in(fn, call):
                 found.append(call)
         return tuple(found)
+
+    @staticmethod
+    def _handed_in(fn: Fn, call: Call) -> bool:
+        """A function that was passed in, such as what a retry decorator wraps: why else would it be tried again?"""
+        home: Fn | None = fn
+        value = fn.facts.values[call.func]
+        if value[0] == "outer":
+            home = fn.outer(value)
+            value = home.facts.values[value[1]] if home is not None else ("",)
+        if home is None or value[0] != "param":
+            return False
+        return not (value[1] == 0 and home.cls is not None)
 
     def _repeats(self, fn: Fn, loop: int, block: Block, calls: tuple[Call, ...]) -> bool:
         """True where success leaves the loop: another round means another attempt, not another item."""
@@ -263,7 +253,7 @@ class Retries:
             if model is not None and model.retry is not None:
                 value = home.facts.values[vid]
                 call = home.facts.calls[value[1]] if value[0] == "call" else None
-                yield self._policy("decorator", fn, home, fn.decorator_span(vid), call, model.retry)
+                yield self._settings.policy("decorator", fn, home, fn.decorator_span(vid), call, model.retry)
 
     def _never_ends(self, fn: Fn) -> bool:
         """True for a consumer: an endless loop that nothing leaves but an exception."""
@@ -285,14 +275,20 @@ class Retries:
             retry = site.model.retry
             if retry is None or retry.attempts is None or site.model.task is not None:
                 continue
-            if self._argument(site.call, retry.attempts) >= 0:
-                policy = self._policy("client", fn, fn, site.call.span, site.call, retry)
+            loop = next((n for n, item in enumerate(fn.facts.blocks) if item.value == site.call.value), -1)
+            if loop >= 0 and fn.facts.blocks[loop].kind == "for":  # `for attempt in Retrying(...)`
+                inside = [call for call in fn.calls if any(number == loop for number, _ in fn.blocks_of(call.block))]
+                policy = self._settings.policy("object", fn, fn, site.call.span, site.call, retry)
+                yield policy._replace(calls=tuple(call for call in inside if call is not site.call), block=loop)
+                continue
+            if self._settings.argument(site.call, retry.attempts) >= 0:
+                policy = self._settings.policy("client", fn, fn, site.call.span, site.call, retry)
                 if retry.wait is None and policy.backoff == "none":  # the library does not let one choose
                     policy = policy._replace(backoff="unknown")
                 yield policy._replace(methods=self._methods(fn, site.call, retry))
 
     def _methods(self, fn: Fn, call: Call, retry: Retry) -> tuple[str, ...]:
-        vid = self._argument(call, retry.methods)
+        vid = self._settings.argument(call, retry.methods)
         if vid < 0:
             return ()
         value = fn.facts.values[vid]
@@ -301,104 +297,3 @@ class Retries:
         if value[0] in ("list", "tuple", "set"):
             return tuple(str(fn.const(item)).upper() for item in value[1])
         return ("ANY",) if value[0] == "const" and value[1] in (None, False) else ()
-
-    def _policy(self, kind: str, fn: Fn, home: Fn, span: Span, call: Call | None, retry: Retry) -> Policy:
-        attempts, bounded = self._attempts(home, call, retry)
-        backoff, jitter = self._backoff(home, call, retry)
-        return Policy(kind, fn, span, home, attempts, bounded, backoff, jitter, self._on(home, call, retry), ())
-
-    @staticmethod
-    def _argument(call: Call | None, param: Param | None) -> Vid:
-        return -1 if call is None or param is None else argument_of(call, param)
-
-    def _attempts(self, home: Fn, call: Call | None, retry: Retry) -> tuple[float | None, bool]:
-        limits = [(retry.attempts, 1.0), (retry.max_time, 0.0)]
-        for param, counts in limits:
-            vid = self._argument(call, param)
-            if vid < 0:
-                if param is not None and isinstance(param.default, int | float) and param.default >= 0:
-                    return float(param.default) if counts else None, True
-                continue
-            known = self.project.constants(home, vid)
-            if known is None:
-                number = self._nested(home, vid, "attempts")
-                endless = any(name.endswith("stop_never") for name in self._names(home, vid))
-                return number, not endless
-            if known == [None]:
-                continue
-            if all(isinstance(item, int | float) and item < 0 for item in known):
-                continue
-            number = next((float(item) for item in known if isinstance(item, int | float)), None)
-            return number if counts else None, True
-        return None, call is not None and call.open_ended
-
-    def _names(self, home: Fn, vid: Vid) -> list[str]:
-        value = home.facts.values[vid]
-        refs = self.project.refs(home, vid)
-        if value[0] == "call":
-            refs = self.project.callees(home, home.facts.calls[value[1]])
-        return [ref.name for ref in refs]
-
-    def _nested(self, home: Fn, vid: Vid, field: str) -> float | None:
-        """The number in `stop_after_attempt(3)`, also in `stop_after_attempt(3) | stop_after_delay(9)`."""
-        value = home.facts.values[vid]
-        if value[0] == "binop":
-            return self._nested(home, value[2], field) or self._nested(home, value[3], field)
-        if value[0] != "call":
-            return None
-        call = home.facts.calls[value[1]]
-        for model in self.project.models(home, call):
-            param = getattr(model.retry, field, None) if model.retry is not None else None
-            inner = self._argument(call, param)
-            known = self.project.constants(home, inner) if inner >= 0 else None
-            if known and isinstance(known[0], int | float):
-                return float(known[0])
-        return None
-
-    def _backoff(self, home: Fn, call: Call | None, retry: Retry) -> tuple[str, bool]:
-        vid = self._argument(call, retry.wait)
-        if vid < 0:
-            open_ended = call is not None and call.open_ended
-            plain = "none" if retry.backoff == "by-argument" else retry.backoff
-            return "unknown" if open_ended else plain, retry.jitter
-        kinds = self._wait_kinds(home, vid)
-        if not kinds:
-            factor = call is not None and any(
-                key in ("backoff", "exp_base", "backoff_factor") for key, _ in call.kwargs
-            )
-            word = any("exponential" in key or "random" in key for key, _ in (call.kwargs if call is not None else ()))
-            known = self.project.constants(home, vid)
-            assert retry.wait is not None
-            if known and all(item in (0, None) for item in known):
-                return "none", retry.jitter
-            named = any("backoff" in key for key in retry.wait.keywords) and bool(known and known[0])
-            grows = factor or word or named or known == [True]
-            return "exponential" if grows else "constant" if known is not None else "unknown", retry.jitter
-        best = "exponential" if any(kind == "exponential" for kind, _ in kinds) else kinds[0][0]
-        return best, retry.jitter or any(jitter for _, jitter in kinds)
-
-    def _wait_kinds(self, home: Fn, vid: Vid) -> list[tuple[str, bool]]:
-        value = home.facts.values[vid]
-        if value[0] == "binop":
-            return self._wait_kinds(home, value[2]) + self._wait_kinds(home, value[3])
-        found: list[tuple[str, bool]] = []
-        for name in self._names(home, vid):
-            model = self.project.libraries.call(name)
-            if model is not None and model.retry is not None:
-                found.append((model.retry.backoff, model.retry.jitter))
-        return found
-
-    def _on(self, home: Fn, call: Call | None, retry: Retry) -> tuple[str, ...]:
-        vid = self._argument(call, retry.on)
-        if vid < 0:
-            default = retry.on.default if retry.on is not None else None
-            return (str(default),) if default else ()
-        value = home.facts.values[vid]
-        if value[0] == "call":
-            inner = home.facts.calls[value[1]]
-            for model in self.project.models(home, inner):
-                if model.retry is not None and model.retry.on is not None:
-                    return self._on(home, inner, model.retry)
-            return ()
-        vids = value[1] if value[0] in ("tuple", "list") else (vid,)
-        return tuple(ref.name for item in vids for ref in self.project.refs(home, item) if ref.kind in ("class", "lib"))

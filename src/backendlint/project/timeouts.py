@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Store, Vid
 from backendlint.project.allocations import Made
 from backendlint.project.binding import bind, receiver
+from backendlint.project.calls import arguments
+from backendlint.project.effects import Site
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.libraries_model import CallModel, Timeout
 from backendlint.project.numbers import by_default
@@ -57,6 +60,21 @@ class Timeouts:
         if own is not None:
             return own
         return self._inherited(fn, call, model.timeout) or self._default(model.timeout)
+
+    def handed_over(self, site: Site) -> Iterator[CallModel]:
+        """Functions of libraries that a call runs elsewhere (`to_thread(requests.get, url)`), and that nothing bounds."""
+        if site.model.executor is None:
+            return
+        call = site.call
+        for vid in arguments(call, site.model.executor):
+            for ref in self.project.refs(site.fn, vid):
+                model = self.project.libraries.call(ref.name) if ref.kind == "lib" else None
+                timeout = model.timeout if model is not None else None
+                if model is None or timeout is None or timeout.default is not None or call.open_ended:
+                    continue
+                bounded = any(call.kwarg(key) >= 0 for key in timeout.keywords) or self._scope(site.fn, call)
+                if not bounded and not set(timeout.via) - {"socket.setdefaulttimeout"}:
+                    yield model
 
     @staticmethod
     def _default(timeout: Timeout) -> Wait:
@@ -241,7 +259,7 @@ class Timeouts:
             return next((wait for wait in decided if wait.kind != "forever"), decided[0])
         if any(key in _CARRIERS for item in made for key, _ in item.call.kwargs):
             return UNKNOWN
-        elsewhere = not constructs and self._configurable(via)
+        elsewhere = not constructs and not self._plainly_made(made) and self._configurable(via)
         return UNKNOWN if elsewhere or self._set_on_object(fn, call, via, made) else None
 
     def _passed(self, fn: Fn, call: Call) -> list[Made]:
@@ -266,6 +284,11 @@ class Timeouts:
         while owner and self.project.libraries.cls(owner) is None:
             owner = owner.rpartition(".")[0]
         return bool(owner)
+
+    def _plainly_made(self, made: list[Made]) -> bool:
+        """Whether a constructor of the library that takes no timeout made it, here for all to see (`socket.socket()`)."""
+        models = [model for item in made for model in self.project.models(item.fn, item.call)]
+        return any(model.opens and model.timeout is not None and not model.timeout.keywords for model in models)
 
     def _configurable(self, via: set[str]) -> bool:
         """True where the client is made by code that cannot be seen, and may carry a timeout."""
@@ -309,11 +332,19 @@ class Timeouts:
                     if self._same(owner, base, made, classes) is not False:
                         return True
             for store in owner.facts.stores:
-                if store.name in ("request", "send") or (store.name and "timeout" in store.name):
+                if store.name in ("request", "send") or self._takes_timeout(owner, store):
                     is_it = self._same(owner, store.base, made, classes)
                     if is_it or (is_it is None and self._same_type(owner, store.base, fn, call)):
                         return True
         return False
+
+    def _takes_timeout(self, owner: Fn, store: Store) -> bool:
+        """`client.timeout = 5`, unless the library is known to ignore it (`requests.Session`)."""
+        if "timeout" not in store.name:
+            return False
+        refs = [ref for ref in self.project.refs(owner, store.base) if ref.kind == "libinst"]
+        models = [self.project.libraries.attribute(f"{ref.name}.{store.name}") for ref in refs]
+        return not any(model is not None and not model.sets_timeout for model in models)
 
     def _classes(self, made: list[Made]) -> dict[str, Cls]:
         """The project's own classes of which an object is an instance."""

@@ -216,10 +216,15 @@ class TypeNames:
                 if arg is not None:
                     return self._called_argument(fn, call, arg.positions, arg.keywords)
         if libraries.cls(ref.name) is not None or ref.name.rpartition(".")[2][:1].isupper():
-            return (Ref("libinst", ref.name),)
+            hinted = "" if libraries.knows(ref.name) else self._by_convention(fn, ref.name.rpartition(".")[2])
+            return (Ref("libinst", hinted or ref.name),)
         if ref.name == "builtins.super" and fn.cls is not None:
             return (Ref("super", fn.cls.fqn),)
         return ()
+
+    def _by_convention(self, fn: Fn, name: str) -> str:
+        """What a class of generated code is by its name (`OrdersStub`)."""
+        return self.project.hints(fn.file).type_of(name, parameter=False)
 
     def modelled(self, fn: Fn, call: Call, ref: Ref, text: str) -> Iterable[Ref]:
         """The type that a model of the callee `ref` names; `arg0` and `elem0` speak of the call's arguments."""

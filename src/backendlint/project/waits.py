@@ -11,7 +11,7 @@ from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.numbers import Rounds, number, rounds_of
-from backendlint.project.retries import Policy
+from backendlint.project.retry_settings import Policy
 from backendlint.project.sums import Part, Sum, longest
 from backendlint.project.uses import is_used
 

@@ -1,0 +1,156 @@
+"""What retry decorators and retrying clients are told: attempts, pauses, exceptions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Span, Vid
+from backendlint.project.calls import argument_of
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import Param, Retry
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+
+class Policy(NamedTuple):
+    """How something is retried."""
+
+    kind: str
+    """loop, decorator, object (`for attempt in Retrying(...)`) or client"""
+    fn: Fn
+    """The function in which the retrying stands; for decorators the function that is retried."""
+    span: Span
+    """The loop's header, the decorator or the client's call; in `home`'s file."""
+    home: Fn
+    attempts: float | None
+    """None: without end; NaN never; unknown settings count as bounded (see `bounded`)."""
+    bounded: bool
+    backoff: str
+    """none, constant, exponential or unknown."""
+    jitter: bool
+    on: tuple[str, ...]
+    """Exceptions that are retried; "all" where nothing narrows them; empty where unknown."""
+    calls: tuple[Call, ...]
+    """For loops: the outbound calls inside."""
+    block: int = -1
+    methods: tuple[str, ...] = ()
+    """For clients: HTTP methods that are retried as the code says, `ANY` for all; empty where the library's default holds."""
+
+
+class RetrySettings:
+    """Reads the arguments of a library's retry decorator, object or client."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def policy(self, kind: str, fn: Fn, home: Fn, span: Span, call: Call | None, retry: Retry) -> Policy:
+        attempts, bounded = self._attempts(home, call, retry)
+        backoff, jitter = self._backoff(home, call, retry)
+        return Policy(kind, fn, span, home, attempts, bounded, backoff, jitter, self._on(home, call, retry), ())
+
+    @staticmethod
+    def argument(call: Call | None, param: Param | None) -> Vid:
+        return -1 if call is None or param is None else argument_of(call, param)
+
+    def _attempts(self, home: Fn, call: Call | None, retry: Retry) -> tuple[float | None, bool]:
+        limits = [(retry.attempts, 1.0), (retry.max_time, 0.0)]
+        for param, counts in limits:
+            vid = self.argument(call, param)
+            if vid < 0:
+                if param is not None and isinstance(param.default, int | float) and param.default >= 0:
+                    return float(param.default) if counts else None, True
+                continue
+            known = self.project.constants(home, vid)
+            if known is None:
+                owner, vid = self._at_home(home, vid)
+                number = self._nested(owner, vid, "attempts")
+                endless = any(name.endswith("stop_never") for name in self._names(owner, vid))
+                return number, not endless
+            if known == [None]:
+                continue
+            if all(isinstance(item, int | float) and item < 0 for item in known):
+                continue
+            number = next((float(item) for item in known if isinstance(item, int | float)), None)
+            return number if counts else None, True
+        return None, call is not None and call.open_ended
+
+    def _at_home(self, home: Fn, vid: Vid) -> tuple[Fn, Vid]:
+        """Where a module's variable such as `ON = retry_if_exception_type(OSError)` gets its value."""
+        value = home.facts.values[vid]
+        target = self.project.modules.resolve(value[1], home.file.module) if value[0] == "name" else None
+        if target is None or target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+            return home, vid
+        return self.project.module_function(target.file), target.vid
+
+    def _names(self, home: Fn, vid: Vid) -> list[str]:
+        value = home.facts.values[vid]
+        refs = self.project.refs(home, vid)
+        if value[0] == "call":
+            refs = self.project.callees(home, home.facts.calls[value[1]])
+        return [ref.name for ref in refs]
+
+    def _nested(self, home: Fn, vid: Vid, field: str) -> float | None:
+        """The number in `stop_after_attempt(3)`, also in `stop_after_attempt(3) | stop_after_delay(9)`."""
+        value = home.facts.values[vid]
+        if value[0] == "binop":
+            return self._nested(home, value[2], field) or self._nested(home, value[3], field)
+        if value[0] != "call":
+            return None
+        call = home.facts.calls[value[1]]
+        for model in self.project.models(home, call):
+            param = getattr(model.retry, field, None) if model.retry is not None else None
+            inner = self.argument(call, param)
+            known = self.project.constants(home, inner) if inner >= 0 else None
+            if known and isinstance(known[0], int | float):
+                return float(known[0])
+        return None
+
+    def _backoff(self, home: Fn, call: Call | None, retry: Retry) -> tuple[str, bool]:
+        vid = self.argument(call, retry.wait)
+        if vid < 0:
+            open_ended = call is not None and call.open_ended
+            plain = "none" if retry.backoff == "by-argument" else retry.backoff
+            return "unknown" if open_ended else plain, retry.jitter
+        kinds = self._wait_kinds(*self._at_home(home, vid))
+        if not kinds:
+            factor = call is not None and any(
+                key in ("backoff", "exp_base", "backoff_factor") for key, _ in call.kwargs
+            )
+            word = any("exponential" in key or "random" in key for key, _ in (call.kwargs if call is not None else ()))
+            known = self.project.constants(home, vid)
+            assert retry.wait is not None
+            if known and all(item in (0, None) for item in known):
+                return "none", retry.jitter
+            named = any("backoff" in key for key in retry.wait.keywords) and bool(known and known[0])
+            grows = factor or word or named or known == [True]
+            return "exponential" if grows else "constant" if known is not None else "unknown", retry.jitter
+        best = "exponential" if any(kind == "exponential" for kind, _ in kinds) else kinds[0][0]
+        return best, retry.jitter or any(jitter for _, jitter in kinds)
+
+    def _wait_kinds(self, home: Fn, vid: Vid) -> list[tuple[str, bool]]:
+        value = home.facts.values[vid]
+        if value[0] == "binop":
+            return self._wait_kinds(home, value[2]) + self._wait_kinds(home, value[3])
+        found: list[tuple[str, bool]] = []
+        for name in self._names(home, vid):
+            model = self.project.libraries.call(name)
+            if model is not None and model.retry is not None:
+                found.append((model.retry.backoff, model.retry.jitter))
+        return found
+
+    def _on(self, home: Fn, call: Call | None, retry: Retry) -> tuple[str, ...]:
+        vid = self.argument(call, retry.on)
+        if vid < 0:
+            default = retry.on.default if retry.on is not None else None
+            return (str(default),) if default else ()
+        home, vid = self._at_home(home, vid)
+        value = home.facts.values[vid]
+        if value[0] == "call":
+            inner = home.facts.calls[value[1]]
+            for model in self.project.models(home, inner):
+                if model.retry is not None and model.retry.on is not None:
+                    return self._on(home, inner, model.retry)
+            return ()
+        vids = value[1] if value[0] in ("tuple", "list") else (vid,)
+        return tuple(ref.name for item in vids for ref in self.project.refs(home, item) if ref.kind in ("class", "lib"))
