@@ -69,7 +69,8 @@ def asked_for(project: Project, fn: Fn, name: str) -> bool:
             return False
         last = caller
     made = ingredients(last.facts, given)
-    return bool(_behind(project, last, given)) or any(item.vid in made for item in request_reads(project, last))
+    named = any(project.param_source(last, index) == "request" for index in _behind(project, last, given))
+    return named or any(item.vid in made for item in request_reads(project, last))
 
 
 def _always_one(project: Project, fn: Fn, vids: list[Vid]) -> bool:
