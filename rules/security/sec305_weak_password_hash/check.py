@@ -2,7 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Site, Vid, identifier_words, is_password, weak_hits
+from backendlint.api import (
+    Fn,
+    Hit,
+    Project,
+    Site,
+    Vid,
+    arguments,
+    identifier_words,
+    is_password,
+    name_of_value,
+    weak_hits,
+)
 
 CURE = "use argon2, scrypt or bcrypt with cost 12."
 
@@ -73,12 +84,22 @@ def hashed_password(project: Project, site: Site, vid: Vid) -> bool:
     return is_password(project, site.fn, vid)
 
 
+def text_of(fn: Fn, vid: Vid) -> Vid:
+    """The text whose bytes a value is: `key.encode()`."""
+    value = fn.facts.values[vid]
+    func = fn.facts.values[fn.facts.calls[value[1]].func] if value[0] == "call" else value
+    return int(func[1]) if value[0] == "call" and func[0] == "attr" else vid
+
+
 def cheap(project: Project, site: Site) -> str:
     """A password hash whose cost is set too low."""
     password = site.model.password
     if password is None or password.cost is None or not password.min_cost:
         return ""
     cost = password.cost
+    hashed = arguments(site.call, password.password) if password.password is not None else []
+    if any("key" in identifier_words(name_of_value(site.fn, text_of(site.fn, vid))) for vid in hashed):
+        return ""  # a key from which another is derived: long and random, not a password
     vids = [vid for key, vid in site.call.kwargs if key in cost.keywords]
     if not vids and 0 <= cost.position < len(site.call.args):
         vids = [site.call.args[cost.position]]

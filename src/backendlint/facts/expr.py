@@ -214,7 +214,10 @@ class Expressions(Table):
         if op == "compare":
             operands = value[2]
             if len(operands) == 2 and value[1][0] in ("is", "is not"):
-                return
+                tested = self.facts.values[operands[0]]
+                if tested[0] != "call":
+                    return
+                operands = self.facts.calls[tested[1]].args  # `pattern.fullmatch(text) is None` speaks of the text
         elif op == "bool":
             into.add(vid)
             operands = value[2]

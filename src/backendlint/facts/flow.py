@@ -86,6 +86,8 @@ class Flow(Definitions):
             func = self.facts.values[self.facts.calls[value[1]].func]
             if func[0] == "name" and func[1] in NEVER_RETURN:
                 self.leave("raise")
+            elif func[0] == "attr" and func[2] == "relative_to":  # raises for a path outside
+                self.env = {name: self._guarded(known, vid) for name, known in self.env.items()}
             elif _CHECKS.match(str(func[-1]).rpartition(".")[2]) or func[-1] in _CONVERTS:
                 self._passed(value[1], vid)
 
@@ -95,6 +97,12 @@ class Flow(Definitions):
         for name, known in list(self.env.items()):
             if known in arguments and self.facts.values[known][0] != "const":
                 self.env[name] = self.derive(("guard", known, test, None), known)
+
+    def _guarded(self, known: Vid, test: Vid) -> Vid:
+        """A value of which a test that has returned speaks."""
+        spoken: set[Vid] = set()
+        self._mentioned(test, spoken, 6)
+        return self.derive(("guard", known, test, None), known) if known in spoken else known
 
     def _assign(self, node: ast.Assign) -> None:
         vid = self.visit(node.value)

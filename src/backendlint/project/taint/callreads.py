@@ -260,7 +260,7 @@ class CallReads:
     def _namesakes(self, fn: Fn, call: Call, base: Vid, path: Path) -> Labels:
         """What the only methods of that name give (`registry[kind]().run(x)`); a guess where they do not agree."""
         name = str(fn.facts.values[call.func][2])
-        if self._is_text_method(name) or self.project.refs(fn, base):
+        if self._is_text_method(name) or name.startswith("render") or self.project.refs(fn, base):
             return NONE
         methods = self._methods.get(name, ())
         if not 0 < len(methods) <= _NAMESAKES:

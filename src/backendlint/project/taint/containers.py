@@ -78,7 +78,11 @@ class Containers:
         return self.reader.read(fn, value[1], lb.extend(path, "[*]"))
 
     def _unpack(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
-        return self.reader.read(fn, value[1], lb.extend(path, lb.item(value[2]) if value[2] >= 0 else "[*]"))
+        found = self.reader.read(fn, value[1], lb.extend(path, lb.item(value[2]) if value[2] >= 0 else "[*]"))
+        if not found or fn.facts.values[value[1]][0] not in ("call", "await"):
+            return found
+        # which of several results a secret is, only the names that they are given can tell
+        return {origin: mark._replace(weak=True) if origin.what == "secret" else mark for origin, mark in found.items()}
 
     def _item(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
         key = fn.const(value[2])

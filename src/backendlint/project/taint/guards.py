@@ -70,6 +70,8 @@ class Guards:
             parts = [self.cleared(fn, subject, item, truth, depth + 1) for item in value[2]]
             together = (value[1] == "and") == truth
             return frozenset().union(*parts) if together else frozenset.intersection(*parts)
+        if op == "compare" and value[1] in (("is",), ("is not",)) and fn.const(value[2][1]) is None:
+            return self.cleared(fn, subject, value[2][0], truth == (value[1] == ("is not",)), depth + 1)
         if op == "compare" and len(value[1]) == 1:
             return self._compare(fn, subject, value[1][0], value[2], truth)
         if op == "call":
@@ -107,6 +109,8 @@ class Guards:
             value = fn.facts.values[value[2]]
         if value[0] == "slice" and self._relation(fn, value[1], subject) == EVERYTHING:
             return _LITERAL if text in ("'", '"') else NOTHING
+        if value[0] == "attr" and value[2] == "parts" and text == ".." and self._relation(fn, value[1], subject):
+            return _PATH
         if self._relation(fn, container, subject) != EVERYTHING:
             return NOTHING
         return _WITHOUT.get(text, NOTHING)
@@ -195,7 +199,10 @@ class Guards:
         return self._by_address(fn, subject, call)
 
     def _converts(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
-        """`int(text)` whose result nobody wants."""
+        """`int(text)` or `path.relative_to(base)` whose result nobody wants."""
+        func = fn.facts.values[call.func]
+        if func[0] == "attr" and func[2] == "relative_to":
+            return _PATH if self._relation(fn, func[1], subject) else NOTHING
         if not call.args or self._relation(fn, call.args[0], subject) != EVERYTHING:
             return NOTHING
         return EVERYTHING if any("all" in model.sanitizes for model in self.project.models(fn, call)) else NOTHING
@@ -223,7 +230,7 @@ class Guards:
                 if model.guard.arg.receiver and func[0] == "attr":
                     vids.append(func[1])
                 if any(self._relation(fn, vid, subject) for vid in vids):
-                    return frozenset(model.guard.kinds) & self._matched(fn, call, model.guard)
+                    return self._matched(fn, call, model.guard)
         return (
             self._validated(fn, subject, call, depth)
             | self._by_address(fn, subject, call)
@@ -242,7 +249,8 @@ class Guards:
         if not found:
             return frozenset(guard.kinds)
         cleared = frozenset.intersection(*(cleans(text, guard.anchors or "") for text in found))
-        return frozenset(guard.kinds) if "all" in cleared else cleared
+        kinds = frozenset(guard.kinds)
+        return kinds if "all" in cleared else cleared if "all" in kinds else kinds & cleared
 
     def _patterns(self, fn: Fn, vid: Vid, func: tuple[object, ...]) -> list[str]:
         """The texts of a pattern: constants, or what was compiled."""
@@ -365,9 +373,27 @@ class Guards:
             key = (target.fqn, ~index)
             if key not in self._validators:
                 self._validators[key] = NOTHING
-                self._validators[key] = self.around(target, index, 0, target.facts.span.end_line + 1, 0, ("raise",))
+                end = target.facts.span.end_line + 1
+                self._validators[key] = self.around(target, index, 0, end, 0, ("raise",)) | self._tried(target, index)
             return self._validators[key]
         return NOTHING
+
+    def _tried(self, fn: Fn, index: int) -> Kinds:
+        """Conversions of the parameter that a function tries, and raises where they fail."""
+        kinds = NOTHING
+        for call in fn.facts.calls:
+            if call.args and self._relation(fn, call.args[0], index) == EVERYTHING and self._raises_on(fn, call.block):
+                kinds |= self._converts(fn, index, call)
+        return kinds
+
+    @staticmethod
+    def _raises_on(fn: Fn, block: int) -> bool:
+        """True in the body itself, and in tries whose handlers all raise."""
+        for number, item in fn.blocks_of(block):
+            handlers = [other for other in fn.facts.blocks if other.kind == "except" and other.group == number]
+            if item.kind not in ("func", "try") or any(other.exits != "raise" for other in handlers):
+                return False
+        return True
 
     def around(
         self, fn: Fn, index: int, block: int, line: int, depth: int = 0, exits: tuple[str, ...] = ("return", "raise")

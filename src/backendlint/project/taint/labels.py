@@ -64,7 +64,7 @@ class Mark(NamedTuple):
 
     def clean_for(self, kind: str, what: str = "") -> bool:
         """Whether the value may reach a sink of this kind; `what` is the source's kind, of which it may be cleaned too."""
-        if what in HIDDEN:  # escaping does not hide it
+        if what in HIDDEN and kind != "xss":  # escaping does not hide it
             return what in self.cleared
         if what in self.cleared or kind in self.cleared or ("all" in self.cleared and kind in INJECTION):
             return True

@@ -18,7 +18,7 @@ _SECRET_PAIRS = _pairs(
     "api key, secret key, private key, access key, signing key, encryption key, access token, refresh token, auth token, "
     "bearer token, reset token, session token, api token, id token, jwt token, client secret, authorization header, "
     "master key, webhook secret, otp code, session key, pass word, recovery code, recovery codes, "
-    "backup codes, connection string, login token, verification token, confirmation token, user token, service key, aes key"
+    "backup codes, connection string, login token, verification token, confirmation token, user token, aes key"
 )
 _SECRET_ALONE = frozenset({"token", "jwt", "otp", "totp"})
 """Secrets only where they are the whole name or its end."""
@@ -39,7 +39,7 @@ _HARMLESS = frozenset(
         "variable kind template subject link button title text placeholder reset_url scheme algorithm bits usage num number "
         "version status state mode option options request response factory generator store storage config settings charset "
         "alphabet chars characters choices optional hours minutes seconds days hour minute second day ms encoder decoder "
-        "parser function func method callback event tokenizer arn audience audiences issuer realm scope scopes"
+        "weak strong short long parser function func method callback event tokenizer arn audience audiences issuer realm scope scopes"
     ).split()
 )
 """A last or first word that makes the name speak *about* a secret."""
@@ -48,6 +48,11 @@ _PERSONAL_PAIRS = _pairs(
     "card number, credit card, social security, tax id, account number, date birth, birth date, passport number, "
     "national id, medical record, bank account, routing number, driver license, drivers license"
 )
+_SPEAKS = frozenset(
+    "is has num max min no use check validate invalid incorrect missing enable enabled disable wrong bad empty weak allow require "
+    "requires required expired forgot change changed".split()
+)
+"""First words that make the name speak about a secret: a flag, or the code of an error."""
 _CONTACT = frozenset({"email", "phone", "dob", "birthdate", "birthday"})
 _CONTACT_HARMLESS = _HARMLESS | frozenset({"sent", "client", "sender", "host", "port", "user", "use", "tls"})
 
@@ -65,12 +70,13 @@ def sensitive(name: str) -> str:
     if not parts:
         return ""
     pairs = {tuple(parts[i : i + 2]) for i in range(len(parts) - 1)}
-    about = parts[-1] in _HARMLESS or parts[0] in ("is", "has", "num", "max", "min", "no", "use", "check", "validate")
+    about = parts[-1] in _HARMLESS or parts[0] in _SPEAKS
     about = about or "env" in parts or pairs & {("last", "4"), ("last", "four")} != set()
     if parts in _STORED:
         return "secret"
     if not about:
-        if _SECRET.intersection(parts) or _SECRET_PAIRS & pairs or parts[-1] in _SECRET_ALONE or parts in _SECRET_WHOLE:
+        whole = parts in _SECRET_WHOLE or parts[-1] in _SECRET_ALONE or parts[-2:] == ("service", "key")
+        if whole or _SECRET.intersection(parts) or _SECRET_PAIRS & pairs:
             return "secret"
         if _PERSONAL.intersection(parts) or _PERSONAL_PAIRS & pairs:
             return "personal"

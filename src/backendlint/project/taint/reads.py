@@ -155,7 +155,7 @@ class Reader:
     def named(self, found: Labels, fn: Fn, vid: Vid, name: str) -> Labels:
         """Add a secret or personal source where the name says so."""
         kind = sensitive(name)
-        if not kind or any(origin.what == kind for origin in found):
+        if not kind or any(origin.what == kind and not mark.weak for origin, mark in found.items()):
             return found
         mark = "personal" if kind == "contact" else kind
         extra = self.source(
@@ -170,7 +170,7 @@ class Reader:
             for binding in fn.facts.bindings:
                 if binding.value >= 0 and sensitive(binding.name):
                     op = fn.facts.values[binding.value][0]
-                    if op in ("call", "await", "item", "attr", "name", "binop"):
+                    if op in ("call", "await", "item", "attr", "name", "binop", "unpack"):
                         known[binding.value] = binding.name
         return known
 
