@@ -31,6 +31,7 @@ from backendlint.engines.needs import files_for, meets
         ("calls", ("http",), "import requests\nrequests.codes()\n", False),
         ("handlers", (), "try:\n    f()\nexcept E:\n    pass\n", True),
         ("handlers", (), "try:\n    f()\nfinally:\n    g()\n", False),
+        ("handlers", (), "with contextlib.suppress(E):\n    f()\n", True),
         ("finally", (), "try:\n    f()\nfinally:\n    g()\n", True),
         ("with", (), "def f():\n    with x: y()\n", True),
         ("loops", (), "while x(): y()\n", True),

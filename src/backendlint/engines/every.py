@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 AWAY = frozenset({"security", "features", "convenience"})
 """Pillars whose project rules, with the cst engine, are about half of the work, and share the taint analysis."""
-FILES_FOR_A_PROCESS = 100
+FILES_FOR_A_PROCESS = 15
 """From so many files on a second process takes a share of the rules."""
 
 
@@ -143,7 +143,9 @@ def _in_two(by_engine: Mapping[str, Sequence[Rule]], subject: Subject, ctx: Engi
 
 
 def _shared(subject: Subject) -> Iterator[Result]:
-    """Compute what both processes need: better once, before they part."""
+    """Import and compute what both processes need: better once, before they part."""
+    from backendlint import api  # noqa: F401 - all checks import it
+
     _ = subject.project.effects
     yield from ()
 

@@ -112,6 +112,11 @@ def _block(*kinds: str) -> Test:
     return test
 
 
+def _handlers(facts: FileFacts, wanted: tuple[str, ...], ctx: EngineContext) -> bool:
+    """`except`, and `contextlib.suppress`, which is one in disguise."""
+    return _block("except")(facts, wanted, ctx) or "suppress" in _words(facts, ctx)
+
+
 def _statement(kind: str) -> Test:
     def test(facts: FileFacts, _wanted: tuple[str, ...], _ctx: EngineContext) -> bool:
         return any(item.kind == kind for function in facts.functions for item in function.statements)
@@ -124,7 +129,7 @@ _TESTS: dict[str, Test] = {
     "names": _names,
     "uses": _uses,
     "calls": _calls,
-    "handlers": _block("except"),
+    "handlers": _handlers,
     "finally": _block("finally"),
     "with": _block("with"),
     "loops": _block("for", "while"),

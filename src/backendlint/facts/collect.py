@@ -7,7 +7,6 @@ import os
 import pickle
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -145,7 +144,7 @@ def _outcomes(tasks: Sequence[Task], jobs: int, seconds: float, progress: Progre
 
 def _pooled(tasks: Sequence[Task], jobs: int, seconds: float) -> Iterator[Outcome]:
     """Outcomes of all tasks. When a worker dies, the tasks without an outcome are tried again one by one."""
-    from concurrent.futures import as_completed
+    from concurrent.futures import BrokenExecutor, as_completed
 
     waiting = {task.file.path: task for task in tasks}
     try:
@@ -155,12 +154,14 @@ def _pooled(tasks: Sequence[Task], jobs: int, seconds: float) -> Iterator[Outcom
                 for outcome in future.result():
                     del waiting[outcome.path]
                     yield outcome
-    except BrokenProcessPool:
+    except BrokenExecutor:
         yield from _one_by_one(list(waiting.values()), seconds)
 
 
 def _one_by_one(tasks: Sequence[Task], seconds: float) -> Iterator[Outcome]:
     """Outcomes of tasks among which one kills its worker: that one is named, and the others go on in a new worker."""
+    from concurrent.futures import BrokenExecutor
+
     left = list(tasks)
     while left:
         with _pool(1) as pool:
@@ -168,7 +169,7 @@ def _one_by_one(tasks: Sequence[Task], seconds: float) -> Iterator[Outcome]:
                 task = left.pop(0)
                 try:
                     yield from pool.submit(read_many, [task], seconds).result()
-                except BrokenProcessPool:
+                except BrokenExecutor:
                     path = task.file.path
                     problem = ("worker-died", f"{path} was not analysed: reading it ended the process that did so")
                     yield Outcome(path, "", b"", problem)
