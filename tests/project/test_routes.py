@@ -275,3 +275,17 @@ def test_routers_of_a_list_are_included_in_a_loop() -> None:
         "for router in [a, b]:\n    app.include_router(router, prefix='/v1')\n",
     )
     assert [route.label for route in project.routes] == ["GET /v1/x", "GET /v1/b/y"]
+
+
+def test_routers_of_the_project_bring_their_dependencies() -> None:
+    project = build(
+        app="from fastapi import APIRouter, Depends, FastAPI\nfrom fastapi.security import OAuth2PasswordBearer\n"
+        "def current_user(token=Depends(OAuth2PasswordBearer('t'))): ...\n"
+        "class Guarded(APIRouter):\n    def __init__(self, prefix='', **kwargs):\n"
+        "        super().__init__(prefix=prefix, dependencies=[Depends(current_user)], **kwargs)\n"
+        "app = FastAPI()\nrouter = Guarded(prefix='/orders')\n@router.get('/{id}')\ndef order(id: int): ...\n"
+        "app.include_router(router)\n",
+    )
+    (route,) = project.routes
+    assert route.label == "GET /orders/{id}"
+    assert project.access.authentication(route)

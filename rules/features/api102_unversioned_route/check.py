@@ -7,7 +7,7 @@ from backendlint.api import UNKNOWN, Hit, Location, Project, Route, is_api, segm
 
 VERSION = re.compile(r"v\d+([._]\d+)*|\d{4}-\d{2}-\d{2}")
 FREE = re.compile(
-    r"health|live(ness|z)?|ready|readiness|ping|status|metrics|docs?|redoc|openapi|swagger|schema|static|assets|media|favicon|"
+    r"health\w*|live(ness|z)?|ready|readiness|ping|status|metrics|docs?|redoc|openapi|swagger|schema|static|assets|media|favicon|"
     r"robots|\.well-known|oauth\d?|sso|saml|callback|webhooks?|hooks?|admin|login|logout|auth|accounts?|version|graphql|ws|internal|debug|"
     r"sitemap|manifest|heartbeat|up|__\w+__|index",
     re.IGNORECASE,

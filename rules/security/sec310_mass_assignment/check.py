@@ -16,7 +16,7 @@ def check(project: Project) -> Iterator[Hit]:
         if target is None:
             continue
         vid, name = target
-        if not from_request(project, fn, vid):
+        if not from_request(project, fn, vid) or own_value(project, fn, call):
             continue
         yield Hit(
             f"`{fn.name}()` assigns whatever fields the request has to `{name}`: a client can set any of them. Name the fields "
@@ -51,7 +51,13 @@ def assigned(project: Project, fn: Fn, call: Call) -> tuple[Vid, str] | None:
     for model in project.models(fn, call):
         if spread >= 0 and model.orm is not None and model.orm.op in WRITES:
             return spread, "a row"
-        if model.orm is not None and model.orm.op == "update" and len(call.args) == 1 and not call.kwargs:
+        if (
+            model.orm is not None
+            and model.orm.op == "update"
+            and model.name.endswith(".update")
+            and len(call.args) == 1
+            and not call.kwargs
+        ):
             return call.args[0], "rows"
     return None
 
@@ -102,6 +108,9 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
         return all(key >= 0 or narrowed(project, fn, item, depth + 1) for key, item in keys)
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
+        targets = project.targets(fn, call)
+        if targets and depth < 6 and all(names_fields(project, target, depth) for target in targets):
+            return True
         func = fn.facts.values[call.func]
         if func[0] == "attr" and (func[2] in DUMPS or narrowed(project, fn, func[1], depth + 1)):
             return True
@@ -109,6 +118,19 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
             return True
         return bool(call.args) and narrowed(project, fn, call.args[0], depth + 1)
     return any(ref.kind == "inst" for ref in project.refs(fn, vid))
+
+
+def names_fields(project: Project, fn: Fn, depth: int) -> bool:
+    """A helper that writes down which fields its result has."""
+    found = [item.value for item in fn.facts.returns if item.value >= 0]
+    return bool(found) and all(narrowed(project, fn, vid, depth + 6) for vid in found)
+
+
+def own_value(project: Project, fn: Fn, call: Call) -> bool:
+    """`setattr(obj, name, value)` where only the name, one of a known form's, comes from outside."""
+    if len(call.args) != 3:
+        return False
+    return not any(origin.what == "request" for origin in project.taint.labels(fn, call.args[2]))
 
 
 def everything(project: Project) -> Iterator[Hit]:

@@ -83,6 +83,11 @@ def _returned(project: Project, fn: Fn, vid: Vid, span: Span, block: int, depth:
             for inner in _returned(project, fn, value[1][0], span, block, depth + 1):
                 yield inner._replace(status=status, headers=headers if headers >= 0 else inner.headers)
             return
+    if value[0] == "tuple" and len(value[1]) in (2, 3):  # a body with a status that is not known
+        bodies = list(_returned(project, fn, value[1][0], span, block, depth + 1))
+        if bodies and all(item.shape == "dict" or item.made for item in bodies):
+            yield from bodies
+            return
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
         for model in project.models(fn, call):
@@ -110,6 +115,8 @@ def _response(project: Project, fn: Fn, call: Call, model: Response, span: Span,
         named = model.body is not None and (model.body.all_keywords or (body < 0 and model.body.rest == 0))
         if names and named and not call.args:
             keys, shape = names, "dict"
+            said = fn.const(call.kwarg("status"))
+            status = said if isinstance(said, int) and 400 <= said < 600 else status
     return Answer(
         span, status, keys, shape, body, block, special, headers=headers, made=True, content=model.content_type
     )

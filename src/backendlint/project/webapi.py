@@ -15,14 +15,16 @@ def is_api(project: Project, route: Route) -> bool:
     """Not a page for people: those render templates or files, and handle forms (GET shows it, POST takes it)."""
     if {"GET", "POST"} <= set(route.methods) or not route.in_schema:
         return False
-    if route.documented or "/api/" in f"{route.path}/":
+    if route.handler is None and not route.documented:
+        return route.cls is not None and (route.framework != "django" or "/api/" in f"{route.path}/")
+    if route.handler is None or route.documented or "/api/" in f"{route.path}/":
         return True
-    if route.handler is None:
-        return route.cls is not None and route.framework != "django"
     found = answers(project, route.handler)
     if not found or any(answer.special for answer in found):
         return False
-    return any(_is_data(answer) for answer in found) or any(model.route is not None for model in route.decorators)
+    return any(_is_data(answer) for answer in found if not answer.failed) or any(
+        model.route is not None for model in route.decorators
+    )
 
 
 def _is_data(answer: Answer) -> bool:

@@ -10,7 +10,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.libraries_model import DecoratorModel
+from backendlint.project.libraries_model import Arg, DecoratorModel
 from backendlint.project.libraries_model import Route as RouteModel
 from backendlint.project.routes.collect import Registrations
 from backendlint.project.routes.handlers import METHODS, allowed_methods, bound, class_handlers, method_of
@@ -108,9 +108,11 @@ class RouteTable:
         if holder.app is None or holder.call is None:
             return way
         fn, call = holder.origin.fn, holder.call
+        made = self._constructed(fn, call)
         prefix = ""
         if holder.app.role != "application" and holder.app.prefix is not None:
             prefix = self.registrations.reading.text(fn, call, holder.app.prefix)
+            prefix = prefix or self._always(made, holder.app.prefix)
         named = self.registrations.reading.text(fn, call, holder.app.item)
         prefix = f"{prefix}/{{{named}_pk}}" if named else prefix
         vids = tuple(arguments(call, holder.app.dependencies)) if holder.app.dependencies else ()
@@ -121,12 +123,32 @@ class RouteTable:
             way.app,
             (*way.prefixes, normal(normal(prefix, "braces"), "angle")),
             way.types + types,
-            way.dependencies + tuple(self._listed(fn, vids)),
+            (*way.dependencies, *self._added(made, holder.app.dependencies), *self._listed(fn, vids)),
             way.hooks + hooks,
             holder.library or way.library,
             holder.location if holder.app.role == "application" else way.inner,
             (way.hidden and holder.app.role != "application") or is_hidden(fn, call),
         )
+
+    def _constructed(self, fn: Fn, call: Call) -> tuple[Fn, Call] | None:
+        """`super().__init__(dependencies=[...])` in the constructor of a project's own router."""
+        for ref in self.project.callees(fn, call):
+            cls = self.project.classes.get(ref.name) if ref.kind == "class" else None
+            init = self.project.method(cls, "__init__") if cls is not None else None
+            for inner in init.facts.calls if init is not None else ():
+                value = init.facts.values[inner.func] if init is not None else ("",)
+                if init is not None and value[0] == "attr" and value[2] == "__init__":
+                    return init, inner
+        return None
+
+    def _added(self, made: tuple[Fn, Call] | None, arg: Arg | None) -> Iterator[Ref]:
+        if made is not None and arg is not None:
+            yield from self._listed(made[0], tuple(arguments(made[1], arg)))
+
+    def _always(self, made: tuple[Fn, Call] | None, arg: Arg | None) -> str:
+        """A prefix that the constructor writes down itself."""
+        found = [made[0].const(vid) for vid in arguments(made[1], arg)] if made is not None and arg is not None else []
+        return next((text for text in found if isinstance(text, str)), "")
 
     def _listed(self, fn: Fn, vids: tuple[Vid, ...]) -> Iterator[Ref]:
         """What a list of dependencies names: `[Depends(f), ...]`, or functions and objects themselves."""
