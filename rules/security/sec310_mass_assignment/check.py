@@ -130,7 +130,13 @@ def own_value(project: Project, fn: Fn, call: Call) -> bool:
     """`setattr(obj, name, value)` where only the name, one of a known form's, comes from outside."""
     if len(call.args) != 3:
         return False
-    return not any(origin.what == "request" for origin in project.taint.labels(fn, call.args[2]))
+    vid = call.args[2]
+    value = fn.facts.values[vid]
+    if value[0] == "call":  # `getattr(other, name)`: what the other has under that name
+        inner = fn.facts.calls[value[1]]
+        if len(inner.args) > 1 and any(ref.name == "builtins.getattr" for ref in project.callees(fn, inner)):
+            vid = inner.args[0]
+    return not any(origin.what == "request" for origin in project.taint.labels(fn, vid))
 
 
 def everything(project: Project) -> Iterator[Hit]:

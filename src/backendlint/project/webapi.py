@@ -22,9 +22,8 @@ def is_api(project: Project, route: Route) -> bool:
     found = answers(project, route.handler)
     if not found or any(answer.special for answer in found):
         return False
-    return any(_is_data(answer) for answer in found if not answer.failed) or any(
-        model.route is not None for model in route.decorators
-    )
+    declared = route.framework == "django" and any(model.route is not None for model in route.decorators)
+    return declared or any(_is_data(answer) for answer in found if not answer.failed)
 
 
 def _is_data(answer: Answer) -> bool:
