@@ -35,6 +35,15 @@ def check(project: Project) -> Iterator[Hit]:
                 yield _hit(project, Site(site.fn, site.call, model), UNBOUNDED)
 
 
+def _ended(site: Site) -> bool:
+    """`process.kill(); process.wait()`: it ends at once."""
+    func = site.fn.value(site.call.func)
+    if func[0] != "attr" or func[2] not in ("wait", "communicate"):
+        return False
+    before = (site.fn.value(call.func) for call in site.fn.calls if call.span < site.call.span)
+    return any(value[0] == "attr" and value[2] in ("kill", "terminate") for value in before)
+
+
 def _first(project: Project, site: Site, seen: set[tuple[str, Made]]) -> bool:
     """Of the calls of one socket in a function the first stands for all."""
     func = site.fn.value(site.call.func)
@@ -49,7 +58,7 @@ def _first(project: Project, site: Site, seen: set[tuple[str, Made]]) -> bool:
 def _waits(project: Project, site: Site) -> bool:
     """For what is outside; for a job's result where a client waits meanwhile (a consumer may wait as long as it likes)."""
     if OUTBOUND.intersection(site.model.effect):
-        return True
+        return not _ended(site)
     return "queue-consume" in site.model.effect and site.fn in project.in_request
 
 

@@ -19,8 +19,12 @@ def check(project: Project) -> Iterator[Hit]:
             hit = _direct(project, fn, call) or _through(project, fn, call)
             if hit is not None:
                 yield _rated(project, fn, call.span, hit)
+        seen: set[str] = set()
         for edge in project.graph.callees(fn):
-            hit = _way(project, fn, edge.span, edge.callee) if edge.kind == "property" else None
+            if edge.kind != "property" or edge.callee.fqn in seen:
+                continue
+            seen.add(edge.callee.fqn)  # the first of several reads stands for all
+            hit = _way(project, fn, edge.span, edge.callee)
             if hit is not None:
                 yield _rated(project, fn, edge.span, hit)
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 
+_TOOLING = frozenset({"dev", "scripts", "cli", ".github", "hack", "maintenance"})
+"""Folders of what serves the developers."""
+
+
 def runs_by_hand(project: Project, fn: Fn) -> bool:
     """Commands, scripts, `__main__` modules: what talks to the person who started it."""
     by_place = project.layers.of_path(fn.path) == "command" and fn.fqn not in project.route_functions
@@ -21,6 +25,7 @@ def runs_by_hand(project: Project, fn: Fn) -> bool:
         by_place
         or alone
         or project.layer(fn) == "command"
+        or (not _TOOLING.isdisjoint(fn.path.lower().split("/")[:-1]) and not project.reach(fn.fqn))
         or fn.path.rpartition("/")[2] in ("__main__.py", "manage.py", "setup.py", "conftest.py")
     ):
         return True

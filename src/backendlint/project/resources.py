@@ -203,11 +203,15 @@ class Resources:
         bound = any(binding.value == call.value for binding in fn.facts.bindings)
         return not bound and len(used) <= 1
 
-    @staticmethod
-    def _risky(fn: Fn, opened: Call, closes: list[Call]) -> bool:
+    def _harmless(self, fn: Fn, call: Call) -> bool:
+        """What cannot fail, or only by a bug: `Path(name)`, `len(items)`."""
+        models = self.project.models(fn, call)
+        return bool(models) and all(model.pure and not model.raises for model in models)
+
+    def _risky(self, fn: Fn, opened: Call, closes: list[Call]) -> bool:
         """Whether anything between opening and closing may raise or leave."""
         first, last = fn.calls.index(opened), fn.calls.index(closes[0])
-        if any(call not in closes for call in fn.calls[first + 1 : last]):
+        if any(call not in closes and not self._harmless(fn, call) for call in fn.calls[first + 1 : last]):
             return True
         lines = range(opened.span.line, closes[0].span.line)
         return any(item.span.line in lines for item in fn.facts.returns) or any(

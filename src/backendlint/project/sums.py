@@ -8,6 +8,8 @@ from typing import NamedTuple
 from backendlint.findings.model import Location
 from backendlint.project.effects import Site
 
+ONCE = frozenset({"cache-read", "cache-write"})
+
 
 class Part(NamedTuple):
     """One step of a sum."""
@@ -54,11 +56,16 @@ class Sum(NamedTuple):
         return sum(part.total for part in self.parts if not part.soft)
 
     def plus(self, other: Sum) -> Sum:
-        """One after the other."""
+        """One after the other; a cache that is slow once has failed, and is not waited for again at the same place."""
         parts = {part[:3]: part for part in self.parts}
         for part in other.parts:
             known = parts.get(part[:3])
-            parts[part[:3]] = part if known is None else known._replace(times=known.times + part.times)
+            if known is None:
+                parts[part[:3]] = part
+            else:
+                once = part.kind in ONCE
+                times = max(known.times, part.times) if once else known.times + part.times
+                parts[part[:3]] = known._replace(times=times)
         return Sum(tuple(parts.values()), _union(self.endless, other.endless), _union(self.unknown, other.unknown))
 
     def repeated(self, times: float) -> Sum:
