@@ -63,7 +63,7 @@ from backendlint.project.literals import NamedLiteral, display, name_of_value, w
 from backendlint.project.locks import Held
 from backendlint.project.longwork import LongWork
 from backendlint.project.loops import grows, loops_around, stops_early
-from backendlint.project.lost import read_modify_writes, sql_read_modify_writes
+from backendlint.project.lost import read_modify_writes, sql_read_modify_writes, stale_updates
 from backendlint.project.model import Project
 from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.percall import MadePerCall
@@ -286,6 +286,7 @@ __all__ = [
     "sql",
     "sql_read_modify_writes",
     "sqltypes",
+    "stale_updates",
     "status_of",
     "stays_small",
     "stops_early",

@@ -38,7 +38,7 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         for query in project.queries.direct(fn):
             loop = _loop(project, fn, query.block)
-            if query.kind == "write" and loop >= 0 and query.call is not None and not _bulk(fn, query):
+            if loop >= 0 and query.call is not None and _stores(project, query) and not _bulk(fn, query):
                 yield _hit(project, fn, query.call, loop, query, None)
         yield from _flushed(project, fn)
         for edge in project.graph.callees(fn):
@@ -83,6 +83,13 @@ def _loop(project: Project, fn: Fn, block: int) -> int:
     return -1
 
 
+def _stores(project: Project, query: Query) -> bool:
+    """Whether the query writes rows: by an ORM's operation, or by a statement that is known to (DDL is none)."""
+    if query.kind != "write" or query.model.sql is None:
+        return query.kind == "write"
+    return any(write.call is query.call for write in project.writes.direct(query.fn))
+
+
 def _bulk(fn: Fn, query: Query) -> bool:
     """Whether one call writes many rows: a bulk operation, or `execute(statement, rows)`."""
     if query.model.sql is not None and query.model.sql.role == "many":
@@ -117,7 +124,7 @@ def _called_in(fn: Fn, call: Call) -> bool:
 
 def _written(project: Project, edge: Edge) -> Query | None:
     """The one write of a callee that does little else."""
-    found = [item for item in project.queries.direct(edge.callee) if item.kind == "write"]
+    found = [item for item in project.queries.direct(edge.callee) if _stores(project, item)]
     reads = project.queries.reason(edge.callee)
     if len(found) != 1 or reads is not None or _bulk(edge.callee, found[0]) or _other_writes(project, edge.callee):
         return None
@@ -143,11 +150,11 @@ def _hit(project: Project, fn: Fn, call: Call, loop: int, query: Query, edge: Ed
         fn.location(call.span),
         related=(query.fn.step(query.span, "writes one row"),) if edge is not None else (),
         function=fn.fqn,
-        profile=_profile(project, fn, loop, query, edge),
+        profile=_profile(project, fn, loop, call, query, edge),
     )
 
 
-def _profile(project: Project, fn: Fn, loop: int, query: Query, edge: Edge | None) -> Profile | None:
+def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge: Edge | None) -> Profile | None:
     op = query.model.orm.op if query.model.orm is not None else ""
     if op in CHECKING or "related_descriptors" in query.model.name or _of_object(op, query):
         return "strict"
@@ -157,10 +164,22 @@ def _profile(project: Project, fn: Fn, loop: int, query: Query, edge: Edge | Non
         return "strict"
     if _composite(project, fn, loop, query):
         return "strict"
+    if _may_fail_alone(fn, loop, call):
+        return "strict"
     inside = [other for other in fn.calls if any(number == loop for number, _ in fn.blocks_of(other.block))]
     if any(set(OUTSIDE) & project.effects.call_effects(fn, other) for other in inside):
         return "strict"
     return None
+
+
+def _may_fail_alone(fn: Fn, loop: int, call: Call) -> bool:
+    """A `try` inside the loop, around the write: one item's failure is not the others'."""
+    for number, item in fn.blocks_of(call.block):
+        if number == loop:
+            return False
+        if item.kind in ("try", "except"):
+            return True
+    return False
 
 
 def _own_save(project: Project, query: Query) -> bool:

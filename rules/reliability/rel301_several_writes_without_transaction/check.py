@@ -136,6 +136,8 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
         return bool(first.edges and second.edges) and _passed(fn, first.call) != _passed(fn, second.call)
     if first.write.op != second.write.op:
         return second.write.op == "delete"
+    if first.committed and second.committed:
+        return _assigned(fn, None, first.call) != _assigned(fn, first.call, second.call)
     if first.write.op == "save":
         return _receiver(fn, first) != _receiver(fn, second)
     return first.write.op in ("update", "delete", "insert") and _passed(fn, first.call) != _passed(fn, second.call)
@@ -151,6 +153,15 @@ def _saves_made(fn: Fn, first: Durable, second: Durable) -> bool:
 def _receiver(fn: Fn, step: Durable) -> int:
     value = fn.facts.values[step.write.call.func]
     return object_root(fn, value[1]) if value[0] == "attr" and step.write.fn is fn else -1
+
+
+def _assigned(fn: Fn, since: Call | None, commit: Call) -> set[int]:
+    """The objects whose attributes are set before a commit, and after the one before it."""
+    return {
+        object_root(fn, store.base)
+        for store in fn.facts.stores
+        if store.name and before(store.span, commit.span) and not (since and before(store.span, since.span))
+    }
 
 
 def _passed(fn: Fn, call: Call) -> tuple[object, ...]:

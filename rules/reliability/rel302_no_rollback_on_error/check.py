@@ -4,34 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Block, Call, Fn, Hit, Project, below, runs_by_hand, siblings
+from backendlint.api import Block, Call, Fn, Hit, Project, Site, before, below, object_root, runs_by_hand, siblings
 
 STORES = frozenset({"commit", "flush"})
+AUTOCOMMIT = "autocommit"
 CAUGHT = ("builtins.Exception", "builtins.BaseException")
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a handler that swallows a failed commit or flush and leaves the session as it is."""
+    """One hit a handler that swallows a failed commit, flush or statement and leaves the transaction as it is."""
+    seen: set[tuple[str, int]] = set()
     for fn in project.all_functions():
         for site in project.effects.direct(fn):
-            if site.model.transaction not in STORES or not project.transactions.implicit(site.model):
-                continue
-            handler = _handler(project, fn, site.call)
-            if handler < 0 or project.transactions.around(fn, site.call.block) is not None:
+            handler = _handler(project, fn, site.call) if site.model.transaction or site.model.sql is not None else -1
+            what = _what(project, fn, site) if handler >= 0 else ""
+            if not what or (fn.fqn, handler) in seen or project.transactions.around(fn, site.call.block) is not None:
                 continue
             if _rolled_back(project, fn, handler) or _closed(project, fn, site.call, fn.facts.blocks[handler]):
                 continue
-            block = fn.facts.blocks[handler]
-            yield Hit(
-                f"The handler in `{fn.name}()` goes on after a failed {site.model.transaction} without a rollback: the "
-                "session stays in its failed transaction, and what uses it next fails too; call `rollback()` here.",
-                fn.location(
-                    block.span._replace(end_line=block.span.line, end_column=block.span.column + len("except"))
-                ),
-                related=(fn.step(site.call.span, f"the {site.model.transaction} that can fail"),),
-                function=fn.fqn,
-                profile="strict" if runs_by_hand(project, fn) else None,
-            )
+            if what == "statement" and not _goes_on(project, fn, site.call):
+                continue
+            seen.add((fn.fqn, handler))
+            yield _hit(project, fn, site.call, handler, what)
+
+
+def _hit(project: Project, fn: Fn, call: Call, handler: int, what: str) -> Hit:
+    block = fn.facts.blocks[handler]
+    return Hit(
+        f"The handler in `{fn.name}()` goes on after a failed {what} without a rollback: the "
+        "session stays in its failed transaction, and what uses it next fails too; call `rollback()` here.",
+        fn.location(block.span._replace(end_line=block.span.line, end_column=block.span.column + len("except"))),
+        related=(fn.step(call.span, f"the {what} that can fail"),),
+        function=fn.fqn,
+        profile="strict" if runs_by_hand(project, fn) else None,
+    )
+
+
+def _what(project: Project, fn: Fn, site: Site) -> str:
+    """commit or flush; statement for a write by a connection to PostgreSQL, whose transaction any error aborts; or ""."""
+    if not project.transactions.implicit(site.model):
+        return ""
+    if site.model.transaction in STORES:
+        return site.model.transaction
+    library = project.libraries.library(site.model.library)
+    dialect = (library.dialect if library is not None else "") or project.data.dialect
+    writes = site.model.sql is not None and any(write.call is site.call for write in project.writes.direct(fn))
+    autocommits = any(AUTOCOMMIT in line for line in _names(fn))
+    return "statement" if writes and dialect == "postgres" and not autocommits else ""
+
+
+def _names(fn: Fn) -> Iterator[str]:
+    """Attributes and keywords that the file sets."""
+    for owner in fn.file.functions:
+        yield from (store.name for store in owner.stores)
+        yield from (key.lower() for call in owner.calls for key, _ in call.kwargs)
+        yield from (
+            str(value[1]).lower() for value in owner.values if value[0] == "const" and isinstance(value[1], str)
+        )
+
+
+def _goes_on(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether the connection is used afterwards: it is an attribute or an argument, or the function itself goes on with it."""
+    value = fn.facts.values[call.func]
+    base = fn.facts.values[object_root(fn, value[1])] if value[0] == "attr" else value
+    if base[0] in ("attr", "param", "name"):
+        return True
+    return any(before(call.span, site.call.span) and site.model.sql is not None for site in project.effects.direct(fn))
 
 
 def _handler(project: Project, fn: Fn, call: Call) -> int:

@@ -13,6 +13,7 @@ from backendlint.api import (
     only_by_hand,
     read_modify_writes,
     sql_read_modify_writes,
+    stale_updates,
 )
 
 
@@ -34,7 +35,7 @@ def check(project: Project) -> Iterator[Hit]:
             function=lost.fn.fqn,
             profile="strict" if only_by_hand(project, lost.fn) or project.layer(lost.fn) == "migration" else None,
         )
-    for stale in sql_read_modify_writes(project):
+    for stale in (*sql_read_modify_writes(project), *stale_updates(project)):
         yield Hit(
             f"`{stale.fn.name}()` reads `{stale.table}`, computes the new value in Python and writes it back: of two requests at "
             "once one change is lost; compute it in the UPDATE itself, or read it with FOR UPDATE.",

@@ -17,7 +17,7 @@ from backendlint.api import (
     certain,
     given,
     grows,
-    runs_by_hand,
+    only_by_hand,
     stops_early,
 )
 
@@ -98,4 +98,4 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, target: Fn | None)
             return "strict"
     if target is not None and fn not in project.in_request and len(target.calls) > LARGE:
         return "strict"
-    return "strict" if runs_by_hand(project, fn) or project.layer(fn) == "migration" else None
+    return "strict" if only_by_hand(project, fn) or project.layer(fn) == "migration" else None

@@ -11,9 +11,11 @@ AUDIT = re.compile(
 )
 SENSITIVE = re.compile(
     r"delete|remove|destroy|purge|ban|block|role|permission|password|grant|revoke|transfer|refund|withdraw|payout|charge|approve|reject|disable|"
-    r"enable|suspend|deactivate|activate|promote|demote|impersonate|reset|cancel|close|lock|owner|limit|price|credit|salary|email",
+    r"enable|suspend|deactivate|activate|promote|demote|impersonate|reset|cancel|close|lock|owner|limit|price|credit|salary|(change|update|set)[_-]?email|email[_-]?change",
     re.IGNORECASE,
 )
+PASSING = re.compile(r"session|token|cache|draft|notification", re.IGNORECASE)
+"""What comes and goes anyway: its deletion is no matter for an audit."""
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -61,6 +63,7 @@ def sensitive_change(project: Project, route: Route) -> tuple[Write, tuple[Edge,
             AUDIT.search(write.entity)
             or any(AUDIT.search(edge.callee.name) for edge in chain)
             or AUDIT.search(write.fn.name)
+            or PASSING.search(write.entity or " ".join(edge.callee.name for edge in chain))
         ):
             continue
         if write.op == "delete" or named:

@@ -117,7 +117,7 @@ class Caches:
             if cache is None or cache.role != "set" or cache.expiry is None or self._expires(fn, site.call, cache):
                 continue
             endless = cache.expiry.default == 0 or argument_of(site.call, cache.expiry) >= 0
-            sure = self._called_cache(fn, site.call) if not endless else self._many_keys(fn, site.call, cache)
+            sure = self._many_keys(fn, site.call, cache) and (endless or self._called_cache(fn, site.call))
             yield CacheUse(fn, site.call.span, "no-expiry", site.model.name, sure)
 
     def _many_keys(self, fn: Fn, call: Call, cache: Cache) -> bool:

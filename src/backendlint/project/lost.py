@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Store, Vid
 from backendlint.project.entities import Cls, Fn
-from backendlint.project.races import FOR_UPDATE, FROM, fetches, locked, root, serialized
+from backendlint.project.races import FOR_UPDATE, FROM, asked, fetches, locked, root, serialized
 from backendlint.project.schema import types
 from backendlint.project.transactions import before, exclusive
 from backendlint.project.uses import operands
@@ -17,12 +17,14 @@ from backendlint.project.writes import collection
 if TYPE_CHECKING:
     from backendlint.project.model import Project
     from backendlint.project.origins import Origin
+    from backendlint.project.writes import Write
 
 _VERSION = re.compile(r"version|revision|etag|lock", re.IGNORECASE)
 _ARITHMETIC = ("+", "-", "*", "/", "//")
 _UPDATE = re.compile(r"\s*UPDATE\s+[\"`]?(\w+)", re.IGNORECASE)
 _NO_AMOUNT = frozenset({"bool", "date", "time", "timestamp", "interval", "uuid", "json", "bytes", "network"})
 """Families of columns whose sums are no tallies: dates that are moved, documents that are put together."""
+MAX_CHAIN = 12
 _PARTS = ("guard", "await", "attr", "item", "elem", "unpack", "mut", "store", "star")
 _CONVERSIONS = frozenset(
     {"builtins.int", "builtins.float", "decimal.Decimal", "builtins.next", "builtins.max", "builtins.min"}
@@ -43,7 +45,7 @@ def read_modify_writes(project: Project) -> Iterator[Lost]:
     """Attributes of stored entities that are set to something computed from their own old value, without a lock."""
     for fn in project.all_functions():
         for store in fn.facts.stores:
-            if not store.name or not _from_itself(fn, store):
+            if not store.name or not _from_itself(fn, store) or _counted_anew(fn, store):
                 continue
             origins = [item for item in project.origins.of(fn, store.base) if item.known and item.steps]
             if not origins or any(locked(item) for item in origins):
@@ -76,6 +78,14 @@ def _tallies(project: Project, entity: Cls, name: str) -> bool:
     table = project.data.by_class.get(entity.fqn)
     column = table.column(name) if table is not None else None
     return column is None or types.family(column.type) not in _NO_AMOUNT
+
+
+def _counted_anew(fn: Fn, store: Store) -> bool:
+    """`meter.units = 0` before the loop that adds to it: the sum does not rest on the old value."""
+    return any(
+        other.name == store.name and before(other.span, store.span) and fn.const(other.value) in (0, None)
+        for other in fn.facts.stores
+    )
 
 
 def _from_itself(fn: Fn, store: Store) -> bool:
@@ -217,3 +227,78 @@ def _carried(project: Project, fn: Fn, made: set[Vid]) -> set[Vid]:
         if same:
             made.add(vid)
     return made
+
+
+def stale_updates(project: Project) -> Iterator[Stale]:
+    """`update(Account).values(balance=account.balance - n)`: an ORM's UPDATE with a sum that was made in Python."""
+    for write in project.writes.all():
+        if write.op == "update" and write.entity and not project.queries.text(write.fn, write.call):
+            chain = _chain(write.fn, write.call)
+            read = next((found for call in chain for found in _stale_sum(project, write, call, chain)), None)
+            if read is not None and not serialized(project, write.fn, read):
+                yield Stale(write.fn, read, write.call, write.entity.rpartition(".")[2])
+
+
+def _chain(fn: Fn, call: Call) -> list[Call]:
+    """The call, and those that build what it sends."""
+    found, todo = [call], [call.func, *call.args[:1]]
+    while todo and len(found) < MAX_CHAIN:
+        value = fn.facts.values[todo.pop()]
+        if value[0] in ("attr", "guard", "await"):
+            todo.append(value[1])
+        elif value[0] == "call":
+            inner = fn.facts.calls[value[1]]
+            found.append(inner)
+            todo += [inner.func, *inner.args[:1]]
+    return found
+
+
+def _stale_sum(project: Project, write: Write, call: Call, chain: list[Call]) -> Iterator[Call]:
+    """The reads on which the new values rest, unless a condition compares with the old ones."""
+    fn = write.fn
+    for key, vid in _settings(fn, call):
+        value = fn.facts.values[vid]
+        if value[0] == "binop" and value[1] in ("+", "-") and not _compared(fn, chain, key):
+            for side in value[2:4]:
+                yield from _read_of(project, write, key, side)
+
+
+def _settings(fn: Fn, call: Call) -> Iterator[tuple[str, Vid]]:
+    """Columns that a call sets: keywords, or a dict's keys."""
+    yield from call.kwargs
+    for vid in call.args:
+        value = fn.facts.values[vid]
+        for key, item in value[1] if value[0] == "dict" else ():
+            shown = fn.facts.values[key] if key >= 0 else ("",)
+            yield str(shown[-1]).rpartition(".")[2], item
+
+
+def _compared(fn: Fn, chain: list[Call], key: str) -> bool:
+    """Whether a condition of the statement names the column: compare and swap, or a floor."""
+    for call in chain:
+        func = fn.facts.values[call.func]
+        if func[0] == "attr" and func[2] in ("where", "filter", "filter_by"):
+            todo = list(call.args)
+            while todo:
+                value = fn.facts.values[todo.pop()]
+                if str(value[-1]).rpartition(".")[2] == key and value[0] in ("attr", "name"):
+                    return True
+                todo += operands(value)
+            if any(name.partition("__")[0] == key for name, _ in call.kwargs):
+                return True
+    return False
+
+
+def _read_of(project: Project, write: Write, key: str, vid: Vid) -> Iterator[Call]:
+    fn = write.fn
+    value = fn.facts.values[vid]
+    if value[0] == "attr" and value[2] == key:
+        for origin in project.origins.of(fn, value[1]):
+            if origin.known and origin.steps and origin.steps[0].fn is fn and not locked(origin):
+                yield origin.steps[0].call
+        return
+    for query in project.queries.direct(fn):
+        if query.kind != "read" or query.call is None or not before(query.span, write.call.span):
+            continue
+        if vid in _carried(project, fn, {query.call.value}) and asked(project, fn, query.call) == write.entity:
+            yield query.call

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import name_of
+from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.transactions import before, exclusive
-from backendlint.project.writes import collection
+from backendlint.project.writes import collection, named_entity
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -139,7 +140,7 @@ def _checks(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
             if FOR_UPDATE.search(text):
                 continue
             tables = FROM.findall(text)
-            entity = tables[0].lower() if tables else _asked(project, fn, query.call)
+            entity = tables[0].lower() if tables else asked(project, fn, query.call)
             if entity and not _locking(project, fn, query.call):
                 yield query.call, entity, False
     for edge in project.graph.callees(fn):
@@ -152,7 +153,7 @@ def _checks(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
             continue
         text = project.queries.text(last.fn, last.call)
         tables = FROM.findall(text)
-        entity = tables[0].lower() if tables else _asked(project, last.fn, last.call)
+        entity = tables[0].lower() if tables else asked(project, last.fn, last.call)
         if entity and not _locking(project, last.fn, last.call) and not FOR_UPDATE.search(text):
             yield edge.call, entity, True
 
@@ -165,7 +166,7 @@ def _locking(project: Project, fn: Fn, call: Call) -> bool:
     return any(locked(origin) for origin in project.origins.of(fn, call.value))
 
 
-def _asked(project: Project, fn: Fn, call: Call) -> str:
+def asked(project: Project, fn: Fn, call: Call) -> str:
     """The model that a query asks for: by the types on the way, else by the classes that its parts name."""
     for ref in project.callees(fn, call):
         arg = ref.arg
@@ -199,7 +200,8 @@ def _model_of(project: Project, fn: Fn, vid: Vid) -> str:
             if item.kind in ("inst", "class") and project.hierarchy.role(project.classes[item.name]) == "model":
                 return item.name
             item = item.arg
-    return ""
+    value = fn.facts.values[vid]
+    return named_entity(project, fn, str(value[1])) if value[0] == "name" else ""
 
 
 def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, str]]:
@@ -215,19 +217,21 @@ def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, str]]:
             continue
         for write, chain in project.writes.reached(edge.callee):
             text = project.queries.text(write.fn, write.call)
-            entity = write.entity or _receiving(project, fn, edge.call)
+            entity = write.entity or _receiving(project, fn, edge)
             if write.creates and entity and len(chain) <= 1 and not _SAFE_INSERT.search(text):
                 if not conflict_handled(project, write.fn, write.call) and not _stored_already(project, write):
                     yield edge.call, _key(entity), edge.callee.fqn
                 break
 
 
-def _receiving(project: Project, fn: Fn, call: Call) -> str:
-    """The model whose inherited method is called: `User.create(...)` of a mixin."""
-    for ref in project.callees(fn, call):
+def _receiving(project: Project, fn: Fn, edge: Edge) -> str:
+    """The model whose inherited method is called: `User.create(...)` of a mixin, `User(...).save()`."""
+    assert edge.call is not None
+    for ref in project.callees(fn, edge.call):
         owner = project.classes.get(ref.arg.name) if ref.arg is not None else None
         if owner is not None and project.hierarchy.role(owner) == "model":
-            return owner.fqn
+            made = edge.callee.kind == "classmethod" or _new(project, fn, edge.call)
+            return owner.fqn if made else ""
     return ""
 
 

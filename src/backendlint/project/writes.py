@@ -215,13 +215,7 @@ class Writes:
                 value = fn.facts.values[fn.facts.calls[value[1]].func]
             else:
                 break
-        if value[0] != "name":
-            return ""
-        target = self.project.modules.resolve(str(value[1]), fn.file.module)
-        if target.kind != "class" or target.file is None:
-            return ""
-        cls = self.project.classes.get(f"{target.file.module}.{target.name}")
-        return cls.fqn if cls is not None and stored_entity(self.project, cls) else ""
+        return named_entity(self.project, fn, str(value[1])) if value[0] == "name" else ""
 
     def _serialized(self, ref: Ref) -> str:
         """The model that a serializer or form stores, by its `Meta`."""
@@ -247,6 +241,15 @@ def _made_of(fn: Fn, vid: Vid) -> set[Vid]:
         ):
             family.add(number)
     return family
+
+
+def named_entity(project: Project, fn: Fn, dotted: str) -> str:
+    """The stored class that a dotted name, or the beginning of it, means."""
+    target = project.modules.resolve(dotted, fn.file.module)
+    if target.kind != "class" or target.file is None:
+        return ""
+    cls = project.classes.get(f"{target.file.module}.{target.name}")
+    return cls.fqn if cls is not None and stored_entity(project, cls) else ""
 
 
 def _unsaved(fn: Fn, call: Call) -> bool:
