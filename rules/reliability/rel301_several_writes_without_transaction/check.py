@@ -25,7 +25,7 @@ from backendlint.api import (
 )
 
 ASIDE = re.compile(
-    r"log(?!in)|audit|event|history|session|notification|activit|metric|stat(?!us|e)|search|dirty|cache|vector|visit",
+    r"log(?!in)|audit|event|history|session|notification|metric|stat(?!us|e)|search|dirty|cache|vector|visit",
     re.IGNORECASE,
 )
 """Entities whose loss beside the main write is bearable, and what is computed anew anyway."""
@@ -133,7 +133,8 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
     if first.write.entity != second.write.entity:
         return True
     if first.edges or second.edges:
-        return bool(first.edges and second.edges) and _passed(fn, first.call) != _passed(fn, second.call)
+        same = bool(first.edges and second.edges) and first.edges[0].callee is second.edges[0].callee
+        return same and _passed(fn, first.call) != _passed(fn, second.call)
     if first.write.op != second.write.op:
         return second.write.op == "delete"
     if first.committed and second.committed:

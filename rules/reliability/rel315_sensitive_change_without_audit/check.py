@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Edge, Fn, Hit, Project, Route, Step, Write
+from backendlint.api import Edge, Fn, Hit, Project, Route, Step, Write, name_of
 
 AUDIT = re.compile(
     r"audit|activity_?log|log_?activity|(log|record|track|save|write)_?(action|event|change|history|activity)|LogEntry|history_?(entry|record)|event_?log|journal",
@@ -33,8 +33,8 @@ def check(project: Project) -> Iterator[Hit]:
             kept.append((route, record))
         else:
             changes.append((route, *found))
-    if not kept or len(changes) > len(kept) * 2:
-        return
+    if not kept or len(changes) > len(kept):
+        return  # what most routes do without is no practice of the project
     example, record = kept[0]
     seen = set()
     for route, write, chain in changes:
@@ -63,12 +63,21 @@ def sensitive_change(project: Project, route: Route) -> tuple[Write, tuple[Edge,
             AUDIT.search(write.entity)
             or any(AUDIT.search(edge.callee.name) for edge in chain)
             or AUDIT.search(write.fn.name)
-            or PASSING.search(write.entity or " ".join(edge.callee.name for edge in chain))
+            or (write.op == "delete" and PASSING.search(write.entity or _place(write.fn, chain)))
         ):
             continue
         if write.op == "delete" or named:
             return write, chain
-    return None
+    edges, site = project.effects.chain(route.handler, "commit") if named and not found else ([], None)
+    return (Write(site.fn, site.call, "update", ""), tuple(edges)) if site is not None else None
+
+
+def _place(fn: Fn, chain: tuple[Edge, ...]) -> str:
+    """The names by which the deletion is called: `self.login_sessions.delete(...)`."""
+    called = [
+        name_of(edge.caller.file, edge.caller.facts, edge.call.func) for edge in chain[-1:] if edge.call is not None
+    ]
+    return " ".join((fn.cls.name if fn.cls else "", fn.name, *called))
 
 
 def audit(project: Project, route: Route) -> Fn | None:
