@@ -26,7 +26,8 @@ CLEANUP_FUNCTION = re.compile(
     r"(_\w+)?|tearDown\w*|on_(shutdown|close|disconnect)"
 )
 CLEANUP_CALL = re.compile(
-    r"a?close(_\w+)?|shutdown|rollback|cancel|kill|terminate|disconnect|dispose|release|unlink|remove|rmtree|rmdir|"
+    r"a?close(_(all|it|conn\w*|sessions?|sockets?|clients?|pools?|db|files?|cursors?|streams?|channels?|drivers?|old_\w+))?|"
+    r"shutdown|rollback|cancel|kill|terminate|disconnect|dispose|release|unlink|remove|rmtree|rmdir|"
     r"unsubscribe|stop|quit|logout|wait_closed|clean_?up|detach|reset|expunge(_all)?|join|wait"
 )
 QUIET_FUNCTION = re.compile(

@@ -10,6 +10,7 @@ from backendlint.api import (
     Fix,
     FunctionFacts,
     Hit,
+    Raise,
     SyntaxSite,
     around,
     below,
@@ -28,15 +29,24 @@ PASSES_ON = ("set_exception", "put", "put_nowait", "append", "throw", "with_trac
 
 
 def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int]:
-    """Handlers for everything below which nothing is raised."""
+    """Handlers for everything below which it is not raised again."""
     if function.name == "__del__":
         return
-    raising = {item.block for item in function.raises}
     for index, block in enumerate(function.blocks):
-        if block.kind != "except" or block.exits == "raise" or not catches_stops(function, index):
+        if block.kind != "except" or not catches_stops(function, index):
             continue
-        if raising.isdisjoint(below(function, index)):
+        inside = below(function, index)
+        if not any(item.block in inside and goes_on(function, item) for item in function.raises):
             yield index
+
+
+def goes_on(function: FunctionFacts, item: Raise) -> bool:
+    """Whether a `raise` lets what was caught go on, or stops the program itself: all but a new exception of a class."""
+    value = function.values[item.exc] if item.exc >= 0 else ("unknown",)
+    if value[0] == "call":
+        value = function.values[function.calls[value[1]].func]
+    name = str(value[2]) if value[0] == "attr" else str(value[1]) if value[0] in ("name", "def") else ""
+    return name in STOPS or not name.rpartition(".")[2][:1].isupper()
 
 
 def catches_stops(function: FunctionFacts, index: int) -> bool:

@@ -118,10 +118,12 @@ class Failures:
     # wrapping
 
     def wraps(self, fn: Fn) -> frozenset[str]:
-        """The failures of libraries that the function turns into an exception of the project."""
+        """The failures of libraries that the function turns into an exception of the project (a violated constraint is
+        an answer, no failure)."""
         found: set[str] = set()
         for index, block in enumerate(fn.facts.blocks):
             types = self._failures(fn, index) if block.kind == "except" else ()
+            types = tuple(name for name in types if self.project.exception_kind(name) != "integrity")
             if types and self._raises_own(fn, index):
                 found.update(types)
         return frozenset(found)
