@@ -69,10 +69,9 @@ def prefers_singular(followed: set[str], uncountable: set[str]) -> bool:
 
 
 def stems(name: str) -> Iterator[str]:
-    """`OrderLine` -> order_line, line, order."""
+    """`SmartOrder` -> order."""
     words = re.findall(r"[A-Z][a-z0-9]+", name)
     if words:
-        yield words[0].lower()
         yield words[-1].lower()
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import UNKNOWN, Fn, Hit, Location, Project, Route, Step, is_parameter, parameters, segments
+from backendlint.api import UNKNOWN, Fn, Hit, Location, Project, Route, Step, is_parameter, segments
 
 NAME = re.compile(r"\{[^{}]*\}")
 
@@ -44,7 +44,7 @@ def conflict(earlier: Route, later: Route) -> str:
     if trailing(earlier) != trailing(later):
         return ""
     if [NAME.sub("{}", part) for part in ours] == [NAME.sub("{}", part) for part in theirs]:
-        if types(earlier) != types(later) and any(types(earlier).values()):
+        if list(types(earlier).values()) != list(types(later).values()) and any(types(earlier).values()):
             return ""
         if earlier.handler is not None and earlier.handler is later.handler:
             return ""
@@ -66,7 +66,7 @@ def trailing(route: Route) -> bool:
 
 
 def types(route: Route) -> dict[str, str]:
-    return {item.name: item.type for item in parameters(route.entry.path, route.entry.syntax)}
+    return route.converters
 
 
 def shadows(earlier: Route, theirs: list[str], ours: list[str]) -> bool:

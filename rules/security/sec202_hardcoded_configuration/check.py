@@ -24,7 +24,8 @@ EFFECTS = frozenset(
     "http db-connect db cache-read cache-write queue-publish queue-consume mail socket grpc search cloud dns".split()
 )
 OPENS = frozenset(
-    {"db-connection", "db-engine", "db-pool", "http-session", "socket", "smtp", "grpc-channel", "ssh", "redis"}
+    "db-connection db-engine db-pool http-session socket smtp grpc-channel ssh redis-client redis-pool queue-connection "
+    "cache-client ldap".split()
 )
 NAMES = frozenset(
     "host hostname url uri dsn server servers broker brokers base_url endpoint_url endpoint bootstrap_servers address "
@@ -103,9 +104,26 @@ def arguments(site: Site) -> Iterator[tuple[Vid, str]]:
             wanted = "path" if sink.kind == "path" else "host"
             yield from ((vid, wanted) for vid in sink_arguments(site.fn, call, sink.arg))
     if not EFFECTS.isdisjoint(model.effect) or model.opens in OPENS or model.pool is not None or model.app is not None:
-        yield from ((vid, "host") for key, vid in call.kwargs if key in NAMES)
+        for key, vid in call.kwargs:
+            if key in NAMES:
+                yield from ((part, "host") for part in parts(site.fn, vid))
         if connects(site, call):
-            yield call.args[0], "host"
+            yield from ((part, "host") for part in parts(site.fn, call.args[0]))
+
+
+def parts(fn: Fn, vid: Vid) -> Iterator[Vid]:
+    """The places of a list, the host of a `(host, port)`, the host in `ConnectionParameters("...")`."""
+    value = fn.facts.values[vid]
+    if value[0] == "list" or (value[0] == "tuple" and value[1] and not isinstance(fn.const(value[1][-1]), int)):
+        yield from value[1]
+    elif value[0] == "tuple" and value[1]:
+        yield value[1][0]
+    elif value[0] == "call":
+        inner = fn.facts.calls[value[1]]
+        yield from inner.args[:1]
+        yield from (item for key, item in inner.kwargs if key in NAMES)
+    else:
+        yield vid
 
 
 def connects(site: Site, call: Call) -> bool:

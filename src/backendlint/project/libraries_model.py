@@ -745,6 +745,8 @@ class CallModel:
     """Sets up metrics, tracing, error reporting, request ids or structured logging."""
     paginates: bool = False
     jwt: Jwt | None = None
+    secret: Arg | None = None
+    """Arguments that are keys or passwords."""
     password: Password | None = None
     cookie: Cookie | None = None
     weak: tuple[Weak, ...] = ()

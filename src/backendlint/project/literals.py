@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 DEPTH = 6
+_PAIRS = ("auth", "basic_auth", "http_auth")
+"""Keywords that take a user with a password: `auth=("report", "...")`."""
 
 
 class NamedLiteral(NamedTuple):
@@ -126,7 +128,8 @@ def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
 
 def _arguments(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
     values = fn.facts.values
-    if not any(values[vid][0] == "const" and values[vid][1] for vid in (*call.args, *(vid for _, vid in call.kwargs))):
+    passed = (*call.args, *(vid for _, vid in call.kwargs))
+    if not any(values[vid][0] == "tuple" or (values[vid][0] == "const" and values[vid][1]) for vid in passed):
         return
     for model in project.models(fn, call):
         if model.env is not None:
@@ -140,9 +143,13 @@ def _arguments(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
         key = model.jwt.key if model.jwt is not None else None
         for vid in arguments(call, key) if key is not None else ():
             yield from _literal(fn, vid, "signing_key", "argument", call=call)
+        for vid in arguments(call, model.secret) if model.secret is not None else ():
+            yield from _literal(fn, vid, "secret_key", "argument", call=call)
     for key_name, vid in call.kwargs:
         if key_name != "**":
             yield from _literal(fn, vid, key_name, "argument", call=call)
+        if key_name in _PAIRS and values[vid][0] == "tuple" and len(values[vid][1]) == 2:
+            yield from _literal(fn, values[vid][1][1], "password", "argument", call=call)
 
 
 def _reads_setting(project: Project, fn: Fn, vid: Vid) -> bool:

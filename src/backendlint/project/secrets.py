@@ -29,11 +29,12 @@ _SHAPES = (
     ("A Twilio key", re.compile(r"\bSK[0-9a-f]{32}\b")),
     ("An OpenAI key", re.compile(r"\bsk-(?:proj-)?[A-Za-z0-9_-]{32,}")),
     ("A package registry token", re.compile(r"\b(?:pypi-AgEIcHlwaS5vcmc[\w-]{20,}|npm_[A-Za-z0-9]{36})\b")),
+    ("An authorization header", re.compile(r"^(?:Bearer|Basic|Token) (?=\S*\d)[A-Za-z0-9+/=._-]{20,}$")),
     ("A signed token (JWT)", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}")),
 )
 _HINTS = (
     "AKIA", "ASIA", "PRIVATE KEY", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "hooks.slack",
-    "sk_", "rk_", "AIza", "SG.", "SK", "sk-", "pypi-", "npm_", "eyJ", "://",
+    "sk_", "rk_", "AIza", "SG.", "SK", "sk-", "pypi-", "npm_", "eyJ", "://", "Bearer ", "Basic ", "Token ",
 )  # fmt: skip
 """Without any of these no shape can match."""
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^\s:/@?#{}%]*:([^\s@/{}%<>$*]+)@[\w.-]+", re.IGNORECASE)

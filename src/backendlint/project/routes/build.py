@@ -326,6 +326,7 @@ class RouteTable:
             decorators=decorators,
             hooks=tuple(self._functions(way.hooks)),
             prefixes=prefixes,
+            converters=types,
             inner=way.inner,
         )
 

@@ -117,6 +117,8 @@ class Route:
     prefixes: tuple[str, ...] = field(default=())
     order: int = 0
     """Position in which the application tries it."""
+    converters: dict[str, str] = field(default_factory=dict)
+    """Types that converters give to the parameters of the whole path."""
     inner: Location | None = None
     """Where the innermost application is made that has the route: a mounted one, else the root."""
 
