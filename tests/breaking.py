@@ -52,7 +52,10 @@ def twisted(text: str, rng: random.Random) -> str:
     nodes = list(ast.walk(tree))
     for _ in range(max(3, len(nodes) // SHARE)):
         rng.choice(_TWISTS)(nodes, rng)
-    return ast.unparse(ast.fix_missing_locations(tree))
+    try:
+        return ast.unparse(ast.fix_missing_locations(tree))
+    except ValueError:  # Python 3.11 cannot write every f-string
+        return text
 
 
 def _some(nodes: list[ast.AST], kind: type | tuple[type, ...], rng: random.Random) -> list[ast.AST]:
