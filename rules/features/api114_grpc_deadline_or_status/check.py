@@ -34,7 +34,7 @@ def stub_method(project: Project, fn: Fn, call: Call) -> str:
         receiver, _, method = str(value[1]).rpartition(".")
         refs = tuple(project.resolver.dotted(receiver, fn.file.module))
         target = project.modules.resolve(receiver, fn.file.module)
-        known = target.kind == "variable" and target.file is not None and not target.rest
+        known = target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest
         made = made_by(project, project.module_function(target.file), target.vid) if known and target.file else ""
     else:
         return ""

@@ -345,10 +345,11 @@ class _Body:
             return False
         return kind == "taskgroup" or is_used(self.fn.facts, call.value)
 
-    def _members(self, call: Call) -> list[Call]:
-        return [item for vid in (*call.args, *(vid for _, vid in call.kwargs)) for item in self._coroutines(vid)]
+    def _members(self, call: Call, depth: int = 6) -> list[Call]:
+        vids = (*call.args, *(vid for _, vid in call.kwargs))
+        return [item for vid in vids for item in self._coroutines(vid, depth)]
 
-    def _coroutines(self, vid: Vid, depth: int = 6) -> Iterator[Call]:
+    def _coroutines(self, vid: Vid, depth: int) -> Iterator[Call]:
         """The calls whose unawaited results a value is made of."""
         value = self.fn.facts.values[vid]
         if depth == 0:
@@ -357,7 +358,7 @@ class _Body:
             call = self.fn.facts.calls[value[1]]
             if self._concurrent(call):
                 yield call
-                yield from self._members(call)
+                yield from self._members(call, depth - 1)
             elif not call.awaited:
                 yield call
             return
