@@ -198,3 +198,41 @@ def test_objects_keep_their_types_in_loops() -> None:
     owner = fn(project, "added")
     project.refs(owner, owner.calls[1].func)
     assert called(project, "added")[1] == ["sqlalchemy.orm.Session.flush"]
+
+
+def test_new_types_are_their_base() -> None:
+    project = build(
+        db="""
+            from typing import NewType
+            from sqlalchemy.ext.asyncio import AsyncSession as _AsyncSession
+            ReadSession = NewType("ReadSession", _AsyncSession)
+            Session = NewType("Session", ReadSession)
+        """,
+        app="""
+            from db import Session
+            async def load(session: Session):
+                await session.execute("SELECT 1")
+        """,
+    )
+    assert called(project, "load") == [["sqlalchemy.ext.asyncio.AsyncSession.execute"]]
+
+
+def test_self_is_the_receiver_of_each_call() -> None:
+    project = build(
+        app="""
+            from typing import Self
+            class Base:
+                @classmethod
+                def make(cls) -> Self: ...
+                def again(self) -> Self: ...
+            class Users(Base):
+                def users(self): ...
+            class Orders(Base):
+                def orders(self): ...
+            def both():
+                Users.make().again().users()
+                Orders.make().again().orders()
+        """
+    )
+    names = [name for names in called(project, "both") for name in names]
+    assert {"app.Users.users", "app.Orders.orders"} <= set(names)

@@ -37,7 +37,7 @@ class Resolver:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.types = TypeNames(project, self)
-        self._returns: dict[str, Refs] = {}
+        self._returns: dict[tuple[str, Ref | None], Refs] = {}
         self._params: dict[tuple[str, int], Refs] = {}
         self._fields: dict[tuple[str, str], Refs] = {}
         self._bindings: dict[str, dict[Vid, Binding]] = {}
@@ -377,10 +377,12 @@ class Resolver:
 
     def returns(self, fn: Fn, receiver: Ref | None = None) -> Refs:
         """What a function's result (awaited, if async; an element, if a generator) refers to."""
-        known = self._returns.get(fn.fqn)
+        own = receiver if self.types.mentions_self(fn.parent, fn.facts.returns_annotation) else None
+        key = (fn.fqn, own)
+        known = self._returns.get(key)
         if known is not None:
             return known
-        self._returns[fn.fqn] = ()
+        self._returns[key] = ()
         found: Iterable[Ref] = ()
         if fn.facts.returns_annotation >= 0 and fn.parent is not None:
             found = self.types.annotation(fn.parent, fn.facts.returns_annotation, receiver)
@@ -393,7 +395,7 @@ class Resolver:
             if all(ref.name in _CALLABLES for ref in found):
                 found = self._returned(fn) or found
         result = unique(found)
-        self._returns[fn.fqn] = result
+        self._returns[key] = result
         return result
 
     def _returned(self, fn: Fn) -> list[Ref]:

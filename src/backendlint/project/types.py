@@ -43,6 +43,7 @@ _CONTAINERS = {  # annotations that say what a container holds
     "DefaultDict": "builtins.dict", "OrderedDict": "builtins.dict", "MutableSequence": "builtins.list",
 }  # fmt: skip
 _VALUE_TYPED = frozenset({"builtins.dict"})
+_NEW_TYPES = ("typing.NewType", "typing_extensions.NewType")
 _SELF = ("Self", "typing.Self", "typing_extensions.Self")
 _TYPING = ("typing", "typing_extensions", "collections.abc", "builtins", "sqlalchemy.orm")
 
@@ -73,10 +74,32 @@ class TypeNames:
         if op == "item":
             return self._generic(home, value, receiver)
         if op == "name" and value[1] in _SELF:
-            return (receiver,) if receiver else ()
+            return self.resolver.instance(receiver) if receiver else ()
+        if op == "call":
+            return self._new_type(home, value)
         if op not in ("name", "attr", "def", "outer", "phi", "guard"):
             return ()
         return self._plain(home, vid, value)
+
+    def mentions_self(self, home: Fn | None, vid: Vid, depth: int = 4) -> bool:
+        """Whether an annotation speaks of `Self`, so that it means another type for each receiver."""
+        if home is None or vid < 0 or depth == 0:
+            return False
+        value = home.facts.values[vid]
+        if value[0] == "name":
+            return value[1] in _SELF
+        if value[0] == "const":
+            return isinstance(value[1], str) and "Self" in value[1]
+        parts = (
+            value[1]
+            if value[0] == "tuple"
+            else value[1:3]
+            if value[0] == "item"
+            else value[2:4]
+            if value[0] == "binop"
+            else ()
+        )
+        return any(self.mentions_self(home, part, depth - 1) for part in parts)
 
     def _plain(self, home: Fn, vid: Vid, value: Value) -> Refs:
         found = []
@@ -98,7 +121,13 @@ class TypeNames:
             return ()
         owner = self.project.module_function(target.file)
         value = owner.facts.values[target.vid]
-        return self.annotation(owner, target.vid) if value[0] in ("item", "binop") else ()
+        return self.annotation(owner, target.vid) if value[0] in ("item", "binop", "call") else ()
+
+    def _new_type(self, home: Fn, value: Value) -> Refs:
+        """`UserId = NewType("UserId", int)`: at run time, its base."""
+        call = home.facts.calls[value[1]]
+        made = any(ref.name in _NEW_TYPES for ref in self.project.callees(home, call))
+        return self.annotation(home, call.args[1]) if made and len(call.args) == 2 else ()
 
     @staticmethod
     def _says_nothing(name: str) -> bool:
@@ -170,7 +199,7 @@ class TypeNames:
 
     def _name(self, home: Fn, dotted: str, receiver: Ref | None) -> Refs:
         if dotted in _SELF:
-            return (receiver,) if receiver else ()
+            return self.resolver.instance(receiver) if receiver else ()
         head, _, rest = dotted.partition(".")
         file = home.file
         target = next((item.target for item in file.imports if item.name == head), None)
