@@ -49,7 +49,7 @@ def check(project: Project) -> Iterator[Hit]:
     }
     told: set[tuple[str, str, str, str]] = set()
     for use in project.data.uses:
-        function = _DJANGO.get(use.how, "") if use.framework == "django" else _orm_function(use)
+        function = use.function or _DJANGO.get(use.how, "") if use.framework == "django" else _orm_function(use)
         if function not in _REMEDIES or use.how in {"order", "shown"} or (use.fn.fqn, use.table.name) in narrowed:
             continue
         key = (use.fn.fqn, use.table.name, use.column.name, function)
@@ -120,7 +120,9 @@ def _condition(statement: SqlStatement, condition: sql.Condition, function: str)
 
 def _use(use: ColumnUse, function: str) -> Hit:
     name = f"`{use.table.name}.{use.column.name}`"
-    what = f"The lookup `{use.how}` on {name}" if use.framework == "django" else f"`func.{use.function}()` on {name}"
+    what = f"`func.{use.function}()` on {name}"
+    if use.framework == "django":
+        what = f"The annotation of {name}" if use.function else f"The lookup `{use.how}` on {name}"
     return Hit(
         f"{what} in `{use.fn.name}()` computes {function.upper()} of every row, which an index on the "
         f"column cannot serve; {_REMEDIES[function]}.",

@@ -11,6 +11,7 @@ from backendlint.findings.model import Location
 from backendlint.project.entities import Fn
 from backendlint.project.schema.django_state import Model, column_name
 from backendlint.project.schema.model import Column, Table
+from backendlint.project.sqltext.annotations import annotated
 from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
@@ -343,11 +344,25 @@ def _django(tables: Tables, fn: Fn) -> Iterator[Use]:
                 model = tables.model(fn, call.func)
             if model is not None:
                 yield from _lookups(tables, fn, call, model, dict(call.kwargs))
+                yield from _annotated(tables, fn, call, model)
                 yield from _q_objects(tables, fn, call, model)
         elif name in {"order_by", "latest", "earliest"}:
             model = tables.model(fn, call.func)
             if model is not None:
                 yield from _orders(tables, fn, call, model)
+
+
+def _annotated(tables: Tables, fn: Fn, call: Call, model: Model) -> Iterator[Use]:
+    """Lookups of annotations that a function computes."""
+    known = annotated(fn, _receiver(fn.facts.values, call.func)) if call.kwargs else {}
+    for key, vid in call.kwargs if known else ():
+        name, _, lookup = key.partition("__")
+        found = resolve_lookup(tables, model, known[name][0]) if name in known else None
+        how = {"": "eq", "exact": "eq", "in": "in", "gt": "range", "gte": "range", "lt": "range", "lte": "range"}.get(
+            lookup
+        )
+        if found is not None and how is not None:
+            yield Use(fn, call.span, *found[:2], how, vid, known[name][1], "django", query=call.span)
 
 
 def _receiver(values: list[tuple[object, ...]], func: Vid) -> Vid:
