@@ -14,7 +14,7 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.containers import composite
-from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Path, Trail
+from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Path, Trail
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
@@ -305,20 +305,18 @@ class CallReads:
 
     def substitute(self, fn: Fn, callee: Fn, bound: Bound, found: Labels, span: Span) -> Labels:
         """Labels in terms of the callee's parameters, in terms of the caller's values."""
-        parts: list[Labels] = []
+        result: Labels = {}
+        returned, passed = f"{callee.name}() returns it", f"passes through {callee.name}()"
         for origin, mark in found.items():
             if origin.what != "param" or origin.fn != callee.fqn:
-                trail = Trail(fn.fqn, span, f"{callee.name}() returns it", mark.trail)
-                parts.append({origin: mark._replace(trail=trail)})
+                trail = Trail(fn.fqn, span, returned, mark.trail)
+                lb.add(result, origin, Mark(mark.cleared, mark.weak, trail))
                 continue
             for vid, part in bound.get(origin.slot, ()):
                 for outer, known in self.reader.read(fn, vid, (*part, *origin.path)[:MAX_PATH]).items():
-                    trail = Trail(fn.fqn, span, f"passes through {callee.name}()", known.trail)
-                    merged = known._replace(
-                        cleared=known.cleared | mark.cleared, weak=known.weak or mark.weak, trail=trail
-                    )
-                    parts.append({outer: merged})
-        return lb.merge(parts)
+                    trail = Trail(fn.fqn, span, passed, known.trail)
+                    lb.add(result, outer, Mark(known.cleared | mark.cleared, known.weak or mark.weak, trail))
+        return result
 
     def _constructed(self, fn: Fn, call: Call, cls: Cls, path: Path) -> Labels:
         """A field of a new object, through `__init__` or the declared fields of a data class."""

@@ -79,6 +79,8 @@ class Taint:
         self.reader = Reader(project)
         self._sinks: dict[str, list[SinkSite]] | None = None
         self._barren: dict[frozenset[str], set[State]] = {}
+        self._bound: dict[int, dict[int, list[tuple[Vid, Path]]]] = {}
+        """By the edge's identity: the call graph keeps its edges."""
 
     @cached_property
     def assignments(self) -> list[tuple[Fn, Call, AttributeModel]]:
@@ -201,18 +203,24 @@ class Taint:
         """Labels of the argument that the caller passes for the pending parameter."""
         if edge.call is None:
             return lb.NONE
-        parts = []
+        result: Labels = {}
         for vid, part in self.bound(edge).get(item.slot, ()):
             whole = not part and not item.path
             path = (*part, *item.path)[: lb.MAX_PATH]
             found = self._shown(kind, edge.caller, vid) if whole else self.labels(edge.caller, vid, path)
             for origin, mark in found.items():
                 cleared = mark.cleared | item.mark.cleared
-                parts.append({origin: Mark(cleared, mark.weak or item.mark.weak, mark.trail)})
-        return lb.merge(parts)
+                lb.add(result, origin, Mark(cleared, mark.weak or item.mark.weak, mark.trail))
+        return result
 
     def bound(self, edge: Edge) -> dict[int, list[tuple[Vid, Path]]]:
         """The values that an edge's call passes, by the callee's parameter."""
+        known = self._bound.get(id(edge))
+        if known is None:
+            known = self._bound[id(edge)] = self._bind(edge)
+        return known
+
+    def _bind(self, edge: Edge) -> dict[int, list[tuple[Vid, Path]]]:
         assert edge.call is not None
         if edge.kind in ("thread", "callback", "task", "spawn"):
             skip = self._passed_at(edge)

@@ -10,7 +10,7 @@ from backendlint.facts.model import Span
 Path = tuple[str, ...]
 """An access path: attribute names, `[key]` with the key's repr, `[*]` for any item."""
 MAX_PATH = 4
-MOST = 64
+MOST = 24
 """Origins that are remembered of one value."""
 INJECTION = frozenset(
     "sql command code path ssrf redirect xss template xml deserialize ldap xpath nosql log header regex trust "
@@ -85,9 +85,14 @@ def merge(parts: Iterable[Labels]) -> Labels:
             result = dict(part)
             continue
         for origin, mark in part.items():
-            known = result.get(origin)
-            result[origin] = mark if known is None else weaker(known, mark)
+            add(result, origin, mark)
     return result
+
+
+def add(labels: Labels, origin: Origin, mark: Mark) -> None:
+    """Add one origin in place, as `merge` would."""
+    known = labels.get(origin)
+    labels[origin] = mark if known is None else weaker(known, mark)
 
 
 def nearest(labels: Labels) -> Labels:
@@ -103,6 +108,8 @@ def nearest(labels: Labels) -> Labels:
 
 def weaker(left: Mark, right: Mark) -> Mark:
     """The mark of a value that is one or the other."""
+    if left.cleared == right.cleared and left.weak == right.weak:
+        return left
     cleared = left.cleared & right.cleared
     better = left if len(left.cleared) <= len(right.cleared) else right
     return Mark(cleared, left.weak and right.weak, better.trail)
@@ -113,22 +120,22 @@ def clear(labels: Labels, kinds: Iterable[str]) -> Labels:
     added = frozenset(kinds)
     if not added or not labels:
         return labels
-    return {origin: mark._replace(cleared=mark.cleared | added) for origin, mark in labels.items()}
+    return {origin: Mark(mark.cleared | added, mark.weak, mark.trail) for origin, mark in labels.items()}
 
 
 def soil(labels: Labels) -> Labels:
     """The labels of a value that was decoded: escaping no longer protects it, conversions still do."""
-    return {origin: mark._replace(cleared=mark.cleared & {"all"}) for origin, mark in labels.items()}
+    return {origin: Mark(mark.cleared & {"all"}, mark.weak, mark.trail) for origin, mark in labels.items()}
 
 
 def weaken(labels: Labels) -> Labels:
     """The labels of a value that passed through something unknown."""
-    return {origin: mark._replace(weak=True) for origin, mark in labels.items()}
+    return {origin: Mark(mark.cleared, True, mark.trail) for origin, mark in labels.items()}
 
 
 def step(labels: Labels, fn: str, span: Span, note: str) -> Labels:
     """The labels with one more step on their trail."""
-    return {origin: mark._replace(trail=Trail(fn, span, note, mark.trail)) for origin, mark in labels.items()}
+    return {origin: Mark(mark.cleared, mark.weak, Trail(fn, span, note, mark.trail)) for origin, mark in labels.items()}
 
 
 def item(key: object) -> str:
