@@ -11,11 +11,14 @@ HARM = {
     "ldap": "so it can change what the LDAP filter matches; escape it with `escape_filter_chars`.",
     "xpath": "so it can change what the XPath expression selects; pass it as an XPath variable.",
     "nosql": "so operators such as `$ne` in it change what the query matches; convert it to the type you expect.",
+    "javascript": "so it runs as JavaScript in the database; compare fields instead.",
     "header": "so line breaks in it can add headers of their own; remove `\\r` and `\\n`, or take it from a list.",
     "mail-header": "so line breaks in it can add recipients or headers; refuse `\\r` and `\\n`.",
     "log": "so line breaks in it can forge log entries; log it with `%r`, or as a field of a structured log.",
 }
 LESS = ("log",)
+NEAR = 2
+"""More calls than this between the request and a log line make it advice."""
 REFUSED = ("header",)
 """Servers and frameworks refuse line breaks there themselves, most of the time."""
 
@@ -26,7 +29,8 @@ def check(project: Project) -> Iterator[Hit]:
             if kind in LESS and is_quoted(flow):
                 continue
             hit = replace(flow_hit(project, flow, harm), severity="note" if kind in LESS else None)
-            yield replace(hit, profile="strict", confidence="low") if kind in REFUSED else hit
+            far = kind in LESS and len(flow.chain) > NEAR
+            yield replace(hit, profile="strict", confidence="low") if far or kind in REFUSED else hit
 
 
 def is_quoted(flow: Flow) -> bool:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 RESPONSE = CallModel(name="response")
 """Stands for what a handler returns."""
+_SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "ash", "cmd", "cmd.exe", "powershell"})
+_SCRIPT_FLAGS = frozenset({"-c", "-lc", "-ec", "/c", "/C", "-Command"})
 _UNKNOWN = CallModel(name="execute")
 """Stands for a method of which nothing but its name is known."""
 _METHODS = frozenset(
@@ -120,12 +122,41 @@ def _sites(project: Project, fn: Fn, call: Call, model: CallModel, sink: Sink) -
     if any(holds(project, fn, call, condition) for condition in sink.unless):
         return
     for vid in sink_arguments(fn, call, sink.arg):
+        if sink.kind == "nosql":
+            yield from _scripts(fn, call, model, vid)
         if _harmless(project, fn, vid, sink.kind):
             continue
+        script = _script(fn, call, vid) if sink.kind == "command" else -1
+        if script >= 0:
+            yield SinkSite(sink.kind, fn, call, script, model, sink)
         part = 0 if sink.kind == "xss" and fn.facts.values[vid][0] == "tuple" else sink.element
         element = _element(fn, vid, part) if part >= 0 else vid
         if element >= 0:
             yield SinkSite(sink.kind, fn, call, element, model, sink)
+
+
+def _script(fn: Fn, call: Call, vid: Vid) -> Vid:
+    """What a shell is given to run: `["bash", "-c", script]`, `execl("/bin/sh", "sh", "-c", script)`; -1 for no shell."""
+    value = fn.facts.values[vid]
+    items = list(value[1]) if value[0] in ("list", "tuple") else []
+    if not items and vid in call.args:
+        rest = call.args[call.args.index(vid) + 1 :]
+        inner = fn.facts.values[rest[0]] if rest else value
+        items = [vid, *(inner[1] if inner[0] in ("list", "tuple") else rest)]
+    if not items or str(fn.const(items[0])).rpartition("/")[2] not in _SHELLS:
+        return -1
+    for number, item in enumerate(items[1:-1], 1):
+        if fn.const(item) in _SCRIPT_FLAGS:
+            return int(items[number + 1])
+    return -1
+
+
+def _scripts(fn: Fn, call: Call, model: CallModel, vid: Vid) -> Iterator[SinkSite]:
+    """`{"$where": text}`: what MongoDB runs as JavaScript."""
+    value = fn.facts.values[vid]
+    for key, item in value[1] if value[0] == "dict" else ():
+        if fn.const(key) in ("$where", "$function", "$accumulator"):
+            yield SinkSite("javascript", fn, call, item, model, Sink("javascript", Arg((0,))))
 
 
 def _harmless(project: Project, fn: Fn, vid: Vid, kind: str) -> bool:
