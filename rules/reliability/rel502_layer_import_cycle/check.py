@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import FileFacts, Hit, Import, Project, Step
+from backendlint.api import FileFacts, Fn, Hit, Import, Project, Step
 
 RANKS = {
     "entry": 5, "controller": 4, "middleware": 4, "task": 3, "command": 3, "service": 3, "client": 2, "repository": 2,
@@ -41,12 +41,18 @@ def check(project: Project) -> Iterator[Hit]:
 
 def layer_of(project: Project, path: str) -> str:
     """What a file's handlers or its place say; a folder of controllers makes no controller of what has no handlers,
-    and neither do handlers that a helper makes."""
-    for fn in project.functions_of(project.files[path]):
-        if fn.fqn in project.route_functions and (fn.cls is not None or fn.parent is None or fn.parent.is_module):
-            return "controller"
+    and neither does a handler among helpers, or one that a helper makes."""
+    own = [fn for fn in project.functions_of(project.files[path]) if not fn.is_module and is_outer(fn)]
+    handlers = sum(fn.fqn in project.route_functions for fn in own)
     by_place = project.layers.certain(path)
+    if handlers and (by_place == "controller" or 2 * handlers >= len(own)):
+        return "controller"
     return by_place if by_place != "controller" else ""
+
+
+def is_outer(fn: Fn) -> bool:
+    """A function of the module or a method of one of its classes."""
+    return fn.cls is not None or fn.parent is None or fn.parent.is_module
 
 
 def imports(project: Project, file: FileFacts) -> list[tuple[str, Import]]:
