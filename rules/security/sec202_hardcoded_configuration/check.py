@@ -56,7 +56,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             if not kind or (kind == "path") != (wanted == "path") or location in seen:
                 continue
             seen.add(location)
-            yield report(project, site, kind, fn, literal, published(str(text), services))
+            yield report(project, site, kind, fn, literal, published(shown(site.fn, vid) or str(text), services))
 
 
 def located(project: Project, fn: Fn, vid: Vid) -> tuple[Fn, Vid] | None:
@@ -73,6 +73,13 @@ def located(project: Project, fn: Fn, vid: Vid) -> tuple[Fn, Vid] | None:
 def is_neighbour(text: str) -> bool:
     """The cloud's metadata service has the same address everywhere."""
     return "169.254.169.254" in text or "metadata.google.internal" in text
+
+
+def shown(fn: Fn, vid: Vid) -> str:
+    """A built address with its constant parts: the host may go on after a region's name."""
+    value = fn.facts.values[vid]
+    texts = [fn.const(part) for part in value[2]] if value[0] == "fmt" else []
+    return "".join(text if isinstance(text, str) else "x" for text in texts) if texts and texts[0] is not ... else ""
 
 
 def published(text: str, services: tuple[str, ...]) -> bool:
