@@ -131,6 +131,31 @@ def test_names_types_and_classes_in_circles(tmp_path: Path) -> None:
     assert problems(write(tmp_path, {**files, "own.py": CIRCLES.format(other="own")})) == []
 
 
+HANDLERS = """\
+from fastapi import Depends, FastAPI
+from {other} import Errors, Kind, Methods, Dependencies
+
+app = FastAPI()
+Errors = (Errors, ValueError)
+Kind = Kind | None
+Methods = [Methods, "GET"]
+Dependencies = [Dependencies, Depends(Kind)]
+
+
+@app.api_route("/x/{{kind}}", methods=Methods, dependencies=Dependencies)
+def x(kind: Kind, q: Kind = Kind):
+    try:
+        return open(kind)
+    except Errors:
+        return q
+"""
+
+
+def test_constants_of_two_modules_that_are_made_of_each_other(tmp_path: Path) -> None:
+    files = {"one.py": HANDLERS.format(other="two"), "two.py": HANDLERS.format(other="one")}
+    assert problems(write(tmp_path, {**files, "own.py": HANDLERS.format(other="own")})) == []
+
+
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
 def test_twisted_programs(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)

@@ -94,17 +94,17 @@ class Exceptions:
             return ("builtins.BaseException",)
         return self.class_names(fn, handler.value)
 
-    def class_names(self, fn: Fn, vid: int) -> tuple[str, ...]:
+    def class_names(self, fn: Fn, vid: int, depth: int = 8) -> tuple[str, ...]:
         """Names of the classes that a value is: one, a tuple of them, or a variable that holds them."""
         value = fn.facts.values[vid]
         if value[0] in ("tuple", "list", "set"):
-            return tuple(name for item in value[1] for name in self.class_names(fn, item))
-        if value[0] == "name":
+            return tuple(name for item in value[1] for name in self.class_names(fn, item, depth))
+        if value[0] == "name" and depth:
             target = self.project.modules.resolve(value[1], fn.file.module)
             if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
                 owner = self.project.module_function(target.file)
                 if owner.facts.values[target.vid][0] in ("tuple", "list", "set"):
-                    return self.class_names(owner, target.vid)
+                    return self.class_names(owner, target.vid, depth - 1)
         return tuple(self._canonical(ref) for ref in self.project.refs(fn, vid) if ref.kind in ("class", "lib"))
 
     def _canonical(self, ref: Ref) -> str:

@@ -58,6 +58,8 @@ class TypeNames:
     def __init__(self, project: Project, resolver: Resolver) -> None:
         self.project = project
         self.resolver = resolver
+        self._reading: set[tuple[str, Vid]] = set()
+        """Aliases that are being read: one may lead back to itself, through other modules too."""
 
     # annotations
 
@@ -120,8 +122,14 @@ class TypeNames:
         if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
             return ()
         owner = self.project.module_function(target.file)
-        value = owner.facts.values[target.vid]
-        return self.annotation(owner, target.vid) if value[0] in ("item", "binop", "call") else ()
+        key = (owner.fqn, target.vid)
+        if owner.facts.values[target.vid][0] not in ("item", "binop", "call") or key in self._reading:
+            return ()
+        self._reading.add(key)
+        try:
+            return self.annotation(owner, target.vid)
+        finally:
+            self._reading.discard(key)
 
     def _new_type(self, home: Fn, value: Value) -> Refs:
         """`UserId = NewType("UserId", int)`: at run time, its base."""

@@ -150,22 +150,22 @@ class RouteTable:
         found = [made[0].const(vid) for vid in arguments(made[1], arg)] if made is not None and arg is not None else []
         return next((text for text in found if isinstance(text, str)), "")
 
-    def _listed(self, fn: Fn, vids: tuple[Vid, ...]) -> Iterator[Ref]:
+    def _listed(self, fn: Fn, vids: tuple[Vid, ...], depth: int = 8) -> Iterator[Ref]:
         """What a list of dependencies names: `[Depends(f), ...]`, or functions and objects themselves."""
         for vid in vids:
             value = fn.facts.values[vid]
             if value[0] in ("list", "tuple"):
-                yield from self._listed(fn, tuple(value[1]))
+                yield from self._listed(fn, tuple(value[1]), depth)
                 continue
-            if value[0] == "name":
+            if value[0] == "name" and depth:
                 target = self.project.modules.resolve(value[1], fn.file.module)
                 if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
                     home = self.project.module_function(target.file)
                     if home.facts.values[target.vid][0] in ("list", "tuple", "call"):
-                        yield from self._listed(home, (target.vid,))
+                        yield from self._listed(home, (target.vid,), depth - 1)
                         continue
             if value[0] == "binop":
-                yield from self._listed(fn, (value[2], value[3]))
+                yield from self._listed(fn, (value[2], value[3]), depth)
                 continue
             if value[0] == "call":
                 found = list(injected(self.project, fn, fn.facts.calls[value[1]]))

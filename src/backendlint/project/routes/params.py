@@ -205,8 +205,8 @@ def type_kind(project: Project, ref: Ref) -> str:
     return ""
 
 
-def _is_literal(project: Project, home: Fn, vid: Vid) -> bool:
-    if vid < 0:
+def _is_literal(project: Project, home: Fn, vid: Vid, depth: int = 5) -> bool:
+    if vid < 0 or depth == 0:
         return False
     value = home.facts.values[vid]
     if value[0] == "item":
@@ -216,14 +216,14 @@ def _is_literal(project: Project, home: Fn, vid: Vid) -> bool:
             return True
         if last & {"Annotated", "Optional"}:
             inner = home.facts.values[value[2]]
-            return _is_literal(project, home, inner[1][0] if inner[0] == "tuple" and inner[1] else value[2])
+            return _is_literal(project, home, inner[1][0] if inner[0] == "tuple" and inner[1] else value[2], depth - 1)
     if value[0] == "binop" and value[1] == "|":
         sides = [side for side in value[2:4] if home.const(side) is not None]
-        return bool(sides) and all(_is_literal(project, home, side) for side in sides)
+        return bool(sides) and all(_is_literal(project, home, side, depth - 1) for side in sides)
     if value[0] == "name":
         target = project.modules.resolve(value[1], home.file.module)
         if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-            return _is_literal(project, project.module_function(target.file), target.vid)
+            return _is_literal(project, project.module_function(target.file), target.vid, depth - 1)
     return False
 
 

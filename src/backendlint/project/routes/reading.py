@@ -102,16 +102,16 @@ class Reading:
             yield from self.project.callees(fn, fn.facts.calls[value[1]])
 
 
-def strings(project: Project, fn: Fn, vid: Vid) -> list[str]:
+def strings(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> list[str]:
     """The strings of a list, tuple or set display, or the one string."""
     value = fn.facts.values[vid]
     if value[0] in ("list", "tuple", "set"):
-        return [text for item in value[1] for text in strings(project, fn, item)]
+        return [text for item in value[1] for text in strings(project, fn, item, depth)]
     found = project.constants(fn, vid) or []
-    if not found and value[0] == "name":
+    if not found and value[0] == "name" and depth:
         target = project.modules.resolve(value[1], fn.file.module)
         if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
             home = project.module_function(target.file)
             if home.facts.values[target.vid][0] in ("list", "tuple", "set"):
-                return strings(project, home, target.vid)
+                return strings(project, home, target.vid, depth - 1)
     return [item for item in found if isinstance(item, str)]
