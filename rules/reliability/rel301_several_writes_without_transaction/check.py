@@ -133,8 +133,9 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
     if first.write.entity != second.write.entity:
         return True
     if first.edges or second.edges:
-        same = bool(first.edges and second.edges) and first.edges[0].callee is second.edges[0].callee
-        return same and _passed(fn, first.call) != _passed(fn, second.call)
+        known = first.write.entity != ""
+        apart = first.edges and second.edges and (not known or first.edges[0].callee is second.edges[0].callee)
+        return bool(apart) and _passed(fn, first.call) != _passed(fn, second.call)
     if first.write.op != second.write.op:
         return second.write.op == "delete"
     if first.committed and second.committed:

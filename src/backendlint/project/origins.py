@@ -191,6 +191,9 @@ class _Walk:
                 if not part:
                     self.visit(context.caller, vid, path, steps, context.outer, depth)
             return
+        for target in self.project.graph.injected(fn, index):
+            for item in target.facts.returns:
+                self.visit(target, item.value, path, steps, None, depth)
         callers = [edge for edge in self.project.graph.callers(fn) if edge.call is not None and edge.kind == "call"]
         for edge in callers[:MAX_CALLERS]:
             assert edge.call is not None
