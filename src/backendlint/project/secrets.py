@@ -168,6 +168,9 @@ def _entropy(text: str) -> float:
     return -sum(count / len(text) * math.log2(count / len(text)) for count in counts.values())
 
 
+_DIGEST = frozenset({"hash", "hashed", "digest"})
+
+
 def is_password(project: Project, fn: Fn, vid: Vid) -> bool:
     """Whether the value is (made of) a password, by what it is called where it comes from."""
     for origin, mark in project.taint.labels(fn, vid).items():
@@ -176,6 +179,7 @@ def is_password(project: Project, fn: Fn, vid: Vid) -> bool:
             and "secret" not in mark.cleared
             and origin.path
             and _PASSWORD.intersection(words(origin.path[0]))
+            and not _DIGEST.intersection(words(origin.path[0]))
         ):
             return True
     return False

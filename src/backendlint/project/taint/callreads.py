@@ -138,6 +138,8 @@ class CallReads:
             found = lb.clear(found, ("all",)) if signed else found
         if model.name in _JOINERS and call.args and without_host(fn, call.args[0]):
             found = lb.clear(found, ("redirect", "ssrf"))
+        if model.schema == "serialize" and call.kwarg("exclude") >= 0:  # somebody thought of what must not get out
+            found = lb.clear(found, _HIDDEN)
         if found and model.name.startswith("jinja2.Template.") and self._escapes(fn, call):
             found = lb.clear(found, ("xss",))
         return lb.clear(lb.soil(found) if model.decodes else found, model.sanitizes)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
-from backendlint.project.binding import bind
+from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import AttributeModel
@@ -151,10 +151,22 @@ class Taint:
 
     def _arriving(self, site: SinkSite) -> Labels:
         """What reaches the sink's argument, less what tests of the same expression around the call clear."""
+        if site.kind == "ssrf" and self._refuses(site):
+            return lb.NONE
         found = self._shown(site.kind, site.fn, site.vid)
         if found and site.fn.facts.values[site.vid][0] in ("call", "attr", "item"):
             return lb.clear(found, self.reader.guards.around(site.fn, site.vid, site.call.block, site.call.span.line))
         return found
+
+    def _refuses(self, site: SinkSite) -> bool:
+        """A client whose transport, a class of the project, looks at the address of a host before it connects."""
+        for made in self.project.allocations.of(site.fn, receiver(site.fn, site.call)):
+            for ref in self.project.refs(made.fn, made.call.kwarg("transport")):
+                cls = self.project.classes.get(ref.name) if ref.kind == "inst" else None
+                methods = cls.methods.values() if cls is not None else ()
+                if any(self.reader.guards.addresses.tested(method) for method in methods):
+                    return True
+        return False
 
     def _begin(self, site: SinkSite, source_kinds: Collection[str]) -> Iterator[_Pending]:
         report = (site.fn, site.fn.location(site.call.span))

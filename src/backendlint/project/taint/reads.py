@@ -306,7 +306,9 @@ class Reader:
             elif target.kind == "library" and not head:
                 return NONE
         last = dotted.rpartition(".")[2]
-        return self.named(found, fn, vid, last) if not path and sensitive(last) else found
+        if path or not sensitive(last) or any(ref.kind in ("class", "func") for ref in self.project.refs(fn, vid)):
+            return found
+        return self.named(found, fn, vid, last)
 
     def _library_source(self, fn: Fn, vid: Vid, dotted: str) -> Labels | None:
         """Labels where the name, or what it is an attribute of, is a source by a library's model."""

@@ -19,6 +19,7 @@ RESPONSE = CallModel(name="response")
 """Stands for what a handler returns."""
 _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "ash", "cmd", "cmd.exe", "powershell"})
 _SCRIPT_FLAGS = frozenset({"-c", "-lc", "-ec", "/c", "/C", "-Command"})
+_TYPE_KEYWORDS = ("content_type", "mimetype", "media_type")
 _UNKNOWN = CallModel(name="execute")
 """Stands for a method of which nothing but its name is known."""
 _METHODS = frozenset(
@@ -121,6 +122,8 @@ def _sites(project: Project, fn: Fn, call: Call, model: CallModel, sink: Sink) -
         return
     if any(holds(project, fn, call, condition) for condition in sink.unless):
         return
+    if sink.kind == "xss" and (_retyped(fn, call) or any(_plain(fn.const(call.kwarg(key))) for key in _TYPE_KEYWORDS)):
+        return
     for vid in sink_arguments(fn, call, sink.arg):
         if sink.kind == "nosql":
             yield from _scripts(fn, call, model, vid)
@@ -157,6 +160,23 @@ def _scripts(fn: Fn, call: Call, model: CallModel, vid: Vid) -> Iterator[SinkSit
     for key, item in value[1] if value[0] == "dict" else ():
         if fn.const(key) in ("$where", "$function", "$accumulator"):
             yield SinkSite("javascript", fn, call, item, model, Sink("javascript", Arg((0,))))
+
+
+def _retyped(fn: Fn, call: Call) -> bool:
+    """`response.mimetype = "text/plain"`, after it was made."""
+    for store in fn.facts.stores:
+        typed = store.name in _TYPE_KEYWORDS or str(fn.const(store.key)).lower() == "content-type"
+        base = store.base
+        while typed and base >= 0 and fn.facts.values[base][0] in (*_CHANGED, "attr"):
+            base = fn.facts.values[base][1]
+        if typed and base == call.value and _plain(fn.const(store.value)):
+            return True
+    return False
+
+
+def _plain(kind: object) -> bool:
+    """A content type that no browser runs scripts of."""
+    return isinstance(kind, str) and not any(word in kind for word in ("html", "xml", "svg"))
 
 
 def _harmless(project: Project, fn: Fn, vid: Vid, kind: str) -> bool:
