@@ -12,6 +12,8 @@ PUBLIC = re.compile(
     r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|invite|two_?factor|mfa|set_?up|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|install|bootstrap|authenticate|authorize|(^|_)auth$|session",
     re.IGNORECASE,
 )
+MARKED = re.compile(r"/(?:public|anonymous|guest)(?:/|$)", re.IGNORECASE)
+"""Prefixes that say so of all routes below them."""
 SEARCH = re.compile(r"search|query|filter|lookup|preview|list", re.IGNORECASE)
 SIGN_UP = re.compile(r"sign[-_]?up|regist", re.IGNORECASE)
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -118,4 +120,5 @@ def public(route: Route, signs_up: bool) -> bool:
         and last in ("users", "accounts", "members", "customers", "sessions", "registrations")
     ):
         return True  # registration and sign-in
-    return bool(PUBLIC.search(words) or PUBLIC.search(route.name)) or not route.path.strip("/")
+    named = PUBLIC.search(words) or PUBLIC.search(route.name) or MARKED.search(route.path)
+    return bool(named) or not route.path.strip("/")
