@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 PATTERNS = (
     "requirements*.txt",
@@ -19,6 +19,11 @@ MAX_SIZE = 200_000
 """Bytes; longer files are lock files of everything."""
 MOST = 8
 """Files of one pattern that are read."""
+
+
+def names_dependencies(path: PurePosixPath) -> bool:
+    """Whether a path below the root is that of such a file."""
+    return any(len(path.parts) == pattern.count("/") + 1 and path.match(pattern) for pattern in PATTERNS)
 
 
 def dependency_files(root: Path) -> Iterator[Path]:

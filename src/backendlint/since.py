@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from backendlint.analysis import Inputs
 from backendlint.cache import FOLDER
 from backendlint.config import Config, Settings
+from backendlint.dependency_files import names_dependencies
 from backendlint.discover import KINDS, TEMPLATES
 from backendlint.errors import UsageError
 from backendlint.findings.baseline import Baseline, Entry
@@ -61,7 +62,7 @@ def baseline_at(
 
 
 def write_tree(root: Path, revision: str, target: Path) -> None:
-    """Write the Python and SQL files and the templates below `root` at that commit, byte for byte: git's filters and hooks do not run."""
+    """Write what a scan reads below `root` at that commit, byte for byte: git's filters and hooks do not run."""
     listed = _git(root, "ls-tree", "-r", "-z", "--end-of-options", revision) or b""
     wanted = [found for entry in listed.split(b"\0") if (found := _wanted(os.fsdecode(entry)))]
     names = "".join(f"{name}\n" for name, _ in wanted)
@@ -78,15 +79,12 @@ def write_tree(root: Path, revision: str, target: Path) -> None:
 
 
 def _wanted(entry: str) -> tuple[str, str] | None:
-    """(object, path) of an entry of ls-tree that is a source file, and no link."""
+    """(object, path) of an entry of ls-tree that is a source file or tells the SQL dialect, and no link."""
     about, _, path = entry.partition("\t")
     parts = PurePosixPath(path)
-    if (
-        not about.startswith("100")
-        or parts.suffix not in (*KINDS, *TEMPLATES)
-        or parts.is_absolute()
-        or ".." in parts.parts
-    ):
+    if not about.startswith("100") or parts.is_absolute() or ".." in parts.parts:
+        return None
+    if parts.suffix not in (*KINDS, *TEMPLATES) and not names_dependencies(parts):
         return None
     return about.split()[2], path
 

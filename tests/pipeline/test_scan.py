@@ -10,6 +10,7 @@ import pytest
 from scanning import add_rule, found, git, kinds, run, write
 
 from backendlint.errors import ConfigError, UsageError
+from backendlint.since import write_tree
 
 BAD = "def bad():\n    pass\n"
 
@@ -206,6 +207,26 @@ def test_since_reports_what_the_change_introduces(tmp_path: Path, rules: Path) -
     git(root, "commit", "-m", "More")
     assert found(run(rules, root, since="HEAD")) == []
     assert found(run(rules, root, since="HEAD~1")) == ["new.py:1 XX901", "sub/c.py:1 XX901"]
+
+
+def test_since_knows_the_dialect_of_then(tmp_path: Path) -> None:
+    names = (
+        "app.py",
+        "requirements.txt",
+        "requirements/base.txt",
+        "pyproject.toml",
+        "sub/requirements.txt",
+        "notes.txt",
+    )
+    root = write(tmp_path / "p", dict.fromkeys(names, "psycopg\n"))
+    git(root, "init", "--quiet")
+    git(root, "add", ".")
+    git(root, "commit", "--quiet", "--message", "Begin")
+    write_tree(root, "HEAD", tmp_path / "then")
+    found = {
+        path.relative_to(tmp_path / "then").as_posix() for path in (tmp_path / "then").rglob("*") if path.is_file()
+    }
+    assert found == set(names[:4])
 
 
 @pytest.mark.parametrize("revision", ["nowhere", "--output=x", ""])
