@@ -11,7 +11,7 @@ from backendlint.project.loaders import NOTHING, Loads
 from backendlint.project.origins import Origin, Path
 from backendlint.project.templates.expand import Seen, Templates
 from backendlint.project.templates.syntax import EACH
-from backendlint.project.templates.views import Passed, Rendering, renderings
+from backendlint.project.templates.views import Passed, Rendering, entity_of, renderings
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -57,6 +57,8 @@ def template_reads(project: Project) -> Iterator[TemplateRead]:
     told: set[tuple[Location, str]] = set()
     expanded: dict[str, dict[str, list[Seen]]] = {}
     for rendering in renderings(project):
+        if not any(entity_of(project, item) for values in rendering.context.values() for item in values):
+            continue
         for name in rendering.names:
             path = templates.find(name, rendering.fn.path)
             if not path:

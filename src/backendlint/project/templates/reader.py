@@ -85,7 +85,7 @@ class _Reader:
         self._frames: list[tuple[str, str, dict[str, Access | None]]] = [("", "", {})]
         """Tag, block or macro name, and the names bound there."""
         self._silent = ""
-        self._breaks = [index for index, char in enumerate(source) if char == "\n"]
+        self._breaks = [match.start() for match in re.finditer("\n", source)]
         self._line = 1
 
     def token(self, token: Token) -> None:
