@@ -14,6 +14,8 @@ from backendlint.api import Hit, SqlStatement, Step, Table, sql, sqltypes
 _PARSED = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"})
 _NUMBERS = frozenset({"integer", "decimal", "float"})
 _UUID = re.compile(r"^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$", re.IGNORECASE)
+MANY = 2
+"""A project that speaks to more kinds of databases than that has texts whose kind cannot be told."""
 ALIKE = 0.8
 """How like a known table's name an unknown one must be to be its misspelling."""
 
@@ -50,6 +52,8 @@ def _syntax(statement: SqlStatement) -> Iterator[Hit]:
         or not (parsed.tree is None or parsed.foreign)
         or "too long" in parsed.error
     ):
+        return
+    if len(statement.project.data.dialects) > MANY:
         return
     if any(mark in statement.text for mark in ("{{", "{%", "<<", "#{")):
         return

@@ -24,7 +24,7 @@ def check(project: Project) -> Iterator[Hit]:
 def _django(moment: Moment) -> Iterator[Hit]:
     operation = moment.operation
     place = operation.location
-    if isinstance(operation, ops.RunCode) and not operation.reversible and operation.changes_data:
+    if isinstance(operation, ops.RunCode) and not operation.reversible and operation.name != "noop":
         yield moment.hit(
             f"`RunPython({operation.name})` has no `reverse_code`, so the migrations after it cannot be unapplied when a release "
             "goes wrong; pass the function that undoes it, or `migrations.RunPython.noop` if nothing needs undoing.",

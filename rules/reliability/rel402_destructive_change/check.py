@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import Hit, Moment, Project, ops, users_of
 
 
 def check(project: Project) -> Iterator[Hit]:
     """What loses data of tables that existed before the migration, unless it was copied or is only being rebuilt."""
+    released = _forgotten(project)
     for moment in project.data.moments():
         operation = moment.operation
         if isinstance(operation, ops.DropTable) and operation.kind == "table" and _real(moment, operation.table):
-            yield _dropped_table(project, moment, operation.table)
+            hit = _dropped_table(project, moment, operation)
+            yield replace(hit, profile="strict") if _second_step(released, moment, operation.table) else hit
         elif isinstance(operation, ops.DropColumn) and _real(moment, operation.table) and not _fresh(moment, operation):
-            yield _dropped_column(project, moment, operation)
+            hit = _dropped_column(project, moment, operation)
+            yield (
+                replace(hit, profile="strict")
+                if _second_step(released, moment, operation.table, operation.column)
+                else hit
+            )
         elif isinstance(operation, ops.Other) and operation.kind in {"DROP DATABASE", "DROP SCHEMA"}:
             yield moment.hit(
                 f"{operation.kind} destroys everything in it, and a downgrade cannot bring it back; take a "
@@ -42,15 +50,35 @@ def _everything(operation: ops.DataChange) -> bool:
     return operation.kind == "DELETE" and not operation.where
 
 
-def _dropped_table(project: Project, moment: Moment, table: str) -> Hit:
+def _forgotten(project: Project) -> dict[tuple[str, str], str]:
+    """Tables (column "") and columns that leave Django's state alone, so that code stops using them first, with the migration."""
+    found: dict[tuple[str, str], str] = {}
+    for migration in project.data.migrations:
+        for operation in _flat(migration.operations):
+            if operation.state_only and isinstance(operation, ops.DropTable | ops.DropColumn):
+                column = operation.column if isinstance(operation, ops.DropColumn) else ""
+                found.setdefault((operation.table.lower(), column), migration.id)
+    return found
+
+
+def _second_step(released: dict[tuple[str, str], str], moment: Moment, table: str, column: str = "") -> bool:
+    """True where an earlier migration already took it out of the state: the release between the two has gone by."""
+    names = {(table.lower(), column), (table.lower(), "")}
+    return any(released.get(name, moment.migration.id) != moment.migration.id for name in names)
+
+
+def _dropped_table(project: Project, moment: Moment, operation: ops.DropTable) -> Hit:
+    table = operation.table
     related = users_of(project, table)
     still = " while code still uses it" if related else ""
-    return moment.hit(
+    stray = not related and moment.table(table) is None and "IF EXISTS" in operation.text.upper()
+    hit = moment.hit(
         f"Dropping table `{table}`{still} loses its rows, and a downgrade cannot bring them back; remove "
         "its last use, release that, "
         "keep a backup, and drop it in a later release.",
         related=related,
     )
+    return replace(hit, profile="strict") if stray else hit  # what an uninstalled application left behind
 
 
 def _dropped_column(project: Project, moment: Moment, operation: ops.DropColumn) -> Hit:

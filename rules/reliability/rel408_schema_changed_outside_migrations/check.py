@@ -33,7 +33,7 @@ def check(project: Project) -> Iterator[Hit]:
 def _created(project: Project, fn: Fn, call: Call, migrated: bool) -> Iterator[Hit]:
     func = _made_by(fn, call)
     name = _maker(fn, func) if func >= 0 else ""
-    if name not in _MAKERS or not _of_metadata(project, fn, func):
+    if name not in _MAKERS or not _of_metadata(project, fn, func) or _stamped(project, fn):
         return
     place = fn.location(call.span)
     if migrated:
@@ -55,6 +55,12 @@ def _created(project: Project, fn: Fn, call: Call, migrated: bool) -> Iterator[H
             profile="strict",
             confidence="medium",
         )
+
+
+def _stamped(project: Project, fn: Fn) -> bool:
+    """True where the function, or one that it calls, then marks the new schema with the latest revision (`command.stamp`)."""
+    nearby = [fn, *(target for call in fn.calls for target in project.targets(fn, call))]
+    return any(_maker(item, call.func) == "stamp" for item in nearby for call in item.calls)
 
 
 def _made_by(fn: Fn, call: Call) -> int:
@@ -90,6 +96,8 @@ def _executed(project: Project, inside: set[str]) -> Iterator[Hit]:
         if fn is None or not text.certain or fn.path in inside or text.path in inside or _EXEMPT.search(fn.path):
             continue
         match = _DDL.match(text.text)
+        if project.data.dialect and text.dialect not in {"", project.data.dialect}:
+            continue  # another database than the one that is migrated
         if match is None or _TEMPORARY.search(text.text[:120]) or project.layer(fn) == "command":
             continue
         verb = " ".join(match.group().upper().split())

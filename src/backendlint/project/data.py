@@ -18,7 +18,7 @@ from backendlint.project.schema.links import ModuleLinks
 from backendlint.project.schema.model import Schema, Table
 from backendlint.project.schema.operations import DropTable, Migration, Operation, RenameTable
 from backendlint.project.schema.sqlalchemy_models import read_sqlalchemy
-from backendlint.project.sqltext.dialects import project_dialect
+from backendlint.project.sqltext.dialects import file_dialect, project_dialect
 from backendlint.project.sqltext.find import SqlText, sql_texts
 from backendlint.project.sqltext.orm import Use, uses
 from backendlint.project.sqltext.statements import Statement, statements
@@ -41,6 +41,11 @@ class Data:
     def dialect(self) -> str:
         """sqlglot's name of the project's dialect, or ""."""
         return project_dialect(self._project)
+
+    @cached_property
+    def dialects(self) -> frozenset[str]:
+        """The dialects of all drivers that modules import."""
+        return frozenset(map(file_dialect, self._files)) - {""}
 
     @cached_property
     def texts(self) -> list[SqlText]:

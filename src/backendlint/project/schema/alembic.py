@@ -284,6 +284,8 @@ def _create_table(view: CallNode, batch: str) -> Iterator[ops.Operation]:
     autoincrement(table)
     if name:
         yield ops.CreateTable(table=table, if_not_exists=view.flag("if_not_exists") is True)
+    else:
+        yield ops.Other(kind=ops.UNNAMED_TABLE)
 
 
 def _left_out(member: Node) -> bool:

@@ -15,6 +15,7 @@ from backendlint.project.schema.django_fields import (
     together,
 )
 from backendlint.project.schema.django_state import Model, State, column_name
+from backendlint.project.schema.executed import may_change_data
 from backendlint.project.schema.model import Check, Column, ForeignKey, Index, Unique
 from backendlint.project.schema.reading import CallNode, Node, strings
 
@@ -385,8 +386,9 @@ def _calls(node: Node | None) -> list[CallNode]:
 def _run_python(replay: Replay, call: CallNode) -> Iterator[ops.Operation]:
     code, reverse = call.argument(0, "code"), call.argument(1, "reverse_code")
     name = code.last() if code is not None else ""
+    changes = name != "noop" and (code is None or may_change_data(code))
     yield ops.RunCode(
-        name=name or "RunPython", reversible=reverse is not None, changes_data=name != "noop", location=call.location
+        name=name or "RunPython", reversible=reverse is not None, changes_data=changes, location=call.location
     )
 
 

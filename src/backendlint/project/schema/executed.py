@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backendlint.project.schema.reading import Node
+from backendlint.project.schema.reading import CallNode, Node
 
 _SAME = frozenset({"strip", "lstrip", "rstrip", "bindparams", "execution_options"})
 _TEXTS = frozenset({"text", "DDL", "TextClause", "dedent", "cleandoc"})
@@ -14,6 +14,12 @@ _BUILDERS = frozenset(
 _DATA = re.compile(
     r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|MERGE|GRANT|REVOKE|SET|ANALYZE|COMMENT|LOCK)\b", re.IGNORECASE
 )
+_CHANGES = frozenset(
+    "save update delete create bulk_create bulk_update get_or_create update_or_create add set remove clear rebuild insert "
+    "executemany execute_values copy_from populate".split()
+)
+"""Methods by which rows are changed."""
+_DEFINES = re.compile(r"\s*(?:ALTER|CREATE|DROP|COMMENT|REINDEX|ANALYZE|SELECT|PRAGMA|SET|LOCK)\b", re.IGNORECASE)
 _DEPTH = 12
 
 
@@ -64,3 +70,25 @@ def data_text(node: Node) -> str:
         known = node.at(vid).const(None)
         texts.append(str(known) if isinstance(known, str | int) else f"hole_{len(texts)}_")
     return "".join(texts)
+
+
+def may_change_data(code: Node, depth: int = 3) -> bool:
+    """False for a function of the same file that is seen to define things only: no row is saved, no unknown SQL run."""
+    value = code.value
+    found = next((index for index, item in enumerate(code.file.functions) if value == ("def", item.qualname)), 0)
+    if not found or depth == 0:
+        return True
+    views = (
+        CallNode(Node(code.file, found, call.value, code.links), call) for call in code.file.functions[found].calls
+    )
+    return any(_changes(view, depth) for view in views)
+
+
+def _changes(view: CallNode, depth: int) -> bool:
+    func = view.func.value
+    if view.name == "execute":
+        text = sql_node(view.args[0]).text() if view.args else ""
+        return _DEFINES.match(text) is None
+    if func[0] == "def":
+        return may_change_data(view.func, depth - 1)
+    return view.name in _CHANGES or (func[0] == "name" and view.node.links.find_function(view.dotted) is not None)

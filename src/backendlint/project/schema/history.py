@@ -13,6 +13,7 @@ from backendlint.project.schema import operations as ops
 from backendlint.project.schema.apply import apply
 from backendlint.project.schema.ddl import read_script
 from backendlint.project.schema.model import Index, Schema, Table
+from backendlint.project.sqltext.assemble import HOLE
 from backendlint.project.sqltext.places import place_in
 
 _MIGRATION_FOLDER = re.compile(
@@ -63,10 +64,11 @@ class Moment:
         place = at or self.location or Location(self.migration.path, 1, 1, 1, 1)
         if self.profile is not None:
             more["profile"] = self.profile
-        return Hit(message, place, related, **more)
+        return Hit(HOLE.sub("...", message), place, related, **more)
 
     def existing(self, name: str) -> bool:
-        """True for a table that existed before this migration (also when its making was not seen)."""
+        """True for a table that existed before this migration (also when its making was not seen); a name that is not known
+        may be one that this migration has made."""
         return name.lower() not in self.created
 
     def table(self, name: str) -> Table | None:
@@ -92,6 +94,8 @@ def moments(migrations: Sequence[ops.Migration]) -> Iterator[Moment]:
                 created.add(operation.table.name.lower())
             if isinstance(operation, ops.RenameTable) and operation.table.lower() in created:
                 created.add(operation.new.lower())
+            if isinstance(operation, ops.Other) and operation.kind == ops.UNNAMED_TABLE:
+                created.add("")
             apply(schema, operation)
             earlier.append(operation)
         if migration.initial:

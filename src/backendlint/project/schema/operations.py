@@ -225,6 +225,10 @@ class RunSQL(Operation):
     known: bool = True
 
 
+UNNAMED_TABLE = "CREATE TABLE"
+"""An `Other` of this kind makes a table whose name is computed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Other(Operation):
     """A statement without effect on the model (SET, COMMENT, GRANT, CREATE EXTENSION, transaction control ...)."""
