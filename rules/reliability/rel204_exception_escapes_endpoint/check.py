@@ -15,8 +15,9 @@ def check(project: Project) -> Iterator[Hit]:
     found = list(project.error_paths.unmapped())
     caught = Counter(name for fqn in project.route_functions for name in _caught(project, project.functions[fqn]))
     open_ones = Counter(item.name for item in found)
+    treated = {name: _treated(project, name) for name in {item.name for item in found if item.kind == "builtin"}}
     for item in found:
-        profile = _profile(project, item, caught, open_ones[item.name])
+        profile = _profile(project, item, caught, open_ones[item.name], treated.get(item.name, set()))
         if profile != "audit":
             yield _hit(project, item, profile)
 
@@ -32,7 +33,9 @@ def _caught(project: Project, fn: Fn) -> set[str]:
     }
 
 
-def _profile(project: Project, item: Unmapped, caught: Counter[str], open_ones: int) -> Profile | None:
+def _profile(
+    project: Project, item: Unmapped, caught: Counter[str], open_ones: int, treated: set[Location]
+) -> Profile | None:
     """Domain exceptions by default; failures of libraries where most handlers treat them; rows that the request asked for;
     built-in exceptions where a handler expects them. `audit`: none."""
     if item.kind == "domain":
@@ -40,13 +43,13 @@ def _profile(project: Project, item: Unmapped, caught: Counter[str], open_ones: 
     if item.kind == "not-found":
         return None if project.error_paths.asked_for(item.fn, item.name) else "audit"
     if item.kind == "infrastructure":
-        treated = sum(count for name, count in caught.items() if project.hierarchy.subclass_of(item.name, name))
-        usual = treated > open_ones and project.exception_kind(item.name) != "integrity"
-        return None if usual and item.escape.edge is None else "strict" if treated else "audit"
+        handled = sum(count for name, count in caught.items() if project.hierarchy.subclass_of(item.name, name))
+        usual = handled > open_ones and project.exception_kind(item.name) != "integrity"
+        return None if usual and item.escape.edge is None else "strict" if handled else "audit"
     raised = project.exceptions.witness(item.fn, item.name)
     if not raised or not raised[-1].message.startswith("raises "):
         return "audit"
-    return None if raised[-1].location in _treated(project, item.name) else "strict"
+    return None if raised[-1].location in treated else "strict"
 
 
 def _treated(project: Project, name: str) -> set[Location]:
