@@ -81,18 +81,16 @@ def changes(project: Project, fn: Fn) -> Iterator[tuple[str, Span, int, str]]:
             yield name, store.span, store.block, "adds to" if store.augmented else "replaces"
     for call in fn.facts.calls:
         value = fn.facts.values[call.func]
-        receiver, method = -1, ""
-        if value[0] == "attr":
-            receiver, method = value[1], value[2]
-            own = class_state(project, fn, receiver) if method in CHANGES else ""
-            name = own or module_name(project, fn, receiver)
-            state = bool(own) or holds_state(project, fn, root(fn, receiver))
-        elif value[0] == "name":
-            dotted, _, method = str(value[1]).rpartition(".")
-            name, state = dotted_state(project, fn, dotted)
-        else:
+        dotted, _, method = str(value[-1]).rpartition(".") if value[0] in ("attr", "name") else ("", "", "")
+        if method not in CHANGES:
             continue
-        if method in CHANGES and name and state:
+        if value[0] == "attr":
+            own = class_state(project, fn, value[1])
+            name = own or module_name(project, fn, value[1])
+            state = bool(own) or holds_state(project, fn, root(fn, value[1]))
+        else:
+            name, state = dotted_state(project, fn, dotted)
+        if name and state:
             yield name, call.span, call.block, "changes"
     yield from deletions(project, fn)
 
