@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Policy, Project, runs_by_hand
+from backendlint.api import Fn, Hit, Policy, Project, runs_by_hand
 
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a policy that nothing ends."""
     for policy in project.retries.all:
-        if policy.bounded or policy.attempts is not None or (policy.kind in ("decorator", "object") and not policy.on):
+        if policy.bounded or policy.attempts is not None:
             continue
+        if policy.kind in ("decorator", "object") and not policy.on and not _is_task(project, policy.fn):
+            continue  # a predicate decides: that may be polling
         yield _hit(project, policy)
+
+
+def _is_task(project: Project, fn: Fn) -> bool:
+    """A job that calls `retry()` itself, with `max_retries=None`."""
+    models = (project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
+    return any(model is not None and model.task is not None for model in models)
 
 
 def _hit(project: Project, policy: Policy) -> Hit:
     reach = project.reach(policy.fn.fqn)
     held = f"; {reach} endpoint{'s wait' if reach > 1 else ' waits'} with it" if reach else ""
+    ends = "the job comes back for ever" if _is_task(project, policy.fn) else f"it never returns{held}"
     return Hit(
-        message=f"`{policy.fn.name}()` is retried without an end: while the other side is down, it never returns{held}.",
+        message=f"`{policy.fn.name}()` is retried without an end: while the other side is down, {ends}.",
         location=policy.home.location(policy.span),
         related=tuple(policy.fn.step(call.span, "what is retried") for call in policy.calls[:3]),
         function=policy.fn.fqn,

@@ -57,7 +57,7 @@ def _sound(fn: Fn, call: Call, model: CallModel) -> bool:
     if any(call.value in other.args and _word(fn, other) in MAKES_AWARE for other in fn.calls):
         return True
     if model.name.rpartition(".")[2] not in LOCAL:
-        return False
+        return _given_zone(fn, call)
     used = [value for value in fn.facts.values if call.value in operands(value)]
     shifted = [
         number for number, value in enumerate(fn.facts.values) if value[0] == "binop" and call.value in value[2:]
@@ -65,6 +65,16 @@ def _sound(fn: Fn, call: Call, model: CallModel) -> bool:
     used += [value for value in fn.facts.values for number in shifted if number in operands(value)]
     plain = [value for value in used if value[0] != "binop"]
     return bool(plain) and all(value[0] == "attr" and value[2] in SOUND_USES for value in plain)
+
+
+def _given_zone(fn: Fn, call: Call) -> bool:
+    """`datetime.utcnow().replace(tzinfo=UTC)`."""
+    return any(
+        fn.value(other.func)[0] == "attr"
+        and fn.value(other.func)[1:] == (call.value, "replace")
+        and other.kwarg("tzinfo") >= 0
+        for other in fn.calls
+    )
 
 
 def _word(fn: Fn, call: Call) -> str:

@@ -82,6 +82,18 @@ class Lifecycle:
                     if ref.kind == "func":
                         yield self.project.functions[ref.name]
 
+    @cached_property
+    def _factories(self) -> dict[str, Fn]:
+        """Functions that make the application and hand it out (`create_app`): what they start goes on with it."""
+        found: dict[str, Fn] = {}
+        for site in self.project.effects.sites:
+            app = site.model.app
+            if app is not None and app.role == "application" and not site.fn.is_module:
+                held = aliases(site.fn.facts, site.call.value)
+                if any(item.value in held for item in site.fn.facts.returns):
+                    found[site.fn.fqn] = site.fn
+        return found
+
     def unclosed(self) -> Iterator[Unclosed]:
         """All of it, function by function."""
         for fn in self.startup.values():
@@ -89,6 +101,10 @@ class Lifecycle:
             for call in fn.calls:
                 if ends is None or call.span < ends:
                     yield from self._opened(fn, call, ends is not None)
+                    yield from self._started(fn, call)
+        for fn in self._factories.values():
+            if fn.fqn not in self.startup:
+                for call in fn.calls:
                     yield from self._started(fn, call)
 
     def _opened(self, fn: Fn, call: Call, lasting: bool) -> Iterator[Unclosed]:
