@@ -12,13 +12,22 @@ def check(project: Project) -> Iterator[Hit]:
     for policy in project.retries.all:
         if policy.bounded or policy.attempts is not None:
             continue
-        if policy.kind in ("decorator", "object") and not policy.on and not _is_task(project, policy.fn):
+        if policy.kind in ("decorator", "object") and not policy.on and not _comes_back(project, policy.fn):
             continue  # a predicate decides: that may be polling
         yield _hit(project, policy)
 
 
+def _comes_back(project: Project, fn: Fn) -> bool:
+    """A job that calls `retry()` itself and does not count how often it did."""
+    if not _is_task(project, fn):
+        return False
+    counts = any(value[0] == "attr" and value[2] == "retries" for value in fn.facts.values)
+    counts = counts and any(value[0] == "compare" for value in fn.facts.values)
+    return not counts and not any(call.kwarg("max_retries") >= 0 for call in fn.calls)
+
+
 def _is_task(project: Project, fn: Fn) -> bool:
-    """A job that calls `retry()` itself, with `max_retries=None`."""
+    """A job of a queue."""
     models = (project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
     return any(model is not None and model.task is not None for model in models)
 

@@ -30,7 +30,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _rated(project: Project, fn: Fn, span: Span, hit: Hit) -> Hit:
-    alone = project.layer(fn) == "command" or _starts_up(project, fn, span)
+    alone = project.layer(fn) in ("command", "migration") or _starts_up(project, fn, span)
     return replace(hit, profile="strict") if alone else hit
 
 
@@ -43,7 +43,7 @@ def _starts_up(project: Project, fn: Fn, span: Span) -> bool:
 
 
 def _direct(project: Project, fn: Fn, call: Call) -> Hit | None:
-    if call.awaited:
+    if call.awaited or any(block.value == call.value and block.is_async for block in fn.facts.blocks):
         return None
     for model in project.models(fn, call):
         if waits(model):
