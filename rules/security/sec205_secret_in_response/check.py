@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Cls, Flow, Hit, Project, Ref, flow_hit, place_flows, sensitive
+from backendlint.api import Cls, Flow, Hit, Location, Project, Ref, flow_hit, sensitive
 
 MANY = 3
 HARM = "so every client gets it; answer with a schema that lists the public fields."
@@ -21,7 +21,7 @@ STORED = re.compile(
 
 def check(project: Project) -> Iterator[Hit]:
     by_source: dict[tuple[str, int], list[Flow]] = {}
-    for flow in place_flows(project, ("response",), ("secret",)):
+    for flow in worst_flows(project):
         by_source.setdefault((flow.source.fn, flow.source.slot), []).append(flow)
     for flow, others in ((flow, len(flows) - 1) for flows in by_source.values() for flow in shown(flows)):
         hit = flow_hit(project, flow, HARM)
@@ -30,6 +30,16 @@ def check(project: Project) -> Iterator[Hit]:
         yield replace(hit, profile="strict") if is_issued(flow) else hit
     yield from response_models(project)
     yield from serializer_fields(project)
+
+
+def worst_flows(project: Project) -> Iterator[Flow]:
+    """One flow to each place: a stored secret rather than a token that the client is meant to get."""
+    best: dict[Location, Flow] = {}
+    for flow in project.taint.flows(("response",), ("secret",)):
+        known = best.get(flow.location)
+        if known is None or (flow.weak, is_issued(flow)) < (known.weak, is_issued(known)):
+            best[flow.location] = flow
+    yield from best.values()
 
 
 def shown(flows: list[Flow]) -> list[Flow]:

@@ -48,9 +48,17 @@ def whole_request(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> str:
             return whole_request(project, fn, base, depth - 1)
         if call.args:
             return ""
+    if name == "data" and op == "attr" and _represents(project, fn, value[1]):
+        return ""
     if name not in _WHOLE or not _is_source(project, fn, vid):
         return ""
     return name.removeprefix("get_")
+
+
+def _represents(project: Project, fn: Fn, vid: Vid) -> bool:
+    """A serializer, whose `data` is what clients are shown, not what they sent."""
+    classes = [project.classes[ref.name] for ref in project.refs(fn, vid) if ref.kind == "inst"]
+    return any(project.hierarchy.role(cls) == "serializer" for cls in classes)
 
 
 def _is_source(project: Project, fn: Fn, vid: Vid) -> bool:
