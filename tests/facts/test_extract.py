@@ -87,6 +87,13 @@ def test_what_a_name_holds(body: str, expected: object) -> None:
     assert result(f"def f(a):\n    {body}\n") == expected
 
 
+@pytest.mark.parametrize(
+    "number", ["10000000000000000000000", "1e999", "-1e999", "1e308 * 10", "2e18 * 10", "9223372036854775808"]
+)
+def test_numbers_beyond_counting_are_not_known(number: str) -> None:
+    assert returned(f"def f():\n    return {number}\n")[0] != "const"
+
+
 def test_percent_format_keeps_its_parts_in_order() -> None:
     fn = function("def f(a):\n    return 'x %s y %(k)s' % {'k': a}\n")
     kind, _, parts, template = fn.values[fn.returns[0].value]

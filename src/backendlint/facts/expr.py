@@ -43,7 +43,7 @@ class Expressions(Table):
         return self.lookup(node.id, node)
 
     def _constant(self, node: ast.Constant) -> Vid:
-        return self.add(("const", node.value), node)
+        return self.add(("const", node.value) if fold.ordinary(node.value) else ("unknown",), node)
 
     def _attribute(self, node: ast.Attribute) -> Vid:
         base = self.visit(node.value)

@@ -8,6 +8,8 @@ from typing import Any
 
 MAX_TEXT = 100_000
 MAX_INT = 1 << 128
+LARGEST = 1 << 63
+"""Numbers that are larger, or no numbers at all, are nothing that a program waits, repeats or counts by."""
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -40,6 +42,11 @@ _UNARY: dict[str, Callable[[Any], Any]] = {
 }
 NOTHING = object()
 """Returned where no constant can be computed (None is a constant)."""
+
+
+def ordinary(value: object) -> bool:
+    """Whether a constant can be counted and converted without a thought; False for 10**30 and 1e999."""
+    return not isinstance(value, int | float) or abs(value) < LARGEST
 
 
 def binary(op: str, left: Any, right: Any) -> Any:
@@ -81,6 +88,7 @@ def _small_repeat(left: Any, right: Any) -> bool:
 
 def _attempt(func: Callable[..., Any], *values: Any) -> Any:
     try:
-        return func(*values)
+        found = func(*values)
     except (TypeError, ValueError, ArithmeticError, LookupError):
         return NOTHING
+    return found if ordinary(found) else NOTHING
