@@ -89,6 +89,7 @@ def _accepted(request: Request, store: Cache) -> tuple[Finding, ...]:
 
 
 def _run_engines(selection: Selection, analysis: Analysis, store: Cache, watch: Watch) -> Found:
+    from backendlint import api  # noqa: F401 - all checks import it: better before a second process is forked
     from backendlint.engines.every import Subject
     from backendlint.engines.every import run as run_engines
 

@@ -28,9 +28,10 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         seen.add(route.place)
         write, chain = found
-        name = write.entity.rpartition(".")[2] or "stored data"
+        entity = write.entity.rpartition(".")[2]
+        name = f"`{entity}`" if entity else "stored data"
         yield Hit(
-            f"{route.label} changes data: it writes `{name}` ({write.op}) in `{write.fn.name}()`, and GET is repeated by crawlers, "
+            f"{route.label} changes data: it writes {name} ({write.op}) in `{write.fn.name}()`, and GET is repeated by crawlers, "
             "caches and retries at will. Use POST, PUT, PATCH or DELETE.",
             route.place,
             flow=project.writes.steps(write, chain),

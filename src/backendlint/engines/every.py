@@ -143,9 +143,7 @@ def _in_two(by_engine: Mapping[str, Sequence[Rule]], subject: Subject, ctx: Engi
 
 
 def _shared(subject: Subject) -> Iterator[Result]:
-    """Import and compute what both processes need: better once, before they part."""
-    from backendlint import api  # noqa: F401 - all checks import it
-
+    """Compute what both processes need: better once, before they part."""
     _ = subject.project.effects
     yield from ()
 

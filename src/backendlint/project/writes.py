@@ -13,6 +13,7 @@ from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.sqltext.assemble import HOLE
 from backendlint.project.transactions import before, exclusive
 
 if TYPE_CHECKING:
@@ -184,7 +185,8 @@ class Writes:
             match = _SQL.match(text.text)
             if match:
                 op = {"I": "insert", "R": "insert", "M": "insert", "U": "update", "D": "delete"}[match[1][0].upper()]
-                yield Write(text.fn, text.call, op, re.sub(r"[\"`\[\]]", "", match[2]).rpartition(".")[2])
+                table = re.sub(r"[\"`\[\]]", "", match[2]).rpartition(".")[2]
+                yield Write(text.fn, text.call, op, "" if HOLE.search(table) else table)
 
     def _entity(self, fn: Fn, call: Call, op: str) -> str:
         if op in _BY_ARGUMENT:
