@@ -76,6 +76,8 @@ def _words(facts: FileFacts, ctx: EngineContext) -> frozenset[str]:
 
 def _collect(facts: FileFacts) -> Iterator[str]:
     yield from facts.names
+    for cls in facts.classes.values():
+        yield from cls.attributes
     for function in facts.functions:
         yield function.name
         for value in function.values:
