@@ -98,7 +98,8 @@ class _Judge:
                     continue
                 loads, place, function = self._source(passed, origins)
                 for seen in by_root[name]:
-                    yield from self._walk(seen, state, loads, place, function)
+                    for item in self._walk(seen, state, loads, place, function):
+                        yield item._replace(path=item.path[len(state.path) :])
 
     def _refs(self, passed: Passed) -> tuple[Ref, ...]:
         if passed.entity:
