@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from backendlint.facts.model import FunctionFacts
 from backendlint.project.schema.reading import CallNode, Node
 
 _SAME = frozenset({"strip", "lstrip", "rstrip", "bindparams", "execution_options"})
@@ -78,17 +79,34 @@ def may_change_data(code: Node, depth: int = 3) -> bool:
     found = next((index for index, item in enumerate(code.file.functions) if value == ("def", item.qualname)), 0)
     if not found or depth == 0:
         return True
+    if _for_sqlite(code.file.functions[found]):
+        return False
     views = (
         CallNode(Node(code.file, found, call.value, code.links), call) for call in code.file.functions[found].calls
     )
     return any(_changes(view, depth) for view in views)
 
 
+def _beginning(node: Node) -> str:
+    """What a text surely begins with."""
+    node = sql_node(node).resolve()
+    value = node.value
+    return node.at(value[2][0]).text() if value[0] == "fmt" and value[2] and not node.text() else node.text()
+
+
+def _for_sqlite(facts: FunctionFacts) -> bool:
+    """True for what returns at once where the database is no SQLite: a server does nothing of it."""
+    for block in facts.blocks:
+        value = facts.values[block.value] if block.kind == "if" and block.value >= 0 else ("unknown",)
+        if value[0] == "compare" and tuple(value[1]) == ("!=",) and block.exits == "return" and block.parent == 0:
+            return ("const", "sqlite") in [facts.values[vid] for vid in value[2]]
+    return False
+
+
 def _changes(view: CallNode, depth: int) -> bool:
     func = view.func.value
     if view.name == "execute":
-        text = sql_node(view.args[0]).text() if view.args else ""
-        return _DEFINES.match(text) is None
+        return _DEFINES.match(_beginning(view.args[0]) if view.args else "") is None
     if func[0] == "def":
         return may_change_data(view.func, depth - 1)
     return view.name in _CHANGES or (func[0] == "name" and view.node.links.find_function(view.dotted) is not None)
