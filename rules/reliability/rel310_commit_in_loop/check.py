@@ -24,8 +24,8 @@ from backendlint.api import (
 OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep", "queue-consume")
 LOOPS = ("for", "comp")
 MAX_DEPTH = 3
-LARGE = 12
-"""A job's item whose function makes more calls than this is a piece of work of its own."""
+LARGE = 8
+"""A job's item for which more calls than this are made is a piece of work of its own."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -96,6 +96,14 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, target: Fn | None)
             return "strict"  # rolled back item by item, or counted batches in a loop of their own
         if project.effects.call_effects(fn, other) & set(OUTSIDE):
             return "strict"
-    if target is not None and fn not in project.in_request and len(target.calls) > LARGE:
+    if fn not in project.in_request and _own_work(inside, target):
         return "strict"
     return "strict" if only_by_hand(project, fn) or project.layer(fn) == "migration" else None
+
+
+def _own_work(inside: list[Call], target: Fn | None) -> bool:
+    """Whether a job's item is a piece of work of its own: much is done for it, or its function handles its own errors."""
+    if target is None:
+        return len(inside) > LARGE
+    handles = any(block.kind == "except" for block in target.facts.blocks)
+    return handles or max(len(target.calls), len(inside)) > LARGE
