@@ -1,0 +1,58 @@
+"""The accuracy bench counts what it says it counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.accuracy.model import Case, Found, score
+from bench.accuracy.peers import ASYNC_WITHOUT, ruff_async
+from bench.accuracy.statements import ends, spans
+
+CODE = '''"""A file."""
+import time
+
+
+async def wait(
+    seconds,
+):
+    time.sleep(
+        seconds
+    )
+'''
+SNAPSHOT = """---
+source: mod.rs
+---
+ASYNC251 Async functions should not call `time.sleep`
+ --> ASYNC251.py:8:5
+  |
+"""
+FLAW = frozenset({"REL113"})
+
+
+def test_statements_know_their_lines() -> None:
+    assert ends(CODE) == {2: 2, 8: 10}
+    assert spans(CODE) == [(2, 2), (5, 7), (8, 10)]
+
+
+def test_other_statements_of_a_fixture_are_clean(tmp_path: Path) -> None:
+    fixtures = tmp_path / "fixtures" / "flake8_async"
+    snapshots = tmp_path / "flake8_async" / "snapshots"
+    fixtures.mkdir(parents=True)
+    snapshots.mkdir(parents=True)
+    (fixtures / "ASYNC251.py").write_text(CODE, encoding="utf-8")
+    (snapshots / "tests__ASYNC251.py.snap").write_text(SNAPSHOT, encoding="utf-8")
+    cases = [(case.first, case.last, case.bad) for case in ruff_async(tmp_path)]
+    assert cases == [(8, 10, True), (2, 2, False), (5, 7, False)]
+    assert "ASYNC251" not in ASYNC_WITHOUT
+
+
+def test_score_counts_by_group() -> None:
+    cases = [
+        Case("a.py", 8, 10, FLAW, bad=True, group="ASYNC251"),
+        Case("a.py", 2, 2, FLAW, bad=False, group="ASYNC251"),
+        Case("a.py", 1, 1, frozenset({"CWE-22", "CWE-9"}), bad=True),
+    ]
+    result = score(cases, [Found("a.py", 9, 9, FLAW)], frozenset({"REL113", "CWE-22"}))
+    assert result.counts["ASYNC251"] == {"hit": 1, "quiet": 1}
+    assert result.counts["CWE-9"] == {"missed": 1}
+    assert [case.first for case in result.missed] == [1]
