@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import Hit, MadePerCall, Profile, Project, aliases
@@ -15,6 +16,7 @@ LOSES = {
     "grpc-channel": "each opens and closes an HTTP/2 connection",
     "queue-connection": "each costs several round trips to the broker",
 }
+NAMED = re.compile(r"key|token|secret|auth|user|password|server|host|url", re.IGNORECASE)
 CHEAPER = frozenset({"executor", "ssh"})
 
 
@@ -42,7 +44,18 @@ def _profile(project: Project, made: MadePerCall) -> Profile | None:
     """Advice for what scripts and jobs do, for pools of threads, and for a session that serves several calls at least."""
     if made.cls.resource in CHEAPER or made.site.fn not in project.in_request or _reused(made):
         return "strict"
-    return None
+    return "strict" if _for_this_call(made) else None
+
+
+def _for_this_call(made: MadePerCall) -> bool:
+    """A client for whom the caller names: credentials or a host that are parameters, or a transport for hosts of all kinds."""
+    if made.cls.resource.startswith(("db-", "redis-", "queue-")):
+        return False
+    fn, call = made.site.fn, made.site.call
+    passed = [vid for key, vid in call.kwargs if NAMED.search(key)]
+    values = [fn.value(vid) for vid in (*call.args, *passed)]
+    params = [fn.facts.params[value[1]] for value in values if value[0] == "param"]
+    return any(param.default < 0 for param in params) or any(key == "transport" for key, _ in call.kwargs)
 
 
 def _reused(made: MadePerCall) -> bool:
