@@ -32,6 +32,7 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
         return
     yield from _parameters(statement)
     yield from _trailing_comma(statement)
+    yield from _twice(statement, tree)
     known = bool(statement.schema.tables)
     for scope in sql.scopes(tree, statement.schema) if known else ():
         yield from _tables(statement, scope)
@@ -267,6 +268,25 @@ def _types(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
                     condition.node,
                 )
                 break
+
+
+def _twice(statement: SqlStatement, tree: exp.Expression) -> Iterator[Hit]:
+    """A column that one UPDATE or INSERT sets two times (PostgreSQL: error 42701; SQLite and MySQL take one of the values)."""
+    set_here: list[exp.Expression] = []
+    if isinstance(tree, exp.Update):
+        set_here = [item.this for item in tree.expressions if isinstance(item, exp.EQ)]
+    elif isinstance(tree, exp.Insert) and isinstance(tree.this, exp.Schema):
+        set_here = list(tree.this.expressions)
+    seen: set[str] = set()
+    for column in set_here:
+        name = column.name.lower()
+        if name in seen and not statement.is_hole(name):
+            yield statement.hit(
+                f"`{column.name}` is set twice{sql.within(statement)}: PostgreSQL refuses the statement, others keep one of the "
+                "two values and drop the other; set it once.",
+                column,
+            )
+        seen.add(name)
 
 
 def _assigned(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
