@@ -30,6 +30,8 @@ EXTRACTOR = ("parse.py", "lower", "facts")
 INLINE_FILES = 30
 """Below this many files a pool costs more than it saves."""
 CHUNK_BYTES = 200_000
+KEPT_AT_ONCE = 50
+"""Files whose facts are written to the cache in one go."""
 
 _LEVELS: Mapping[str, Severity] = {"file-failed": "error", "file-timeout": "error", "worker-died": "error"}
 """Kinds of problems that mean a part of the scan is missing for a reason of ours; the others are the file's own."""
@@ -80,7 +82,9 @@ def collect(
         reading = _Reading(files, digests, version, {task.file.path: task for task in missing})
         for outcome in _outcomes(missing, jobs, seconds, _counted(progress, len(files), len(tasks))):
             reading.take(outcome)
-    cache.put_many(CACHE_KIND, reading.fresh)
+            if len(reading.fresh) >= KEPT_AT_ONCE:  # while others still read
+                reading.keep(cache)
+        reading.keep(cache)
     ordered = {task.file.path: files[task.file.path] for task in tasks}
     notifications = (*reading.notifications, *_problems(ordered))
     return Collection(ordered, notifications, reading.changed, len(tasks) - len(missing))
@@ -99,6 +103,11 @@ class _Reading:
         self.fresh: dict[str, bytes] = {}
         self.changed: dict[str, str] = {}
         self.notifications: list[Notification] = []
+
+    def keep(self, cache: Cache) -> None:
+        """Hand what is new to the cache."""
+        cache.put_many(CACHE_KIND, self.fresh)
+        self.fresh = {}
 
     def take(self, outcome: Outcome) -> None:
         task = self.tasks[outcome.path]

@@ -7,7 +7,7 @@ import io
 import re
 import sys
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from backendlint.facts.define import docstring
 from backendlint.facts.flow import Flow, import_targets
@@ -114,16 +114,24 @@ def _exports(facts: FileFacts) -> tuple[str, ...] | None:
     return tuple([item[1] for item in items if item[0] == "const" and isinstance(item[1], str)])
 
 
+_PARTS: Mapping[type[ast.AST], Sequence[str]] = {
+    kind: parts
+    for kind in vars(ast).values()
+    if isinstance(kind, type)
+    and issubclass(kind, (ast.mod, ast.stmt, ast.excepthandler, ast.match_case))
+    and (parts := [name for name in ("body", "orelse", "finalbody", "handlers", "cases") if name in kind._fields])
+}
+"""The fields of statements that hold statements."""
+
+
 def statement_lines(tree: ast.Module) -> dict[int, int]:
     """First to last line of the simple statements and of the compound statements' headers that span lines."""
     spans: dict[int, int] = {}
     todo: list[ast.AST] = [tree]
     while todo:
         node = todo.pop()
-        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
-            part = getattr(node, name, None)
-            if isinstance(part, list):
-                todo.extend(part)
+        for name in _PARTS.get(type(node), ()):
+            todo.extend(getattr(node, name))
         if isinstance(node, ast.stmt):
             first, last = node.lineno, _last_line(node)
             if last > first:

@@ -68,6 +68,7 @@ class LazyReads:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._by_attribute: dict[str, dict[tuple[str, Span], list[Vid]]] = {}
+        self._reads: dict[str, list[tuple[Vid, Relation]]] = {}
 
     @cached_property
     def found(self) -> list[LazyRead]:
@@ -82,7 +83,14 @@ class LazyReads:
             unique.setdefault((read.fn.fqn, read.relation.owner, read.relation.name), read)
         return list(unique.values())
 
-    def _relations(self, fn: Fn) -> Iterator[tuple[Vid, Relation]]:
+    def _relations(self, fn: Fn) -> list[tuple[Vid, Relation]]:
+        """The relations that the function reads, with the values that are the reads."""
+        known = self._reads.get(fn.fqn)
+        if known is None:
+            known = self._reads[fn.fqn] = list(self._find(fn))
+        return known
+
+    def _find(self, fn: Fn) -> Iterator[tuple[Vid, Relation]]:
         names = self.project.associations.names
         for vid, value in enumerate(fn.facts.values):
             if value[0] == "attr" and value[2] in names:
