@@ -103,3 +103,27 @@ def test_code_says_more_than_its_place() -> None:
     assert project.layer(fn(project, "web.a")) == "controller"
     assert project.layer(fn(project, "OrderRepository.find")) == "repository"
     assert project.layer(fn(project, "web.helper")) == "service"
+
+
+def test_middleware_that_a_loop_adds_to_is_read_to_its_end() -> None:
+    settings = """
+        PLUGINS = ["a", "b"]
+        MIDDLEWARE = ["django.contrib.auth.middleware.LoginRequiredMiddleware"]
+        for plugin in PLUGINS:
+            if plugin:
+                MIDDLEWARE += [plugin]
+            else:
+                MIDDLEWARE = MIDDLEWARE + ["x"]
+        MIDDLEWARE.append("y")
+    """
+    views = """
+        def index(request): ...
+    """
+    urls = """
+        from django.urls import path
+        from views import index
+        urlpatterns = [path("orders/", index)]
+    """
+    project = build(settings=settings, views=views, urls=urls)
+    (route,) = project.routes
+    assert "LoginRequiredMiddleware" in project.access.authentication(route)

@@ -402,16 +402,22 @@ _SETTINGS = {"DEFAULT_PERMISSION_CLASSES": AUTHORIZE, "DEFAULT_THROTTLE_CLASSES"
 
 
 def _items(fn: Fn, vid: Vid) -> Iterator[Vid]:
-    """Items of a list, also of a list that another name holds or that is added to."""
-    value = fn.facts.values[vid]
-    if value[0] in ("list", "tuple"):
-        yield from value[1]
-    elif value[0] == "binop":
-        yield from (*_items(fn, value[2]), *_items(fn, value[3]))
-    elif value[0] in ("mut", "guard"):
-        yield from _items(fn, value[1])
-    elif value[0] == "phi":
-        yield from (item for part in value[1] if part != vid for item in _items(fn, part))
+    """Items of a list, also of a list that another name holds or that is added to (in a loop, too)."""
+    todo, seen = [vid], set[Vid]()
+    while todo:
+        item = todo.pop(0)
+        if item in seen:
+            continue
+        seen.add(item)
+        value = fn.facts.values[item]
+        if value[0] in ("list", "tuple"):
+            yield from value[1]
+        elif value[0] == "binop":
+            todo += value[2:4]
+        elif value[0] in ("mut", "guard"):
+            todo.append(value[1])
+        elif value[0] == "phi":
+            todo += value[1]
 
 
 def _by_name(name: str) -> Iterator[tuple[str, str]]:
