@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from backendlint.cli.understanding import understand
 from bench.accuracy.model import Case, Found, score
 from bench.accuracy.peers import ASYNC_WITHOUT, ruff_async
+from bench.accuracy.sqltexts import count, lines
 from bench.accuracy.statements import ends, spans
+from bench.pack import rules_of_pack
 
 CODE = '''"""A file."""
 import time
@@ -56,3 +59,24 @@ def test_score_counts_by_group() -> None:
     assert result.counts["ASYNC251"] == {"hit": 1, "quiet": 1}
     assert result.counts["CWE-9"] == {"missed": 1}
     assert [case.first for case in result.missed] == [1]
+
+
+def test_sql_texts_that_do_not_parse_are_counted_and_listed(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "import psycopg2\n"
+        "def run():\n"
+        "    cursor = psycopg2.connect('dbname=x').cursor()\n"
+        "    cursor.execute('SELECT a FROM t WHERE b = 1')\n"
+        "    cursor.execute('SELECT a FROM t WHERE (b = = 1')\n"
+    )
+    project = understand(tmp_path).project
+    found = count("app", list(project.data.statements), project.data.dialect)
+    assert (found.dialect, len(found.texts), found.statements, found.broken, found.share) == ("postgres", 2, 2, 1, 0.5)
+    assert [item.location().line for item in found.failed] == [5]
+    assert any("fails: app.py:5" in line for line in lines(found, listed=True))
+
+
+def test_rules_of_the_data_pack_are_those_that_ask_for_sql_or_schema() -> None:
+    ids = rules_of_pack()
+    assert {"REL312", "REL402", "PERF102", "PERF107"} <= set(ids)
+    assert not {"REL101", "SEC104", "OPS101"} & set(ids)
