@@ -23,8 +23,7 @@ class Hierarchy:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._mros: dict[str, tuple[Cls, ...]] = {}
-        self._resolvers: dict[str, str] = {}
-        self._roles: dict[str, str] = {}
+        self._fields: dict[tuple[str, str], str] = {}
         self._library: dict[str, tuple[str, ...]] = {}
         self._stores: dict[str, dict[str, list[tuple[Fn, Vid]]]] = {}
 
@@ -58,22 +57,20 @@ class Hierarchy:
 
     def role(self, cls: Cls) -> str:
         """What a library base makes of the class: model, serializer, controller, settings ... or ""."""
-        known = self._roles.get(cls.fqn)
-        if known is None:
-            libraries = self.project.libraries
-            models = (libraries.cls(name) for base in self.library_bases(cls) for name in libraries.mro(base))
-            known = next((model.subclass_role for model in models if model is not None and model.subclass_role), "")
-            self._roles[cls.fqn] = known
-        return known
+        return self._said(cls, "subclass_role")
 
     def resolvers(self, cls: Cls) -> str:
         """How the names of methods begin that get a parent object in place of `self`, or ""."""
-        known = self._resolvers.get(cls.fqn)
+        return self._said(cls, "resolvers")
+
+    def _said(self, cls: Cls, field: str) -> str:
+        """What the nearest library base says in this field of its model, or ""."""
+        known = self._fields.get((cls.fqn, field))
         if known is None:
             libraries = self.project.libraries
             models = (libraries.cls(name) for base in self.library_bases(cls) for name in libraries.mro(base))
-            known = next((model.resolvers for model in models if model is not None and model.resolvers), "")
-            self._resolvers[cls.fqn] = known
+            known = next((said for model in models if model is not None and (said := getattr(model, field))), "")
+            self._fields[cls.fqn, field] = known
         return known
 
     def overrides(self, cls: Cls, name: str) -> tuple[Fn, ...]:
