@@ -39,7 +39,7 @@ class Registration(NamedTuple):
 
 def registrations(project: Project) -> list[Registration]:
     """All of them: decorators, calls (also in a loop over a table), and tables given to an application."""
-    return [*_decorated(project), *_called(project), *_tabled(project)]
+    return [*_decorated(project), *_applied(project), *_called(project), *_tabled(project)]
 
 
 def error_handlers(project: Project) -> Handlers:
@@ -62,6 +62,18 @@ def _decorated(project: Project) -> Iterator[Registration]:
                 model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
                 if model is not None and model.error_handler is not None:
                     yield from _registered(project, home, call, model.error_handler, (fn.fqn,))
+
+
+def _applied(project: Project) -> Iterator[Registration]:
+    """`app.errorhandler(NotFound)(handler)`: the decorator called by hand."""
+    for fn, call in project.graph.calls_written(""):
+        value = fn.facts.values[call.func]
+        inner = fn.facts.calls[value[1]] if value[0] == "call" else None
+        for ref in project.refs(fn, inner.func) if inner is not None else ():
+            model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+            if model is not None and model.error_handler is not None:
+                names = tuple(item.name for vid in call.args for item in project.refs(fn, vid) if item.kind == "func")
+                yield from _registered(project, fn, inner, model.error_handler, names)
 
 
 def _called(project: Project) -> Iterator[Registration]:

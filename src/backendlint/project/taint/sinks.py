@@ -69,12 +69,19 @@ def _answers(project: Project) -> Iterator[SinkSite]:
         route = routes[0]
         if route.handler is None or route.kind != "http":
             continue
-        kind = "xss" if any(_is_html(project, item) for item in routes) else "response"
+        html = any(_is_html(project, item) for item in routes) and not _serialized(project, route.handler)
+        kind = "xss" if html else "response"
         yield from _returned(project, route.handler, kind)
     for fn in project.all_functions():
         models = [project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib"]
         if any(model is not None and model.error_handler is not None for model in models):
             yield from _returned(project, fn, "response")
+
+
+def _serialized(project: Project, fn: Fn) -> bool:
+    """Whether a decorator makes JSON of the result, by a schema."""
+    models = (project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
+    return any(model is not None and model.schema == "serialize" for model in models)
 
 
 def _is_html(project: Project, route: Route) -> bool:
