@@ -4,8 +4,6 @@ from collections.abc import Iterator
 
 from backendlint.api import Call, Fn, Hit, Project, Vid, display
 
-STATUS_CALLS = ("abort", "abort_with_status", "set_code", "set_trailing_metadata")
-
 
 def check(project: Project) -> Iterator[Hit]:
     if not project.imports("grpc"):

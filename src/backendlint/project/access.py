@@ -113,10 +113,6 @@ class Access:
         """Whether the code says that anybody may call it."""
         return EXEMPT in self._of(route)
 
-    def limits_anywhere(self) -> bool:
-        """Whether the project has a rate limiter at all."""
-        return any(self.rate_limits(route) for route in self.project.routes)
-
     def _of(self, route: Route) -> dict[str, tuple[str, ...]]:
         known = self._routes.get(id(route))
         if known is None:

@@ -116,10 +116,6 @@ class Fn:
         start = self.facts.span.column
         return Span(below - 1, start, below - 1, start + 1 + len(value[1].rpartition(".")[2]))
 
-    def param_index(self, name: str) -> int:
-        """Position among `params`, or -1."""
-        return next((i for i, param in enumerate(self.facts.params) if param.name == name), -1)
-
     def __repr__(self) -> str:
         return f"Fn({self.fqn})"
 

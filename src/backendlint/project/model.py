@@ -258,12 +258,9 @@ class Project:
         """How many routes lead to a function."""
         return self.endpoints.reach(fqn)
 
-    def request_params(self, fn: Fn) -> set[int]:
-        """Indexes of parameters that carry request data by the function's signature."""
-        return set(self.request_param_types(fn))
-
     def request_param_types(self, fn: Fn) -> dict[int, str]:
-        """The same with what narrows each (int, uuid, enum, literal, model ...), or "" for free text."""
+        """Parameters that carry request data by the function's signature: by index, what narrows each (int, uuid, enum,
+        literal, model ...), or "" for free text."""
         return self.endpoints.request_types.get(fn.fqn, {})
 
     @cached_property

@@ -71,12 +71,15 @@ def validated_by_decorator(project: Project, fn: Fn) -> bool:
 
 
 def serialized_by_decorator(project: Project, fn: Fn) -> bool:
-    """Whether a decorator turns the function's result into a response by a schema."""
-    for ref in fn.decorators:
-        model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
-        if (model is not None and model.schema == "serialize") or _OUTPUT_NAME.search(ref.name.rpartition(".")[2]):
-            return True
-    return False
+    """Whether a decorator, by its model or its name, turns the function's result into a response by a schema."""
+    named = any(_OUTPUT_NAME.search(ref.name.rpartition(".")[2]) for ref in fn.decorators)
+    return named or made_by_schema(project, fn)
+
+
+def made_by_schema(project: Project, fn: Fn) -> bool:
+    """Whether a decorator of a library certainly makes data of the function's result by a schema."""
+    models = (project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
+    return any(model is not None and model.schema == "serialize" for model in models)
 
 
 def derived(fn: Fn, start: Vid) -> set[Vid]:

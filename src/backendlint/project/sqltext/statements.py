@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from backendlint.project.model import Project
 
-_PYFORMAT = re.compile(r"%\(([^)]*)\)s")
 _OTHER_DIALECTS = ("postgres", "", "mysql", "sqlite", "tsql", "oracle")
 _FOREIGN = ("clickhouse", "bigquery", "snowflake", "duckdb")
 """Databases for analysis: tried last, and what only they take proves nothing about the project's own dialect."""

@@ -10,6 +10,7 @@ from backendlint.project.calls import arguments
 from backendlint.project.conditions import holds
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Arg, AttributeModel, CallModel, Sink
+from backendlint.project.requests import made_by_schema
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -69,19 +70,13 @@ def _answers(project: Project) -> Iterator[SinkSite]:
         route = routes[0]
         if route.handler is None or route.kind != "http":
             continue
-        html = any(_is_html(project, item) for item in routes) and not _serialized(project, route.handler)
+        html = any(_is_html(project, item) for item in routes) and not made_by_schema(project, route.handler)
         kind = "xss" if html else "response"
         yield from _returned(project, route.handler, kind)
     for fn in project.all_functions():
         models = [project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib"]
         if any(model is not None and model.error_handler is not None for model in models):
             yield from _returned(project, fn, "response")
-
-
-def _serialized(project: Project, fn: Fn) -> bool:
-    """Whether a decorator makes JSON of the result, by a schema."""
-    models = (project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
-    return any(model is not None and model.schema == "serialize" for model in models)
 
 
 def _is_html(project: Project, route: Route) -> bool:
