@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Vid, arguments
+from backendlint.api import Call, Fn, Hit, Project, Vid, arguments, for_development
 
 WAYS = {"f": "an f-string", "%": "%-formatting", "format": "str.format", "+": "concatenation", "join": "join"}
 
@@ -10,7 +10,7 @@ WAYS = {"f": "an f-string", "%": "%-formatting", "format": "str.format", "+": "c
 def check(project: Project) -> Iterator[Hit]:
     for site in project.effects.sites:
         log = site.model.log
-        if log is None or log.message is None or site.model.prints:
+        if log is None or log.message is None or site.model.prints or for_development(site.fn.path):
             continue
         for vid in arguments(site.call, log.message):
             way = eager(project, site.fn, vid)

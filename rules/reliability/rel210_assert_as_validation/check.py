@@ -16,11 +16,13 @@ WORKS = re.compile(
 PURE_SET = re.compile(r"set|add|call|run|read|process|apply|next|lock|start|update|put")
 TYPE_TEST = re.compile(r"(isinstance|issubclass|callable|hasattr|(is|has)_\w+)")
 STATE = re.compile(r"(is|has|can|may|should|was|allow)_|(active|enabled|valid|verified|paid|deleted|authenticated)$")
+VALIDATOR = re.compile(r"(^|\.)(field_|model_|root_)?validator$")
+"""Decorators of pydantic, which turns an AssertionError into a validation error."""
 SETUP = re.compile(r"__init__|_*(init|setup|set_up|register|configure|install|connect|ready)(_\w+)?")
 """Functions that start-up calls."""
 VERBS = frozenset(["get", "post", "put", "patch", "delete", "dispatch"])
 VIEW = re.compile(r"(View|ViewSet|Resource|Handler|Controller|Endpoint|Api|API)$")
-HANDLER = re.compile(
+HANDLER = re.compile(  # decorators of functions that the outside calls: request handlers, tasks, commands
     r"(^|\.)(route|get|post|put|patch|delete|websocket|api_view|action|task|shared_task|command|view_config|expose)$"
 )
 
@@ -55,13 +57,16 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     profile: Profile | None = None
     if narrows and node.msg is None:
         profile = "audit"
-    elif not is_handler(site) and not (is_public(function) and is_validation(site, node, statement.value)):
-        profile = "strict"
+    elif not is_decorated(site, HANDLER) and not is_view(site):
+        seen = is_public(function) and is_validation(site, node, statement.value)
+        profile = "strict" if is_decorated(site, VALIDATOR) or not seen else None
     source = f"`{direct[0]}`, which callers pass in" if direct else f"what `{looked_up[0]}` gave"
-    message = (
-        f"`assert {shorten(site.code(node.test))}` in {where} checks {source}: with `python -O` the check is gone, and "
-        "without it callers get a bare AssertionError; raise an exception that says what is wrong."
+    advice = (
+        "raise a ValueError."
+        if is_decorated(site, VALIDATOR)
+        else "and without it callers get a bare AssertionError; raise an exception that says what is wrong."
     )
+    message = f"`assert {shorten(site.code(node.test))}` in {where} checks {source}: with `python -O` the check is gone, {advice}"
     yield hit(site, message, profile)
 
 
@@ -182,17 +187,25 @@ def is_constant(function: FunctionFacts, vid: int) -> bool:
     return value[0] == "const" or (value[0] == "name" and any(part[:1].isupper() for part in value[1].split(".")))
 
 
-def is_handler(site: SyntaxSite) -> bool:
-    """Functions that the outside calls: request handlers, tasks, commands."""
+def is_decorated(site: SyntaxSite, names: re.Pattern[str]) -> bool:
+    """Whether a decorator's dotted name (without its arguments) matches."""
     function = site.function
-    owner = site.file.functions[function.parent] if function.parent >= 0 else None
-    for vid in function.decorators if owner is not None else ():
-        value = owner.values[vid] if owner is not None else ("unknown",)
-        if value[0] == "call" and owner is not None:
+    if function.parent < 0:
+        return False
+    owner = site.file.functions[function.parent]
+    for vid in function.decorators:
+        value = owner.values[vid]
+        if value[0] == "call":
             value = owner.values[owner.calls[value[1]].func]
         name = value[1] if value[0] == "name" else f".{value[2]}" if value[0] == "attr" else ""
-        if HANDLER.search(str(name)):
+        if names.search(str(name)):
             return True
+    return False
+
+
+def is_view(site: SyntaxSite) -> bool:
+    """Methods of views that are called like HTTP's."""
+    function = site.function
     if not function.cls or function.name not in VERBS:
         return False
     cls = site.file.classes[function.cls]

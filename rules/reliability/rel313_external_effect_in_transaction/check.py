@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from backendlint.api import Call, Fn, Hit, Project, Step, openings
 
-WAITS = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
+WAITS = ("http", "mail", "grpc", "cloud", "search", "subprocess", "sleep")
 WORDS = {
     "http": "calls another service", "mail": "sends mail", "grpc": "calls another service", "cloud": "calls a cloud service",
-    "subprocess": "runs a process", "sleep": "sleeps",
+    "search": "asks the search engine", "subprocess": "runs a process", "sleep": "sleeps",
 }  # fmt: skip
 
 

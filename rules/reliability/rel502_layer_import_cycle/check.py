@@ -56,7 +56,8 @@ def is_outer(fn: Fn) -> bool:
 
 
 def imports(project: Project, file: FileFacts) -> list[tuple[str, Import]]:
-    """Files that a file imports at run time; what is imported from a package's `__init__` counts as its own module."""
+    """Files that a file imports at run time; what is imported from a package's `__init__` counts as its own module.
+    The packages in which the file itself lies are loaded before it anyway."""
     found = []
     for item in file.imports:
         if item.type_checking:
@@ -64,7 +65,8 @@ def imports(project: Project, file: FileFacts) -> list[tuple[str, Import]]:
         target = project.modules.resolve(item.target, file.module)
         if item.name == "*":
             target = target if target.file is not None else project.modules.resolve(item.target, file.module)
-        if target.file is not None and target.file.path != file.path:
+        own = target.kind == "module" and target.file is not None and file.module.startswith(f"{target.file.module}.")
+        if target.file is not None and target.file.path != file.path and not own:
             found.append((target.file.path, item))
     return found
 

@@ -1,4 +1,5 @@
-"""What runs while a client waits: functions that endpoints call, without jobs, background tasks and threads that are let go."""
+"""What runs while a client waits: functions that endpoints call, without jobs, background tasks and threads that are let go,
+and without what is made once for the whole process."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Fn
+from backendlint.project.once import first_time_only
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -55,6 +57,8 @@ class InRequest:
 
 
 def _waits_for(edge: Edge) -> bool:
+    if edge.call is not None and first_time_only(edge.caller, edge.call):
+        return False
     if edge.kind == "thread":
         return edge.call is not None and edge.call.awaited
     return edge.kind in SAME_THREAD

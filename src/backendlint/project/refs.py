@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Binding, Call, Value, Vid
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.tables import bound
 from backendlint.project.types import OPEN_TYPES, TypeNames
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 Refs = tuple[Ref, ...]
 MAX_REFS = 8
 """More alternatives than this say nothing useful."""
+MAX_LISTED = 32
+"""The same for what a loop goes over: each of the functions in a list is called."""
 MAX_DEPTH = 60
 _LITERALS = {"list": "builtins.list", "tuple": "builtins.tuple", "set": "builtins.set", "dict": "builtins.dict"}
 _TEXTS = {"fmt", "conv", "join"}
@@ -60,7 +63,9 @@ class Resolver:
         fn.known[vid] = ()
         self._depth += 1
         try:
-            found = unique(self._value(fn, vid, fn.facts.values[vid]) or self._declared(fn, vid))
+            value = fn.facts.values[vid]
+            limit = MAX_LISTED if value[0] == "elem" else MAX_REFS
+            found = unique(self._value(fn, vid, value) or self._declared(fn, vid), limit)
         except Exception as error:  # one value must not end the scan of the others
             if self._depth > 1:
                 raise
@@ -94,7 +99,7 @@ class Resolver:
         if op == "enter":
             return self._entered(fn, value[1])
         if op in ("elem", "unpack", "item", "slice"):
-            return self._part(fn, value)
+            return self._part(fn, vid, value)
         if op == "exc":
             return self._exception(fn, value[1])
         if op == "binop" and value[1] == "/":
@@ -182,7 +187,7 @@ class Resolver:
         element = next((refs[0] for item in items[:3] if (refs := self.refs(fn, item))), None)
         return (Ref("libinst", _LITERALS[value[0]], element),)
 
-    def _part(self, fn: Fn, value: Value) -> Iterable[Ref]:
+    def _part(self, fn: Fn, vid: Vid, value: Value) -> Iterable[Ref]:
         base = fn.facts.values[value[1]]
         if value[0] in ("unpack", "item") and base[0] in ("tuple", "list"):
             index = value[2] if value[0] == "unpack" else fn.const(value[2])
@@ -197,7 +202,10 @@ class Resolver:
                 return generic
         if value[0] == "item":
             return self._many((ref.arg,) if ref.kind == "libinst" and ref.arg else self.element(ref) for ref in refs)
-        return self._many(self.element(ref) for ref in refs)
+        parts = [part for ref in refs for part in self.element(ref)]
+        if value[0] == "elem" and any(part.kind == "func" for part in parts):
+            return self._many(self.refs(*item) for item in bound(self.project, fn, vid))  # any of the functions listed
+        return parts
 
     def _exception(self, fn: Fn, block: int) -> Iterable[Ref]:
         types = fn.facts.blocks[block].value
@@ -475,9 +483,9 @@ class Resolver:
         return (ref.arg,) if ref.arg else ()
 
 
-def unique(refs: Iterable[Ref]) -> Refs:
-    """Without repetitions and types that a model leaves open, at most MAX_REFS."""
+def unique(refs: Iterable[Ref], limit: int = MAX_REFS) -> Refs:
+    """Without repetitions and types that a model leaves open, at most so many."""
     found = tuple(refs)
     if len(found) < 2:  # nearly always
         return found if not found or found[0].name not in OPEN_TYPES else ()
-    return tuple(ref for ref in dict.fromkeys(found) if ref.name not in OPEN_TYPES)[:MAX_REFS]
+    return tuple(ref for ref in dict.fromkeys(found) if ref.name not in OPEN_TYPES)[:limit]

@@ -1,0 +1,58 @@
+"""Code that runs the first time only: what a module or class keeps for the process is made when it is first asked for."""
+
+from __future__ import annotations
+
+from backendlint.facts.model import Call, Vid
+from backendlint.facts.within import around
+from backendlint.project.entities import Fn
+
+Slot = tuple[str, str]
+"""A global's dotted name and "", or "class" and the name of a class's attribute."""
+
+
+def first_time_only(fn: Fn, call: Call) -> bool:
+    """Whether a call is made only while something that outlives the function, and is set here, is still missing:
+    `if cls._it is None: cls._it = make()`, or the same after `if cls._it: return cls._it`."""
+    filled = {_slot(fn, store.base, store.name) for store in fn.facts.stores if store.key < 0} - {None}
+    if not filled:
+        return False
+    outer = set(around(fn.facts, call.block))
+    return any(
+        (_tested(fn, block.value, missing=True) in filled)
+        if number in outer
+        else (block.exits == "return" and block.parent in outer and block.span < call.span)
+        and _tested(fn, block.value, missing=False) in filled
+        for number, block in enumerate(fn.facts.blocks)
+        if block.kind == "if"
+    )
+
+
+def _slot(fn: Fn, base: Vid, name: str) -> Slot | None:
+    value = fn.facts.values[base]
+    while value[0] == "guard":
+        value = fn.facts.values[value[1]]
+    if not name:
+        return (str(value[1]), "") if value[0] == "name" else None
+    own = value[0] == "param" and value[1] == 0 and fn.kind == "classmethod"
+    named = value[0] in ("name", "def") and str(value[1]).rpartition(".")[2][:1].isupper()
+    return ("class", name) if own or named else None
+
+
+def _tested(fn: Fn, vid: Vid, missing: bool) -> Slot | None:
+    """What a test finds missing (or there, as asked)."""
+    value = fn.facts.values[vid]
+    while value[0] == "not":
+        vid, missing = value[1], not missing
+        value = fn.facts.values[vid]
+    if value[0] == "compare" and len(value[1]) == 1 and fn.const(value[2][1]) is None:
+        wanted = ("is", "==") if missing else ("is not", "!=")
+        return _place(fn, value[2][0]) if value[1][0] in wanted else None
+    return None if missing else _place(fn, vid)
+
+
+def _place(fn: Fn, vid: Vid) -> Slot | None:
+    value = fn.facts.values[vid]
+    while value[0] == "guard":
+        vid = value[1]
+        value = fn.facts.values[vid]
+    return _slot(fn, value[1], value[2]) if value[0] == "attr" else _slot(fn, vid, "")
