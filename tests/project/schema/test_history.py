@@ -154,3 +154,23 @@ def test_moments_know_what_is_new_and_how_old_they_are() -> None:
 def test_a_change_of_the_unknown_casts_doubt(change: str, complete: bool, table: bool) -> None:
     schema = apply_all(Schema(), read_script(f"CREATE TABLE t (a text); {change};").operations)
     assert (schema.complete, schema.tables["t"].complete) == (complete, table)
+
+
+@pytest.mark.parametrize(
+    ("part", "column"),
+    [
+        ("key text PRIMARY KEY", True),
+        ("key varchar(20) NOT NULL", True),
+        ("index int", True),
+        ("period text NOT NULL", True),
+        ("KEY (a)", False),
+        ("KEY name (a)", False),
+        ("INDEX by_a USING BTREE (a)", False),
+        ("KEY name (a(10))", False),
+        ("PERIOD FOR SYSTEM_TIME (a, b)", False),
+        ("UNIQUE KEY one (a)", False),
+    ],
+)
+def test_columns_may_be_called_like_parts_of_a_table(part: str, column: bool) -> None:
+    schema = apply_all(Schema(), read_script(f"CREATE TABLE t (a text, {part});").operations)
+    assert (len(schema.tables["t"].columns) == 2) is column

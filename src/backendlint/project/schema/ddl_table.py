@@ -166,9 +166,22 @@ def is_table_part(part: list[Token]) -> bool:
     first = part[0]
     if not (first.kind == "word" and first.text in _TABLE_PARTS):
         return False
-    if first.text in {"KEY", "INDEX", "CHECK", "PERIOD", "LIKE", "UNIQUE"} and len(part) > 1:
+    if first.text in {"KEY", "INDEX"}:
+        return _lists_columns(part)
+    if first.text == "PERIOD":
+        return len(part) > 1 and part[1].word("FOR")
+    if first.text in {"CHECK", "LIKE", "UNIQUE"} and len(part) > 1:
         return (part[1].kind in {"word", "name"} and len(part) > 2) or part[1].raw == "("
     return True
+
+
+def _lists_columns(part: list[Token]) -> bool:
+    """`KEY (a)`, `KEY name (a)`, `INDEX name USING BTREE (a)`; `key TEXT`, `key VARCHAR(20)` are columns called so."""
+    if len(part) > 1 and part[1].raw == "(":
+        return True
+    if len(part) < 4:
+        return False
+    return part[2].word("USING") or (part[2].raw == "(" and (part[3].kind in {"word", "name"} or part[3].raw == "("))
 
 
 def add(table: Table, item: Constraint | Index) -> None:
