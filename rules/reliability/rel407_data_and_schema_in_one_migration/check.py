@@ -37,7 +37,7 @@ def check(project: Project) -> Iterator[Hit]:
                 yield _after(moment, *_described(schema[key]))
             else:
                 pending[key] = _before(moment)
-        elif _locks(moment):
+        elif _locks(moment) and not _dropped_aside(moment, data.get(key)):
             schema.setdefault(key, moment)
             if key in data and moment.migration.kind == "django" and moment.dialect == "postgres":
                 told.add(key)
@@ -64,6 +64,14 @@ def _small(operation: ops.DataChange) -> bool:
 def _locks(moment: Moment) -> bool:
     operation = moment.operation
     return isinstance(operation, _LOCKING) and moment.existing(operation.table)
+
+
+def _dropped_aside(moment: Moment, data: Moment | None) -> bool:
+    """A table that goes: nobody waits for its lock, and only changes of its own rows can hold up the drop."""
+    if not isinstance(moment.operation, ops.DropTable) or moment.dialect == "mysql":
+        return False
+    change = data.operation if data is not None else None
+    return change is None or (isinstance(change, ops.DataChange) and change.table != moment.operation.table)
 
 
 def _described(moment: Moment) -> tuple[str, Moment]:
