@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fanout, Hit, Profile, Project
+from backendlint.api import Fanout, Hit, Profile, Project, only_by_hand
 
 STARTS = {
     "task": "starts a task for each item",
@@ -48,5 +48,7 @@ def _message(fanout: Fanout) -> str:
 
 
 def _profile(project: Project, fanout: Fanout) -> Profile | None:
-    """A queue in a program that serves nobody is advice."""
-    return "strict" if fanout.kind == "queue" and not project.routes else None
+    """A queue in a program that serves nobody is advice, and so is what a script starts: who runs it sees it."""
+    if fanout.kind == "queue" and not project.routes:
+        return "strict"
+    return "strict" if only_by_hand(project, fanout.site.fn) else None

@@ -178,10 +178,18 @@ class Fanouts:
             return self.small(fn, func[1], depth - 1)
         names = {ref.name for ref in self.project.callees(fn, call)}
         if "builtins.range" in names:
-            return self.project.constants(fn, call.args[-1]) is not None if call.args else False
+            return bool(call.args) and self._counted(fn, call.args[-1])
         if names & {"builtins.enumerate", "builtins.zip", "builtins.list", "builtins.sorted", "builtins.reversed"}:
             return any(self.small(fn, item, depth - 1) for item in call.args)
         return "itertools.islice" in names
+
+    def _counted(self, fn: Fn, vid: Vid) -> bool:
+        """A constant number, or `min(...)` of several: whoever writes that sets a bound."""
+        value = fn.facts.values[vid]
+        least = value[0] == "call" and any(
+            ref.name == "builtins.min" for ref in self.project.callees(fn, fn.facts.calls[value[1]])
+        )
+        return least or self.project.constants(fn, vid) is not None
 
     def _in_batches(self, fn: Fn, vid: Vid) -> bool:
         """An element of `batched(items, 10)` or of one's own `chunks(items, 10)`."""

@@ -44,7 +44,7 @@ def runs_by_hand(project: Project, fn: Fn) -> bool:
         own = own.parent
     if project.reach(fn.fqn):
         return False
-    return only_from_main(project, fn) or (_has_main(project, fn) and not _served(project, fn))
+    return only_from_main(project, fn) or (_is_program(project, fn) and not _served(project, fn))
 
 
 def imported(project: Project, fn: Fn) -> bool:
@@ -80,11 +80,12 @@ def _names_main(fn: Fn, vid: int) -> bool:
     return value[0] == "compare" and any(fn.const(item) == "__main__" for item in value[2])
 
 
-def _has_main(project: Project, fn: Fn) -> bool:
+def _is_program(project: Project, fn: Fn) -> bool:
+    """A module with `if __name__ == "__main__":`, or one that reads the command line as soon as it is loaded."""
     module = project.module_function(fn.file)
     return any(
         block.kind == "if" and block.value >= 0 and _names_main(module, block.value) for block in module.facts.blocks
-    )
+    ) or any(module.value(call.func)[::2] == ("attr", "parse_args") for call in module.calls)
 
 
 def _served(project: Project, fn: Fn) -> bool:
