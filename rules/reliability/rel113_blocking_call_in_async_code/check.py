@@ -72,7 +72,7 @@ def _runs(project: Project, fn: Fn, call: Call) -> bool:
 
 def _way(project: Project, fn: Fn, span: Span, target: Fn) -> Hit | None:
     """The function that is called here, down to what waits."""
-    if target.facts.is_async or not project.effects.has(target, BLOCKING):
+    if target.facts.is_async or not project.effects.has(target, BLOCKING) or project.effects.in_thread(target):
         return None
     edges, site = project.effects.chain(target, BLOCKING)
     if site is None or any(edge.caller.facts.is_async for edge in edges):

@@ -104,8 +104,15 @@ class Effects:
             if waits(model) and not call.awaited:
                 found.add(BLOCKING)
         for target in self.project.targets(fn, call):
-            found.update(self.of(target))
+            own = self.of(target)
+            found.update(effect for effect in own if effect != BLOCKING or not self.in_thread(target))
         return found
+
+    def in_thread(self, fn: Fn) -> bool:
+        """Whether a decorator makes the function run in a thread (`sync_to_async`): whoever calls it is not blocked."""
+        decorator = self.project.libraries.decorator
+        models = (decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
+        return any(model is not None and model.executor for model in models)
 
     def _spread(self) -> None:
         queue: deque[tuple[Fn, str]] = deque()
@@ -119,6 +126,8 @@ class Effects:
         graph = self.project.graph
         while queue:
             fn, effect = queue.popleft()
+            if effect == BLOCKING and fn.decorators and self.in_thread(fn):
+                continue
             for edge in graph.callers(fn):
                 if edge.kind in SAME_THREAD and self._note(edge.caller, effect, Reason(None, edge)):
                     queue.append((edge.caller, effect))

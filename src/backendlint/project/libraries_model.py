@@ -192,6 +192,8 @@ class Timeout:
     dsn_usual: bool = True
     """False: such strings seldom carry it, so one that the code does not show counts as if it did not."""
     covers: Literal["total", "read", "connect", "statement", "acquire", "idle"] = "read"
+    unless: tuple[Condition, ...] = ()
+    """Any of them means that it does not wait at all (`blocking=False`)."""
 
 
 @dataclass(slots=True)

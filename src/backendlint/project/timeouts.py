@@ -9,6 +9,7 @@ from backendlint.facts.model import Call, Store, Vid
 from backendlint.project.allocations import Made
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import arguments
+from backendlint.project.conditions import holds
 from backendlint.project.effects import Site
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.libraries_model import CallModel, Timeout
@@ -49,7 +50,7 @@ class Timeouts:
 
     def of(self, fn: Fn, call: Call, model: CallModel) -> Wait | None:
         """The wait of one call; None where the model does not speak of time."""
-        if model.timeout is None:
+        if model.timeout is None or any(holds(self.project, fn, call, item) for item in model.timeout.unless):
             return None
         own = self._own(fn, call, model.timeout)
         if own is not None and own.kind != "forever":
