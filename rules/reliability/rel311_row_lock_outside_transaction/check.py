@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Span
+from backendlint.api import Fn, Hit, Project, Span, ingredients
 
 FOR_UPDATE = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE)\b", re.IGNORECASE)
+_STATES = ("get_autocommit", "in_atomic_block", "in_transaction")
+"""What tells whether a transaction is open."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -27,7 +29,7 @@ def check(project: Project) -> Iterator[Hit]:
 def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
     if project.transactions.open_at(fn, block) is not None:
         return
-    if _built_for_others(project, fn):
+    if _built_for_others(project, fn) or _asked_first(fn, block):
         return
     yield Hit(
         f"`{fn.name}()` locks rows outside of a transaction: the lock is refused or gone as soon as the query has run, and protects "
@@ -35,6 +37,18 @@ def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
         fn.location(span),
         function=fn.fqn,
     )
+
+
+def _asked_first(fn: Fn, block: int) -> bool:
+    """`if not transaction.get_autocommit():`, `if connection.in_atomic_block:` around the query."""
+    for _, item in fn.blocks_of(block):
+        if item.kind not in ("if", "else"):
+            continue
+        test = item.value if item.kind == "if" else fn.facts.blocks[item.group].value
+        parts = (fn.value(vid) for vid in ingredients(fn.facts, (test,)))
+        if any(value[0] in ("attr", "name") and str(value[-1]).endswith(_STATES) for value in parts):
+            return True
+    return False
 
 
 def _built_for_others(project: Project, fn: Fn) -> bool:

@@ -172,7 +172,21 @@ class Transactions:
             if fn.name in base.methods:
                 edges = self.project.graph.callers(base.methods[fn.name])
                 found += [edge for edge in edges if edge.caller.name != fn.name]
-        return found
+        return found + self._from_bases(fn)
+
+    def _from_bases(self, fn: Fn) -> list[Edge]:
+        """`self.step()` in a base that leaves `step` to its subclasses without declaring it."""
+        bases = {cls.fqn for cls in self.project.hierarchy.mro(fn.cls)[1:]} if fn.cls is not None else set()
+        if not bases:
+            return []
+        return [
+            Edge(caller, fn, call, "call", call.span)
+            for caller, call in self.project.graph.calls_written(fn.name)
+            if caller.cls is not None
+            and caller.cls.fqn in bases
+            and caller.facts.values[call.func] == ("attr", 0, fn.name)
+            and self.project.method(caller.cls, fn.name) is None
+        ]
 
     def _from_request(self, fn: Fn) -> Opening | None:
         routes = self.project.endpoints.leading_to(fn.fqn)
