@@ -12,6 +12,7 @@ from backendlint.api import (
     Location,
     Profile,
     Project,
+    Value,
     Vid,
     argument_of,
     for_tests,
@@ -23,6 +24,8 @@ LOCAL_USES = frozenset(["strftime", "year", "month", "day", "hour", "minute", "w
 SOUND_USES = frozenset(["timestamp", "timetuple", "astimezone"])
 """What is right for a naive local time too: these take it for local."""
 MAKES_AWARE = frozenset(["make_aware", "localize"])
+TAKES_UTC = frozenset(["not_valid_before", "not_valid_after", "last_update", "next_update", "revocation_date"])
+"""Of certificates: a time without a zone is UTC there."""
 LOCAL = frozenset(["now", "today", "fromtimestamp"])
 FACTORIES = frozenset(["default", "default_factory", "onupdate", "server_default", "factory"])
 
@@ -54,17 +57,55 @@ def _factory(project: Project, fn: Fn, vid: Vid) -> CallModel | None:
 
 def _sound(fn: Fn, call: Call, model: CallModel) -> bool:
     """`datetime.now().timestamp()`: local time goes in, and the right moment comes out; or it is made aware at once."""
-    if any(call.value in other.args and _word(fn, other) in MAKES_AWARE for other in fn.calls):
+    local = model.name.rpartition(".")[2] in LOCAL
+    fitting = MAKES_AWARE if local else MAKES_AWARE | TAKES_UTC
+    times = _times(fn, call.value)
+    if any(not times.isdisjoint(other.args) and _word(fn, other) in fitting for other in fn.calls):
         return True
-    if model.name.rpartition(".")[2] not in LOCAL:
+    if not local:
         return _given_zone(fn, call)
-    used = [value for value in fn.facts.values if call.value in operands(value)]
-    shifted = [
-        number for number, value in enumerate(fn.facts.values) if value[0] == "binop" and call.value in value[2:]
+    uses = _uses(fn, times)
+    return bool(uses) and all(value[0] == "attr" and value[2] in SOUND_USES for value in uses)
+
+
+def _times(fn: Fn, start: Vid) -> set[Vid]:
+    """The time, also where it was tested or shifted (`now - timedelta(days=30)`)."""
+    found = {start}
+    for vid, value in enumerate(fn.facts.values):
+        if (value[0] == "guard" and value[1] in found) or (value[0] == "binop" and not found.isdisjoint(value[2:])):
+            found.add(vid)
+    return found
+
+
+def _uses(fn: Fn, times: set[Vid]) -> list[Value]:
+    """What is made of them; what is passed, returned or stored counts as a use of an unknown sort."""
+    passed = [vid for call in fn.calls for vid in (*call.args, *(item for _, item in call.kwargs))]
+    passed += [item.value for item in (*fn.facts.returns, *fn.facts.stores)]
+    found: list[Value] = [("unknown",) for vid in passed if vid in times]
+    return found + [
+        value
+        for vid, value in enumerate(fn.facts.values)
+        if vid not in times and not times.isdisjoint(operands(value))
     ]
-    used += [value for value in fn.facts.values for number in shifted if number in operands(value)]
-    plain = [value for value in used if value[0] != "binop"]
-    return bool(plain) and all(value[0] == "attr" and value[2] in SOUND_USES for value in plain)
+
+
+def _measures(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
+    """`datetime.utcnow() - start`, where both are UTC and nothing else is made of them: the span is right."""
+    taken = {call.value} | {vid for vid, value in enumerate(fn.facts.values) if value[:2] == ("guard", call.value)}
+    reads = [value for value in fn.facts.values if value[0] != "guard" and not taken.isdisjoint(operands(value))]
+    if any(vid in taken for other in fn.calls for vid in other.args) or not reads:
+        return False
+    return all(
+        value[:2] == ("binop", "-") and all(vid in taken or _is_call(project, fn, vid, model) for vid in value[2:])
+        for value in reads
+    )
+
+
+def _is_call(project: Project, fn: Fn, vid: Vid, model: CallModel) -> bool:
+    value = fn.value(vid)
+    while value[0] == "guard":
+        value = fn.value(value[1])
+    return value[0] == "call" and model in project.models(fn, fn.calls[value[1]])
 
 
 def _given_zone(fn: Fn, call: Call) -> bool:
@@ -89,12 +130,14 @@ def _advice(project: Project, fn: Fn) -> Profile | None:
 
 
 def _profile(project: Project, fn: Fn, call: Call, model: CallModel) -> Profile | None:
-    """Advice where only the local calendar is asked for, and for columns and constructors: they may mean local time."""
+    """Advice where only the local calendar or a span is asked for, and for columns and constructors: they may mean local time."""
     if model.column or model.name in ("datetime.datetime", "datetime.datetime.combine"):
         return "strict"
-    used = [value for value in fn.facts.values if call.value in operands(value)]
-    local = bool(used) and all(value[0] == "attr" and value[2] in LOCAL_USES for value in used)
-    return "strict" if local else _advice(project, fn)
+    uses = _uses(fn, _times(fn, call.value))
+    local = bool(uses) and all(value[0] == "attr" and value[2] in LOCAL_USES for value in uses)
+    if local or (model.name.rpartition(".")[2] not in LOCAL and _measures(project, fn, call, model)):
+        return "strict"
+    return _advice(project, fn)
 
 
 def _hit(fn: Fn, location: Location, model: CallModel, profile: Profile | None) -> Hit:
