@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Vid, arguments, for_development
+from backendlint.api import Call, Fn, Hit, Project, Vid, arguments, for_development, operands
 
 WAYS = {"f": "an f-string", "%": "%-formatting", "format": "str.format", "+": "concatenation", "join": "join"}
+
+TESTED = ("guard", "phi")
+"""What a value becomes by being tested or chosen."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -27,8 +30,12 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def shared(fn: Fn, call: Call, vid: Vid) -> bool:
-    """A text that is needed for something else too, such as the exception that is raised next."""
-    return any(vid in (*other.args, *(item for _, item in other.kwargs)) for other in fn.calls if other is not call)
+    """A text that is needed for something else too, such as the exception that is raised next, or a body that is answered."""
+    if any(vid in (*other.args, *(item for _, item in other.kwargs)) for other in fn.calls if other is not call):
+        return True
+    if any(vid == back.value for back in fn.facts.returns) or any(vid == store.value for store in fn.facts.stores):
+        return True
+    return any(value[0] not in TESTED and vid in operands(value) for value in fn.facts.values)
 
 
 def eager(project: Project, fn: Fn, vid: Vid) -> str:

@@ -178,7 +178,13 @@ def twice(site: SyntaxSite, found: LogCall, again: Raise) -> Hit:
         related=(Step(site.location(again.span), "The error goes on here"),),
         severity="note",
         function=site.function.qualname or None,
+        profile="strict" if outermost(site) else None,
     )
+
+
+def outermost(site: SyntaxSite) -> bool:
+    """A management command's `handle()`: no layer above logs what leaves it, it ends the process."""
+    return site.function.name == "handle" and "/management/commands/" in f"/{site.file.path}"
 
 
 def lost(site: SyntaxSite, verdict: Verdict, handler: int) -> Iterator[Hit]:

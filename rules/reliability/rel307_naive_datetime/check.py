@@ -80,12 +80,10 @@ def _times(fn: Fn, start: Vid) -> set[Vid]:
 def _uses(fn: Fn, times: set[Vid]) -> list[Value]:
     """What is made of them; what is passed, returned or stored counts as a use of an unknown sort."""
     passed = [vid for call in fn.calls for vid in (*call.args, *(item for _, item in call.kwargs))]
-    passed += [item.value for item in (*fn.facts.returns, *fn.facts.stores)]
+    passed += [back.value for back in fn.facts.returns] + [store.value for store in fn.facts.stores]
     found: list[Value] = [("unknown",) for vid in passed if vid in times]
     return found + [
-        value
-        for vid, value in enumerate(fn.facts.values)
-        if vid not in times and not times.isdisjoint(operands(value))
+        value for vid, value in enumerate(fn.facts.values) if vid not in times and not times.isdisjoint(operands(value))
     ]
 
 

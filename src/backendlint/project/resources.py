@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import receiver
+from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel, ClassModel
 from backendlint.project.uses import aliases, operands
@@ -19,6 +20,7 @@ OWNED = frozenset(
     "executor queue-connection grpc-channel".split()
 )
 """Kinds that the function which opens them must close; pools and engines live as long as the process."""
+_BUFFERS = ("io.BytesIO", "io.StringIO")
 
 
 class Leak(NamedTuple):
@@ -44,7 +46,7 @@ class Resources:
         """All resources that are not closed on every path, by place."""
         openers: dict[str, CallModel] = {}
         for site in self.project.effects.sites:
-            if site.model.opens in OWNED and not site.fn.is_module:
+            if site.model.opens in OWNED and not site.fn.is_module and not self._in_memory(site):
                 leak = self._leak(site.fn, site.call, site.model)
                 if leak is not None:
                     yield leak
@@ -56,6 +58,16 @@ class Resources:
                     leak = self._leak(edge.caller, edge.call, model)
                     if leak is not None:
                         yield leak
+
+    def _in_memory(self, site: Site) -> bool:
+        """An archive that is read from a buffer holds nothing; one that is written must be closed to be complete."""
+        call = site.call
+        if site.model.opens != "archive":
+            return False
+        given = (*call.args[:1], *(vid for key, vid in call.kwargs if key in ("file", "fileobj")))
+        mode = next((vid for vid in (call.kwarg("mode"), *call.args[1:2]) if vid >= 0), -1)
+        reads = mode < 0 or str(site.fn.const(mode)).startswith("r")
+        return reads and any(self.project.is_instance(site.fn, vid, *_BUFFERS) for vid in given)
 
     @staticmethod
     def _released_elsewhere(fn: Fn, release: tuple[str, str]) -> bool:

@@ -162,7 +162,7 @@ class Transactions:
             if found is not None:
                 return Opening("caller", found.step)
             seen.add(edge.caller.fqn)
-            todo.extend((item, depth + 1) for item in self.project.graph.callers(edge.caller))
+            todo.extend((item, depth + 1) for item in self._entries(edge.caller))
         return None
 
     def _entries(self, fn: Fn) -> list[Edge]:
