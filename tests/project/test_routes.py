@@ -289,3 +289,29 @@ def test_routers_of_the_project_bring_their_dependencies() -> None:
     (route,) = project.routes
     assert route.label == "GET /orders/{id}"
     assert project.access.authentication(route)
+
+
+def test_tables_of_routes_that_a_loop_registers() -> None:
+    project = build(
+        app="from flask import Flask\nimport shop, stock\napp = Flask(__name__)\n"
+        "app.register_blueprint(shop.bp, url_prefix='/v1')\napp.register_blueprint(stock.bp)\n",
+        tables="def register(blueprint, rows, decorators=None):\n    known = {}\n    for path, resource in rows:\n"
+        "        view = known.get(resource)\n        if view is None:\n            view = resource.as_view(resource.__name__)\n"
+        "            for decorator in decorators or []:\n                view = decorator(view)\n            known[resource] = view\n"
+        "        blueprint.add_url_rule(path, view_func=view)\n",
+        shop="from flask import Blueprint\nfrom flask.views import MethodView\nfrom tables import register\n"
+        "class Orders(MethodView):\n    def get(self): ...\nclass Order(MethodView):\n    def put(self, order_id): ...\n"
+        "ROUTES = [('/orders', Orders), ('/orders/<order_id>', Order), ('/order/<order_id>', Order)]\n"
+        "bp = Blueprint('shop', __name__)\nregister(bp, ROUTES)\n",
+        stock="from flask import Blueprint\ndef read(): ...\ndef fill(): ...\nbp = Blueprint('stock', __name__)\n"
+        "VIEWS = [{'rule': '/stock', 'view': read, 'methods': ['GET']}, {'rule': '/fill', 'view': fill, 'methods': ['POST']}]\n"
+        "for row in VIEWS:\n    bp.add_url_rule(f\"/all{row['rule']}\", view_func=row['view'], methods=row['methods'])\n",
+    )
+    assert table(project) == {
+        ("GET", "/v1/orders", "Orders.get"),
+        ("PUT", "/v1/orders/{order_id}", "Order.put"),
+        ("PUT", "/v1/order/{order_id}", "Order.put"),
+        ("GET", "/all/stock", "read"),
+        ("POST", "/all/fill", "fill"),
+    }
+    assert {route.location.line for route in project.routes if route.name in ("get", "put")} == {8}

@@ -23,7 +23,7 @@ _EXEMPT = re.compile(
 def check(project: Project) -> Iterator[Hit]:
     """Only where the project has migrations is a schema change beside them a deviation; without them it is advice."""
     migrated = bool(project.data.migrations)
-    inside = {migration.path for migration in project.data.migrations}
+    inside = project.data.migration_paths
     for fn, call in project.graph.calls_written(*_MAKERS, _RUN):
         if fn.path in inside or _EXEMPT.search(fn.path) or fn.path.endswith("env.py") or project.layer(fn) == "command":
             continue
@@ -92,7 +92,7 @@ def _of_metadata(project: Project, fn: Fn, func: int) -> bool:
     return project.is_instance(fn, value[1], "sqlalchemy.MetaData", "flask_sqlalchemy.SQLAlchemy")
 
 
-def _executed(project: Project, inside: set[str]) -> Iterator[Hit]:
+def _executed(project: Project, inside: frozenset[str]) -> Iterator[Hit]:
     for text in project.data.texts:
         fn = text.fn
         if fn is None or not text.certain or fn.path in inside or text.path in inside or _EXEMPT.search(fn.path):

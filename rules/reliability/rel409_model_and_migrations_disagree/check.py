@@ -46,7 +46,7 @@ def _todays(project: Project) -> Iterator[Hit]:
     """Functions of Python migrations that work with models of the application, at their first use of one."""
     found = [
         (fn, use)
-        for path in sorted(project.data.migration_paths & project.files.keys())
+        for path in sorted({migration.path for migration in project.data.migrations} & project.files.keys())
         for fn in project.functions_of(project.files[path])
         if not fn.is_module and (use := _model_used(project, fn)) is not None
     ]

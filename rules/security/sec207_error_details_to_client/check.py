@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Fn, Hit, Location, Project, flow_hit, weak_hits
+from backendlint.api import Flow, Fn, Hit, Location, Project, below, flow_hit, weak_hits
 
 HARM = "so clients see internals such as SQL, paths and hosts; log it and answer with a fixed message."
 DEBUG = "never switch it on in production."
@@ -17,17 +17,31 @@ BROAD = ("builtins.Exception", "builtins.BaseException")
 def check(project: Project) -> Iterator[Hit]:
     places: dict[Location, Flow] = {}
     for flow in project.taint.flows(("response", "xss"), ("exception",)):
-        known = places.get(flow.location)
+        place = inherited(project, flow) or flow.location
+        known = places.get(place)
         if known is None or rank(project, flow) > rank(project, known):
-            places[flow.location] = flow
-    for flow in places.values():
+            places[place] = flow
+    for place, flow in places.items():
         level = rank(project, flow)
         if level == 0:
             continue
-        hit = flow_hit(project, flow, HARM)
+        hit = replace(flow_hit(project, flow, HARM), location=place)
         yield hit if level == 2 else replace(hit, profile="strict", confidence="low")
     yield from weak_hits(project, ("debug",), DEBUG)
     yield from debug_settings(project)
+
+
+def inherited(project: Project, flow: Flow) -> Location | None:
+    """Where a method of a base answers with the text, if the handler only hands on what `super()` answers: one place for
+    all the classes that inherit it."""
+    made, fn = project.functions[flow.source.fn], flow.site.fn
+    value = made.facts.values[flow.source.slot]
+    if made is fn or made.cls is None or fn.cls is None or value[0] != "exc":
+        return None
+    if all(cls is not made.cls for cls in project.hierarchy.mro(fn.cls)):
+        return None
+    inside = below(made.facts, value[1])
+    return next((made.location(item.span) for item in made.facts.returns if item.block in inside), None)
 
 
 def debug_settings(project: Project) -> Iterator[Hit]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.findings.model import Location
-from backendlint.project.schema.alembic import read_alembic
+from backendlint.project.schema.alembic import is_revision, read_alembic
 from backendlint.project.schema.apply import apply
 from backendlint.project.schema.ddl import read_script
 from backendlint.project.schema.django_migrations import History, read_django_migrations
@@ -105,13 +105,14 @@ class Data:
 
     @cached_property
     def migration_paths(self) -> frozenset[str]:
-        """Paths of all migrations."""
-        return frozenset(migration.path for migration in self.migrations)
+        """Paths of all migrations, also of those in archives, which nothing runs any more."""
+        scripts = (file.path for file in self._files if is_revision(file))
+        return frozenset([*(migration.path for migration in self.migrations), *scripts])
 
     @cached_property
     def sqlalchemy(self) -> Schema:
-        """The tables that SQLAlchemy's models and `Table`s make."""
-        return read_sqlalchemy(self._files, self.links)
+        """The tables that SQLAlchemy's models and `Table`s make; what a migration defines for its own use is none of them."""
+        return read_sqlalchemy([file for file in self._files if not is_revision(file)], self.links)
 
     @cached_property
     def _django(self) -> tuple[State, Schema]:
@@ -202,7 +203,7 @@ class Data:
     def defined(self) -> Schema:
         """The tables that DDL makes: .sql files and CREATE statements in code, outside of migrations."""
         schema = self._sql[1].copy()
-        inside = {migration.path for migration in self.migrations}
+        inside = self.migration_paths
         for text in self.texts:
             if text.role == "file" or text.path in inside or not _DEFINES & set(text.text[:400].upper().split()):
                 continue

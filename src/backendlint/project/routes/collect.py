@@ -16,6 +16,7 @@ from backendlint.project.routes.holders import Holder, Key, Mounted, is_hidden
 from backendlint.project.routes.model import Entry, Origin
 from backendlint.project.routes.origins import Origins
 from backendlint.project.routes.reading import Reading
+from backendlint.project.routes.tabled import Looping
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -41,6 +42,7 @@ class Registrations:
         self._claimed: set[Key] = set()
         self._libraries = project.libraries
         self.forwarding = Forwarding(self)
+        self.looping = Looping(self)
         pending = [
             (fn, call, model)
             for fn in project.all_functions()
@@ -273,6 +275,9 @@ class Registrations:
         if model.mount is not None and model.mount.into is not None:
             origins = tuple(origin for vid in arguments(call, model.mount.into) for origin in self.origins.of(fn, vid))
         holders = [holder for origin in origins if (holder := self.holder_of(origin))]
+        if model.route is not None and (rows := self.looping.by_call(fn, call, model.route, model.library)):
+            self._forwarded(rows)
+            return
         if model.route is not None and (fn.facts.params or fn.parent is not None):
             found = self.forwarding.by_call(fn, call, model.route, model.library)
             if found is not None:

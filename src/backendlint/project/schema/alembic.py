@@ -29,12 +29,34 @@ _DEPTH = 3
 def read_alembic(files: Sequence[FileFacts], links: Links, dialect: str) -> list[ops.Migration]:
     """All revisions, parents before children."""
     found = [migration for file in files if (migration := read_revision(file, links, dialect)) is not None]
-    return in_order(found)
+    return in_order(_located(found))
+
+
+def _located(found: list[ops.Migration]) -> list[ops.Migration]:
+    """Without archives: Alembic does not look into folders below that of its revisions, so what lies there runs only if
+    the revisions above are its parents or children."""
+    folders = {item.path.rpartition("/")[0] for item in found}
+    nested = {folder for folder in folders if any(folder.startswith(f"{other}/") for other in folders)}
+    if not nested:
+        return found
+    known = {(item.id, item.path.rpartition("/")[0]) for item in found}
+    joined: set[str] = set()
+    for item in found:
+        folder = item.path.rpartition("/")[0]
+        for parent in item.depends:
+            others = {other for name, other in known if name == parent}
+            joined |= {folder, *others} if others and folder not in others else set()
+    return [item for item in found if (folder := item.path.rpartition("/")[0]) not in nested or folder in joined]
+
+
+def is_revision(file: FileFacts) -> bool:
+    """True for an Alembic script, by the names that each must have."""
+    return "revision" in file.names and "down_revision" in file.names
 
 
 def read_revision(file: FileFacts, links: Links, dialect: str) -> ops.Migration | None:
     """The file's revision, or None when it is no Alembic script."""
-    if "revision" not in file.names or "down_revision" not in file.names:
+    if not is_revision(file):
         return None
     upgrade, downgrade = _function(file, "upgrade"), _function(file, "downgrade")
     if not upgrade:

@@ -33,7 +33,7 @@ def _users(project: Project, table: str, column: str) -> Iterator[Step]:
     known = model.column(column) if model is not None and column else None
     if known is not None and known.location is not None:
         yield Step(known.location, f"the model still has `{column}`")
-    migrations = {migration.path for migration in project.data.migrations}
+    migrations = project.data.migration_paths
     wanted = re.compile(rf"\b{re.escape(table)}\b", re.IGNORECASE)
     for text in project.data.texts:
         if text.path in migrations or text.role == "file" or not wanted.search(text.text):
