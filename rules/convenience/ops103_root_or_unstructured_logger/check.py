@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, Site, in_main_block, runs_by_hand
+from backendlint.api import Hit, Project, Site, in_main_block, only_by_hand
 
 LEVELS = frozenset(
     {"trace", "debug", "info", "success", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
@@ -18,7 +18,7 @@ def check(project: Project) -> Iterator[Hit]:
         log = site.model.log
         if log is None or log.structured or in_main_block(site.fn, site.call):
             continue
-        if log.root and not runs_by_hand(project, site.fn):
+        if log.root and not only_by_hand(project, site.fn):
             yield Hit(
                 f"`{site.model.name}` in `{site.fn.name}()` logs to the root logger: the record cannot be filtered by module. "
                 "Use `logging.getLogger(__name__)`.",

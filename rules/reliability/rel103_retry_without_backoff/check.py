@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Policy, Project, runs_by_hand
+from backendlint.api import Fn, Hit, Policy, Project, Vid, name_of, runs_by_hand
+
+PHASES = ("status", "state", "phase")
+"""Names under which answers say how far the other side has got."""
 
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a policy, where it is written."""
     for policy in project.retries.all:
-        if policy.backoff in ("none", "constant") and _retries(policy):
+        if policy.backoff in ("none", "constant") and _retries(policy) and not _polls(policy):
             yield _hit(project, policy)
 
 
@@ -21,6 +24,30 @@ def _retries(policy: Policy) -> bool:
     if policy.kind == "client":
         return policy.backoff == "none" and policy.attempts not in (0.0, 1.0)
     return policy.kind == "loop" and policy.attempts != 1
+
+
+def _polls(policy: Policy) -> bool:
+    """`if order["status"] != "issued": raise NotYet`: the decorated function asks until the other side is ready."""
+    fn = policy.fn
+    for statement in fn.facts.raises if policy.kind == "decorator" else ():
+        for _, block in fn.blocks_of(statement.block):
+            value = fn.facts.values[block.value] if block.kind == "if" and block.value >= 0 else ("",)
+            if value[0] == "compare" and any(isinstance(fn.const(vid), str) for vid in value[2]):
+                if any(name_of(fn.file, fn.facts, vid).rpartition(".")[2] in PHASES for vid in value[2]):
+                    return True
+                if any(_key(fn, vid) in PHASES for vid in value[2]):
+                    return True
+    return False
+
+
+def _key(fn: Fn, vid: Vid) -> object:
+    """The key of `order["status"]` and `order.get("status")`."""
+    value = fn.facts.values[vid]
+    if value[0] == "item":
+        return fn.const(value[2])
+    if value[0] == "call" and fn.calls[value[1]].args:
+        return fn.const(fn.calls[value[1]].args[0])
+    return None
 
 
 def _hit(project: Project, policy: Policy) -> Hit:

@@ -28,7 +28,7 @@ SERVERS = re.compile(
     r"(Repository|Storage|Store|Database|Db|DB|Persistence|Connection|Unavailable|Upstream|Gateway|Backend|Infrastructure|Network)"
     r"(Error|Exception|Failed|Failure|Down)?$"
 )
-REFUSED = re.compile(r"Authentication|SenderRefused|RecipientsRefused|Rejected|Invalid")
+REFUSED = re.compile(r"Authentication|SenderRefused|RecipientsRefused|Rejected|Invalid|^DataError$")
 
 
 def check(project: Project) -> Iterator[Hit]:

@@ -32,6 +32,7 @@ ASIDE = re.compile(
 TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_at$|timestamp", re.IGNORECASE)
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
 SENDS = re.compile(r"(send|post|notify|publish|email|upload)_", re.IGNORECASE)
+UNDOES = re.compile(r"delete|remove|discard|undo|revert|cancel", re.IGNORECASE)
 REPEATABLE = frozenset({"get_or_create", "update_or_create", "write"})
 
 
@@ -69,7 +70,9 @@ def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Dura
     for number, first in enumerate(steps):
         for second in steps[number + 1 :]:
             apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(fn, first, second)
-            if not apart and _different(fn, first, second) and related(project, fn, first, second):
+            if apart or not _different(fn, first, second) or _undone(fn, first, second):
+                continue
+            if related(project, fn, first, second):
                 return first, second
     return None
 
@@ -77,6 +80,20 @@ def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Dura
 def _compensates(fn: Fn, step: Durable) -> bool:
     """A write in a handler undoes or marks what failed."""
     return fn.inside(step.call.block, "except") is not None
+
+
+def _undone(fn: Fn, first: Durable, second: Durable) -> bool:
+    """Whether a handler around the second removes again what the first made."""
+    tries = {number for number, item in fn.blocks_of(second.call.block) if item.kind == "try"}
+    handlers = {number for number, item in enumerate(fn.facts.blocks) if item.kind == "except" and item.group in tries}
+    for call in fn.calls if handlers else ():
+        name = called_name(fn.file, fn.facts, call).rpartition(".")[2]
+        if UNDOES.search(name) and handlers.intersection(number for number, _ in fn.blocks_of(call.block)):
+            func = fn.facts.values[call.func]
+            given = (*call.args, *((func[1],) if func[0] == "attr" else ()))
+            if any(object_root(fn, vid) == first.call.value for vid in given):
+                return True
+    return False
 
 
 def _ensures(fn: Fn, step: Durable) -> bool:

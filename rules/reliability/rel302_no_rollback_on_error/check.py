@@ -16,7 +16,7 @@ def check(project: Project) -> Iterator[Hit]:
     seen: set[tuple[str, int]] = set()
     for fn in project.all_functions():
         for site in project.effects.direct(fn):
-            handler = _handler(project, fn, site.call) if site.model.transaction or site.model.sql is not None else -1
+            handler = _handler(project, fn, site) if site.model.transaction or site.model.sql is not None else -1
             what = _what(project, fn, site) if handler >= 0 else ""
             if not what or (fn.fqn, handler) in seen or project.transactions.around(fn, site.call.block) is not None:
                 continue
@@ -72,18 +72,24 @@ def _goes_on(project: Project, fn: Fn, call: Call) -> bool:
     return any(before(call.span, site.call.span) and site.model.sql is not None for site in project.effects.direct(fn))
 
 
-def _handler(project: Project, fn: Fn, call: Call) -> int:
+def _handler(project: Project, fn: Fn, site: Site) -> int:
     """The handler that catches a database error of the call, if it does not raise again."""
-    for index, types in project.exceptions.handlers(fn, call.block):
+    for index, types in project.exceptions.handlers(fn, site.call.block):
         if fn.facts.blocks[index].kind != "except":
             continue
-        database = any(
-            name in CAUGHT or project.exception_kind(name) in ("infrastructure", "integrity") for name in types
-        )
-        if database:
+        if any(name in CAUGHT or _can_be(project, site, name) for name in types):
             raises = any(index in {number for number, _ in fn.blocks_of(item.block)} for item in fn.facts.raises)
             return -1 if raises else index
     return -1
+
+
+def _can_be(project: Project, site: Site, name: str) -> bool:
+    """Whether the call may fail with this exception: it, a class above it or one below it is what the library raises."""
+    if project.exception_kind(name) not in ("infrastructure", "integrity"):
+        return False
+    related = project.hierarchy.subclass_of
+    raised = [project.libraries.canonical(item) for item in site.model.raises]
+    return not raised or any(related(name, item) or related(item, name) for item in raised)
 
 
 def _rolled_back(project: Project, fn: Fn, handler: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, only_by_hand
+from backendlint.api import Call, Fn, Hit, Project, object_root, only_by_hand
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -17,7 +17,7 @@ def check(project: Project) -> Iterator[Hit]:
     found = [raced for raced in project.checked_inserts if not raced.handled]
     inner = {raced.fn.fqn for raced in found}
     for raced in found:
-        if project.layer(raced.fn) == "migration" or raced.inner in inner:
+        if project.layer(raced.fn) == "migration" or raced.inner in inner or adds_itself(raced.fn, raced.insert):
             continue
         name = raced.entity.rpartition(".")[2]
         yield Hit(
@@ -28,3 +28,8 @@ def check(project: Project) -> Iterator[Hit]:
             function=raced.fn.fqn,
             profile="strict" if only_by_hand(project, raced.fn) else None,
         )
+
+
+def adds_itself(fn: Fn, insert: Call) -> bool:
+    """`session.add(self)` in a method: of an object that is stored already it is an update."""
+    return fn.kind == "method" and any(fn.facts.values[object_root(fn, vid)] == ("param", 0) for vid in insert.args)

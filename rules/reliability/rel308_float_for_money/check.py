@@ -28,11 +28,14 @@ STORES = frozenset(["model", "schema", "serializer", "form"])
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a column or field whose name says money and whose type says float, and a conversion that is reckoned with."""
+    declared: set[str] = set()
     for cls in project.classes.values():
-        yield from _fields(project, cls)
+        for hit in _fields(project, cls):
+            declared.add(str(hit.fingerprint_key).rpartition(".")[2])
+            yield hit
     for fn in project.all_functions():
         for call in fn.calls:
-            yield from _columns(project, fn, call)
+            yield from _columns(project, fn, call, declared)
     for fn, call in project.graph.calls_of("builtins.float"):
         yield from _conversion(project, fn, call)
 
@@ -88,10 +91,11 @@ def _other_column(project: Project, fn: Fn, vid: int) -> bool:
     return bool(types) and "float" not in types
 
 
-def _columns(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
-    """`Column("price", Float)` in tables and migrations."""
+def _columns(project: Project, fn: Fn, call: Call, declared: set[str]) -> Iterator[Hit]:
+    """`Column("price", Float)` in tables and migrations; a migration that says what a model says is told at the model."""
     name = fn.const(call.args[0]) if call.args else ...
-    if isinstance(name, str) and _is_money(name, "") and _float_column(project, fn, call.value):
+    told = name in declared and project.layer(fn) == "migration"
+    if isinstance(name, str) and not told and _is_money(name, "") and _float_column(project, fn, call.value):
         yield _hit(fn, call.span, name)
 
 

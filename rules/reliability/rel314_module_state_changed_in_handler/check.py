@@ -22,13 +22,14 @@ LOCK = re.compile(r"lock|mutex|semaphore|guard|atomic", re.IGNORECASE)
 
 
 def check(project: Project) -> Iterator[Hit]:
+    decorators = {ref.name for fn in project.all_functions() for ref in fn.decorators if ref.kind == "func"}
     for fn in project.all_functions():
-        if fn.is_module or not in_handler(project, fn) or runs_by_hand(project, fn):
-            continue
+        if fn.is_module or fn.fqn in decorators or not in_handler(project, fn) or runs_by_hand(project, fn):
+            continue  # a decorator runs at import, once for each function that it is put on
         seen: set[tuple[str, int]] = set()
         for name, span, block, how in changes(project, fn):
             key = (name, 0 if how == "replaces" else span.line)
-            if key in seen or locked(fn, block):
+            if key in seen or locked(fn, block) or keeps_client(project, fn, span):
                 continue
             seen.add(key)
             count = project.reach(fn.fqn)
@@ -55,6 +56,15 @@ def in_handler(project: Project, fn: Fn) -> bool:
 
 def advice(name: str, how: str) -> bool:
     return bool(LOCAL_CACHE.search(name)) or (how == "replaces" and bool(SET_UP.search(name)))
+
+
+def keeps_client(project: Project, fn: Fn, span: Span) -> bool:
+    """`_clients[url] = redis.Redis(...)`: each process is meant to have connections of its own."""
+    stored = [store.value for store in fn.facts.stores if store.span == span and store.key >= 0]
+    classes = (
+        project.libraries.cls(ref.name) for vid in stored for ref in project.refs(fn, vid) if ref.kind == "libinst"
+    )
+    return any(cls is not None and cls.resource for cls in classes)
 
 
 def level(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project
+from backendlint.api import Call, Fn, Hit, Project, only_by_hand
 
 _DDL = re.compile(
     r"^\s*(?:CREATE\s+(?:UNLOGGED\s+)?TABLE|ALTER\s+TABLE|DROP\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX)\b", re.IGNORECASE
@@ -38,6 +38,8 @@ def _created(project: Project, fn: Fn, call: Call, migrated: bool) -> Iterator[H
     if name not in _MAKERS or not _of_metadata(project, fn, func) or _stamped(project, fn):
         return
     place = fn.location(call.span)
+    if name == "drop_all" and only_by_hand(project, fn):
+        return  # an operator empties a database, and says so
     if migrated:
         yield Hit(
             f"`{name}()` in `{fn.name}()` changes the schema beside the migrations: a table that it "

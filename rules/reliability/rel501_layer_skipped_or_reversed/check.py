@@ -121,6 +121,7 @@ def reversed_calls(project: Project) -> Iterator[Hit]:
 def web_imports(project: Project) -> Iterator[Hit]:
     """Repositories and models that import the web framework, and what else is below that imports a module of handlers."""
     handlers = {fn.path for fn in project.all_functions() if fn.fqn in project.route_functions}
+    handlers |= {cls.path for cls in project.classes.values() if project.hierarchy.role(cls) == "controller"}
     for file in project.files.values():
         layer = project.layers.of_path(file.path)
         lower = layer in LOWER or (layer == "service" and project.layers.certain(file.path) == layer)

@@ -42,6 +42,8 @@ class CallGraph:
         self._property_names = {fn.name for fn in project.all_functions() if fn.kind == "property"}
         for fn in project.all_functions():
             self._function(fn)
+        for edges in list(self.out.values()):
+            self._in_place_of_jobs(edges)
 
     def callees(self, fn: Fn) -> list[Edge]:
         """Edges out of a function."""
@@ -76,6 +78,19 @@ class CallGraph:
         edge = Edge(caller, callee, call, kind, span)
         self.out.setdefault(caller.fqn, []).append(edge)
         self.into.setdefault(callee.fqn, []).append(edge)
+
+    def _in_place_of_jobs(self, edges: list[Edge]) -> None:
+        """`queue.enqueue(work)`, `else: work()`: without a queue the same work is done at once, by the operator's choice;
+        it counts as a job there too."""
+        sent = {edge.callee.fqn: edge.call for edge in edges if edge.kind == "task" and edge.call is not None}
+        for number, edge in enumerate(edges) if sent else ():
+            job = sent.get(edge.callee.fqn)
+            if job is None or edge.kind != "call" or edge.call is None:
+                continue
+            if _otherwise(edge.caller, job.block, edge.call.block):
+                edges[number] = edge._replace(kind="task")
+                into = self.into[edge.callee.fqn]
+                into[into.index(edge)] = edges[number]
 
     def _function(self, fn: Fn) -> None:
         for call in fn.facts.calls:
@@ -194,6 +209,14 @@ class CallGraph:
                 method = self.project.method(self.project.classes[ref.name], value[2])
                 if method is not None and method.kind == "property":
                     self._add(fn, method, None, "property", facts.span_of(vid))
+
+
+def _otherwise(fn: Fn, first: int, second: int) -> bool:
+    """Whether the second block runs where a condition kept the first from running: the other arm, or what follows a return."""
+    around = {number for number, _ in fn.blocks_of(second)}
+    arms = {item.group: number for number, item in fn.blocks_of(second) if item.kind in ("if", "else")}
+    only = [(n, item) for n, item in fn.blocks_of(first) if item.kind in ("if", "else") and n not in around]
+    return any(item.exits == "return" or arms.get(item.group, n) != n for n, item in only)
 
 
 def arguments(call: Call, arg: Arg) -> list[int]:

@@ -26,6 +26,10 @@ _BUGS = frozenset(
     {"ImportError", "ModuleNotFoundError", "AttributeError", "TypeError", "NameError", "NotImplementedError"}
 )
 _MISSING = re.compile(r"not_?found|does_?not_?exist|missing|unknown", re.IGNORECASE)
+_REFUSES = re.compile(
+    r"NotFound|DoesNotExist|Invalid|Wrong|Malformed|Bad[A-Z]|Format|Validation|Unprocessable|Forbidden|Denied|NotAllowed"
+)
+"""Exceptions of the project that say what is wrong with what the caller passed: answers, no failures in a wrapping."""
 _ALL = ("builtins.Exception", "builtins.BaseException")
 
 
@@ -119,7 +123,7 @@ class Failures:
 
     def wraps(self, fn: Fn) -> frozenset[str]:
         """The failures of libraries that the function turns into an exception of the project (a violated constraint is
-        an answer, no failure)."""
+        an answer, no failure, and so is a value that the library refuses)."""
         found: set[str] = set()
         for index, block in enumerate(fn.facts.blocks):
             types = self._failures(fn, index) if block.kind == "except" else ()
@@ -141,7 +145,7 @@ class Failures:
     def _raises_own(self, fn: Fn, index: int) -> bool:
         inside = below(fn.facts, index)
         return any(
-            name in self.project.classes
+            name in self.project.classes and not _REFUSES.search(name.rpartition(".")[2])
             for statement in fn.facts.raises
             if statement.block in inside
             for name in self.project.exceptions.raised(fn, statement)

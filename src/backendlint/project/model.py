@@ -216,6 +216,17 @@ class Project:
                 owner = owner.rpartition(".")[0]
         return frozenset(found)
 
+    @cached_property
+    def importers(self) -> dict[str, list[FileFacts]]:
+        """The files that import a module, or something from it, by the module's name."""
+        found: dict[str, list[FileFacts]] = {}
+        modules = {file.module for file in self.files.values()}
+        for file in self.files.values():
+            targets = {item.target for item in file.imports}
+            for name in (targets | {target.rpartition(".")[0] for target in targets}) & modules:
+                found.setdefault(name, []).append(file)
+        return found
+
     def imports(self, module: str) -> bool:
         """True where any file imports this module or library."""
         return module in self._framework_imports

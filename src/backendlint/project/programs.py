@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call
+from backendlint.facts.model import Call, FileFacts
 from backendlint.project.entities import Fn
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _TOOLING = frozenset({"dev", "scripts", "cli", ".github", "hack", "maintenance"})
 """Folders of what serves the developers."""
+_BUILDS = frozenset({"build_wheel", "build_sdist"})
+"""Functions by which packaging tools ask a build backend (PEP 517)."""
 
 
 def runs_by_hand(project: Project, fn: Fn) -> bool:
@@ -27,6 +29,7 @@ def runs_by_hand(project: Project, fn: Fn) -> bool:
         or project.layer(fn) == "command"
         or (not _TOOLING.isdisjoint(fn.path.lower().split("/")[:-1]) and not project.reach(fn.fqn))
         or fn.path.rpartition("/")[2] in ("__main__.py", "manage.py", "setup.py", "conftest.py")
+        or any(function.qualname in _BUILDS for function in fn.file.functions)
     ):
         return True
     own: Fn | None = fn
@@ -125,4 +128,16 @@ def only_by_hand(project: Project, fn: Fn, depth: int = 5) -> bool:
     if runs_by_hand(project, fn):
         return True
     callers = {edge.caller.fqn: edge.caller for edge in project.graph.callers(fn) if edge.caller is not fn}
+    if depth > 0 and not callers and not fn.is_module and not fn.decorators:
+        return _for_commands(project, fn.file, depth)
     return bool(callers) and depth > 0 and all(only_by_hand(project, item, depth - 1) for item in callers.values())
+
+
+def _for_commands(project: Project, file: FileFacts, depth: int) -> bool:
+    """A module that only programs run by hand import: nothing else can call what it passes on as a value."""
+    importers = [project.module_function(item) for item in project.importers.get(file.module, ()) if item is not file]
+    return bool(importers) and all(
+        not project.reach(module.fqn)
+        and (runs_by_hand(project, module) or (depth > 0 and _for_commands(project, module.file, depth - 1)))
+        for module in importers
+    )

@@ -128,8 +128,9 @@ def _cell(fn: Fn, vid: Vid) -> Cell | None:
     while fn.facts.values[row][0] in _SAME:
         row = fn.facts.values[row][1]
     key = value[2] if value[0] == "unpack" else fn.const(value[2])
-    known = isinstance(key, int | str) and fn.facts.values[row][0] == "elem"
-    return Cell(row, key) if known else None
+    if fn.facts.values[row][0] != "elem" or not isinstance(key, int | str):
+        return None
+    return Cell(row, key)
 
 
 def _cells(fn: Fn, vid: Vid) -> Iterator[Cell]:
