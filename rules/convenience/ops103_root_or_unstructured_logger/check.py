@@ -2,18 +2,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, Site, in_main_block, only_by_hand
+from backendlint.api import FileFacts, Hit, Project, Site, in_main_block, only_by_hand
 
 LEVELS = frozenset(
     {"trace", "debug", "info", "success", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
 )
+FORMATTER = "structlog.stdlib.ProcessorFormatter"
 
 
 def check(project: Project) -> Iterator[Hit]:
     sites = [site for site in project.effects.sites if is_logger(project, site)]
     structured = sum(1 for site in sites if site.model.log is not None and site.model.log.structured)
     root = sum(1 for site in sites if site.model.log is not None and site.model.log.root)
-    prevails = structured >= 2 and structured > len(sites) - structured
+    prevails = structured >= 2 and structured > len(sites) - structured and not bridged(project)
     for site in sites:
         log = site.model.log
         if log is None or log.structured or in_main_block(site.fn, site.call):
@@ -33,6 +34,30 @@ def check(project: Project) -> Iterator[Hit]:
                 function=site.fn.fqn,
                 confidence="medium",
             )
+
+
+def bridged(project: Project) -> bool:
+    """Whether the standard library's records get into the structured log: a handler of the project's gives them to the
+    structured logger, or a formatter writes them as fields."""
+    if any(formats(file) for file in project.files.values()):
+        return True
+    for cls in project.classes.values():
+        emit = cls.facts.methods.get("emit")
+        if emit is not None and "logging.Handler" in project.hierarchy.library_bases(cls):
+            sites = project.effects.direct(project.functions_of(cls.file)[emit])
+            if any(site.model.log is not None and site.model.log.structured for site in sites):
+                return True
+    return False
+
+
+def formats(file: FileFacts) -> bool:
+    """Whether a module has to do with a formatter that writes records as fields."""
+    targets = {item.target for item in file.imports}
+    if any(target == FORMATTER or target.partition(".")[0] == "pythonjsonlogger" for target in targets):
+        return True
+    return any(target.partition(".")[0] == "structlog" for target in targets) and any(
+        ("name", FORMATTER) in function.values for function in file.functions
+    )
 
 
 def is_logger(project: Project, site: Site) -> bool:

@@ -31,6 +31,8 @@ TOLD = ("warning", "warn", "exception", *FAILED)
 REPORTERS = ("capture_exception", "capture_message", "print_exc", "format_exc", "format_exception", "notify")
 REPORTS = re.compile(r"(^|_)(log|report|capture|record|notify|track|trace|alert|send|handle)(_|$)")
 """Names of helpers that do something with an exception that they are given."""
+ANSWERS = re.compile(r"(^|\.)(HTTPException|Http404|PermissionDenied|APIException|Abort)$")
+"""Exceptions that are answers."""
 TEXTS = [("name", f"builtins.{name}") for name in ("str", "repr", "type", "getattr")]
 """Callees that make texts of an exception."""
 
@@ -61,6 +63,9 @@ def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[V
         return
     told = [found for found in logged if found.level in TOLD]
     again = reraised(function, handler)
+    types = caught(function, handler)
+    if again is not None and types and all(ANSWERS.search(name) for name in types):
+        return  # no layer above logs it: the framework makes the response of it
     if again is not None:
         repeated = [found for found in told if falls_through(function, found.call.block, handler)]
         if repeated:

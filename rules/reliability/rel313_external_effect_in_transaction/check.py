@@ -17,7 +17,7 @@ def check(project: Project) -> Iterator[Hit]:
     """Calls inside a transaction's block that wait for the outside, directly or through callees."""
     seen: set[tuple[str, int]] = set()
     for fn, block, opening in openings(project):
-        if project.layer(fn) in ("migration", "command"):
+        if project.layer(fn) in ("migration", "command") or project.lifecycle.starts(fn):
             continue
         for call in fn.calls:
             if not any(number == block for number, _ in fn.blocks_of(call.block)) or (fn.fqn, call.value) in seen:

@@ -9,6 +9,10 @@ from dataclasses import replace
 from backendlint.api import Hit, Moment, Project, ops, users_of
 
 
+_BOOKS = re.compile(r"(^|_)migrations$|^alembic_version$|^(schema_version|\w*schema_history)$", re.IGNORECASE)
+"""Tables in which migration tools note what has run."""
+
+
 def check(project: Project) -> Iterator[Hit]:
     """What loses data of tables that existed before the migration, unless it was copied or is only being rebuilt."""
     released = _forgotten(project)
@@ -100,6 +104,8 @@ def _real(moment: Moment, table: str) -> bool:
     if not moment.existing(table) or table.lower().startswith(("tmp_", "temp_", "_alembic_tmp", "new__")):
         return False
     bare = table.rpartition(".")[2].lower()
+    if _BOOKS.search(bare):
+        return False
     flat = list(_flat(moment.migration.operations))
     if any(isinstance(item, ops.RenameTable) and item.new.lower() == bare for item in flat):
         return False

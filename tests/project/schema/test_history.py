@@ -174,3 +174,29 @@ def test_a_change_of_the_unknown_casts_doubt(change: str, complete: bool, table:
 def test_columns_may_be_called_like_parts_of_a_table(part: str, column: bool) -> None:
     schema = apply_all(Schema(), read_script(f"CREATE TABLE t (a text, {part});").operations)
     assert (len(schema.tables["t"].columns) == 2) is column
+
+
+def test_files_that_set_up_the_database_come_first_and_hold_what_an_archive_did() -> None:
+    texts = [
+        ("db/migrations/001-more.sql", "ALTER TABLE t ADD COLUMN c int; CREATE INDEX i ON t (c);"),
+        ("db/migrations/archived/001-old.sql", "CREATE TABLE gone (a int); ALTER TABLE t ADD COLUMN old int;"),
+        ("db/migrations/init/2-keys.sql", "ALTER TABLE t ADD PRIMARY KEY (a); CREATE INDEX k ON s (b);"),
+        ("db/migrations/init/1-tables.sql", "CREATE TABLE t (a int);"),
+        ("db/migrations/init/shared/1-tables.sql", "CREATE TABLE s (b int);"),
+        ("db/migrations/init/other/schema.sql", "CREATE TABLE t (a int, d int);"),
+    ]
+    migrations, _ = read_sql_files(texts, "postgres")
+    tables = played(migrations).tables
+    assert {name: sorted(table.columns) for name, table in tables.items()} == {"t": ["a", "c", "d"], "s": ["b"]}
+    assert tables["s"].complete and not tables["t"].complete, "two definitions of one table: neither proves an absence"
+    found = [moment.existing("t") for moment in moments(migrations) if isinstance(moment.operation, ops.CreateIndex)]
+    assert found == [False, True]
+
+
+def test_an_archive_without_them_is_history() -> None:
+    texts = [
+        ("db/migrations/archive/001-old.sql", "CREATE INDEX i ON t (a);"),
+        ("db/migrations/001-new.sql", "CREATE INDEX j ON t (b);"),
+    ]
+    migrations, _ = read_sql_files(texts, "postgres")
+    assert [moment.profile for moment in moments(migrations)] == ["strict", None]

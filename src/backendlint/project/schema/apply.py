@@ -93,9 +93,12 @@ def apply_all(schema: Schema, operations: Iterable[ops.Operation]) -> Schema:
 
 
 def _create_table(schema: Schema, op: ops.CreateTable) -> None:
-    if op.if_not_exists and schema.find(op.table.name):
-        return
-    schema.add(op.table.copy())
+    known = schema.find(op.table.name)
+    if known is None:
+        schema.add(op.table.copy())
+    elif not op.if_not_exists:  # made twice: for another database, or on another way through the history
+        known.complete = False
+        known.columns = {**op.table.columns, **known.columns}
 
 
 def _drop_table(schema: Schema, op: ops.DropTable) -> None:

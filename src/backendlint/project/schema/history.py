@@ -19,9 +19,15 @@ from backendlint.project.sqltext.places import place_in
 _MIGRATION_FOLDER = re.compile(
     r"(?:^|/)(?:migrations?|migrate|versions|changelog|deltas?|patches|schema_updates|alembic)(?:/|$)", re.IGNORECASE
 )
+_INITIAL = re.compile(
+    r"(?:^|/)(?:init(?:ial)?|initdb(?:\.d)?|docker-entrypoint-initdb\.d|baseline|bootstrap)(?:/|$)", re.IGNORECASE
+)
+"""Folders of files that set up an empty database, one after the other."""
+_ARCHIVE = re.compile(r"(?:^|/)(?:archived?|old|legacy|obsolete)(?:/|$)", re.IGNORECASE)
 _NUMBERED = re.compile(r"^(?:V\d[\d._]*__|U?\d{2,}[-_.])", re.IGNORECASE)
 _BACKWARD = re.compile(
-    r"(?:[._-](?:down|rollback|undo|revert)\.sql$)|(?:^|/)(?:down|rollback|undo|U\d[\d._]*__)", re.IGNORECASE
+    r"(?:[._-](?:down|rollback|undo|revert)\.sql$)|(?:^|/)(?:(?:down|rollback|undo)|reverts?/|U\d[\d._]*__)",
+    re.IGNORECASE,
 )
 RECENT = 10
 """Migrations further back in their chain are history: they have run, and what they did is told in the strict profile only."""
@@ -68,8 +74,9 @@ class Moment:
 
     def existing(self, name: str) -> bool:
         """True for a table that existed before this migration (also when its making was not seen); a name that is not known
-        may be one that this migration has made."""
-        return name.lower() not in self.created
+        may be one that this migration has made. An empty database has none."""
+        empty = self.migration.initial and self.migration.kind == "sql"
+        return not empty and name.lower() not in self.created
 
     def table(self, name: str) -> Table | None:
         """The table as it is at this moment."""
@@ -122,13 +129,26 @@ def ages_of(migrations: Sequence[ops.Migration]) -> dict[str, int]:
     for migration in migrations:
         chain = chain_of(migration.path) if migration.kind != "alembic" else "alembic"
         chains.setdefault(chain, []).append(migration.id)
-    return {name: len(chain) - 1 - position for chain in chains.values() for position, name in enumerate(chain)}
+    ages = {name: len(chain) - 1 - position for chain in chains.values() for position, name in enumerate(chain)}
+    return {name: age + RECENT if _ARCHIVE.search(_folder(name)) else age for name, age in ages.items()}
 
 
 def chain_of(path: str) -> str:
     """The folder whose migrations run one after the other: the migrations folder itself, else the file's own."""
     match = _MIGRATION_FOLDER.search(path.rpartition("/")[0] + "/")
     return path[: match.end()] if match is not None else path.rpartition("/")[0]
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _order(path: str) -> tuple[object, ...]:
+    """Files of a chain as they run: those that set up the database (by their names: what lies in folders below belongs to
+    the same step), what is kept of the past, the others."""
+    folder, _, name = path.rpartition("/")
+    rank = 0 if _INITIAL.search(folder) else 1 if _ARCHIVE.search(folder) else 2
+    return natural(chain_of(path)), rank, natural(name) if rank == 0 else [], natural(path)
 
 
 def is_migration_path(path: str) -> bool:
@@ -149,9 +169,12 @@ def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list
     """(migrations, schema) from (path, text) of .sql files: numbered or in a migrations folder, or just DDL."""
     found: list[ops.Migration] = []
     schema = Schema()
-    for path, text in sorted(texts, key=lambda item: natural(item[0])):
+    initial = {chain_of(path) for path, _ in texts if _INITIAL.search(_folder(path))}
+    for path, text in sorted(texts, key=lambda item: _order(item[0])):
         if len(text) > MAX_SQL or _BACKWARD.search(path) or "{{" in text:
             continue
+        if _ARCHIVE.search(_folder(path)) and chain_of(path) in initial:
+            continue  # what the archive did is part of what sets up the database
         script = read_script(_forward(text), dialect, partial(place_in, path, text))
         name = path.rpartition("/")[2]
         if _MIGRATION_FOLDER.search(path.rpartition("/")[0]) or _NUMBERED.match(name):
@@ -159,7 +182,8 @@ def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list
             previous = next((item for item in reversed(found) if chain_of(item.path) == chain), None)
             found.append(
                 ops.Migration(path, path, "sql", (previous.id,) if previous else (), operations=list(script.operations),
-                              reverse_kind="missing", dialect=dialect, location=Location(path, 1, 1, 1, 1))
+                              reverse_kind="missing", initial=_INITIAL.search(_folder(path)) is not None,
+                              dialect=dialect, location=Location(path, 1, 1, 1, 1))
             )  # fmt: skip
         else:
             for operation in script.operations:

@@ -192,7 +192,10 @@ class Builder:
         if lists is None:
             return [self._hole(fn, vid)]
         found: list[Pieces] = []
-        for elements in lists[:MAX_ALTERNATIVES]:
+        filled = [
+            elements for elements in lists if elements
+        ]  # what is joined is seldom empty, and then for good reason
+        for elements in (filled or lists)[:MAX_ALTERNATIVES]:
             parts: list[tuple[Fn, Vid]] = []
             for number, element in enumerate(elements):
                 parts += [(fn, sep), (fn, element)] if number else [(fn, element)]
