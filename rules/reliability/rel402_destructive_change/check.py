@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from backendlint.api import Hit, Moment, Project, ops, users_of
 
-
 _BOOKS = re.compile(r"(^|_)migrations$|^alembic_version$|^(schema_version|\w*schema_history)$", re.IGNORECASE)
 """Tables in which migration tools note what has run."""
 

@@ -130,7 +130,7 @@ def ages_of(migrations: Sequence[ops.Migration]) -> dict[str, int]:
         chain = chain_of(migration.path) if migration.kind != "alembic" else "alembic"
         chains.setdefault(chain, []).append(migration.id)
     ages = {name: len(chain) - 1 - position for chain in chains.values() for position, name in enumerate(chain)}
-    return {name: age + RECENT if _ARCHIVE.search(_folder(name)) else age for name, age in ages.items()}
+    return {name: age + RECENT if is_archived(name) else age for name, age in ages.items()}
 
 
 def chain_of(path: str) -> str:
@@ -143,11 +143,16 @@ def _folder(path: str) -> str:
     return path.rpartition("/")[0]
 
 
+def is_archived(path: str) -> bool:
+    """True below a folder in which projects keep migrations that they no longer run."""
+    return _ARCHIVE.search(_folder(path)) is not None
+
+
 def _order(path: str) -> tuple[object, ...]:
     """Files of a chain as they run: those that set up the database (by their names: what lies in folders below belongs to
     the same step), what is kept of the past, the others."""
     folder, _, name = path.rpartition("/")
-    rank = 0 if _INITIAL.search(folder) else 1 if _ARCHIVE.search(folder) else 2
+    rank = 0 if _INITIAL.search(folder) else 1 if is_archived(path) else 2
     return natural(chain_of(path)), rank, natural(name) if rank == 0 else [], natural(path)
 
 
@@ -173,7 +178,7 @@ def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list
     for path, text in sorted(texts, key=lambda item: _order(item[0])):
         if len(text) > MAX_SQL or _BACKWARD.search(path) or "{{" in text:
             continue
-        if _ARCHIVE.search(_folder(path)) and chain_of(path) in initial:
+        if is_archived(path) and chain_of(path) in initial:
             continue  # what the archive did is part of what sets up the database
         script = read_script(_forward(text), dialect, partial(place_in, path, text))
         name = path.rpartition("/")[2]
