@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from backendlint.project.longwork import LongWorks
     from backendlint.project.origins import Origins
     from backendlint.project.percall import PerCall
+    from backendlint.project.programs import Importers
     from backendlint.project.queries import Queries
     from backendlint.project.races import Raced
     from backendlint.project.routes import Application, Endpoints, Route
@@ -217,15 +218,11 @@ class Project:
         return frozenset(found)
 
     @cached_property
-    def importers(self) -> dict[str, list[FileFacts]]:
-        """The files that import a module, or something from it, by the module's name."""
-        found: dict[str, list[FileFacts]] = {}
-        modules = {file.module for file in self.files.values()}
-        for file in self.files.values():
-            targets = {item.target for item in file.imports}
-            for name in (targets | {target.rpartition(".")[0] for target in targets}) & modules:
-                found.setdefault(name, []).append(file)
-        return found
+    def importers(self) -> Importers:
+        """Which modules only programs that are run by hand import."""
+        from backendlint.project.programs import Importers
+
+        return Importers(self)
 
     def imports(self, module: str) -> bool:
         """True where any file imports this module or library."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TOOLING = frozenset({"dev", "scripts", "cli", ".github", "hack", "maintenance"})
 """Folders of what serves the developers."""
+_SERVING = frozenset({"controller", "task", "middleware", "entry"})
 _BUILDS = frozenset({"build_wheel", "build_sdist"})
 """Functions by which packaging tools ask a build backend (PEP 517)."""
 
@@ -129,15 +130,39 @@ def only_by_hand(project: Project, fn: Fn, depth: int = 5) -> bool:
         return True
     callers = {edge.caller.fqn: edge.caller for edge in project.graph.callers(fn) if edge.caller is not fn}
     if depth > 0 and not callers and not fn.is_module and not fn.decorators:
-        return _for_commands(project, fn.file, depth)
+        return project.importers.by_hand(fn.file)
     return bool(callers) and depth > 0 and all(only_by_hand(project, item, depth - 1) for item in callers.values())
 
 
-def _for_commands(project: Project, file: FileFacts, depth: int) -> bool:
-    """A module that only programs run by hand import: nothing else can call what it passes on as a value."""
-    importers = [project.module_function(item) for item in project.importers.get(file.module, ()) if item is not file]
-    return bool(importers) and all(
-        not project.reach(module.fqn)
-        and (runs_by_hand(project, module) or (depth > 0 and _for_commands(project, module.file, depth - 1)))
-        for module in importers
-    )
+class Importers:
+    """Which modules programs alone import that are run by hand; remembers answers."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._importers: dict[str, list[FileFacts]] = {}
+        self._known: dict[str, bool] = {}
+        modules = {file.module for file in project.files.values()}
+        for file in project.files.values():
+            targets = {item.target for item in file.imports}
+            for name in (targets | {target.rpartition(".")[0] for target in targets}) & modules:
+                self._importers.setdefault(name, []).append(file)
+
+    def by_hand(self, file: FileFacts) -> bool:
+        """A module that serves nobody itself, and that only programs run by hand import: nothing else can call what it
+        passes on as a value."""
+        known = self._known.get(file.path)
+        if known is None:
+            self._known[file.path] = False  # while its importers are asked, which may lead back to it
+            known = self._known[file.path] = not self._serves(file) and self._imported_by_hand(file)
+        return known
+
+    def _serves(self, file: FileFacts) -> bool:
+        return any(
+            self.project.reach(fn.fqn) or self.project.layer(fn) in _SERVING for fn in self.project.functions_of(file)
+        )
+
+    def _imported_by_hand(self, file: FileFacts) -> bool:
+        importers = [item for item in self._importers.get(file.module, ()) if item is not file]
+        return bool(importers) and all(
+            runs_by_hand(self.project, self.project.module_function(item)) or self.by_hand(item) for item in importers
+        )
