@@ -8,6 +8,7 @@ from backendlint.api import Cls, Flow, Hit, Location, Project, Ref, flow_hit, se
 
 MANY = 3
 HARM = "so every client gets it; answer with a schema that lists the public fields."
+TOKEN = "whose content everybody can read who sees the token; leave it out."
 ISSUED = re.compile(r"token|jwt|otp|csrf|nonce|state|ticket|recovery|backup|client_secret", re.IGNORECASE)
 ISSUING = re.compile(
     r"create|issue|generate|rotate|refresh|log_?in|sign_?(in|up)|register|auth|token|reset|regenerate|new_|mint|enroll|setup|exchange|otp|mfa|2fa",
@@ -24,10 +25,10 @@ def check(project: Project) -> Iterator[Hit]:
     for flow in worst_flows(project):
         by_source.setdefault((flow.source.fn, flow.source.slot), []).append(flow)
     for flow, others in ((flow, len(flows) - 1) for flows in by_source.values() for flow in shown(flows)):
-        hit = flow_hit(project, flow, HARM)
+        hit = flow_hit(project, flow, TOKEN if flow.site.model.jwt is not None else HARM)
         if others >= MANY:
             hit = replace(hit, message=f"{hit.message.removesuffix('.')} ({others} other responses hold it too).")
-        yield replace(hit, profile="strict") if is_issued(flow) else hit
+        yield replace(hit, profile="strict") if is_issued(flow) or far_from_token(flow) else hit
     yield from response_models(project)
     yield from serializer_fields(project)
 
@@ -45,6 +46,11 @@ def worst_flows(project: Project) -> Iterator[Flow]:
 def shown(flows: list[Flow]) -> list[Flow]:
     """One flow for many where a serializer that they share gives the secret away."""
     return flows if len(flows) <= MANY else [min(flows, key=lambda flow: flow.location)]
+
+
+def far_from_token(flow: Flow) -> bool:
+    """What goes into a token elsewhere than it was read: mostly another field of an object that also has the secret."""
+    return flow.site.model.jwt is not None and flow.source.fn != flow.site.fn.fqn
 
 
 def is_issued(flow: Flow) -> bool:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backendlint.api import (
+    Call,
     Fn,
     Hit,
     Project,
@@ -40,20 +41,33 @@ def fast_hash(project: Project, site: Site) -> str:
     for vid in site.call.args:
         if hashed_password(project, site, vid) and not shortened(site):
             return "hashes a password with a fast hash, so stolen hashes are guessed by the billion a second"
-    if stored_as_password(site) and not shortened(site):
+    if stored_as_password(project, site) and not shortened(site):
         return "hashes a password with a fast hash, so stolen hashes are guessed by the billion a second"
     return ""
 
 
-def stored_as_password(site: Site) -> bool:
+def stored_as_password(project: Project, site: Site) -> bool:
     """`self.password_hash = hashlib.md5(raw).hexdigest()`, or the result of `hash_password(raw)`."""
     fn = site.fn
     if site.model.name in UPDATES or not site.call.args:
         return False
     stored = [store.value for store in fn.facts.stores if PASSWORD.intersection(identifier_words(store.name))]
+    stored += [vid for call in fn.facts.calls for vid in kept(project, fn, call)]
     if {"hash", "password"} <= set(identifier_words(fn.name)) or {"make", "password"} <= set(identifier_words(fn.name)):
         stored += [item.value for item in fn.facts.returns if item.value >= 0]
     return any(made_of(fn, vid, site.call.value) for vid in stored)
+
+
+def kept(project: Project, fn: Fn, call: Call) -> Iterator[Vid]:
+    """What a call keeps as a password: `User(password=x)`, `user.set_password(x)`."""
+    func = fn.facts.values[call.func]
+    name = identifier_words(str(func[2])) if func[0] == "attr" else ()
+    if name[:1] == ("set",) and PASSWORD.intersection(name):
+        yield from call.args[:1]
+    passed = [vid for key, vid in call.kwargs if PASSWORD.intersection(identifier_words(key))]
+    made = passed and any(ref.kind == "class" for ref in project.callees(fn, call))
+    if made or any(model.orm is not None and model.orm.op in KEEPS for model in project.models(fn, call)):
+        yield from passed
 
 
 def made_of(fn: Fn, vid: Vid, digest: Vid) -> bool:
@@ -75,6 +89,7 @@ def shortened(site: Site) -> bool:
 
 
 PREFIX = 5
+KEEPS = ("create", "update", "get_or_create", "update_or_create")
 PASSWORD = frozenset({"password", "passwd", "pwd"})
 HASHES = ("hashlib._Hash",)
 UPDATES = ("hashlib._Hash.update",)

@@ -112,12 +112,19 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
         if targets and depth < 6 and all(names_fields(project, target, depth) for target in targets):
             return True
         func = fn.facts.values[call.func]
-        if func[0] == "attr" and (func[2] in DUMPS or narrowed(project, fn, func[1], depth + 1)):
+        dumped = func[0] == "attr" and func[2] in DUMPS and not of_framework(project, fn, func[1])
+        if func[0] == "attr" and (dumped or narrowed(project, fn, func[1], depth + 1)):
             return True
         if any(validates(project, model) for model in project.models(fn, call)):
             return True
         return bool(call.args) and narrowed(project, fn, call.args[0], depth + 1)
     return any(ref.kind == "inst" for ref in project.refs(fn, vid))
+
+
+def of_framework(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`request.POST.dict()` has what the client sent, unlike a schema's `dict()`."""
+    models = [project.libraries.library_of(ref.name) for ref in project.refs(fn, vid) if ref.kind == "libinst"]
+    return any(model is not None and model.kind == "web-framework" for model in models)
 
 
 def names_fields(project: Project, fn: Fn, depth: int) -> bool:

@@ -4,11 +4,25 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Call, Cls, Hit, Location, Project, sensitive, sink_arguments, sqltypes, weak_hits, written
+from backendlint.api import (
+    Call,
+    Cls,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Vid,
+    sensitive,
+    sink_arguments,
+    sqltypes,
+    weak_hits,
+    written,
+)
 
 LOCAL = re.compile(
     r"(localhost|127\.|0\.0\.0\.0|\[?::1|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|host\.docker|.*\.(local|internal|svc|test|example|localhost)\b|[\w-]+(:\d+)?(/|$))"
 )
+CLEAR = ("http", "ftp")
 HASHED = re.compile(r"hash|digest|encrypt|last_?(four|4)|cipher|_enc$", re.IGNORECASE)
 
 
@@ -70,21 +84,35 @@ def is_plain_text(project: Project, cls: Cls, call: Call) -> bool:
 
 
 def plain_http(project: Project) -> Iterator[Hit]:
+    """Calls of addresses without encryption outside the own network; one for each address that is written down."""
     seen = set()
-    for site in project.effects.with_effect("http"):
+    for site in project.effects.sites:
         for sink in site.model.sinks:
             for vid in sink_arguments(site.fn, site.call, sink.arg) if sink.kind == "ssrf" else ():
-                place = written(project, site.fn, vid)
+                place = written(project, *default_of(site.fn, vid))
                 text = place[0].const(place[1]) if place is not None else ...
-                if place is None or not isinstance(text, str) or not text.startswith("http://") or place in seen:
-                    continue
-                if LOCAL.match(text.removeprefix("http://")) or text == "http://":
+                if place is None or place in seen or not isinstance(text, str) or not in_the_clear(text):
                     continue
                 seen.add(place)
-                fn, literal = place
+                where, written_at = site.fn.location(site.call.span), place[0].facts.span_of(place[1])
+                flow = (place[0].step(written_at, "the address"), site.fn.step(site.call.span, "is called"))
                 yield Hit(
                     f"`{site.model.name.rpartition('.')[2]}` in `{site.fn.name}()` talks to `{text[:60]}` without encryption, so "
                     "everybody on the way can read and change it; use https.",
-                    fn.location(fn.facts.span_of(literal)),
+                    where,
+                    related=flow[:1] if place[0] is not site.fn or written_at.line != site.call.span.line else (),
+                    flow=flow,
                     function=site.fn.fqn,
                 )
+
+
+def in_the_clear(text: str) -> bool:
+    scheme, found, address = text.partition("://")
+    return bool(found and address) and scheme in CLEAR and not LOCAL.match(address)
+
+
+def default_of(fn: Fn, vid: Vid) -> tuple[Fn, Vid]:
+    """The default of a parameter in its place: `def fetch(url="http://...")`."""
+    value = fn.facts.values[vid]
+    default = fn.facts.params[value[1]].default if value[0] == "param" else -1
+    return (fn.parent, default) if default >= 0 and fn.parent is not None else (fn, vid)

@@ -49,7 +49,10 @@ class Hints:
         self._wider = wider
         self._exact: dict[str, Hint] = {}
         self._patterns: list[tuple[str, Hint]] = []
+        self._attributes = {name: hint.type for hint in hints if hint.attributes_only for name in hint.names}
         for hint in sorted(hints, key=lambda item: -item.priority):
+            if hint.attributes_only:
+                continue
             self._patterns += [(name, hint) for name in hint.names if "*" in name]
             for name in hint.names:
                 known = self._exact.setdefault(name, hint)
@@ -65,6 +68,10 @@ class Hints:
             if _matches(name, pattern) and (parameter or not candidate.parameters_only):
                 return candidate.type
         return self._wider.type_of(name, parameter=parameter) if self._wider else ""
+
+    def of_attribute(self, name: str) -> str:
+        """The type to assume for an attribute `name` of a class that nobody knows, or ""."""
+        return self._attributes.get(name, "")
 
 
 class Libraries:

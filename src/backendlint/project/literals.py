@@ -69,6 +69,7 @@ class Literals:
         return list(unique.values())
 
     def _named(self) -> Iterator[NamedLiteral]:
+        yield from _keys(self.project)
         for cls in self.project.classes.values():
             for name, vid in cls.facts.attributes.items():
                 yield from _literal(cls.owner, vid, name, "field", cls)
@@ -140,16 +141,28 @@ def _arguments(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
                     if isinstance(name, str):
                         yield from _literal(fn, vid, name, "environment", call=call)
             return
-        key = model.jwt.key if model.jwt is not None else None
-        for vid in arguments(call, key) if key is not None else ():
-            yield from _literal(fn, vid, "signing_key", "argument", call=call)
-        for vid in arguments(call, model.secret) if model.secret is not None else ():
-            yield from _literal(fn, vid, "secret_key", "argument", call=call)
     for key_name, vid in call.kwargs:
         if key_name != "**":
             yield from _literal(fn, vid, key_name, "argument", call=call)
         if key_name in _PAIRS and values[vid][0] == "tuple" and len(values[vid][1]) == 2:
             yield from _literal(fn, values[vid][1][1], "password", "argument", call=call)
+
+
+def _keys(project: Project) -> Iterator[NamedLiteral]:
+    """What signs or encrypts, whatever it is called."""
+    for site in project.effects.sites:
+        key = site.model.jwt.key if site.model.jwt is not None else None
+        for arg, name in ((key, "signing_key"), (site.model.secret, "secret_key")):
+            for vid in arguments(site.call, arg) if arg is not None else ():
+                yield from _literal(*_whole(project, site.fn, vid), name, "argument", call=site.call)
+
+
+def _whole(project: Project, fn: Fn, vid: Vid) -> tuple[Fn, Vid]:
+    """The literal that a name stands for, where it is all of the value; else the value itself."""
+    place = written(project, fn, vid)
+    if place is None or place[0].facts.values[place[1]][0] != "const" or fn.facts.values[vid][0] in ("fmt", "binop"):
+        return fn, vid
+    return place if project.constants(fn, vid) == [place[0].const(place[1])] else (fn, vid)
 
 
 def _reads_setting(project: Project, fn: Fn, vid: Vid) -> bool:
@@ -191,7 +204,8 @@ def name_of_value(fn: Fn, vid: Vid) -> str:
     if not bound and value[0] == "call":
         call = fn.facts.calls[value[1]]
         key = fn.const(call.args[0]) if call.args else ...
-        if isinstance(key, str) and fn.facts.values[call.func][0] in ("attr", "name") and key.isidentifier():
+        named = isinstance(key, str) and key.replace("-", "_").isidentifier()
+        if isinstance(key, str) and named and fn.facts.values[call.func][0] in ("attr", "name"):
             return key
     return bound
 

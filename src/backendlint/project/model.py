@@ -185,11 +185,12 @@ class Project:
         known = self._hints.get(file.path)
         if known is None:
             modules = {item.target for item in file.imports}
-            known = self._hints[file.path] = self.libraries.hints_for(modules, self._project_hints)
+            known = self._hints[file.path] = self.libraries.hints_for(modules, self.conventions)
         return known
 
     @cached_property
-    def _project_hints(self) -> Hints:
+    def conventions(self) -> Hints:
+        """Types by naming convention, for all that the project imports."""
         return self.libraries.hints_for(self._hinting_imports)
 
     @cached_property

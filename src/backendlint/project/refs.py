@@ -261,7 +261,7 @@ class Resolver:
             owner_type = libraries.attribute(head)
             if owner_type is not None and owner_type.type:
                 return tuple(self.member(self.types.named(owner_type.type), last))
-        return self._kept(head, last) or (Ref("lib", dotted),)
+        return self._kept(head, last) or self.types.of_unknown(dotted) or (Ref("lib", dotted),)
 
     def _kept(self, owner: str, name: str) -> Refs:
         """What the project itself keeps on a library's object (`flask.g.db`)."""

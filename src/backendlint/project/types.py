@@ -45,6 +45,8 @@ _CONTAINERS = {  # annotations that say what a container holds
 _VALUE_TYPED = frozenset({"builtins.dict"})
 _NEW_TYPES = ("typing.NewType", "typing_extensions.NewType")
 _SELF = ("Self", "typing.Self", "typing_extensions.Self")
+_BY_NAME = {"builtins.getattr": 1, "builtins.__import__": 0, "importlib.import_module": 0}
+"""Functions that give what a name stands for, and which argument the name is."""
 _TYPING = ("typing", "typing_extensions", "collections.abc", "builtins", "sqlalchemy.orm")
 
 
@@ -257,7 +259,32 @@ class TypeNames:
             return (Ref("libinst", hinted or ref.name),)
         if ref.name == "builtins.super" and fn.cls is not None:
             return (Ref("super", fn.cls.fqn),)
+        return self._by_name(fn, call, ref.name)
+
+    def of_unknown(self, dotted: str) -> tuple[Ref, ...]:
+        """`shop.models.Item.objects.raw` of a class that is neither in the project nor modelled: by convention."""
+        if self.project.libraries.knows(dotted):
+            return ()
+        parts = dotted.split(".")
+        for number, part in enumerate(parts[1:], 1):
+            hinted = self.project.conventions.of_attribute(part) if parts[number - 1][:1].isupper() else ""
+            if hinted:
+                found: Iterable[Ref] = (self.named(hinted),)
+                for name in parts[number + 1 :]:
+                    found = [item for ref in found for item in self.resolver.member(ref, name)]
+                return tuple(found)
         return ()
+
+    def _by_name(self, fn: Fn, call: Call, function: str) -> Iterable[Ref]:
+        """`getattr(os, "system")`, `__import__("os")`: what a constant names."""
+        if function not in _BY_NAME or len(call.args) <= _BY_NAME[function]:
+            return ()
+        name = fn.const(call.args[_BY_NAME[function]])
+        if not isinstance(name, str) or not name:
+            return ()
+        if _BY_NAME[function] == 0:
+            return self.resolver.dotted(name, fn.file.module) if len(call.args) == 1 else ()
+        return [found for base in self.resolver.refs(fn, call.args[0]) for found in self.resolver.member(base, name)]
 
     def _by_convention(self, fn: Fn, name: str) -> str:
         """What a class of generated code is by its name (`OrdersStub`)."""
