@@ -22,3 +22,18 @@ def check(project: Project) -> Iterator[Hit]:
             yield replace(hit, profile="audit")
     for hit in weak_hits(project, ("template",), ESCAPE):
         yield replace(hit, profile="strict", confidence="low", severity="warning")
+    yield from switched_off(project)
+
+
+def switched_off(project: Project) -> Iterator[Hit]:
+    """`TEMPLATES = [{"OPTIONS": {"autoescape": False}}]` in Django's settings."""
+    for file in project.files.values():
+        owner = project.module_function(file)
+        for value in owner.facts.values if "TEMPLATES" in file.names else ():
+            for key, item in value[1] if value[0] == "dict" else ():
+                if owner.const(key) == "autoescape" and owner.const(item) is False:
+                    yield Hit(
+                        "Templates do not escape what they print, so a caller's script runs in other users' browsers; leave "
+                        "`autoescape` on.",
+                        owner.location(owner.facts.span_of(item)),
+                    )

@@ -287,6 +287,8 @@ class Renders:
     """`receiver`: the first argument of the call that made the receiver (`env.get_template("a.html").render(...)`)."""
     context: Arg | None = None
     """A dict of names to values; `"**"`: each keyword is one. On decorators left out: what the function returns."""
+    escapes: tuple[str, ...] = ()
+    """How names of templates end that are escaped; others are not. Empty: all are, or none."""
 
 
 @dataclass(slots=True)
@@ -943,6 +945,8 @@ class Hint:
     when_imported: tuple[str, ...] = ()
     """Modules of which one must be imported; default: the library's own."""
     parameters_only: bool = False
+    attributes_only: bool = False
+    """Of attributes of classes that are not in the project (`Item.objects`), not of variables."""
     priority: int = 0
     """Of hints of several libraries for one name the highest counts; among equals, the types' common base, if any."""
     library: str = ""

@@ -130,7 +130,7 @@ class CallReads:
         if keyed is not None:
             return lb.clear(keyed, model.sanitizes)
         found = lb.clear(self._passed(fn, call, model, path), replaced(fn, call))
-        if model.jwt is not None and model.jwt.op != "encode":
+        if model.jwt is not None:  # what goes into a token is judged there
             found = lb.clear(found, _HIDDEN)
             signed = (
                 model.jwt.op == "decode" and call.kwarg("options") < 0 and fn.const(call.kwarg("verify")) is not False
@@ -142,7 +142,10 @@ class CallReads:
             found = lb.clear(found, _HIDDEN)
         if found and model.name.startswith("jinja2.Template.") and self._escapes(fn, call):
             found = lb.clear(found, ("xss",))
-        return lb.clear(lb.soil(found) if model.decodes else found, model.sanitizes)
+        cleaned = model.sanitizes
+        if found and "xss" in cleaned and self.project.taint.raw_templates.unescaped(fn, call, model):
+            cleaned = tuple(kind for kind in cleaned if kind != "xss")
+        return lb.clear(lb.soil(found) if model.decodes else found, cleaned)
 
     def _escapes(self, fn: Fn, call: Call) -> bool:
         """A template of an environment that escapes what it renders."""
@@ -254,7 +257,10 @@ class CallReads:
         if base >= 0:
             passed = self._namesakes(fn, call, base, path) or passed
             own = self.reader.read(fn, base, ())
-            if not self._is_text_method(str(fn.facts.values[call.func][2])):
+            name = str(fn.facts.values[call.func][2])
+            if name == "replace" and len(call.args) > 1:  # of a text: what else has the method takes one, or keywords
+                passed = self.reader.read(fn, call.args[1], ())
+            elif not self._is_text_method(name):
                 own = lb.weaken(own)
             return lb.clear(lb.merge((own, passed)), replaced(fn, call))
         return lb.merge((self._receiver_name(fn, call), passed))

@@ -18,6 +18,7 @@ from backendlint.project.taint.barren import Search, State
 from backendlint.project.taint.labels import Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.reads import Reader
 from backendlint.project.taint.sinks import RESPONSE, SinkSite, find_assignments, find_sinks
+from backendlint.project.templates.raw import RawTemplates
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -86,6 +87,11 @@ class Taint:
     def assignments(self) -> list[tuple[Fn, Call, AttributeModel]]:
         """Assignments that are sinks or may be weak."""
         return find_assignments(self.project)
+
+    @cached_property
+    def raw_templates(self) -> RawTemplates:
+        """What templates print unescaped."""
+        return RawTemplates(self.project)
 
     def labels(self, fn: Fn, vid: Vid, path: Path = ()) -> Labels:
         """Where (a part of) a value comes from."""

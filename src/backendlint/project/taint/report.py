@@ -87,6 +87,8 @@ def describe_sink(flow: Flow) -> str:
         return f"the response of `{site.fn.name}()`"
     if site.call.value == site.vid and site.call.args[:1] == (site.vid,):
         return f"`{'.'.join(site.model.name.rsplit('.', 2)[-2:])}`"
+    if site.printed:
+        return f"`{site.printed}`, which prints it unescaped"
     called = f"`{site.model.name.rpartition('.')[2]}()`"
     if flow.forwarded and flow.chain:
         return f"{called} through `{flow.chain[0].edge.callee.name}()`"
@@ -118,7 +120,7 @@ def advice_hits(project: Project, sinks: Collection[str], harm: str, known: Coll
         if text.location not in seen:
             seen.add(text.location)
             hit = _unfixed(text.site, text.fn, text.location, text.part, harm)
-            sure = text.quoted and project.layer(text.fn) not in _OPERATED
+            sure = text.value and project.layer(text.fn) not in _OPERATED
             yield replace(hit, confidence="medium") if sure else _advice(hit, "strict")
     for site in project.taint.sinks(*sinks):
         location = site.fn.location(site.call.span)

@@ -39,6 +39,8 @@ class SinkSite(NamedTuple):
     vid: Vid
     model: CallModel
     sink: Sink
+    printed: str = ""
+    """Where a template prints it unescaped."""
 
 
 def find_sinks(project: Project) -> dict[str, list[SinkSite]]:
@@ -51,8 +53,13 @@ def find_sinks(project: Project) -> dict[str, list[SinkSite]]:
     for fn, call, assigned_to in project.taint.assignments:
         standing = CallModel(name=assigned_to.name, library=assigned_to.library)
         for sink in assigned_to.sinks:
+            if sink.kind == "xss" and _made_plain(project, fn, call.func):
+                continue
             for item in _sites(project, fn, call, standing, sink):
                 found.setdefault(sink.kind, []).append(item)
+    for fn, call, model, vid, place in project.taint.raw_templates.prints():
+        printed = SinkSite("xss", fn, call, vid, model, Sink("xss", Arg(all_keywords=True)), place)
+        found.setdefault("xss", []).append(printed)
     for item in (*_answers(project), *_by_name(project), *_handed_over(project)):
         found.setdefault(item.kind, []).append(item)
     return found
@@ -105,14 +112,24 @@ def _returned(project: Project, fn: Fn, kind: str) -> Iterator[SinkSite]:
         if value[0] == "tuple" and value[1]:
             vid = value[1][0]
             value = fn.facts.values[vid]
-        if value[0] == "call" and _is_response(project, fn, fn.facts.calls[value[1]]):
+        call = fn.facts.calls[value[1]] if value[0] == "call" else None
+        made = call is not None and _is_response(project, fn, call)
+        if made and (call is None or kind != "xss" or not _unescaped(project, fn, call, item.value)):
             continue
         kinds = ["response"]
         if kind == "xss" and not _harmless(project, fn, vid, "xss"):
             kinds.append("xss")
-        call = Call(vid, (vid,), (), vid, item.block, False, item.span)
+        standing = Call(vid, (vid,), (), vid, item.block, False, item.span)
         for found in kinds:
-            yield SinkSite(found, fn, call, vid, RESPONSE, Sink(found, Arg((0,))))  # type: ignore[arg-type]
+            yield SinkSite(found, fn, standing, vid, RESPONSE, Sink(found, Arg((0,))))  # type: ignore[arg-type]
+
+
+def _unescaped(project: Project, fn: Fn, call: Call, returned: Vid) -> bool:
+    """A template that is not escaped, sent as what the framework takes a text for."""
+    whole = fn.facts.values[returned]
+    typed = whole[0] == "tuple" and any(fn.facts.values[item][0] == "dict" for item in whole[1][1:])
+    raw = project.taint.raw_templates
+    return not typed and any(raw.unescaped(fn, call, model) for model in project.models(fn, call))
 
 
 def _is_response(project: Project, fn: Fn, call: Call) -> bool:
@@ -124,7 +141,10 @@ def _sites(project: Project, fn: Fn, call: Call, model: CallModel, sink: Sink) -
         return
     if any(holds(project, fn, call, condition) for condition in sink.unless):
         return
-    if sink.kind == "xss" and (_retyped(fn, call) or any(_plain(fn.const(call.kwarg(key))) for key in _TYPE_KEYWORDS)):
+    if sink.kind == "xss" and _is_plain(fn, call):
+        return
+    func = fn.facts.values[call.func]
+    if sink.kind == "xss" and func[0] == "attr" and _made_plain(project, fn, func[1]):
         return
     for vid in sink_arguments(fn, call, sink.arg):
         if sink.kind == "nosql":
@@ -162,6 +182,17 @@ def _scripts(fn: Fn, call: Call, model: CallModel, vid: Vid) -> Iterator[SinkSit
     for key, item in value[1] if value[0] == "dict" else ():
         if fn.const(key) in ("$where", "$function", "$accumulator"):
             yield SinkSite("javascript", fn, call, item, model, Sink("javascript", Arg((0,))))
+
+
+def _is_plain(fn: Fn, call: Call) -> bool:
+    """A response that no browser runs scripts of."""
+    return _retyped(fn, call) or any(_plain(fn.const(call.kwarg(key))) for key in _TYPE_KEYWORDS)
+
+
+def _made_plain(project: Project, fn: Fn, vid: Vid) -> bool:
+    """The response whose text is set was made as something else than a page."""
+    made = project.allocations.of(fn, vid)
+    return bool(made) and all(_is_plain(*item) for item in made)
 
 
 def _retyped(fn: Fn, call: Call) -> bool:
@@ -286,14 +317,23 @@ def _handed_over(project: Project) -> Iterator[SinkSite]:
     """`run_in_threadpool(pickle.loads, raw)`: what a library's function gets that another call runs."""
     for site in project.effects.sites:
         for arg in (site.model.executor, site.model.bridges, site.model.spawn, site.model.calls):
-            position = arg.positions[0] if arg is not None and arg.positions else -1
-            if not 0 <= position < len(site.call.args) - 1:
-                continue
-            call = site.call._replace(func=site.call.args[position], args=site.call.args[position + 1 :])
-            for ref in project.refs(site.fn, call.func):
+            call = _run_later(site.fn, site.call, arg) if arg is not None else None
+            for ref in project.refs(site.fn, call.func) if call is not None else ():
                 model = project.libraries.call(ref.name) if ref.kind == "lib" else None
                 for sink in model.sinks if model is not None else ():
-                    yield from _sites(project, site.fn, call, model or site.model, sink)
+                    yield from _sites(project, site.fn, call or site.call, model or site.model, sink)
+
+
+def _run_later(fn: Fn, call: Call, arg: Arg) -> Call | None:
+    """The call that another makes: of the function that it is given, with what follows it or with its `args`."""
+    position = arg.positions[0] if arg.positions else -1
+    if 0 <= position < len(call.args) - 1:
+        return call._replace(func=call.args[position], args=call.args[position + 1 :])
+    passed = fn.facts.values[call.kwarg("args")] if call.kwarg("args") >= 0 else ("unknown",)
+    func = next((call.kwarg(key) for key in arg.keywords if call.kwarg(key) >= 0), -1)
+    if func < 0 or passed[0] not in ("tuple", "list"):
+        return None
+    return call._replace(func=func, args=passed[1], kwargs=())
 
 
 def _by_name(project: Project) -> Iterator[SinkSite]:

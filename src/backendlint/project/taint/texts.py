@@ -15,6 +15,7 @@ from backendlint.findings.model import Location
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn
 from backendlint.project.taint.labels import HIDDEN
+from backendlint.project.taint.naming import words
 from backendlint.project.taint.sinks import SinkSite
 
 if TYPE_CHECKING:
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 DEPTH = 8
 _QUOTE_OPEN = re.compile(r"'%?$")
 _QUOTE_SHUT = re.compile(r"%?'")
+_VALUE_OPEN = re.compile(r"(?:[=<>]|\b(?:I?LIKE|LIMIT|OFFSET)|\bVALUES\s*\()\s*$", re.IGNORECASE)
+_VALUE_SHUT = re.compile(r"\s*(?:$|[,;)]|\s[A-Za-z])")
+_NO_VALUE = frozenset(
+    (
+        "col cols column columns field fields key table tbl expr expression sql clause cond condition conditions placeholder "
+        "placeholders param params marker alias schema query subquery func function op operator type default dialect prefix "
+        "suffix interval cte null filter filters where order direction join ph ref fk pk stmt statement value_sql"
+    ).split()
+)
+"""Words in the names of what is no value but another piece of SQL."""
 CALLERS = 6
 _BUILT = frozenset({"fmt", "join", "binop"})
 _THROUGH = frozenset({"guard", "await", "conv", "star"})
@@ -38,8 +49,8 @@ class OpenText(NamedTuple):
     location: Location
     part: str
     """The part's name, or ""."""
-    quoted: bool = False
-    """True where an open part stands between quotes that the text itself sets: a value, which could be bound."""
+    value: bool = False
+    """True where an open part stands for a value, which could be bound: between quotes, or after a comparison."""
 
 
 def open_texts(project: Project, kinds: Collection[str], finder: Finder) -> Iterator[OpenText]:
@@ -51,8 +62,8 @@ def open_texts(project: Project, kinds: Collection[str], finder: Finder) -> Iter
             location = fn.location(span)
             if part is not None and location not in seen:
                 seen.add(location)
-                quoted = site.kind == "sql" and finder.quoted(fn, vid, site.kind)
-                yield OpenText(site, fn, location, part, quoted)
+                value = site.kind == "sql" and finder.valued(fn, vid, site.kind)
+                yield OpenText(site, fn, location, part, value)
 
 
 class Finder:
@@ -98,15 +109,29 @@ class Finder:
             return self._of_call(fn, fn.facts.calls[value[1]], kind, depth)
         return None
 
-    def quoted(self, fn: Fn, vid: Vid, kind: str) -> bool:
-        """Whether an open part stands between single quotes, as in `name = '{name}'`."""
+    def valued(self, fn: Fn, vid: Vid, kind: str) -> bool:
+        """Whether an open part stands for a value, as in `name = '{name}'` and `id = {id}`."""
         parts = list(self._pieces(fn, vid, DEPTH))
         texts = [str(fn.const(part)) if fn.const(part) is not ... else "" for part in parts]
-        for number, part in enumerate(parts[1:-1], 1):
-            between = _QUOTE_OPEN.search(texts[number - 1]) and _QUOTE_SHUT.match(texts[number + 1])
-            if between and not texts[number] and not self._closed(fn, part, kind, DEPTH - 2):
+        for number, part in enumerate(parts[1:], 1):
+            last = number == len(parts) - 1
+            before, after = texts[number - 1], "" if last else texts[number + 1]
+            quoted = not last and _QUOTE_OPEN.search(before) and _QUOTE_SHUT.match(after)
+            follows = (last or after) and _VALUE_OPEN.search(before) and _VALUE_SHUT.match(after)
+            if not (quoted or (follows and self._names_value(fn, part))):
+                continue
+            if not texts[number] and not self._closed(fn, part, kind, DEPTH - 2):
                 return True
         return False
+
+    def _names_value(self, fn: Fn, vid: Vid) -> bool:
+        """By its name a value, and not the name of a column or another piece of the text."""
+        while fn.facts.values[vid][0] in _THROUGH:
+            vid = fn.facts.values[vid][1]
+        op = fn.facts.values[vid][0]
+        if op not in ("param", "attr", "item", "name", "elem", "unpack", "outer"):
+            return False
+        return _NO_VALUE.isdisjoint(words(_name(fn, vid)))
 
     def _pieces(self, fn: Fn, vid: Vid, depth: int) -> Iterator[Vid]:
         """A built text's parts, constants and others, in order."""

@@ -19,6 +19,8 @@ class Seen(NamedTuple):
     access: Access
     path: str
     line: int
+    printed: str = ""
+    """As in `Read`."""
 
 
 class Templates:
@@ -67,7 +69,7 @@ class Templates:
     def _expanded(self, template: Template, macro: str, overridden: frozenset[str], depth: int) -> Iterator[Seen]:
         for item in template.reads:
             if item.macro == macro and item.block not in overridden:
-                yield Seen(item.access, template.path, item.line)
+                yield Seen(item.access, template.path, item.line, item.printed)
         if depth >= MAX_DEPTH:
             return
         for join in template.joins:

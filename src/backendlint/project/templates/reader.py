@@ -22,6 +22,7 @@ _AS = re.compile(r"(?P<value>\S+)\s+as\s+(?P<name>\w+)\s*$")
 _QUOTED = re.compile(r"^\s*[\"']([^\"']+)[\"']")
 _MACRO = re.compile(r"(\w+)\s*\((.*)", re.DOTALL)
 _FROM = re.compile(r"[\"']([^\"']+)[\"']\s+import\s+(.*)", re.DOTALL)
+_SAFE = re.compile(r"\|\s*safe\b")
 _NAMESPACE = re.compile(r"[\"']([^\"']+)[\"']\s+as\s+(\w+)")
 
 Scope = Mapping[str, Access | None]
@@ -36,6 +37,8 @@ class Read(NamedTuple):
     block: str
     macro: str
     """The macro in whose body it stands, or ""."""
+    printed: str = ""
+    """`raw` where it is printed as it is, `plain` where the template's own escaping decides."""
 
 
 class Join(NamedTuple):
@@ -101,6 +104,8 @@ class _Reader:
             self._close(tag[3:])
         elif tag in ("else", "elif", "empty"):
             self._expression(rest)
+        elif not tag:
+            self._expression(rest, self._printed(rest))
         else:
             handler = getattr(self, f"_tag_{tag}", None)
             if handler is not None:
@@ -110,7 +115,17 @@ class _Reader:
                     self._open(tag)
                 self._expression(rest)
 
+    def _printed(self, text: str) -> str:
+        """How an expression that is but a name, perhaps through filters that keep it, is printed."""
+        if source_of(text) is None:
+            return ""
+        off = any(tag == "autoescape" and name == "off" for tag, name, _ in self._frames)
+        return "raw" if off or _SAFE.search(text) else "plain"
+
     # tags
+
+    def _tag_autoescape(self, rest: str) -> None:
+        self._open("autoescape", "off" if rest in ("off", "false", "False") else "")
 
     def _tag_for(self, rest: str) -> None:
         match = _FOR.match(rest)
@@ -228,12 +243,12 @@ class _Reader:
 
     # expressions
 
-    def _expression(self, text: str) -> None:
+    def _expression(self, text: str, printed: str = "") -> None:
         block, macro = self._place()
         for found in accesses(text):
             resolved = self._resolved(found)
             if resolved is not None:
-                self.template.reads.append(Read(resolved, self._line, block, macro))
+                self.template.reads.append(Read(resolved, self._line, block, macro, printed))
         for name, parts in calls(text):
             self._called(name, parts, block, macro)
 

@@ -50,7 +50,7 @@ def renderings(project: Project) -> Iterator[Rendering]:
     """Calls that fill a template, functions whose decorator does, and generic views."""
     for fn, call, model in project.effects.sites:
         if model.renders is not None:
-            yield from _call(project, fn, call, model.renders)
+            yield from filled(project, fn, call, model.renders)
     for fn in project.all_functions():
         if fn.decorators:
             yield from _decorated(project, fn)
@@ -60,8 +60,9 @@ def renderings(project: Project) -> Iterator[Rendering]:
                 yield from _generic(project, cls)
 
 
-def _call(project: Project, fn: Fn, call: Call, renders: Renders) -> Iterator[Rendering]:
-    shift, names = _names(project, fn, call, renders.name)
+def filled(project: Project, fn: Fn, call: Call, renders: Renders) -> Iterator[Rendering]:
+    """The template that a call fills, if its name is known."""
+    shift, names = named(project, fn, call, renders.name)
     if not names:
         return
     context: Context = {}
@@ -77,7 +78,7 @@ def _call(project: Project, fn: Fn, call: Call, renders: Renders) -> Iterator[Re
     yield Rendering(fn, call.span, names, context)
 
 
-def _names(project: Project, fn: Fn, call: Call, arg: Arg) -> tuple[int, tuple[str, ...]]:
+def named(project: Project, fn: Fn, call: Call, arg: Arg) -> tuple[int, tuple[str, ...]]:
     """The template's names; and 1 where the call is of an older form, without the argument before the name."""
     if arg.receiver:
         base = receiver(fn, call)

@@ -1,0 +1,96 @@
+"""Values that a template prints as they are: `{{ text|safe }}`, where escaping is off, or in files that nobody escapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import CallModel
+from backendlint.project.templates.expand import Templates
+from backendlint.project.templates.syntax import EACH
+from backendlint.project.templates.views import filled, named
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_RAW = re.compile(r"\|\s*safe\b|\bautoescape\s+(?:off|[fF]alse)\b")
+_JOINED = re.compile(r"\{%[-+]?\s*(?:include|extends|import|from)\s+[\"']([^\"']+)")
+_SWITCHES = frozenset({"autoescape", "select_jinja_autoescape"})
+"""What decides for all of an application's templates."""
+
+
+class Printed(NamedTuple):
+    """A value that a call passes to a template which prints it as it is."""
+
+    fn: Fn
+    call: Call
+    model: CallModel
+    vid: Vid
+    place: str
+    """The template and its line."""
+
+
+class RawTemplates:
+    """Answers which values templates do not escape; owned by the project's taint."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._templates = Templates(project.template_files, project.sources)
+        self._may: dict[str, bool] = {}
+
+    def prints(self) -> Iterator[Printed]:
+        """All such values, each once a call."""
+        for fn, call, model in self.project.effects.sites if self._templates else ():
+            if model.renders is None:
+                continue
+            for rendering in filled(self.project, fn, call, model.renders):
+                for name in rendering.names:
+                    path = self._templates.find(name, fn.path)
+                    if not path or not self._may_print(path, 0):
+                        continue
+                    places = self._raw(path)
+                    for key in rendering.context.keys() & places.keys():
+                        for passed in rendering.context[key]:
+                            if passed.fn is fn and passed.vid >= 0:
+                                yield Printed(fn, call, model, passed.vid, places[key])
+
+    def unescaped(self, fn: Fn, call: Call, model: CallModel) -> bool:
+        """Whether a call fills a template whose name says that its values are not escaped."""
+        if model.renders is None or not model.renders.escapes:
+            return False
+        names = named(self.project, fn, call, model.renders.name)[1]
+        return bool(names) and not any(name.endswith(model.renders.escapes) for name in names) and not self._decided
+
+    @cached_property
+    def _decided(self) -> bool:
+        """The application says itself which templates are escaped."""
+        functions = self.project.all_functions()
+        return any(
+            fn.name in _SWITCHES or any(store.name in _SWITCHES for store in fn.facts.stores) for fn in functions
+        )
+
+    def _may_print(self, path: str, depth: int) -> bool:
+        """Whether a template, or what it includes or extends, switches escaping off anywhere."""
+        if path not in self._may:
+            self._may[path] = False
+            try:
+                text = self.project.sources(path)
+            except OSError:
+                text = ""
+            joined = (self._templates.find(name, path) for name in _JOINED.findall(text)) if depth < 5 else ()
+            self._may[path] = bool(_RAW.search(text)) or any(
+                self._may_print(item, depth + 1) for item in joined if item
+            )
+        return self._may[path]
+
+    def _raw(self, path: str) -> dict[str, str]:
+        """The context's names that are printed as they are, whole or element by element, and where."""
+        found: dict[str, str] = {}
+        for seen in self._templates.reads(path):
+            if seen.printed == "raw" and all(part == EACH for part in seen.access.path):
+                found.setdefault(seen.access.root, f"{seen.path}:{seen.line}")
+        return found
