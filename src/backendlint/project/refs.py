@@ -423,7 +423,7 @@ class Resolver:
         if index == 0 and fn.cls is not None and fn.kind in ("method", "property", "staticmethod"):
             prefix = self.project.hierarchy.resolvers(fn.cls)
             if prefix and fn.name.startswith(prefix):
-                return self._of_meta(fn.cls)
+                return self.types.of_meta(fn.cls)
             if fn.kind != "staticmethod":
                 return (Ref("inst", fn.cls.fqn),)
         if index == 0 and fn.cls is not None and fn.kind == "classmethod":
@@ -441,15 +441,6 @@ class Resolver:
             return ()
         hinted = self.project.hints(fn.file).type_of(param.name)
         return (self.types.named(hinted),) if hinted else ()
-
-    def _of_meta(self, cls: Cls) -> Refs:
-        """An instance of the class's `Meta.model`."""
-        for owner in self.project.hierarchy.mro(cls):
-            meta = self.project.classes.get(f"{owner.fqn}.Meta")
-            vid = meta.facts.attributes.get("model", -1) if meta is not None else -1
-            if meta is not None and vid >= 0:
-                return tuple(Ref("inst", ref.name) for ref in self.refs(meta.owner, vid) if ref.kind == "class")
-        return ()
 
     # shapes
 

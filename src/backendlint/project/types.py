@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Param, Value, Vid
-from backendlint.project.entities import Fn, Ref
+from backendlint.project.entities import Cls, Fn, Ref
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -273,6 +273,17 @@ class TypeNames:
                 for name in parts[number + 1 :]:
                     found = [item for ref in found for item in self.resolver.member(ref, name)]
                 return tuple(found)
+        return ()
+
+    def of_meta(self, cls: Cls) -> tuple[Ref, ...]:
+        """An instance of the class's `Meta.model`."""
+        for owner in self.project.hierarchy.mro(cls):
+            meta = self.project.classes.get(f"{owner.fqn}.Meta")
+            vid = meta.facts.attributes.get("model", -1) if meta is not None else -1
+            if meta is not None and vid >= 0:
+                return tuple(
+                    Ref("inst", ref.name) for ref in self.resolver.refs(meta.owner, vid) if ref.kind == "class"
+                )
         return ()
 
     def _by_name(self, fn: Fn, call: Call, function: str) -> Iterable[Ref]:
