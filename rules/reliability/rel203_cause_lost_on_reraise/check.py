@@ -22,6 +22,7 @@ from backendlint.api import (
 )
 
 UNKNOWN = "?"
+TRACEBACKS = ("format_exc", "format_exception", "format_tb", "exc_info")
 NAMES = ("err", "error", "exc", "cause")
 
 
@@ -60,7 +61,7 @@ def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit
     if item.exc < 0 or item.cause >= 0 or not is_new(fn.facts, item.exc):
         return
     handler = handler_of(fn.facts, item)
-    if handler < 0 or sets_cause(fn.facts, item):
+    if handler < 0 or sets_cause(fn.facts, item) or carries_traceback(fn, item):
         return
     made = next(error_classes(project, fn, item.exc))
     if inherits_any(project, made.name, policy.control_flow):
@@ -152,6 +153,12 @@ def sets_cause(function: FunctionFacts, item: Raise) -> bool:
     """Whether the exception's `__cause__` is set by hand before."""
     blocks = set(around(function, item.block))
     return any(store.name == "__cause__" and store.block in blocks for store in function.stores)
+
+
+def carries_traceback(fn: Fn, item: Raise) -> bool:
+    """`raise JobError(..., tb=traceback.format_exc())`: the new exception takes the old one's traceback along."""
+    parts = (fn.value(vid) for vid in ingredients(fn.facts, (item.exc,)))
+    return any(value[0] in ("name", "attr") and last(str(value[-1])) in TRACEBACKS for value in parts)
 
 
 def fix(project: Project, fn: Fn, item: Raise, handler: int) -> Fix | None:
