@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from backendlint.facts.model import Block, Call, Vid
+from backendlint.facts.within import below
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn
+from backendlint.project.uses import operands
 
 
 def same_again(fn: Fn, call: Call, handler: int) -> bool:
@@ -42,3 +44,33 @@ def rounds(fn: Fn, test: Vid) -> float | None:
 def counted(fn: Fn, block: Block) -> bool:
     value = fn.facts.values[block.value] if block.value >= 0 else ("",)
     return value[0] == "compare" and value[1][0] in (">", ">=", "<", "<=", "==")
+
+
+def next_item(fn: Fn, loop: int, group: int) -> bool:
+    """Whether the loop goes on after the `try` has succeeded, to the next item: nothing leaves it from there on, or what
+    the `try` took is worked on afterwards, round after round."""
+    blocks = fn.facts.blocks
+    failed = {number for number, item in enumerate(blocks) if item.kind in ("except", "finally") and item.group == group}
+    inside = below(fn.facts, loop).difference(*(below(fn.facts, number) for number in failed))
+    leaves = [item.span[:2] for item in fn.facts.returns if item.block in inside and not item.is_yield]
+    leaves += [blocks[number].span[:2] for number in inside if blocks[number].exits == "break"]
+    start, end = blocks[group].span[:2], blocks[group].span[2:]
+    if blocks[loop].exits or any(place >= end for place in leaves):
+        return False
+    if not any(place >= start for place in leaves) and not any(
+        item.kind == "try-else" and item.group == group and item.exits for item in blocks
+    ):
+        return True
+    taken = _taken(fn, group)
+    later = (call for call in fn.calls if call.block in inside and call.span[:2] >= end)
+    return any(not taken.isdisjoint((*call.args, *(vid for _, vid in call.kwargs))) for call in later)
+
+
+def _taken(fn: Fn, group: int) -> set[Vid]:
+    """What the calls of a `try` give, also where it was unpacked, tested or may be something else."""
+    tried = below(fn.facts, group)
+    found = {call.value for call in fn.calls if call.block in tried}
+    for vid, value in enumerate(fn.facts.values):
+        if value[0] in ("guard", "phi", "await", "unpack") and not found.isdisjoint(operands(value)):
+            found.add(vid)
+    return found

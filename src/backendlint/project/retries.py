@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Span, Vid
-from backendlint.project.attempts import counted, rounds, same_again
+from backendlint.project.attempts import counted, next_item, rounds, same_again
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Retry
 from backendlint.project.retry_settings import Policy, RetrySettings
@@ -72,7 +72,9 @@ class Retries:
             if block.kind != "except" or block.exits in ("return", "raise", "break"):
                 continue
             around = fn.facts.blocks[block.group]
-            if self._nearest_loop(fn, around.parent) == loop and self._failure(fn, block):
+            if self._nearest_loop(fn, around.parent) != loop or not self._failure(fn, block):
+                continue
+            if self._counts_rounds(fn, loop) or not next_item(fn, loop, block.group):
                 found.append(number)
         return found
 
@@ -124,7 +126,11 @@ class Retries:
             inner.exits == "break" and self._nearest_loop(fn, number_of) == loop
             for number_of, inner in enumerate(fn.facts.blocks)
             if inner.kind in ("try", "try-else", "if", "else")
-        ) or (block.kind == "while" and block.value >= 0 and self._depends_on_rounds(fn, block.value))
+        ) or self._counts_rounds(fn, loop)
+
+    def _counts_rounds(self, fn: Fn, loop: int) -> bool:
+        block = fn.facts.blocks[loop]
+        return block.kind == "while" and block.value >= 0 and self._depends_on_rounds(fn, block.value)
 
     def _depends_on_rounds(self, fn: Fn, vid: Vid, depth: int = 5) -> bool:
         """A test of something that the loop itself changes: a counter, a success flag; not `while not stop.is_set()`."""
