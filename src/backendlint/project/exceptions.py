@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Block, Raise, Span
 from backendlint.findings.model import Step
-from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.effects import SAME_THREAD, Site
 from backendlint.project.entities import Fn, Ref
+from backendlint.project.provisos import Proviso, Provisos
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -31,8 +31,8 @@ class Escape(NamedTuple):
     statement: Raise | None
     site: Site | None
     edge: Edge | None
-    flag: int = -1
-    """Index of the parameter that must be true for it to be raised, or -1."""
+    when: frozenset[Proviso] = frozenset()
+    """What must hold of the function's parameters for it to be raised."""
 
 
 class Exceptions:
@@ -41,6 +41,7 @@ class Exceptions:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._escapes: dict[str, dict[str, Escape]] = {}
+        self._provisos = Provisos(project)
         self._catches: dict[tuple[str, int], list[tuple[int, tuple[str, ...]]]] = {}
         self._spread()
 
@@ -163,18 +164,28 @@ class Exceptions:
         while queue:
             fn, name = queue.popleft()
             for edge in self.project.graph.callers(fn):
-                if edge.kind not in SAME_THREAD or self._switched_off(edge, self._escapes[fn.fqn][name].flag):
+                if edge.kind not in SAME_THREAD:
+                    continue
+                when = self._provisos.passed(edge, self._escapes[fn.fqn][name].when)
+                if when is None:
                     continue
                 block = edge.call.block if edge.call is not None else 0
-                escape = Escape(name, edge.span, block, None, None, edge)
+                when |= self._provisos.of(edge.caller, block, edge.span)
+                escape = Escape(name, edge.span, block, None, None, edge, when)
                 for passed in self._through(edge.caller, escape):
                     if self._note(edge.caller, passed):
                         queue.append((edge.caller, passed.name))
 
     def _note(self, fn: Fn, escape: Escape) -> bool:
+        """Keep the first way out of several, and of their provisos those that all share."""
         known = self._escapes.setdefault(fn.fqn, {})
-        if escape.name in known:
-            return False
+        first = known.get(escape.name)
+        if first is not None:
+            shared = first.when & escape.when
+            if shared == first.when:
+                return False
+            weaker = shared == escape.when and first.edge is not None
+            escape = escape if weaker else first._replace(when=shared)
         known[escape.name] = escape
         return True
 
@@ -188,43 +199,8 @@ class Exceptions:
             for name in site.model.raises:
                 canonical = self.project.libraries.canonical(name)
                 found.append(Escape(canonical, site.call.span, site.call.block, None, site, None))
-        flagged = [escape._replace(flag=self._flag(fn, escape.block)) for escape in found]
-        return [passed for escape in flagged for passed in self._through(fn, escape)]
-
-    def _flag(self, fn: Fn, block: int) -> int:
-        """The parameter on whose truth or presence the block depends (`if raise_exception:`), or -1."""
-        for _, item in fn.blocks_of(block):
-            if item.kind == "if" and item.value >= 0:
-                index = self._tested(fn, item.value)
-                if index >= 0:
-                    return index
-        return -1
-
-    def _tested(self, fn: Fn, vid: int) -> int:
-        """The parameter that must be true, or not None, for the condition to hold; -1 without one."""
-        value = fn.facts.values[vid]
-        if value[0] == "guard":
-            return self._tested(fn, value[1])
-        if value[0] == "param":
-            return int(value[1])
-        if value[0] == "compare" and value[1] == ("is not",) and fn.facts.values[value[2][1]] == ("const", None):
-            return self._tested(fn, value[2][0])
-        if value[0] == "bool" and value[1] == "and":
-            return next((index for item in value[2] if (index := self._tested(fn, item)) >= 0), -1)
-        return -1
-
-    @staticmethod
-    def _switched_off(edge: Edge, flag: int) -> bool:
-        """Whether a call leaves the flag at a default of False or None."""
-        callee = edge.callee
-        if flag < 0 or edge.call is None or callee.parent is None or edge.call.open_ended:
-            return False
-        default = callee.facts.params[flag].default
-        passed = bind(edge.caller, edge.call, callee).get(flag, [])
-        if not passed and default < 0:
-            return False
-        given = [edge.caller.const(vid) for vid, _ in passed] or [callee.parent.const(default)]
-        return all(item in (False, None) for item in given)
+        found = [item._replace(when=self._provisos.of(fn, item.block, item.span)) for item in found]
+        return [passed for escape in found for passed in self._through(fn, escape)]
 
     def raised(self, fn: Fn, statement: Raise) -> list[str]:
         """Class names of what a `raise` with an expression raises; bare ones are followed by the handlers' side."""
@@ -269,8 +245,9 @@ class Exceptions:
         if fn.facts.blocks[handler].kind == "with" or not self.reraises(fn, handler):
             return []
         outside = fn.facts.blocks[handler].parent
-        flag = next((self._flag(fn, item.block) for item in self._again(fn, handler)), -1)
-        return self._through(fn, escape._replace(block=outside, flag=max(flag, escape.flag)))
+        again = [self._provisos.of(fn, item.block, item.span) for item in self._again(fn, handler)]
+        shared = again[0].intersection(*again[1:])
+        return self._through(fn, escape._replace(block=outside, when=escape.when | shared))
 
     def reraises(self, fn: Fn, handler: int) -> bool:
         """Whether the `except` block raises what it caught again, on some path."""
