@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from backendlint.api import Answer, Fn, Hit, Project, Span, answers, below, request_reads, says_missing
+from backendlint.api import (
+    Answer,
+    CallModel,
+    Fn,
+    Hit,
+    Profile,
+    Project,
+    Route,
+    Span,
+    answers,
+    below,
+    is_parameter,
+    request_reads,
+    says_missing,
+    segments,
+)
 
 TELLING = frozenset({"error", "errors", "detail", "exception", "err", "error_message", "traceback"})
 """Keys of a body that tells of a failure."""
@@ -17,6 +32,8 @@ READING = (
     "builtins.IndexError",
     "builtins.LookupError",
 )
+TRIAL = re.compile(r"(^|[-_])test([-_]|$)", re.IGNORECASE)
+"""How the path of a route ends that tries out a connection, a webhook, a credential."""
 AUTH = (401, 403)
 FITTING = (*AUTH, 408, 409, 412, 423, 424, 429)
 """Statuses of the client's range that can stand for a failure of something else."""
@@ -40,10 +57,16 @@ def check(project: Project) -> Iterator[Hit]:
         for answer in answers(project, fn):
             handler = next((number for number, item in fn.blocks_of(answer.block) if item.kind == "except"), -1)
             if handler >= 0 and not answer.special:
-                yield from _judged(project, fn, handler, answer)
+                yield from _judged(project, fn, handler, answer, "strict" if _tries_out(routes) else None)
 
 
-def _judged(project: Project, fn: Fn, handler: int, answer: Answer) -> Iterator[Hit]:
+def _tries_out(routes: Sequence[Route]) -> bool:
+    """`POST /webhooks/{id}/test`: whether it works is what the client asked, and what the client named may well be wrong."""
+    ends = (next((part for part in reversed(segments(route.path)) if not is_parameter(part)), "") for route in routes)
+    return all(TRIAL.search(end) for end in ends)
+
+
+def _judged(project: Project, fn: Fn, handler: int, answer: Answer, profile: Profile | None) -> Iterator[Hit]:
     types = project.exceptions.caught_types(fn, fn.facts.blocks[handler])
     names = ", ".join(name.rpartition(".")[2] for name in types[:2]) or "an exception"
     found: tuple[str, str] | None = None
@@ -60,6 +83,7 @@ def _judged(project: Project, fn: Fn, handler: int, answer: Answer) -> Iterator[
             f"`{fn.name}()` catches `{names}` and {found[0]}: {found[1]}; answer with the status that says what happened.",
             fn.location(answer.span),
             function=fn.fqn,
+            profile=profile if answer.failed else None,
         )
 
 
@@ -96,7 +120,7 @@ def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], st
             return f"answers {status}", "the client's mistake is reported as the server's"
         return None
     if any(name in ALL for name in types):
-        if status in AUTH:
+        if status in AUTH or _only_converts(project, fn, handler):
             return None
         return f"answers {status} to every failure", "bugs and outages are reported as the client's mistake"
     if all(_is_servers(project, name) for name in types) and status not in FITTING:
@@ -124,6 +148,19 @@ def _is_malformed(project: Project, fn: Fn, handler: int, types: tuple[str, ...]
         return False
     tried = below(fn.facts, fn.facts.blocks[handler].group)
     return any(_block_of(fn, item.span) in tried for item in request_reads(project, fn))
+
+
+def _only_converts(project: Project, fn: Fn, handler: int) -> bool:
+    """Whether nothing but conversions of values is tried: `json.loads(text)` knows no outage."""
+    tried = below(fn.facts, fn.facts.blocks[handler].group)
+    calls = [call for call in fn.calls if call.block in tried]
+    return bool(calls) and all(
+        project.models(fn, call) and all(_converts(model) for model in project.models(fn, call)) for call in calls
+    )
+
+
+def _converts(model: CallModel) -> bool:
+    return (model.pure or model.decodes or bool(model.schema)) and not model.effect and not model.blocking
 
 
 def _block_of(fn: Fn, span: Span) -> int:
