@@ -95,7 +95,10 @@ class _Walk:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.found: list[Origin] = []
-        self._seen: set[tuple[str, Vid, Path]] = set()
+        self._seen: dict[tuple[str, Vid, Path], tuple[int, int, int] | None] = {}
+        """How many steps led to a value, and which of the origins were found by it; None while it is being followed."""
+        self._met = 0
+        """How often a value was met again that has origins, or may have."""
         self._cuts = 0
         self._unknown = 0
 
@@ -103,12 +106,29 @@ class _Walk:
         self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
     ) -> None:
         key = (fn.fqn, vid, path)
-        if vid < 0 or key in self._seen or depth > MAX_DEPTH or len(self.found) >= MAX_ORIGINS:
+        if vid < 0 or depth > MAX_DEPTH or len(self.found) >= MAX_ORIGINS:
             return
-        self._seen.add(key)
+        if key in self._seen:
+            self._meet(key, steps)
+            return
+        first = len(self.found)
+        self._seen[key] = None
+        self._follow(fn, vid, path, steps, context, depth + 1)
+        self._seen[key] = (len(steps), first, len(self.found))
+
+    def _meet(self, key: tuple[str, Vid, Path], steps: tuple[Step, ...]) -> None:
+        """A value that was followed before, by other steps: `query` and `query.filter(...)` come from the same."""
+        length, first, end = self._seen[key] or (0, -1, 0)
+        self._met += end > first
+        for origin in self.found[max(first, 0) : end]:
+            if steps != origin.steps[:length]:
+                self._end((*steps, *origin.steps[length:]), origin.path, origin.known)
+
+    def _follow(
+        self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
+    ) -> None:
         value = fn.facts.values[vid]
         op = value[0]
-        depth += 1
         parts = _parts(value)
         if op == "slice" and len(value) > 3 and value[3] >= 0:
             self._cuts += 1
@@ -144,6 +164,7 @@ class _Walk:
         self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
     ) -> None:
         _, base, name = fn.facts.values[vid]
+        started = (len(self.found), self._met)
         for ref in self.project.refs(fn, base):
             if ref.kind not in ("inst", "class"):
                 continue
@@ -163,7 +184,8 @@ class _Walk:
                 for writer, stored in self.project.hierarchy.stores(owner, name):
                     self.visit(writer, stored, path, steps, None, depth)
                 self.visit(owner.owner, owner.facts.attributes.get(name, -1), path, steps, None, depth)
-        if any(ref.kind == "libinst" for ref in self.project.refs(fn, vid)):
+        nothing = (len(self.found), self._met) == started
+        if nothing and any(ref.kind == "libinst" for ref in self.project.refs(fn, vid)):
             self._end(steps, path)
 
     def _name(self, fn: Fn, dotted: str, path: Path, steps: tuple[Step, ...], depth: int) -> None:
@@ -242,7 +264,7 @@ class _Walk:
             return
         steps = (*steps, Step(fn, call, model, len(path)))
         base = receiver(fn, call)
-        before = len(self.found)
+        before = (len(self.found), self._met)
         if model.orm.op == "execute" or (model.sql is not None and model.orm.op != "raw"):
             self.visit(fn, call.args[0] if call.args else -1, path, steps, context, depth)
         elif base >= 0:
@@ -251,7 +273,7 @@ class _Walk:
             self._name(fn, str(fn.facts.values[call.func][1]).rpartition(".")[0], path, steps, depth)
         elif call.args:
             self.visit(fn, call.args[0], path, steps, context, depth)
-        if len(self.found) == before:
+        if (len(self.found), self._met) == before:
             self._end(steps, path)
 
 
