@@ -50,7 +50,9 @@ def next_item(fn: Fn, loop: int, group: int) -> bool:
     """Whether the loop goes on after the `try` has succeeded, to the next item: nothing leaves it from there on, or what
     the `try` took is worked on afterwards, round after round."""
     blocks = fn.facts.blocks
-    failed = {number for number, item in enumerate(blocks) if item.kind in ("except", "finally") and item.group == group}
+    failed = {
+        number for number, item in enumerate(blocks) if item.kind in ("except", "finally") and item.group == group
+    }
     inside = below(fn.facts, loop).difference(*(below(fn.facts, number) for number in failed))
     leaves = [item.span[:2] for item in fn.facts.returns if item.block in inside and not item.is_yield]
     leaves += [blocks[number].span[:2] for number in inside if blocks[number].exits == "break"]
