@@ -56,7 +56,8 @@ def _hit(project: Project, policy: Policy) -> Hit:
     )
     pace = "without a pause" if policy.backoff == "none" else "at a fixed pace"
     random = policy.kind == "loop" and policy.jitter
-    soft = random or runs_by_hand(project, policy.fn)  # such as a script that waits for its database
+    once = policy.kind == "loop" and policy.attempts == 2.0  # one more attempt hammers nobody
+    soft = random or once or runs_by_hand(project, policy.fn)  # such as a script that waits for its database
     return Hit(
         message=f"{what} of `{policy.fn.name}()` tries again {pace}: all callers hammer a struggling service together."
         if not random

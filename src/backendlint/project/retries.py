@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,6 +21,10 @@ OUTBOUND = frozenset(
 )
 """Effects that are worth another attempt."""
 BROAD = frozenset({"all", "builtins.Exception", "builtins.BaseException"})
+_WAITS = re.compile(r"(^|_)(wait|await|poll|watch|watchdog|probe|readiness)(_|$|for|until)")
+"""Words in names of functions that ask until something is ready."""
+_SAID = ("headers", "response")
+"""Where a pause comes from that the other side asks for."""
 
 
 class Retries:
@@ -161,7 +166,13 @@ class Retries:
         return value[0] in ("list", "tuple") and all(isinstance(fn.const(item), int | float) for item in value[1])
 
     def _polls(self, fn: Fn, loop: int) -> bool:
-        """A loop that takes work from a queue or asks a person is no retry."""
+        """A loop that takes work from a queue, asks a person, or asks at a fixed pace until something is ready is no retry."""
+        block = fn.facts.blocks[loop]
+        if block.kind == "while":
+            if self._paced(fn, loop):
+                return True
+            if _WAITS.search(fn.name) and (fn.const(block.value) is ... or self._gives_up(fn, loop)):
+                return True
         for call in fn.calls:
             if loop in {number for number, _ in fn.blocks_of(call.block)}:
                 if any(ref.name == "builtins.input" for ref in self.project.callees(fn, call)):
@@ -170,6 +181,13 @@ class Retries:
                     if "queue-consume" in model.effect:
                         return True
         return False
+
+    def _paced(self, fn: Fn, loop: int) -> bool:
+        """True where each round begins with a pause, whatever the last one brought."""
+        first = next((call for call in fn.calls if any(number == loop for number, _ in fn.blocks_of(call.block))), None)
+        if first is None or first.block != loop:
+            return False
+        return any("sleep" in model.effect for model in self.project.models(fn, first))
 
     def _loop(self, fn: Fn, loop: int, block: Block, handlers: list[int], calls: tuple[Call, ...]) -> Policy:
         backoff, jitter = self._pauses(fn, loop)
@@ -215,7 +233,11 @@ class Retries:
             for model in self.project.models(fn, call):
                 if "sleep" in model.effect and call.args:
                     grows, random = self._grows(fn, call.args[0])
-                    backoff = "exponential" if grows else "constant" if backoff == "none" else backoff
+                    inner = self._nearest_loop(fn, call.block)
+                    if inner != loop and fn.facts.blocks[inner].kind == "while" and not grows:
+                        backoff = "unknown"  # waits for a time that was worked out before
+                    else:
+                        backoff = "exponential" if grows else "constant" if backoff == "none" else backoff
                     jitter = jitter or random
             for target in self.project.targets(fn, call):
                 if self.project.effects.has(target, "sleep") and backoff == "none":
@@ -235,6 +257,8 @@ class Retries:
                 ref.name.startswith(("random.", "secrets.", "numpy.random")) for ref in self.project.callees(fn, call)
             )
             parts = [self._grows(fn, item, depth - 1) for item in call.args]
+            if self._said(fn, call.func):
+                return True, random
             own = any(ref.kind == "func" for ref in self.project.callees(fn, call)) and bool(call.args)
             return own or any(grow for grow, _ in parts), random or any(chance for _, chance in parts)
         operands: list[int] = []
@@ -247,6 +271,14 @@ class Retries:
         parts = [self._grows(fn, item, depth - 1) for item in operands if item != vid]
         changes = value[0] == "phi" and len(operands) > 1
         return changes or any(grow for grow, _ in parts), any(chance for _, chance in parts)
+
+    @staticmethod
+    def _said(fn: Fn, vid: Vid, depth: int = 8) -> bool:
+        """Something that the answer or the exception says: `error.response.headers.get("Retry-After")`."""
+        value = fn.facts.values[vid]
+        if depth == 0 or value[0] not in ("attr", "item", "guard", "exc"):
+            return False
+        return value[0] == "exc" or (value[0] == "attr" and value[2] in _SAID) or Retries._said(fn, value[1], depth - 1)
 
     # decorators and clients
 
