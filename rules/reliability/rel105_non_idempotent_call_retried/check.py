@@ -16,7 +16,7 @@ ASKS = frozenset(
 """Words of functions and addresses that ask for something."""
 HOST = re.compile(r"^\w+://[^/]*")
 MAKES = frozenset(
-    "create add new make charge pay payment payments send submit publish notify order orders book transfer refund register insert "
+    "create add new charge pay payment payments send submit publish notify order orders book transfer refund register insert "
     "invite message messages mail email sms event events webhook checkout".split()
 )
 """Words of those that do it again when they are repeated, whatever else they say."""
@@ -93,7 +93,9 @@ def _asks(project: Project, sent: Sent, fn: Fn) -> bool:
         parts = value[2] if value[0] == "fmt" else (vid,)
         for part in parts:
             known = project.constants(sent.fn, part) or [sent.fn.const(part)]
-            words.update(word for text in known if isinstance(text, str) for word in identifier_words(HOST.sub("", text)))
+            words.update(
+                word for text in known if isinstance(text, str) for word in identifier_words(HOST.sub("", text))
+            )
             named = sent.fn.value(part)
             if named[0] in ("name", "attr"):
                 words.update(identifier_words(str(named[-1]).rpartition(".")[2]))

@@ -31,7 +31,7 @@ CLEANUP_CALL = re.compile(
     r"unsubscribe|stop|quit|logout|wait_closed|clean_?up|detach|reset|expunge(_all)?|join|wait"
 )
 QUIET_FUNCTION = re.compile(
-    r"_*(is|has|can|try|safe|maybe|looks|supports|check|should|guess|detect|probe)(_\w+)?|\w+_safe(ly)?"
+    r"_*(is|has|can|try|safe|maybe|looks|supports|check|should|guess|detect|probe|best_effort)(_\w+)?|\w+_safe(ly)?"
 )
 STATE_FUNCTION = re.compile(r"(\w+_)?(valid|ok|exists|alive|ready|healthy|online|\w+(ed|able|ing|ken))")
 """Functions that ask something; together with QUIET_FUNCTION."""

@@ -33,6 +33,8 @@ REPORTS = re.compile(r"(^|_)(log|report|capture|record|notify|track|trace|alert|
 """Names of helpers that do something with an exception that they are given."""
 ANSWERS = re.compile(r"(^|\.)(HTTPException|Http404|PermissionDenied|APIException|Abort)$")
 """Exceptions that are answers."""
+TRIES = re.compile(r"_*(try|maybe|guess|detect|probe|best_effort)_")
+"""Functions that only try."""
 TEXTS = [("name", f"builtins.{name}") for name in ("str", "repr", "type", "getattr")]
 """Callees that make texts of an exception."""
 
@@ -84,7 +86,7 @@ def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[V
         return
     if not any(mentions(function, handler, inputs(call)) for call in calls):
         yield Verdict((told or logged)[0], None, "untold")
-    elif not told:
+    elif not told and not TRIES.match(function.name):
         yield Verdict(logged[0], None, "hidden")
 
 

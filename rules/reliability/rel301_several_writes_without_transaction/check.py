@@ -70,7 +70,7 @@ def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Dura
     for number, first in enumerate(steps):
         for second in steps[number + 1 :]:
             apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(fn, first, second)
-            if apart or not _different(fn, first, second) or _undone(fn, first, second):
+            if apart or _separate(fn, first, second) or not _different(fn, first, second) or _undone(fn, first, second):
                 continue
             if related(project, fn, first, second):
                 return first, second
@@ -115,12 +115,28 @@ def _ensures(fn: Fn, step: Durable) -> bool:
 
 
 def _touches(step: Durable) -> bool:
-    """`save(update_fields=["modified_at"])`."""
+    """`save(update_fields=["modified_at"])`, or a function that sets such a field alone."""
     fn, call = step.write.fn, step.write.call
+    if step.edges and step.write.op == "update":
+        stored = [store.name for store in fn.facts.stores if store.name]
+        return bool(stored) and all(TOUCH.search(name) for name in stored)
     fields = call.kwarg("update_fields")
     value = fn.facts.values[fields] if fields >= 0 else ("",)
     names = [fn.const(vid) for vid in value[1]] if value[0] in ("list", "tuple", "set") else []
     return bool(names) and all(isinstance(name, str) and TOUCH.search(name) for name in names)
+
+
+def _separate(fn: Fn, first: Durable, second: Durable) -> bool:
+    """In two loops, each round of which opens a session of its own: one thing after the other."""
+    one, two = _rounds(fn, first.call.block), _rounds(fn, second.call.block)
+    return bool(one) and bool(two) and one.isdisjoint(two)
+
+
+def _rounds(fn: Fn, block: int) -> set[int]:
+    """The loops around a block inside which a `with` opens something for it."""
+    above = list(fn.blocks_of(block))
+    opened = next((place for place, (_, item) in enumerate(above) if item.kind == "with"), len(above))
+    return {number for number, item in above[opened:] if item.kind in ("for", "while")}
 
 
 def _alternatives(fn: Fn, first: Durable, second: Durable) -> bool:

@@ -99,6 +99,20 @@ def _measures(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
     )
 
 
+def _written_as_utc(fn: Fn, call: Call, model: CallModel) -> bool:
+    """`datetime.utcnow().isoformat() + "Z"`: what is written says that it is UTC."""
+    uses = _uses(fn, _times(fn, call.value))
+    texts = [other.value for other in fn.calls if fn.value(other.func)[1:] == (call.value, "isoformat")]
+    if model.name.rpartition(".")[2] in LOCAL or len(uses) != 1 or len(texts) != 1:
+        return False
+    for value in fn.facts.values:
+        if value[:2] == ("binop", "+") and value[2] == texts[0]:
+            return fn.const(value[3]) in ("Z", "+00:00")
+        if value[0] == "fmt" and texts[0] in (*value[2], *(fn.value(part)[1] for part in value[2])):
+            return str(fn.const(value[2][-1])).startswith(("Z", "+00:00"))
+    return False
+
+
 def _is_call(project: Project, fn: Fn, vid: Vid, model: CallModel) -> bool:
     value = fn.value(vid)
     while value[0] == "guard":
@@ -133,7 +147,11 @@ def _profile(project: Project, fn: Fn, call: Call, model: CallModel) -> Profile 
         return "strict"
     uses = _uses(fn, _times(fn, call.value))
     local = bool(uses) and all(value[0] == "attr" and value[2] in LOCAL_USES for value in uses)
-    if local or (model.name.rpartition(".")[2] not in LOCAL and _measures(project, fn, call, model)):
+    if (
+        local
+        or _written_as_utc(fn, call, model)
+        or (model.name.rpartition(".")[2] not in LOCAL and _measures(project, fn, call, model))
+    ):
         return "strict"
     return _advice(project, fn)
 

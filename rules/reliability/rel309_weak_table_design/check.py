@@ -16,6 +16,7 @@ _KEPT = frozenset(
     "log logs audit audits history archive archives event events snapshot snapshots journal trail catalog".split()
 )
 """Tables of what has been keep ids of rows that may be gone."""
+_FOREIGN = re.compile(r"\b(fks?|foreign[ -]?keys?|referential)\b", re.IGNORECASE)
 _SEPARATORS = frozenset({",", ";", "|", ", "})
 FEWEST = 3
 """Numbered columns that make a repeated group; two may be a pair with a meaning."""
@@ -114,7 +115,7 @@ def _unreferenced(project: Project, table: Table, column: Column) -> Iterator[Hi
     if key is None or sqltypes.family(key.type) != sqltypes.family(column.type) or target.source != table.source:
         return
     words = set(identifier_words(table.name))
-    advice = bool(words & _KEPT) or (column.nullable and table.source != "ddl")
+    advice = bool(words & _KEPT) or (column.nullable and table.source != "ddl") or _explained(project, column)
     yield Hit(
         f"`{table.name}.{column.name}` refers to `{target.name}` without a foreign key: rows can name one "
         "that was deleted or never existed; add "
@@ -122,6 +123,17 @@ def _unreferenced(project: Project, table: Table, column: Column) -> Iterator[Hi
         _place(table, column),
         profile="strict" if advice else None,
     )
+
+
+def _explained(project: Project, column: Column) -> bool:
+    """A comment above the column, or on its line, that speaks of foreign keys: somebody has thought of it."""
+    if column.location is None:
+        return False
+    lines = project.sources(column.location.path).splitlines()[: column.location.line]
+    said = [re.split(r"#|--", lines.pop(), maxsplit=1)[1:2]] if lines else []
+    while lines and lines[-1].lstrip().startswith(("#", "--")):
+        said.append([lines.pop()])
+    return any(_FOREIGN.search(text) for texts in said for text in texts)
 
 
 def _target(project: Project, table: Table, stem: str) -> Table | None:

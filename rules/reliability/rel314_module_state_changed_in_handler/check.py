@@ -32,6 +32,7 @@ def check(project: Project) -> Iterator[Hit]:
             if key in seen or locked(fn, block) or keeps_client(project, fn, span):
                 continue
             seen.add(key)
+            kept = how == "writes into" and keeps_foreign(project, fn, span, block, name)
             count = project.reach(fn.fqn)
             where = (
                 f", which {count} route{'s' if count != 1 else ''} reach{'' if count != 1 else 'es'}," if count else ""
@@ -43,7 +44,7 @@ def check(project: Project) -> Iterator[Hit]:
                 fn.location(span),
                 related=definition(project, fn, name),
                 function=fn.fqn,
-                profile="strict" if advice(name, how) else "default",
+                profile="strict" if kept or advice(name, how) else "default",
             )
 
 
@@ -65,6 +66,25 @@ def keeps_client(project: Project, fn: Fn, span: Span) -> bool:
         project.libraries.cls(ref.name) for vid in stored for ref in project.refs(fn, vid) if ref.kind == "libinst"
     )
     return any(cls is not None and cls.resource for cls in classes)
+
+
+def keeps_foreign(project: Project, fn: Fn, span: Span, block: int, name: str) -> bool:
+    """`if name not in _models: _models[name] = Model(name)` with a library's class: each process makes its own, once."""
+    if not any(
+        item.kind in ("if", "else") and item.value >= 0 and mentions(fn, item.value, name)
+        for _, item in fn.blocks_of(block)
+    ):
+        return False
+    for store in fn.facts.stores:
+        if store.span == span and store.key >= 0:
+            value = fn.facts.values[root(fn, store.value)]
+            while value[0] == "setattr":
+                value = fn.facts.values[value[1]]
+            call = fn.facts.calls[value[1]] if value[0] == "call" else None
+            refs = project.callees(fn, call) if call is not None else ()
+            if any(ref.kind == "lib" and ref.name[ref.name.rfind(".") + 1 :][:1].isupper() for ref in refs):
+                return not any(ref.name in MUTABLE for ref in refs)
+    return False
 
 
 def level(name: str) -> str:

@@ -10,6 +10,8 @@ FREE = ("migration", "command", "task", "middleware", "config", "entry")
 ABOVE = ("controller", "schema")
 """Layers of whose own writes another rule speaks (a layer that is skipped): no service that others should call."""
 TESTS = re.compile(r"(^|/)(tests?|testing|testutils|factories|conftest)(/|\.py$|_)")
+SEEDS = re.compile(r"(^|[_/])(seed|seeding|populate|bootstrap)(_|\.py$|$)")
+"""Functions and files that fill an empty database."""
 MAX_STRANGERS = 2
 """Where more packages than this write a table, sharing is the project's practice."""
 SHARED = (
@@ -111,6 +113,8 @@ def by_entity(project: Project) -> dict[str, list[Write]]:
     for write in project.writes.all():
         layer = project.layer(write.fn)
         if not write.entity or layer in FREE or layer == "model" or write.fn.is_module or TESTS.search(write.fn.path):
+            continue
+        if SEEDS.search(write.fn.name) or SEEDS.search(write.fn.path):
             continue
         entity = write.entity if write.entity in project.classes else names.get(write.entity.lower(), write.entity)
         found.setdefault(entity, []).append(write)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call
+from backendlint.facts.model import Call, Vid
 from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
 from backendlint.project.numbers import number
@@ -18,6 +19,7 @@ EACH = ("http", "grpc", "cloud", "mail", "search")
 LONG_SLEEP = 1.0
 SHORT_PROCESS = 5.0
 """Seconds."""
+_BATCH = re.compile(r"(^|_)(batch|batches|batched)($|_)", re.IGNORECASE)
 
 
 class LongWork(NamedTuple):
@@ -85,7 +87,7 @@ class LongWorks:
         found: set[int] = set()
         for call in fn.calls:
             loop = next((n for n, block in fn.blocks_of(call.block) if block.kind in ("for", "comp")), -1)
-            if loop < 0 or loop in found or self._ends_early(fn, loop):
+            if loop < 0 or loop in found or self._ends_early(fn, loop) or self._batches(fn, loop):
                 continue
             if self.project.fanouts.small(fn, fn.facts.blocks[loop].value) or not self._waits(fn, call):
                 continue
@@ -101,6 +103,12 @@ class LongWorks:
         leaves = [item.block for item in fn.facts.returns if not item.is_yield]
         leaves += [number for number, block in enumerate(fn.facts.blocks) if block.exits == "break"]
         return any(number == loop for block in leaves for number, _ in fn.blocks_of(block))
+
+    @staticmethod
+    def _batches(fn: Fn, loop: int) -> bool:
+        """A loop over batches: one call for many items is what one does to be quick."""
+        iterable = fn.facts.blocks[loop].value
+        return any(_BATCH.search(item.name) and _stems(fn, item.value, iterable) for item in fn.facts.bindings)
 
     def _waits(self, fn: Fn, call: Call) -> bool:
         """False for coroutines that are only made here, to be run together elsewhere."""
@@ -118,3 +126,11 @@ class LongWorks:
             if target.kind != "property" and self.project.effects.has(target, *EACH):
                 return f"`{target.name}()`"
         return ""
+
+
+def _stems(fn: Fn, vid: Vid, iterable: Vid) -> bool:
+    """The loop's variable, by itself or unpacked."""
+    value = fn.facts.values[vid]
+    while value[0] == "unpack":
+        value = fn.facts.values[value[1]]
+    return bool(value[0] == "elem" and value[1] == iterable)

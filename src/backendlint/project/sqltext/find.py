@@ -129,7 +129,7 @@ def _takers(project: Project, fn: Fn, call: Call, dialect: str) -> Iterator[Take
     """The SQL arguments of a call that executes them, or makes statements of them."""
     model = next((item for item in project.models(fn, call) if item.sql is not None), None)
     if model is None or model.sql is None:
-        if _last_name(fn, call) in _DRIVER_METHODS and call.args:
+        if _last_name(fn, call) in _DRIVER_METHODS and call.args and not _asks_service(project, fn, call):
             yield Taker(fn, call, call.args[0], -1, dialect, "execute", False, "")
         return
     piece = model.name.endswith(".sql.SQL")  # psycopg's: what is executed is what is composed of it
@@ -141,6 +141,12 @@ def _takers(project: Project, fn: Fn, call: Call, dialect: str) -> Iterator[Take
     for vid in arguments(call, model.sql.arg):
         bare = model.sql.params is not None and len(call.args) + len(call.kwargs) == 1 and not call.open_ended
         yield Taker(fn, call, vid, params[0] if params else -1, chosen, model.sql.role, True, style, bare)
+
+
+def _asks_service(project: Project, fn: Fn, call: Call) -> bool:
+    """A query for a service, in a language of its own (SOQL, JQL), which looks like SQL."""
+    heads = [project.libraries.library(model.library) for model in project.models(fn, call)]
+    return bool(heads) and all(head is not None and head.kind in ("cloud", "http-client") for head in heads)
 
 
 def _texts(
