@@ -68,6 +68,7 @@ from backendlint.project.model import Project
 from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.percall import MadePerCall
 from backendlint.project.programs import (
+    for_developers,
     for_development,
     for_tests,
     in_main_block,
@@ -235,6 +236,7 @@ __all__ = [
     "exclusive",
     "flow_hit",
     "flow_hits",
+    "for_developers",
     "for_development",
     "for_tests",
     "given",

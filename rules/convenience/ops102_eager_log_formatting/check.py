@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Vid, arguments, for_development, operands
+from backendlint.api import Call, Fn, Hit, Project, Vid, arguments, for_developers, operands
 
 WAYS = {"f": "an f-string", "%": "%-formatting", "format": "str.format", "+": "concatenation", "join": "join"}
 
@@ -13,7 +13,7 @@ TESTED = ("guard", "phi")
 def check(project: Project) -> Iterator[Hit]:
     for site in project.effects.sites:
         log = site.model.log
-        if log is None or log.message is None or site.model.prints or for_development(site.fn.path):
+        if log is None or log.message is None or site.model.prints or for_developers(site.fn.path):
             continue
         for vid in arguments(site.call, log.message):
             way = eager(project, site.fn, vid)

@@ -124,6 +124,11 @@ def for_development(path: str) -> bool:
     return bool(_ELSEWHERE.search(stem)) or any(_ELSEWHERE.fullmatch(part) or part == ".github" for part in folders)
 
 
+def for_developers(path: str) -> bool:
+    """Tools of the developers (generators, what CI runs), by the folder."""
+    return any(part in ("dev", "hack") or part.startswith(".") for part in path.lower().split("/")[:-1])
+
+
 def only_by_hand(project: Project, fn: Fn, depth: int = 5) -> bool:
     """What runs by hand, or is called by such functions alone (helpers of commands)."""
     if runs_by_hand(project, fn):

@@ -94,7 +94,7 @@ def apply_all(schema: Schema, operations: Iterable[ops.Operation]) -> Schema:
 
 def _create_table(schema: Schema, op: ops.CreateTable) -> None:
     known = schema.find(op.table.name)
-    if known is None:
+    if known is None or known.namespace != op.table.namespace:
         schema.add(op.table.copy())
     elif not op.if_not_exists:  # made twice: for another database, or on another way through the history
         known.complete = False
