@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Edge, Fn, Hit, Project, Route, Step, Write, name_of
+from backendlint.api import Call, Edge, Fn, Hit, Location, Project, Route, Step, Write, name_of, object_root
 
 AUDIT = re.compile(
     r"audit|activity_?log|log_?activity|(log|record|track|save|write)_?(action|event|change|history|activity)|LogEntry|history_?(entry|record)|event_?log|journal",
@@ -14,25 +14,32 @@ SENSITIVE = re.compile(
     r"enable|suspend|deactivate|activate|promote|demote|impersonate|reset|cancel|close|lock|owner|limit|price|credit|salary|(change|update|set)[_-]?email|email[_-]?change",
     re.IGNORECASE,
 )
-PASSING = re.compile(r"session|token|cache|draft|notification", re.IGNORECASE)
+JOURNAL = re.compile(r"(^|/)[^/]*(log|audit|journal|histor|activit|event)[^/]*(/|$)", re.IGNORECASE)
+"""Places of modules that are about such records: all their functions keep one."""
+PASSING = re.compile(r"session|token|cache|draft|notification|filter|bookmark|favou?rite", re.IGNORECASE)
 """What comes and goes anyway: its deletion is no matter for an audit."""
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 
 
 def check(project: Project) -> Iterator[Hit]:
-    changes: list[tuple[Route, Write, tuple[Edge, ...]]] = []
-    kept: list[tuple[Route, Fn]] = []
+    sensitive: list[tuple[Route, Write, tuple[Edge, ...]]] = []
+    ensured = {(raced.fn.fqn, raced.insert.value) for raced in project.checked_inserts}
     for route in project.routes:
         if route.handler is None or (not CHANGING.intersection(route.methods) and route.methods):
             continue
-        found = sensitive_change(project, route)
-        if found is None:
-            continue
-        record = audit(project, route)
+        found = sensitive_change(project, route, ensured)
+        if found is not None:
+            sensitive.append((route, *found))
+    records = {id(item[0]): audit(project, item[0], frozenset()) for item in sensitive}
+    journals = frozenset(fn.path for fn in records.values() if fn is not None and JOURNAL.search(fn.path))
+    kept: list[tuple[Route, Fn]] = []
+    changes: list[tuple[Route, Write, tuple[Edge, ...]]] = []
+    for item in sensitive:
+        record = records[id(item[0])] or (audit(project, item[0], journals) if journals else None)
         if record is not None:
-            kept.append((route, record))
+            kept.append((item[0], record))
         else:
-            changes.append((route, *found))
+            changes.append(item)
     if not kept or len(changes) > len(kept):
         return  # what most routes do without is no practice of the project
     example, record = kept[0]
@@ -53,8 +60,11 @@ def check(project: Project) -> Iterator[Hit]:
         )
 
 
-def sensitive_change(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] | None:
-    """A deletion, or a write on a route whose name says that it matters."""
+def sensitive_change(
+    project: Project, route: Route, ensured: set[tuple[str, int]]
+) -> tuple[Write, tuple[Edge, ...]] | None:
+    """A deletion, or a write on a route whose name says that it matters; what undoes a failure or makes what is missing
+    is none."""
     assert route.handler is not None
     named = bool(SENSITIVE.search(route.name)) or bool(SENSITIVE.search(route.own_path)) or "DELETE" in route.methods
     found = project.writes.reached(route.handler)
@@ -63,6 +73,8 @@ def sensitive_change(project: Project, route: Route) -> tuple[Write, tuple[Edge,
             AUDIT.search(write.entity)
             or any(AUDIT.search(edge.callee.name) for edge in chain)
             or AUDIT.search(write.fn.name)
+            or any(aside(edge, ensured) for edge in chain)
+            or (write.fn.fqn, write.call.value) in ensured
             or (write.op == "delete" and PASSING.search(write.entity or _place(write.fn, chain)))
         ):
             continue
@@ -70,6 +82,14 @@ def sensitive_change(project: Project, route: Route) -> tuple[Write, tuple[Edge,
             return write, chain
     edges, site = project.effects.chain(route.handler, "commit") if named and not found else ([], None)
     return (Write(site.fn, site.call, "update", ""), tuple(edges)) if site is not None else None
+
+
+def aside(edge: Edge, ensured: set[tuple[str, int]]) -> bool:
+    """A call in a handler of exceptions, or one that makes what was looked for and not found."""
+    call = edge.call
+    if call is None:
+        return False
+    return edge.caller.inside(call.block, "except") is not None or (edge.caller.fqn, call.value) in ensured
 
 
 def _place(fn: Fn, chain: tuple[Edge, ...]) -> str:
@@ -80,8 +100,9 @@ def _place(fn: Fn, chain: tuple[Edge, ...]) -> str:
     return " ".join((fn.cls.name if fn.cls else "", fn.name, *called))
 
 
-def audit(project: Project, route: Route) -> Fn | None:
-    """The audit function that the route reaches, or the function that stores an audit entity."""
+def audit(project: Project, route: Route, journals: frozenset[str]) -> Fn | None:
+    """The audit function that the route reaches, or the function that stores an audit entity; `journals` are files all of
+    whose functions count."""
     assert route.handler is not None
     todo, seen = [(route.handler, 0)], set()
     while todo:
@@ -89,7 +110,7 @@ def audit(project: Project, route: Route) -> Fn | None:
         if fn.fqn in seen or depth > 6:
             continue
         seen.add(fn.fqn)
-        if depth and (AUDIT.search(fn.name) or (fn.cls is not None and AUDIT.search(fn.cls.name))):
+        if depth and (fn.path in journals or AUDIT.search(fn.name) or (fn.cls is not None and AUDIT.search(fn.cls.name))):
             return fn
         for ref in (ref for call in fn.facts.calls for ref in project.callees(fn, call)):
             if ref.kind == "class" and AUDIT.search(ref.name.rpartition(".")[2]):
@@ -105,11 +126,17 @@ def audit(project: Project, route: Route) -> Fn | None:
     return None
 
 
-def where(project: Project, write: Write, chain: tuple[Edge, ...]):  # type: ignore[no-untyped-def]
-    """The write; a repository's caller, where the repository only carries it out."""
+def where(project: Project, write: Write, chain: tuple[Edge, ...]) -> Location:
+    """The write; the caller of what only carries it out: of a repository, or of a helper that stores what it is given."""
+    fn, call = write.fn, write.call
     for edge in reversed(chain):
-        if project.layer(edge.callee) != "repository":
+        shared = project.layer(fn) == "model" and fn.cls is not None and not write.entity  # a mixin's `save()`
+        if edge.call is None or not (shared or project.layer(fn) == "repository" or carries(fn, call)):
             break
-        if project.layer(edge.caller) != "repository":
-            return edge.caller.location(edge.span)
-    return write.fn.location(write.call.span)
+        fn, call = edge.caller, edge.call
+    return fn.location(call.span)
+
+
+def carries(fn: Fn, call: Call) -> bool:
+    """`session.add(item)` of a parameter, `session.add(self)`."""
+    return any(fn.facts.values[object_root(fn, vid)][0] == "param" for vid in call.args)
