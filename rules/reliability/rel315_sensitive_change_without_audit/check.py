@@ -110,7 +110,9 @@ def audit(project: Project, route: Route, journals: frozenset[str]) -> Fn | None
         if fn.fqn in seen or depth > 6:
             continue
         seen.add(fn.fqn)
-        if depth and (fn.path in journals or AUDIT.search(fn.name) or (fn.cls is not None and AUDIT.search(fn.cls.name))):
+        if depth and (
+            fn.path in journals or AUDIT.search(fn.name) or (fn.cls is not None and AUDIT.search(fn.cls.name))
+        ):
             return fn
         for ref in (ref for call in fn.facts.calls for ref in project.callees(fn, call)):
             if ref.kind == "class" and AUDIT.search(ref.name.rpartition(".")[2]):

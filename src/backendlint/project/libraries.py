@@ -50,9 +50,8 @@ class Hints:
         self._exact: dict[str, Hint] = {}
         self._patterns: list[tuple[str, Hint]] = []
         self._attributes = {name: hint.type for hint in hints if hint.attributes_only for name in hint.names}
-        for hint in sorted(hints, key=lambda item: -item.priority):
-            if hint.attributes_only:
-                continue
+        self._ranked = sorted((hint for hint in hints if not hint.attributes_only), key=lambda item: -item.priority)
+        for hint in self._ranked:
             self._patterns += [(name, hint) for name in hint.names if "*" in name]
             for name in hint.names:
                 known = self._exact.setdefault(name, hint)
@@ -72,6 +71,14 @@ class Hints:
     def of_attribute(self, name: str) -> str:
         """The type to assume for an attribute `name` of a class that nobody knows, or ""."""
         return self._attributes.get(name, "")
+
+    def types_of(self, name: str) -> Iterator[str]:
+        """All types that a parameter called `name` may have by any convention, the likeliest first."""
+        for hint in self._ranked:
+            if any(_matches(name, pattern) if "*" in pattern else name == pattern for pattern in hint.names):
+                yield hint.type
+        if self._wider is not None:
+            yield from self._wider.types_of(name)
 
 
 class Libraries:

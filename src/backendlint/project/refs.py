@@ -439,8 +439,7 @@ class Resolver:
             return [Ref("libinst", wrapper, ref) for ref in found][:1] if wrapper else found
         if param.annotation >= 0 or param.kind in ("args", "kwargs"):
             return ()
-        hinted = self.project.hints(fn.file).type_of(param.name)
-        return (self.types.named(hinted),) if hinted else ()
+        return self.types.by_name(fn, index)
 
     # shapes
 

@@ -297,6 +297,24 @@ class TypeNames:
             return self.resolver.dotted(name, fn.file.module) if len(call.args) == 1 else ()
         return [found for base in self.resolver.refs(fn, call.args[0]) for found in self.resolver.member(base, name)]
 
+    def by_name(self, fn: Fn, index: int) -> Refs:
+        """What a parameter is by convention: of the types that its name may mean, the first that has all that is asked of it."""
+        hints = self.project.hints(fn.file)
+        name = fn.facts.params[index].name
+        found = hints.type_of(name)
+        if not found:
+            return ()
+        values = fn.facts.values
+        own = {index, *(vid for vid, value in enumerate(values) if value[0] == "guard" and value[1] == index)}
+        asked = {value[2] for value in values if value[0] == "attr" and value[1] in own}
+        if not self._has(found, asked):
+            found = next((kind for kind in hints.types_of(name) if self._has(kind, asked)), found)
+        return (self.named(found),)
+
+    def _has(self, kind: str, names: set[str]) -> bool:
+        libraries = self.project.libraries
+        return all(libraries.call(f"{kind}.{name}") or libraries.attribute(f"{kind}.{name}") for name in names)
+
     def _by_convention(self, fn: Fn, name: str) -> str:
         """What a class of generated code is by its name (`OrdersStub`)."""
         return self.project.hints(fn.file).type_of(name, parameter=False)
