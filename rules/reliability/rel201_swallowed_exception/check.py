@@ -33,6 +33,8 @@ CLEANUP_CALL = re.compile(
 QUIET_FUNCTION = re.compile(
     r"_*(is|has|can|try|safe|maybe|looks|supports|check|should|guess|detect|probe|best_effort)(_\w+)?|\w+_safe(ly)?"
 )
+COUNTED = frozenset({"inc", "dec", "observe"})
+"""What is asked of a metric; nothing else bears these names."""
 STATE_FUNCTION = re.compile(r"(\w+_)?(valid|ok|exists|alive|ready|healthy|online|\w+(ed|able|ing|ken))")
 """Functions that ask something; together with QUIET_FUNCTION."""
 BOOLEANS = ("returns `False`", "returns `True`")
@@ -136,9 +138,9 @@ def strings(value: object) -> frozenset[str]:
 
 
 def is_expected(site: SyntaxSite) -> bool:
-    """Cleaning up, optional imports: places where an error must not get in the way."""
+    """Cleaning up, counting, optional imports: places where an error must not get in the way."""
     function = site.function
-    if CLEANUP_FUNCTION.fullmatch(function.name):
+    if CLEANUP_FUNCTION.fullmatch(function.name) or (site.facts.kind == "except" and is_count(site)):
         return True
     owner = site.facts.parent
     if any(function.blocks[index].kind in ("finally", "except") for index in around(function, owner)):
@@ -219,6 +221,15 @@ def is_quiet(site: SyntaxSite, outcome: str) -> bool:
         return True
     # where the tried code returns, the code below is what happens instead
     return outcome == "goes on" and site.facts.kind == "except" and function.blocks[site.facts.group].exits == "return"
+
+
+def is_count(site: SyntaxSite) -> bool:
+    """Whether nothing but a metric is tried (`requests.labels(path).inc()`)."""
+    statements = [item for item in site.function.statements if item.block == site.facts.group]
+    calls = {call.value: called_name(site.file, site.function, call) for call in site.function.calls}
+    return bool(statements) and all(
+        item.kind == "expr" and calls.get(item.value, "").rpartition(".")[2] in COUNTED for item in statements
+    )
 
 
 def is_deed(site: SyntaxSite) -> bool:
