@@ -14,6 +14,11 @@ ASKS = frozenset(
     "classify token login authenticate validate verify".split()
 )
 """Words of functions and addresses that ask for something."""
+STATES = frozenset(
+    "revoke revocation revocations deactivate deactivation deactivations activate activation disable enable suspend resume cancel "
+    "cancellation close stop delete remove unsubscribe archive".split()
+)
+"""Words of those that bring a thing into a state, in which it stays when they are repeated."""
 HOST = re.compile(r"^\w+://[^/]*")
 MAKES = frozenset(
     "create add new charge pay payment payments send submit publish notify order orders book transfer refund register insert "
@@ -99,7 +104,7 @@ def _asks(project: Project, sent: Sent, fn: Fn) -> bool:
             named = sent.fn.value(part)
             if named[0] in ("name", "attr"):
                 words.update(identifier_words(str(named[-1]).rpartition(".")[2]))
-    return bool(words & ASKS) and not words & MAKES
+    return bool(words & (ASKS | STATES)) and not words & MAKES
 
 
 def _addressed(sent: Sent) -> bool:

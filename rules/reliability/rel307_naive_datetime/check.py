@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import (
@@ -15,6 +16,7 @@ from backendlint.api import (
     Value,
     Vid,
     argument_of,
+    bind,
     for_tests,
     operands,
     runs_by_hand,
@@ -26,6 +28,7 @@ SOUND_USES = frozenset(["timestamp", "timetuple", "astimezone"])
 MAKES_AWARE = frozenset(["make_aware", "localize"])
 TAKES_UTC = frozenset(["not_valid_before", "not_valid_after", "last_update", "next_update", "revocation_date"])
 """Of certificates: a time without a zone is UTC there."""
+DEADLINE = re.compile(r"deadline|give_?up|wait_until|try_until")
 LOCAL = frozenset(["now", "today", "fromtimestamp"])
 FACTORIES = frozenset(["default", "default_factory", "onupdate", "server_default", "factory"])
 
@@ -35,7 +38,7 @@ def check(project: Project) -> Iterator[Hit]:
     for fn, call, model in project.effects.sites:
         if model.naive is None or argument_of(call, model.naive) >= 0 or call.open_ended:
             continue
-        if not _sound(fn, call, model):
+        if not (_sound(fn, call, model) or _read_as_date(project, fn, call) or _waits_until(project, fn, call)):
             yield _hit(fn, fn.location(call.span), model, _profile(project, fn, call, model))
     for fn in project.all_functions():
         for call in fn.calls:
@@ -154,6 +157,40 @@ def _profile(project: Project, fn: Fn, call: Call, model: CallModel) -> Profile 
     ):
         return "strict"
     return _advice(project, fn)
+
+
+def _kept(fn: Fn, times: set[Vid]) -> bool:
+    """Whether the time is returned or stored."""
+    return any(back.value in times for back in fn.facts.returns) or any(item.value in times for item in fn.facts.stores)
+
+
+def _passes(fn: Fn, times: set[Vid]) -> list[Call]:
+    return [call for call in fn.calls if not times.isdisjoint((*call.args, *(vid for _, vid in call.kwargs)))]
+
+
+def _read_as_date(project: Project, fn: Fn, call: Call) -> bool:
+    """`name_of(order, datetime.now())`, where the function that is called reads nothing but the calendar from it."""
+    times = {call.value}
+    if _kept(fn, times) or any(value[0] != "unknown" for value in _uses(fn, times)):
+        return False
+    passes = _passes(fn, times)
+    for other in passes:
+        targets = project.targets(fn, other)
+        bound = bind(fn, other, targets[0]) if len(targets) == 1 else {}
+        slots = [slot for slot, items in bound.items() if any(vid in times for vid, _ in items)]
+        reads = [value for slot in slots for value in _uses(targets[0], _times(targets[0], slot))]
+        if not reads or any(value[0] != "attr" or value[2] not in LOCAL_USES for value in reads):
+            return False
+    return bool(passes)
+
+
+def _waits_until(project: Project, fn: Fn, call: Call) -> bool:
+    """`deadline = datetime.now() + limit`, given to what waits that long: it is compared with the same clock."""
+    times = _times(fn, call.value)
+    named = any(item.value in times and DEADLINE.search(item.name) for item in fn.facts.bindings)
+    if not named or _kept(fn, times):
+        return False
+    return all(not project.targets(fn, other) for other in _passes(fn, times))
 
 
 def _hit(fn: Fn, location: Location, model: CallModel, profile: Profile | None) -> Hit:

@@ -83,7 +83,9 @@ class CallGraph:
         """`queue.enqueue(work)`, `else: work()`: without a queue the same work is done at once, by the operator's choice;
         it counts as a job there too, and so does what the job itself calls first of all."""
         jobs = [edge for edge in edges if edge.kind == "task" and edge.call is not None]
-        sent = {inner.callee.fqn: job.call for job in jobs for inner in self.callees(job.callee) if inner.kind == "call"}
+        sent = {
+            inner.callee.fqn: job.call for job in jobs for inner in self.callees(job.callee) if inner.kind == "call"
+        }
         sent.update({job.callee.fqn: job.call for job in jobs})
         for number, edge in enumerate(edges) if sent else ():
             job = sent.get(edge.callee.fqn)
