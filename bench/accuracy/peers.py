@@ -17,18 +17,18 @@ Reported = dict[Path, dict[str, list[tuple[int, int]]]]
 """Lines by fixture and code."""
 SNAPSHOT = re.compile(r"^(S\d+|ASYNC\d+) .*\n\s*--> (\S+?):(\d+):\d+", re.MULTILINE)
 _RUFF = {
-    102: 78, 103: 732, 105: 259, 106: 259, 107: 259, 201: 489, 202: 22, 301: 502, 302: 502, 307: 95, 308: 79, 311: 330,
+    102: 95, 103: 732, 105: 259, 106: 259, 107: 259, 201: 489, 202: 22, 301: 502, 302: 502, 307: 95, 308: 79, 311: 330,
     312: 319, 321: 319, 324: 327, 501: 295, 502: 327, 503: 327, 504: 327, 505: 326, 506: 502, 507: 295, 601: 78, 602: 78,
     604: 78, 605: 78, 608: 89, 610: 89, 611: 89, 612: 502, 701: 79, 702: 79,
 }  # fmt: skip
-"""CWEs of the codes whose flaw our rules know, as Bandit gives them for the same checks."""
+"""CWEs of the codes whose flaw our rules know, as Bandit gives them for the same checks, or as we name them."""
 _ASYNC = frozenset({"ASYNC210", "ASYNC212", "ASYNC220", "ASYNC221", "ASYNC222", "ASYNC250", "ASYNC251"})
 """Codes for calls that block the event loop: our REL113."""
 _BANDIT = {
-    "B113": "REL101", "B313": "CWE-611", "B314": "CWE-611", "B315": "CWE-611", "B316": "CWE-611", "B317": "CWE-611",
+    "B102": "CWE-95", "B113": "REL101", "B201": "CWE-489", "B307": "CWE-95", "B701": "CWE-79", "B313": "CWE-611", "B314": "CWE-611", "B315": "CWE-611", "B316": "CWE-611", "B317": "CWE-611",
     "B318": "CWE-611", "B319": "CWE-611", "B506": "CWE-502",
 }  # fmt: skip
-"""What our rules call the flaw where Bandit's own CWE says less (20, 400)."""
+"""What our rules call the flaw where Bandit's own CWE says less (20, 400) or another (78, 94)."""
 ASYNC_WITHOUT = {
     "ASYNC100": "a cancel scope without a checkpoint inside: useless, but it does no harm",
     "ASYNC105": "a trio function that is not awaited: a type checker's work, and trio is not modelled",

@@ -16,6 +16,14 @@ def spans(text: str) -> list[tuple[int, int]]:
     return sorted({(first, last) for first, last, _ in _all(text)})
 
 
+def around(text: str) -> dict[int, tuple[int, int]]:
+    """Each line to the lines of the smallest statement, decorator or head of a block that it is part of."""
+    found: dict[int, tuple[int, int]] = {}
+    for first, last, _ in sorted(_all(text), key=lambda item: item[0] - item[1]):
+        found.update(dict.fromkeys(range(first, last + 1), (first, last)))
+    return found
+
+
 def _all(text: str) -> Iterator[tuple[int, int, bool]]:
     try:
         tree = ast.parse(text)
@@ -24,6 +32,8 @@ def _all(text: str) -> Iterator[tuple[int, int, bool]]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.stmt) or _is_docstring(node):
             continue
+        for decorator in getattr(node, "decorator_list", ()):
+            yield decorator.lineno, decorator.end_lineno or decorator.lineno, False
         body = getattr(node, "body", None)
         if not body:
             yield node.lineno, node.end_lineno or node.lineno, True

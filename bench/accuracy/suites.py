@@ -13,9 +13,18 @@ import yaml
 
 from bench.accuracy import peers
 from bench.accuracy.model import Case
-from bench.accuracy.statements import ends
+from bench.accuracy.statements import around
 
 MARK = re.compile(r"#\s*(ruleid|ok)\s*:\s*(?:todo)?\s*([\w, -]+)")
+
+
+_SEMGREP = {
+    "avoid_hardcoded_config_SECRET_KEY": frozenset({"CWE-798"}),
+    "jwt-python-hardcoded-secret": frozenset({"CWE-798"}),
+    "md5-used-as-password": frozenset({"CWE-916"}),
+    "tainted-sql-string": frozenset({"CWE-89"}),
+}
+"""The flaw that a rule describes, where its CWE is another (489, 522, 327, 915)."""
 
 
 class Suite(NamedTuple):
@@ -42,20 +51,29 @@ def semgrep(root: Path) -> Iterator[Case]:
     """The community rules' tests: `# ruleid:` and `# ok:` above a line; the CWE is in the rule beside the test."""
     for path in sorted(root.rglob("*.py")):
         rules = _rules_beside(path)
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        statements = ends("\n".join(lines))
-        for number, line in enumerate(lines, 1):
-            match = MARK.search(line)
-            if match is None or "todo" in line.lower():
-                continue
-            at = number + 1
-            while at <= len(lines) and (not lines[at - 1].strip() or lines[at - 1].lstrip().startswith("#")):
-                at += 1
-            for name in re.split(r"[,\s]+", match.group(2).strip()):
-                flaws = rules.get(name.strip(), frozenset())
-                if flaws:
-                    relative = path.relative_to(root).as_posix()
-                    yield Case(relative, at, statements.get(at, at), flaws, match.group(1) == "ruleid", name)
+        text = path.read_text(encoding="utf-8", errors="replace")
+        places, marks = around(text), list(_marks(text))
+        bad, clean = ({places.get(at) for at, _, flawed in marks if flawed is wanted} for wanted in (True, False))
+        for at, name, flawed in marks:
+            flaws = _SEMGREP.get(name) or rules.get(name, frozenset())
+            place = places.get(at, (at, at))
+            if flaws:  # of a statement that is marked as both, each mark's own line counts
+                first, last = (at, at) if place in bad & clean else place
+                yield Case(path.relative_to(root).as_posix(), first, last, flaws, flawed, name)
+
+
+def _marks(text: str) -> Iterator[tuple[int, str, bool]]:
+    """The line, the rule, and whether it is flawed."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        match = MARK.search(line)
+        if match is None or "todo" in line.lower():
+            continue
+        at = number + 1
+        while at <= len(lines) and (not lines[at - 1].strip() or lines[at - 1].lstrip().startswith("#")):
+            at += 1
+        for name in re.split(r"[,\s]+", match.group(2).strip()):
+            yield at, name.strip(), match.group(1) == "ruleid"
 
 
 def _rules_beside(path: Path) -> dict[str, frozenset[str]]:

@@ -49,7 +49,7 @@ def fast_hash(project: Project, site: Site) -> str:
 def stored_as_password(project: Project, site: Site) -> bool:
     """`self.password_hash = hashlib.md5(raw).hexdigest()`, or the result of `hash_password(raw)`."""
     fn = site.fn
-    if site.model.name in UPDATES or not site.call.args:
+    if site.model.name in UPDATES:
         return False
     stored = [store.value for store in fn.facts.stores if PASSWORD.intersection(identifier_words(store.name))]
     stored += [vid for call in fn.facts.calls for vid in kept(project, fn, call)]
@@ -77,7 +77,7 @@ def made_of(fn: Fn, vid: Vid, digest: Vid) -> bool:
             return True
         value = fn.facts.values[vid]
         func = fn.facts.values[fn.facts.calls[value[1]].func] if value[0] == "call" else value
-        if func[0] not in ("attr", "guard"):
+        if func[0] not in ("attr", "guard", "mut"):
             return False
         vid = func[1]
     return False

@@ -17,6 +17,13 @@ _CONTEXTS = frozenset({"context", "ctx", ""})
 _PLAIN = ("builtins.", "uuid.", "datetime.", "decimal.", "typing.", "pydantic.", "enum.", "ipaddress.", "pathlib.")
 
 
+def is_serverless(fn: Fn) -> bool:
+    """The entry point of a serverless function: `def lambda_handler(event, context)`."""
+    names = [param.name for param in fn.facts.params[:2]]
+    called = fn.kind == "function" and fn.name.endswith("handler")
+    return called and len(names) == 2 and names[0] == "event" and names[1].strip("_") in _CONTEXTS
+
+
 class Params:
     """Answers `source(fn, index)`."""
 
@@ -100,11 +107,7 @@ class Params:
                 return "queue"
         if fn.fqn in self._required or fn.fqn in self.project.route_functions:
             return "request"
-        names = [param.name for param in fn.facts.params[:2]]
-        serverless = (
-            fn.kind == "function" and len(names) == 2 and names[0] == "event" and names[1].strip("_") in _CONTEXTS
-        )
-        return "request" if serverless and fn.name.endswith("handler") else ""
+        return "request" if is_serverless(fn) else ""
 
     @cached_property
     def _required(self) -> frozenset[str]:

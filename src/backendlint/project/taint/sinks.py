@@ -10,6 +10,7 @@ from backendlint.project.calls import arguments
 from backendlint.project.conditions import holds
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Arg, AttributeModel, CallModel, Sink
+from backendlint.project.params import is_serverless
 from backendlint.project.requests import made_by_schema
 
 if TYPE_CHECKING:
@@ -84,6 +85,29 @@ def _answers(project: Project) -> Iterator[SinkSite]:
         models = [project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib"]
         if any(model is not None and model.error_handler is not None for model in models):
             yield from _returned(project, fn, "response")
+        if is_serverless(fn):
+            yield from _proxied(fn)
+
+
+def _proxied(fn: Fn) -> Iterator[SinkSite]:
+    """The page in what a serverless function answers: `{"body": html, "headers": {"Content-Type": "text/html"}}`."""
+    for item in fn.facts.returns:
+        answer = _entries(fn, item.value)
+        headers = _entries(fn, answer.get("headers", -1))
+        if any(key.lower() == "content-type" and "html" in str(fn.const(vid)) for key, vid in headers.items()):
+            body = answer.get("body", -1)
+            if body >= 0:
+                call = Call(body, (body,), (), body, item.block, False, item.span)
+                yield SinkSite("xss", fn, call, body, RESPONSE, Sink("xss", Arg((0,))))
+
+
+def _entries(fn: Fn, vid: Vid) -> dict[str, Vid]:
+    """The entries of a dict with constant keys."""
+    value = fn.facts.values[vid] if vid >= 0 else ("unknown",)
+    if value[0] == "store":
+        key = fn.const(value[2])
+        return {**_entries(fn, value[1]), **({key: value[3]} if isinstance(key, str) else {})}
+    return {str(fn.const(key)): item for key, item in value[1] if key >= 0} if value[0] == "dict" else {}
 
 
 def _is_html(project: Project, route: Route) -> bool:
