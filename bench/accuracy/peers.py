@@ -25,8 +25,9 @@ _RUFF = {
 _ASYNC = frozenset({"ASYNC210", "ASYNC212", "ASYNC220", "ASYNC221", "ASYNC222", "ASYNC250", "ASYNC251"})
 """Codes for calls that block the event loop: our REL113."""
 _BANDIT = {
-    "B102": "CWE-95", "B113": "REL101", "B201": "CWE-489", "B307": "CWE-95", "B701": "CWE-79", "B313": "CWE-611", "B314": "CWE-611", "B315": "CWE-611", "B316": "CWE-611", "B317": "CWE-611",
-    "B318": "CWE-611", "B319": "CWE-611", "B506": "CWE-502",
+    "B102": "CWE-95", "B113": "REL101", "B201": "CWE-489", "B307": "CWE-95", "B313": "CWE-611", "B314": "CWE-611",
+    "B315": "CWE-611", "B316": "CWE-611", "B317": "CWE-611", "B318": "CWE-611", "B319": "CWE-611", "B506": "CWE-502",
+    "B701": "CWE-79",
 }  # fmt: skip
 """What our rules call the flaw where Bandit's own CWE says less (20, 400) or another (78, 94)."""
 ASYNC_WITHOUT = {
