@@ -29,7 +29,8 @@ def runs_by_hand(project: Project, fn: Fn) -> bool:
         or alone
         or project.layer(fn) == "command"
         or (not _TOOLING.isdisjoint(fn.path.lower().split("/")[:-1]) and not project.reach(fn.fqn))
-        or fn.path.rpartition("/")[2] in ("__main__.py", "manage.py", "setup.py", "conftest.py")
+        or fn.path.rpartition("/")[2] in ("__main__.py", "manage.py", "conftest.py")
+        or (fn.path.rpartition("/")[2] == "setup.py" and _packages(fn.file))
         or any(function.qualname in _BUILDS for function in fn.file.functions)
     ):
         return True
@@ -48,7 +49,14 @@ def runs_by_hand(project: Project, fn: Fn) -> bool:
         own = own.parent
     if project.reach(fn.fqn):
         return False
-    return only_from_main(project, fn) or (_is_program(project, fn) and not _served(project, fn))
+    return only_from_main(project, fn) or (
+        _is_program(project, fn) and not _served(project, fn) and not project.importers.used(fn.file)
+    )
+
+
+def _packages(file: FileFacts) -> bool:
+    """A `setup.py` for setuptools, not an application's own."""
+    return any(item.target.partition(".")[0] in ("setuptools", "distutils", "skbuild") for item in file.imports)
 
 
 def imported(project: Project, fn: Fn) -> bool:
@@ -61,6 +69,9 @@ def only_from_main(project: Project, fn: Fn, depth: int = 4) -> bool:
     callers = project.graph.callers(fn)
     if not callers or depth == 0:
         return False
+    public = not fn.name.startswith("_") or fn.name.endswith("__")
+    if fn.cls is not None and public and project.importers.used(fn.file):
+        return False  # whoever has such an object may call its methods, seen or not
     return all(
         in_main_block(edge.caller, edge.call)
         if edge.caller.is_module
@@ -146,11 +157,24 @@ class Importers:
         self.project = project
         self._importers: dict[str, list[FileFacts]] = {}
         self._known: dict[str, bool] = {}
-        modules = {file.module for file in project.files.values()}
         for file in project.files.values():
-            targets = {item.target for item in file.imports}
-            for name in (targets | {target.rpartition(".")[0] for target in targets}) & modules:
+            found = {
+                target.file.module
+                for item in file.imports
+                if (target := project.modules.resolve(item.target, file.module)).file is not None
+            }
+            for name in found:
                 self._importers.setdefault(name, []).append(file)
+
+    def used(self, file: FileFacts) -> bool:
+        """A module from which others take what it offers, and which only shows at its end what it can do: other code than
+        programs and tests imports it."""
+        return any(
+            item is not file
+            and not _below_tests(item.path)
+            and not _is_program(self.project, self.project.module_function(item))
+            for item in self._importers.get(file.module, ())
+        )
 
     def by_hand(self, file: FileFacts) -> bool:
         """A module that serves nobody itself, and that only programs run by hand import: nothing else can call what it

@@ -23,6 +23,8 @@ OUTBOUND = frozenset(
 BROAD = frozenset({"all", "builtins.Exception", "builtins.BaseException"})
 _WAITS = re.compile(r"(^|_)(wait|await|poll|watch|watchdog|probe|readiness)(_|$|for|until)")
 """Words in names of functions that ask until something is ready."""
+_TAKES = ("pop", "popleft", "popitem", "heappop")
+MAX_CHAIN = 40
 _SAID = ("headers", "response")
 """Where a pause comes from that the other side asks for."""
 
@@ -169,7 +171,7 @@ class Retries:
         """A loop that takes work from a queue, asks a person, or asks at a fixed pace until something is ready is no retry."""
         block = fn.facts.blocks[loop]
         if block.kind == "while":
-            if self._paced(fn, loop):
+            if self._paced(fn, loop) or self._takes(fn, block.value):
                 return True
             if _WAITS.search(fn.name) and (fn.const(block.value) is ... or self._gives_up(fn, loop)):
                 return True
@@ -180,6 +182,26 @@ class Retries:
                 for model in self.project.models(fn, call):
                     if "queue-consume" in model.effect:
                         return True
+        return False
+
+    @staticmethod
+    def _takes(fn: Fn, test: Vid) -> bool:
+        """`while urls: url = urls.pop()`: each round has another thing to do."""
+        todo, seen = [test], set[Vid]()
+        while todo and len(seen) < MAX_CHAIN:
+            vid = todo.pop()
+            if vid < 0 or vid in seen:
+                continue
+            seen.add(vid)
+            value = fn.facts.values[vid]
+            if value[0] == "mut" and value[2] in _TAKES:
+                return True
+            if value[0] in ("mut", "guard", "not", "store"):
+                todo.append(value[1])
+            elif value[0] in ("phi", "bool", "compare"):
+                todo += value[1] if value[0] == "phi" else value[2]
+            elif value[0] == "call":
+                todo += fn.facts.calls[value[1]].args
         return False
 
     def _paced(self, fn: Fn, loop: int) -> bool:
