@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, FileFacts
@@ -157,24 +157,28 @@ class Importers:
         self.project = project
         self._importers: dict[str, list[FileFacts]] = {}
         self._known: dict[str, bool] = {}
+        modules = {file.module for file in project.files.values()}
         for file in project.files.values():
-            found = {
-                target.file.module
-                for item in file.imports
-                if (target := project.modules.resolve(item.target, file.module)).file is not None
-            }
-            for name in found:
+            targets = {item.target for item in file.imports}
+            for name in (targets | {target.rpartition(".")[0] for target in targets}) & modules:
                 self._importers.setdefault(name, []).append(file)
 
+    @cached_property
+    def _used(self) -> set[str]:
+        """Modules that other code than programs and tests imports."""
+        found: set[str] = set()
+        for file in self.project.files.values():
+            if _below_tests(file.path) or _is_program(self.project, self.project.module_function(file)):
+                continue
+            for item in file.imports:
+                target = self.project.modules.resolve(item.target, file.module)
+                if target.file is not None and target.file is not file:
+                    found.add(target.file.module)
+        return found
+
     def used(self, file: FileFacts) -> bool:
-        """A module from which others take what it offers, and which only shows at its end what it can do: other code than
-        programs and tests imports it."""
-        return any(
-            item is not file
-            and not _below_tests(item.path)
-            and not _is_program(self.project, self.project.module_function(item))
-            for item in self._importers.get(file.module, ())
-        )
+        """A module from which others take what it offers, and which only shows at its end what it can do."""
+        return file.module in self._used
 
     def by_hand(self, file: FileFacts) -> bool:
         """A module that serves nobody itself, and that only programs run by hand import: nothing else can call what it
