@@ -9,6 +9,8 @@ from backendlint.api import Block, Fn, Hit, Project, Return, below, waiting_site
 DATABASE = ("db", "db-read", "db-write", "commit", "flush", "db-connect")
 ALL = ("builtins.Exception", "builtins.BaseException")
 LAYERS = frozenset({"repository", "service", "model"})
+FILES = ("builtins.OSError", "builtins.FileNotFoundError", "builtins.IsADirectoryError", "builtins.NotADirectoryError")
+"""Failures of files: none of a database's exceptions is one of them."""
 EMPTY = ("list", "tuple", "set", "dict")
 
 
@@ -62,7 +64,9 @@ def _for_database(project: Project, fn: Fn, index: int, block: Block) -> bool:
     sites = waiting_sites(project, fn, block.group, *DATABASE)
     if not sites:
         return False
-    return any(name in ALL or project.exception_kind(name) == "infrastructure" for name in types)
+    return any(
+        name in ALL or (project.exception_kind(name) == "infrastructure" and name not in FILES) for name in types
+    )
 
 
 def _empty(fn: Fn, item: Return) -> str:

@@ -39,7 +39,7 @@ FITTING = (*AUTH, 408, 409, 412, 423, 424, 429)
 """Statuses of the client's range that can stand for a failure of something else."""
 CLIENTS = re.compile(
     r"Already|Exists(Error|Exception)?$|Taken|Duplicate|Conflict|Invalid|NotAllowed|Forbidden|Denied|Unauthor|Unauthent|Validation|"
-    r"Credential|Insufficient|Expired"
+    r"(^|No|Bad|Wrong|Missing)Credentials?(Error|Exception|$)|Insufficient|Expired"
 )
 SERVERS = re.compile(
     r"(Repository|Storage|Store|Database|Db|DB|Persistence|Connection|Unavailable|Upstream|Gateway|Backend|Infrastructure|Network)"
@@ -160,7 +160,9 @@ def _only_converts(project: Project, fn: Fn, handler: int) -> bool:
 
 
 def _converts(model: CallModel) -> bool:
-    return (model.pure or model.decodes or bool(model.schema)) and not model.effect and not model.blocking
+    """Nothing but a value comes out: of a text, a number, or the request."""
+    silent = model.pure or model.decodes or bool(model.schema) or model.source == "request"
+    return silent and not model.effect and not model.blocking
 
 
 def _block_of(fn: Fn, span: Span) -> int:

@@ -28,7 +28,16 @@ from backendlint.api import (
 
 FAILED = ("error", "critical", "fatal")
 TOLD = ("warning", "warn", "exception", *FAILED)
-REPORTERS = ("capture_exception", "capture_message", "print_exc", "format_exc", "format_exception", "notify")
+REPORTERS = (
+    "capture_exception",
+    "notice_error",
+    "record_exception",
+    "capture_message",
+    "print_exc",
+    "format_exc",
+    "format_exception",
+    "notify",
+)
 REPORTS = re.compile(r"(^|_)(log|report|capture|record|notify|track|trace|alert|send|handle)(_|$)")
 """Names of helpers that do something with an exception that they are given."""
 ANSWERS = re.compile(r"(^|\.)(HTTPException|Http404|PermissionDenied|APIException|Abort)$")

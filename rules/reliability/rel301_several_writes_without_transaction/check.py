@@ -13,6 +13,7 @@ from backendlint.api import (
     Project,
     Step,
     before,
+    below,
     called_name,
     durable_steps,
     exclusive,
@@ -33,6 +34,7 @@ TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
 SENDS = re.compile(r"(send|post|notify|publish|email|upload)_", re.IGNORECASE)
 UNDOES = re.compile(r"delete|remove|discard|undo|revert|cancel", re.IGNORECASE)
+ALL = ("builtins.Exception", "builtins.BaseException")
 REPEATABLE = frozenset({"get_or_create", "update_or_create", "write"})
 
 
@@ -70,11 +72,26 @@ def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Dura
     for number, first in enumerate(steps):
         for second in steps[number + 1 :]:
             apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(fn, first, second)
-            if apart or _separate(fn, first, second) or not _different(fn, first, second) or _undone(fn, first, second):
+            apart = apart or _separate(fn, first, second)
+            apart = apart or _dispensable(project, fn, first, second) or _dispensable(project, fn, second, first)
+            if apart or not _different(fn, first, second) or _undone(fn, first, second):
                 continue
             if related(project, fn, first, second):
                 return first, second
     return None
+
+
+def _dispensable(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+    """Whether the second write may fail: its own `try` goes on then (`except IntegrityError: pass`), and the first stays."""
+    blocks = fn.facts.blocks
+    return any(
+        blocks[handler].kind == "except"
+        and not blocks[handler].exits
+        and not project.exceptions.reraises(fn, handler)
+        and first.call.block not in below(fn.facts, blocks[handler].group)
+        and any(name in ALL or project.exception_kind(name) == "integrity" for name in types)
+        for handler, types in project.exceptions.handlers(fn, second.call.block)
+    )
 
 
 def _compensates(fn: Fn, step: Durable) -> bool:

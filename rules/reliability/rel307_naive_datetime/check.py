@@ -25,6 +25,7 @@ from backendlint.api import (
 LOCAL_USES = frozenset(["strftime", "year", "month", "day", "hour", "minute", "weekday", "date", "ctime"])
 SOUND_USES = frozenset(["timestamp", "timetuple", "astimezone"])
 """What is right for a naive local time too: these take it for local."""
+HELPERS = ("make_", "to_", "as_", "aware", "localize", "ensure_")
 MAKES_AWARE = frozenset(["make_aware", "localize"])
 TAKES_UTC = frozenset(["not_valid_before", "not_valid_after", "last_update", "next_update", "revocation_date"])
 """Of certificates: a time without a zone is UTC there."""
@@ -35,17 +36,30 @@ FACTORIES = frozenset(["default", "default_factory", "onupdate", "server_default
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call that makes a naive point in time, or a place that passes such a function on as a default."""
+    usual: Profile | None = "strict" if _naive_by_setting(project) else None
     for fn, call, model in project.effects.sites:
         if model.naive is None or argument_of(call, model.naive) >= 0 or call.open_ended:
             continue
-        if not (_sound(fn, call, model) or _read_as_date(project, fn, call) or _waits_until(project, fn, call)):
-            yield _hit(fn, fn.location(call.span), model, _profile(project, fn, call, model))
+        if not (
+            _sound(project, fn, call, model) or _read_as_date(project, fn, call) or _waits_until(project, fn, call)
+        ):
+            yield _hit(fn, fn.location(call.span), model, usual or _profile(project, fn, call, model))
     for fn in project.all_functions():
         for call in fn.calls:
             for key, vid in call.kwargs:
                 factory = _factory(project, fn, vid) if key in FACTORIES else None
                 if factory is not None:
-                    yield _hit(fn, fn.place(vid), factory, _advice(project, fn))
+                    yield _hit(fn, fn.place(vid), factory, usual or _advice(project, fn))
+
+
+def _naive_by_setting(project: Project) -> bool:
+    """Django's `USE_TZ = False`: the whole project, its database included, has times without a zone."""
+    said = {
+        project.module_function(file).const(file.names["USE_TZ"])
+        for file in project.files.values()
+        if "USE_TZ" in file.names
+    }
+    return said == {False}
 
 
 def _factory(project: Project, fn: Fn, vid: Vid) -> CallModel | None:
@@ -58,24 +72,38 @@ def _factory(project: Project, fn: Fn, vid: Vid) -> CallModel | None:
     return None
 
 
-def _sound(fn: Fn, call: Call, model: CallModel) -> bool:
+def _sound(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
     """`datetime.now().timestamp()`: local time goes in, and the right moment comes out; or it is made aware at once."""
     local = model.name.rpartition(".")[2] in LOCAL
     fitting = MAKES_AWARE if local else MAKES_AWARE | TAKES_UTC
-    times = _times(fn, call.value)
-    if any(not times.isdisjoint(other.args) and _word(fn, other) in fitting for other in fn.calls):
+    times = _times(fn, call.value, _SAME)
+    if any(not times.isdisjoint(other.args) and _fits(project, fn, other, fitting) for other in fn.calls):
         return True
     if not local:
         return _given_zone(fn, call)
-    uses = _uses(fn, times)
+    uses = _uses(fn, _times(fn, call.value))
     return bool(uses) and all(value[0] == "attr" and value[2] in SOUND_USES for value in uses)
 
 
-def _times(fn: Fn, start: Vid) -> set[Vid]:
-    """The time, also where it was tested or shifted (`now - timedelta(days=30)`)."""
+def _fits(project: Project, fn: Fn, call: Call, fitting: frozenset[str]) -> bool:
+    """A call of what takes such a time rightly, or of the project's own helper around it."""
+    if _word(fn, call) in fitting:
+        return True
+    targets = project.targets(fn, call)
+    return bool(targets) and all(
+        any(_word(target, inner) in MAKES_AWARE for inner in target.calls) and target.name.startswith(HELPERS)
+        for target in targets
+    )
+
+
+_SAME = ("guard", "binop")
+
+
+def _times(fn: Fn, start: Vid, through: tuple[str, ...] = (*_SAME, "phi")) -> set[Vid]:
+    """The time, also where it was tested or shifted (`now - timedelta(days=30)`), or is one of several."""
     found = {start}
     for vid, value in enumerate(fn.facts.values):
-        if (value[0] == "guard" and value[1] in found) or (value[0] == "binop" and not found.isdisjoint(value[2:])):
+        if value[0] in through and not found.isdisjoint(operands(value)):
             found.add(vid)
     return found
 

@@ -23,6 +23,7 @@ NOT_MONEY = frozenset(
 NOT_MONEY_OWNERS = frozenset(["meter", "usage", "signal", "metric", "metrics", "stats", "weight"])
 QUANTITY = frozenset(["unit", "units", "quantity_unit", "measure", "food", "ingredient", "uom"])
 """Fields beside which an `amount` is no money."""
+SHARES = frozenset(["pct", "percent", "percentage", "ratio"])
 STORES = frozenset(["model", "schema", "serializer", "form"])
 
 
@@ -48,6 +49,7 @@ def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
         if (
             not _is_money(name, cls.name)
             or (quantity and name == "amount")
+            or _of_change(name, cls)
             or NOT_MONEY_OWNERS.intersection(identifier_words(cls.name))
         ):
             continue
@@ -57,6 +59,13 @@ def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
         if column or (not exact and any(ref.name == "builtins.float" for ref in annotated)):
             stored = project.hierarchy.role(cls) in STORES
             yield _hit(cls.owner, span, f"{cls.name}.{name}", None if stored else "strict")
+
+
+def _of_change(name: str, cls: Cls) -> bool:
+    """`amount_abs` beside `amount_pct`: by how much something has changed."""
+    words = MONEY.intersection(identifier_words(name))
+    others = [set(identifier_words(other)) for other in cls.facts.field_spans]
+    return words == {"amount"} and any("amount" in other and SHARES & other for other in others)
 
 
 def _is_data_class(project: Project, cls: Cls) -> bool:

@@ -19,14 +19,14 @@ def check(project: Project) -> Iterator[Hit]:
         operation = moment.operation
         if isinstance(operation, ops.DropTable) and operation.kind == "table" and _real(moment, operation.table):
             hit = _dropped_table(project, moment, operation)
-            yield replace(hit, profile="strict") if _second_step(released, moment, operation.table) else hit
+            late = _second_step(released, moment, operation.table) or moment.migration.after_deploy
+            yield replace(hit, profile="strict") if late else hit
         elif isinstance(operation, ops.DropColumn) and _real(moment, operation.table) and not _fresh(moment, operation):
+            if _goes_with_table(moment, operation):
+                continue
             hit = _dropped_column(project, moment, operation)
-            yield (
-                replace(hit, profile="strict")
-                if _second_step(released, moment, operation.table, operation.column)
-                else hit
-            )
+            late = _second_step(released, moment, operation.table, operation.column) or moment.migration.after_deploy
+            yield replace(hit, profile="strict") if late else hit
         elif isinstance(operation, ops.Other) and operation.kind in {"DROP DATABASE", "DROP SCHEMA"}:
             yield moment.hit(
                 f"{operation.kind} destroys everything in it, and a downgrade cannot bring it back; take a "
@@ -85,7 +85,7 @@ def _dropped_table(project: Project, moment: Moment, operation: ops.DropTable) -
 
 
 def _dropped_column(project: Project, moment: Moment, operation: ops.DropColumn) -> Hit:
-    related = users_of(project, operation.table, operation.column)
+    related = () if _replaced(moment, operation) else users_of(project, operation.table, operation.column)
     name = f"`{operation.table}.{operation.column}`"
     if related:
         breaks = f"breaks the code that still names it ({related[0].location.path}:{related[0].location.line})"
@@ -95,6 +95,21 @@ def _dropped_column(project: Project, moment: Moment, operation: ops.DropColumn)
         f"Dropping column {name} loses its data and {breaks}; remove its last use, release that, keep a backup, and drop it in a "
         "later release.",
         related=related,
+    )
+
+
+def _goes_with_table(moment: Moment, operation: ops.DropColumn) -> bool:
+    """Its whole table is dropped by the same migration, and reported."""
+    flat = _flat(moment.migration.operations)
+    return any(isinstance(item, ops.DropTable) and item.table == operation.table for item in flat)
+
+
+def _replaced(moment: Moment, operation: ops.DropColumn) -> bool:
+    """Another column takes its name in the same migration: that is what the code names."""
+    flat = _flat(moment.migration.operations)
+    return any(
+        isinstance(item, ops.RenameColumn) and (item.table, item.new) == (operation.table, operation.column)
+        for item in flat
     )
 
 

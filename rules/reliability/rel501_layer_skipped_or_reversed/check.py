@@ -10,6 +10,8 @@ BUILDS = {"all", "filter", "exclude", "values", "order", "raw"}
 LOWER = ("repository", "model")
 PLACES = re.compile(r"(^|/)(dependencies|deps)(/|\.py$)")
 """Modules that only controllers use."""
+CORE = "django.core.exceptions."
+"""What Django's own lower layers raise too: file storages, validators, settings."""
 TABLE = re.compile(r"\b(from|into|update|table|call|exec)\b", re.IGNORECASE)
 
 
@@ -163,7 +165,7 @@ def is_web(project: Project, dotted: str) -> bool:
     libraries = project.libraries
     name = libraries.canonical(dotted)
     library = libraries.library_of(name)
-    if library is None or library.kind != "web-framework":
+    if library is None or library.kind != "web-framework" or name.startswith(CORE):
         return False
     exception, call, attribute = libraries.exception(name), libraries.call(name), libraries.attribute(name)
     return (

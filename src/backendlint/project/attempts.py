@@ -6,7 +6,7 @@ from backendlint.facts.model import Block, Call, Vid
 from backendlint.facts.within import below
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn
-from backendlint.project.uses import operands
+from backendlint.project.uses import ingredients, operands
 
 
 def same_again(fn: Fn, call: Call, handler: int) -> bool:
@@ -66,6 +66,15 @@ def next_item(fn: Fn, loop: int, group: int) -> bool:
     taken = _taken(fn, group)
     later = (call for call in fn.calls if call.block in inside and call.span[:2] >= end)
     return any(not taken.isdisjoint((*call.args, *(vid for _, vid in call.kwargs))) for call in later)
+
+
+def varies(fn: Fn, loop: int, calls: tuple[Call, ...]) -> bool:
+    """Whether each round asks something else: what is called first and foremost is made of the loop's own variable."""
+    start = fn.facts.blocks[loop].value
+    items = {vid for vid, value in enumerate(fn.facts.values) if value == ("elem", start)}
+    firsts = [call.args[0] if call.args else call.kwarg("url") for call in calls]
+    asked = [vid for vid in firsts if vid >= 0]
+    return bool(items and asked) and all(items & ingredients(fn.facts, (vid,)) for vid in asked)
 
 
 def _taken(fn: Fn, group: int) -> set[Vid]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Span, Vid
-from backendlint.project.attempts import counted, next_item, rounds, same_again
+from backendlint.project.attempts import counted, next_item, rounds, same_again, varies
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Retry
 from backendlint.project.retry_settings import Policy, RetrySettings
@@ -122,7 +122,7 @@ class Retries:
 
     def _repeats(self, fn: Fn, loop: int, block: Block, calls: tuple[Call, ...]) -> bool:
         """True where success leaves the loop: another round means another attempt, not another item."""
-        if block.kind == "for" and not self._counts(fn, block):
+        if block.kind == "for" and (not self._counts(fn, block) or varies(fn, loop, calls)):
             return False
         if self._polls(fn, loop):
             return False

@@ -60,6 +60,14 @@ def read_django_migrations(files: Sequence[FileFacts], links: Links, dialect: st
     return History(migrations, state, frozenset(item.app for item in found.values() if not item.known))
 
 
+def _after_deploy(node: Node | None) -> bool:
+    """`safe = Safe.after_deploy()`, with or without the call."""
+    if node is None:
+        return False
+    call = node.call()
+    return (call.name if call is not None else node.last()) == "after_deploy"
+
+
 def _is_migration(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
     return any(class_node(file, cls, base, links).last() == "Migration" for base in cls.bases)
 
@@ -76,7 +84,7 @@ def _read(file: FileFacts, cls: ClassFacts, apps: Apps, links: Links, dialect: s
     initial = "initial" in values and values["initial"].const() is True
     migration = ops.Migration(
         f"{app}.{name}", file.path, "django", depends, replaces, transactional=atomic is not False,
-        initial=initial, dialect=dialect,
+        initial=initial, dialect=dialect, after_deploy=_after_deploy(values.get("safe")),
         location=location_of(file.path, cls.header),
     )  # fmt: skip
     elements = values["operations"].elements() if "operations" in values else []

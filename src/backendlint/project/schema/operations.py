@@ -255,6 +255,8 @@ class Migration:
     transactional: bool = True
     initial: bool = False
     """One of those that make an app's first tables (Django's `initial = True`)."""
+    after_deploy: bool = False
+    """Marked to run when the old release is gone (`safe = Safe.after_deploy()` of django-safemigrate)."""
     dialect: str = ""
     location: Location | None = None
     reverse_location: Location | None = None
