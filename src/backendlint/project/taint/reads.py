@@ -14,6 +14,7 @@ from backendlint.project.taint.callreads import CallReads
 from backendlint.project.taint.containers import Containers
 from backendlint.project.taint.declared import Declared
 from backendlint.project.taint.guards import Guards
+from backendlint.project.taint.identifiers import Identifiers
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.naming import sensitive
 from backendlint.project.taint.rendering import QUOTED, Rendering
@@ -64,6 +65,7 @@ class Reader:
         self.calls = CallReads(self)
         self.declared = Declared(self.guards)
         self.rendering = Rendering(self)
+        self.identifiers = Identifiers(project)
         self._memo: dict[Key, Labels] = {}
         self._active: dict[Key, int] = {}
         self._trial: dict[Key, tuple[Labels, int]] = {}
@@ -156,6 +158,8 @@ class Reader:
         """Add a secret or personal source where the name says so."""
         kind = sensitive(name)
         if not kind or any(origin.what == kind and not mark.weak for origin, mark in found.items()):
+            return found
+        if kind != "contact" and self.identifiers.covers(fn, vid, name):
             return found
         mark = "personal" if kind == "contact" else kind
         extra = self.source(

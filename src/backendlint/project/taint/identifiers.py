@@ -1,0 +1,92 @@
+"""Values that are called like secrets and are none: objects, keys by which rows are known, numbers of cloud accounts."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.taint.naming import words
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_TOKEN = "token"
+_ACCOUNT = ("account", "number")
+_CLOUD = frozenset({"aws", "boto", "botocore", "aioboto", "gcp", "azure"})
+_TEXTS = ("__str__", "__repr__", "__format__")
+
+
+_PLAIN = frozenset(name for kind in (str, bytes) for name in dir(kind)) | {"get_secret_value"}
+
+
+def _has_parts(fn: Fn, vid: Vid) -> bool:
+    """Whether the function reads or sets attributes of the value that no text has (`token.id`, `self.token.revoked = True`)."""
+    values = fn.facts.values
+    own = values[vid]
+    same = {vid}
+    for number, value in enumerate(values):
+        if (value == own and value[0] in ("attr", "name")) or (value[0] == "guard" and value[1] in same):
+            same.add(number)
+    read = any(value[0] == "attr" and value[1] in same and value[2] not in _PLAIN for value in values)
+    return read or any(store.base in same and store.name for store in fn.facts.stores)
+
+
+class Identifiers:
+    """Answers `covers(fn, vid, name)`."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._clouds: dict[str, bool] = {}
+
+    def covers(self, fn: Fn, vid: Vid, name: str) -> bool:
+        """Whether the value is an object that prints no secret of its own, or the primary key of a row."""
+        parts = words(name)
+        if parts[-2:] == _ACCOUNT:
+            return self._is_cloud(fn)
+        if parts[-1] != _TOKEN:
+            return False
+        refs = self.project.refs(fn, vid)
+        if (refs and all(self._is_object(ref) for ref in refs)) or (not refs and _has_parts(fn, vid)):
+            return True
+        if not self._keyed:
+            return False
+        value = fn.facts.values[vid]
+        owners = self.project.refs(fn, value[1]) if value[0] == "attr" and len(parts) == 1 else ()
+        return "".join(parts[:-1]) in self._keyed or any(ref.name in self._keyed for ref in owners)
+
+    def _is_cloud(self, fn: Fn) -> bool:
+        """Whether the module works with a cloud, whose accounts have numbers that are in every address."""
+        known = self._clouds.get(fn.path)
+        if known is None:
+            named = (fn.path, *(item.target for item in fn.file.imports))
+            known = self._clouds[fn.path] = any(not _CLOUD.isdisjoint(words(text)) for text in named)
+        return known
+
+    def _is_object(self, ref: Ref) -> bool:
+        """A row of a model, or an instance of a class that does not say how it is printed."""
+        cls = self.project.classes.get(ref.name) if ref.kind == "inst" else None
+        if cls is None:
+            return False
+        role = self.project.hierarchy.role(cls)
+        return role == "model" or (role == "" and not self._is_printed(cls))
+
+    def _is_printed(self, cls: Cls) -> bool:
+        owners = self.project.hierarchy.mro(cls)
+        written = any(name in owner.methods for owner in owners for name in _TEXTS)
+        return (
+            written
+            or any(owner.facts.decorators for owner in owners)
+            or bool(self.project.hierarchy.library_bases(cls))
+        )
+
+    @cached_property
+    def _keyed(self) -> frozenset[str]:
+        """Models whose primary key is called token: by their full names, and by their own in small letters."""
+        found: set[str] = set()
+        for table in self.project.data.models.tables.values():
+            column = table.column(_TOKEN)
+            if table.owner and (_TOKEN in table.primary_key or (column is not None and column.primary_key)):
+                found |= {table.owner, table.owner.rpartition(".")[2].lower()}
+        return frozenset(found)
