@@ -18,6 +18,7 @@ from backendlint.api import (
     durable_steps,
     exclusive,
     for_tests,
+    identifier_words,
     name_of,
     object_root,
     only_by_hand,
@@ -30,6 +31,7 @@ ASIDE = re.compile(
     re.IGNORECASE,
 )
 """Entities whose loss beside the main write is bearable, and what is computed anew anyway."""
+JOURNALS = frozenset("log logs audit audits journal history metrics notifications".split())
 TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_at$|timestamp", re.IGNORECASE)
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
 SENDS = re.compile(r"(send|post|notify|publish|email|upload)_", re.IGNORECASE)
@@ -224,9 +226,10 @@ def _passed(fn: Fn, call: Call) -> tuple[object, ...]:
 
 
 def _aside(step: Durable) -> bool:
-    """By the entity's name, or by the names of the functions that store it."""
+    """By the entity's name, by the names of the functions that store it, or by those of their modules (`logs.service`)."""
     names = [step.write.entity.rpartition(".")[2], *(edge.callee.name for edge in step.edges)]
-    return any(ASIDE.search(name) for name in names)
+    modules = {word for edge in step.edges for word in identifier_words(edge.callee.file.module.replace(".", "_"))}
+    return any(ASIDE.search(name) for name in names) or not modules.isdisjoint(JOURNALS)
 
 
 def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
@@ -267,7 +270,8 @@ def _for_framework(project: Project, fn: Fn) -> bool:
         ref.kind == "lib" and (model := project.libraries.decorator(ref.name)) and model.hook for ref in fn.decorators
     )
     nested = fn.cls is not None and project.hierarchy.role(fn.cls) == "serializer" and fn.name in ("create", "update")
-    framed = project.layer(fn) in ("model", "schema", "middleware") and not nested
+    layer = project.layer(fn)
+    framed = layer == "middleware" or (layer in ("model", "schema") and fn.cls is not None and not nested)
     return bool(hooked) or framed or fn.name in ("save", "delete")
 
 

@@ -26,6 +26,30 @@ def check(project: Project) -> Iterator[Hit]:
                 continue
             seen.add((fn.fqn, handler))
             yield _hit(project, fn, site.call, handler, what)
+        for call, site in _below(project, fn):
+            handler = _handler(project, fn, site._replace(call=call), ())
+            if handler < 0 or (fn.fqn, handler) in seen or project.transactions.around(fn, call.block) is not None:
+                continue
+            if not _rolled_back(project, fn, handler) and not _closed(project, fn, call, fn.facts.blocks[handler]):
+                seen.add((fn.fqn, handler))
+                yield _hit(project, fn, call, handler, site.model.transaction)
+
+
+def _below(project: Project, fn: Fn) -> Iterator[tuple[Call, Site]]:
+    """Calls of functions that commit a session which is not their own, and leave a failure to their caller."""
+    if not any(block.kind == "except" for block in fn.facts.blocks):
+        return
+    for edge in project.graph.callees(fn):
+        if edge.kind != "call" or edge.call is None or not project.effects.has(edge.callee, "commit"):
+            continue
+        edges, site = project.effects.chain(edge.callee, "commit")
+        if site is None or edges or site.model.transaction not in STORES:
+            continue
+        value = site.fn.facts.values[site.call.func]
+        base = site.fn.facts.values[object_root(site.fn, value[1])] if value[0] == "attr" else value
+        alone = not any(item.kind in ("with", "try") for _, item in site.fn.blocks_of(site.call.block))
+        if alone and base[0] in ("attr", "param", "name"):
+            yield edge.call, site
 
 
 def _hit(project: Project, fn: Fn, call: Call, handler: int, what: str) -> Hit:
@@ -72,12 +96,12 @@ def _goes_on(project: Project, fn: Fn, call: Call) -> bool:
     return any(before(call.span, site.call.span) and site.model.sql is not None for site in project.effects.direct(fn))
 
 
-def _handler(project: Project, fn: Fn, site: Site) -> int:
+def _handler(project: Project, fn: Fn, site: Site, broad: tuple[str, ...] = CAUGHT) -> int:
     """The handler that catches a database error of the call, if it does not raise again."""
     for index, types in project.exceptions.handlers(fn, site.call.block):
         if fn.facts.blocks[index].kind != "except":
             continue
-        if any(name in CAUGHT or _can_be(project, site, name) for name in types):
+        if any(name in broad or _can_be(project, site, name) for name in types):
             raises = any(index in {number for number, _ in fn.blocks_of(item.block)} for item in fn.facts.raises)
             return -1 if raises else index
     return -1

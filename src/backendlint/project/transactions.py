@@ -216,9 +216,26 @@ class Transactions:
     # what calls do
 
     def commits(self, fn: Fn) -> list[Call]:
-        """The function's own calls that commit, in order."""
+        """The function's own calls that commit, in order; helpers that do nothing else (`def commit():`) count as a commit."""
         sites = self.project.effects.direct(fn)
-        return list({site.call.value: site.call for site in sites if site.model.transaction == "commit"}.values())
+        found = {site.call.value: site.call for site in sites if site.model.transaction == "commit"}
+        for edge in self.project.graph.callees(fn) if self._committers else ():
+            if edge.kind == "call" and edge.call is not None and edge.callee.fqn in self._committers:
+                found[edge.call.value] = edge.call
+        return sorted(found.values(), key=lambda call: call.span)
+
+    @cached_property
+    def _committers(self) -> frozenset[str]:
+        """Functions that commit, and neither write nor call anything of the project's."""
+        found = {site.fn.fqn: site.fn for site in self.project.effects.sites if site.model.transaction == "commit"}
+        return frozenset(
+            name
+            for name, fn in found.items()
+            if not fn.is_module
+            and not self.project.graph.callees(fn)
+            and all(site.model.transaction for site in self.project.effects.direct(fn) if site.model.library)
+            and not self.project.writes.direct(fn)
+        )
 
     def ends(self, fn: Fn, call: Call) -> str:
         """commit or rollback, where the call itself does that; else ""."""
