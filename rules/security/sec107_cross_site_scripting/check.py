@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Hit, Project, advice_hits, flow_hits, weak_hits
+from backendlint.api import Flow, Hit, Project, advice_hits, flow_hit, place_flows, weak_hits
 
 HTML = "so a caller's script runs in other users' browsers; render it with an auto-escaping template."
 OPEN = "so it may hold markup of others; let an auto-escaping template render it."
@@ -14,15 +14,25 @@ TEMPLATE = "so a caller's template code runs on the server; pass it as a variabl
 def check(project: Project) -> Iterator[Hit]:
     known = set()
     for kind, harm in (("xss", HTML), ("template", TEMPLATE)):
-        for hit in flow_hits(project, (kind,), harm):
-            known.add(hit.location)
-            yield hit
+        for flow in place_flows(project, (kind,)):
+            known.add(flow.location)
+            if not is_data(project, flow):
+                yield flow_hit(project, flow, harm)
     for hit in advice_hits(project, ("xss", "template"), OPEN, known):
         if "response" not in hit.message.split("`")[1]:
             yield replace(hit, profile="audit")
     for hit in weak_hits(project, ("template",), ESCAPE):
         yield replace(hit, profile="strict", confidence="low", severity="warning")
     yield from switched_off(project)
+
+
+def is_data(project: Project, flow: Flow) -> bool:
+    """A JSON body that is returned as it came: frameworks send everything but texts as JSON."""
+    site = flow.site
+    if site.model.name != "response" or flow.source.path[:1] not in (("json",), ("get_json",)):
+        return False
+    text = site.fn.facts.values[site.vid][0] in ("fmt", "binop", "join")
+    return not text and not any(ref.name == "builtins.str" for ref in project.refs(site.fn, site.vid))
 
 
 def switched_off(project: Project) -> Iterator[Hit]:

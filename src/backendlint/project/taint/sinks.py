@@ -156,8 +156,21 @@ def _unescaped(project: Project, fn: Fn, call: Call, returned: Vid) -> bool:
     return not typed and any(raw.unescaped(fn, call, model) for model in project.models(fn, call))
 
 
-def _is_response(project: Project, fn: Fn, call: Call) -> bool:
-    return any(model.response is not None for model in project.models(fn, call))
+def _is_response(project: Project, fn: Fn, call: Call, depth: int = 2) -> bool:
+    """A call that makes a response, or a helper that returns nothing else."""
+    if any(model.response is not None for model in project.models(fn, call)):
+        return True
+    targets = project.targets(fn, call) if depth else []
+    return bool(targets) and all(_answers_itself(project, target, depth - 1) for target in targets)
+
+
+def _answers_itself(project: Project, fn: Fn, depth: int) -> bool:
+    made = [fn.facts.values[item.value] for item in fn.facts.returns if item.value >= 0]
+    made = [fn.facts.values[value[1][0]] if value[0] == "tuple" and value[1] else value for value in made]
+    calls = [fn.facts.calls[value[1]] for value in made if value[0] == "call"]
+    data = sum(value[0] in ("dict", "list") for value in made)
+    sent = all(_is_response(project, fn, call, depth) for call in calls)
+    return bool(calls) and sent and len(calls) + data == len(made)
 
 
 def _sites(project: Project, fn: Fn, call: Call, model: CallModel, sink: Sink) -> Iterator[SinkSite]:
