@@ -35,10 +35,11 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def by_source(flows: Iterator[Flow]) -> Iterator[list[Flow]]:
-    """The flows of each source, what does most harm first."""
-    found: dict[tuple[str, int], list[Flow]] = {}
+    """The flows of each source, as each function gets it that uses it, what does most harm first."""
+    found: dict[tuple[str, int, str], list[Flow]] = {}
     for flow in flows:
-        found.setdefault((flow.source.fn, flow.source.slot), []).append(flow)
+        user = flow.chain[0].edge.caller if flow.chain else flow.site.fn
+        found.setdefault((flow.source.fn, flow.source.slot, user.fqn), []).append(flow)
     for group in found.values():
         yield sorted(group, key=lambda flow: (weight(flow), len(flow.chain)))
 

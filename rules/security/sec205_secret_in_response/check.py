@@ -4,11 +4,24 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Cls, Flow, Hit, Location, Project, Ref, flow_hit, sensitive
+from backendlint.api import (
+    Cls,
+    Flow,
+    Hit,
+    Location,
+    Project,
+    Ref,
+    arguments,
+    display,
+    flow_hit,
+    identifier_words,
+    sensitive,
+)
 
 MANY = 3
 HARM = "so every client gets it; answer with a schema that lists the public fields."
 TOKEN = "whose content everybody can read who sees the token; leave it out."
+CLAIMED = frozenset({"password", "passwd", "pwd", "secret"})
 ISSUED = re.compile(r"token|jwt|otp|csrf|nonce|state|ticket|recovery|backup|client_secret", re.IGNORECASE)
 ISSUING = re.compile(
     r"create|issue|generate|rotate|refresh|log_?in|sign_?(in|up)|register|auth|token|reset|regenerate|new_|mint|enroll|setup|exchange|otp|mfa|2fa",
@@ -29,8 +42,33 @@ def check(project: Project) -> Iterator[Hit]:
         if others >= MANY:
             hit = replace(hit, message=f"{hit.message.removesuffix('.')} ({others} other responses hold it too).")
         yield replace(hit, profile="strict") if is_issued(flow) or far_from_token(flow) else hit
+    yield from claims(project)
     yield from response_models(project)
     yield from serializer_fields(project)
+
+
+def claims(project: Project) -> Iterator[Hit]:
+    """Claims of a token that are called passwords, whatever their values are called."""
+    for site in project.effects.sites:
+        jwt = site.model.jwt
+        for vid in arguments(site.call, jwt.claims) if jwt is not None and jwt.claims is not None else ():
+            owner, shown = display(project, site.fn, vid)
+            value = owner.facts.values[shown]
+            for key, item in value[1] if value[0] == "dict" else ():
+                name = owner.const(key) if key >= 0 else ...
+                if (
+                    not isinstance(name, str)
+                    or not CLAIMED.intersection(identifier_words(name))
+                    or sensitive(name) != "secret"
+                ):
+                    continue
+                if any(origin.what == "secret" for origin in project.taint.labels(owner, item)):
+                    continue  # a flow
+                yield Hit(
+                    f"A secret (`{name}`) reaches `{site.model.name.rpartition('.')[2]}()` in `{site.fn.name}()`, {TOKEN}",
+                    site.fn.location(site.call.span),
+                    function=site.fn.fqn,
+                )
 
 
 def worst_flows(project: Project) -> Iterator[Flow]:

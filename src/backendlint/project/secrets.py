@@ -148,7 +148,7 @@ def secret_like(name: str, text: str) -> bool:
         return stripped == "password" == name
     if set(own) <= set(parts) | {"auth", "user", "the"} and not any(c.isdigit() for c in stripped):
         return "password" in parts and stripped == "password" and parts[-1] == "password" and name == "password"
-    if _PASSWORD.intersection(parts) or parts[-2:] == ("pass", "word"):
+    if _PASSWORD.intersection(parts) or parts[-2:] == ("pass", "word") or (parts[-1:] == ("pass",) and len(parts) > 1):
         return not _IDENTIFIER.match(stripped) or ("_" not in stripped and (stripped.islower() or stripped.isalnum()))
     if len(stripped) < 8:
         return (

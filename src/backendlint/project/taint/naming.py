@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-_SECRET = frozenset("password passwd passphrase secret secrets pwd credential credentials apikey".split())
+_SECRET = frozenset("password passwd passphrase passcode secret secrets pwd credential credentials apikey".split())
 
 
 def _pairs(text: str) -> frozenset[tuple[str, str]]:
@@ -18,7 +18,9 @@ _SECRET_PAIRS = _pairs(
     "api key, secret key, private key, access key, signing key, encryption key, access token, refresh token, auth token, "
     "bearer token, reset token, session token, api token, id token, jwt token, client secret, authorization header, "
     "master key, webhook secret, otp code, session key, pass word, recovery code, recovery codes, "
-    "backup codes, connection string, login token, verification token, confirmation token, user token, aes key"
+    "backup codes, connection string, login token, verification token, confirmation token, user token, aes key, account key, "
+    "storage key, seed phrase, db pass, database pass, smtp pass, mail pass, email pass, user pass, admin pass, root pass, redis pass, "
+    "mysql pass, postgres pass, pg pass, ldap pass, ftp pass, ssh pass, db pw, user pw"
 )
 _SECRET_ALONE = frozenset({"token", "jwt", "otp", "totp"})
 """Secrets only where they are the whole name or its end."""

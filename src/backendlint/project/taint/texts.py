@@ -34,6 +34,8 @@ _NO_VALUE = frozenset(
     ).split()
 )
 """Words in the names of what is no value but another piece of SQL."""
+_READS = frozenset({"get", "getlist", "input", "pop", "value"})
+"""Words in the names of functions that give values from elsewhere."""
 CALLERS = 6
 _BUILT = frozenset({"fmt", "join", "binop"})
 _THROUGH = frozenset({"guard", "await", "conv", "star"})
@@ -128,7 +130,11 @@ class Finder:
         """By its name a value, and not the name of a column or another piece of the text."""
         while fn.facts.values[vid][0] in _THROUGH:
             vid = fn.facts.values[vid][1]
-        op = fn.facts.values[vid][0]
+        value = fn.facts.values[vid]
+        op = value[0]
+        if op == "call":
+            func = fn.facts.values[fn.facts.calls[value[1]].func]
+            return func[0] in ("attr", "name") and not _READS.isdisjoint(words(str(func[-1]).rpartition(".")[2]))
         if op not in ("param", "attr", "item", "name", "elem", "unpack", "outer"):
             return False
         return _NO_VALUE.isdisjoint(words(_name(fn, vid)))
