@@ -18,8 +18,8 @@ _SECRET_PAIRS = _pairs(
     "api key, secret key, private key, access key, signing key, encryption key, access token, refresh token, auth token, "
     "bearer token, reset token, session token, api token, id token, jwt token, client secret, authorization header, "
     "master key, webhook secret, otp code, session key, pass word, recovery code, recovery codes, "
-    "backup codes, connection string, login token, verification token, confirmation token, user token, aes key, account key, "
-    "storage key, seed phrase, db pass, database pass, smtp pass, mail pass, email pass, user pass, admin pass, root pass, redis pass, "
+    "backup codes, connection string, login token, verification token, confirmation token, user token, aes key, "
+    "seed phrase, db pass, database pass, smtp pass, mail pass, email pass, user pass, admin pass, root pass, redis pass, "
     "mysql pass, postgres pass, pg pass, ldap pass, ftp pass, ssh pass, db pw, user pw"
 )
 _SECRET_ALONE = frozenset({"token", "jwt", "otp", "totp"})
