@@ -38,13 +38,11 @@ def run(request: Request) -> Report:
 
 def scan(request: Request) -> Outcome:
     """Scan; a run in which nothing changed is answered from the cache."""
-    from backendlint.selection import pack_of
-
     watch = Watch(request.progress)
     with watch("discover"):
         inputs = inputs_of(request)
         since = _commit(request, inputs)
-        pack = pack_of(inputs.settings, request.rule_folders, library_folders(inputs.settings))
+        pack = _pack(request, inputs)
         key = run_key(request, inputs, pack, since)
     with closing(open_cache(request, inputs.settings)) as store:
         known = store.get(CACHE_KIND, key)
@@ -53,7 +51,7 @@ def scan(request: Request) -> Outcome:
             outcome = replace(outcome, from_cache=True)
         else:
             with _no_pauses():
-                outcome, lasting = _fresh(request, inputs, since, store, watch)
+                outcome, lasting = _fresh(request, inputs, since, store, watch, pack)
             if lasting:
                 store.put_many(CACHE_KIND, {key: pickle.dumps(outcome, 5)})
         problem = store.problem
@@ -63,12 +61,14 @@ def scan(request: Request) -> Outcome:
     return replace(outcome, report=report, details=(*outcome.details, *details))
 
 
-def _fresh(request: Request, inputs: Inputs, since: str | None, store: Cache, watch: Watch) -> tuple[Outcome, bool]:
+def _fresh(
+    request: Request, inputs: Inputs, since: str | None, store: Cache, watch: Watch, pack: str
+) -> tuple[Outcome, bool]:
     """The outcome, and whether it may be remembered: not if a part failed, or files changed under our hands."""
     from backendlint.selection import select
 
     with watch("rules"):
-        selection = select(inputs.settings, request.rule_folders)
+        selection = select(inputs.settings, request.rule_folders, store, pack)
         baseline = _baseline(request, inputs)
     if since is not None:
         from backendlint.since import baseline_at
@@ -85,7 +85,14 @@ def _fresh(request: Request, inputs: Inputs, since: str | None, store: Cache, wa
 
 
 def _accepted(request: Request, store: Cache) -> tuple[Finding, ...]:
-    return _fresh(request, inputs_of(request), None, store, Watch())[0].accepted
+    inputs = inputs_of(request)
+    return _fresh(request, inputs, None, store, Watch(), _pack(request, inputs))[0].accepted
+
+
+def _pack(request: Request, inputs: Inputs) -> str:
+    from backendlint.selection import pack_of
+
+    return pack_of(inputs.settings, request.rule_folders, library_folders(inputs.settings))
 
 
 def _run_engines(selection: Selection, analysis: Analysis, store: Cache, watch: Watch) -> Found:
@@ -123,6 +130,7 @@ def _context(selection: Selection, analysis: Analysis, store: Cache) -> EngineCo
         jobs=analysis.inputs.settings.config.jobs,
         options=selection.options,
         effects=effects,
+        models=libraries.hash,
     )
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backendlint.config import Settings
+from backendlint.digests import code_digest
 from backendlint.errors import ConfigError
 from backendlint.ruleset.load import builtin_folder, load_rules, pack_hash
 from backendlint.ruleset.nearest import did_you_mean
 from backendlint.ruleset.select import check_selectors, select_rules
 
 if TYPE_CHECKING:
+    from backendlint.cache import Cache
     from backendlint.ruleset.load import RuleSet
     from backendlint.ruleset.manifest import Rule
+
+CACHE_KIND = "rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +40,13 @@ def pack_of(settings: Settings, trusted: Sequence[Path], libraries: Sequence[Pat
     return pack_hash([builtin_folder(), *trusted, *_data_folders(settings), *libraries])
 
 
-def select(settings: Settings, trusted: Sequence[Path]) -> Selection:
-    """Load and choose rules. Those below `trusted` folders may bring code; the scanned project's own may not."""
-    from backendlint.engines.semgrep_rules import bare_rules
+def select(settings: Settings, trusted: Sequence[Path], store: Cache | None = None, pack: str = "") -> Selection:
+    """Load and choose rules. Those below `trusted` folders may bring code; the scanned project's own may not.
 
+    Manifests that a run has read from folders with this hash (`pack_of`) are not read again.
+    """
     config = settings.config
-    known = load_rules([builtin_folder(), *trusted], _data_folders(settings), bare_rules)
+    known = _known(settings, trusted, store, pack)
     chosen = select_rules(known, select=config.select, ignore=config.ignore, profile=config.profile)
     if config.extend_select:
         more = select_rules(known, select=config.extend_select, ignore=config.ignore, profile="audit")
@@ -50,6 +56,20 @@ def select(settings: Settings, trusted: Sequence[Path]) -> Selection:
     for words in config.per_file_ignores.values():
         check_selectors(list(words), f"{source}: per-file-ignores", known)
     return Selection(known.rules, chosen, _options(known, settings, source))
+
+
+def _known(settings: Settings, trusted: Sequence[Path], store: Cache | None, pack: str) -> RuleSet:
+    key = f"{pack} {code_digest(('ruleset',))}"
+    kept = store.get(CACHE_KIND, key) if store is not None else None
+    if kept is not None:
+        found: RuleSet = pickle.loads(kept)
+        return found
+    from backendlint.engines.semgrep_rules import bare_rules
+
+    known = load_rules([builtin_folder(), *trusted], _data_folders(settings), bare_rules)
+    if store is not None:
+        store.put_many(CACHE_KIND, {key: pickle.dumps(known, 5)})
+    return known
 
 
 def _data_folders(settings: Settings) -> list[Path]:

@@ -28,8 +28,9 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _slices(project: Project, fn: Fn) -> Iterator[Hit]:
     """`queryset[start:end]`, which Django sends as OFFSET and LIMIT."""
-    for vid, value in enumerate(fn.facts.values):
-        if value[0] != "slice" or value[2] < 0:
+    for vid in fn.made_by("slice"):
+        value = fn.value(vid)
+        if value[2] < 0:
             continue
         constant = fn.const(value[2])
         if (isinstance(constant, int) and constant < DEEP) or not project.is_instance(fn, value[1], QUERYSET):

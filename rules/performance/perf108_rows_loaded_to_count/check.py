@@ -20,7 +20,7 @@ def check(project: Project) -> Iterator[Hit]:
             asked = len(call.args) == 1 and _rows(project, fn, call.args[0]) and not for_tests(project, fn)
             if asked and _uses(project, fn, call.args[0], call) == 0:
                 yield _hit(fn, call, what, better)
-    for fn in project.all_functions():
+    for fn in project.functions_with("if"):
         tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.value >= 0]
         if tests and not for_tests(project, fn):
             for vid in tests:

@@ -33,8 +33,8 @@ OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep")
 
 def check(project: Project) -> Iterator[Hit]:
     """Writes in the loop's body, and calls whose function writes one row."""
-    for fn in project.all_functions():
-        if not any(block.kind in ("for", "comp") for block in fn.facts.blocks) or for_tests(project, fn):
+    for fn in project.functions_with("for", "comp"):
+        if for_tests(project, fn):
             continue
         for query in project.queries.direct(fn):
             loop = _loop(project, fn, query.block)

@@ -37,10 +37,9 @@ class Policy(NamedTuple):
 
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     policy = policy_of(options)
-    for fn in project.all_functions():
-        if any(block.kind == "except" for block in fn.facts.blocks):
-            for item in fn.facts.raises:
-                yield from judge(project, fn, item, policy)
+    for fn in project.functions_with("except"):
+        for item in fn.facts.raises:
+            yield from judge(project, fn, item, policy)
 
 
 def policy_of(options: Mapping[str, object]) -> Policy:

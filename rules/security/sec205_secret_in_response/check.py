@@ -163,13 +163,14 @@ def answering(project: Project) -> Iterator[Cls]:
     for cls in project.classes.values():
         if project.hierarchy.role(cls) == "controller":
             refs += project.refs(cls.owner, cls.facts.attributes.get("serializer_class", -1))
-    for fn in project.all_functions():
-        for call in fn.facts.calls:
-            if call.args and call.kwarg("data") < 0:
-                refs += [ref for ref in project.callees(fn, call) if ref.kind == "class"]
     for ref in refs:
         if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) == "serializer":
             yield project.classes[ref.name]
+    for cls in project.classes.values():
+        if project.hierarchy.role(cls) == "serializer":
+            made = [(fn, call) for fn, call in project.graph.calls_of(cls.fqn) if call.args and call.kwarg("data") < 0]
+            if any(ref == Ref("class", cls.fqn) for fn, call in made for ref in project.callees(fn, call)):
+                yield cls
 
 
 def write_only(project: Project, cls: Cls, meta: Cls, name: str) -> bool:

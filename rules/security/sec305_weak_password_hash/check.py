@@ -23,11 +23,9 @@ def check(project: Project) -> Iterator[Hit]:
     yield from weak_hits(project, ("password",), CURE)
     seen = set()
     for site in project.effects.sites:
-        location = site.fn.location(site.call.span)
-        if location in seen:
-            continue
         what = fast_hash(project, site) or cheap(project, site)
-        if what:
+        location = site.fn.location(site.call.span) if what else None
+        if location is not None and location not in seen:
             seen.add(location)
             name = ".".join(site.model.name.rsplit(".", 2)[-2:])
             yield Hit(f"`{name}` in `{site.fn.name}()` {what}; {CURE}", location, function=site.fn.fqn)

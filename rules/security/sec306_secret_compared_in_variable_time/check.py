@@ -13,10 +13,11 @@ MACS = frozenset({"signature", "sig", "hmac", "mac", "digest", "checksum_signatu
 
 def check(project: Project) -> Iterator[Hit]:
     for fn in project.all_functions():
-        for vid, value in enumerate(fn.facts.values):
-            if value[0] != "compare" or value[1] not in (("==",), ("!=",)):
+        for vid in fn.made_by("compare"):
+            _, operators, sides = fn.facts.values[vid]
+            if operators not in (("==",), ("!=",)):
                 continue
-            left, right = value[2]
+            left, right = sides
             if is_column(project, fn, left) or is_column(project, fn, right):
                 continue
             if fn.const(left) is not ... or fn.const(right) is not ...:

@@ -30,8 +30,8 @@ def check(project: Project) -> Iterator[Hit]:
 def candidates(project: Project) -> Iterator[tuple[Fn, Call]]:
     """Calls that spread a mapping, set an attribute or update something; each once."""
     updates = ((fn, call) for fn, call, model in project.effects.sites if model.orm and model.orm.op == "update")
-    spread = ((fn, call) for fn in project.all_functions() for call in fn.calls if call.kwargs and call.open_ended)
     graph = project.graph
+    spread = graph.calls_with("**")
     found = chain(graph.calls_of("builtins.setattr"), graph.calls_written("update"), updates, spread)
     yield from {(fn.fqn, call.value): (fn, call) for fn, call in found}.values()
 

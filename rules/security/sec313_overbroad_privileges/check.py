@@ -93,10 +93,8 @@ def _role(statement: SqlStatement, words: list[str]) -> Iterator[Hit]:
 
 def _policies(fn: Fn) -> Iterator[Hit]:
     """`{"Effect": "Allow", "Action": "*", "Resource": "*"}`: the statement of an AWS policy."""
-    for value in fn.facts.values:
-        if value[0] != "dict":
-            continue
-        keys = {fn.const(key): item for key, item in value[1] if key >= 0}
+    for vid in fn.made_by("dict"):
+        keys = {fn.const(key): item for key, item in fn.facts.values[vid][1] if key >= 0}
         if fn.const(keys.get("Effect", -1)) != "Allow" or "Action" not in keys:
             continue
         actions = _texts(fn, keys["Action"])

@@ -54,6 +54,8 @@ class EngineContext:
     """Users' settings by rule id; they decide what a check finds, so cached results depend on them."""
     effects: Callable[[str], Sequence[str]] | None = None
     """Effects of calling a dotted name, by the library models (`http`, `db-read`, ...); None matches every call."""
+    models: str = ""
+    """Hash of the library models; what a rule needs depends on them."""
     load_check: Callable[[Rule], Callable[..., Iterable[Hit]]] = _load_check
     words: dict[str, frozenset[str]] = field(default_factory=dict)
     """What needs.py has collected of each file, by path."""
@@ -91,6 +93,18 @@ def rule_digest(rules: Sequence[Rule], ctx: EngineContext) -> str:
         parts += [rule, sorted(ctx.options.get(rule.id, {}).items())]
         parts += [f"{path}:{path.read_bytes().hex()}" for path in rule_files(rule)]
     return digest_of(*parts)
+
+
+def keys_for(rules: Sequence[Rule], files: Iterable[str], ctx: EngineContext) -> dict[str, str]:
+    """The key under which the rules' results in a file are cached, by path in order; files that are gone have none."""
+    pack = rule_digest(rules, ctx)
+    keys: dict[str, str] = {}
+    for path in sorted(files):
+        try:
+            keys[path] = digest_of(ctx.digest(path), path, pack, ctx.models)
+        except OSError:
+            continue  # reading it was reported by the stage that reads files
+    return keys
 
 
 def rule_files(rule: Rule) -> list[Path]:

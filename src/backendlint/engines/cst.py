@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backendlint.engines.base import EngineContext, Result, digest_of, rule_digest, rule_failed
+from backendlint.engines.base import EngineContext, Result, keys_for, rule_failed
 from backendlint.engines.needs import files_for
 from backendlint.engines.site import SyntaxSite, UnreadableError
 from backendlint.facts.model import FileFacts, FunctionFacts, Span
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from backendlint.ruleset.manifest import Rule
 
 KIND = "cst"
+NOTHING = b"[]"
+"""The encoded hits of a file without any."""
 Suspects = Callable[[FileFacts, FunctionFacts], Iterable[int | Span]]
 _PARTS = ("except", "try-else", "finally")
 _BLOCKS = {"handlers": ("try",), "finally": ("finally",), "with": ("with",), "loops": ("for", "while")}
@@ -48,23 +50,20 @@ class _Loaded:
 def run(rules: Sequence[Rule], files: Mapping[str, FileFacts], ctx: EngineContext) -> Iterator[Result]:
     """All hits of the cst rules among `rules` in the files, by path, and what could not be run."""
     chosen = [rule for rule in rules if rule.engine == "cst"]
-    wanted = files_for(chosen, files.values(), ctx) if chosen else {}
-    if not wanted:
+    if not chosen:
         return
-    pack = rule_digest(chosen, ctx)
-    keys: dict[str, str] = {}
-    for path in sorted(wanted):
-        try:
-            keys[path] = digest_of(ctx.digest(path), path, pack)
-        except OSError:
-            continue  # the file is gone: reading it was reported by the stage that reads files
+    keys = keys_for(chosen, files, ctx)
     stored = ctx.cache.get_many(KIND, list(keys.values())) if ctx.cache is not None else {}
+    wanted = files_for(chosen, (files[path] for path, key in keys.items() if key not in stored), ctx)
     by_id = {rule.id: rule for rule in chosen}
     loaded: dict[str, _Loaded] | None = None
     fresh: dict[str, bytes] = {}
     for path, key in keys.items():
         if key in stored:
             yield from ((by_id[rule_id], hit) for rule_id, hit in _decode(stored[key]))
+            continue
+        if path not in wanted:
+            fresh[key] = NOTHING
             continue
         if loaded is None:
             loaded, problems = _load(chosen, ctx)
@@ -214,7 +213,7 @@ def _encode(hits: list[tuple[str, Hit]]) -> bytes:
 
 
 def _decode(data: bytes) -> list[tuple[str, Hit]]:
-    if data == b"[]":
+    if data == NOTHING:
         return []
     import msgspec
 

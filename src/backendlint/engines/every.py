@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 AWAY = frozenset({"security", "features", "convenience"})
 """Pillars whose project rules, with the cst engine, are about half of the work, and share the taint analysis."""
+SQL = "sql"
+"""The need of rules that share SQL texts, their trees and the schema: they run in this process, and first, so that those
+which the other one takes over are others."""
 FILES_FOR_A_PROCESS = 15
 """From so many files on a second process takes a share of the rules."""
 
@@ -112,8 +115,9 @@ def _in_two(by_engine: Mapping[str, Sequence[Rule]], subject: Subject, ctx: Engi
     from backendlint.engines.beside import Shares, beside
 
     rules = by_engine["project"]
-    away = [rule for rule in rules if rule.pillar in AWAY]
-    shares = Shares([[rule for rule in rules if rule not in away], away])
+    away = [rule for rule in rules if rule.pillar in AWAY and SQL not in rule.needs]
+    here = sorted((rule for rule in rules if rule not in away), key=lambda rule: SQL not in rule.needs)
+    shares = Shares([here, away])
     if rules:
         _guarded(found, "project", rules, lambda: _shared(subject), ctx)
 

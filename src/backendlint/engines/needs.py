@@ -13,7 +13,7 @@ Keys of `needs`, all of which must be met (an unknown key is the manifest's mist
 | `classes` `decorators` `async` | has any |
 
 `routes`, `sql`, `models`, `sinks` and `sources` need the whole project: they are the project stage's business and are
-taken as met here.
+taken as met here. `sql` (SQL texts, schemas, migrations) also tells which rules had better run in one process.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ def meets(rule: Rule, facts: FileFacts, ctx: EngineContext) -> bool:
 def meets_all(needs: Mapping[str, tuple[str, ...]], facts: FileFacts, ctx: EngineContext) -> bool:
     """Whether the file's facts meet all of the needs."""
     return all(_TESTS[key](facts, wanted, ctx) for key, wanted in needs.items() if key in _TESTS)
+
+
+def of_files(needs: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether any of the needs is one that files meet; the others are about the project."""
+    return not _TESTS.keys().isdisjoint(needs)
 
 
 def files_for(rules: Sequence[Rule], files: Iterable[FileFacts], ctx: EngineContext) -> dict[str, list[Rule]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from backendlint.engines.base import EngineContext, Result, rule_failed
-from backendlint.engines.needs import meets
+from backendlint.engines.needs import meets, of_files
 from backendlint.findings.model import Hit, Notification
 from backendlint.limits import OutOfTimeError, time_limit
 
@@ -71,4 +71,4 @@ def _options(rule: Rule, ctx: EngineContext) -> dict[str, object]:
 
 
 def _needed(rule: Rule, files: Iterable[FileFacts], ctx: EngineContext) -> bool:
-    return not rule.needs or any(meets(rule, facts, ctx) for facts in files)
+    return not of_files(rule.needs) or any(meets(rule, facts, ctx) for facts in files)

@@ -8,11 +8,11 @@ and odd file names, of the length of a command line and of files that change dur
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from backendlint.engines.base import EngineContext, Result, digest_of, enclosing_function, rule_digest
+from backendlint.engines.base import EngineContext, Result, enclosing_function, keys_for
 from backendlint.engines.needs import files_for, meets_all
 from backendlint.engines.semgrep_command import Outcome, SemgrepRun, glob
 from backendlint.engines.semgrep_rules import Pattern, merge
@@ -37,21 +37,16 @@ def run(rules: Sequence[Rule], files: Mapping[str, FileFacts], ctx: EngineContex
 def start(rules: Sequence[Rule], files: Mapping[str, FileFacts], ctx: EngineContext) -> Handle:
     """Begin with the files (by path) that the semgrep rules among `rules` need; returns at once."""
     chosen = [rule for rule in rules if rule.engine == "semgrep"]
-    handle = Handle(ctx, files)
+    handle = Handle(ctx, files, {rule.id: rule for rule in chosen})
     if not chosen:
         return handle
-    handle.wanted = files_for(chosen, files.values(), ctx)
-    if not handle.wanted:
-        return handle
-    pack = rule_digest(chosen, ctx)
-    for path in sorted(handle.wanted):
-        try:
-            handle.keys[path] = digest_of(ctx.digest(path), path, pack)
-        except OSError:
-            continue  # the file is gone: reading it was reported by the stage that reads files
+    handle.keys = keys_for(chosen, files, ctx)
     stored = ctx.cache.get_many(KIND, list(handle.keys.values())) if ctx.cache is not None else {}
     handle.done = {path: json.loads(stored[key]) for path, key in handle.keys.items() if key in stored}
-    if len(handle.done) < len(handle.keys):
+    todo = [files[path] for path in handle.keys if path not in handle.done]
+    handle.wanted = files_for(chosen, todo, ctx)
+    handle.keep_idle(facts.path for facts in todo if facts.path not in handle.wanted)
+    if handle.wanted:
         handle.begin(chosen)
     return handle
 
@@ -62,7 +57,10 @@ class Handle:
 
     ctx: EngineContext
     files: Mapping[str, FileFacts]
+    rules: Mapping[str, Rule]
+    """By id."""
     wanted: dict[str, list[Rule]] = field(default_factory=dict)
+    """Files that the cache does not answer, with the rules that are for them."""
     keys: dict[str, str] = field(default_factory=dict)
     """Cache key by path."""
     done: dict[str, Raw] = field(default_factory=dict)
@@ -74,7 +72,7 @@ class Handle:
     def begin(self, rules: Sequence[Rule]) -> None:
         """Start the command for the files that the cache does not answer."""
         entries, self.patterns, self.problems = merge(rules)
-        todo = [path for path in self.keys if path not in self.done]
+        todo = list(self.wanted)
         config, expected, targets = self._plan(entries, todo)
         texts: dict[str, str] = {}
         for path in todo:
@@ -82,11 +80,14 @@ class Handle:
                 texts[path] = self.ctx.read(path) if path in targets else ""
             except OSError:
                 del self.wanted[path]  # gone since its facts were read
-        idle = {path for path in texts if path not in targets}
-        self._keep({path: {"results": [], "errors": []} for path in idle})
-        texts = {path: text for path, text in texts.items() if path not in idle}
+        self.keep_idle(path for path in texts if path not in targets)
+        texts = {path: text for path, text in texts.items() if path in targets}
         if texts:
             self.running = SemgrepRun.start(config, texts, expected, self.ctx.jobs, self.ctx.time_limit)
+
+    def keep_idle(self, paths: Iterable[str]) -> None:
+        """Files in which no pattern can find anything."""
+        self._keep({path: {"results": [], "errors": []} for path in paths})
 
     def _plan(self, entries: list[dict[str, Any]], paths: list[str]) -> tuple[str, set[str], set[str]]:
         """The config, the files that must be read, and those that may be.
@@ -133,7 +134,9 @@ class Handle:
         yield from outcome.problems
         lasting = {}
         for path, raw in outcome.files.items():
-            results = [self._portable(result) for result in raw["results"]]
+            wanted = {rule.id for rule in self.wanted[path]}
+            portable = [self._portable(result) for result in raw["results"]]
+            results = [result for result in portable if result["id"] in wanted]
             self.done[path] = {"results": results, "errors": raw["errors"]}
             if not raw["transient"]:
                 lasting[path] = self.done[path]
@@ -151,10 +154,9 @@ class Handle:
         return {**result, "id": pattern.rule.id, "metadata": pattern.metadata}
 
     def _of_file(self, path: str, raw: Raw) -> Iterator[Result]:
-        rules = {rule.id: rule for rule in self.wanted.get(path, ())}
         seen: set[tuple[str, Location]] = set()
         for result in raw["results"]:
-            rule = rules.get(result["id"])
+            rule = self.rules.get(result["id"])
             location = Location(path, *result["span"])
             if rule is not None and (rule.id, location) not in seen:
                 seen.add((rule.id, location))

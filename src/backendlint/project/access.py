@@ -240,9 +240,10 @@ class Access:
             if site.model.response is not None and site.model.response.status is not None:
                 yield from self._refusal(fn, site.call.args, site.call.kwargs, site.model.response.status)
         yield from self._raised(fn)
-        for value in fn.facts.values:
-            if value[0] == "attr" and _IDENTITY_TEST.fullmatch(str(value[2])):
-                yield AUTHENTICATE if value[2] == "is_authenticated" else AUTHORIZE
+        for vid in fn.made_by("attr"):
+            name = str(fn.facts.values[vid][2])
+            if _IDENTITY_TEST.fullmatch(name):
+                yield AUTHENTICATE if name == "is_authenticated" else AUTHORIZE
 
     def _refusal(
         self, fn: Fn, args: tuple[Vid, ...], kwargs: tuple[tuple[str, Vid], ...], status: object

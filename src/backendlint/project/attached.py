@@ -18,6 +18,8 @@ class Attached:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self.made = False
+        """Whether the table is complete."""
         self._stored: dict[str, Stored] | None = None
         self._rebound: dict[str, Stored] | None = None
 
@@ -26,6 +28,7 @@ class Attached:
         if self._stored is None:
             self._stored = {}
             self._stored = self._collect()
+            self.made = True
         return self._stored.get(f"{owner}.{name}", [])
 
     def rebound(self, name: str) -> Stored:

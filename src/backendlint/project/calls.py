@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from backendlint.facts.model import Call, Span
 from backendlint.project.entities import Fn
-from backendlint.project.libraries_model import Arg, Param
+from backendlint.project.libraries_model import Arg, CallModel, Param
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
+
+
+C = TypeVar("C", bound="tuple[Fn, Call] | tuple[Fn, Call, CallModel]")
 
 
 class Edge(NamedTuple):
@@ -38,6 +41,8 @@ class CallGraph:
         """By the callee's fqn."""
         self.resolved = 0
         self.unresolved = 0
+        self.modelled: list[tuple[Fn, Call, CallModel]] = []
+        """Every call with a library model, in evaluation order of the files' functions."""
         self._by_name: dict[str, list[tuple[Fn, Call]]] = {}
         self._property_names = {fn.name for fn in project.all_functions() if fn.kind == "property"}
         for fn in project.all_functions():
@@ -57,6 +62,27 @@ class CallGraph:
         """All calls of what bears one of these names (a function's or class's fqn, a library's dotted name), by name."""
         for name in names:
             yield from self._by_name.get(name, ())
+
+    def in_order(self, calls: Iterable[C]) -> list[C]:
+        """The calls (each with what else is said of it) by place: files in the project's order."""
+        return sorted(calls, key=lambda item: (self._files[item[0].path], item[0].index, item[1].value))
+
+    @cached_property
+    def _files(self) -> dict[str, int]:
+        return {path: number for number, path in enumerate(self.project.files)}
+
+    def calls_with(self, keyword: str) -> list[tuple[Fn, Call]]:
+        """All calls that pass a keyword argument (`**` for a mapping that is spread), in order."""
+        return self._by_keyword.get(keyword, [])
+
+    @cached_property
+    def _by_keyword(self) -> dict[str, list[tuple[Fn, Call]]]:
+        found: dict[str, list[tuple[Fn, Call]]] = {}
+        for fn in self.project.all_functions():
+            for call in fn.facts.calls:
+                for keyword in {key for key, _ in call.kwargs} if call.kwargs else ():
+                    found.setdefault(keyword, []).append((fn, call))
+        return found
 
     @cached_property
     def _by_word(self) -> dict[str, list[tuple[Fn, Call]]]:
@@ -113,9 +139,8 @@ class CallGraph:
             self._add(fn, target, call, "call", call.span)
         for ref in refs:
             self._by_name.setdefault(ref.name, []).append((fn, call))
-            model = self.project.libraries.call(ref.name) if ref.kind == "lib" else None
-            if model is None:
-                continue
+        for model in self.project.models(fn, call):
+            self.modelled.append((fn, call, model))
             if model.task is not None:
                 if model.task.function is not None:
                     self._passed(fn, call, model.task.function, "task")
@@ -204,8 +229,9 @@ class CallGraph:
 
     def _properties(self, fn: Fn) -> None:
         facts = fn.facts
-        for vid, value in enumerate(facts.values):
-            if value[0] != "attr" or value[2] not in self._property_names:
+        for vid in fn.made_by("attr"):
+            value = facts.values[vid]
+            if value[2] not in self._property_names:
                 continue
             for ref in self.project.refs(fn, value[1]):
                 if ref.kind != "inst":

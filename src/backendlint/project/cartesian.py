@@ -37,12 +37,11 @@ def unconnected(project: Project) -> Iterator[Unconnected]:
     tables = Tables(project)
     if not tables.sqlalchemy:
         return
-    for fn in project.all_functions():
-        for call in fn.calls:
-            if len(call.args) > 1 and _name(fn, call) in ("select", "query") and _is_select(project, fn, call):
-                found = _Query(tables, fn, call).judge()
-                if found is not None:
-                    yield found
+    for fn, call in project.graph.in_order(project.graph.calls_written("select", "query")):
+        if len(call.args) > 1 and _is_select(project, fn, call):
+            found = _Query(tables, fn, call).judge()
+            if found is not None:
+                yield found
 
 
 def _name(fn: Fn, call: Call) -> str:

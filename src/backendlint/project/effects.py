@@ -53,12 +53,10 @@ class Effects:
         """Every call with a library model."""
         self._by_function: dict[str, list[Site]] = {}
         self._reasons: dict[str, dict[str, Reason]] = {}
-        for fn in project.all_functions():
-            for call in fn.facts.calls:
-                for model in project.models(fn, call):
-                    site = Site(fn, call, model)
-                    self.sites.append(site)
-                    self._by_function.setdefault(fn.fqn, []).append(site)
+        for modelled in project.graph.modelled:
+            site = Site(*modelled)
+            self.sites.append(site)
+            self._by_function.setdefault(site.fn.fqn, []).append(site)
         self._spread()
 
     def of(self, fn: Fn) -> dict[str, Reason]:

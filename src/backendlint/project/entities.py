@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -40,6 +41,20 @@ class Fn:
     """function, method, classmethod, staticmethod, property, lambda, module."""
     known: dict[Vid, tuple[Ref, ...]] = field(default_factory=dict)
     """What its values refer to, as far as asked for: the resolver's memory."""
+    _by_operation: dict[str, list[Vid]] | None = None
+
+    def made_by(self, operation: str) -> Sequence[Vid]:
+        """The values of one operation (`attr`, `const`, `compare` ...), by vid: the table is walked through once only."""
+        table = self._by_operation
+        if table is None:
+            table = self._by_operation = {}
+            for vid, value in enumerate(self.facts.values):
+                known = table.get(value[0])
+                if known is None:
+                    table[value[0]] = [vid]
+                else:
+                    known.append(vid)
+        return table.get(operation, ())
 
     @property
     def is_module(self) -> bool:

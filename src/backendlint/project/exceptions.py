@@ -202,6 +202,11 @@ class Exceptions:
         found = [item._replace(when=self._provisos.of(fn, item.block, item.span)) for item in found]
         return [passed for escape in found for passed in self._through(fn, escape)]
 
+    @cached_property
+    def _guarding(self) -> set[Fn]:
+        """Functions in which an exception may end."""
+        return set(self.project.functions_with("try", "with"))
+
     def raised(self, fn: Fn, statement: Raise) -> list[str]:
         """Class names of what a `raise` with an expression raises; bare ones are followed by the handlers' side."""
         if statement.exc < 0:
@@ -221,6 +226,8 @@ class Exceptions:
 
     def _through(self, fn: Fn, escape: Escape) -> list[Escape]:
         """What leaves the function when the exception is raised in its block: itself, or nothing where it is caught."""
+        if fn not in self._guarding:
+            return [escape]
         for handler, types in self.handlers(fn, escape.block):
             if self._catches_one(types, escape.name):
                 return [] if self._lost(fn, escape.block, handler) else self._rethrown(fn, escape, handler)

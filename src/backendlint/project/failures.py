@@ -97,10 +97,9 @@ class Failures:
         """Exceptions that jobs and commands catch, and no handler does: they steer a job."""
         jobs: set[str] = set()
         others: set[str] = set()
-        for fn in self.project.all_functions():
-            if any(block.kind == "except" for block in fn.facts.blocks):
-                layer = self.project.layer(fn)
-                (jobs if layer in ("task", "command") or "job" in fn.path else others).update(self.mapped.caught(fn))
+        for fn in self.project.functions_with("except"):
+            layer = self.project.layer(fn)
+            (jobs if layer in ("task", "command") or "job" in fn.path else others).update(self.mapped.caught(fn))
         return frozenset(jobs - others)
 
     def _of_a_bug(self, fn: Fn, name: str) -> bool:

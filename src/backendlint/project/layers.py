@@ -90,6 +90,7 @@ class Layers:
         self.project = project
         self._known: dict[str, str] = {}
         self._paths: dict[str, str] = {}
+        self._classes: dict[str, str] = {}
         self._handlers = {route.handler.fqn for route in project.routes if route.handler is not None}
         self._hooks = {fn.fqn for route in project.routes for fn in (*route.hooks,)}
         configured = project.options.get("layers")
@@ -133,10 +134,11 @@ class Layers:
 
     def of_class(self, cls: Cls) -> str:
         """The layer of a class by its library bases, then by its name's ending."""
-        role = self.project.hierarchy.role(cls)
-        if role in _ROLES:
-            return _ROLES[role]
-        return next((layer for layer, endings in _SUFFIXES if cls.name.endswith(endings)), "")
+        known = self._classes.get(cls.fqn)
+        if known is None:
+            by_name = (layer for layer, endings in _SUFFIXES if cls.name.endswith(endings))
+            known = self._classes[cls.fqn] = _ROLES.get(self.project.hierarchy.role(cls)) or next(by_name, "")
+        return known
 
     def _outer(self, fn: Fn) -> str:
         parent = fn.parent

@@ -74,10 +74,12 @@ class LazyReads:
     def found(self) -> list[LazyRead]:
         """All of them, the first one of each relation and function."""
         reads: list[LazyRead] = []
+        looping = set(self.project.functions_with("for", "comp"))
         for fn in self.project.all_functions():
             reads += self._own(fn)
-            reads += self._passed(fn)
-            reads += self._validated(fn)
+            reads += self._passed(fn, loops=fn in looping)
+            if fn in looping:
+                reads += self._validated(fn)
         unique: dict[tuple[str, str, str], LazyRead] = {}
         for read in sorted(reads, key=lambda item: (item.fn.fqn, item.span)):
             unique.setdefault((read.fn.fqn, read.relation.owner, read.relation.name), read)
@@ -92,8 +94,8 @@ class LazyReads:
 
     def _find(self, fn: Fn) -> Iterator[tuple[Vid, Relation]]:
         names = self.project.associations.names
-        for vid, value in enumerate(fn.facts.values):
-            if value[0] == "attr" and value[2] in names:
+        for vid in fn.made_by("attr"):
+            if fn.facts.values[vid][2] in names:
                 relation = declared(self.project, fn, vid)
                 if relation is not None and relation.loads:
                     yield vid, relation
@@ -145,8 +147,6 @@ class LazyReads:
 
     def _validated(self, fn: Fn) -> Iterator[LazyRead]:
         """`Schema.model_validate(item)`: what filling the schema reads of the item."""
-        if not any(block.kind in ("for", "comp") for block in fn.facts.blocks):
-            return
         for call in fn.calls:
             if not call.args or not any(
                 model.schema in ("validate", "serialize") for model in self.project.models(fn, call)
@@ -202,9 +202,9 @@ class LazyReads:
         known = self._by_attribute.get(fn.fqn)
         if known is None:
             known = self._by_attribute[fn.fqn] = {}
-            for vid, value in enumerate(fn.facts.values):
-                if value[0] == "attr":
-                    known.setdefault((value[2], fn.facts.span_of(vid)), []).append(value[1])
+            for vid in fn.made_by("attr"):
+                _, base, name = fn.facts.values[vid]
+                known.setdefault((name, fn.facts.span_of(vid)), []).append(base)
         return known
 
     def _arguments(self, edge: Edge, reads: list[ParamRead]) -> Iterator[tuple[ParamRead, _Root]]:
@@ -227,6 +227,9 @@ class LazyReads:
         """What a callee without annotations reads of the loop's items that are passed to it."""
         if edge.kind != "call" or edge.call is None:
             return []
+        passed = (*edge.call.args, *(vid for _, vid in edge.call.kwargs))
+        if not any(fn.facts.values[plain(fn, vid)][0] in ("elem", "unpack") for vid in passed):
+            return []
         found: list[ParamRead] = []
         for slot, items in bind(fn, edge.call, edge.callee).items():
             if self.project.resolver.param(edge.callee, slot):
@@ -241,9 +244,9 @@ class LazyReads:
         """Relations that a function reads of a parameter, given what is passed."""
         if self.project.hierarchy.role(entity) != "model":
             return
-        for vid, value in enumerate(fn.facts.values):
+        for vid in fn.made_by("attr"):
             names = _attributes_of(fn, vid, slot)
-            if value[0] != "attr" or not names:
+            if not names:
                 continue
             owner: Cls | None = entity
             for index, name in enumerate(names):
@@ -255,8 +258,7 @@ class LazyReads:
                     yield ParamRead(slot, tuple(names[:index]), relation, (step,))
                 owner = self.project.classes.get(relation.target)
 
-    def _passed(self, fn: Fn) -> Iterator[LazyRead]:
-        loops = any(block.kind in ("for", "comp") for block in fn.facts.blocks)
+    def _passed(self, fn: Fn, *, loops: bool) -> Iterator[LazyRead]:
         for edge in self.project.graph.callees(fn):
             reads = self._by_param.get(edge.callee.fqn) or (self._untyped(fn, edge) if loops else None)
             if not reads:

@@ -47,6 +47,7 @@ class Hints:
     def __init__(self, hints: Sequence[Hint], common: Callable[[str, str], str], wider: Hints | None) -> None:
         """`common`: the common base of two types, or "" (where libraries differ about a name); `wider`: what else holds."""
         self._wider = wider
+        self._known: dict[tuple[str, bool], str] = {}
         self._exact: dict[str, Hint] = {}
         self._patterns: list[tuple[str, Hint]] = []
         self._attributes = {name: hint.type for hint in hints if hint.attributes_only for name in hint.names}
@@ -60,6 +61,12 @@ class Hints:
 
     def type_of(self, name: str, *, parameter: bool = True) -> str:
         """The type to assume for a receiver called `name`, or ""; `parameter`: it is a function's parameter."""
+        known = self._known.get((name, parameter))
+        if known is None:
+            known = self._known[name, parameter] = self._find(name, parameter)
+        return known
+
+    def _find(self, name: str, parameter: bool) -> str:
         hint = self._exact.get(name)
         if hint is not None:
             return hint.type if parameter or not hint.parameters_only else ""

@@ -184,8 +184,9 @@ class Lifecycle:
         methods = self._all_closes | set(_ALWAYS)
         for fn in self.project.all_functions():
             names = {item.value: item.name for item in fn.facts.bindings}
-            for value in fn.facts.values:
-                if value[0] == "attr" and value[2] in methods:
+            for vid in fn.made_by("attr"):
+                value = fn.facts.values[vid]
+                if value[2] in methods:
                     base = fn.facts.values[value[1]]
                     while base[0] in ("guard", "mut", "setattr", "await", "enter"):
                         names.setdefault(value[1], names.get(base[1], ""))

@@ -45,11 +45,8 @@ class Literals:
         self.texts: dict[Fn, list[Vid]] = {}
         """The text literals in each function's table."""
         for fn in project.all_functions():
-            vids = [
-                vid
-                for vid, value in enumerate(fn.facts.values)
-                if value[0] == "const" and value[1].__class__ in (str, bytes)
-            ]
+            values = fn.facts.values
+            vids = [vid for vid in fn.made_by("const") if values[vid][1].__class__ in (str, bytes)]
             if vids:
                 self.texts[fn] = vids
 
@@ -115,14 +112,15 @@ def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
         named = store.name or (constant if isinstance(constant, str) else "")
         if named:
             yield from _literal(fn, store.value, named, "assigned" if store.name else "item")
-    for value in facts.values:
-        if value[0] == "dict":
-            for key, vid in value[1]:
-                word = fn.const(key) if key >= 0 else ...
-                if isinstance(word, str):
-                    yield from _literal(fn, vid, word, "item")
-        elif value[0] == "compare" and value[1] in (("==",), ("!=",)):
-            left, right = value[2]
+    for made in fn.made_by("dict"):
+        for key, vid in facts.values[made][1]:
+            word = fn.const(key) if key >= 0 else ...
+            if isinstance(word, str):
+                yield from _literal(fn, vid, word, "item")
+    for made in fn.made_by("compare"):
+        _, operators, sides = facts.values[made]
+        if operators in (("==",), ("!=",)):
+            left, right = sides
             yield from _literal(fn, right, name_of_value(fn, left), "compared")
             yield from _literal(fn, left, name_of_value(fn, right), "compared")
 

@@ -110,6 +110,21 @@ class Project:
         for functions in self._by_file.values():
             yield from functions
 
+    def functions_with(self, *kinds: str) -> list[Fn]:
+        """Functions that have a block of one of these kinds (`except`, `for`, `with` ...), in order."""
+        if len(kinds) == 1:
+            return self._by_block.get(kinds[0], [])
+        found = {fn for kind in kinds for fn in self._by_block.get(kind, ())}
+        return [fn for fn in self.all_functions() if fn in found]
+
+    @cached_property
+    def _by_block(self) -> dict[str, list[Fn]]:
+        found: dict[str, list[Fn]] = {}
+        for fn in self.all_functions():
+            for kind in {block.kind for block in fn.facts.blocks}:
+                found.setdefault(kind, []).append(fn)
+        return found
+
     def subclasses(self, cls: Cls) -> list[Cls]:
         """Direct and indirect subclasses."""
         found, todo = [], list(cls.subclasses)

@@ -118,10 +118,8 @@ class Raced(NamedTuple):
 
 def checks_before_insert(project: Project) -> Iterator[Raced]:
     """Inserts that depend on a query which did not find the row; ask `project.checked_inserts` for them."""
-    for fn in project.all_functions():
+    for fn in project.functions_with("if", "except"):
         if fn.fqn not in project.writes.storing:
-            continue
-        if not any(block.kind in ("if", "except") for block in fn.facts.blocks):
             continue
         inserts = list(_inserts(project, fn))
         checks = list(_checks(project, fn)) if inserts else []

@@ -44,6 +44,10 @@ class Resolver:
         self._params: dict[tuple[str, int], Refs] = {}
         self._fields: dict[tuple[str, str], Refs] = {}
         self._bindings: dict[str, dict[Vid, Binding]] = {}
+        self._symbols: dict[str, Refs] = {}
+        """What libraries' names refer to, where the project keeps nothing of its own there."""
+        self._kept_found = 0
+        """How often an answer was one of the project's own, or might have been."""
         self._depth = 0
 
     @property
@@ -248,6 +252,15 @@ class Resolver:
 
     def _library_symbol(self, dotted: str) -> Refs:
         """A library's name; its attributes' types are followed (`flask.request.args` is a MultiDict)."""
+        known = self._symbols.get(dotted)
+        if known is None:
+            before = self._kept_found
+            known = self._find_symbol(dotted)
+            if self._kept_found == before:
+                self._symbols[dotted] = known
+        return known
+
+    def _find_symbol(self, dotted: str) -> Refs:
         libraries = self.project.libraries
         model = libraries.attribute(dotted)
         if model is not None and model.type:
@@ -268,6 +281,8 @@ class Resolver:
         if not owner or self.project.libraries.call(f"{owner}.{name}") is not None:
             return ()
         stored = self.project.attached.stores(owner, name)
+        if stored or not self.project.attached.made:
+            self._kept_found += 1
         return unique(self._many(self.refs(fn, vid) for fn, vid in stored))
 
     def member(self, ref: Ref, name: str) -> Iterable[Ref]:

@@ -36,9 +36,10 @@ class Repeated(NamedTuple):
 
 def repeated(project: Project) -> Iterator[Repeated]:
     """Reads of the database in loops over data, each at the outermost call in the loop's body."""
+    looping = set(project.functions_with("for", "comp"))
     for fn in project.all_functions():
         yield from _mapped(project, fn)
-        if not any(block.kind in ("for", "comp") for block in fn.facts.blocks):
+        if fn not in looping:
             continue
         for query in project.queries.direct(fn):
             loop = _loop(project, fn, query.block)

@@ -40,8 +40,9 @@ class Retries:
     def all(self) -> list[Policy]:
         """Every policy, by place."""
         found: list[Policy] = []
+        handling = set(self.project.functions_with("except"))
         for fn in self.project.all_functions():
-            if any(block.kind == "except" for block in fn.facts.blocks):
+            if fn in handling:
                 found.extend(self._loops(fn))
                 found.extend(self._recursions(fn))
             found.extend(self._decorators(fn))

@@ -46,12 +46,11 @@ def serialized(project: Project) -> Iterator[Serialized]:
     for cls in project.classes.values():
         if project.hierarchy.role(cls) == "controller":
             yield from _view(project, cls)
-    for fn in project.all_functions():
-        for call in fn.calls:
-            if fn.const(call.kwarg("many")) is True and call.args:
-                for ref in project.callees(fn, call):
-                    if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) == "serializer":
-                        yield from _call(project, fn, call, project.classes[ref.name])
+    for fn, call in project.graph.calls_with("many"):
+        if fn.const(call.kwarg("many")) is True and call.args:
+            for ref in project.callees(fn, call):
+                if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) == "serializer":
+                    yield from _call(project, fn, call, project.classes[ref.name])
 
 
 def _call(project: Project, fn: Fn, call: Call, serializer: Cls) -> Iterator[Serialized]:

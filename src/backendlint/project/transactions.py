@@ -304,8 +304,9 @@ def in_loop(fn: Fn, block: int, *kinds: str) -> int:
 
 def openings(project: Project) -> Iterator[tuple[Fn, int, Opening]]:
     """Every `with` block that is a transaction, and block 0 of every function decorated so."""
+    entering = set(project.functions_with("with"))
     for fn in project.all_functions():
-        for number, item in enumerate(fn.facts.blocks):
+        for number, item in enumerate(fn.facts.blocks) if fn in entering else ():
             if item.kind == "with" and project.transactions.is_transaction(fn, item):
                 place = fn.step(fn.facts.span_of(item.value), "the transaction begins")
                 yield fn, number, Opening("with", place, number)

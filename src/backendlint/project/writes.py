@@ -130,17 +130,17 @@ class Writes:
                 yield Write(site.fn, call, op, self._entity(site.fn, site.call, op))
             elif not op and "db-write" in model.effect and model.sql is None and "commit" not in model.effect:
                 yield Write(site.fn, site.call, "write", "")
-        for fn in self.project.all_functions():
-            yield from self._of_fetched(fn)
+        yield from self._of_fetched()
         for site in self.project.effects.sites:
             if site.model.transaction == "commit":
                 yield from self._changed(site.fn, site.call)
 
-    def _of_fetched(self, fn: Fn) -> Iterator[Write]:
+    def _of_fetched(self) -> Iterator[Write]:
         """`self.get_object().delete()`: a generic view's object, whose type nothing tells."""
-        for call in fn.facts.calls:
+        graph = self.project.graph
+        for fn, call in graph.in_order(graph.calls_written("save", "delete")):
             value = fn.facts.values[call.func]
-            if value[0] != "attr" or value[2] not in ("save", "delete") or self.project.targets(fn, call):
+            if value[0] != "attr" or self.project.targets(fn, call):
                 continue
             receiver = fn.facts.values[value[1]]
             while receiver[0] in ("guard", "setattr", "mut", "await"):

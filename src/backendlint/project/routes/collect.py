@@ -25,7 +25,10 @@ URL_LIST = "urlpatterns"
 """The module-level name under which Django looks for a module's routes."""
 _HANDED = ("param", "outer", "guard")
 """Values that may be an application which the function is given."""
+_SAYING = ("app", "route", "mount", "middleware", "handler")
+"""What a model says of calls that make applications or register with them."""
 MAX_NESTING = 12
+Registering = tuple[Fn, Call, CallModel]
 
 
 class Registrations:
@@ -43,12 +46,7 @@ class Registrations:
         self._libraries = project.libraries
         self.forwarding = Forwarding(self)
         self.looping = Looping(self)
-        pending = [
-            (fn, call, model)
-            for fn in project.all_functions()
-            for call in fn.facts.calls
-            for model in self._models(fn, call)
-        ]
+        pending = self._registering()
         for fn, call, model in pending:
             if model.app is not None:
                 self._application(fn, call, model)
@@ -61,7 +59,7 @@ class Registrations:
                     self._items(holder, holder.origin.fn, vid)
         for holder in list(self.holders.values()):
             self._inside(holder)
-        for fn, call, model in (*pending, *self._through_parameters()):
+        for fn, call, model in (*pending, *project.graph.in_order(self._through_parameters())):
             self._register(fn, call, model)
         self._forwarded(self.forwarding.applied())
         for fn in project.all_functions():
@@ -69,22 +67,48 @@ class Registrations:
         for cls in project.classes.values():
             self._decorated(cls.owner, cls.facts.decorators, Ref("class", cls.fqn))
 
+    def _registering(self) -> list[Registering]:
+        """Calls that make applications and register with them, by place; those of the project's own heirs too."""
+        project = self.project
+        graph = project.graph
+        found = [item for item in graph.modelled if any(getattr(item[2], said) is not None for said in _SAYING)]
+        heirs = [
+            (fn, call, model)
+            for name, models in self._inherited()
+            for fn, call in graph.calls_of(name)
+            if not project.models(fn, call)
+            for model in models
+        ]
+        return graph.in_order([*found, *heirs]) if heirs else found
+
+    def _inherited(self) -> Iterator[tuple[str, list[CallModel]]]:
+        """The project's classes that inherit from a library's application, and its methods that register in a library's place."""
+        for cls in self.project.classes.values():
+            models = [self._libraries.call(base) for base in self.project.hierarchy.library_bases(cls)]
+            made = next((model for model in models if model is not None and model.app is not None), None)
+            if made is not None:
+                yield cls.fqn, [made]
+            for method in cls.methods.values() if models else ():
+                overridden = list(self._overridden(method))
+                if overridden:
+                    yield method.fqn, overridden
+
     # holders
 
-    def _through_parameters(self) -> Iterator[tuple[Fn, Call, CallModel]]:
+    def _through_parameters(self) -> Iterator[Registering]:
         """Calls of methods of an application that a function is given (`def register(app): app.mount(...)`)."""
         if not self.holders:
             return
-        for fn in self.project.all_functions():
-            for call in fn.facts.calls if fn.facts.params else ():
-                value = fn.facts.values[call.func]
-                if value[0] != "attr" or fn.facts.values[value[1]][0] not in _HANDED:
-                    continue
-                if not self.project.callees(fn, call):
-                    for name in self._given(fn, value[1]):
-                        model = self._libraries.call(f"{name}.{value[2]}")
-                        if model is not None:
-                            yield fn, call, model
+        words = {name.rpartition(".")[2] for said in _SAYING for name in self._libraries.names_saying("calls", said)}
+        for fn, call in self.project.graph.calls_written(*sorted(words)):
+            value = fn.facts.values[call.func]
+            if not fn.facts.params or value[0] != "attr" or fn.facts.values[value[1]][0] not in _HANDED:
+                continue
+            if not self.project.callees(fn, call):
+                for name in self._given(fn, value[1]):
+                    model = self._libraries.call(f"{name}.{value[2]}")
+                    if model is not None:
+                        yield fn, call, model
 
     def _given(self, fn: Fn, vid: Vid) -> Iterator[str]:
         """Types of the applications and routers that a parameter without a known type may be."""

@@ -53,12 +53,10 @@ class Forwarding:
 
     def applied(self) -> Iterator[Found]:
         """Decorators that are called like functions, here or by helpers that are given the method: `method(path)(view)`."""
-        for fn in self.project.all_functions():
-            values = fn.facts.values
-            for call in fn.facts.calls:
-                made = values[call.func]
-                if made[0] == "call" and len(call.args) == 1:
-                    yield from self._applied(fn, fn.facts.calls[made[1]], call)
+        for fn, call in self.project.graph.calls_written(""):
+            made = fn.facts.values[call.func]
+            if made[0] == "call" and len(call.args) == 1:
+                yield from self._applied(fn, fn.facts.calls[made[1]], call)
 
     def _applied(self, fn: Fn, inner: Call, call: Call) -> Iterator[Found]:
         func = fn.facts.values[inner.func]

@@ -84,9 +84,8 @@ def sql_texts(project: Project, sql_files: Sequence[str]) -> list[SqlText]:
     taken: set[tuple[str, Vid]] = set()
     takers = [
         taker
-        for fn in project.all_functions()
-        for call in fn.calls
-        if (call.args or call.kwargs) and _last_name(fn, call) in names
+        for fn, call in project.graph.in_order(project.graph.calls_written(*names))
+        if call.args or call.kwargs
         for taker in _takers(project, fn, call, spoken[fn.path])
     ]
     for taker in (*takers, *forwarded(project, takers)):
@@ -237,7 +236,6 @@ def _silent(fn: Fn) -> set[Vid]:
             if key in {"help", "description", "msg", "message", "title", "label", "help_text", "detail"}
         )
     found.update(item.value for item in facts.statements if item.kind == "expr")
-    for value in facts.values:
-        if value[0] == "compare":
-            found.update(value[2])
+    for vid in fn.made_by("compare"):
+        found.update(facts.values[vid][2])
     return found

@@ -183,7 +183,8 @@ def _sqlalchemy(tables: Tables, fn: Fn) -> Iterator[Use]:
         return
     facts = fn.facts
     alternatives, shown = _alternatives(fn), _shown(fn)
-    compared = [(vid, value) for vid, value in enumerate(facts.values) if value[0] == "compare" and len(value[2]) == 2]
+    comparisons = ((vid, facts.values[vid]) for vid in fn.made_by("compare"))
+    compared = [(vid, value) for vid, value in comparisons if len(value[2]) == 2]
     partial = any(tables.unmapped(fn, side) for _, value in compared for side in value[2])
     for vid, value in compared:
         for use in _compared(tables, fn, vid, value[1][0], value[2][0], value[2][1]):
