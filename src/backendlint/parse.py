@@ -52,6 +52,10 @@ class Parsed:
 
 def split_lines(text: str) -> list[str]:
     """Lines with their ends, split as Python's tokenizer does: \\n, \\r\\n and \\r, not form feeds or U+2028."""
+    if "\r" not in text:
+        found = text.split("\n")
+        last = found.pop()
+        return [f"{line}\n" for line in found] + ([last] if last else [])
     lines: list[str] = _LINE.findall(text)
     return lines
 

@@ -45,12 +45,16 @@ class Subject:
     """Paths of the project's .sql files."""
 
 
+_Answer = tuple[list[tuple[str, Hit]], list[Notification], set[str], dict[str, float]]
+"""What a forked process tells: hits by rule id, notifications, ids of rules that failed, seconds by rule."""
+
+
 def run(rules: Sequence[Rule], subject: Subject, ctx: EngineContext) -> Found:
     """Run the rules.
 
     semgrep starts first, since it runs in a process of its own, and is waited for last. In a large project a forked
-    process takes the cst engine and half of the project rules (those of one half share the taint analysis), this one the
-    others and the sql engine; whoever is done first helps the other.
+    process takes the cst engine while this one computes what all project rules need; then another takes half of those
+    rules (which share the taint analysis), this one the others and the sql engine; whoever is done first helps the other.
     """
     from backendlint.engines import semgrep
 
@@ -111,33 +115,43 @@ def _worth_two(by_engine: Mapping[str, Sequence[Rule]], subject: Subject, ctx: E
 
 
 def _in_two(by_engine: Mapping[str, Sequence[Rule]], subject: Subject, ctx: EngineContext, found: Found) -> None:
-    """Share the work with a forked process, and add what it found."""
+    """Share the work with a forked process, and add what it found; another takes the cst engine, while this one links."""
     from backendlint.engines.beside import Shares, beside
 
     rules = by_engine["project"]
+    cst = beside(lambda: _answer(lambda mine, own: _exact(mine, "cst", by_engine, subject, own), ctx))
+    if rules:
+        _guarded(found, "project", rules, lambda: _shared(subject), ctx)
     away = [rule for rule in rules if rule.pillar in AWAY and SQL not in rule.needs]
     here = sorted((rule for rule in rules if rule not in away), key=lambda rule: SQL not in rule.needs)
     shares = Shares([here, away])
-    if rules:
-        _guarded(found, "project", rules, lambda: _shared(subject), ctx)
 
-    def work() -> tuple[list[tuple[str, Hit]], list[Notification], set[str], dict[str, float]]:
-        mine, own = Found(), replace(ctx, seconds={})
-        _exact(mine, "cst", by_engine, subject, own)
+    def work(mine: Found, own: EngineContext) -> None:
         gc.disable()
         _project(mine, rules, shares.take(1), subject, own)
-        return [(rule.id, hit) for rule, hit in mine.hits], mine.notifications, mine.failed, own.seconds
 
-    wait = beside(work)
+    second = beside(lambda: _answer(work, ctx))
     _project(found, rules, shares.take(0), subject, ctx)
     _collect_garbage()
     _exact(found, "sql", by_engine, subject, ctx)
-    by_id = {rule.id: rule for rule in (*rules, *by_engine["cst"])}
+    _add(found, second, rules, {rule.id for rule in rules} - {rule.id for rule in shares.taken}, ctx)
+    _add(found, cst, by_engine["cst"], {rule.id for rule in by_engine["cst"]}, ctx)
+
+
+def _answer(work: Callable[[Found, EngineContext], None], ctx: EngineContext) -> _Answer:
+    mine, own = Found(), replace(ctx, seconds={})
+    work(mine, own)
+    return [(rule.id, hit) for rule, hit in mine.hits], mine.notifications, mine.failed, own.seconds
+
+
+def _add(found: Found, wait: Callable[[], _Answer], rules: Sequence[Rule], ids: set[str], ctx: EngineContext) -> None:
+    """What another process found; where it failed, the findings of the rules with these ids are missing."""
+    by_id = {rule.id: rule for rule in rules}
     try:
         hits, notifications, failed, seconds = wait()
     except Exception as error:  # noqa: BLE001 - whatever happened there, what was found here is kept
         found.notifications.append(_engine_failed("second process's", error))
-        found.failed.update(by_id.keys() - {rule.id for rule in shares.taken})
+        found.failed.update(ids)
         return
     found.hits += [(by_id[rule_id], hit) for rule_id, hit in hits]
     found.notifications += [item for item in notifications if item not in found.notifications]

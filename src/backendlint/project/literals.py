@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Value, Vid
 from backendlint.findings.model import Location
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn
@@ -98,9 +98,10 @@ def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
     for call in facts.calls:
         yield from _arguments(project, fn, call)
     for binding in facts.bindings:
-        yield from _literal(fn, binding.value, binding.name, "assigned")
         value = facts.values[binding.value] if binding.value >= 0 else ("unknown",)
-        if value[0] == "bool" and value[1] == "or":
+        if value[0] == "const":
+            yield from _literal(fn, binding.value, binding.name, "assigned")
+        elif value[0] == "bool" and value[1] == "or":
             yield from _literal(
                 fn,
                 value[2][-1],
@@ -108,6 +109,8 @@ def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
                 "environment" if _reads_setting(project, fn, value[2][0]) else "assigned",
             )
     for store in facts.stores:
+        if store.value < 0 or facts.values[store.value][0] != "const":
+            continue
         constant = fn.const(store.key)
         named = store.name or (constant if isinstance(constant, str) else "")
         if named:
@@ -127,8 +130,7 @@ def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
 
 def _arguments(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
     values = fn.facts.values
-    passed = (*call.args, *(vid for _, vid in call.kwargs))
-    if not any(values[vid][0] == "tuple" or (values[vid][0] == "const" and values[vid][1]) for vid in passed):
+    if not _passes_literal(values, call):
         return
     for model in project.models(fn, call):
         if model.env is not None:
@@ -161,6 +163,19 @@ def _whole(project: Project, fn: Fn, vid: Vid) -> tuple[Fn, Vid]:
     if place is None or place[0].facts.values[place[1]][0] != "const" or fn.facts.values[vid][0] in ("fmt", "binop"):
         return fn, vid
     return place if project.constants(fn, vid) == [place[0].const(place[1])] else (fn, vid)
+
+
+def _passes_literal(values: Sequence[Value], call: Call) -> bool:
+    """A quick look: nearly all calls go no further."""
+    for vid in call.args:
+        value = values[vid]
+        if value[0] == "tuple" or (value[0] == "const" and value[1]):
+            return True
+    for _, vid in call.kwargs:
+        value = values[vid]
+        if value[0] == "tuple" or (value[0] == "const" and value[1]):
+            return True
+    return False
 
 
 def _reads_setting(project: Project, fn: Fn, vid: Vid) -> bool:

@@ -43,7 +43,10 @@ class Resolver:
         self._returns: dict[tuple[str, Ref | None], Refs] = {}
         self._params: dict[tuple[str, int], Refs] = {}
         self._fields: dict[tuple[str, str], Refs] = {}
+        self._methods: dict[tuple[Ref, str], Refs] = {}
         self._bindings: dict[str, dict[Vid, Binding]] = {}
+        self._names: dict[tuple[str, str], Refs] = {}
+        """What dotted names refer to in modules, where that needs no value."""
         self._symbols: dict[str, Refs] = {}
         """What libraries' names refer to, where the project keeps nothing of its own there."""
         self._kept_found = 0
@@ -85,7 +88,10 @@ class Resolver:
         if op == "name":
             return self.dotted(value[1], fn.file.module)
         if op == "attr":
-            return self._many(self.member(ref, value[2]) for ref in self.refs(fn, value[1]))
+            owners = self.refs(fn, value[1])
+            if len(owners) == 1:  # nearly always
+                return self.member(owners[0], value[2])
+            return self._many(self.member(ref, value[2]) for ref in owners)
         if op == "call":
             return self._call(fn, fn.facts.calls[value[1]])
         if op == "param":
@@ -223,6 +229,9 @@ class Resolver:
 
     def dotted(self, name: str, module: str) -> Refs:
         """What a dotted name refers to in a module."""
+        known = self._names.get((name, module))
+        if known is not None:
+            return known
         if self._depth > MAX_DEPTH:
             return ()
         self._depth += 1
@@ -234,7 +243,10 @@ class Resolver:
     def _dotted(self, name: str, module: str) -> Refs:
         target = self.project.modules.resolve(name, module)
         if target.kind == "library":
-            return self._library_symbol(target.name)
+            found = self._library_symbol(target.name)
+            if target.name in self._symbols:
+                self._names[name, module] = found
+            return found
         assert target.file is not None
         fqn = f"{target.file.module}.{target.name}" if target.file.module else target.name
         if target.kind == "module":
@@ -246,6 +258,8 @@ class Resolver:
         else:
             refs = self.refs(self.project.module_function(target.file), target.vid)
             refs = refs or unique(self._many(self.refs(*stored) for stored in self.project.attached.rebound(fqn)))
+        if target.kind != "variable" and not target.rest:
+            self._names[name, module] = refs
         for attribute in target.rest:
             refs = unique(self._many(self.member(ref, attribute) for ref in refs))
         return refs
@@ -318,6 +332,10 @@ class Resolver:
         return kept or (Ref("lib", model.name if model else self.project.libraries.canonical(dotted), ref),)
 
     def _class_member(self, ref: Ref, name: str) -> Refs:
+        known = self._methods.get((ref, name))
+        return known if known is not None else self._find_member(ref, name)
+
+    def _find_member(self, ref: Ref, name: str) -> Refs:
         cls = self.project.classes[ref.name]
         if ref.kind == "inst":
             related = self.project.associations.member(cls, name)
@@ -330,7 +348,9 @@ class Resolver:
                 if method.kind == "property" and ref.kind == "inst":
                     return self.returns(method, ref)
                 overrides = self.project.hierarchy.overrides(cls, name) if ref.kind == "inst" else ()
-                return (Ref("func", method.fqn, ref), *(Ref("func", fn.fqn, ref) for fn in overrides))
+                found = (Ref("func", method.fqn, ref), *(Ref("func", fn.fqn, ref) for fn in overrides))
+                self._methods[ref, name] = found
+                return found
             nested = f"{owner.fqn}.{name}"
             if nested in self.project.classes:
                 return (Ref("class", nested),)
