@@ -8,8 +8,8 @@ from backendlint.facts.model import Vid
 from backendlint.project.entities import Fn
 
 if TYPE_CHECKING:
+    from backendlint.project.entities import Refs
     from backendlint.project.model import Project
-    from backendlint.project.refs import Refs
 
 MAX_CONSTANTS = 32
 

@@ -24,6 +24,9 @@ class Ref(NamedTuple):
     """The element of a container, the model of a queryset, the receiver's class of a bound method ..."""
 
 
+Refs = tuple[Ref, ...]
+
+
 @dataclass(slots=True, eq=False)
 class Fn:
     """A function of the project; the module's own code is one too (`is_module`)."""

@@ -13,7 +13,7 @@ from backendlint.project.associations import Associations
 from backendlint.project.attached import Attached
 from backendlint.project.calls import CallGraph
 from backendlint.project.effects import Effects
-from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.exceptions import Exceptions
 from backendlint.project.fanout import Fanouts
 from backendlint.project.hierarchy import Hierarchy
@@ -22,7 +22,7 @@ from backendlint.project.libraries import Hints, Libraries
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.modules import Modules
 from backendlint.project.params import Params
-from backendlint.project.refs import Refs, Resolver
+from backendlint.project.refs import Resolver
 from backendlint.project.resources import Resources
 from backendlint.project.retries import Retries
 from backendlint.project.taint import Taint

@@ -9,18 +9,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Binding, Call, Value, Vid
-from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.entities import Cls, Fn, Ref, Refs
+from backendlint.project.names import Names
 from backendlint.project.tables import bound
-from backendlint.project.types import OPEN_TYPES, TypeNames
+from backendlint.project.types import MAX_REFS, TypeNames, unique
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-Refs = tuple[Ref, ...]
-MAX_REFS = 8
-"""More alternatives than this say nothing useful."""
 MAX_LISTED = 32
-"""The same for what a loop goes over: each of the functions in a list is called."""
+"""What MAX_REFS is for what a loop goes over: each of the functions in a list is called."""
 MAX_DEPTH = 60
 _LITERALS = {"list": "builtins.list", "tuple": "builtins.tuple", "set": "builtins.set", "dict": "builtins.dict"}
 _TEXTS = {"fmt", "conv", "join"}
@@ -40,17 +38,12 @@ class Resolver:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.types = TypeNames(project, self)
+        self.names = Names(project, self)
         self._returns: dict[tuple[str, Ref | None], Refs] = {}
         self._params: dict[tuple[str, int], Refs] = {}
         self._fields: dict[tuple[str, str], Refs] = {}
         self._methods: dict[tuple[Ref, str], Refs] = {}
         self._bindings: dict[str, dict[Vid, Binding]] = {}
-        self._names: dict[tuple[str, str], Refs] = {}
-        """What dotted names refer to in modules, where that needs no value."""
-        self._symbols: dict[str, Refs] = {}
-        """What libraries' names refer to, where the project keeps nothing of its own there."""
-        self._kept_found = 0
-        """How often an answer was one of the project's own, or might have been."""
         self._depth = 0
 
     @property
@@ -229,75 +222,16 @@ class Resolver:
 
     def dotted(self, name: str, module: str) -> Refs:
         """What a dotted name refers to in a module."""
-        known = self._names.get((name, module))
+        known = self.names.known(name, module)
         if known is not None:
             return known
         if self._depth > MAX_DEPTH:
             return ()
         self._depth += 1
         try:
-            return self._dotted(name, module)
+            return self.names.dotted(name, module)
         finally:
             self._depth -= 1
-
-    def _dotted(self, name: str, module: str) -> Refs:
-        target = self.project.modules.resolve(name, module)
-        if target.kind == "library":
-            found = self._library_symbol(target.name)
-            if target.name in self._symbols:
-                self._names[name, module] = found
-            return found
-        assert target.file is not None
-        fqn = f"{target.file.module}.{target.name}" if target.file.module else target.name
-        if target.kind == "module":
-            return (Ref("module", target.file.module),)
-        if target.kind == "class":
-            refs: Refs = (Ref("class", fqn),)
-        elif target.kind == "function":
-            refs = (Ref("func", fqn),)
-        else:
-            refs = self.refs(self.project.module_function(target.file), target.vid)
-            refs = refs or unique(self._many(self.refs(*stored) for stored in self.project.attached.rebound(fqn)))
-        if target.kind != "variable" and not target.rest:
-            self._names[name, module] = refs
-        for attribute in target.rest:
-            refs = unique(self._many(self.member(ref, attribute) for ref in refs))
-        return refs
-
-    def _library_symbol(self, dotted: str) -> Refs:
-        """A library's name; its attributes' types are followed (`flask.request.args` is a MultiDict)."""
-        known = self._symbols.get(dotted)
-        if known is None:
-            before = self._kept_found
-            known = self._find_symbol(dotted)
-            if self._kept_found == before:
-                self._symbols[dotted] = known
-        return known
-
-    def _find_symbol(self, dotted: str) -> Refs:
-        libraries = self.project.libraries
-        model = libraries.attribute(dotted)
-        if model is not None and model.type:
-            return (self.types.named(model.type),)
-        head, _, last = dotted.rpartition(".")
-        if head and libraries.knows(dotted) and libraries.call(dotted) is None and libraries.cls(dotted) is None:
-            owner = self._library_symbol(head)
-            if owner and owner[0].kind == "libinst":
-                return tuple(self.member(owner[0], last))
-        elif head:
-            owner_type = libraries.attribute(head)
-            if owner_type is not None and owner_type.type:
-                return tuple(self.member(self.types.named(owner_type.type), last))
-        return self._kept(head, last) or self.types.of_unknown(dotted) or (Ref("lib", dotted),)
-
-    def _kept(self, owner: str, name: str) -> Refs:
-        """What the project itself keeps on a library's object (`flask.g.db`)."""
-        if not owner or self.project.libraries.call(f"{owner}.{name}") is not None:
-            return ()
-        stored = self.project.attached.stores(owner, name)
-        if stored or not self.project.attached.made:
-            self._kept_found += 1
-        return unique(self._many(self.refs(fn, vid) for fn, vid in stored))
 
     def member(self, ref: Ref, name: str) -> Iterable[Ref]:
         """What `ref.name` refers to."""
@@ -310,7 +244,7 @@ class Resolver:
         if ref.kind == "lib" and ref.arg is not None and ref.arg.kind == "class":
             return self._instance_member(ref, name)
         if ref.kind == "lib":
-            return self._library_symbol(self.project.libraries.canonical(f"{ref.name}.{name}"))
+            return self.names.symbol(self.project.libraries.canonical(f"{ref.name}.{name}"))
         if ref.kind == "libinst":
             return self._instance_member(ref, name)
         return ()
@@ -328,7 +262,7 @@ class Resolver:
         model = self.project.libraries.attribute(dotted)
         if model is not None and model.type:
             return (self.types.named(model.type, ref),)
-        kept = self._kept(ref.name, name) if model is None else ()
+        kept = self.names.kept(ref.name, name) if model is None else ()
         return kept or (Ref("lib", model.name if model else self.project.libraries.canonical(dotted), ref),)
 
     def _class_member(self, ref: Ref, name: str) -> Refs:
@@ -506,11 +440,3 @@ class Resolver:
         if model is not None and model.iterates:
             return (self.types.named(model.iterates, ref),)
         return (ref.arg,) if ref.arg else ()
-
-
-def unique(refs: Iterable[Ref], limit: int = MAX_REFS) -> Refs:
-    """Without repetitions and types that a model leaves open, at most so many."""
-    found = tuple(refs)
-    if len(found) < 2:  # nearly always
-        return found if not found or found[0].name not in OPEN_TYPES else ()
-    return tuple(ref for ref in dict.fromkeys(found) if ref.name not in OPEN_TYPES)[:limit]

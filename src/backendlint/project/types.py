@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Param, Value, Vid
-from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.entities import Cls, Fn, Ref, Refs
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
-    from backendlint.project.refs import Refs, Resolver
+    from backendlint.project.refs import Resolver
 
+MAX_REFS = 8
+"""More alternatives than this say nothing useful."""
 _TRANSPARENT = frozenset(
     [
         "Optional",
@@ -379,3 +381,11 @@ def _class_of(refs: Refs) -> Refs:
     """The classes of instances (`type[X]`)."""
     kinds = {"inst": "class", "libinst": "lib"}
     return tuple(Ref(kinds.get(ref.kind, ref.kind), ref.name) for ref in refs)
+
+
+def unique(refs: Iterable[Ref], limit: int = MAX_REFS) -> Refs:
+    """Without repetitions and types that a model leaves open, at most so many."""
+    found = tuple(refs)
+    if len(found) < 2:  # nearly always
+        return found if not found or found[0].name not in OPEN_TYPES else ()
+    return tuple(ref for ref in dict.fromkeys(found) if ref.name not in OPEN_TYPES)[:limit]

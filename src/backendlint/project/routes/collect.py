@@ -16,6 +16,7 @@ from backendlint.project.routes.holders import Holder, Key, Mounted, is_hidden
 from backendlint.project.routes.model import Entry, Origin
 from backendlint.project.routes.origins import Origins
 from backendlint.project.routes.reading import Reading
+from backendlint.project.routes.registering import SAYING, Registering, models_of, overridden, registering
 from backendlint.project.routes.tabled import Looping
 
 if TYPE_CHECKING:
@@ -25,10 +26,7 @@ URL_LIST = "urlpatterns"
 """The module-level name under which Django looks for a module's routes."""
 _HANDED = ("param", "outer", "guard")
 """Values that may be an application which the function is given."""
-_SAYING = ("app", "route", "mount", "middleware", "handler")
-"""What a model says of calls that make applications or register with them."""
 MAX_NESTING = 12
-Registering = tuple[Fn, Call, CallModel]
 
 
 class Registrations:
@@ -46,7 +44,7 @@ class Registrations:
         self._libraries = project.libraries
         self.forwarding = Forwarding(self)
         self.looping = Looping(self)
-        pending = self._registering()
+        pending = registering(project)
         for fn, call, model in pending:
             if model.app is not None:
                 self._application(fn, call, model)
@@ -67,39 +65,13 @@ class Registrations:
         for cls in project.classes.values():
             self._decorated(cls.owner, cls.facts.decorators, Ref("class", cls.fqn))
 
-    def _registering(self) -> list[Registering]:
-        """Calls that make applications and register with them, by place; those of the project's own heirs too."""
-        project = self.project
-        graph = project.graph
-        found = [item for item in graph.modelled if any(getattr(item[2], said) is not None for said in _SAYING)]
-        heirs = [
-            (fn, call, model)
-            for name, models in self._inherited()
-            for fn, call in graph.calls_of(name)
-            if not project.models(fn, call)
-            for model in models
-        ]
-        return graph.in_order([*found, *heirs]) if heirs else found
-
-    def _inherited(self) -> Iterator[tuple[str, list[CallModel]]]:
-        """The project's classes that inherit from a library's application, and its methods that register in a library's place."""
-        for cls in self.project.classes.values():
-            models = [self._libraries.call(base) for base in self.project.hierarchy.library_bases(cls)]
-            made = next((model for model in models if model is not None and model.app is not None), None)
-            if made is not None:
-                yield cls.fqn, [made]
-            for method in cls.methods.values() if models else ():
-                overridden = list(self._overridden(method))
-                if overridden:
-                    yield method.fqn, overridden
-
     # holders
 
     def _through_parameters(self) -> Iterator[Registering]:
         """Calls of methods of an application that a function is given (`def register(app): app.mount(...)`)."""
         if not self.holders:
             return
-        words = {name.rpartition(".")[2] for said in _SAYING for name in self._libraries.names_saying("calls", said)}
+        words = {name.rpartition(".")[2] for said in SAYING for name in self._libraries.names_saying("calls", said)}
         for fn, call in self.project.graph.calls_written(*sorted(words)):
             value = fn.facts.values[call.func]
             if not fn.facts.params or value[0] != "attr" or fn.facts.values[value[1]][0] not in _HANDED:
@@ -132,31 +104,6 @@ class Registrations:
         value = home.facts.values[func]
         if not refs and value[0] == "attr":
             yield from (f"{name}.{value[2]}" for name in self._given(home, value[1]))
-
-    def _models(self, fn: Fn, call: Call) -> list[CallModel]:
-        found = self.project.models(fn, call)
-        if found:
-            return found
-        models = []
-        for ref in self.project.callees(fn, call):
-            if ref.kind == "class":
-                cls = self.project.classes[ref.name]
-                for base in self.project.hierarchy.library_bases(cls):
-                    model = self._libraries.call(base)
-                    if model is not None and model.app is not None:
-                        models.append(model)
-                        break
-            elif ref.kind == "func":
-                models.extend(self._overridden(self.project.functions[ref.name]))
-        return models
-
-    def _overridden(self, fn: Fn) -> Iterator[CallModel]:
-        """What a method does that the project's own router puts in the place of the library's registering one."""
-        for base in self.project.hierarchy.library_bases(fn.cls) if fn.cls is not None else ():
-            model = self._libraries.call(f"{base}.{fn.name}")
-            if model is not None and (model.route is not None or model.mount is not None):
-                yield model
-                return
 
     def _application(self, fn: Fn, call: Call, model: CallModel) -> None:
         origin = Origin(fn, call.value)
@@ -239,7 +186,7 @@ class Registrations:
         return True
 
     def _item_call(self, holder: Holder, fn: Fn, vid: Vid, call: Call, depth: int) -> None:
-        models = self._models(fn, call)
+        models = models_of(self.project, fn, call)
         for model in models:
             if model.route is not None:
                 self._entry(holder, fn, call, model, model.route)
@@ -293,7 +240,7 @@ class Registrations:
     def _register(self, fn: Fn, call: Call, model: CallModel) -> None:
         if model.route is None and model.mount is None and model.middleware is None and model.handler is None:
             return
-        if fn.cls is not None and fn.facts.values[call.func][0] == "attr" and any(self._overridden(fn)):
+        if fn.cls is not None and fn.facts.values[call.func][0] == "attr" and any(overridden(self.project, fn)):
             return  # `super().add_url_rule(...)`: its callers register
         origins = self.origins.receiver(fn, call)
         if model.mount is not None and model.mount.into is not None:
