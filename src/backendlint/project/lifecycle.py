@@ -197,8 +197,9 @@ class Lifecycle:
                     if base[0] == "name":
                         word = str(base[1]).rpartition(".")[2]
                     found.add((word, value[2]))
-                elif value[0] == "name" and str(value[1]).rpartition(".")[2] in methods:
-                    owner, _, method = str(value[1]).rpartition(".")
+            for vid in fn.made_by("name"):
+                owner, _, method = str(fn.facts.values[vid][1]).rpartition(".")
+                if method in methods:
                     found.add((owner.rpartition(".")[2], method))
         return found
 

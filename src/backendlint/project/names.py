@@ -77,7 +77,7 @@ class Names:
             owner_type = libraries.attribute(head)
             if owner_type is not None and owner_type.type:
                 return tuple(self.resolver.member(types.named(owner_type.type), last))
-        return self.kept(head, last) or (Ref("lib", dotted),)
+        return self.kept(head, last) or types.of_unknown(dotted) or (Ref("lib", dotted),)
 
     def kept(self, owner: str, name: str) -> Refs:
         """What the project itself keeps on a library's object (`flask.g.db`)."""
