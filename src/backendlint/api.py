@@ -48,7 +48,7 @@ from backendlint.project.binding import bind
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.cartesian import Unconnected, unconnected
-from backendlint.project.certain import Given, certain, given
+from backendlint.project.certain import Given, certain, given, ruled_out
 from backendlint.project.conditions import holds
 from backendlint.project.effects import BLOCKING, Reason, Site, called, waits
 from backendlint.project.entities import Cls, Fn, Ref
@@ -271,6 +271,7 @@ __all__ = [
     "request_reads",
     "resolved",
     "responded",
+    "ruled_out",
     "runs_by_hand",
     "says_missing",
     "secret_like",

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, for_tests, in_main_block, only_by_hand
+from backendlint.api import Call, Fn, Hit, Project, for_tests, identifier_words, in_main_block, only_by_hand
 
 CONSOLE = frozenset(["console.py", "terminal.py", ".github"])
+SHOWS = frozenset(["console", "terminal", "stdout"])
+"""Words in names of files and classes whose work it is to show something."""
 SWITCHES = frozenset(["verbose", "debug", "quiet", "echo", "print_output"])
 STREAMS = ("sys.stdout.write", "sys.stderr.write")
 
@@ -39,9 +41,14 @@ def printed(project: Project) -> Iterator[tuple[Fn, Call, str]]:
 
 def by_intention(project: Project, fn: Fn, call: Call) -> bool:
     """For a terminal: commands and what only they call, helpers of tests, consoles, and what the caller asked for."""
-    if CONSOLE.intersection(fn.path.lower().split("/")) or asked_for(fn, call):
+    if CONSOLE.intersection(fn.path.lower().split("/")) or SHOWS.intersection(words_of(fn)) or asked_for(fn, call):
         return True
     return only_by_hand(project, fn) or for_tests(project, fn)
+
+
+def words_of(fn: Fn) -> tuple[str, ...]:
+    stem = fn.path.rpartition("/")[2].removesuffix(".py")
+    return identifier_words(f"{stem} {fn.cls.name if fn.cls is not None else ''}")
 
 
 def asked_for(fn: Fn, call: Call) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import BLOCKING, Call, Fn, Hit, Project, Span, Step, waits
+from backendlint.api import BLOCKING, Call, Fn, Hit, Project, Span, Step, given, ruled_out, waits
 
 CONSUMERS = frozenset(f"builtins.{name}" for name in "list tuple set dict sorted sum min max any all next".split())
 
@@ -57,10 +57,25 @@ def _through(project: Project, fn: Fn, call: Call) -> Hit | None:
     for target in project.targets(fn, call):
         if target.facts.is_generator and not _runs(project, fn, call):
             continue
-        hit = _way(project, fn, call.span, target)
+        hit = _way(project, fn, call.span, target) if _reached(project, fn, call, target) else None
         if hit is not None:
             return hit
     return None
+
+
+def _reached(project: Project, fn: Fn, call: Call, target: Fn) -> bool:
+    """Whether what waits in the function can run at all, as it is called here (an argument left out may rule it out)."""
+    edge = next((item for item in project.graph.callees(fn) if item.call is call and item.callee is target), None)
+    known = given(edge) if edge is not None else {}
+    if not known:
+        return True
+    blocks = [site.call.block for site in project.effects.direct(target) if waits(site.model)]
+    blocks += [
+        item.call.block
+        for item in project.graph.callees(target)
+        if item.call is not None and project.effects.has(item.callee, BLOCKING)
+    ]
+    return not blocks or any(not ruled_out(target, block, known) for block in blocks)
 
 
 def _runs(project: Project, fn: Fn, call: Call) -> bool:

@@ -150,7 +150,12 @@ def goes_on_looping(site: SyntaxSite) -> bool:
     """Whether the try is in a loop of this function and the handler does not leave it."""
     if site.facts.exits in ("return", "break"):
         return False
-    return any(site.function.blocks[index].kind in ("while", "for") for index in around(site.function, site.block))
+    blocks = site.function.blocks
+    loop = next((index for index in around(site.function, site.block) if blocks[index].kind in ("while", "for")), -1)
+    if loop < 0:
+        return False
+    ends = blocks[loop].exits in ("return", "break", "raise") and not site.facts.exits
+    return not ends or blocks[blocks[site.facts.group].parent].kind not in ("while", "for")
 
 
 def narrowed(site: SyntaxSite) -> Fix | None:

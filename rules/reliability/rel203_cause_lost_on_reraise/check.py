@@ -63,7 +63,7 @@ def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit
     if handler < 0 or sets_cause(fn.facts, item) or carries_traceback(fn, item):
         return
     made = next(error_classes(project, fn, item.exc))
-    if inherits_any(project, made.name, policy.control_flow):
+    if inherits_any(project, made.name, policy.control_flow) or project.exception_kind(made.name) == "control":
         return
     block = fn.facts.blocks[handler]
     caught = list(error_classes(project, fn, block.value)) if block.value >= 0 else []

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from backendlint.api import (
     Answer,
+    Call,
     CallModel,
     Fn,
     Hit,
@@ -25,6 +26,11 @@ from backendlint.api import (
 TELLING = frozenset({"error", "errors", "detail", "exception", "err", "error_message", "traceback"})
 """Keys of a body that tells of a failure."""
 ALL = ("builtins.Exception", "builtins.BaseException")
+VALUES = frozenset(
+    "get pop items keys values setdefault strip lstrip rstrip split replace lower upper encode decode startswith endswith format "
+    "join removeprefix removesuffix isdigit index count copy".split()
+)
+"""Methods of the language's own values."""
 READING = (
     "builtins.KeyError",
     "builtins.ValueError",
@@ -116,7 +122,9 @@ def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], st
     if status >= 500:
         if all(_is_missing(project, name) for name in types):
             return f"answers {status}", "what is not there is reported as a failure of the server"
-        if all(_is_clients(project, name) for name in types) or _is_malformed(project, fn, handler, types):
+        if _is_malformed(project, fn, handler, types):
+            return f"answers {status}", "the client's mistake is reported as the server's"
+        if all(_is_clients(project, name) for name in types) and not _reads_own(project, fn, types):
             return f"answers {status}", "the client's mistake is reported as the server's"
         return None
     if any(name in ALL for name in types):
@@ -142,6 +150,14 @@ def _is_clients(project: Project, name: str) -> bool:
     return name in project.classes and CLIENTS.search(name.rpartition(".")[2]) is not None
 
 
+def _reads_own(project: Project, fn: Fn, types: tuple[str, ...]) -> bool:
+    """A text that does not parse, in the handler of a GET, which has no body: it is the server's own."""
+    routes = project.route_functions[fn.fqn]
+    return not any(name in project.classes for name in types) and all(
+        set(route.methods) <= {"GET", "HEAD"} and route.methods for route in routes
+    )
+
+
 def _is_malformed(project: Project, fn: Fn, handler: int, types: tuple[str, ...]) -> bool:
     """Whether built-in errors of reading a value are caught around nothing but a read of the request."""
     if not all(name in READING or project.exception_kind(name) == "validation" for name in types):
@@ -155,8 +171,15 @@ def _only_converts(project: Project, fn: Fn, handler: int) -> bool:
     tried = below(fn.facts, fn.facts.blocks[handler].group)
     calls = [call for call in fn.calls if call.block in tried]
     return bool(calls) and all(
-        project.models(fn, call) and all(_converts(model) for model in project.models(fn, call)) for call in calls
+        all(_converts(model) for model in models) if (models := project.models(fn, call)) else _reads(project, fn, call)
+        for call in calls
     )
+
+
+def _reads(project: Project, fn: Fn, call: Call) -> bool:
+    """`body.get("name")`, `text.encode()` of a value whose type is not known."""
+    value = fn.facts.values[call.func]
+    return value[0] == "attr" and value[2] in VALUES and not project.targets(fn, call)
 
 
 def _converts(model: CallModel) -> bool:

@@ -20,7 +20,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     node = site.node
     if not isinstance(node, cst.Try | cst.TryStar) or node.finalbody is None:
         return
-    for jump in jumps(node.finalbody.body, in_loop=False, caught=False):
+    for jump in jumps(node.finalbody.body, in_loop=False, caught=False, names=frozenset()):
         word = JUMPS[type(jump)]
         where = f" of `{site.function.name}()`" if site.function.name else ""
         yield Hit(
@@ -43,27 +43,33 @@ def message(word: str, where: str) -> str:
     )
 
 
-def jumps(node: cst.CSTNode, *, in_loop: bool, caught: bool) -> Iterator[cst.CSTNode]:
-    """Jumps that leave the finally block: not those of a loop or function inside it, nor a raise caught there."""
+def jumps(node: cst.CSTNode, *, in_loop: bool, caught: bool, names: frozenset[str]) -> Iterator[cst.CSTNode]:
+    """Jumps that leave the finally block: not those of a loop or function inside it, nor a raise caught there, nor one of
+    what a handler there has caught (`names`)."""
     if isinstance(node, cst.FunctionDef | cst.Lambda | cst.ClassDef):
         return
     if isinstance(node, cst.Return):
         yield node
     elif isinstance(node, cst.Raise):
-        if not caught and node.exc is not None:
+        again = isinstance(node.exc, cst.Name) and node.exc.value in names
+        if not caught and node.exc is not None and not again:
             yield node
     elif isinstance(node, cst.Break | cst.Continue):
         if not in_loop:
             yield node
     elif isinstance(node, cst.For | cst.While):
-        yield from jumps(node.body, in_loop=True, caught=caught)
+        yield from jumps(node.body, in_loop=True, caught=caught, names=names)
         if node.orelse is not None:
-            yield from jumps(node.orelse, in_loop=in_loop, caught=caught)
+            yield from jumps(node.orelse, in_loop=in_loop, caught=caught, names=names)
     elif isinstance(node, cst.Try | cst.TryStar):
-        yield from jumps(node.body, in_loop=in_loop, caught=caught or bool(node.handlers))
-        for part in (*node.handlers, node.orelse, node.finalbody):
+        yield from jumps(node.body, in_loop=in_loop, caught=caught or bool(node.handlers), names=names)
+        for handler in node.handlers:
+            bound = handler.name.name if handler.name is not None else None
+            own = frozenset([bound.value]) if isinstance(bound, cst.Name) else frozenset()
+            yield from jumps(handler.body, in_loop=in_loop, caught=caught, names=names | own)
+        for part in (node.orelse, node.finalbody):
             if part is not None:
-                yield from jumps(part, in_loop=in_loop, caught=caught)
+                yield from jumps(part, in_loop=in_loop, caught=caught, names=names)
     else:
         for child in node.children:
-            yield from jumps(child, in_loop=in_loop, caught=caught)
+            yield from jumps(child, in_loop=in_loop, caught=caught, names=names)

@@ -74,7 +74,7 @@ def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Dura
     for number, first in enumerate(steps):
         for second in steps[number + 1 :]:
             apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(fn, first, second)
-            apart = apart or _separate(fn, first, second)
+            apart = apart or _separate(fn, first, second) or _left(project, fn, first, second)
             apart = apart or _dispensable(project, fn, first, second) or _dispensable(project, fn, second, first)
             if apart or not _different(fn, first, second) or _undone(fn, first, second):
                 continue
@@ -143,6 +143,18 @@ def _touches(step: Durable) -> bool:
     value = fn.facts.values[fields] if fields >= 0 else ("",)
     names = [fn.const(vid) for vid in value[1]] if value[0] in ("list", "tuple", "set") else []
     return bool(names) and all(isinstance(name, str) and TOUCH.search(name) for name in names)
+
+
+def _left(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+    """`try: first(); continue`, with nothing between that can fail: what comes after the `try` is for when it did not work."""
+    for number, item in fn.blocks_of(first.call.block):
+        if item.kind != "try" or item.exits not in ("return", "continue", "break"):
+            continue
+        if number != first.call.block or any(above == number for above, _ in fn.blocks_of(second.call.block)):
+            return False
+        later = [call for call in fn.calls if call.block == number and before(first.call.span, call.span)]
+        return not any(project.effects.call_effects(fn, call) for call in later)
+    return False
 
 
 def _separate(fn: Fn, first: Durable, second: Durable) -> bool:

@@ -24,6 +24,8 @@ def check(project: Project) -> Iterator[Hit]:
                 continue
             if what == "statement" and not _goes_on(project, fn, site.call):
                 continue
+            if what != "statement" and _ends(project, fn, site.call, handler):
+                continue
             seen.add((fn.fqn, handler))
             yield _hit(project, fn, site.call, handler, what)
         for call, site in _below(project, fn):
@@ -94,6 +96,31 @@ def _goes_on(project: Project, fn: Fn, call: Call) -> bool:
     if base[0] in ("attr", "param", "name"):
         return True
     return any(before(call.span, site.call.span) and site.model.sql is not None for site in project.effects.direct(fn))
+
+
+def _ends(project: Project, fn: Fn, call: Call, handler: int) -> bool:
+    """Whether nothing uses the session afterwards: it is the request's, or was made here, and the function ends with the handler."""
+    value = fn.facts.values[call.func]
+    if value[0] != "attr":
+        return False
+    root = object_root(fn, value[1])
+    made = fn.facts.values[root]
+    given = made[0] == "param" and fn.fqn in project.route_functions and not fn.facts.is_generator
+    if not given and made[0] not in ("call", "enter"):
+        return False
+    group = fn.facts.blocks[handler].group
+    if any(item.kind in ("for", "while") for _, item in fn.blocks_of(group)):
+        return False
+    inside, tried = below(fn.facts, handler), fn.facts.blocks[group].span
+    later = [other for other in fn.calls if other.block in inside or other.span[:2] > tried[2:]]
+    return not any(_uses(fn, other, root) for other in later)
+
+
+def _uses(fn: Fn, call: Call, root: int) -> bool:
+    """Whether a call is one of the object's methods, or is given it."""
+    value = fn.facts.values[call.func]
+    vids = [*call.args, *(vid for _, vid in call.kwargs), *((value[1],) if value[0] == "attr" else ())]
+    return any(object_root(fn, vid) == root for vid in vids)
 
 
 def _handler(project: Project, fn: Fn, site: Site, broad: tuple[str, ...] = CAUGHT) -> int:

@@ -53,6 +53,16 @@ def always(fn: Fn, block: int, known: Given | None = None) -> bool:
     return True
 
 
+def ruled_out(fn: Fn, block: int, known: Given) -> bool:
+    """Whether the block never runs when the function is called so: `if workflow: ...` without one."""
+    return any(
+        _truth(fn, item.value if item.kind == "if" else fn.facts.blocks[item.group].value, known, MAX_DEPTH)
+        is (item.kind == "else")
+        for _, item in fn.blocks_of(block)
+        if item.kind in ("if", "else")
+    )
+
+
 def _returned_before(fn: Fn, call: Call, known: Given) -> bool:
     """`if row: return row` before the call: what was found is handed back instead."""
     return any(

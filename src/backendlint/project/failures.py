@@ -167,7 +167,7 @@ class Failures:
         open_ones: list[tuple[Fn, str, Escape]] = []
         for fn in members:
             name, escape = self._failure(fn) if fn not in wrapping else ("", None)
-            if escape is not None:
+            if escape is not None and not self._wrapped_above(fn, name):
                 open_ones.append((fn, name, escape))
         for fn, name, escape in open_ones:
             alike = [item for item, types in wrapping.items() if self._alike(types, name)]
@@ -175,6 +175,19 @@ class Failures:
             others = sum(1 for item, _, _ in open_ones if _together(item, fn))
             if (own and len(own) >= others) or len(alike) > len(open_ones):
                 yield Unwrapped(fn, name, escape, (own or alike)[0])
+
+    def _wrapped_above(self, fn: Fn, name: str) -> bool:
+        """A private helper all of whose callers handle the failure."""
+        callers = self.project.graph.callers(fn) if fn.name.startswith("_") and not fn.name.endswith("__") else ()
+        return bool(callers) and all(
+            edge.call is not None
+            and any(
+                caught in _ALL or self.project.hierarchy.subclass_of(name, caught)
+                for _, types in self.project.exceptions.handlers(edge.caller, edge.call.block)
+                for caught in types
+            )
+            for edge in callers
+        )
 
     def _failure(self, fn: Fn) -> tuple[str, Escape | None]:
         """The first library failure that the function's own calls let out; none where it handles others of that sort."""

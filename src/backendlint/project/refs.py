@@ -146,7 +146,18 @@ class Resolver:
         if binding.annotation >= 0:
             return self.types.annotation(fn, binding.annotation)
         hinted = self.project.hints(fn.file).type_of(binding.name, parameter=False)
-        return (self.types.named(hinted),) if hinted else ()
+        return (self.types.named(hinted),) if hinted and not self._other(fn, vid, hinted) else ()
+
+    def _other(self, fn: Fn, vid: Vid, hinted: str) -> bool:
+        """`posthog_client = Posthog(...)`: the class of a library that nobody has described is not what the name hints at."""
+        value = fn.facts.values[vid]
+        refs = self.callees(fn, fn.facts.calls[value[1]]) if value[0] == "call" else ()
+        return any(
+            ref.kind == "lib"
+            and ref.name.rpartition(".")[2][:1].isupper()
+            and ref.name.partition(".")[0] != hinted.partition(".")[0]
+            for ref in refs
+        )
 
     def _entered(self, fn: Fn, vid: Vid) -> Iterable[Ref]:
         """What `with v as x` binds: as the model of the call that makes v says, else as its type does."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from backendlint.facts.model import ClassFacts, FileFacts
@@ -22,8 +22,24 @@ def is_table_model(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
     )
 
 
-def read_fields(chain: list[tuple[FileFacts, ClassFacts]], table: str, links: Links) -> Iterator[Made]:
-    """The columns of the class and its bases, the nearest definition of a name first."""
+_FIRST = frozenset({"pydantic.validator", "pydantic.root_validator", "pydantic.BaseSettings", "pydantic.Extra"})
+_SECOND = frozenset(
+    {"pydantic.field_validator", "pydantic.model_validator", "pydantic.TypeAdapter", "pydantic.computed_field",
+     "pydantic.field_serializer", "pydantic.RootModel"}
+)  # fmt: skip
+"""What only pydantic 1 offers without a warning, and what only pydantic 2 does."""
+
+
+def none_is_optional(files: Iterable[FileFacts]) -> bool:
+    """Whether the code is written for pydantic 1, for which `name: str = None` may be None, and so the column null."""
+    targets = {item.target for file in files for item in file.imports}
+    return not targets.isdisjoint(_FIRST) and targets.isdisjoint(_SECOND)
+
+
+def read_fields(
+    chain: list[tuple[FileFacts, ClassFacts]], table: str, links: Links, optional: bool = False
+) -> Iterator[Made]:
+    """The columns of the class and its bases, the nearest definition of a name first; `optional`: see `none_is_optional`."""
     taken: set[str] = set()
     for file, cls in chain:
         for name, annotated in cls.annotations.items():
@@ -35,7 +51,24 @@ def read_fields(chain: list[tuple[FileFacts, ClassFacts]], table: str, links: Li
             node = class_node(file, cls, value, links) if value >= 0 else None
             made = _field(table, name, node, annotation, file, cls)
             if made is not None:
+                if optional and _defaults_to_none(node) and not made.column.primary_key:
+                    made.column = replace(made.column, nullable=True)
                 yield made
+
+
+def _defaults_to_none(node: Node | None) -> bool:
+    """`= None`, or `= Field(default=None)` that says nothing of null itself."""
+    call = node.call() if node is not None else None
+    if node is None or call is None:
+        return node is not None and node.const() is None and node.value[0] == "const"
+    given = call.kwarg("default") or (call.args[0] if call.args else None)
+    return (
+        given is not None
+        and given.value[0] == "const"
+        and given.const() is None
+        and call.kwarg("nullable") is None
+        and call.kwarg("sa_column") is None
+    )
 
 
 def _field(

@@ -20,7 +20,7 @@ from backendlint.project.schema.reading import (
 )
 from backendlint.project.schema.sa_columns import Made, column_call, read_column, read_index, table_part
 from backendlint.project.schema.sa_names import is_mapped, namespace, own, table_name
-from backendlint.project.schema.sa_sqlmodel import is_table_model, read_fields
+from backendlint.project.schema.sa_sqlmodel import is_table_model, none_is_optional, read_fields
 from backendlint.project.schema.sa_types import Annotation, annotation_of
 
 _LIBRARIES = frozenset({"sqlalchemy", "sqlmodel", "flask_sqlalchemy", "sqlalchemy_utils", "advanced_alchemy"})
@@ -48,6 +48,7 @@ def read_sqlalchemy(files: Iterable[FileFacts], links: Links) -> Schema:
     schema = Schema()
     if not any(item.target.partition(".")[0] in _LIBRARIES for file in files for item in file.imports):
         return schema
+    optional = none_is_optional(files)
     files = [file for file in files if _concerned(file)]
     owners: dict[str, str] = {}
     for file in files:
@@ -56,7 +57,7 @@ def read_sqlalchemy(files: Iterable[FileFacts], links: Links) -> Schema:
     models = [model for file in files for model in _models(file, links, schema)]
     for model in models:
         owners[model.dotted] = model.table
-        schema.add(_read_model(model, links))
+        schema.add(_read_model(model, links, optional))
     for file in files:
         _single_table_children(file, links, owners, schema)
         _loose_indexes(file, links, owners, schema)
@@ -97,7 +98,7 @@ def _models(file: FileFacts, links: Links, schema: Schema) -> Iterator[_Model]:
             schema.complete = False
 
 
-def _read_model(model: _Model, links: Links) -> Table:
+def _read_model(model: _Model, links: Links, optional: bool = False) -> Table:
     table = Table(
         model.table, namespace=model.namespace, source="sqlalchemy", owner=model.dotted,
         location=location_of(model.file.path, model.cls.header),
@@ -113,7 +114,7 @@ def _read_model(model: _Model, links: Links) -> Table:
             put(table, made)
     _table_args(chain, table, links)
     if is_table_model(model.file, model.cls, links):
-        for made in read_fields(chain, table.name, links):
+        for made in read_fields(chain, table.name, links, optional):
             put(table, made)
     table.primary_key = table.primary_key or tuple(col.name for col in table.columns.values() if col.primary_key)
     autoincrement(table)
