@@ -32,6 +32,21 @@ def test_a_file_named_like_a_library_does_not_hide_it() -> None:
     assert called(project, "main.f") == [["redis.Redis"]]
 
 
+def test_a_file_named_like_the_library_that_it_imports_means_the_library() -> None:
+    project = build(
+        app__metrics="import metrics\ndef f():\n    metrics.count()\n",
+        app__other__metrics="def count(): ...\n",
+    )
+    assert called(project, "metrics.f") == [["metrics.count"]]
+
+
+def test_each_function_of_a_list_is_called() -> None:
+    project = build(
+        app="def a(x): ...\ndef b(x): ...\ndef c(x): ...\ndef f(x):\n    for step in [a, b, c]:\n        step(x)\n",
+    )
+    assert called(project, "app.f") == [["app.a", "app.b", "app.c"]]
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -106,7 +106,7 @@ def _ends(project: Project, fn: Fn, call: Call, handler: int) -> bool:
     root = object_root(fn, value[1])
     made = fn.facts.values[root]
     given = made[0] == "param" and fn.fqn in project.route_functions and not fn.facts.is_generator
-    if not given and made[0] not in ("call", "enter"):
+    if not given and not (made[0] == "call" and any(m.opens for m in project.models(fn, fn.facts.calls[made[1]]))):
         return False
     group = fn.facts.blocks[handler].group
     if any(item.kind in ("for", "while") for _, item in fn.blocks_of(group)):

@@ -55,8 +55,8 @@ class Modules:
         candidates = self._suffixes.get(dotted)
         if not candidates:
             return None
-        if "." not in dotted and importer in candidates:  # `posthog.py` that imports the library of its own name
-            candidates = [name for name in candidates if name != importer]
+        if "." not in dotted and importer in candidates:
+            return None  # `posthog.py` imports the library of its own name
         if "." not in dotted and self.libraries.knows(dotted):
             candidates = [name for name in candidates if self._sibling(name, dotted, importer)]
         return self.by_name[max(candidates, key=lambda name: _shared(name, importer))] if candidates else None
