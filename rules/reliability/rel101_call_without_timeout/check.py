@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Made, Profile, Project, Site, Wait, only_by_hand
+from backendlint.api import Hit, Made, Profile, Project, Site, Wait, exclusive, only_by_hand
 
 OUTBOUND = frozenset(
     ["http", "db-connect", "cache-read", "cache-write", "mail", "socket", "grpc", "cloud", "search", "subprocess"]
@@ -15,7 +15,7 @@ REQUEST_LAYERS = frozenset(["controller", "service", "repository", "client", "ta
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call, or a client's constructor where that decides for all of the client's calls."""
-    sockets: set[tuple[str, Made]] = set()
+    sockets: dict[tuple[str, Made], list[int]] = {}
     clients: dict[Made, tuple[Site, Wait]] = {}
     for site in project.effects.sites:
         wait = project.timeouts.of(site.fn, site.call, site.model)
@@ -44,15 +44,16 @@ def _ended(site: Site) -> bool:
     return any(value[0] == "attr" and value[2] in ("kill", "terminate") for value in before)
 
 
-def _first(project: Project, site: Site, seen: set[tuple[str, Made]]) -> bool:
-    """Of the calls of one socket in a function the first stands for all."""
+def _first(project: Project, site: Site, seen: dict[tuple[str, Made], list[int]]) -> bool:
+    """Of the calls of one socket in a function the first stands for all that may follow it."""
     func = site.fn.value(site.call.func)
     if func[0] != "attr" or "socket" not in site.model.effect:
         return True
     keys = {(site.fn.fqn, made) for made in project.allocations.of(site.fn, func[1])}
-    known = bool(keys & seen)
-    seen |= keys
-    return not known
+    known = [block for key in keys for block in seen.get(key, ())]
+    for key in keys:
+        seen.setdefault(key, []).append(site.call.block)
+    return all(exclusive(site.fn, block, site.call.block) for block in known)
 
 
 def _waits(project: Project, site: Site) -> bool:
