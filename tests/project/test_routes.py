@@ -315,3 +315,11 @@ def test_tables_of_routes_that_a_loop_registers() -> None:
         ("POST", "/all/fill", "fill"),
     }
     assert {route.location.line for route in project.routes if route.name in ("get", "put")} == {8}
+
+
+def test_methods_as_members_of_an_enumeration() -> None:
+    project = build(
+        app="from http import HTTPMethod\nfrom flask import Flask\napp = Flask(__name__)\n"
+        "@app.route('/orders', methods=[HTTPMethod.GET, HTTPMethod.POST.value])\ndef orders(): ...\n",
+    )
+    assert table(project) == {("GET|POST", "/orders", "orders")}

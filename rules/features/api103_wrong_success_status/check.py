@@ -27,11 +27,12 @@ def check(project: Project) -> Iterator[Hit]:
 def judge(project: Project, route: Route) -> Iterator[tuple[Location, str]]:
     assert route.handler is not None
     method = route.methods[0]
-    found = [answer for answer in answers(project, route.handler) if not answer.failed and not answer.special]
+    given = answers(project, route.handler)
+    found = [answer for answer in given if not answer.failed and not answer.special]
     sets_status = any(store.name == "status_code" for store in route.handler.facts.stores)
     if sets_status:
         return
-    judged: list[Answer | None] = [*found] or [None]
+    judged: list[Answer | None] = [*found] or ([] if any(answer.special for answer in given) else [None])
     for answer in judged:
         if answer is not None and not answer.made and not answer.shape and not route.documented:
             continue

@@ -85,13 +85,13 @@ def exception_among(project: Project, route: Route, others: list[Route], fewest:
 
 
 def reads(project: Project, route: Route) -> bool:
-    """Safe methods, and forms that only search."""
+    """Safe methods, pages that also take a form and change nothing, and forms that only search."""
     if SAFE.issuperset(route.methods):
         return True
     handler = route.handler
     return (
         handler is not None
-        and bool(SEARCH.search(f"{route.own_path} {handler.name}"))
+        and ("GET" in route.methods or bool(SEARCH.search(f"{route.own_path} {handler.name}")))
         and not project.effects.has(handler, "db-write", "commit", "mail", "queue-publish")
     )
 

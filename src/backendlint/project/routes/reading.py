@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 
+_VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
 class Reading:
     """Reads paths, methods and handlers out of a project's values."""
 
@@ -52,7 +55,7 @@ class Reading:
             return route.methods
         if call is not None and route.methods_arg is not None:
             for vid in arguments(call, route.methods_arg):
-                found = strings(self.project, fn, vid)
+                found = strings(self.project, fn, vid) or verbs(fn, vid)
                 if found:
                     return tuple(text.upper() for text in found)
         return route.default_methods
@@ -100,6 +103,17 @@ class Reading:
         value = fn.facts.values[call.func]
         if value[0] == "call":
             yield from self.project.callees(fn, fn.facts.calls[value[1]])
+
+
+def verbs(fn: Fn, vid: Vid) -> list[str]:
+    """HTTP methods as members of an enumeration: `HTTPMethod.GET`, `[Method.GET, Method.POST.value]`."""
+    value = fn.facts.values[vid]
+    if value[0] in ("list", "tuple", "set"):
+        return [verb for item in value[1] for verb in verbs(fn, item)]
+    if value[0] == "attr" and value[2] == "value":
+        return verbs(fn, value[1])
+    name = str(value[-1]).removesuffix(".value").rpartition(".")[2] if value[0] in ("name", "attr") else ""
+    return [name] if name in _VERBS else []
 
 
 def strings(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> list[str]:
