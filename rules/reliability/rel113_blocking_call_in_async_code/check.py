@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import BLOCKING, Call, Fn, Hit, Project, Span, Step, given, ruled_out, waits
+from backendlint.api import BLOCKING, Call, Fn, Hit, Project, Span, Step, given, only_by_hand, ruled_out, waits
 
 CONSUMERS = frozenset(f"builtins.{name}" for name in "list tuple set dict sorted sum min max any all next".split())
 
@@ -30,7 +30,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _rated(project: Project, fn: Fn, span: Span, hit: Hit) -> Hit:
-    alone = project.layer(fn) in ("command", "migration") or _starts_up(project, fn, span)
+    alone = project.layer(fn) in ("command", "migration") or _starts_up(project, fn, span) or only_by_hand(project, fn)
     return replace(hit, profile="strict") if alone else hit
 
 

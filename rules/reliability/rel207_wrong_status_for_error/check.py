@@ -76,7 +76,7 @@ def _judged(project: Project, fn: Fn, handler: int, answer: Answer, profile: Pro
     types = project.exceptions.caught_types(fn, fn.facts.blocks[handler])
     names = ", ".join(name.rpartition(".")[2] for name in types[:2]) or "an exception"
     found: tuple[str, str] | None = None
-    if not answer.failed and _tells(project, fn, answer):
+    if not answer.failed and not answer.unsaid and _tells(project, fn, answer):
         status = answer.status or 200
         found = (
             f"answers {status} with a body that tells of an error",

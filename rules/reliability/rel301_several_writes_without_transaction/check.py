@@ -247,7 +247,11 @@ def _aside(step: Durable) -> bool:
 def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
     one, two = _what(first), _what(second)
     aside = _aside(first) or _aside(second)
-    managed = any("related_descriptors" in model.name for model in project.models(second.write.fn, second.write.call))
+    managed = any(
+        "related_descriptors" in model.name
+        for step in (first, second)
+        for model in project.models(step.write.fn, step.write.call)
+    )
     by_hand = only_by_hand(project, fn) or _for_framework(project, fn)
     return Hit(
         f"`{fn.name}()` stores {one} in line {first.call.span.line} and {two} here, each for good by itself: if the second fails, "

@@ -23,6 +23,7 @@ from backendlint.api import (
 )
 
 LOCAL_USES = frozenset(["strftime", "year", "month", "day", "hour", "minute", "weekday", "date", "ctime"])
+UTC_USES = frozenset(["utctimetuple", "timetuple"])
 SOUND_USES = frozenset(["timestamp", "timetuple", "astimezone"])
 """What is right for a naive local time too: these take it for local."""
 HELPERS = ("make_", "to_", "as_", "aware", "localize", "ensure_")
@@ -79,10 +80,10 @@ def _sound(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
     times = _times(fn, call.value, _SAME)
     if any(not times.isdisjoint(other.args) and _fits(project, fn, other, fitting) for other in fn.calls):
         return True
-    if not local:
-        return _given_zone(fn, call)
-    uses = _uses(fn, _times(fn, call.value))
-    return bool(uses) and all(value[0] == "attr" and value[2] in SOUND_USES for value in uses)
+    if not local and _given_zone(fn, call):
+        return True
+    uses, sound = _uses(fn, _times(fn, call.value)), SOUND_USES if local else UTC_USES
+    return bool(uses) and all(value[0] == "attr" and value[2] in sound for value in uses)
 
 
 def _fits(project: Project, fn: Fn, call: Call, fitting: frozenset[str]) -> bool:

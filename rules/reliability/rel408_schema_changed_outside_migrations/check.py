@@ -104,7 +104,7 @@ def _executed(project: Project, inside: frozenset[str]) -> Iterator[Hit]:
             continue  # another database than the one that is migrated
         if match is None or _TEMPORARY.search(text.text[:120]) or project.layer(fn) == "command":
             continue
-        if _PARTITION.search(text.text):
+        if _PARTITION.search(text.text) or only_by_hand(project, fn):
             continue
         verb = " ".join(match.group().upper().split())
         start = len(match.group()) - len(match.group().lstrip())

@@ -36,10 +36,21 @@ def check(project: Project) -> Iterator[Hit]:
     if data.django_history.migrations:
         apps = {migration.id.partition(".")[0].lower() for migration in data.django_history.migrations}
         models = {
-            name: table for name, table in data.django.tables.items() if table.managed and data.app_of(table) in apps
+            name: table
+            for name, table in data.django.tables.items()
+            if table.managed and data.app_of(table) in apps and _loaded(project, table)
         }
         yield from _compare(models, data.django_migrated, "Django", True)
     yield from _todays(project)
+
+
+def _loaded(project: Project, table: Table) -> bool:
+    """False for a model in a file of a `models` package that nothing imports: Django never hears of it."""
+    path = table.location.path if table.location is not None else ""
+    folder, _, name = path.removesuffix(".py").rpartition("/")
+    if "models" not in folder.split("/") or name == "__init__" or name in project.imported_names:
+        return True
+    return any(item == name or item.endswith(f".{name}") for item in project.imported_from)
 
 
 def _todays(project: Project) -> Iterator[Hit]:

@@ -14,6 +14,8 @@ SEEDS = re.compile(r"(^|[_/])(seed|seeding|populate|bootstrap)(_|\.py$|$)")
 """Functions and files that fill an empty database."""
 MAX_STRANGERS = 2
 """Where more packages than this write a table, sharing is the project's practice."""
+APPLICATIONS = 3
+"""From so many on the folders with models are those by which the project is divided."""
 SHARED = (
     "crud",
     "common",
@@ -37,6 +39,7 @@ LAYER_FOLDERS = ("service", "repository", "controller", "model", "client", "sche
 
 
 def check(project: Project) -> Iterator[Hit]:
+    apps = applications(project)
     for entity, writes in by_entity(project).items():
         units: dict[str, list[Write]] = {}
         for write in writes:
@@ -48,6 +51,8 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         example = offered(project, units[owner])
         homes = {home(write.fn.path, owner) for write in units[owner]} - {""}
+        if entity in project.classes:
+            homes |= apps & {application(project.classes[entity])}
         strangers = {
             unit: [write for write in found if not any(write.fn.path.startswith(place) for place in homes)]
             for unit, found in units.items()
@@ -125,6 +130,24 @@ def package(cls: Cls) -> str:
     """The folder that defines the class, which Django puts before the table's name."""
     folders = [part for part in cls.path.split("/")[:-1] if part != "models"]
     return folders[-1] if folders else ""
+
+
+def applications(project: Project) -> frozenset[str]:
+    """The folders of Django's applications, where there are several and none lies in another: within its own everybody
+    may write a table."""
+    found = {
+        application(cls)
+        for cls in project.classes.values()
+        if stored_entity(project, cls) and project.hierarchy.is_a(cls, "django.db.models.Model")
+    } - {""}
+    inner = {one for one in found for other in found if one != other and other.startswith(one)}
+    return frozenset(found - inner) if len(found) >= APPLICATIONS else frozenset()
+
+
+def application(cls: Cls) -> str:
+    """The folder whose `models` define the class: a Django application; "" at the top."""
+    folders = re.split(r"(?:^|/)models(?:/|\.py$)", cls.path)
+    return f"{folders[0]}/" if len(folders) > 1 and folders[0] else ""
 
 
 def table_name(cls: Cls) -> str:

@@ -40,6 +40,8 @@ class Answer(NamedTuple):
     """A modelled call makes the response."""
     content: str = ""
     """The content type that such a call sends by default."""
+    unsaid: bool = False
+    """A status is passed that is not known (`status=error.status_code`)."""
 
     @property
     def failed(self) -> bool:
@@ -86,7 +88,7 @@ def _returned(project: Project, fn: Fn, vid: Vid, span: Span, block: int, depth:
     if value[0] == "tuple" and len(value[1]) in (2, 3):  # a body with a status that is not known
         bodies = list(_returned(project, fn, value[1][0], span, block, depth + 1))
         if bodies and all(item.shape == "dict" or item.made for item in bodies):
-            yield from bodies
+            yield from (item._replace(unsaid=True) for item in bodies)
             return
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
@@ -100,12 +102,14 @@ def _returned(project: Project, fn: Fn, vid: Vid, span: Span, block: int, depth:
 
 def _response(project: Project, fn: Fn, call: Call, model: Response, span: Span, block: int) -> Answer:
     status: int | None = None
+    unsaid = False
     if model.status is not None:
         vid = next((call.kwarg(key) for key in model.status.keywords if call.kwarg(key) >= 0), -1)
         if vid < 0 and 0 <= model.status.position < len(call.args):
             vid = call.args[model.status.position]
         if vid >= 0:
             status = status_of(project, fn, vid)
+            unsaid = status is None and fn.const(vid) is not None
     body = next(iter(arguments(call, model.body)), -1) if model.body else -1
     headers = next(iter(arguments(call, model.headers)), -1) if model.headers else call.kwarg("headers")
     special = "redirect" if model.redirect else "template" if model.template else "file" if model.file else ""
@@ -118,8 +122,9 @@ def _response(project: Project, fn: Fn, call: Call, model: Response, span: Span,
             said = fn.const(call.kwarg("status"))
             status = said if isinstance(said, int) and 400 <= said < 600 else status
     return Answer(
-        span, status, keys, shape, body, block, special, headers=headers, made=True, content=model.content_type
-    )
+        span, status, keys, shape, body, block, special, headers=headers, made=True, content=model.content_type,
+        unsaid=unsaid,
+    )  # fmt: skip
 
 
 _NOT_BODY = frozenset({"status", "status_code", "headers", "mimetype", "content_type", "media_type"})

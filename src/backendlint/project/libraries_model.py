@@ -768,6 +768,8 @@ class CallModel:
     migration: Migration | None = None
     exits: bool = False
     """Never returns."""
+    positional: int = -1
+    """A call with more positional arguments is of something else that is called so (`session.get(key, 0)`)."""
     prints: bool = False
     note: str = ""
     """For people: the source of a fact, with the version."""

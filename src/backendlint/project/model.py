@@ -157,7 +157,7 @@ class Project:
             known = []
             for ref in self.callees(fn, call):
                 model = self.libraries.call(ref.name) if ref.kind == "lib" else None
-                if model is not None:
+                if model is not None and not 0 <= model.positional < len(call.args):
                     known.append(model)
             if self.resolver.idle:
                 self._models[id(call)] = known

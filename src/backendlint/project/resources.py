@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Span, Vid
 from backendlint.project.binding import receiver
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
@@ -46,10 +46,11 @@ class Resources:
         """All resources that are not closed on every path, by place."""
         openers: dict[str, CallModel] = {}
         for site in self.project.effects.sites:
-            if site.model.opens in OWNED and not site.fn.is_module and not self._in_memory(site):
+            if site.model.opens in OWNED and not site.fn.is_module:
                 leak = self._leak(site.fn, site.call, site.model)
                 if leak is not None:
-                    yield leak
+                    if not self._in_memory(site, leak.closed is not None):
+                        yield leak
                 elif self._returns_it(site.fn, site.call):
                     openers[site.fn.fqn] = site.model
         for fqn, model in openers.items():
@@ -59,15 +60,15 @@ class Resources:
                     if leak is not None:
                         yield leak
 
-    def _in_memory(self, site: Site) -> bool:
-        """An archive that is read from a buffer holds nothing; one that is written must be closed to be complete."""
+    def _in_memory(self, site: Site, closed: bool) -> bool:
+        """An archive in a buffer holds nothing; one that is written there must be closed on the usual way to be complete."""
         call = site.call
         if site.model.opens != "archive":
             return False
         given = (*call.args[:1], *(vid for key, vid in call.kwargs if key in ("file", "fileobj")))
         mode = next((vid for vid in (call.kwarg("mode"), *call.args[1:2]) if vid >= 0), -1)
         reads = mode < 0 or str(site.fn.const(mode)).startswith("r")
-        return reads and any(self.project.is_instance(site.fn, vid, *_BUFFERS) for vid in given)
+        return (reads or closed) and any(self.project.is_instance(site.fn, vid, *_BUFFERS) for vid in given)
 
     @staticmethod
     def _released_elsewhere(fn: Fn, release: tuple[str, str]) -> bool:
@@ -100,6 +101,8 @@ class Resources:
         if start < 0:
             return None
         held = self._aliases(fn, start)
+        if model.opens == "socket" and model.awaitable:  # `reader, writer = await wait_for(open_connection(...), 3)`
+            held |= self._connected(fn, held)
         if model.opens == "file-descriptor":  # `mkstemp()` gives it beside the path
             held = {alias for alias in self._descriptors(fn, start) for alias in aliases(fn.facts, alias)} or held
         cls = self._class(fn, start, model)
@@ -124,6 +127,16 @@ class Resources:
         if base[0] == "attr":  # `self.lock` is read anew at each use
             held.update(vid for vid, value in enumerate(fn.facts.values) if value == base)
         return held
+
+    def _connected(self, fn: Fn, held: set[Vid]) -> set[Vid]:
+        """What a connection is unpacked into, also behind a call that only limits how long it may take."""
+        found = set(held)
+        for call in fn.calls:
+            limits = (model.timeout for model in self.project.models(fn, call) if not model.effect)
+            if call.args and call.args[0] in found and any(item and item.covers == "total" for item in limits):
+                found |= aliases(fn.facts, call.value)
+        parts = [vid for vid, value in enumerate(fn.facts.values) if value[0] == "unpack" and value[1] in found]
+        return found.union(*(aliases(fn.facts, vid) for vid in parts))
 
     @staticmethod
     def _descriptors(fn: Fn, start: Vid) -> list[Vid]:
@@ -223,9 +236,16 @@ class Resources:
     def _risky(self, fn: Fn, opened: Call, closes: list[Call]) -> bool:
         """Whether anything between opening and closing may raise or leave."""
         first, last = fn.calls.index(opened), fn.calls.index(closes[0])
-        if any(call not in closes and not self._harmless(fn, call) for call in fn.calls[first + 1 : last]):
+        later = (
+            call for call in fn.calls[first + 1 : last] if not _around(call.span, opened.span)
+        )  # `wait_for(open(), 3)`
+        if any(call not in closes and not self._harmless(fn, call) for call in later):
             return True
         lines = range(opened.span.line, closes[0].span.line)
         return any(item.span.line in lines for item in fn.facts.returns) or any(
             item.span.line in lines for item in fn.facts.raises
         )
+
+
+def _around(outer: Span, inner: Span) -> bool:
+    return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]

@@ -145,7 +145,7 @@ def _values(project: Project, fn: Fn, step: Durable, after: Call | None) -> set[
 
 
 def _everywhere(project: Project, fn: Fn, vid: Vid) -> bool:
-    """`self`, sessions, connections and requests, which everything uses."""
+    """`self`, sessions, connections, requests and points in time, which everything uses."""
     value = fn.facts.values[vid]
     if value[0] == "param":
         param = fn.facts.params[value[1]]
@@ -153,6 +153,6 @@ def _everywhere(project: Project, fn: Fn, vid: Vid) -> bool:
             return True
     for ref in project.refs(fn, vid):
         cls = project.libraries.cls(ref.name) if ref.kind == "libinst" else None
-        if cls is not None and cls.resource.startswith("db-"):
+        if (cls is not None and cls.resource.startswith("db-")) or ref.name.startswith("datetime."):
             return True
     return False

@@ -96,6 +96,7 @@ def _read_model(file: FileFacts, cls: ClassFacts, apps: Apps, links: Links, stat
         location=location_of(file.path, cls.header),
     )
     parents: list[str] = []
+    hidden = _hidden(file, cls, links)
     for position, (where, item) in enumerate(lineage(file, cls, links)):
         dotted = f"{where.module}.{item.qualname}"
         concrete = position and dotted in state.classes and not _meta(where, item, links).abstract
@@ -104,8 +105,9 @@ def _read_model(file: FileFacts, cls: ClassFacts, apps: Apps, links: Links, stat
             continue
         if not position or not _inherits_concrete(parents, where, item, links, state):
             for found in _own_fields(where, item, links):
-                model.fields.setdefault(found.name, found)
-        if not _foreign(model, where, item, links):
+                if not position or found.name not in hidden:
+                    model.fields.setdefault(found.name, found)
+        if not _foreign(model, where, item, links, hidden):
             model.complete = False
     model.parents = tuple(parents)
     return model
@@ -141,7 +143,18 @@ def _own_fields(file: FileFacts, cls: ClassFacts, links: Links) -> Iterator[Fiel
                 yield found
 
 
-def _foreign(model: Model, file: FileFacts, cls: ClassFacts, links: Links) -> bool:
+def _hidden(file: FileFacts, cls: ClassFacts, links: Links) -> set[str]:
+    """Names that the class, or a base that is no model, uses for something else (`comment = None`, a property): fields of
+    abstract bases that are called so are not inherited."""
+    found: set[str] = set()
+    for position, (where, item) in enumerate(lineage(file, cls, links)):
+        if not position or not _is_model(where, item, links):
+            found.update(item.methods)
+            found.update(item.attributes.keys() - {field.name for field in _own_fields(where, item, links)})
+    return found
+
+
+def _foreign(model: Model, file: FileFacts, cls: ClassFacts, links: Links, hidden: set[str]) -> bool:
     """Add what bases from outside bring; False when one of them is not known."""
     known = True
     for base in cls.bases:
@@ -150,6 +163,8 @@ def _foreign(model: Model, file: FileFacts, cls: ClassFacts, links: Links) -> bo
             continue
         last = name.rpartition(".")[2]
         for item in BASES.get(last, ()):
+            if item.name in hidden:
+                continue
             model.fields.setdefault(item.name, replace(item, location=model.location))
         known = known and (last in BASES or last in PLAIN_BASES or last.endswith("Mixin"))
     return known

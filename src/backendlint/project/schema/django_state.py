@@ -82,9 +82,20 @@ class State:
         if model.options.proxy and model.parents:
             return self.key_column(model.parents[0], depth + 1)
         if model.parents:
-            parent = model.parents[0]
+            parent = self.stored(model.parents[0])
             return model.table, f"{parent.partition('.')[2]}_ptr_id", self.key_column(parent, depth + 1)[2]
         return model.table, "id", self.id_type(model.app)
+
+    def stored(self, key: str) -> str:
+        """The model itself, or the one for which a proxy stands: children point to the table's own model."""
+        seen: set[str] = set()
+        while key not in seen:
+            seen.add(key)
+            model = self.models.get(key)
+            if model is None or not model.options.proxy or not model.parents:
+                break
+            key = model.parents[0]
+        return key
 
     def type_of(self, item: Field, model: Model, depth: int = 0) -> str:
         """A field's column type, a foreign key's from its target."""
@@ -154,7 +165,7 @@ class State:
 
     def _implicit_key(self, model: Model, table: Table) -> None:
         if model.parents:
-            parent = model.parents[0]
+            parent = self.stored(model.parents[0])
             target, column, type_text = self.key_column(parent)
             name = f"{parent.partition('.')[2]}_ptr_id"
             table.columns[name] = Column(name, type_text, False, primary_key=True, location=model.location)
