@@ -24,6 +24,8 @@ _ARITHMETIC = ("+", "-", "*", "/", "//")
 _UPDATE = re.compile(r"\s*UPDATE\s+[\"`]?(\w+)", re.IGNORECASE)
 _NO_AMOUNT = frozenset({"bool", "date", "time", "timestamp", "interval", "uuid", "json", "bytes", "network"})
 """Families of columns whose sums are no tallies: dates that are moved, documents that are put together."""
+_SETTERS = frozenset({"update", "set", "assign", "modify", "change", "edit", "patch", "update_fields"})
+"""Names of methods of models that set the attributes which they are given."""
 MAX_CHAIN = 12
 _PARTS = ("guard", "await", "attr", "item", "elem", "unpack", "mut", "store", "star")
 _CONVERSIONS = frozenset(
@@ -44,7 +46,7 @@ class Lost(NamedTuple):
 def read_modify_writes(project: Project) -> Iterator[Lost]:
     """Attributes of stored entities that are set to something computed from their own old value, without a lock."""
     for fn in project.all_functions():
-        for store in fn.facts.stores:
+        for store in (*fn.facts.stores, *_handed_over(project, fn)):
             if not store.name or not _from_itself(fn, store) or _counted_anew(fn, store):
                 continue
             origins = [item for item in project.origins.of(fn, store.base) if item.known and item.steps]
@@ -57,6 +59,22 @@ def read_modify_writes(project: Project) -> Iterator[Lost]:
                 project, origins[0].steps[0].fn, origins[0].steps[0].call
             ):
                 yield Lost(fn, store, entity, store.name, origins[0])
+
+
+def _handed_over(project: Project, fn: Fn) -> Iterator[Store]:
+    """`order.update({"total": order.total + 1})`: what a method of the project's own models is told to set."""
+    for call in fn.facts.calls:
+        func = fn.facts.values[call.func]
+        if func[0] != "attr" or func[2] not in _SETTERS:
+            continue
+        pairs: list[tuple[object, Vid]] = list(call.kwargs)
+        for vid in call.args[:1]:
+            value = fn.facts.values[vid]
+            pairs += [(fn.const(key), item) for key, item in value[1] if key >= 0] if value[0] == "dict" else []
+        if pairs and project.targets(fn, call):
+            for name, vid in pairs:
+                if isinstance(name, str):
+                    yield Store(func[1], name, -1, vid, call.block, call.span)
 
 
 def _entity(project: Project, fn: Fn, vid: Vid) -> Cls | None:
