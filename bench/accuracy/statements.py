@@ -32,13 +32,12 @@ def _all(text: str) -> Iterator[tuple[int, int, bool]]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.stmt) or _is_docstring(node):
             continue
-        for decorator in getattr(node, "decorator_list", ()):
-            yield decorator.lineno, decorator.end_lineno or decorator.lineno, False
         body = getattr(node, "body", None)
         if not body:
             yield node.lineno, node.end_lineno or node.lineno, True
         elif isinstance(body, list):
-            yield node.lineno, max(node.lineno, body[0].lineno - 1), False
+            first = min((item.lineno for item in getattr(node, "decorator_list", ())), default=node.lineno)
+            yield first, max(node.lineno, body[0].lineno - 1), False
 
 
 def _is_docstring(node: ast.stmt) -> bool:

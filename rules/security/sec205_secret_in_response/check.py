@@ -67,6 +67,10 @@ def claims(project: Project) -> Iterator[Hit]:
                 yield Hit(
                     f"A secret (`{name}`) reaches `{site.model.name.rpartition('.')[2]}()` in `{site.fn.name}()`, {TOKEN}",
                     site.fn.location(site.call.span),
+                    flow=(
+                        owner.step(owner.facts.span_of(item), f"the claim `{name}`"),
+                        site.fn.step(site.call.span, "signs it"),
+                    ),
                     function=site.fn.fqn,
                 )
 

@@ -307,8 +307,7 @@ class Resolver:
             dotted = f"{base}.{name}"
             if self.project.libraries.call(dotted) or self.project.libraries.attribute(dotted):
                 return tuple(self.member(Ref(instance, base, Ref("class", cls.fqn)), name))
-        bases = self.project.hierarchy.library_bases(cls)
-        return (Ref("lib", f"{bases[0]}.{name}", Ref("class", cls.fqn)),) if bases else ()
+        return self.types.inherited(cls, name)
 
     def field(self, cls: Cls, name: str) -> Refs:
         """What an attribute of the class's instances refers to: annotation, class attribute, or what methods assign."""

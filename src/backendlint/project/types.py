@@ -277,6 +277,14 @@ class TypeNames:
                 return tuple(found)
         return ()
 
+    def inherited(self, cls: Cls, name: str) -> tuple[Ref, ...]:
+        """An attribute that only a library's base, or one that nobody knows, can have."""
+        bases = self.project.hierarchy.library_bases(cls)
+        if not bases:
+            return self.of_unknown(f"{cls.name}.{name}") if cls.facts.bases else ()
+        dotted = f"{bases[0]}.{name}"
+        return self.of_unknown(dotted) or (Ref("lib", dotted, Ref("class", cls.fqn)),)
+
     def of_meta(self, cls: Cls) -> tuple[Ref, ...]:
         """An instance of the class's `Meta.model`."""
         for owner in self.project.hierarchy.mro(cls):

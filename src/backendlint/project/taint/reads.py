@@ -253,12 +253,13 @@ class Reader:
             if source == "queue" and self._is_own_task(fn):
                 entering = lb.weaken(entering)
             narrowed = self.project.request_param_types(fn).get(index, "") if source == "request" else ""
-            if (narrowed and narrowed != "model") or self.clean_types(self.project.refs(fn, vid)):
+            refs = self.project.refs(fn, vid)
+            if (narrowed and narrowed != "model") or self.clean_types(refs):
                 entering = lb.clear(entering, ("all",))
-            elif all(ref.name == "builtins.str" for ref in self.project.refs(fn, vid)):
+            elif all(ref.name == "builtins.str" for ref in refs) and (refs or not path):
                 entering = lb.clear(entering, ("nosql",))
             if path:
-                entering = lb.clear(entering, self.declared.cleaned(self.project.refs(fn, vid), path[0]))
+                entering = lb.clear(entering, self.declared.cleaned(refs, path[0]))
             found = lb.merge((found, entering))
         if fn.fqn in self.project.error_handlers and index == exception_parameter(fn):
             found = lb.merge((found, self._exc(fn, vid, value, path)))
