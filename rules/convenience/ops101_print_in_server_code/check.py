@@ -8,6 +8,7 @@ CONSOLE = frozenset(["console.py", "terminal.py", ".github"])
 SHOWS = frozenset(["console", "terminal", "stdout"])
 """Words in names of files and classes whose work it is to show something."""
 SWITCHES = frozenset(["verbose", "debug", "quiet", "echo", "print_output"])
+SERVING = frozenset(["controller", "task", "middleware", "entry"])
 STREAMS = ("sys.stdout.write", "sys.stderr.write")
 
 
@@ -16,7 +17,7 @@ def check(project: Project) -> Iterator[Hit]:
     for fn, call, name in printed(project):
         if in_main_block(fn, call) or project.layer(fn) == "migration" or by_intention(project, fn, call):
             continue
-        if fn.is_module and not served:
+        if fn.is_module and (not served or is_script(project, fn)):
             continue
         where = "at import" if fn.is_module else f"in `{fn.name}()`"
         yield Hit(
@@ -25,6 +26,13 @@ def check(project: Project) -> Iterator[Hit]:
             function=fn.fqn,
             profile="default" if served else "strict",
         )
+
+
+def is_script(project: Project, fn: Fn) -> bool:
+    """A module that nothing imports and that serves nothing: whoever runs it reads what it prints."""
+    if project.importers.of(fn.file) or any(app.location.path == fn.path for app in project.applications):
+        return False
+    return not fn.file.is_package and not any(project.layer(item) in SERVING for item in project.functions_of(fn.file))
 
 
 def printed(project: Project) -> Iterator[tuple[Fn, Call, str]]:

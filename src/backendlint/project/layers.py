@@ -49,7 +49,7 @@ _FOLDERS = {
     "client": "client", "clients": "client", "integrations": "client", "adapters": "client", "external": "client",
     "gateways": "client", "providers": "client",
     "tasks": "task", "jobs": "task", "workers": "task", "worker": "task", "celery": "task",
-    "migrations": "migration", "revisions": "migration", "versions": "migration", "alembic": "migration",
+    "migrations": "migration", "migrate": "migration", "revisions": "migration", "versions": "migration", "alembic": "migration",
     "commands": "command", "management": "command", "cli": "command", "scripts": "command", "bin": "command",
     "config": "config", "settings": "config", "conf": "config",
     "schema": "schema", "schemas": "schema", "serializers": "schema", "dto": "schema", "dtos": "schema", "forms": "schema",
@@ -186,7 +186,7 @@ def _compound(stem: str) -> str:
     parts = re.split(r"[_.-]", stem)
     if len(parts) > 1:
         for part in (parts[-1], parts[0]):
-            for candidate in (part, f"{part}s"):
+            for candidate in (part, f"{part}s") if part not in _AMBIGUOUS else ():
                 layer = _FOLDERS.get(candidate)
                 if (
                     layer

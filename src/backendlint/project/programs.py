@@ -180,6 +180,10 @@ class Importers:
         """A module from which others take what it offers, and which only shows at its end what it can do."""
         return file.module in self._used
 
+    def of(self, file: FileFacts) -> list[FileFacts]:
+        """The files that import a module, or something from it."""
+        return [item for item in self._importers.get(file.module, ()) if item is not file]
+
     def by_hand(self, file: FileFacts) -> bool:
         """A module that serves nobody itself, and that only programs run by hand import: nothing else can call what it
         passes on as a value."""
@@ -195,7 +199,7 @@ class Importers:
         )
 
     def _imported_by_hand(self, file: FileFacts) -> bool:
-        importers = [item for item in self._importers.get(file.module, ()) if item is not file]
+        importers = self.of(file)
         return bool(importers) and all(
             runs_by_hand(self.project, self.project.module_function(item)) or self.by_hand(item) for item in importers
         )
