@@ -12,6 +12,8 @@ OWNER = re.compile(
 )
 TENANCY = re.compile(r"(organi[sz]ation|org|workspace|tenant|company|team|slug)(_?(id|slug|name|key))?", re.IGNORECASE)
 """Parameters that say in whose data a collection lies."""
+CAPABILITY = re.compile(r"(\w*_)?(token|signature|secret)", re.IGNORECASE)
+"""What nobody can guess lets in whoever has it: a shared link."""
 SQL_OWNER = re.compile(
     r"\b(owner|user|customer|author|account|tenant|org(anization)?|member|created_by|creator|seller|buyer|company|workspace|team)(_id|_uuid)?\s*=",
     re.IGNORECASE,
@@ -57,7 +59,7 @@ def fetch(project: Project, route: Route) -> Call | None:
     fn = route.handler
     assert fn is not None
     last, _, rest = route.path.rpartition("{")[2].partition("}")
-    if TENANCY.fullmatch(last) and rest.strip("/"):
+    if (TENANCY.fullmatch(last) and rest.strip("/")) or CAPABILITY.fullmatch(last):
         return None
     names = {last}
     starts = [

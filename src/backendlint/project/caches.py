@@ -166,9 +166,16 @@ class Caches:
                 base = fn.facts.values[base[1]]
             if store.key < 0 or base[0] != "name" or not self._is_cache_dict(fn, str(base[1]), store.key):
                 continue
-            if self._keyed_openly(fn, store) and not self._shrinks(fn, str(base[1])):
+            if self._keyed_openly(fn, store) and not self._shrinks(fn, str(base[1])) and not self._connects(fn, store):
                 name = str(base[1]).rpartition(".")[2]
                 yield CacheUse(fn, store.span, "grows", name, fn in self.project.in_request)
+
+    def _connects(self, fn: Fn, store: Store) -> bool:
+        """`_clients[url] = redis.Redis(...)`: one client for each server that there is."""
+        kinds = (
+            self.project.libraries.cls(ref.name) for ref in self.project.refs(fn, store.value) if ref.kind == "libinst"
+        )
+        return any(kind is not None and kind.resource for kind in kinds)
 
     def _keyed_openly(self, fn: Fn, store: Store) -> bool:
         return self.project.constants(fn, store.key) is None
