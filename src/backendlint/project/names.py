@@ -43,6 +43,8 @@ class Names:
             refs = self.resolver.refs(self.project.module_function(target.file), target.vid)
             stored = () if refs else self.project.attached.rebound(fqn)
             refs = refs or unique(ref for place in stored for ref in self.resolver.refs(*place))
+            if not refs and target.vid < 0 and target.rest:  # nothing here defines it: a star import may
+                return self.resolver.types.of_unknown(name)
         elif target.kind == "module":
             refs = (Ref("module", target.file.module),)
         else:

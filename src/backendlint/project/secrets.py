@@ -137,7 +137,7 @@ def secret_like(name: str, text: str) -> bool:
         len(stripped) < 4
         or _PLACEHOLDER.match(stripped)
         or _REFERENCE.match(stripped)
-        or any(c.isspace() for c in stripped)
+        or (any(c.isspace() for c in stripped) and not _random(stripped))
     ):
         return False
     if _KIND.fullmatch(stripped):
@@ -160,6 +160,11 @@ def secret_like(name: str, text: str) -> bool:
     if _IDENTIFIER.match(stripped) and not any(c.isdigit() for c in stripped):
         return bool(_KEY_WORDS & set(parts)) and "secret" in own
     return _entropy(stripped) >= 2.7 or "secret" in own
+
+
+def _random(text: str) -> bool:
+    """Bytes of a generator, written with escapes, among which line breaks may be; no prose."""
+    return " " not in text and len(text) >= 8 and sum(not c.isalnum() for c in text) > len(text) // 4
 
 
 def _entropy(text: str) -> float:
