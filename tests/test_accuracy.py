@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from backendlint.cli.understanding import understand
+from bench.accuracy.causes import KINDS, UNREAD, Cause, counted, load
+from bench.accuracy.causes import lines as lines_of_causes
 from bench.accuracy.model import Case, Found, score
 from bench.accuracy.peers import ASYNC_WITHOUT, ruff_async
 from bench.accuracy.sqltexts import count, lines
-from bench.accuracy.statements import ends, spans
+from bench.accuracy.statements import around, spans
+from bench.accuracy.suites import SUITES
 from bench.pack import rules_of_pack
 
 CODE = '''"""A file."""
@@ -33,7 +36,7 @@ FLAW = frozenset({"REL113"})
 
 
 def test_statements_know_their_lines() -> None:
-    assert ends(CODE) == {2: 2, 8: 10}
+    assert around(CODE) == {2: (2, 2), **dict.fromkeys(range(5, 8), (5, 7)), **dict.fromkeys(range(8, 11), (8, 10))}
     assert spans(CODE) == [(2, 2), (5, 7), (8, 10)]
 
 
@@ -59,6 +62,30 @@ def test_score_counts_by_group() -> None:
     assert result.counts["ASYNC251"] == {"hit": 1, "quiet": 1}
     assert result.counts["CWE-9"] == {"missed": 1}
     assert [case.first for case in result.missed] == [1]
+
+
+def test_misses_are_counted_by_cause() -> None:
+    known = [
+        Cause("label", "constant", frozenset({"R1:3,4", "R2@a.py"})),
+        Cause("advice", "no source", frozenset({"R1"})),
+    ]
+    here, there = (Case("x/a.py", line, line, FLAW, bad=True, name="R1") for line in (3, 9))
+    other, unread = (Case(path, 1, 1, FLAW, bad=True, name="R2") for path in ("x/a.py", "x/b.py"))
+    found = counted(known, [here, there, other, unread], {here, other, unread})
+    assert found == {("label", "constant"): 2, ("advice", "no source"): 1, ("", UNREAD): 1}
+    assert lines_of_causes(found)[0].split()[:2] == ["2", "label"]
+
+
+def test_causes_are_well_formed() -> None:
+    for suite in SUITES:
+        assert all(cause.kind in KINDS and cause.text and cause.cases for cause in load(suite))
+
+
+def test_lines_of_a_statement_are_one_place() -> None:
+    text = "@route(\n    flag=False,\n)\ndef view():\n    call(\n        1,\n    )\n"
+    places = around(text)
+    assert places[2] == places[4] == (1, 4)
+    assert places[6] == (5, 7)
 
 
 def test_sql_texts_that_do_not_parse_are_counted_and_listed(tmp_path: Path) -> None:

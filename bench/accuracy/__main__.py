@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from bench.accuracy import causes
 from bench.accuracy.model import Case, Score, score
 from bench.accuracy.ours import scan
 from bench.accuracy.suites import SUITES
@@ -17,7 +18,8 @@ def main() -> int:
     parser.add_argument("suite", choices=sorted(SUITES))
     parser.add_argument("path", type=Path, help="a checkout of the suite")
     parser.add_argument("--profile", choices=["default", "strict", "audit"], default="audit")
-    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--verbose", action="store_true", help="list every miss and every false alarm")
+    parser.add_argument("--causes", action="store_true", help="count the misses by cause, as far as they were read")
     given = parser.parse_args()
     root = given.path.resolve()
     suite = SUITES[given.suite]
@@ -29,6 +31,10 @@ def main() -> int:
     print(f"{len(cases)} cases, {outside} of flaws that no rule is for; profile {given.profile}")
     for code, reason in suite.without.items():
         print(f"without a counterpart: {code}, {reason}")
+    if given.causes:
+        widest = result if given.profile == "audit" else score(cases, *scan(suite.folder(root), suite.select, "audit"))
+        print("misses by cause:")
+        print(*causes.lines(causes.counted(causes.load(given.suite), result.missed, set(widest.missed))), sep="\n")
     if given.verbose:
         listed("missed", result.missed)
         listed("false alarm", result.alarms)

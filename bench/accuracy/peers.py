@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.accuracy.model import Case
-from bench.accuracy.statements import ends, spans
+from bench.accuracy.statements import around, spans
 
 Reported = dict[Path, dict[str, list[tuple[int, int]]]]
 """Lines by fixture and code."""
@@ -100,7 +100,8 @@ def _reported(root: Path, family: str, fixtures: Path) -> Reported:
             target = fixtures / name
             if target.is_file() and target.suffix == ".py":
                 known = found[target][code]
-                place = (int(line), ends(target.read_text(encoding="utf-8")).get(int(line), int(line)))
+                at = int(line)
+                place = around(target.read_text(encoding="utf-8")).get(at, (at, at))
                 if place not in known:
                     known.append(place)
     return found

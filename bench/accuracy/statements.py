@@ -6,25 +6,20 @@ import ast
 from collections.abc import Iterator
 
 
-def ends(text: str) -> dict[int, int]:
-    """First line to last line of simple statements."""
-    return {first: last for first, last, simple in _all(text) if simple}
-
-
 def spans(text: str) -> list[tuple[int, int]]:
     """First and last line of simple statements, and of what stands before the bodies of the others."""
-    return sorted({(first, last) for first, last, _ in _all(text)})
+    return sorted({(first, last) for first, last in _all(text)})
 
 
 def around(text: str) -> dict[int, tuple[int, int]]:
-    """Each line to the lines of the smallest statement, decorator or head of a block that it is part of."""
+    """Each line to the lines of the smallest statement or head of a block that it is part of."""
     found: dict[int, tuple[int, int]] = {}
-    for first, last, _ in sorted(_all(text), key=lambda item: item[0] - item[1]):
+    for first, last in sorted(_all(text), key=lambda item: item[0] - item[1]):
         found.update(dict.fromkeys(range(first, last + 1), (first, last)))
     return found
 
 
-def _all(text: str) -> Iterator[tuple[int, int, bool]]:
+def _all(text: str) -> Iterator[tuple[int, int]]:
     try:
         tree = ast.parse(text)
     except SyntaxError:
@@ -34,10 +29,10 @@ def _all(text: str) -> Iterator[tuple[int, int, bool]]:
             continue
         body = getattr(node, "body", None)
         if not body:
-            yield node.lineno, node.end_lineno or node.lineno, True
+            yield node.lineno, node.end_lineno or node.lineno
         elif isinstance(body, list):
             first = min((item.lineno for item in getattr(node, "decorator_list", ())), default=node.lineno)
-            yield first, max(node.lineno, body[0].lineno - 1), False
+            yield first, max(node.lineno, body[0].lineno - 1)
 
 
 def _is_docstring(node: ast.stmt) -> bool:
