@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
     from backendlint.ruleset.manifest import Rule
 
-AWAY = frozenset({"security", "features", "convenience"})
-"""Pillars whose project rules, with the cst engine, are about half of the work, and share the taint analysis."""
+HERE = "reliability"
+"""The pillar whose project rules, with those about SQL, are about half of the work, and share what is known of exceptions."""
 SQL = "sql"
 """The need of rules that share SQL texts, their trees and the schema: they run in this process, and first, so that those
 which the other one takes over are others."""
@@ -119,14 +119,14 @@ def _in_two(by_engine: Mapping[str, Sequence[Rule]], subject: Subject, ctx: Engi
     from backendlint.engines.beside import Shares, beside
 
     rules = by_engine["project"]
-    cst = beside(lambda: _answer(lambda mine, own: _exact(mine, "cst", by_engine, subject, own), ctx))
     if rules:
         _guarded(found, "project", rules, lambda: _shared(subject), ctx)
-    away = [rule for rule in rules if rule.pillar in AWAY and SQL not in rule.needs]
+    away = [rule for rule in rules if rule.pillar != HERE and SQL not in rule.needs]
     here = sorted((rule for rule in rules if rule not in away), key=lambda rule: SQL not in rule.needs)
     shares = Shares([here, away])
 
     def work(mine: Found, own: EngineContext) -> None:
+        _exact(mine, "cst", by_engine, subject, own)
         gc.disable()
         _project(mine, rules, shares.take(1), subject, own)
 
@@ -134,8 +134,8 @@ def _in_two(by_engine: Mapping[str, Sequence[Rule]], subject: Subject, ctx: Engi
     _project(found, rules, shares.take(0), subject, ctx)
     _collect_garbage()
     _exact(found, "sql", by_engine, subject, ctx)
-    _add(found, second, rules, {rule.id for rule in rules} - {rule.id for rule in shares.taken}, ctx)
-    _add(found, cst, by_engine["cst"], {rule.id for rule in by_engine["cst"]}, ctx)
+    theirs = [*rules, *by_engine["cst"]]
+    _add(found, second, theirs, {rule.id for rule in theirs} - {rule.id for rule in shares.taken}, ctx)
 
 
 def _answer(work: Callable[[Found, EngineContext], None], ctx: EngineContext) -> _Answer:

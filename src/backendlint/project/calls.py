@@ -45,6 +45,8 @@ class CallGraph:
         """Every call with a library model, in evaluation order of the files' functions."""
         self._by_name: dict[str, list[tuple[Fn, Call]]] = {}
         self._property_names = {fn.name for fn in project.all_functions() if fn.kind == "property"}
+        injecting = project.libraries.names_saying("calls", "injects")
+        self._injecting = any(project.imports(name.partition(".")[0]) for name in injecting)
         for fn in project.all_functions():
             self._function(fn)
         for edges in list(self.out.values()):
@@ -125,7 +127,8 @@ class CallGraph:
     def _function(self, fn: Fn) -> None:
         for call in fn.facts.calls:
             self._call(fn, call)
-        self._injected(fn)
+        if self._injecting:
+            self._injected(fn)
         self._properties(fn)
 
     def _call(self, fn: Fn, call: Call) -> None:

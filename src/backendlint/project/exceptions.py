@@ -164,8 +164,9 @@ class Exceptions:
         while queue:
             fn, name = queue.popleft()
             for edge in self.project.graph.callers(fn):
-                if edge.kind not in SAME_THREAD:
-                    continue
+                known = self._escapes.get(edge.caller.fqn, {}).get(name)
+                if edge.kind not in SAME_THREAD or (known is not None and not known.when):
+                    continue  # it escapes from there already, whatever holds
                 when = self._provisos.passed(edge, self._escapes[fn.fqn][name].when)
                 if when is None:
                     continue

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _OTHER_DIALECTS = ("postgres", "", "mysql", "sqlite", "tsql", "oracle")
 _FOREIGN = ("clickhouse", "bigquery", "snowflake", "duckdb")
-"""Databases for analysis: tried last, and what only they take proves nothing about the project's own dialect."""
+"""Databases for analysis: tried last, for whole statements; what only they take proves nothing about the project's own
+dialect."""
 MAX_LENGTH = 60_000
 """Longer statements (data loads) are not parsed."""
 
@@ -50,23 +51,23 @@ class Parser:
     """Parses each distinct statement once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str], Parsed] = {}
+        self._known: dict[tuple[str, str, bool], Parsed] = {}
 
-    def parse(self, text: str, dialect: str) -> Parsed:
-        """Parse in the dialect; where that fails, the others are tried and the error kept."""
-        key = (text, dialect)
+    def parse(self, text: str, dialect: str, *, foreign: bool = True) -> Parsed:
+        """Parse in the dialect; where that fails, the others are tried (`foreign` ones too) and the error kept."""
+        key = (text, dialect, foreign)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = self._parse(text, dialect)
+            found = self._known[key] = self._parse(text, dialect, _FOREIGN if foreign else ())
         return found
 
-    def _parse(self, text: str, dialect: str) -> Parsed:
+    def _parse(self, text: str, dialect: str, foreign: tuple[str, ...]) -> Parsed:
         if len(text) > MAX_LENGTH:
             return Parsed(None, "too long to be parsed")
         first = _parse_in(text, dialect)
         if first.tree is not None:
             return first
-        for other in (*_OTHER_DIALECTS, *_FOREIGN):
+        for other in (*_OTHER_DIALECTS, *foreign):
             if other != dialect:
                 found = _parse_in(text, other)
                 if found.tree is not None:
@@ -168,8 +169,16 @@ class Statement:
     @property
     def parsed(self) -> Parsed:
         if self._lazy.parsed is None:
-            self._lazy.parsed = self._parser.parse(parseable(self.text, self.tokens), self.source.dialect)
+            foreign = self._whole and not (self.holes and self.project.data.dialects.isdisjoint(_FOREIGN))
+            text = parseable(self.text, self.tokens)
+            self._lazy.parsed = self._parser.parse(text, self.source.dialect, foreign=foreign)
         return self._lazy.parsed
+
+    @property
+    def _whole(self) -> bool:
+        """Whether it looks like more than the beginning of a statement, or the template of one."""
+        open_ones = self.text.count("(") - self.text.count(")")
+        return len(self.tokens) > 4 and open_ones == 0 and "{" not in self.text
 
     @property
     def tree(self) -> exp.Expression | None:
