@@ -31,8 +31,13 @@ CLEANUP_CALL = re.compile(
     r"unsubscribe|stop|quit|logout|wait_closed|clean_?up|detach|reset|expunge(_all)?|join|wait"
 )
 QUIET_FUNCTION = re.compile(
-    r"_*(is|has|can|try|safe|maybe|looks|supports|check|should|guess|detect|probe|best_effort)(_\w+)?|\w+_safe(ly)?"
+    r"_*(is|has|can|try|safe|maybe|looks|supports|check|should|guess|detect|probe|best_effort|wait_for|wait_until)(_\w+)?|"
+    r"\w+_safe(ly)?"
 )
+PAUSE = frozenset({"wait_for", "wait", "timeout", "timeout_at"})
+"""`asyncio.wait_for(stop.wait(), 5)`: that the time is over is how it usually ends."""
+HELD = ("result", "exception")
+"""What asks a future for the exception that it keeps."""
 COUNTED = frozenset({"inc", "dec", "observe"})
 """What is asked of a metric; nothing else bears these names."""
 STATE_FUNCTION = re.compile(r"(\w+_)?(valid|ok|exists|alive|ready|healthy|online|\w+(ed|able|ing|ken))")
@@ -83,7 +88,7 @@ def is_suppress(function: FunctionFacts, vid: int) -> bool:
 
 def check(site: SyntaxSite) -> Iterator[Hit]:
     kind, types = what_is_caught(site)
-    if not kind or is_expected(site):
+    if not kind or is_expected(site, types):
         return
     function, block = site.function, site.facts
     outcome = "goes on" if block.kind == "with" else outcome_of(site)
@@ -137,8 +142,8 @@ def strings(value: object) -> frozenset[str]:
     return frozenset(value) if isinstance(value, list | tuple) else frozenset()
 
 
-def is_expected(site: SyntaxSite) -> bool:
-    """Cleaning up, counting, optional imports: places where an error must not get in the way."""
+def is_expected(site: SyntaxSite, types: tuple[str, ...]) -> bool:
+    """Cleaning up, counting, optional imports, pauses that something may end early, tasks that are asked later: places where an error must not get in the way."""
     function = site.function
     if CLEANUP_FUNCTION.fullmatch(function.name) or (site.facts.kind == "except" and is_count(site)):
         return True
@@ -153,6 +158,13 @@ def is_expected(site: SyntaxSite) -> bool:
         if not is_suppress(function, call.value)
     ]
     if names and all(CLEANUP_CALL.fullmatch(name) for name in names):
+        return True
+    if names and PAUSE.issuperset(names) and types and all(name.endswith("TimeoutError") for name in types):
+        return True
+    if names == ["shield"] and any(
+        called_name(site.file, function, call).rpartition(".")[2] in HELD and call.span[:2] > site.facts.span[2:]
+        for call in function.calls
+    ):
         return True
     return any(name in IMPORTERS for name in names) or is_import(site)
 

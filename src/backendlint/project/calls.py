@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -43,7 +44,7 @@ class CallGraph:
         self.unresolved = 0
         self.modelled: list[tuple[Fn, Call, CallModel]] = []
         """Every call with a library model, in evaluation order of the files' functions."""
-        self._by_name: dict[str, list[tuple[Fn, Call]]] = {}
+        self._by_name: dict[str, list[tuple[Fn, Call]]] = defaultdict(list)
         self._property_names = {fn.name for fn in project.all_functions() if fn.kind == "property"}
         injecting = project.libraries.names_saying("calls", "injects")
         self._injecting = any(project.imports(name.partition(".")[0]) for name in injecting)
@@ -138,10 +139,13 @@ class CallGraph:
         else:
             self.unresolved += 1
             return
-        for target in self.project.targets(fn, call):
-            self._add(fn, target, call, "call", call.span)
+        place = (fn, call)
+        own = False
         for ref in refs:
-            self._by_name.setdefault(ref.name, []).append((fn, call))
+            self._by_name[ref.name].append(place)
+            own = own or ref.kind not in ("lib", "libinst")
+        for target in self.project.targets(fn, call) if own else ():
+            self._add(fn, target, call, "call", call.span)
         for model in self.project.models(fn, call):
             self.modelled.append((fn, call, model))
             if model.task is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -157,8 +158,12 @@ class Exceptions:
 
     def _spread(self) -> None:
         queue: deque[tuple[Fn, str]] = deque()
+        failing: dict[Fn, list[Site]] = {}
+        for site in self.project.effects.sites:
+            if site.model.raises:
+                failing.setdefault(site.fn, []).append(site)
         for fn in self.project.all_functions():
-            for escape in self._own(fn):
+            for escape in self._own(fn, failing.get(fn, ())):
                 if self._note(fn, escape):
                     queue.append((fn, escape.name))
         while queue:
@@ -190,18 +195,20 @@ class Exceptions:
         known[escape.name] = escape
         return True
 
-    def _own(self, fn: Fn) -> list[Escape]:
-        found = [
-            Escape(name, statement.span, statement.block, statement, None, None)
-            for statement in fn.facts.raises
-            for name in self.raised(fn, statement)
-        ]
-        for site in self.project.effects.direct(fn):
+    def _own(self, fn: Fn, failing: Sequence[Site]) -> Iterator[Escape]:
+        """What its own statements raise, and the calls in it that may fail."""
+        for statement in fn.facts.raises:
+            names = self.raised(fn, statement)
+            when = self._provisos.of(fn, statement.block, statement.span) if names else frozenset()
+            for name in names:
+                escape = Escape(name, statement.span, statement.block, statement, None, None, when)
+                yield from self._through(fn, escape)
+        for site in failing:
+            span, block = site.call.span, site.call.block
+            when = self._provisos.of(fn, block, span)
             for name in site.model.raises:
-                canonical = self.project.libraries.canonical(name)
-                found.append(Escape(canonical, site.call.span, site.call.block, None, site, None))
-        found = [item._replace(when=self._provisos.of(fn, item.block, item.span)) for item in found]
-        return [passed for escape in found for passed in self._through(fn, escape)]
+                escape = Escape(self.project.libraries.canonical(name), span, block, None, site, None, when)
+                yield from self._through(fn, escape)
 
     @cached_property
     def _guarding(self) -> set[Fn]:

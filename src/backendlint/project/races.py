@@ -263,16 +263,23 @@ def conflict_handled(project: Project, fn: Fn, insert: Call) -> bool:
     if handles_conflict(project, fn, insert.block):
         return True
     for call in fn.calls:
-        if before(insert.span, call.span) and any(
-            model.transaction in ("commit", "flush") for model in project.models(fn, call)
-        ):
+        if not before(insert.span, call.span):
+            continue
+        if _stores(project, fn, call):
             if handles_conflict(project, fn, call.block):
                 return True
             break
+        inner = ((target, item) for target in project.targets(fn, call) for item in target.calls)
+        if any(_stores(project, target, item) and handles_conflict(project, target, item.block) for target, item in inner):
+            return True  # `await self._commit_or_conflict()`
     return any(
         edge.call is not None and handles_conflict(project, edge.caller, edge.call.block, broad=False)
         for edge in project.graph.callers(fn)
     )
+
+
+def _stores(project: Project, fn: Fn, call: Call) -> bool:
+    return any(model.transaction in ("commit", "flush") for model in project.models(fn, call))
 
 
 def handles_conflict(project: Project, fn: Fn, block: int, broad: bool = True) -> bool:
