@@ -209,6 +209,14 @@ def test_results_are_cached_by_content(tree, cache) -> None:
     assert hit.location.line == 2
 
 
+def test_a_file_that_no_rule_is_for_is_asked_about_once(tree, cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree.add("a.py", "x = 1\n")
+    rule = replace(tree.rule, needs={"handlers": ()})
+    assert list(engine.run([rule], tree.files, tree.context(cache=cache))) == []
+    monkeypatch.setattr("backendlint.engines.needs.meets", None)
+    assert list(engine.run([rule], tree.files, tree.context(cache=cache))) == []
+
+
 def test_options_are_part_of_the_caches_key(tree, cache) -> None:
     tree.add("a.py", "raise A\n")
 
@@ -226,7 +234,7 @@ def test_libcst_is_not_imported_without_a_site() -> None:
         "from backendlint.engines.base import EngineContext; from backendlint.facts.model import FileFacts\n"
         "from backendlint.ruleset.manifest import Rule\n"
         "rule = Rule('SEC999', 'n', 'security', 'cst', 'note', 'low', 'audit', 's', 'h', (), needs={'raises': ()})\n"
-        "list(cst.run([rule], {'a.py': FileFacts('a.py', 'a', False, 1)}, EngineContext(Path(), open)))\n"
+        "list(engine.run([rule], {'a.py': FileFacts('a.py', 'a', False, 1)}, EngineContext(Path(), open)))\n"
         "sys.exit('libcst' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -110,6 +110,15 @@ def test_results_are_cached_also_empty_ones(tree, cache, semgrep_rule, monkeypat
     assert len(cache.values) == 2
 
 
+def test_other_library_models_may_need_other_files(tree, cache, semgrep_rule) -> None:
+    tree.add("a.py", "import hashlib\nhashlib.md5(1)\n")
+    rule = semgrep_rule(MD5, needs={"calls": ("mail",)})
+    plain = tree.context(cache=cache, effects=lambda _: (), models="1")
+    assert not hits(semgrep.run([rule], tree.files, plain))
+    mailing = tree.context(cache=cache, effects=lambda _: ("mail",), models="2")
+    assert len(hits(semgrep.run([rule], tree.files, mailing))) == 1
+
+
 def test_a_changed_rule_or_file_is_run_again(tree, cache, semgrep_rule) -> None:
     tree.add("a.py", "import hashlib\nhashlib.md5(1)\n")
     list(semgrep.run([semgrep_rule(MD5)], tree.files, tree.context(cache=cache)))

@@ -63,6 +63,16 @@ def test_what_changes_the_result_is_noticed(tmp_path: Path, rules: Path, change:
     assert run(rules, root, overrides=overrides).from_cache is False
 
 
+def test_after_an_edit_manifests_are_not_read_again(
+    tmp_path: Path, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = write(tmp_path / "p", {"a.py": "def bad(): pass\n"})
+    run(rules, project)
+    write(project, {"b.py": "def bad(): pass\n"})
+    monkeypatch.setattr("backendlint.selection.load_rules", None)
+    assert found(run(rules, project)) == ["a.py:1 XX901", "b.py:1 XX901"]
+
+
 def test_without_cache_nothing_is_written(tmp_path: Path, rules: Path) -> None:
     root = write(tmp_path / "p", {"a.py": BAD})
     assert found(run(rules, root, use_cache=False)) == found(run(rules, root, use_cache=False)) == ["a.py:1 XX901"]

@@ -270,7 +270,9 @@ def conflict_handled(project: Project, fn: Fn, insert: Call) -> bool:
                 return True
             break
         inner = ((target, item) for target in project.targets(fn, call) for item in target.calls)
-        if any(_stores(project, target, item) and handles_conflict(project, target, item.block) for target, item in inner):
+        if any(
+            _stores(project, target, item) and handles_conflict(project, target, item.block) for target, item in inner
+        ):
             return True  # `await self._commit_or_conflict()`
     return any(
         edge.call is not None and handles_conflict(project, edge.caller, edge.call.block, broad=False)
