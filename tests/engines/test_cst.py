@@ -234,7 +234,7 @@ def test_libcst_is_not_imported_without_a_site() -> None:
         "from backendlint.engines.base import EngineContext; from backendlint.facts.model import FileFacts\n"
         "from backendlint.ruleset.manifest import Rule\n"
         "rule = Rule('SEC999', 'n', 'security', 'cst', 'note', 'low', 'audit', 's', 'h', (), needs={'raises': ()})\n"
-        "list(engine.run([rule], {'a.py': FileFacts('a.py', 'a', False, 1)}, EngineContext(Path(), open)))\n"
+        "list(cst.run([rule], {'a.py': FileFacts('a.py', 'a', False, 1)}, EngineContext(Path(), open)))\n"
         "sys.exit('libcst' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
