@@ -23,7 +23,7 @@ def _handler(project: Project, policy: Policy) -> Span:
         if block.kind != "except" or policy.fn.facts.blocks[block.group].kind != "try":
             continue
         inside = any(number == policy.block for number, _ in policy.fn.blocks_of(block.parent))
-        if inside and BROAD.intersection(project.exceptions.caught_types(policy.fn, block)):
+        if inside and BROAD.intersection(project.exceptions.surely_caught(policy.fn, block)):
             return Span(block.span.line, block.span.column, block.span.line, block.span.column + len("except"))
     return policy.span
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import EarlyJob, Hit, Project
+from backendlint.api import Call, EarlyJob, Fn, Hit, Project
 
 WHERE = {
     "block": "inside an open transaction",
@@ -28,7 +28,17 @@ def _hit(job: EarlyJob) -> Hit:
         related=(job.steps[0],),
         flow=job.steps,
         function=site.fn.fqn,
+        profile="strict" if _relayed(site.fn, site.call) else None,
     )
+
+
+def _relayed(fn: Fn, call: Call) -> bool:
+    """`app.send_task(row.name, ...)`: which job it is stands in a row that was stored before, as an outbox does."""
+    func = fn.value(call.func)
+    if not str(func[-1]).endswith("send_task"):
+        return False
+    vid = call.kwarg("name") if call.kwarg("name") >= 0 else next(iter(call.args), -1)
+    return vid >= 0 and fn.value(vid)[0] == "attr"
 
 
 def _called(job: EarlyJob) -> str:

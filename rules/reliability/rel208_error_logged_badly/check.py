@@ -194,7 +194,18 @@ def twice(site: SyntaxSite, found: LogCall, again: Raise) -> Hit:
         related=(Step(site.location(again.span), "The error goes on here"),),
         severity="note",
         function=site.function.qualname or None,
-        profile="strict" if outermost(site) else None,
+        profile="strict" if outermost(site) or parts_ways(site.function, found, again) else None,
+    )
+
+
+def parts_ways(function: FunctionFacts, found: LogCall, again: Raise) -> bool:
+    """Whether a branch between the two handles the error and leaves: for that one the log is needed."""
+    return any(
+        item.kind in ("if", "else")
+        and item.exits in ("return", "continue", "break")
+        and item.parent == again.block
+        and found.call.span[:2] < item.span[:2] < again.span[:2]
+        for item in function.blocks
     )
 
 

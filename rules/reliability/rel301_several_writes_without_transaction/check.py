@@ -253,6 +253,7 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
         for model in project.models(step.write.fn, step.write.call)
     )
     by_hand = only_by_hand(project, fn) or _for_framework(project, fn)
+    heals = _reconciles(first, second) or (_clears(fn, first) and _clears(fn, second) and project.layer(fn) == "task")
     return Hit(
         f"`{fn.name}()` stores {one} in line {first.call.span.line} and {two} here, each for good by itself: if the second fails, "
         "the first stays; put both into one transaction.",
@@ -260,8 +261,32 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
         related=(fn.step(first.call.span, "stored first"),),
         flow=_flow(fn, second),
         function=fn.fqn,
-        profile="strict" if aside or managed or by_hand or _outside(project, fn, first, second) else None,
+        profile="strict" if aside or managed or by_hand or heals or _outside(project, fn, first, second) else None,
     )
+
+
+def _reconciles(first: Durable, second: Durable) -> bool:
+    """What is new in a list is inserted, then what is no longer in it deleted: the next round mends what this one left."""
+    return (
+        first.write.op == "bulk_create"
+        and second.write.op == "delete"
+        and not (first.edges or second.edges)
+        and first.write.entity == second.write.entity != ""
+    )
+
+
+def _clears(fn: Fn, step: Durable) -> bool:
+    """`update(channel=None)`, or `row.channel = None` before `row.save()`: a job that is run again does the same again."""
+    if step.edges or step.committed:
+        return False
+    if step.write.op == "update":
+        given = [fn.const(vid) for _, vid in step.call.kwargs]
+    else:
+        root = _receiver(fn, step)
+        given = [
+            fn.const(store.value) for store in fn.facts.stores if store.name and object_root(fn, store.base) == root
+        ]
+    return step.write.op in ("update", "save") and bool(given) and all(value is None for value in given)
 
 
 def _outside(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:

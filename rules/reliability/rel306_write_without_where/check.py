@@ -135,12 +135,22 @@ def _operation(project: Project, write: Write) -> Iterator[Hit]:
     if _SINGLE.search(model):
         return
     did = "removes" if write.op == "delete" else "changes"
+    others = {item.entity for item in project.writes.direct(fn) if item.op == "delete"} - {write.entity, ""}
+    start_over = (
+        write.op == "delete" and bool(others) and not any(_picks(fn, number) for number in range(len(fn.facts.params)))
+    )
     yield Hit(
         f"The {write.op} of `{model}` in `{fn.name}()` has no condition, so it {did} every row, and no backup but the last one "
         "brings them back; add the condition, or, if all rows are meant, say so in the function's name.",
         fn.location(call.span),
         function=fn.fqn,
+        profile="strict" if start_over else None,
     )
+
+
+def _picks(fn: Fn, number: int) -> bool:
+    """Whether rows could be picked by the parameter; not by the object or class itself."""
+    return number > 0 or fn.cls is None or fn.kind not in ("method", "classmethod")
 
 
 def _everything(project: Project, fn: Fn, vid: int, steps: int) -> bool:
@@ -196,7 +206,8 @@ def _is_table(project: Project, fn: Fn, vid: int) -> bool:
 def _replaced(project: Project, write: Write) -> bool:
     """True where the same function stores new rows: the table's contents are replaced as a whole."""
     return write.op == "delete" and any(
-        other.creates and other.entity == write.entity for other in project.writes.direct(write.fn)
+        (other.creates or other.op == "update_or_create") and other.entity == write.entity
+        for other in project.writes.direct(write.fn)
     )
 
 

@@ -39,7 +39,7 @@ def check(project: Project) -> Iterator[Hit]:
     """One hit a call that makes a naive point in time, or a place that passes such a function on as a default."""
     usual: Profile | None = "strict" if _naive_by_setting(project) else None
     for fn, call, model in project.effects.sites:
-        if model.naive is None or argument_of(call, model.naive) >= 0 or call.open_ended:
+        if model.naive is None or argument_of(call, model.naive) >= 0 or call.open_ended or _by_setting(fn, call.block):
             continue
         if not (
             _sound(project, fn, call, model) or _read_as_date(project, fn, call) or _waits_until(project, fn, call)
@@ -61,6 +61,19 @@ def _naive_by_setting(project: Project) -> bool:
         if "USE_TZ" in file.names
     }
     return said == {False}
+
+
+def _by_setting(fn: Fn, block: int) -> bool:
+    """In a branch that asks whether the project has zones at all: `elif not settings.USE_TZ`."""
+    todo = [item.value for _, item in fn.blocks_of(block) if item.kind in ("if", "else") and item.value >= 0]
+    while todo:
+        vid = todo.pop()
+        value = fn.facts.values[vid]
+        if value[-1] == "USE_TZ" or str(value[-1]).endswith(".USE_TZ"):
+            return True
+        if value[0] in ("not", "bool", "compare", "guard"):
+            todo += operands(value)
+    return False
 
 
 def _factory(project: Project, fn: Fn, vid: Vid) -> CallModel | None:

@@ -144,6 +144,8 @@ def _target(project: Project, table: Table, stem: str) -> Table | None:
     found = {}
     for name in (stem, f"{stem}s", f"{stem}es", f"{stem.removesuffix('y')}ies", f"{stem}_table"):
         target = project.data.schema.find(f"{app}_{name}" if app else name)
+        if target is table:
+            return None  # `user_id` of a user is what another system calls it
         if target is not None and target.kind == "table":
             found[id(target)] = target
     return next(iter(found.values())) if len(found) == 1 else None

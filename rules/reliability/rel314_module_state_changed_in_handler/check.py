@@ -32,7 +32,7 @@ def check(project: Project) -> Iterator[Hit]:
             if key in seen or locked(fn, block) or keeps_client(project, fn, span):
                 continue
             seen.add(key)
-            kept = how == "writes into" and keeps_foreign(project, fn, span, block, name)
+            kept = how == "writes into" and (fills(fn, block, name) or keeps_foreign(project, fn, span, block, name))
             count = project.reach(fn.fqn)
             where = (
                 f", which {count} route{'s' if count != 1 else ''} reach{'' if count != 1 else 'es'}," if count else ""
@@ -66,6 +66,16 @@ def keeps_client(project: Project, fn: Fn, span: Span) -> bool:
         project.libraries.cls(ref.name) for vid in stored for ref in project.refs(fn, vid) if ref.kind == "libinst"
     )
     return any(cls is not None and cls.resource for cls in classes)
+
+
+def fills(fn: Fn, block: int, name: str) -> bool:
+    """`if not _providers: for ...: _providers[key] = ...`: a table that each process fills when it first needs it."""
+    for _, item in fn.blocks_of(block):
+        value = fn.facts.values[item.value] if item.kind == "if" and item.value >= 0 else ("",)
+        empty = value[0] == "not" or (value[0] == "compare" and value[1] == ("==",) and fn.const(value[2][1]) == 0)
+        if empty and mentions(fn, item.value, name) and fn.inside(block, "for") is not None:
+            return True
+    return False
 
 
 def keeps_foreign(project: Project, fn: Fn, span: Span, block: int, name: str) -> bool:
@@ -226,6 +236,8 @@ def mentions(fn: Fn, vid: Vid, name: str, depth: int = 0) -> bool:
         if value[0] in ("compare", "bool")
         else (value[1],)
         if value[0] in ("not", "guard", "attr", "item")
+        else fn.facts.calls[value[1]].args
+        if value[0] == "call" and fn.value(fn.facts.calls[value[1]].func) == ("name", "builtins.len")
         else ()
     )
     return any(mentions(fn, part, name, depth + 1) for part in parts)

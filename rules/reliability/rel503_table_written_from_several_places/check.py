@@ -43,7 +43,7 @@ def check(project: Project) -> Iterator[Hit]:
     for entity, writes in by_entity(project).items():
         units: dict[str, list[Write]] = {}
         for write in writes:
-            unit = unit_of(project, write)
+            unit = unit_of(project, write, apps)
             if unit:
                 units.setdefault(unit, []).append(write)
         owner = owning_unit(project, entity, units) if len(units) > 1 else None
@@ -133,15 +133,17 @@ def package(cls: Cls) -> str:
 
 
 def applications(project: Project) -> frozenset[str]:
-    """The folders of Django's applications, where there are several and none lies in another: within its own everybody
-    may write a table."""
+    """The folders of Django's applications, where there are several: within its own everybody may write a table. What
+    lies in another is part of that, unless the other holds all of them."""
     found = {
         application(cls)
         for cls in project.classes.values()
         if stored_entity(project, cls) and project.hierarchy.is_a(cls, "django.db.models.Model")
     } - {""}
-    inner = {one for one in found for other in found if one != other and other.startswith(one)}
-    return frozenset(found - inner) if len(found) >= APPLICATIONS else frozenset()
+    holds = {one: sum(other != one and other.startswith(one) for other in found) for one in found}
+    roots = {one for one, number in holds.items() if number < APPLICATIONS}
+    inner = {one for one in roots for other in roots if one != other and one.startswith(other)}
+    return frozenset(roots - inner) if len(found) >= APPLICATIONS else frozenset()
 
 
 def application(cls: Cls) -> str:
@@ -159,8 +161,9 @@ def table_name(cls: Cls) -> str:
     return snake(cls.name)
 
 
-def unit_of(project: Project, write: Write) -> str:
-    """What owns code: the module inside a layer's folder, else the package; "" for shared code and handlers."""
+def unit_of(project: Project, write: Write, apps: frozenset[str]) -> str:
+    """What owns code: the module inside a layer's folder, else the application or package; "" for shared code and
+    handlers."""
     parts = write.fn.path.rpartition(".")[0].split("/")
     for position in range(len(parts) - 2, -1, -1):
         layer = project.layers.of_path(f"{parts[position]}/x.py")
@@ -179,6 +182,9 @@ def unit_of(project: Project, write: Write) -> str:
             return stem or package or inner[0]
     if parts[-1] in SHARED or (len(parts) > 1 and parts[-2] in SHARED):
         return ""
+    within = next((place for place in apps if write.fn.path.startswith(place)), "")
+    if within:
+        return within.rstrip("/").rpartition("/")[2]
     if len(parts) > 1:
         return parts[-2]
     return re.sub(r"_?(service|repository|repo|crud)s?$", "", parts[-1])

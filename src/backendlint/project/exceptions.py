@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _ABOVE = ("builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.GeneratorExit", "asyncio.CancelledError")
 """Exceptions that do not inherit from Exception."""
+_EVERYTHING = ("builtins.Exception", "builtins.BaseException")
 
 
 class Escape(NamedTuple):
@@ -95,6 +96,19 @@ class Exceptions:
         if handler.value < 0:
             return ("builtins.BaseException",)
         return self.class_names(fn, handler.value)
+
+    def surely_caught(self, fn: Fn, handler: Block) -> tuple[str, ...]:
+        """Like `caught_types`, where `kinds: type[Exception]` of a parameter says what may be passed, not that all is."""
+        names = self.caught_types(fn, handler)
+        value = fn.facts.values[handler.value] if handler.value >= 0 else ("",)
+        home = fn.outer(value) if value[0] == "outer" else fn
+        value = home.facts.values[value[1]] if home is not None and value[0] == "outer" else value
+        if home is None or value[0] != "param":
+            return names
+        default = home.facts.params[value[1]].default
+        owner = home.parent or self.project.module_function(home.file)
+        usual = self.class_names(owner, default) if default >= 0 else ()
+        return tuple(name for name in names if name not in _EVERYTHING or name in usual)
 
     def class_names(self, fn: Fn, vid: int, depth: int = 8) -> tuple[str, ...]:
         """Names of the classes that a value is: one, a tuple of them, or a variable that holds them."""

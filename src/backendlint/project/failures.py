@@ -177,12 +177,14 @@ class Failures:
                 yield Unwrapped(fn, name, escape, (own or alike)[0])
 
     def _wrapped_above(self, fn: Fn, name: str) -> bool:
-        """A private helper all of whose callers handle the failure."""
+        """A private helper all of whose callers handle the failure, or others of the same library: the wrapping is theirs."""
         callers = self.project.graph.callers(fn) if fn.name.startswith("_") and not fn.name.endswith("__") else ()
         return bool(callers) and all(
             edge.call is not None
             and any(
-                caught in _ALL or self.project.hierarchy.subclass_of(name, caught)
+                caught in _ALL
+                or self.project.hierarchy.subclass_of(name, caught)
+                or self._alike(frozenset([caught]), name)
                 for _, types in self.project.exceptions.handlers(edge.caller, edge.call.block)
                 for caught in types
             )

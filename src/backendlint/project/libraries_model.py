@@ -512,6 +512,8 @@ class Orm:
     """Columns or lookups; `"**"`: keywords are lookups."""
     rows: Literal["", "one", "many", "scalar"] = ""
     bulk: bool = False
+    upserts: tuple[str, ...] = ()
+    """Keywords by which rows that are there already are kept or changed: `ignore_conflicts=True`."""
 
 
 @dataclass(slots=True)

@@ -70,7 +70,7 @@ class Retries:
             outbound = self._outbound_in(fn, 0, [number])
             if outbound and self._failure(fn, handler) and same_again(fn, call, number):
                 backoff, jitter = self._pauses(fn, number)
-                on = tuple(self.project.exceptions.caught_types(fn, handler))
+                on = tuple(self.project.exceptions.surely_caught(fn, handler))
                 yield Policy("loop", fn, call.span, fn, None, False, backoff, jitter, on, outbound)
 
     def _retrying_handlers(self, fn: Fn, loop: int) -> list[int]:
@@ -216,7 +216,7 @@ class Retries:
         backoff, jitter = self._pauses(fn, loop)
         bounded, attempts = self._bound(fn, loop, block)
         on = tuple(
-            name for handler in handlers for name in self.project.exceptions.caught_types(fn, fn.facts.blocks[handler])
+            name for handler in handlers for name in self.project.exceptions.surely_caught(fn, fn.facts.blocks[handler])
         )
         span = Span(block.span.line, block.span.column, block.span.line, block.span.column + len(block.kind))
         return Policy("loop", fn, span, fn, attempts, bounded, backoff, jitter, on, calls, loop)

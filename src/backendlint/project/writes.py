@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
+from backendlint.project.effects import Site
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.sqltext.assemble import HOLE
@@ -124,10 +125,11 @@ class Writes:
             op = model.orm.op if model.orm is not None else ""
             if model.transaction in _ENDS or op == "execute":
                 continue
-            if op in WRITES and not _unsaved(site.fn, site.call):
+            if op in WRITES and not _unsaved(site.fn, site.call) and not (op == "save" and self._makes_only(site)):
                 lazy = model.orm is not None and model.orm.lazy
                 call = self._executed(site.fn, site.call) if lazy else site.call
-                yield Write(site.fn, call, op, self._entity(site.fn, site.call, op))
+                done = "update_or_create" if _upserts(site) else op
+                yield Write(site.fn, call, done, self._entity(site.fn, site.call, op))
             elif not op and "db-write" in model.effect and model.sql is None and "commit" not in model.effect:
                 yield Write(site.fn, site.call, "write", "")
         yield from self._of_fetched()
@@ -219,6 +221,17 @@ class Writes:
                 break
         return named_entity(self.project, fn, str(value[1])) if value[0] == "name" else ""
 
+    def _makes_only(self, site: Site) -> bool:
+        """`serializer.save()` of one whose own `create` stores nothing, and which has nothing else to store by."""
+        for ref in self.project.callees(site.fn, site.call):
+            owners = (ref.arg, ref.arg.arg) if ref.arg is not None else ()
+            for cls in (self.project.classes.get(owner.name) for owner in owners if owner is not None):
+                if cls is not None and self.project.hierarchy.role(cls) == "serializer":
+                    own = [self.project.method(cls, name) for name in ("create", "update", "save")]
+                    stores = any(fn is not None and self.project.effects.has(fn, "db-write") for fn in own)
+                    return own[0] is not None and not stores and f"{cls.fqn}.Meta" not in self.project.classes
+        return False
+
     def _serialized(self, ref: Ref) -> str:
         """The model that a serializer or form stores, by its `Meta`."""
         meta = self.project.classes.get(f"{ref.name}.Meta") if ref.kind in ("class", "inst") else None
@@ -252,6 +265,12 @@ def named_entity(project: Project, fn: Fn, dotted: str) -> str:
         return ""
     cls = project.classes.get(f"{target.file.module}.{target.name}")
     return cls.fqn if cls is not None and stored_entity(project, cls) else ""
+
+
+def _upserts(site: Site) -> bool:
+    """`bulk_create(rows, ignore_conflicts=True)`: what is there already is no conflict."""
+    keywords = site.model.orm.upserts if site.model.orm is not None else ()
+    return any(site.fn.const(site.call.kwarg(name)) is True for name in keywords if site.call.kwarg(name) >= 0)
 
 
 def _unsaved(fn: Fn, call: Call) -> bool:
