@@ -110,6 +110,14 @@ def check_texts(rule: Rule) -> None:
     assert all(link.startswith("https://") for link in rule.references)
 
 
+def check_needs(rule: Rule) -> None:
+    """A project rule that looks at SQL texts or schemas says `needs: {sql: []}`: such rules run in one process."""
+    code = rule.folder / "check.py"
+    if rule.engine == "project":
+        looks = re.search(r"\.data\.(?!dialect\b)", code.read_text(encoding="utf-8")) is not None
+        assert looks == ("sql" in rule.needs)
+
+
 def check_document(rule: Rule) -> None:
     """doc.md has its heading and its sections, in order, none of them empty."""
     text = (rule.folder / "doc.md").read_text(encoding="utf-8")

@@ -30,6 +30,11 @@ def test_texts(rule: Rule) -> None:
 
 
 @each_rule
+def test_what_looks_at_sql_says_so(rule: Rule) -> None:
+    contract.check_needs(rule)
+
+
+@each_rule
 def test_document(rule: Rule) -> None:
     contract.check_document(rule)
 
