@@ -65,6 +65,7 @@ from backendlint.project.longwork import LongWork
 from backendlint.project.loops import grows, loops_around, stops_early
 from backendlint.project.lost import read_modify_writes, sql_read_modify_writes, stale_updates
 from backendlint.project.model import Project
+from backendlint.project.once import first_time_only
 from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.percall import MadePerCall
 from backendlint.project.programs import (
@@ -234,6 +235,7 @@ __all__ = [
     "duration",
     "error_classes",
     "exclusive",
+    "first_time_only",
     "flow_hit",
     "flow_hits",
     "for_developers",

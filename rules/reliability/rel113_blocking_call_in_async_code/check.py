@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import BLOCKING, Call, Fn, Hit, Project, Span, Step, given, only_by_hand, ruled_out, waits
+from backendlint.api import (
+    BLOCKING,
+    Call,
+    Fn,
+    Hit,
+    Project,
+    Span,
+    Step,
+    first_time_only,
+    given,
+    only_by_hand,
+    ruled_out,
+    waits,
+)
 
 CONSUMERS = frozenset(f"builtins.{name}" for name in "list tuple set dict sorted sum min max any all next".split())
 
@@ -18,7 +31,8 @@ def check(project: Project) -> Iterator[Hit]:
         for call in fn.calls:
             hit = _direct(project, fn, call) or _through(project, fn, call)
             if hit is not None:
-                yield _rated(project, fn, call.span, hit)
+                once = first_time_only(fn, call)  # such as a connection string that is fetched with the first request
+                yield replace(hit, profile="strict") if once else _rated(project, fn, call.span, hit)
         seen: set[str] = set()
         for edge in project.graph.callees(fn):
             if edge.kind != "property" or edge.callee.fqn in seen:
@@ -99,7 +113,9 @@ def _way(project: Project, fn: Fn, span: Span, target: Fn) -> Hit | None:
     called = chain.partition(" ")[0]
     start = f"`{called}` blocks the event loop in `{fn.name}()`: {chain} → `{site.model.name}`"
     steps = (fn.step(span, f"calls {called} on the event loop"), *project.effects.witness(target, BLOCKING))
-    return _hit(fn, span, start, what, steps)
+    hit = _hit(fn, span, start, what, steps)
+    once = any(edge.call is not None and first_time_only(edge.caller, edge.call) for edge in edges)
+    return replace(hit, profile="strict") if once else hit
 
 
 def _hit(fn: Fn, span: Span, start: str, what: str, steps: tuple[Step, ...]) -> Hit:

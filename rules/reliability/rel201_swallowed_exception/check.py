@@ -31,9 +31,10 @@ CLEANUP_CALL = re.compile(
     r"unsubscribe|stop|quit|logout|wait_closed|clean_?up|detach|reset|expunge(_all)?|join|wait"
 )
 QUIET_FUNCTION = re.compile(
-    r"_*(is|has|can|try|safe|maybe|looks|supports|check|should|guess|detect|probe|best_effort|wait_for|wait_until)(_\w+)?|"
-    r"\w+_safe(ly)?"
+    r"_*(is|has|can|try|safe|maybe|looks|supports|check|should|guess|detect|probe|best_effort)(_\w+)?|\w+_safe(ly)?"
 )
+WAITING_FUNCTION = re.compile(r"_*wait_(for|until)_\w+")
+"""Asks again and again until something is there: that it is not is no news, but a bug is."""
 PAUSE = frozenset({"wait_for", "wait", "timeout", "timeout_at"})
 """`asyncio.wait_for(stop.wait(), 5)`: that the time is over is how it usually ends."""
 HELD = ("result", "exception")
@@ -94,7 +95,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     outcome = "goes on" if block.kind == "with" else outcome_of(site)
     if not outcome:
         return
-    quiet = is_quiet(site, outcome)
+    quiet = is_quiet(site, outcome) or (kind == "failure" and WAITING_FUNCTION.fullmatch(function.name) is not None)
     what = f"`{function.name}()`" if function.name else "the module"
     yield Hit(
         f"{sentence(types, block.kind)} in {what} {outcome} without a trace, so {consequence(kind)}; "
@@ -143,7 +144,8 @@ def strings(value: object) -> frozenset[str]:
 
 
 def is_expected(site: SyntaxSite, types: tuple[str, ...]) -> bool:
-    """Cleaning up, counting, optional imports, pauses that something may end early, tasks that are asked later: places where an error must not get in the way."""
+    """Cleaning up, counting, optional imports, pauses that may end early, tasks that are asked later: places where an error
+    must not get in the way."""
     function = site.function
     if CLEANUP_FUNCTION.fullmatch(function.name) or (site.facts.kind == "except" and is_count(site)):
         return True

@@ -17,6 +17,7 @@ from backendlint.api import (
     Span,
     answers,
     below,
+    ingredients,
     is_parameter,
     request_reads,
     says_missing,
@@ -83,7 +84,7 @@ def _judged(project: Project, fn: Fn, handler: int, answer: Answer, profile: Pro
             "clients, caches and monitors take it for success",
         )
     elif answer.failed and answer.status is not None:
-        found = _mismatch(project, fn, handler, types, answer.status)
+        found = None if _chosen(fn, handler, answer) else _mismatch(project, fn, handler, types, answer.status)
     if found is not None:
         yield Hit(
             f"`{fn.name}()` catches `{names}` and {found[0]}: {found[1]}; answer with the status that says what happened.",
@@ -91,6 +92,17 @@ def _judged(project: Project, fn: Fn, handler: int, answer: Answer, profile: Pro
             function=fn.fqn,
             profile=profile if answer.failed else None,
         )
+
+
+def _chosen(fn: Fn, handler: int, answer: Answer) -> bool:
+    """`if "not found" in str(error): raise HTTPException(404)`: the answer is for this failure, not for every one."""
+    for number, block in fn.blocks_of(answer.block):
+        if number == handler:
+            return False
+        tested = ingredients(fn.facts, [block.value]) if block.kind in ("if", "case") else ()
+        if any(fn.facts.values[vid][0] == "exc" for vid in tested):
+            return True
+    return False
 
 
 def _tells(project: Project, fn: Fn, answer: Answer) -> bool:

@@ -45,13 +45,13 @@ def message(word: str, where: str) -> str:
 
 def jumps(node: cst.CSTNode, *, in_loop: bool, caught: bool, names: frozenset[str]) -> Iterator[cst.CSTNode]:
     """Jumps that leave the finally block: not those of a loop or function inside it, nor a raise caught there, nor one of
-    what a handler there has caught (`names`)."""
+    what a handler there has caught (`names`), or of an exception kept before, with what was caught as its cause."""
     if isinstance(node, cst.FunctionDef | cst.Lambda | cst.ClassDef):
         return
     if isinstance(node, cst.Return):
         yield node
     elif isinstance(node, cst.Raise):
-        again = isinstance(node.exc, cst.Name) and node.exc.value in names
+        again = isinstance(node.exc, cst.Name) and (node.exc.value in names or (names and node.cause is not None))
         if not caught and node.exc is not None and not again:
             yield node
     elif isinstance(node, cst.Break | cst.Continue):

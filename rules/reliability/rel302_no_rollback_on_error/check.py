@@ -129,9 +129,17 @@ def _handler(project: Project, fn: Fn, site: Site, broad: tuple[str, ...] = CAUG
         if fn.facts.blocks[index].kind != "except":
             continue
         if any(name in broad or _can_be(project, site, name) for name in types):
-            raises = any(index in {number for number, _ in fn.blocks_of(item.block)} for item in fn.facts.raises)
-            return -1 if raises else index
+            return -1 if _raises(project, fn, index) else index
     return -1
+
+
+def _raises(project: Project, fn: Fn, handler: int) -> bool:
+    """By a `raise`, or by a function that does nothing else in the end."""
+    inside = below(fn.facts, handler)
+    if any(item.block in inside for item in fn.facts.raises):
+        return True
+    called = (project.targets(fn, call) for call in fn.calls if call.block in inside)
+    return any(targets and all(target.facts.blocks[0].exits == "raise" for target in targets) for targets in called)
 
 
 def _can_be(project: Project, site: Site, name: str) -> bool:

@@ -104,7 +104,7 @@ def _unreferenced(project: Project, table: Table, column: Column) -> Iterator[Hi
     stem = column.name.lower().removesuffix("_id")
     if stem == column.name.lower() or not stem or column.primary_key or table.source == "django-migrations":
         return
-    if any(column.name in key.columns for key in table.foreign_keys) or _is_copy(project, table, column):
+    if _constrained(project, table, column) or _is_copy(project, table, column):
         return
     if any(name.lower() in {f"{stem}_type", f"{stem}_kind", f"{stem}_model"} for name in table.columns):
         return
@@ -123,6 +123,13 @@ def _unreferenced(project: Project, table: Table, column: Column) -> Iterator[Hi
         _place(table, column),
         profile="strict" if advice else None,
     )
+
+
+def _constrained(project: Project, table: Table, column: Column) -> bool:
+    """By the model or the DDL, or by what the migrations made of it (the model's base may come from a library)."""
+    made = project.data.alembic_schema.find(table.name)
+    keys = [*table.foreign_keys, *(made.foreign_keys if made is not None else ())]
+    return any(column.name in key.columns for key in keys)
 
 
 def _explained(project: Project, column: Column) -> bool:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Span, Step, Vid, runs_by_hand
+from backendlint.api import Fn, Hit, Project, Span, Step, Vid, ingredients, runs_by_hand
 
 CHANGES = frozenset({
     "append", "appendleft", "add", "update", "extend", "insert", "pop", "popleft", "popitem", "remove", "discard", "clear", "setdefault",
@@ -18,6 +18,12 @@ LOCAL_CACHE = re.compile(
 )
 SET_UP = re.compile(r"conf$|config|settings|logger", re.IGNORECASE)
 """What is read anew as a whole when it is set up."""
+ADDS = frozenset({"append", "appendleft", "add", "insert"})
+RUNNING = frozenset({
+    "asyncio.Task", "asyncio.Future", "asyncio.Lock", "asyncio.Semaphore", "asyncio.BoundedSemaphore", "asyncio.Event",
+    "asyncio.Condition", "concurrent.futures.Future", "threading.Thread", "threading.Lock", "threading.RLock", "threading.Event",
+    "threading.Timer", "threading.Semaphore",
+})  # fmt: skip
 LOCK = re.compile(r"lock|mutex|semaphore|guard|atomic", re.IGNORECASE)
 
 
@@ -29,7 +35,7 @@ def check(project: Project) -> Iterator[Hit]:
         seen: set[tuple[str, int]] = set()
         for name, span, block, how in changes(project, fn):
             key = (name, 0 if how == "replaces" else span.line)
-            if key in seen or locked(fn, block) or keeps_client(project, fn, span):
+            if key in seen or locked(fn, block) or keeps_client(project, fn, span) or of_process(project, fn, name):
                 continue
             seen.add(key)
             kept = how == "writes into" and (fills(fn, block, name) or keeps_foreign(project, fn, span, block, name))
@@ -57,6 +63,35 @@ def in_handler(project: Project, fn: Fn) -> bool:
 
 def advice(name: str, how: str) -> bool:
     return bool(LOCAL_CACHE.search(name)) or (how == "replaces" and bool(SET_UP.search(name)))
+
+
+def of_process(project: Project, fn: Fn, name: str) -> bool:
+    """`_tasks: set[asyncio.Task]`, `_tasks.add(asyncio.create_task(...))`: what runs in a process is of no use to another."""
+    module = project.module_function(fn.file)
+    for item in module.facts.bindings:
+        if item.name == name and item.annotation >= 0:
+            inner = (module.facts.values[vid] for vid in ingredients(module.facts, [item.annotation]))
+            if any(value[0] == "name" and project.libraries.canonical(str(value[1])) in RUNNING for value in inner):
+                return True
+    return any(
+        ref.name in RUNNING
+        for owner in project.functions_of(fn.file)
+        for vid in kept(project, owner, name)
+        for ref in project.refs(owner, vid)
+        if ref.kind == "libinst"
+    )
+
+
+def kept(project: Project, fn: Fn, name: str) -> Iterator[Vid]:
+    """What a function puts into the container."""
+    for call in fn.facts.calls:
+        value = fn.facts.values[call.func]
+        owner, _, method = str(value[1]).rpartition(".") if value[0] == "name" else ("", "", "")
+        if method in ADDS and dotted_state(project, fn, owner)[0] == name:
+            yield from call.args
+    for store in fn.facts.stores:
+        if store.key >= 0 and module_name(project, fn, store.base) == name:
+            yield store.value
 
 
 def keeps_client(project: Project, fn: Fn, span: Span) -> bool:

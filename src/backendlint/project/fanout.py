@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,6 +22,8 @@ OUTSIDE = frozenset(
 )
 """Effects of which many at once exhaust something: connections, the peer, processes."""
 _SAME = ("guard", "await", "star", "mut", "store")
+_LIMIT = re.compile(r"(?:^|[._])(?:MAX|LIMIT|CONCURRENCY|WORKERS|POOL)(?:_|$)")
+"""A setting that bounds how many run at once."""
 _STARTS = frozenset({"task", "taskgroup", "thread", "process"})
 
 
@@ -184,12 +187,15 @@ class Fanouts:
         return "itertools.islice" in names
 
     def _counted(self, fn: Fn, vid: Vid) -> bool:
-        """A constant number, or `min(...)` of several: whoever writes that sets a bound."""
+        """A constant number, a setting, or `min(...)` of several: whoever writes that sets a bound."""
         value = fn.facts.values[vid]
-        least = value[0] == "call" and any(
-            ref.name == "builtins.min" for ref in self.project.callees(fn, fn.facts.calls[value[1]])
-        )
-        return least or self.project.constants(fn, vid) is not None
+        if value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            names = {ref.name for ref in self.project.callees(fn, call)}
+            most = "builtins.max" in names and all(self._counted(fn, item) for item in call.args)
+            return "builtins.min" in names or most
+        named = value[0] == "name" and _LIMIT.search(str(value[1])) is not None
+        return named or self.project.constants(fn, vid) is not None
 
     def _in_batches(self, fn: Fn, vid: Vid) -> bool:
         """An element of `batched(items, 10)` or of one's own `chunks(items, 10)`."""

@@ -73,6 +73,7 @@ _AMBIGUOUS = frozenset(
         "graphql",
         "entity",
         "schema",
+        "tables",
     }
 )
 """Names that say something only where nothing nearer does."""

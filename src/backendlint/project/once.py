@@ -31,8 +31,11 @@ def _slot(fn: Fn, base: Vid, name: str) -> Slot | None:
     value = fn.facts.values[base]
     while value[0] == "guard":
         value = fn.facts.values[value[1]]
+    if not name and value[0] == "name":
+        owner, _, last = str(value[1]).rpartition(".")
+        return ("class", last) if owner.rpartition(".")[2][:1].isupper() else (str(value[1]), "")
     if not name:
-        return (str(value[1]), "") if value[0] == "name" else None
+        return None
     own = value[0] == "param" and value[1] == 0 and fn.kind == "classmethod"
     named = value[0] in ("name", "def") and str(value[1]).rpartition(".")[2][:1].isupper()
     return ("class", name) if own or named else None

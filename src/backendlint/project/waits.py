@@ -9,11 +9,12 @@ from backendlint.facts.model import Block, Call, Vid
 from backendlint.project.calls import Edge, argument_of
 from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
+from backendlint.project.letgo import let_go
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.numbers import Rounds, number, rounds_of
+from backendlint.project.once import first_time_only
 from backendlint.project.retry_settings import Policy
 from backendlint.project.sums import Part, Sum, longest
-from backendlint.project.uses import is_used
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -273,8 +274,10 @@ class _Body:
         for model in self.project.models(self.fn, call):
             found = found.plus(self._modelled(call, model, rounds))
         kinds = ("call", "thread") if call.awaited else ("call",)
-        edges = self.edges.get(id(call), ())
-        return found.plus(longest(self.waits.of(edge.callee) for edge in edges if edge.kind in kinds))
+        edges = [edge for edge in self.edges.get(id(call), ()) if edge.kind in kinds]
+        if edges and first_time_only(self.fn, call):
+            return found  # made once for the whole process
+        return found.plus(longest(self.waits.of(edge.callee) for edge in edges))
 
     def _modelled(self, call: Call, model: CallModel, rounds: Rounds) -> Sum:
         kind = next((effect for effect in model.effect if effect in COUNTED), "")
@@ -343,7 +346,7 @@ class _Body:
         kind = self._kind(call)
         if not self._concurrent(call) or kind not in ("task", "taskgroup") or id(call) in self.side:
             return False
-        return kind == "taskgroup" or is_used(self.fn.facts, call.value)
+        return kind == "taskgroup" or not let_go(self.fn, call.value)
 
     def _members(self, call: Call, depth: int = 6) -> list[Call]:
         vids = (*call.args, *(vid for _, vid in call.kwargs))

@@ -22,6 +22,7 @@ from backendlint.project.schema.sa_columns import (
 from backendlint.project.schema.sa_types import enum_choices, type_of
 from backendlint.project.schema.sqlalchemy_models import add_part, autoincrement, put
 
+Bound = tuple[tuple[int, Node], ...]
 _DEPTH = 3
 """Helpers of the same project that are followed from upgrade()."""
 
@@ -132,7 +133,8 @@ class _Script:
         if view.name in _READERS and _is_operations(view):
             yield from self._operation(view)
         elif view.name in {"execute", "exec_driver_sql"} and view.args:
-            yield from self._execute(view)
+            for bound in _unrolled(view):
+                yield from self._execute(bound)
         elif value[0] == "def" and depth < _DEPTH:
             target = next((i for i, item in enumerate(self.file.functions) if i and item.qualname == value[1]), 0)
             if target:
@@ -226,17 +228,33 @@ def in_autocommit(file: FileFacts, index: int, call: Call) -> bool:
 def _unrolled(view: CallNode) -> list[CallNode]:
     """The call once for each round of a loop over a constant list that feeds it; else just itself."""
     loop = next((found for arg in view.args for found in _looped(arg)), None)
-    container = loop.at(loop.value[1]) if loop is not None else None
-    elements = container.elements() if container is not None else None
-    if elements is None and container is not None:
+    rounds = _rounds(loop) if loop is not None else []
+    return [CallNode(replace(view.node, bound=bound), view.call) for bound in rounds] or [view]
+
+
+def _rounds(loop: Node) -> list[Bound]:
+    """What the loop's variables are in each round: over a list, the keys of a dict, or its `items()`."""
+    container = loop.at(loop.value[1])
+    call = container.call()
+    if call is not None and call.name == "items":
+        listed = _receiver(call.func)
+        return [_unpacked(loop, pair) for pair in (listed.pairs() if listed is not None else None) or []]
+    elements = container.elements()
+    if elements is None:
         elements = [key for key, _ in container.pairs() or []]
-    if loop is None or not elements:
-        return [view]
-    return [CallNode(replace(view.node, bound=_round(loop, element)), view.call) for element in elements]
+    return [((loop.vid, element), *_unpacked(loop, element.elements() or [])) for element in elements]
+
+
+def _receiver(func: Node) -> Node | None:
+    """What a method is called on: a value, or a name of the module."""
+    value = func.value
+    if value[0] == "name":
+        return func.links.find_value(str(value[1]).rpartition(".")[0], func.file.module)
+    return func.at(value[1]) if value[0] == "attr" else None
 
 
 def _looped(node: Node) -> Iterator[Node]:
-    """The loop's variable that an argument is, or that is unpacked into it, or that a column in it is made of."""
+    """The loop's variable that an argument is, or that is unpacked into it, or that a column or a text in it is made of."""
     value = node.value
     if value[0] == "elem":
         yield node
@@ -245,16 +263,18 @@ def _looped(node: Node) -> Iterator[Node]:
     elif value[0] == "call":
         for vid in node.facts.calls[value[1]].args:
             yield from _looped(node.at(vid))
+    elif value[0] == "fmt":
+        for vid in value[2]:
+            yield from _looped(node.at(vid))
 
 
-def _round(loop: Node, element: Node) -> tuple[tuple[int, Node], ...]:
-    """The loop's variables in the round of an element."""
-    parts = element.elements() or []
-    bound = [(loop.vid, element)]
-    for vid, value in enumerate(loop.facts.values):
-        if value[0] == "unpack" and value[1] == loop.vid and 0 <= value[2] < len(parts):
-            bound.append((vid, parts[value[2]]))
-    return tuple(bound)
+def _unpacked(loop: Node, parts: Sequence[Node]) -> Bound:
+    """The loop's variables in a round whose element consists of these parts."""
+    return tuple(
+        (vid, parts[value[2]])
+        for vid, value in enumerate(loop.facts.values)
+        if value[0] == "unpack" and value[1] == loop.vid and 0 <= value[2] < len(parts)
+    )
 
 
 def _table(view: CallNode, batch: str, position: int, name: str = "table_name") -> str:
