@@ -42,6 +42,7 @@ REPORTS = re.compile(r"(^|_)(log|report|capture|record|notify|track|trace|alert|
 """Names of helpers that do something with an exception that they are given."""
 ANSWERS = re.compile(r"(^|\.)(HTTPException|Http404|PermissionDenied|APIException|Abort)$")
 """Exceptions that are answers."""
+IMPORTERS = frozenset({"import_module", "import_string", "__import__", "find_spec"})
 TRIES = re.compile(r"_*(try|maybe|guess|detect|probe|best_effort)_")
 """Functions that only try."""
 TEXTS = [("name", f"builtins.{name}") for name in ("str", "repr", "type", "getattr")]
@@ -91,12 +92,23 @@ def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[V
         yield Verdict(failed[0], None, "untraced")
         return
     calls = [found.call for found in logged]
+    if only_imports(file, function, function.blocks[handler].group):
+        return  # the text says what is missing
     if kept(function, handler, calls) or (not told and others(function, handler, calls)):
         return
     if not any(mentions(function, handler, inputs(call)) for call in calls):
         yield Verdict((told or logged)[0], None, "untold")
     elif not told and not TRIES.match(function.name):
         yield Verdict(logged[0], None, "hidden")
+
+
+def only_imports(file: FileFacts, function: FunctionFacts, tried: int) -> bool:
+    """Whether nothing but an optional import is tried."""
+    names = [called_name(file, function, call).rpartition(".")[2] for call in calls_in(function, tried)]
+    if names:
+        return all(name in IMPORTERS for name in names)
+    start, end = function.blocks[tried].span[:2], function.blocks[tried].span[2:]
+    return any(start <= item.span[:2] and item.span[2:] <= end for item in file.imports)
 
 
 def reported(file: FileFacts, function: FunctionFacts, handler: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import (
@@ -17,6 +18,10 @@ from backendlint.api import (
 )
 
 
+MARKER = re.compile(r"(^|_)(version|revision|generation|epoch)$")
+"""What only tells that something has changed: two changes at once may as well count as one."""
+
+
 def check(project: Project) -> Iterator[Hit]:
     """ORM attributes first, one hit an object; then SQL."""
     seen: set[tuple[str, int]] = set()
@@ -27,13 +32,14 @@ def check(project: Project) -> Iterator[Hit]:
         seen.add(changed)
         name = f"{lost.entity.name}.{lost.name}"
         query = lost.origin.steps[0]
+        told = only_by_hand(project, lost.fn) or MARKER.search(lost.name) is not None
         yield Hit(
             f"`{name}` is read, changed in `{lost.fn.name}()` and written back: of two requests at once one change is lost; "
             f"let the database compute it (`{_advice(project, lost.entity, lost.name)}`) or lock the row when it is read.",
             lost.fn.location(lost.store.span),
             related=(query.fn.step(query.call.span, "read here, without a lock"),),
             function=lost.fn.fqn,
-            profile="strict" if only_by_hand(project, lost.fn) or project.layer(lost.fn) == "migration" else None,
+            profile="strict" if told or project.layer(lost.fn) == "migration" else None,
         )
     for stale in (*sql_read_modify_writes(project), *stale_updates(project)):
         yield Hit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Cls, Fn, Hit, Profile, Project, Span, Vid, identifier_words, runs_by_hand
+from backendlint.api import Call, Cls, Fn, Hit, Profile, Project, Span, Value, Vid, identifier_words, runs_by_hand
 
 MONEY = frozenset(
     "price prices amount cost costs balance fee fees salary wage revenue subtotal refund payout tax".split()
@@ -116,9 +116,8 @@ def _conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
     name = next((item for item in names if _is_money(item, "")), "")
     if name == "amount" and not CONTEXT.union(LEDGERS).intersection(identifier_words(fn.fqn.replace(".", "_"))):
         return  # of what?
-    if name and any(
-        value[0] == "binop" and call.value in value[2:] and value[1] in "+-*/" for value in fn.facts.values
-    ):
+    used = [value for value in fn.facts.values if value[0] == "binop" and call.value in value[2:]]
+    if name and any(value[1] in "+-*/" and not _is_ratio(fn, value) for value in used):
         yield Hit(
             message=f"`{name}` is money, and reckoned with as a float: sums drift by cents. Convert it with `Decimal(...)`.",
             location=fn.location(call.span),
@@ -126,6 +125,12 @@ def _conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
             confidence="medium",
             profile="strict" if runs_by_hand(project, fn) else None,
         )
+
+
+def _is_ratio(fn: Fn, value: Value) -> bool:
+    """`float(paid) / float(price)`: a share of two amounts is none itself."""
+    made = {item.value for item in fn.calls if fn.value(item.func) == ("name", "builtins.float")}
+    return value[1] == "/" and made.issuperset(value[2:])
 
 
 def _called(fn: Fn, vid: Vid) -> str:

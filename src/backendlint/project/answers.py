@@ -69,6 +69,7 @@ def _returned(project: Project, fn: Fn, vid: Vid, span: Span, block: int, depth:
     if vid < 0:
         yield Answer(span, None, None, "none", -1, block)
         return
+    given = vid
     value = fn.facts.values[vid]
     while value[0] in _PASSED:
         vid = value[1]
@@ -97,7 +98,9 @@ def _returned(project: Project, fn: Fn, vid: Vid, span: Span, block: int, depth:
                 yield _response(project, fn, call, model.response, span, block)
                 return
     keys, shape = _shape(project, fn, vid)
-    yield Answer(span, None, keys, shape, vid, block)
+    yield Answer(
+        span, None, keys, shape, given if value[0] == "call" else vid, block
+    )  # a test may say more of a result
 
 
 def _response(project: Project, fn: Fn, call: Call, model: Response, span: Span, block: int) -> Answer:

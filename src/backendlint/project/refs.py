@@ -90,7 +90,8 @@ class Resolver:
         if op == "param":
             return self.param(fn, value[1])
         if op in _SAME:
-            return self.refs(fn, value[1])
+            found = self.refs(fn, value[1])
+            return self.types.narrowed(fn, value, found) if op == "guard" and found else found
         if op == "phi":
             return self._any(fn, vid)
         if op == "bool":

@@ -307,6 +307,27 @@ class TypeNames:
             return self.resolver.dotted(name, fn.file.module) if len(call.args) == 1 else ()
         return [found for base in self.resolver.refs(fn, call.args[0]) for found in self.resolver.member(base, name)]
 
+    def narrowed(self, fn: Fn, value: Value, found: Refs) -> Refs:
+        """What is left of the types of a value where `isinstance` told that it is of a class, or that it is not."""
+        test, holds = fn.facts.values[value[2]], value[3]
+        while test[0] == "not":
+            test, holds = fn.facts.values[test[1]], None if holds is None else not holds
+        call = fn.facts.calls[test[1]] if test[0] == "call" else None
+        if call is None or holds is None or len(call.args) != 2 or call.args[0] != value[1]:
+            return found
+        if fn.facts.values[call.func] != ("name", "builtins.isinstance"):
+            return found
+        named = fn.facts.values[call.args[1]]
+        vids = named[1] if named[0] == "tuple" else (call.args[1],)
+        classes = [ref for vid in vids for ref in self.resolver.refs(fn, vid) if ref.kind in ("class", "lib")]
+        if not classes:
+            return found
+        related = self.project.hierarchy.subclass_of
+        fitting = tuple(ref for ref in found if any(related(ref.name, cls.name) for cls in classes))
+        if holds:
+            return fitting or tuple(item for cls in classes for item in self.resolver.instance(cls))
+        return tuple(ref for ref in found if ref not in fitting) or found
+
     def by_name(self, fn: Fn, index: int) -> Refs:
         """What a parameter is by convention: of the types that its name may mean, the first that has all that is asked of it."""
         hints = self.project.hints(fn.file)

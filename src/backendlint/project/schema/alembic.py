@@ -12,6 +12,7 @@ from backendlint.project.schema.executed import data_text, may_change_schema, sq
 from backendlint.project.schema.model import Check, Constraint, ForeignKey, Table, Unique
 from backendlint.project.schema.reading import CallNode, Links, Node, location_of, strings
 from backendlint.project.schema.sa_columns import (
+    Made,
     column_call,
     column_name,
     read_column,
@@ -312,7 +313,9 @@ def _create_table(view: CallNode, batch: str) -> Iterator[ops.Operation]:
     for member in view.args[1:]:
         call = column_call(member)
         if call is not None:
-            put(table, read_column(name, "", call))
+            made = _helped(member, read_column(name, "", call))
+            table.complete = table.complete and bool(made.column.name)
+            put(table, made)
         elif not _left_out(member):
             add_part(table, table_part(member, name))
     if any(
@@ -328,6 +331,14 @@ def _create_table(view: CallNode, batch: str) -> Iterator[ops.Operation]:
         yield ops.CreateTable(table=table, if_not_exists=view.flag("if_not_exists") is True)
     else:
         yield ops.Other(kind=ops.UNNAMED_TABLE)
+
+
+def _helped(member: Node, made: Made) -> Made:
+    """`_json_column("payload")` of a helper, whose first argument is the column's name."""
+    outer = member.call()
+    if not made.column.name and outer is not None and outer.args:
+        made.column = replace(made.column, name=outer.args[0].text())
+    return made
 
 
 def _left_out(member: Node) -> bool:
