@@ -17,7 +17,6 @@ from backendlint.api import (
     stale_updates,
 )
 
-
 MARKER = re.compile(r"(^|_)(version|revision|generation|epoch)$")
 """What only tells that something has changed: two changes at once may as well count as one."""
 
