@@ -36,7 +36,8 @@ def check(project: Project) -> Iterator[Hit]:
 
 def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] | None:
     """The secret's name, and whether a caller certainly chooses the other side."""
-    for own, other in ((left, right), (right, left)):
+    sides = ((left, right), (right, left))
+    for own, other in sorted(sides, key=lambda side: not is_mac(project, fn, side[0])):
         name = name_of_value(fn, own)
         mac = is_mac(project, fn, own)
         secret = mac or sensitive(name) == "secret" or name.lower() in MACS

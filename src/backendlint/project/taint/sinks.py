@@ -61,9 +61,23 @@ def find_sinks(project: Project) -> dict[str, list[SinkSite]]:
     for fn, call, model, vid, place in project.taint.raw_templates.prints():
         printed = SinkSite("xss", fn, call, vid, model, Sink("xss", Arg(all_keywords=True)), place)
         found.setdefault("xss", []).append(printed)
-    for item in (*_answers(project), *_by_name(project), *_handed_over(project)):
+    for item in (*_answers(project), *_by_name(project), *_handed_over(project), *_items(project)):
         found.setdefault(item.kind, []).append(item)
     return found
+
+
+def _items(project: Project) -> Iterator[SinkSite]:
+    """`message["Subject"] = text`, where the object's `__setitem__` is a sink."""
+    named = (name for name in project.libraries.names_saying("calls", "sinks") if name.endswith(".__setitem__"))
+    if not any(project.imports(name.partition(".")[0]) for name in named):
+        return
+    for fn in project.all_functions():
+        for store in fn.facts.stores:
+            for ref in project.refs(fn, store.base) if store.key >= 0 and store.base >= 0 else ():
+                model = project.libraries.call(f"{ref.name}.__setitem__") if ref.kind == "libinst" else None
+                call = Call(store.base, (store.key, store.value), (), store.value, store.block, False, store.span)
+                for sink in model.sinks if model is not None else ():
+                    yield from _sites(project, fn, call, model or RESPONSE, sink)
 
 
 def _answers(project: Project) -> Iterator[SinkSite]:
