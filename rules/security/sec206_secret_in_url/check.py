@@ -1,11 +1,49 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, flow_hits
+from backendlint.api import Fn, Hit, Project, Vid, flow_hits, sensitive
 
 HARM = "so access logs, proxies and browser histories keep it; send it in a header or in the body."
+ENDS = re.compile(
+    r"[?&]((?:api_?|access_?|auth_?)?(?:key|token)|password|passwd|secret|client_secret)=$", re.IGNORECASE
+)
+TOO_SHORT = frozenset({"key", "token"})
+"""Keys of pages and places as often as secrets."""
 
 
 def check(project: Project) -> Iterator[Hit]:
-    yield from flow_hits(project, ("url",), HARM, ("secret",))
+    known = set()
+    for hit in flow_hits(project, ("url",), HARM, ("secret",)):
+        known.add(hit.location)
+        yield hit
+    for site in project.taint.sinks("url"):
+        location = site.fn.location(site.call.span)
+        name = named_secret(site.fn, site.vid)
+        if name and location not in known:
+            known.add(location)
+            called = site.model.name.rpartition(".")[2]
+            yield Hit(
+                f"A secret (`{name}`) reaches `{called}()` in `{site.fn.name}()`, {HARM}",
+                location,
+                function=site.fn.fqn,
+            )
+
+
+def named_secret(fn: Fn, vid: Vid) -> str:
+    """What the URL (`...?api_key={x}`) or the query (`{"api_key": x}`) itself calls a secret, whatever its value is called."""
+    value = fn.facts.values[vid]
+    while value[0] == "guard":
+        value = fn.facts.values[value[1]]
+    if value[0] == "fmt":
+        for before, part in zip(value[2], value[2][1:], strict=False):
+            text = fn.const(before)
+            match = ENDS.search(text) if isinstance(text, str) and fn.const(part) is ... else None
+            if match and match[1].lower() not in TOO_SHORT:
+                return match[1]
+    for key, item in value[1] if value[0] == "dict" else ():
+        name = fn.const(key) if key >= 0 else ...
+        if isinstance(name, str) and name not in TOO_SHORT and sensitive(name) == "secret" and fn.const(item) is ...:
+            return name
+    return ""
