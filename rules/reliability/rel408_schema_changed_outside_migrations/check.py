@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, only_by_hand
+from backendlint.api import Call, Fn, Hit, Project, ingredients, only_by_hand
 
 _DDL = re.compile(
     r"^\s*(?:CREATE\s+(?:UNLOGGED\s+)?TABLE|ALTER\s+TABLE|DROP\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX)\b", re.IGNORECASE
@@ -52,6 +52,7 @@ def _created(project: Project, fn: Fn, call: Call, migrated: bool) -> Iterator[H
             "migrations alone change the schema.",
             place,
             function=fn.fqn,
+            profile="strict" if _switched(project, fn, call) else None,
         )
     elif not fn.is_module or name == "create_all":
         yield Hit(
@@ -63,6 +64,13 @@ def _created(project: Project, fn: Fn, call: Call, migrated: bool) -> Iterator[H
             profile="strict",
             confidence="medium",
         )
+
+
+def _switched(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether a variable of the environment must ask for it (`if os.getenv("CREATE_TABLES") == "1":`)."""
+    tests = [item.value for _, item in fn.blocks_of(call.block) if item.kind == "if" and item.value >= 0]
+    asked = {fn.facts.values[vid][1] for vid in ingredients(fn.facts, tests) if fn.facts.values[vid][0] == "call"}
+    return any(model.env is not None for number in asked for model in project.models(fn, fn.calls[number]))
 
 
 def _stamped(project: Project, fn: Fn) -> bool:
