@@ -183,8 +183,20 @@ def _only_converts(project: Project, fn: Fn, handler: int) -> bool:
     tried = below(fn.facts, fn.facts.blocks[handler].group)
     calls = [call for call in fn.calls if call.block in tried]
     return bool(calls) and all(
-        all(_converts(model) for model in models) if (models := project.models(fn, call)) else _reads(project, fn, call)
+        all(_converts(model) for model in models)
+        if (models := project.models(fn, call))
+        else _reads(project, fn, call) or _validates(project, fn, call)
         for call in calls
+    )
+
+
+def _validates(project: Project, fn: Fn, call: Call) -> bool:
+    """`phone_validator(number)`: an object of Django's that looks at a value and refuses it."""
+    classes = [project.classes.get(ref.name) for ref in project.refs(fn, call.func) if ref.kind == "inst"]
+    return bool(classes) and all(
+        cls is not None
+        and any(base.startswith("django.core.validators.") for base in project.hierarchy.library_bases(cls))
+        for cls in classes
     )
 
 

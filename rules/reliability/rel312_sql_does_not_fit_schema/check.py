@@ -125,13 +125,16 @@ def _tables(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
 
 
 def _columns(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
+    told: set[tuple[str, str]] = set()
     for node in sql.own_nodes(scope.node):
         if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star) or _exempt(statement, scope, node):
             continue
         found = scope.resolve(node)
         if found.status == "no-column" and found.source is not None:
             table = found.source.table
-            if table is None or not statement.project.data.is_doubtful(table.name, node.name):
+            key = (found.source.alias, node.name.lower())
+            if key not in told and (table is None or not statement.project.data.is_doubtful(table.name, node.name)):
+                told.add(key)
                 yield _no_column(statement, node, found.source)
         elif found.status == "no-source" and not statement.partial and not scope.opaque:
             yield statement.hit(

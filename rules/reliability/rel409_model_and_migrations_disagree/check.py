@@ -145,6 +145,8 @@ def _columns(table: Table, made: Table, framework: str) -> Iterator[Hit]:
     for column in table.columns.values():
         other = made.column(column.name)
         name = f"`{table.name}.{column.name}`"
+        if other is None and not column.type:
+            continue  # a library's field of its own, which may have no column
         if other is None:
             yield from _hit(
                 column.location or table.location,

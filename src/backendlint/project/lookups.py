@@ -23,6 +23,7 @@ _FUNCTIONS = (
     "sqlalchemy.sql.functions.",
     "sqlalchemy.sql.expression.func.",
 )
+_KEYS = frozenset({"pk", "id"})
 _ONE_ROW = frozenset({"exists", "insert", "count"})
 _MEANS = frozenset({"session", "db", "db_session", "conn", "connection", "cursor", "cur", "using"})
 
@@ -51,7 +52,7 @@ def asked_for(project: Project, fn: Fn, name: str) -> bool:
     last, escape = steps[-1]
     assert escape.site is not None
     given = _inputs(escape.site.call)
-    if _always_one(project, last, given):
+    if _always_one(project, last, given) or _by_own_key(project, last, escape.site.call):
         return False
     for caller, above in reversed(steps[:-1]):
         wanted = _behind(project, last, given)
@@ -79,6 +80,15 @@ def _always_one(project: Project, fn: Fn, vids: list[Vid]) -> bool:
     names = [project.libraries.canonical(value[1]) for value in values if value[0] == "name"]
     names += [value[2] for value in values if value[0] == "attr"]
     return any(name.startswith(_FUNCTIONS) or name.rpartition(".")[2] in _ONE_ROW for name in names)
+
+
+def _by_own_key(project: Project, fn: Fn, call: Call) -> bool:
+    """`get(pk=counter.pk)` of a row that the function has just read or made."""
+    keys = [vid for name, vid in call.kwargs if name in _KEYS]
+    if not keys or len(keys) < len(call.kwargs) or call.args:
+        return False
+    read = _read(project, fn)
+    return all(fn.facts.values[vid][0] == "attr" and fn.facts.values[vid][2] in _KEYS and vid in read for vid in keys)
 
 
 def _inputs(call: Call) -> list[Vid]:

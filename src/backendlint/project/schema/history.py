@@ -23,7 +23,11 @@ _INITIAL = re.compile(
     r"(?:^|/)(?:init(?:ial)?|initdb(?:\.d)?|docker-entrypoint-initdb\.d|baseline|bootstrap)(?:/|$)", re.IGNORECASE
 )
 """Folders of files that set up an empty database, one after the other."""
-_ARCHIVE = re.compile(r"(?:^|/)(?:archived?|old|legacy|obsolete)(?:/|$)", re.IGNORECASE)
+_ARCHIVE = re.compile(
+    r"(?:^|/)(?:(?:archived?|old|legacy|obsolete|backup)[_.-]?migrations?|(?:migrations?[_.-])?(?:archived?|old|legacy|obsolete|backup|bak))"
+    r"(?:/|$)",
+    re.IGNORECASE,
+)
 _NUMBERED = re.compile(r"^(?:V\d[\d._]*__|U?\d{2,}[-_.])", re.IGNORECASE)
 _BACKWARD = re.compile(
     r"(?:[._-](?:down|rollback|undo|revert)\.sql$)|(?:^|/)(?:(?:down|rollback|undo)|reverts?/|U\d[\d._]*__)",
@@ -130,7 +134,8 @@ def ages_of(migrations: Sequence[ops.Migration]) -> dict[str, int]:
         chain = chain_of(migration.path) if migration.kind != "alembic" else "alembic"
         chains.setdefault(chain, []).append(migration.id)
     ages = {name: len(chain) - 1 - position for chain in chains.values() for position, name in enumerate(chain)}
-    return {name: age + RECENT if is_archived(name) else age for name, age in ages.items()}
+    archived = {migration.id for migration in migrations if is_archived(migration.path)}
+    return {name: age + RECENT if name in archived else age for name, age in ages.items()}
 
 
 def chain_of(path: str) -> str:
