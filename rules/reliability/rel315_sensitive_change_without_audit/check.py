@@ -14,6 +14,7 @@ SENSITIVE = re.compile(
     r"enable|suspend|deactivate|activate|promote|demote|impersonate|reset|cancel|close|lock|owner|limit|price|credit|salary|(change|update|set)[_-]?email|email[_-]?change",
     re.IGNORECASE,
 )
+LOADING = re.compile(r"_?(get|load|ensure|fetch|find)_", re.IGNORECASE)
 JOURNAL = re.compile(r"(^|/)[^/]*(log|audit|journal|histor|activit|event)[^/]*(/|$)", re.IGNORECASE)
 """Places of modules that are about such records: all their functions keep one."""
 PASSING = re.compile(r"session|token|cache|draft|notification|filter|bookmark|favou?rite", re.IGNORECASE)
@@ -85,10 +86,12 @@ def sensitive_change(
 
 
 def aside(edge: Edge, ensured: set[tuple[str, int]]) -> bool:
-    """A call in a handler of exceptions, or one that makes what was looked for and not found."""
+    """A call in a handler of exceptions, or one that makes what was looked for and not found, by the code or its name."""
     call = edge.call
     if call is None:
         return False
+    if LOADING.match(edge.callee.name):
+        return True
     return edge.caller.inside(call.block, "except") is not None or (edge.caller.fqn, call.value) in ensured
 
 
