@@ -825,7 +825,7 @@ class ClassModel:
     attributes: dict[str, str] = field(default_factory=dict)
     """Attribute to type; attributes that need more than a type go to `attributes:`."""
     methods_are_handlers: tuple[str, ...] = ()
-    """Methods of subclasses that the framework calls with requests (`get`, `post`, `list`, `dispatch`)."""
+    """Methods of subclasses that the framework calls with requests (`get`, `post`, `list`, `dispatch`); `*`: all public ones."""
     resolvers: str = ""
     """How the names of methods begin that get the parent object, an instance of `Meta.model`, in place of `self`."""
     request_attributes: tuple[str, ...] = ()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from backendlint.project.entities import Fn, Ref
+from backendlint.project.entities import Cls, Fn, Ref
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -87,15 +88,25 @@ class Params:
         """A method that a web framework's class dispatches requests to."""
         if fn.cls is None or fn.kind != "method":
             return ""
-        for base in self.project.hierarchy.library_bases(fn.cls):
+        for base in (*self.project.hierarchy.library_bases(fn.cls), *self._by_convention(fn, fn.cls)):
             for name in self.project.libraries.mro(base):
                 model = self.project.libraries.cls(name)
                 if model is None:
                     continue
                 resolves = bool(model.resolvers) and fn.name.startswith(model.resolvers)
-                if resolves or fn.name in model.methods_are_handlers:
+                every = "*" in model.methods_are_handlers and not fn.name.startswith("_")
+                if resolves or every or fn.name in model.methods_are_handlers:
                     return "" if model.subclass_role in _OPERATED else "request"
         return ""
+
+    def _by_convention(self, fn: Fn, cls: Cls) -> Iterator[str]:
+        """What the bases are by their names (generated code's `OrdersServicer`)."""
+        hierarchy, hints = self.project.hierarchy, self.project.hints(fn.file)
+        names = [base.rpartition(".")[2] for base in hierarchy.library_bases(cls)]
+        for name in (*names, *(item.name for item in hierarchy.mro(cls)[1:])):
+            hinted = hints.type_of(name, parameter=False)
+            if hinted:
+                yield hinted
 
     def _outside(self, fn: Fn) -> str:
         """A handler that is registered by a call, a consumer's callback, the entry point of a serverless function."""
