@@ -14,6 +14,8 @@ PUBLIC = re.compile(
 )
 MARKED = re.compile(r"/(?:public|anonymous|guest)(?:/|$)", re.IGNORECASE)
 """Prefixes that say so of all routes below them."""
+CATCH_ALL = re.compile(r"/?\{\w+\}/?")
+"""Whatever no other route answers: the files of a front end."""
 SEARCH = re.compile(r"search|query|filter|lookup|preview|list", re.IGNORECASE)
 SIGN_UP = re.compile(r"sign[-_]?up|regist", re.IGNORECASE)
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -51,7 +53,8 @@ def only_redirects(project: Project, route: Route) -> bool:
     if re.search(r"\{(\w*_)?(signature|token)\}|\.(js|css|svg|png|ico|txt)$", route.path):
         return True
     found = answers(project, route.handler) if route.handler is not None else []
-    return bool(found) and all(answer.special == "redirect" or answer.failed for answer in found)
+    kinds = ("redirect", "file", "template") if CATCH_ALL.fullmatch(route.path) else ("redirect",)
+    return bool(found) and all(answer.special in kinds or answer.failed for answer in found)
 
 
 def siblings(project: Project, route: Route, routes: list[Route]) -> tuple[list[Route], str] | None:

@@ -323,10 +323,22 @@ class Access:
         """Checks in the handler itself."""
         for role in self._direct(fn):
             yield role, fn.name
+        yield from self._handed_on(fn)
         for edge in self.project.graph.callees(fn):
             if edge.kind == "call" and (_AUTH_NAME.search(edge.callee.name) or _LIMIT_NAME.search(edge.callee.name)):
                 for role in self.of_function(edge.callee):
                     yield role, edge.callee.name
+
+    def _handed_on(self, fn: Fn) -> Iterator[tuple[str, str]]:
+        """`return OrderController.create()`: what decorates the function that answers in the handler's place."""
+        given = [fn.facts.values[item.value] for item in fn.facts.returns if item.value >= 0]
+        answers = {fn.facts.values[value[1]] if value[0] == "await" else value for value in given}
+        if len(answers) != 1 or next(iter(answers))[0] != "call":
+            return
+        call = fn.facts.calls[next(iter(answers))[1]]
+        for target in self.project.targets(fn, call):
+            for ref in target.decorators:
+                yield from self.of_ref(ref)
 
     # the whole project
 
