@@ -88,6 +88,9 @@ def test_hooks_of_a_blueprint_guard_its_routes_only() -> None:
         ("shop/management/commands/close.py", "command"),
         ("shop/config/settings.py", "config"),
         ("shop/tasks.py", "task"),
+        ("shop/tables/router.py", "controller"),
+        ("shop/tables/orders.py", "model"),
+        ("shop/stock/price_resolver.py", ""),
         ("shop/text.py", ""),
     ],
 )

@@ -62,7 +62,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     if stopped_earlier(site) or passes_on(site) or (cancelled and is_awaiting_what_it_cancelled(site)):
         return
     loops_on = goes_on_looping(site)
-    advice = cancelled and not loops_on
+    advice = (cancelled and not loops_on) or is_shielded(site)
     where = f" in `{function.name}()`" if function.name else ""
     yield Hit(
         f"{clause_text(types)}{where} {consequence(function, cancelled, loops_on)}",
@@ -144,6 +144,13 @@ def is_awaiting_what_it_cancelled(site: SyntaxSite) -> bool:
         called_name(site.file, site.function, call).rpartition(".")[2] in ("cancel", "aclose", "cancel_scope")
         for call in site.function.calls
     )
+
+
+def is_shielded(site: SyntaxSite) -> bool:
+    """Whether nothing is tried but waiting for a task that a cancellation must not reach: that it goes on is the plan."""
+    calls = calls_in(site.function, site.facts.group)
+    names = [called_name(site.file, site.function, call).rpartition(".")[2] for call in calls]
+    return names == ["shield"]
 
 
 def goes_on_looping(site: SyntaxSite) -> bool:

@@ -39,7 +39,13 @@ def check(project: Project) -> Iterator[Hit]:
     """One hit a call that makes a naive point in time, or a place that passes such a function on as a default."""
     usual: Profile | None = "strict" if _naive_by_setting(project) else None
     for fn, call, model in project.effects.sites:
-        if model.naive is None or argument_of(call, model.naive) >= 0 or call.open_ended or _by_setting(fn, call.block):
+        if (
+            model.naive is None
+            or argument_of(call, model.naive) >= 0
+            or call.open_ended
+            or _by_setting(fn, call.block)
+            or _beside_naive(fn, call.block)
+        ):
             continue
         if not (
             _sound(project, fn, call, model) or _read_as_date(project, fn, call) or _waits_until(project, fn, call)
@@ -74,6 +80,29 @@ def _by_setting(fn: Fn, block: int) -> bool:
         if value[0] in ("not", "bool", "compare", "guard"):
             todo += operands(value)
     return False
+
+
+def _beside_naive(fn: Fn, block: int) -> bool:
+    """In a branch for a time that has no zone either: `if last.tzinfo is None: age = datetime.now() - last`."""
+    for _, item in fn.blocks_of(block):
+        value = fn.value(item.value) if item.kind == "if" and item.value >= 0 else ("",)
+        if value[0] == "compare" and tuple(value[1]) == ("is",) and fn.const(value[2][1]) is None:
+            tested = fn.value(value[2][0])
+            if tested[0] == "attr" and tested[2] == "tzinfo":
+                return True
+    return False
+
+
+def _beside_stripped(fn: Fn, call: Call) -> bool:
+    """One of several times, another of which loses its zone on purpose: `given.replace(tzinfo=None)`."""
+    stripped = {
+        other.value
+        for other in fn.calls
+        if _word(fn, other) == "replace" and other.kwarg("tzinfo") >= 0 and fn.const(other.kwarg("tzinfo")) is None
+    }
+    return any(
+        value[0] == "phi" and call.value in value[1] and stripped.intersection(value[1]) for value in fn.facts.values
+    )
 
 
 def _factory(project: Project, fn: Fn, vid: Vid) -> CallModel | None:
@@ -194,6 +223,7 @@ def _profile(project: Project, fn: Fn, call: Call, model: CallModel) -> Profile 
     local = bool(uses) and all(value[0] == "attr" and value[2] in LOCAL_USES for value in uses)
     if (
         local
+        or _beside_stripped(fn, call)
         or _written_as_utc(fn, call, model)
         or (model.name.rpartition(".")[2] not in LOCAL and _measures(project, fn, call, model))
     ):

@@ -46,7 +46,7 @@ def check(project: Project) -> Iterator[Hit]:
             unit = unit_of(project, write, apps)
             if unit:
                 units.setdefault(unit, []).append(write)
-        owner = owning_unit(project, entity, units) if len(units) > 1 else None
+        owner = owning_unit(project, entity, owning(project, units)) if len(units) > 1 else None
         if owner is None:
             continue
         example = offered(project, units[owner])
@@ -62,6 +62,16 @@ def check(project: Project) -> Iterator[Hit]:
             yield from reported(
                 project, entity, owner, example, {unit: found for unit, found in strangers.items() if found}
             )
+
+
+def owning(project: Project, units: dict[str, list[Write]]) -> dict[str, list[Write]]:
+    """Units that may own a table: not what only brings it in from elsewhere (clients, adapters), while others write it."""
+    own = {
+        unit: found
+        for unit, found in units.items()
+        if any(project.layers.of_path(write.fn.path) != "client" for write in found)
+    }
+    return own or units
 
 
 def reported(

@@ -192,6 +192,7 @@ def _compound(stem: str) -> str:
                 if (
                     layer
                     and candidate not in _AMBIGUOUS
+                    and candidate != "resolvers"  # `dependency_resolver` resolves anything
                     and layer in ("service", "repository", "controller", "client", "task")
                 ):
                     return layer
