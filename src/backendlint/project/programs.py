@@ -144,7 +144,11 @@ def only_by_hand(project: Project, fn: Fn, depth: int = 5) -> bool:
     """What runs by hand, or is called by such functions alone (helpers of commands)."""
     if runs_by_hand(project, fn):
         return True
-    callers = {edge.caller.fqn: edge.caller for edge in project.graph.callers(fn) if edge.caller is not fn}
+    callers = {
+        edge.caller.fqn: edge.caller
+        for edge in project.graph.callers(fn)
+        if edge.caller is not fn and (fn.is_module or not _below_tests(edge.caller.path))
+    }
     if depth > 0 and not callers and not fn.is_module and not fn.decorators:
         return project.importers.by_hand(fn.file)
     return bool(callers) and depth > 0 and all(only_by_hand(project, item, depth - 1) for item in callers.values())
@@ -160,8 +164,15 @@ class Importers:
         modules = {file.module for file in project.files.values()}
         for file in project.files.values():
             targets = {item.target for item in file.imports}
-            for name in (targets | {target.rpartition(".")[0] for target in targets}) & modules:
+            known = (targets | {target.rpartition(".")[0] for target in targets}) & modules
+            for name in known | {self._found(file, target) for target in targets if target not in known} - {""}:
                 self._importers.setdefault(name, []).append(file)
+
+    def _found(self, file: FileFacts, target: str) -> str:
+        """The module behind an import that counts from a folder of its own: of the script that is run there."""
+        found = self.project.modules.resolve(target, file.module).file
+        names = (target, target.rpartition(".")[0])
+        return found.module if found is not None and found.module.endswith(tuple(f".{name}" for name in names)) else ""
 
     @cached_property
     def _used(self) -> set[str]:
@@ -199,7 +210,7 @@ class Importers:
         )
 
     def _imported_by_hand(self, file: FileFacts) -> bool:
-        importers = self.of(file)
+        importers = [item for item in self.of(file) if not _below_tests(item.path)]
         return bool(importers) and all(
             runs_by_hand(self.project, self.project.module_function(item)) or self.by_hand(item) for item in importers
         )
