@@ -15,6 +15,7 @@ def check(project: Project) -> Iterator[Hit]:
     structured = sum(1 for site in sites if site.model.log is not None and site.model.log.structured)
     root = sum(1 for site in sites if site.model.log is not None and site.model.log.root)
     prevails = structured >= 2 and structured > len(sites) - structured and not bridged(project)
+    homes = {distribution(project, site) for site in sites if site.model.log is not None and site.model.log.structured}
     for site in sites:
         log = site.model.log
         if log is None or log.structured or in_main_block(site.fn, site.call):
@@ -26,7 +27,7 @@ def check(project: Project) -> Iterator[Hit]:
                 site.fn.location(site.call.span),
                 function=site.fn.fqn,
             )
-        elif prevails and not log.root:
+        elif prevails and not log.root and distribution(project, site) in {"", *homes}:
             yield Hit(
                 f"`{site.fn.name}()` logs plain text, while {structured} of the project's {len(sites) - root} log calls write "
                 "structured records. Use the structured logger.",
@@ -34,6 +35,14 @@ def check(project: Project) -> Iterator[Hit]:
                 function=site.fn.fqn,
                 confidence="medium",
             )
+
+
+def distribution(project: Project, site: Site) -> str:
+    """The folder from which the file's package is imported (`packages/client/` of `packages/client/shop_client/http.py`):
+    what lies in another may be installed alone, without the project's logger; "" for the project's own and loose files."""
+    folders = site.fn.path.split("/")[:-1]
+    tops = (i for i in range(len(folders)) if "/".join((*folders[: i + 1], "__init__.py")) in project.files)
+    return "/".join(folders[: next(tops, 0)])
 
 
 def bridged(project: Project) -> bool:
