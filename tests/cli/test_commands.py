@@ -52,6 +52,7 @@ def test_starting_up_imports_nothing_heavy(args: list[str]) -> None:
         (["checklits"], "no command `checklits`; did you mean `checklist`?"),
         (["scan", "--no-such-flag"], "no such option"),
         (["explain", "no-such-rule-at-all"], "no rule `no-such-rule-at-all`"),
+        (["explain", "performance"], "`backendlint rules performance` lists them"),
         (["rules", "nonsense"], "no rule, pillar or prefix `nonsense`"),
         (["new-rule", "secruity", "x"], "did you mean `security`?"),
         (["new-rule", "SEC", "Not A Name", "--item", "S-SQLI"], "is no rule name"),

@@ -27,10 +27,14 @@ def command(rule: str, rules_dirs: tuple[Path, ...]) -> None:
     from backendlint.errors import UsageError
     from backendlint.report.parts.terminal import wants_color
     from backendlint.ruleset.nearest import did_you_mean
+    from backendlint.ruleset.select import matches
 
     ruleset = load_packs(rules_dirs)
     found = ruleset.find(rule)
     if found is None:
+        several = sum(matches(rule, item) for item in ruleset)
+        if several:
+            raise UsageError(f"explain: `{rule}` is {several} rules, not one; `backendlint rules {rule}` lists them")
         hint = did_you_mean(rule, [key for item in ruleset for key in (item.id, item.name)])
         raise UsageError(f"explain: no rule `{rule}`{hint or '; `backendlint rules` lists them'}")
     text = _document(found)
