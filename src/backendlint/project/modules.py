@@ -36,6 +36,8 @@ class Modules:
         self._defs: dict[str, dict[str, str]] = {}
         for file in files:
             self._add(file)
+        self._heads = {name.partition(".")[0] for name in self._suffixes}
+        """First words of all names that may mean a module of the project."""
 
     def _add(self, file: FileFacts) -> None:
         self.by_name.setdefault(file.module, file)
@@ -83,6 +85,8 @@ class Modules:
         if dotted.startswith("builtins."):
             return self._library(dotted)
         parts = dotted.split(".")
+        if parts[0] not in self._heads:
+            return self._library(dotted)
         for end in range(len(parts), 0, -1):
             file = self.find(".".join(parts[:end]), importer)
             if file is not None:

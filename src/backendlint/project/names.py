@@ -35,7 +35,7 @@ class Names:
         if target.kind == "library":
             found = self.symbol(target.name)
             if target.name in self._symbols:
-                self._known[name, module] = found
+                self._known[name, module] = unique(found)
             return found
         assert target.file is not None
         fqn = f"{target.file.module}.{target.name}" if target.file.module else target.name

@@ -60,10 +60,14 @@ class Resolver:
             return known
         if vid < 0 or self._depth > MAX_DEPTH:
             return ()
+        value = fn.facts.values[vid]
+        named = self.names.known(value[1], fn.file.module) if value[0] == "name" else None
+        if named:
+            fn.known[vid] = named
+            return named
         fn.known[vid] = ()
         self._depth += 1
         try:
-            value = fn.facts.values[vid]
             limit = MAX_LISTED if value[0] == "elem" else MAX_REFS
             found = unique(self._value(fn, vid, value) or self._declared(fn, vid), limit)
         except Exception as error:  # one value must not end the scan of the others
