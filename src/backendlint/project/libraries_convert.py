@@ -7,13 +7,14 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, TypeVar, Union, cast
 
 from backendlint.project.libraries_model import Arg, Condition, Param, Sink
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]
+Converter = Callable[[object, Path], Any]
 
 _REST = re.compile(r"(\d*)\*")
 _SINGULAR = {"keyword": "keywords"}
@@ -30,28 +31,33 @@ class ModelError(Exception):
 
 def convert(kind: type[T], data: object, path: Path = ()) -> T:
     """`data` as a `kind`; raises ModelError."""
-    return cast(T, _convert(kind, data, path))
+    return cast(T, _converter(cast(Any, kind))(data, path))
 
 
-def _convert(kind: Any, data: object, path: Path) -> Any:
+@cache
+def _converter(kind: Any) -> Converter:
+    """What makes a `kind` of data; found once a type, for types are slow to look into."""
     special = _SPECIAL.get(kind)
     if special is not None:
-        return special(data, path)
+        return special
     if is_dataclass(kind):
-        return _convert_dataclass(kind, data, path)
-    origin = typing.get_origin(kind)
+        return partial(_convert_dataclass, kind)
+    origin, members = typing.get_origin(kind), typing.get_args(kind)
     if origin in (Union, types.UnionType):
-        return _convert_union(kind, data, path)
+        return _union(members)
     if origin is tuple:
-        return _convert_tuple(typing.get_args(kind)[0], data, path)
+        return partial(_convert_tuple, members[0])
     if origin is dict:
-        return _convert_dict(typing.get_args(kind)[1], data, path)
+        return partial(_convert_dict, members[1])
     if origin is Literal:
-        allowed = typing.get_args(kind)
-        if data not in allowed:
-            raise ModelError(f"{data!r} is not one of {', '.join(repr(a) for a in allowed)}", path)
-        return data
-    return _convert_scalar(kind, data, path)
+        return partial(_convert_literal, members)
+    return partial(_convert_scalar, kind)
+
+
+def _convert_literal(allowed: tuple[object, ...], data: object, path: Path) -> Any:
+    if data not in allowed:
+        raise ModelError(f"{data!r} is not one of {', '.join(repr(a) for a in allowed)}", path)
+    return data
 
 
 def _convert_scalar(kind: Any, data: object, path: Path) -> Any:
@@ -62,13 +68,19 @@ def _convert_scalar(kind: Any, data: object, path: Path) -> Any:
     return data
 
 
-def _convert_union(kind: Any, data: object, path: Path) -> Any:
-    members = typing.get_args(kind)
-    if data is None and type(None) in members:
-        return None
+def _union(members: tuple[Any, ...]) -> Converter:
+    """One type or None, or any constant."""
     rest = [member for member in members if member is not type(None)]
-    if len(rest) == 1:
-        return _convert(rest[0], data, path)
+    optional = len(rest) < len(members)
+    convert_one = _converter(rest[0]) if len(rest) == 1 else _convert_constant
+
+    def convert_union(data: object, path: Path) -> Any:
+        return None if data is None and optional else convert_one(data, path)
+
+    return convert_union
+
+
+def _convert_constant(data: object, path: Path) -> Any:
     if not isinstance(data, str | int | float | bool):
         raise ModelError(f"expected a constant, found {data!r}", path)
     return data
@@ -76,18 +88,21 @@ def _convert_union(kind: Any, data: object, path: Path) -> Any:
 
 def _convert_tuple(item: Any, data: object, path: Path) -> tuple[Any, ...]:
     if item is Sink and isinstance(data, dict):
-        return tuple(_convert(Sink, {"kind": key, "arg": value}, (*path, key)) for key, value in data.items())
+        convert_sink = _converter(Sink)
+        return tuple(convert_sink({"kind": key, "arg": value}, (*path, key)) for key, value in data.items())
     if item is Condition:
         return _conditions(data, path)
+    convert_item = _converter(item)
     if not isinstance(data, list):
-        return (_convert(item, data, path),)
-    return tuple(_convert(item, value, (*path, index)) for index, value in enumerate(data))
+        return (convert_item(data, path),)
+    return tuple(convert_item(value, (*path, index)) for index, value in enumerate(data))
 
 
 def _convert_dict(item: Any, data: object, path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ModelError(f"expected a mapping, found {data!r}", path)
-    return {str(key): _convert(item, value, (*path, key)) for key, value in data.items()}
+    convert_item = _converter(item)
+    return {str(key): convert_item(value, (*path, key)) for key, value in data.items()}
 
 
 def _convert_dataclass(kind: Any, data: object, path: Path) -> Any:
@@ -102,7 +117,7 @@ def _convert_dataclass(kind: Any, data: object, path: Path) -> Any:
         name = key if key in shape else _SINGULAR.get(key, key)
         if name not in shape:
             raise ModelError(f"unknown key {key!r}; allowed: {', '.join(sorted(shape))}", (*path, key))
-        values[name] = _convert(shape[name], value, (*path, key))
+        values[name] = shape[name](value, (*path, key))
     missing = [name for name in _required(kind) if name not in values]
     if missing:
         raise ModelError(f"missing {', '.join(missing)}", path)
@@ -110,9 +125,9 @@ def _convert_dataclass(kind: Any, data: object, path: Path) -> Any:
 
 
 @cache
-def _shape(kind: type) -> dict[str, Any]:
+def _shape(kind: type) -> dict[str, Converter]:
     hints = typing.get_type_hints(kind)
-    return {f.name: hints[f.name] for f in fields(kind)}
+    return {f.name: _converter(hints[f.name]) for f in fields(kind)}
 
 
 @cache
@@ -164,4 +179,4 @@ def _conditions(data: object, path: Path) -> tuple[Condition, ...]:
     return tuple(result)
 
 
-_SPECIAL: dict[Any, Callable[[object, Path], Any]] = {Arg: _arg, Param: _param}
+_SPECIAL: dict[Any, Converter] = {Arg: _arg, Param: _param}
