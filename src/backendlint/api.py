@@ -56,7 +56,7 @@ from backendlint.project.exception_kinds import ErrorClass, error_classes, inher
 from backendlint.project.exceptions import Escape
 from backendlint.project.failures import INFRASTRUCTURE, Unmapped, Unwrapped, says_missing, waiting_sites
 from backendlint.project.fanout import Fanout
-from backendlint.project.jobs import EarlyJob
+from backendlint.project.jobs import EarlyJob, left_to_worker
 from backendlint.project.lazyreads import LazyRead
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.literals import NamedLiteral, display, name_of_value, written
@@ -254,6 +254,7 @@ __all__ = [
     "is_password",
     "is_used",
     "known_shape",
+    "left_to_worker",
     "log_call",
     "loops_around",
     "name_of",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Step, openings
+from backendlint.api import Call, Fn, Hit, Project, Step, left_to_worker, openings
 
 WAITS = ("http", "mail", "grpc", "cloud", "search", "subprocess", "sleep")
 WORDS = {
@@ -30,6 +30,9 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _effects(project: Project, fn: Fn, call: Call) -> set[str]:
     if any(model.transaction == "on_commit" or model.task is not None for model in project.models(fn, call)):
+        return set()
+    targets = project.targets(fn, call)
+    if targets and all(left_to_worker(project, target) for target in targets):
         return set()
     return set(project.effects.call_effects(fn, call))
 

@@ -10,6 +10,7 @@ from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Fn
+from backendlint.project.jobs import left_to_worker
 from backendlint.project.letgo import runs_beside
 from backendlint.project.once import first_time_only
 
@@ -35,7 +36,9 @@ class InRequest:
         while todo:
             fn = todo.popleft()
             for edge in project.graph.callees(fn):
-                if edge.callee.fqn not in self._from and _waits_for(edge) and not runs_beside(project, edge):
+                if edge.callee.fqn in self._from or not _waits_for(edge):
+                    continue
+                if not runs_beside(project, edge) and not left_to_worker(project, edge.callee):
                     self._from[edge.callee.fqn] = edge
                     self._route[edge.callee.fqn] = self._route[fn.fqn]
                     todo.append(edge.callee)

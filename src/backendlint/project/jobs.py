@@ -11,6 +11,7 @@ from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
+from backendlint.project.races import root
 from backendlint.project.writes import WRITES
 
 if TYPE_CHECKING:
@@ -196,3 +197,27 @@ def _way(edges: tuple[Edge, ...]) -> tuple[Step, ...]:
 
 def _end(site: Site) -> Step:
     return site.fn.step(site.call.span, "the job is handed over here")
+
+
+def left_to_worker(project: Project, fn: Fn) -> bool:
+    """A method that returns at once unless its object was made by a job (`if not self.in_worker: return`), where the
+    object's `__init__` puts a job into a queue instead and sets the flag to False."""
+    flag = _required_flag(fn)
+    init = fn.cls.methods.get("__init__") if fn.cls is not None and flag else None
+    if init is None or not any(
+        store.name == flag and init.facts.values[root(init, store.base)] == ("param", 0) and init.const(store.value) is False
+        for store in init.facts.stores
+    ):
+        return False
+    return any("queue-publish" in site.model.effect for site in project.effects.direct(init))
+
+
+def _required_flag(fn: Fn) -> str:
+    """The attribute of `self` without which a method returns before it has done anything."""
+    block = next((item for item in fn.facts.blocks if item.kind == "if"), None)
+    if fn.cls is None or block is None or block.exits != "return" or block.value < 0 or block.parent != 0:
+        return ""
+    value = fn.facts.values[block.value]
+    tested = fn.facts.values[value[1]] if value[0] == "not" else ("",)
+    early = any(call.span < block.span for call in fn.calls)
+    return str(tested[2]) if tested[0] == "attr" and fn.facts.values[tested[1]] == ("param", 0) and not early else ""
