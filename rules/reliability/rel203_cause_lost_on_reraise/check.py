@@ -92,12 +92,22 @@ def is_insisted(
     if not caught or any(is_broken(project, kind, policy) for kind in caught):
         return True
     answers = made.kind in policy.answer_kinds or (
-        fn.fqn in project.route_functions and all(kind.name in project.classes for kind in caught)
+        is_handler(project, fn) and all(kind.name in project.classes for kind in caught)
     )
     if answers:
         return False
     copied = any(fn.facts.values[vid] == ("exc", handler) for vid in ingredients(fn.facts, (item.exc,)))
     return copied or all(not is_narrow(project, kind, policy) for kind in caught)
+
+
+def is_handler(project: Project, fn: Fn) -> bool:
+    """A route's handler, or the method that handlers of its name share (`super().get()`)."""
+    if fn.fqn in project.route_functions:
+        return True
+    callers = [edge.caller for edge in project.graph.callers(fn)]
+    return bool(callers) and all(
+        caller.name == fn.name and caller.cls != fn.cls and caller.fqn in project.route_functions for caller in callers
+    )
 
 
 def is_narrow(project: Project, error: ErrorClass, policy: Policy) -> bool:
