@@ -1,10 +1,14 @@
-"""What all tests share: no test reads or writes the caches of whoever runs it."""
+"""What all tests share: no test reads or writes the caches of whoever runs it, nor fails by a busy machine's clock."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.fixture(autouse=True, scope="session")
