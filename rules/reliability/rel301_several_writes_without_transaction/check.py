@@ -35,6 +35,7 @@ JOURNALS = frozenset("log logs audit audits journal history metrics notification
 TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_at$|timestamp", re.IGNORECASE)
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
 SENDS = re.compile(r"(send|post|notify|publish|email|upload)_", re.IGNORECASE)
+CLEANS = re.compile(r"(^|_)(clean(_?up)?|purge|prune|expire|tidy|housekeeping)(_|$)", re.IGNORECASE)
 UNDOES = re.compile(r"delete|remove|discard|undo|revert|cancel", re.IGNORECASE)
 ALL = ("builtins.Exception", "builtins.BaseException")
 REPEATABLE = frozenset({"get_or_create", "update_or_create", "write"})
@@ -134,11 +135,13 @@ def _ensures(fn: Fn, step: Durable) -> bool:
 
 
 def _touches(step: Durable) -> bool:
-    """`save(update_fields=["modified_at"])`, or a function that sets such a field alone."""
+    """`save(update_fields=["modified_at"])`, `update(last_seen=now)`, or a function that sets such a field alone."""
     fn, call = step.write.fn, step.write.call
     if step.edges and step.write.op == "update":
         stored = [store.name for store in fn.facts.stores if store.name]
         return bool(stored) and all(TOUCH.search(name) for name in stored)
+    if step.write.op == "update" and call.kwargs and not call.args:
+        return all(TOUCH.search(name) for name, _ in call.kwargs)
     fields = call.kwarg("update_fields")
     value = fn.facts.values[fields] if fields >= 0 else ("",)
     names = [fn.const(vid) for vid in value[1]] if value[0] in ("list", "tuple", "set") else []
@@ -279,6 +282,8 @@ def _clears(fn: Fn, step: Durable) -> bool:
     """`update(channel=None)`, or `row.channel = None` before `row.save()`: a job that is run again does the same again."""
     if step.edges or step.committed:
         return False
+    if step.write.op == "delete":
+        return CLEANS.search(fn.name) is not None
     if step.write.op == "update":
         given = [fn.const(vid) for _, vid in step.call.kwargs]
     else:
