@@ -13,13 +13,14 @@ from backendlint.project.entities import Fn
 from backendlint.project.exceptions import Escape
 from backendlint.project.lookups import asked_for, chain
 from backendlint.project.mapped import Mapped
+from backendlint.project.once import first_time_only
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 INFRASTRUCTURE = frozenset({"infrastructure", "integrity"})
 _OURS = re.compile(
-    r"Config|Programming|Assert|Unreachable|NotImplemented|Invariant|Internal|Setup|Startup|Exit|Stop|Retry|Skip|Abort|Cancel"
+    r"Config|Programming|Usage|Assert|Unreachable|NotImplemented|Invariant|Internal|Setup|Startup|Exit|Stop|Retry|Skip|Abort|Cancel"
 )
 """Exceptions of the project that tell of bugs or steer its flow."""
 _BUGS = frozenset(
@@ -81,7 +82,8 @@ class Failures:
         if kind in ("http", "exit", "control", "cancel", "validation", "programming", "auth"):
             return ""
         if cls is not None:
-            return "" if _OURS.search(cls.name) or name in self._for_jobs or self._of_a_bug(fn, name) else "domain"
+            ours = _OURS.search(cls.name) or name in self._for_jobs or self._of_a_bug(fn, name)
+            return "" if ours or self._of_setup(fn, name) else "domain"
         if kind == "not-found":
             return "not-found"
         if kind in INFRASTRUCTURE:
@@ -113,6 +115,13 @@ class Failures:
                 types = self.project.exceptions.caught_types(raiser, block)
                 return any(item.removeprefix("builtins.") in _BUGS for item in types)
         return False
+
+    def _of_setup(self, fn: Fn, name: str) -> bool:
+        """Whether it is raised only while something that the process keeps is made: its settings are wrong, no request."""
+        return any(
+            escape.edge is not None and escape.edge.call is not None and first_time_only(caller, escape.edge.call)
+            for caller, escape in chain(self.project, fn, name)
+        )
 
     def asked_for(self, fn: Fn, name: str) -> bool:
         """Whether the query behind a not-found exception looks for something that the request named."""

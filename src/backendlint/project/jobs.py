@@ -205,7 +205,9 @@ def left_to_worker(project: Project, fn: Fn) -> bool:
     flag = _required_flag(fn)
     init = fn.cls.methods.get("__init__") if fn.cls is not None and flag else None
     if init is None or not any(
-        store.name == flag and init.facts.values[root(init, store.base)] == ("param", 0) and init.const(store.value) is False
+        store.name == flag
+        and init.facts.values[root(init, store.base)] == ("param", 0)
+        and init.const(store.value) is False
         for store in init.facts.stores
     ):
         return False

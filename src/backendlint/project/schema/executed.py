@@ -79,12 +79,11 @@ def may_change_data(code: Node, depth: int = 3) -> bool:
     found = next((index for index, item in enumerate(code.file.functions) if value == ("def", item.qualname)), 0)
     if not found or depth == 0:
         return True
-    if _for_sqlite(code.file.functions[found]):
+    facts = code.file.functions[found]
+    if _for_sqlite(facts):
         return False
-    views = (
-        CallNode(Node(code.file, found, call.value, code.links), call) for call in code.file.functions[found].calls
-    )
-    return any(_changes(view, depth) for view in views)
+    calls = (call for call in facts.calls if not _where_sqlite(facts, call.block))
+    return any(_changes(CallNode(Node(code.file, found, call.value, code.links), call), depth) for call in calls)
 
 
 def _beginning(node: Node) -> str:
@@ -100,6 +99,23 @@ def _for_sqlite(facts: FunctionFacts) -> bool:
         value = facts.values[block.value] if block.kind == "if" and block.value >= 0 else ("unknown",)
         if value[0] == "compare" and tuple(value[1]) == ("!=",) and block.exits == "return" and block.parent == 0:
             return ("const", "sqlite") in [facts.values[vid] for vid in value[2]]
+    return False
+
+
+def _where_sqlite(facts: FunctionFacts, block: int) -> bool:
+    """Whether the block is reached on SQLite alone: `if vendor == "sqlite":`, `elif vendor.startswith("sqlite"):`."""
+    while block > 0:
+        item = facts.blocks[block]
+        value = facts.values[item.value] if item.kind == "if" and item.value >= 0 else ("unknown",)
+        compared: tuple[int, ...] = ()
+        if value[0] == "compare" and tuple(value[1]) == ("==",):
+            compared = value[2]
+        elif value[0] == "call":
+            call = facts.calls[value[1]]
+            compared = call.args if facts.values[call.func][-1] == "startswith" else ()
+        if any(facts.values[vid][0] == "const" and str(facts.values[vid][1]).startswith("sqlite") for vid in compared):
+            return True
+        block = item.parent
     return False
 
 
