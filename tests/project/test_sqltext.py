@@ -218,6 +218,7 @@ def test_a_driver_in_the_file_says_its_dialect() -> None:
         'f"UPDATE t SET a = CASE t.kind {x} END WHERE b = 1"',
         "f'UPDATE t SET a = CASE {x} END'",
         "'SELECT a FROM t LIMIT 1 FORMAT JSON'",
+        "'UPDATE OR IGNORE t SET a = 1 WHERE a IS NULL'",
     ],
 )
 def test_what_sqlglot_reads_in_part_only_is_spelt_for_it(body: str) -> None:

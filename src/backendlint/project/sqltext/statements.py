@@ -335,8 +335,12 @@ def parseable(text: str, tokens: list[Token]) -> str:
 
 
 def _spell_commands(out: list[str], tokens: list[Token], base: int) -> None:
-    """Two statements that sqlglot reads in part only: `KILL` takes a number, `DROP FUNCTION f(arguments)` no arguments."""
+    """Statements that sqlglot reads in part only: `KILL` takes a number, `DROP FUNCTION f(arguments)` no arguments, and
+    SQLite's `UPDATE OR IGNORE` no conflict clause."""
     verb = tokens[0] if tokens else None
+    if len(tokens) > 2 and tokens[0].word("UPDATE") and tokens[1].word("OR"):
+        start, end = tokens[1].start - base, tokens[2].end - base
+        out[start:end] = " " * (end - start)
     if verb is not None and verb.word("KILL") and HOLE.fullmatch(tokens[-1].raw):
         start, end = tokens[-1].start - base, tokens[-1].end - base
         out[start:end] = "0".ljust(end - start)
