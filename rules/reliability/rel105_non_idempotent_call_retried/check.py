@@ -22,7 +22,7 @@ STATES = frozenset(
 HOST = re.compile(r"^\w+://[^/]*")
 MAKES = frozenset(
     "create add new charge pay payment payments send submit publish notify order orders book transfer refund register insert "
-    "invite message messages mail email sms event events webhook checkout".split()
+    "invite message messages mail email sms event events webhook checkout invoice invoices bill booking".split()
 )
 """Words of those that do it again when they are repeated, whatever else they say."""
 UNSAFE = ("POST", "PATCH")
@@ -56,7 +56,8 @@ def check(project: Project) -> Iterator[Hit]:
                 continue
             if not _keyed(sent.fn, sent.call) and not (sent.outer and sent.by and _keyed(sent.outer, sent.by)):
                 seen.add((place[0].fqn, place[1]))
-                harmless = _asks(project, sent, place[0]) or _addressed(sent)
+                words = _words(project, sent, place[0])
+                harmless = not words & MAKES and (bool(words & (ASKS | STATES)) or _addressed(sent))
                 hit = _hit(project, policy, sent, place[0], place[1])
                 yield replace(hit, profile="strict") if harmless else hit
 
@@ -90,8 +91,8 @@ def _method(project: Project, sent: Sent) -> str:
     return ""
 
 
-def _asks(project: Project, sent: Sent, fn: Fn) -> bool:
-    """A POST because the question is long: by the function's name, or by what is constant in the address."""
+def _words(project: Project, sent: Sent, fn: Fn) -> set[str]:
+    """What a call is said to do: by the function's name, and by what is constant in the address."""
     words = {*identifier_words(sent.fn.name), *identifier_words(fn.name)}
     for vid in _address(sent):
         value = sent.fn.value(vid)
@@ -104,7 +105,7 @@ def _asks(project: Project, sent: Sent, fn: Fn) -> bool:
             named = sent.fn.value(part)
             if named[0] in ("name", "attr"):
                 words.update(identifier_words(str(named[-1]).rpartition(".")[2]))
-    return bool(words & (ASKS | STATES)) and not words & MAKES
+    return words
 
 
 def _addressed(sent: Sent) -> bool:

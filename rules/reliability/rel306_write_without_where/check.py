@@ -135,16 +135,26 @@ def _operation(project: Project, write: Write) -> Iterator[Hit]:
     if _SINGLE.search(model):
         return
     did = "removes" if write.op == "delete" else "changes"
-    others = {item.entity for item in project.writes.direct(fn) if item.op == "delete"} - {write.entity, ""}
-    start_over = (
-        write.op == "delete" and bool(others) and not any(_picks(fn, number) for number in range(len(fn.facts.params)))
-    )
     yield Hit(
         f"The {write.op} of `{model}` in `{fn.name}()` has no condition, so it {did} every row, and no backup but the last one "
         "brings them back; add the condition, or, if all rows are meant, say so in the function's name.",
         fn.location(call.span),
         function=fn.fqn,
-        profile="strict" if start_over else None,
+        profile="strict" if _starts_over(project, fn) else None,
+    )
+
+
+def _starts_over(project: Project, fn: Fn) -> bool:
+    """Whether the function does nothing but empty several tables: what `disconnect()` of a mirror is for."""
+    writes = project.writes.direct(fn)
+    if len({item.entity for item in writes}) < 2 or any(_picks(fn, number) for number in range(len(fn.facts.params))):
+        return False
+    if any(project.queries.text(fn, site.call) for site in project.effects.direct(fn)):
+        return False
+    own = fn.cls.fqn if fn.cls is not None else ""
+    return all(
+        item.op == "delete" and (item.entity in ("", own) or _everything(project, fn, item.call.value, MAX_STEPS))
+        for item in writes
     )
 
 

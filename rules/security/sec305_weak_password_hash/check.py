@@ -47,13 +47,21 @@ def fast_hash(project: Project, site: Site) -> str:
 def stored_as_password(project: Project, site: Site) -> bool:
     """`self.password_hash = hashlib.md5(raw).hexdigest()`, or the result of `hash_password(raw)`."""
     fn = site.fn
-    if site.model.name in UPDATES:
+    if site.model.name in UPDATES or told_at_update(project, site):
         return False
     stored = [store.value for store in fn.facts.stores if PASSWORD.intersection(identifier_words(store.name))]
     stored += [vid for call in fn.facts.calls for vid in kept(project, fn, call)]
     if {"hash", "password"} <= set(identifier_words(fn.name)) or {"make", "password"} <= set(identifier_words(fn.name)):
         stored += [item.value for item in fn.facts.returns if item.value >= 0]
     return any(made_of(fn, vid, site.call.value) for vid in stored)
+
+
+def told_at_update(project: Project, site: Site) -> bool:
+    """Whether the digest is made empty, and the function then gives a password to `update()`."""
+    if site.call.args[1:] if site.model.name == "hashlib.new" else site.call.args:
+        return False
+    updates = [other for other in project.effects.direct(site.fn) if other.model.name in UPDATES]
+    return any(hashed_password(project, other, vid) for other in updates for vid in other.call.args)
 
 
 def kept(project: Project, fn: Fn, call: Call) -> Iterator[Vid]:
