@@ -108,7 +108,7 @@ class Fanouts:
         value = fn.facts.values[vid]
         if depth == 0:
             return
-        if value[0] == "mut" and value[2] == "append":
+        if value[0] == "mut" and value[2] == "append" and value[3]:
             call = next(
                 (item for item in fn.calls if item.args == value[3] and fn.value(item.func)[-1] == "append"), None
             )
