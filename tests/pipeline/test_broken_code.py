@@ -156,6 +156,30 @@ def test_constants_of_two_modules_that_are_made_of_each_other(tmp_path: Path) ->
     assert problems(write(tmp_path, {**files, "own.py": HANDLERS.format(other="own")})) == []
 
 
+EMPTY = """\
+import asyncio
+import requests
+
+
+async def gather(items):
+    tasks, options, found = [], {}, set()
+    for item in items:
+        tasks.append()
+        options.setdefault()
+        options.setdefault("timeout")
+        options.update()
+        found.add()
+        tasks.extend()
+        requests.get(item, **options)
+    await asyncio.gather(*tasks)
+    return tasks.pop(), found.pop(), options.pop(), options.get()
+"""
+
+
+def test_methods_of_containers_without_arguments(tmp_path: Path) -> None:
+    assert problems(write(tmp_path, {"empty.py": EMPTY})) == []
+
+
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
 def test_twisted_programs(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
