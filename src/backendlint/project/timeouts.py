@@ -181,9 +181,9 @@ class Timeouts:
         """`**kwargs`: unknown, unless the dict is spelled out (also by `setdefault`) here."""
         value = fn.facts.values[vid]
         while value[0] in ("mut", "store", "guard"):
-            default = value[3] if value[0] == "mut" and value[2] == "setdefault" else ()
-            if len(default) == 2 and fn.const(default[0]) in timeout.keywords:
-                return self.value(fn, default[1], timeout)
+            given = value[0] == "mut" and value[2] == "setdefault" and len(value[3]) == 2
+            if given and fn.const(value[3][0]) in timeout.keywords:
+                return self.value(fn, value[3][1], timeout)
             if value[0] == "store" and fn.const(value[2]) in timeout.keywords:
                 return self.value(fn, value[3], timeout)
             value = fn.facts.values[value[1]]
