@@ -25,6 +25,10 @@ DEPTH = 8
 _QUOTE_OPEN = re.compile(r"'%?$")
 _QUOTE_SHUT = re.compile(r"%?'")
 _VALUE_OPEN = re.compile(r"(?:[=<>]|\b(?:I?LIKE|LIMIT|OFFSET)|\bVALUES\s*\()\s*$", re.IGNORECASE)
+_UNBOUND = re.compile(
+    r"\s*(?:SET|RESET|CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|COPY|LISTEN|NOTIFY|TRUNCATE|PRAGMA|USE)\b", re.IGNORECASE
+)
+"""Statements in which servers take no parameters."""
 _VALUE_SHUT = re.compile(r"\s*(?:$|[,;)]|\s[A-Za-z])")
 _NO_VALUE = frozenset(
     (
@@ -115,6 +119,8 @@ class Finder:
         """Whether an open part stands for a value, as in `name = '{name}'` and `id = {id}`."""
         parts = list(self._pieces(fn, vid, DEPTH))
         texts = [str(fn.const(part)) if fn.const(part) is not ... else "" for part in parts]
+        if texts and _UNBOUND.match(texts[0]):
+            return False
         for number, part in enumerate(parts[1:], 1):
             last = number == len(parts) - 1
             before, after = texts[number - 1], "" if last else texts[number + 1]
