@@ -31,7 +31,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def shared(fn: Fn, call: Call, vid: Vid) -> bool:
     """A text that is needed for something else too, such as the exception that is raised next, or a body that is answered."""
-    if any(vid in (*other.args, *(item for _, item in other.kwargs)) for other in fn.calls if other is not call):
+    if any(vid in other.passed for other in fn.calls if other is not call):
         return True
     if any(vid == back.value for back in fn.facts.returns) or any(vid == store.value for store in fn.facts.stores):
         return True

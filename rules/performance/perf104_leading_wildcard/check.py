@@ -117,7 +117,7 @@ def _unanchored(project: Project, use: ColumnUse) -> bool:
 def _query(use: ColumnUse) -> Span:
     """The span of the outermost call around a use: that is the query."""
     span = use.span
-    around: list[Span] = [call.span for call in use.fn.calls if call.span[:2] <= span[:2] and call.span[2:] >= span[2:]]
+    around: list[Span] = [call.span for call in use.fn.calls if call.span.holds(span)]
     return min(around, key=lambda item: (item[:2], [-part for part in item[2:]]), default=span)
 
 

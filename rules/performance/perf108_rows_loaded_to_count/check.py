@@ -73,7 +73,7 @@ def _uses(project: Project, fn: Fn, vid: Vid, but: Call | None) -> int:
         if number not in same and value[0] != "not" and same.intersection(operands(value))
     )
     for call in fn.calls:
-        if call is not but and same.intersection((*call.args, *(item for _, item in call.kwargs))):
+        if call is not but and same.intersection(call.passed):
             count += 1
     count += sum(1 for item in fn.facts.returns if item.value in same)
     for inner in project.functions_of(fn.file):

@@ -222,5 +222,5 @@ def _handed_on(fn: Fn, held: set[Vid], call: Call) -> bool:
     """Whether any of the values is stored, passed on or returned after the call."""
     later = [(item.span, item.value) for item in fn.facts.stores]
     later += [(item.span, item.value) for item in fn.facts.returns]
-    later += [(other.span, vid) for other in fn.calls for vid in (*other.args, *(item for _, item in other.kwargs))]
+    later += [(other.span, vid) for other in fn.calls for vid in other.passed]
     return any(vid in held and before(call.span, span) for span, vid in later)

@@ -110,7 +110,7 @@ def passes_on(site: SyntaxSite) -> bool:
         return True
     for call in calls_in(function, site.block):
         name = called_name(site.file, function, call)
-        given = [*call.args, *(vid for _, vid in call.kwargs)]
+        given = list(call.passed)
         if name.rpartition(".")[2] in PASSES_ON and exception.intersection(spread(function, given)):
             return True
         if name.endswith((".reraise", ".abort", "os.kill", ".unraisablehook")) or name in ("sys.exit", "os._exit"):

@@ -214,11 +214,7 @@ def _converts(model: CallModel) -> bool:
 
 def _block_of(fn: Fn, span: Span) -> int:
     """The innermost block in which a place lies."""
-    around = [
-        (block.span[:2], index)
-        for index, block in enumerate(fn.facts.blocks)
-        if block.span[:2] <= span[:2] and span[2:] <= block.span[2:]
-    ]
+    around = [(block.span[:2], index) for index, block in enumerate(fn.facts.blocks) if block.span.holds(span)]
     return max(around)[1] if around else 0
 
 

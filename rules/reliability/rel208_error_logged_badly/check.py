@@ -136,7 +136,7 @@ def others(function: FunctionFacts, handler: int, logging: list[Call]) -> list[C
     return [
         call
         for call in calls_in(function, handler)
-        if function.values[call.func] not in TEXTS and not any(within(call.span, other.span) for other in logging)
+        if function.values[call.func] not in TEXTS and not any(other.span.holds(call.span) for other in logging)
     ]
 
 
@@ -146,11 +146,7 @@ def mentions(function: FunctionFacts, handler: int, values: list[int]) -> bool:
 
 
 def inputs(call: Call) -> list[int]:
-    return [call.func, *call.args, *(vid for _, vid in call.kwargs)]
-
-
-def within(inner: Span, outer: Span) -> bool:
-    return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
+    return [call.func, *call.passed]
 
 
 def own_calls(function: FunctionFacts, handler: int) -> list[Call]:

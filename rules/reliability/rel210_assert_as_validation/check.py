@@ -106,7 +106,7 @@ def is_narrowing(test: cst.BaseExpression) -> bool:
 def working_call(site: SyntaxSite) -> Call | None:
     """A call in the test that changes something."""
     for call in site.function.calls:
-        inside = site.span[:2] <= call.span[:2] and call.span[2:] <= site.span[2:]
+        inside = site.span.holds(call.span)
         name = called_name(site.file, site.function, call).rpartition(".")[2]
         if inside and WORKS.fullmatch(name) and not PURE_SET.fullmatch(name):
             return call
@@ -141,7 +141,7 @@ def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
             todo.extend((value[3], value[2]))
         elif operation == "call":
             call = function.calls[value[1]]
-            if site.span[:2] <= call.span[:2] and call.span[2:] <= site.span[2:]:
+            if site.span.holds(call.span):
                 todo.extend((*reversed(call.args), call.func))
             else:
                 looked_up.append(called_name(site.file, function, call).rpartition(".")[2] + "()")

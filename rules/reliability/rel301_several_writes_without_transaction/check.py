@@ -235,7 +235,7 @@ def _assigned(fn: Fn, since: Call | None, commit: Call) -> set[int]:
 
 def _passed(fn: Fn, call: Call) -> tuple[object, ...]:
     """The objects that a call is given, as far as two calls are to be told apart."""
-    vids = (*call.args, *(vid for _, vid in call.kwargs))
+    vids = call.passed
     consts = tuple(fn.const(vid) for vid in vids)
     return tuple(known if known is not ... else object_root(fn, vid) for vid, known in zip(vids, consts, strict=True))
 

@@ -119,7 +119,7 @@ def _ends(project: Project, fn: Fn, call: Call, handler: int) -> bool:
 def _uses(fn: Fn, call: Call, root: int) -> bool:
     """Whether a call is one of the object's methods, or is given it."""
     value = fn.facts.values[call.func]
-    vids = [*call.args, *(vid for _, vid in call.kwargs), *((value[1],) if value[0] == "attr" else ())]
+    vids = [*call.passed, *((value[1],) if value[0] == "attr" else ())]
     return any(object_root(fn, vid) == root for vid in vids)
 
 

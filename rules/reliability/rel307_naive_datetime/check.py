@@ -153,7 +153,7 @@ def _times(fn: Fn, start: Vid, through: tuple[str, ...] = (*_SAME, "phi")) -> se
 
 def _uses(fn: Fn, times: set[Vid]) -> list[Value]:
     """What is made of them; what is passed, returned or stored counts as a use of an unknown sort."""
-    passed = [vid for call in fn.calls for vid in (*call.args, *(item for _, item in call.kwargs))]
+    passed = [vid for call in fn.calls for vid in call.passed]
     passed += [back.value for back in fn.facts.returns] + [store.value for store in fn.facts.stores]
     found: list[Value] = [("unknown",) for vid in passed if vid in times]
     return found + [
@@ -237,7 +237,7 @@ def _kept(fn: Fn, times: set[Vid]) -> bool:
 
 
 def _passes(fn: Fn, times: set[Vid]) -> list[Call]:
-    return [call for call in fn.calls if not times.isdisjoint((*call.args, *(vid for _, vid in call.kwargs)))]
+    return [call for call in fn.calls if not times.isdisjoint(call.passed)]
 
 
 def _read_as_date(project: Project, fn: Fn, call: Call) -> bool:

@@ -66,14 +66,13 @@ def fed(project: Project, fn: Fn, site: Site) -> bool:
     """A query that is only built here and handed to a lower layer, which sends it, or to the caller."""
     made = derived(fn, site.call.value)
     return any(item.value in made for item in fn.facts.returns) or any(
-        not made.isdisjoint((*call.args, *(vid for _, vid in call.kwargs))) and project.targets(fn, call)
-        for call in fn.facts.calls
+        not made.isdisjoint(call.passed) and project.targets(fn, call) for call in fn.facts.calls
     )
 
 
 def is_probe(project: Project, fn: Fn, site: Site) -> bool:
     """`SELECT 1`: a query of constants, which names no table."""
-    todo = [*site.call.args, *(vid for _, vid in site.call.kwargs)]
+    todo = list(site.call.passed)
     seen: set[Vid] = set()
     constants = []
     while todo:
@@ -84,7 +83,7 @@ def is_probe(project: Project, fn: Fn, site: Site) -> bool:
         value = fn.facts.values[vid]
         if value[0] == "call":
             call = fn.facts.calls[value[1]]
-            todo += [*call.args, *(item for _, item in call.kwargs)]
+            todo += list(call.passed)
         elif value[0] == "await":
             todo.append(value[1])
         else:

@@ -71,7 +71,7 @@ def fetch(project: Project, route: Route) -> Call | None:
         return None
     carried = set().union(*(derived(fn, vid) for vid in starts))
     for call in fn.facts.calls:
-        passed = {*call.args, *(vid for _, vid in call.kwargs)}
+        passed = set(call.passed)
         receiver = fn.facts.values[call.func]
         chained = receiver[0] == "attr" and receiver[1] in carried
         if (passed & carried or chained) and READS & project.effects.call_effects(fn, call):
@@ -166,7 +166,7 @@ def passes_caller(route: Route, fn: Fn, certain: bool) -> bool:
     """The id and the caller go into one call: `store.order_of(order_id, user.id)`."""
     names = {part.partition("}")[0] for part in route.path.split("{")[1:]}
     for call in fn.facts.calls:
-        passed = [fn.facts.values[vid] for vid in (*call.args, *(vid for _, vid in call.kwargs))]
+        passed = [fn.facts.values[vid] for vid in call.passed]
         by_id = any(side[0] == "param" and fn.facts.params[side[1]].name in names for side in passed)
         caller = any(
             side[0] in ("param", "attr", "item")
@@ -203,7 +203,7 @@ def uses_caller(route: Route, fn: Fn) -> bool:
         if name and name not in names and OWNER.fullmatch(name):
             identities.add(vid)
     used = set().union(*(derived(fn, vid) for vid in identities)) if identities else set()
-    return any({*call.args, *(vid for _, vid in call.kwargs)} & used for call in fn.facts.calls)
+    return any(set(call.passed) & used for call in fn.facts.calls)
 
 
 def sibling(route: Route, careful: list[tuple[Route, Call]]) -> Route | None:

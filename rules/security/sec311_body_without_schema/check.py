@@ -108,7 +108,7 @@ def validated(project: Project, fn: Fn, start: Vid) -> bool:
     """The body, or what is made of it, goes into a schema, serializer, form or validating function."""
     carried = derived(fn, start)
     for call in fn.facts.calls:
-        passed = {*call.args, *(vid for _, vid in call.kwargs)}
+        passed = set(call.passed)
         if not passed & carried:
             continue
         if any(validates(project, model) for model in project.models(fn, call)):

@@ -147,7 +147,7 @@ class _Parser:
 def _suspect(item: int | Span, rule: Rule, function: FunctionFacts) -> _Suspect:
     if isinstance(item, Span):
         block = max(
-            (index for index, block in enumerate(function.blocks) if _holds(block.span, item)),
+            (index for index, block in enumerate(function.blocks) if block.span.holds(item)),
             key=lambda index: function.blocks[index].span[:2],
             default=0,
         )
@@ -155,10 +155,6 @@ def _suspect(item: int | Span, rule: Rule, function: FunctionFacts) -> _Suspect:
     nominated = function.blocks[item]
     owner = function.blocks[nominated.group] if nominated.kind in _PARTS else nominated
     return _Suspect(owner.span, item, rule, function, compound=True)
-
-
-def _holds(outer: Span, inner: Span) -> bool:
-    return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
 
 
 def _parse(lines: Sequence[str], span: Span) -> Snippet:

@@ -62,7 +62,7 @@ class Snippet:
 
     def covers(self, span: Span) -> bool:
         """Whether the span lies in this part."""
-        return self.span[:2] <= span[:2] and span[2:] <= self.span[2:]
+        return self.span.holds(span)
 
 
 def parse(lines: Sequence[str], span: Span) -> Snippet:

@@ -60,6 +60,10 @@ class Span(NamedTuple):
     end_line: int
     end_column: int
 
+    def holds(self, other: Span) -> bool:
+        """Whether all of the other lies in it."""
+        return self[:2] <= other[:2] and other[2:] <= self[2:]
+
 
 class Block(NamedTuple):
     """A part of a function's body; block 0 is the body itself."""
@@ -97,6 +101,11 @@ class Call(NamedTuple):
             if key == name:
                 return vid
         return -1
+
+    @property
+    def passed(self) -> tuple[Vid, ...]:
+        """The values of all arguments, those without a keyword first."""
+        return (*self.args, *(vid for _, vid in self.kwargs))
 
     @property
     def open_ended(self) -> bool:

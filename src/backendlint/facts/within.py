@@ -126,7 +126,7 @@ _FALSE = (("const", False), ("const", None))
 def _argument_names(file: FileFacts, function: FunctionFacts, call: Call) -> Iterator[str]:
     """Names of what is called to make the arguments: calls that stand inside this one."""
     for other in function.calls:
-        if other is not call and call.span[:2] <= other.span[:2] and other.span[2:] <= call.span[2:]:
+        if other is not call and call.span.holds(other.span):
             yield called_name(file, function, other)
 
 

@@ -65,7 +65,7 @@ def next_item(fn: Fn, loop: int, group: int) -> bool:
         return True
     taken = _taken(fn, group)
     later = (call for call in fn.calls if call.block in inside and call.span[:2] >= end)
-    return any(not taken.isdisjoint((*call.args, *(vid for _, vid in call.kwargs))) for call in later)
+    return any(not taken.isdisjoint(call.passed) for call in later)
 
 
 def varies(fn: Fn, loop: int, calls: tuple[Call, ...]) -> bool:

@@ -70,7 +70,7 @@ class Caches:
         """`cached(cache=TTLCache(...))`: the cache has bounds of its own."""
         value = home.facts.values[vid]
         call = home.facts.calls[value[1]] if value[0] == "call" else None
-        passed = (*call.args, *(item for _, item in call.kwargs)) if call is not None else ()
+        passed = call.passed if call is not None else ()
         return any(self.project.allocations.of(home, item) for item in passed)
 
     def _endless(self, home: Fn, vid: Vid, cache: Cache) -> bool:

@@ -227,7 +227,7 @@ class LazyReads:
         """What a callee without annotations reads of the loop's items that are passed to it."""
         if edge.kind != "call" or edge.call is None:
             return []
-        passed = (*edge.call.args, *(vid for _, vid in edge.call.kwargs))
+        passed = edge.call.passed
         if not any(fn.facts.values[plain(fn, vid)][0] in ("elem", "unpack") for vid in passed):
             return []
         found: list[ParamRead] = []

@@ -47,7 +47,7 @@ def let_go(fn: Fn, task: Vid) -> bool:
         elif number not in held and held & set(operands(value)):
             return False
     for call in facts.calls:
-        if held & {*call.args, *(vid for _, vid in call.kwargs)}:
+        if held & set(call.passed):
             func = facts.values[call.func]
             method = str(func[-1]).rpartition(".")[2] if func[0] in ("attr", "name") else ""
             if method not in _KEEPS or (func[0] == "attr" and facts.values[func[1]][0] not in ("name", "attr", "mut")):

@@ -92,7 +92,7 @@ def _by_own_key(project: Project, fn: Fn, call: Call) -> bool:
 
 
 def _inputs(call: Call) -> list[Vid]:
-    return [*call.args, *(vid for _, vid in call.kwargs), call.func]
+    return [*call.passed, call.func]
 
 
 def _behind(project: Project, fn: Fn, vids: list[Vid]) -> set[int]:

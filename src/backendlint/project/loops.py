@@ -43,8 +43,7 @@ def _in_header(fn: Fn, block: Block, span: Span) -> bool:
     """Whether the place is in what a `for`, `if` or `with` evaluates before its body."""
     if block.kind not in ("for", "if", "with", "comp") or block.value < 0:
         return False
-    header = fn.facts.span_of(block.value)
-    return header[:2] <= span[:2] and span[2:] <= header[2:]
+    return fn.facts.span_of(block.value).holds(span)
 
 
 def plain(fn: Fn, vid: Vid) -> Vid:
@@ -145,7 +144,7 @@ def depends(fn: Fn, vids: list[Vid], number: int) -> bool:
             return True
         if value[0] == "call":
             call = fn.facts.calls[value[1]]
-            parts = [call.func, *call.args, *(item for _, item in call.kwargs)]
+            parts = [call.func, *call.passed]
         else:
             parts = list(made_of(value))
         for part in parts:

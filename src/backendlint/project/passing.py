@@ -14,7 +14,7 @@ from backendlint.project.uses import made_of
 
 def inputs(call: Call) -> list[Vid]:
     """What a call is made of: the function, and all arguments."""
-    return [call.func, *call.args, *(vid for _, vid in call.kwargs)]
+    return [call.func, *call.passed]
 
 
 def parts_of(query: Query) -> list[Vid]:

@@ -75,7 +75,7 @@ class PerCall:
 
     def _shares(self, fn: Fn, call: Call) -> bool:
         """True where a pool, engine or transport is passed in: the object is only a handle."""
-        passed = (*call.args, *(vid for _, vid in call.kwargs))
+        passed = call.passed
         return any(any(self._is_shared(fn, vid)) for vid in passed)
 
     @staticmethod

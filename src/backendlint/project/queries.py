@@ -208,7 +208,7 @@ class Queries:
             if value[0] == "attr" and fn.facts.values[value[1]] == ("param", param):
                 relation = declared(self.project, fn, vid)
                 span = fn.facts.span_of(vid)
-                if relation is not None and query.span[:2] <= span[:2] and span[2:] <= query.span[2:]:
+                if relation is not None and query.span.holds(span):
                     return relation.name
         return None
 

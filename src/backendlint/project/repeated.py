@@ -103,7 +103,7 @@ def _in_groups(fn: Fn, loop: Block, vids: list[Vid]) -> bool:
             sets += call.args if func[0] in ("attr", "name") and str(func[-1]).endswith("in_") else ()
             if any(fn.facts.values[plain(fn, vid)][::2] == ("unpack", 1) for vid in sets):
                 return True
-            inner = [call.func, *call.args, *(vid for _, vid in call.kwargs)]
+            inner = [call.func, *call.passed]
         for vid in inner:
             if vid >= 0 and vid not in seen:
                 seen.add(vid)

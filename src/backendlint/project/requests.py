@@ -94,7 +94,7 @@ def derived(fn: Fn, start: Vid) -> set[Vid]:
             parts: set[Vid] = set()
             if value[0] == "call":
                 call = fn.facts.calls[value[1]]
-                parts = {*call.args, *(item for _, item in call.kwargs), call.func}
+                parts = {*call.passed, call.func}
             else:
                 parts = set(_operands(value))
             if parts & found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Span, Vid
+from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import receiver
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
@@ -237,7 +237,7 @@ class Resources:
         """Whether anything between opening and closing may raise or leave."""
         first, last = fn.calls.index(opened), fn.calls.index(closes[0])
         later = (
-            call for call in fn.calls[first + 1 : last] if not _around(call.span, opened.span)
+            call for call in fn.calls[first + 1 : last] if not call.span.holds(opened.span)
         )  # `wait_for(open(), 3)`
         if any(call not in closes and not self._harmless(fn, call) for call in later):
             return True
@@ -245,7 +245,3 @@ class Resources:
         return any(item.span.line in lines for item in fn.facts.returns) or any(
             item.span.line in lines for item in fn.facts.raises
         )
-
-
-def _around(outer: Span, inner: Span) -> bool:
-    return outer[:2] <= inner[:2] and inner[2:] <= outer[2:]

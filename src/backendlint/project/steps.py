@@ -120,7 +120,7 @@ def _values(project: Project, fn: Fn, step: Durable, after: Call | None) -> set[
     """Parameters, results and items that a step's arguments (for a commit: what was assigned since `after`) are made
     from; sessions and requests left out."""
     call = step.call if step.edges or step.write.fn is not fn else step.write.call
-    todo = [call.func, *call.args, *(vid for _, vid in call.kwargs)]
+    todo = [call.func, *call.passed]
     if step.committed and not step.edges:
         todo += [vid for store in fn.facts.stores if store.name and before(store.span, call.span)
                  and not (after and before(store.span, after.span)) for vid in (store.base, store.value)]  # fmt: skip
@@ -138,7 +138,7 @@ def _values(project: Project, fn: Fn, step: Durable, after: Call | None) -> set[
             found.add(vid)
         if value[0] == "call":
             inner = fn.facts.calls[value[1]]
-            todo += [inner.func, *inner.args, *(item for _, item in inner.kwargs)]
+            todo += [inner.func, *inner.passed]
         else:
             todo += list(operands(value))
     return found

@@ -266,7 +266,7 @@ class Timeouts:
 
     def _passed(self, fn: Fn, call: Call) -> list[Made]:
         """What made the objects that a call is given."""
-        given = (*call.args, *(vid for _, vid in call.kwargs))
+        given = call.passed
         return [item for vid in given for item in self.project.allocations.of(fn, vid)]
 
     def _receivers(self, fn: Fn, call: Call, depth: int = 3) -> list[Made]:
@@ -370,7 +370,7 @@ class Timeouts:
                 return False
             wait = self._own(fn, call, model.timeout)
             return wait is not None and wait.kind != "forever"
-        passed = [*call.args, *(vid for _, vid in call.kwargs)]
+        passed = list(call.passed)
         refs = [ref for vid in passed for ref in self.project.refs(fn, vid)]
         own = any(ref.kind == "libinst" and self.project.libraries.library_of(ref.name) is not None for ref in refs)
         plain = all(ref.name.startswith("builtins.") for ref in refs if ref.kind == "libinst")

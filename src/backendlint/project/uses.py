@@ -48,7 +48,7 @@ def ingredients(facts: FunctionFacts, start: Iterable[Vid]) -> set[Vid]:
         todo.extend(operands(value))
         if value[0] == "call":
             call = facts.calls[value[1]]
-            todo += [call.func, *call.args, *(item for _, item in call.kwargs)]
+            todo += [call.func, *call.passed]
     return found
 
 

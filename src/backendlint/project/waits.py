@@ -349,7 +349,7 @@ class _Body:
         return kind == "taskgroup" or not let_go(self.fn, call.value)
 
     def _members(self, call: Call, depth: int = 6) -> list[Call]:
-        vids = (*call.args, *(vid for _, vid in call.kwargs))
+        vids = call.passed
         return [item for vid in vids for item in self._coroutines(vid, depth)]
 
     def _coroutines(self, vid: Vid, depth: int) -> Iterator[Call]:

@@ -48,11 +48,7 @@ def dependency_name(project: Project, site: Site, kind: str) -> str:
     if kind not in ("HTTP service", "gRPC service", "socket"):
         return kind
     host = next(
-        (
-            found
-            for vid in (*site.call.args, *(vid for _, vid in site.call.kwargs))
-            if (found := host_of(project, site.fn, vid))
-        ),
+        (found for vid in site.call.passed if (found := host_of(project, site.fn, vid))),
         "",
     )
     return host or owner_name(site.fn)

@@ -58,7 +58,7 @@ def uses(project: Project, helper: Fn, depth: int = MAX_HELPERS) -> Iterator[Use
     for edge in project.graph.callers(helper)[:MAX_USES]:
         if edge.call is None or edge.kind != "call" or edge.caller is helper:
             continue
-        owners = {parameter(edge.caller, vid) for vid in (*edge.call.args, *(vid for _, vid in edge.call.kwargs))}
+        owners = {parameter(edge.caller, vid) for vid in edge.call.passed}
         outer = next((fn for fn in owners if fn is not None), None)
         above = list(uses(project, outer, depth - 1)) if outer is not None and depth > 1 else []
         if above:

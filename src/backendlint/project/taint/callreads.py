@@ -206,7 +206,7 @@ class CallReads:
 
     @staticmethod
     def _all(call: Call) -> list[Vid]:
-        return [*call.args, *(vid for _, vid in call.kwargs)]
+        return list(call.passed)
 
     def _keyed(self, fn: Fn, vid: Vid, call: Call, path: Path) -> Labels | None:
         """`d.get("key", default)`, `items.pop(0)`, `config.get("section", "key")` on a container of this function."""

@@ -210,7 +210,7 @@ class Taint:
         """True where the caller hands on its own parameter unchanged."""
         if edge.call is None or origin.fn != edge.caller.fqn:
             return False
-        vids = [*edge.call.args, *(vid for _, vid in edge.call.kwargs)]
+        vids = list(edge.call.passed)
         return any(self.forwarded(edge.caller, vid) == origin.slot for vid in vids)
 
     def _shown(self, kind: str, fn: Fn, vid: Vid) -> Labels:

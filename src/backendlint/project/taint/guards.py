@@ -276,7 +276,7 @@ class Guards:
         name = str(func[-1]).rpartition(".")[2]
         if func[0] not in ("attr", "name") or not _TRUSTS.search(name):
             return NOTHING
-        if not any(self._relation(fn, vid, subject) for vid in (*call.args, *(vid for _, vid in call.kwargs))):
+        if not any(self._relation(fn, vid, subject) for vid in call.passed):
             return NOTHING
         return (_HOST if _OF_HOST.search(name) else NOTHING) | (_PATH if _OF_PATH.search(name) else NOTHING)
 

@@ -329,7 +329,7 @@ class Finder:
             return all(
                 self._closed(target, item.value, kind, depth - 2) for target in targets for item in target.facts.returns
             )
-        operands = [*call.args, *(vid for _, vid in call.kwargs)]
+        operands = list(call.passed)
         if func[0] == "attr":
             operands.append(func[1])
         return bool(operands) and all(self._closed(fn, item, kind, depth - 1) for item in operands)
