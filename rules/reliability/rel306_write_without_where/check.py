@@ -122,9 +122,7 @@ def _moves_a_mark(statement: SqlStatement, tree: exp.Update, table: str) -> bool
 def _operation(project: Project, write: Write) -> Iterator[Hit]:
     """An ORM's bulk delete or update with no condition on the way from the model."""
     fn, call = write.fn, write.call
-    func = fn.value(call.func)
-    name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2]
-    sent = name in _EXECUTES
+    sent = fn.callee_name(call) in _EXECUTES
     models = [model.orm for model in project.models(fn, call) if model.orm is not None]
     if not sent and (any(orm.lazy for orm in models) or not any(orm.bulk for orm in models)):
         return  # a statement that others send, or one object
@@ -182,7 +180,7 @@ def _everything(project: Project, fn: Fn, vid: int, steps: int) -> bool:
 def _built(project: Project, fn: Fn, call: Call, steps: int) -> bool:
     """`query(Model)`, `delete(Model)`, `collection.delete_many({})`, or a method that keeps all rows."""
     func = fn.value(call.func)
-    name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+    name = fn.callee_name(call)
     if name.endswith("_many"):
         return bool(call.args) and fn.value(call.args[0]) == ("dict", ())
     if name in ("query", "delete", "update") and len(call.args) == 1 and _is_table(project, fn, call.args[0]):

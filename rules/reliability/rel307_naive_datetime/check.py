@@ -98,7 +98,7 @@ def _beside_stripped(fn: Fn, call: Call) -> bool:
     stripped = {
         other.value
         for other in fn.calls
-        if _word(fn, other) == "replace" and other.kwarg("tzinfo") >= 0 and fn.const(other.kwarg("tzinfo")) is None
+        if fn.callee_name(other) == "replace" and other.kwarg("tzinfo") >= 0 and fn.const(other.kwarg("tzinfo")) is None
     }
     return any(
         value[0] == "phi" and call.value in value[1] and stripped.intersection(value[1]) for value in fn.facts.values
@@ -130,11 +130,11 @@ def _sound(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
 
 def _fits(project: Project, fn: Fn, call: Call, fitting: frozenset[str]) -> bool:
     """A call of what takes such a time rightly, or of the project's own helper around it."""
-    if _word(fn, call) in fitting:
+    if fn.callee_name(call) in fitting:
         return True
     targets = project.targets(fn, call)
     return bool(targets) and all(
-        any(_word(target, inner) in MAKES_AWARE for inner in target.calls) and target.name.startswith(HELPERS)
+        any(target.callee_name(inner) in MAKES_AWARE for inner in target.calls) and target.name.startswith(HELPERS)
         for target in targets
     )
 
@@ -188,9 +188,7 @@ def _written_as_utc(fn: Fn, call: Call, model: CallModel) -> bool:
 
 
 def _is_call(project: Project, fn: Fn, vid: Vid, model: CallModel) -> bool:
-    value = fn.value(vid)
-    while value[0] == "guard":
-        value = fn.value(value[1])
+    value = fn.unguarded(vid)
     return value[0] == "call" and model in project.models(fn, fn.calls[value[1]])
 
 
@@ -202,11 +200,6 @@ def _given_zone(fn: Fn, call: Call) -> bool:
         and other.kwarg("tzinfo") >= 0
         for other in fn.calls
     )
-
-
-def _word(fn: Fn, call: Call) -> str:
-    value = fn.value(call.func)
-    return str(value[-1]).rpartition(".")[2] if value[0] in ("attr", "name") else ""
 
 
 def _advice(project: Project, fn: Fn) -> Profile | None:

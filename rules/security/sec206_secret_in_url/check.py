@@ -33,9 +33,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def named_secret(fn: Fn, vid: Vid) -> str:
     """What the URL (`...?api_key={x}`) or the query (`{"api_key": x}`) itself calls a secret, whatever its value is called."""
-    value = fn.facts.values[vid]
-    while value[0] == "guard":
-        value = fn.facts.values[value[1]]
+    value = fn.unguarded(vid)
     if value[0] == "fmt":
         for before, part in zip(value[2], value[2][1:], strict=False):
             text = fn.const(before)

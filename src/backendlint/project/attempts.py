@@ -20,10 +20,7 @@ def same_again(fn: Fn, call: Call, handler: int) -> bool:
         return False
     for index, passed in bind(fn, call, fn).items():
         for vid, part in passed:
-            value = fn.facts.values[vid]
-            while value[0] == "guard":
-                value = fn.facts.values[value[1]]
-            if part or value != ("param", index):
+            if part or fn.unguarded(vid) != ("param", index):
                 return False
     return True
 

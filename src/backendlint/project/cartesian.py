@@ -44,11 +44,6 @@ def unconnected(project: Project) -> Iterator[Unconnected]:
                 yield found
 
 
-def _name(fn: Fn, call: Call) -> str:
-    func = fn.facts.values[call.func]
-    return str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
-
-
 def _is_select(project: Project, fn: Fn, call: Call) -> bool:
     return any(model.orm is not None and model.orm.op == "select" for model in project.models(fn, call))
 
@@ -106,7 +101,7 @@ class _Query:
                 taken = taken or name in _TAKEN
                 current = call.value
             elif current in call.args:
-                taken = _name(self.fn, call) in _TAKEN
+                taken = self.fn.callee_name(call) in _TAKEN
                 if not taken:
                     return None
         return filters if taken else None

@@ -78,13 +78,23 @@ class Fn:
     def value(self, vid: Vid) -> Value:
         return self.facts.values[vid]
 
+    def unguarded(self, vid: Vid) -> Value:
+        """The value itself, where tests before say more of it."""
+        value = self.facts.values[vid]
+        while value[0] == "guard":
+            value = self.facts.values[value[1]]
+        return value
+
+    def callee_name(self, call: Call) -> str:
+        """The last part of what is called (`load` of `self.rows.load()`); "" for what has no name, such as `table[key]()`."""
+        func = self.facts.values[call.func]
+        return str(func[-1]).rpartition(".")[2] if func[0] in ("attr", "name") else ""
+
     def const(self, vid: Vid) -> object:
         """The constant's Python value; Ellipsis where the value is absent (-1) or no constant."""
         if vid < 0:
             return ...
-        value = self.facts.values[vid]
-        while value[0] == "guard":
-            value = self.facts.values[value[1]]
+        value = self.unguarded(vid)
         return value[1] if value[0] == "const" else ...
 
     def outer(self, value: Value) -> Fn | None:

@@ -49,7 +49,7 @@ def let_go(fn: Fn, task: Vid) -> bool:
     for call in facts.calls:
         if held & set(call.passed):
             func = facts.values[call.func]
-            method = str(func[-1]).rpartition(".")[2] if func[0] in ("attr", "name") else ""
+            method = fn.callee_name(call)
             if method not in _KEEPS or (func[0] == "attr" and facts.values[func[1]][0] not in ("name", "attr", "mut")):
                 return False
     return not any(item.value in held for item in facts.returns) and not any(

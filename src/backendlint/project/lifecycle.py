@@ -154,7 +154,7 @@ class Lifecycle:
     def _started(self, fn: Fn, call: Call) -> Iterator[Unclosed]:
         """`scheduler.start()`, `database.connect()`: an object of a library that has a method to stop it."""
         base, value = receiver(fn, call), fn.facts.values[call.func]
-        method = str(value[-1]).rpartition(".")[2] if value[0] in ("attr", "name") else ""
+        method = fn.callee_name(call)
         if method not in _STARTS or any(model.opens and model.returns for model in self.project.models(fn, call)):
             return  # what gives a connection starts nothing
         owner = value[1].rpartition(".")[0] if value[0] == "name" else ""

@@ -86,7 +86,7 @@ def _field_default(project: Project, cls: Cls, name: str, vid: Vid) -> Iterator[
     if value[0] != "call" or project.hierarchy.role(cls) == "":
         return
     call = cls.owner.facts.calls[value[1]]
-    last = _called(cls.owner, call).rpartition(".")[2]
+    last = cls.owner.callee_name(call)
     if last in ("Field", "field"):
         default = call.kwarg("default") if call.kwarg("default") >= 0 else (call.args[0] if call.args else -1)
         if default >= 0:
@@ -272,8 +272,3 @@ def _class_attribute(project: Project, fn: Fn, base: Vid, name: str, depth: int)
                     None if project.hierarchy.role(cls) == "settings" else written(project, cls.owner, vid, depth - 1)
                 )
     return None
-
-
-def _called(fn: Fn, call: Call) -> str:
-    value = fn.facts.values[call.func]
-    return str(value[1]) if value[0] == "name" else str(value[2]) if value[0] == "attr" else ""

@@ -81,9 +81,7 @@ def _lookup(project: Project, fn: Fn, vid: Vid) -> Loads:
 def _options(project: Project, fn: Fn, vids: tuple[Vid, ...], prefix: Path = ()) -> Loads:
     found = NOTHING
     for vid in vids:
-        value = fn.facts.values[vid]
-        while value[0] == "guard":
-            value = fn.facts.values[value[1]]
+        value = fn.unguarded(vid)
         if value[0] in ("list", "tuple"):
             found = found.merged(_options(project, fn, value[1], prefix))
         elif value[0] == "call":

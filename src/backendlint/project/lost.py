@@ -108,9 +108,7 @@ def _counted_anew(fn: Fn, store: Store) -> bool:
 
 def _from_itself(fn: Fn, store: Store) -> bool:
     """`x.a = x.a - n` or `x.a -= n`: arithmetic on the attribute's own old value."""
-    value = fn.facts.values[store.value]
-    while value[0] == "guard":
-        value = fn.facts.values[value[1]]
+    value = fn.unguarded(store.value)
     if value[0] != "binop" or value[1] not in _ARITHMETIC:
         return False
     base = root(fn, store.base)

@@ -88,10 +88,7 @@ class Mapped:
 
     @staticmethod
     def _is_param(fn: Fn, vid: Vid, index: int) -> bool:
-        value = fn.facts.values[vid]
-        while value[0] == "guard":
-            value = fn.facts.values[value[1]]
-        return bool(value == ("param", index))
+        return bool(fn.unguarded(vid) == ("param", index))
 
     @staticmethod
     def _asks(fn: Fn, vid: Vid, tests: dict[Vid, Vid]) -> bool:

@@ -28,9 +28,7 @@ def first_time_only(fn: Fn, call: Call) -> bool:
 
 
 def _slot(fn: Fn, base: Vid, name: str) -> Slot | None:
-    value = fn.facts.values[base]
-    while value[0] == "guard":
-        value = fn.facts.values[value[1]]
+    value = fn.unguarded(base)
     if not name and value[0] == "name":
         owner, _, last = str(value[1]).rpartition(".")
         return ("class", last) if owner.rpartition(".")[2][:1].isupper() else (str(value[1]), "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Span, Value, Vid
+from backendlint.facts.model import Span, Vid
 from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
@@ -87,14 +87,14 @@ class Provisos:
 
     def _compared(self, fn: Fn, sides: tuple[Vid, ...], same: bool) -> frozenset[Proviso]:
         for one, other in (sides, sides[::-1]):
-            value = _plain(fn, one)
+            value = fn.unguarded(one)
             key = self._key(fn, other) if value[0] == "param" else None
             if key is not None:
                 return frozenset({Proviso(value[1], same, key)})
         return _NONE
 
     def _key(self, fn: Fn, vid: Vid) -> Key | None:
-        value = _plain(fn, vid)
+        value = fn.unguarded(vid)
         if value[0] == "const":
             return ("const", type(value[1]).__name__, value[1]) if isinstance(value[1], _PLAIN) else None
         if value[0] != "name":
@@ -117,7 +117,7 @@ class Provisos:
                 home, vid = (edge.caller, given[0][0]) if len(given) == 1 and not given[0][1] else (None, -1)
             if home is None or vid < 0:
                 continue
-            value = _plain(home, vid)
+            value = home.unguarded(vid)
             if given and value[0] == "param":
                 found.add(item._replace(param=value[1]))
             elif self._decided(home, vid, item) is False:
@@ -131,10 +131,3 @@ class Provisos:
             return None
         said = key == item.key if item.key is not None else key[0] == "member" or bool(key[-1])
         return said is item.holds
-
-
-def _plain(fn: Fn, vid: Vid) -> Value:
-    value = fn.facts.values[vid]
-    while value[0] == "guard":
-        value = fn.facts.values[value[1]]
-    return value

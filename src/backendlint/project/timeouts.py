@@ -134,9 +134,7 @@ class Timeouts:
 
     def _parameter(self, fn: Fn, vid: Vid, timeout: Timeout) -> Wait | None:
         """A parameter with default None that some caller leaves out is no timeout; another default counts."""
-        value = fn.facts.values[vid]
-        while value[0] == "guard":
-            value = fn.facts.values[value[1]]
+        value = fn.unguarded(vid)
         if value[0] != "param":
             return None
         param = fn.facts.params[value[1]]
@@ -159,9 +157,7 @@ class Timeouts:
         """`connect_args={"connect_timeout": 5}`, `config=Config(read_timeout=5)`."""
         if vid < 0:
             return []
-        value = fn.facts.values[vid]
-        while value[0] == "guard":
-            value = fn.facts.values[value[1]]
+        value = fn.unguarded(vid)
         if value[0] == "dict":
             keys = {fn.const(key): item for key, item in value[1] if key >= 0}
             return [self.value(fn, keys[key], timeout) for key in timeout.keys if key in keys]

@@ -66,7 +66,7 @@ class Transactions:
                     return True
             if any(self.opens(target) for target in self.project.targets(fn, call) if target.name != "__init__"):
                 return True
-            if not self.project.callees(fn, call) and _NAMED.search(_called(fn, call)):
+            if not self.project.callees(fn, call) and _NAMED.search(fn.callee_name(call)):
                 return True
         return any(self._managed(ref) for ref in self.project.refs(fn, vid))
 
@@ -314,11 +314,6 @@ def openings(project: Project) -> Iterator[tuple[Fn, int, Opening]]:
             found = project.transactions.around(fn, 0)
             if found is not None and found.kind == "decorator":
                 yield fn, 0, found
-
-
-def _called(fn: Fn, call: Call) -> str:
-    value = fn.facts.values[call.func]
-    return str(value[2] if value[0] == "attr" else value[1]).rpartition(".")[2] if value[0] in ("attr", "name") else ""
 
 
 def before(first: Span, second: Span) -> bool:

@@ -113,12 +113,6 @@ def _sql_names(project: Project) -> frozenset[str]:
     return _DRIVER_METHODS | modelled
 
 
-def _last_name(fn: Fn, call: Call) -> str:
-    """The last part of what is called."""
-    func = fn.facts.values[call.func]
-    return str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
-
-
 def _says_less(known: SqlText, other: SqlText) -> bool:
     """True where the other call tells more about the same text: that it is executed, and by a driver."""
     return (known.role == "text" and other.role != "text") or (other.certain and not known.certain)
@@ -128,7 +122,7 @@ def _takers(project: Project, fn: Fn, call: Call, dialect: str) -> Iterator[Take
     """The SQL arguments of a call that executes them, or makes statements of them."""
     model = next((item for item in project.models(fn, call) if item.sql is not None), None)
     if model is None or model.sql is None:
-        if _last_name(fn, call) in _DRIVER_METHODS and call.args and not _asks_service(project, fn, call):
+        if fn.callee_name(call) in _DRIVER_METHODS and call.args and not _asks_service(project, fn, call):
             yield Taker(fn, call, call.args[0], -1, dialect, "execute", False, "")
         return
     piece = model.name.endswith(".sql.SQL")  # psycopg's: what is executed is what is composed of it
@@ -226,8 +220,7 @@ def _silent(fn: Fn) -> set[Vid]:
     found: set[Vid] = set()
     facts = fn.facts
     for call in facts.calls:
-        func = facts.values[call.func]
-        name = func[2] if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        name = fn.callee_name(call)
         if name in _SPEAKERS or name.endswith(("Error", "Exception", "Warning")) or name in {"startswith", "endswith"}:
             found.update(call.args)
         found.update(

@@ -138,12 +138,7 @@ class Tables:
             return self.model(fn, value[1], depth + 1) if value[2] not in _RELATED else None
         if value[0] == "call":
             call = fn.facts.calls[value[1]]
-            func = fn.facts.values[call.func]
-            if func[0] in {"attr", "name"}:
-                last = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2]
-                if last in _QUERYSET_METHODS:
-                    return self.model(fn, call.func, depth + 1)
-            return None
+            return self.model(fn, call.func, depth + 1) if fn.callee_name(call) in _QUERYSET_METHODS else None
         if value[0] in {"guard", "phi"}:
             inner = value[1] if value[0] == "guard" else next((item for item in value[1] if item != vid), -1)
             return self.model(fn, inner, depth + 1)
@@ -191,8 +186,7 @@ def _sqlalchemy(tables: Tables, fn: Fn) -> Iterator[Use]:
             how = "or" if vid in alternatives and not use.function else use.how
             yield replace(use, how="shown" if vid in shown else how, partial=partial)
     for call in facts.calls:
-        func = facts.values[call.func]
-        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        name = fn.callee_name(call)
         if name in _METHODS:
             for use in _method(tables, fn, call, name):
                 yield replace(use, how="shown") if call.value in shown and use.how != "order" else use
@@ -209,8 +203,7 @@ def _alternatives(fn: Fn) -> set[Vid]:
     """Conditions inside `or_(...)`, of which any may hold: no index on one of them finds the rows."""
     found: set[Vid] = set()
     for call in reversed(fn.facts.calls):
-        func = fn.facts.values[call.func]
-        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        name = fn.callee_name(call)
         if name == "or_" or (name == "and_" and call.value in found):
             found.update(call.args)
     return found
@@ -222,7 +215,7 @@ def _shown(fn: Fn) -> set[Vid]:
     todo: list[Vid] = []
     for call in fn.facts.calls:
         func = fn.facts.values[call.func]
-        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        name = fn.callee_name(call)
         if name in _SHOWING:
             todo += [*call.args, *((func[1],) if name in _SORTED and func[0] == "attr" else ())]
     while todo:
@@ -262,8 +255,7 @@ def _wrapped(tables: Tables, fn: Fn, vid: Vid) -> tuple[tuple[Table, Column], st
     if value[0] != "call":
         return None
     call = fn.facts.calls[value[1]]
-    func = fn.facts.values[call.func]
-    name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+    name = fn.callee_name(call)
     mapped = [found for argument in call.args if (found := tables.mapped(fn, argument)) is not None]
     plain = all(fn.facts.values[argument][0] in {"const", "name", "attr", "param"} for argument in call.args)
     return (mapped[0], name) if len(mapped) == 1 and plain else None
@@ -319,7 +311,7 @@ def _entity(tables: Tables, fn: Fn, vid: Vid, depth: int) -> Table | None:
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
         func = fn.facts.values[call.func]
-        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        name = fn.callee_name(call)
         if name in {"join", "outerjoin", "select_from"}:
             return None
         if name in {"query", "select", "delete", "update"} and len(call.args) == 1:
@@ -334,7 +326,7 @@ def _django(tables: Tables, fn: Fn) -> Iterator[Use]:
     facts = fn.facts
     for call in facts.calls:
         func = facts.values[call.func]
-        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        name = fn.callee_name(call)
         if name in _FILTERS:
             model = (
                 tables.model(fn, call.args[0])

@@ -155,7 +155,7 @@ class Builder:
     def _call(self, fn: Fn, vid: Vid, index: int, depth: int, seen: frozenset[tuple[str, Vid]]) -> list[Pieces]:
         call = fn.facts.calls[index]
         func = fn.facts.values[call.func]
-        last = func[2] if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        last = fn.callee_name(call)
         if last == "format" and func[0] == "attr":
             return self._template(fn, vid, self._build(fn, func[1], depth + 1, seen), _FORMAT_FIELD)
         if last == "format" and func[0] == "name":

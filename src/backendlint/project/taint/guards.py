@@ -140,7 +140,7 @@ class Guards:
             return NOTHING
         call = fn.facts.calls[value[1]]
         func = fn.facts.values[call.func]
-        name = func[2] if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        name = fn.callee_name(call)
         operands = [func[1]] if func[0] == "attr" else []
         operands += [*call.args]
         inner = NOTHING
@@ -310,8 +310,7 @@ class Guards:
         if value[0] != "call":
             return False
         call = fn.facts.calls[value[1]]
-        func = fn.facts.values[call.func]
-        name = func[2] if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        name = fn.callee_name(call)
         if name in _RESOLVERS:
             return True
         return name == "str" and bool(call.args) and self._resolved(fn, call.args[0])

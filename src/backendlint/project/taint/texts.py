@@ -315,7 +315,7 @@ class Finder:
                 return True
             if model.returns and model.returns.split("[")[0] in ("builtins.int", "builtins.float", "builtins.bool"):
                 return True
-        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        name = fn.callee_name(call)
         if "quote" in name or "escape" in name or name in ("now", "time", "utcnow", "uuid4", "len", "range"):
             return True
         if name == "replace" and kind == "sql" and call.args and fn.const(call.args[0]) == "'":

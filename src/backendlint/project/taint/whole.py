@@ -41,7 +41,7 @@ def whole_request(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> str:
     elif op == "call":
         call = fn.facts.calls[value[1]]
         func = fn.facts.values[call.func]
-        name = str(func[2]) if func[0] == "attr" else str(func[1]).rpartition(".")[2] if func[0] == "name" else ""
+        name = fn.callee_name(call)
         if name in _COPIES:
             inner = call.args[0] if call.args and name not in ("to_dict", "items", "copy", "decode") else -1
             base = func[1] if func[0] == "attr" and inner < 0 else inner
