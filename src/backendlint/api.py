@@ -50,6 +50,7 @@ from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.cartesian import Unconnected, unconnected
 from backendlint.project.certain import Given, certain, given, ruled_out
 from backendlint.project.conditions import holds
+from backendlint.project.decorators import decorator_models, is_job
 from backendlint.project.effects import BLOCKING, Reason, Site, called, waits
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.exception_kinds import ErrorClass, error_classes, inherits_any
@@ -228,6 +229,7 @@ __all__ = [
     "certain",
     "clause",
     "clause_text",
+    "decorator_models",
     "derived",
     "describe_source",
     "display",
@@ -250,6 +252,7 @@ __all__ = [
     "inherits_any",
     "is_api",
     "is_django",
+    "is_job",
     "is_parameter",
     "is_password",
     "is_used",

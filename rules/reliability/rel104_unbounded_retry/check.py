@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Policy, Project, runs_by_hand
+from backendlint.api import Fn, Hit, Policy, Project, is_job, runs_by_hand
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -19,23 +19,17 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _comes_back(project: Project, fn: Fn) -> bool:
     """A job that calls `retry()` itself and does not count how often it did."""
-    if not _is_task(project, fn):
+    if not is_job(project, fn):
         return False
     counts = any(value[0] == "attr" and value[2] == "retries" for value in fn.facts.values)
     counts = counts and any(value[0] == "compare" for value in fn.facts.values)
     return not counts and not any(call.kwarg("max_retries") >= 0 for call in fn.calls)
 
 
-def _is_task(project: Project, fn: Fn) -> bool:
-    """A job of a queue."""
-    models = (project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
-    return any(model is not None and model.task is not None for model in models)
-
-
 def _hit(project: Project, policy: Policy) -> Hit:
     reach = project.reach(policy.fn.fqn)
     held = f"; {reach} endpoint{'s wait' if reach > 1 else ' waits'} with it" if reach else ""
-    ends = "the job comes back for ever" if _is_task(project, policy.fn) else f"it never returns{held}"
+    ends = "the job comes back for ever" if is_job(project, policy.fn) else f"it never returns{held}"
     return Hit(
         message=f"`{policy.fn.name}()` is retried without an end: while the other side is down, {ends}.",
         location=policy.home.location(policy.span),

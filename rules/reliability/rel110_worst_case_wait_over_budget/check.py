@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Location, Part, Project, Step, Sum, duration
+from backendlint.api import Fn, Hit, Location, Part, Project, Step, Sum, duration, is_job
 
 SHOWN = 4
 
@@ -21,15 +21,10 @@ def check(project: Project) -> Iterator[Hit]:
         if total.seconds > budget:
             yield _hit(f"`{route.label}`", route.handler, total, budget, route.place)
     for fn in project.all_functions():
-        if fn.fqn not in seen and _is_job(project, fn):
+        if fn.fqn not in seen and is_job(project, fn):
             total, budget = project.waits.of(fn), project.waits.budget("job_ms")
             if total.seconds > budget:
                 yield _hit(f"Job `{fn.name}()`", fn, total, budget, fn.header)
-
-
-def _is_job(project: Project, fn: Fn) -> bool:
-    models = (project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
-    return any(model is not None and model.task is not None for model in models)
 
 
 def _hit(name: str, fn: Fn, total: Sum, budget: float, place: Location) -> Hit:

@@ -15,6 +15,7 @@ from backendlint.api import (
     before,
     below,
     called_name,
+    decorator_models,
     durable_steps,
     exclusive,
     for_tests,
@@ -312,13 +313,11 @@ def _for_framework(project: Project, fn: Fn) -> bool:
     """Hooks of models, forms and signals: whoever saves the object decides about the transaction."""
     if fn.fqn in project.route_functions:
         return False
-    hooked = any(
-        ref.kind == "lib" and (model := project.libraries.decorator(ref.name)) and model.hook for ref in fn.decorators
-    )
+    hooked = any(model.hook for model in decorator_models(project, fn))
     nested = fn.cls is not None and project.hierarchy.role(fn.cls) == "serializer" and fn.name in ("create", "update")
     layer = project.layer(fn)
     framed = layer == "middleware" or (layer in ("model", "schema") and fn.cls is not None and not nested)
-    return bool(hooked) or framed or fn.name in ("save", "delete")
+    return hooked or framed or fn.name in ("save", "delete")
 
 
 def _what(step: Durable) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Cls, Fn, Hit, Project, Step, Write, stored_entity
+from backendlint.api import Cls, Fn, Hit, Project, Step, Write, decorator_models, stored_entity
 
 FREE = ("migration", "command", "task", "middleware", "config", "entry")
 """Layers that may write anything."""
@@ -106,8 +106,7 @@ def offered(project: Project, writes: list[Write]) -> Write | None:
 
 def is_hook(project: Project, fn: Fn) -> bool:
     """A signal's receiver and the like: the framework calls it."""
-    models = [project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib"]
-    return any(model is not None and model.hook for model in models)
+    return any(model.hook for model in decorator_models(project, fn))
 
 
 def home(path: str, owner: str) -> str:

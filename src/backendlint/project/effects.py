@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
+from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 
@@ -108,9 +109,7 @@ class Effects:
 
     def in_thread(self, fn: Fn) -> bool:
         """Whether a decorator makes the function run in a thread (`sync_to_async`): whoever calls it is not blocked."""
-        decorator = self.project.libraries.decorator
-        models = (decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
-        return any(model is not None and model.executor for model in models)
+        return any(model.executor for model in decorator_models(self.project, fn))
 
     def _spread(self) -> None:
         queue: deque[tuple[Fn, str]] = deque()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn
 
 if TYPE_CHECKING:
@@ -118,10 +119,7 @@ class Layers:
             return "controller"
         if fn.fqn in self._hooks:
             return "middleware"
-        for ref in fn.decorators:
-            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
-            if model is None:
-                continue
+        for model in decorator_models(self.project, fn):
             if model.route is not None:
                 return "controller"
             if model.task is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn, Ref
 
 if TYPE_CHECKING:
@@ -77,9 +78,8 @@ class Params:
         return known
 
     def _decorated(self, fn: Fn) -> str:
-        for ref in fn.decorators:
-            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
-            if model is not None and model.params_source:
+        for model in decorator_models(self.project, fn):
+            if model.params_source:
                 sent = any(edge.kind == "task" for edge in self.project.graph.callers(fn))
                 return "" if sent and model.task is not None else model.params_source
         return ""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Vid
+from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 
@@ -78,8 +79,7 @@ def serialized_by_decorator(project: Project, fn: Fn) -> bool:
 
 def made_by_schema(project: Project, fn: Fn) -> bool:
     """Whether a decorator of a library certainly makes data of the function's result by a schema."""
-    models = (project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
-    return any(model is not None and model.schema == "serialize" for model in models)
+    return any(model.schema == "serialize" for model in decorator_models(project, fn))
 
 
 def derived(fn: Fn, start: Vid) -> set[Vid]:

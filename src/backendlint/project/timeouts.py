@@ -10,6 +10,7 @@ from backendlint.project.allocations import Made
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import arguments
 from backendlint.project.conditions import holds
+from backendlint.project.decorators import decorator_models
 from backendlint.project.effects import Site
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.libraries_model import CallModel, Timeout
@@ -216,11 +217,7 @@ class Timeouts:
                 wait = self.limit(fn, outer)
                 if wait is not None:
                     return wait
-        for ref in fn.decorators:
-            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
-            if model is not None and model.timeout is not None:
-                return UNKNOWN
-        return None
+        return UNKNOWN if any(model.timeout is not None for model in decorator_models(self.project, fn)) else None
 
     @staticmethod
     def _is(fn: Fn, vid: Vid, wanted: Vid) -> bool:

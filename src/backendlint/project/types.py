@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Param, Value, Vid
+from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 
 if TYPE_CHECKING:
@@ -399,9 +400,8 @@ class TypeNames:
     def framework_param(self, fn: Fn, index: int) -> Refs:
         """Types that a decorator's model gives to the parameters of what it decorates."""
         offset = 1 if fn.cls is not None and fn.kind == "method" else 0
-        for ref in fn.decorators:
-            model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
-            if model is not None and str(index - offset) in model.param_types:
+        for model in decorator_models(self.project, fn):
+            if str(index - offset) in model.param_types:
                 return (self.named(model.param_types[str(index - offset)]),)
         return ()
 

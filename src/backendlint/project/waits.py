@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Vid
 from backendlint.project.calls import Edge, argument_of
+from backendlint.project.decorators import is_job
 from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
 from backendlint.project.letgo import let_go
@@ -42,7 +43,9 @@ class Waits:
         for policy in project.retries.all:
             if policy.kind == "loop":
                 self._loops[policy.fn.fqn, policy.block] = policy
-            elif policy.kind == "decorator" and not self._is_task(policy.fn):
+            elif policy.kind == "decorator" and not is_job(
+                self.project, policy.fn
+            ):  # nobody waits for a job's next round
                 self._decorated[policy.fn.fqn] = policy
 
     def budget(self, key: str) -> float:
@@ -89,11 +92,6 @@ class Waits:
             self._active.discard(fn.fqn)
         self._known[fn.fqn] = found
         return found
-
-    def _is_task(self, fn: Fn) -> bool:
-        """A job is put back in its queue between attempts: nobody waits meanwhile."""
-        models = (self.project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
-        return any(model is not None and model.task is not None for model in models)
 
     def loop(self, fn: Fn, block: int) -> Policy | None:
         """The retry policy that a loop is."""

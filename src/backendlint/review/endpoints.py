@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.project.answers import answers
+from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Fn
 from backendlint.project.routes import Route
 from backendlint.review.model import Endpoint
@@ -126,10 +127,7 @@ def _docs(route: Route) -> str:
 def _transaction(project: Project, reached: list[tuple[Fn, bool]]) -> str:
     kinds = {site.model.transaction for fn, _ in reached for site in project.effects.direct(fn)}
     for fn, _ in reached:
-        for ref in fn.decorators:
-            model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
-            if model is not None and model.transaction:
-                kinds.add(model.transaction)
+        kinds.update(model.transaction for model in decorator_models(project, fn) if model.transaction)
     if kinds & {"atomic", "begin"}:
         return "explicit"
     return "commit" if "commit" in kinds else "-"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Value, Vid
+from backendlint.project.decorators import is_job
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.errorhandlers import exception_parameter
 from backendlint.project.taint import labels as lb
@@ -250,8 +251,8 @@ class Reader:
         source = self.project.param_source(fn, index)
         if source:
             entering = self.source(source, fn, vid, param.name)
-            if source == "queue" and self._is_own_task(fn):
-                entering = lb.weaken(entering)
+            if source == "queue" and is_job(self.project, fn):
+                entering = lb.weaken(entering)  # the project's own code sends it
             narrowed = self.project.request_param_types(fn).get(index, "") if source == "request" else ""
             refs = self.project.refs(fn, vid)
             if (narrowed and narrowed != "model") or self.clean_types(refs):
@@ -271,11 +272,6 @@ class Reader:
         elif index == 0 and fn.cls is not None:
             found = lb.merge((found, self._field_sources(fn, path)))
         return found
-
-    def _is_own_task(self, fn: Fn) -> bool:
-        """A job that the project's own code sends; what a foreign queue delivers is another matter."""
-        models = [self.project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib"]
-        return any(model is not None and model.task is not None for model in models)
 
     def _field_sources(self, fn: Fn, path: Path) -> Labels:
         """Sources that methods of the class store in the attribute (`self.x = request.args[...]`)."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Store, Value, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.conditions import holds
+from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Arg, AttributeModel, CallModel, Sink
 from backendlint.project.params import is_serverless
@@ -96,8 +97,7 @@ def _answers(project: Project) -> Iterator[SinkSite]:
         kind = "xss" if html else "response"
         yield from _returned(project, route.handler, kind)
     for fn in project.all_functions():
-        models = [project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib"]
-        if any(model is not None and model.error_handler is not None for model in models):
+        if any(model.error_handler is not None for model in decorator_models(project, fn)):
             yield from _returned(project, fn, "response")
         if is_serverless(fn):
             yield from _proxied(fn)

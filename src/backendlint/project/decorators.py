@@ -1,0 +1,22 @@
+"""What library decorators say of the function below them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import DecoratorModel
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+
+def decorator_models(project: Project, fn: Fn) -> list[DecoratorModel]:
+    """Library models of what decorates a function, the outermost first."""
+    models = (project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
+    return [model for model in models if model is not None]
+
+
+def is_job(project: Project, fn: Fn) -> bool:
+    """Whether a decorator makes the function a job of a queue."""
+    return any(model.task is not None for model in decorator_models(project, fn))
