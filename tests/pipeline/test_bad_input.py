@@ -299,11 +299,19 @@ def test_closed_streams(tmp_path: Path, closing: str, arguments: str, code: int,
     assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (code, True, False), done.stderr
 
 
+IN_FRONT = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("backendlint", run_name="__main__", alter_sys=True)
+"""
+"""Runs backendlint as in the foreground: a shell makes what it starts in the background ignore interruptions."""
+
+
 def test_an_interruption_ends_the_scan_at_once(tmp_path: Path) -> None:
     root = write(tmp_path / "p", {"good.py": GOOD})
     waits = "import os\ndef check(project):\n    os.write(2, b'begun\\n')\n    while True: yield from ()\n"
     add_rule(tmp_path / "rules", check=waits)
-    words = [sys.executable, "-m", "backendlint", "scan", str(root), "--no-cache", "--rules", str(tmp_path / "rules")]
+    words = [sys.executable, "-c", IN_FRONT, "scan", str(root), "--no-cache", "--rules", str(tmp_path / "rules")]
     with subprocess.Popen([*words, "--select", "XX"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert run.stderr is not None
         assert run.stderr.readline() == "begun\n"
