@@ -70,6 +70,7 @@ from backendlint.project.once import first_time_only
 from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.percall import MadePerCall
 from backendlint.project.programs import (
+    SERVING,
     for_developers,
     for_development,
     for_tests,
@@ -129,6 +130,7 @@ __all__ = [
     "ATTACKER",
     "BLOCKING",
     "INFRASTRUCTURE",
+    "SERVING",
     "UNKNOWN",
     "Answer",
     "Application",

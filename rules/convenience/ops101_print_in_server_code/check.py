@@ -2,13 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, for_tests, identifier_words, in_main_block, only_by_hand
+from backendlint.api import SERVING, Call, Fn, Hit, Project, for_tests, identifier_words, in_main_block, only_by_hand
 
 CONSOLE = frozenset(["console.py", "terminal.py", ".github"])
 SHOWS = frozenset(["console", "terminal", "stdout"])
 """Words in names of files and classes whose work it is to show something."""
 SWITCHES = frozenset(["verbose", "debug", "quiet", "echo", "print_output"])
-SERVING = frozenset(["controller", "task", "middleware", "entry"])
 STREAMS = ("sys.stdout.write", "sys.stderr.write")
 
 

@@ -52,8 +52,5 @@ def _tested(fn: Fn, vid: Vid, missing: bool) -> Slot | None:
 
 
 def _place(fn: Fn, vid: Vid) -> Slot | None:
-    value = fn.facts.values[vid]
-    while value[0] == "guard":
-        vid = value[1]
-        value = fn.facts.values[vid]
+    value = fn.unguarded(vid)
     return _slot(fn, value[1], value[2]) if value[0] == "attr" else _slot(fn, vid, "")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _TOOLING = frozenset({"dev", "scripts", "cli", ".github", "hack", "maintenance"})
 """Folders of what serves the developers."""
-_SERVING = frozenset({"controller", "task", "middleware", "entry"})
+SERVING = frozenset({"controller", "task", "middleware", "entry"})
+"""Layers of code that is run for others, not by hand."""
 _BUILDS = frozenset({"build_wheel", "build_sdist"})
 """Functions by which packaging tools ask a build backend (PEP 517)."""
 
@@ -206,7 +207,7 @@ class Importers:
 
     def _serves(self, file: FileFacts) -> bool:
         return any(
-            self.project.reach(fn.fqn) or self.project.layer(fn) in _SERVING for fn in self.project.functions_of(file)
+            self.project.reach(fn.fqn) or self.project.layer(fn) in SERVING for fn in self.project.functions_of(file)
         )
 
     def _imported_by_hand(self, file: FileFacts) -> bool:

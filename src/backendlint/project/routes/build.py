@@ -135,9 +135,11 @@ class RouteTable:
         for ref in self.project.callees(fn, call):
             cls = self.project.classes.get(ref.name) if ref.kind == "class" else None
             init = self.project.method(cls, "__init__") if cls is not None else None
-            for inner in init.facts.calls if init is not None else ():
-                value = init.facts.values[inner.func] if init is not None else ("",)
-                if init is not None and value[0] == "attr" and value[2] == "__init__":
+            if init is None:
+                continue
+            for inner in init.calls:
+                value = init.value(inner.func)
+                if value[0] == "attr" and value[2] == "__init__":
                     return init, inner
         return None
 

@@ -192,9 +192,8 @@ class Builder:
         if lists is None:
             return [self._hole(fn, vid)]
         found: list[Pieces] = []
-        filled = [
-            elements for elements in lists if elements
-        ]  # what is joined is seldom empty, and then for good reason
+        # what is joined is seldom empty, and then for good reason
+        filled = [elements for elements in lists if elements]
         for elements in (filled or lists)[:MAX_ALTERNATIVES]:
             parts: list[tuple[Fn, Vid]] = []
             for number, element in enumerate(elements):
