@@ -221,8 +221,10 @@ def _saves_made(fn: Fn, first: Durable, second: Durable) -> bool:
 
 
 def _receiver(fn: Fn, step: Durable) -> int:
-    value = fn.facts.values[step.write.call.func]
-    return object_root(fn, value[1]) if value[0] == "attr" and step.write.fn is fn else -1
+    if step.write.fn is not fn:
+        return -1
+    value = fn.value(step.write.call.func)
+    return object_root(fn, value[1]) if value[0] == "attr" else -1
 
 
 def _assigned(fn: Fn, since: Call | None, commit: Call) -> set[int]:
