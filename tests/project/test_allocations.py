@@ -22,6 +22,14 @@ from building import build, fn
             "from fastapi import Depends\ndef make():\n    with httpx.Client(timeout=3) as c:\n        yield c\n"
             "def f(client=Depends(make)):\n    client.get('x')"
         ),
+        (
+            "def named(client):\n    client.headers['x'] = 'y'\n    return client\nother = named(httpx.Client(verify=False))\n"
+            "def f():\n    named(httpx.Client(timeout=3)).get('x')"
+        ),
+        (
+            "class A:\n    def __enter__(self):\n        self.client = httpx.Client(timeout=3)\n        return self.client\n"
+            "    def __exit__(self, *args): ...\ndef f():\n    with A() as client:\n        client.get('x')"
+        ),
     ],
 )
 def test_the_constructor_is_found(body: str) -> None:

@@ -74,6 +74,18 @@ def test_factories_and_parameters_lead_to_the_application() -> None:
     assert project.routes[0].params[0].type == "int"
 
 
+def test_blueprints_that_one_helper_hands_back_keep_their_own_prefixes() -> None:
+    project = build(
+        helpers="def timed(bp):\n    bp.before_request(print)\n    return bp\n",
+        api="from flask import Blueprint\nfrom helpers import timed\nv1 = timed(Blueprint('v1', __name__))\n"
+        "v2 = timed(Blueprint('v2', __name__))\n"
+        "@v1.route('/orders')\ndef old(): ...\n@v2.route('/orders')\ndef new(): ...\n",
+        app="from flask import Flask\nimport api\napp = Flask(__name__)\n"
+        "app.register_blueprint(api.v1, url_prefix='/v1')\napp.register_blueprint(api.v2, url_prefix='/v2')\n",
+    )
+    assert table(project) == {("GET", "/v1/orders", "old"), ("GET", "/v2/orders", "new")}
+
+
 def test_flask_views_by_class_and_by_rule() -> None:
     project = build(
         app="from flask import Flask\nfrom flask.views import MethodView\napp = Flask(__name__)\n"

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import bind
+from backendlint.project.binding import SAME, bind, handed_back
 from backendlint.project.entities import Cls, Fn
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 MAX_DEPTH = 12
-_SAME = ("guard", "await", "enter", "setattr", "mut", "store", "star")
 
 
 class Made(NamedTuple):
@@ -43,7 +42,9 @@ class Allocations:
     def _of(self, fn: Fn, vid: Vid, depth: int) -> list[Made]:
         value = fn.facts.values[vid]
         op = value[0]
-        if op in _SAME:
+        if op == "enter":
+            return self._entered(fn, value[1], depth)
+        if op in SAME:
             return self.of(fn, value[1], depth)
         if op in ("phi", "bool"):
             vids = value[1] if op == "phi" else value[2]
@@ -67,10 +68,27 @@ class Allocations:
             if ref.kind == "func":
                 callee = self.project.functions[ref.name]
                 for item in callee.facts.returns:
-                    found += self.of(callee, item.value, depth)
+                    found += self._returned(fn, call, callee, item.value, depth)
             elif ref.kind in ("class", "lib"):
                 found.append(Made(fn, call))
         return found
+
+    def _returned(self, fn: Fn, call: Call, callee: Fn, vid: Vid, depth: int) -> list[Made]:
+        own = handed_back(fn, call, callee, vid)
+        return [made for item in own for made in self.of(fn, item, depth)] if own else self.of(callee, vid, depth)
+
+    def _entered(self, fn: Fn, vid: Vid, depth: int) -> list[Made]:
+        """What the `__enter__` of a project's class gives; the object itself for all others."""
+        found: list[Made] = []
+        for ref in self.project.refs(fn, vid):
+            cls = self.project.classes[ref.name] if ref.kind == "inst" else None
+            method = (self.project.method(cls, "__enter__") or self.project.method(cls, "__aenter__")) if cls else None
+            if method is None:
+                continue
+            for item in method.facts.returns:
+                if item.value >= 0 and method.unguarded(item.value) != ("param", 0):
+                    found += self.of(method, item.value, depth)
+        return found or self.of(fn, vid, depth)
 
     def named(self, fn: Fn, dotted: str) -> list[Made]:
         """What made the object that a dotted name of the file stands for."""

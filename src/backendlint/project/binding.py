@@ -15,6 +15,20 @@ def receiver(fn: Fn, call: Call) -> Vid:
     return value[1] if value[0] == "attr" else -1
 
 
+SAME = frozenset({"guard", "await", "mut", "store", "setattr", "enter", "star"})
+"""Operations whose result is the object that they are about, entered or changed."""
+
+
+def handed_back(fn: Fn, call: Call, callee: Fn, returned: Vid) -> list[Vid]:
+    """What the call itself passes for the parameter that the callee returns (`bp = timed(Blueprint(...))`); none if it
+    returns something else."""
+    value = callee.value(returned) if returned >= 0 else ("unknown",)
+    while value[0] in SAME:
+        value = callee.value(value[1])
+    passed = bind(fn, call, callee).get(value[1], ()) if value[0] == "param" else ()
+    return [vid for vid, part in passed if not part]
+
+
 def bind(fn: Fn, call: Call, callee: Fn, ref: Ref | None = None, skip: int = 0) -> Bound:
     """Arguments to parameters; `skip` leaves out leading positional arguments (`submit(f, x)`: 1)."""
     bound: Bound = {}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
+from backendlint.project.binding import SAME, handed_back
 from backendlint.project.entities import Fn
 from backendlint.project.routes.model import Origin
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 24
 MAX_ORIGINS = 12
-_SAME = ("guard", "await", "mut", "store", "setattr", "enter", "star")
 
 
 class Origins:
@@ -66,7 +66,7 @@ class Origins:
 
     def _follow(self, fn: Fn, vid: Vid, value: Value) -> Iterator[Origin]:
         op = value[0]
-        if op in _SAME:
+        if op in SAME:
             yield from self.of(fn, value[1])
         elif op in ("phi", "bool"):
             for item in value[1] if op == "phi" else value[2]:
@@ -140,6 +140,10 @@ class Origins:
                 yield Origin(fn, vid)
                 continue
             for item in target.facts.returns:
-                yield from self.of(target, item.value)
+                own = handed_back(fn, call, target, item.value)
+                for given in own:
+                    yield from self.of(fn, given)
+                if not own:
+                    yield from self.of(target, item.value)
         if not refs:
             yield Origin(fn, vid)
