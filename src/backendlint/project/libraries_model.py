@@ -194,6 +194,8 @@ class Timeout:
     covers: Literal["total", "read", "connect", "statement", "acquire", "idle"] = "read"
     unless: tuple[Condition, ...] = ()
     """Any of them means that it does not wait at all (`blocking=False`)."""
+    when: tuple[Condition, ...] = ()
+    """All must hold for a setter to be about time (`set_option(OPT_TIMEOUT, 5)`)."""
 
 
 @dataclass(slots=True)

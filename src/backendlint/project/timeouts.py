@@ -358,6 +358,8 @@ class Timeouts:
 
     def _sets(self, fn: Fn, call: Call, model: CallModel) -> bool:
         """False where a library's own object is passed (`mount("https://", HTTPAdapter(...))`): it carries no timeout."""
+        if model.timeout is not None and not all(holds(self.project, fn, call, item) for item in model.timeout.when):
+            return False
         if model.timeout is not None and model.effect:  # `super().request(..., timeout=5)`, which others go through
             if not any(ref.kind == "super" for ref in self.project.refs(fn, receiver(fn, call))):
                 return False
