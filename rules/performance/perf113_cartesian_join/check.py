@@ -49,27 +49,24 @@ def _judge(statement: SqlStatement, scope: sql.Scope) -> Hit | None:
         return alias
 
     for condition in _conditions(scope.node):
-        linked = _aliases(condition, scope)
+        linked = _aliases(statement, condition, scope)
         if linked is None:
             return None
         for alias in linked[1:]:
             group[root(alias)] = root(linked[0])
     roots = {root(alias) for alias in tables}
-    if len(roots) < 2 or _single_rows(tables, roots, root):
+    several = {root(alias) for alias, source in tables.items() if not _one_row(source)}
+    if len(roots) < 2 or len(several) < 2:
         return None
     first = next(iter(tables))
     lone = next(alias for alias in tables if root(alias) != root(first))
     source, other = tables[lone], tables[first]
     return statement.hit(
-        f"No condition connects `{_shown(source)}` with `{_shown(other)}`{sql.within(statement)}: the "
+        f"No condition connects {source.shown} with {other.shown}{sql.within(statement)}: the "
         "result holds every combination of their "
         "rows; join them by their keys, or write CROSS JOIN if that is meant.",
         source.node,
     )
-
-
-def _shown(source: sql.Source) -> str:
-    return source.name or source.alias
 
 
 def _wanted(node: exp.Expression) -> bool:
@@ -101,10 +98,13 @@ def _split(node: exp.Expression) -> Iterator[exp.Expression]:
         yield node
 
 
-def _aliases(condition: exp.Expression, scope: sql.Scope) -> list[str] | None:
+def _aliases(statement: SqlStatement, condition: exp.Expression, scope: sql.Scope) -> list[str] | None:
     """Aliases that a condition mentions; None when that cannot be told."""
     found: list[str] = []
-    for column in condition.find_all(exp.Column):
+    columns = list(condition.find_all(exp.Column))
+    if len({column.sql() for column in columns}) < 2 and not any(statement.is_hole(column.name) for column in columns):
+        return []  # `x.a = :a`, or by a slip `x.a = x.a`: it narrows, but connects nothing
+    for column in columns:
         if column.table:
             if column.table.lower() in scope.sources:
                 found.append(column.table.lower())
@@ -117,13 +117,8 @@ def _aliases(condition: exp.Expression, scope: sql.Scope) -> list[str] | None:
     return [alias for alias in dict.fromkeys(found) if alias in scope.sources]
 
 
-def _single_rows(tables: dict[str, sql.Source], roots: set[str], root: object) -> bool:
-    """True when all groups but one are surely single rows: aggregates without GROUP BY, LIMIT 1, VALUES."""
-    lone = [source for source in tables.values() if not _one_row(source)]
-    return len(lone) <= 1
-
-
 def _one_row(source: sql.Source) -> bool:
+    """Surely a single row: aggregates without GROUP BY, LIMIT 1, VALUES."""
     query = source.node.this if source.kind == "derived" else None
     if source.kind == "cte":
         return True

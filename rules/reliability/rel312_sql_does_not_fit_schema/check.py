@@ -162,6 +162,8 @@ def _exempt(statement: SqlStatement, scope: sql.Scope, node: exp.Column) -> bool
         return statement.dialect in {"sqlite", ""} or node.find_ancestor(exp.Where, exp.Select) is scope.node
     if not node.table and node.name.lower() in {source.lower() for source in scope.sources}:
         return True
+    if not node.table and node.name.lower() in scope.output and isinstance(node.parent, exp.Ordered):
+        return True
     return node.name.upper() in {
         "DEFAULT",
         "CURRENT_DATE",
@@ -183,7 +185,7 @@ def _no_column(statement: SqlStatement, node: exp.Expression, source: sql.Source
     near = difflib.get_close_matches(name.lower(), [column.lower() for column in columns], 1, 0.7)
     mapped = source.table.columns.values() if source.table is not None else ()
     attribute = next((column.name for column in mapped if column.attribute == name), "")
-    what = f"Table `{source.table.name}`" if source.table is not None else f"The subquery `{source.alias}`"
+    what = f"Table `{source.table.name}`" if source.table is not None else f"The subquery {source.shown}"
     hint = f"; did you mean `{attribute or near[0]}`?" if attribute or near else f"; it has: {', '.join(columns[:8])}."
     return statement.hit(f"{what} has no column `{name}`, so this statement{sql.within(statement)} fails{hint}", node)
 

@@ -15,6 +15,8 @@ SYSTEM_COLUMNS = frozenset(
     {"ctid", "xmin", "xmax", "cmin", "cmax", "oid", "tableoid", "rowid", "_rowid_", "rownum", "rank"}
 )
 SYSTEM_SCHEMAS = frozenset({"information_schema", "pg_catalog", "performance_schema", "mysql", "sys", "pg_temp"})
+_UNNAMED = "#"
+"""How the aliases of sources without a name begin."""
 _QUERIES = (exp.Select, exp.SetOperation, exp.Update, exp.Delete, exp.Insert, exp.Merge)
 
 
@@ -29,6 +31,12 @@ class Source:
     name: str = ""
     table: Table | None = None
     columns: tuple[str, ...] | None = None
+
+    @property
+    def shown(self) -> str:
+        """What messages call it."""
+        name = self.name or self.alias
+        return "a subquery" if name.startswith(_UNNAMED) else f"`{name}`"
 
     def has(self, name: str) -> bool:
         """True when it surely has the column."""
@@ -53,6 +61,8 @@ class Scope:
     parent: Scope | None = None
     aliases: frozenset[str] = frozenset()
     """Names that the select list gives, which ORDER BY and GROUP BY may use."""
+    output: frozenset[str] = frozenset()
+    """Names of all result columns but those behind a star: a plain name in ORDER BY means one of these first (SQL-92)."""
     merged: bool = False
     """JOIN ... USING or NATURAL JOIN: unqualified names may stand for several columns."""
     opaque: bool = False
@@ -63,7 +73,17 @@ class Scope:
         name, qualifier = column.name, column.table
         if HOLE.search(name) or HOLE.search(qualifier) or name.lower() in SYSTEM_COLUMNS:
             return Found("open")
+        if self._is_set(column):
+            return _in_source(next(iter(self.sources.values())), name)
         return self._qualified(qualifier, name) if qualifier else self._plain(name)
+
+    def _is_set(self, column: exp.Column) -> bool:
+        """Whether UPDATE sets it: a column of the table that is updated, whatever FROM reads besides."""
+        told = column.parent
+        if column.table or not isinstance(self.node, exp.Update) or not isinstance(told, exp.EQ):
+            return False
+        joined = self.node.this is not None and self.node.this.args.get("joins")
+        return told.parent is self.node and told.this is column and bool(self.sources) and not joined
 
     def _qualified(self, qualifier: str, name: str) -> Found:
         scope: Scope | None = self
@@ -111,11 +131,9 @@ def _visit(node: Any, schema: Schema, parent: Scope | None, ctes: dict[str, Sour
         for cte in with_.expressions:
             alias = cte.alias
             if with_.args.get("recursive"):
-                ctes[alias.lower()] = Source(alias, cte, "cte", alias, columns=_named(cte))
+                ctes[alias.lower()] = Source(alias, cte, "cte", alias, columns=_result(cte, schema, ctes))
             yield from _visit(cte.this, schema, None, ctes)
-            ctes[alias.lower()] = Source(
-                alias, cte, "cte", alias, columns=_named(cte) or _columns(cte.this, schema, ctes)
-            )
+            ctes[alias.lower()] = Source(alias, cte, "cte", alias, columns=_result(cte, schema, ctes))
     if isinstance(node, exp.SetOperation):
         yield from _visit(node.left, schema, parent, ctes)
         yield from _visit(node.right, schema, parent, ctes)
@@ -158,11 +176,11 @@ def _nested(node: exp.Expression) -> Iterator[exp.Expression]:
 
 
 def own_nodes(node: exp.Expression) -> Iterator[exp.Expression]:
-    """The nodes of a query without those of queries inside it."""
+    """The nodes of a query without those of queries inside it, nor of named joins in parentheses, whose names are their own."""
     todo = list(node.iter_expressions())
     while todo:
         item = todo.pop(0)
-        if isinstance(item, exp.Select | exp.SetOperation | exp.With):
+        if isinstance(item, exp.Select | exp.SetOperation | exp.With) or (item.alias and _is_nest(item)):
             continue
         yield item
         todo[:0] = list(item.iter_expressions())
@@ -175,9 +193,11 @@ def _scope(node: exp.Expression, schema: Schema, parent: Scope | None, ctes: dic
         if source is None:
             scope.opaque = True
         else:
+            source.alias = source.alias or f"{_UNNAMED}{len(scope.sources)}"
             scope.sources.setdefault(source.alias.lower(), source)
     if isinstance(node, exp.Select):
         scope.aliases = frozenset(item.alias.lower() for item in node.expressions if item.alias)
+        scope.output = frozenset(item.alias_or_name.lower() for item in node.expressions)
         joins: list[Any] = node.args.get("joins") or []
         scope.merged = any(join.args.get("using") or join.args.get("method") == "NATURAL" for join in joins)
         scope.opaque = scope.opaque or bool(node.args.get("laterals"))
@@ -207,9 +227,32 @@ def _inputs(node: exp.Expression) -> Iterator[exp.Expression]:
 
 
 def _with_joins(item: exp.Expression) -> Iterator[exp.Expression]:
-    yield item
+    if _is_nest(item) and not item.alias:
+        yield from _with_joins(item.this)
+    else:
+        yield item
     for join in item.args.get("joins") or []:
         yield from _with_joins(join.this)
+
+
+def _is_nest(item: exp.Expression) -> bool:
+    """Sources in parentheses, with or without joins: `(a JOIN b ON ...)`; not a subquery."""
+    if not isinstance(item, exp.Subquery):
+        return False
+    inner = item.this
+    joined = isinstance(inner, exp.Subquery) and bool(inner.alias or inner.args.get("joins") or _is_nest(inner))
+    return isinstance(inner, exp.Table) or joined
+
+
+def _nest_columns(item: exp.Expression, schema: Schema, ctes: dict[str, Source]) -> tuple[str, ...] | None:
+    """The columns of all sources in the parentheses; None when they are not all known."""
+    names: list[str] = []
+    for inner in _with_joins(item.this):
+        source = _source(inner, schema, ctes)
+        if source is None or source.columns is None:
+            return None
+        names.extend(source.columns)
+    return tuple(names)
 
 
 def _source(item: exp.Expression, schema: Schema, ctes: dict[str, Source]) -> Source | None:
@@ -218,10 +261,8 @@ def _source(item: exp.Expression, schema: Schema, ctes: dict[str, Source]) -> So
     if isinstance(item, exp.Table):
         return _table(item, schema, ctes)
     if isinstance(item, exp.Subquery):
-        if isinstance(item.this, exp.Table):
-            return _source(item.this, schema, ctes)
-        columns = _listed(item) or _columns(item.this, schema, ctes)
-        return Source(item.alias or f"_{id(item)}", item, "derived", columns=columns)
+        columns = _nest_columns(item, schema, ctes) if _is_nest(item) else _result(item, schema, ctes)
+        return Source(item.alias, item, "derived", columns=columns)
     if item.alias_or_name:
         return Source(item.alias_or_name, item, "function")
     return None
@@ -231,26 +272,37 @@ def _table(item: exp.Table, schema: Schema, ctes: dict[str, Source]) -> Source |
     name = item.name
     alias = item.alias_or_name
     if not isinstance(item.this, exp.Identifier):
-        return Source(alias or f"_{id(item)}", item, "function")
+        return Source(alias, item, "function")
     if HOLE.search(name):
         return Source(alias, item, "hole", name)
     cte = ctes.get(name.lower()) if not item.db else None
     if cte is not None:
-        return Source(alias, item, "cte", name, columns=_listed(item) or cte.columns)
+        return Source(alias, item, "cte", name, columns=_renamed(_listed(item), cte.columns))
     found = schema.find(f"{item.db}.{name}" if item.db else name)
     columns = tuple(found.columns) if found is not None and found.complete else None
     return Source(alias, item, "table", name, found, columns)
 
 
-def _listed(item: exp.Expression) -> tuple[str, ...] | None:
+def _listed(item: exp.Expression) -> tuple[str, ...]:
     """Column names given with the alias: `AS t(a, b)`."""
     alias = item.args.get("alias")
     columns = alias.args.get("columns") if isinstance(alias, exp.TableAlias) else None
-    return tuple(column.name for column in columns) if columns else None
+    return tuple(column.name for column in columns or ())
 
 
-def _named(cte: exp.Expression) -> tuple[str, ...] | None:
-    return _listed(cte)
+def _renamed(listed: tuple[str, ...], columns: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The columns, the first of which an alias renames; the others keep their names."""
+    return (*listed, *columns[len(listed) :]) if columns is not None else None
+
+
+def _result(item: exp.Expression, schema: Schema, ctes: dict[str, Source]) -> tuple[str, ...] | None:
+    """The columns that a CTE or subquery gives, None when they are not all known."""
+    listed, query = _listed(item), item.this
+    columns = _columns(query, schema, ctes)
+    while isinstance(query, exp.Subquery | exp.SetOperation):
+        query = query.this
+    starred = not isinstance(query, exp.Select) or any(is_star(column) for column in query.expressions)
+    return listed if listed and columns is None and not starred else _renamed(listed, columns)
 
 
 def _columns(query: exp.Expression, schema: Schema, ctes: dict[str, Source]) -> tuple[str, ...] | None:
