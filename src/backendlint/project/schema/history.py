@@ -80,7 +80,8 @@ class Moment:
         """True for a table that existed before this migration (also when its making was not seen); a name that is not known
         may be one that this migration has made. An empty database has none."""
         empty = self.migration.initial and self.migration.kind == "sql"
-        return not empty and name.lower() not in self.created
+        bare = name.rpartition(".")[2].lower()
+        return not empty and self.created.isdisjoint({name.lower(), bare})
 
     def table(self, name: str) -> Table | None:
         """The table as it is at this moment."""
