@@ -74,7 +74,7 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
                 or condition.kind not in {"eq", "range", "in", "like"}
             ):
                 continue
-            if statement.is_hole(condition.column.name) or sql.narrowed(found, condition):
+            if statement.is_hole(condition.column.name) or sql.narrowed(found, condition) or _anywhere(condition):
                 continue
             function = _function(condition.wrapper)
             if function not in _REMEDIES or (condition.source is not None and sql.is_system(condition.source)):
@@ -85,6 +85,12 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
             if table is not None and sql.functional(table, condition.column.name, function) is not None:
                 continue
             yield _condition(statement, condition, function)
+
+
+def _anywhere(condition: sql.Condition) -> bool:
+    """A search for what may stand anywhere in the text: no index on the expression would serve it either."""
+    value = condition.value
+    return condition.kind == "like" and isinstance(value, exp.Literal) and str(value.this).startswith(("%", "_"))
 
 
 def _function(node: exp.Expression) -> str:

@@ -10,6 +10,7 @@ from sqlglot import exp
 from backendlint.api import Call, Fn, Hit, Profile, Project, SqlStatement, for_tests, only_by_hand, sql
 
 _FUNCTIONS = frozenset({"random", "rand", "newid", "gen_random_uuid", "dbms_random.value", "uuid"})
+_FILTERS = frozenset({"filter", "filter_by", "where"})
 _TAIL = "gives every row of the table a random number and sorts them all to take a few; pick random keys in code, or use TABLESAMPLE."
 
 
@@ -20,6 +21,8 @@ def check(project: Project) -> Iterator[Hit]:
         if "ORDER" in upper and ("RAND" in upper or "NEWID" in upper) and not statement.in_migration:
             yield from _statement(statement)
     for fn, call in project.graph.calls_written("order_by"):
+        if _filtered(fn, call):
+            continue
         profile: Profile | None = "strict" if only_by_hand(project, fn) or for_tests(project, fn) else None
         yield from (replace(hit, profile=profile) for hit in _ordered(fn, call))
 
@@ -44,6 +47,20 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
                 yield statement.hit(
                     f"`ORDER BY {key.sql(dialect=statement.dialect or None)}`{sql.within(statement)} {_TAIL}", key
                 )
+
+
+def _filtered(fn: Fn, call: Call) -> bool:
+    """Whether a condition stands before it in the chain: how many rows are left is not known."""
+    func = fn.value(call.func)
+    while func[0] == "attr":
+        before = fn.unguarded(func[1])
+        if before[0] != "call":
+            return False
+        inner = fn.calls[before[1]]
+        if fn.callee_name(inner) in _FILTERS and inner.passed:
+            return True
+        func = fn.value(inner.func)
+    return False
 
 
 def _ordered(fn: Fn, call: Call) -> Iterator[Hit]:

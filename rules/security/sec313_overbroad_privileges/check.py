@@ -13,6 +13,8 @@ _ROLE_POWERS = {
     "BYPASSRLS": "is exempt from row-level security",
     "CREATEROLE": "may make and change other roles",
 }
+_WITHOUT_ROWS = frozenset({"DATABASE", "LANGUAGE", "TABLESPACE", "FUNCTION", "PROCEDURE", "ROUTINE", "TYPE", "DOMAIN"})
+"""Kinds of objects where ALL lets nobody read, change or delete what tables hold: to connect or to execute (PostgreSQL 17)."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -48,7 +50,8 @@ def _grant(statement: SqlStatement, words: list[str]) -> Iterator[Hit]:
     split = words.index("TO")
     to = statement.tokens[split + 1].raw if len(words) > split + 1 else ""
     on = _named(statement, words.index("ON") + 1, split)
-    if words[1:2] == ["ALL"]:
+    kind = words[words.index("ON") + 1]
+    if words[1:2] == ["ALL"] and kind not in _WITHOUT_ROWS:
         yield statement.hit(
             f"GRANT ALL on {on} gives `{to}` every privilege there, those to delete, truncate and change "
             "it too; grant what it needs, such as SELECT, "

@@ -12,6 +12,7 @@ from backendlint.project.entities import Cls, Fn
 from backendlint.project.origins import Origin
 from backendlint.project.queries import Query
 from backendlint.project.races import root
+from backendlint.project.sqltext.assemble import HOLE
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -137,7 +138,7 @@ def _by_text(fn: Fn, query: Query, text: str) -> Unbounded | None:
     if _LIMITED.search(text) or _AGGREGATE.search(text) or "{" in text:
         return None
     table = _TABLE.search(text)
-    if table is None or SYSTEM.match(table[1]):
+    if table is None or SYSTEM.match(table[1]) or HOLE.search(table[1]):
         return None
     where = re.search(r"\bWHERE\b(.*)", text, re.IGNORECASE | re.DOTALL)
     keyed = where is not None and bool(
