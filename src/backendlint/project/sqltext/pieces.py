@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MAX_ALTERNATIVES = 6
 MAX_DEPTH = 24
 MAX_PIECES = 400
+REST = -1
+"""In place of the elements that a loop adds to a list: nobody knows how many."""
 MAX_STEPS = 3_000
 """Values that are looked at for one text: one that is doubled again and again has no end."""
 _SAME_TEXT = frozenset(
@@ -214,13 +216,29 @@ class Builder:
         if value[0] == "mut" and value[2] == "extend" and len(value[3]) == 1:
             before, more = self._elements(fn, value[1], depth + 1), self._elements(fn, value[3][0], depth + 1)
             return None if before is None or more is None else [left + right for left in before for right in more]
-        if value[0] in {"phi", "guard"}:
-            found: list[list[Vid]] = []
-            for inner in value[1] if value[0] == "phi" else (value[1],):
-                items = None if inner == vid else self._elements(fn, inner, depth + 4)
-                found.extend(items or [])
-            return found[:MAX_ALTERNATIVES] or None
+        if value[0] == "guard":
+            return self._elements(fn, value[1], depth + 4)
+        if value[0] == "phi":
+            grown = [inner for inner in value[1] if self._grows(fn, inner, vid)]
+            found = [
+                item for inner in value[1] if inner not in grown for item in self._elements(fn, inner, depth + 4) or ()
+            ]
+            rest = [REST] if len(grown) > grown.count(vid) else []
+            return [[*items, *rest] for items in found[:MAX_ALTERNATIVES]] or None
         return None
+
+    def _grows(self, fn: Fn, vid: Vid, start: Vid) -> bool:
+        """Whether a value is the one that a loop began with, with more put in."""
+        todo, seen = [vid], {-1}
+        while todo:
+            item = todo.pop()
+            if item == start:
+                return True
+            if item not in seen:
+                seen.add(item)
+                value = fn.facts.values[item]
+                todo.extend(value[1] if value[0] == "phi" else value[1:2] if value[0] in ("guard", "mut") else ())
+        return False
 
     def _attribute(
         self, fn: Fn, vid: Vid, value: tuple[object, ...], depth: int, seen: frozenset[tuple[str, Vid]]
