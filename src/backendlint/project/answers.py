@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 MAX_DEPTH = 5
+OK = 200
+"""As a default, it says no more than that nothing was said."""
 _PASSED = ("guard", "await", "conv")
 
 
@@ -113,6 +115,8 @@ def _response(project: Project, fn: Fn, call: Call, model: Response, span: Span,
         if vid >= 0:
             status = status_of(project, fn, vid)
             unsaid = status is None and fn.const(vid) is not None
+        elif isinstance(model.status.default, int) and model.status.default != OK:
+            status = model.status.default  # `HttpResponseBadRequest()`
     body = next(iter(arguments(call, model.body)), -1) if model.body else -1
     headers = next(iter(arguments(call, model.headers)), -1) if model.headers else call.kwarg("headers")
     special = "redirect" if model.redirect else "template" if model.template else "file" if model.file else ""
