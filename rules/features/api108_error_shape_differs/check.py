@@ -3,9 +3,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from backendlint.api import Answer, Fn, Hit, Project, Step, answers
+from backendlint.api import Answer, Fn, Hit, Project, Step, answers, is_api
 
 FEWEST = 3
+PAGE = "text/html"
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -15,7 +16,7 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         for answer in answers(project, fn):
             form = shape_of(answer)
-            if form:
+            if form and not (answer.content == PAGE and for_people(project, fn)):
                 found.append((fn, answer, form))
     counts = Counter(form for _, _, form in found)
     if not counts:
@@ -34,6 +35,11 @@ def check(project: Project) -> Iterator[Hit]:
             related=(Step(example[0].location(example[1].span), f"an error with {usual}"),),
             function=fn.fqn,
         )
+
+
+def for_people(project: Project, fn: Fn) -> bool:
+    """Whether no route of an API leads there: what a browser shows need not look like an API's errors."""
+    return not any(is_api(project, route) for route in project.route_functions.get(fn.fqn, ()))
 
 
 def shape_of(answer: Answer) -> str:
