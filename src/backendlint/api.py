@@ -44,7 +44,7 @@ from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers
 from backendlint.project.applications import Served, served_applications
 from backendlint.project.associations import Relation, is_django
-from backendlint.project.binding import bind
+from backendlint.project.binding import bind, receiver
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.cartesian import Unconnected, unconnected
@@ -274,6 +274,7 @@ __all__ = [
     "place_flows",
     "place_kind",
     "read_modify_writes",
+    "receiver",
     "related",
     "repeated",
     "request_reads",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import FileFacts, Hit, Project, Site, in_main_block, only_by_hand
+from backendlint.api import FileFacts, Fn, Hit, Project, Site, Vid, bind, in_main_block, only_by_hand, receiver
 
 LEVELS = frozenset(
     {"trace", "debug", "info", "success", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
@@ -20,7 +20,11 @@ def check(project: Project) -> Iterator[Hit]:
         log = site.model.log
         if log is None or log.structured or in_main_block(site.fn, site.call):
             continue
-        if log.root and not only_by_hand(project, site.fn):
+        if (
+            log.root
+            and not only_by_hand(project, site.fn)
+            and not handed_in(project, site.fn, receiver(site.fn, site.call))
+        ):
             yield Hit(
                 f"`{site.model.name}` in `{site.fn.name}()` logs to the root logger: the record cannot be filtered by module. "
                 "Use `logging.getLogger(__name__)`.",
@@ -35,6 +39,20 @@ def check(project: Project) -> Iterator[Hit]:
                 function=site.fn.fqn,
                 confidence="medium",
             )
+
+
+def handed_in(project: Project, fn: Fn, vid: Vid) -> bool:
+    """A logger that every caller passes: the root logger is the default that nobody uses."""
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    if value[0] == "attr" and fn.cls is not None and fn.unguarded(value[1]) == ("param", 0):
+        stores = project.hierarchy.stores(fn.cls, value[2])
+        return bool(stores) and all(
+            home.unguarded(item)[0] == "param" and handed_in(project, home, item) for home, item in stores
+        )
+    if value[0] != "param":
+        return False
+    calls = [(edge.caller, edge.call) for edge in project.graph.callers(fn) if edge.call is not None]
+    return bool(calls) and all(value[1] in bind(caller, call, fn) for caller, call in calls)
 
 
 def distribution(project: Project, site: Site) -> str:
