@@ -33,6 +33,17 @@ def below(function: FunctionFacts, block: int) -> frozenset[int]:
     return frozenset(found)
 
 
+def only_for_types(function: FunctionFacts, span: Span) -> bool:
+    """Whether it stands under `if TYPE_CHECKING:`, so that it is never run."""
+    return any(
+        block.kind == "if"
+        and block.span.holds(span)
+        and str(function.values[block.value][-1]).endswith("TYPE_CHECKING")
+        for block in function.blocks
+        if block.value >= 0
+    )
+
+
 def around(function: FunctionFacts, block: int) -> Iterator[int]:
     """The block and those around it, innermost first."""
     while block >= 0:

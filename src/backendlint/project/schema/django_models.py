@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from backendlint.facts.model import ClassFacts, FileFacts
+from backendlint.facts.within import only_for_types
 from backendlint.project.schema.django_apps import Apps, settings_of
 from backendlint.project.schema.django_fields import Field, Options, read_field, read_options
 from backendlint.project.schema.django_known import BASES, PLAIN_BASES
@@ -22,7 +23,12 @@ def read_django_models(files: Sequence[FileFacts], links: Links) -> tuple[State,
         return State(), Schema()
     apps = Apps(files, links)
     state = settings_of(files, links, apps)
-    found = [(file, cls) for file in candidates for cls in file.classes.values() if _is_model(file, cls, links)]
+    found = [
+        (file, cls)
+        for file in candidates
+        for cls in file.classes.values()
+        if _is_model(file, cls, links) and not only_for_types(file.functions[cls.owner], cls.span)
+    ]
     for file, cls in found:
         app = _app_label(file, cls, apps, links)
         state.classes[f"{file.module}.{cls.qualname}"] = f"{app}.{cls.name}".lower()
