@@ -58,6 +58,23 @@ def bind(fn: Fn, call: Call, callee: Fn, ref: Ref | None = None, skip: int = 0) 
     return bound
 
 
+def fits(fn: Fn, call: Call, callee: Fn) -> bool:
+    """Whether a method takes what is passed: no argument too many or unknown, and all that it requires."""
+    params = callee.facts.params[1 if callee.kind in ("method", "classmethod", "property") else 0 :]
+    spread = any(fn.facts.values[vid][0] == "star" for vid in call.args)
+    kinds = {param.kind for param in params}
+    positional = [param for param in params if param.kind in ("pos", "any")]
+    if len(call.args) - spread > len(positional) and "args" not in kinds:
+        return False
+    named = {key for key, _ in call.kwargs}
+    if "kwargs" not in kinds and not named <= {"**", *(param.name for param in params if param.kind in ("any", "kw"))}:
+        return False
+    if spread or call.open_ended:
+        return True
+    left = [*positional[len(call.args) :], *(param for param in params if param.kind == "kw")]
+    return all(param.default >= 0 or param.name in named for param in left)
+
+
 def _keywords(call: Call, callee: Fn, bound: Bound) -> None:
     params = callee.facts.params
     by_name = {param.name: i for i, param in enumerate(params) if param.kind in ("any", "kw")}

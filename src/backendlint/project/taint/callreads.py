@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Span, Value, Vid
-from backendlint.project.binding import Bound, bind, receiver
+from backendlint.project.binding import Bound, bind, fits, receiver
 from backendlint.project.calls import arguments
 from backendlint.project.conditions import holds
 from backendlint.project.entities import Cls, Fn, Ref
@@ -270,7 +270,7 @@ class CallReads:
         name = str(fn.facts.values[call.func][2])
         if self._is_text_method(name) or name.startswith("render") or self.project.refs(fn, base):
             return NONE
-        methods = self._methods.get(name, ())
+        methods = [item for item in self._methods.get(name, ()) if fits(fn, call, item)]
         if not 0 < len(methods) <= _NAMESAKES:
             return NONE
         found = [self.summary(fn, item, bind(fn, call, item), path, call.span) for item in methods]
