@@ -3,15 +3,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, Route, Step, answers
+from backendlint.api import Fn, Hit, Project, Route, Step, answers
 
 PUBLIC = re.compile(
     r"log_?in|log_?out|sign_?(in|up|out)|register|registration|password|passwd|forgot|recover|reset|(^|_)tokens?($|_)|refresh|oauth|sso|saml|openid|jwks|"
     r"health|live(ness)?|ready|readiness|(^|_)ping|(^|_)status|metrics|version|docs|redoc|openapi|swagger|schema|favicon|robots|sitemap|well_known|"
     r"web_?hooks?|(^|_)hooks?|callback|public|anonymous|guest|verify|verification|confirm|activate|unsubscribe|otp|captcha|csrf|static|assets|media|"
-    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|invite|two_?factor|mfa|set_?up|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|install|bootstrap|authenticate|authorize|(^|_)auth$|session",
+    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|invite|two_?factor|mfa|set_?up|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|install|bootstrap|authenticate|authorize|(^|_)auth$|session",
     re.IGNORECASE,
 )
+READABLE = re.compile(
+    r"(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features",
+    re.IGNORECASE,
+)
+"""What anybody may read; who changes it is another question."""
 MARKED = re.compile(r"/(?:public|anonymous|guest)(?:/|$)", re.IGNORECASE)
 """Prefixes that say so of all routes below them."""
 CATCH_ALL = re.compile(r"/?\{\w+\}/?")
@@ -19,6 +24,9 @@ CATCH_ALL = re.compile(r"/?\{\w+\}/?")
 SEARCH = re.compile(r"search|query|filter|lookup|preview|list", re.IGNORECASE)
 SIGN_UP = re.compile(r"sign[-_]?up|regist", re.IGNORECASE)
 SAFE = {"GET", "HEAD", "OPTIONS"}
+PASSING = frozenset({"log", "cpu", "blocking"})
+"""Effects that leave nothing behind and give nothing away."""
+LOGGER = "logging.Logger"
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -31,6 +39,7 @@ def check(project: Project) -> Iterator[Hit]:
             or project.access.authentication(route)
             or only_redirects(project, route)
             or project.access.exempt(route)
+            or is_plain_page(project, route)
         ):
             continue
         group = siblings(project, route, routes)
@@ -57,6 +66,35 @@ def only_redirects(project: Project, route: Route) -> bool:
     return bool(found) and all(answer.special in kinds or answer.failed for answer in found)
 
 
+def is_plain_page(project: Project, route: Route) -> bool:
+    """A fixed page, or one that calculates with what the client sends."""
+    found = answers(project, route.handler) if route.handler is not None else []
+    pages = [answer for answer in found if answer.special == "template"]
+    if not pages or any(not answer.special and not answer.failed for answer in found):
+        return False
+    return route.handler is not None and holds_nothing(project, route.handler)
+
+
+def holds_nothing(project: Project, fn: Fn, depth: int = 2) -> bool:
+    """No effect, no call that nobody knows, and no data of the module."""
+    if depth == 0 or fn.facts.stores or set(project.effects.of(fn)) - PASSING:
+        return False
+    for vid in fn.made_by("name"):
+        target = project.modules.resolve(str(fn.value(vid)[1]), fn.file.module)
+        if (
+            target.kind == "variable"
+            and project.constants(fn, vid) is None
+            and not project.is_instance(fn, vid, LOGGER)
+        ):
+            return False
+    for call in fn.calls:
+        if not project.callees(fn, call) or not all(
+            holds_nothing(project, item, depth - 1) for item in project.targets(fn, call)
+        ):
+            return False
+    return True
+
+
 def siblings(project: Project, route: Route, routes: list[Route]) -> tuple[list[Route], str] | None:
     """The authenticated routes that make this one an exception: beside it, else in the whole application."""
     near = [other for other in routes if other is not route and beside(route, other)]
@@ -72,31 +110,28 @@ def siblings(project: Project, route: Route, routes: list[Route]) -> tuple[list[
 
 def exception_among(project: Project, route: Route, others: list[Route], fewest: int) -> list[Route]:
     """The authenticated ones, if they are the rule for routes of this kind."""
-    if reads(project, route) and route.methods:
-        others = [other for other in others if SAFE.issuperset(other.methods)] or []
-        share = 2 / 3
-    else:
-        changing = [other for other in others if not SAFE.issuperset(other.methods)]
-        others = changing if len(changing) >= 2 else others
-        share = 1 / 2
+    reading = reads(project, route)
+    alike = [other for other in others if reads(project, other) is reading]
+    if reading or len(alike) >= 2:
+        others = alike
     guarded = [other for other in others if project.access.authentication(other)]
-    if route.methods and reads(project, route) and len(others) - len(guarded) > max(2, len(others) // 8):
+    if reading and len(others) - len(guarded) > max(2, len(others) // 8):
         return []  # much is open to be read here
+    share = 2 / 3 if reading else 1 / 2
     if len(guarded) < fewest or len(guarded) <= len(others) * share:
         return []
     return guarded
 
 
 def reads(project: Project, route: Route) -> bool:
-    """Safe methods, pages that also take a form and change nothing, and forms that only search."""
-    if SAFE.issuperset(route.methods):
+    """Safe methods, views of all methods and pages with a form that change nothing, and forms that only search."""
+    if route.methods and SAFE.issuperset(route.methods):
         return True
     handler = route.handler
-    return (
-        handler is not None
-        and ("GET" in route.methods or bool(SEARCH.search(f"{route.own_path} {handler.name}")))
-        and not project.effects.has(handler, "db-write", "commit", "mail", "queue-publish")
-    )
+    if handler is None:
+        return not route.methods
+    shown = not route.methods or "GET" in route.methods or bool(SEARCH.search(f"{route.own_path} {handler.name}"))
+    return shown and not project.effects.has(handler, "db-write", "commit", "mail", "queue-publish")
 
 
 def same_app(route: Route, other: Route) -> bool:
@@ -124,4 +159,6 @@ def public(route: Route, signs_up: bool) -> bool:
     ):
         return True  # registration and sign-in
     named = PUBLIC.search(words) or PUBLIC.search(route.name) or MARKED.search(route.path)
+    if SAFE.issuperset(route.methods):
+        named = named or READABLE.search(words) or READABLE.search(route.name)
     return bool(named) or not route.path.strip("/")

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
+from backendlint.project.anonymous import screens, turns_away
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.libraries_model import CallModel
 from backendlint.project.routes import Route, status_of
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ _AUTH_NAME = re.compile(
     r"|(login|auth|jwt|token|permissions?|roles?|scopes?|admin|staff|api_?key|user|identity|session|signature)_?(is_)?required"
     r"|^(require|requires|need|needs|ensure|check|verify|validate|assert|must_be|enforce)_?\w*"
     r"(auth|login|user|admin|staff|role|permission|perm|scope|token|api_?key|jwt|access|owner|credential|principal|signature)"
-    r"|^(authenticat|authoriz|authoris)|(_auth|_authenticated|_authorized|_permission)$|^(auth|protected|secured|permission_?checker|role_?checker)$",
+    r"|^(authenticat|authoriz|authoris|unsign)|(_auth|_authenticated|_authorized|_permission)$|^(auth|protected|secured|permission_?checker|role_?checker)$",
     re.IGNORECASE,
 )
 _AUTHORIZE_NAME = re.compile(
@@ -233,7 +235,7 @@ class Access:
         for site in self.project.effects.direct(fn):
             if site.model.auth is not None and site.model.auth.role in (AUTHENTICATE, AUTHORIZE):
                 yield site.model.auth.role
-            if site.model.jwt is not None and site.model.jwt.op == "decode":
+            if self._verifies(site.model) or (site.model.jwt is not None and site.model.jwt.op == "decode"):
                 yield AUTHENTICATE
             if site.model.ratelimit is not None and site.model.ratelimit.role == "limit":
                 yield LIMIT
@@ -244,6 +246,11 @@ class Access:
             name = str(fn.facts.values[vid][2])
             if _IDENTITY_TEST.fullmatch(name):
                 yield AUTHENTICATE if name == "is_authenticated" else AUTHORIZE
+
+    def _verifies(self, model: CallModel) -> bool:
+        """Whether it takes a signature, which only those have to whom it was given."""
+        raised = (self.project.libraries.exception(name) for name in model.raises)
+        return "trust" in model.sanitizes and any(item is not None and item.kind == "auth" for item in raised)
 
     def _refusal(
         self, fn: Fn, args: tuple[Vid, ...], kwargs: tuple[tuple[str, Vid], ...], status: object
@@ -282,6 +289,8 @@ class Access:
                 if name in _BEFORE or _AUTH_NAME.search(name.lstrip("_")):
                     for role in self.of_function(method):
                         yield role, name
+                if name == "dispatch" and screens(self.project, method):
+                    yield AUTHORIZE, owner.name
 
     def _permission(self, ref: Ref) -> Iterator[tuple[str, str]]:
         if ref.kind in ("lib", "libinst", "func", "class", "inst"):
@@ -330,15 +339,17 @@ class Access:
                     yield role, edge.callee.name
 
     def _handed_on(self, fn: Fn) -> Iterator[tuple[str, str]]:
-        """`return OrderController.create()`: what decorates the function that answers in the handler's place."""
+        """`return OrderController.create()`: what decorates the function that answers in the handler's place; of several
+        (one for each method, say), what decorates all."""
         given = [fn.facts.values[item.value] for item in fn.facts.returns if item.value >= 0]
         answers = {fn.facts.values[value[1]] if value[0] == "await" else value for value in given}
-        if len(answers) != 1 or next(iter(answers))[0] != "call":
-            return
-        call = fn.facts.calls[next(iter(answers))[1]]
-        for target in self.project.targets(fn, call):
-            for ref in target.decorators:
-                yield from self.of_ref(ref)
+        found: list[dict[str, str]] = []
+        for answer in answers:
+            targets = self.project.targets(fn, fn.facts.calls[answer[1]]) if answer[0] == "call" else []
+            evidence = (item for target in targets for ref in target.decorators for item in self.of_ref(ref))
+            found.append(dict(evidence))
+        for role in set(found[0]).intersection(*found[1:]) if found else ():
+            yield role, found[0][role]
 
     # the whole project
 
@@ -363,20 +374,11 @@ class Access:
             for ref in self.project.resolver.dotted(text, fn.file.module):
                 cls = self.project.classes.get(ref.name) if ref.kind == "class" else None
                 methods = [cls.methods[name] for name in _METHODS if name in cls.methods] if cls is not None else []
-                if cls is not None and any(self._turns_away(method) for method in methods):
+                if cls is not None and any(turns_away(self.project, method, self._raised) for method in methods):
                     yield AUTHENTICATE, cls.name
                 view = cls.methods.get("process_view") if cls is not None else None
                 if cls is not None and view is not None and AUTHORIZE in self.of_function(view):
                     yield AUTHORIZE, cls.name
-
-    def _turns_away(self, fn: Fn) -> bool:
-        """Tests whether the caller has signed in, and answers itself where not."""
-        tests = any(value[0] == "attr" and value[2] == "is_authenticated" for value in fn.facts.values)
-        answers = any(
-            site.model.response is not None and (site.model.response.redirect or site.model.response.error)
-            for site in self.project.effects.direct(fn)
-        )
-        return tests and (answers or bool(set(self._raised(fn))))
 
     def _project_defaults(self) -> list[tuple[str, str, str]]:
         """Defaults in settings: (role, library to whose handlers they apply, name)."""

@@ -1,0 +1,105 @@
+"""What middleware and base classes of views do with callers who may not go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Span, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.routes import status_of
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+SIGNED_IN = "is_authenticated"
+"""The attribute (of Django's and Flask-Login's users) that tells."""
+REFUSED = (401, 403)
+_LEAVES = ("return", "raise")
+_SENT = frozenset(
+    {"method", "GET", "POST", "FILES", "META", "COOKIES", "headers", "path", "path_info", "body", "content_type"}
+)
+"""Attributes of Django's requests that the client decides."""
+
+
+def turns_away(project: Project, fn: Fn, refusals: Callable[[Fn], Iterable[str]]) -> bool:
+    """Whether it redirects or refuses those who have not signed in; what it does with others says nothing. `refusals`
+    gives the kinds of refusal that a function raises."""
+    if all(value[2] != SIGNED_IN for value in map(fn.value, fn.made_by("attr"))):
+        return False
+    return any(_anonymous(fn, block, span) for block, span in _refusals(project, fn, refusals))
+
+
+def screens(project: Project, fn: Fn) -> bool:
+    """Whether a view's `dispatch` sends requests away for what a middleware has put on them (`request.tenant`)."""
+    for block, _ in _refusals(project, fn, lambda _: ()):
+        for _, item in fn.blocks_of(block):
+            if item.kind == "if" and any(name not in _SENT for name in _put_on(fn, item.value)):
+                return True
+    return False
+
+
+def _put_on(fn: Fn, vid: Vid, depth: int = 6) -> Iterator[str]:
+    """Attributes of the request (the first parameter after `self`) in a test."""
+    value = fn.facts.values[vid] if vid >= 0 else ("",)
+    if depth == 0:
+        return
+    if value[0] == "attr":
+        if fn.unguarded(value[1]) == ("param", 1):
+            yield value[2]
+        yield from _put_on(fn, value[1], depth - 1)
+    elif value[0] in ("not", "guard"):
+        yield from _put_on(fn, value[1], depth - 1)
+    elif value[0] in ("bool", "compare"):
+        for item in value[2]:
+            yield from _put_on(fn, item, depth - 1)
+
+
+def _refusals(project: Project, fn: Fn, refusals: Callable[[Fn], Iterable[str]]) -> Iterator[tuple[int, Span]]:
+    yield from ((item.block, item.span) for item in fn.facts.raises)
+    for site in project.effects.direct(fn):
+        response = site.model.response
+        if response is None:
+            continue
+        codes = [status_of(project, fn, vid) for vid in site.call.passed] if response.status is not None else []
+        default = response.status.default if response.status is not None else None
+        if response.redirect or response.error or default in REFUSED or any(code in REFUSED for code in codes):
+            yield site.call.block, site.call.span
+    for call in fn.calls:
+        if any(list(refusals(target)) for target in project.targets(fn, call)):
+            yield call.block, call.span
+
+
+def _anonymous(fn: Fn, block: int, span: Span) -> bool:
+    """Whether a place is reached because the caller has not signed in."""
+    around = fn.blocks_of(block)
+    for _, item in around:
+        if item.kind == "if" and _denies(fn, item.value, True):
+            return True
+        if item.kind == "else" and _denies(fn, fn.facts.blocks[item.group].value, False):
+            return True
+    above = {number for number, _ in around}
+    return any(
+        item.kind == "if"
+        and item.exits in _LEAVES
+        and item.parent in above
+        and item.span[2:] <= span[:2]
+        and _denies(fn, item.value, False)
+        for item in fn.facts.blocks
+    )
+
+
+def _denies(fn: Fn, vid: Vid, outcome: bool, depth: int = 6) -> bool:
+    """Whether a test with this outcome speaks of somebody who has not signed in."""
+    value = fn.facts.values[vid] if vid >= 0 else ("",)
+    if depth == 0:
+        return False
+    if value[0] == "not":
+        return _denies(fn, value[1], not outcome, depth - 1)
+    if value[0] == "bool":
+        return any(_denies(fn, item, outcome, depth - 1) for item in value[2])
+    if value[0] == "guard":
+        return _denies(fn, value[1], outcome, depth - 1)
+    if value[0] == "call":  # Django's was a method once
+        return _denies(fn, fn.calls[value[1]].func, outcome, depth - 1)
+    return value[0] == "attr" and value[2] == SIGNED_IN and not outcome
