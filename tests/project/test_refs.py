@@ -251,3 +251,26 @@ def test_self_is_the_receiver_of_each_call() -> None:
     )
     names = [name for names in called(project, "both") for name in names]
     assert {"app.Users.users", "app.Orders.orders"} <= set(names)
+
+
+def test_generic_classes_of_libraries_are_bases() -> None:
+    project = build(
+        main="from typing import Annotated, Generic, TypeVar\nfrom django.views import View\nfrom sqlalchemy.orm import Session\n"
+        "T = TypeVar('T')\nLocal = Annotated[Session, 'local']\n"
+        "class Page(View[T]): ...\nclass Kept(Generic[T]): ...\n"
+        "def f(session: Local):\n    return session\n"
+    )
+    bases = project.hierarchy.library_bases(project.classes["main.Page"])
+    assert [name.rpartition(".")[2] for name in bases] == ["View"]
+    assert returned(project, "main.f") == [("libinst", "sqlalchemy.orm.Session")]
+
+
+@pytest.mark.parametrize("made", ["LocalProxy(current)", "Current(current)"])
+def test_a_proxy_stands_for_what_its_function_gives(made: str) -> None:
+    project = build(
+        main="import flask\nfrom werkzeug.local import LocalProxy\n"
+        "def current():\n    return flask.request\n"
+        "class Current(LocalProxy[flask.Request]): ...\n"
+        f"request = {made}\ndef f():\n    return request.args\n"
+    )
+    assert ("libinst", "werkzeug.datastructures.MultiDict") in returned(project, "main.f")

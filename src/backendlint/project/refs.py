@@ -356,7 +356,7 @@ class Resolver:
         if ref.kind == "func":
             return self.returns(self.project.functions[ref.name], ref.arg)
         if ref.kind == "class":
-            return (Ref("inst", ref.name),)
+            return (Ref("inst", ref.name), *self.types.stood_for(fn, call, ref))
         if ref.kind == "inst":
             return self._many(
                 self.returns(self.project.functions[found.name], ref)

@@ -45,6 +45,7 @@ _CONTAINERS = {  # annotations that say what a container holds
     "Dict": "builtins.dict", "dict": "builtins.dict", "Mapping": "builtins.dict", "MutableMapping": "builtins.dict",
     "DefaultDict": "builtins.dict", "OrderedDict": "builtins.dict", "MutableSequence": "builtins.list",
 }  # fmt: skip
+_FORMS = frozenset({"Callable", "Literal", "Any", "Concatenate", "Unpack"})
 _VALUE_TYPED = frozenset({"builtins.dict"})
 _NEW_TYPES = ("typing.NewType", "typing_extensions.NewType")
 _SELF = ("Self", "typing.Self", "typing_extensions.Self")
@@ -228,7 +229,7 @@ class TypeNames:
     def generic(self, fn: Fn, value: Value) -> Refs:
         """`C[T]` read as a value: the class itself (a generic alias)."""
         refs = self.resolver.refs(fn, value[1])
-        return tuple(ref for ref in refs if ref.kind == "class" or (ref.kind == "lib" and ref.name[:1].isupper()))
+        return tuple(ref for ref in refs if ref.kind == "class" or (ref.kind == "lib" and _names_class(ref.name)))
 
     # model type names
 
@@ -263,6 +264,15 @@ class TypeNames:
         if ref.name == "builtins.super" and fn.cls is not None:
             return (Ref("super", fn.cls.fqn),)
         return self._by_name(fn, call, ref.name)
+
+    def stood_for(self, fn: Fn, call: Call, ref: Ref) -> Iterable[Ref]:
+        """What an object of a project's class stands for besides, by the library class from which it comes
+        (`class Current(LocalProxy)`: what the function that it is given returns)."""
+        for base in self.project.hierarchy.library_bases(self.project.classes[ref.name]):
+            model = self.project.libraries.call(base)
+            if model is not None and model.bridges is not None:
+                return self._called_argument(fn, call, model.bridges.positions, model.bridges.keywords)
+        return ()
 
     def of_unknown(self, dotted: str) -> tuple[Ref, ...]:
         """`shop.models.Item.objects.raw` of a class that is neither in the project nor modelled: by convention."""
@@ -404,6 +414,13 @@ class TypeNames:
             if str(index - offset) in model.param_types:
                 return (self.named(model.param_types[str(index - offset)]),)
         return ()
+
+
+def _names_class(dotted: str) -> bool:
+    """By its spelling: `CamelCase`, not `CONSTANT`; special forms of `typing` are no classes."""
+    name = dotted.rpartition(".")[2]
+    form = name in _TRANSPARENT or name in _GENERATORS or name in _CONTAINERS or name in _FORMS
+    return name[:1].isupper() and not (len(name) > 1 and name.isupper()) and not form
 
 
 def _class_of(refs: Refs) -> Refs:
