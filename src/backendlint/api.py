@@ -80,6 +80,7 @@ from backendlint.project.programs import (
     runs_by_hand,
 )
 from backendlint.project.queries import Query
+from backendlint.project.races import Raced
 from backendlint.project.races import root as object_root
 from backendlint.project.regexes import slow_part
 from backendlint.project.repeated import Repeated, repeated
@@ -118,6 +119,7 @@ from backendlint.project.templates.lazy import TemplateRead, template_reads
 from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import Opening, before, exclusive, openings
 from backendlint.project.unbounded import Unbounded, stays_small, unbounded
+from backendlint.project.uniqueness import stopped_by
 from backendlint.project.uses import aliases, ingredients, is_used, operands
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.webapi import is_api
@@ -180,6 +182,7 @@ __all__ = [
     "Project",
     "Query",
     "QueryOrigin",
+    "Raced",
     "Raise",
     "Reason",
     "Ref",
@@ -301,6 +304,7 @@ __all__ = [
     "stale_updates",
     "status_of",
     "stays_small",
+    "stopped_by",
     "stops_early",
     "stored_entity",
     "template_reads",

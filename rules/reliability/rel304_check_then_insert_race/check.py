@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, object_root, only_by_hand
+from backendlint.api import Call, Fn, Hit, Project, Raced, object_root, only_by_hand, stopped_by
+
+_HANDLE = "Handle the constraint's violation around the insert and answer as if the row had been found, or insert with ON CONFLICT."
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -19,15 +21,28 @@ def check(project: Project) -> Iterator[Hit]:
     for raced in found:
         if project.layer(raced.fn) == "migration" or raced.inner in inner or adds_itself(raced.fn, raced.insert):
             continue
-        name = raced.entity.rpartition(".")[2]
-        yield Hit(
-            f"`{raced.fn.name}()` looks for a `{name}` and inserts one if there is none: two requests at once both find nothing and "
-            "both insert; rely on a unique constraint and handle its violation.",
-            raced.fn.location(raced.insert.span),
-            related=(raced.fn.step(raced.check.span, "looked for here"),),
-            function=raced.fn.fqn,
-            profile="strict" if only_by_hand(project, raced.fn) else None,
+        yield _hit(project, raced)
+
+
+def _hit(project: Project, raced: Raced) -> Hit:
+    name = raced.entity.rpartition(".")[2]
+    table, columns = stopped_by(project, raced)
+    if columns:
+        constraint = f"the unique constraint on `{table}` ({', '.join(columns)})"
+        outcome = (
+            f"find nothing, and the second insert violates {constraint}, which nobody handles: that request fails."
         )
+    else:
+        outcome = "find nothing and both insert; rely on a unique constraint and handle its violation."
+    return Hit(
+        f"`{raced.fn.name}()` looks for a `{name}` and inserts one if there is none: two requests at once both {outcome}",
+        raced.fn.location(raced.insert.span),
+        related=(raced.fn.step(raced.check.span, "looked for here"),),
+        function=raced.fn.fqn,
+        severity="note" if columns else None,
+        help=_HANDLE if columns else None,
+        profile="strict" if only_by_hand(project, raced.fn) else None,
+    )
 
 
 def adds_itself(fn: Fn, insert: Call) -> bool:

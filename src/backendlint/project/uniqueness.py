@@ -1,0 +1,85 @@
+"""Which unique constraint stops the second of two inserts that a check did not prevent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call
+from backendlint.project.entities import Fn
+from backendlint.project.races import Raced, root
+from backendlint.project.schema.model import Table
+from backendlint.project.transactions import before
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+
+def stopped_by(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
+    """The table and the columns of the unique constraint that two rows with what was looked for violate; ("", ()) for none.
+
+    Where the query's columns cannot be read, those that the inserted object is given count.
+    """
+    table = table_of(project, raced.entity)
+    if table is None:
+        return "", ()
+    asked = set(_asked(project, raced, table)) or set(_given(raced, table))
+    for unique in table.searchable():
+        if unique.unique and unique.columns and not unique.expressions and asked.issuperset(unique.columns):
+            return table.name, unique.columns
+    return "", ()
+
+
+def table_of(project: Project, entity: str) -> Table | None:
+    """The table of a mapped class, or of that name."""
+    schema, data = project.data.schema, project.data
+    model = data.sqlalchemy.find_owner(entity)
+    if model is None and entity in data.django_state.classes:
+        name = data.django_state.models[data.django_state.classes[entity]].table
+        return schema.find(name)
+    return schema.find(model.name if model is not None else entity)
+
+
+def _asked(project: Project, raced: Raced, table: Table) -> Iterator[str]:
+    """The columns that the query before the insert compares for equality."""
+    fn, check = raced.fn, raced.check
+    places = [(fn, check)]
+    for edge in project.graph.callees(fn):
+        if edge.call is check:
+            edges, last = project.queries.chain(edge.callee)
+            places += [(step.caller, step.call) for step in edges if step.call is not None]
+            places += [(last.fn, last.call)] if last is not None and last.call is not None else []
+    for where, call in places:
+        yield from _compared(project, where, call, table)
+
+
+def _compared(project: Project, fn: Fn, call: Call, table: Table) -> Iterator[str]:
+    spans = [query.call.span for query in project.queries.direct(fn) if query.call is not None]
+    since = max((span[2:] for span in spans if before(span, call.span) and span[2:] <= call.span[:2]), default=(0, 0))
+    for use in project.data.uses:
+        if use.fn is fn and use.how == "eq" and use.table.name == table.name and since < use.span[:2] <= call.span[2:]:
+            yield use.column.name
+    for statement in project.data.statements:
+        source = statement.source
+        if source.fn is fn and source.call is call and statement.tree is not None:
+            from backendlint.project.sqltext import predicates, scopes
+
+            for scope in scopes.scopes(statement.tree, statement.schema):
+                for item in predicates.conditions(scope):
+                    if item.kind == "eq" and item.schema_column is not None and item.table is table:
+                        yield item.schema_column.name
+    if any(model.orm is not None and model.orm.op == "get" for model in project.models(fn, call)) and not call.kwargs:
+        yield from table.primary_key  # `session.get(Model, key)`
+
+
+def _given(raced: Raced, table: Table) -> Iterator[str]:
+    """The columns that the insert sets by keyword: its own, or those of the object that it adds."""
+    fn, calls = raced.fn, [raced.insert]
+    for vid in raced.insert.args[:1]:
+        value = fn.facts.values[root(fn, vid)]
+        if value[0] == "call":
+            calls.append(fn.facts.calls[value[1]])
+    names = {name for call in calls for name, _ in call.kwargs}
+    for column in table.columns.values():
+        if names & {column.name, column.attribute}:
+            yield column.name

@@ -1,0 +1,118 @@
+"""Which unique constraint stops the second of two racing inserts."""
+
+from __future__ import annotations
+
+import pytest
+from building import build, fn
+
+from backendlint.project.model import Project
+from backendlint.project.uniqueness import stopped_by
+
+SQLALCHEMY = """
+    from sqlalchemy import UniqueConstraint, select
+    from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Berth(Base):
+        __tablename__ = "berths"
+        __table_args__ = (UniqueConstraint("pier", "number"),)
+        id: Mapped[int] = mapped_column(primary_key=True)
+        pier: Mapped[str]
+        number: Mapped[int]
+        owner: Mapped[str]
+        tag: Mapped[str] = mapped_column(unique=True)
+
+    def by_place(session: Session, pier, number):
+        return session.scalars(select(Berth).where(Berth.pier == pier, Berth.number == number)).first()
+
+    def place(session: Session, pier, number):
+        if session.scalars(select(Berth).where(Berth.pier == pier, Berth.number == number)).first() is None:
+            session.add(Berth(pier=pier, number=number))
+            session.commit()
+
+    def helped(session: Session, pier, number):
+        if by_place(session, pier, number) is None:
+            session.add(Berth(pier=pier, number=number))
+            session.commit()
+
+    def owned(session: Session, owner, tag):
+        if session.query(Berth).filter_by(owner=owner).first() is None:
+            session.add(Berth(owner=owner, tag=tag))
+            session.commit()
+
+    def pier_only(session: Session, pier, number):
+        if session.query(Berth).filter_by(pier=pier).first() is None:
+            session.add(Berth(pier=pier, number=number))
+            session.commit()
+
+    def by_key(session: Session, key):
+        if session.get(Berth, key) is None:
+            session.add(Berth(id=key))
+            session.commit()
+"""
+DJANGO = """
+    from django.db import models
+
+    class Berth(models.Model):
+        pier = models.CharField(max_length=9)
+        number = models.IntegerField()
+        main = models.BooleanField()
+
+        class Meta:
+            db_table = "berths"
+            constraints = [models.UniqueConstraint(fields=["pier"], condition=models.Q(main=True), name="main")]
+
+    def main(pier, key):
+        if key:
+            if not Berth.objects.filter(id=key).exists():
+                raise ValueError(key)
+        elif not Berth.objects.filter(pier=pier, main=True).exists():
+            Berth.objects.create(pier=pier, main=True)
+
+    def numbered(number):
+        if not Berth.objects.filter(number=number).exists():
+            Berth.objects.create(number=number)
+"""
+SQL = """
+    import sqlite3
+
+    SCHEMA = "CREATE TABLE berths (id INTEGER PRIMARY KEY, pier TEXT UNIQUE, number INTEGER)"
+
+    def make(db: sqlite3.Connection):
+        db.execute(SCHEMA)
+
+    def pier(db: sqlite3.Connection, pier):
+        if db.execute("SELECT id FROM berths WHERE pier = ?", (pier,)).fetchone() is None:
+            db.execute("INSERT INTO berths (pier) VALUES (?)", (pier,))
+
+    def numbered(db: sqlite3.Connection, number):
+        if db.execute("SELECT id FROM berths WHERE number = ?", (number,)).fetchone() is None:
+            db.execute("INSERT INTO berths (number) VALUES (?)", (number,))
+"""
+
+
+def columns(project: Project, name: str) -> tuple[str, ...]:
+    (raced,) = [item for item in project.checked_inserts if item.fn is fn(project, name)]
+    table, found = stopped_by(project, raced)
+    assert table == ("berths" if found else "")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "expected"),
+    [
+        (SQLALCHEMY, "place", ("pier", "number")),
+        (SQLALCHEMY, "helped", ("pier", "number")),
+        (SQLALCHEMY, "owned", ()),
+        (SQLALCHEMY, "pier_only", ()),
+        (SQLALCHEMY, "by_key", ("id",)),
+        (DJANGO, "main", ("pier",)),
+        (DJANGO, "numbered", ()),
+        (SQL, "pier", ("pier",)),
+        (SQL, "numbered", ()),
+    ],
+)
+def test_the_constraint_that_stops_the_second(source: str, name: str, expected: tuple[str, ...]) -> None:
+    assert columns(build(app=source), name) == expected
