@@ -13,6 +13,7 @@ ERRORS = """
     def take():
         raise OutOfStock(1)
 """
+PROPERTY = "class C:\n    @property\n    def p(self):\n        take()\ndef f(c: C):\n"
 
 
 def escaping(body: str, name: str = "f", **files: str) -> set[str]:
@@ -52,7 +53,9 @@ def escaping(body: str, name: str = "f", **files: str) -> set[str]:
         ("ALL = (Other, ShopError)\ndef f():\n    try:\n        take()\n    except ALL:\n        pass\n", set()),
         ("def f():\n    return lambda: take()\n", set()),
         ("import threading\ndef f():\n    threading.Thread(target=take).start()\n", set()),
-        ("class C:\n    @property\n    def p(self):\n        take()\ndef f(c: C):\n    return c.p\n", {"OutOfStock"}),
+        (PROPERTY + "    return c.p\n", {"OutOfStock"}),
+        (PROPERTY + "    try:\n        if not c.p:\n            return 1\n    except ShopError:\n        pass\n", set()),
+        (PROPERTY + "    try:\n        pass\n    except ShopError:\n        return c.p\n", {"OutOfStock"}),
     ],
 )
 def test_escaping(body: str, expected: set[str]) -> None:

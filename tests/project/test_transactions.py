@@ -41,6 +41,21 @@ DJANGO = """
         with unit():
             A.objects.create()
 
+    class Holder:
+        @property
+        def fresh(self):
+            A.objects.create()
+
+        @property
+        def stale(self):
+            A.objects.create()
+
+    def holding(holder: Holder):
+        with transaction.atomic():
+            if holder.fresh:
+                return 1
+        return holder.stale
+
     def either(x):
         if x:
             A.objects.create()
@@ -63,7 +78,15 @@ def opened(project: Project, name: str) -> str:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("atomic", "with"), ("decorated", "decorator"), ("helper", "caller"), ("alone", ""), ("by_unit", "with")],
+    [
+        ("atomic", "with"),
+        ("decorated", "decorator"),
+        ("helper", "caller"),
+        ("alone", ""),
+        ("by_unit", "with"),
+        ("Holder.fresh", "caller"),
+        ("Holder.stale", ""),
+    ],
 )
 def test_open_transactions(name: str, kind: str) -> None:
     assert opened(build(app=DJANGO), name) == kind
@@ -189,6 +212,7 @@ def test_openings_are_listed_once() -> None:
         "atomic",
         "by_unit",
         "decorated",
+        "holding",
         "unit",
     ]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from backendlint.facts.model import Call, Span
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Arg, CallModel, Param
+from backendlint.project.loops import block_at
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -29,6 +30,11 @@ class Edge(NamedTuple):
     """call; task (a job that runs elsewhere), thread (an executor or thread), spawn (runs beside), inject (the
     framework calls it first), callback, property."""
     span: Span
+
+    @property
+    def block(self) -> int:
+        """The caller's block in which it happens."""
+        return self.call.block if self.call is not None else block_at(self.caller, self.span)
 
 
 class CallGraph:

@@ -189,7 +189,7 @@ class Exceptions:
                 when = self._provisos.passed(edge, self._escapes[fn.fqn][name].when)
                 if when is None:
                     continue
-                block = edge.call.block if edge.call is not None else 0
+                block = edge.block
                 when |= self._provisos.of(edge.caller, block, edge.span)
                 escape = Escape(name, edge.span, block, None, None, edge, when)
                 for passed in self._through(edge.caller, escape):

@@ -263,11 +263,10 @@ class LazyReads:
             reads = self._by_param.get(edge.callee.fqn) or (self._untyped(fn, edge) if loops else None)
             if not reads:
                 continue
-            block = edge.call.block if edge.call is not None else block_at(fn, edge.span)
             for read, root in self._arguments(edge, reads):
                 if root.kind == "item":
                     whole = root._replace(path=(*root.path, *read.path))
-                    yield from self._judged(fn, edge.span, whole, read.relation, read.steps, block)
+                    yield from self._judged(fn, edge.span, whole, read.relation, read.steps, edge.block)
 
 
 def _attributes_of(fn: Fn, vid: Vid, slot: int) -> tuple[str, ...]:

@@ -157,8 +157,7 @@ class Transactions:
             edge, depth = todo.pop(0)
             if edge.kind not in SAME_THREAD or edge.caller.fqn in seen or depth > MAX_DEPTH:
                 continue
-            block = edge.call.block if edge.call is not None else 0
-            found = self.around(edge.caller, block)
+            found = self.around(edge.caller, edge.block)
             if found is not None:
                 return Opening("caller", found.step)
             seen.add(edge.caller.fqn)
