@@ -54,7 +54,10 @@ def escaping(body: str, name: str = "f", **files: str) -> set[str]:
         ("def f():\n    return lambda: take()\n", set()),
         ("import threading\ndef f():\n    threading.Thread(target=take).start()\n", set()),
         (PROPERTY + "    return c.p\n", {"OutOfStock"}),
-        (PROPERTY + "    try:\n        if not c.p:\n            return 1\n    except ShopError:\n        pass\n", set()),
+        (
+            PROPERTY + "    try:\n        if not c.p:\n            return 1\n    except ShopError:\n        pass\n",
+            set(),
+        ),
         (PROPERTY + "    try:\n        pass\n    except ShopError:\n        return c.p\n", {"OutOfStock"}),
     ],
 )
@@ -152,3 +155,62 @@ def test_wrapping_is_told_from_leaking() -> None:
         """
     )
     assert [item.fn.name for item in project.error_paths.unwrapped("service")] == ["leaking"]
+
+
+PEEWEE = """
+    from django.db import models
+    from peewee import CharField, DoesNotExist, Model
+
+    class Base(Model):
+        @classmethod
+        def get(cls, *query):
+            return cls.select().where(*query).get()
+
+    class Boat(Base):
+        name = CharField()
+
+    class Crew(models.Model):
+        pass
+
+    def chained(name):
+        try:
+            return Boat.select().where(Boat.name == name).get()
+        except Boat.DoesNotExist:
+            return None
+
+    def overridden(name):
+        try:
+            return Boat.get(Boat.name == name)
+        except Boat.DoesNotExist:
+            return None
+
+    def by_id(key):
+        try:
+            return Boat.get_by_id(key)
+        except DoesNotExist:
+            return None
+
+    def other(name):
+        try:
+            return Boat.select().where(Boat.name == name).get()
+        except Crew.DoesNotExist:
+            return None
+
+    def bare(key):
+        return Boat.get_by_id(key)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("chained", set()),
+        ("overridden", set()),
+        ("by_id", set()),
+        ("other", {"peewee.Model.DoesNotExist"}),
+        ("bare", {"peewee.Model.DoesNotExist"}),
+    ],
+)
+def test_the_exceptions_of_two_libraries_models_are_told_apart(name: str, expected: set[str]) -> None:
+    project = build(app=PEEWEE)
+    assert set(project.exceptions.escaping(fn(project, f"app.{name}"))) == expected

@@ -131,18 +131,21 @@ class Exceptions:
         if model is not None:
             return model.name
         bound = ref.arg is not None and ref.arg.kind in ("class", "inst")
-        return self._of_models.get(ref.name.rpartition(".")[2], ref.name) if bound else ref.name
+        known = self._of_models.get(ref.name.rpartition(".")[2], ()) if bound else ()
+        same = (name for name in known if name.partition(".")[0] == ref.name.partition(".")[0])
+        used = (name for name in known if self.project.imports(name.partition(".")[0]))
+        return next(same, None) or next(used, ref.name)
 
     @cached_property
-    def _of_models(self) -> dict[str, str]:
+    def _of_models(self) -> dict[str, list[str]]:
         """Exceptions that frameworks make for each model class, by their last name."""
         libraries = self.project.libraries
-        found: dict[str, str] = {}
+        found: dict[str, list[str]] = {}
         for name in libraries.names("exceptions"):
             owner, _, last = name.rpartition(".")
             cls = libraries.cls(owner)
             if cls is not None and cls.subclass_role == "model":
-                found[last] = name
+                found.setdefault(last, []).append(name)
         return found
 
     def _suppressed(self, fn: Fn, block: Block) -> tuple[str, ...]:
