@@ -13,6 +13,7 @@ from backendlint.project.transactions import exclusive, openings
 DJANGO = """
     from contextlib import contextmanager
     from django.db import models, transaction
+    from slots import Slot
 
     class A(models.Model): pass
     class B(models.Model): pass
@@ -39,6 +40,31 @@ DJANGO = """
 
     def by_unit():
         with unit():
+            A.objects.create()
+
+    class Late(Slot):
+        def __call__(self, *args):
+            return self.target(*args)
+
+    in_transaction = Late()
+    in_order = Late()
+
+    def begin():
+        return transaction.atomic()
+
+    def begun():
+        return begin()
+
+    def by_late():
+        with in_transaction():
+            A.objects.create()
+
+    def by_other_late():
+        with in_order():
+            A.objects.create()
+
+    def by_begun():
+        with begun():
             A.objects.create()
 
     class Holder:
@@ -84,6 +110,9 @@ def opened(project: Project, name: str) -> str:
         ("helper", "caller"),
         ("alone", ""),
         ("by_unit", "with"),
+        ("by_late", "with"),
+        ("by_other_late", ""),
+        ("by_begun", "with"),
         ("Holder.fresh", "caller"),
         ("Holder.stale", ""),
     ],
@@ -210,6 +239,8 @@ def test_atomic_requests() -> None:
 def test_openings_are_listed_once() -> None:
     assert sorted(owner.name for owner, _, _ in openings(build(app=DJANGO))) == [
         "atomic",
+        "by_begun",
+        "by_late",
         "by_unit",
         "decorated",
         "holding",

@@ -66,9 +66,22 @@ class Transactions:
                     return True
             if any(self.opens(target) for target in self.project.targets(fn, call) if target.name != "__init__"):
                 return True
-            if not self.project.callees(fn, call) and _NAMED.search(fn.callee_name(call)):
+            if _NAMED.search(fn.callee_name(call)) and self._only_forwarded(fn, call):
                 return True
         return any(self._managed(ref) for ref in self.project.refs(fn, vid))
+
+    def _only_forwarded(self, fn: Fn, call: Call) -> bool:
+        """Whether nothing tells what is called: no callee is known, or only ones that return what an unknown callee gives
+        (`def __call__(self): return self.target()`)."""
+        refs = self.project.callees(fn, call)
+        targets = self.project.targets(fn, call)
+        return not refs or (bool(targets) and all(self._forwards(target) for target in targets))
+
+    def _forwards(self, fn: Fn) -> bool:
+        found = [fn.facts.values[item.value] for item in fn.facts.returns if item.value >= 0]
+        calls = [fn.facts.calls[value[1]] for value in found if value[0] == "call"]
+        known = any(self.project.targets(fn, item) or self.project.models(fn, item) for item in calls)
+        return bool(calls) and len(calls) == len(found) and not known
 
     def _managed(self, ref: Ref) -> bool:
         """Instances whose `with` ends a transaction: drivers' connections, units of work."""
@@ -112,7 +125,9 @@ class Transactions:
         if value[0] != "call":
             return False
         call = fn.facts.calls[value[1]]
-        return any(model.transaction in _OPENS for model in self.project.models(fn, call))
+        if any(model.transaction in _OPENS for model in self.project.models(fn, call)):
+            return True
+        return any(self.opens(target) for target in self.project.targets(fn, call) if target.name != "__init__")
 
     def _decorated(self, fn: Fn) -> Opening | None:
         for ref in fn.decorators:
