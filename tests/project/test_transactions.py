@@ -293,3 +293,44 @@ def test_arguments_decide_what_a_call_runs(name: str, expected: bool) -> None:
 def test_what_was_found_may_be_handed_back_instead(name: str, expected: bool) -> None:
     owner = fn(build(app=CERTAIN), name)
     assert certain(owner, owner.calls[-1]) is expected
+
+
+BASES = """
+    from peewee import CharField, Model
+
+    class Kept(Model):
+        @classmethod
+        def delete(cls, *args):
+            return super().delete(*args)
+
+        @classmethod
+        def make(cls, **values):
+            return cls.create(**values)
+
+    class Mast(Kept):
+        name = CharField()
+
+        @classmethod
+        def forget(cls, name):
+            cls.delete().where(cls.name == name).execute()
+
+    class Sail(Kept):
+        name = CharField()
+
+    def masts(name):
+        Mast.delete().where(Mast.name == name).execute()
+
+    def sails(name):
+        Sail.make(name=name)
+
+    def forgotten(name):
+        Mast.forget(name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "entities"), [("masts", {"app.Mast"}), ("sails", {"app.Sail"}), ("forgotten", {"app.Mast"})]
+)
+def test_a_bases_method_writes_its_receivers_model(name: str, entities: set[str]) -> None:
+    project = build(app=BASES)
+    assert {write.entity for write, _ in project.writes.reached(fn(project, f"app.{name}"))} == entities

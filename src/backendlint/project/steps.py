@@ -86,7 +86,7 @@ def callee_step(
         return None
     for write in project.writes.direct(callee):
         if _autocommitted(project, write) and certain(callee, write.call, passed):
-            return write, (edge,), False
+            return project.writes.received(write, (edge,)), (edge,), False
     if any(certain(callee, call, passed) for call in project.transactions.commits(callee)):
         writes = project.writes.reached(callee)
         if writes:

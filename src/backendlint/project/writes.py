@@ -92,7 +92,7 @@ class Writes:
         seen = {fn.fqn}
         while queue:
             item, chain = queue.popleft()
-            found.extend((write, chain) for write in self.direct(item))
+            found.extend((self.received(write, chain), chain) for write in self.direct(item))
             if len(chain) >= MAX_DEPTH:
                 continue
             for edge in self.project.graph.callees(item):
@@ -100,6 +100,25 @@ class Writes:
                     seen.add(edge.callee.fqn)
                     queue.append((edge.callee, (*chain, edge)))
         return found
+
+    def received(self, write: Write, chain: tuple[Edge, ...]) -> Write:
+        """The write with the model for which the calls lead to it: a base's method writes that of its receiver."""
+        cls = write.fn.cls
+        if not chain or cls is None or write.entity != cls.fqn or cls.fqn not in self._bases:
+            return write
+        owner = write.entity
+        for edge in reversed(chain):
+            refs = self.project.callees(edge.caller, edge.call) if edge.call is not None else ()
+            owners = {ref.arg.name for ref in refs if ref.arg is not None and ref.arg.kind in ("class", "inst")}
+            owner = owners.pop() if len(owners) == 1 else "" if owners else owner
+            if edge.caller.cls is None or owner != edge.caller.cls.fqn:
+                break  # else it is called on `self` or `cls`: on what the caller is called on
+        return write._replace(entity=owner)
+
+    @cached_property
+    def _bases(self) -> set[str]:
+        """Classes of the project that others inherit from."""
+        return {base.fqn for cls in self.project.classes.values() for base in self.project.hierarchy.mro(cls)[1:]}
 
     @cached_property
     def storing(self) -> set[str]:
