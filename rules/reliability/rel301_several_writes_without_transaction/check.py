@@ -36,7 +36,9 @@ JOURNALS = frozenset("log logs audit audits journal history metrics notification
 TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_at$|timestamp", re.IGNORECASE)
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
 SENDS = re.compile(r"(send|post|notify|publish|email|upload)_", re.IGNORECASE)
-CLEANS = re.compile(r"(^|_)(clean(_?up)?|purge|prune|expire|tidy|housekeeping)(_|$)", re.IGNORECASE)
+CLEANS = re.compile(
+    r"(^|_)(clean(_?up)?|purge|prune|expired?|stale|tidy|housekeeping|gc|garbage(_collect(ion)?)?)(_|$)", re.IGNORECASE
+)
 UNDOES = re.compile(r"delete|remove|discard|undo|revert|cancel", re.IGNORECASE)
 ALL = ("builtins.Exception", "builtins.BaseException")
 REPEATABLE = frozenset({"get_or_create", "update_or_create", "write"})
@@ -70,6 +72,7 @@ def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Dura
         and not _compensates(fn, step)
         and not _ensures(fn, step)
         and not _touches(step)
+        and not _purges(step)
     ]
     if len(steps) < 2 or project.transactions.entered_in(fn) is not None:
         return None
@@ -133,6 +136,11 @@ def _ensures(fn: Fn, step: Durable) -> bool:
         else:
             tested.add(vid)
     return any(item.name in names and item.value in tested for item in fn.facts.bindings)
+
+
+def _purges(step: Durable) -> bool:
+    """`remove_expired(...)`: what a helper clears away is as well gone whatever follows."""
+    return step.write.op == "delete" and any(CLEANS.search(edge.callee.name) for edge in step.edges)
 
 
 def _touches(step: Durable) -> bool:
@@ -252,6 +260,7 @@ def _aside(step: Durable) -> bool:
 
 def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
     one, two = _what(first), _what(second)
+    two = two.removeprefix("stores ") if one.startswith("stores ") else two
     aside = _aside(first) or _aside(second)
     managed = any(
         "related_descriptors" in model.name
@@ -259,10 +268,14 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
         for model in project.models(step.write.fn, step.write.call)
     )
     by_hand = only_by_hand(project, fn) or _for_framework(project, fn)
-    heals = _reconciles(first, second) or (_clears(fn, first) and _clears(fn, second) and project.layer(fn) == "task")
+    heals = (
+        _reconciles(first, second)
+        or _clears_up(fn, first, second)
+        or (_clears(fn, first) and _clears(fn, second) and project.layer(fn) == "task")
+    )
     return Hit(
-        f"`{fn.name}()` stores {one} in line {first.call.span.line} and {two} here, each for good by itself: if the second fails, "
-        "the first stays; put both into one transaction.",
+        f"`{fn.name}()` {one} in line {first.call.span.line} and {two} here, each for good by itself: if the "
+        "second fails, the first stays; put both into one transaction.",
         fn.location(second.call.span),
         related=(fn.step(first.call.span, "stored first"),),
         flow=_flow(fn, second),
@@ -279,6 +292,11 @@ def _reconciles(first: Durable, second: Durable) -> bool:
         and not (first.edges or second.edges)
         and first.write.entity == second.write.entity != ""
     )
+
+
+def _clears_up(fn: Fn, first: Durable, second: Durable) -> bool:
+    """Two removals by a function that clears away: its next run goes on where this one failed."""
+    return CLEANS.search(fn.name) is not None and first.write.op == second.write.op == "delete"
 
 
 def _clears(fn: Fn, step: Durable) -> bool:
@@ -324,7 +342,7 @@ def _for_framework(project: Project, fn: Fn) -> bool:
 
 def _what(step: Durable) -> str:
     name = step.write.entity.rpartition(".")[2]
-    return f"`{name}`" if name else "data"
+    return f"{'deletes' if step.write.op == 'delete' else 'stores'} {f'`{name}`' if name else 'data'}"
 
 
 def _flow(fn: Fn, step: Durable) -> tuple[Step, ...]:
