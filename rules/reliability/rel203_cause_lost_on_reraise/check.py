@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -15,15 +16,19 @@ from backendlint.api import (
     Raise,
     Span,
     around,
+    bind,
     error_classes,
     ingredients,
     inherits_any,
+    object_root,
     split_lines,
 )
 
 UNKNOWN = "?"
 TRACEBACKS = ("format_exc", "format_exception", "format_tb", "exc_info")
 NAMES = ("err", "error", "exc", "cause")
+HOLDS = re.compile(r"(^|_)(cause|inner|orig|original|wrapped|nested|underlying)(_|$)", re.IGNORECASE)
+"""Keywords under which an exception is given another one to keep."""
 
 
 class Policy(NamedTuple):
@@ -70,10 +75,11 @@ def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit
     types = ", ".join(f"`{short(kind.name)}`" for kind in caught if kind.name != UNKNOWN) or "what was caught"
     name = short(made.name)
     where = f" in `{fn.name}()`" if not fn.is_module else ""
-    insisted = is_insisted(project, fn, item, handler, made, caught, policy)
+    kept = keeps(project, fn, item, handler)
+    insisted = not kept and is_insisted(project, fn, item, handler, made, caught, policy)
     yield Hit(
         f"`{name}` raised{where} replaces {types} without `from`: the traceback reads as if the handler had failed "
-        f"by accident, and the cause is not recorded; write `raise {name}(...) from {block.name or 'err'}`.",
+        f"by accident{'' if kept else ', and the cause is not recorded'}; write `raise {name}(...) from {block.name or 'err'}`.",
         fn.location(item.span),
         function=fn.fqn,
         profile=None if insisted else "strict",
@@ -162,6 +168,28 @@ def sets_cause(function: FunctionFacts, item: Raise) -> bool:
     """Whether the exception's `__cause__` is set by hand before."""
     blocks = set(around(function, item.block))
     return any(store.name == "__cause__" and store.block in blocks for store in function.stores)
+
+
+def keeps(project: Project, fn: Fn, item: Raise, handler: int) -> bool:
+    """Whether the new exception is given the caught one itself and keeps it: by its constructor, else by the keyword's name."""
+    value = fn.facts.values[item.exc]
+    if value[0] != "call":
+        return False
+    call = fn.facts.calls[value[1]]
+    given = {vid for vid in call.passed if fn.unguarded(vid) == ("exc", handler)}
+    if not given:
+        return False
+    made = next((project.classes[ref.name] for ref in project.callees(fn, call) if ref.name in project.classes), None)
+    init = project.method(made, "__init__") if made is not None else None
+    if init is None:
+        return any(vid in given and HOLDS.search(key) for key, vid in call.kwargs)
+    places = {index for index, passed in bind(fn, call, init).items() if any(vid in given for vid, _ in passed)}
+    return any(
+        init.value(object_root(init, store.base)) == ("param", 0)
+        and init.unguarded(store.value) in {("param", index) for index in places}
+        for store in init.facts.stores
+        if store.name
+    )
 
 
 def carries_traceback(fn: Fn, item: Raise) -> bool:
