@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Span, Step, Vid, ingredients, runs_by_hand
+from backendlint.api import Fn, Hit, Project, Span, Step, Vid, ingredients, object_root, runs_by_hand
 
 CHANGES = frozenset({
     "append", "appendleft", "add", "update", "extend", "insert", "pop", "popleft", "popitem", "remove", "discard", "clear", "setdefault",
@@ -24,6 +24,8 @@ RUNNING = frozenset({
     "asyncio.Condition", "concurrent.futures.Future", "threading.Thread", "threading.Lock", "threading.RLock", "threading.Event",
     "threading.Timer", "threading.Semaphore",
 })  # fmt: skip
+IMPORTS = frozenset({"importlib.import_module", "django.utils.module_loading.import_string"})
+CLOCKS = frozenset({"time.monotonic", "time.monotonic_ns", "time.perf_counter"})
 LOCK = re.compile(r"lock|mutex|semaphore|guard|atomic", re.IGNORECASE)
 
 
@@ -32,26 +34,121 @@ def check(project: Project) -> Iterator[Hit]:
     for fn in project.all_functions():
         if fn.is_module or fn.fqn in decorators or not in_handler(project, fn) or runs_by_hand(project, fn):
             continue  # a decorator runs at import, once for each function that it is put on
+        if fn.parent is not None and fn.parent.fqn in decorators and decorates(fn):
+            continue
         seen: set[tuple[str, int]] = set()
         for name, span, block, how in changes(project, fn):
             key = (name, 0 if how == "replaces" else span.line)
             if key in seen or locked(fn, block) or keeps_client(project, fn, span) or of_process(project, fn, name):
                 continue
             seen.add(key)
-            kept = how == "writes into" and (fills(fn, block, name) or keeps_foreign(project, fn, span, block, name))
             count = project.reach(fn.fqn)
             where = (
                 f", which {count} route{'s' if count != 1 else ''} reach{'' if count != 1 else 'es'}," if count else ""
             )
             yield Hit(
-                f"`{fn.name}()`{where} {how} the {level(name)}-level `{name}`: each worker process has its own "
-                "copy, and threads lose updates. "
-                "Keep it in a shared store.",
+                f"`{fn.name}()`{where} {how} the {level(name)}-level `{name}`: {consequence(fn, block, name, how)}",
                 fn.location(span),
                 related=definition(project, fn, name),
                 function=fn.fqn,
-                profile="strict" if kept or advice(name, how) else "default",
+                profile="strict" if of_each(project, fn, span, block, name, how) else "default",
             )
+
+
+def consequence(fn: Fn, block: int, name: str, how: str) -> str:
+    """What happens, and what to do."""
+    if how == "replaces" and restored(fn, block, name):
+        return "what else this process does meanwhile sees the change. Keep it in a `contextvars.ContextVar`."
+    lost = "" if fn.facts.is_async else ", and threads lose updates"
+    return f"each worker process has its own copy{lost}. Keep it in a shared store."
+
+
+def restored(fn: Fn, block: int, name: str) -> bool:
+    """`flag = True`, `try: ...`, `finally: flag = False`: changed for as long as something runs."""
+    homes = {
+        store.block for store in fn.facts.stores if not store.name and store.key < 0
+        and str(fn.facts.values[root(fn, store.base)][-1]).rpartition(".")[2] == name
+    }  # fmt: skip
+    return len(homes) > 1 and any(fn.inside(number, "finally") is not None for number in homes)
+
+
+def of_each(project: Project, fn: Fn, span: Span, block: int, name: str, how: str) -> bool:
+    """Whether each process may well have its own: caches, tables that are filled when first needed, clocks, what is
+    under way in the process."""
+    if advice(name, how):
+        return True
+    if how == "replaces":
+        return any(by_clock(project, fn, store.value) for store in fn.facts.stores if store.span == span)
+    if how == "writes into" and keeps_foreign(project, fn, span, block, name):
+        return True
+    if how in ("writes into", "changes") and (fills(fn, block, name) or made_before(project, fn, span, name)):
+        return True
+    return how == "changes" and under_way(project, fn, name)
+
+
+def by_clock(project: Project, fn: Fn, vid: Vid) -> bool:
+    """A point in time by a clock that counts from the process's or machine's start."""
+    value = fn.facts.values[root(fn, vid)]
+    refs = project.callees(fn, fn.facts.calls[value[1]]) if value[0] == "call" else ()
+    return any(ref.name in CLOCKS for ref in refs)
+
+
+def made_before(project: Project, fn: Fn, span: Span, name: str) -> bool:
+    """Behind `if _table: return _table[key]`, or in a function that is called only where the table is empty."""
+    if leaves_filled(fn, name, span):
+        return True
+    callers = project.graph.callers(fn)
+    return bool(callers) and all(
+        edge.call is not None
+        and (empty_guard(edge.caller, edge.call.block, name) or leaves_filled(edge.caller, name, edge.span))
+        for edge in callers
+    )
+
+
+def leaves_filled(fn: Fn, name: str, before: Span) -> bool:
+    return any(
+        item.kind == "if"
+        and item.exits == "return"
+        and item.value >= 0
+        and item.span < before
+        and is_itself(fn, item.value, name)
+        for item in fn.facts.blocks
+    )
+
+
+def is_itself(fn: Fn, vid: Vid, name: str) -> bool:
+    """The truth of the container: `_table`, `len(_table)`, `self._table`."""
+    value = fn.facts.values[vid]
+    if value[0] == "attr":
+        return name == f"self.{value[2]}" and fn.facts.values[value[1]] == ("param", 0)
+    return value[0] in ("name", "guard", "call", "mut", "store") and mentions(fn, root(fn, vid), name)
+
+
+def empty_guard(fn: Fn, block: int, name: str) -> bool:
+    """`if not _table:` around the block."""
+    for _, item in fn.blocks_of(block):
+        value = fn.facts.values[item.value] if item.kind == "if" and item.value >= 0 else ("",)
+        if value[0] == "not" and is_itself(fn, value[1], name):
+            return True
+    return False
+
+
+def under_way(project: Project, fn: Fn, name: str) -> bool:
+    """A set from which a `finally` takes out again what was put in: what this process is at work on."""
+    for owner in project.functions_of(fn.file):
+        for call in owner.facts.calls:
+            value = owner.facts.values[call.func]
+            dotted, _, method = str(value[1]).rpartition(".") if value[0] == "name" else ("", "", "")
+            taken = method in ("discard", "remove") and owner.inside(call.block, "finally") is not None
+            if taken and dotted_state(project, owner, dotted)[0] == name:
+                return True
+    return False
+
+
+def decorates(fn: Fn) -> bool:
+    """`def register(kind): def put(function): ...; return function`: what a decorator with arguments gives runs at import."""
+    kinds = [fn.value(object_root(fn, item.value)) for item in fn.facts.returns if item.value >= 0]
+    return bool(kinds) and all(value == ("param", 0) or value[0] == "def" for value in kinds)
 
 
 def in_handler(project: Project, fn: Fn) -> bool:
@@ -114,7 +211,13 @@ def fills(fn: Fn, block: int, name: str) -> bool:
 
 
 def keeps_foreign(project: Project, fn: Fn, span: Span, block: int, name: str) -> bool:
-    """`if name not in _models: _models[name] = Model(name)` with a library's class: each process makes its own, once."""
+    """`if name not in _models: _models[name] = Model(name)` with a library's class: each process makes its own, once;
+    and what is imported when first needed."""
+    stored = [store.value for store in fn.facts.stores if store.span == span and store.key >= 0]
+    made = (fn.facts.values[vid] for vid in ingredients(fn.facts, stored))
+    calls = [fn.facts.calls[value[1]] for value in made if value[0] == "call"]
+    if any(ref.name in IMPORTS for call in calls for ref in project.callees(fn, call)):
+        return True
     if not any(
         item.kind in ("if", "else") and item.value >= 0 and mentions(fn, item.value, name)
         for _, item in fn.blocks_of(block)
@@ -251,13 +354,28 @@ def is_container(project: Project, module: Fn, vid: Vid) -> bool:
 
 def once(fn: Fn, block: int, name: str) -> bool:
     """`if _client is None: _client = ...`: made when it is missing."""
+    set_here = {name} | {
+        str(fn.facts.values[root(fn, store.base)][-1]).rpartition(".")[2]
+        for store in fn.facts.stores
+        if store.block == block and not store.name and store.key < 0
+    }
     for _, item in fn.blocks_of(block):
-        if item.kind in ("if", "else") and item.value >= 0 and mentions(fn, item.value, name):
+        tested = item.value if item.kind in ("if", "else") else -1
+        if tested >= 0 and (not_there(fn, tested, name) or any(mentions(fn, tested, other) for other in set_here)):
             return True
     return any(
         item.kind == "if" and item.exits == "return" and item.value >= 0 and mentions(fn, item.value, name)
         for item in fn.facts.blocks
     )
+
+
+def not_there(fn: Fn, vid: Vid, name: str) -> bool:
+    """`"_client" not in globals()`."""
+    value = fn.facts.values[vid]
+    if value[0] != "compare" or tuple(value[1]) != ("not in",) or fn.const(value[2][0]) != name:
+        return False
+    asked = fn.facts.values[value[2][1]]
+    return asked[0] == "call" and fn.value(fn.facts.calls[asked[1]].func) == ("name", "builtins.globals")
 
 
 def mentions(fn: Fn, vid: Vid, name: str, depth: int = 0) -> bool:
