@@ -108,6 +108,18 @@ def test_code_says_more_than_its_place() -> None:
     assert project.layer(fn(project, "web.helper")) == "service"
 
 
+def test_handlers_say_more_than_an_ambiguous_place() -> None:
+    handlers = "from fastapi import APIRouter\nrouter = APIRouter()\n@router.get('/a')\ndef a(): ...\n"
+    project = build(
+        api__queries=f"{handlers}def helper(): ...\n",
+        db__queries="def stored(): ...\n",
+        services__queries=f"{handlers}def served(): ...\n",
+    )
+    assert project.layer(fn(project, "queries.helper")) == "controller"
+    assert project.layer(fn(project, "queries.stored")) == "repository"
+    assert project.layer(fn(project, "queries.served")) == "service"
+
+
 def test_middleware_that_a_loop_adds_to_is_read_to_its_end() -> None:
     settings = """
         PLUGINS = ["a", "b"]

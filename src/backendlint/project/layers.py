@@ -94,6 +94,7 @@ class Layers:
         self._paths: dict[str, str] = {}
         self._classes: dict[str, str] = {}
         self._handlers = {route.handler.fqn for route in project.routes if route.handler is not None}
+        self._routing = {route.handler.path for route in project.routes if route.handler is not None}
         self._hooks = {fn.fqn for route in project.routes for fn in (*route.hooks,)}
         configured = project.options.get("layers")
         self._overrides: list[tuple[str, str]] = []
@@ -112,7 +113,13 @@ class Layers:
         for glob, layer in self._overrides:
             if fnmatchcase(fn.path, glob):
                 return layer
-        return self._by_evidence(fn) or self._by_class(fn) or self._outer(fn) or self.of_path(fn.path)
+        return self._by_evidence(fn) or self._by_class(fn) or self._outer(fn) or self._by_place(fn)
+
+    def _by_place(self, fn: Fn) -> str:
+        """The layer of the file: an ambiguous name (`queries`, `domain`) says less than the handlers in it."""
+        layer = self.of_path(fn.path)
+        unsure = layer not in ("", "entry") and not self.certain(fn.path)
+        return "controller" if unsure and fn.path in self._routing else layer
 
     def _by_evidence(self, fn: Fn) -> str:
         if fn.fqn in self._handlers:
