@@ -6,7 +6,18 @@ from typing import Literal
 
 import libcst as cst
 
-from backendlint.api import Call, FileFacts, FunctionFacts, Hit, Span, SyntaxSite, called_name, name_of
+from backendlint.api import (
+    Call,
+    FileFacts,
+    FunctionFacts,
+    Hit,
+    Span,
+    Statement,
+    SyntaxSite,
+    around,
+    called_name,
+    name_of,
+)
 
 Profile = Literal["strict", "audit"]
 WORKS = re.compile(
@@ -22,6 +33,7 @@ SETUP = re.compile(r"__init__|_*(init|setup|set_up|register|configure|install|co
 """Functions that start-up calls."""
 VERBS = frozenset(["get", "post", "put", "patch", "delete", "dispatch"])
 VIEW = re.compile(r"(View|ViewSet|Resource|Handler|Controller|Endpoint|Api|API)$")
+COPIES = frozenset({"dict", "list", "tuple", "set", "frozenset", "sorted", "str", "int", "float", "len"})
 HANDLER = re.compile(  # decorators of functions that the outside calls: request handlers, tasks, commands
     r"(^|\.)(route|get|post|put|patch|delete|websocket|api_view|action|task|shared_task|command|view_config|expose)$"
 )
@@ -38,7 +50,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     node = site.node
     function = site.function
     statement = next((item for item in function.statements if item.span == site.span), None)
-    if not isinstance(node, cst.Assert) or statement is None:
+    if not isinstance(node, cst.Assert) or statement is None or is_answered(site, statement):
         return
     where = f"`{function.name}()`" if function.name else "the module"
     work = working_call(site)
@@ -58,16 +70,38 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     if narrows and node.msg is None:
         profile = "audit"
     elif not is_decorated(site, HANDLER) and not is_view(site):
-        seen = is_public(function) and is_validation(site, node, statement.value)
+        seen = is_public(function) and not (direct and is_inner(site)) and is_validation(site, node, statement.value)
         profile = "strict" if is_decorated(site, VALIDATOR) or not seen else None
     source = f"`{direct[0]}`, which callers pass in" if direct else f"what `{looked_up[0]}` gave"
-    advice = (
-        "raise a ValueError."
-        if is_decorated(site, VALIDATOR)
-        else "and without it callers get a bare AssertionError; raise an exception that says what is wrong."
+    message = f"`assert {shorten(site.code(node.test))}` in {where} checks {source}: with `python -O` the check is gone"
+    yield hit(site, f"{message}{advice(site, node)}", profile)
+
+
+def advice(site: SyntaxSite, node: cst.Assert) -> str:
+    if is_decorated(site, VALIDATOR):
+        return ", raise a ValueError."
+    if node.msg is not None:
+        return "; raise an exception of a class that callers can tell from a bug."
+    return ", and without it callers get a bare AssertionError; raise an exception that says what is wrong."
+
+
+def is_answered(site: SyntaxSite, statement: Statement) -> bool:
+    """Inside a `try` that catches AssertionError: the assert is how the code goes another way."""
+    blocks = site.function.blocks
+    tries = {number for number in around(site.function, statement.block) if blocks[number].kind == "try"}
+    return any(
+        item.kind == "except"
+        and item.group in tries
+        and "AssertionError" in name_of(site.file, site.function, item.value)
+        for item in blocks
+        if item.value >= 0
     )
-    message = f"`assert {shorten(site.code(node.test))}` in {where} checks {source}: with `python -O` the check is gone, {advice}"
-    yield hit(site, message, profile)
+
+
+def is_inner(site: SyntaxSite) -> bool:
+    """A function inside another one, which calls it with what it likes."""
+    parent = site.function.parent
+    return parent >= 0 and bool(site.file.functions[parent].name) and not site.function.cls
 
 
 def hit(site: SyntaxSite, message: str, profile: Profile | None = None) -> Hit:
@@ -141,10 +175,11 @@ def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
             todo.extend((value[3], value[2]))
         elif operation == "call":
             call = function.calls[value[1]]
-            if site.span.holds(call.span):
+            name = called_name(site.file, function, call).removeprefix("builtins.")
+            if site.span.holds(call.span) or (call.args and name in COPIES):
                 todo.extend((*reversed(call.args), call.func))
             else:
-                looked_up.append(called_name(site.file, function, call).rpartition(".")[2] + "()")
+                looked_up.append(name.rpartition(".")[2] + "()")
     return direct, looked_up
 
 
