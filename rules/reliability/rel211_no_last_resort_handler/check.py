@@ -18,8 +18,8 @@ def check(project: Project) -> Iterator[Hit]:
     for application in applications:
         if application.library in supported:
             yield Hit(
-                f"`{application.name}` has no handler for errors that nobody expected: clients get the framework's plain answer and "
-                "the log lacks the request. Register one for `Exception`.",
+                f"`{application.name}` has no handler for errors that nobody expected: clients get the framework's plain answer, "
+                "with nothing by which the failure could be found in the log. Register one for `Exception`.",
                 application.location,
             )
 
