@@ -66,8 +66,9 @@ def _waits(project: Project, site: Site) -> bool:
 def _hit(project: Project, site: Site, wait: Wait) -> Hit:
     name = site.model.name
     place = "" if site.fn.is_module else f" in `{site.fn.name}()`"
+    lacks = "a timeout for connecting alone" if wait.partly else "no timeout"
     return Hit(
-        message=f"`{name}`{place} has no timeout: if the other side does not answer, it hangs forever{_reach(project, site.fn.fqn)}.",
+        message=f"`{name}`{place} has {lacks}: if the other side does not answer, it hangs forever{_reach(project, site.fn.fqn)}.",
         location=site.fn.location(site.call.span),
         help=_help(site),
         confidence=None if wait.sure else "medium",
@@ -79,8 +80,9 @@ def _hit(project: Project, site: Site, wait: Wait) -> Hit:
 def _client(project: Project, made: Made, site: Site, wait: Wait) -> Hit:
     used = () if made.call is site.call else (site.fn.step(site.call.span, f"{site.model.name} waits without end"),)
     name = project.models(made.fn, made.call)[0].name
+    lacks = "with a timeout for connecting alone" if wait.partly else "without a timeout"
     return Hit(
-        message=f"`{name}` is made without a timeout: every call through it can hang forever{_reach(project, site.fn.fqn)}.",
+        message=f"`{name}` is made {lacks}: every call through it can hang forever{_reach(project, site.fn.fqn)}.",
         location=made.fn.location(made.call.span),
         related=used,
         confidence=None if wait.sure else "medium",

@@ -174,6 +174,10 @@ class Timeout:
     default: float | None
     """Without any setting, in `unit`; null: forever."""
     keywords: tuple[str, ...] = ()
+    partial: tuple[str, ...] = ()
+    """Those of `keywords` and `keys` that bound connecting and the like alone: the wait for the answer stays as it was."""
+    answer: str = ""
+    """The keyword that alone decides on the wait for the answer where it is given."""
     position: int = -1
     unit: Literal["s", "ms", "us", "min", "object"] = "s"
     """Of the argument; `object`: an object such as `httpx.Timeout` or `aiohttp.ClientTimeout` (a number may do too)."""

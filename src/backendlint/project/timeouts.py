@@ -36,6 +36,8 @@ class Wait(NamedTuple):
     """The constructor or setter that decides, where it is not the call itself."""
     sure: bool = True
     """False where a connection string that is not known might set it after all."""
+    partly: bool = False
+    """True where connecting is bounded, and waiting for the answer is not."""
 
 
 FOREVER = Wait("forever", default=True)
@@ -88,13 +90,16 @@ class Timeouts:
 
     def _own(self, fn: Fn, call: Call, timeout: Timeout) -> Wait | None:
         """What the call passes; None where it passes nothing."""
-        found = [self.value(fn, call.kwarg(key), timeout) for key in timeout.keywords if call.kwarg(key) >= 0]
+        if timeout.answer and call.kwarg(timeout.answer) >= 0:
+            return self._partly(call, timeout, self.value(fn, call.kwarg(timeout.answer), timeout))
+        whole = [key for key in timeout.keywords if call.kwarg(key) >= 0 and key not in timeout.partial]
+        found = [self.value(fn, call.kwarg(key), timeout) for key in whole]
         if 0 <= timeout.position < len(call.args):
             found.append(self.value(fn, call.args[timeout.position], timeout))
         for key in timeout.within:
             found += self._within(fn, call.kwarg(key), timeout)
         if found:
-            return next((wait for wait in found if wait.kind != "forever"), found[0])
+            return self._partly(call, timeout, next((wait for wait in found if wait.kind != "forever"), found[0]))
         written = self._in_dsn(fn, call, timeout) if timeout.dsn else False
         if written or (written is None and timeout.dsn_usual):
             return UNKNOWN
@@ -102,6 +107,12 @@ class Timeouts:
             return UNKNOWN
         spread = self._spread(fn, call.kwarg("**"), timeout) if call.open_ended else None
         return Wait("forever", default=True, sure=False) if spread is None and written is None else spread
+
+    @staticmethod
+    def _partly(call: Call, timeout: Timeout, wait: Wait) -> Wait:
+        """The same, noting where the call bounds a part that is not the answer."""
+        bounded = wait.kind == "forever" and any(call.kwarg(key) >= 0 for key in timeout.partial)
+        return wait._replace(partly=True) if bounded else wait
 
     def value(self, fn: Fn, vid: Vid, timeout: Timeout) -> Wait:
         """What a value passed as a timeout means."""
@@ -123,12 +134,12 @@ class Timeouts:
             for model in self.project.models(made.fn, made.call):
                 if model.timeout is not None and model.returns:
                     own = self._own(made.fn, made.call, model.timeout)
-                    return own or self._default(model.timeout)
+                    return own or self._partly(made.call, model.timeout, self._default(model.timeout))
         value = fn.facts.values[vid]
         if value[0] == "tuple":
             parts = [self.project.constants(fn, item) for item in value[1]]
-            if all(part == [None] for part in parts):
-                return Wait("forever")
+            if len(parts) > 1 and parts[1] == [None]:  # connect, read
+                return Wait("forever", partly=parts[0] != [None])
             numbers = [x for part in parts for x in part or () if isinstance(x, int | float)]
             return Wait("seconds", float(sum(numbers))) if numbers else UNKNOWN
         return None
@@ -158,21 +169,25 @@ class Timeouts:
         """`connect_args={"connect_timeout": 5}`, `config=Config(read_timeout=5)`."""
         if vid < 0:
             return []
-        value = fn.unguarded(vid)
+        value, names = fn.unguarded(vid), self._keys(timeout)
         if value[0] == "dict":
             keys = {fn.const(key): item for key, item in value[1] if key >= 0}
-            return [self.value(fn, keys[key], timeout) for key in timeout.keys if key in keys]
+            return [self.value(fn, keys[key], timeout) for key in names if key in keys]
         if value[0] == "call":
             call = fn.facts.calls[value[1]]
-            return [self.value(fn, call.kwarg(key), timeout) for key in timeout.keys if call.kwarg(key) >= 0]
+            return [self.value(fn, call.kwarg(key), timeout) for key in names if call.kwarg(key) >= 0]
         return [UNKNOWN]
+
+    @staticmethod
+    def _keys(timeout: Timeout) -> list[str]:
+        return [key for key in timeout.keys if key not in timeout.partial]
 
     def _in_dsn(self, fn: Fn, call: Call, timeout: Timeout) -> bool | None:
         """Whether the connection string sets it; None where that is not known."""
         if not call.args:
             return False
         texts = self.project.constants(fn, call.args[0])
-        return None if texts is None else any(key in str(text) for text in texts for key in timeout.keys)
+        return None if texts is None else any(key in str(text) for text in texts for key in self._keys(timeout))
 
     def _spread(self, fn: Fn, vid: Vid, timeout: Timeout) -> Wait | None:
         """`**kwargs`: unknown, unless the dict is spelled out (also by `setdefault`) here."""
@@ -304,7 +319,7 @@ class Timeouts:
             if model.name in via and model.timeout is not None:
                 own = self._own(made.fn, made.call, model.timeout)
                 wait = own or self._inherited(made.fn, made.call, model.timeout) or self._default(model.timeout)
-                return wait._replace(at=made)
+                return self._partly(made.call, model.timeout, wait)._replace(at=made)
         return None
 
     def _set_globally(self, via: set[str]) -> bool:
