@@ -21,10 +21,10 @@ def check(project: Project) -> Iterator[Hit]:
             if id(wait.at.call) in clients:
                 continue
             clients.add(id(wait.at.call))
-        yield _hit(project, site, wait, budget)
+        yield _hit(project, site, wait)
 
 
-def _hit(project: Project, site: Site, wait: Wait, budget: float) -> Hit:
+def _hit(project: Project, site: Site, wait: Wait) -> Hit:
     route = project.in_request.route(site.fn)
     label = route.label if route is not None else site.fn.name
     sets = "waits up to" if not wait.default else "waits by the library's default up to"
@@ -33,7 +33,7 @@ def _hit(project: Project, site: Site, wait: Wait, budget: float) -> Hit:
     related = () if at == here else (site.fn.step(site.call.span, "the call"),)
     return Hit(
         message=f"`{called(project, site)}` in `{site.fn.name}()` {sets} {duration(wait.seconds)}, "
-        f"but `{label}` has {duration(budget)} in all.",
+        f"over {project.waits.stated('api_ms')} for all of `{label}`.",
         location=at,
         related=related,
         flow=project.in_request.way(site.fn),

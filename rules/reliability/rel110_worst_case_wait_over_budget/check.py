@@ -17,27 +17,34 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         seen.add(route.handler.fqn)
         total = project.waits.route(route)
-        budget = project.waits.budget("api_ms")
-        if total.seconds > budget:
-            yield _hit(f"`{route.label}`", route.handler, total, budget, route.place)
+        if total.seconds > project.waits.budget("api_ms"):
+            yield _hit(project, f"`{route.label}`", route.handler, total, "api_ms", route.place)
     for fn in project.all_functions():
         if fn.fqn not in seen and is_job(project, fn):
-            total, budget = project.waits.of(fn), project.waits.budget("job_ms")
-            if total.seconds > budget:
-                yield _hit(f"Job `{fn.name}()`", fn, total, budget, fn.header)
+            total = project.waits.of(fn)
+            if total.seconds > project.waits.budget("job_ms"):
+                yield _hit(project, f"Job `{fn.name}()`", fn, total, "job_ms", fn.header)
 
 
-def _hit(name: str, fn: Fn, total: Sum, budget: float, place: Location) -> Hit:
+def _hit(project: Project, name: str, fn: Fn, total: Sum, key: str, place: Location) -> Hit:
     parts = sorted(total.parts, key=lambda part: -part.total)
     return Hit(
-        message=f"{name} can wait {duration(total.seconds)} for others at worst (budget {duration(budget)}): {_written(parts)}.",
+        message=f"{name} can wait {duration(total.seconds)} for others {_more(total)}, "
+        f"over {project.waits.stated(key)}: {_written(parts)}.",
         location=place,
         related=tuple(_step(part) for part in parts[:10]),
         flow=tuple(_step(part) for part in total.parts),
         function=fn.fqn,
-        profile=None if _adds_up(total, budget) else "strict",
+        profile=None if _adds_up(total, project.waits.budget(key)) else "strict",
         fingerprint_key=f"{fn.fqn}: worst-case wait",
     )
+
+
+def _more(total: Sum) -> str:
+    """How the sum ends: calls without a timeout, or with one that is not known, come on top."""
+    if total.endless:
+        return f"and more (`{total.endless[0].model.name}` has no timeout)"
+    return "and more" if total.unknown else "at worst"
 
 
 def _adds_up(total: Sum, budget: float) -> bool:

@@ -15,12 +15,17 @@ def check(project: Project) -> Iterator[Hit]:
         route = project.in_request.route(work.fn)
         if route is not None:
             yield Hit(
-                message=f"`{route.label}` {_does(work)}: the client waits, and the worker is held meanwhile.",
+                message=f"`{route.label}` {_does(work)}: the client waits{_held(work)}.",
                 location=work.fn.location(work.call.span),
                 flow=project.in_request.way(work.fn),
                 function=work.fn.fqn,
                 profile="strict" if work.kind == "mail" and _tries(route) else None,
             )
+
+
+def _held(work: LongWork) -> str:
+    """What is awaited leaves the worker free for others."""
+    return "" if work.call.awaited else ", and the worker is held meanwhile"
 
 
 def _tries(route: Route) -> bool:

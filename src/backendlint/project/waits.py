@@ -15,7 +15,7 @@ from backendlint.project.libraries_model import CallModel
 from backendlint.project.numbers import Rounds, number, rounds_of
 from backendlint.project.once import first_time_only
 from backendlint.project.retry_settings import Policy
-from backendlint.project.sums import Part, Sum, longest
+from backendlint.project.sums import Part, Sum, duration, longest
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -53,6 +53,12 @@ class Waits:
         budgets = self.project.options.get("budget")
         limit = budgets.get(key) if isinstance(budgets, Mapping) else None
         return float(limit if limit is not None else DEFAULT_BUDGETS[key]) / 1000
+
+    def stated(self, key: str) -> str:
+        """The budget in words, saying where nobody has set it."""
+        budgets = self.project.options.get("budget")
+        chosen = isinstance(budgets, Mapping) and budgets.get(key) is not None
+        return f"the {'' if chosen else 'assumed '}budget of {duration(self.budget(key))}"
 
     @staticmethod
     def counts(model: CallModel) -> bool:
