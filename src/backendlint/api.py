@@ -108,7 +108,7 @@ from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.steps import Durable, durable_steps, related
-from backendlint.project.sums import Part, Sum, duration
+from backendlint.project.sums import Part, Sum, duration, terms
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
 from backendlint.project.taint.naming import words as identifier_words
@@ -308,6 +308,7 @@ __all__ = [
     "stops_early",
     "stored_entity",
     "template_reads",
+    "terms",
     "unbounded",
     "unconnected",
     "users_of",

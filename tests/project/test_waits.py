@@ -56,6 +56,27 @@ async def two():
         ("async def f():\n    await asyncio.to_thread(g)\ndef g():\n    requests.get('u', timeout=6)", 6),
         ("def f():\n    requests.get('u', timeout=1)\n    f()", 1),
         ("def f():\n    requests.get('u')", 0),
+        (
+            "def f():\n    pause = 2\n    for n in range(3):\n        time.sleep(pause)\n        pause = int(pause * 2.5)",
+            19,
+        ),
+        ("def f():\n    n = 0\n    while n < 4:\n        n += 1\n        time.sleep(n * 3)", 30),
+        ("def f(ok):\n    n = 5\n    while n > 0 and not ok():\n        time.sleep(n)\n        n -= 1", 15),
+        ("def f():\n    for n in range(3):\n        if n > 0:\n            time.sleep(10 * n)", 30),
+        (
+            "def f():\n    for n in range(4):\n        if n == 2:\n            raise OSError\n        time.sleep(10 ** n)",
+            11,
+        ),
+        ("def f():\n    for n in range(1, 10, 4):\n        time.sleep(n)", 15),
+        ("def f():\n    for n, _ in enumerate('abc', 1):\n        time.sleep(2)", 2),
+        (
+            (
+                "def f(ask):\n    tries, pause = 0, 100\n    while tries < 4:\n        if tries > 0:\n            time.sleep(pause)\n"
+                "            pause = pause + 10\n        try:\n            return requests.get('u', timeout=1)\n"
+                "        except requests.RequestException:\n            print('again')\n        tries += 1"
+            ),
+            334,
+        ),
     ],
 )
 def test_the_wait_of_a_function(body: str, seconds: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Location, Part, Project, Step, Sum, duration, is_job
+from backendlint.api import Fn, Hit, Location, Part, Project, Step, Sum, duration, is_job, terms
 
 SHOWN = 4
 
@@ -57,11 +57,12 @@ def _adds_up(total: Sum, budget: float) -> bool:
 
 def _written(parts: list[Part]) -> str:
     """The sum with its longest terms spelled out."""
-    terms = [part.text for part in parts[:SHOWN]]
-    rest = parts[SHOWN:]
+    written = terms(parts)
+    texts = [text for text, _ in written[:SHOWN]]
+    rest = written[SHOWN:]
     if rest:
-        terms.append(f"{len(rest)} more {duration(sum(part.total for part in rest))}")
-    return " + ".join(terms)
+        texts.append(f"{len(rest)} more {duration(sum(seconds for _, seconds in rest))}")
+    return " + ".join(texts)
 
 
 def _step(part: Part) -> Step:

@@ -42,5 +42,6 @@ def _does(work: LongWork) -> str:
     if work.kind == "subprocess":
         return f"runs a program (`{work.name}`) {place}"
     if work.kind == "sleep":
-        return f"sleeps {duration(work.seconds)} {place}"
+        rounds = f" in {work.rounds} rounds" if work.rounds > 1 else ""
+        return f"sleeps {duration(work.seconds)}{rounds} {place}"
     return f"calls {work.name} for each item of a collection, one after the other, {place}"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Vid
 from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
-from backendlint.project.numbers import number
+from backendlint.project.numbers import number, rounds_of
+from backendlint.project.turns import MAX_ROUNDS, Rounds, decided
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -32,7 +33,9 @@ class LongWork(NamedTuple):
     name: str
     """Of what is called."""
     seconds: float
-    """Of a sleep."""
+    """Of a sleep, in all its rounds."""
+    rounds: int = 1
+    """Of the loop in which a sleep stands, where its code counts them."""
 
 
 class LongWorks:
@@ -64,12 +67,28 @@ class LongWorks:
             ):
                 programs.append(site)
             elif "sleep" in effects and site.call.args and not self._retries(fn, site.call):
-                seconds = number(self.project, fn, site.call.args[0], {})
-                if seconds is not None and seconds >= LONG_SLEEP:
-                    yield LongWork(fn, site.call, "sleep", called(self.project, site), seconds)
+                pauses = self._pauses(fn, site.call)
+                if max(pauses, default=0) >= LONG_SLEEP:
+                    yield LongWork(fn, site.call, "sleep", called(self.project, site), sum(pauses), len(pauses))
         for kind, sites in (("mail", mails), ("subprocess", programs)):
             for site in sites[:1]:
                 yield LongWork(fn, site.call, kind, called(self.project, site), 0)
+
+    def _pauses(self, fn: Fn, call: Call) -> list[float]:
+        """How long a sleep takes: once, or in each round of a loop that counts them."""
+        loop = next((index for index, block in fn.blocks_of(call.block) if block.kind in ("for", "while")), -1)
+        count = rounds_of(self.project, fn, loop) if loop >= 0 else None
+        turns = [{loop: turn} for turn in range(min(count, MAX_ROUNDS))] if count else [{}]
+        taken = (turn for turn in turns if not turn or not self._skipped(fn, call, turn))
+        return [seconds for turn in taken if (seconds := number(self.project, fn, call.args[0], turn)) is not None]
+
+    def _skipped(self, fn: Fn, call: Call, rounds: Rounds) -> bool:
+        """`if attempt: sleep(...)`: the first round does not."""
+        around = (block for _, block in fn.blocks_of(call.block) if block.kind in ("if", "else"))
+        return any(
+            decided(self.project, fn, fn.facts.blocks[block.group].value, rounds) is (block.kind == "else")
+            for block in around
+        )
 
     def _short(self, site: Site) -> bool:
         wait = self.project.timeouts.of(site.fn, site.call, site.model)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
+from backendlint.project.turns import Rounds, carried, exact, tested_rounds
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -21,8 +22,6 @@ _OPS: dict[str, Callable[[float, float], float]] = {
     "/": operator.truediv,
     "//": operator.floordiv,
 }
-Rounds = Mapping[int, int]
-"""Loop block to the round it is in, from 0."""
 LARGEST = 1e9
 
 
@@ -30,11 +29,15 @@ def number(project: Project, fn: Fn, vid: Vid, rounds: Rounds, depth: int = 10) 
     """The largest number that the value can be, as far as it can be told; in round `rounds[loop]` of each loop."""
     if vid < 0 or depth == 0:
         return None
+    if rounds and (certain := exact(project, fn, vid, rounds)) is not None:
+        return certain
     known = project.constants(fn, vid)
     if known is not None:
         numbers = [float(item) for item in known if isinstance(item, int | float) and not isinstance(item, bool)]
         return max(numbers) if numbers else None
     value = fn.facts.values[vid]
+    if carried(fn, vid):  # in which round is not known: what it is in the first
+        return number(project, fn, value[1][0], rounds, depth - 1)
     if value[0] in ("guard", "await"):
         return number(project, fn, value[1], rounds, depth - 1)
     if value[0] == "binop":
@@ -44,8 +47,6 @@ def number(project: Project, fn: Fn, vid: Vid, rounds: Rounds, depth: int = 10) 
         return max((item for item in found if item is not None), default=None)
     if value[0] == "elem":
         return _element(project, fn, value[1], rounds)
-    if value[0] == "unpack":
-        return _enumerated(fn, value, rounds)
     if value[0] == "call":
         return _call(project, fn, fn.facts.calls[value[1]], rounds, depth)
     return None
@@ -63,27 +64,12 @@ def _binop(project: Project, fn: Fn, value: tuple[object, ...], rounds: Rounds, 
 
 
 def _element(project: Project, fn: Fn, iterable: Vid, rounds: Rounds) -> float | None:
-    loop = next(
-        (index for index, block in enumerate(fn.facts.blocks) if index in rounds and block.value == iterable), -1
-    )
-    if loop < 0:
-        return None
+    """Of `(FIRST_DELAY, 2, 5)`, the delay of this round."""
+    loop = next((index for index in rounds if fn.facts.blocks[index].value == iterable), -1)
     value = fn.facts.values[iterable]
-    if value[0] in ("list", "tuple"):
-        return number(project, fn, value[1][rounds[loop]], {}) if rounds[loop] < len(value[1]) else None
-    if value[0] != "call":
+    if loop < 0 or value[0] not in ("list", "tuple") or rounds[loop] >= len(value[1]):
         return None
-    call = fn.facts.calls[value[1]]
-    first = number(project, fn, call.args[0], {}) if len(call.args) > 1 else 0.0
-    return None if first is None else first + rounds[loop]
-
-
-def _enumerated(fn: Fn, value: tuple[object, ...], rounds: Rounds) -> float | None:
-    inner = fn.facts.values[int(str(value[1]))]
-    if value[2] != 0 or inner[0] != "elem":
-        return None
-    loop = next((index for index in rounds if fn.facts.blocks[index].value == inner[1]), -1)
-    return float(rounds[loop]) if loop >= 0 else None
+    return number(project, fn, value[1][rounds[loop]], {})
 
 
 def _call(project: Project, fn: Fn, call: Call, rounds: Rounds, depth: int) -> float | None:
@@ -121,8 +107,10 @@ def by_default(project: Project, fn: Fn, vid: Vid, depth: int = 6) -> float | No
 
 
 def rounds_of(project: Project, fn: Fn, loop: int) -> int | None:
-    """How many rounds a `for` loop makes, where it is written out: `range(3)`, `(1, 2, 4)`."""
+    """How many rounds a loop makes, where it is written out: `range(3)`, `(1, 2, 4)`, `while tries < 3` with a counter."""
     block = fn.facts.blocks[loop]
+    if block.kind == "while":
+        return tested_rounds(project, fn, loop)
     if block.kind not in ("for", "comp") or block.value < 0:
         return None
     value = fn.facts.values[block.value]

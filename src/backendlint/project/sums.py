@@ -72,14 +72,28 @@ class Sum(NamedTuple):
         """Several times in a row."""
         return self._replace(parts=tuple(part._replace(times=part.times * times) for part in self.parts))
 
-    def without(self, kind: str) -> Sum:
-        return self._replace(parts=tuple(part for part in self.parts if part.kind != kind))
-
     def capped(self, limit: Part) -> Sum:
         """Cut off by a limit around it, which also bounds what would be endless."""
         if not self.endless and not self.unknown and self.seconds <= limit.seconds:
             return self
         return Sum((limit,)) if self.parts or self.endless or self.unknown else self
+
+
+def terms(parts: Iterable[Part]) -> list[tuple[str, float]]:
+    """The steps in words and seconds, the longest first; pauses of one place that differ from round to round are one."""
+    places: dict[tuple[Location, str], list[Part]] = {}
+    for part in parts:
+        places.setdefault((part.location, part.label), []).append(part)
+    found = [(_term(group), sum(part.total for part in group)) for group in places.values()]
+    return sorted(found, key=lambda term: -term[1])
+
+
+def _term(group: list[Part]) -> str:
+    """`requests.get in fetch() 5 s x 3`, `time.sleep in fetch() 7 s in 3 rounds`."""
+    if len(group) == 1:
+        return group[0].text
+    total, times = sum(part.total for part in group), sum(part.times for part in group)
+    return f"{group[0].label} {duration(total)} in {times:g} rounds"
 
 
 def longest(sums: Iterable[Sum]) -> Sum:

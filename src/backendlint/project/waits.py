@@ -12,10 +12,11 @@ from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
 from backendlint.project.letgo import let_go
 from backendlint.project.libraries_model import CallModel
-from backendlint.project.numbers import Rounds, number, rounds_of
+from backendlint.project.numbers import number, rounds_of
 from backendlint.project.once import first_time_only
 from backendlint.project.retry_settings import Policy
 from backendlint.project.sums import Part, Sum, duration, longest
+from backendlint.project.turns import Rounds, decided
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -56,9 +57,8 @@ class Waits:
 
     def stated(self, key: str) -> str:
         """The budget in words, saying where nobody has set it."""
-        budgets = self.project.options.get("budget")
-        chosen = isinstance(budgets, Mapping) and budgets.get(key) is not None
-        return f"the {'' if chosen else 'assumed '}budget of {duration(self.budget(key))}"
+        assumed = "assumed " if self.budget(key) * 1000 == DEFAULT_BUDGETS[key] else ""
+        return f"the {assumed}budget of {duration(self.budget(key))}"
 
     @staticmethod
     def counts(model: CallModel) -> bool:
@@ -184,6 +184,8 @@ class _Body:
             onward, leaving = self._group(item, rounds)
             left += [through.plus(found) for found in leaving]
             through = through.plus(onward)
+            if any(self.fn.facts.blocks[arm].exits for arm in self._decided(item, rounds) or ()):
+                break
         return through, left
 
     def _items(self, index: int) -> list[Call | list[int]]:
@@ -214,11 +216,21 @@ class _Body:
     def _alternatives(self, group: list[int], rounds: Rounds, first: Block) -> tuple[Sum, list[Sum]]:
         onward: list[Sum] = [] if len(group) > 1 and first.kind == "if" else [Sum()]
         left: list[Sum] = []
+        arm = self._decided(group, rounds)
+        if arm is not None:
+            onward, group = ([] if arm else [Sum()]), arm
         for index in group:
             through, leaving = self._block(index, rounds)
             left += leaving
             (left if self.fn.facts.blocks[index].exits in _LEAVES else onward).append(through)
         return longest(onward), left
+
+    def _decided(self, group: list[int], rounds: Rounds) -> list[int] | None:
+        """The arm of an `if` that this round of the loop takes (none, where it has no `else`); None where that is open."""
+        blocks = self.fn.facts.blocks
+        first = blocks[group[0]]
+        runs = decided(self.project, self.fn, first.value, rounds) if rounds and first.kind == "if" else None
+        return None if runs is None else [index for index in group if (blocks[index].kind == "if") is runs]
 
     def _try(self, group: list[int], rounds: Rounds) -> tuple[Sum, list[Sum]]:
         """The body and its longest handler: the call may fail at its very end."""
@@ -246,20 +258,49 @@ class _Body:
             count = int(policy.attempts)
         total: Sum = Sum()
         left: list[Sum] = []
-        times = 1 if count is None else min(count, MAX_ROUNDS)
+        most = MAX_ROUNDS if rounds else MAX_ROUNDS * 10
+        times = 1 if count is None else min(count, most)
         for turn in range(times):
             through, leaving = self._block(index, {**rounds, index: turn})
             if policy is not None and turn == times - 1 and times > 1:
-                through = through.without("sleep")
+                through = self._without_last_pause(through, policy)
             left += [total.plus(item) for item in leaving]
             total = total.plus(through)
-        if count is not None and count > MAX_ROUNDS:
-            total = total.repeated(count / MAX_ROUNDS)
+            if count is not None and self._leaves(index, {**rounds, index: turn}):
+                count = turn + 1
+                break
+        if count is not None and count > most:
+            total = total.repeated(count / most)
         for other in group[1:]:
             through, leaving = self._block(other, rounds)
             left += [total.plus(item) for item in leaving]
             total = total.plus(through)
         return total, left
+
+    def _leaves(self, loop: int, rounds: Rounds) -> bool:
+        """Whether this round is the last by a test that it decides: `if attempt == 2: raise`."""
+        todo = list(self.children.get(loop, ()))
+        while todo:
+            index = todo.pop()
+            block = self.fn.facts.blocks[index]
+            if block.kind == "if" and self._decided([index], rounds):
+                if block.exits in (*_LEAVES, "break"):
+                    return True
+                todo += self.children.get(index, ())
+            elif block.kind in ("try", "except", "with"):
+                todo += self.children.get(index, ())
+        return False
+
+    def _without_last_pause(self, through: Sum, policy: Policy) -> Sum:
+        """Nobody waits after the last attempt; a pause that stands before it is one between attempts."""
+        first = min((call.span.line for call in policy.calls), default=0)
+        path = self.fn.header.path
+        kept = [
+            part
+            for part in through.parts
+            if part.kind != "sleep" or (part.location.path == path and part.location.line < first)
+        ]
+        return through._replace(parts=tuple(kept))
 
     # calls
 
