@@ -121,6 +121,7 @@ from backendlint.project.transactions import Opening, before, exclusive, opening
 from backendlint.project.unbounded import Unbounded, stays_small, unbounded
 from backendlint.project.uniqueness import stopped_by
 from backendlint.project.uses import aliases, ingredients, is_used, operands
+from backendlint.project.utctimes import UtcTimes
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.webapi import is_api
 from backendlint.project.writes import Write, stored_entity
@@ -213,6 +214,7 @@ __all__ = [
     "Unconnected",
     "Unmapped",
     "Unwrapped",
+    "UtcTimes",
     "Value",
     "Vid",
     "Wait",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
 from backendlint.api import (
     Call,
@@ -13,6 +15,7 @@ from backendlint.api import (
     Location,
     Profile,
     Project,
+    UtcTimes,
     Value,
     Vid,
     argument_of,
@@ -37,6 +40,29 @@ FACTORIES = frozenset(["default", "default_factory", "onupdate", "server_default
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call that makes a naive point in time, or a place that passes such a function on as a default."""
+    utc = UtcTimes(project)
+    kept: list[Hit] = []
+    for hit, consistent in _hits(project, utc):
+        if hit.profile is None and consistent():
+            kept.append(hit)
+        else:
+            yield hit
+    yield from _kept_in_utc(kept)
+
+
+def _kept_in_utc(hits: list[Hit]) -> Iterator[Hit]:
+    """What is UTC wherever it goes is told once, at the first place."""
+    more = f", here and in {len(hits) - 1} more places" if len(hits) > 2 else ""
+    told = (
+        f"Times are kept in UTC without a zone{more}: nothing says that they are, and the first aware or local time beside "
+        "them is wrong by hours, or raises."
+    )
+    for number, hit in enumerate(sorted(hits, key=lambda hit: (hit.location.path, hit.location.line))):
+        yield replace(hit, profile="strict") if number else replace(hit, message=told, severity="note")
+
+
+def _hits(project: Project, utc: UtcTimes) -> Iterator[tuple[Hit, Callable[[], bool]]]:
+    """Each hit, and what says whether the time goes nowhere but beside its like."""
     usual: Profile | None = "strict" if _naive_by_setting(project) else None
     for fn, call, model in project.effects.sites:
         if (
@@ -50,13 +76,25 @@ def check(project: Project) -> Iterator[Hit]:
         if not (
             _sound(project, fn, call, model) or _read_as_date(project, fn, call) or _waits_until(project, fn, call)
         ):
-            yield _hit(fn, fn.location(call.span), model, usual or _profile(project, fn, call, model))
+            hit = _hit(fn, fn.location(call.span), model, usual or _profile(project, fn, call, model))
+            yield hit, partial(utc.consistent, fn, call)
     for fn in project.all_functions():
         for call in fn.calls:
             for key, vid in call.kwargs:
                 factory = _factory(project, fn, vid) if key in FACTORIES else None
                 if factory is not None:
-                    yield _hit(fn, fn.place(vid), factory, usual or _advice(project, fn))
+                    hit = _hit(fn, fn.place(vid), factory, usual or _advice(project, fn))
+                    yield hit, partial(_filled, project, utc, fn, call, factory)
+
+
+def _filled(project: Project, utc: UtcTimes, fn: Fn, call: Call, factory: CallModel) -> bool:
+    return factory.name in utc.MADE and _field(project, fn, call) in utc.fields
+
+
+def _field(project: Project, fn: Fn, call: Call) -> str:
+    """The field that a call declares (`made = Column(default=datetime.utcnow)`)."""
+    owned = (cls for cls in project.classes.values() if cls.owner is fn)
+    return next((name for cls in owned for name, vid in cls.facts.attributes.items() if vid == call.value), "")
 
 
 def _naive_by_setting(project: Project) -> bool:
