@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call
+from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import receiver
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import CallModel, ClassModel
-from backendlint.project.uses import aliases
+from backendlint.project.uses import aliases, operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _SHARED = ("db-pool", "db-engine", "redis-pool")
+_HOLDS = ("tuple", "list", "dict", "unpack")
 MAX_DEPTH = 4
 
 
@@ -86,12 +87,44 @@ class PerCall:
         """True where the object outlives the call: stored, or remembered by a cache."""
         if self._cached(fn):
             return True
-        held = aliases(fn.facts, call.value)
+        held = self._held(fn, call)
         if any(item.value in held and not self._per_request(fn, item.base) for item in fn.facts.stores):
             return True
         if any(value[0] == "store" and value[3] in held for value in fn.facts.values):
             return True
         return any(value[0] == "mut" and held.intersection(value[3]) for value in fn.facts.values)
+
+    def _held(self, fn: Fn, call: Call) -> set[Vid]:
+        """The object under all its names, and what holds it: displays, and what a constructor is given it for."""
+        held = aliases(fn.facts, call.value)
+        for _ in range(MAX_DEPTH):
+            around = {
+                vid
+                for vid, value in enumerate(fn.facts.values)
+                if value[0] in _HOLDS and vid not in held and not held.isdisjoint(operands(value))
+            }
+            around |= {
+                other.value
+                for other in fn.calls
+                if other.value not in held and not held.isdisjoint(other.passed) and self._constructs(fn, other)
+            }
+            if not around:
+                break
+            held = held.union(*(aliases(fn.facts, vid) for vid in around))
+        return held
+
+    def _constructs(self, fn: Fn, call: Call) -> bool:
+        """`Store(client=client)`, `sessionmaker(bind=engine)`: what is made keeps what it is made with."""
+        for ref in self.project.callees(fn, call):
+            model = self.project.libraries.call(ref.name) if ref.kind == "lib" else None
+            named = ref.name.rpartition(".")[2][:1].isupper()
+            if (
+                ref.kind == "class"
+                or (ref.kind == "lib" and named)
+                or (model is not None and model.returns == model.name)
+            ):
+                return True
+        return False
 
     def _per_request(self, fn: Fn, vid: int) -> bool:
         """True for objects such as `flask.g`: what is kept there is made again for the next request."""
@@ -112,7 +145,7 @@ class PerCall:
         """True where some endpoint makes the object again with each request."""
         if fn not in self.project.in_request or depth > MAX_DEPTH or self._cached(fn):
             return False
-        held = aliases(fn.facts, call.value)
+        held = self._held(fn, call)
         if fn.name == "__init__" and any(item.value in held for item in fn.facts.stores):
             return self._by_callers(fn, depth)
         if self._kept(fn, call):
