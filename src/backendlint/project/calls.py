@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from backendlint.facts.model import Call, Span
+from backendlint.facts.model import Call, Span, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Arg, CallModel, Param
 from backendlint.project.loops import block_at
+from backendlint.project.uses import ingredients, operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -126,7 +127,7 @@ class CallGraph:
             job = sent.get(edge.callee.fqn)
             if job is None or edge.kind != "call" or edge.call is None:
                 continue
-            if _otherwise(edge.caller, job.block, edge.call.block):
+            if _otherwise(edge.caller, job, edge.call.block):
                 edges[number] = edge._replace(kind="task")
                 into = self.into[edge.callee.fqn]
                 into[into.index(edge)] = edges[number]
@@ -254,12 +255,43 @@ class CallGraph:
                     self._add(fn, method, None, "property", facts.span_of(vid))
 
 
-def _otherwise(fn: Fn, first: int, second: int) -> bool:
-    """Whether the second block runs where a condition kept the first from running: the other arm, or what follows a return."""
+def _otherwise(fn: Fn, job: Call, second: int) -> bool:
+    """Whether the second block runs where a condition kept the job from being sent: the other arm, or what follows a return."""
     around = {number for number, _ in fn.blocks_of(second)}
     arms = {item.group: number for number, item in fn.blocks_of(second) if item.kind in ("if", "else")}
-    only = [(n, item) for n, item in fn.blocks_of(first) if item.kind in ("if", "else") and n not in around]
-    return any(item.exits == "return" or arms.get(item.group, n) != n for n, item in only)
+    only = [(n, item) for n, item in fn.blocks_of(job.block) if item.kind in ("if", "else") and n not in around]
+    return any(
+        (item.exits == "return" or arms.get(item.group, n) != n)
+        and not _caller_decides(fn, fn.facts.blocks[item.group].value, job)
+        for n, item in only
+    )
+
+
+def _caller_decides(fn: Fn, test: Vid, job: Call) -> bool:
+    """`if later: tasks.add_task(work)`: not a setting says so, but who calls; the queue itself may be a parameter."""
+    asked = _asked(fn, test)
+    settings = ingredients(fn.facts, (job.func,)) | ({0} if fn.cls is not None else set())
+    if any(fn.value(vid)[0] == "name" and not str(fn.value(vid)[1]).startswith("builtins.") for vid in asked):
+        return False
+    return any(fn.value(vid)[0] == "param" and vid not in settings for vid in asked)
+
+
+def _asked(fn: Fn, test: Vid) -> set[Vid]:
+    """The values of which a test speaks, down to names and parameters; not what was tested of them before."""
+    todo, found = [test], set[Vid]()
+    while todo:
+        vid = todo.pop()
+        if vid in found:
+            continue
+        found.add(vid)
+        value = fn.value(vid)
+        if value[0] in ("guard", "setattr", "store", "mut", "attr", "item"):
+            todo.append(value[1])
+        elif value[0] == "call":
+            todo += fn.calls[value[1]].passed
+        else:
+            todo += operands(value)
+    return found
 
 
 def arguments(call: Call, arg: Arg) -> list[int]:
