@@ -122,6 +122,18 @@ def test_blocks_tell_how_control_leaves() -> None:
     assert fn.blocks[call.block].kind == "try"
 
 
+def test_a_finally_meets_what_any_failure_leaves() -> None:
+    source = (
+        "def f():\n    fd = None\n    try:\n        fd = make()\n        close(fd)\n        fd = None\n    finally:\n"
+        "        if fd is not None:\n            close(fd)\n    return fd"
+    )
+    fn = function(source)
+    last = fn.calls[-1]
+    assert fn.blocks[fn.blocks[last.block].parent].kind == "finally"
+    assert "make" in str(shape(fn, last.args[0]))
+    assert fn.values[fn.returns[-1].value] == ("const", None)
+
+
 def test_code_after_a_return_is_not_there() -> None:
     fn = function("def f():\n    return 1\n    g()\n")
     assert fn.calls == []

@@ -347,20 +347,32 @@ class Flow(Definitions):
             self.close_block(index, self.last_exit if self.dead else "")
 
     def _try(self, node: ast.Try) -> None:
-        start = dict(self.env)
+        start, known = dict(self.env), len(self.facts.bindings)
         group = self.open_block("try", node)
         self._run(group, node.body, start)
-        entry = self.join(start, self.env) or start
+        entry = self._anywhere(self.join(start, self.env) or start, known)
         after: Env | None = None if self.dead else self.env
         if node.orelse and after is not None:
             after = self.arm("try-else", node.orelse[0], node.orelse, after, group=group)
         for handler in node.handlers:
             after = self.join(after, self._handler(handler, entry, group))
         if node.finalbody:
-            last = after if after is not None else entry
+            last = self.join(entry, after) or entry
             ended = self.arm("finally", node.finalbody[0], node.finalbody, last, group=group)
-            after = None if after is None else ended
+            changed = {name: vid for name, vid in (ended or {}).items() if last.get(name) != vid}
+            after = None if after is None or ended is None else {**after, **changed}
         self.resume(after, start)
+
+    def _anywhere(self, env: Env, known: int) -> Env:
+        """The environment that a failure leaves, wherever it comes: a name that is bound several times may be any of these."""
+        bound: dict[str, set[Vid]] = {}
+        for binding in self.facts.bindings[known:]:
+            bound.setdefault(binding.name, set()).add(binding.value)
+        merged = dict(env)
+        for name, vids in bound.items():
+            for vid in sorted(vids - {-1}) if len(vids) > 1 and name in env else ():
+                merged[name] = self.phi(merged[name], vid)
+        return merged
 
     def _handler(self, handler: ast.ExceptHandler, entry: Env, group: int) -> Env | None:
         self.env = dict(entry)
