@@ -28,8 +28,10 @@ def _hit(project: Project, leak: Leak) -> Hit:
     if leak.closed is None:
         message = f"{start}and never {'releases' if leak.kind == 'lock' else 'closes'} it."
     else:
-        message = f"{start}that stays open when an exception or an early return comes before the close."
-    related = () if leak.closed is None else (leak.fn.step(leak.closed.span, "the close that is skipped"),)
+        stays, end = ("held", "release") if leak.kind == "lock" else ("open", "close")
+        message = f"{start}that stays {stays} when an exception or an early return comes before the {end}."
+    skipped = "the release that is skipped" if leak.kind == "lock" else "the close that is skipped"
+    related = () if leak.closed is None else (leak.fn.step(leak.closed.span, skipped),)
     return Hit(
         message=message,
         location=leak.fn.location(leak.call.span),

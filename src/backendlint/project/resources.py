@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import receiver
+from backendlint.project.binding import SAME, receiver
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel, ClassModel
@@ -98,13 +98,14 @@ class Resources:
                 return None
             return self._unclosed(fn, call, model, [item for item in fn.calls if fn.facts.values[item.func] == release])
         start = receiver(fn, call) if model.opens == "lock" else call.value
-        if start < 0:
+        if start < 0 or (model.opens == "lock" and self._given_back_elsewhere(fn, start)):
             return None
         held = self._aliases(fn, start)
         if model.opens == "socket" and model.awaitable:  # `reader, writer = await wait_for(open_connection(...), 3)`
             held |= self._connected(fn, held)
         if model.opens == "file-descriptor":  # `mkstemp()` gives it beside the path
             held = {alias for alias in self._descriptors(fn, start) for alias in aliases(fn.facts, alias)} or held
+            held |= self._same_name(fn, held)
         cls = self._class(fn, start, model)
         if self._managed(fn, held, cls) or self._escapes(fn, held, call):
             return None
@@ -121,12 +122,41 @@ class Resources:
         return Leak(fn, call, model, model.opens, closes[0], False) if risky else None
 
     @staticmethod
+    def _same_name(fn: Fn, held: set[Vid]) -> set[Vid]:
+        """What its name stands for in a `finally`: `fd = None` after `os.close(fd)` says there that nothing is left to close."""
+        names = {item.name for item in fn.facts.bindings if item.value in held}
+        named = {item.value for item in fn.facts.bindings if item.name in names}
+        last = {vid for call in fn.calls if fn.inside(call.block, "finally") for vid in call.args}
+        return {vid for vid in last if vid in named or not aliases(fn.facts, vid).isdisjoint(named)}
+
+    @staticmethod
     def _aliases(fn: Fn, start: Vid) -> set[Vid]:
         held = aliases(fn.facts, start)
-        base = fn.facts.values[start]
-        if base[0] == "attr":  # `self.lock` is read anew at each use
-            held.update(vid for vid, value in enumerate(fn.facts.values) if value == base)
+        path = attribute_path(fn, start)
+        if path:  # `self.lock` is read anew at each use
+            held.update(vid for vid in fn.made_by("attr") if attribute_path(fn, vid) == path)
+        for call in fn.calls:  # `await engine.connect().__aenter__()`
+            func = fn.facts.values[call.func]
+            if func[0] == "attr" and func[1] in held and func[2] in ("__enter__", "__aenter__"):
+                held |= aliases(fn.facts, call.value)
         return held
+
+    @staticmethod
+    def _given_back_elsewhere(fn: Fn, start: Vid) -> bool:
+        """`self.slots`, which another function of the file releases without acquiring it: a slot is handed over on purpose."""
+        path = attribute_path(fn, start)
+        if not path:
+            return False
+        for facts in fn.file.functions:
+            other = fn if facts is fn.facts else Fn("", fn.file, facts, 0)
+            used = {
+                func[2]
+                for call in facts.calls
+                if (func := facts.values[call.func])[0] == "attr" and attribute_path(other, func[1])[1:] == path[1:]
+            }
+            if other is not fn and "release" in used and "acquire" not in used:
+                return True
+        return False
 
     def _connected(self, fn: Fn, held: set[Vid]) -> set[Vid]:
         """What a connection is unpacked into, also behind a call that only limits how long it may take."""
@@ -245,3 +275,15 @@ class Resources:
         return any(item.span.line in lines for item in fn.facts.returns) or any(
             item.span.line in lines for item in fn.facts.raises
         )
+
+
+def attribute_path(fn: Fn, vid: Vid) -> tuple[object, ...]:
+    """What an attribute is read from and the names on the way, whatever was tested or changed before; () for other values."""
+    names: list[object] = []
+    value = fn.facts.values[vid]
+    while value[0] in ("attr", *SAME):
+        if value[0] == "attr":
+            names.insert(0, value[2])
+        vid = value[1]
+        value = fn.facts.values[vid]
+    return (value, *names) if names else ()
