@@ -12,6 +12,17 @@ _SAFE = {
     "django": "use `AddIndexConcurrently` in a migration with `atomic = False`",
     "sql": "write `CREATE INDEX CONCURRENTLY` in a file that runs outside of a transaction",
 }
+_WRITTEN = {
+    "alembic": "write `CREATE INDEX CONCURRENTLY` inside `with op.get_context().autocommit_block():`",
+    "django": "write `CREATE INDEX CONCURRENTLY` in a migration with `atomic = False`",
+    "sql": _SAFE["sql"],
+}
+"""The same for SQL text that a migration runs."""
+_PARTIAL = (
+    "build it with `RunSQL` and CREATE UNIQUE INDEX CONCURRENTLY ... WHERE in a migration with `atomic = False`, and tell Django "
+    "with `state_operations`"
+)
+"""For Django's constraint with a condition, which is an index that `AddIndexConcurrently` cannot build."""
 _UNIQUE = {
     "alembic": "build a unique index with `postgresql_concurrently=True`, then `ADD CONSTRAINT ... UNIQUE USING INDEX`",
     "django": "build the unique index with `RunSQL` and CONCURRENTLY in a migration with `atomic = False`, "
@@ -117,7 +128,7 @@ def _index(moment: Moment, operation: ops.CreateIndex) -> Iterator[Hit]:
             return
         yield moment.hit(
             f"Building the {what} takes a SHARE lock: every INSERT, UPDATE and DELETE on the table waits until it is built; "
-            f"{_SAFE[moment.migration.kind]}."
+            f"{_remedy(moment, operation)}."
         )
     elif moment.dialect == "mysql" and _blocks_in_mysql(operation):
         yield moment.hit(
@@ -125,6 +136,13 @@ def _index(moment: Moment, operation: ops.CreateIndex) -> Iterator[Hit]:
             f"{operation.index.method or operation.algorithm or operation.lock} "
             "index has no online build that permits them; use pt-online-schema-change or gh-ost, or a quiet hour."
         )
+
+
+def _remedy(moment: Moment, operation: ops.CreateIndex) -> str:
+    kind = moment.migration.kind
+    if moment.within is not None:
+        return _WRITTEN[kind]
+    return _PARTIAL if kind == "django" and operation.index.unique else _SAFE[kind]
 
 
 def _blocks_in_mysql(operation: ops.CreateIndex) -> bool:

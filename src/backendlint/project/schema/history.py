@@ -12,7 +12,7 @@ from backendlint.findings.model import Hit, Location, Profile, Step
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema.apply import apply
 from backendlint.project.schema.ddl import read_script
-from backendlint.project.schema.model import Index, Schema, Table
+from backendlint.project.schema.model import DEFAULT_NAMESPACES, Index, Schema, Table, key_of
 from backendlint.project.sqltext.assemble import HOLE
 from backendlint.project.sqltext.places import place_in
 
@@ -80,8 +80,10 @@ class Moment:
         """True for a table that existed before this migration (also when its making was not seen); a name that is not known
         may be one that this migration has made. An empty database has none."""
         empty = self.migration.initial and self.migration.kind == "sql"
-        bare = name.rpartition(".")[2].lower()
-        return not empty and self.created.isdisjoint({name.lower(), bare})
+        namespace, _, rest = name.lower().rpartition(".")
+        return not empty and self.created.isdisjoint(
+            {name.lower(), *([rest] if namespace in DEFAULT_NAMESPACES else ())}
+        )
 
     def table(self, name: str) -> Table | None:
         """The table as it is at this moment."""
@@ -103,7 +105,10 @@ def moments(migrations: Sequence[ops.Migration]) -> Iterator[Moment]:
                 continue
             yield Moment(migration, operation, schema, created, ages[migration.id], within, earlier)
             if isinstance(operation, ops.CreateTable):
-                created.add(operation.table.name.lower())
+                created |= {
+                    operation.table.name.lower(),
+                    key_of(operation.table.name, operation.table.namespace).lower(),
+                }
             if isinstance(operation, ops.RenameTable) and operation.table.lower() in created:
                 created.add(operation.new.lower())
             if isinstance(operation, ops.Other) and operation.kind == ops.UNNAMED_TABLE:
