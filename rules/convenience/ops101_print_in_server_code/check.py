@@ -2,12 +2,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import SERVING, Call, Fn, Hit, Project, for_tests, identifier_words, in_main_block, only_by_hand
+from backendlint.api import (
+    SERVING,
+    Call,
+    Fn,
+    Hit,
+    Project,
+    for_tests,
+    identifier_words,
+    in_main_block,
+    only_by_hand,
+    operands,
+)
 
 CONSOLE = frozenset(["console.py", "terminal.py", ".github"])
 SHOWS = frozenset(["console", "terminal", "stdout"])
 """Words in names of files and classes whose work it is to show something."""
 SWITCHES = frozenset(["verbose", "debug", "quiet", "echo", "print_output"])
+LOGGING = frozenset(["logging.Handler", "logging.Formatter", "logging.Filter"])
 STREAMS = ("sys.stdout.write", "sys.stderr.write")
 
 
@@ -16,7 +28,7 @@ def check(project: Project) -> Iterator[Hit]:
     for fn, call, name in printed(project):
         if in_main_block(fn, call) or project.layer(fn) == "migration" or by_intention(project, fn, call):
             continue
-        if fn.is_module and (not served or is_script(project, fn)):
+        if (fn.is_module and not served) or from_script(project, fn):
             continue
         where = "at import" if fn.is_module else f"in `{fn.name}()`"
         yield Hit(
@@ -34,6 +46,51 @@ def is_script(project: Project, fn: Fn) -> bool:
     return not fn.file.is_package and not any(project.layer(item) in SERVING for item in project.functions_of(fn.file))
 
 
+def from_script(project: Project, fn: Fn, depth: int = 4) -> bool:
+    """The code of such a module itself, and the functions to which only it leads."""
+    if fn.is_module:
+        return is_script(project, fn)
+    callers = [edge.caller for edge in project.graph.callers(fn) if edge.caller is not fn]
+    return (
+        bool(callers)
+        and depth > 0
+        and all(caller.path == fn.path and from_script(project, caller, depth - 1) for caller in callers)
+    )
+
+
+def answers_command_line(project: Project, fn: Fn, depth: int = 4) -> bool:
+    """A function that reads the command line, and those of its file to which only it leads (`set_defaults(func=...)` too)."""
+    own: Fn | None = fn
+    while own is not None:
+        if any(own.callee_name(call) == "parse_args" for call in own.calls):
+            return True
+        own = own.parent if own.parent is not None and not own.parent.is_module else None
+    callers = [edge.caller for edge in project.graph.callers(fn) if edge.caller is not fn]
+    return (
+        bool(callers)
+        and depth > 0
+        and all(caller.path == fn.path and answers_command_line(project, caller, depth - 1) for caller in callers)
+    )
+
+
+def part_of_a_stream(project: Project, fn: Fn) -> bool:
+    """A method of what is written to in place of a stream, or of logging itself, which must not log."""
+    cls = fn.cls
+    if cls is None:
+        return False
+    if {"write", "flush"} <= cls.methods.keys():
+        return True
+    return not LOGGING.isdisjoint(project.hierarchy.library_bases(cls))
+
+
+def begins_line_anew(fn: Fn, call: Call) -> bool:
+    """A progress line of a terminal: `print(f"\\r{done} of {total}")`."""
+    vid = call.args[0] if call.args else -1
+    while vid >= 0 and fn.value(vid)[0] in ("fmt", "binop"):
+        vid = next(iter(operands(fn.value(vid))), -1)
+    return str(fn.const(vid)).startswith("\r")
+
+
 def printed(project: Project) -> Iterator[tuple[Fn, Call, str]]:
     """Calls that print to a standard stream, with the name under which they do; each call once."""
     found: dict[tuple[str, int], tuple[Fn, Call, str]] = {}
@@ -49,6 +106,8 @@ def printed(project: Project) -> Iterator[tuple[Fn, Call, str]]:
 def by_intention(project: Project, fn: Fn, call: Call) -> bool:
     """For a terminal: commands and what only they call, helpers of tests, consoles, and what the caller asked for."""
     if CONSOLE.intersection(fn.path.lower().split("/")) or SHOWS.intersection(words_of(fn)) or asked_for(fn, call):
+        return True
+    if part_of_a_stream(project, fn) or begins_line_anew(fn, call) or answers_command_line(project, fn):
         return True
     return only_by_hand(project, fn) or for_tests(project, fn)
 
