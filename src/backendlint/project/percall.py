@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _SHARED = ("db-pool", "db-engine", "redis-pool")
-_HOLDS = ("tuple", "list", "dict", "unpack")
+_HOLDS = ("tuple", "list", "dict", "unpack", "store", "mut")
+_EMPTY = ("builtins.dict", "builtins.list", "builtins.set", "collections.defaultdict")
+MAX_LINKS = 40
 MAX_DEPTH = 4
 
 
@@ -88,16 +90,27 @@ class PerCall:
         if self._cached(fn):
             return True
         held = self._held(fn, call)
-        if any(item.value in held and not self._per_request(fn, item.base) for item in fn.facts.stores):
+        stored = (item for item in fn.facts.stores if item.value in held and not self._per_request(fn, item.base))
+        if any(item.base < 0 or not self._local(fn, item.base) for item in stored):
             return True
-        if any(value[0] == "store" and value[3] in held for value in fn.facts.values):
-            return True
-        return any(value[0] == "mut" and held.intersection(value[3]) for value in fn.facts.values)
+        kept = (value for value in fn.facts.values if value[0] in ("store", "mut") and not self._local(fn, value[1]))
+        return any(not held.isdisjoint((value[3],) if value[0] == "store" else value[3]) for value in kept)
+
+    def _local(self, fn: Fn, vid: Vid) -> bool:
+        """A container that the function makes for itself."""
+        for _ in range(MAX_LINKS):
+            value = fn.facts.values[vid]
+            if value[0] in ("store", "mut", "guard", "phi"):
+                vid = value[1][0] if value[0] == "phi" else value[1]
+                continue
+            called = self.project.callees(fn, fn.calls[value[1]]) if value[0] == "call" else ()
+            return value[0] in ("dict", "list", "set", "comp") or any(ref.name in _EMPTY for ref in called)
+        return False
 
     def _held(self, fn: Fn, call: Call) -> set[Vid]:
         """The object under all its names, and what holds it: displays, and what a constructor is given it for."""
         held = aliases(fn.facts, call.value)
-        for _ in range(MAX_DEPTH):
+        for _ in range(MAX_LINKS):
             around = {
                 vid
                 for vid, value in enumerate(fn.facts.values)
