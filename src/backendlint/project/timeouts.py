@@ -319,7 +319,7 @@ class Timeouts:
             if model.name in via and model.timeout is not None:
                 own = self._own(made.fn, made.call, model.timeout)
                 wait = own or self._inherited(made.fn, made.call, model.timeout) or self._default(model.timeout)
-                return self._partly(made.call, model.timeout, wait)._replace(at=made)
+                return self._partly(made.call, model.timeout, wait)._replace(at=wait.at or made)
         return None
 
     def _set_globally(self, via: set[str]) -> bool:
