@@ -63,6 +63,53 @@ def test_fastapi_dependencies_of_application_router_include_and_handler() -> Non
     assert not route.params
 
 
+def test_dependencies_put_together_in_the_constructor_of_an_own_router() -> None:
+    project = build(
+        main="""
+        from fastapi import APIRouter, Depends, FastAPI
+        from settings import SECRET
+        def by_setting(): ...
+        def appended(): ...
+        def shared(): ...
+        def fallback(): ...
+        more = [Depends(shared)]
+        if SECRET:
+            more.append(Depends(fallback))
+        class Guarded(APIRouter):
+            def __init__(self, *args, extra=(), **kwargs):
+                needed = [Depends(by_setting)] if SECRET else []
+                needed.append(Depends(appended))
+                super().__init__(*args, dependencies=[*needed, *more], **kwargs)
+        router = Guarded(prefix='/trees')
+        @router.get('/{tree}')
+        def tree(tree: int): ...
+        app = FastAPI()
+        app.include_router(router)
+        """,
+        settings="import os\nSECRET = os.environ.get('SECRET')\n",
+    )
+    (route,) = project.routes
+    assert {fn.name for fn in route.dependencies} == {"by_setting", "appended", "shared", "fallback"}
+
+
+def test_middleware_listed_by_setting() -> None:
+    project = build(
+        main="""
+        from settings import DEBUG
+        from starlette.applications import Starlette
+        from starlette.middleware import Middleware
+        from starlette.routing import Route
+        class Signed:
+            def __call__(self, scope, receive, send): ...
+        def home(request): ...
+        app = Starlette(routes=[Route('/', home)], middleware=[] if DEBUG else [Middleware(Signed)])
+        """,
+        settings="import os\nDEBUG = os.environ.get('DEBUG')\n",
+    )
+    (route,) = project.routes
+    assert [ref.name for ref in route.guards] == ["main.Signed"]
+
+
 def test_factories_and_parameters_lead_to_the_application() -> None:
     project = build(
         app="from flask import Flask\nimport views\ndef create_app():\n    app = Flask(__name__)\n    register(app)\n    return app\n"

@@ -15,8 +15,9 @@ from backendlint.project.libraries_model import Route as RouteModel
 from backendlint.project.routes.collect import Registrations
 from backendlint.project.routes.handlers import METHODS, allowed_methods, bound, class_handlers, method_of
 from backendlint.project.routes.holders import Holder, Key, is_hidden
+from backendlint.project.routes.listed import listed, middleware
 from backendlint.project.routes.model import Application, Entry, Origin, Route, RouteParam
-from backendlint.project.routes.params import injected, injections, path_params, signature_params
+from backendlint.project.routes.params import injections, path_params, signature_params
 from backendlint.project.routes.paths import join, normal, parameters
 from backendlint.project.routes.status import status_of
 
@@ -95,7 +96,7 @@ class RouteTable:
                 way.app,
                 (*way.prefixes, normal(mounted.prefix, mounted.syntax)),
                 way.types + types,
-                way.dependencies + tuple(self._listed(mounted.fn, mounted.dependencies)),
+                way.dependencies + tuple(listed(self.project, mounted.fn, mounted.dependencies)),
                 way.hooks,
                 way.library,
                 way.inner,
@@ -117,13 +118,13 @@ class RouteTable:
         prefix = f"{prefix}/{{{named}_pk}}" if named else prefix
         vids = tuple(arguments(call, holder.app.dependencies)) if holder.app.dependencies else ()
         middlewares = tuple(arguments(call, holder.app.middlewares)) if holder.app.middlewares else ()
-        hooks = tuple(holder.hooks) + tuple(self._named(fn, middlewares))
+        hooks = tuple(holder.hooks) + tuple(middleware(self.project, fn, middlewares))
         types = tuple((item.name, item.type) for item in (*parameters(prefix, "braces"), *parameters(prefix, "angle")))
         return _Way(
             way.app,
             (*way.prefixes, normal(normal(prefix, "braces"), "angle")),
             way.types + types,
-            (*way.dependencies, *self._added(made, holder.app.dependencies), *self._listed(fn, vids)),
+            (*way.dependencies, *self._added(made, holder.app.dependencies), *listed(self.project, fn, vids)),
             way.hooks + hooks,
             holder.library or way.library,
             holder.location if holder.app.role == "application" else way.inner,
@@ -145,50 +146,12 @@ class RouteTable:
 
     def _added(self, made: tuple[Fn, Call] | None, arg: Arg | None) -> Iterator[Ref]:
         if made is not None and arg is not None:
-            yield from self._listed(made[0], tuple(arguments(made[1], arg)))
+            yield from listed(self.project, made[0], tuple(arguments(made[1], arg)))
 
     def _always(self, made: tuple[Fn, Call] | None, arg: Arg | None) -> str:
         """A prefix that the constructor writes down itself."""
         found = [made[0].const(vid) for vid in arguments(made[1], arg)] if made is not None and arg is not None else []
         return next((text for text in found if isinstance(text, str)), "")
-
-    def _listed(self, fn: Fn, vids: tuple[Vid, ...], depth: int = 8) -> Iterator[Ref]:
-        """What a list of dependencies names: `[Depends(f), ...]`, or functions and objects themselves."""
-        for vid in vids:
-            value = fn.facts.values[vid]
-            if value[0] in ("list", "tuple"):
-                yield from self._listed(fn, tuple(value[1]), depth)
-                continue
-            if value[0] == "name" and depth:
-                target = self.project.modules.resolve(value[1], fn.file.module)
-                if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-                    home = self.project.module_function(target.file)
-                    if home.facts.values[target.vid][0] in ("list", "tuple", "call"):
-                        yield from self._listed(home, (target.vid,), depth - 1)
-                        continue
-            if value[0] == "binop":
-                yield from self._listed(fn, (value[2], value[3]), depth)
-                continue
-            if value[0] == "call":
-                found = list(injected(self.project, fn, fn.facts.calls[value[1]]))
-                if found:
-                    yield from found
-                    continue
-                yield from (ref for ref in self.project.callees(fn, fn.facts.calls[value[1]]) if ref.kind == "lib")
-            yield from self.project.refs(fn, vid)
-
-    def _named(self, fn: Fn, vids: tuple[Vid, ...]) -> Iterator[Ref]:
-        for vid in vids:
-            value = fn.facts.values[vid]
-            if value[0] in ("list", "tuple"):
-                yield from self._named(fn, tuple(value[1]))
-            elif value[0] == "call":
-                call = fn.facts.calls[value[1]]
-                for model in self.project.models(fn, call):
-                    for argument in arguments(call, model.middleware) if model.middleware else ():
-                        yield from self.project.refs(fn, argument)
-            else:
-                yield from self.project.refs(fn, vid)
 
     # one registration
 
@@ -355,7 +318,7 @@ class RouteTable:
         named = entry.model.dependencies
         if named is not None:
             for fn, call in _registering(entry):
-                yield from self._listed(fn, tuple(arguments(call, named)))
+                yield from listed(self.project, fn, tuple(arguments(call, named)))
 
     def _injected(self, fn: Fn | None) -> Iterator[Ref]:
         """Transitively injected functions and objects."""
