@@ -382,3 +382,48 @@ def test_methods_as_members_of_an_enumeration() -> None:
         "@app.route('/orders', methods=[HTTPMethod.GET, HTTPMethod.POST.value])\ndef orders(): ...\n",
     )
     assert table(project) == {("GET|POST", "/orders", "orders")}
+
+
+def test_an_own_decorator_that_marks_the_class_before_it_registers_it() -> None:
+    project = build(
+        app="""
+        from flask import Blueprint, Flask
+        from flask_restful import Api, Resource
+        import plants
+        from base import bp
+        app = Flask(__name__)
+        app.register_blueprint(bp, url_prefix="/api")
+        """,
+        base="""
+        from flask import Blueprint
+        from flask_restful import Api, Resource
+        bp = Blueprint("api", __name__)
+        class QuietApi(Api): ...
+        api = QuietApi()
+        api.init_app(bp)
+        def at(*urls):
+            def register(view):
+                if not view:
+                    return None
+                view.known = True
+                view.urls = urls
+                api.add_resource(view, *urls)
+                return view
+            return register
+        """,
+        plants="""
+        from flask_restful import Resource
+        from base import api, at
+        @at("/plants", "/herbs")
+        class Plants(Resource):
+            def get(self): ...
+        @api.resource("/plants/<int:number>")
+        class Plant(Resource):
+            def delete(self, number): ...
+        """,
+    )
+    assert table(project) == {
+        ("GET", "/api/plants", "Plants.get"),
+        ("GET", "/api/herbs", "Plants.get"),
+        ("DELETE", "/api/plants/{number}", "Plant.delete"),
+    }

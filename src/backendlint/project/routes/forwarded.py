@@ -44,7 +44,8 @@ class Forwarding:
             handlers, wrappers = self._views(use, fn, views)
             if views and not handlers:
                 continue
-            holders = self._origins(use, fn, receiver[1]) if receiver[0] == "attr" else ()
+            own = receiver[0] != "attr"
+            holders = self.origins.receiver(fn, call) if own else self._origins(use, fn, receiver[1])
             top = use.outermost
             near = holders or self.origins.receiver(top.caller, top.call)
             entries = self._entries(use, fn, call, route, library, (handlers, wrappers))
@@ -87,7 +88,7 @@ class Forwarding:
                     if given is not None
                     else self._origins(use, fn, func[1])
                     if func[0] == "attr"
-                    else ()
+                    else self.registrations.receiver(fn, inner.func)
                 )
                 for route, library in self._models(maker, vid) if views[0] else ():
                     for entry in self._entries(use, fn, inner, route, library, views):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import SAME
 from backendlint.project.entities import Fn
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ MAX_USES = 5000
 MAX_DEPTH = 8
 MAX_HELPERS = 3
 """Helpers that call helpers."""
-_SAME = ("guard", "star", "elem", "conv")
+_SAME = SAME | {"elem", "conv"}
 
 
 @dataclass(frozen=True, slots=True)
