@@ -51,7 +51,7 @@ def declared(project: Project, route: Route) -> tuple[Cls, Location, str] | None
     if fn.facts.returns_annotation >= 0 and fn.parent is not None:
         refs = project.resolver.types.annotation(fn.parent, fn.facts.returns_annotation)
         entity = entity_of(project, refs)
-        if entity or any(ref.kind == "inst" for ref in refs):
+        if entity or any(ref.kind == "inst" or ref.arg is not None for ref in refs):
             return (entity, route.place, "declares as its result") if entity else None
     for answer in answers(project, fn):
         if answer.body >= 0 and not answer.failed and not answer.special:
