@@ -13,6 +13,7 @@ from backendlint.project.serializers import serialized
 
 MODELS = """
     from sqlalchemy import ForeignKey, select
+    from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import DeclarativeBase, Mapped, Session, joinedload, mapped_column, relationship, selectinload
 
     class Base(DeclarativeBase): pass
@@ -52,11 +53,11 @@ def lazy(body: str) -> list[str]:
         ("def f(s: Session, *opts):\n    return [o.customer.name for o in s.query(Order).options(*opts)]\n", []),
         ("def f(s: Session):\n    o = s.get(Order, 1)\n    return o.customer.name\n", []),
         (
-            ("def f(s: Session):\n    for c in s.query(Customer).options(selectinload(Customer.orders)):\n"
-            "        print([o.customer for o in c.orders])\n"),
+            ("async def f(s: AsyncSession):\n    found = await s.execute(select(Order))\n"
+            "    return [o.customer.name for o in found.scalars()]\n"),
             [],
         ),
-        ("def f(s: Session):\n    for o in (Order(), Order()):\n        print(o.customer)\n", []),
+        ("async def f(s):\n    return [o.customer.name for o in (await s.scalars(select(Order))).all()]\n", []),
         ("def g(o: Order):\n    return o.customer.name\ndef f(s: Session):\n    return [g(o) for o in s.query(Order)]\n", ["customer"]),
         (
             ("def rows(s: Session):\n    return s.query(Order).all()\n"

@@ -118,7 +118,8 @@ class LazyReads:
             path = (*origin.path, *root.path, relation.name)
             if self.project.associations.leads_back(path[:-1], relation):
                 continue
-            if origin.known and origin.steps and not origin.loads.has(path) and "values" not in origin.ops:
+            asks = origin.known and origin.steps and not origin.awaited and "values" not in origin.ops
+            if asks and not origin.loads.has(path):
                 last = origin.steps[0]
                 query = last.fn.step(last.call.span, f"the query does not load `{relation.name}`")
                 yield LazyRead(fn, span, fn.facts.blocks[loop].span, relation, root.path, steps, query)

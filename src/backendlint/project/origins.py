@@ -45,6 +45,8 @@ class Origin(NamedTuple):
     """A slice with an upper bound was taken on the way."""
     open: bool = False
     """A method that is not known was called on the way: it may have narrowed, cut or loaded."""
+    awaited: bool = False
+    """Sent by an asynchronous session: a relation that it did not load raises when it is read, and asks nobody."""
 
     @property
     def ops(self) -> frozenset[str]:
@@ -101,12 +103,16 @@ class _Walk:
         """How often a value was met again that has origins, or may have."""
         self._cuts = 0
         self._unknown = 0
+        self._awaited = 0
 
     def visit(
         self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
     ) -> None:
         key = (fn.fqn, vid, path)
-        if vid < 0 or depth > MAX_DEPTH or len(self.found) >= MAX_ORIGINS:
+        if vid < 0 or len(self.found) >= MAX_ORIGINS:
+            return
+        if depth > MAX_DEPTH:
+            self._end(steps, path, known=False)
             return
         if key in self._seen:
             self._meet(key, steps)
@@ -134,6 +140,10 @@ class _Walk:
             self._cuts += 1
             self.visit(fn, value[1], path, steps, context, depth)
             self._cuts -= 1
+        elif op == "await" and self._sends(fn, value[1]):
+            self._awaited += 1
+            self.visit(fn, value[1], path, steps, context, depth)
+            self._awaited -= 1
         elif parts:
             for item in parts:
                 self.visit(fn, item, path, steps, context, depth)
@@ -158,7 +168,17 @@ class _Walk:
         for step in steps:
             own = loads_of(self.project, step.fn, step.call, step.model)
             loads = loads.merged(own.under(path[: len(path) - step.below]))
-        self.found.append(Origin(steps, loads, path, known, self._cuts > 0, self._unknown > 0))
+        awaited = self._awaited > 0 or any(step.model.awaitable for step in steps)
+        self.found.append(Origin(steps, loads, path, known, self._cuts > 0, self._unknown > 0, awaited))
+
+    def _sends(self, fn: Fn, vid: Vid) -> bool:
+        """Whether what is awaited is a method of an object that is not known, such as a session without a type."""
+        value = fn.facts.values[vid]
+        if value[0] != "call":
+            return False
+        call = fn.facts.calls[value[1]]
+        unknown = not self.project.callees(fn, call) and not self.project.models(fn, call)
+        return unknown and fn.facts.values[call.func][0] == "attr"
 
     def _attribute(
         self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
@@ -257,6 +277,8 @@ class _Walk:
         context: _Context | None,
         depth: int,
     ) -> None:
+        if model.orm is not None and model.orm.op == "column":
+            return  # what a class declares, and no query
         if model.orm is None:
             base = receiver(fn, call)
             for vid in (base, *call.args):

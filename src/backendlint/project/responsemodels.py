@@ -167,7 +167,7 @@ class _Match:
         if entity is None:
             return
         origins = self.project.origins.entities(self.fn, vid)
-        if not origins:
+        if not origins or any(origin.awaited for origin in origins):
             return
         base, loads = origins[0].path, NOTHING
         for origin in origins:

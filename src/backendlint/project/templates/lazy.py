@@ -94,7 +94,7 @@ class _Judge:
             for passed in values if name in by_root else ():
                 origins = self.project.origins.entities(passed.fn, passed.vid) if not passed.entity else ()
                 state = _State(self._refs(passed), origins[0].path if origins else (), False)
-                if not state.refs or not (origins or passed.entity):
+                if not state.refs or not (origins or passed.entity) or any(origin.awaited for origin in origins):
                     continue
                 loads, place, function = self._source(passed, origins)
                 for seen in by_root[name]:
