@@ -207,3 +207,61 @@ def test_origins_follow_repositories() -> None:
     owner = fn(project, "app.f")
     origins = project.origins.of(owner, owner.facts.returns[0].value)
     assert [sorted(origin.ops) for origin in origins] == [["all", "limit", "select"]]
+
+
+LOOKUP = """
+def price(s: Session, key, known=None, table=None, deep=False):
+    if known is not None and table is not None:
+        return known[key]
+    if deep:
+        s.refresh(key)
+    return s.get(Order, key).total
+def named(s: Session, key, deep=False):
+    if deep:
+        return s.get(Customer, key).name
+    return ""
+def again(s: Session, key, known=None):
+    if known:
+        return again(s, key - 1, known.get(key))
+    return s.get(Order, key)
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "asked"),
+    [
+        ("price(s, key)", 1),
+        ("price(s, key, known)", 1),
+        ("price(s, key, known={o.id: o for o in keys}, table=keys.all)", 0),
+        ("price(s, key, known={}, table=[])", 0),
+        ("price(s, key, known=None, table=keys.all)", 1),
+        ("named(s, key)", 0),
+        ("named(s, key, deep=False)", 0),
+        ("named(s, key, deep=True)", 1),
+        ("named(s, key, known)", 1),
+        ("again(s, key, keys.known)", 0),
+        ("again(s, key, {})", 1),
+    ],
+)
+def test_queries_that_the_arguments_rule_out(loop: str, asked: int) -> None:
+    body = f"from models import *\n{LOOKUP}\ndef f(s: Session, keys, known):\n    for key in keys:\n        {loop}\n"
+    project = build(models=MODELS, app=body)
+    assert len([item for item in repeated(project) if item.fn.name == "f"]) == asked
+
+
+def test_the_way_that_the_arguments_leave_open_is_told() -> None:
+    body = """
+from models import *
+def first(s: Session, key, quick=True):
+    if quick:
+        return s.get(Customer, key)
+    return slow(s, key)
+def slow(s: Session, key):
+    return s.get(Order, key)
+def f(s: Session, keys):
+    known = {}
+    for key in keys:
+        known[key] = first(s, key, quick=False)
+"""
+    (item,) = repeated(build(models=MODELS, app=body))
+    assert [edge.callee.name for edge in item.edges] == ["first", "slow"]

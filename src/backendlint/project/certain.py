@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from backendlint.facts.model import Block, Call, Vid
+from collections.abc import Callable
+from enum import Enum
+
+from backendlint.facts.model import Block, Call, Span, Vid
 from backendlint.facts.within import below
 from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
@@ -12,13 +15,22 @@ from backendlint.project.uses import operands
 Given = dict[int, object]
 """Parameters (by index) whose values a call decides: constants, or defaults left as they are."""
 
+
+class Present(Enum):
+    """Stands for a value that is not known, but is not None."""
+
+    FULL = "not empty either"
+    EMPTY = "perhaps empty"
+
+
 _OPEN = ("case", "except", "for", "while", "comp", "lambda")
 _DECIDING = (bool, int, str, type(None))
 MAX_DEPTH = 4
 
 
-def given(edge: Edge, outer: Given | None = None) -> Given:
-    """What the call says about the callee's parameters; `outer` is what is known of the caller's own."""
+def given(edge: Edge, outer: Given | None = None, there: Callable[[Fn, Vid], Present | None] | None = None) -> Given:
+    """What the call says about the callee's parameters; `outer` is what is known of the caller's own, `there` says of
+    values that are not known whether they are something."""
     if edge.call is None or edge.kind != "call":
         return {}
     found: Given = {}
@@ -29,9 +41,11 @@ def given(edge: Edge, outer: Given | None = None) -> Given:
         known: object = ...
         if len(passed) == 1 and not passed[0][1]:
             known = _constant(edge.caller, passed[0][0], outer or {})
+            if known is ... and there is not None:
+                known = there(edge.caller, passed[0][0]) or ...
         elif not passed and home is not None and param.default >= 0:
             known = home.const(param.default)
-        if isinstance(known, _DECIDING):
+        if isinstance(known, (*_DECIDING, Present)):
             found[index] = known
     return found
 
@@ -60,6 +74,19 @@ def ruled_out(fn: Fn, block: int, known: Given) -> bool:
         is (item.kind == "else")
         for _, item in fn.blocks_of(block)
         if item.kind in ("if", "else")
+    )
+
+
+def left_before(fn: Fn, block: int, span: Span, known: Given) -> bool:
+    """Whether the function, called so, always leaves before the place: `if cache is not None: return cache[key]`."""
+    around = {number for number, _ in fn.blocks_of(block)} | {0}
+    return any(
+        item.kind == "if"
+        and item.exits in ("return", "raise", "continue")
+        and item.parent in around
+        and item.span[2:] <= span[:2]
+        and truth(fn, item.value, known, MAX_DEPTH) is True
+        for item in fn.facts.blocks
     )
 
 
@@ -122,10 +149,14 @@ def _truth(fn: Fn, test: Vid, known: Given, depth: int) -> bool | None:
         return None if inner is None else not inner
     if value[0] == "compare" and len(value[2]) == 2 and value[1][0] in ("is", "is not", "==", "!="):
         one, two = (_constant(fn, vid, known) for vid in value[2])
+        if isinstance(one, Present) or isinstance(two, Present):
+            return value[1][0] in ("is not", "!=") if one is None or two is None else None
         return None if one is ... or two is ... else (one == two) is (value[1][0] in ("is", "=="))
     if value[0] == "bool":
         parts = [_truth(fn, vid, known, depth - 1) for vid in value[2]]
         decided = value[1] == "or"
         return decided if decided in parts else None if None in parts else not decided
     found = _constant(fn, test, known)
+    if isinstance(found, Present):
+        return True if found is Present.FULL else None
     return bool(found) if isinstance(found, _DECIDING) else None

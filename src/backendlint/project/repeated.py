@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Block, Span, Vid
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
+from backendlint.project.feasible import way
 from backendlint.project.loops import depends, few, grows, loops_around, plain, stops_early, when_full
 from backendlint.project.passing import decides, inputs, parts_of
 from backendlint.project.queries import Query
@@ -51,7 +52,7 @@ def repeated(project: Project) -> Iterator[Repeated]:
             loop = _loop(project, fn, edge.call.block)
             if loop < 0 or project.queries.cached(edge.callee):
                 continue
-            edges, last = project.queries.chain(edge.callee)
+            edges, last = way(project, edge)
             if last is not None:
                 yield _found(fn, edge.call.span, loop, last, (edge, *edges), inputs(edge.call))
 

@@ -1,0 +1,149 @@
+"""Ways from a call to a query that the call's own arguments leave open."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.calls import Edge
+from backendlint.project.certain import Given, Present, given, left_before, ruled_out
+from backendlint.project.effects import SAME_THREAD
+from backendlint.project.entities import Fn
+from backendlint.project.loops import block_at, plain
+from backendlint.project.queries import Query
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MAX_VISITED = 200
+MAX_DEPTH = 6
+_MADE = ("attr", "elem", "unpack", "item", "fmt", "comp", "mut", "store", "setattr", "binop")
+"""Operations whose result is taken to be there."""
+_DISPLAYS = ("list", "tuple", "set", "dict")
+
+
+def way(project: Project, edge: Edge) -> tuple[list[Edge], Query | None]:
+    """From the callee to a read that happens with these arguments; no query where they rule out all of them."""
+    search = _Search(project, edge)
+    edges, query = project.queries.chain(edge.callee)
+    return (edges, query) if query is None or search.open((*edges,), query) else search.other()
+
+
+class _Search:
+    def __init__(self, project: Project, edge: Edge) -> None:
+        self.project = project
+        self.start = edge
+
+    def open(self, edges: Iterable[Edge], query: Query) -> bool:
+        """Whether nothing on this way is ruled out."""
+        fn, known = self.start.callee, self._given(self.start, {})
+        for edge in edges:
+            if self._closed(fn, edge, known):
+                return False
+            fn, known = edge.callee, self._given(edge, known)
+        return not _never(fn, query, known)
+
+    def other(self) -> tuple[list[Edge], Query | None]:
+        """The shortest way of all that are open."""
+        queue: deque[tuple[Fn, Given, tuple[Edge, ...]]] = deque()
+        queue.append((self.start.callee, self._given(self.start, {}), ()))
+        seen: set[tuple[str, frozenset[tuple[int, object]]]] = set()
+        while queue and len(seen) < MAX_VISITED:
+            fn, known, edges = queue.popleft()
+            state = (fn.fqn, frozenset(known.items()))
+            if state in seen:
+                continue
+            seen.add(state)
+            for query in self.project.queries.direct(fn):
+                if query.kind == "read" and not _never(fn, query, known):
+                    return list(edges), query
+            queue.extend((edge.callee, self._given(edge, known), (*edges, edge)) for edge in self._edges(fn, known))
+        return [], None
+
+    def _edges(self, fn: Fn, known: Given) -> Iterator[Edge]:
+        queries = self.project.queries
+        for edge in self.project.graph.callees(fn):
+            asks = edge.kind in SAME_THREAD and queries.reason(edge.callee) is not None
+            if asks and not queries.cached(edge.callee) and not self._closed(fn, edge, known):
+                yield edge
+
+    def _given(self, edge: Edge, known: Given) -> Given:
+        found = given(edge, known, lambda fn, vid: self._left(edge, vid) or self._there(fn, vid))
+        if edge.callee is edge.caller:  # a recursion goes on with the kind of values that it began with
+            found = {slot: value for slot, value in known.items() if isinstance(value, Present)} | found
+        return found
+
+    def _left(self, edge: Edge, vid: Vid) -> Present | None:
+        """Whether a test before the call leaves where the value is nothing: `if row is None or ...: continue`."""
+        fn, call = edge.caller, edge.call
+        around = {number for number, _ in fn.blocks_of(call.block)} | {0} if call is not None else ()
+        told = any(
+            item.kind == "if"
+            and item.exits
+            and item.parent in around
+            and item.span[2:] <= edge.span[:2]
+            and _tells(fn, item.value, vid, False)
+            for item in fn.facts.blocks
+        )
+        return Present.FULL if told else None
+
+    def _there(self, fn: Fn, vid: Vid, depth: int = MAX_DEPTH, met: frozenset[Vid] = frozenset()) -> Present | None:
+        """Whether a value is something, as far as its own expression and the tests before say."""
+        value = fn.facts.values[vid]
+        while value[0] == "guard":
+            if _tells(fn, value[2], value[1], value[3]):
+                return Present.FULL
+            value = fn.facts.values[value[1]]
+        if depth == 0:
+            return None
+        if value[0] == "await":
+            return self._there(fn, value[1], depth - 1)
+        if value[0] == "phi":
+            met |= {plain(fn, vid)}
+            return _one_of(self._there(fn, item, depth - 1, met) for item in value[1] if plain(fn, item) not in met)
+        if value[0] in _DISPLAYS:
+            return Present.FULL if value[1] else Present.EMPTY
+        if value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            if any(ref.kind == "class" for ref in self.project.callees(fn, call)):
+                return Present.FULL
+            returns = [
+                (target, item.value) for target in self.project.targets(fn, call) for item in target.facts.returns
+            ]
+            return _one_of(self._there(target, item, depth - 1) if item >= 0 else None for target, item in returns)
+        return Present.FULL if value[0] in _MADE else None
+
+    def _closed(self, fn: Fn, edge: Edge, known: Given) -> bool:
+        block = edge.call.block if edge.call is not None else block_at(fn, edge.span)
+        return ruled_out(fn, block, known) or left_before(fn, block, edge.span, known)
+
+
+def _never(fn: Fn, query: Query, known: Given) -> bool:
+    return ruled_out(fn, query.block, known) or left_before(fn, query.block, query.span, known)
+
+
+def _tells(fn: Fn, test: Vid, vid: Vid, truth: bool | None, depth: int = MAX_DEPTH) -> bool:
+    """Whether a test that came out so says that the value is something: `if row is None or not row.id: continue`."""
+    value = fn.facts.values[test]
+    same = {plain(fn, vid)}
+    if truth is None or depth == 0:
+        return False
+    if value[0] == "guard":
+        return _tells(fn, value[1], vid, truth, depth)
+    if value[0] == "not":
+        return _tells(fn, value[1], vid, not truth, depth - 1)
+    if value[0] == "bool":
+        return (value[1] == "and") is truth and any(_tells(fn, part, vid, truth, depth - 1) for part in value[2])
+    if value[0] == "compare":
+        sides = value[2]
+        none = len(sides) == 2 and fn.const(sides[1]) is None and plain(fn, sides[0]) in same
+        return none and value[1][0] in ("is not", "!=") if truth else none and value[1][0] in ("is", "==")
+    return truth and plain(fn, test) in same
+
+
+def _one_of(found: Iterable[Present | None]) -> Present | None:
+    """What can be said of a value that is one of these; what begins empty is filled where there is something to do."""
+    parts = set(found)
+    return None if not parts or None in parts else Present.FULL if Present.FULL in parts else Present.EMPTY
