@@ -265,3 +265,26 @@ def f(s: Session, keys):
 """
     (item,) = repeated(build(models=MODELS, app=body))
     assert [edge.callee.name for edge in item.edges] == ["first", "slow"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        ("Order.__table__.update().where(Order.id == key).values(total=1)", "write"),
+        ("insert(Order).from_select(['total'], select(Order.total))", "write"),
+        ("delete(Order).where(Order.id == key).execution_options(x=1)", "write"),
+        ("select(Order).where(Order.id == key)", "read"),
+        ("Order.__table__.select().where(Order.id == key)", "read"),
+        ("update(key).statement()", "read"),
+    ],
+)
+def test_a_statement_is_what_its_chain_begins_with(statement: str, kind: str) -> None:
+    body = f"""
+    from models import *
+    from sqlalchemy import delete, insert
+    def update(key): ...
+    def f(s: Session, key):
+        s.execute({statement})
+    """
+    project = build(models=MODELS, app=body)
+    assert [query.kind for query in project.queries.direct(fn(project, "app.f"))] == [kind]

@@ -119,7 +119,7 @@ def _grouped(fn: Fn, call: Call) -> bool:
 
 def _called_in(fn: Fn, call: Call) -> bool:
     value = fn.facts.values[call.func]
-    return bool(value[0] == "attr" and value[2] == "in_")
+    return value[0] in ("attr", "name") and str(value[-1]).rpartition(".")[2] == "in_"
 
 
 def _written(project: Project, edge: Edge) -> Query | None:
@@ -162,7 +162,7 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
         return "strict"
     if op == "save" and (_own_save(project, query) or (edge is not None and edge.callee.name == "save")):
         return "strict"
-    if _composite(project, fn, loop, query):
+    if _composite(project, fn, loop, query) or _by_item(fn, loop, query) or _given_back(fn, call, edge):
         return "strict"
     if _may_fail_alone(fn, loop, call):
         return "strict"
@@ -209,13 +209,44 @@ def _composite(project: Project, fn: Fn, loop: int, query: Query) -> bool:
     op = query.model.orm.op if query.model.orm is not None else ""
     result = next((vid for vid, value in enumerate(fn.facts.values) if value == ("await", query.call.value)), -1)
     used = is_used(fn.facts, result if result >= 0 else query.call.value)
-    return others > 0 or (used and op in ("create", "add")) or (op == "save" and _needed_after(fn, query.call))
+    return others > 0 or (used and op in ("create", "add")) or (op == "save" and _needed_after(project, fn, query.call))
 
 
-def _needed_after(fn: Fn, call: Call) -> bool:
-    """`line.order = order` after `order.save()`: what is saved next refers to the row."""
+def _by_item(fn: Fn, loop: int, query: Query) -> bool:
+    """`for model, key in rows: model.objects.filter(...).update(...)`: each item names its own table."""
+    op = query.model.orm.op if query.model.orm is not None else ""
+    if query.fn is not fn or query.call is None or op in ("save", "delete"):
+        return False
+    vid, steps = query.call.func, 0
+    while steps < MAX_CHAIN and (value := fn.facts.values[vid])[0] in ("attr", "guard", "await", "call"):
+        vid = fn.calls[value[1]].func if value[0] == "call" else value[1]
+        steps += 1
+    if value[0] == "unpack":
+        value = fn.facts.values[value[1]]
+    return steps > 1 and value[0] == "elem" and value[1] == fn.facts.blocks[loop].value
+
+
+def _given_back(fn: Fn, call: Call, edge: Edge | None) -> bool:
+    """Whether the callee answers with the row or its key, and the loop goes on with it."""
+    if edge is None or all(
+        edge.callee.const(item.value) is not ... for item in edge.callee.facts.returns if item.value >= 0
+    ):
+        return False
+    result = next((vid for vid, value in enumerate(fn.facts.values) if value == ("await", call.value)), call.value)
+    return is_used(fn.facts, result)
+
+
+def _needed_after(project: Project, fn: Fn, call: Call) -> bool:
+    """`line.order = order` after `order.save()`, `order.add_lines()`: what is written next refers to the row."""
     value = fn.facts.values[call.func]
-    return value[0] == "attr" and _handed_on(fn, aliases(fn.facts, value[1]), call)
+    held = aliases(fn.facts, value[1]) if value[0] == "attr" else set[Vid]()
+    return _handed_on(fn, held, call) or any(
+        before(call.span, other.span)
+        and fn.facts.values[other.func][0] == "attr"
+        and fn.facts.values[other.func][1] in held
+        and "db-write" in project.effects.call_effects(fn, other)
+        for other in fn.calls
+    )
 
 
 def _handed_on(fn: Fn, held: set[Vid], call: Call) -> bool:

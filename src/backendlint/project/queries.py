@@ -30,6 +30,8 @@ _READING = re.compile(
 )
 _CACHED = frozenset({"count", "exists", "all", "iterate", "first"})
 """Operations of a to-many manager that use rows which were prefetched."""
+_CHANGING = frozenset({"insert", "update", "delete"})
+"""Functions, and methods of tables, with which a statement begins that writes."""
 
 
 class Query(NamedTuple):
@@ -160,14 +162,21 @@ class Queries:
                     return "write"
                 if last == "Select":
                     return "read"
-            func = (
-                fn.facts.values[fn.facts.calls[fn.facts.values[vid][1]].func]
-                if fn.facts.values[vid][0] == "call"
-                else ()
-            )
-            if func and func[0] == "attr" and func[2] in ("insert", "update", "delete"):
+            if self._changes(fn, vid):
                 return "write"
         return ""
+
+    def _changes(self, fn: Fn, vid: Vid) -> bool:
+        """Whether a statement's chain begins as a write: `table.update().where(...)`, `insert(table).from_select(...)`."""
+        value = fn.unguarded(vid)
+        while value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            func = fn.facts.values[call.func]
+            own = any(ref.kind == "func" for ref in self.project.callees(fn, call))
+            if not own and func[0] in ("attr", "name") and str(func[-1]).rpartition(".")[2] in _CHANGING:
+                return True
+            value = fn.unguarded(func[1]) if func[0] == "attr" else ("unknown",)
+        return False
 
     def _numbers(self, fn: Fn, call: Call, depth: int = 6) -> bool:
         """Whether the statement takes the next number of a sequence: `session.query(func.nextval(...)).scalar()`."""
