@@ -118,7 +118,7 @@ class LazyReads:
             path = (*origin.path, *root.path, relation.name)
             if self.project.associations.leads_back(path[:-1], relation):
                 continue
-            asks = origin.known and origin.steps and not origin.awaited and "values" not in origin.ops
+            asks = origin.known and origin.steps and not origin.awaited and not origin.ops & {"values", "none"}
             if asks and not origin.loads.has(path):
                 last = origin.steps[0]
                 query = last.fn.step(last.call.span, f"the query does not load `{relation.name}`")

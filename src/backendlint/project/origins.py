@@ -19,6 +19,8 @@ MAX_DEPTH = 30
 MAX_ORIGINS = 12
 MAX_CALLERS = 6
 _THROUGH = ("guard", "await", "setattr", "star", "enter", "elem", "unpack", "item", "slice", "store")
+_MADE = ("create", "bulk_create")
+"""Operations that give the very objects that were put together for them."""
 
 
 class Step(NamedTuple):
@@ -144,6 +146,8 @@ class _Walk:
             self._awaited += 1
             self.visit(fn, value[1], path, steps, context, depth)
             self._awaited -= 1
+        elif op == "binop" and value[1] in ("|", "&"):
+            self._combined(fn, value, path, steps, context, depth)
         elif parts:
             for item in parts:
                 self.visit(fn, item, path, steps, context, depth)
@@ -170,6 +174,15 @@ class _Walk:
             loads = loads.merged(own.under(path[: len(path) - step.below]))
         awaited = self._awaited > 0 or any(step.model.awaitable for step in steps)
         self.found.append(Origin(steps, loads, path, known, self._cuts > 0, self._unknown > 0, awaited))
+
+    def _combined(
+        self, fn: Fn, value: Value, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
+    ) -> None:
+        """`one | other` of querysets goes on with what the left one loads; `none() | other` is the other."""
+        first = len(self.found)
+        self.visit(fn, value[2], path, steps, context, depth)
+        if all("none" in origin.ops for origin in self.found[first:]):
+            self.visit(fn, value[3], path, steps, context, depth)
 
     def _sends(self, fn: Fn, vid: Vid) -> bool:
         """Whether what is awaited is a method of an object that is not known, such as a session without a type."""
@@ -205,6 +218,9 @@ class _Walk:
                     self.visit(writer, stored, path, steps, None, depth)
                 self.visit(owner.owner, owner.facts.attributes.get(name, -1), path, steps, None, depth)
         nothing = (len(self.found), self._met) == started
+        if nothing and any(ref.kind == "libinst" and ref.arg is not None for ref in self.project.refs(fn, base)):
+            self.visit(fn, base, path, steps, context, depth)  # `page.object_list`
+            nothing = (len(self.found), self._met) == started
         if nothing and any(ref.kind == "libinst" for ref in self.project.refs(fn, vid)):
             self._end(steps, path)
 
@@ -277,8 +293,12 @@ class _Walk:
         context: _Context | None,
         depth: int,
     ) -> None:
-        if model.orm is not None and model.orm.op == "column":
+        op = model.orm.op if model.orm is not None else ""
+        if op == "column":
             return  # what a class declares, and no query
+        if op in _MADE:
+            self._end((), path, known=False)
+            return
         if model.orm is None:
             base = receiver(fn, call)
             for vid in (base, *call.args):

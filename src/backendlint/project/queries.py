@@ -307,10 +307,14 @@ def _text(fn: Fn, vid: Vid, depth: int) -> str:
         base = _text(fn, value[1], depth - 1)
         return f"{base}.{value[2]}" if base else str(value[2])
     if value[0] == "call" and depth:
-        return _text(fn, fn.facts.calls[value[1]].func, depth - 1)
+        func = fn.facts.calls[value[1]].func
+        imported = fn.facts.values[func][0] == "name" and str(fn.facts.values[func][1]).count(".") == 1
+        return (_bound(fn, vid) if imported else "") or _text(fn, func, depth - 1)
     if value[0] == "outer" and fn.parent is not None and depth and len(value) < 3:
         return _text(fn.parent, value[1], depth - 1)
-    for binding in reversed(fn.facts.bindings):
-        if binding.value == vid:
-            return binding.name
-    return ""
+    return _bound(fn, vid)
+
+
+def _bound(fn: Fn, vid: Vid) -> str:
+    """The name that the value has: `order` for `order = cast(Order, found)`."""
+    return next((binding.name for binding in reversed(fn.facts.bindings) if binding.value == vid), "")

@@ -177,7 +177,7 @@ class _Judge:
         """A property, or a method that the template calls: the relations of `self` that it reads, or its query."""
         for read in self.project.lazy_reads.of_self(method):
             path = (*state.path, *read.path, read.relation.name)
-            if not loads.has(path):
+            if not loads.has(path) and not self.project.associations.leads_back(path[:-1], read.relation):
                 return path, read.relation.owner, read.steps
         query = next((item for item in self.project.queries.direct(method) if item.kind == "read"), None)
         if query is not None:
