@@ -427,3 +427,30 @@ def test_an_own_decorator_that_marks_the_class_before_it_registers_it() -> None:
         ("GET", "/api/herbs", "Plants.get"),
         ("DELETE", "/api/plants/{number}", "Plant.delete"),
     }
+
+
+def test_nested_routers_add_up() -> None:
+    project = build(
+        urls="""
+        from django.urls import include, path
+        from rest_framework_nested import routers
+        import views
+        woods = routers.SimpleRouter()
+        woods.register("woods", views.All)
+        trees = routers.NestedSimpleRouter(woods, "woods", lookup="wood")
+        trees.register("trees", views.All)
+        nests = routers.NestedSimpleRouter(trees, "trees", lookup="tree")
+        nests.register("nests", views.All)
+        urlpatterns = [path("api/", include(woods.urls)), path("api/", include(trees.urls)), path("api/", include(nests.urls))]
+        """,
+        views="""
+        from rest_framework import viewsets
+        class All(viewsets.ViewSet):
+            def list(self, request): ...
+        """,
+    )
+    assert {route.path for route in project.routes} == {
+        "/api/woods",
+        "/api/woods/{wood_pk}/trees",
+        "/api/woods/{wood_pk}/trees/{tree_pk}/nests",
+    }

@@ -363,6 +363,8 @@ class App:
     """The application or router that it puts itself in (`Api(blueprint)`)."""
     item: Arg | None = None
     """Names the parameter of one item after the prefix: `lookup="order"` makes it `orders/{order_pk}`."""
+    above: Arg | None = None
+    """The router of those items, whose own prefix goes before."""
 
 
 @dataclass(slots=True)

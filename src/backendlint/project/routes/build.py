@@ -110,12 +110,7 @@ class RouteTable:
             return way
         fn, call = holder.origin.fn, holder.call
         made = self._constructed(fn, call)
-        prefix = ""
-        if holder.app.role != "application" and holder.app.prefix is not None:
-            prefix = self.registrations.reading.text(fn, call, holder.app.prefix)
-            prefix = prefix or self._always(made, holder.app.prefix)
-        named = self.registrations.reading.text(fn, call, holder.app.item)
-        prefix = f"{prefix}/{{{named}_pk}}" if named else prefix
+        prefix = self._prefix(holder, made) if holder.app.role != "application" else ""
         vids = tuple(arguments(call, holder.app.dependencies)) if holder.app.dependencies else ()
         middlewares = tuple(arguments(call, holder.app.middlewares)) if holder.app.middlewares else ()
         hooks = tuple(holder.hooks) + tuple(middleware(self.project, fn, middlewares))
@@ -130,6 +125,25 @@ class RouteTable:
             holder.location if holder.app.role == "application" else way.inner,
             (way.hidden and holder.app.role != "application") or is_hidden(fn, call),
         )
+
+    def _prefix(self, holder: Holder, made: tuple[Fn, Call] | None, depth: int = MAX_DEPTH) -> str:
+        """What a router puts before its routes, and below which items of another router it lies."""
+        app, call, fn = holder.app, holder.call, holder.origin.fn
+        if app is None or app.prefix is None or call is None:
+            return ""
+        prefix = self.registrations.reading.text(fn, call, app.prefix) or self._always(made, app.prefix)
+        named = self.registrations.reading.text(fn, call, app.item)
+        if not named:
+            return prefix
+        above = (
+            (origin for vid in arguments(call, app.above) for origin in self.registrations.origins.of(fn, vid))
+            if app.above
+            else ()
+        )
+        parents = [parent for origin in above if (parent := self.registrations.holder_of(origin)) is not None]
+        nested = next((item for item in parents if item.app is not None and item.app.item is not None), None)
+        below = self._prefix(nested, None, depth - 1) if nested is not None and depth else ""
+        return f"{below}/{prefix}/{{{named}_pk}}" if below else f"{prefix}/{{{named}_pk}}"
 
     def _constructed(self, fn: Fn, call: Call) -> tuple[Fn, Call] | None:
         """`super().__init__(dependencies=[...])` in the constructor of a project's own router."""
