@@ -97,7 +97,7 @@ from backendlint.project.resources import Leak
 from backendlint.project.responsemodels import Responded, responded
 from backendlint.project.retry_settings import Policy
 from backendlint.project.routes import UNKNOWN, Application, Route, RouteParam, status_of
-from backendlint.project.routes.paths import is_parameter, parameters, segments, shape
+from backendlint.project.routes.paths import is_parameter, parameters, segments, shape, subject, versions
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema import types as sqltypes
 from backendlint.project.schema.history import Moment
@@ -309,6 +309,7 @@ __all__ = [
     "stopped_by",
     "stops_early",
     "stored_entity",
+    "subject",
     "template_reads",
     "terms",
     "unbounded",
@@ -316,6 +317,7 @@ __all__ = [
     "users_of",
     "validated_by_decorator",
     "validates",
+    "versions",
     "waiting_sites",
     "waits",
     "weak_hits",

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backendlint.api import Hit, Location, Project, Route, is_api, is_parameter, segments
+from backendlint.api import Hit, Location, Project, Route, is_api, is_parameter, segments, versions
 
 ALIKE = ", for the list and for one item alike"
 CAMEL = re.compile(r"[a-z0-9][A-Z]")
@@ -18,11 +18,12 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     seen: set[Location] = set()
     owned = {last_collection(route.path) for route in project.routes if route.kind == "http"}
     singular = prefers_singular(followed, set(options["uncountable"]))
+    later = {part for route in project.routes if versions(route.path) for part in segments(route.path)}
     for route in project.routes:
         if route.kind != "http" or route.location in seen or not is_api(project, route):
             continue
         problem = judge(route, verbs, set(options["uncountable"]), followed, nouns, owned)
-        if problem:
+        if problem and not (problem.endswith(ALIKE) and not versions(route.path) and plural(problem) in later):
             seen.add(route.location)
             yield Hit(
                 f"{route.label}: {problem}.",
@@ -40,7 +41,7 @@ def judge(
     for position, part in enumerate(parts):
         if is_parameter(part):
             continue
-        if verbs.match(part) and not is_action(parts, position):
+        if verbs.match(part) and not is_action(parts, position) and not names_item(parts, position):
             return f"`{part}` says what is done, which is the method's part; name the resource, in the plural"
         if CAMEL.search(part):
             return f"`{part}` is in camel case; paths are written in lower case with hyphens"
@@ -54,6 +55,11 @@ def judge(
         if is_singular(word) and word in nouns and word not in uncountable and not re.fullmatch(r"v\d+", word):
             return f"`{part}` names a collection in the singular; use the plural{ALIKE}"
     return ""
+
+
+def plural(problem: str) -> str:
+    """The name that a later version of the same resource would have."""
+    return f"{problem.split('`')[1]}s"
 
 
 def last_collection(path: str) -> str:
@@ -80,6 +86,11 @@ def is_action(parts: list[str], position: int) -> bool:
     return position > 0 and is_parameter(parts[position - 1]) and position == len(parts) - 1 and parts[position].lower() not in (
         "get", "create", "update", "delete", "remove", "edit", "list", "save", "add", "fetch", "insert", "put", "post",
     )  # fmt: skip
+
+
+def names_item(parts: list[str], position: int) -> bool:
+    """`/view/{catalog}/{view}`: the word is the noun that a parameter after it names."""
+    return any(part in (f"{{{parts[position]}}}", f"{{{parts[position]}_id}}") for part in parts[position + 1 :])
 
 
 def is_id(part: str) -> bool:

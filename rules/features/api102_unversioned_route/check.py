@@ -3,9 +3,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import UNKNOWN, Hit, Location, Project, Route, is_api, segments
+from backendlint.api import UNKNOWN, Hit, Location, Project, Route, is_api, segments, subject, versions
 
-VERSION = re.compile(r"v\d+([._]\d+)*|\d{4}-\d{2}-\d{2}")
 FREE = re.compile(
     r"health\w*|live(ness|z)?|ready|readiness|ping|status|metrics|docs?|redoc|openapi|swagger|schema|static|assets|media|favicon|"
     r"robots|\.well-known|oauth\d?|sso|saml|callback|webhooks?|hooks?|admin|login|logout|auth|accounts?|version|graphql|ws|internal|debug|"
@@ -25,11 +24,14 @@ def check(project: Project) -> Iterator[Hit]:
 
 def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
     """Unversioned routes of one application, where the others have versions."""
-    versioned = [route for route in routes if is_versioned(route)]
-    bare = [route for route in routes if not is_versioned(route) and not free(route)]
+    versioned = [route for route in routes if versions(route.path)]
+    bare = [route for route in routes if not versions(route.path) and not free(route)]
     bare = [route for route in bare if is_api(project, route)]
     if len(versioned) < 2 or len(bare) >= len(versioned):
         return
+    homes = {route.path.partition("/" + version)[0] for route in versioned for version in versions(route.path)[:1]}
+    kept = {subject(route.path) for route in versioned}  # without a version, these are the first version
+    bare = [route for route in bare if subject(route.path) not in kept and not for_pages(project, route, routes, homes)]
     example = versioned[0]
     seen: set[Location] = set()
     for route in bare:
@@ -44,10 +46,6 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
         )
 
 
-def is_versioned(route: Route) -> bool:
-    return any(VERSION.fullmatch(part) for part in segments(route.path))
-
-
 def free(route: Route) -> bool:
     """Operational and browser-facing paths that stay where they are."""
     parts = [part for part in segments(route.path) if "{" not in part]
@@ -56,3 +54,23 @@ def free(route: Route) -> bool:
         or any(FREE.fullmatch(part) or FREE.fullmatch(re.split(r"[-_.]", part)[0]) for part in parts)
         or not route.in_schema
     )
+
+
+def for_pages(project: Project, route: Route, routes: list[Route], homes: set[str]) -> bool:
+    """A plain view that gives data to the site's own pages: apart from where the versions lie, or among pages."""
+    if route.documented or route.handler is None or not is_plain(project, route):
+        return False
+    if not any(route.path.startswith(f"{home}/") for home in homes):
+        return True
+    beside = [other for other in routes if other.handler is not None and other.handler.path == route.handler.path]
+    pages = [other for other in beside if not is_api(project, other)]
+    return len(pages) > len(beside) / 2
+
+
+def is_plain(project: Project, route: Route) -> bool:
+    """A view of the framework's own: none of a library that is made for APIs."""
+    if any(model.route is not None for model in route.decorators):
+        return False
+    bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
+    models = (project.libraries.cls(base) for base in bases)
+    return all(model is None or model.library == route.framework for model in models)

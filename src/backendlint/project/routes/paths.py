@@ -123,3 +123,18 @@ def _from_regex(path: str) -> str:
     text += path[position:]
     text = re.sub(r"\\[AZzbB]", "", text).replace("^", "").replace("$", "")
     return re.sub(r"\\(.)", r"\1", text).replace("/?", "/")
+
+
+_VERSION = re.compile(r"v\d+([._]\d+)*|\d{4}-\d{2}-\d{2}")
+_ROOTS = ("api", "rest")
+
+
+def versions(path: str) -> list[str]:
+    """The segments that name a version: `v1`, `v2.1`, `2024-05-01`."""
+    return [part for part in segments(path) if _VERSION.fullmatch(part)]
+
+
+def subject(path: str) -> str:
+    """The resource with which the path begins, the same in the singular and below every version; "" for none."""
+    parts = (part for part in segments(path) if not is_parameter(part) and not _VERSION.fullmatch(part))
+    return next((re.sub(r"[-_]", "", part).lower().removesuffix("s") for part in parts if part not in _ROOTS), "")
