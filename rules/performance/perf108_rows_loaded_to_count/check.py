@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Vid, for_tests, operands
+from backendlint.api import Call, Fn, Hit, Project, Vid, for_tests, only_by_hand, operands
 
 SAME = ("guard", "await")
+FEW = 10
+"""Rows of which it does not matter that they are fetched."""
 _ASKS = (
     ("builtins.len", "fetches all rows to count them", "count()"),
     ("builtins.bool", "fetches all rows to see whether there are any", "exists()"),
@@ -19,7 +21,7 @@ def check(project: Project) -> Iterator[Hit]:
         for fn, call in project.graph.calls_of(name):
             asked = len(call.args) == 1 and _rows(project, fn, call.args[0]) and not for_tests(project, fn)
             if asked and _uses(project, fn, call.args[0], call) == 0:
-                yield _hit(fn, call, what, better)
+                yield _hit(project, fn, call, what, better)
     for fn in project.functions_with("if"):
         tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.value >= 0]
         if tests and not for_tests(project, fn):
@@ -35,7 +37,7 @@ def _tested(project: Project, fn: Fn, vid: Vid) -> Iterator[Hit]:
     value = fn.facts.values[plain]
     own = 0 if fn.facts.values[tested][0] == "not" else 1
     if value[0] == "call" and _rows(project, fn, plain) and _uses(project, fn, plain, None) <= own:
-        yield _hit(fn, fn.facts.calls[value[1]], "fetches all rows to see whether there are any", "exists()")
+        yield _hit(project, fn, fn.facts.calls[value[1]], "fetches all rows to see whether there are any", "exists()")
 
 
 def _plain(fn: Fn, vid: Vid) -> Vid:
@@ -48,7 +50,7 @@ def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
     """Whether the value is all rows of a query: a query object, `.all()` of one, `list()` of one."""
     vid = _plain(fn, vid)
     value = fn.facts.values[vid]
-    if value[0] != "call" or project.queries.loaded(fn, vid):
+    if value[0] != "call" or project.queries.loaded(fn, vid) or _few(project, fn, vid):
         return False
     if project.queries.unsent(fn, vid) is not None:
         return True
@@ -58,6 +60,17 @@ def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
             return True
     if call.args and any(ref.name == "builtins.list" for ref in project.callees(fn, call)):
         return project.queries.unsent(fn, call.args[0]) is not None
+    return False
+
+
+def _few(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether the query is limited to a few rows: `bool(User.select().limit(1))`."""
+    for origin in project.origins.of(fn, vid):
+        for step in origin.steps:
+            if step.model.orm is not None and step.model.orm.op == "limit" and step.call.args:
+                most = step.fn.const(step.call.args[0])
+                if isinstance(most, int) and most <= FEW:
+                    return True
     return False
 
 
@@ -83,10 +96,11 @@ def _uses(project: Project, fn: Fn, vid: Vid, but: Call | None) -> int:
     return count + sum(1 for block in fn.facts.blocks if block.value in same)
 
 
-def _hit(fn: Fn, call: Call, what: str, better: str) -> Hit:
+def _hit(project: Project, fn: Fn, call: Call, what: str, better: str) -> Hit:
     return Hit(
         f"`{fn.name}()` {what} and uses nothing else of them: each row is read, sent and made into an object; let the database do it "
         f"(`{better}`).",
         fn.location(call.span),
         function=fn.fqn,
+        profile="strict" if only_by_hand(project, fn) or project.layer(fn) in ("migration", "command") else None,
     )
