@@ -104,6 +104,7 @@ from backendlint.project.schema.history import Moment
 from backendlint.project.schema.model import Column, Index, Schema, Table
 from backendlint.project.schema.usage import users_of
 from backendlint.project.secrets import is_password, known_shape, place_kind, secret_like, shape_of
+from backendlint.project.selected import selected
 from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
@@ -290,6 +291,7 @@ __all__ = [
     "says_missing",
     "secret_like",
     "segments",
+    "selected",
     "sensitive",
     "serialized",
     "serialized_by_decorator",

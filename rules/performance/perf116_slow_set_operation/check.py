@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import ColumnUse, Hit, Location, Project, SqlStatement, sql
+from backendlint.api import ColumnUse, Hit, Location, Project, SqlStatement, selected, sql
 
 QUERIES = ("sqlalchemy.sql.Select", "sqlalchemy.orm.Query")
 
@@ -23,7 +23,9 @@ def check(project: Project) -> Iterator[Hit]:
     for use in project.data.uses:
         if _excludes(project, use):
             few = any("filter" in origin.ops for origin in project.origins.of(use.fn, use.value))
-            yield replace(_use(use), profile="strict" if few else None)
+            column = selected(project, use.fn, use.value)
+            filled = column is not None and not column.nullable
+            yield replace(_use(use, filled=filled), profile="strict" if few or filled else None)
 
 
 def _excludes(project: Project, use: ColumnUse) -> bool:
@@ -41,11 +43,11 @@ def _excludes(project: Project, use: ColumnUse) -> bool:
     return any(value[0] == "unary" and value[1] == "~" and value[2] in inner for value in values)
 
 
-def _use(use: ColumnUse) -> Hit:
+def _use(use: ColumnUse, *, filled: bool) -> Hit:
+    trap = "" if filled else " and finds nothing at all as soon as one of its values is NULL"
     return Hit(
-        f"`{use.column.name} NOT IN (SELECT ...)` in `{use.fn.name}()` compares every row with the whole subquery's result and finds "
-        "nothing at all as soon as one of its values is NULL; write `~exists().where(...)` with the condition inside, which can use "
-        "an index.",
+        f"`{use.column.name} NOT IN (SELECT ...)` in `{use.fn.name}()` compares every row with the whole subquery's result{trap}; write "
+        "`~exists().where(...)` with the condition inside, which can use an index.",
         use.location,
         function=use.fn.fqn,
     )
