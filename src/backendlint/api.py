@@ -119,7 +119,7 @@ from backendlint.project.taint.whole import whole_request
 from backendlint.project.templates.lazy import TemplateRead, template_reads
 from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import Opening, before, exclusive, openings
-from backendlint.project.unbounded import Unbounded, stays_small, unbounded
+from backendlint.project.unbounded import Unbounded, doubtful, stays_small, unbounded
 from backendlint.project.uniqueness import stopped_by
 from backendlint.project.uses import aliases, ingredients, is_used, operands
 from backendlint.project.utctimes import UtcTimes
@@ -241,6 +241,7 @@ __all__ = [
     "derived",
     "describe_source",
     "display",
+    "doubtful",
     "durable_steps",
     "duration",
     "error_classes",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backendlint.api import Edge, Fn, Hit, Project, Ref, Route, Site, answers
+from backendlint.api import Edge, Fn, Hit, Project, Ref, Route, Site, Unbounded, answers, doubtful, unbounded
 
 PAGE = re.compile(
     r"_?(page(_?(size|number|num|token|no|index))?|per_?page|limit|offset|cursor|skip|take|top|first|last|after|before|size|count|start|"
@@ -43,12 +43,29 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         elif paged(project, route) or not returns_many(project, route):
             continue
         seen.add(route.place)
+        rows = fetched(project, route)
+        narrowed = "{" in route.path or bool(rows and all(item.filtered for item in rows))
         yield Hit(
-            f"{route.label} returns every row, as many as there are, and takes neither limit nor page: the answer grows until it "
-            "times out. Take a bounded limit with an offset or cursor.",
+            f"{route.label} returns every {'matching ' if narrowed else ''}row, as many as there are, and takes neither limit nor page: "
+            "the answer grows until it times out. Take a bounded limit with an offset or cursor.",
             route.place,
             function=route.function,
+            profile="strict" if said_or_own(route, rows) else None,
         )
+
+
+def fetched(project: Project, route: Route) -> list[Unbounded]:
+    """The queries without a limit to which the handler leads."""
+    if route.handler is None:
+        return []
+    reached = [route.handler, *(edge.callee for edge in below(project, route.handler))]
+    return [item for fn in reached for item in unbounded(project, fn)]
+
+
+def said_or_own(route: Route, rows: list[Unbounded]) -> bool:
+    """Whether PERF103 says it of the query, or one user's own rows are listed."""
+    said = any(not doubtful(item) for item in rows) and "admin" not in route.path.lower()
+    return said or bool(rows and all(item.own for item in rows))
 
 
 def lists_by_itself(project: Project, route: Route, options: Mapping[str, Any]) -> bool:

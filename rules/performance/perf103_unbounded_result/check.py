@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, for_tests, runs_by_hand, unbounded
+from backendlint.api import Fn, Hit, Project, doubtful, for_tests, runs_by_hand, unbounded
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -13,14 +13,13 @@ def check(project: Project) -> Iterator[Hit]:
         if not project.reach(fn.fqn) or runs_by_hand(project, fn) or for_tests(project, fn):
             continue
         for item in unbounded(project, fn):
-            doubtful = item.keyed or item.small or not _listed(project, fn)
             narrowed = "every matching row" if item.filtered else "every row"
             yield Hit(
                 f"`{fn.name}()` fetches {narrowed} of `{item.entity}` while a client waits: memory and response time grow with the table; "
                 "take a limit with an upper bound, and page.",
                 fn.location(item.query.span),
                 function=fn.fqn,
-                profile="strict" if doubtful else None,
+                profile="strict" if doubtful(item) or not _listed(project, fn) else None,
             )
 
 

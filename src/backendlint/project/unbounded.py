@@ -52,6 +52,9 @@ _SMALL = re.compile(
     r"migration|metadata|schema|region|timezone|unit|template|environment",
     re.IGNORECASE,
 )
+_USER = re.compile(r"(^|[._])(user|person|account|member|me)(_?(id|name|uuid|pk))?$", re.IGNORECASE)
+"""Names of whoever asks, as code passes them on."""
+MAX_PARTS = 40
 SYSTEM = re.compile(r"^(pg_|information_schema|sqlite_|sys\.|mysql\.)", re.IGNORECASE)
 
 
@@ -73,6 +76,13 @@ class Unbounded(NamedTuple):
     """What narrows it names a key or a set of keys: usually a few rows."""
     small: bool
     """The name tells of a table that stays small."""
+    own: bool = False
+    """Only rows of one user are asked for."""
+
+
+def doubtful(item: Unbounded) -> bool:
+    """Whether few rows are likely: what narrows the query, or the table's name, says so."""
+    return item.keyed or item.small
 
 
 def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
@@ -159,8 +169,9 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
     columns = [name for item in origins for name in _columns(item)]
     filtered = any({"filter", "exclude", "join"} & item.ops for item in origins)
     keyed = any(_KEY.search(name) for name in columns) or (filtered and not columns)
-    keyed = keyed or any(_of_one_parent(project, entity, name) for name in columns)
-    return Unbounded(fn, query, entity.name, filtered, keyed, stays_small(entity.name))
+    keyed = keyed or _in_a_window(columns) or any(_of_one_parent(project, entity, name) for name in columns)
+    own = any(_USER.search(name) for item in origins for name in _compared(item))
+    return Unbounded(fn, query, entity.name, filtered, keyed, stays_small(entity.name), own)
 
 
 def _of_one_parent(project: Project, entity: Cls, lookup: str) -> bool:
@@ -171,7 +182,16 @@ def _of_one_parent(project: Project, entity: Cls, lookup: str) -> bool:
 
 
 def _bounded(origin: Origin) -> bool:
+    if {"values", "annotate"} <= origin.ops:
+        return True  # GROUP BY: a row for each group
     return bool(_BOUNDS & origin.ops) or any(step.model.paginates for step in origin.steps)
+
+
+def _in_a_window(columns: list[str]) -> bool:
+    """`filter(day__gte=first, day__lt=last)`: the rows of a span of time, or of numbers."""
+    above = {name.rpartition("__")[0] for name in columns if name.endswith(("__gte", "__gt"))}
+    below = {name.rpartition("__")[0] for name in columns if name.endswith(("__lte", "__lt"))}
+    return bool(above & below) or any(name.endswith(("__range", "__date")) for name in columns)
 
 
 def _entity(project: Project, origin: Origin) -> Cls | None:
@@ -196,6 +216,24 @@ def _columns(origin: Origin) -> Iterator[str]:
             yield key
         for vid in step.call.args:
             yield from _named(step.fn, vid, 6)
+
+
+def _compared(origin: Origin) -> Iterator[str]:
+    """The names from which the filters' values come: `user` of `Order.owner_id == user.id`."""
+    for step in origin.steps:
+        if step.model.orm is not None and step.model.orm.op == "filter":
+            todo = [*step.call.args, *(vid for _, vid in step.call.kwargs)]
+            for _ in range(MAX_PARTS):
+                value = step.fn.unguarded(todo.pop()) if todo else ("",)
+                if value[0] == "compare":
+                    todo += value[2]
+                elif value[0] == "param":
+                    yield step.fn.facts.params[value[1]].name
+                elif value[0] == "attr":
+                    yield str(value[2])
+                    todo.append(value[1])
+                elif value[0] == "name":
+                    yield str(value[1]).removesuffix(".id")
 
 
 def _named(fn: Fn, vid: Vid, depth: int) -> Iterator[str]:
