@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Answer, Fn, Hit, Location, Project, Route, answers
+from backendlint.api import Answer, Fn, Hit, Location, Project, Route, answers, shape
 
 FEW = 5
 
@@ -31,6 +32,8 @@ def lacking(project: Project) -> Iterator[Hit]:
         found = [answer for answer in answers(project, route.handler) if not answer.failed and not answer.special]
         judged: list[Answer | None] = [*found] or [None]
         for answer in judged:
+            if lists(project, route, answer) or not addressed(project, route):
+                continue
             status = answer.status if answer is not None and answer.status is not None else route.status
             place = place_of(route, answer)
             if status == 201 and place not in seen:
@@ -41,6 +44,26 @@ def lacking(project: Project) -> Iterator[Hit]:
                     place,
                     function=route.function,
                 )
+
+
+def addressed(project: Project, route: Route) -> bool:
+    """Whether what is made has a path: some route goes on below the collection."""
+    below = re.compile(re.escape(shape(route.path).rstrip("/")) + r"/\{[^/]*\}")
+    near = [other for other in project.routes if other.app is route.app]
+    if route.app is None:  # with a prefix that nobody knows
+        near = [other for other in near if other.location.path == route.location.path]
+    return any(below.match(shape(other.path)) for other in near)
+
+
+def lists(project: Project, route: Route, answer: Answer | None) -> bool:
+    """Several resources at once have no one path."""
+    if answer is not None and answer.shape == "list":
+        return True
+    handler = route.handler
+    if not route.documented or handler is None or handler.parent is None:
+        return False
+    refs = project.resolver.types.annotation(handler.parent, handler.facts.returns_annotation)
+    return any(ref.name == "builtins.list" for ref in refs)
 
 
 def place_of(route: Route, answer: Answer | None) -> Location:
