@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from backendlint.api import UNKNOWN, Fn, Hit, Location, Project, Route, Step, is_parameter, segments
 
 NAME = re.compile(r"\{[^{}]*\}")
+CONVERTER = re.compile(r"<(?:(\w+)(?:\([^<>]*\))?:)?\w+>")
+KNOWN = {"", "str", "string", "path", "default", "slug", "int", "float", "uuid", "any"}
+"""Converters of the frameworks."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -21,7 +24,8 @@ def conflicts(project: Project) -> Iterator[Hit]:
     groups: dict[tuple[object, int, str], list[Route]] = {}
     for route in sorted(project.routes, key=lambda item: item.order):
         if route.kind == "http" and UNKNOWN not in route.path and route.entry.syntax != "regex":
-            key = (route.app.location if route.app else route.entry.fn.path, len(segments(route.path)), route.framework)
+            # What nobody is seen to register in an application may be one for each function that is given one.
+            key = (route.app.location if route.app else route.entry.fn.fqn, len(segments(route.path)), route.framework)
             groups.setdefault(key, []).append(route)
     for routes in groups.values():
         for position, later in enumerate(routes):
@@ -43,6 +47,8 @@ def conflict(earlier: Route, later: Route) -> str:
     ours, theirs = segments(later.path), segments(earlier.path)
     if trailing(earlier) != trailing(later):
         return ""
+    if apart(earlier, later):
+        return ""
     if [NAME.sub("{}", part) for part in ours] == [NAME.sub("{}", part) for part in theirs]:
         if list(types(earlier).values()) != list(types(later).values()) and any(types(earlier).values()):
             return ""
@@ -55,6 +61,12 @@ def conflict(earlier: Route, later: Route) -> str:
         f"{later.label} never runs: {earlier.label} is registered before it and takes `{ours[first_difference(theirs, ours)]}` as "
         "its parameter. Register the fixed path first."
     )
+
+
+def apart(earlier: Route, later: Route) -> bool:
+    """Whether converters keep the routes apart: those of the project's own, and all where the order does not decide."""
+    first, second = (CONVERTER.findall(route.entry.path) for route in (earlier, later))
+    return first != second and (not later.entry.model.ordered or not KNOWN.issuperset(first))
 
 
 def overlap(earlier: Route, later: Route) -> bool:
