@@ -11,6 +11,8 @@ LIMIT = re.compile(
     re.IGNORECASE,
 )
 
+GRAPHQL = re.compile(r"graph_?ql|graphene|strawberry|ariadne|tartiflette", re.IGNORECASE)
+
 
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     places = made(project, options["schemas"]) or made(project, options["endpoints"])
@@ -47,13 +49,15 @@ def limits(fn: Fn, call: Call) -> bool:
 
 
 def limited(project: Project) -> bool:
-    """A limiter that the project imports, calls or configures."""
+    """A limiter that is imported from a GraphQL library, or is called, configured or named where one is used."""
     for file in project.files.values():
-        if any(LIMIT.search(item.target) for item in file.imports):
+        imported = any(GRAPHQL.search(item.target) for item in file.imports)
+        if any(LIMIT.search(item.target) and GRAPHQL.search(item.target) for item in file.imports):
             return True
         for function in file.functions:
-            if any(LIMIT.search(key) for call in function.calls for key, _ in call.kwargs):
-                return True
-            if any(value[0] in ("name", "attr") and LIMIT.search(str(value[-1])) for value in function.values):
+            keys = [key for call in function.calls for key, _ in call.kwargs]
+            names = [str(value[-1]) for value in function.values if value[0] in ("name", "attr")]
+            names += [binding.name for binding in function.bindings]
+            if any(LIMIT.search(text) and (imported or GRAPHQL.search(text)) for text in (*keys, *names)):
                 return True
     return False
