@@ -62,7 +62,7 @@ def always(fn: Fn, block: int, known: Given | None = None) -> bool:
             return False
         if item.kind in ("if", "else"):
             test = item.value if item.kind == "if" else fn.facts.blocks[item.group].value
-            if _truth(fn, test, known or {}, MAX_DEPTH) is not (item.kind == "if"):
+            if truth(fn, test, known or {}, MAX_DEPTH) is not (item.kind == "if"):
                 return False
     return True
 
@@ -70,7 +70,7 @@ def always(fn: Fn, block: int, known: Given | None = None) -> bool:
 def ruled_out(fn: Fn, block: int, known: Given) -> bool:
     """Whether the block never runs when the function is called so: `if workflow: ...` without one."""
     return any(
-        _truth(fn, item.value if item.kind == "if" else fn.facts.blocks[item.group].value, known, MAX_DEPTH)
+        truth(fn, item.value if item.kind == "if" else fn.facts.blocks[item.group].value, known, MAX_DEPTH)
         is (item.kind == "else")
         for _, item in fn.blocks_of(block)
         if item.kind in ("if", "else")
@@ -96,7 +96,7 @@ def _returned_before(fn: Fn, call: Call, known: Given) -> bool:
         item.kind == "if"
         and item.exits == "return"
         and item.span[2:] <= call.span[:2]
-        and _truth(fn, item.value, known, MAX_DEPTH) is not False
+        and truth(fn, item.value, known, MAX_DEPTH) is not False
         and _gives_what_it_tests(fn, number, item)
         for number, item in enumerate(fn.facts.blocks)
     )
@@ -138,14 +138,14 @@ def _constant(fn: Fn, vid: Vid, known: Given) -> object:
     return known.get(value[1], ...) if value[0] == "param" else fn.const(plain)
 
 
-def _truth(fn: Fn, test: Vid, known: Given, depth: int) -> bool | None:
+def truth(fn: Fn, test: Vid, known: Given, depth: int = MAX_DEPTH) -> bool | None:
     """What the arguments say of a test, if they decide it."""
     test = _plain(fn, test)
     if test < 0 or depth == 0:
         return None
     value = fn.facts.values[test]
     if value[0] == "not":
-        inner = _truth(fn, value[1], known, depth - 1)
+        inner = truth(fn, value[1], known, depth - 1)
         return None if inner is None else not inner
     if value[0] == "compare" and len(value[2]) == 2 and value[1][0] in ("is", "is not", "==", "!="):
         one, two = (_constant(fn, vid, known) for vid in value[2])
@@ -153,7 +153,7 @@ def _truth(fn: Fn, test: Vid, known: Given, depth: int) -> bool | None:
             return value[1][0] in ("is not", "!=") if one is None or two is None else None
         return None if one is ... or two is ... else (one == two) is (value[1][0] in ("is", "=="))
     if value[0] == "bool":
-        parts = [_truth(fn, vid, known, depth - 1) for vid in value[2]]
+        parts = [truth(fn, vid, known, depth - 1) for vid in value[2]]
         decided = value[1] == "or"
         return decided if decided in parts else None if None in parts else not decided
     found = _constant(fn, test, known)

@@ -18,6 +18,7 @@ from backendlint.project.taint.barren import Search, State
 from backendlint.project.taint.labels import Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.reads import Reader
 from backendlint.project.taint.sinks import RESPONSE, SinkSite, find_assignments, find_sinks
+from backendlint.project.taint.stored import Stored
 from backendlint.project.templates.raw import RawTemplates
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Taint:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.reader = Reader(project)
+        self.stored = Stored(project)
         self._sinks: dict[str, list[SinkSite]] | None = None
         self._barren: dict[frozenset[str], set[State]] = {}
         self._bound: dict[int, dict[int, list[tuple[Vid, Path]]]] = {}
@@ -159,7 +161,7 @@ class Taint:
         """What reaches the sink's argument, less what tests of the same expression around the call clear."""
         if site.kind == "ssrf" and self._refuses(site):
             return lb.NONE
-        found = self._shown(site.kind, site.fn, site.vid)
+        found = self._shown(site.kind, site.fn, site.vid, (), site.call)
         if found and site.fn.facts.values[site.vid][0] in ("call", "attr", "item"):
             return lb.clear(found, self.reader.guards.around(site.fn, site.vid, site.call.block, site.call.span.line))
         return found
@@ -213,9 +215,12 @@ class Taint:
         vids = list(edge.call.passed)
         return any(self.forwarded(edge.caller, vid) == origin.slot for vid in vids)
 
-    def _shown(self, kind: str, fn: Fn, vid: Vid) -> Labels:
-        """Labels of a value; for a log, of the text that it becomes."""
-        return self.reader.rendering.read(fn, vid) if kind == "log" else self.labels(fn, vid)
+    def _shown(self, kind: str, fn: Fn, vid: Vid, path: Path, call: Call) -> Labels:
+        """Labels of what a call is given; for a log, of the text that it becomes."""
+        if kind != "log":
+            return self.labels(fn, vid, path)
+        found = self.labels(fn, vid, path) if path else self.reader.rendering.read(fn, vid)
+        return self.stored.less(found, fn, vid, path, call) if found else found
 
     def _at_caller(self, kind: str, edge: Edge, item: _Pending) -> Labels:
         """Labels of the argument that the caller passes for the pending parameter."""
@@ -223,9 +228,8 @@ class Taint:
             return lb.NONE
         result: Labels = {}
         for vid, part in self.bound(edge).get(item.slot, ()):
-            whole = not part and not item.path
             path = (*part, *item.path)[: lb.MAX_PATH]
-            found = self._shown(kind, edge.caller, vid) if whole else self.labels(edge.caller, vid, path)
+            found = self._shown(kind, edge.caller, vid, path, edge.call)
             for origin, mark in found.items():
                 cleared = mark.cleared | item.mark.cleared
                 lb.add(result, origin, Mark(cleared, mark.weak or item.mark.weak, mark.trail))
