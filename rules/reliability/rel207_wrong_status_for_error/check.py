@@ -182,12 +182,15 @@ def _only_converts(project: Project, fn: Fn, handler: int) -> bool:
     """Whether nothing but conversions of values is tried: `json.loads(text)` knows no outage."""
     tried = below(fn.facts, fn.facts.blocks[handler].group)
     calls = [call for call in fn.calls if call.block in tried]
-    return bool(calls) and all(
-        all(_converts(model) for model in models)
-        if (models := project.models(fn, call))
-        else _reads(project, fn, call) or _validates(project, fn, call)
-        for call in calls
-    )
+    return bool(calls) and all(_is_conversion(project, fn, call) for call in calls)
+
+
+def _is_conversion(project: Project, fn: Fn, call: Call) -> bool:
+    models = project.models(fn, call)
+    if not models:
+        return _reads(project, fn, call) or _validates(project, fn, call)
+    quiet = not any(model.effect or model.blocking for model in models)
+    return all(_converts(model) for model in models) or (quiet and _reads(project, fn, call))
 
 
 def _validates(project: Project, fn: Fn, call: Call) -> bool:
@@ -201,7 +204,7 @@ def _validates(project: Project, fn: Fn, call: Call) -> bool:
 
 
 def _reads(project: Project, fn: Fn, call: Call) -> bool:
-    """`body.get("name")`, `text.encode()` of a value whose type is not known."""
+    """`body.get("name")`, `text.encode()`."""
     value = fn.facts.values[call.func]
     return value[0] == "attr" and value[2] in VALUES and not project.targets(fn, call)
 

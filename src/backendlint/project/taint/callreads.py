@@ -14,7 +14,7 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.containers import composite
-from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Path, Trail
+from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Path, Trail
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
@@ -317,13 +317,12 @@ class CallReads:
         returned, passed = f"{callee.name}() returns it", f"passes through {callee.name}()"
         for origin, mark in found.items():
             if origin.what != "param" or origin.fn != callee.fqn:
-                trail = Trail(fn.fqn, span, returned, mark.trail)
-                lb.add(result, origin, Mark(mark.cleared, mark.weak, trail))
+                lb.add(result, origin, mark._replace(trail=Trail(fn.fqn, span, returned, mark.trail)))
                 continue
             for vid, part in bound.get(origin.slot, ()):
                 for outer, known in self.reader.read(fn, vid, (*part, *origin.path)[:MAX_PATH]).items():
                     trail = Trail(fn.fqn, span, passed, known.trail)
-                    lb.add(result, outer, Mark(known.cleared | mark.cleared, known.weak or mark.weak, trail))
+                    lb.add(result, outer, mark.after(known, trail))
         return result
 
     def _constructed(self, fn: Fn, call: Call, cls: Cls, path: Path) -> Labels:

@@ -231,8 +231,7 @@ class Taint:
             path = (*part, *item.path)[: lb.MAX_PATH]
             found = self._shown(kind, edge.caller, vid, path, edge.call)
             for origin, mark in found.items():
-                cleared = mark.cleared | item.mark.cleared
-                lb.add(result, origin, Mark(cleared, mark.weak or item.mark.weak, mark.trail))
+                lb.add(result, origin, item.mark.after(mark, mark.trail))
         return result
 
     def bound(self, edge: Edge) -> dict[int, list[tuple[Vid, Path]]]:

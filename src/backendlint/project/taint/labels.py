@@ -53,6 +53,10 @@ class Trail(NamedTuple):
     before: Trail | None
 
 
+_CONVERTED = frozenset({"all"})
+"""What decoding does not undo."""
+
+
 class Mark(NamedTuple):
     """What happened to a value on its way from an origin."""
 
@@ -61,6 +65,13 @@ class Mark(NamedTuple):
     weak: bool = False
     """True where a step was a guess: a function of which nothing is known was passed through."""
     trail: Trail | None = None
+    decoded: bool = False
+    """True where an encoding was undone: what protected it before does no longer."""
+
+    def after(self, before: Mark, trail: Trail | None) -> Mark:
+        """What happened to a value in all, of which `before` is what happened first."""
+        kept = before.cleared & _CONVERTED if self.decoded else before.cleared
+        return Mark(kept | self.cleared, before.weak or self.weak, trail, before.decoded or self.decoded)
 
     def clean_for(self, kind: str, what: str = "") -> bool:
         """Whether the value may reach a sink of this kind; `what` is the source's kind, of which it may be cleaned too."""
@@ -108,11 +119,11 @@ def nearest(labels: Labels) -> Labels:
 
 def weaker(left: Mark, right: Mark) -> Mark:
     """The mark of a value that is one or the other."""
-    if left.cleared == right.cleared and left.weak == right.weak:
+    if left.cleared == right.cleared and (left.weak, left.decoded) == (right.weak, right.decoded):
         return left
     cleared = left.cleared & right.cleared
     better = left if len(left.cleared) <= len(right.cleared) else right
-    return Mark(cleared, left.weak and right.weak, better.trail)
+    return Mark(cleared, left.weak and right.weak, better.trail, left.decoded or right.decoded)
 
 
 def clear(labels: Labels, kinds: Iterable[str]) -> Labels:
@@ -120,22 +131,25 @@ def clear(labels: Labels, kinds: Iterable[str]) -> Labels:
     added = frozenset(kinds)
     if not added or not labels:
         return labels
-    return {origin: Mark(mark.cleared | added, mark.weak, mark.trail) for origin, mark in labels.items()}
+    return {origin: Mark(mark.cleared | added, mark.weak, mark.trail, mark.decoded) for origin, mark in labels.items()}
 
 
 def soil(labels: Labels) -> Labels:
     """The labels of a value that was decoded: escaping no longer protects it, conversions still do."""
-    return {origin: Mark(mark.cleared & {"all"}, mark.weak, mark.trail) for origin, mark in labels.items()}
+    return {origin: Mark(mark.cleared & _CONVERTED, mark.weak, mark.trail, True) for origin, mark in labels.items()}
 
 
 def weaken(labels: Labels) -> Labels:
     """The labels of a value that passed through something unknown."""
-    return {origin: Mark(mark.cleared, True, mark.trail) for origin, mark in labels.items()}
+    return {origin: Mark(mark.cleared, True, mark.trail, mark.decoded) for origin, mark in labels.items()}
 
 
 def step(labels: Labels, fn: str, span: Span, note: str) -> Labels:
     """The labels with one more step on their trail."""
-    return {origin: Mark(mark.cleared, mark.weak, Trail(fn, span, note, mark.trail)) for origin, mark in labels.items()}
+    return {
+        origin: Mark(mark.cleared, mark.weak, Trail(fn, span, note, mark.trail), mark.decoded)
+        for origin, mark in labels.items()
+    }
 
 
 def item(key: object) -> str:

@@ -10,6 +10,7 @@ from backendlint.facts.model import Value, Vid
 from backendlint.project.decorators import is_job
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.errorhandlers import exception_parameter
+from backendlint.project.routes.params import markers
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.callreads import CallReads
 from backendlint.project.taint.containers import Containers
@@ -261,6 +262,7 @@ class Reader:
                 entering = lb.clear(entering, ("nosql",))
             if path:
                 entering = lb.clear(entering, self.declared.cleaned(refs, path[0]))
+            entering = lb.clear(entering, self._marked(fn, index))
             found = lb.merge((found, entering))
         if fn.fqn in self.project.error_handlers and index == exception_parameter(fn):
             found = lb.merge((found, self._exc(fn, vid, value, path)))
@@ -272,6 +274,13 @@ class Reader:
         elif index == 0 and fn.cls is not None:
             found = lb.merge((found, self._field_sources(fn, path)))
         return found
+
+    def _marked(self, fn: Fn, index: int) -> frozenset[str]:
+        """What a parameter is clean of by where it is taken from: `Header(...)`."""
+        calls = markers(self.project, fn.parent or fn, fn.facts.params[index])
+        return frozenset(
+            kind for owner, call in calls for model in self.project.models(owner, call) for kind in model.sanitizes
+        )
 
     def _field_sources(self, fn: Fn, path: Path) -> Labels:
         """Sources that methods of the class store in the attribute (`self.x = request.args[...]`)."""
