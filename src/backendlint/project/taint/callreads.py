@@ -126,7 +126,8 @@ class CallReads:
         converted = self.project.refs(fn, call.kwarg("type"))
         if converted and all(ref.name in CLEAN_TYPES for ref in converted):  # `args.get("n", 1, type=int)`
             return lb.merge(self._whole(fn, [*call.args[1:], call.kwarg("default")]))
-        keyed = self._keyed(fn, vid, call, path)
+        fetches = model.orm is not None  # `session.get(Item, id)`: a row, no entry of a mapping
+        keyed = None if fetches else self._keyed(fn, vid, call, path)
         if keyed is not None:
             return lb.clear(keyed, model.sanitizes)
         found = lb.clear(self._passed(fn, call, model, path), replaced(fn, call))
@@ -249,6 +250,9 @@ class CallReads:
         return self._unknown_result(fn, call, path)
 
     def _unknown_result(self, fn: Fn, call: Call, path: Path) -> Labels:
+        by_class = bool(call.args) and any(ref.kind == "class" for ref in self.project.refs(fn, call.args[0]))
+        if by_class and len(call.args) > 1 and fn.callee_name(call) == "get":
+            return NONE  # `session.get(Item, id)`, whatever the session is
         keyed = self._keyed(fn, call.value, call, path)
         if keyed is not None:
             return keyed
