@@ -7,10 +7,17 @@ from dataclasses import replace
 from backendlint.api import Flow, Fn, Hit, Location, Project, below, flow_hit, weak_hits
 
 HARM = "so clients see internals such as SQL, paths and hosts; log it and answer with a fixed message."
+SENT = "which its error handler sends, so clients see internals such as SQL, paths and hosts; log it and raise a fixed message."
+NEAR = 1
+"""More calls than this between the caught exception and the one that is raised make it advice."""
 DEBUG = "never switch it on in production."
 DJANGO = frozenset({"INSTALLED_APPS", "MIDDLEWARE", "ROOT_URLCONF"})
 DEVELOPMENT = re.compile(r"dev|local|test|debug|ci\b|example|sample", re.IGNORECASE)
 EXPECTED = ("validation", "http", "domain", "not-found", "auth", "control")
+FILES = frozenset({"file", "subprocess"})
+NETWORK = frozenset({"socket", "dns", "http", "db", "db-connect", "db-read", "db-write", "mail", "cloud", "grpc"})
+"""Effects of what raises the system's errors."""
+OF_FILES = ("PermissionError", "FileNotFoundError", "FileExistsError", "IsADirectoryError", "NotADirectoryError")
 BROAD = ("builtins.Exception", "builtins.BaseException")
 
 
@@ -25,8 +32,13 @@ def check(project: Project) -> Iterator[Hit]:
         level = rank(project, flow)
         if level == 0:
             continue
-        hit = replace(flow_hit(project, flow, HARM), location=place)
-        yield hit if level == 2 else replace(hit, profile="strict", confidence="low")
+        sent = flow.site.model.name in project.classes
+        hit = replace(flow_hit(project, flow, SENT if sent else HARM), location=place)
+        yield (
+            hit
+            if level == 2 and not (sent and len(flow.chain) > NEAR)
+            else replace(hit, profile="strict", confidence="low")
+        )
     yield from weak_hits(project, ("debug",), DEBUG)
     yield from debug_settings(project)
 
@@ -65,7 +77,22 @@ def rank(project: Project, flow: Flow) -> int:
     types = caught_types(project, fn, flow.source.slot)
     if types is None:
         return 2
-    return max((level(project, kind, name) for kind, name in types), default=2)
+    found = max((level(project, kind, name) for kind, name in types), default=2)
+    return 0 if found == 2 and all(own_words(project, fn, flow.source.slot, name) for _, name in types) else found
+
+
+def own_words(project: Project, fn: Fn, vid: int, name: str) -> bool:
+    """A builtin error of the system that the project itself raises below the `try`, where nothing else can."""
+    value = fn.facts.values[vid]
+    if value[0] != "exc" or not name.startswith("builtins.") or name in BROAD:
+        return False
+    inside = below(fn.facts, fn.facts.blocks[value[1]].group)
+    calls = [call for call in fn.calls if call.block in inside]
+    system = FILES if name.removeprefix("builtins.") in OF_FILES else FILES | NETWORK
+    if any(not system.isdisjoint(project.effects.call_effects(fn, call)) for call in calls):
+        return False
+    raised = [project.exceptions.escaping(target).get(name) for call in calls for target in project.targets(fn, call)]
+    return any(raised)
 
 
 def caught_types(project: Project, fn: Fn, vid: int) -> list[tuple[str, str]] | None:

@@ -27,6 +27,8 @@ _HOST_PARTS = frozenset({"hostname", "netloc", "host"})
 _RESOLVERS = frozenset({"resolve", "realpath", "abspath", "normpath", "absolute", "commonpath", "commonprefix"})
 _LITERAL: Kinds = frozenset({"code"})
 """A text without a quote between its quotes is a literal."""
+_NO_EXCEPTION: Kinds = frozenset({"exception"})
+_ALL_EXCEPTIONS: Kinds = frozenset({"builtins.Exception", "builtins.BaseException"})
 _LINES: Kinds = frozenset({"log", "header", "mail-header"})
 _WITHOUT: dict[str, Kinds] = {
     "..": _PATH, "/": _PATH, "../": _PATH, "'": frozenset({"xpath"}), '"': frozenset({"xpath"}), "\n": _LINES, "\r": _LINES,
@@ -196,6 +198,9 @@ class Guards:
             texts = self.project.constants(fn, call.args[0]) or ()
             same = self._relation(fn, func[1], subject) == EVERYTHING
             return frozenset({lb.ONE_SLASH}) if same and "//" in texts else NOTHING
+        if func == ("name", "builtins.isinstance") and len(call.args) == 2:
+            whole = self._relation(fn, call.args[0], subject) == EVERYTHING
+            return _NO_EXCEPTION if whole and not _ALL_EXCEPTIONS.isdisjoint(self._classes(fn, call)) else NOTHING
         return self._by_address(fn, subject, call)
 
     def _converts(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
@@ -318,13 +323,16 @@ class Guards:
     def _isinstance(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
         if self._relation(fn, call.args[0], subject) != EVERYTHING:
             return NOTHING
-        names = {ref.name for ref in self.project.refs(fn, call.args[1])}
-        value = fn.facts.values[call.args[1]]
-        if value[0] == "tuple":
-            names = {ref.name for vid in value[1] for ref in self.project.refs(fn, vid)}
+        names = self._classes(fn, call)
         harmless = {"builtins.int", "builtins.float", "builtins.bool", "uuid.UUID", "decimal.Decimal"}
         harmless |= {"pathlib.Path", "pathlib.PurePath"}  # which code made: no request holds one
         return EVERYTHING if names and names <= harmless else NOTHING
+
+    def _classes(self, fn: Fn, call: Call) -> set[str]:
+        """The classes that `isinstance` asks for."""
+        value = fn.facts.values[call.args[1]]
+        vids = value[1] if value[0] == "tuple" else (call.args[1],)
+        return {ref.name for vid in vids for ref in self.project.refs(fn, vid)}
 
     def _all_characters(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
         """`all(c in ALLOWED for c in text)`, `all(c.isalnum() for c in text)`."""

@@ -13,6 +13,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Arg, AttributeModel, CallModel, Sink
 from backendlint.project.params import is_serverless
 from backendlint.project.requests import made_by_schema
+from backendlint.project.taint.raised import sent_arguments, shown_parts
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -64,6 +65,10 @@ def find_sinks(project: Project) -> dict[str, list[SinkSite]]:
         found.setdefault("xss", []).append(printed)
     for item in (*_answers(project), *_by_name(project), *_handed_over(project), *_items(project)):
         found.setdefault(item.kind, []).append(item)
+    handled = [(item.fn, item.vid) for item in found.get("response", ()) if item.fn.fqn in project.error_handlers]
+    for fn, call, vid, name in sent_arguments(project, shown_parts(project, handled)):
+        sent = SinkSite("response", fn, call, vid, CallModel(name=name), Sink("response", Arg((0,))))
+        found.setdefault("response", []).append(sent)
     return found
 
 
