@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -14,15 +15,21 @@ from backendlint.api import (
     sensitive,
 )
 
+EXAMPLE = re.compile(r"(x[-_])?examples?", re.IGNORECASE)
+"""What a schema shows of a value."""
 HOW = {"compared": "is compared with", "argument": "is passed", "default": "defaults to"}
 
 
 def check(project: Project) -> Iterator[Hit]:
-    defaults = {literal.location for literal in project.literals.named if literal.how == "environment"}
+    defaults = {
+        literal.location
+        for literal in project.literals.named
+        if literal.how == "environment" or is_setting(project, literal) or EXAMPLE.fullmatch(literal.name)
+    }
     shaped = set()
     for found in known_shape(project):
         if found.location in defaults:
-            continue  # of the lookup of a setting: SEC203
+            continue  # the default of a setting: SEC203
         shaped.add(found.location)
         yield Hit(
             f"{found.what} is written in the source, so everybody who can read the code has it; read it from the environment "

@@ -10,12 +10,14 @@ NOTHING = ("", "true", "false", "yes", "no", "on", "off", "0", "1", "none", "nul
 
 def check(project: Project) -> Iterator[Hit]:
     for literal in project.literals.named:
-        secret = sensitive(literal.name) == "secret" or (literal.how == "environment" and shape_of(literal.text))
+        setting = literal.cls is not None and project.hierarchy.role(literal.cls) == "settings"
+        shaped = shape_of(literal.text) if literal.how == "environment" or setting else ""
+        secret = shaped or sensitive(literal.name) == "secret"
         if not secret or literal.text.strip().lower() in NOTHING or stands_in(literal):
             continue
         if literal.how == "environment":
             yield report(literal, f"`{literal.name}` falls back to a literal where the environment lacks it")
-        elif literal.cls is not None and project.hierarchy.role(literal.cls) == "settings":
+        elif literal.cls is not None and setting:
             yield report(literal, f"`{literal.cls.name}.{literal.name}` has a literal as its default")
 
 

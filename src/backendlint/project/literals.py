@@ -71,13 +71,16 @@ class Literals:
             for name, vid in cls.facts.attributes.items():
                 yield from _literal(cls.owner, vid, name, "field", cls)
                 yield from _field_default(self.project, cls, name, vid)
+                yield from _nested_default(self.project, cls, name, vid)
         for fn in self.texts:
             yield from _in_function(self.project, fn)
         for fn in self.project.all_functions():
             if fn.parent is not None:
-                for param in fn.facts.params:
-                    if param.default >= 0:
-                        yield from _literal(fn.parent, param.default, param.name, "default")
+                for index, param in enumerate(fn.facts.params):
+                    if param.default >= 0 and fn.parent.facts.values[param.default][0] == "const":
+                        setting = _falls_back(self.project, fn, index)
+                        how = "environment" if setting else "default"
+                        yield from _literal(fn.parent, param.default, setting or param.name, how)
 
 
 def _field_default(project: Project, cls: Cls, name: str, vid: Vid) -> Iterator[NamedLiteral]:
@@ -91,6 +94,31 @@ def _field_default(project: Project, cls: Cls, name: str, vid: Vid) -> Iterator[
         default = call.kwarg("default") if call.kwarg("default") >= 0 else (call.args[0] if call.args else -1)
         if default >= 0:
             yield from _literal(cls.owner, default, name, "field", cls)
+
+
+def _nested_default(project: Project, cls: Cls, name: str, vid: Vid) -> Iterator[NamedLiteral]:
+    """`database: Database = Database(url="x")` of a settings class."""
+    value = cls.owner.facts.values[vid]
+    if value[0] == "call" and project.hierarchy.role(cls) == "settings":
+        call = cls.owner.facts.calls[value[1]]
+        if any(ref.kind == "class" for ref in project.callees(cls.owner, call)):
+            for key, item in call.kwargs:
+                yield from _literal(cls.owner, item, f"{name}.{key}", "field", cls)
+
+
+def _falls_back(project: Project, fn: Fn, index: int) -> str:
+    """The setting that a parameter is the default of: `os.getenv("INDEX", index or "")`."""
+    for call in fn.calls:
+        if len(call.passed) < 2:
+            continue
+        for model in project.models(fn, call):
+            for vid in arguments(call, model.env.default) if model.env is not None and model.env.default else ():
+                value = fn.unguarded(vid)
+                parts = value[2] if value[0] == "bool" else (vid,)
+                if model.env is not None and any(fn.unguarded(part) == ("param", index) for part in parts):
+                    names = [fn.const(item) for item in arguments(call, model.env.name)]
+                    return next((name for name in names if isinstance(name, str)), "")
+    return ""
 
 
 def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:

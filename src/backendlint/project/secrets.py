@@ -38,6 +38,11 @@ _HINTS = (
 )  # fmt: skip
 """Without any of these no shape can match."""
 _URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^\s:/@?#{}%]*:([^\s@/{}%<>$*]+)@[\w.-]+", re.IGNORECASE)
+_STANDS_FOR = re.compile(
+    r"://(?:user(?:name)?|login):(?:pass(?:word)?|passwd|pwd)@(?!localhost|127\.)|@(?:[\w-]+\.)*example\.(?:com|org|net)\b|@[\w.-]+\.(?:example|invalid)\b",
+    re.IGNORECASE,
+)
+"""A URL in which words stand for what is to be filled in, or whose host is reserved for examples."""
 _PLACEHOLDER = re.compile(
     r"""^(?:
         x+ | \*+ | \.+ | -+ | _+ | \s* | <.*> | \[.*\] | \{.*\} | \$.* | %.* | .*\{\w*\}.* |
@@ -53,10 +58,14 @@ _IDENTIFIER = re.compile(
 )
 _REFERENCE = re.compile(
     r"^(?:/|\./|\.\./|~/|https?://|file:|arn:|vault:|env:|secret:|ssm:|op://|urn:)|^[\w.-]+\.(?:pem|key|crt|json|ya?ml|txt|env|html|py|js|css)$"
-    r"|^[a-z_]+(?:\.[a-zA-Z_]+)+$|^(?:X|Content|Accept|Authorization|Proxy)(?:-[A-Z][A-Za-z]+)*$|^(?:Bearer|Basic|Token|JWT|Digest)\s*$"
+    r"|^[a-z_]+(?:\.[a-zA-Z_]+)+$|^[a-z_]\w*(?:\.\w+)+:[A-Za-z_]\w*$|^(?:X|Content|Accept|Authorization|Proxy)(?:-[A-Z][A-Za-z]+)*$|^(?:Bearer|Basic|Token|JWT|Digest)\s*$"
 )
 _KIND = re.compile(r"[A-Z]{2,8}")
 """`password = "LDAP"`: who keeps it, not what it is."""
+_SETTING = re.compile(
+    r"(?:[A-Z]+_)*(?:SECRET|TOKEN|PASSWORD|API|PRIVATE|SIGNING|ACCESS)(?:_[A-Z]+)*_(?:SECRET|TOKEN|PASSWORD|KEY)"
+)
+"""`fallback = "SECRET_KEY"`: the name of a setting that holds one."""
 _PASSWORD = frozenset({"password", "passwd", "passphrase", "pwd"})
 _KEY_WORDS = frozenset({"key", "secret", "signing", "jwt", "token"})
 
@@ -119,6 +128,8 @@ def shape_of(text: str) -> str:
         ):
             return what
     match = _URL_PASSWORD.search(text) if "://" in text and "@" in text else None
+    if match and _STANDS_FOR.search(match.group()):
+        return ""
     if match and not _PLACEHOLDER.match(match.group(1)) and match.group(1).lower() not in ("pass", "pwd", "pw", "port"):
         return "A URL with a password"
     return ""
@@ -137,6 +148,8 @@ def secret_like(name: str, text: str) -> bool:
         len(stripped) < 4
         or _PLACEHOLDER.match(stripped)
         or _REFERENCE.match(stripped)
+        or _SETTING.fullmatch(stripped)
+        or (":" in stripped and all(_PLACEHOLDER.match(part) for part in stripped.split(":")))
         or (any(c.isspace() for c in stripped) and not _random(stripped))
     ):
         return False

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from flowing import reaches
 
+from backendlint.project.taint.naming import sensitive
+
 TAINTED = {
     "plain": 'os.system(request.args["a"])',
     "f-string": 'os.system(f"ls {request.args[0]}")',
@@ -73,3 +75,15 @@ def test_arrives(body: str) -> None:
 @pytest.mark.parametrize("body", CLEAN.values(), ids=CLEAN)
 def test_does_not_arrive(body: str) -> None:
     assert not reaches(body)
+
+
+@pytest.mark.parametrize(
+    "name", ["credential_username", "ACCESS_TOKEN_USER", "SHOP_K8S_CONFIG_SECRET", "token_namespace"]
+)
+def test_names_of_holders_and_objects_are_no_secrets(name: str) -> None:
+    assert not sensitive(name)
+
+
+@pytest.mark.parametrize("name", ["K8S_TOKEN", "user_token", "user_password", "login_token", "kube_secret_key"])
+def test_secrets_beside_them_are(name: str) -> None:
+    assert sensitive(name) == "secret"

@@ -45,6 +45,10 @@ _HARMLESS = frozenset(
     ).split()
 )
 """A last or first word that makes the name speak *about* a secret."""
+_HOLDERS = frozenset({"username", "user", "login", "namespace"})
+"""Last words of names of whoever has the secret."""
+_KUBERNETES = re.compile(r"(\w+_)?(k8s|kube)\w*_secrets?", re.IGNORECASE)
+"""An object of Kubernetes, which settings call by its name."""
 _PERSONAL = frozenset({"ssn", "cvv", "cvc", "iban", "passport"})
 _PERSONAL_PAIRS = _pairs(
     "card number, credit card, social security, tax id, account number, date birth, birth date, passport number, "
@@ -72,7 +76,8 @@ def sensitive(name: str) -> str:
     if not parts:
         return ""
     pairs = {tuple(parts[i : i + 2]) for i in range(len(parts) - 1)}
-    about = parts[-1] in _HARMLESS or parts[0] in _SPEAKS
+    about = parts[-1] in _HARMLESS or parts[-1] in _HOLDERS or parts[0] in _SPEAKS
+    about = about or _KUBERNETES.fullmatch(name) is not None
     about = about or "env" in parts or pairs & {("last", "4"), ("last", "four")} != set()
     if parts in _STORED:
         return "secret"
