@@ -24,6 +24,8 @@ CHECKS = re.compile(
 )
 READING = re.compile(r"get|find|fetch|load|read|select|first|one|filter|query|_(of|for|by)(_|$)", re.IGNORECASE)
 READS = {"db-read", "db"}
+SAFE = {"GET", "HEAD", "OPTIONS"}
+"""Reading may be open to all where changing takes a permission."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -33,22 +35,31 @@ def check(project: Project) -> Iterator[Hit]:
             call = fetch(project, route)
             if call is not None:
                 fetching.append((route, call))
-    careful = [(route, call) for route, call in fetching if checked(project, route, certain=True)]
+    careful = [route for route, _ in fetching if checked(project, route, certain=True)]
+    owned = [route for route in careful if checked(project, route, certain=True, owner=True)]
     seen = set()
     for route, call in fetching:
         assert route.handler is not None
         if checked(project, route) or not project.access.authentication(route) or project.access.exempt(route):
             continue
-        example = sibling(route, careful)
+        if SAFE.issuperset(route.methods):  # those that change something may pass the caller on for other reasons
+            example = sibling(
+                route, [other for other in owned if SAFE.issuperset(other.methods) or compared(project, other)]
+            )
+        else:
+            example = sibling(route, owned) or sibling(route, careful)
         place = route.handler.location(call.span)
         if example is None or place in seen:
             continue
         seen.add(place)
+        by_owner = example in owned
+        missing = "that it belongs to the caller" if by_owner else "what the caller may do"
+        cure = "Add the owner to the condition, or compare it." if by_owner else "Ask for the same permission."
         yield Hit(
-            f"{route.label} fetches an object by the id in the path and never checks that it belongs to the caller, as "
-            f"{example.label} does: any user can reach any object. Add the owner to the condition, or compare it.",
+            f"{route.label} fetches an object by the id in the path and never checks {missing}, as "
+            f"{example.label} does: any user can reach any object. {cure}",
             place,
-            related=(Step(example.place, f"{example.label} checks the owner"),),
+            related=(Step(example.place, f"{example.label} checks {'the owner' if by_owner else 'a permission'}"),),
             function=route.function,
             profile="strict" if uses_caller(route, route.handler) else "default",
         )
@@ -79,13 +90,17 @@ def fetch(project: Project, route: Route) -> Call | None:
     return None
 
 
-def checked(project: Project, route: Route, *, certain: bool = False) -> bool:
-    """An owner or permission check before, in or below the handler; `certain` leaves out what may be something else."""
+def checked(project: Project, route: Route, *, certain: bool = False, owner: bool = False) -> bool:
+    """An owner or permission check before, in or below the handler; `certain` leaves out what may be something else,
+    `owner` permissions."""
     fn = route.handler
     assert fn is not None
-    if project.access.authorization(route) or compares_caller(route, fn):
+    if (project.access.authorization(route) and not owner) or compares_caller(route, fn):
         return True
-    found = any(checks_owner(project, item, depth, certain) for item, depth in reached(project, fn))
+    steps = list(reached(project, fn))
+    if not owner and any(asks_permission(item, depth) for item, depth in steps):
+        return True
+    found = any(checks_owner(project, item, certain) for item, _ in steps)
     return found or passes_caller(route, fn, certain)
 
 
@@ -101,15 +116,22 @@ def reached(project: Project, fn: Fn, deepest: int = 3) -> Iterator[tuple[Fn, in
                 todo.append((edge.callee, depth + 1))
 
 
-def checks_owner(project: Project, fn: Fn, depth: int, certain: bool) -> bool:
+def compared(project: Project, route: Route) -> bool:
+    """Whether the row's owner is compared with the caller, beyond all doubt."""
+    fn = route.handler
+    assert fn is not None
+    return compares_caller(route, fn) or any(compares_owner(item) for item, _ in reached(project, fn, 1))
+
+
+def asks_permission(fn: Fn, depth: int) -> bool:
+    """By its name (`depth` 0 is the handler, whose name says nothing), or those of what it calls."""
+    return bool(depth and CHECKS.search(fn.name)) or any(CHECKS.search(last_name(fn, call)) for call in fn.facts.calls)
+
+
+def checks_owner(project: Project, fn: Fn, certain: bool) -> bool:
     """A comparison with, or a lookup by, a column that says whose the object is."""
-    if depth and CHECKS.search(fn.name):
+    if compares_owner(fn):
         return True
-    for value in fn.facts.values:
-        if value[0] == "compare" and any(names_owner(fn, vid) for vid in value[2]):
-            return True
-        if value[0] == "const" and isinstance(value[1], str) and SQL_OWNER.search(value[1]) and " " in value[1]:
-            return True
     for call in fn.facts.calls:
         name = last_name(fn, call)
         by_owner = any(OWNER.fullmatch(key) for key, _ in call.kwargs) and READS & project.effects.call_effects(
@@ -121,7 +143,15 @@ def checks_owner(project: Project, fn: Fn, depth: int, certain: bool) -> bool:
             lazy = model.orm is not None and model.orm.op in ("filter", "get", "exclude", "get_or_404")
             if lazy and any(OWNER.fullmatch(key) for key, _ in call.kwargs):
                 return True
-        if name and CHECKS.search(name):
+    return False
+
+
+def compares_owner(fn: Fn) -> bool:
+    """In Python, or in SQL."""
+    for value in fn.facts.values:
+        if value[0] == "compare" and any(names_owner(fn, vid) for vid in value[2]):
+            return True
+        if value[0] == "const" and isinstance(value[1], str) and SQL_OWNER.search(value[1]) and " " in value[1]:
             return True
     return False
 
@@ -206,9 +236,9 @@ def uses_caller(route: Route, fn: Fn) -> bool:
     return any(set(call.passed) & used for call in fn.facts.calls)
 
 
-def sibling(route: Route, careful: list[tuple[Route, Call]]) -> Route | None:
+def sibling(route: Route, careful: list[Route]) -> Route | None:
     """A careful route for the same resource, in the same module or below the same path."""
-    for other, _ in careful:
+    for other in careful:
         if other is route or resource(other) != resource(route) or other.handler is None or route.handler is None:
             continue
         if other.handler.path == route.handler.path or prefix(other) == prefix(route):
