@@ -7,19 +7,32 @@ from collections.abc import Iterator
 
 from backendlint.api import Fn, Hit, Location, Profile, Project, Step, Unmapped
 
+SHOWN = 10
+"""Of those others, as related places."""
+MANY = 5
+"""Handlers that one `raise` leaves, each told by itself; of more, the first is told and the others are named with it."""
 ALL = ("builtins.Exception", "builtins.BaseException")
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """Domain exceptions, rows that are not there, failures of other services; one hit a place."""
+    """Domain exceptions, rows that are not there, failures of other services."""
     found = list(project.error_paths.unmapped())
     caught = Counter(name for fqn in project.route_functions for name in _caught(project, project.functions[fqn]))
     open_ones = Counter(item.name for item in found)
     treated = {name: _treated(project, name) for name in {item.name for item in found if item.kind == "builtin"}}
+    told: dict[tuple[str, Profile | None, Location], list[Unmapped]] = {}
     for item in found:
         profile = _profile(project, item, caught, open_ones[item.name], treated.get(item.name, set()))
         if profile != "audit":
-            yield _hit(project, item, profile)
+            told.setdefault((item.name, profile, _raised_at(project, item)), []).append(item)
+    for (_, profile, _), group in told.items():
+        for item in group if len(group) <= MANY else group[:1]:
+            yield _hit(project, item, profile, group[1:] if len(group) > MANY else [])
+
+
+def _raised_at(project: Project, item: Unmapped) -> Location:
+    steps = project.exceptions.witness(item.fn, item.name)
+    return steps[-1].location if steps else item.fn.location(item.escape.span)
 
 
 def _caught(project: Project, fn: Fn) -> set[str]:
@@ -67,17 +80,18 @@ def _treated(project: Project, name: str) -> set[Location]:
     return found
 
 
-def _hit(project: Project, item: Unmapped, profile: Profile | None) -> Hit:
+def _hit(project: Project, item: Unmapped, profile: Profile | None, others: list[Unmapped]) -> Hit:
     steps: tuple[Step, ...] = project.exceptions.witness(item.fn, item.name)
     name = item.name.removeprefix("builtins.")
     short = ".".join(name.split(".")[-2:]) if name.endswith("DoesNotExist") else name.rpartition(".")[2]
     route = next((route.label for route in project.route_functions[item.fn.fqn]), item.fn.name)
     status = "404" if item.kind == "not-found" or "NotFound" in short else "its own HTTP status"
+    more = f", and {len(others)} other handlers" if others else ""
     return Hit(
-        f"`{short}` can leave the handler `{item.fn.name}()` of {route}: nobody turns it into a response, so the client gets a 500; "
+        f"`{short}` can leave the handler `{item.fn.name}()` of {route}{more}: nobody turns it into a response, so the client gets a 500; "
         f"catch it, or register an exception handler that answers {status}.",
         item.fn.location(item.escape.span),
-        related=steps[-1:],
+        related=(*steps[-1:], *(Step(other.fn.header, "it can leave this handler too") for other in others[:SHOWN])),
         flow=steps if len(steps) > 1 else (),
         function=item.fn.fqn,
         profile=profile,
