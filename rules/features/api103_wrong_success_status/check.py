@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Answer, Hit, Location, Project, Route, answers
+from backendlint.api import Answer, Fn, Hit, Location, Project, Route, Span, answers
 
 CREATE = re.compile(r"_?(create|add|insert|register|new|place|post)(_|$)", re.IGNORECASE)
 ACTION = re.compile(
@@ -32,13 +32,15 @@ def judge(project: Project, route: Route) -> Iterator[tuple[Location, str]]:
     sets_status = any(store.name == "status_code" for store in route.handler.facts.stores)
     if sets_status:
         return
-    judged: list[Answer | None] = [*found] or ([] if any(answer.special for answer in given) else [None])
+    silent = not found and ends_without_answer(route.handler, given)
+    judged: list[Answer | None] = [None] if silent else [*found]
+    made = creations(project, route) if method == "POST" else None
     for answer in judged:
         if answer is not None and not answer.made and not answer.shape and not route.documented:
             continue
         status = answer.status if answer is not None and answer.status is not None else default_status(route)
         place = location(route, answer)
-        if method == "POST" and status == 200 and creates(project, route):
+        if made is not None and status == 200 and comes_after(answer, made):
             yield place, "creates a resource and answers 200; answer 201 Created."
         elif method == "DELETE" and status == 200 and has_no_body(answer) and not route.response_model:
             yield place, "answers 200 without a body; answer 204 No Content."
@@ -64,20 +66,33 @@ def has_no_body(answer: Answer | None) -> bool:
     return answer is None or answer.shape == "none"
 
 
-def creates(project: Project, route: Route) -> bool:
-    """An insert in what the route runs, or a handler that says so; not an action or a sign-in."""
+def ends_without_answer(fn: Fn, given: list[Answer]) -> bool:
+    """Whether the handler comes to its end without a `return`: not where each way ends with an error."""
+    stopped = any(answer.raised and answer.block == 0 for answer in given)
+    return not stopped and not fn.facts.blocks[0].exits and not any(answer.special for answer in given)
+
+
+def comes_after(answer: Answer | None, made: list[Span]) -> bool:
+    """Whether something may have been created when the handler answers so."""
+    return answer is None or not made or any(span[:2] <= answer.span[2:] for span in made)
+
+
+def creations(project: Project, route: Route) -> list[Span] | None:
+    """Where the handler inserts, or calls what inserts; empty where it says that it creates, and nothing tells where;
+    None for an action, a sign-in, and what creates nothing."""
     assert route.handler is not None
     last = route.path.rstrip("/").rpartition("/")[2]
     if ACTION.search(route.name) or (ACTION.search(last) and "{" not in last):
-        return False
-    if CREATE.match(route.name) and route.name.upper() not in route.methods:
-        found = any(write.creates for write, _ in project.writes.reached(route.handler))
-        return found or project.effects.has(route.handler, "db-write", "db", "commit")
-    return any(
-        (write.creates or write.op == "save")
-        and singular(snake(write.entity.rpartition(".")[2])) == singular(last.replace("-", "_").lower())
-        for write, _ in project.writes.reached(route.handler)
-    )
+        return None
+    named = CREATE.match(route.name) and route.name.upper() not in route.methods
+    own = singular(last.replace("-", "_").lower())
+    found = [
+        chain[0].span if chain else write.call.span
+        for write, chain in project.writes.reached(route.handler)
+        if (write.creates or write.op == "save") and (named or singular(snake(write.entity.rpartition(".")[2])) == own)
+    ]
+    said = named and project.effects.has(route.handler, "db-write", "db", "commit")
+    return found if found or said else None
 
 
 def snake(name: str) -> str:
