@@ -10,7 +10,7 @@ from sqlglot import exp
 from backendlint.api import Call, Fn, Hit, Project, SqlStatement, Write, sql
 
 _MEANT = re.compile(
-    r"(?:^|_)(?:clear|reset|truncate|purge|wipe|flush|empty|delete_all|remove_all|drop|teardown|clean_?up|seed|populate)(?:_|$)",
+    r"(?:^|_)(?:clear|reset|truncate|purge|wipe|nuke|invalidate|rebuild|flush|empty|delete_all|remove_all|drop|teardown|clean_?up|seed|populate)(?:_|$)",
     re.IGNORECASE,
 )
 _TEMPORARY = re.compile(r"^(?:tmp|temp|staging|scratch)_|_(?:tmp|temp|staging|scratch)$|^#", re.IGNORECASE)
