@@ -28,9 +28,15 @@ def check(project: Project) -> Iterator[Hit]:
             seen.add(target)
             back = way_back(edges, target, path)
             file = project.files[path]
+            delayed = item.function > 0 or any(way.function > 0 for _, way in back)
+            so = (
+                "an import put off into a function lets them load, but neither can be changed alone"
+                if delayed
+                else "neither can be loaded or changed alone"
+            )
             yield Hit(
-                f"The {own} layer imports `{item.target}` from the {other} layer, which imports it in turn: neither can be "
-                "loaded or changed alone. Move what both need into the lower one.",
+                f"The {own} layer imports `{item.target}` from the {other} layer, which imports it in turn: {so}. "
+                "Move what both need into the lower one.",
                 project.module_function(file).location(item.span),
                 related=tuple(
                     Step(project.module_function(project.files[step]).location(way.span), f"imports `{way.target}`")
