@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Cls, Fn, Hit, Project, Step, Write, decorator_models, stored_entity
+from backendlint.api import Cls, Fn, Hit, Project, Step, Write, decorator_models, only_by_hand, stored_entity
 
 FREE = ("migration", "command", "task", "middleware", "config", "entry")
 """Layers that may write anything."""
@@ -86,13 +86,14 @@ def reported(
             if write.fn.fqn in seen:
                 continue
             seen.add(write.fn.fqn)
+            aside = shared or project.layer(write.fn) in ABOVE or only_by_hand(project, write.fn)
             yield Hit(
                 f"`{write.fn.name}()` in {unit} writes `{name}`, which {owner} owns and writes too: its rules are "
                 f"by-passed. Call {owner} instead.",
                 write.fn.location(write.call.span),
                 related=(Step(example.fn.location(example.call.span), f"{owner} writes `{name}` here"),),
                 function=write.fn.fqn,
-                profile="strict" if shared or project.layer(write.fn) in ABOVE else "default",
+                profile="strict" if aside else "default",
             )
 
 
