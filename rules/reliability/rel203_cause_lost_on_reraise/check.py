@@ -20,6 +20,7 @@ from backendlint.api import (
     error_classes,
     ingredients,
     inherits_any,
+    log_call,
     object_root,
     split_lines,
 )
@@ -76,10 +77,11 @@ def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit
     name = short(made.name)
     where = f" in `{fn.name}()`" if not fn.is_module else ""
     kept = keeps(project, fn, item, handler)
+    unsaid = "" if kept or is_logged(fn, item, handler) else ", and the cause is not recorded"
     insisted = not kept and is_insisted(project, fn, item, handler, made, caught, policy)
     yield Hit(
         f"`{name}` raised{where} replaces {types} without `from`: the traceback reads as if the handler had failed "
-        f"by accident{'' if kept else ', and the cause is not recorded'}; write `raise {name}(...) from {block.name or 'err'}`.",
+        f"by accident{unsaid}; write `raise {name}(...) from {block.name or 'err'}`.",
         fn.location(item.span),
         function=fn.fqn,
         profile=None if insisted else "strict",
@@ -189,6 +191,18 @@ def keeps(project: Project, fn: Fn, item: Raise, handler: int) -> bool:
         and init.unguarded(store.value) in {("param", index) for index in places}
         for store in init.facts.stores
         if store.name
+    )
+
+
+def is_logged(fn: Fn, item: Raise, handler: int) -> bool:
+    """Whether the handler has logged the caught one with its traceback before."""
+    inside = [number for number in around(fn.facts, item.block) if number >= handler]
+    return any(
+        call.block in inside
+        and call.span < item.span
+        and (found := log_call(fn.file, fn.facts, call))
+        and found.traceback
+        for call in fn.facts.calls
     )
 
 
