@@ -194,9 +194,8 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
 
 
 def twice(site: SyntaxSite, found: LogCall, again: Raise) -> Hit:
-    name = called_name(site.file, site.function, found.call)
     return Hit(
-        f"`{short(name)}` logs an error that is raised again below, so every layer above logs it once more and one "
+        f"`{written(site, found.call)}` logs an error that is raised again below, so every layer above logs it once more and one "
         "failure looks like several; log it only where it is handled, or raise it without logging.",
         site.location(),
         related=(Step(site.location(again.span), "The error goes on here"),),
@@ -218,8 +217,31 @@ def parts_ways(function: FunctionFacts, found: LogCall, again: Raise) -> bool:
 
 
 def outermost(site: SyntaxSite) -> bool:
-    """A management command's `handle()`: no layer above logs what leaves it, it ends the process."""
-    return site.function.name == "handle" and "/management/commands/" in f"/{site.file.path}"
+    """A management command's `handle()`, a migration, the program itself: no layer above logs what leaves it, it ends
+    the process."""
+    path = f"/{site.file.path}"
+    command = site.function.name == "handle" and "/management/commands/" in path
+    return command or not site.function.name or "/migrations/" in path or starts_program(site)
+
+
+def starts_program(site: SyntaxSite) -> bool:
+    """`main()` that only `if __name__ == "__main__":` calls."""
+    module = site.file.functions[0]
+    calls = [call for call in module.calls if module.values[call.func] == ("def", site.function.qualname)]
+    return bool(calls) and all(
+        any(
+            module.blocks[number].kind == "if" and "__main__" in shown(module, module.blocks[number].value)
+            for number in around(module, call.block)
+        )
+        for call in calls
+    )
+
+
+def shown(function: FunctionFacts, vid: int) -> list[object]:
+    """The constants of a comparison."""
+    value = function.values[vid] if vid >= 0 else ("",)
+    parts = (function.values[item] for item in value[2]) if value[0] == "compare" else ()
+    return [part[1] for part in parts if part[0] == "const"]
 
 
 def lost(site: SyntaxSite, verdict: Verdict, handler: int) -> Iterator[Hit]:
@@ -228,7 +250,7 @@ def lost(site: SyntaxSite, verdict: Verdict, handler: int) -> Iterator[Hit]:
     is_broad = not types or (isinstance(broad, list | tuple) and any(name in broad for name in types))
     if not is_broad and verdict.why != "untraced":
         return
-    name = short(called_name(site.file, site.function, verdict.found.call))
+    name = written(site, verdict.found.call)
     kind = ", ".join(item.rpartition(".")[2] for item in types) or "any exception"
     what, so = LOST[verdict.why]
     yield Hit(
@@ -249,8 +271,11 @@ LOST = {
 """What is missing, and what follows."""
 
 
-def short(name: str) -> str:
-    """`logger.error` for `package.module.logger.error`."""
+def written(site: SyntaxSite, call: Call) -> str:
+    """The last two parts of the callee as it is written: `logger.error`."""
+    node = site.node.func if isinstance(site.node, cst.Call) else None
+    plain = isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name | cst.Attribute)
+    name = site.code(node) if node is not None and plain else called_name(site.file, site.function, call)
     return ".".join(name.split(".")[-2:])
 
 
