@@ -22,13 +22,13 @@ from backendlint.api import (
 )
 
 CLEANUP_FUNCTION = re.compile(
-    r"__(a?exit|del)__|_*(a?close|shutdown|stop|clean_?up|disconnect|dispose|tear_?down|terminate|kill|cancel|release)"
+    r"__(a?exit|del)__|_*(a?close|shutdown|stop|clean_?up|disconnect|dispose|tear_?down|terminate|kill|cancel|release|discard)"
     r"(_\w+)?|tearDown\w*|on_(shutdown|close|disconnect)"
 )
 CLEANUP_CALL = re.compile(
     r"a?close(_(all|it|conn\w*|sessions?|sockets?|clients?|pools?|db|files?|cursors?|streams?|channels?|drivers?|old_\w+))?|"
     r"shutdown|rollback|cancel|kill|terminate|disconnect|dispose|release|unlink|remove|rmtree|rmdir|"
-    r"unsubscribe|stop|quit|logout|wait_closed|clean_?up|detach|reset|expunge(_all)?|join|wait"
+    r"unsubscribe|unbind(_s|_ext_s)?|stop|quit|logout|wait_closed|clean_?up|detach|reset|expunge(_all)?|join|wait"
 )
 QUIET_FUNCTION = re.compile(
     r"_*(is|has|can|try|safe|maybe|looks|supports|check|should|guess|detect|probe|best_effort)(_\w+)?|\w+_safe(ly)?"
@@ -93,7 +93,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         return
     function, block = site.function, site.facts
     outcome = "goes on" if block.kind == "with" else outcome_of(site)
-    if not outcome:
+    if not outcome or (kind == "failure" and says_what_failed(site)):
         return
     quiet = is_quiet(site, outcome) or (kind == "failure" and WAITING_FUNCTION.fullmatch(function.name) is not None)
     what = f"`{function.name}()`" if function.name else "the module"
@@ -200,6 +200,18 @@ def outcome_of(site: SyntaxSite) -> str:
     if site.facts.exits == "continue" or site.facts.exits == "break":
         return f"goes on (`{site.facts.exits}`)"
     return "goes on"
+
+
+def says_what_failed(site: SyntaxSite) -> bool:
+    """`except Timeout: return False, "timed out"`: the caller gets the failure and its reason."""
+    function, inside = site.function, below(site.function, site.block)
+    returned = [function.values[item.value] for item in function.returns if item.block in inside and item.value >= 0]
+    for value in returned:
+        parts = [function.values[vid] for vid in value[1]] if value[0] == "tuple" else []
+        texts = [part[1] for part in parts if part[0] == "const" and isinstance(part[1], str)]
+        if (("const", False) in parts or ("const", None) in parts) and any(text.strip() for text in texts):
+            return True
+    return False
 
 
 def site_text(site: SyntaxSite, span: Span) -> str:
