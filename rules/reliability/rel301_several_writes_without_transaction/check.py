@@ -36,6 +36,8 @@ JOURNALS = frozenset("log logs audit audits journal history metrics notification
 TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_at$|timestamp", re.IGNORECASE)
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
 SENDS = re.compile(r"(send|post|notify|publish|email|upload)_", re.IGNORECASE)
+FORM = re.compile(r"^(POST|(flask\.)?request\.form|form)$")
+"""What a page's form has sent; it names the button that was pressed."""
 CLEANS = re.compile(
     r"(^|_)(clean(_?up)?|purge|prune|expired?|stale|tidy|housekeeping|gc|garbage(_collect(ion)?)?)(_|$)", re.IGNORECASE
 )
@@ -81,7 +83,7 @@ def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Dura
             apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(fn, first, second)
             apart = apart or _separate(fn, first, second) or _left(project, fn, first, second)
             apart = apart or _dispensable(project, fn, first, second) or _dispensable(project, fn, second, first)
-            if apart or not _different(fn, first, second) or _undone(fn, first, second):
+            if apart or not _different(fn, first, second) or _undone(project, fn, first, second):
                 continue
             if related(project, fn, first, second):
                 return first, second
@@ -106,13 +108,16 @@ def _compensates(fn: Fn, step: Durable) -> bool:
     return fn.inside(step.call.block, "except") is not None
 
 
-def _undone(fn: Fn, first: Durable, second: Durable) -> bool:
-    """Whether a handler around the second removes again what the first made."""
+def _undone(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+    """Whether a handler around the second removes again what the first made, or sets it anew (`set_status(FAILED)`)."""
     tries = {number for number, item in fn.blocks_of(second.call.block) if item.kind == "try"}
     handlers = {number for number, item in enumerate(fn.facts.blocks) if item.kind == "except" and item.group in tries}
     for call in fn.calls if handlers else ():
+        above = {number for number, _ in fn.blocks_of(call.block)}
+        if first.edges and handlers & above and first.edges[0].callee in project.targets(fn, call):
+            return True
         name = called_name(fn.file, fn.facts, call).rpartition(".")[2]
-        if UNDOES.search(name) and handlers.intersection(number for number, _ in fn.blocks_of(call.block)):
+        if UNDOES.search(name) and handlers & above:
             func = fn.facts.values[call.func]
             given = (*call.args, *((func[1],) if func[0] == "attr" else ()))
             if any(object_root(fn, vid) == first.call.value for vid in given):
@@ -183,9 +188,28 @@ def _rounds(fn: Fn, block: int) -> set[int]:
 
 
 def _alternatives(fn: Fn, first: Durable, second: Durable) -> bool:
-    """`if kind == A: ...`, `if kind == B: ...`: the same thing compared with two others."""
+    """`if kind == A: ...`, `if kind == B: ...`: the same thing compared with two others; or two forms of one page."""
+    forms = _forms(fn, first.call.block), _forms(fn, second.call.block)
+    if all(forms) and forms[0].isdisjoint(forms[1]):
+        return True
     one, two = _compared(fn, first.call.block), _compared(fn, second.call.block)
     return any(one[name] != two[name] for name in one.keys() & two.keys())
+
+
+def _forms(fn: Fn, block: int) -> set[str]:
+    """The buttons of `if "rename" in request.POST:` around the block."""
+    found: set[str] = set()
+    for _, item in fn.blocks_of(block):
+        todo = [item.value] if item.kind == "if" and item.value >= 0 else []
+        while todo:
+            value = fn.facts.values[todo.pop()]
+            if value[0] == "bool" and value[1] == "and":
+                todo += value[2]
+            elif value[0] == "compare" and tuple(value[1]) == ("in",):
+                key, where = fn.const(value[2][0]), fn.unguarded(value[2][1])
+                if isinstance(key, str) and where[0] in ("attr", "name") and FORM.search(str(where[-1])):
+                    found.add(key)
+    return found
 
 
 def _compared(fn: Fn, block: int) -> dict[str, str]:
