@@ -51,6 +51,11 @@ SQLALCHEMY = """
         if session.get(Berth, key) is None:
             session.add(Berth(id=key))
             session.commit()
+
+    def by_other_key(session: Session, key, owner):
+        if session.get(Berth, key) is None:
+            session.add(Berth(owner=owner))
+            session.commit()
 """
 DJANGO = """
     from django.db import models
@@ -108,6 +113,7 @@ def columns(project: Project, name: str) -> tuple[str, ...]:
         (SQLALCHEMY, "owned", ()),
         (SQLALCHEMY, "pier_only", ()),
         (SQLALCHEMY, "by_key", ("id",)),
+        (SQLALCHEMY, "by_other_key", ()),
         (DJANGO, "main", ("pier",)),
         (DJANGO, "numbered", ()),
         (SQL, "pier", ("pier",)),

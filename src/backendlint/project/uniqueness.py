@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call
 from backendlint.project.entities import Fn
 from backendlint.project.races import Raced, root
-from backendlint.project.schema.model import Table
+from backendlint.project.schema.model import Column, Table
 from backendlint.project.transactions import before
 
 if TYPE_CHECKING:
@@ -23,11 +23,19 @@ def stopped_by(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
     table = table_of(project, raced.entity)
     if table is None:
         return "", ()
-    asked = set(_asked(project, raced, table)) or set(_given(raced, table))
+    given = set(_given(raced, table))
+    asked = set(_asked(project, raced, table)) or given
+    made = {column.name for column in table.columns.values() if _is_made(column)} - given
     for unique in table.searchable():
-        if unique.unique and unique.columns and not unique.expressions and asked.issuperset(unique.columns):
-            return table.name, unique.columns
+        columns = unique.columns if unique.unique and not unique.expressions else ()
+        if columns and asked.issuperset(columns) and made.isdisjoint(columns):
+            return table.name, columns
     return "", ()
+
+
+def _is_made(column: Column) -> bool:
+    """A key that gets a value of its own where the insert gives it none."""
+    return column.primary_key and (column.autoincrement or column.client_default or column.default is not None)
 
 
 def table_of(project: Project, entity: str) -> Table | None:
