@@ -24,6 +24,22 @@ NOT_MONEY_OWNERS = frozenset(["meter", "usage", "signal", "metric", "metrics", "
 QUANTITY = frozenset(["unit", "units", "quantity_unit", "measure", "food", "ingredient", "uom"])
 """Fields beside which an `amount` is no money."""
 SHARES = frozenset(["pct", "percent", "percentage", "ratio"])
+PAID = frozenset(
+    [
+        "currency",
+        "quantity",
+        "vat",
+        "sku",
+        "shipping",
+        "supplier",
+        "vendor",
+        "customer",
+        "expense",
+        "expenses",
+        "budget",
+    ]
+)
+"""What stands beside a `cost` that somebody pays."""
 STORES = frozenset(["model", "schema", "serializer", "form"])
 
 
@@ -50,6 +66,7 @@ def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
             not _is_money(name, cls.name)
             or (quantity and name == "amount")
             or _of_change(name, cls)
+            or _weighs(name, cls)
             or NOT_MONEY_OWNERS.intersection(identifier_words(cls.name))
         ):
             continue
@@ -66,6 +83,18 @@ def _of_change(name: str, cls: Cls) -> bool:
     words = MONEY.intersection(identifier_words(name))
     others = [set(identifier_words(other)) for other in cls.facts.field_spans]
     return words == {"amount"} and any("amount" in other and SHARES & other for other in others)
+
+
+def _weighs(name: str, cls: Cls) -> bool:
+    """A bare `cost`, of which nothing beside it says that it is paid: what a planner or scheduler compares."""
+    return _unpaid(name, [cls.name, *(other for other in cls.facts.field_spans if other != name)])
+
+
+def _unpaid(name: str, others: list[str]) -> bool:
+    beside = {word for other in others for word in identifier_words(other)}
+    return name.lower() in ("cost", "costs") and not beside & (
+        MONEY - {"cost", "costs"} | AMBIGUOUS | CONTEXT | LEDGERS | PAID
+    )
 
 
 def _is_data_class(project: Project, cls: Cls) -> bool:
@@ -104,8 +133,18 @@ def _columns(project: Project, fn: Fn, call: Call, declared: set[str]) -> Iterat
     """`Column("price", Float)` in tables and migrations; a migration that says what a model says is told at the model."""
     name = fn.const(call.args[0]) if call.args else ...
     told = name in declared and project.layer(fn) == "migration"
-    if isinstance(name, str) and not told and _is_money(name, "") and _float_column(project, fn, call.value):
+    if isinstance(name, str) and (told or _unpaid(name, _columns_beside(fn, call))):
+        return
+    if isinstance(name, str) and _is_money(name, "") and _float_column(project, fn, call.value):
         yield _hit(fn, call.span, name)
+
+
+def _columns_beside(fn: Fn, call: Call) -> list[str]:
+    """The names in the table that declares a column: its own and the other columns'."""
+    around = [other for other in fn.calls if call.value in other.args]
+    values = [fn.value(vid) for other in around for vid in other.args if vid != call.value]
+    calls = [*around, *(fn.calls[value[1]] for value in values if value[0] == "call")]
+    return [str(fn.const(item.args[0])) for item in calls if item.args and fn.const(item.args[0]) is not ...]
 
 
 def _conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
