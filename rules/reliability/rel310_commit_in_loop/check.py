@@ -14,6 +14,7 @@ from backendlint.api import (
     Project,
     Site,
     Step,
+    below,
     certain,
     given,
     grows,
@@ -22,6 +23,9 @@ from backendlint.api import (
 )
 
 OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep", "queue-consume")
+CHANGES = frozenset(("db-write", "db"))
+PLAIN = frozenset("get items keys values join format strip split lower upper startswith endswith".split())
+"""What is done with lists and texts, whatever is not known of them."""
 LOOPS = ("for", "comp")
 MAX_DEPTH = 3
 LARGE = 8
@@ -36,7 +40,7 @@ def check(project: Project) -> Iterator[Hit]:
         for call in fn.calls:
             loop = _loop(project, fn, call.block)
             commit = _commit(project, fn, call) if loop >= 0 else None
-            if commit is None:
+            if commit is None or not _writes(project, fn, loop, commit[2]):
                 continue
             line = fn.facts.blocks[loop].span.line
             yield Hit(
@@ -72,6 +76,28 @@ def _commit(project: Project, fn: Fn, call: Call) -> tuple[str, tuple[Step, ...]
         if _certainly(edges, site, passed):
             return f"`{target.name}()`", (site.fn.step(site.call.span, "commits"),), target
     return None
+
+
+def _writes(project: Project, fn: Fn, loop: int, target: Fn | None) -> bool:
+    """Whether anything in the loop may have to be stored: not where all that is known of it reads."""
+    inside = below(fn.facts, loop)
+    calls = [(fn, call) for call in fn.calls if call.block in inside and target not in project.targets(fn, call)]
+    stored = any(store.name and store.block in inside for store in fn.facts.stores)
+    if target is not None:
+        calls += [(target, call) for call in target.calls]
+        stored = stored or any(store.name for store in target.facts.stores)
+    return stored or any(_changes(project, home, call) for home, call in calls)
+
+
+def _changes(project: Project, fn: Fn, call: Call) -> bool:
+    """A call that writes or sets attributes, as far as it is known; one that is not known may do anything but a commit."""
+    if project.transactions.ends(fn, call) == "commit":
+        return False
+    name = fn.callee_name(call)
+    if name == "setattr" or (name not in PLAIN and not project.callees(fn, call)):
+        return True
+    sets = any(store.name for target in project.targets(fn, call) for store in target.facts.stores)
+    return sets or bool(CHANGES & project.effects.call_effects(fn, call))
 
 
 def _certainly(edges: list[Edge], site: Site, passed: Given) -> bool:
