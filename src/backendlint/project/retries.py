@@ -55,7 +55,7 @@ class Retries:
         for index, block in enumerate(fn.facts.blocks):
             if block.kind not in ("for", "while"):
                 continue
-            handlers = self._retrying_handlers(fn, index)
+            handlers = [item for item in self._retrying_handlers(fn, index) if self._outbound_in(fn, index, [item])]
             calls = self._outbound_in(fn, index, handlers) if handlers else ()
             if calls and self._repeats(fn, index, block, calls):
                 yield self._loop(fn, index, block, handlers, calls)
@@ -172,7 +172,7 @@ class Retries:
         """A loop that takes work from a queue, asks a person, or asks at a fixed pace until something is ready is no retry."""
         block = fn.facts.blocks[loop]
         if block.kind == "while":
-            if self._paced(fn, loop) or self._takes(fn, block.value):
+            if self._paced(fn, loop) or self._takes(fn, block.value) or self._periodic(fn, loop):
                 return True
             if _WAITS.search(fn.name) and (fn.const(block.value) is ... or self._gives_up(fn, loop)):
                 return True
@@ -211,6 +211,49 @@ class Retries:
         if first is None or first.block != loop:
             return False
         return any("sleep" in model.effect for model in self.project.models(fn, first))
+
+    def _periodic(self, fn: Fn, loop: int) -> bool:
+        """True where success and failure alike come to a pause at the end of the round, and then to the next one."""
+        blocks = fn.facts.blocks
+        tries = [item for item in blocks if item.kind == "try" and item.parent == loop]
+        for call in fn.calls:
+            around = fn.blocks_of(call.block)
+            path = [
+                item.kind for number, item in around[: next((i for i, (n, _) in enumerate(around) if n == loop), 0)]
+            ]
+            if (
+                not self._pauses_here(fn, call)
+                or loop not in {number for number, _ in around}
+                or set(path) - {"try", "with"}
+            ):
+                continue
+            before = [item for item in tries if item.span[2:] < call.span[:2]]
+            if before and not any(item.exits for item in before) and not self._leaves_before(fn, loop, call):
+                return True
+        return False
+
+    def _leaves_before(self, fn: Fn, loop: int, pause: Call) -> bool:
+        """Whether something leaves the loop before the pause: not in a handler, and not where there is nothing to go on with."""
+        exits = [(item.block, item.span) for item in fn.facts.returns if not item.is_yield]
+        ends = {number for number, _ in fn.blocks_of(pause.block)}  # `try: await wait_for(stop.wait(), 5); break`
+        breaks = ((number, item) for number, item in enumerate(fn.facts.blocks) if item.exits == "break")
+        exits += [(number, item.span) for number, item in breaks if number not in ends]
+        for number, span in exits:
+            around = fn.blocks_of(number)
+            if loop not in {index for index, _ in around} or span[:2] > pause.span[:2]:
+                continue
+            refused = any(item.kind == "if" and fn.value(item.value)[0] == "not" for _, item in around)
+            if not refused and not any(item.kind == "except" for _, item in around):
+                return True
+        return False
+
+    def _pauses_here(self, fn: Fn, call: Call) -> bool:
+        """`sleep(5)`, `stop.wait(5)`, `await wait_for(stop.wait(), timeout=5)`."""
+        if any("sleep" in model.effect for model in self.project.models(fn, call)):
+            return True
+        limited = bool(call.args) or call.kwarg("timeout") >= 0
+        waits = [fn.callee_name(other) == "wait" for other in fn.calls if other.value in call.args]
+        return limited and (fn.callee_name(call) == "wait" or (fn.callee_name(call) == "wait_for" and any(waits)))
 
     def _loop(self, fn: Fn, loop: int, block: Block, handlers: list[int], calls: tuple[Call, ...]) -> Policy:
         backoff, jitter = self._pauses(fn, loop)
