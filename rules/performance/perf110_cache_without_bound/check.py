@@ -9,12 +9,14 @@ from backendlint.api import CacheUse, Hit, Project
 MESSAGES = {
     "unbounded": "`{name}()` is cached without a bound: each new argument stays in memory until the process ends.",
     "method": "`{name}()` is a method with a cache: the cache keeps each object (`self`) alive and is shared by all of them.",
+    "shared": "`{name}()` is a method with a cache of {size} in all, which all objects share: they push each other's results out.",
     "no-expiry": "`{name}` in `{fn}()` stores an entry that never expires: it goes stale, and the cache only grows.",
     "grows": "`{fn}()` adds to `{name}`, which nothing ever shrinks: it goes stale, and grows until the process ends.",
     "mutable-key": "`{name}()` is cached by its arguments, and `{fn}()` passes one that is not hashable: the call raises TypeError.",
 }
 HELPS = {
     "method": "Cache a function of plain values, use `cached_property`, or keep a bounded cache in the object.",
+    "shared": "Cache a function of plain values, use `cached_property`, or keep a cache in the object.",
     "no-expiry": "Pass a time to live.",
     "mutable-key": "Pass a tuple or a frozenset.",
 }
@@ -28,9 +30,13 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _hit(use: CacheUse) -> Hit:
     return Hit(
-        message=MESSAGES[use.problem].format(name=use.name, fn=use.fn.name),
+        message=MESSAGES[use.problem].format(name=use.name, fn=use.fn.name, size=_entries(use.size)),
         location=use.fn.location(use.span),
         help=HELPS.get(use.problem),
         function=use.fn.fqn,
         profile=None if use.sure else "strict",
     )
+
+
+def _entries(size: int) -> str:
+    return "one entry" if size == 1 else f"{size} entries"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _MUTABLE = ("list", "dict", "set", "comp")
 _SMALL = frozenset({"builtins.bool", "builtins.type", "typing.Literal", "builtins.None"})
 _WORDS = ("cache", "memo")
+FEW = 8
+"""So few entries of a shared cache keep no crowd of objects alive, but push each other out."""
 _SHRINKS = frozenset({"pop", "popitem", "clear", "move_to_end"})
 
 
@@ -27,11 +29,13 @@ class CacheUse(NamedTuple):
     """In whose file the place is."""
     span: Span
     problem: str
-    """unbounded, method, no-expiry, grows or mutable-key."""
+    """unbounded, method, shared (a method's, with few entries), no-expiry, grows or mutable-key."""
     name: str
     """Of the cached function, the cache's method or variable."""
     sure: bool
     """False where it may well be meant (a store rather than a cache, few different keys)."""
+    size: int = 0
+    """How many entries it takes, where that is known."""
 
 
 class Caches:
@@ -61,7 +65,8 @@ class Caches:
             span = fn.decorator_span(vid)
             if fn.cls is not None and fn.kind == "method" and not self._passes_cache(home, vid):
                 sure = self._endless(home, vid, cache) or fn in self.project.in_request
-                yield CacheUse(fn, span, "method", fn.name, sure)
+                size = self._size(home, vid, cache)
+                yield CacheUse(fn, span, "method" if size is None else "shared", fn.name, sure, size or 0)
             elif self._endless(home, vid, cache) and (keys := self._open_keys(fn)):
                 yield CacheUse(fn, span, "unbounded", fn.name, fn in self.project.in_request and bool(keys))
             yield from self._mutable_keys(fn)
@@ -83,6 +88,15 @@ class Caches:
         if given >= 0 and home.facts.values[given] == ("dict", ()):
             return True
         return self.project.constants(home, given) == [None] if given >= 0 else cache.bound.default is None
+
+    def _size(self, home: Fn, vid: Vid, cache: Cache) -> int | None:
+        """The bound that the decorator is given, where it is a number."""
+        value = home.facts.values[vid]
+        if value[0] != "call" or cache.bound is None:
+            return None
+        given = self.project.constants(home, argument_of(home.facts.calls[value[1]], cache.bound))
+        sizes = [item for item in given or () if isinstance(item, int) and not isinstance(item, bool)]
+        return sizes[0] if len(sizes) == 1 and sizes[0] <= FEW else None
 
     def _open_keys(self, fn: Fn) -> list[str]:
         """Parameters that may take any number of values: not flags, classes or enums."""
