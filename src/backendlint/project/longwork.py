@@ -130,12 +130,17 @@ class LongWorks:
         return any(_BATCH.search(item.name) and _stems(fn, item.value, iterable) for item in fn.facts.bindings)
 
     def _waits(self, fn: Fn, call: Call) -> bool:
-        """False for coroutines that are only made here, to be run together elsewhere."""
+        """False for coroutines that are only made here, to be run together elsewhere (`group.create_task(send(x))`)."""
         if call.awaited:
             return True
+        if any(self._starts(fn, other) for other in fn.calls if call.value in other.args):
+            return False
         targets = self.project.targets(fn, call)
         models = self.project.models(fn, call)
         return not any(target.facts.is_async for target in targets) and not any(model.awaitable for model in models)
+
+    def _starts(self, fn: Fn, call: Call) -> bool:
+        return any(model.spawn is not None for model in self.project.models(fn, call))
 
     def _external(self, fn: Fn, call: Call) -> str:
         for model in self.project.models(fn, call):
