@@ -54,3 +54,24 @@ def test_unbounded(body: str, kinds: list[str]) -> None:
 def test_independent(body: str, runs: int) -> None:
     project = build(main=f"{HEAD}async def f():\n    {body}\n")
     assert len([run for run in project.sequences.independent() if run.fn.name == "f"]) == runs
+
+
+def test_a_gather_names_the_session_that_all_share() -> None:
+    project = build(
+        main="""
+            import asyncio
+            from sqlalchemy import text
+            from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+            async def load(session: AsyncSession, key: str):
+                return await session.execute(text("select 1 where :k = 'a'"), {"k": key})
+            async def fresh(sessions: async_sessionmaker, key: str):
+                async with sessions() as session:
+                    return await load(session, key)
+            async def shared(session: AsyncSession, keys: list[str]):
+                return await asyncio.gather(*[load(session, key) for key in keys])
+            async def apart(sessions: async_sessionmaker, keys: list[str]):
+                return await asyncio.gather(*[fresh(sessions, key) for key in keys])
+        """
+    )
+    found = {item.site.fn.name: item.shared for item in project.fanouts.unbounded()}
+    assert found == {"shared": "AsyncSession", "apart": ""}

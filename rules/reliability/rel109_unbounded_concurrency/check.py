@@ -25,6 +25,9 @@ def _hit(project: Project, fanout: Fanout) -> Hit:
     return Hit(
         message=_message(fanout),
         location=site.fn.location(site.call.span),
+        help="Await them one after the other, or give each a session of its own, so many at once."
+        if fanout.shared
+        else None,
         function=site.fn.fqn,
         profile=_profile(project, fanout),
     )
@@ -37,6 +40,11 @@ def _message(fanout: Fanout) -> str:
         return (
             f"`{site.model.name}`{where} has no bound: when its consumer is slower than its producers, it grows until "
             "memory runs out."
+        )
+    if fanout.kind == "gather" and fanout.shared:
+        return (
+            f"`{site.model.name}`{where} runs {fanout.what} for all items at once on one `{fanout.shared}`, which takes one "
+            "operation at a time: with two items or more it can raise."
         )
     if fanout.kind == "gather":
         return (

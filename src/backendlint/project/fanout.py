@@ -35,6 +35,8 @@ class Fanout(NamedTuple):
     """gather, task, thread, process, queue or pool."""
     what: str
     """The function or library call that runs many times, where known."""
+    shared: str = ""
+    """The class of the one database session that all of them use, if they do."""
 
 
 class Fanouts:
@@ -71,13 +73,13 @@ class Fanouts:
                     continue
                 what = self._runs(fn, element)
                 if what:
-                    return Fanout(site, "gather", what)
+                    return Fanout(site, "gather", what, self._shared(fn, element))
             for element, loop in self._appended(fn, vid):
                 if fn.facts.blocks[loop].kind == "while" or self.small(fn, fn.facts.blocks[loop].value):
                     continue
                 what = self._runs(fn, element)
                 if what:
-                    return Fanout(site, "gather", what)
+                    return Fanout(site, "gather", what, self._shared(fn, element))
             what = self._mapped(fn, vid)
             if what:
                 return Fanout(site, "gather", what)
@@ -234,6 +236,29 @@ class Fanouts:
         for target in self.project.targets(fn, call):
             if self.project.effects.has(target, *OUTSIDE) and not self._limited(target):
                 return f"`{target.name}()`"
+        return ""
+
+    def _shared(self, fn: Fn, vid: Vid) -> str:
+        """The session that each of the coroutines is given, or finds around it (`gather(*[load(session, x) for x in xs])`)."""
+        value = fn.unguarded(vid)
+        call = fn.facts.calls[value[1]] if value[0] == "call" else None
+        if call is None:
+            return ""
+        given = [item for item in call.passed if fn.unguarded(item)[0] in ("param", "outer", "enter")]
+        for target in self.project.targets(fn, call):
+            if not self.project.effects.has(target, "db-read", "db-write", "db"):
+                continue
+            around = target.made_by("outer") if target.parent is fn else ()
+            found = [self._session(fn, item) for item in given] + [self._session(target, item) for item in around]
+            if any(found):
+                return next(name for name in found if name)
+        return ""
+
+    def _session(self, fn: Fn, vid: Vid) -> str:
+        for ref in self.project.refs(fn, vid):
+            cls = self.project.libraries.cls(ref.name) if ref.kind == "libinst" else None
+            if cls is not None and cls.resource == "db-session" and cls.thread_safe is False:
+                return ref.name.rpartition(".")[2]
         return ""
 
     @staticmethod
