@@ -7,13 +7,19 @@ from backendlint.api import Edge, Fn, Hit, Project, Route, Write
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 TRACES = re.compile(
-    r"audit|log(s|ged|ging)?(_|$)|history|histories|event|metric|stat(s|istics)?|visit|view(s|ed|_count)|count(er)?|hit(s)?|last_(seen|login|access)|"
-    r"session|token|cache|seen|track|usage|analytics|nonce|touch|refresh|lock|challenge|otp|impression|click|captcha|login|callback",
-    re.IGNORECASE,
+    r"audit|histor(y|ies)|metric|statistics|session|token|cache|usage|analytics|nonce|impression|challenge|captcha|thumbnail|"
+    r"(^|_)(log(s|ged|ging)?|events?|stats?|visits?|views|viewed|counts?|counter|hits?|seen|track(s|ed|ing)?|touch(ed)?|refresh(ed)?|"
+    r"locks?|locked|otp|clicks?|log_?(in|out)|last_access|callback|status|health)(_|$)"
 )
+"""Words of names in snake case that tell of traces which a reader leaves."""
+POSTED = {"method", "POST", "FILES", "body", "is_valid"}
+"""What a view reads that tells the methods apart."""
 FARTHEST = 3
 """Calls between handler and write; what lies deeper serves something else (configuration, caches)."""
-LOADING = re.compile(r"_?(get|load|ensure|fetch|current|resolve|default|init|setup)(_|$)", re.IGNORECASE)
+LOADING = re.compile(
+    r"_?(get|load|ensure|fetch|current|resolve|default|init|setup)(_|$)|\w*_if_(not_exists|necessary|missing|needed|absent)$",
+    re.IGNORECASE,
+)
 """Functions that make what they find missing."""
 LAZY = {"get_or_create", "update_or_create", "merge"}
 
@@ -21,7 +27,7 @@ LAZY = {"get_or_create", "update_or_create", "merge"}
 def check(project: Project) -> Iterator[Hit]:
     seen = set()
     for route in project.routes:
-        if route.handler is None or route.kind != "http" or not route.methods or not SAFE.issuperset(route.methods):
+        if route.handler is None or route.kind != "http" or not answers_get(project, route):
             continue
         found = changing(project, route)
         if found is None or route.place in seen:
@@ -31,21 +37,37 @@ def check(project: Project) -> Iterator[Hit]:
         entity = write.entity.rpartition(".")[2]
         name = f"`{entity}`" if entity else "stored data"
         yield Hit(
-            f"{route.label} changes data: it writes {name} ({write.op}) in `{write.fn.name}()`, and GET is repeated by crawlers, "
-            "caches and retries at will. Use POST, PUT, PATCH or DELETE.",
+            f"{route.label} changes data{'' if route.methods else ', whatever the method'}: it writes {name} ({write.op}) in "
+            f"`{write.fn.name}()`, and GET is repeated by crawlers, caches and retries at will. Use POST, PUT, PATCH or DELETE.",
             route.place,
             flow=project.writes.steps(write, chain),
             function=route.function,
+            confidence=None if route.methods else "medium",
         )
+
+
+def answers_get(project: Project, route: Route) -> bool:
+    """Safe methods alone, or a view that is given every method and never asks for it, nor for what only POST has."""
+    if route.methods:
+        return SAFE.issuperset(route.methods)
+    fn = route.handler
+    if fn is None or route.framework != "django" or route.cls is not None:
+        return False
+    own = [project.functions[ref.name] for ref in fn.decorators if ref.kind == "func" and ref.name in project.functions]
+    if len(fn.decorators) < len(fn.facts.decorators):
+        return False
+    reached = [fn, *own, *(inner for item in own for inner in project.functions_of(item.file) if inner.parent is item)]
+    reached += [edge.callee for item in (fn, *own) for edge in project.graph.callees(item) if edge.kind == "call"]
+    return not any(value[0] == "attr" and value[2] in POSTED for item in reached for value in item.facts.values)
 
 
 def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] | None:
     assert route.handler is not None
     if re.search(r"oauth|openid|oidc|sso|saml|callback", f"{route.path} {route.name}", re.IGNORECASE):
         return None  # the way back from a sign-in elsewhere
-    if counts_only(route.handler):
+    if counts_only(route.handler) or authorizes(route.handler):
         return None
-    if TRACES.search(route.name) or TRACES.search(route.path.rpartition("/")[2]):
+    if traces(route.name) or traces(route.path.rpartition("/")[2]):
         return None
     for write, chain in project.writes.reached(route.handler, ("call", "property")):
         names = (write.entity.rpartition(".")[2], write.fn.name, *(edge.callee.name for edge in chain))
@@ -53,18 +75,28 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             write.op in LAZY
             or len(chain) > FARTHEST
             or any(LOADING.match(fn.name) for fn in (write.fn, *(edge.callee for edge in chain)))
-            or any(TRACES.search(snake(name)) for name in names)
+            or any(traces(name) for name in names)
         ):
             continue
         return write, chain
     return None
 
 
+def authorizes(fn: Fn) -> bool:
+    """OAuth's authorization endpoint, and where browsers come back from one: both are sent with GET."""
+    names = {param.name for param in fn.facts.params} | {
+        value[1] for value in fn.facts.values if value[0] == "const" and isinstance(value[1], str)
+    }
+    return {"response_type", "client_id"} <= names or ("state" in names and bool({"code", "error"} & names))
+
+
 def counts_only(fn: Fn) -> bool:
     """`topic.views += 1` before it is saved, and nothing else."""
     changed = [store.name for store in fn.facts.stores if store.name]
-    return bool(changed) and all(TRACES.search(name) for name in changed)
+    return bool(changed) and all(traces(name) for name in changed)
 
 
-def snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+def traces(name: str) -> bool:
+    """Whether a name tells of what any reader leaves behind: logs, counters, sessions, caches."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return TRACES.search(re.sub(r"\W+", "_", words).lower()) is not None
