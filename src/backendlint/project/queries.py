@@ -28,6 +28,10 @@ _CONSUMERS = frozenset(
 _READING = re.compile(
     r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(SELECT|WITH|SHOW|EXPLAIN|VALUES|PRAGMA)\b", re.IGNORECASE | re.DOTALL
 )
+_ACTORS = r"(nextval|setval|set_config|pg_notify|pg_(try_)?advisory_\w*lock\w*)"
+_ACTING = re.compile(rf"\s*SELECT\s+{_ACTORS}\s*\((?!.*\bFROM\b)", re.IGNORECASE | re.DOTALL)
+"""Statements that fetch nothing from a table: they take a lock or a number."""
+_ACTS = re.compile(rf"(^|\.){_ACTORS}$", re.IGNORECASE)
 _CACHED = frozenset({"count", "exists", "all", "iterate", "first"})
 """Operations of a to-many manager that use rows which were prefetched."""
 _CHANGING = frozenset({"insert", "update", "delete"})
@@ -154,7 +158,9 @@ class Queries:
         """read or write, by the statement that is executed; "" where it is not known."""
         text = self.text(fn, call)
         if text:
-            return "read" if _READING.match(text) else "write"
+            return "read" if _READING.match(text) and not _ACTING.match(text) else "write"
+        if self._numbers(fn, call):
+            return "write"
         for vid in call.args[:1]:
             for ref in self.project.refs(fn, vid):
                 last = ref.name.rpartition(".")[2]
@@ -179,10 +185,10 @@ class Queries:
         return False
 
     def _numbers(self, fn: Fn, call: Call, depth: int = 6) -> bool:
-        """Whether the statement takes the next number of a sequence: `session.query(func.nextval(...)).scalar()`."""
+        """Whether the statement only calls a function that acts: `session.query(func.nextval(...)).scalar()`, a lock."""
         for vid in call.args:
             value = fn.facts.values[vid]
-            if value[0] == "call" and str(fn.facts.values[fn.facts.calls[value[1]].func][-1]).endswith("nextval"):
+            if value[0] == "call" and _ACTS.search(str(fn.facts.values[fn.facts.calls[value[1]].func][-1])):
                 return True
             if value[0] == "call" and depth and self._numbers(fn, fn.facts.calls[value[1]], depth - 1):
                 return True

@@ -17,6 +17,7 @@ from backendlint.project.uses import operands
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
+MAX_STEPS = 16
 MAPPING = frozenset({"builtins.map", "builtins.filter"})
 
 
@@ -33,6 +34,8 @@ class Repeated(NamedTuple):
     """The query is made from the loop's item."""
     grouped: bool
     """Each round asks for a whole group of rows."""
+    remembered: bool = False
+    """Asked once for each key that a dictionary does not hold yet, which keeps the answer."""
 
 
 def repeated(project: Project) -> Iterator[Repeated]:
@@ -118,7 +121,38 @@ def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...],
     if varies and edges and edges[0].call is not None:
         varies = decides(edges, query, lambda vid: any(depends(fn, [vid], number) for number in loops), closures=True)
     grouped = _in_groups(fn, fn.facts.blocks[loop], vids)
-    return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies, grouped)
+    block = edges[0].call.block if edges and edges[0].call is not None else query.block
+    return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies, grouped, _remembered(fn, loop, block))
+
+
+def _remembered(fn: Fn, loop: int, block: int) -> bool:
+    """`if key not in known: known[key] = load(key)`: what was asked once is not asked again."""
+    for number, item in fn.blocks_of(block):
+        if number == loop:
+            return False
+        test = fn.unguarded(item.value) if item.kind == "if" and item.value >= 0 else ("",)
+        if test[0] != "compare" or test[1] != ("not in",):
+            continue
+        held = _made(fn, test[2][1])
+        stores = (store for store in fn.facts.stores if store.key >= 0 and store.base >= 0)
+        if held >= 0 and any(
+            _made(fn, store.base) == held and any(above == number for above, _ in fn.blocks_of(store.block))
+            for store in stores
+        ):
+            return True
+    return False
+
+
+def _made(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> Vid:
+    """The display or call with which a local dictionary began, or -1."""
+    value = fn.facts.values[vid]
+    if depth == 0:
+        return -1
+    if value[0] in ("guard", "store", "mut"):
+        return _made(fn, value[1], depth - 1)
+    if value[0] == "phi":
+        return next((found for item in value[1] if item != vid and (found := _made(fn, item, depth // 2)) >= 0), -1)
+    return vid if value[0] in ("dict", "call") else -1
 
 
 def _loop(project: Project, fn: Fn, block: int) -> int:
