@@ -3,38 +3,93 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from backendlint.api import Answer, Fn, Hit, Project, Step, answers, is_api
+from backendlint.api import Answer, Fn, Hit, Location, Project, Step, answers, is_api
 
 FEWEST = 3
 PAGE = "text/html"
+TELLING = {"message", "error", "detail", "errors", "title", "msg"}
 
 
 def check(project: Project) -> Iterator[Hit]:
-    found: list[tuple[Fn, Answer, str]] = []
+    found: dict[object, list[tuple[Fn, Answer, str]]] = {}
+    translated = any(ref.name.endswith(".HTTPException") for refs in project.error_handlers.values() for ref in refs)
     for fn in project.all_functions():
         if project.layer(fn) not in ("controller", "middleware") or "health" in fn.fqn:
             continue
         for answer in answers(project, fn):
             form = shape_of(answer)
-            if form and not (answer.content == PAGE and for_people(project, fn)):
-                found.append((fn, answer, form))
-    counts = Counter(form for _, _, form in found)
-    if not counts:
-        return
+            told_anew = answer.raised and translated
+            if form and not told_anew and not (answer.content == PAGE and for_people(project, fn)):
+                found.setdefault(application(project, fn), []).append((fn, answer, form))
+    raised = list(handled(project)) if found else []
+    apps = [app for app in found if app]
+    if len(apps) == 1 and None in found:  # routes of an application that a function is given
+        found[apps[0]] += found.pop(None)
+        raised = [(apps[0] if app is None else app, place, form) for app, place, form in raised]
+    for app, errors in found.items():
+        if app == "" and len(found) > 1:
+            continue  # clients do not get these
+        yield from differing(errors, [item[1:] for item in raised if item[0] == app])
+
+
+def differing(errors: list[tuple[Fn, Answer, str]], raised: list[tuple[Location, str]]) -> Iterator[Hit]:
+    """Errors of one application whose form is not that of most of them."""
+    counts = Counter([*(form for _, _, form in errors), *(form for _, form in raised)])
     usual, count = counts.most_common(1)[0]
-    if count < 2 or count * 3 < len(found) * 2 or len(found) < FEWEST:
+    total = len(errors) + len(raised)
+    if count < 2 or count * 3 < total * 2 or total < FEWEST:
         return
-    example = next((fn, answer) for fn, answer, form in found if form == usual)
-    for fn, answer, form in found:
+    places = [place for place, form in raised if form == usual]
+    places += [fn.location(answer.span) for fn, answer, form in errors if form == usual]
+    for fn, answer, form in errors:
         if form == usual or compatible(form, usual):
             continue
         yield Hit(
-            f"This error of `{fn.name}()` has {form}, while {count} of the project's {len(found)} have {usual}: clients that read "
+            f"This error of `{fn.name}()` has {form}, while {count} of the application's {total} have {usual}: clients that read "
             "one cannot read the other. Use the common form.",
             fn.location(answer.span),
-            related=(Step(example[0].location(example[1].span), f"an error with {usual}"),),
+            related=(Step(places[0], f"an error with {usual}"),),
             function=fn.fqn,
         )
+
+
+def application(project: Project, fn: Fn) -> object:
+    """The application whose route leads there; "" where none does."""
+    return next((route.inner for route in project.endpoints.leading_to(fn.fqn)), "")
+
+
+def handled(project: Project) -> Iterator[tuple[object, Location, str]]:
+    """The project's own exceptions, in the form that an error handler gives them."""
+    forms = {}
+    for name, classes in project.error_handlers.items():
+        handler = project.functions.get(name)
+        said = (
+            {form_of(project, handler, answer) for answer in answers(project, handler)}
+            if handler is not None
+            else set()
+        )
+        own = [ref.name for ref in classes if ref.name in project.classes]
+        if len(said) == 1 and (form := said.pop()):
+            forms.update(dict.fromkeys(own, form))
+    for fn in project.all_functions() if forms else ():
+        for item in fn.facts.raises:
+            refs = project.refs(fn, item.exc) if item.exc >= 0 else ()
+            names = (name for ref in refs for name in forms if project.hierarchy.subclass_of(ref.name, name))
+            name = next(names, "")
+            if name:
+                yield application(project, fn), fn.location(item.span), forms[name]
+
+
+def form_of(project: Project, fn: Fn, answer: Answer) -> str:
+    """The keys of an error handler's answer, also where the exception puts them together (`exc.to_dict()`)."""
+    value = fn.facts.values[answer.body] if answer.body >= 0 else ("",)
+    keys = set(answer.keys or ())
+    for target in project.targets(fn, fn.calls[value[1]]) if value[0] == "call" and not keys else ():
+        for item in target.facts.returns:
+            inner = target.facts.values[item.value] if item.value >= 0 else ("",)
+            texts = [target.const(key) for key, _ in inner[1] if key >= 0] if inner[0] == "dict" else []
+            keys |= {text for text in texts if isinstance(text, str)}
+    return f"the keys {', '.join(f'`{key}`' for key in sorted(keys)[:4])}" if keys else ""
 
 
 def for_people(project: Project, fn: Fn) -> bool:
@@ -55,13 +110,10 @@ def shape_of(answer: Answer) -> str:
 
 
 def compatible(form: str, usual: str) -> bool:
-    """More keys than usual are no other form; a text as detail is sent as `detail`."""
+    """More keys than usual are no other form, nor is the one that tells what happened; a text as detail is sent as `detail`."""
     if form == "a text as detail" and usual.startswith("the keys") and "detail" in usual.split("`"):
         return True
     if usual == "a text as detail" and form.startswith("the keys") and "detail" in form.split("`"):
         return True
-    return (
-        form.startswith("the keys")
-        and usual.startswith("the keys")
-        and set(usual.split("`")[1::2]) <= set(form.split("`")[1::2])
-    )
+    ours, theirs = (set(text.split("`")[1::2]) if text.startswith("the keys") else set() for text in (form, usual))
+    return bool(theirs) and (theirs <= ours or bool(ours & theirs & TELLING))
