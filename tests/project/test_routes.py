@@ -454,3 +454,33 @@ def test_nested_routers_add_up() -> None:
         "/api/woods/{wood_pk}/trees",
         "/api/woods/{wood_pk}/trees/{tree_pk}/nests",
     }
+
+
+def test_parameters_that_no_path_names_are_no_request_data() -> None:
+    project = build(
+        urls="""
+        from django.urls import path
+        import views
+        urlpatterns = [path("links/<str:name>/", views.link), path("more/<str:name>/<str:note>/", views.noted)]
+        """,
+        views="""
+        def link(request, name, note=None): ...
+        def noted(request, name, note=None): ...
+        """,
+        shop="""
+        from flask import Blueprint, Flask
+        app = Flask(__name__)
+        trees = Blueprint("trees", __name__, url_prefix="/woods/<wood>", url_defaults={"kind": "oak"})
+        def tree(kind, wood, number): ...
+        trees.add_url_rule("/<int:number>", view_func=tree)
+        app.register_blueprint(trees)
+        """,
+    )
+
+    def asked(name: str) -> list[str]:
+        fn = project.functions[name]
+        return [item.name for index, item in enumerate(fn.facts.params) if project.param_source(fn, index) == "request"]
+
+    assert asked("views.link")[-1] == "name"
+    assert asked("views.noted")[-2:] == ["name", "note"]
+    assert asked("shop.tree") == ["wood", "number"]

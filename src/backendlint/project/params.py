@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.routes.model import UNKNOWN
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _DATA_ROLES = frozenset({"", "schema", "serializer", "model", "form", "exception"})
+_BY_PATH = ("django", "flask")
+"""Frameworks that pass a view what its path names, and nothing else."""
 _OPERATED = frozenset({"command", "migration"})
 """Run by people who have a shell already."""
 _CONTEXTS = frozenset({"context", "ctx", ""})
@@ -41,12 +44,25 @@ class Params:
         param = fn.facts.params[index]
         if index == 0 and fn.cls is not None and fn.kind in ("method", "classmethod"):
             return ""
+        if kind == "request" and self._unnamed(fn, index):
+            return ""
         if self.project.graph.injected(fn, index) or self._supplied(fn, index):
             return ""
         refs = self.project.resolver.param(fn, index)
         if param.annotation < 0 and param.default < 0 and refs and not any(self._data(ref) for ref in refs):
             return ""
         return "" if refs and not any(self._data(ref) for ref in refs) else kind
+
+    def _unnamed(self, fn: Fn, index: int) -> bool:
+        """A view's parameter that none of its paths names: it keeps its default, or other code of the project passes it."""
+        routes = self.project.route_functions.get(fn.fqn, [])
+        param = fn.facts.params[index]
+        own = int(fn.cls is not None) + int(any(route.framework == "django" for route in routes))
+        if not routes or index < own or fn.facts.decorators or param.kind in ("args", "kwargs"):
+            return False
+        known = param.default >= 0 or all(route.app is not None and UNKNOWN not in route.path for route in routes)
+        plain = all(route.framework in _BY_PATH and not route.documented for route in routes)
+        return known and plain and not any(param.name in route.converters for route in routes)
 
     def _supplied(self, fn: Fn, index: int) -> bool:
         """Filled by dependency injection, even where the dependency is unknown."""
