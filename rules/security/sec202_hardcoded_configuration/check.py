@@ -35,6 +35,16 @@ KINDS = {"url": "URL", "host": "host", "dsn": "connection string", "path": "path
 
 
 HOST = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/@\s]*@)?([^/:?#\s]+)", re.IGNORECASE)
+PRIVATE = re.compile(
+    r"(\d+\.){3}\d+|[^.]+|.*\.(local|localhost|localdomain|internal|intranet|private|corp|lan|home|svc|cluster|consul|test|example|invalid|arpa)",
+    re.IGNORECASE,
+)
+"""Addresses, names without a domain, and names that only one network knows."""
+STAGE = re.compile(
+    r"\b(dev|development|stag(e|ing)|test(ing)?|qa|uat|preprod|prod|production|sandbox|internal|local)\d*\b",
+    re.IGNORECASE,
+)
+"""Words that say which environment is meant."""
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://(\w+:\w*@)?", re.IGNORECASE)
 
 
@@ -86,7 +96,10 @@ def published(text: str, services: tuple[str, ...]) -> bool:
     """The address of a public service, which is the same in every environment."""
     match = HOST.match(text)
     host = match.group(1).lower() if match else ""
-    return any(host == name or host.endswith(f".{name}") for name in services)
+    if any(host == name or host.endswith(f".{name}") for name in services):
+        return True
+    below = host.rpartition(".")[0]
+    return text.lower().startswith(("https://", "wss://")) and not PRIVATE.fullmatch(host) and not STAGE.search(below)
 
 
 def report(project: Project, site: Site, kind: str, fn: Fn, literal: Vid, fixed: bool) -> Hit:
@@ -127,7 +140,8 @@ def parts(fn: Fn, vid: Vid) -> Iterator[Vid]:
         yield value[1][0]
     elif value[0] == "call":
         inner = fn.facts.calls[value[1]]
-        yield from inner.args[:1]
+        if fn.callee_name(inner)[:1].isupper():  # made here, not looked up: `config.get("redis.url")`
+            yield from inner.args[:1]
         yield from (item for key, item in inner.kwargs if key in NAMES)
     else:
         yield vid
