@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import CallModel, Hit, Project, Site, Vid, arguments, display
+from backendlint.api import CallModel, Fn, Hit, Project, Site, Vid, arguments, display, operands
 
 OFF = ("verify_signature", "verify_exp", "verify_aud", "verify_iss", "verify_nbf", "verify_iat")
+ROUTING = frozenset({"iss", "kid", "alg", "typ", "aud", "exp", "nbf", "iat"})
+"""Claims that choose the key, or say whether a token of one's own is worth sending: who the caller is they do not say."""
 WHY = {
     "verify_signature": "anybody can make a token that it accepts; verify the signature",
     "verify_exp": "tokens are valid for ever; check `exp`",
@@ -52,6 +54,14 @@ def decoding(project: Project, site: Site) -> Iterator[tuple[str, str]]:
             if option == "verify_signature" and said_unverified(site):
                 yield f"does not check the signature, as its name says: {WHY[option]}", "strict"
                 continue
+            read = claims_read(site.fn, site.call.value) if option == "verify_signature" else None
+            if read and read <= ROUTING:
+                shown = "`, `".join(sorted(read))
+                yield (
+                    f"does not check the signature, and only `{shown}` is read: verify the token before anything rests on it",
+                    "strict",
+                )
+                continue
             yield (
                 f"does not check what `{option}` stands for, so {WHY[option]}",
                 ("default" if option in OFF[:2] else "strict"),
@@ -86,6 +96,31 @@ def said_unverified(site: Site) -> bool:
     """`unverified_claims = jwt.decode(...)`: read to learn which key to verify it with."""
     names = [item.name for item in site.fn.facts.bindings if item.value == site.call.value]
     return any("unverified" in name.lower() for name in (*names, site.fn.name))
+
+
+def claims_read(fn: Fn, vid: Vid) -> set[str] | None:
+    """The claims that the function reads; None where the claims go somewhere as a whole."""
+    values = fn.facts.values
+    same = {vid}
+    for number, value in enumerate(values):
+        if value[0] in ("guard", "await") and value[1] in same:
+            same.add(number)
+    keys = [value[2] for value in values if value[0] == "item" and value[1] in same]
+    getters = {n for n, value in enumerate(values) if value[0] == "attr" and value[1] in same and value[2] == "get"}
+    for call in fn.calls:
+        if call.func in getters and call.args:
+            keys.append(call.args[0])
+        elif same.intersection(call.passed):
+            return None
+    for number, value in enumerate(values):
+        harmless = number in same or number in getters or value[0] in ("item", "compare", "not")
+        if not harmless and same.intersection(operands(value)):
+            return None
+    ends = [item.value for item in fn.facts.returns] + [item.value for item in fn.facts.stores]
+    known = {fn.const(key) for key in keys}
+    if same.intersection(ends) or any(not isinstance(key, str) for key in known):
+        return None
+    return {str(key) for key in known}
 
 
 def has_key_object(project: Project, site: Site, model: CallModel) -> bool:

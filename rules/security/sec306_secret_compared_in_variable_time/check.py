@@ -26,7 +26,7 @@ def check(project: Project) -> Iterator[Hit]:
             if found:
                 name, sure = found
                 hit = Hit(
-                    f"`{name}` in `{fn.name}()` is compared with `==`, whose time tells how much of a guess is right; use "
+                    f"`{name}` in `{fn.name}()` is compared with `{operators[0]}`, whose time tells how much of a guess is right; use "
                     "`hmac.compare_digest`.",
                     fn.location(fn.facts.span_of(vid)),
                     function=fn.fqn,
@@ -44,6 +44,8 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
         if not secret or (not mac and from_request(project, fn, own)):
             continue
         if confirms(name, name_of_value(fn, other)):
+            return None
+        if not mac and is_digest(fn, other):
             return None
         if not mac and HASHED.intersection(identifier_words(name_of_value(fn, other))):
             return None
@@ -76,6 +78,13 @@ def is_mac(project: Project, fn: Fn, vid: Vid) -> bool:
         return True
     func = fn.facts.values[call.func]
     return func[0] == "attr" and func[2] in ("decode", "hex") and is_mac(project, fn, func[1])
+
+
+def is_digest(fn: Fn, vid: Vid) -> bool:
+    """A hash that is made here: the time tells of it, not of the guess that went into it."""
+    value = fn.unguarded(vid)
+    func = fn.facts.values[fn.facts.calls[value[1]].func] if value[0] == "call" else ("unknown",)
+    return bool(func[0] == "attr" and func[2] in DIGESTS)
 
 
 def from_request(project: Project, fn: Fn, vid: Vid) -> bool:
