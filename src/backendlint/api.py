@@ -115,7 +115,7 @@ from backendlint.project.taint.naming import sensitive
 from backendlint.project.taint.naming import words as identifier_words
 from backendlint.project.taint.report import ATTACKER, advice_hits, describe_source, flow_hit, flow_hits, place_flows
 from backendlint.project.taint.sinks import sink_arguments
-from backendlint.project.taint.whole import whole_request
+from backendlint.project.taint.whole import whole_environment, whole_request
 from backendlint.project.templates.lazy import TemplateRead, template_reads
 from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import Opening, before, exclusive, openings
@@ -325,6 +325,7 @@ __all__ = [
     "waits",
     "weak_hits",
     "weak_uses",
+    "whole_environment",
     "whole_request",
     "written",
 ]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Fn, Hit, Project, Vid, flow_hit, place_flows, sensitive, whole_request
+from backendlint.api import Fn, Hit, Project, Vid, flow_hit, place_flows, sensitive, whole_environment, whole_request
 
 HARM = "so everybody who reads the logs has it; log an identifier or a masked value instead."
 OPERATOR = ("command", "migration")
@@ -12,6 +12,8 @@ OPERATOR = ("command", "migration")
 def check(project: Project) -> Iterator[Hit]:
     reported = set()
     for flow in place_flows(project, ("log",), ("secret", "personal")):
+        if flow.weak and entry_with_secret(flow.site.fn, flow.site.vid):
+            continue  # surely, below
         hit = flow_hit(project, flow, HARM)
         reported.add(hit.location)
         yield replace(hit, profile="strict") if project.layer(flow.fn) in OPERATOR else hit
@@ -20,11 +22,15 @@ def check(project: Project) -> Iterator[Hit]:
         if location in reported:
             continue
         what = whole_request(project, site.fn, site.vid)
-        if what:
+        if whole_environment(project, site.fn, site.vid):
+            what = "The whole environment goes to the log, with passwords and keys in it"
+        elif what:
             what = f"`{what}` of the request goes to the log as a whole, with passwords and tokens in it"
         else:
             name = object_with_secret(project, site.fn, site.vid)
+            key = "" if name else entry_with_secret(site.fn, site.vid)
             what = f"The logged object prints its `{name}`" if name else ""
+            what = f"What is logged holds the `{key}` that is read from it here" if key else what
         if what:
             reported.add(location)
             yield Hit(f"{what}; log the fields that are needed.", location, confidence="medium", function=site.fn.fqn)
@@ -33,6 +39,26 @@ def check(project: Project) -> Iterator[Hit]:
 def object_with_secret(project: Project, fn: Fn, vid: Vid) -> str:
     """The secret field of a data object that is printed whole."""
     return next((name for part in printed(fn, vid) if (name := secret_field(project, fn, part))), "")
+
+
+def entry_with_secret(fn: Fn, vid: Vid) -> str:
+    """The secret that the function itself takes out of the mapping that is printed: `answer["access_token"]`."""
+    for part in printed(fn, vid):
+        if fn.facts.values[part][0] not in ("call", "await", "param", "attr", "name", "unpack"):
+            continue
+        same = {part}
+        for number, value in enumerate(fn.facts.values):
+            if value[0] == "guard" and value[1] in same:
+                same.add(number)
+        keys = [fn.const(value[2]) for value in fn.facts.values if value[0] == "item" and value[1] in same]
+        for call in fn.calls:
+            func = fn.facts.values[call.func]
+            if func[0] == "attr" and func[1] in same and func[2] in ("get", "pop") and call.args:
+                keys.append(fn.const(call.args[0]))
+        for key in keys:
+            if isinstance(key, str) and sensitive(key) == "secret":
+                return key
+    return ""
 
 
 def printed(fn: Fn, vid: Vid) -> Iterator[Vid]:

@@ -16,6 +16,7 @@ from backendlint.api import (
     flow_hit,
     identifier_words,
     sensitive,
+    whole_environment,
 )
 
 MANY = 3
@@ -43,8 +44,24 @@ def check(project: Project) -> Iterator[Hit]:
             hit = replace(hit, message=f"{hit.message.removesuffix('.')} ({others} other responses hold it too).")
         yield replace(hit, profile="strict") if is_issued(flow) or far_from_token(flow) else hit
     yield from claims(project)
+    yield from environments(project)
     yield from response_models(project)
     yield from serializer_fields(project)
+
+
+def environments(project: Project) -> Iterator[Hit]:
+    """Responses that hold all variables of the environment."""
+    seen = set()
+    for site in project.taint.sinks("response"):
+        location = site.fn.location(site.call.span)
+        if location not in seen and whole_environment(project, site.fn, site.vid):
+            seen.add(location)
+            yield Hit(
+                f"The whole environment, with passwords and keys in it, is in what `{site.fn.name}()` answers, so every client "
+                "gets it; answer with the values that are needed.",
+                location,
+                function=site.fn.fqn,
+            )
 
 
 def claims(project: Project) -> Iterator[Hit]:

@@ -17,6 +17,9 @@ _COPIES = frozenset(
     {"dict", "str", "repr", "list", "dumps", "to_dict", "items", "copy", "decode", "as_text", "jsonable_encoder"}
 )
 
+_KEEPS = frozenset({"dict", "str", "repr", "dumps", "pformat", "copy", "jsonable_encoder"})
+"""Calls whose result shows all that they are given."""
+
 
 def whole_request(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> str:
     """The name (`headers`, `body`) of the whole part of a request that the value is or holds as text; "" otherwise."""
@@ -53,6 +56,35 @@ def whole_request(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> str:
     if name not in _WHOLE or not _is_source(project, fn, vid):
         return ""
     return name.removeprefix("get_")
+
+
+def whole_environment(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether the value holds all variables of the environment: `dict(os.environ)`, `{"env": os.environ}`."""
+    todo, seen = [vid], {vid, -1}
+    while todo:
+        item = todo.pop()
+        value = fn.facts.values[item]
+        op = value[0]
+        inner: list[Vid] = []
+        if op == "name":
+            if project.libraries.canonical(str(value[1])) == "os.environ":
+                return True
+        elif op in ("conv", "guard", "await", "star"):
+            inner = [value[1]]
+        elif op in ("fmt", "phi", "bool", "list", "tuple"):
+            inner = list(value[1] if op in ("phi", "list", "tuple") else value[2])
+        elif op == "dict":
+            inner = [entry for _, entry in value[1]]
+        elif op == "call" and fn.callee_name(fn.facts.calls[value[1]]) in _KEEPS:
+            call = fn.facts.calls[value[1]]
+            func = fn.facts.values[call.func]
+            named = func[0] == "name" and str(func[1]).endswith(".copy")
+            if named and project.libraries.canonical(str(func[1]).removesuffix(".copy")) == "os.environ":
+                return True
+            inner = [*call.passed, *(func[1:2] if func[0] == "attr" else ())]
+        todo += [other for other in inner if other not in seen]
+        seen.update(inner)
+    return False
 
 
 def _represents(project: Project, fn: Fn, vid: Vid) -> bool:
