@@ -75,6 +75,10 @@ def from_request(project: Project, fn: Fn, vid: Vid) -> bool:
     """Request data that no schema has narrowed to named fields, and no list of allowed names guards."""
     if narrowed(project, fn, vid) or guarded(fn, vid) or validated_by_decorator(project, fn):
         return False
+    return requested(project, fn, vid)
+
+
+def requested(project: Project, fn: Fn, vid: Vid) -> bool:
     return any(origin.what == "request" for origin in project.taint.labels(fn, vid))
 
 
@@ -93,9 +97,13 @@ def guarded(fn: Fn, vid: Vid) -> bool:
 def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
     """Validated data, or a declared schema's own fields."""
     value = fn.facts.values[vid]
+    while value[0] in ("guard", "mut", "store"):  # however many entries are set one by one
+        if value[0] == "store" and fn.const(value[2]) is ... and requested(project, fn, value[2]):
+            return False
+        value = fn.facts.values[value[1]]
     if depth > 12:
         return False
-    if value[0] in ("guard", "mut", "store", "await", "item", "slice", "elem", "unpack", "star"):
+    if value[0] in ("await", "item", "slice", "elem", "unpack", "star"):
         return narrowed(project, fn, value[1], depth + 1)
     if value[0] == "attr":
         return value[2] in VALIDATED or narrowed(project, fn, value[1], depth + 1)
