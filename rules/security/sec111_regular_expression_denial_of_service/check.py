@@ -2,13 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, flow_hits, slow_part, written
+from backendlint.api import Hit, Project, flow_hit, is_used, place_flows, slow_part, written
 
 HARM = "so a caller can send one that never ends; use `re.escape`, or search for plain text."
 
 
 def check(project: Project) -> Iterator[Hit]:
-    yield from flow_hits(project, ("regex",), HARM)
+    for flow in place_flows(project, ("regex",)):
+        site = flow.site
+        if site.model.name != "re.compile" or is_used(
+            site.fn.facts, site.call.value
+        ):  # else only to refuse broken patterns
+            yield flow_hit(project, flow, HARM)
     seen = set()
     for site in project.taint.sinks("regex"):
         for pattern in project.constants(site.fn, site.vid) or ():
