@@ -19,6 +19,10 @@ NOT_SIGN_IN = re.compile(
 TOKEN = re.compile(r"\{(\w*_)?(token|uidb?64|signature)\}")
 
 
+OF_RESOURCE = re.compile(r"\{[^{}]*\}/([\w-]+[-_])?tokens?/?$", re.IGNORECASE)
+"""Tokens that belong to something the path names (`/users/{id}/api-tokens`): made there, not tried."""
+
+
 def check(project: Project) -> Iterator[Hit]:
     seen = set()
     for route in project.routes:
@@ -49,7 +53,7 @@ def is_sign_in(route: Route) -> bool:
     parts = [part for part in route.own_path.split("/") if part and "{" not in part] or [
         part for part in route.path.split("/") if part and "{" not in part
     ]
-    if TOKEN.search(route.path):
+    if TOKEN.search(route.path) or OF_RESOURCE.search(route.path):
         return False  # who knows the token need not guess
     words = [*parts[-1:], snake(route.name), snake(route.cls.name) if route.cls else ""]
     texts = [re.sub(r"[-.]+", "_", word) for word in words if word]
