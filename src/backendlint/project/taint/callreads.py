@@ -14,6 +14,7 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.containers import composite
+from backendlint.project.taint.identifiers import kept_as_secret
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Path, Trail
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ class CallReads:
             return self._keyed(fn, vid, call, path) or NONE
         if model.source:
             found = self.reader.source(model.source, fn, vid, self._source_name(fn, call, model))
+            if model.source == "secret" and model.strong_random and not kept_as_secret(fn, vid):
+                found = lb.weaken(found)
             key = fn.const(call.args[0]) if call.args else ...
             if isinstance(key, str) and not path:
                 found = self.reader.named(found, fn, vid, key)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.taint.naming import words
+from backendlint.project.taint.naming import sensitive, words
+from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -18,6 +19,8 @@ _CLOUD = frozenset({"aws", "boto", "botocore", "aioboto", "gcp", "azure"})
 _TEXTS = ("__str__", "__repr__", "__format__")
 
 
+_CARRIES = frozenset({"phi", "bool", "guard", "fmt", "conv", "binop", "slice"})
+_CODES = frozenset({"token", "tokens", "code", "nonce", "otp", "challenge", "verifier"})
 _PLAIN = frozenset(name for kind in (str, bytes) for name in dir(kind)) | {"get_secret_value"}
 
 
@@ -31,6 +34,22 @@ def _has_parts(fn: Fn, vid: Vid) -> bool:
             same.add(number)
     read = any(value[0] == "attr" and value[1] in same and value[2] not in _PLAIN for value in values)
     return read or any(store.base in same and store.name for store in fn.facts.stores)
+
+
+def kept_as_secret(fn: Fn, vid: Vid) -> bool:
+    """Whether random text is kept under a secret's name, and is no part of a file's, an index's or a transaction's."""
+    carrying = {vid}
+    for number, value in enumerate(fn.facts.values):
+        if value[0] in _CARRIES and not carrying.isdisjoint(operands(value)):
+            carrying.add(number)
+    names = [item.name for item in fn.facts.bindings if item.value in carrying]
+    names += [item.name or str(fn.const(item.key)) for item in fn.facts.stores if item.value in carrying]
+    names += [key for call in fn.calls for key, item in call.kwargs if item in carrying]
+    for made in fn.made_by("dict"):
+        names += [str(fn.const(key)) for key, item in fn.facts.values[made][1] if item in carrying and key >= 0]
+    if any(item.value in carrying for item in fn.facts.returns):
+        names.append(fn.name)
+    return any(sensitive(name) == "secret" or not _CODES.isdisjoint(words(name)) for name in names)
 
 
 class Identifiers:
