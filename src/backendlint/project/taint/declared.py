@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
@@ -17,6 +18,11 @@ NOTHING: Kinds = frozenset()
 EVERYTHING: Kinds = frozenset({"all"})
 VALIDATED = frozenset({"cleaned_data", "validated_data"})
 """Attributes of forms and serializers that hold what the fields let pass."""
+_NO_TEXT = re.compile(
+    r"((big|small|tiny|medium)?int(eger)?|(big|small)?serial|uuid|bool(ean)?|numeric|decimal|float|double|real|date|time|datetime|timestamp)\b",
+    re.IGNORECASE,
+)
+"""Types of columns whose values nobody can write as they like."""
 _FREE = ("", "model")
 _VALIDATORS = frozenset({"field_validator", "validator", "validates"})
 
@@ -61,7 +67,7 @@ class Declared:
                     else NOTHING
                 )
             if default >= 0:
-                return self._made(owner.owner, default)
+                return self._made(owner.owner, default) | self._column(owner, name)
         model = self._model(cls)
         return self._declared(model, name) if model is not None and model.fqn != cls.fqn else NOTHING
 
@@ -79,6 +85,13 @@ class Declared:
                     text = home.const(pattern)
                     kinds |= cleans(text, model.guard.anchors) if isinstance(text, str) else NOTHING
         return kinds
+
+    def _column(self, cls: Cls, name: str) -> Kinds:
+        """A mapped column of a type that holds no free text."""
+        table = self.project.data.models.find_owner(cls.fqn) if self.project.hierarchy.role(cls) == "model" else None
+        columns = table.columns.values() if table is not None else ()
+        found = next((item for item in columns if name in (item.name, item.attribute)), None)
+        return EVERYTHING if found is not None and _NO_TEXT.match(found.type) else NOTHING
 
     def _model(self, cls: Cls) -> Cls | None:
         """The database model behind a ModelForm or ModelSerializer, whose fields are the form's own."""
