@@ -13,12 +13,15 @@ from backendlint.project.libraries_model import CallModel
 from backendlint.project.templates.expand import Templates
 from backendlint.project.templates.syntax import EACH
 from backendlint.project.templates.views import filled, named
+from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _RAW = re.compile(r"\|\s*safe\b|\bautoescape\s+(?:off|[fF]alse)\b")
 _JOINED = re.compile(r"\{%[-+]?\s*(?:include|extends|import|from)\s+[\"']([^\"']+)")
+_MAIL = re.compile(r"mail|message", re.IGNORECASE)
+_MAIL_TEXTS = frozenset({"body", "message", "text"})
 _SWITCHES = frozenset({"autoescape", "select_jinja_autoescape"})
 """What decides for all of an application's templates."""
 
@@ -34,6 +37,20 @@ class Printed(NamedTuple):
     """The template and its line."""
 
 
+def _mailed(fn: Fn, call: Call) -> bool:
+    """The text of a mail, which is shown as it is: `EmailMessage(subject, body=template.render(...))`."""
+    given = [(other, key) for other in fn.calls for key, vid in other.kwargs if vid == call.value]
+    if not given or any(call.value in other.args or call.value == other.func for other in fn.calls):
+        return False
+    if any(call.value in operands(value) for value in fn.facts.values):
+        return False
+    if any(item.value == call.value for item in fn.facts.returns) or any(
+        item.value == call.value for item in fn.facts.stores
+    ):
+        return False
+    return all(key in _MAIL_TEXTS and _MAIL.search(fn.callee_name(other)) for other, key in given)
+
+
 class RawTemplates:
     """Answers which values templates do not escape; owned by the project's taint."""
 
@@ -45,7 +62,7 @@ class RawTemplates:
     def prints(self) -> Iterator[Printed]:
         """All such values, each once a call."""
         for fn, call, model in self.project.effects.sites if self._templates else ():
-            if model.renders is None:
+            if model.renders is None or _mailed(fn, call):
                 continue
             for rendering in filled(self.project, fn, call, model.renders):
                 for name in rendering.names:
@@ -53,7 +70,7 @@ class RawTemplates:
                     if not path or not self._may_print(path, 0):
                         continue
                     places = self._raw(path)
-                    for key in rendering.context.keys() & places.keys():
+                    for key in sorted(rendering.context.keys() & places.keys()):
                         for passed in rendering.context[key]:
                             if passed.fn is fn and passed.vid >= 0:
                                 yield Printed(fn, call, model, passed.vid, places[key])
