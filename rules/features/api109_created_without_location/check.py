@@ -11,15 +11,17 @@ FEW = 5
 
 def check(project: Project) -> Iterator[Hit]:
     found = list(lacking(project))
+    told = [hit for hit, pointed in found if pointed]
     practice = any(
         route.handler is not None and route.status == 201 and mentions_location(project, route.handler)
         for route in project.routes
     )
-    for hit in found:
+    for hit in told:
         yield hit if practice or len(found) < FEW else replace(hit, profile="strict")
 
 
-def lacking(project: Project) -> Iterator[Hit]:
+def lacking(project: Project) -> Iterator[tuple[Hit, bool]]:
+    """All of them, and whether Location has something to name."""
     seen: set[Location] = set()
     for route in project.routes:
         if (
@@ -32,18 +34,17 @@ def lacking(project: Project) -> Iterator[Hit]:
         found = [answer for answer in answers(project, route.handler) if not answer.failed and not answer.special]
         judged: list[Answer | None] = [*found] or [None]
         for answer in judged:
-            if lists(project, route, answer) or not addressed(project, route):
-                continue
             status = answer.status if answer is not None and answer.status is not None else route.status
             place = place_of(route, answer)
             if status == 201 and place not in seen:
                 seen.add(place)
-                yield Hit(
+                hit = Hit(
                     f"{route.label} answers 201 Created without a Location header: clients must guess where the new resource is. "
                     "Set Location to its path.",
                     place,
                     function=route.function,
                 )
+                yield hit, addressed(project, route) and not lists(project, route, answer)
 
 
 def addressed(project: Project, route: Route) -> bool:
