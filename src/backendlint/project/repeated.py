@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Block, Span, Vid
+from backendlint.facts.model import Block, Call, Span, Vid
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.feasible import way
@@ -121,13 +121,14 @@ def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...],
     if varies and edges and edges[0].call is not None:
         varies = decides(edges, query, lambda vid: any(depends(fn, [vid], number) for number in loops), closures=True)
     grouped = _in_groups(fn, fn.facts.blocks[loop], vids)
-    block = edges[0].call.block if edges and edges[0].call is not None else query.block
-    return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies, grouped, _remembered(fn, loop, block))
+    call = edges[0].call if edges else query.call
+    remembered = call is not None and _remembered(fn, loop, call)
+    return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies, grouped, remembered)
 
 
-def _remembered(fn: Fn, loop: int, block: int) -> bool:
+def _remembered(fn: Fn, loop: int, call: Call) -> bool:
     """`if key not in known: known[key] = load(key)`: what was asked once is not asked again."""
-    for number, item in fn.blocks_of(block):
+    for number, item in fn.blocks_of(call.block):
         if number == loop:
             return False
         test = fn.unguarded(item.value) if item.kind == "if" and item.value >= 0 else ("",)
@@ -136,10 +137,26 @@ def _remembered(fn: Fn, loop: int, block: int) -> bool:
         held = _made(fn, test[2][1])
         stores = (store for store in fn.facts.stores if store.key >= 0 and store.base >= 0)
         if held >= 0 and any(
-            _made(fn, store.base) == held and any(above == number for above, _ in fn.blocks_of(store.block))
+            _made(fn, store.base) == held
+            and any(above == number for above, _ in fn.blocks_of(store.block))
+            and _comes_from(fn, store.value, call.value)
             for store in stores
         ):
             return True
+    return False
+
+
+def _comes_from(fn: Fn, vid: Vid, source: Vid) -> bool:
+    """Whether a value is made of the call's result."""
+    todo, seen = [vid], {vid}
+    while todo:
+        item = todo.pop()
+        if item == source:
+            return True
+        value = fn.facts.values[item]
+        parts = list(inputs(fn.facts.calls[value[1]]) if value[0] == "call" else operands(value))
+        todo += [part for part in parts if part >= 0 and part not in seen]
+        seen.update(parts)
     return False
 
 
