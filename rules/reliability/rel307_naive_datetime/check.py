@@ -34,6 +34,8 @@ MAKES_AWARE = frozenset(["make_aware", "localize"])
 TAKES_UTC = frozenset(["not_valid_before", "not_valid_after", "last_update", "next_update", "revocation_date"])
 """Of certificates: a time without a zone is UTC there."""
 DEADLINE = re.compile(r"deadline|give_?up|wait_until|try_until")
+FEW = 4
+"""Places that keep UTC without a zone: so many are told one by one."""
 LOCAL = frozenset(["now", "today", "fromtimestamp"])
 FACTORIES = frozenset(["default", "default_factory", "onupdate", "server_default", "factory"])
 
@@ -51,11 +53,13 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _kept_in_utc(hits: list[Hit]) -> Iterator[Hit]:
-    """What is UTC wherever it goes is told once, at the first place."""
-    more = f", here and in {len(hits) - 1} more places" if len(hits) > 2 else ""
+    """What is UTC wherever it goes, at more than a few places, is told once, at the first."""
+    if len(hits) <= FEW:
+        yield from hits
+        return
     told = (
-        f"Times are kept in UTC without a zone{more}: nothing says that they are, and the first aware or local time beside "
-        "them is wrong by hours, or raises."
+        f"Times are kept in UTC without a zone, here and in {len(hits) - 1} more places: nothing says that they are, and the first "
+        "aware or local time beside them is wrong by hours, or raises."
     )
     for number, hit in enumerate(sorted(hits, key=lambda hit: (hit.location.path, hit.location.line))):
         yield replace(hit, profile="strict") if number else replace(hit, message=told, severity="note")
