@@ -20,7 +20,7 @@ def check(project: Project) -> Iterator[Hit]:
     for name, what, better in _ASKS:
         for fn, call in project.graph.calls_of(name):
             asked = len(call.args) == 1 and _rows(project, fn, call.args[0]) and not for_tests(project, fn)
-            if asked and _uses(project, fn, call.args[0], call) == 0:
+            if asked and _uses(project, fn, call.args[0], call) == 0 and not _few(project, fn, call.args[0]):
                 yield _hit(project, fn, call, what, better)
     for fn in project.functions_with("if"):
         tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.value >= 0]
@@ -36,7 +36,8 @@ def _tested(project: Project, fn: Fn, vid: Vid) -> Iterator[Hit]:
     plain = _plain(fn, vid)
     value = fn.facts.values[plain]
     own = 0 if fn.facts.values[tested][0] == "not" else 1
-    if value[0] == "call" and _rows(project, fn, plain) and _uses(project, fn, plain, None) <= own:
+    alone = value[0] == "call" and _rows(project, fn, plain) and _uses(project, fn, plain, None) <= own
+    if alone and not _few(project, fn, plain):
         yield _hit(project, fn, fn.facts.calls[value[1]], "fetches all rows to see whether there are any", "exists()")
 
 
@@ -50,7 +51,7 @@ def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
     """Whether the value is all rows of a query: a query object, `.all()` of one, `list()` of one."""
     vid = _plain(fn, vid)
     value = fn.facts.values[vid]
-    if value[0] != "call" or project.queries.loaded(fn, vid) or _few(project, fn, vid):
+    if value[0] != "call" or project.queries.loaded(fn, vid):
         return False
     if project.queries.unsent(fn, vid) is not None:
         return True
