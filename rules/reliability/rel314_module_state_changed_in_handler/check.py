@@ -290,7 +290,16 @@ def object_name(project: Project, fn: Fn, vid: Vid) -> str:
     if value[0] != "name" or not any(ref.kind == "inst" for ref in project.refs(fn, vid)):
         return ""
     target = project.modules.resolve(str(value[1]), fn.file.module)
-    return target.name if target.kind == "variable" and target.vid >= 0 and not target.rest else ""
+    if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+        return ""
+    return target.name if is_made(project, project.module_function(target.file), target.vid) else ""
+
+
+def is_made(project: Project, module: Fn, vid: Vid) -> bool:
+    """Whether the project's code makes the object: a proxy, or what a cast says it is, may be another for each request."""
+    value = module.unguarded(root(module, vid))
+    call = module.facts.calls[value[1]] if value[0] == "call" else None
+    return call is not None and any(ref.kind in ("class", "func") for ref in project.callees(module, call))
 
 
 def root(fn: Fn, vid: Vid) -> Vid:
