@@ -36,10 +36,11 @@ KINDS = {"url": "URL", "host": "host", "dsn": "connection string", "path": "path
 
 HOST = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/@\s]*@)?([^/:?#\s]+)", re.IGNORECASE)
 PRIVATE = re.compile(
-    r"(\d+\.){3}\d+|[^.]+|.*\.(local|localhost|localdomain|internal|intranet|private|corp|lan|home|svc|cluster|consul|test|example|invalid|arpa)",
+    r"(\d+\.){3}\d+|[^.]+|.*\.(local|localhost|localdomain|internal|intranet|private|corp|lan|home|svc|cluster|consul|test|example|invalid|arpa)"
+    r"|(.*\.)?example\.(com|net|org)",
     re.IGNORECASE,
 )
-"""Addresses, names without a domain, and names that only one network knows."""
+"""Addresses, names without a domain, names that only one network knows, and those that stand for another (RFC 2606)."""
 STAGE = re.compile(
     r"\b(dev|development|stag(e|ing)|test(ing)?|qa|uat|preprod|prod|production|sandbox|internal|local)\d*\b",
     re.IGNORECASE,
