@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
-from backendlint.project.turns import Rounds, carried, exact, tested_rounds
+from backendlint.project.turns import ARITHMETIC, Rounds, carried, exact, tested_rounds
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-_OPS: dict[str, Callable[[float, float], float]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "//": operator.floordiv,
-}
 LARGEST = 1e9
 
 
@@ -59,7 +50,7 @@ def _binop(project: Project, fn: Fn, value: tuple[object, ...], rounds: Rounds, 
         return None
     if value[1] == "**":
         return min(left**right, LARGEST) if abs(right) < 64 and 0 <= left < 1000 else None
-    apply = _OPS.get(str(value[1]))
+    apply = ARITHMETIC.get(str(value[1]))
     return None if apply is None or (right == 0 and "/" in str(value[1])) else apply(left, right)
 
 

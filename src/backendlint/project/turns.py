@@ -16,7 +16,7 @@ Rounds = Mapping[int, int]
 """Loop block to the round it is in, from 0."""
 MAX_ROUNDS = 1000
 MAX_DEPTH = 12
-_OPS: dict[str, Callable[[float, float], float]] = {
+ARITHMETIC: dict[str, Callable[[float, float], float]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
@@ -161,7 +161,7 @@ class _Turns:
             return None
         if value[1] == "**":
             return left**right if abs(right) < 64 and 0 <= left < 1000 and (left or right >= 0) else None
-        apply = _OPS.get(str(value[1]))
+        apply = ARITHMETIC.get(str(value[1]))
         return None if apply is None or (right == 0 and value[1] in ("/", "//", "%")) else apply(left, right)
 
     def _element(self, iterable: Vid, rounds: dict[int, int], depth: int) -> float | None:
