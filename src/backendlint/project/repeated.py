@@ -12,7 +12,7 @@ from backendlint.project.feasible import way
 from backendlint.project.loops import depends, few, grows, loops_around, plain, stops_early, when_full
 from backendlint.project.passing import decides, inputs, parts_of
 from backendlint.project.queries import Query
-from backendlint.project.uses import operands
+from backendlint.project.uses import ingredients, operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -139,24 +139,10 @@ def _remembered(fn: Fn, loop: int, call: Call) -> bool:
         if held >= 0 and any(
             _made(fn, store.base) == held
             and any(above == number for above, _ in fn.blocks_of(store.block))
-            and _comes_from(fn, store.value, call.value)
+            and call.value in ingredients(fn.facts, [store.value])
             for store in stores
         ):
             return True
-    return False
-
-
-def _comes_from(fn: Fn, vid: Vid, source: Vid) -> bool:
-    """Whether a value is made of the call's result."""
-    todo, seen = [vid], {vid}
-    while todo:
-        item = todo.pop()
-        if item == source:
-            return True
-        value = fn.facts.values[item]
-        parts = list(inputs(fn.facts.calls[value[1]]) if value[0] == "call" else operands(value))
-        todo += [part for part in parts if part >= 0 and part not in seen]
-        seen.update(parts)
     return False
 
 
