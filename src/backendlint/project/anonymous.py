@@ -33,9 +33,8 @@ def turns_away(project: Project, fn: Fn, refusals: Callable[[Fn], Iterable[str]]
 def screens(project: Project, fn: Fn) -> bool:
     """Whether a view's `dispatch` sends requests away for what a middleware has put on them (`request.tenant`)."""
     for block, _ in _refusals(project, fn, lambda _: ()):
-        for _, item in fn.blocks_of(block):
-            if item.kind == "if" and any(name not in _SENT for name in _put_on(fn, item.value)):
-                return True
+        if any(outcome and not _SENT.issuperset(_put_on(fn, test)) for test, outcome in fn.tests_of(block)):
+            return True
     return False
 
 
@@ -72,21 +71,9 @@ def _refusals(project: Project, fn: Fn, refusals: Callable[[Fn], Iterable[str]])
 
 def _anonymous(fn: Fn, block: int, span: Span) -> bool:
     """Whether a place is reached because the caller has not signed in."""
-    around = fn.blocks_of(block)
-    for _, item in around:
-        if item.kind == "if" and _denies(fn, item.value, True):
-            return True
-        if item.kind == "else" and _denies(fn, fn.facts.blocks[item.group].value, False):
-            return True
-    above = {number for number, _ in around}
-    return any(
-        item.kind == "if"
-        and item.exits in _LEAVES
-        and item.parent in above
-        and item.span[2:] <= span[:2]
-        and _denies(fn, item.value, False)
-        for item in fn.facts.blocks
-    )
+    if any(_denies(fn, test, outcome) for test, outcome in fn.tests_of(block)):
+        return True
+    return any(_denies(fn, item.value, False) for item in fn.left_before(block, span, _LEAVES))
 
 
 def _denies(fn: Fn, vid: Vid, outcome: bool, depth: int = 6) -> bool:

@@ -69,25 +69,13 @@ def always(fn: Fn, block: int, known: Given | None = None) -> bool:
 
 def ruled_out(fn: Fn, block: int, known: Given) -> bool:
     """Whether the block never runs when the function is called so: `if workflow: ...` without one."""
-    return any(
-        truth(fn, item.value if item.kind == "if" else fn.facts.blocks[item.group].value, known, MAX_DEPTH)
-        is (item.kind == "else")
-        for _, item in fn.blocks_of(block)
-        if item.kind in ("if", "else")
-    )
+    return any(truth(fn, test, known) is (not outcome) for test, outcome in fn.tests_of(block))
 
 
 def left_before(fn: Fn, block: int, span: Span, known: Given) -> bool:
     """Whether the function, called so, always leaves before the place: `if cache is not None: return cache[key]`."""
-    around = {number for number, _ in fn.blocks_of(block)} | {0}
-    return any(
-        item.kind == "if"
-        and item.exits in ("return", "raise", "continue")
-        and item.parent in around
-        and item.span[2:] <= span[:2]
-        and truth(fn, item.value, known, MAX_DEPTH) is True
-        for item in fn.facts.blocks
-    )
+    left = fn.left_before(block, span, ("return", "raise", "continue"))
+    return any(truth(fn, item.value, known) is True for item in left)
 
 
 def _returned_before(fn: Fn, call: Call, known: Given) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -112,6 +112,21 @@ class Fn:
             found.append((block, item))
             block = item.parent
         return found
+
+    def tests_of(self, block: int) -> Iterator[tuple[Vid, bool]]:
+        """The tests on the way to a block, innermost first, each with how it came out."""
+        for _, item in self.blocks_of(block):
+            if item.kind == "if":
+                yield item.value, True
+            elif item.kind == "else":
+                yield self.facts.blocks[item.group].value, False
+
+    def left_before(self, block: int, span: Span, exits: Collection[str]) -> Iterator[Block]:
+        """Every `if` before a place and beside its way that leaves so (`return`, `raise` ...): beyond it, its test failed."""
+        around = {number for number, _ in self.blocks_of(block)}
+        for item in self.facts.blocks:
+            if item.kind == "if" and item.exits in exits and item.parent in around and item.span[2:] <= span[:2]:
+                yield item
 
     def inside(self, block: int, *kinds: str) -> Block | None:
         """The innermost enclosing block of one of these kinds."""

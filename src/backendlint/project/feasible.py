@@ -21,6 +21,7 @@ MAX_VISITED = 200
 MAX_DEPTH = 6
 _MADE = ("attr", "elem", "unpack", "item", "fmt", "comp", "mut", "store", "setattr", "binop")
 """Operations whose result is taken to be there."""
+_LEAVES = ("return", "raise", "continue", "break")
 _DISPLAYS = ("list", "tuple", "set", "dict")
 
 
@@ -78,16 +79,8 @@ class _Search:
     def _left(self, edge: Edge, vid: Vid) -> Present | None:
         """Whether a test before the call leaves where the value is nothing: `if row is None or ...: continue`."""
         fn, call = edge.caller, edge.call
-        around = {number for number, _ in fn.blocks_of(call.block)} | {0} if call is not None else ()
-        told = any(
-            item.kind == "if"
-            and item.exits
-            and item.parent in around
-            and item.span[2:] <= edge.span[:2]
-            and _tells(fn, item.value, vid, False)
-            for item in fn.facts.blocks
-        )
-        return Present.FULL if told else None
+        left = fn.left_before(call.block, edge.span, _LEAVES) if call is not None else ()
+        return Present.FULL if any(_tells(fn, item.value, vid, False) for item in left) else None
 
     def _there(self, fn: Fn, vid: Vid, depth: int = MAX_DEPTH, met: frozenset[Vid] = frozenset()) -> Present | None:
         """Whether a value is something, as far as its own expression and the tests before say."""

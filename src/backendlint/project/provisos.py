@@ -41,15 +41,11 @@ class Provisos:
         if not fn.facts.params or len(fn.facts.blocks) == 1:
             return _NONE
         found: frozenset[Proviso] = _NONE
-        around = fn.blocks_of(block)
-        for _, item in around:
-            if item.kind == "if":
-                found |= self._test(fn, item.value, True)
-            elif item.kind == "else":
-                found |= self._test(fn, fn.facts.blocks[item.group].value, False)
+        for test, outcome in fn.tests_of(block):
+            found |= self._test(fn, test, outcome)
         left = self._left(fn)
         if left:
-            above = {number for number, _ in around}
+            above = {number for number, _ in fn.blocks_of(block)}
             found = found.union(
                 *(said for parent, exit_span, said in left if parent in above and exit_span[2:] <= span[:2])
             )
