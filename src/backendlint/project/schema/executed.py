@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from backendlint.facts.model import FunctionFacts
+from backendlint.facts.within import around
 from backendlint.project.schema.reading import CallNode, Node
 
 _SAME = frozenset({"strip", "lstrip", "rstrip", "bindparams", "execution_options"})
@@ -104,8 +105,8 @@ def _for_sqlite(facts: FunctionFacts) -> bool:
 
 def _where_sqlite(facts: FunctionFacts, block: int) -> bool:
     """Whether the block is reached on SQLite alone: `if vendor == "sqlite":`, `elif vendor.startswith("sqlite"):`."""
-    while block > 0:
-        item = facts.blocks[block]
+    for number in around(facts, block):
+        item = facts.blocks[number]
         value = facts.values[item.value] if item.kind == "if" and item.value >= 0 else ("unknown",)
         compared: tuple[int, ...] = ()
         if value[0] == "compare" and tuple(value[1]) == ("==",):
@@ -115,7 +116,6 @@ def _where_sqlite(facts: FunctionFacts, block: int) -> bool:
             compared = call.args if facts.values[call.func][-1] == "startswith" else ()
         if any(facts.values[vid][0] == "const" and str(facts.values[vid][1]).startswith("sqlite") for vid in compared):
             return True
-        block = item.parent
     return False
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.routes.params import annotated_type
+from backendlint.project.schema.types import base, family
 from backendlint.project.taint.patterns import cleans
 
 if TYPE_CHECKING:
@@ -18,11 +18,8 @@ NOTHING: Kinds = frozenset()
 EVERYTHING: Kinds = frozenset({"all"})
 VALIDATED = frozenset({"cleaned_data", "validated_data"})
 """Attributes of forms and serializers that hold what the fields let pass."""
-_NO_TEXT = re.compile(
-    r"((big|small|tiny|medium)?int(eger)?|(big|small)?serial|uuid|bool(ean)?|numeric|decimal|float|double|real|date|time|datetime|timestamp)\b",
-    re.IGNORECASE,
-)
-"""Types of columns whose values nobody can write as they like."""
+_NO_TEXT = frozenset({"integer", "decimal", "float", "bool", "date", "time", "timestamp", "uuid"})
+"""Families of columns whose values nobody can write as they like."""
 _FREE = ("", "model")
 _VALIDATORS = frozenset({"field_validator", "validator", "validates"})
 
@@ -91,7 +88,7 @@ class Declared:
         table = self.project.data.models.find_owner(cls.fqn) if self.project.hierarchy.role(cls) == "model" else None
         columns = table.columns.values() if table is not None else ()
         found = next((item for item in columns if name in (item.name, item.attribute)), None)
-        return EVERYTHING if found is not None and _NO_TEXT.match(found.type) else NOTHING
+        return EVERYTHING if found is not None and family(base(found.type)) in _NO_TEXT else NOTHING
 
     def _model(self, cls: Cls) -> Cls | None:
         """The database model behind a ModelForm or ModelSerializer, whose fields are the form's own."""
