@@ -11,7 +11,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, Present, given, left_before, ruled_out
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Fn
-from backendlint.project.loops import block_at, plain
+from backendlint.project.loops import plain
 from backendlint.project.queries import Query
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ class _Search:
         return Present.FULL if value[0] in _MADE else None
 
     def _closed(self, fn: Fn, edge: Edge, known: Given) -> bool:
-        block = edge.call.block if edge.call is not None else block_at(fn, edge.span)
-        return ruled_out(fn, block, known) or left_before(fn, block, edge.span, known)
+        return ruled_out(fn, edge.block, known) or left_before(fn, edge.block, edge.span, known)
 
 
 def _never(fn: Fn, query: Query, known: Given) -> bool:

@@ -84,11 +84,8 @@ class LongWorks:
 
     def _skipped(self, fn: Fn, call: Call, rounds: Rounds) -> bool:
         """`if attempt: sleep(...)`: the first round does not."""
-        around = (block for _, block in fn.blocks_of(call.block) if block.kind in ("if", "else"))
-        return any(
-            decided(self.project, fn, fn.facts.blocks[block.group].value, rounds) is (block.kind == "else")
-            for block in around
-        )
+        tests = fn.tests_of(call.block)
+        return any(decided(self.project, fn, test, rounds) is (not outcome) for test, outcome in tests)
 
     def _short(self, site: Site) -> bool:
         wait = self.project.timeouts.of(site.fn, site.call, site.model)

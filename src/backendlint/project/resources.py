@@ -141,18 +141,16 @@ class Resources:
                 held |= aliases(fn.facts, call.value)
         return held
 
-    @staticmethod
-    def _given_back_elsewhere(fn: Fn, start: Vid) -> bool:
+    def _given_back_elsewhere(self, fn: Fn, start: Vid) -> bool:
         """`self.slots`, which another function of the file releases without acquiring it: a slot is handed over on purpose."""
         path = attribute_path(fn, start)
         if not path:
             return False
-        for facts in fn.file.functions:
-            other = fn if facts is fn.facts else Fn("", fn.file, facts, 0)
+        for other in self.project.functions_of(fn.file):
             used = {
                 func[2]
-                for call in facts.calls
-                if (func := facts.values[call.func])[0] == "attr" and attribute_path(other, func[1])[1:] == path[1:]
+                for call in other.calls
+                if (func := other.value(call.func))[0] == "attr" and attribute_path(other, func[1])[1:] == path[1:]
             }
             if other is not fn and "release" in used and "acquire" not in used:
                 return True

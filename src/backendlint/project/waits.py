@@ -44,9 +44,7 @@ class Waits:
         for policy in project.retries.all:
             if policy.kind == "loop":
                 self._loops[policy.fn.fqn, policy.block] = policy
-            elif policy.kind == "decorator" and not is_job(
-                self.project, policy.fn
-            ):  # nobody waits for a job's next round
+            elif policy.kind == "decorator" and not is_job(self.project, policy.fn):  # nobody waits for a job
                 self._decorated[policy.fn.fqn] = policy
 
     def budget(self, key: str) -> float:
