@@ -29,13 +29,12 @@ def _hit(project: Project, raced: Raced) -> Hit:
     table, columns = stopped_by(project, raced)
     if columns:
         constraint = f"the unique constraint on `{table}` ({', '.join(columns)})"
-        outcome = (
-            f"find nothing, and the second insert violates {constraint}, which nobody handles: that request fails."
-        )
+        outcome = f"find nothing, and the second insert violates {constraint}, which nobody handles: that one fails."
     else:
         outcome = "find nothing and both insert; rely on a unique constraint and handle its violation."
+    who = "requests" if project.reach(raced.fn.fqn) else "runs"
     return Hit(
-        f"`{raced.fn.name}()` looks for a `{name}` and inserts one if there is none: two requests at once both {outcome}",
+        f"`{raced.fn.name}()` looks for a `{name}` and inserts one if there is none: two {who} at once both {outcome}",
         raced.fn.location(raced.insert.span),
         related=(raced.fn.step(raced.check.span, "looked for here"),),
         function=raced.fn.fqn,

@@ -19,10 +19,10 @@ _WRITTEN = {
 }
 """The same for SQL text that a migration runs."""
 _PARTIAL = (
-    "build it with `RunSQL` and CREATE UNIQUE INDEX CONCURRENTLY ... WHERE in a migration with `atomic = False`, and tell Django "
+    "build it with `RunSQL` and CREATE UNIQUE INDEX CONCURRENTLY in a migration with `atomic = False`, and tell Django "
     "with `state_operations`"
 )
-"""For Django's constraint with a condition, which is an index that `AddIndexConcurrently` cannot build."""
+"""For Django's constraint with a condition or an expression, which is an index that `AddIndexConcurrently` cannot build."""
 _UNIQUE = {
     "alembic": "build a unique index with `postgresql_concurrently=True`, then `ADD CONSTRAINT ... UNIQUE USING INDEX`",
     "django": "build the unique index with `RunSQL` and CONCURRENTLY in a migration with `atomic = False`, "
