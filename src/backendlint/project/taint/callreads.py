@@ -133,7 +133,9 @@ class CallReads:
         keyed = None if fetches else self._keyed(fn, vid, call, path)
         if keyed is not None:
             return lb.clear(keyed, model.sanitizes)
-        found = lb.clear(self._passed(fn, call, model, path), replaced(fn, call))
+        found = lb.clear(lb.part(self._passed(fn, call, model, path), path), replaced(fn, call))
+        if found and model.renders is not None:  # which of its values a template shows is not known here
+            found = lb.weaken(found, _HIDDEN)
         if model.jwt is not None:  # what goes into a token is judged there
             found = lb.clear(found, _HIDDEN)
             signed = (
@@ -269,8 +271,8 @@ class CallReads:
                 passed = self.reader.read(fn, call.args[1], ())
             elif not self._is_text_method(name):
                 own = lb.weaken(own)
-            return lb.clear(lb.merge((own, passed)), replaced(fn, call))
-        return lb.merge((self._receiver_name(fn, call), passed))
+            return lb.clear(lb.part(lb.merge((own, passed)), path), replaced(fn, call))
+        return lb.part(lb.merge((self._receiver_name(fn, call), passed)), path)
 
     def _namesakes(self, fn: Fn, call: Call, base: Vid, path: Path) -> Labels:
         """What the only methods of that name give (`registry[kind]().run(x)`); a guess where they do not agree."""

@@ -28,6 +28,8 @@ MAX_CHAIN = 12
 """Callers through which a parameter is followed upwards."""
 _FLAWED = frozenset({"code", "xml", "deserialize"})
 """Kinds whose sink itself is the flaw: reported there, whoever forwards to it."""
+FAR = 4
+"""Calls and returns after which a name no longer says what a value is: what renders texts or settings gives other things too."""
 MAX_FLOWS = 2
 """Sources reported at one place."""
 
@@ -56,7 +58,15 @@ class Flow(NamedTuple):
 
     @property
     def weak(self) -> bool:
-        return self.mark.weak
+        """True where a step was a guess, or where what a name says is too far away to be believed."""
+        named = self.source.what in ("secret", "personal")
+        return self.mark.weak or (named and self.calls > FAR)
+
+    @property
+    def calls(self) -> int:
+        """How often the value went from one function to another."""
+        trails = (self.mark.trail, *(trail for _, trail in self.chain))
+        return len(self.chain) + sum(map(_returns, trails))
 
 
 class _Pending(NamedTuple):
@@ -269,6 +279,15 @@ class Taint:
         site = flow.site
         steps.append(site.fn.step(site.call.span, _arrival(site)))
         return tuple(step for i, step in enumerate(steps) if i == 0 or step != steps[i - 1])
+
+
+def _returns(trail: Trail | None) -> int:
+    """How often a trail leaves a function for another."""
+    count = 0
+    while trail is not None:
+        count += trail.before is not None and trail.before.fn != trail.fn
+        trail = trail.before
+    return count
 
 
 def _arrival(site: SinkSite) -> str:

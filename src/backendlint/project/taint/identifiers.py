@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.secrets import secret_like
 from backendlint.project.taint.naming import sensitive, words
 from backendlint.project.uses import operands
 
@@ -61,6 +62,8 @@ class Identifiers:
 
     def covers(self, fn: Fn, vid: Vid, name: str) -> bool:
         """Whether the value is an object that prints no secret of its own, or the primary key of a row."""
+        if self._is_word(fn, vid, name):
+            return True
         parts = words(name)
         if parts[-2:] == _ACCOUNT:
             return self._is_cloud(fn)
@@ -74,6 +77,27 @@ class Identifiers:
         value = fn.facts.values[vid]
         owners = self.project.refs(fn, value[1]) if value[0] == "attr" and len(parts) == 1 else ()
         return "".join(parts[:-1]) in self._keyed or any(ref.name in self._keyed for ref in owners)
+
+    def _is_word(self, fn: Fn, vid: Vid, name: str) -> bool:
+        """Whether the value is a class's constant, or an enumeration's member, that only names a kind of secret."""
+        value = fn.facts.values[vid]
+        if value[0] == "attr":
+            owners = self.project.refs(fn, value[1])
+        elif value[0] == "name":
+            owners = self.project.resolver.dotted(value[1].rpartition(".")[0], fn.file.module)
+        else:
+            return False
+        vids = [self._member(ref, name) for ref in owners if ref.kind == "class"]
+        texts = [cls.owner.const(vid) for cls, vid in filter(None, vids)]
+        return len(texts) == len(owners) > 0 and not any(secret_like(name, str(text)) for text in texts)
+
+    def _member(self, ref: Ref, name: str) -> tuple[Cls, Vid] | None:
+        """The class-level constant of that name."""
+        for cls in self.project.hierarchy.mro(self.project.classes[ref.name]):
+            vid = cls.facts.attributes.get(name, -1)
+            if vid >= 0:
+                return None if cls.owner.const(vid) is ... or self.project.hierarchy.stores(cls, name) else (cls, vid)
+        return None
 
     def _is_cloud(self, fn: Fn) -> bool:
         """Whether the module works with a cloud, whose accounts have numbers that are in every address."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from backendlint.facts.model import Span
+from backendlint.project.taint.naming import sensitive, words
 
 Path = tuple[str, ...]
 """An access path: attribute names, `[key]` with the key's repr, `[*]` for any item."""
@@ -82,6 +83,8 @@ class Mark(NamedTuple):
         return kind == "redirect" and LOCAL in self.cleared and ONE_SLASH in self.cleared
 
 
+_WHOLE_PARTS = frozenset("value values data text content contents raw body payload result string str bytes".split())
+"""Words in the names of parts that hold what the whole holds."""
 Labels = dict[Origin, Mark]
 NONE: Labels = {}
 
@@ -139,9 +142,12 @@ def soil(labels: Labels) -> Labels:
     return {origin: Mark(mark.cleared & _CONVERTED, mark.weak, mark.trail, True) for origin, mark in labels.items()}
 
 
-def weaken(labels: Labels) -> Labels:
-    """The labels of a value that passed through something unknown."""
-    return {origin: Mark(mark.cleared, True, mark.trail, mark.decoded) for origin, mark in labels.items()}
+def weaken(labels: Labels, kinds: Iterable[str] | None = None) -> Labels:
+    """The labels of a value that passed through something unknown; `kinds` are those of the sources that it concerns (None: all)."""
+    return {
+        origin: Mark(mark.cleared, True, mark.trail, mark.decoded) if kinds is None or origin.what in kinds else mark
+        for origin, mark in labels.items()
+    }
 
 
 def step(labels: Labels, fn: str, span: Span, note: str) -> Labels:
@@ -150,6 +156,16 @@ def step(labels: Labels, fn: str, span: Span, note: str) -> Labels:
         origin: Mark(mark.cleared, mark.weak, Trail(fn, span, note, mark.trail), mark.decoded)
         for origin, mark in labels.items()
     }
+
+
+def part(labels: Labels, path: Path) -> Labels:
+    """Labels of the part at `path` of what was made of these: `json.loads(token)["host"]` is no secret by its name."""
+    if not labels or not path:
+        return labels
+    own = set(words(path[0])) - _WHOLE_PARTS
+    if not own or all(word.isdigit() for word in own) or sensitive(path[0]):
+        return labels
+    return {origin: mark for origin, mark in labels.items() if origin.what not in ("secret", "personal")}
 
 
 def item(key: object) -> str:

@@ -41,10 +41,26 @@ _HARMLESS = frozenset(
         "variable kind template subject link button title text placeholder reset_url scheme algorithm bits usage num number "
         "version status state mode option options request response factory generator store storage config settings charset "
         "alphabet chars characters choices optional hours minutes seconds days hour minute second day ms encoder decoder "
-        "weak strong short long parser function func method callback event tokenizer arn audience audiences issuer realm scope scopes"
+        "weak strong short long parser function func method callback event tokenizer arn audience audiences issuer realm scope scopes "
+        "present outcome outcomes script mask leak leaks reset resets override overrides refresh update updates change changes in after "
+        "before until seconds second sec secs length size result results flag flags source origin owner target action exp iat leeway"
     ).split()
 )
 """A last or first word that makes the name speak *about* a secret."""
+_DONE = re.compile(r"\w{2,}(ed|ing|able|ible|ly|tion|sion|ment|ance|ence|[^u]er|[^t]or)")
+"""Endings of what is done with a secret, or of who does it: `token_updated`, `secret_handling`, `credential_loader`."""
+_NOT_DONE = frozenset("string decrypted decoded unencrypted unhashed unmasked user master order number".split())
+"""Words with such an ending that leave it the secret."""
+_VERBS = frozenset("is was has had does did".split())
+_KEPT_UNDER = frozenset("password passwd credential credentials param parameter token secrets".split())
+"""Words before a last `key` under which a secret is kept: `password_key`."""
+_OTHER_TOKENS = frozenset(
+    (
+        "cancel cancellation page next continuation cursor sync eos bos pad padding unk mask special stop start end max prompt "
+        "completion total input output cached idempotency concurrency change snapshot stopping fencing lock lease pagination resume"
+    ).split()
+)
+"""Words before `token` that make it a word, a place or a ticket."""
 _HOLDERS = frozenset({"username", "user", "login", "namespace"})
 """Last words of names of whoever has the secret."""
 _KUBERNETES = re.compile(r"(\w+_)?(k8s|kube)\w*_secrets?", re.IGNORECASE)
@@ -78,7 +94,7 @@ def sensitive(name: str) -> str:
     pairs = {tuple(parts[i : i + 2]) for i in range(len(parts) - 1)}
     about = parts[-1] in _HARMLESS or parts[-1] in _HOLDERS or parts[0] in _SPEAKS
     about = about or _KUBERNETES.fullmatch(name) is not None
-    about = about or "env" in parts or pairs & {("last", "4"), ("last", "four")} != set()
+    about = about or "env" in parts or pairs & {("last", "4"), ("last", "four")} != set() or _by_its_end(parts)
     if parts in _STORED:
         return "secret"
     if not about:
@@ -92,3 +108,13 @@ def sensitive(name: str) -> str:
     if parts[-1] in _CONTACT or pairs & {("email", "address"), ("phone", "number")}:
         return "contact" if parts[0] not in _CONTACT_HARMLESS else ""
     return ""
+
+
+def _by_its_end(parts: tuple[str, ...]) -> bool:
+    """Whether its words say that the name is no secret but something about one, or a token of another kind."""
+    last, before = parts[-1], parts[-2] if len(parts) > 1 else ""
+    if last not in _NOT_DONE and last not in _SECRET and _DONE.fullmatch(last):
+        return True
+    if not _VERBS.isdisjoint(parts[1:]) or ("or" in parts and not _HARMLESS.isdisjoint(parts)):
+        return True  # `secret_id_or_value`
+    return before in {"key": _KEPT_UNDER, "token": _OTHER_TOKENS, "tokens": _OTHER_TOKENS}.get(last, ())
