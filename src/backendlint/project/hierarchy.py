@@ -14,6 +14,7 @@ MAX_OVERRIDES = 8
 """Overriding methods that a call through a base class is taken to reach."""
 MAX_BASES = 100
 """Bases, direct or not, that are taken from each direct base: generated code may have chains of thousands."""
+_ADDED = "permission"
 _ABSTRACT = frozenset({"abc.ABC", "abc.ABCMeta", "typing.Protocol", "typing_extensions.Protocol"})
 
 
@@ -23,7 +24,7 @@ class Hierarchy:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._mros: dict[str, tuple[Cls, ...]] = {}
-        self._fields: dict[tuple[str, str], str] = {}
+        self._fields: dict[tuple[str, str], tuple[str, ...]] = {}
         self._library: dict[str, tuple[str, ...]] = {}
         self._stores: dict[str, dict[str, list[tuple[Fn, Vid]]]] = {}
 
@@ -56,8 +57,12 @@ class Hierarchy:
         return any(libraries.is_subclass(base, library_base) for base in self.library_bases(cls))
 
     def role(self, cls: Cls) -> str:
-        """What a library base makes of the class: model, serializer, controller, settings ... or ""."""
-        return self._said(cls, "subclass_role")
+        """What a library base makes of the class: model, serializer, controller, settings ... or "".
+
+        A mixin that asks for a permission adds to what the class is otherwise.
+        """
+        said = self._all_said(cls, "subclass_role")
+        return next((role for role in said if role != _ADDED), said[0] if said else "")
 
     def resolvers(self, cls: Cls) -> str:
         """How the names of methods begin that get a parent object in place of `self`, or ""."""
@@ -65,11 +70,15 @@ class Hierarchy:
 
     def _said(self, cls: Cls, field: str) -> str:
         """What the nearest library base says in this field of its model, or ""."""
+        return next(iter(self._all_said(cls, field)), "")
+
+    def _all_said(self, cls: Cls, field: str) -> tuple[str, ...]:
+        """What library bases say in this field of their models, the nearest first."""
         known = self._fields.get((cls.fqn, field))
         if known is None:
             libraries = self.project.libraries
             models = (libraries.cls(name) for base in self.library_bases(cls) for name in libraries.mro(base))
-            known = next((said for model in models if model is not None and (said := getattr(model, field))), "")
+            known = tuple(said for model in models if model is not None and (said := getattr(model, field)))
             self._fields[cls.fqn, field] = known
         return known
 

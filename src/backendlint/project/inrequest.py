@@ -28,7 +28,7 @@ class InRequest:
         self._route: dict[str, Route] = {}
         todo: deque[Fn] = deque()
         for route in project.routes:
-            for fn in (route.handler, *route.dependencies):
+            for fn in (route.handler, *route.called, *route.dependencies):
                 if fn is not None and fn.fqn not in self._from:
                     self._from[fn.fqn] = None
                     self._route[fn.fqn] = route

@@ -95,6 +95,7 @@ class Layers:
         self._classes: dict[str, str] = {}
         self._handlers = {route.handler.fqn for route in project.routes if route.handler is not None}
         self._routing = {route.handler.path for route in project.routes if route.handler is not None}
+        self._handlers.update(fn.fqn for route in project.routes for fn in route.called)
         self._hooks = {fn.fqn for route in project.routes for fn in (*route.hooks,)}
         configured = project.options.get("layers")
         self._overrides: list[tuple[str, str]] = []

@@ -840,6 +840,10 @@ class ClassModel:
     """Attributes of instances that carry request data (`self.request`, `self.kwargs`)."""
     provides: tuple[str, ...] = ()
     """Handlers that the library's class itself implements (a generic list-and-create view: `get`, `post`)."""
+    hooks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Methods of subclasses that such a handler, or another of these methods, calls (`post: [form_valid]`); `*`: whatever the handler."""
+    responds: tuple[str, ...] = ()
+    """Those among them whose result is the handler's response."""
     subclass_role: Literal[
         "",
         "controller",

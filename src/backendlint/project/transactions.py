@@ -306,7 +306,8 @@ def exclusive(fn: Fn, first: int, second: int) -> bool:
     if other < 0:
         return False
     one, two = fn.facts.blocks[child], fn.facts.blocks[other]
-    return one.kind in _BRANCHES and two.kind in _BRANCHES and one.group == two.group
+    follows = one.kind == "try" and two.kind == "try-else"
+    return one.kind in _BRANCHES and two.kind in _BRANCHES and one.group == two.group and not follows
 
 
 def in_loop(fn: Fn, block: int, *kinds: str) -> int:

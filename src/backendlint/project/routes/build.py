@@ -13,7 +13,7 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import Arg, DecoratorModel
 from backendlint.project.libraries_model import Route as RouteModel
 from backendlint.project.routes.collect import Registrations
-from backendlint.project.routes.handlers import METHODS, allowed_methods, bound, class_handlers, method_of
+from backendlint.project.routes.handlers import METHODS, allowed_methods, behind, bound, class_handlers, method_of
 from backendlint.project.routes.holders import Holder, Key, is_hidden
 from backendlint.project.routes.listed import listed, middleware
 from backendlint.project.routes.model import Application, Entry, Origin, Route, RouteParam
@@ -207,7 +207,10 @@ class RouteTable:
             verbs = (verb,) if verb else entry.methods
             if entry.explicit and entry.methods and verb and verb not in entry.methods and not actions:
                 continue
-            yield self._route(entry, way, method, cls, name, verbs, _sub(entry.path, sub))
+            method, called = behind(self.project, cls, name)
+            made_route = self._route(entry, way, method, cls, name, verbs, _sub(entry.path, sub))
+            made_route.called = called
+            yield made_route
         if actions:
             for extra in self._extra_actions(entry, way, cls):
                 made = True

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.project.calls import arguments
-from backendlint.project.entities import Cls
+from backendlint.project.entities import Cls, Fn
 from backendlint.project.routes.model import Entry
 from backendlint.project.routes.reading import strings
 
@@ -55,6 +56,51 @@ def class_handlers(project: Project, cls: Cls) -> tuple[list[str], set[str]]:
         found = [name for name in names if name.lstrip("_").startswith(_WHOLE) and project.method(cls, name)]
         found = sorted(found, key=lambda name: name.lstrip("_") not in _WHOLE)[:1] if plain else found
     return found, provided
+
+
+def behind(project: Project, cls: Cls, name: str) -> tuple[Fn | None, tuple[Fn, ...]]:
+    """What of the class answers as the handler `name`, and which of its methods the library's part of that calls.
+
+    Where the library implements the handler, the method that makes its response for it answers (`form_valid`).
+    """
+    hooks, responds = _hooks(project, cls)
+    own = project.method(cls, name)
+    found: dict[str, Fn] = {}
+    todo, seen = [*hooks.get("*", ()), name], set[str]()
+    while todo:
+        asked = todo.pop()
+        if asked in seen:
+            continue
+        seen.add(asked)
+        method = project.method(cls, asked)
+        if method is not None:
+            found[asked] = method
+        for called in (asked,) if method is None else _left_to_library(project, cls, method):
+            todo += reversed(hooks.get(called, ()))
+    answering = own or next((method for hook, method in found.items() if hook in responds), None)
+    return answering, tuple(method for method in found.values() if method is not answering)
+
+
+def _hooks(project: Project, cls: Cls) -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
+    """What the models of its library bases say of methods that they call."""
+    hooks: dict[str, tuple[str, ...]] = {}
+    responds: set[str] = set()
+    for base in project.hierarchy.library_bases(cls):
+        for name in project.libraries.mro(base):
+            model = project.libraries.cls(name)
+            if model is not None:
+                responds.update(model.responds)
+                for handler, names in model.hooks.items():
+                    hooks[handler] = (*hooks.get(handler, ()), *names)
+    return hooks, frozenset(responds)
+
+
+def _left_to_library(project: Project, cls: Cls, own: Fn) -> Iterator[str]:
+    """Methods of library bases that a handler calls: `super().post(...)`, `self.get_object()`."""
+    for call in own.calls:
+        called = own.callee_name(call)
+        if called == own.name or (called and own.value(call.func)[0] == "attr" and project.method(cls, called) is None):
+            yield called
 
 
 def allowed_methods(project: Project, cls: Cls) -> set[str]:

@@ -119,6 +119,8 @@ class Route:
     """Position in which the application tries it."""
     converters: dict[str, str] = field(default_factory=dict)
     """Types that converters give to the parameters of the whole path."""
+    called: tuple[Fn, ...] = ()
+    """Methods of the class that a handler of the library calls (`get_queryset`, `perform_create`)."""
     inner: Location | None = None
     """Where the innermost application is made that has the route: a mounted one, else the root."""
 

@@ -41,7 +41,7 @@ class Endpoints:
         graph = self.project.graph
         for index, route in enumerate(self.table.routes):
             starts = [route.handler] if route.handler else []
-            todo: list[Fn] = [*starts, *route.dependencies]
+            todo: list[Fn] = [*starts, *route.called, *route.dependencies]
             while todo:
                 fn = todo.pop()
                 known = sets.setdefault(fn.fqn, set())
