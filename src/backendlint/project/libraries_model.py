@@ -842,6 +842,8 @@ class ClassModel:
     """Handlers that the library's class itself implements (a generic list-and-create view: `get`, `post`)."""
     hooks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Methods of subclasses that such a handler, or another of these methods, calls (`post: [form_valid]`); `*`: whatever the handler."""
+    argument_classes: dict[str, str] = field(default_factory=dict)
+    """By such a method, the attribute of the class that holds the class of its first argument (`form_valid: form_class`)."""
     responds: tuple[str, ...] = ()
     """Those among them whose result is the handler's response."""
     subclass_role: Literal[
