@@ -274,3 +274,21 @@ def test_a_proxy_stands_for_what_its_function_gives(made: str) -> None:
         f"request = {made}\ndef f():\n    return request.args\n"
     )
     assert ("libinst", "werkzeug.datastructures.MultiDict") in returned(project, "main.f")
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "from sqlalchemy.orm import declarative_base\nBase = declarative_base(cls=Common)\n",
+        "from sqlalchemy.ext.declarative import declarative_base\nBase = declarative_base(cls=(Common,))\n",
+        "from sqlalchemy.orm import registry\nBase = registry().generate_base(cls=Common)\n",
+        "from flask_sqlalchemy import SQLAlchemy\ndb = SQLAlchemy(model_class=Common)\nBase = db.Model\n",
+    ],
+)
+def test_a_base_that_a_call_makes_has_what_is_mixed_into_it(base: str) -> None:
+    project = build(
+        app__db="class Common:\n    def store(self): ...\n" + base,
+        app__models="from app.db import Base\nclass Boat(Base):\n    pass\ndef f():\n    Boat().store()\n",
+    )
+    assert called(project, "models.f") == [["app.models.Boat"], ["app.db.Common.store"]]
+    assert project.hierarchy.role(project.classes["app.models.Boat"]) == "model"

@@ -727,6 +727,8 @@ class CallModel:
     app: App | None = None
     mount: Mount | None = None
     error_handler: ErrorHandler | None = None
+    mixes_in: Arg | None = None
+    """The argument whose class the base class that it makes (or has as an attribute) inherits from."""
     injects: Arg | None = None
     """FastAPI `Depends(f)`: the argument whose call supplies the value."""
     middleware: Arg | None = None

@@ -11,6 +11,7 @@ from backendlint.facts.model import Call, FileFacts, Vid
 from backendlint.project.allocations import Allocations
 from backendlint.project.associations import Associations
 from backendlint.project.attached import Attached
+from backendlint.project.bases import bases
 from backendlint.project.calls import CallGraph
 from backendlint.project.effects import Effects
 from backendlint.project.entities import Cls, Fn, Ref, Refs
@@ -504,12 +505,7 @@ class Project:
         for file in self.files.values():
             self._define(file)
         for cls in self.classes.values():
-            cls.bases = tuple(
-                Ref(ref.kind, ref.name, ref.arg)
-                for base in cls.facts.bases
-                for ref in self.refs(cls.owner, base)[:1]
-                if ref.kind in ("class", "lib", "libinst")
-            )
+            cls.bases = bases(self, cls)
             for base in cls.bases:
                 if base.kind == "class":
                     self.classes[base.name].subclasses.append(cls)

@@ -322,7 +322,8 @@ def _lineage(file: FileFacts, cls: ClassFacts, links: Links) -> Iterator[tuple[F
         if depth > _DEPTH:
             return
         for base in item.bases:
-            found = links.find_class(base_name(class_node(where, item, base, links)))
+            node = class_node(where, item, base, links)
+            found = links.find_class(base_name(node)) or links.find_class(mixed_in(node))
             if found is not None:
                 visit(*found, depth + 1)
 
@@ -339,6 +340,18 @@ def base_name(node: Node) -> str:
     if value[0] == "item":
         return base_name(node.at(value[1]))
     return node.dotted()
+
+
+def mixed_in(base: Node) -> str:
+    """The class that SQLAlchemy's or Flask-SQLAlchemy's own base is told to inherit from (`declarative_base(cls=Common)`), or ""."""
+    node = base.resolve()
+    if node.value[0] == "attr":  # `db.Model`
+        node = node.at(node.value[1]).resolve()
+    elif node.value[0] == "name":
+        node = node.links.find_value(str(node.value[1]).rpartition(".")[0], node.file.module) or node
+    call = node.call()
+    given = (call.kwarg("cls") or call.kwarg("model_class")) if call is not None else None
+    return given.dotted() if given is not None else ""
 
 
 def foreign_bases(file: FileFacts, cls: ClassFacts, links: Links) -> list[str]:
