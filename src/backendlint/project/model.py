@@ -26,6 +26,7 @@ from backendlint.project.params import Params
 from backendlint.project.refs import Resolver
 from backendlint.project.resources import Resources
 from backendlint.project.retries import Retries
+from backendlint.project.spread import spread_options
 from backendlint.project.taint import Taint
 from backendlint.project.timeouts import Timeouts
 
@@ -504,6 +505,7 @@ class Project:
         """Make functions and classes of all files, then bases and decorators (which need all names)."""
         for file in self.files.values():
             self._define(file)
+        spread_options(self)
         for cls in self.classes.values():
             cls.bases = bases(self, cls)
             for base in cls.bases:
