@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Fn, Hit, Location, Project, Vid, display, flow_hit, place_flows, weak_hits, weak_uses
+from backendlint.api import Fn, Hit, Location, Project, Step, Vid, display, flow_hit, place_flows, weak_hits, weak_uses
 
 HARM = "so entities in it can read files, call hosts or fill the memory; parse it with `defusedxml`."
 EXPANDED = (
@@ -24,11 +24,14 @@ def check(project: Project) -> Iterator[Hit]:
         made = maker(project, flow.site.fn, parser) if parser >= 0 else None
         if made is not None and made not in unsafe:
             continue
-        if made is not None:
-            reported.update(unsafe[made])
         local = flow.site.model.name.startswith(EXPAT)
         hit = flow_hit(project, flow, EXPANDED if local else HARM)
         hit = replace(hit, severity="warning") if local else hit
+        if made is not None:
+            reported.update(unsafe[made])
+        if made is not None and made[0] == flow.site.fn.fqn:  # the flaw is in the parser's options
+            sink = Step(hit.location, "what the parser is used for")
+            hit = replace(hit, location=unsafe[made][0], related=(*hit.related, sink), profile=None, confidence=None)
         reported.add(hit.location)
         yield hit
     for hit in weak_hits(project, ("xml",), HELP):

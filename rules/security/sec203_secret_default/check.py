@@ -12,7 +12,7 @@ def check(project: Project) -> Iterator[Hit]:
     for literal in project.literals.named:
         setting = literal.cls is not None and project.hierarchy.role(literal.cls) == "settings"
         shaped = shape_of(literal.text) if literal.how == "environment" or setting else ""
-        secret = shaped or sensitive(literal.name) == "secret"
+        secret = shaped or literal.secret or sensitive(literal.name) == "secret"
         if not secret or literal.text.strip().lower() in NOTHING or stands_in(literal):
             continue
         if literal.how == "environment":

@@ -62,12 +62,12 @@ def is_column(project: Project, fn: Fn, vid: Vid) -> bool:
     return value[0] == "attr" and any(ref.kind == "class" for ref in project.refs(fn, value[1]))
 
 
-def is_mac(project: Project, fn: Fn, vid: Vid) -> bool:
-    """The result of an HMAC."""
+def is_mac(project: Project, fn: Fn, vid: Vid, depth: int = 3) -> bool:
+    """The result of an HMAC, also of a function that returns one."""
     value = fn.facts.values[vid]
     if value[0] in ("fmt", "conv", "guard", "binop"):
         parts = value[2] if value[0] == "fmt" else value[2:4] if value[0] == "binop" else value[1:2]
-        return any(is_mac(project, fn, part) for part in parts)
+        return any(is_mac(project, fn, part, depth) for part in parts)
     if value[0] != "call":
         return False
     call = fn.facts.calls[value[1]]
@@ -77,7 +77,12 @@ def is_mac(project: Project, fn: Fn, vid: Vid) -> bool:
     ):
         return True
     func = fn.facts.values[call.func]
-    return func[0] == "attr" and func[2] in ("decode", "hex") and is_mac(project, fn, func[1])
+    if func[0] == "attr" and func[2] in ("decode", "hex") and is_mac(project, fn, func[1], depth):
+        return True
+    made = (
+        [(target, item.value) for target in project.targets(fn, call) for item in target.facts.returns] if depth else []
+    )
+    return any(value >= 0 and is_mac(project, target, value, depth - 1) for target, value in made)
 
 
 def is_digest(fn: Fn, vid: Vid) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +19,10 @@ _PAIRS = ("auth", "basic_auth", "http_auth")
 """Keywords that take a user with a password: `auth=("report", "...")`."""
 
 
+_WRAPPERS = ("SecretStr", "SecretBytes", "Secret")
+"""Types whose text is not printed: Pydantic's and Starlette's."""
+
+
 class NamedLiteral(NamedTuple):
     """A text literal and the name under which it is used."""
 
@@ -31,6 +35,8 @@ class NamedLiteral(NamedTuple):
     """assigned, argument, item, field, default (of a parameter), compared, environment (default of a lookup)."""
     cls: Cls | None = None
     call: Call | None = None
+    secret: bool = False
+    """Its type says that it is one (`SecretStr("...")`)."""
 
     @property
     def location(self) -> Location:
@@ -84,7 +90,7 @@ class Literals:
 
 
 def _field_default(project: Project, cls: Cls, name: str, vid: Vid) -> Iterator[NamedLiteral]:
-    """`name: str = Field("x")` or `Field(default="x")`."""
+    """`name: str = Field("x")`, `Field(default="x")` or `SecretStr("x")`."""
     value = cls.owner.facts.values[vid]
     if value[0] != "call" or project.hierarchy.role(cls) == "":
         return
@@ -93,7 +99,21 @@ def _field_default(project: Project, cls: Cls, name: str, vid: Vid) -> Iterator[
     if last in ("Field", "field"):
         default = call.kwarg("default") if call.kwarg("default") >= 0 else (call.args[0] if call.args else -1)
         if default >= 0:
-            yield from _literal(cls.owner, default, name, "field", cls)
+            inner = _unwrapped(cls.owner, default)
+            yield from _marked(_literal(cls.owner, inner, name, "field", cls), inner != default)
+    elif call.args and last in _WRAPPERS:
+        yield from _marked(_literal(cls.owner, call.args[0], name, "field", cls), True)
+
+
+def _marked(found: Iterable[NamedLiteral], secret: bool) -> Iterator[NamedLiteral]:
+    yield from (literal._replace(secret=True) for literal in found) if secret else found
+
+
+def _unwrapped(fn: Fn, vid: Vid) -> Vid:
+    """The text that a secret's type is made of."""
+    value = fn.facts.values[vid]
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    return call.args[0] if call is not None and call.args and fn.callee_name(call) in _WRAPPERS else vid
 
 
 def _nested_default(project: Project, cls: Cls, name: str, vid: Vid) -> Iterator[NamedLiteral]:
