@@ -292,3 +292,19 @@ def test_a_base_that_a_call_makes_has_what_is_mixed_into_it(base: str) -> None:
     )
     assert called(project, "models.f") == [["app.models.Boat"], ["app.db.Common.store"]]
     assert project.hierarchy.role(project.classes["app.models.Boat"]) == "model"
+
+
+def test_what_an_application_keeps_under_a_key_is_found_again() -> None:
+    project = build(
+        app__service="class Tides:\n    def now(self): ...\n",
+        app__main=(
+            "from aiohttp import web\nfrom app.service import Tides\nKEY = web.AppKey('tides', Tides)\n"
+            "async def start(app: web.Application):\n    app['tides'] = Tides()\n    app[KEY] = Tides()\n"
+            "async def first(request: web.Request):\n    request.app['tides'].now()\n"
+            "async def second(request: web.Request):\n    request.app[KEY].now()\n"
+            "async def third(request: web.Request, table: dict):\n    table['tides'].now()\n"
+        ),
+    )
+    assert called(project, "main.first") == [["app.service.Tides.now"]]
+    assert called(project, "main.second") == [["app.service.Tides.now"]]
+    assert called(project, "main.third") == [[]]

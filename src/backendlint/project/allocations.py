@@ -55,6 +55,9 @@ class Allocations:
             return self._name(fn, value[1], depth)
         if op == "attr":
             return self._attribute(fn, value[1], value[2], depth)
+        if op == "item":
+            kept = self.project.attached.items(fn, value[1], value[2])
+            return [made for home, item in kept for made in self.of(home, item, depth)]
         if op == "param":
             return self._param(fn, value[1], depth)
         if op == "outer":

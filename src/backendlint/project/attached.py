@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Vid
+from backendlint.facts.model import Store, Vid
 from backendlint.project.entities import Fn
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ class Attached:
             self.made = True
         return self._stored.get(f"{owner}.{name}", [])
 
+    def items(self, fn: Fn, base: Vid, key: Vid) -> Stored:
+        """The values that are kept under this key in objects like this one, by the library's model."""
+        name = self._key(fn, key)
+        if not name:
+            return []
+        owners = [ref.name for ref in self.project.refs(fn, base) if ref.kind == "libinst" and self._keeps(ref.name)]
+        return [stored for owner in owners for stored in self.stores(owner, name)]
+
     def rebound(self, name: str) -> Stored:
         """The values that functions assign to the module's variable `name` (`global pool`)."""
         if self._rebound is None:
@@ -45,7 +54,10 @@ class Attached:
         found: dict[str, Stored] = {}
         for fn in self.project.all_functions():
             for store in fn.facts.stores:
-                if not store.name or fn.value(store.value)[0] == "const":
+                if fn.value(store.value)[0] == "const":
+                    continue
+                if not store.name:
+                    self._collect_item(fn, store, found)
                     continue
                 base = fn.value(store.base)
                 if base[0] == "param" and base[1] == 0 and fn.cls is not None:
@@ -53,6 +65,29 @@ class Attached:
                 for owner in self._owners(fn, store.base):
                     found.setdefault(f"{owner}.{store.name}", []).append((fn, store.value))
         return found
+
+    def _collect_item(self, fn: Fn, store: Store, found: dict[str, Stored]) -> None:
+        key = self._key(fn, store.key) if store.key >= 0 and self._keeping else ""
+        for owner in self._owners(fn, store.base) if key else ():
+            if self._keeps(owner):
+                found.setdefault(f"{owner}.{key}", []).append((fn, store.value))
+
+    @staticmethod
+    def _key(fn: Fn, vid: Vid) -> str:
+        """`[name]` for a constant key, or for a key that is a name of its own (`app[DB_KEY]`)."""
+        value = fn.value(vid)
+        if value[0] == "const" and isinstance(value[1], str):
+            return f"[{value[1]}]"
+        return f"[{str(value[1]).rpartition('.')[2]}]" if value[0] == "name" else ""
+
+    @cached_property
+    def _keeping(self) -> frozenset[str]:
+        """Classes of the imported libraries that keep things so."""
+        names = self.project.libraries.names_saying("classes", "keeps")
+        return frozenset(name for name in names if self.project.imports(name.partition(".")[0]))
+
+    def _keeps(self, name: str) -> bool:
+        return bool(self._keeping) and not self._keeping.isdisjoint(self.project.libraries.mro(name))
 
     def _owners(self, fn: Fn, base: Vid) -> list[str]:
         names = [ref.name for ref in self.project.refs(fn, base) if ref.kind in ("lib", "libinst")]

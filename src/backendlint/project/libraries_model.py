@@ -834,6 +834,8 @@ class ClassModel:
     """Leaving `with` commits, or rolls back after an exception."""
     attributes: dict[str, str] = field(default_factory=dict)
     """Attribute to type; attributes that need more than a type go to `attributes:`."""
+    keeps: bool = False
+    """What is stored in it under a key is found there by the whole project (`app["db"] = ...`, `request.app["db"]`)."""
     methods_are_handlers: tuple[str, ...] = ()
     """Methods of subclasses that the framework calls with requests (`get`, `post`, `list`, `dispatch`); `*`: all public ones."""
     resolvers: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Store, Vid
 from backendlint.project.binding import receiver
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
@@ -47,7 +47,7 @@ class Lifecycle:
     @cached_property
     def _roots(self) -> dict[str, Fn]:
         hooks = [fn for fn in self.project.all_functions() if self._hook(fn)]
-        return {fn.fqn: fn for fn in (*hooks, *self._lifespans())}
+        return {fn.fqn: fn for fn in (*hooks, *self._lifespans(), *self._registered())}
 
     @cached_property
     def startup(self) -> dict[str, Fn]:
@@ -82,6 +82,16 @@ class Lifecycle:
                     if ref.kind == "func":
                         yield self.project.functions[ref.name]
 
+    def _registered(self) -> Iterator[Fn]:
+        """`app.on_startup.append(connect)`."""
+        for site in self.project.effects.sites:
+            if site.model.lifecycle not in ("startup", "both") or site.model.handler is None:
+                continue
+            for vid in arguments(site.call, site.model.handler):
+                for ref in self.project.refs(site.fn, vid):
+                    if ref.kind == "func":
+                        yield self.project.functions[ref.name]
+
     @cached_property
     def _factories(self) -> dict[str, Fn]:
         """Functions that make the application and hand it out (`create_app`): what they start goes on with it."""
@@ -109,14 +119,14 @@ class Lifecycle:
 
     def _opened(self, fn: Fn, call: Call, lasting: bool) -> Iterator[Unclosed]:
         """A client or pool that is made and kept (a variable lasts where the function yields), or a task that goes on."""
-        for model in self.project.models(fn, call):
+        for model in self._makes(fn, call):
             closes = self._closes(model)
             if not closes:
                 continue
             held = aliases(fn.facts, call.value)
             if any(block.kind == "with" and block.value in held for block in fn.facts.blocks):
                 continue
-            names = {self._kept(fn, store.base, store.name) for store in fn.facts.stores if store.value in held}
+            names = {self._kept(fn, store) for store in fn.facts.stores if store.value in held}
             if lasting or closes == ("cancel",):
                 names |= {item.name for item in fn.facts.bindings if item.value in held}
             names.discard("")
@@ -136,11 +146,20 @@ class Lifecycle:
                 return cls
         return None
 
+    def _makes(self, fn: Fn, call: Call) -> list[CallModel]:
+        """Models of the call, or of what a function of the project makes and hands out."""
+        if not self.project.targets(fn, call):
+            return self.project.models(fn, call)
+        return [model for made in self.project.allocations.of(fn, call.value) for model in self.project.models(*made)]
+
     @staticmethod
-    def _kept(fn: Fn, base: Vid, name: str) -> str:
-        """The attribute's name, or the global's."""
-        value = fn.facts.values[base]
-        return name or (str(value[1]).rpartition(".")[2] if value[0] == "name" else "")
+    def _kept(fn: Fn, store: Store) -> str:
+        """The attribute's name, the key, or the global's name."""
+        if store.key >= 0:
+            key = fn.value(store.key)
+            return str(key[1]).rpartition(".")[2] if key[0] in ("const", "name") else ""
+        value = fn.facts.values[store.base]
+        return store.name or (str(value[1]).rpartition(".")[2] if value[0] == "name" else "")
 
     def _handed_on(self, fn: Fn, held: set[Vid], opened: Call) -> bool:
         """True where other code gets it (returned, yielded, passed): it may close it."""
@@ -192,6 +211,8 @@ class Lifecycle:
                         names.setdefault(value[1], names.get(base[1], ""))
                         base = fn.facts.values[base[1]]
                     word = str(base[2]) if base[0] == "attr" else names.get(value[1], "")
+                    if base[0] == "item" and fn.value(base[2])[0] in ("const", "name"):
+                        word = str(fn.value(base[2])[1]).rpartition(".")[2]
                     if base[0] == "phi" and not word:
                         word = next((names[item] for item in base[1] if names.get(item)), "")
                     if base[0] == "name":

@@ -219,6 +219,9 @@ class Resolver:
             generic = self.types.generic(fn, value)
             if generic:
                 return generic
+            kept = self.project.attached.items(fn, value[1], value[2])
+            if kept:
+                return self._many(self.refs(*stored) for stored in kept)
         if value[0] == "item":
             return self._many((ref.arg,) if ref.kind == "libinst" and ref.arg else self.element(ref) for ref in refs)
         parts = [part for ref in refs for part in self.element(ref)]
