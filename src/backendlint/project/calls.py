@@ -51,6 +51,7 @@ class CallGraph:
         self.unresolved = 0
         self.modelled: list[tuple[Fn, Call, CallModel]] = []
         """Every call with a library model, in evaluation order of the files' functions."""
+        self._made: list[Call] = []
         self._by_name: dict[str, list[tuple[Fn, Call]]] = defaultdict(list)
         self._property_names = {fn.name for fn in project.all_functions() if fn.kind == "property"}
         injecting = project.libraries.names_saying("calls", "injects")
@@ -165,7 +166,7 @@ class CallGraph:
                 (model.handler, "callback"),
             ):  # fmt: skip
                 if arg is not None:
-                    self._passed(fn, call, arg, kind)
+                    self._passed(fn, call, arg, kind, now=kind != "callback" and not model.pure)
 
     def _receiver(self, fn: Fn, call: Call, kind: str) -> None:
         """`task.delay(...)`: the receiver is the task's function."""
@@ -178,8 +179,8 @@ class CallGraph:
             if ref.kind == "func":
                 self._add(fn, self.project.functions[ref.name], call, kind, call.span)
 
-    def _passed(self, fn: Fn, call: Call, arg: Arg, kind: str) -> None:
-        """A function (or the coroutine of one) that is passed on to be run."""
+    def _passed(self, fn: Fn, call: Call, arg: Arg, kind: str, now: bool = False) -> None:
+        """A function (or the coroutine of one) that is passed on to be run; `now`: with the arguments that follow it."""
         for vid in arguments(call, arg):
             value = fn.facts.values[vid]
             if value[0] in ("call", "await"):
@@ -187,6 +188,15 @@ class CallGraph:
             for ref in self.project.refs(fn, vid):
                 if ref.kind == "func":
                     self._add(fn, self.project.functions[ref.name], call, kind, call.span)
+                elif ref.kind == "lib" and now and vid in call.args[:-1]:
+                    self._handed_on(fn, call, vid, kind)
+
+    def _handed_on(self, fn: Fn, call: Call, vid: Vid, kind: str) -> None:
+        """`to_thread(requests.get, url)`, `breaker.call(session.post, url, json=x)`: the library's function is called with the rest."""
+        rest = call.args[call.args.index(vid) + 1 :]
+        made = call._replace(func=vid, args=rest, awaited=call.awaited or kind != "call")
+        self._made.append(made)  # what is known of calls is kept by their identity
+        self._call(fn, made)
 
     def injected(self, fn: Fn, index: int) -> list[Fn]:
         """The functions whose results the framework passes as parameter `index` (`Depends`)."""
