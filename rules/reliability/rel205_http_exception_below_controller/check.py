@@ -14,7 +14,7 @@ def check(project: Project) -> Iterator[Hit]:
     for fn in project.all_functions():
         layer = project.layer(fn)
         raised = list(_raised(project, fn)) if layer in BELOW and not fn.is_module else []
-        if not raised or _above(project, fn) or _injected(project, fn):
+        if not raised or _above(project, fn) or _injected(project, fn) or _wraps_handlers(project, fn):
             continue
         for span, name, profile in raised:
             yield Hit(
@@ -49,3 +49,19 @@ def _injected(project: Project, fn: Fn) -> bool:
     if any(edge.kind == "inject" for edge in project.graph.callers(fn)) or fn.fqn in project.route_functions:
         return True
     return any(fn in (*route.dependencies, *route.hooks) for route in project.endpoints.leading_to(fn.fqn))
+
+
+def _wraps_handlers(project: Project, fn: Fn) -> bool:
+    """The inside of a decorator that stands on handlers: there exceptions become statuses, wherever its file lies."""
+    outer: set[str] = set()
+    parent = fn.parent
+    while parent is not None and not parent.is_module:
+        outer.add(parent.fqn)
+        parent = parent.parent
+    wrapped = [
+        other
+        for other in (project.all_functions() if outer else ())
+        if any(ref.kind == "func" and ref.name in outer for ref in other.decorators)
+    ]
+    below = sum(project.layer(other) in BELOW for other in wrapped)
+    return sum(project.layer(other) == "controller" for other in wrapped) > 2 * below
