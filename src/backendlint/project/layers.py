@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from backendlint.facts.model import FileFacts
 from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn
 
@@ -24,6 +26,8 @@ _ROLES = {
     "command": "command", "admin": "controller", "pagination": "schema",
 }  # fmt: skip
 """What a library base makes of a class."""
+_BY_BASES = frozenset({"controller", "middleware", "task", "command"})
+"""Layers that a file has by its classes, whatever it is called."""
 _SUFFIXES = (
     ("controller", ("Controller", "View", "ViewSet", "Resource", "Endpoint")),
     ("service", ("Service", "UseCase", "Interactor")),
@@ -82,6 +86,10 @@ _STRONG = frozenset({"model", "service", "repository", "schema", "migration", "m
 """Layers that a folder gives to whatever lies directly in it."""
 _DECISIVE = frozenset({"migrations", "alembic", "controllers", "dependencies", "deps"})
 """Folders that say what lies in them, whatever the files are called."""
+_NOUNS = {"Repository", "Repo"}
+"""Classes that are rows of a table in a host of git ..."""
+_ABOUT_THEM = frozenset({"repository", "repositories", "repo", "repos"})
+"""... and the words that mean those there, and no layer."""
 _ENTRY = frozenset({"main", "app", "wsgi", "asgi", "server", "__main__", "manage"})
 
 
@@ -97,6 +105,7 @@ class Layers:
         self._routing = {route.handler.path for route in project.routes if route.handler is not None}
         self._handlers.update(fn.fqn for route in project.routes for fn in route.called)
         self._hooks = {fn.fqn for route in project.routes for fn in (*route.hooks,)}
+        self._by_file: dict[str, list[Cls]] | None = None
         configured = project.options.get("layers")
         self._overrides: list[tuple[str, str]] = []
         for layer, globs in configured.items() if isinstance(configured, Mapping) else ():
@@ -152,15 +161,59 @@ class Layers:
         return self.of(parent) if parent is not None and not parent.is_module else ""
 
     def of_path(self, path: str) -> str:
-        """The layer that a file's place and name say."""
+        """The layer of a file: by the library bases of its classes, then by its place and name."""
         known = self._paths.get(path)
         if known is None:
-            known = self._paths[path] = _path_layer(path)
+            words = _words(path)
+            by_place = _clear(words, self._nouns) or self._vague(words)
+            known = self._paths[path] = self._by_classes(path) or by_place
         return known
 
+    def _vague(self, words: list[str]) -> str:
+        found = (_FOLDERS[word] for word in words if word in _FOLDERS and word not in self._nouns)
+        return next(found, "entry" if words[0] in _ENTRY else "")
+
     def certain(self, path: str) -> str:
-        """The same, but only by names that can mean nothing else."""
-        return _clear(_words(path))
+        """The same, but only by names that can mean nothing else, and that no class in the file contradicts."""
+        by_place = _clear(_words(path), self._nouns)
+        return by_place if by_place and self._by_classes(path) in ("", by_place) else ""
+
+    def _by_classes(self, path: str) -> str:
+        """What library bases make of a file that holds nothing but such classes: views, permissions, commands."""
+        if self._by_file is None:
+            self._by_file = {}
+            for cls in self.project.classes.values():
+                self._by_file.setdefault(cls.path, []).append(cls)
+        classes = self._by_file.get(path, ())
+        found = {_ROLES.get(self.project.hierarchy.role(cls), "") for cls in classes}
+        if len(found) != 1 or found.isdisjoint(_BY_BASES):
+            return ""
+        file = self.project.files[path]
+        loose = any(fn.cls is None and fn.parent is not None for fn in self.project.functions_of(file))
+        return "" if loose else found.pop()
+
+    @cached_property
+    def _nouns(self) -> frozenset[str]:
+        """Words for layers that name what the project stores: with a model `Repository`, `repository.py` is about those."""
+        rows = any(
+            cls.name in _NOUNS and self.project.hierarchy.role(cls) == "model" for cls in self.project.classes.values()
+        )
+        used = rows or any(
+            item.target.rpartition(".")[2] in _NOUNS and _managed(file, item.target)
+            for file in self.project.files.values()
+            for item in file.imports
+        )
+        return _ABOUT_THEM if used else frozenset()
+
+
+def _managed(file: FileFacts, target: str) -> bool:
+    """Whether rows of an imported class are asked for as of a model: `Repository.objects`."""
+    manager = f"{target}.objects"
+    return any(
+        value[0] == "name" and (value[1] == manager or value[1].startswith(f"{manager}."))
+        for function in file.functions
+        for value in function.values
+    )
 
 
 def _words(path: str) -> list[str]:
@@ -169,35 +222,29 @@ def _words(path: str) -> list[str]:
     return [(name.rpartition(".")[0] or name).lower(), *reversed([folder.lower() for folder in folders])]
 
 
-def _path_layer(path: str) -> str:
-    words = _words(path)
-    return _clear(words) or next(
-        (_FOLDERS[word] for word in words if word in _FOLDERS), "entry" if words[0] in _ENTRY else ""
-    )
-
-
-def _clear(words: list[str]) -> str:
-    """The layer by names that are not ambiguous."""
+def _clear(words: list[str], nouns: frozenset[str]) -> str:
+    """The layer by names that are not ambiguous, here and in this project."""
+    unsure = _AMBIGUOUS | nouns
     decisive = next((word for word in words[1:] if word in _DECISIVE), "")
     if decisive:
         return _FOLDERS[decisive]
-    known = [_FOLDERS.get(word, "") if word not in _AMBIGUOUS else "" for word in words]
+    known = [_FOLDERS.get(word, "") if word not in unsure else "" for word in words]
     parent = known[1] if len(words) > 1 else ""
     if parent in _STRONG:
         return parent
-    return known[0] or parent or _compound(words[0]) or next((layer for layer in known[2:] if layer), "")
+    return known[0] or parent or _compound(words[0], unsure) or next((layer for layer in known[2:] if layer), "")
 
 
-def _compound(stem: str) -> str:
+def _compound(stem: str, unsure: frozenset[str]) -> str:
     """`order_service`, `service_order`."""
     parts = re.split(r"[_.-]", stem)
     if len(parts) > 1:
         for part in (parts[-1], parts[0]):
-            for candidate in (part, f"{part}s") if part not in _AMBIGUOUS else ():
+            for candidate in (part, f"{part}s") if part not in unsure else ():
                 layer = _FOLDERS.get(candidate)
                 if (
                     layer
-                    and candidate not in _AMBIGUOUS
+                    and candidate not in unsure
                     and candidate != "resolvers"  # `dependency_resolver` resolves anything
                     and layer in ("service", "repository", "controller", "client", "task")
                 ):
