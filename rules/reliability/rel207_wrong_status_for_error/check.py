@@ -13,6 +13,7 @@ from backendlint.api import (
     Hit,
     Profile,
     Project,
+    Ref,
     Route,
     Span,
     answers,
@@ -52,7 +53,11 @@ SERVERS = re.compile(
     r"(Repository|Storage|Store|Database|Db|DB|Persistence|Connection|Unavailable|Upstream|Gateway|Backend|Infrastructure|Network)"
     r"(Error|Exception|Failed|Failure|Down)?$"
 )
-REFUSED = re.compile(r"Authentication|SenderRefused|RecipientsRefused|Rejected|Invalid|^DataError$")
+REFUSED = re.compile(
+    r"Authentication|Signature|SenderRefused|RecipientsRefused|Rejected|Invalid|^CardError$|^DataError$"
+)
+MAX_DEPTH = 3
+"""Functions of the project inside one another that are read for what a `try` does."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -179,18 +184,37 @@ def _is_malformed(project: Project, fn: Fn, handler: int, types: tuple[str, ...]
 
 
 def _only_converts(project: Project, fn: Fn, handler: int) -> bool:
-    """Whether nothing but conversions of values is tried: `json.loads(text)` knows no outage."""
+    """Whether nothing but conversions of values and reads of the request is tried: `json.loads(text)` knows no outage."""
     tried = below(fn.facts, fn.facts.blocks[handler].group)
     calls = [call for call in fn.calls if call.block in tried]
-    return bool(calls) and all(_is_conversion(project, fn, call) for call in calls)
+    if not calls:
+        return any(_block_of(fn, item.span) in tried for item in request_reads(project, fn))
+    return all(_is_conversion(project, fn, call) for call in calls)
 
 
-def _is_conversion(project: Project, fn: Fn, call: Call) -> bool:
+def _is_conversion(project: Project, fn: Fn, call: Call, depth: int = MAX_DEPTH) -> bool:
     models = project.models(fn, call)
     if not models:
-        return _reads(project, fn, call) or _validates(project, fn, call)
+        return (
+            _reads(project, fn, call) or _validates(project, fn, call) or _converts_below(project, fn, call, depth - 1)
+        )
     quiet = not any(model.effect or model.blocking for model in models)
     return all(_converts(model) for model in models) or (quiet and _reads(project, fn, call))
+
+
+def _converts_below(project: Project, fn: Fn, call: Call, depth: int) -> bool:
+    """A function of the project that only converts (whatever it raises); an exception that is made."""
+    refs = project.callees(fn, call)
+    if refs and all(_is_exception(project, ref) for ref in refs):
+        return True
+    targets = project.targets(fn, call) if depth > 0 else ()
+    return bool(targets) and all(
+        all(_is_conversion(project, target, inner, depth) for inner in target.calls) for target in targets
+    )
+
+
+def _is_exception(project: Project, ref: Ref) -> bool:
+    return ref.kind in ("class", "lib") and project.hierarchy.subclass_of(ref.name, "builtins.BaseException")
 
 
 def _validates(project: Project, fn: Fn, call: Call) -> bool:
