@@ -66,6 +66,16 @@ from backendlint.project.longwork import LongWork
 from backendlint.project.loops import grows, loops_around, stops_early
 from backendlint.project.lost import read_modify_writes, sql_read_modify_writes, stale_updates
 from backendlint.project.model import Project
+from backendlint.project.naivetimes import (
+    CALENDAR,
+    LOCAL,
+    declares_date,
+    into_dates,
+    kept,
+    measures,
+    only_calendar,
+    only_claims,
+)
 from backendlint.project.once import first_time_only
 from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.percall import MadePerCall
@@ -133,7 +143,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ATTACKER",
     "BLOCKING",
+    "CALENDAR",
     "INFRASTRUCTURE",
+    "LOCAL",
     "SERVING",
     "UNKNOWN",
     "Answer",
@@ -237,6 +249,7 @@ __all__ = [
     "certain",
     "clause",
     "clause_text",
+    "declares_date",
     "decorator_models",
     "derived",
     "describe_source",
@@ -259,20 +272,25 @@ __all__ = [
     "in_main_block",
     "ingredients",
     "inherits_any",
+    "into_dates",
     "is_api",
     "is_django",
     "is_job",
     "is_parameter",
     "is_password",
     "is_used",
+    "kept",
     "known_shape",
     "left_to_worker",
     "log_call",
     "loops_around",
+    "measures",
     "name_of",
     "name_of_value",
     "object_root",
     "only_by_hand",
+    "only_calendar",
+    "only_claims",
     "only_from_main",
     "openings",
     "operands",

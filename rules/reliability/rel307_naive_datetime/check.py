@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 
 from backendlint.api import (
+    CALENDAR,
+    LOCAL,
     Call,
     CallModel,
     Fn,
@@ -20,12 +22,17 @@ from backendlint.api import (
     Vid,
     argument_of,
     bind,
+    declares_date,
     for_tests,
+    into_dates,
+    kept,
+    measures,
+    only_calendar,
+    only_claims,
     operands,
     runs_by_hand,
 )
 
-LOCAL_USES = frozenset(["strftime", "year", "month", "day", "hour", "minute", "weekday", "date", "ctime"])
 UTC_USES = frozenset(["utctimetuple", "timetuple"])
 SOUND_USES = frozenset(["timestamp", "timetuple", "astimezone"])
 """What is right for a naive local time too: these take it for local."""
@@ -36,7 +43,6 @@ TAKES_UTC = frozenset(["not_valid_before", "not_valid_after", "last_update", "ne
 DEADLINE = re.compile(r"deadline|give_?up|wait_until|try_until")
 FEW = 4
 """Places that keep UTC without a zone: so many are told one by one."""
-LOCAL = frozenset(["now", "today", "fromtimestamp"])
 FACTORIES = frozenset(["default", "default_factory", "onupdate", "server_default", "factory"])
 
 
@@ -87,7 +93,8 @@ def _hits(project: Project, utc: UtcTimes) -> Iterator[tuple[Hit, Callable[[], b
             for key, vid in call.kwargs:
                 factory = _factory(project, fn, vid) if key in FACTORIES else None
                 if factory is not None:
-                    hit = _hit(fn, fn.place(vid), factory, usual or _advice(project, fn))
+                    day: Profile | None = "strict" if declares_date(project, fn, call.value) else None
+                    hit = _hit(fn, fn.place(vid), factory, usual or day or _advice(project, fn))
                     yield hit, partial(_filled, project, utc, fn, call, factory)
 
 
@@ -203,18 +210,6 @@ def _uses(fn: Fn, times: set[Vid]) -> list[Value]:
     ]
 
 
-def _measures(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
-    """`datetime.utcnow() - start`, where both are UTC and nothing else is made of them: the span is right."""
-    taken = {call.value} | {vid for vid, value in enumerate(fn.facts.values) if value[:2] == ("guard", call.value)}
-    reads = [value for value in fn.facts.values if value[0] != "guard" and not taken.isdisjoint(operands(value))]
-    if any(vid in taken for other in fn.calls for vid in other.args) or not reads:
-        return False
-    return all(
-        value[:2] == ("binop", "-") and all(vid in taken or _is_call(project, fn, vid, model) for vid in value[2:])
-        for value in reads
-    )
-
-
 def _written_as_utc(fn: Fn, call: Call, model: CallModel) -> bool:
     """`datetime.utcnow().isoformat() + "Z"`: what is written says that it is UTC."""
     uses = _uses(fn, _times(fn, call.value))
@@ -227,11 +222,6 @@ def _written_as_utc(fn: Fn, call: Call, model: CallModel) -> bool:
         if value[0] == "fmt" and texts[0] in (*value[2], *(fn.value(part)[1] for part in value[2])):
             return str(fn.const(value[2][-1])).startswith(("Z", "+00:00"))
     return False
-
-
-def _is_call(project: Project, fn: Fn, vid: Vid, model: CallModel) -> bool:
-    value = fn.unguarded(vid)
-    return value[0] == "call" and model in project.models(fn, fn.calls[value[1]])
 
 
 def _given_zone(fn: Fn, call: Call) -> bool:
@@ -251,24 +241,19 @@ def _advice(project: Project, fn: Fn) -> Profile | None:
 
 
 def _profile(project: Project, fn: Fn, call: Call, model: CallModel) -> Profile | None:
-    """Advice where only the local calendar or a span is asked for, and for columns and constructors: they may mean local time."""
+    """Advice where only the local calendar, a day or a span is asked for, and for columns and constructors: they may mean local time."""
     if model.column or model.name in ("datetime.datetime", "datetime.datetime.combine"):
         return "strict"
-    uses = _uses(fn, _times(fn, call.value))
-    local = bool(uses) and all(value[0] == "attr" and value[2] in LOCAL_USES for value in uses)
     if (
-        local
+        only_calendar(fn, call)
         or _beside_stripped(fn, call)
         or _written_as_utc(fn, call, model)
-        or (model.name.rpartition(".")[2] not in LOCAL and _measures(project, fn, call, model))
+        or measures(project, fn, call)
+        or only_claims(project, fn, call)
+        or into_dates(project, fn, call)
     ):
         return "strict"
     return _advice(project, fn)
-
-
-def _kept(fn: Fn, times: set[Vid]) -> bool:
-    """Whether the time is returned or stored."""
-    return any(back.value in times for back in fn.facts.returns) or any(item.value in times for item in fn.facts.stores)
 
 
 def _passes(fn: Fn, times: set[Vid]) -> list[Call]:
@@ -278,7 +263,7 @@ def _passes(fn: Fn, times: set[Vid]) -> list[Call]:
 def _read_as_date(project: Project, fn: Fn, call: Call) -> bool:
     """`name_of(order, datetime.now())`, where the function that is called reads nothing but the calendar from it."""
     times = {call.value}
-    if _kept(fn, times) or any(value[0] != "unknown" for value in _uses(fn, times)):
+    if kept(fn, times) or any(value[0] != "unknown" for value in _uses(fn, times)):
         return False
     passes = _passes(fn, times)
     for other in passes:
@@ -286,7 +271,7 @@ def _read_as_date(project: Project, fn: Fn, call: Call) -> bool:
         bound = bind(fn, other, targets[0]) if len(targets) == 1 else {}
         slots = [slot for slot, items in bound.items() if any(vid in times for vid, _ in items)]
         reads = [value for slot in slots for value in _uses(targets[0], _times(targets[0], slot))]
-        if not reads or any(value[0] != "attr" or value[2] not in LOCAL_USES for value in reads):
+        if not reads or any(value[0] != "attr" or value[2] not in CALENDAR for value in reads):
             return False
     return bool(passes)
 
@@ -295,7 +280,7 @@ def _waits_until(project: Project, fn: Fn, call: Call) -> bool:
     """`deadline = datetime.now() + limit`, given to what waits that long: it is compared with the same clock."""
     times = _times(fn, call.value)
     named = any(item.value in times and DEADLINE.search(item.name) for item in fn.facts.bindings)
-    if not named or _kept(fn, times):
+    if not named or kept(fn, times):
         return False
     return all(not project.targets(fn, other) for other in _passes(fn, times))
 

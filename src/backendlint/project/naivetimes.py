@@ -1,0 +1,162 @@
+"""Times without a zone that do no harm where they go: spans on one clock, days, claims of tokens, texts of the calendar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.uses import operands
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+CALENDAR = frozenset(["strftime", "year", "month", "day", "hour", "minute", "weekday", "date", "ctime"])
+"""What says something of the calendar alone."""
+LOCAL = frozenset(["now", "today", "fromtimestamp"])
+_UTC = frozenset(["utcnow", "utcfromtimestamp"])
+_IN_UTC = ("GMT", "UTC", "Z")
+"""How formats of times end that are UTC by what is written."""
+_DATES = frozenset(["Date", "DATE", "DateField"])
+_CLAIMS = frozenset(["jwt.encode", "jose.jwt.encode", "jwt.api_jwt.encode"])
+MAX_DEPTH = 4
+
+
+def clock(project: Project, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> str:
+    """`local` or `utc` for a time without a zone, by what made it; "" where that is not known."""
+    value = fn.unguarded(vid)
+    if depth and value[0] == "binop" and value[1] in ("+", "-") and _is_span(project, fn, value[3]):
+        return clock(project, fn, value[2], depth - 1)
+    if value[0] != "call":
+        return ""
+    call = fn.calls[value[1]]
+    for model in project.models(fn, call):
+        short = model.name.rpartition(".")[2]
+        if not model.name.startswith("datetime.datetime."):
+            continue
+        if short in LOCAL and len(call.args) < 2 - (short == "now") and not call.kwargs:
+            return "local"
+        if short in _UTC:
+            return "utc"
+        if short == "strptime" and len(call.args) == 2:
+            pattern = str(fn.const(call.args[1]))
+            return "utc" if "%z" not in pattern and pattern.endswith(_IN_UTC) else ""
+    return ""
+
+
+def measures(project: Project, fn: Fn, call: Call) -> bool:
+    """`datetime.now() - datetime.fromtimestamp(start)`: nothing but spans and comparisons on one clock are made of it."""
+    own = clock(project, fn, call.value)
+    times = _shifted(project, fn, call.value)
+    if not own or kept(fn, times) or any(not times.isdisjoint(other.passed) for other in fn.calls):
+        return False
+    reads = [
+        value for vid, value in enumerate(fn.facts.values) if vid not in times and not times.isdisjoint(operands(value))
+    ]
+    sides = [
+        tuple(value[2:4]) if value[:2] == ("binop", "-") else value[2] if value[0] == "compare" else ()
+        for value in reads
+    ]
+    return bool(reads) and all(
+        pair and all(vid in times or clock(project, fn, vid) == own for vid in pair) for pair in sides
+    )
+
+
+def only_calendar(fn: Fn, call: Call) -> bool:
+    """Whether nothing but the calendar is read of it, also of what it is replaced or shifted to."""
+    times, asked = {call.value}, set[Vid]()
+    for vid, value in enumerate(fn.facts.values):
+        if value[0] in ("guard", "phi", "binop") and not times.isdisjoint(operands(value)):
+            times.add(vid)
+        elif value[0] == "attr" and value[1] in times and value[2] == "replace":
+            asked.add(vid)
+        elif value[0] == "call" and fn.calls[value[1]].func in asked and fn.calls[value[1]].kwarg("tzinfo") < 0:
+            times.add(vid)
+    if kept(fn, times) or any(not times.isdisjoint(other.passed) for other in fn.calls):
+        return False
+    reads = [
+        value
+        for vid, value in enumerate(fn.facts.values)
+        if vid not in times and vid not in asked and not times.isdisjoint(operands(value))
+    ]
+    return bool(reads) and all(value[0] == "attr" and value[2] in CALENDAR for value in reads)
+
+
+def only_claims(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether a time in UTC goes into nothing but the claims of a token, where one without a zone is taken for UTC."""
+    times = _shifted(project, fn, call.value)
+    if clock(project, fn, call.value) != "utc" or kept(fn, times):
+        return False
+    reads = {
+        vid for vid, value in enumerate(fn.facts.values) if vid not in times and not times.isdisjoint(operands(value))
+    }
+    reads |= {other.value for other in fn.calls if not times.isdisjoint(other.passed)}
+    made = {other.value for other in fn.calls if fn.value(other.func) == ("name", "builtins.dict")}
+    signs = [other for other in fn.calls if any(model.name in _CLAIMS for model in project.models(fn, other))]
+    claims = {vid for other in signs for vid in other.passed}
+    return bool(reads) and all((vid in made or fn.value(vid)[0] == "dict") and vid in claims for vid in reads)
+
+
+def into_dates(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether the time is given to nothing but columns and fields that hold a day."""
+    times = {call.value} | {vid for vid, value in enumerate(fn.facts.values) if value[:2] == ("guard", call.value)}
+    inert = all(
+        value[0] == "guard" for vid, value in enumerate(fn.facts.values) if not times.isdisjoint(operands(value))
+    )
+    passes = [other for other in fn.calls if not times.isdisjoint(other.passed)]
+    return (
+        inert
+        and not kept(fn, times)
+        and bool(passes)
+        and all(_fills_dates(project, fn, item, times) for item in passes)
+    )
+
+
+def _fills_dates(project: Project, fn: Fn, call: Call, times: set[Vid]) -> bool:
+    """`Bill(day=datetime.today())`, where `day` is declared as a date."""
+    if not times.isdisjoint(call.args):
+        return False
+    classes = [project.classes.get(ref.name) for ref in project.callees(fn, call) if ref.kind == "class"]
+    keys = [key for key, vid in call.kwargs if vid in times]
+    declared = [(cls.owner, cls.facts.attributes.get(key, -1)) for cls in classes if cls is not None for key in keys]
+    return bool(declared) and all(vid >= 0 and declares_date(project, owner, vid) for owner, vid in declared)
+
+
+def declares_date(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`Column(Date, ...)`, `DateField(...)`."""
+    value = fn.unguarded(vid)
+    if value[0] != "call":
+        return False
+    call = fn.calls[value[1]]
+    kinds = [
+        call.func,
+        *(fn.calls[fn.unguarded(arg)[1]].func if fn.unguarded(arg)[0] == "call" else arg for arg in call.args),
+    ]
+    return any(_last(project, fn, kind) in _DATES for kind in kinds)
+
+
+def _last(project: Project, fn: Fn, vid: Vid) -> str:
+    value = fn.unguarded(vid)
+    return str(value[-1]).rpartition(".")[2] if value[0] in ("name", "attr") else ""
+
+
+def _shifted(project: Project, fn: Fn, start: Vid) -> set[Vid]:
+    """The time, also where it was tested or moved by a span."""
+    found = {start}
+    for vid, value in enumerate(fn.facts.values):
+        moved = value[0] == "binop" and value[2] in found and _is_span(project, fn, value[3])
+        if moved or (value[0] == "guard" and value[1] in found):
+            found.add(vid)
+    return found
+
+
+def _is_span(project: Project, fn: Fn, vid: Vid) -> bool:
+    value = fn.unguarded(vid)
+    return value[0] == "call" and any(
+        ref.name == "datetime.timedelta" for ref in project.callees(fn, fn.calls[value[1]])
+    )
+
+
+def kept(fn: Fn, times: set[Vid]) -> bool:
+    """Whether the time is returned or stored."""
+    return any(back.value in times for back in fn.facts.returns) or any(item.value in times for item in fn.facts.stores)
