@@ -14,6 +14,7 @@ from backendlint.api import (
     Span,
     Statement,
     SyntaxSite,
+    Value,
     around,
     called_name,
     name_of,
@@ -33,6 +34,9 @@ SETUP = re.compile(r"__init__|_*(init|setup|set_up|register|configure|install|co
 """Functions that start-up calls."""
 VERBS = frozenset(["get", "post", "put", "patch", "delete", "dispatch"])
 VIEW = re.compile(r"(View|ViewSet|Resource|Handler|Controller|Endpoint|Api|API)$")
+MIGRATION = re.compile(r"(^|/)(migrations|alembic)/")
+PROOF = re.compile(r"decode|verify|unsign|introspect|claims|token", re.IGNORECASE)
+"""Calls that say who somebody is."""
 COPIES = frozenset({"dict", "list", "tuple", "set", "frozenset", "sorted", "str", "int", "float", "len"})
 HANDLER = re.compile(  # decorators of functions that the outside calls: request handlers, tasks, commands
     r"(^|\.)(route|get|post|put|patch|delete|websocket|api_view|action|task|shared_task|command|view_config|expose)$"
@@ -71,7 +75,10 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         profile = "audit"
     elif not is_decorated(site, HANDLER) and not is_view(site):
         seen = is_public(function) and not (direct and is_inner(site)) and is_validation(site, node, statement.value)
-        profile = "strict" if is_decorated(site, VALIDATOR) or not seen else None
+        quiet = (
+            is_decorated(site, VALIDATOR) or MIGRATION.search(site.file.path) or is_tested_before(site, statement.value)
+        )
+        profile = "strict" if quiet or not seen else None
     source = f"`{direct[0]}`, which callers pass in" if direct else f"what `{looked_up[0]}` gave"
     message = f"`assert {shorten(site.code(node.test))}` in {where} checks {source}: with `python -O` the check is gone"
     yield hit(site, f"{message}{advice(site, node)}", profile)
@@ -204,11 +211,14 @@ def conditions(site: SyntaxSite, vid: int) -> list[int]:
 
 
 def is_bounded(site: SyntaxSite, vid: int) -> bool:
-    """A comparison of something that was passed in with a constant, or with something else that was passed in."""
+    """A comparison of something that was passed in with a constant, with something else that was passed in, or with what a
+    token says."""
     value = site.function.values[vid]
     if value[0] != "compare":
         return False
     given = {name for item in value[2] for name in origins(site, item)[0][:1]}
+    if given and any(PROOF.search(name) for item in value[2] for name in origins(site, item)[1][:1]):
+        return True
     return bool(given) and all(
         is_constant(site.function, item) or (origins(site, item)[0] and not origins(site, item)[1]) for item in value[2]
     )
@@ -251,3 +261,61 @@ def is_view(site: SyntaxSite) -> bool:
 def is_public(function: FunctionFacts) -> bool:
     """Functions and methods that others call with what they like."""
     return not any(part.startswith("_") for part in function.qualname.split(".") if not part.endswith("__"))
+
+
+def is_tested_before(site: SyntaxSite, vid: int) -> bool:
+    """Whether every call in the file stands under the very test that the assert repeats, on what it passes."""
+    function = site.function
+    calls = [
+        (caller, call)
+        for caller in site.file.functions
+        for call in caller.calls
+        if called_name(site.file, caller, call).rpartition(".")[2] == function.name
+    ]
+    return bool(calls) and all(
+        any(
+            caller.blocks[number].kind == "if" and is_same(site, vid, caller, caller.blocks[number].value, call)
+            for number in around(caller, call.block)
+        )
+        for caller, call in calls
+    )
+
+
+def is_same(site: SyntaxSite, vid: int, caller: FunctionFacts, other: int, call: Call) -> bool:
+    """Whether a caller's test is the function's, with the arguments of the call for its parameters."""
+    ours, theirs = site.function.values[vid], unguarded(caller, other)
+    if ours[0] == "guard":
+        return is_same(site, ours[1], caller, other, call)
+    if ours[0] == "param":
+        passed = argument(site.function, ours[1], call)
+        return passed >= 0 and unguarded(caller, passed) == theirs and theirs[0] != "const"
+    if ours[0] != theirs[0]:
+        return False
+    if ours[0] in ("const", "name"):
+        return bool(ours[1] == theirs[1])
+    if ours[0] == "attr":
+        return ours[2] == theirs[2] and is_same(site, ours[1], caller, theirs[1], call)
+    if ours[0] == "compare":
+        pairs = zip(ours[2], theirs[2], strict=False)
+        return tuple(ours[1]) == tuple(theirs[1]) and all(is_same(site, a, caller, b, call) for a, b in pairs)
+    if ours[0] != "call":
+        return False
+    mine, its = site.function.calls[ours[1]], caller.calls[theirs[1]]
+    pairs = zip((mine.func, *mine.args), (its.func, *its.args), strict=False)
+    alike = len(mine.args) == len(its.args) and not mine.kwargs and not its.kwargs
+    return alike and all(is_same(site, a, caller, b, call) for a, b in pairs)
+
+
+def unguarded(function: FunctionFacts, vid: int) -> Value:
+    value = function.values[vid] if vid >= 0 else ("",)
+    while value[0] == "guard":
+        value = function.values[value[1]]
+    return value
+
+
+def argument(function: FunctionFacts, index: int, call: Call) -> int:
+    """What a call passes for a parameter; -1 where that cannot be seen."""
+    name = function.params[index].name
+    found = next((vid for key, vid in call.kwargs if key == name), -1)
+    position = index - (function.params[0].name in ("self", "cls"))
+    return found if found >= 0 or call.open_ended else call.args[position] if 0 <= position < len(call.args) else -1
