@@ -141,6 +141,18 @@ def test_generated_code_is_known_from_its_head(tmp_path: Path, head: str, review
     assert bool(names(discover(tmp_path, [tmp_path], Config()))) is reviewed
 
 
+@pytest.mark.parametrize("folder", ["tests_e2e", "e2e-suite", "unit_tests", "load-tests", "end_to_end_tests"])
+def test_folders_of_one_kind_of_tests(tmp_path: Path, folder: str) -> None:
+    tree(tmp_path, "app/a.py", f"{folder}/steps/pages.py")
+    assert names(discover(tmp_path, [tmp_path], Config())) == ["app/a.py"]
+
+
+@pytest.mark.parametrize("folder", ["contest", "latest", "lab_tests", "test_results", "attestations"])
+def test_folders_that_are_no_tests(tmp_path: Path, folder: str) -> None:
+    tree(tmp_path, f"{folder}/a.py")
+    assert names(discover(tmp_path, [tmp_path], Config())) == [f"{folder}/a.py"]
+
+
 def test_tests_on_request(tmp_path: Path) -> None:
     tree(tmp_path, "a.py", "tests/test_a.py")
     assert names(discover(tmp_path, [tmp_path], Config(include_tests=True))) == ["a.py", "tests/test_a.py"]

@@ -21,10 +21,6 @@ _FOLDERS: dict[str, Category] = {
     "__tests__": "test",
     "testdata": "test",
     "unittests": "test",
-    "unit_tests": "test",
-    "integration_tests": "test",
-    "functional_tests": "test",
-    "e2e": "test",
     "docs": "docs",
     "doc": "docs",
     "documentation": "docs",
@@ -44,6 +40,12 @@ _FOLDERS: dict[str, Category] = {
     "tools": "script",
     "commands": "script",
 }
+_TEST_FOLDER = re.compile(
+    r"(.*[_-])?e2e([_-].*)?|tests[_-].+"
+    r"|(unit|integration|functional|acceptance|api|smoke|system|regression|load|performance|ui|browser|end[_-]to[_-]end)[_-]?tests?"
+    r"|test[_-](unit|integration|functional|acceptance|smoke|system|regression)"
+)
+"""Folders of one kind of tests (`tests_e2e`, `unit-tests`); `lab_tests` and `test_results` may be what a backend is about."""
 _TEST_FILE = re.compile(r"^(test_.*|.*_tests?|tests|conftest)\.py$")
 _GENERATED_FILE = re.compile(r"(_pb2(_grpc)?|[._]generated)\.(py|sql)$")
 _SCRIPT_FILE = re.compile(r"^(manage|setup|noxfile|fabfile|conf)\.py$")
@@ -64,13 +66,17 @@ def category(parts: Sequence[str]) -> Category:
         return "test"
     if _GENERATED_FILE.search(name):
         return "generated"
-    found = [_FOLDERS[folder] for folder in folders if folder in _FOLDERS]
+    found = [kind for folder in folders if (kind := _of_folder(folder))]
     for kind in ("test", "docs", "vendored", "generated", "migration"):
         if kind in found:
             return kind
     if "versions" in folders and "alembic" in folders:
         return "migration"
     return "script" if found or _SCRIPT_FILE.match(name) else "code"
+
+
+def _of_folder(folder: str) -> Category | None:
+    return "test" if _TEST_FOLDER.fullmatch(folder) else _FOLDERS.get(folder)
 
 
 def is_generated(head: bytes) -> bool:
@@ -83,5 +89,5 @@ def is_template(parts: Sequence[str]) -> bool:
     """Whether a file lies below a folder of the project's own templates."""
     folders = parts[:-1]
     return not TEMPLATE_FOLDERS.isdisjoint(folders) and all(
-        _FOLDERS.get(folder) not in ("test", "vendored") for folder in folders
+        _of_folder(folder) not in ("test", "vendored") for folder in folders
     )

@@ -6,7 +6,7 @@ import re
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, FileFacts
+from backendlint.facts.model import Call, FileFacts, Import
 from backendlint.project.entities import Fn
 
 if TYPE_CHECKING:
@@ -17,12 +17,14 @@ _TOOLING = frozenset({"dev", "scripts", "cli", ".github", "hack", "maintenance"}
 """Folders of what serves the developers."""
 SERVING = frozenset({"controller", "task", "middleware", "entry"})
 """Layers of code that is run for others, not by hand."""
+_DEBUG = re.compile(r"(^|\.)(DEBUG|debug)$")
+"""How a test of a setting for development ends."""
 _BUILDS = frozenset({"build_wheel", "build_sdist"})
 """Functions by which packaging tools ask a build backend (PEP 517)."""
 
 
 def runs_by_hand(project: Project, fn: Fn) -> bool:
-    """Commands, scripts, `__main__` modules: what talks to the person who started it."""
+    """Commands, scripts, `__main__` modules, what is loaded for debugging alone: it talks to the person who started it."""
     by_place = project.layers.of_path(fn.path) == "command" and fn.fqn not in project.route_functions
     alone = fn.is_module and len(fn.file.functions) == 1 and not fn.file.classes and not imported(project, fn)
     if (
@@ -33,6 +35,7 @@ def runs_by_hand(project: Project, fn: Fn) -> bool:
         or fn.path.rpartition("/")[2] in ("__main__.py", "manage.py", "conftest.py")
         or (fn.path.rpartition("/")[2] == "setup.py" and _packages(fn.file))
         or any(function.qualname in _BUILDS for function in fn.file.functions)
+        or project.importers.only_for_debugging(fn.file)
     ):
         return True
     own: Fn | None = fn
@@ -162,6 +165,7 @@ class Importers:
         self.project = project
         self._importers: dict[str, list[FileFacts]] = {}
         self._known: dict[str, bool] = {}
+        self._debugging: dict[str, bool] = {}
         modules = {file.module for file in project.files.values()}
         for file in project.files.values():
             targets = {item.target for item in file.imports}
@@ -204,6 +208,27 @@ class Importers:
             self._known[file.path] = False  # while its importers are asked, which may lead back to it
             known = self._known[file.path] = not self._serves(file) and self._imported_by_hand(file)
         return known
+
+    def only_for_debugging(self, file: FileFacts) -> bool:
+        """A module that others import below `if settings.DEBUG:` and nowhere else."""
+        known = self._debugging.get(file.path)
+        if known is None:
+            importers = [item for item in self.of(file) if not _below_tests(item.path)]
+            known = self._debugging[file.path] = bool(importers) and all(
+                self._debugs(importer, item)
+                for importer in importers
+                for item in importer.imports
+                if self._imports(importer, item, file)
+            )
+        return known
+
+    def _imports(self, importer: FileFacts, item: Import, file: FileFacts) -> bool:
+        return self.project.modules.resolve(item.target, importer.module).file is file
+
+    def _debugs(self, file: FileFacts, item: Import) -> bool:
+        module = self.project.module_function(file)
+        blocks = (block for block in module.facts.blocks if block.kind == "if" and block.span.holds(item.span))
+        return any(_DEBUG.search(str(module.unguarded(block.value)[-1])) for block in blocks if block.value >= 0)
 
     def _serves(self, file: FileFacts) -> bool:
         return any(
