@@ -38,6 +38,13 @@ SHARED = (
 LAYER_FOLDERS = ("service", "repository", "controller", "model", "client", "schema")
 
 
+EITHER = ("save", "write", "merge", "upsert", "insert_or_update")
+"""Operations that make a row or change one."""
+LINKS = re.compile(r"RelatedManager\.(set|add|remove|clear)$")
+KIND = re.compile(r"(^|_)(kind|type|category|event)$")
+"""Columns that say what a row is."""
+
+
 def check(project: Project) -> Iterator[Hit]:
     apps = applications(project)
     for entity, writes in by_entity(project).items():
@@ -49,7 +56,7 @@ def check(project: Project) -> Iterator[Hit]:
         owner = owning_unit(project, entity, owning(project, units)) if len(units) > 1 else None
         if owner is None:
             continue
-        example = offered(project, units[owner])
+        offers = [write for write in units[owner] if is_offer(project, write)]
         homes = {home(write.fn.path, owner) for write in units[owner]} - {""}
         if entity in project.classes:
             homes |= apps & {application(project.classes[entity])}
@@ -58,9 +65,9 @@ def check(project: Project) -> Iterator[Hit]:
             for unit, found in units.items()
             if unit != owner
         }
-        if example is not None:
+        if offers:
             yield from reported(
-                project, entity, owner, example, {unit: found for unit, found in strangers.items() if found}
+                project, entity, owner, offers, {unit: found for unit, found in strangers.items() if found}
             )
 
 
@@ -75,7 +82,7 @@ def owning(project: Project, units: dict[str, list[Write]]) -> dict[str, list[Wr
 
 
 def reported(
-    project: Project, entity: str, owner: str, example: Write, strangers: dict[str, list[Write]]
+    project: Project, entity: str, owner: str, offers: list[Write], strangers: dict[str, list[Write]]
 ) -> Iterator[Hit]:
     """One hit a function: what it does after the first write is part of the same story."""
     name = entity.rpartition(".")[2]
@@ -83,26 +90,72 @@ def reported(
     seen: set[str] = set()
     for unit, found in strangers.items():
         for write in found:
-            if write.fn.fqn in seen:
+            if write.fn.fqn in seen or is_called_by(project, write.fn, owner) or links(project, write):
+                continue
+            alike = [offer for offer in offers if makes_the_same(project, offer.fn, write.fn, entity)]
+            if not alike:
                 continue
             seen.add(write.fn.fqn)
-            aside = shared or project.layer(write.fn) in ABOVE or only_by_hand(project, write.fn)
+            example = next((offer for offer in alike if does_as_much(offer, write)), None)
+            aside = shared or project.layer(write.fn) in ABOVE or only_by_hand(project, write.fn) or example is None
+            advice = f"Call {owner} instead" if example is not None else f"Offer an operation in {owner} and call that"
+            shown = example or alike[0]
             yield Hit(
-                f"`{write.fn.name}()` in {unit} writes `{name}`, which {owner} owns and writes too: its rules are "
-                f"by-passed. Call {owner} instead.",
+                f"`{write.fn.name}()` in {unit} writes `{name}`, which {owner} owns and writes too (`{shown.fn.name}()`): its "
+                f"rules are by-passed. {advice}.",
                 write.fn.location(write.call.span),
-                related=(Step(example.fn.location(example.call.span), f"{owner} writes `{name}` here"),),
+                related=(Step(shown.fn.location(shown.call.span), f"{owner} writes `{name}` here"),),
                 function=write.fn.fqn,
                 profile="strict" if aside else "default",
             )
 
 
-def offered(project: Project, writes: list[Write]) -> Write | None:
-    """A write of the owner that others can call: not one of its handlers, forms, serializers or signal receivers."""
-    for write in writes:
-        if project.layer(write.fn) not in ABOVE and not is_hook(project, write.fn):
-            return write
-    return None
+def links(project: Project, write: Write) -> bool:
+    """`post.tags.set(tags)`: what is changed is which rows belong together, and that is the writer's own."""
+    return any(LINKS.search(model.name) for model in project.models(write.fn, write.call))
+
+
+def is_offer(project: Project, write: Write) -> bool:
+    """A write of the owner that others can call: not one of its handlers, forms, serializers or signal receivers, nothing
+    private, and more than the end of a transaction."""
+    fn = write.fn
+    private = fn.name.startswith("_") or (fn.parent is not None and not fn.parent.is_module and fn.cls is None)
+    return (
+        project.layer(fn) not in ABOVE
+        and not is_hook(project, fn)
+        and not private
+        and fn.callee_name(write.call) != "commit"
+    )
+
+
+def does_as_much(offer: Write, write: Write) -> bool:
+    """Whether what the owner does is what the other one does: makes a row, changes or removes one, or many at once."""
+    if "delete" in (offer.op, write.op) or write.op.startswith("bulk_"):
+        return offer.op == write.op
+    return offer.op in EITHER or write.op in EITHER or offer.creates == write.creates
+
+
+def makes_the_same(project: Project, owner: Fn, other: Fn, entity: str) -> bool:
+    """Whether rows that two functions make are not told apart by constants: `Task(kind="export")`, `Task(kind="upload")`."""
+    ours, theirs = kinds_made(project, owner, entity), kinds_made(project, other, entity)
+    return not any(ours[key].isdisjoint(theirs[key]) for key in ours.keys() & theirs.keys())
+
+
+def kinds_made(project: Project, fn: Fn, entity: str) -> dict[str, set[object]]:
+    """The constants in columns that say what the rows are that a function makes."""
+    makes = [write.call for write in project.writes.direct(fn) if write.creates and write.entity == entity]
+    makes += [call for call in fn.calls if any(ref[:2] == ("class", entity) for ref in project.callees(fn, call))]
+    found: dict[str, set[object]] = {}
+    for call in makes:
+        for key, vid in call.kwargs:
+            if KIND.search(key) and fn.const(vid) is not ...:
+                found.setdefault(key, set()).add(fn.const(vid))
+    return found
+
+
+def is_called_by(project: Project, fn: Fn, owner: str) -> bool:
+    """The owner itself has it written: a call back would go in a circle."""
+    return any(home(edge.caller.path, owner) for edge in project.graph.callers(fn))
 
 
 def is_hook(project: Project, fn: Fn) -> bool:
