@@ -14,10 +14,10 @@ def check(project: Project) -> Iterator[Hit]:
     found: dict[object, list[tuple[Fn, Answer, str]]] = {}
     translated = any(ref.name.endswith(".HTTPException") for refs in project.error_handlers.values() for ref in refs)
     for fn in project.all_functions():
-        if project.layer(fn) not in ("controller", "middleware") or "health" in fn.fqn:
+        if project.layer(fn) not in ("controller", "middleware") or "health" in fn.fqn or gives_no_data(project, fn):
             continue
         for answer in answers(project, fn):
-            form = shape_of(answer)
+            form = shape_of(fn, answer)
             told_anew = answer.raised and translated
             if form and not told_anew and not (answer.content == PAGE and for_people(project, fn)):
                 found.setdefault(application(project, fn), []).append((fn, answer, form))
@@ -97,14 +97,27 @@ def for_people(project: Project, fn: Fn) -> bool:
     return not any(is_api(project, route) for route in project.route_functions.get(fn.fqn, ()))
 
 
-def shape_of(answer: Answer) -> str:
+def gives_no_data(project: Project, fn: Fn) -> bool:
+    """A handler of pages, or one whose successes are pages, files, texts and redirects: no client reads JSON there."""
+    if fn.fqn not in project.route_functions:
+        return False
+    good = [answer for answer in answers(project, fn) if not answer.failed]
+    plain = [answer for answer in good if answer.special or answer.content == PAGE or is_text(fn, answer)]
+    return bool(good) and len(plain) == len(good)
+
+
+def is_text(fn: Fn, answer: Answer) -> bool:
+    return answer.shape == "text" and bool(fn.const(answer.body))
+
+
+def shape_of(fn: Fn, answer: Answer) -> str:
     """How an error's body looks, in words; "" where it is not written out."""
     if not answer.failed or answer.special:
         return ""
     if answer.keys:
         keys = ", ".join(f"`{key}`" for key in sorted(answer.keys)[:4])
         return f"a detail of {keys}" if answer.raised else f"the keys {keys}"
-    if answer.shape == "text":
+    if answer.shape == "text" and fn.const(answer.body) not in ("", b""):
         return "a text as detail" if answer.raised else "a bare text"
     return ""
 
