@@ -70,10 +70,17 @@ class Failures:
                 continue
             seen: set[tuple[object, str]] = set()
             for name, escape in self.project.exceptions.escaping(fn).items():
+                if escape.edge is not None and self._told_there(escape.edge.callee, name):
+                    continue
                 kind = self.judge(fn, name)
                 if kind and (escape.span, kind) not in seen and not self.mapped.covers(fn, name):
                     seen.add((escape.span, kind))
                     yield Unmapped(fn, name, escape, kind)
+
+    def _told_there(self, callee: Fn, name: str) -> bool:
+        """A handler that another one calls, most often the method that it overrides: the exception leaves that one too."""
+        routes = self.project.route_functions.get(callee.fqn, ())
+        return any(route.kind == "http" for route in routes) and not self.mapped.covers(callee, name)
 
     def judge(self, fn: Fn, name: str) -> str:
         """What kind of failure an exception is; "" for what the framework answers itself, and for bugs."""
