@@ -121,7 +121,12 @@ class Exceptions:
                 owner = self.project.module_function(target.file)
                 if owner.facts.values[target.vid][0] in ("tuple", "list", "set"):
                     return self.class_names(owner, target.vid, depth - 1)
-        return tuple(self._canonical(ref) for ref in self.project.refs(fn, vid) if ref.kind in ("class", "lib"))
+        found = tuple(self._canonical(ref) for ref in self.project.refs(fn, vid) if ref.kind in ("class", "lib"))
+        return found or self._of_some_model(str(value[-1]).rpartition(".")[2] if value[0] in ("name", "attr") else "")
+
+    def _of_some_model(self, last: str) -> tuple[str, ...]:
+        """`except queryset.model.DoesNotExist`: an exception that each model has, of a model that is not known."""
+        return tuple(name for name in self._of_models.get(last, ()) if self.project.imports(name.partition(".")[0]))
 
     def _canonical(self, ref: Ref) -> str:
         """A class's name as the models know it: a model's `DoesNotExist` is that of all models."""

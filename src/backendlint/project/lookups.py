@@ -52,7 +52,8 @@ def asked_for(project: Project, fn: Fn, name: str) -> bool:
     last, escape = steps[-1]
     assert escape.site is not None
     given = _inputs(escape.site.call)
-    if _always_one(project, last, given) or _by_own_key(project, last, escape.site.call):
+    call = escape.site.call
+    if _always_one(project, last, given) or _by_own_key(project, last, call) or _just_seen(last, escape.block, call):
         return False
     for caller, above in reversed(steps[:-1]):
         wanted = _behind(project, last, given)
@@ -89,6 +90,23 @@ def _by_own_key(project: Project, fn: Fn, call: Call) -> bool:
         return False
     read = _read(project, fn)
     return all(fn.facts.values[vid][0] == "attr" and fn.facts.values[vid][2] in _KEYS and vid in read for vid in keys)
+
+
+def _just_seen(fn: Fn, block: int, call: Call) -> bool:
+    """`if Coupon.objects.filter(code=code).exists():` around a `get` by the same conditions."""
+    wanted = {key: fn.unguarded(vid) for key, vid in call.kwargs}
+    tests = [fn.unguarded(test) for test, outcome in fn.tests_of(block) if outcome]
+    for value in tests if wanted and not call.args else ():
+        asked = fn.calls[value[1]] if value[0] == "call" else None
+        func = fn.unguarded(asked.func) if asked is not None else ("",)
+        name = str(func[-1]).rpartition(".")[2] if func[0] in ("attr", "name") else ""
+        made = fn.unguarded(func[1]) if name == "exists" and func[0] == "attr" else ("",)
+        found = fn.calls[made[1]] if made[0] == "call" else None
+        if found is not None and fn.callee_name(found) == "filter" and not found.args:
+            told = {key: fn.unguarded(vid) for key, vid in found.kwargs}
+            if told == wanted:
+                return True
+    return False
 
 
 def _inputs(call: Call) -> list[Vid]:
