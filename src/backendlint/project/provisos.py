@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Span, Vid
-from backendlint.project.binding import bind
+from backendlint.facts.model import Span, Value, Vid
+from backendlint.project.binding import Bound, bind
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
+from backendlint.project.fieldvalues import field_of, is_field, plain
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -19,11 +20,14 @@ _PLAIN = (bool, int, str, type(None))
 
 
 class Proviso(NamedTuple):
-    """Parameter `param` is true (or equal to `key`), if `holds`; is not, otherwise."""
+    """Parameter `param` (or its `field`) is true, equal to `key`, or to a field of another parameter, if `holds`; is not,
+    otherwise."""
 
     param: int
     holds: bool
     key: Key | None = None
+    field: str = ""
+    other: tuple[int, str] | None = None
 
 
 _NONE: frozenset[Proviso] = frozenset()
@@ -73,8 +77,9 @@ class Provisos:
             return self._test(fn, value[1], truth, depth)
         if value[0] == "not":
             return self._test(fn, value[1], not truth, depth - 1)
-        if value[0] == "param":
-            return frozenset({Proviso(value[1], truth)})
+        part = self._part(fn, vid)
+        if part is not None:
+            return frozenset({Proviso(part[0], truth, field=part[1])})
         if value[0] == "bool" and (value[1] == "and") is truth:
             return _NONE.union(*(self._test(fn, item, truth, depth - 1) for item in value[2]))
         if value[0] == "compare" and len(value[2]) == 2 and value[1][0] in ("is", "is not", "==", "!="):
@@ -82,12 +87,24 @@ class Provisos:
         return _NONE
 
     def _compared(self, fn: Fn, sides: tuple[Vid, ...], same: bool) -> frozenset[Proviso]:
-        for one, other in (sides, sides[::-1]):
-            value = fn.unguarded(one)
-            key = self._key(fn, other) if value[0] == "param" else None
-            if key is not None:
-                return frozenset({Proviso(value[1], same, key)})
+        parts = [self._part(fn, vid) for vid in sides]
+        if parts[0] and parts[1]:
+            related = parts[0][1] and parts[1][1] and parts[0][0] != parts[1][0]
+            return frozenset({Proviso(parts[0][0], same, None, parts[0][1], parts[1])}) if related else _NONE
+        for part, other in zip(parts, sides[::-1], strict=True):
+            key = self._key(fn, other) if part is not None else None
+            if part is not None and key is not None:
+                return frozenset({Proviso(part[0], same, key, part[1])})
         return _NONE
+
+    @staticmethod
+    def _part(fn: Fn, vid: Vid) -> tuple[int, str] | None:
+        """A parameter, or a field of one (`self.version`)."""
+        value = fn.unguarded(vid)
+        if value[0] == "param":
+            return value[1], ""
+        base = fn.unguarded(value[1]) if value[0] == "attr" else ("",)
+        return (base[1], str(value[2])) if base[0] == "param" else None
 
     def _key(self, fn: Fn, vid: Vid) -> Key | None:
         value = fn.unguarded(vid)
@@ -107,18 +124,91 @@ class Provisos:
         bound = bind(edge.caller, edge.call, edge.callee)
         found: set[Proviso] = set()
         for item in provisos:
-            given = bound.get(item.param, [])
-            home, vid = edge.callee.parent, edge.callee.facts.params[item.param].default
-            if given:
-                home, vid = (edge.caller, given[0][0]) if len(given) == 1 and not given[0][1] else (None, -1)
-            if home is None or vid < 0:
-                continue
-            value = home.unguarded(vid)
-            if given and value[0] == "param":
-                found.add(item._replace(param=value[1]))
-            elif self._decided(home, vid, item) is False:
+            subject = _single(bound, item.param)
+            if subject >= 0 and item.other is None and self._tested(edge.caller, subject, item) is False:
                 return None
+            said = self._of_fields(edge.caller, bound, item) if item.field else self._of_parameter(edge, bound, item)
+            if said is False:
+                return None
+            if isinstance(said, Proviso):
+                found.add(said)
         return frozenset(found)
+
+    def _of_parameter(self, edge: Edge, bound: Bound, item: Proviso) -> Proviso | bool | None:
+        """The proviso as one of the caller's own parameter; False where the argument does not fulfil it."""
+        given = bound.get(item.param, [])
+        home, vid = edge.callee.parent, edge.callee.facts.params[item.param].default
+        if given:
+            home, vid = (edge.caller, given[0][0]) if len(given) == 1 and not given[0][1] else (None, -1)
+        if home is None or vid < 0:
+            return None
+        value = home.unguarded(vid)
+        return item._replace(param=value[1]) if given and value[0] == "param" else self._decided(home, vid, item)
+
+    def _of_fields(self, fn: Fn, bound: Bound, item: Proviso) -> Proviso | bool | None:
+        """The same for a field of what is passed, or for one that is equal to a field of something else that is."""
+        subject, other = _single(bound, item.param), _single(bound, item.other[0]) if item.other is not None else -1
+        if subject < 0 or (item.other is not None and other < 0):
+            return None
+        value, against = fn.unguarded(subject), fn.unguarded(other) if other >= 0 else ("",)
+        if value[0] == "param" and (item.other is None or against[0] == "param"):
+            moved = (int(against[1]), item.other[1]) if item.other is not None else None
+            return item._replace(param=value[1], other=moved)
+        if item.other is None:
+            known = field_of(self.project, fn, subject, item.field)
+            return self._decided(*known, item) if known is not None else None
+        for one, field, two, name in (
+            (subject, item.field, other, item.other[1]),
+            (other, item.other[1], subject, item.field),
+        ):
+            known = field_of(self.project, fn, one, field)
+            if known is not None and known[0] is fn and is_field(fn, known[1], two, name):
+                return item.holds
+        return None
+
+    def _tested(self, fn: Fn, subject: Vid, item: Proviso) -> bool | None:
+        """Whether the tests that led to the call say that a proviso holds of what is passed; None where they do not."""
+        value = fn.facts.values[subject]
+        while value[0] == "guard":
+            said = self._says(fn, value[2], value[3], plain(fn, subject), item) if value[3] is not None else None
+            if said is not None:
+                return said
+            value = fn.facts.values[value[1]]
+        return None
+
+    def _says(
+        self, fn: Fn, test: Vid, truth: bool, subject: Value, item: Proviso, depth: int = MAX_DEPTH
+    ) -> bool | None:
+        value = fn.unguarded(test)
+        if depth == 0:
+            return None
+        if value[0] == "not":
+            return self._says(fn, value[1], not truth, subject, item, depth - 1)
+        if value[0] == "bool":
+            parts = value[2] if (value[1] == "and") is truth else ()
+            said = (self._says(fn, part, truth, subject, item, depth - 1) for part in parts)
+            return next((found for found in said if found is not None), None)
+        if value[0] == "compare" and len(value[2]) == 2 and value[1][0] in ("is", "is not", "==", "!="):
+            same = truth is (value[1][0] in ("is", "=="))
+            for one, other in (value[2], value[2][::-1]):
+                key = self._key(fn, other) if self._is_meant(fn, one, subject, item.field) else None
+                if key is not None and item.key is not None and (key == item.key or same):
+                    return (same and key == item.key) is item.holds
+            return None
+        if not self._is_meant(fn, test, subject, item.field):
+            return None
+        if item.key is None:
+            return truth is item.holds
+        empty = item.key[0] == "const" and not item.key[-1]
+        return not item.holds if truth and empty else None
+
+    @staticmethod
+    def _is_meant(fn: Fn, vid: Vid, subject: Value, field: str) -> bool:
+        """Whether a value is what is passed, or its field."""
+        if not field:
+            return plain(fn, vid) == subject
+        value = fn.unguarded(vid)
+        return bool(value[0] == "attr" and value[2] == field and plain(fn, value[1]) == subject)
 
     def _decided(self, fn: Fn, vid: Vid, item: Proviso) -> bool | None:
         """Whether a value fulfils a proviso; None where it is not known."""
@@ -127,3 +217,9 @@ class Provisos:
             return None
         said = key == item.key if item.key is not None else key[0] == "member" or bool(key[-1])
         return said is item.holds
+
+
+def _single(bound: Bound, index: int) -> Vid:
+    """The one argument for a parameter; -1 where there is none, or only a part of it."""
+    given = bound.get(index, [])
+    return given[0][0] if len(given) == 1 and not given[0][1] else -1
