@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from backendlint.facts.model import Vid
 from backendlint.facts.within import below
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
@@ -73,7 +74,8 @@ class Failures:
                 if escape.edge is not None and self._told_there(escape.edge.callee, name):
                     continue
                 kind = self.judge(fn, name)
-                if kind and (escape.span, kind) not in seen and not self.mapped.covers(fn, name):
+                settled = self.mapped.covers(fn, name) or self._asked_above(fn, name)
+                if kind and (escape.span, kind) not in seen and not settled:
                     seen.add((escape.span, kind))
                     yield Unmapped(fn, name, escape, kind)
 
@@ -81,6 +83,38 @@ class Failures:
         """A handler that another one calls, most often the method that it overrides: the exception leaves that one too."""
         routes = self.project.route_functions.get(callee.fqn, ())
         return any(route.kind == "http" for route in routes) and not self.mapped.covers(callee, name)
+
+    def _asked_above(self, fn: Fn, name: str) -> bool:
+        """Whether it is raised where a question has the answer no (`if signed_in(): ... raise Unknown()`) that a decorator of
+        the handler asks too, before it calls it."""
+        steps = chain(self.project, fn, name) if fn.decorators else []
+        raiser, escape = steps[-1] if steps else (fn, None)
+        if escape is None or raiser is fn:
+            return False
+        tests = [test for test, outcome in raiser.tests_of(escape.block) if not outcome]
+        tests += [item.value for item in raiser.left_before(escape.block, escape.span, ("return",))]
+        asked = {target.fqn for test in tests for target in self._questions(raiser, test)}
+        return bool(asked) and any(
+            not asked.isdisjoint(target.fqn for target in self._questions(inner, block.value))
+            for ref in fn.decorators
+            if ref.kind == "func"
+            for inner in self._inside(self.project.functions[ref.name])
+            for block in inner.facts.blocks
+            if block.kind == "if"
+        )
+
+    def _inside(self, decorator: Fn) -> Iterator[Fn]:
+        for inner in self.project.functions_of(decorator.file):
+            if inner.fqn.startswith(f"{decorator.fqn}."):
+                yield inner
+
+    def _questions(self, fn: Fn, test: Vid) -> Iterator[Fn]:
+        """Functions without arguments whose result a test is."""
+        value = fn.unguarded(test) if test >= 0 else ("",)
+        value = fn.unguarded(value[1]) if value[0] == "not" else value
+        call = fn.calls[value[1]] if value[0] == "call" else None
+        if call is not None and not call.passed:
+            yield from self.project.targets(fn, call)
 
     def judge(self, fn: Fn, name: str) -> str:
         """What kind of failure an exception is; "" for what the framework answers itself, and for bugs."""
