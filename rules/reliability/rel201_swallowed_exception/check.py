@@ -10,7 +10,9 @@ from backendlint.api import (
     FunctionFacts,
     Hit,
     Span,
+    Statement,
     SyntaxSite,
+    Value,
     around,
     below,
     called_name,
@@ -48,6 +50,10 @@ ACCEPTED = re.compile(r"(noqa|nosec):?[^#]*\b(S110|S112|B110|B112)\b")
 """Markers by which others' checks for the very same flaw are silenced."""
 MARKER = re.compile(r"\s*(noqa|type:|nosec|pylint:|pragma:|fmt:|expect:|backendlint:)")
 BOOLS = (("const", True), ("const", False))
+EXCEPTION = re.compile(r"[A-Z]\w*(Error|Exception)")
+TOLD = frozenset({"error", "errors", "message", "detail", "reason"})
+"""Keys under which a body tells what failed."""
+FLAGS = frozenset({"success", "ok"})
 SUPPRESS = "contextlib.suppress"
 IMPORTERS = ("import_module", "import_string", "import_from_string", "__import__", "find_spec")
 
@@ -56,15 +62,30 @@ def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int]:
     """Handlers in which nothing happens, and `with suppress(...)`."""
     if not any(block.kind in ("except", "with") for block in function.blocks):
         return
-    active = {item.block for item in function.calls} | {item.block for item in function.raises}
-    active |= {item.block for item in function.stores} | {item.block for item in function.statements}
+    idle = unraised(function)
+    active = {item.block for item in function.calls if not any(made.span.holds(item.span) for made in idle)}
+    active |= {item.block for item in function.statements if item not in idle}
+    active |= {item.block for item in function.raises} | {item.block for item in function.stores}
     used = {value[1] for value in function.values if value[0] == "exc"} & referred(function)
+    used -= {number for made in idle for number in around(function, made.block)}
     for index, block in enumerate(function.blocks):
         if block.kind == "except":
             if index not in used and active.isdisjoint(below(function, index)):
                 yield index
         elif block.kind == "with" and block.value >= 0 and is_suppress(function, block.value):
             yield index
+
+
+def unraised(function: FunctionFacts) -> list[Statement]:
+    """`ApiError(text, 500)` as a statement: it is made, and nobody raises it."""
+    calls = {call.value: call for call in function.calls}
+    found = []
+    for item in function.statements:
+        call = calls.get(item.value) if item.kind == "expr" else None
+        func = function.values[call.func] if call is not None else ("",)
+        if func[0] == "name" and EXCEPTION.fullmatch(str(func[1]).rpartition(".")[2]):
+            found.append(item)
+    return found
 
 
 def referred(function: FunctionFacts) -> set[int]:
@@ -93,12 +114,14 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         return
     function, block = site.function, site.facts
     outcome = "goes on" if block.kind == "with" else outcome_of(site)
-    if not outcome or (kind == "failure" and says_what_failed(site)):
+    told = says_what_failed(site)
+    if not outcome or (kind == "failure" and told):
         return
     quiet = is_quiet(site, outcome) or (kind == "failure" and WAITING_FUNCTION.fullmatch(function.name) is not None)
     what = f"`{function.name}()`" if function.name else "the module"
+    harm = "whoever runs the service never learns of a bug or an outage there" if told else consequence(kind)
     yield Hit(
-        f"{sentence(types, block.kind)} in {what} {outcome} without a trace, so {consequence(kind)}; "
+        f"{sentence(types, block.kind)} in {what} {outcome} without a trace, so {harm}; "
         "log it with its traceback, or catch only what you expect.",
         site.location(function.span_of(block.value) if block.kind == "with" else clause(function, site.block)),
         profile="strict" if quiet else None,
@@ -197,6 +220,9 @@ def outcome_of(site: SyntaxSite) -> str:
         return f"returns `{text}`"
     if bound:
         return f"sets `{bound[0].name}` to a default"
+    made = next((item for item in unraised(function) if item.block in inside), None)
+    if made is not None:
+        return f"makes `{site_text(site, made.span)}` without raising it, and goes on"
     if site.facts.exits == "continue" or site.facts.exits == "break":
         return f"goes on (`{site.facts.exits}`)"
     return "goes on"
@@ -207,16 +233,38 @@ def says_what_failed(site: SyntaxSite) -> bool:
     function, inside = site.function, below(site.function, site.block)
     returned = [function.values[item.value] for item in function.returns if item.block in inside and item.value >= 0]
     for value in returned:
-        parts = [function.values[vid] for vid in value[1]] if value[0] == "tuple" else []
+        parts = [function.values[vid] for vid in value[1]] if value[0] == "tuple" else [value]
         texts = [part[1] for part in parts if part[0] == "const" and isinstance(part[1], str)]
         if (("const", False) in parts or ("const", None) in parts) and any(text.strip() for text in texts):
+            return True
+        if is_failure(value, parts) or any(tells(function, part) for part in parts):
+            return True
+    return False
+
+
+def is_failure(value: Value, parts: Sequence[Value]) -> bool:
+    """`return body, 503`."""
+    codes = [part[1] for part in parts[1:2] if part[0] == "const"] if value[0] == "tuple" else []
+    return any(isinstance(code, int) and 400 <= code < 600 for code in codes)
+
+
+def tells(function: FunctionFacts, value: Value) -> bool:
+    """`{"success": False}`, `{"error": "timed out"}`."""
+    for key, item in value[1] if value[0] == "dict" else ():
+        name = function.values[key][1:] if key >= 0 and function.values[key][0] == "const" else ()
+        said = function.values[item]
+        if name and name[0] in FLAGS and said == ("const", False):
+            return True
+        if name and name[0] in TOLD and said[0] == "const" and isinstance(said[1], str) and said[1].strip():
             return True
     return False
 
 
 def site_text(site: SyntaxSite, span: Span) -> str:
-    line = site.lines[span.line - 1]
-    text = line[span.column : span.end_column] if span.line == span.end_line else line[span.column :].rstrip()
+    lines = list(site.lines[span.line - 1 : span.end_line])
+    lines[-1] = lines[-1][: span.end_column]
+    lines[0] = lines[0][span.column :]
+    text = " ".join(" ".join(lines).split())
     return text if len(text) <= 30 else text[:27] + "..."
 
 
@@ -246,7 +294,30 @@ def is_quiet(site: SyntaxSite, outcome: str) -> bool:
     if outcome.startswith("sets") or (outcome in BOOLEANS and not is_deed(site)):
         return True
     # where the tried code returns, the code below is what happens instead
-    return outcome == "goes on" and site.facts.kind == "except" and function.blocks[site.facts.group].exits == "return"
+    if outcome != "goes on" or site.facts.kind != "except":
+        return False
+    return function.blocks[site.facts.group].exits == "return" or ends_in_failure(site)
+
+
+def ends_in_failure(site: SyntaxSite) -> bool:
+    """Where success returns in the tried code, and whatever comes below answers that it failed."""
+    function, tried = site.function, below(site.function, site.facts.group)
+    below_it = [item.value for item in function.returns if item.span[:2] > site.facts.span[2:]]
+    return (
+        any(item.block in tried for item in function.returns)
+        and bool(below_it)
+        and all(vid >= 0 and answers_failure(function, vid) for vid in below_it)
+    )
+
+
+def answers_failure(function: FunctionFacts, vid: int) -> bool:
+    """`return HttpResponse(status=500)`, `return body, 503`."""
+    value = function.values[vid]
+    if value[0] == "tuple":
+        return is_failure(value, [function.values[item] for item in value[1]])
+    call = function.calls[value[1]] if value[0] == "call" else None
+    said = [function.values[item] for key, item in call.kwargs if key in ("status", "status_code")] if call else []
+    return any(item[0] == "const" and isinstance(item[1], int) and item[1] >= 400 for item in said)
 
 
 def is_count(site: SyntaxSite) -> bool:
