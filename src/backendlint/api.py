@@ -44,6 +44,7 @@ from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers
 from backendlint.project.applications import Served, served_applications
 from backendlint.project.associations import Relation, is_django
+from backendlint.project.badinput import unguarded_conversions
 from backendlint.project.binding import bind, receiver
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
@@ -335,6 +336,7 @@ __all__ = [
     "terms",
     "unbounded",
     "unconnected",
+    "unguarded_conversions",
     "users_of",
     "validated_by_decorator",
     "validates",

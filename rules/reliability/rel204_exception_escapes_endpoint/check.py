@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Location, Profile, Project, Step, Unmapped
+from backendlint.api import Fn, Hit, Location, Profile, Project, Step, Unmapped, unguarded_conversions
 
 SHOWN = 10
 """Of those others, as related places."""
@@ -28,6 +28,26 @@ def check(project: Project) -> Iterator[Hit]:
     for (_, profile, _), group in told.items():
         for item in group if len(group) <= MANY else group[:1]:
             yield _hit(project, item, profile, group[1:] if len(group) > MANY else [])
+    yield from _of_bad_input(project)
+
+
+def _of_bad_input(project: Project) -> Iterator[Hit]:
+    """`int(request.args["page"])` in a handler: one hit a handler."""
+    for fqn, routes in project.route_functions.items():
+        fn = project.functions[fqn]
+        route = next((route for route in routes if route.kind == "http"), None)
+        calls = list(unguarded_conversions(project, fn)) if route is not None else []
+        if not calls or route is None or project.error_paths.mapped.covers(fn, "builtins.ValueError"):
+            continue
+        what = fn.callee_name(calls[0])
+        yield Hit(
+            f"`{what}()` in the handler `{fn.name}()` of {route.label} takes what the client sent: any other text raises ValueError, "
+            "and the client gets a 500 for its own mistake; catch it and answer 400, or let the framework convert it.",
+            fn.location(calls[0].span),
+            related=tuple(fn.step(call.span, "and here") for call in calls[1:SHOWN]),
+            function=fqn,
+            severity="warning",
+        )
 
 
 def _raised_at(project: Project, item: Unmapped) -> Location:

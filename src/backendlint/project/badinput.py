@@ -1,0 +1,83 @@
+"""Conversions of what a client sent that nobody catches: `int(request.args.get("page", 1))`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.requests import request_reads, validated_by_decorator
+from backendlint.project.uses import ingredients
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_CONVERTS = frozenset({"builtins.int", "builtins.float", "uuid.UUID"})
+_FIELDS = frozenset({"args", "values", "form", "GET", "POST", "query_params", "query"})
+"""Parts of a request that hold texts which the client chooses freely."""
+_PASSES = frozenset({"guard", "mut", "store", "setattr"})
+_KEEPS = frozenset({"get", "pop", "copy", "strip", "replace", "lower", "upper", "getlist", "split"})
+_TESTS = frozenset(
+    {"isdigit", "isdecimal", "isnumeric", "match", "fullmatch", "is_valid", "validate", "validate_on_submit"}
+)
+_LEAVES = ("return", "raise", "continue", "break")
+_REFUSAL = "builtins.ValueError"
+MAX_STEPS = 10
+
+
+def unguarded_conversions(project: Project, fn: Fn) -> Iterator[Call]:
+    """Conversions of query parameters and form fields in a handler, whose ValueError leaves it."""
+    calls = [call for call in fn.calls if len(call.args) == 1 and _converts(fn, call)]
+    if not calls or validated_by_decorator(project, fn):
+        return
+    reads = {item.vid for item in request_reads(project, fn) if item.name in _FIELDS}
+    for call in calls if reads else ():
+        read = _is_client_text(fn, call.args[0], reads)
+        if read and not _is_tested(fn, call) and project.exceptions.caught_by(fn, call.block, _REFUSAL) < 0:
+            yield call
+
+
+def _converts(fn: Fn, call: Call) -> bool:
+    value = fn.value(call.func)
+    return bool(value[0] == "name" and value[1] in _CONVERTS)
+
+
+def _is_client_text(fn: Fn, vid: Vid, reads: set[Vid]) -> bool:
+    """A field of the request as it came: not what a converter, a default type or another function made of it."""
+    for _ in range(MAX_STEPS):
+        value = fn.facts.values[vid]
+        if vid in reads:
+            return True
+        if value[0] in _PASSES or value[0] == "item":
+            vid = value[1]
+        elif value[0] == "bool" and value[1] == "or":
+            vid = value[2][0]
+        elif value[0] == "call":
+            call = fn.calls[value[1]]
+            func = fn.unguarded(call.func)
+            if func[0] != "attr" or func[2] not in _KEEPS or len(call.args) > 2 or call.kwarg("type") >= 0:
+                return _read_by_name(fn, call, reads)
+            vid = func[1]
+        else:
+            return False
+    return False
+
+
+def _read_by_name(fn: Fn, call: Call, reads: set[Vid]) -> bool:
+    """`request.args.get("page")`, where all of what is called is one name (`flask.request.args.get`)."""
+    owner, _, method = str(fn.unguarded(call.func)[-1]).rpartition(".")
+    typed = len(call.args) > 2 or call.kwarg("type") >= 0
+    return method in _KEEPS and not typed and any(fn.value(vid) == ("name", owner) for vid in reads)
+
+
+def _is_tested(fn: Fn, call: Call) -> bool:
+    """Whether what leads to the call asks how the text looks (`if page.isdigit():`), or a form has been checked."""
+    tests = [test for test, _ in fn.tests_of(call.block)]
+    tests += [item.value for item in fn.left_before(call.block, call.span, _LEAVES)]
+    value = fn.facts.values[call.args[0]]
+    while value[0] == "guard":
+        tests.append(value[2])
+        value = fn.facts.values[value[1]]
+    asked = ingredients(fn.facts, tests)
+    return any(other.value in asked and fn.callee_name(other) in _TESTS for other in fn.calls)
