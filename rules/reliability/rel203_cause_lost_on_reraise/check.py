@@ -16,6 +16,7 @@ from backendlint.api import (
     Raise,
     Span,
     around,
+    below,
     bind,
     error_classes,
     ingredients,
@@ -27,6 +28,7 @@ from backendlint.api import (
 
 UNKNOWN = "?"
 TRACEBACKS = ("format_exc", "format_exception", "format_tb", "exc_info")
+FILES = ("builtins.OSError", "builtins.IOError", "builtins.FileNotFoundError", "builtins.EnvironmentError")
 NAMES = ("err", "error", "exc", "cause")
 HOLDS = re.compile(r"(^|_)(cause|inner|orig|original|wrapped|nested|underlying)(_|$)", re.IGNORECASE)
 """Keywords under which an exception is given another one to keep."""
@@ -97,6 +99,8 @@ def is_insisted(
 
     Exceptions that become a client's answer do not: unless something broke, everybody knows what they stand for.
     """
+    if is_ended_here(project, fn, item, made) or is_missing_file(made, caught):
+        return False
     if not caught or any(is_broken(project, kind, policy) for kind in caught):
         return True
     answers = made.kind in policy.answer_kinds or (
@@ -106,6 +110,22 @@ def is_insisted(
         return False
     copied = any(fn.facts.values[vid] == ("exc", handler) for vid in ingredients(fn.facts, (item.exc,)))
     return copied or all(not is_narrow(project, kind, policy) for kind in caught)
+
+
+def is_ended_here(project: Project, fn: Fn, item: Raise, made: ErrorClass) -> bool:
+    """Whether the function itself catches the new exception further out and drops it: no traceback is ever printed."""
+    end = project.exceptions.caught_by(fn, item.block, made.name)
+    inside = below(fn.facts, end) if end >= 0 else set()
+    if not inside or any(other.block in inside for other in fn.facts.raises):
+        return False
+    logged = (log_call(fn.file, fn.facts, call) for call in fn.facts.calls if call.block in inside)
+    return not any(found and found.traceback for found in logged)
+
+
+def is_missing_file(made: ErrorClass, caught: list[ErrorClass]) -> bool:
+    """`except OSError: raise Http404`: a file that is not there, told to a client."""
+    missing = made.kind == "http" and short(made.name) in ("Http404", "NotFound")
+    return missing and bool(caught) and all(kind.name in FILES for kind in caught)
 
 
 def is_handler(project: Project, fn: Fn) -> bool:
