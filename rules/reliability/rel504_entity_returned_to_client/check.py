@@ -18,22 +18,27 @@ from backendlint.api import (
 )
 
 CONTAINERS = ("builtins.list", "builtins.tuple", "builtins.set", "builtins.dict", "typing.Iterator")
+ENCODERS = ("JSONEncoder", "JSONProvider")
+ALL_OF_IT = ("__dict__", "__table__", "__mapper__", "vars", "inspect")
 WHOLESALE = ("builtins.vars", "django.forms.models.model_to_dict", "django.core.serializers.serialize")
 
 
 def check(project: Project) -> Iterator[Hit]:
     seen: set[Location] = set()
+    encoded = by_encoders(project)
     for route in project.routes:
         if route.handler is None or route.kind != "http" or serialized_by_decorator(project, route.handler):
             continue
-        found = declared(project, route) if route.documented else returned(project, route, route.handler)
+        found = declared(project, route) if route.documented else returned(project, route, route.handler, encoded)
         if found is None or found[1] in seen:
             continue
         entity, place, how = found
         seen.add(place)
+        # without a schema FastAPI takes what the object holds, and loads nothing
+        loads = "" if route.documented and how == "returns" else " and lazy relations load while serialising"
         yield Hit(
-            f"{route.label} {how} the ORM entity `{entity.name}`: every column is published and lazy relations load while "
-            "serialising. Return a response schema with the fields that clients may see.",
+            f"{route.label} {how} the ORM entity `{entity.name}`: every column is published{loads}. Return a response "
+            "schema with the fields that clients may see.",
             place,
             related=(Step(entity.header, f"`{entity.name}` is stored in the database"),),
             function=route.function,
@@ -61,7 +66,27 @@ def declared(project: Project, route: Route) -> tuple[Cls, Location, str] | None
     return None
 
 
-def returned(project: Project, route: Route, fn: Fn) -> tuple[Cls, Location, str] | None:
+def by_encoders(project: Project) -> frozenset[str]:
+    """What the project's own JSON encoders ask an object for: `return o.public_fields` in a `default()`."""
+    found: set[str] = set()
+    for cls in project.classes.values():
+        method = cls.methods.get("default")
+        if method is None or not any(base.endswith(ENCODERS) for base in project.hierarchy.library_bases(cls)):
+            continue
+        for value in method.facts.values:
+            if value[0] == "attr" and method.unguarded(value[1])[0] == "param" and value[2] != "__dict__":
+                found.add(str(value[2]))
+    return frozenset(found)
+
+
+def says_what(method: Fn | None) -> bool:
+    """A method that names what it gives: not all columns."""
+    return method is not None and not any(
+        value[0] in ("attr", "name") and str(value[-1]).rpartition(".")[2] in ALL_OF_IT for value in method.facts.values
+    )
+
+
+def returned(project: Project, route: Route, fn: Fn, encoded: frozenset[str]) -> tuple[Cls, Location, str] | None:
     """Elsewhere: an entity, or all of its attributes, in the answer's body."""
     for answer in answers(project, fn):
         if answer.body < 0 or answer.failed or answer.special:
@@ -69,6 +94,8 @@ def returned(project: Project, route: Route, fn: Fn) -> tuple[Cls, Location, str
         entity = wholesale(project, fn, answer.body)
         if entity is None:
             entity = entity_of(project, project.refs(fn, answer.body))
+            if entity is not None and any(says_what(project.method(entity, name)) for name in encoded):
+                continue
         if entity is not None:
             return entity, fn.location(answer.span), "returns"
     return None
