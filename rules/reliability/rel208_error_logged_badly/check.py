@@ -78,6 +78,8 @@ def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[V
     types = caught(function, handler)
     if again is not None and types and all(ANSWERS.search(name) for name in types):
         return  # no layer above logs it: the framework makes the response of it
+    if again is not None and starts_a_thread(file, function):
+        return
     if again is not None:
         repeated = [found for found in told if falls_through(function, found.call.block, handler)]
         if repeated:
@@ -100,6 +102,16 @@ def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[V
         yield Verdict((told or logged)[0], None, "untold")
     elif not told and not TRIES.match(function.name):
         yield Verdict(logged[0], None, "hidden")
+
+
+def starts_a_thread(file: FileFacts, function: FunctionFacts) -> bool:
+    """`Thread(target=ping)`: above it is nothing that could log."""
+    targets = (
+        other.values[vid] for other in file.functions for call in other.calls if (vid := call.kwarg("target")) >= 0
+    )
+    return any(
+        str(value[-1]).rpartition(".")[2] == function.name for value in targets if value[0] in ("name", "attr", "def")
+    )
 
 
 def only_imports(file: FileFacts, function: FunctionFacts, tried: int) -> bool:
