@@ -189,6 +189,8 @@ class Failures:
             inside = below(fn.facts, block.group)
             raised = [site.model.raises for site in self.project.effects.direct(fn) if site.call.block in inside]
             types = tuple(self.project.libraries.canonical(name) for names in raised for name in names)
+            if any(self.project.exception_kind(name) == "not-found" for name in types):
+                return ()  # of a look-up it is for the row that is not there, as far as one can see
         return tuple(name for name in types if self.project.exception_kind(name) in INFRASTRUCTURE)
 
     def _raises_own(self, fn: Fn, index: int) -> bool:
