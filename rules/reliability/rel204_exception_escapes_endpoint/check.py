@@ -28,7 +28,26 @@ def check(project: Project) -> Iterator[Hit]:
     for (_, profile, _), group in told.items():
         for item in group if len(group) <= MANY else group[:1]:
             yield _hit(project, item, profile, group[1:] if len(group) > MANY else [])
+    for item in project.error_paths.of_decorators():
+        yield _of_decorator(project, item)
     yield from _of_bad_input(project)
+
+
+def _of_decorator(project: Project, item: Unmapped) -> Hit:
+    """What a decorator raises before it calls the handler."""
+    steps = project.exceptions.witness(item.fn, item.name)
+    short = item.name.rpartition(".")[2]
+    handler = item.handler or item.fn
+    decorator = item.fn.facts.qualname.partition(".")[0]
+    route = next((route.label for route in project.route_functions[handler.fqn]), handler.name)
+    return Hit(
+        f"`{short}` can leave the decorator `{decorator}()` around `{handler.name}()` of {route} and whatever else it stands on: "
+        "nobody turns it into a response, so the client gets a 500; catch it there.",
+        item.fn.location(item.escape.span),
+        related=(*steps[-1:], Step(handler.header, "it stands on this handler, for one")),
+        flow=steps if len(steps) > 1 else (),
+        function=item.fn.fqn,
+    )
 
 
 def _of_bad_input(project: Project) -> Iterator[Hit]:

@@ -43,6 +43,8 @@ class Unmapped(NamedTuple):
     escape: Escape
     kind: str
     """domain, not-found, infrastructure or builtin"""
+    handler: Fn | None = None
+    """The handler that is wrapped, where the exception leaves its decorator."""
 
 
 class Unwrapped(NamedTuple):
@@ -78,6 +80,22 @@ class Failures:
                 if kind and (escape.span, kind) not in seen and not settled:
                     seen.add((escape.span, kind))
                     yield Unmapped(fn, name, escape, kind)
+
+    def of_decorators(self) -> Iterator[Unmapped]:
+        """The project's own exceptions that leave the wrapper around a handler before it is called, once a decorator."""
+        wrapped: dict[str, Fn] = {}
+        for fqn, routes in self.project.route_functions.items():
+            fn = self.project.functions[fqn]
+            if any(route.kind == "http" for route in routes):
+                wrapped |= {ref.name: fn for ref in fn.decorators if ref.kind == "func" and ref.name not in wrapped}
+        for name, fn in wrapped.items():
+            for inner in self._inside(self.project.functions[name]):
+                for raised, escape in self.project.exceptions.escaping(inner).items():
+                    call = escape.edge.call if escape.edge is not None else None
+                    wrapped_one = call is not None and inner.unguarded(call.func)[0] in ("outer", "param")
+                    domain = not wrapped_one and not escape.when and self.judge(inner, raised) == "domain"
+                    if domain and not self.mapped.covers(fn, raised):
+                        yield Unmapped(inner, raised, escape, "domain", fn)
 
     def _told_there(self, callee: Fn, name: str) -> bool:
         """A handler that another one calls, most often the method that it overrides: the exception leaves that one too."""
