@@ -233,3 +233,10 @@ def test_a_killed_connection_is_a_number(text: str) -> None:
 
 def test_an_elided_statement_is_for_readers() -> None:
     assert not is_statement("SELECT ... FROM orders WHERE id = 1")
+
+
+def test_a_statement_that_many_branches_add_to_is_read_to_its_end() -> None:
+    added = "".join(f"    if 'c{n}' in d:\n        sql += 'c{n} = 1, '\n" for n in range(20))
+    code = f"def f(cur, d):\n    sql = 'UPDATE t SET '\n{added}    sql += 'z = 1 WHERE id = 2'\n    cur.execute(sql)\n"
+    texts = [item.text for item in texts_in(code) if item.text.startswith("UPDATE")]
+    assert texts and all(text.endswith("z = 1 WHERE id = 2") for text in texts)

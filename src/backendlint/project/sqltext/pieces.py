@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 MAX_ALTERNATIVES = 6
 MAX_DEPTH = 24
+"""How far a list's contents are followed."""
+MAX_NESTED = 60
+"""How far a text is: a statement that twenty branches add to is one of forty parts."""
 MAX_PIECES = 400
 REST = -1
 """In place of the elements that a loop adds to a list: nobody knows how many."""
@@ -60,18 +63,34 @@ class Builder:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._left = 0
+        self._known: dict[tuple[str, Vid], list[Pieces]] = {}
+        self._cut = False
+        """Whether what is being built was cut off: at a cycle, or for its depth. Elsewhere it may be more."""
 
     def alternatives(self, fn: Fn, vid: Vid) -> list[Pieces]:
-        """The texts that the value may be, at most MAX_ALTERNATIVES."""
+        """The texts that the value may be, at most MAX_ALTERNATIVES; one hole if putting them together has no end."""
         self._left = MAX_STEPS
-        return self._build(fn, vid, 0, frozenset())
+        self._known.clear()
+        found = self._build(fn, vid, 0, frozenset())
+        return found if self._left >= 0 else [self._hole(fn, vid)]
 
     def _build(self, fn: Fn, vid: Vid, depth: int, seen: frozenset[tuple[str, Vid]]) -> list[Pieces]:
         key = (fn.fqn, vid)
+        known = self._known.get(key)
+        if known is not None:
+            return known
         self._left -= 1
-        if vid < 0 or depth > MAX_DEPTH or key in seen or self._left < 0:
+        if vid < 0 or depth > MAX_NESTED or key in seen or self._left < 0:
+            self._cut = True
             return [self._hole(fn, vid)]
-        seen |= {key}
+        outside, self._cut = self._cut, False
+        found = self._made(fn, vid, depth, seen | {key})
+        if not self._cut:
+            self._known[key] = found
+        self._cut |= outside
+        return found
+
+    def _made(self, fn: Fn, vid: Vid, depth: int, seen: frozenset[tuple[str, Vid]]) -> list[Pieces]:
         value = fn.facts.values[vid]
         op = value[0]
         if op == "const":
@@ -109,6 +128,7 @@ class Builder:
         found: list[Pieces] = []
         for vid in vids:
             if (fn.fqn, vid) in seen:
+                self._cut = True
                 continue
             for item in self._build(fn, vid, depth + 1, seen):
                 if item not in found and len(found) < MAX_ALTERNATIVES:
