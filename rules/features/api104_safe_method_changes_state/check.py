@@ -14,6 +14,10 @@ TRACES = re.compile(
 """Words of names in snake case that tell of traces which a reader leaves."""
 POSTED = {"method", "POST", "FILES", "body", "is_valid"}
 """What a view reads that tells the methods apart."""
+MAILED = re.compile(
+    r"(confirm|verif|activat)[^{]*(\{[^}]*\}/)?\{[^}]*(code|token|key|hash|secret)[^}]*\}/?$", re.IGNORECASE
+)
+"""The path of a link in a mail, which only GET can follow; what it holds says who follows it."""
 FARTHEST = 3
 """Calls between handler and write; what lies deeper serves something else (configuration, caches)."""
 LOADING = re.compile(
@@ -65,6 +69,8 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
     assert route.handler is not None
     if re.search(r"oauth|openid|oidc|sso|saml|callback", f"{route.path} {route.name}", re.IGNORECASE):
         return None  # the way back from a sign-in elsewhere
+    if MAILED.search(route.path):
+        return None
     if counts_only(route.handler) or authorizes(route.handler):
         return None
     if traces(route.name) or traces(route.path.rpartition("/")[2]):

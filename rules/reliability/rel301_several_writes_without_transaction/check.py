@@ -35,6 +35,7 @@ ASIDE = re.compile(
 JOURNALS = frozenset("log logs audit audits journal history metrics notifications".split())
 TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_at$|timestamp", re.IGNORECASE)
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
+QUEUED = "queue-publish"
 SENDS = re.compile(r"(send|post|notify|publish|email|upload)_", re.IGNORECASE)
 FORM = re.compile(r"^(POST|(flask\.)?request\.form|form)$")
 """What a page's form has sent; it names the button that was pressed."""
@@ -235,7 +236,8 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
     if first.edges or second.edges:
         known = first.write.entity != ""
         apart = first.edges and second.edges and (not known or first.edges[0].callee is second.edges[0].callee)
-        return bool(apart) and _passed(fn, first.call) != _passed(fn, second.call)
+        others = _passed(fn, first.call) != _passed(fn, second.call) or _on_others(fn, first.call, second.call)
+        return bool(apart) and others
     if first.write.op != second.write.op:
         return second.write.op == "delete"
     if first.committed and second.committed:
@@ -243,6 +245,15 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
     if first.write.op == "save":
         return _receiver(fn, first) != _receiver(fn, second)
     return first.write.op in ("update", "delete", "insert") and _passed(fn, first.call) != _passed(fn, second.call)
+
+
+def _on_others(fn: Fn, first: Call, second: Call) -> bool:
+    """`old.close()`, then `new.close()`: methods of two objects that the function got or made."""
+    owners = [
+        object_root(fn, value[1]) for value in (fn.value(call.func) for call in (first, second)) if value[0] == "attr"
+    ]
+    got = [fn.value(vid)[0] in ("call", "param", "elem", "unpack") for vid in owners]
+    return len(owners) == 2 and all(got) and owners[0] != owners[1]
 
 
 def _saves_made(fn: Fn, first: Durable, second: Durable) -> bool:
@@ -348,9 +359,24 @@ def _outside(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
         and (
             SENDS.match(called_name(fn.file, fn.facts, call).rpartition(".")[2])
             or project.effects.call_effects(fn, call).intersection(OUTSIDE)
+            or (QUEUED in project.effects.call_effects(fn, call) and _kept(fn, call))
         )
         for call in fn.calls
     )
+
+
+def _kept(fn: Fn, call: Call) -> bool:
+    """`item.task_id = work.delay(item.id).id`: in one transaction with that, the job could begin before the row is there."""
+    for store in fn.facts.stores:
+        todo = [store.value] if store.name and not before(store.span, call.span) else []
+        for _ in range(6):
+            vid = todo.pop() if todo else -1
+            if vid == call.value:
+                return True
+            todo += (
+                operands(fn.value(vid)) if vid >= 0 and fn.value(vid)[0] in ("attr", "call", "guard", "await") else ()
+            )
+    return False
 
 
 def _for_framework(project: Project, fn: Fn) -> bool:

@@ -26,6 +26,7 @@ class Hierarchy:
         self._mros: dict[str, tuple[Cls, ...]] = {}
         self._fields: dict[tuple[str, str], tuple[str, ...]] = {}
         self._library: dict[str, tuple[str, ...]] = {}
+        self._beside: dict[str, tuple[str, ...]] = {}
         self._stores: dict[str, dict[str, list[tuple[Fn, Vid]]]] = {}
 
     def mro(self, cls: Cls) -> tuple[Cls, ...]:
@@ -49,6 +50,14 @@ class Hierarchy:
         if known is None:
             found = [base.name for item in self.mro(cls) for base in item.bases if base.kind in ("lib", "libinst")]
             known = self._library[cls.fqn] = tuple(dict.fromkeys(found))
+        return known
+
+    def bases_beside(self, cls: Cls) -> tuple[str, ...]:
+        """For a mixin, the library classes with which its subclasses combine it: what its `super()` may mean."""
+        known = self._beside.get(cls.fqn)
+        if known is None:
+            found = [base for item in self.project.subclasses(cls) for base in self.library_bases(item)]
+            known = self._beside[cls.fqn] = tuple(dict.fromkeys(found))[:MAX_BASES]
         return known
 
     def is_a(self, cls: Cls, library_base: str) -> bool:

@@ -311,7 +311,10 @@ class Resolver:
             if found:
                 return found
         instance = "libinst" if ref.kind == "inst" else "lib"
-        for base in self.project.hierarchy.library_bases(cls):
+        bases = self.project.hierarchy.library_bases(cls)
+        if ref.kind == "super" and not bases:
+            bases = self.project.hierarchy.bases_beside(cls)
+        for base in bases:
             dotted = f"{base}.{name}"
             if self.project.libraries.call(dotted) or self.project.libraries.attribute(dotted):
                 return tuple(self.member(Ref(instance, base, Ref("class", cls.fqn)), name))

@@ -8,6 +8,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, certain, given
 from backendlint.project.entities import Fn
+from backendlint.project.saved import only_made
 from backendlint.project.transactions import before
 from backendlint.project.uses import operands
 from backendlint.project.writes import Write
@@ -55,7 +56,8 @@ def durable_steps(project: Project, fn: Fn) -> list[Durable]:
                 known[key] = callee_step(project, edge, (), passed)
             step = known[key]
             if step is not None:
-                found.append(Durable(fn, edge.call, step[0], (edge, *step[1][1:]), step[2]))
+                edges = (edge, *step[1][1:])
+                found.append(Durable(fn, edge.call, project.writes.received(step[0], edges), edges, step[2]))
     unique: dict[int, Durable] = {}
     for item in sorted(found, key=lambda item: item.call.span):
         unique.setdefault(item.call.value, item)
@@ -84,9 +86,19 @@ def callee_step(
         return None
     if project.layer(callee) == "migration":
         return None
+    found = _stored_below(project, edge, seen, passed)
+    saved = project.writes.saved(edge) if found is not None else None
+    return (saved, (edge,), False) if saved is not None else found
+
+
+def _stored_below(
+    project: Project, edge: Edge, seen: tuple[str, ...], passed: Given
+) -> tuple[Write, tuple[Edge, ...], bool] | None:
+    callee = edge.callee
     for write in project.writes.direct(callee):
-        if _autocommitted(project, write) and certain(callee, write.call, passed):
-            return project.writes.received(write, (edge,)), (edge,), False
+        stored = _autocommitted(project, write) and not only_made(callee, write.call, (edge,))
+        if stored and certain(callee, write.call, passed):
+            return write, (edge,), False
     if any(certain(callee, call, passed) for call in project.transactions.commits(callee)):
         writes = project.writes.reached(callee)
         if writes:
@@ -98,8 +110,9 @@ def callee_step(
         tried.add(inner.callee.fqn)
         if certain(callee, inner.call, passed):
             found = callee_step(project, inner, (*seen, callee.fqn), given(inner, passed))
-            if found is not None:
-                return found[0], (edge, *found[1]), found[2]
+            chain = (edge, *found[1]) if found is not None else ()
+            if found is not None and not only_made(found[0].fn, found[0].call, chain):
+                return found[0], chain, found[2]
     return None
 
 

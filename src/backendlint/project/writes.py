@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +14,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.effects import Site
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.saved import abstract, leading, of_itself, only_made, overridden, received
 from backendlint.project.sqltext.assemble import HOLE
 from backendlint.project.transactions import before, exclusive
 
@@ -92,28 +93,33 @@ class Writes:
         seen = {fn.fqn}
         while queue:
             item, chain = queue.popleft()
-            found.extend((self.received(write, chain), chain) for write in self.direct(item))
+            direct = (write for write in self.direct(item) if not only_made(write.fn, write.call, chain))
+            found.extend((self.received(write, chain), chain) for write in direct)
             if len(chain) >= MAX_DEPTH:
                 continue
             for edge in self.project.graph.callees(item):
                 if edge.kind in kinds and edge.callee.fqn not in seen and edge.callee.fqn in self.storing:
+                    saved = self.saved(edge)
+                    if saved is not None:
+                        found.append((saved, chain))
                     seen.add(edge.callee.fqn)
                     queue.append((edge.callee, (*chain, edge)))
         return found
 
-    def received(self, write: Write, chain: tuple[Edge, ...]) -> Write:
+    def received(self, write: Write, chain: Sequence[Edge]) -> Write:
         """The write with the model for which the calls lead to it: a base's method writes that of its receiver."""
-        cls = write.fn.cls
-        if not chain or cls is None or write.entity != cls.fqn or cls.fqn not in self._bases:
+        cls, chain = write.fn.cls, leading(chain, write.fn)
+        if not chain or cls is None or cls.fqn not in self._bases:
             return write
-        owner = write.entity
-        for edge in reversed(chain):
-            refs = self.project.callees(edge.caller, edge.call) if edge.call is not None else ()
-            owners = {ref.arg.name for ref in refs if ref.arg is not None and ref.arg.kind in ("class", "inst")}
-            owner = owners.pop() if len(owners) == 1 else "" if owners else owner
-            if edge.caller.cls is None or owner != edge.caller.cls.fqn:
-                break  # else it is called on `self` or `cls`: on what the caller is called on
-        return write._replace(entity=owner)
+        if write.entity != cls.fqn and (write.entity or not of_itself(self.project, write.fn, write.call)):
+            return write
+        ref = Ref("inst", received(self.project, cls.fqn, chain))
+        return write._replace(entity=self._class(ref) or self._serialized(ref))
+
+    def saved(self, edge: Edge) -> Write | None:
+        """`order.save()` of a model that overrides it: first of all, the order is written."""
+        op, entity = overridden(self.project, edge)
+        return Write(edge.caller, edge.call, op, entity) if op and edge.call is not None else None
 
     @cached_property
     def _bases(self) -> set[str]:
@@ -261,7 +267,8 @@ class Writes:
 
     def _class(self, ref: Ref) -> str:
         cls = self.project.classes.get(ref.name) if ref.kind in ("class", "inst") else None
-        return ref.name if cls is not None and stored_entity(self.project, cls) else ""
+        stored = cls is not None and stored_entity(self.project, cls) and not abstract(self.project, cls)
+        return ref.name if stored else ""
 
 
 def _made_of(fn: Fn, vid: Vid) -> set[Vid]:
