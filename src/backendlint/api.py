@@ -119,6 +119,7 @@ from backendlint.project.selected import selected
 from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
+from backendlint.project.saved import stored_by_itself
 from backendlint.project.steps import Durable, durable_steps, related
 from backendlint.project.sums import Part, Sum, duration, terms
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
@@ -131,7 +132,7 @@ from backendlint.project.templates.lazy import TemplateRead, template_reads
 from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import Opening, before, exclusive, openings
 from backendlint.project.unbounded import Unbounded, doubtful, stays_small, unbounded
-from backendlint.project.uniqueness import stopped_by
+from backendlint.project.uniqueness import one_row, stopped_by
 from backendlint.project.uses import aliases, ingredients, is_used, operands
 from backendlint.project.utctimes import UtcTimes
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
@@ -289,6 +290,7 @@ __all__ = [
     "name_of",
     "name_of_value",
     "object_root",
+    "one_row",
     "only_by_hand",
     "only_calendar",
     "only_claims",
@@ -330,6 +332,7 @@ __all__ = [
     "stays_small",
     "stopped_by",
     "stops_early",
+    "stored_by_itself",
     "stored_entity",
     "subject",
     "template_reads",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Vid, for_tests, only_by_hand, operands
+from backendlint.api import Call, Fn, Hit, Project, Vid, for_tests, one_row, only_by_hand, operands
 
 SAME = ("guard", "await")
 FEW = 10
@@ -65,7 +65,10 @@ def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
 
 
 def _few(project: Project, fn: Fn, vid: Vid) -> bool:
-    """Whether the query is limited to a few rows: `bool(User.select().limit(1))`."""
+    """Whether the query is limited to a few rows: `bool(User.select().limit(1))`, or one by a unique key."""
+    value = fn.facts.values[_plain(fn, vid)]
+    if value[0] == "call" and one_row(project, fn, fn.facts.calls[value[1]]):
+        return True
     for origin in project.origins.of(fn, vid):
         for step in origin.steps:
             if step.model.orm is not None and step.model.orm.op == "limit" and step.call.args:

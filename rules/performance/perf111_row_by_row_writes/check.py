@@ -23,6 +23,7 @@ from backendlint.api import (
     loops_around,
     only_by_hand,
     stops_early,
+    stored_by_itself,
 )
 
 CHECKING = frozenset({"get_or_create", "update_or_create", "merge", "bulk_create", "bulk_update"})
@@ -162,6 +163,8 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
         return "strict"
     if op == "save" and (_own_save(project, query) or (edge is not None and edge.callee.name == "save")):
         return "strict"
+    if op == "create" and _no_plain_rows(project, query):
+        return "strict"
     if _composite(project, fn, loop, query) or _by_item(fn, loop, query) or _given_back(fn, call, edge):
         return "strict"
     if _may_fail_alone(fn, loop, call):
@@ -188,6 +191,17 @@ def _own_save(project: Project, query: Query) -> bool:
     value = query.fn.facts.values[query.call.func]
     refs = project.refs(query.fn, value[1]) if value[0] == "attr" else ()
     return any(ref.kind == "inst" and project.method(project.classes[ref.name], "save") is not None for ref in refs)
+
+
+def _no_plain_rows(project: Project, query: Query) -> bool:
+    """Whether `bulk_create` would skip the model's own `save`, or is refused: its rows lie in its parent's table too."""
+    entities = {write.entity for write in project.writes.direct(query.fn) if write.call is query.call}
+    for cls in (project.classes[name] for name in entities if name in project.classes):
+        parents = [item for item in project.hierarchy.mro(cls)[1:] if project.hierarchy.role(item) == "model"]
+        django = project.hierarchy.is_a(cls, "django.db.models.Model")
+        if project.method(cls, "save") is not None or (django and any(stored_by_itself(project, item) for item in parents)):
+            return True
+    return False
 
 
 def _of_object(op: str, query: Query) -> bool:

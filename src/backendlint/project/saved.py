@@ -21,7 +21,12 @@ def abstract(project: Project, cls: Cls) -> bool:
         return True
     if cls.owner.const(cls.facts.attributes.get("__abstract__", -1)) is True:
         return True
-    return any(base.name == "sqlalchemy.orm.DeclarativeBase" for base in cls.bases)
+    return any((base.kind, base.name) == ("lib", "sqlalchemy.orm.DeclarativeBase") for base in cls.bases)
+
+
+def stored_by_itself(project: Project, cls: Cls) -> bool:
+    """Whether a model has a table of its own."""
+    return project.hierarchy.role(cls) == "model" and not abstract(project, cls)
 
 
 def overridden(project: Project, edge: Edge) -> tuple[str, str]:

@@ -306,8 +306,9 @@ def exclusive(fn: Fn, first: int, second: int) -> bool:
     if other < 0:
         return False
     one, two = fn.facts.blocks[child], fn.facts.blocks[other]
-    follows = one.kind == "try" and two.kind == "try-else"
-    return one.kind in _BRANCHES and two.kind in _BRANCHES and one.group == two.group and not follows
+    if (one.kind, two.kind) == ("try", "try-else"):
+        return False  # the one after the other
+    return one.kind in _BRANCHES and two.kind in _BRANCHES and one.group == two.group
 
 
 def in_loop(fn: Fn, block: int, *kinds: str) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
 from backendlint.project.entities import Fn
-from backendlint.project.races import Raced, root
+from backendlint.project.races import Raced, asked, root
 from backendlint.project.schema.model import Column, Table
 from backendlint.project.transactions import before
 
@@ -31,6 +31,16 @@ def stopped_by(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
         if columns and asked.issuperset(columns) and made.isdisjoint(columns):
             return table.name, columns
     return "", ()
+
+
+def one_row(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether the query compares all columns of a unique key for equality: it finds a row or none."""
+    table = table_of(project, asked(project, fn, call))
+    if table is None:
+        return False
+    fixed = set(_compared(project, fn, call, table))
+    keys = (item.columns for item in table.searchable() if item.unique and not item.expressions)
+    return any(columns and fixed.issuperset(columns) for columns in keys)
 
 
 def _is_made(column: Column) -> bool:
