@@ -109,6 +109,7 @@ from backendlint.project.responsemodels import Responded, responded
 from backendlint.project.retry_settings import Policy
 from backendlint.project.routes import UNKNOWN, Application, Route, RouteParam, status_of
 from backendlint.project.routes.paths import is_parameter, parameters, segments, shape, subject, versions
+from backendlint.project.saved import stored_by_itself
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema import types as sqltypes
 from backendlint.project.schema.history import Moment
@@ -119,7 +120,6 @@ from backendlint.project.selected import selected
 from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
-from backendlint.project.saved import stored_by_itself
 from backendlint.project.steps import Durable, durable_steps, related
 from backendlint.project.sums import Part, Sum, duration, terms
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite

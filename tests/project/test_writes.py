@@ -82,9 +82,14 @@ def test_an_abstract_base_is_no_entity(boats: Project) -> None:
 
 @pytest.mark.parametrize(
     "base",
-    ["from sqlalchemy.orm import DeclarativeBase\n\nclass Base(DeclarativeBase): pass", "from sqlalchemy.orm import declarative_base\n\nBase = declarative_base()"],
+    [
+        "from sqlalchemy.orm import DeclarativeBase\n\nclass Base(DeclarativeBase): pass",
+        "from sqlalchemy.orm import declarative_base\n\nBase = declarative_base()",
+    ],
 )
 def test_what_inherits_from_a_declarative_base_is_an_entity(base: str) -> None:
     body = "class Boat(Base):\n    __tablename__ = 'boats'\n\ndef add(session):\n    session.add(Boat())\n"
-    project = build(app=f"from sqlalchemy.orm import Session\n{base}\n\n{body.replace('session)', 'session: Session)', 1)}")
+    project = build(
+        app=f"from sqlalchemy.orm import Session\n{base}\n\n{body.replace('session)', 'session: Session)', 1)}"
+    )
     assert [write.entity for write in project.writes.direct(fn(project, "app.add"))] == ["app.Boat"]

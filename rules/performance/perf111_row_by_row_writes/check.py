@@ -199,7 +199,9 @@ def _no_plain_rows(project: Project, query: Query) -> bool:
     for cls in (project.classes[name] for name in entities if name in project.classes):
         parents = [item for item in project.hierarchy.mro(cls)[1:] if project.hierarchy.role(item) == "model"]
         django = project.hierarchy.is_a(cls, "django.db.models.Model")
-        if project.method(cls, "save") is not None or (django and any(stored_by_itself(project, item) for item in parents)):
+        if project.method(cls, "save") is not None or (
+            django and any(stored_by_itself(project, item) for item in parents)
+        ):
             return True
     return False
 

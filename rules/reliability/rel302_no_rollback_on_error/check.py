@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from backendlint.api import Block, Call, Fn, Hit, Project, Site, before, below, object_root, runs_by_hand, siblings
 
 STORES = frozenset({"commit", "flush"})
+ASKS = frozenset({"db", "db-read", "db-write", "commit", "flush"})
 AUTOCOMMIT = "autocommit"
 CAUGHT = ("builtins.Exception", "builtins.BaseException")
 
@@ -101,18 +102,29 @@ def _goes_on(project: Project, fn: Fn, call: Call) -> bool:
 def _ends(project: Project, fn: Fn, call: Call, handler: int) -> bool:
     """Whether nothing uses the session afterwards: it is the request's, or was made here, and the function ends with the handler."""
     value = fn.facts.values[call.func]
+    answers = fn.fqn in project.route_functions and not fn.facts.is_generator
+    if answers and project.transactions.of_request(fn, call):
+        return _last(project, fn, handler, -1)
     if value[0] != "attr":
         return False
     root = object_root(fn, value[1])
     made = fn.facts.values[root]
-    given = made[0] == "param" and fn.fqn in project.route_functions and not fn.facts.is_generator
+    given = answers and made[0] == "param"
     if not given and not (made[0] == "call" and any(m.opens for m in project.models(fn, fn.facts.calls[made[1]]))):
         return False
+    return _last(project, fn, handler, root)
+
+
+def _last(project: Project, fn: Fn, handler: int, root: int) -> bool:
+    """Whether the handler and what follows it leave the session alone; with no root, anything that asks a database uses it."""
     group = fn.facts.blocks[handler].group
     if any(item.kind in ("for", "while") for _, item in fn.blocks_of(group)):
         return False
     inside, tried = below(fn.facts, handler), fn.facts.blocks[group].span
-    later = [other for other in fn.calls if other.block in inside or other.span[:2] > tried[2:]]
+    leaves = fn.facts.blocks[handler].exits == "return"
+    later = [other for other in fn.calls if other.block in inside or (other.span[:2] > tried[2:] and not leaves)]
+    if root < 0:
+        return not any(ASKS & project.effects.call_effects(fn, other) for other in later)
     return not any(_uses(fn, other, root) for other in later)
 
 

@@ -874,6 +874,8 @@ class ClassModel:
         "test",
     ] = ""
     """What a class that inherits from it is."""
+    request_scoped: tuple[str, ...] = ()
+    """Attributes whose object the framework drops when the request ends (`db.session` of Flask-SQLAlchemy)."""
     thread_safe: bool | None = None
     cheap: bool = True
     """False: making one is expensive, so it belongs to the process, not to a call (engines, pools, clients)."""

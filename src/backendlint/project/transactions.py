@@ -251,6 +251,23 @@ class Transactions:
             and not self.project.writes.direct(fn)
         )
 
+    def of_request(self, fn: Fn, call: Call) -> bool:
+        """Whether a method is called on a session that the framework drops when the request ends: `db.session.commit()`."""
+        value = fn.facts.values[call.func]
+        if value[0] == "name":
+            target = self.project.modules.resolve(str(value[1]), fn.file.module)
+            if target.kind != "variable" or target.file is None or len(target.rest) != 2:
+                return False
+            owners = self.project.refs(self.project.module_function(target.file), target.vid)
+            name = target.rest[0]
+        else:
+            session = fn.facts.values[value[1]] if value[0] == "attr" else value
+            if session[0] != "attr":
+                return False
+            owners, name = self.project.refs(fn, session[1]), str(session[2])
+        models = (self.project.libraries.cls(ref.name) for ref in owners if ref.kind == "libinst")
+        return any(model is not None and name in model.request_scoped for model in models)
+
     def ends(self, fn: Fn, call: Call) -> str:
         """commit or rollback, where the call itself does that; else ""."""
         for model in self.project.models(fn, call):
