@@ -98,6 +98,8 @@ def _scope(statement: SqlStatement, scope: sql.Scope) -> Iterator[tuple[Need, Lo
         ]
         if any(item.kind in {"eq", "in", "range", "join"} and item.wrapper is None and _indexed(item) for item in mine):
             continue
+        if _each_served(scope, source):
+            continue
         if any(
             item.kind == "join" and item.other is not None and item.other.source is source and _other_indexed(item)
             for item in found
@@ -111,6 +113,20 @@ def _scope(statement: SqlStatement, scope: sql.Scope) -> Iterator[tuple[Need, Lo
     for item in found:
         if item.kind == "join" and _pair(item) not in served:
             yield from _join(statement, item)
+
+
+def _each_served(scope: sql.Scope, source: sql.Source) -> bool:
+    """`(id = x OR key = x) AND ...`, with an index for either: the database unites what both find."""
+    return any(
+        all(
+            any(
+                item.kind in {"eq", "in"} and item.source is source and item.wrapper is None and _indexed(item)
+                for item in branch
+            )
+            for branch in branches
+        )
+        for branches in sql.alternatives(scope)
+    )
 
 
 def _pair(item: sql.Condition) -> frozenset[str]:
@@ -201,6 +217,16 @@ def _narrows(use: ColumnUse) -> str:
     return f"{use.fn.fqn}:{use.table.name}" if use.framework == "django" else use.fn.fqn
 
 
+def _loaded_beside(project: Project, use: ColumnUse) -> bool:
+    """`Prefetch("lines", queryset=Line.objects.filter(...))`: the relation's key narrows it first of all."""
+    place = use.query or use.span
+    return any(
+        any(span[:2] <= place[:2] and place[2:] <= span[2:] for span in map(use.fn.facts.span_of, call.passed))
+        and any(model.orm is not None and model.orm.op == "prefetch" for model in project.models(use.fn, call))
+        for call in use.fn.calls
+    )
+
+
 def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
     groups: dict[tuple[str, str], list[ColumnUse]] = {}
     for use in project.data.uses:
@@ -224,4 +250,5 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
         columns = _columns([(use.column, use.how) for use in filters])
         if columns:
             first = next(use for use in filters if use.column.name in columns)
-            yield Need(table, columns, "filter"), first.location, first.fn.fqn
+            if not _loaded_beside(project, first):
+                yield Need(table, columns, "filter"), first.location, first.fn.fqn

@@ -6,7 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 from backendlint.project.sqltext.parameters import mismatch
-from backendlint.project.sqltext.predicates import Condition, conditions, functional, leads, narrowed, trigram
+from backendlint.project.sqltext.predicates import (
+    Condition,
+    alternatives,
+    conditions,
+    functional,
+    leads,
+    narrowed,
+    trigram,
+)
 from backendlint.project.sqltext.scopes import (
     SYSTEM_SCHEMAS,
     Found,
@@ -26,8 +34,8 @@ if TYPE_CHECKING:
     from backendlint.project.sqltext.statements import Statement
 
 __all__ = [
-    "Condition", "Found", "Scope", "Source", "conditions", "functional", "is_star", "is_system", "leads", "mismatch", "narrowed",
-    "own_nodes", "quoted", "scopes", "star_columns", "table_names", "text_of", "trigram", "within",
+    "Condition", "Found", "Scope", "Source", "alternatives", "conditions", "functional", "is_star", "is_system", "leads", "mismatch",
+    "narrowed", "own_nodes", "quoted", "scopes", "star_columns", "table_names", "text_of", "trigram", "within",
 ]  # fmt: skip
 _PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
 _RESERVED = frozenset(

@@ -336,9 +336,12 @@ def _django(tables: Tables, fn: Fn) -> Iterator[Use]:
             if model is None and func[0] == "name":
                 model = tables.model(fn, call.func)
             if model is not None:
-                yield from _lookups(tables, fn, call, model, dict(call.kwargs))
-                yield from _annotated(tables, fn, call, model)
-                yield from _q_objects(tables, fn, call, model)
+                found = (
+                    *_lookups(tables, fn, call, model, dict(call.kwargs)),
+                    *_annotated(tables, fn, call, model),
+                    *_q_objects(tables, fn, call, model),
+                )
+                yield from (replace(use, how="ne") for use in found) if name == "exclude" else found
         elif name in {"order_by", "latest", "earliest"}:
             model = tables.model(fn, call.func)
             if model is not None:
@@ -411,26 +414,26 @@ def resolve_lookup(tables: Tables, model: Model, key: str) -> tuple[Table, Colum
 
 def _q_objects(tables: Tables, fn: Fn, call: Call, model: Model) -> Iterator[Use]:
     """`Q(name__icontains=x) | Q(...)` among the arguments."""
-    todo = [(vid, False) for vid in call.args]
+    todo = [(vid, "") for vid in call.args]
     facts = fn.facts
     for _ in range(40):
         if not todo:
             return
-        vid, either = todo.pop()
+        vid, other = todo.pop()
         value = facts.values[vid]
         if value[0] == "binop":
-            either = either or value[1] == "|"
-            todo += [(value[2], either), (value[3], either)]
+            other = other or ("or" if value[1] == "|" else "")
+            todo += [(value[2], other), (value[3], other)]
         elif value[0] == "unary":
-            todo.append((value[2], either))
+            todo.append((value[2], "ne"))
         elif value[0] == "call":
             inner = facts.calls[value[1]]
             func = facts.values[inner.func]
             if func[0] == "name" and str(func[1]).rpartition(".")[2] == "Q":
                 for use in _lookups(tables, fn, inner, model, dict(inner.kwargs)):
-                    how = "or" if either and use.how in {"eq", "in", "range"} else use.how
+                    how = other if other and use.how in {"eq", "in", "range"} else use.how
                     yield replace(use, how=how, partial=False, query=call.span)
-                todo += [(vid, either) for vid in inner.args]
+                todo += [(vid, other) for vid in inner.args]
 
 
 def _orders(tables: Tables, fn: Fn, call: Call, model: Model) -> Iterator[Use]:

@@ -50,6 +50,18 @@ def conditions(scope: Scope) -> Iterator[Condition]:
             yield from _all(join.args["on"], scope)
 
 
+def alternatives(scope: Scope) -> Iterator[list[list[Condition]]]:
+    """The `(... OR ...)` of WHERE that all rows meet: the conditions of each branch."""
+    where = scope.node.args.get("where")
+    todo = [where.this] if where is not None else []
+    while todo:
+        node = _bare(todo.pop())
+        if isinstance(node, exp.And):
+            todo += [node.left, node.right]
+        elif isinstance(node, exp.Or):
+            yield [list(_all(branch, scope)) for branch in node.flatten()]
+
+
 def _all(node: Any, scope: Scope) -> Iterator[Condition]:
     while isinstance(node, exp.Paren):
         node = node.this
