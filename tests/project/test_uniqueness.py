@@ -58,12 +58,14 @@ SQLALCHEMY = """
             session.commit()
 """
 DJANGO = """
+    from uuid import uuid4
     from django.db import models
 
     class Berth(models.Model):
         pier = models.CharField(max_length=9)
         number = models.IntegerField()
         main = models.BooleanField()
+        name = models.CharField(max_length=50, unique=True)
 
         class Meta:
             db_table = "berths"
@@ -79,6 +81,14 @@ DJANGO = """
     def numbered(number):
         if not Berth.objects.filter(number=number).exists():
             Berth.objects.create(number=number)
+
+    def named(number, boat):
+        if not Berth.objects.filter(number=number).exists():
+            Berth.objects.create(number=number, name=boat.name)
+
+    def named_anew(number):
+        if not Berth.objects.filter(number=number).exists():
+            Berth.objects.create(number=number, name=uuid4().hex)
 """
 SQL = """
     import sqlite3
@@ -116,6 +126,8 @@ def columns(project: Project, name: str) -> tuple[str, ...]:
         (SQLALCHEMY, "by_other_key", ()),
         (DJANGO, "main", ("pier",)),
         (DJANGO, "numbered", ()),
+        (DJANGO, "named", ("name",)),
+        (DJANGO, "named_anew", ()),
         (SQL, "pier", ("pier",)),
         (SQL, "numbered", ()),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Raced, object_root, only_by_hand, stopped_by
+from backendlint.api import Call, Fn, Hit, Project, Raced, object_root, of_others, only_by_hand, stopped_by
 
 _HANDLE = "Handle the constraint's violation around the insert and answer as if the row had been found, or insert with ON CONFLICT."
 
@@ -21,7 +21,8 @@ def check(project: Project) -> Iterator[Hit]:
     for raced in found:
         if project.layer(raced.fn) == "migration" or raced.inner in inner or adds_itself(raced.fn, raced.insert):
             continue
-        yield _hit(project, raced)
+        if not of_others(project, raced):
+            yield _hit(project, raced)
 
 
 def _hit(project: Project, raced: Raced) -> Hit:
@@ -40,8 +41,13 @@ def _hit(project: Project, raced: Raced) -> Hit:
         function=raced.fn.fqn,
         severity="note" if columns else None,
         help=_HANDLE if columns else None,
-        profile="strict" if only_by_hand(project, raced.fn) else None,
+        profile="strict" if only_by_hand(project, raced.fn) or (not columns and newest(project, raced)) else None,
     )
+
+
+def newest(project: Project, raced: Raced) -> bool:
+    """`order_by(...).first()`: there may be many such rows, and one more need not be wrong."""
+    return any("order" in origin.ops for origin in project.origins.of(raced.fn, raced.check.value))
 
 
 def adds_itself(fn: Fn, insert: Call) -> bool:

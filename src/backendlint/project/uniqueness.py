@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call
+from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.races import Raced, asked, root
 from backendlint.project.schema.model import Column, Table
@@ -13,6 +13,7 @@ from backendlint.project.transactions import before
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
+    from backendlint.project.sqltext.orm import Use
 
 
 def stopped_by(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
@@ -23,14 +24,39 @@ def stopped_by(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
     table = table_of(project, raced.entity)
     if table is None:
         return "", ()
-    given = set(_given(raced, table))
-    asked = set(_asked(project, raced, table)) or given
-    made = {column.name for column in table.columns.values() if _is_made(column)} - given
-    for unique in table.searchable():
-        columns = unique.columns if unique.unique and not unique.expressions else ()
-        if columns and asked.issuperset(columns) and made.isdisjoint(columns):
-            return table.name, columns
+    given = dict(_given(raced, table))
+    same = {name for name, vid in given.items() if _same_again(raced.fn, vid)}
+    looked = set(_asked(project, raced, table))
+    made = {column.name for column in table.columns.values() if _is_made(column)} - given.keys()
+    for known, kept in ((looked or given.keys(), made), (looked | same, made.union(table.primary_key))):
+        for unique in table.searchable():
+            columns = unique.columns if unique.unique and not unique.expressions else ()
+            if columns and known >= set(columns) and kept.isdisjoint(columns):
+                return table.name, columns
     return "", ()
+
+
+def _same_again(fn: Fn, vid: Vid) -> bool:
+    """Constants, and attributes of what the function was given: two runs for the same thing have them in common, while what
+    a call makes or the caller passes may be new each time."""
+    value = fn.unguarded(vid)
+    if value[0] == "attr":
+        while value[0] in ("attr", "guard"):
+            value = fn.facts.values[value[1]]
+        return value[0] in ("param", "name", "elem")
+    return value[0] in ("const", "name") or (value[0] == "fmt" and all(_same_again(fn, item) for item in value[2]))
+
+
+def of_others(project: Project, raced: Raced) -> bool:
+    """Whether another kind of row is looked for than the one that is inserted: `kind == "follow"`, then `kind="mention"`."""
+    table = table_of(project, raced.entity)
+    if table is None:
+        return False
+    for use in _uses_in(project, raced.fn, raced.check, table):
+        looked, put = raced.fn.const(use.value), raced.fn.const(dict(_given(raced, table)).get(use.column.name, -1))
+        if use.how == "eq" and looked is not ... and put is not ... and looked != put:
+            return True
+    return False
 
 
 def one_row(project: Project, fn: Fn, call: Call) -> bool:
@@ -71,12 +97,17 @@ def _asked(project: Project, raced: Raced, table: Table) -> Iterator[str]:
         yield from _compared(project, where, call, table)
 
 
-def _compared(project: Project, fn: Fn, call: Call, table: Table) -> Iterator[str]:
+def _uses_in(project: Project, fn: Fn, call: Call, table: Table) -> Iterator[Use]:
+    """The conditions on the table that the query has been given since the one before."""
     spans = [query.call.span for query in project.queries.direct(fn) if query.call is not None]
     since = max((span[2:] for span in spans if before(span, call.span) and span[2:] <= call.span[:2]), default=(0, 0))
     for use in project.data.uses:
-        if use.fn is fn and use.how == "eq" and use.table.name == table.name and since < use.span[:2] <= call.span[2:]:
-            yield use.column.name
+        if use.fn is fn and use.table.name == table.name and since < use.span[:2] <= call.span[2:]:
+            yield use
+
+
+def _compared(project: Project, fn: Fn, call: Call, table: Table) -> Iterator[str]:
+    yield from (use.column.name for use in _uses_in(project, fn, call, table) if use.how == "eq")
     for statement in project.data.statements:
         source = statement.source
         if source.fn is fn and source.call is call and statement.tree is not None:
@@ -90,14 +121,15 @@ def _compared(project: Project, fn: Fn, call: Call, table: Table) -> Iterator[st
         yield from table.primary_key  # `session.get(Model, key)`
 
 
-def _given(raced: Raced, table: Table) -> Iterator[str]:
-    """The columns that the insert sets by keyword: its own, or those of the object that it adds."""
+def _given(raced: Raced, table: Table) -> Iterator[tuple[str, Vid]]:
+    """The columns that the insert sets by keyword, and their values: its own, or those of the object that it adds."""
     fn, calls = raced.fn, [raced.insert]
     for vid in raced.insert.args[:1]:
         value = fn.facts.values[root(fn, vid)]
         if value[0] == "call":
             calls.append(fn.facts.calls[value[1]])
-    names = {name for call in calls for name, _ in call.kwargs}
+    values = {name: vid for call in calls for name, vid in call.kwargs}
     for column in table.columns.values():
-        if names & {column.name, column.attribute}:
-            yield column.name
+        vid = values.get(column.name, values.get(column.attribute, -1))
+        if vid >= 0:
+            yield column.name, vid
