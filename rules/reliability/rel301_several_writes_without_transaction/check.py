@@ -27,8 +27,10 @@ from backendlint.api import (
     related,
 )
 
+FLEETING = re.compile(r"token|reset|otp|nonce|challenge|captcha|code$|lock$|draft", re.IGNORECASE)
+"""Entities that are soon made anew anyway."""
 ASIDE = re.compile(
-    r"log(?!in)|audit|event|history|session|notification|metric|stat(?!us|e)|search|dirty|cache|vector|visit",
+    r"rate_?limit|throttl|log(?!in)|audit|event|history|session|notification|metric|stat(?!us|e)|search|dirty|cache|vector|visit",
     re.IGNORECASE,
 )
 """Entities whose loss beside the main write is bearable, and what is computed anew anyway."""
@@ -42,6 +44,7 @@ FORM = re.compile(r"^(POST|(flask\.)?request\.form|form)$")
 CLEANS = re.compile(
     r"(^|_)(clean(_?up)?|purge|prune|expired?|stale|tidy|housekeeping|gc|garbage(_collect(ion)?)?)(_|$)", re.IGNORECASE
 )
+HOOKS = frozenset({"save", "delete", "clean", "full_clean", "create", "update", "__init__"})
 UNDOES = re.compile(r"delete|remove|discard|undo|revert|cancel", re.IGNORECASE)
 ALL = ("builtins.Exception", "builtins.BaseException")
 REPEATABLE = frozenset({"get_or_create", "update_or_create", "write"})
@@ -157,10 +160,25 @@ def _touches(step: Durable) -> bool:
         return bool(stored) and all(TOUCH.search(name) for name in stored)
     if step.write.op == "update" and call.kwargs and not call.args:
         return all(TOUCH.search(name) for name, _ in call.kwargs)
+    if step.write.op == "save" and call is step.call and fn.value(call.func)[0] == "attr":
+        saved = _path(fn, fn.value(call.func)[1])
+        stored = [item.name for item in fn.facts.stores if item.name and _path(fn, item.base) == saved]
+        if len(saved) > 1 and stored and all(TOUCH.search(name) for name in stored):
+            return True  # `line.order.modified_at = now`, `line.order.save()`
     fields = call.kwarg("update_fields")
     value = fn.facts.values[fields] if fields >= 0 else ("",)
     names = [fn.const(vid) for vid in value[1]] if value[0] in ("list", "tuple", "set") else []
     return bool(names) and all(isinstance(name, str) and TOUCH.search(name) for name in names)
+
+
+def _path(fn: Fn, vid: int) -> tuple[object, ...]:
+    """The object and the attributes by which another one is reached: `line.order`."""
+    names: list[object] = []
+    root = object_root(fn, vid)
+    while fn.value(root)[0] == "attr":
+        names.append(fn.value(root)[2])
+        root = object_root(fn, fn.value(root)[1])
+    return (root, *names)
 
 
 def _left(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
@@ -231,7 +249,10 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
         return False
     if _saves_made(fn, first, second):
         return False
-    if first.write.entity != second.write.entity:
+    replaced = first.write.op == "delete" and second.write.creates
+    if replaced and FLEETING.search(second.write.entity):
+        return False
+    if first.write.entity != second.write.entity or (replaced and second.write.entity):
         return True
     if first.edges or second.edges:
         known = first.write.entity != ""
@@ -243,7 +264,7 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
     if first.committed and second.committed:
         return _assigned(fn, None, first.call) != _assigned(fn, first.call, second.call)
     if first.write.op == "save":
-        return _receiver(fn, first) != _receiver(fn, second)
+        return not _same(fn, _receiver(fn, first), _receiver(fn, second))
     return first.write.op in ("update", "delete", "insert") and _passed(fn, first.call) != _passed(fn, second.call)
 
 
@@ -270,6 +291,24 @@ def _receiver(fn: Fn, step: Durable) -> int:
     return object_root(fn, value[1]) if value[0] == "attr" else -1
 
 
+def _same(fn: Fn, one: int, two: int) -> bool:
+    """Whether two values are one object, on whatever branch it was changed before."""
+    found: tuple[set[int], set[int]] = (set(), set())
+    for start, origins in zip((one, two), found, strict=True):
+        todo, seen = [start], {-1}
+        while todo:
+            vid = todo.pop()
+            if vid in seen:
+                continue
+            seen.add(vid)
+            value = fn.value(vid)
+            if value[0] in ("phi", "setattr", "guard"):
+                todo += value[1] if value[0] == "phi" else value[1:2]
+            else:
+                origins.add(vid)
+    return one == two or (found[0] == found[1] and len(found[0]) == 1)
+
+
 def _assigned(fn: Fn, since: Call | None, commit: Call) -> set[int]:
     """The objects whose attributes are set before a commit, and after the one before it."""
     return {
@@ -289,6 +328,7 @@ def _passed(fn: Fn, call: Call) -> tuple[object, ...]:
 def _aside(step: Durable) -> bool:
     """By the entity's name, by the names of the functions that store it, or by those of their modules (`logs.service`)."""
     names = [step.write.entity.rpartition(".")[2], *(edge.callee.name for edge in step.edges)]
+    names += [edge.callee.cls.name for edge in step.edges if edge.callee.cls is not None]
     modules = {word for edge in step.edges for word in identifier_words(edge.callee.file.module.replace(".", "_"))}
     return any(ASIDE.search(name) for name in names) or not modules.isdisjoint(JOURNALS)
 
@@ -386,7 +426,8 @@ def _for_framework(project: Project, fn: Fn) -> bool:
     hooked = any(model.hook for model in decorator_models(project, fn))
     nested = fn.cls is not None and project.hierarchy.role(fn.cls) == "serializer" and fn.name in ("create", "update")
     layer = project.layer(fn)
-    framed = layer == "middleware" or (layer in ("model", "schema") and fn.cls is not None and not nested)
+    own = fn.name not in HOOKS and any(edge.kind == "call" for edge in project.graph.callers(fn))
+    framed = layer == "middleware" or (layer in ("model", "schema") and fn.cls is not None and not nested and not own)
     return hooked or framed or fn.name in ("save", "delete")
 
 

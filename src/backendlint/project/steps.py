@@ -158,12 +158,12 @@ def _values(project: Project, fn: Fn, step: Durable, after: Call | None) -> set[
 
 
 def _everywhere(project: Project, fn: Fn, vid: Vid) -> bool:
-    """`self`, sessions, connections, requests and points in time, which everything uses."""
+    """`self` (but for a row of a model), sessions, connections, requests and points in time, which everything uses."""
     value = fn.facts.values[vid]
     if value[0] == "param":
         param = fn.facts.params[value[1]]
         if (value[1] == 0 and fn.cls is not None) or param.name in ("request", "req"):
-            return True
+            return not (value[1] == 0 and fn.kind == "method" and fn.cls and project.hierarchy.role(fn.cls) == "model")
     for ref in project.refs(fn, vid):
         cls = project.libraries.cls(ref.name) if ref.kind == "libinst" else None
         if (cls is not None and cls.resource.startswith("db-")) or ref.name.startswith("datetime."):

@@ -37,6 +37,7 @@ WRITES = frozenset(
     }
 )
 _BY_ARGUMENT = frozenset({"add", "delete", "merge", "create", "update", "save", "bulk_create"})
+_REPEATABLE = frozenset({"get_or_create", "update_or_create"})
 _ENDS = frozenset({"commit", "rollback", "begin", "atomic", "savepoint", "flush", "on_commit"})
 _SQL = re.compile(
     r"\s*(?:WITH\b.*?\)\s*)?(INSERT\s+(?:OR\s+\w+\s+)?INTO|REPLACE\s+INTO|MERGE\s+INTO|UPDATE(?:\s+ONLY)?|DELETE\s+FROM)\s+"
@@ -153,7 +154,7 @@ class Writes:
             if op in WRITES and not _unsaved(site.fn, site.call) and not (op == "save" and self._makes_only(site)):
                 lazy = model.orm is not None and model.orm.lazy
                 call = self._executed(site.fn, site.call) if lazy else site.call
-                done = "update_or_create" if _upserts(site) else op
+                done = "update_or_create" if _upserts(site) else self._done_by_own(site, op)
                 yield Write(site.fn, call, done, self._entity(site.fn, site.call, op))
             elif not op and "db-write" in model.effect and model.sql is None and "commit" not in model.effect:
                 yield Write(site.fn, site.call, "write", "")
@@ -256,6 +257,18 @@ class Writes:
                     stores = any(fn is not None and self.project.effects.has(fn, "db-write") for fn in own)
                     return own[0] is not None and not stores and f"{cls.fqn}.Meta" not in self.project.classes
         return False
+
+    def _done_by_own(self, site: Site, op: str) -> str:
+        """`get_or_create` for `serializer.save()` of one whose own `create` does only that."""
+        for ref in self.project.callees(site.fn, site.call) if op == "save" else ():
+            owners = (ref.arg, ref.arg.arg) if ref.arg is not None else ()
+            for cls in (self.project.classes.get(owner.name) for owner in owners if owner is not None):
+                own = self.project.method(cls, "create") if cls is not None else None
+                if own is not None and cls is not None and self.project.hierarchy.role(cls) == "serializer":
+                    orms = [item.model.orm for item in self.project.effects.direct(own) if item.model.orm is not None]
+                    ops = {orm.op for orm in orms if orm.op in WRITES}
+                    return ops.pop() if len(ops) == 1 and ops <= _REPEATABLE else op
+        return op
 
     def _serialized(self, ref: Ref) -> str:
         """The model that a serializer or form stores, by its `Meta`."""
