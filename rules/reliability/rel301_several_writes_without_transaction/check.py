@@ -254,6 +254,8 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
         return False
     if first.write.entity != second.write.entity or (replaced and second.write.entity):
         return True
+    if all(step.write.op == "save" and step.write.call is step.call for step in (first, second)):
+        return not _same(fn, _receiver(fn, first), _receiver(fn, second))
     if first.edges or second.edges:
         known = first.write.entity != ""
         apart = first.edges and second.edges and (not known or first.edges[0].callee is second.edges[0].callee)
@@ -263,8 +265,6 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
         return second.write.op == "delete"
     if first.committed and second.committed:
         return _assigned(fn, None, first.call) != _assigned(fn, first.call, second.call)
-    if first.write.op == "save":
-        return not _same(fn, _receiver(fn, first), _receiver(fn, second))
     return first.write.op in ("update", "delete", "insert") and _passed(fn, first.call) != _passed(fn, second.call)
 
 

@@ -57,7 +57,8 @@ def durable_steps(project: Project, fn: Fn) -> list[Durable]:
             step = known[key]
             if step is not None:
                 edges = (edge, *step[1][1:])
-                found.append(Durable(fn, edge.call, project.writes.received(step[0], edges), edges, step[2]))
+                write = project.writes.saved(edge) or project.writes.received(step[0], edges)
+                found.append(Durable(fn, edge.call, write, edges, step[2]))
     unique: dict[int, Durable] = {}
     for item in sorted(found, key=lambda item: item.call.span):
         unique.setdefault(item.call.value, item)
