@@ -34,6 +34,8 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
 
 def _judge(statement: SqlStatement, scope: sql.Scope, item: exp.Expression) -> Hit | None:
     meant = _sources(scope, item)
+    if len(meant) == 1 and _of_entity(statement):
+        return None
     if not meant or any(source.kind != "table" for source in meant):
         return None
     names = ", ".join(f"`{source.name}`" for source in meant[:3])
@@ -45,6 +47,19 @@ def _judge(statement: SqlStatement, scope: sql.Scope, item: exp.Expression) -> H
     shown = ", ".join(name for _, name in columns[:SHOWN]) + (", ..." if len(columns) > SHOWN else "")
     message += f"name those that are used, of: {shown}."
     return statement.hit(message, item, fix=_fix(statement, scope, item, columns))
+
+
+def _of_entity(statement: SqlStatement) -> bool:
+    """`select(Order).from_statement(text(...))`, `Order.objects.raw(...)`: objects are made of the rows, and an attribute
+    whose column is left out is fetched for each of them."""
+    fn, text, project = statement.source.fn, statement.source.call, statement.project
+    if fn is None or text is None:
+        return False
+    for call in fn.calls:
+        made = call is text or text.value in {vid for vid in call.args if vid >= 0}
+        if made and any(model.orm is not None and model.orm.op == "raw" for model in project.models(fn, call)):
+            return True
+    return False
 
 
 def _sources(scope: sql.Scope, item: exp.Expression) -> list[sql.Source]:

@@ -74,19 +74,22 @@ def _not_in(statement: SqlStatement, node: exp.In) -> Hit:
     query = node.args["query"]
     select = query.this if isinstance(query, exp.Subquery) else query
     trap = " and finds nothing at all as soon as one of its values is NULL"
+    few = False
     scope = next(iter(sql.scopes(select, statement.schema)), None) if isinstance(select, exp.Select) else None
     column = select.expressions[0] if isinstance(select, exp.Select) and select.expressions else None
     if scope is not None and isinstance(column, exp.Column):
         found = scope.resolve(column)
         if found.column is not None and not found.column.nullable:
             trap = ""
-    return statement.hit(
+        few = any(item.kind in {"eq", "in", "range"} for item in sql.conditions(scope))
+    hit = statement.hit(
         f"`{_short(node.this)} NOT IN (SELECT ...)`{sql.within(statement)} compares every row with the "
         f"whole subquery's result{trap}; write "
         "NOT EXISTS with the condition inside, which can use an index.",
         node,
         at=_words(statement, node),
     )
+    return replace(hit, profile="strict" if few or not trap else hit.profile)
 
 
 def _words(statement: SqlStatement, node: exp.In) -> tuple[int, int]:
