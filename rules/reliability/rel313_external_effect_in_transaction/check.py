@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Step, left_to_worker, openings
+from backendlint.api import Call, Fn, Hit, Project, Step, before, left_to_worker, openings
 
 WAITS = ("http", "mail", "grpc", "cloud", "search", "subprocess", "sleep")
+ASKS = frozenset({"db", "db-read", "db-write", "flush", "begin"})
 WORDS = {
     "http": "calls another service", "mail": "sends mail", "grpc": "calls another service", "cloud": "calls a cloud service",
     "search": "asks the search engine", "subprocess": "runs a process", "sleep": "sleeps",
@@ -23,7 +24,7 @@ def check(project: Project) -> Iterator[Hit]:
             if not any(number == block for number, _ in fn.blocks_of(call.block)) or (fn.fqn, call.value) in seen:
                 continue
             effect = next((item for item in WAITS if item in _effects(project, fn, call)), "")
-            if effect:
+            if effect and not _ended(project, fn, call):
                 seen.add((fn.fqn, call.value))
                 yield _hit(project, fn, call, effect, opening.step)
 
@@ -35,6 +36,14 @@ def _effects(project: Project, fn: Fn, call: Call) -> set[str]:
     if targets and all(left_to_worker(project, target) for target in targets):
         return set()
     return set(project.effects.call_effects(fn, call))
+
+
+def _ended(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether a commit or rollback stands before the call in its own block, and nothing asks the database in between."""
+    same = [other for other in fn.calls if other.block == call.block and before(other.span, call.span)]
+    last = max((other.span for other in same if project.transactions.ends(fn, other)), default=None)
+    asked = [other for other in same if last is not None and before(last, other.span)]
+    return last is not None and not any(ASKS & project.effects.call_effects(fn, other) for other in asked)
 
 
 def _hit(project: Project, fn: Fn, call: Call, effect: str, opened: Step) -> Hit:
