@@ -13,6 +13,8 @@ _MEANT = re.compile(
     r"(?:^|_)(?:clear|reset|truncate|purge|wipe|nuke|invalidate|rebuild|flush|empty|delete_all|remove_all|drop|teardown|clean_?up|seed|populate)(?:_|$)",
     re.IGNORECASE,
 )
+_ALL = re.compile(r"(?:^|_)all(?:_(?:rows|data|view|views|handler|endpoint|task|job|command))?$", re.IGNORECASE)
+"""`rate_all()`, `recount_all_view()`: the name announces it."""
 _TEMPORARY = re.compile(r"^(?:tmp|temp|staging|scratch)_|_(?:tmp|temp|staging|scratch)$|^#", re.IGNORECASE)
 _SINGLE = re.compile(
     r"(?:version|ordering|position|counter|sequence|settings?|config|metadata|lock|cursor|checkpoint|watermark)$",
@@ -68,7 +70,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _meant(fn: Fn) -> bool:
     """Whether the function's name says that all rows go, and neither its name nor its parameters tell some from others."""
-    if not _MEANT.search(fn.name) or _SOME.search(fn.name):
+    if not (_MEANT.search(fn.name) or _ALL.search(fn.name)) or _SOME.search(fn.name):
         return False
     return not any(_KEY.search(param.name) for param in fn.facts.params)
 

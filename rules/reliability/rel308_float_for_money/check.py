@@ -23,6 +23,8 @@ NOT_MONEY = frozenset(
 NOT_MONEY_OWNERS = frozenset(["meter", "usage", "signal", "metric", "metrics", "stats", "weight"])
 QUANTITY = frozenset(["unit", "units", "quantity_unit", "measure", "food", "ingredient", "uom"])
 """Fields beside which an `amount` is no money."""
+MOTIONS = frozenset("scroll zoom pan blur swipe drag rotation noise jitter crop pixel rain".split())
+"""Of these an `amount` is no money."""
 SHARES = frozenset(["pct", "percent", "percentage", "ratio"])
 PAID = frozenset(
     [
@@ -67,6 +69,7 @@ def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
             or (quantity and name == "amount")
             or _of_change(name, cls)
             or _weighs(name, cls)
+            or MOTIONS.intersection(identifier_words(name))
             or NOT_MONEY_OWNERS.intersection(identifier_words(cls.name))
         ):
             continue
