@@ -18,6 +18,15 @@ def check(project: Project) -> Iterator[Hit]:
                 told.add(hit.location)
                 yield hit
     for item in unconnected(project):
+        if item.implicit:
+            yield Hit(
+                f"`{item.right}` enters the query of `{item.left}` in `{item.fn.name}()` by a filter alone, and nothing connects "
+                f"the two: it says nothing of the `{item.left}` that are found, and each comes once for every match; join them by "
+                "their keys.",
+                item.fn.location(item.span),
+                function=item.fn.fqn,
+            )
+            continue
         yield Hit(
             f"No condition connects `{item.right}` with `{item.left}` in `{item.fn.name}()`: the result holds every combination of "
             "their rows; join them by their keys (`.join(...)`).",

@@ -28,20 +28,38 @@ class Unconnected(NamedTuple):
     span: Span
     left: str
     right: str
+    implicit: bool = False
+    """Nothing but a filter mentions the right one."""
 
 
 def unconnected(project: Project) -> Iterator[Unconnected]:
     """Selects of columns of two tables, with their conditions known, none of which compares one with the other."""
-    if not project.imports("sqlalchemy"):
+    if not (project.imports("sqlalchemy") or project.imports("flask_sqlalchemy")):
         return
     tables = Tables(project)
     if not tables.sqlalchemy:
         return
-    for fn, call in project.graph.in_order(project.graph.calls_written("select", "query")):
-        if len(call.args) > 1 and _is_select(project, fn, call):
-            found = _Query(tables, fn, call).judge()
-            if found is not None:
-                yield found
+    for fn, call in project.graph.in_order(project.graph.calls_written("select", "query", *_FILTERS)):
+        query: _Query | None = None
+        if fn.callee_name(call) in _FILTERS:
+            query = _of_class(tables, fn, call)
+        elif call.args and _is_select(project, fn, call):
+            query = _Query(tables, fn, call.value, call.span, call.args)
+        found = query.judge() if query is not None else None
+        if found is not None:
+            yield found
+
+
+def _of_class(tables: Tables, fn: Fn, call: Call) -> _Query | None:
+    """`Person.query.filter(...)`, of Flask-SQLAlchemy."""
+    func = fn.facts.values[call.func]
+    if func[0] == "name":
+        dotted = str(func[1]).rpartition(".")[0]
+        entity = tables.named(fn, dotted.removesuffix(".query")) if dotted.endswith(".query") else ""
+        return _Query(tables, fn, call.value, call.span, (), entity, call) if entity in tables.sqlalchemy else None
+    base = fn.facts.values[func[1]] if func[0] == "attr" else func
+    entity = tables.class_of(fn, base[1]) if base[0] == "attr" and base[2] == "query" else ""
+    return _Query(tables, fn, call.value, call.span, (), entity, call) if entity in tables.sqlalchemy else None
 
 
 def _is_select(project: Project, fn: Fn, call: Call) -> bool:
@@ -49,16 +67,31 @@ def _is_select(project: Project, fn: Fn, call: Call) -> bool:
 
 
 class _Query:
-    def __init__(self, tables: Tables, fn: Fn, call: Call) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        fn: Fn,
+        start: Vid,
+        span: Span,
+        selected: tuple[Vid, ...],
+        entity: str = "",
+        first: Call | None = None,
+    ) -> None:
         self.tables = tables
         self.fn = fn
-        self.call = call
+        self.start = start
+        self.span = span
+        self.selected = selected
+        self.entity = entity
+        self.first = first
+        """The first filter, where the chain begins with it."""
 
     def judge(self) -> Unconnected | None:
         """The first two tables that stay apart; None where anything is not understood."""
-        sources = [self._source(vid) for vid in self.call.args]
+        sources = [self._source(vid) for vid in self.selected]
+        sources += [self.tables.sqlalchemy[self.entity].name] if self.entity else []
         named = list(dict.fromkeys(item for item in sources if item))
-        if len(named) < 2 or not all(sources):
+        if not named or not all(sources):
             return None
         chain = self._chain()
         if chain is None:
@@ -75,8 +108,9 @@ class _Query:
                 for name in linked[1:]:
                     old, new = group[name], group[first]
                     group = {key: new if value == old else value for key, value in group.items()}
-        other = next((name for name in named if group[name] != group[named[0]]), "")
-        return Unconnected(self.fn, self.call.span, named[0], other) if other else None
+        apart = [name for name in group if group[name] != group[named[0]]]
+        other = next((name for name in named if name in apart), apart[0] if apart else "")
+        return Unconnected(self.fn, self.span, named[0], other, other not in named) if other else None
 
     def _source(self, vid: Vid) -> str:
         """The table that a selected column or entity is of."""
@@ -88,8 +122,8 @@ class _Query:
 
     def _chain(self) -> list[Call] | None:
         """The filters that follow in the same expression or variable, where the query is sent at its end; else None."""
-        filters: list[Call] = []
-        current, taken = self.call.value, False
+        filters = [self.first] if self.first is not None else []
+        current, taken = self.start, False
         for call in self.fn.calls:
             func = self.fn.facts.values[call.func]
             if func[0] == "attr" and func[1] == current:
@@ -114,7 +148,7 @@ class _Query:
         found = self.tables.mapped(self.fn, vid)
         if found is not None:
             return [found[0].name]
-        if value[0] in ("const", "param"):
+        if value[0] in ("const", "param") or self._of_object(vid):
             return []
         parts: list[Vid] = []
         if value[0] == "compare":
@@ -135,6 +169,22 @@ class _Query:
         else:
             return None
         return self._all(parts, depth, [])
+
+    def _of_object(self, vid: Vid) -> bool:
+        """`project.id`, `g.project.id`: an attribute of an object that is known to be no model, or was got from somewhere."""
+        value = self.fn.facts.values[vid]
+        if self.tables.unmapped(self.fn, vid):
+            return False
+        if value[0] == "name":
+            target = self.tables.project.modules.resolve(str(value[1]), self.fn.file.module)
+            return target.kind == "library"
+        steps = 0
+        while value[0] in ("attr", "guard", "await") and steps < MAX_DEPTH:
+            vid, steps = value[1], steps + 1
+            value = self.fn.facts.values[vid]
+        refs = self.tables.project.refs(self.fn, vid)
+        plain = all(ref.kind in ("inst", "libinst") for ref in refs)
+        return steps > 0 and value[0] in ("call", "param", "elem") and bool(refs) and plain
 
     def _all(self, vids: list[Vid], depth: int, known: list[str]) -> list[str] | None:
         for vid in vids:

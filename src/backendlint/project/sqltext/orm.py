@@ -87,7 +87,7 @@ class Tables:
             owner, name = self.class_of(fn, value[1]), str(value[2])
         elif value[0] == "name":
             dotted, _, name = str(value[1]).rpartition(".")
-            owner = self._named(fn, dotted)
+            owner = self.named(fn, dotted)
         else:
             return None
         table = self.sqlalchemy.get(owner) if owner else None
@@ -99,7 +99,7 @@ class Tables:
     def dotted(self, fn: Fn, dotted: str) -> tuple[Table, Column] | None:
         """The same for `Model.attribute` as one name."""
         owner, _, name = dotted.rpartition(".")
-        table = self.sqlalchemy.get(self._named(fn, owner)) if owner else None
+        table = self.sqlalchemy.get(self.named(fn, owner)) if owner else None
         columns = table.columns.values() if table is not None else ()
         column = next((item for item in columns if name in {item.attribute, item.name}), None)
         return (table, column) if table is not None and column is not None else None
@@ -110,7 +110,7 @@ class Tables:
         if value[0] == "attr":
             owner = self.class_of(fn, value[1])
         elif value[0] == "name":
-            owner = self._named(fn, str(value[1]).rpartition(".")[0])
+            owner = self.named(fn, str(value[1]).rpartition(".")[0])
         else:
             return False
         return owner in self.sqlalchemy and self.mapped(fn, vid) is None
@@ -118,10 +118,10 @@ class Tables:
     def class_of(self, fn: Fn, vid: Vid) -> str:
         value = fn.facts.values[vid]
         if value[0] == "name":
-            return self._named(fn, str(value[1]))
+            return self.named(fn, str(value[1]))
         return next((ref.name for ref in self.project.refs(fn, vid) if ref.kind == "class"), "")
 
-    def _named(self, fn: Fn, dotted: str) -> str:
+    def named(self, fn: Fn, dotted: str) -> str:
         target = self.project.modules.resolve(dotted, fn.file.module)
         if target.kind != "class" or target.file is None or target.rest:
             return ""
@@ -150,7 +150,7 @@ class Tables:
     def _of_name(self, fn: Fn, dotted: str) -> Model | None:
         """`models.Order`, `models.Order.objects`, `models.Order.objects.get`."""
         for number in range(4):
-            key = self.django.classes.get(self._named(fn, dotted))
+            key = self.django.classes.get(self.named(fn, dotted))
             if key is not None:
                 return self.django.models.get(key)
             dotted, _, last = dotted.rpartition(".")
@@ -304,7 +304,7 @@ def _entity(tables: Tables, fn: Fn, vid: Vid, depth: int) -> Table | None:
         dotted = str(value[1])
         for _ in range(3):
             dotted = dotted.rpartition(".")[0]
-            table = tables.sqlalchemy.get(tables._named(fn, dotted)) if dotted else None
+            table = tables.sqlalchemy.get(tables.named(fn, dotted)) if dotted else None
             if table is not None:
                 return table
         return None
