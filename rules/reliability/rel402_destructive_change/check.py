@@ -87,6 +87,11 @@ def _dropped_table(project: Project, moment: Moment, operation: ops.DropTable) -
 def _dropped_column(project: Project, moment: Moment, operation: ops.DropColumn) -> Hit:
     related = () if _replaced(moment, operation) else users_of(project, operation.table, operation.column)
     name = f"`{operation.table}.{operation.column}`"
+    if _made_anew(moment, operation):
+        return moment.hit(
+            f"Dropping column {name} and adding it again loses its data: every row gets the new column's default, or NULL; alter the "
+            "column in place (`USING` converts the values), or copy them to a new column first."
+        )
     if related:
         breaks = f"breaks the code that still names it ({related[0].location.path}:{related[0].location.line})"
     else:
@@ -109,6 +114,15 @@ def _replaced(moment: Moment, operation: ops.DropColumn) -> bool:
     flat = _flat(moment.migration.operations)
     return any(
         isinstance(item, ops.RenameColumn) and (item.table, item.new) == (operation.table, operation.column)
+        for item in flat
+    )
+
+
+def _made_anew(moment: Moment, operation: ops.DropColumn) -> bool:
+    """The same migration adds a column of that name, of another type."""
+    flat = _flat(moment.migration.operations)
+    return any(
+        isinstance(item, ops.AddColumn) and (item.table, item.column.name) == (operation.table, operation.column)
         for item in flat
     )
 

@@ -482,4 +482,7 @@ _READERS: dict[str, Callable[[CallNode, str], Iterator[ops.Operation]]] = {
     "create_unique_constraint": _unique, "create_check_constraint": _check, "create_foreign_key": _foreign_key,
     "create_primary_key": _primary_key, "drop_constraint": _drop_constraint, "bulk_insert": _bulk_insert,
     "create_table_comment": _comment, "drop_table_comment": _comment,
+    # GeoAlchemy2's, which also keep the database's own list of geometries
+    "create_geospatial_table": _create_table, "drop_geospatial_table": _drop_table, "add_geospatial_column": _add_column,
+    "drop_geospatial_column": _drop_column, "create_geospatial_index": _create_index, "drop_geospatial_index": _drop_index,
 }  # fmt: skip
