@@ -132,7 +132,7 @@ from backendlint.project.templates.lazy import TemplateRead, template_reads
 from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import Opening, before, exclusive, openings
 from backendlint.project.unbounded import Unbounded, doubtful, stays_small, unbounded
-from backendlint.project.uniqueness import of_others, one_row, stopped_by
+from backendlint.project.uniqueness import of_others, one_row, stopped_by, table_of
 from backendlint.project.uses import aliases, ingredients, is_used, operands
 from backendlint.project.utctimes import UtcTimes
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
@@ -336,6 +336,7 @@ __all__ = [
     "stored_by_itself",
     "stored_entity",
     "subject",
+    "table_of",
     "template_reads",
     "terms",
     "unbounded",

@@ -19,6 +19,7 @@ from backendlint.api import (
     called_name,
     ops,
     sqltypes,
+    table_of,
 )
 
 _QUERIES = frozenset(
@@ -63,14 +64,34 @@ def _todays(project: Project) -> Iterator[Hit]:
     ]
     profiles = {item.migration.path: item.profile for item in project.data.moments()} if found else {}
     for fn, (cls, vid) in found:
+        late = _changed_later(project, fn, cls)
+        fails = (
+            "on a new database it runs before the later migrations that the model relies on, and fails for columns that are not "
+            "there yet"
+            if late
+            else "as soon as a later migration changes the table, this one fails on a new database for columns that are not there yet"
+        )
         yield Hit(
-            f"`{fn.name}()` uses today's `{cls.name}`: on a new database it runs before the later migrations that the model "
-            f"relies on, and fails for columns that are not there yet; {_historical(fn, cls)}.",
+            f"`{fn.name}()` uses today's `{cls.name}`: {fails}; {_historical(fn, cls)}.",
             fn.place(vid),
             (Step(cls.header, "the model as it is today"),),
             function=fn.fqn,
-            profile=profiles.get(fn.path),
+            profile=profiles.get(fn.path) if late else "strict",
         )
+
+
+def _changed_later(project: Project, fn: Fn, cls: Cls) -> bool:
+    """Whether the function's migration or one after it changes the model's table; True where its table is not known."""
+    table = table_of(project, cls.fqn)
+    paths = [migration.path for migration in project.data.migrations]
+    if table is None or fn.path not in paths:
+        return True
+    later = project.data.migrations[paths.index(fn.path) :]
+    return any(
+        str(getattr(operation, "table", "")).lower() == table.name.lower() or isinstance(operation, ops.RunSQL)
+        for migration in later
+        for operation in migration.operations
+    )
 
 
 def _model_used(project: Project, fn: Fn) -> tuple[Cls, int] | None:
