@@ -161,7 +161,7 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
     origins = project.origins.of(fn, query.vid)
     if not origins or any(not item.known or item.cut or item.open or not item.steps for item in origins):
         return None
-    if any(_bounded(item) for item in origins):
+    if all(_bounded(item) for item in origins):
         return None
     entity = _entity(project, origins[0])
     if entity is None or any(item.path for item in origins):
