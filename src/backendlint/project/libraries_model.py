@@ -807,6 +807,8 @@ class AttributeModel:
     """Assigning to it sets the object's timeout."""
     per_request: bool = False
     """What is kept on it lives as long as one request (`flask.g`)."""
+    leads_back: tuple[str, ...] = ()
+    """Keys under which a map of headers names the page that sent the visitor (`Referer`)."""
     status: int = 0
     """The HTTP status that the constant stands for."""
     note: str = ""

@@ -134,6 +134,7 @@ class CallReads:
         if keyed is not None:
             return lb.clear(keyed, model.sanitizes)
         found = lb.clear(lb.part(self._passed(fn, call, model, path), path), replaced(fn, call))
+        found = self.reader.urls.shortened(fn, call, found)
         if found and model.renders is not None:  # which of its values a template shows is not known here
             found = lb.weaken(found, _HIDDEN)
         if model.jwt is not None:  # what goes into a token is judged there
@@ -200,7 +201,9 @@ class CallReads:
             return NONE
         found = self.reader._library_source(fn, call.func, value[1])
         if found is not None:
-            return found
+            head, _, last = value[1].rpartition(".")
+            key = fn.const(call.args[0]) if call.args and last in _GETTERS else ...
+            return self.reader.urls.back(key, self.reader.models_of(fn, head), found)
         target = self.project.modules.resolve(value[1].rpartition(".")[0], fn.file.module)
         if target.kind == "variable" and target.file is not None and target.vid >= 0:
             owner = self.project.module_function(target.file)
@@ -232,6 +235,7 @@ class CallReads:
         element = composite(keys) if composed else lb.item(keys[0])
         found = self.reader.read(fn, base, lb.extend(path, element))
         found = lb.clear(found, self.reader.declared.of_item(fn, base, keys[0])) if found else found
+        found = self.reader.urls.back(keys[0], self.reader.attribute_models(fn, base), found)
         if not composed:
             found = lb.merge((found, *self._whole(fn, list(call.args[1:]))))
         if isinstance(keys[0], str) and not path:
@@ -271,8 +275,10 @@ class CallReads:
                 passed = self.reader.read(fn, call.args[1], ())
             elif not self._is_text_method(name):
                 own = lb.weaken(own)
-            return lb.clear(lb.part(lb.merge((own, passed)), path), replaced(fn, call))
-        return lb.part(lb.merge((self._receiver_name(fn, call), passed)), path)
+            found = lb.clear(lb.part(lb.merge((own, passed)), path), replaced(fn, call))
+            return self.reader.urls.shortened(fn, call, found)
+        named = self.reader.urls.shortened(fn, call, self._receiver_name(fn, call))
+        return lb.part(lb.merge((named, passed)), path)
 
     def _namesakes(self, fn: Fn, call: Call, base: Vid, path: Path) -> Labels:
         """What the only methods of that name give (`registry[kind]().run(x)`); a guess where they do not agree."""

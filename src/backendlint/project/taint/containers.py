@@ -91,6 +91,7 @@ class Containers:
         else:
             found = self.reader.read(fn, value[1], lb.extend(path, lb.item(key)))
             found = lb.clear(found, self.reader.declared.of_item(fn, value[1], key)) if found else found
+            found = self.reader.urls.back(key, self.reader.attribute_models(fn, value[1]), found)
             if isinstance(key, str) and not path:
                 found = self.reader.named(found, fn, vid, key)
         return found

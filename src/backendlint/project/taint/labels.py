@@ -54,7 +54,7 @@ class Trail(NamedTuple):
     before: Trail | None
 
 
-_CONVERTED = frozenset({"all"})
+_CONVERTED = frozenset({"all", "trust", *HIDDEN})
 """What decoding does not undo."""
 
 
@@ -135,6 +135,12 @@ def clear(labels: Labels, kinds: Iterable[str]) -> Labels:
     if not added or not labels:
         return labels
     return {origin: Mark(mark.cleared | added, mark.weak, mark.trail, mark.decoded) for origin, mark in labels.items()}
+
+
+def reopen(labels: Labels, kinds: Iterable[str]) -> Labels:
+    """The labels of a value that is no longer clean of these kinds, unless it is of everything."""
+    taken = frozenset((*kinds, LOCAL, ONE_SLASH))
+    return {origin: mark._replace(cleared=mark.cleared - taken) for origin, mark in labels.items()}
 
 
 def soil(labels: Labels) -> Labels:

@@ -9,6 +9,8 @@ from functools import lru_cache
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
+from backendlint.project.taint.labels import LOCAL, ONE_SLASH
+
 Kinds = frozenset[str]
 _DANGERS = {
     "sql": "'\"`;()\n", "command": ";|&$`<>()\n", "code": "'\"`;()\n", "path": "/\\", "archive": "/\\", "ssrf": "./:@", "redirect": "./:@",
@@ -33,13 +35,32 @@ def cleans(pattern: str, anchors: str = "") -> Kinds:
     except (re.error, RecursionError, OverflowError):
         return frozenset()
     if anchors and not _ends(tree, last=True):
-        return frozenset()
+        return _beginning(tree, anchors)
     if anchors == "both" and not _ends(tree, last=False):
         return frozenset()
     found = {kind for kind, dangers in _DANGERS.items() if not any(_may_hold(tree, char) for char in dangers)}
     if _FIXED_HOST.match(pattern):
         found |= {"ssrf", "redirect"}
     return frozenset(("all", *found)) if found == EVERY else frozenset(found)
+
+
+def _beginning(tree: list[Any], anchors: str) -> Kinds:
+    """What a text is clean of whose beginning alone is known: a slash and a character that makes no host of the rest."""
+    if anchors == "both" and not _ends(tree, last=False):
+        return frozenset()
+    nodes = [(str(op), value) for op, value in tree if str(op) != "AT"]
+    if len(nodes) < 2 or nodes[0] != ("LITERAL", ord("/")):
+        return frozenset()
+    name, value = nodes[1]
+    if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and not value[0]:
+        return frozenset()
+    open_ = any(_node(name, value, char) for char in "/\\\t\n\r") or name in (
+        "SUBPATTERN",
+        "BRANCH",
+        "ASSERT",
+        "ASSERT_NOT",
+    )
+    return frozenset() if open_ else frozenset({LOCAL, ONE_SLASH})
 
 
 def _ends(tree: list[Any], *, last: bool) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Value, Vid
 from backendlint.project.decorators import is_job
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.errorhandlers import exception_parameter
+from backendlint.project.libraries_model import AttributeModel
 from backendlint.project.routes.params import markers
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.callreads import CallReads
@@ -20,6 +21,7 @@ from backendlint.project.taint.identifiers import Identifiers
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.naming import sensitive
 from backendlint.project.taint.rendering import QUOTED, Rendering
+from backendlint.project.taint.urls import Urls
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -29,8 +31,6 @@ MAX_DEPTH = 150
 BUDGET = 2_000
 """Reads for one question, after which cycles are no longer read to the end."""
 _CONCATENATING = frozenset({"+", "%", "|", "/", "*"})
-_HOST_FIXED = re.compile(r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|/[^/\\\0]|[?#]|[.]{0,2}/\w")
-"""What stands before a part that can only be path or query; \0 is a part that is not constant."""
 _ROUTED = frozenset({"path", "path_info"})
 _STORES = 8
 _SHORT = 8
@@ -53,7 +53,6 @@ _EXCEPTION_TEXT = frozenset(
     }
 )
 """Attributes of exceptions that hold their text."""
-_HOST_KINDS = ("ssrf", "redirect")
 _NUMERIC_SPEC = frozenset("dioxXeEfFgGcn")
 
 
@@ -67,6 +66,7 @@ class Reader:
         self.calls = CallReads(self)
         self.declared = Declared(self.guards)
         self.rendering = Rendering(self)
+        self.urls = Urls(self)
         self.identifiers = Identifiers(project)
         self._memo: dict[Key, Labels] = {}
         self._active: dict[Key, int] = {}
@@ -187,8 +187,10 @@ class Reader:
 
     def _slice(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         """A few characters of a secret, as in `token[-4:]`, give nothing away."""
-        found = self.read(fn, value[1], path)
         lower, upper = fn.const(value[2]), fn.const(value[3])
+        found = self.read(fn, value[1], path)
+        if lower not in (..., None, 0):
+            found = self.urls.cut(found)
         head = isinstance(upper, int) and 0 < upper <= _SHORT and lower in (..., None, 0)
         tail = isinstance(lower, int) and -_SHORT <= lower < 0 and upper in (..., None)
         return lb.clear(found, ("secret", "personal")) if found and (head or tail) else found
@@ -200,22 +202,8 @@ class Reader:
         return lb.clear(found, self.guards.cleared(fn, value[1], value[2], value[3]))
 
     def _fmt(self, fn: Fn, vid: Vid, value: Value, _path: Path) -> Labels:
-        found = lb.clear(lb.merge(self._parts(fn, value[2])), ("nosql",))
+        found = lb.clear(lb.merge(self.urls.parts(fn, value[2])), ("nosql",))
         return lb.step(found, fn.fqn, fn.facts.span_of(vid), "becomes part of a string") if found else found
-
-    def _parts(self, fn: Fn, parts: tuple[Vid, ...]) -> Iterator[Labels]:
-        """Labels of a string's parts: behind a fixed host, a part cannot choose the host any more."""
-        prefix = ""
-        for part in parts:
-            known = fn.const(part)
-            if known is not ...:
-                prefix += str(known)
-                continue
-            found = self.rendering.read(fn, part)
-            if found and _HOST_FIXED.match(prefix):
-                found = lb.clear(found, _HOST_KINDS)
-            prefix += "\0"
-            yield found
 
     def _conv(self, fn: Fn, _vid: Vid, value: Value, _path: Path) -> Labels:
         if value[2][-1:] in _NUMERIC_SPEC and value[2][:1] in "%:":
@@ -332,15 +320,32 @@ class Reader:
             name = head
         return None
 
-    def _attribute_source(self, fn: Fn, vid: Vid, ref: Ref, name: str) -> Labels | None:
+    def attribute_models(self, fn: Fn, vid: Vid) -> list[AttributeModel]:
+        """Library models of the attribute that a value is read from (`request.headers`)."""
+        value = fn.unguarded(vid)
+        if value[0] == "name":
+            return self.models_of(fn, value[1])
+        refs = self.project.refs(fn, value[1]) if value[0] == "attr" else ()
+        return [model for ref in refs for model in self._models(ref, value[2])]
+
+    def models_of(self, fn: Fn, dotted: str) -> list[AttributeModel]:
+        """The same for a dotted name."""
+        head, _, name = dotted.rpartition(".")
+        refs = self.project.resolver.dotted(head, fn.file.module) if head else ()
+        return [model for ref in refs for model in self._models(ref, name)]
+
+    def _models(self, ref: Ref, name: str) -> list[AttributeModel]:
         if ref.kind not in ("lib", "libinst", "inst"):
-            return None
+            return []
         owners = [ref.name]
         if ref.kind == "inst":
             owners = list(self.project.hierarchy.library_bases(self.project.classes[ref.name]))
-        for owner in owners:
-            model = self.project.libraries.attribute(f"{owner}.{name}")
-            if model is not None and model.source:
+        models = (self.project.libraries.attribute(f"{owner}.{name}") for owner in owners)
+        return [model for model in models if model is not None]
+
+    def _attribute_source(self, fn: Fn, vid: Vid, ref: Ref, name: str) -> Labels | None:
+        for model in self._models(ref, name):
+            if model.source:
                 if name in _ROUTED and self._fixed_route(fn):
                     return NONE
                 found = self.source(model.source, fn, vid, name)

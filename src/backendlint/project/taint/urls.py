@@ -1,0 +1,60 @@
+"""What of a URL can choose its host: what stands before a part, what was cut off, where the address leads back to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import AttributeModel
+from backendlint.project.taint import labels as lb
+from backendlint.project.taint.labels import Labels
+
+if TYPE_CHECKING:
+    from backendlint.project.taint.reads import Reader
+
+_HOST_FIXED = re.compile(r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|\0&\w*|/[^/\\\0]|[?#&]|[.]{0,2}/\w")
+"""What stands before a part that can only be path or query; \0 is a part that is not constant."""
+_HOST_KINDS = ("ssrf", "redirect")
+_CUTS = frozenset({"removeprefix", "lstrip"})
+
+
+class Urls:
+    """Answers what the place of a part in a text says of it."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.project = reader.project
+
+    def parts(self, fn: Fn, parts: tuple[Vid, ...]) -> Iterator[Labels]:
+        """Labels of a string's parts: behind a fixed host, a part cannot choose the host any more."""
+        prefix = ""
+        for part in parts:
+            known = fn.const(part)
+            if known is not ...:
+                prefix += str(known)
+                continue
+            found = self.reader.rendering.read(fn, part)
+            if found and _HOST_FIXED.match(prefix):
+                found = lb.clear(found, _HOST_KINDS)
+            prefix += "\0"
+            yield found
+
+    @staticmethod
+    def cut(found: Labels) -> Labels:
+        """Labels of a text whose beginning was taken away, and with it what kept it on its host."""
+        return lb.reopen(found, _HOST_KINDS) if found else found
+
+    def shortened(self, fn: Fn, call: Call, found: Labels) -> Labels:
+        """`path.removeprefix("/files/")`, `path.lstrip("/")`: what is left of a place on this host may name another."""
+        return self.cut(found) if fn.callee_name(call) in _CUTS and call.args else found
+
+    def back(self, key: object, models: Iterable[AttributeModel], found: Labels) -> Labels:
+        """Labels of a header that names the page which sent the visitor: redirecting there leads back."""
+        if not found or not isinstance(key, str):
+            return found
+        asked = key.lower().replace("_", "-")
+        named = any(asked == header.lower().replace("_", "-") for model in models for header in model.leads_back)
+        return lb.clear(found, ("redirect",)) if named else found
