@@ -217,14 +217,14 @@ class Expressions(Table):
                 tested = self.facts.values[operands[0]]
                 if tested[0] != "call":
                     return
-                operands = self.facts.calls[tested[1]].args  # `pattern.fullmatch(text) is None` speaks of the text
+                operands = self.facts.calls[tested[1]].passed  # `pattern.fullmatch(text) is None` speaks of the text
         elif op == "bool":
             into.add(vid)
             operands = value[2]
         elif op == "call":
             into.add(vid)
             call = self.facts.calls[value[1]]
-            operands = (call.func, *call.args)
+            operands = (call.func, *call.passed)
         elif op in ("not", "attr", "item", "await", "guard"):
             into.add(vid)
             operands = (value[1],)
