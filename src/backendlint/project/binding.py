@@ -7,6 +7,16 @@ from backendlint.project.entities import Fn, Ref
 
 Bound = dict[int, list[tuple[Vid, tuple[str, ...]]]]
 """Parameter index to the argument's vid and the part of it that is meant (for `*args` and `**kwargs`)."""
+_ENTRY = "="
+"""Begins the part of an argument that is one entry of what `*args` or `**kwargs` collects."""
+
+
+def below(part: tuple[str, ...], path: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The argument's path for a path of the parameter to which that part of it is bound; None where another entry is meant."""
+    if not part or not part[0].startswith(_ENTRY):
+        return (*part, *path)
+    own = not path or path[0] in (part[0][1:], "[*]") or path[0].startswith("[-")
+    return path[1:] if own else None
 
 
 def receiver(fn: Fn, call: Call) -> Vid:
@@ -29,11 +39,12 @@ def handed_back(fn: Fn, call: Call, callee: Fn, returned: Vid) -> list[Vid]:
     return [vid for vid, part in passed if not part]
 
 
-def bind(fn: Fn, call: Call, callee: Fn, ref: Ref | None = None, skip: int = 0) -> Bound:
-    """Arguments to parameters; `skip` leaves out leading positional arguments (`submit(f, x)`: 1)."""
+def bind(fn: Fn, call: Call, callee: Fn, ref: Ref | None = None, skip: int = 0, entries: bool = False) -> Bound:
+    """Arguments to parameters; `skip` leaves out leading positional arguments (`submit(f, x)`: 1), `entries` says of what
+    `*args` and `**kwargs` collect which entry it is, for `below`."""
     bound: Bound = {}
     params = callee.facts.params
-    offset = 0
+    offset = callee.filled
     if callee.cls is not None and callee.kind in ("method", "classmethod", "property"):
         constructs = callee.name == "__init__" and (ref is None or ref.kind == "class")
         unbound = ref is not None and ref.kind == "func" and ref.arg is not None and ref.arg.kind == "class"
@@ -53,8 +64,9 @@ def bind(fn: Fn, call: Call, callee: Fn, ref: Ref | None = None, skip: int = 0) 
         if number + offset < len(positional):
             bound.setdefault(positional[number + offset], []).append((vid, ()))
         elif rest >= 0:
-            bound.setdefault(rest, []).append((vid, ()))
-    _keywords(call, callee, bound)
+            entry = (f"{_ENTRY}[{number + offset - len(positional)}]",) if entries else ()
+            bound.setdefault(rest, []).append((vid, entry))
+    _keywords(call, callee, bound, entries)
     return bound
 
 
@@ -75,7 +87,7 @@ def fits(fn: Fn, call: Call, callee: Fn) -> bool:
     return all(param.default >= 0 or param.name in named for param in left)
 
 
-def _keywords(call: Call, callee: Fn, bound: Bound) -> None:
+def _keywords(call: Call, callee: Fn, bound: Bound, entries: bool) -> None:
     params = callee.facts.params
     by_name = {param.name: i for i, param in enumerate(params) if param.kind in ("any", "kw")}
     extra = next((i for i, param in enumerate(params) if param.kind == "kwargs"), -1)
@@ -89,4 +101,4 @@ def _keywords(call: Call, callee: Fn, bound: Bound) -> None:
         elif key in by_name:
             bound.setdefault(by_name[key], []).append((vid, ()))
         elif extra >= 0:
-            bound.setdefault(extra, []).append((vid, ()))
+            bound.setdefault(extra, []).append((vid, (f"{_ENTRY}[{key!r}]",) if entries else ()))

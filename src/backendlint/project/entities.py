@@ -42,6 +42,8 @@ class Fn:
     """What its decorators refer to (a decorator that is called counts as what is called)."""
     kind: str = "function"
     """function, method, classmethod, staticmethod, property, lambda, module."""
+    filled: int = 0
+    """So many leading parameters its decorator fills, whoever calls it (`self` of a bound task)."""
     known: dict[Vid, tuple[Ref, ...]] = field(default_factory=dict)
     """What its values refer to, as far as asked for: the resolver's memory."""
     _by_operation: dict[str, list[Vid]] | None = None

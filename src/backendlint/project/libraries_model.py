@@ -601,6 +601,8 @@ class Task:
     time_limit: Param | None = None
     autoretry: Param | None = None
     idempotent: Param | None = None
+    binds: str = ""
+    """The keyword that makes the task itself the function's first argument (`bind=True`)."""
 
 
 @dataclass(slots=True)

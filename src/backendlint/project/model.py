@@ -13,6 +13,7 @@ from backendlint.project.associations import Associations
 from backendlint.project.attached import Attached
 from backendlint.project.bases import bases
 from backendlint.project.calls import CallGraph
+from backendlint.project.decorators import filled_by
 from backendlint.project.effects import Effects
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.exceptions import Exceptions
@@ -554,6 +555,7 @@ class Project:
             called = home.facts.calls[value[1]].func if value[0] == "call" else vid
             found.extend(self.refs(home, called)[:1])
         fn.decorators = tuple(found)
+        fn.filled = filled_by(self, fn)
         if fn.kind != "method":
             return
         for ref in found:

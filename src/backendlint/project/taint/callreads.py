@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Span, Value, Vid
-from backendlint.project.binding import Bound, bind, fits, receiver
+from backendlint.project.binding import Bound, below, bind, fits, receiver
 from backendlint.project.calls import arguments
 from backendlint.project.conditions import holds
 from backendlint.project.entities import Cls, Fn, Ref
@@ -91,7 +91,7 @@ class CallReads:
     def _result(self, fn: Fn, vid: Vid, call: Call, ref: Ref, path: Path) -> Labels:
         if ref.kind == "func":
             callee = self.project.functions[ref.name]
-            found = self.summary(fn, callee, bind(fn, call, callee, ref), path, call.span)
+            found = self.summary(fn, callee, bind(fn, call, callee, ref, entries=True), path, call.span)
             if _HIDES.search(callee.name):
                 found = lb.clear(found, _HIDDEN)
             tested = any("ssrf" not in mark.cleared for mark in found.values()) and self.reader.guards.addresses.tested(
@@ -102,7 +102,9 @@ class CallReads:
             return self._constructed(fn, call, self.project.classes[ref.name], path)
         if ref.kind == "inst":
             called = self.project.method(self.project.classes[ref.name], "__call__")
-            return self.summary(fn, called, bind(fn, call, called, ref), path, call.span) if called else NONE
+            return (
+                self.summary(fn, called, bind(fn, call, called, ref, entries=True), path, call.span) if called else NONE
+            )
         model = self.project.libraries.call(ref.name) if ref.kind == "lib" else None
         if model is None:
             return self._unknown(fn, call, path)
@@ -135,7 +137,13 @@ class CallReads:
             return lb.clear(keyed, model.sanitizes)
         found = lb.clear(lb.part(self._passed(fn, call, model, path), path), replaced(fn, call))
         found = self.reader.urls.shortened(fn, call, found)
-        if found and model.renders is not None:  # which of its values a template shows is not known here
+        return self._made(fn, call, model, found) if found else found
+
+    def _made(self, fn: Fn, call: Call, model: CallModel, found: Labels) -> Labels:
+        """Of what went into a library's call, what is left in what it gives."""
+        if model.schema == "parse":  # a text holds no operators, what is parsed of it may
+            found = lb.reopen(found, ("nosql",))
+        if model.renders is not None:  # which of its values a template shows is not known here
             found = lb.weaken(found, _HIDDEN)
         if model.jwt is not None:  # what goes into a token is judged there
             found = lb.clear(found, _HIDDEN)
@@ -147,10 +155,10 @@ class CallReads:
             found = lb.clear(found, ("redirect", "ssrf"))
         if model.schema == "serialize" and call.kwarg("exclude") >= 0:  # somebody thought of what must not get out
             found = lb.clear(found, _HIDDEN)
-        if found and model.name.startswith("jinja2.Template.") and self._escapes(fn, call):
+        if model.name.startswith("jinja2.Template.") and self._escapes(fn, call):
             found = lb.clear(found, ("xss",))
         cleaned = model.sanitizes
-        if found and "xss" in cleaned and self.project.taint.raw_templates.unescaped(fn, call, model):
+        if "xss" in cleaned and self.project.taint.raw_templates.unescaped(fn, call, model):
             cleaned = tuple(kind for kind in cleaned if kind != "xss")
         return lb.clear(lb.soil(found) if model.decodes else found, cleaned)
 
@@ -288,7 +296,7 @@ class CallReads:
         methods = [item for item in self._methods.get(name, ()) if fits(fn, call, item)]
         if not 0 < len(methods) <= _NAMESAKES:
             return NONE
-        found = [self.summary(fn, item, bind(fn, call, item), path, call.span) for item in methods]
+        found = [self.summary(fn, item, bind(fn, call, item, entries=True), path, call.span) for item in methods]
         return lb.merge(found) if all(found) else lb.weaken(lb.merge(found))
 
     @cached_property
@@ -335,7 +343,8 @@ class CallReads:
                 lb.add(result, origin, mark._replace(trail=Trail(fn.fqn, span, returned, mark.trail)))
                 continue
             for vid, part in bound.get(origin.slot, ()):
-                for outer, known in self.reader.read(fn, vid, (*part, *origin.path)[:MAX_PATH]).items():
+                path = below(part, origin.path)
+                for outer, known in self.reader.read(fn, vid, path[:MAX_PATH]).items() if path is not None else ():
                     trail = Trail(fn.fqn, span, passed, known.trail)
                     lb.add(result, outer, mark.after(known, trail))
         return result
@@ -350,7 +359,7 @@ class CallReads:
         if not path:
             data = self.project.hierarchy.role(cls) in _DATA_CLASSES or self._is_exception(cls)
             return lb.merge(self._whole(fn, self._all(call))) if data else NONE
-        bound = bind(fn, call, init, Ref("class", cls.fqn))
+        bound = bind(fn, call, init, Ref("class", cls.fqn), entries=True)
         parts = []
         for owner in self.project.hierarchy.mro(cls):
             for method, vid in self.project.hierarchy.stores(owner, path[0]):
@@ -384,7 +393,9 @@ class CallReads:
             for ref in self.project.callees(fn, call):
                 callee = self.project.functions.get(ref.name) if ref.kind == "func" else None
                 if callee is not None and callee.facts.is_generator:
-                    return self.summary(fn, callee, bind(fn, call, callee, ref), ("[*]", *path), call.span)
+                    return self.summary(
+                        fn, callee, bind(fn, call, callee, ref, entries=True), ("[*]", *path), call.span
+                    )
         return self.reader.read(fn, value[1], path)
 
     def injected(self, fn: Fn, index: int, path: Path) -> Labels:

@@ -164,6 +164,15 @@ def _index(element: str) -> int | None:
     return int(text) if text.lstrip("-").isdigit() else None
 
 
+def later(path: Path, start: object) -> Path:
+    """The path in a sequence for one in its slice from `start` on."""
+    index = _index(path[0]) if path else None
+    if index is None or index < 0 or start in (None, 0):
+        return path
+    known = isinstance(start, int) and start > 0
+    return (f"[{index + start}]" if known else "[*]", *path[1:])  # type: ignore[operator]
+
+
 def composite(keys: list[object]) -> str:
     """The path element of a value that is kept under several keys (one key: as a subscript's)."""
     return lb.item(keys[0]) if len(keys) == 1 else lb.item(tuple(keys))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
-from backendlint.project.binding import bind, receiver
+from backendlint.project.binding import below, bind, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import AttributeModel
@@ -238,7 +238,10 @@ class Taint:
             return lb.NONE
         result: Labels = {}
         for vid, part in self.bound(edge).get(item.slot, ()):
-            path = (*part, *item.path)[: lb.MAX_PATH]
+            path = below(part, item.path)
+            if path is None:
+                continue
+            path = path[: lb.MAX_PATH]
             found = self._shown(kind, edge.caller, vid, path, edge.call)
             for origin, mark in found.items():
                 lb.add(result, origin, item.mark.after(mark, mark.trail))
@@ -255,10 +258,10 @@ class Taint:
         assert edge.call is not None
         if edge.kind in ("thread", "callback", "task", "spawn"):
             skip = self._passed_at(edge)
-            return bind(edge.caller, edge.call, edge.callee, None, skip)
+            return bind(edge.caller, edge.call, edge.callee, None, skip, entries=True)
         refs = self.project.callees(edge.caller, edge.call)
         ref = next((item for item in refs if edge.callee.fqn.startswith(item.name)), None)
-        return bind(edge.caller, edge.call, edge.callee, ref)
+        return bind(edge.caller, edge.call, edge.callee, ref, entries=True)
 
     def _passed_at(self, edge: Edge) -> int:
         """How many positional arguments come before those of the function that is passed on."""

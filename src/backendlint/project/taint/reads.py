@@ -14,7 +14,7 @@ from backendlint.project.libraries_model import AttributeModel
 from backendlint.project.routes.params import markers
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.callreads import CallReads
-from backendlint.project.taint.containers import Containers
+from backendlint.project.taint.containers import Containers, later
 from backendlint.project.taint.declared import Declared
 from backendlint.project.taint.guards import Guards
 from backendlint.project.taint.identifiers import Identifiers
@@ -188,7 +188,7 @@ class Reader:
     def _slice(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         """A few characters of a secret, as in `token[-4:]`, give nothing away."""
         lower, upper = fn.const(value[2]), fn.const(value[3])
-        found = self.read(fn, value[1], path)
+        found = self.read(fn, value[1], later(path, lower))
         if lower not in (..., None, 0):
             found = self.urls.cut(found)
         head = isinstance(upper, int) and 0 < upper <= _SHORT and lower in (..., None, 0)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import bind
+from backendlint.project.binding import below, bind
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, given, ruled_out, truth
 from backendlint.project.entities import Fn
@@ -264,15 +264,15 @@ class Stored:
         """What is known of a callee's parameters, said of the call's arguments."""
         if not told:
             return NOTHING
-        bound = bind(fn, call, target)
+        bound = bind(fn, call, target, entries=True)
         found = set()
         for item in told:
             assert isinstance(item.root, tuple)
             if item.root[0] == "outer":
                 found |= {place(fn, item.root[1], item.path)} if target.outer(item.root) is fn else set()
                 continue
-            for vid, part in bound.get(item.root[1], ())[:1]:
-                found.add(place(fn, vid).below((*part, *item.path)))
+            passed = ((vid, below(part, item.path)) for vid, part in bound.get(item.root[1], ()))
+            found.update([place(fn, vid).below(path) for vid, path in passed if path is not None][:1])
         return frozenset(found)
 
     @staticmethod
