@@ -83,6 +83,9 @@ class CallReads:
     def read(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
         """Labels of a call's result at `path`."""
         call = fn.facts.calls[value[1]]
+        paired = self.reader.pairs.read(fn, call, path)
+        if paired is not None:
+            return paired
         refs = self.project.callees(fn, call)
         if not refs:
             return self._unknown(fn, call, path)

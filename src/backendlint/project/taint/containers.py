@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Value, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.taint import labels as lb
-from backendlint.project.taint.labels import NONE, Labels, Path
+from backendlint.project.taint.labels import KEYS, NONE, Labels, Path
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
@@ -58,6 +58,8 @@ class Containers:
         for key, vid in value[1]:
             if key < 0:
                 parts.append(self.reader.read(fn, vid, path))
+            elif path[:1] == (KEYS,):
+                parts.append(self.reader.read(fn, key, path[1:]))
             elif not path or path[0] == "[*]":
                 parts.append(self.reader.read(fn, vid, path[1:]))
                 if not path:
@@ -69,13 +71,15 @@ class Containers:
         return lb.merge(parts)
 
     def _comp(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        if path[:1] == (KEYS,) and value[3] >= 0:
+            return self.reader.read(fn, value[3], path[1:])
         found = self.reader.read(fn, value[2], path[1:])
         if value[3] >= 0 and (not path or path[0] == "[*]"):
             found = lb.merge((found, self.reader.read(fn, value[3], ())))
         return found
 
     def _elem(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
-        return self.reader.read(fn, value[1], lb.extend(path, "[*]"))
+        return self.reader.pairs.elements(fn, value[1], path)
 
     def _unpack(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         found = self.reader.read(fn, value[1], lb.extend(path, lb.item(value[2]) if value[2] >= 0 else "[*]"))
@@ -98,6 +102,8 @@ class Containers:
 
     def _store(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         _, base, key, stored = value
+        if path[:1] == (KEYS,):
+            return lb.merge((self.reader.read(fn, base, path), self.reader.read(fn, key, path[1:])))
         if not path or path[0] == "[*]" or not path[0].startswith("["):
             inside = NONE if path and not path[0].startswith("[") else self.reader.read(fn, stored, path[1:])
             return lb.merge((self.reader.read(fn, base, path), inside))
@@ -125,6 +131,8 @@ class Containers:
 
     def _keyed(self, fn: Fn, vids: tuple[Vid, ...], path: Path) -> Labels:
         """`c.set(section, key, value)`: only where the keys are the ones asked for."""
+        if path[:1] == (KEYS,):
+            return lb.merge(self.reader.read(fn, vid, path[1:]) for vid in vids[:-1])
         keys = [fn.const(vid) for vid in vids[:-1]]
         if path and path[0] != "[*]" and ... not in keys and path[0] != composite(keys):
             return NONE

@@ -10,6 +10,8 @@ from backendlint.project.taint.naming import sensitive, words
 
 Path = tuple[str, ...]
 """An access path: attribute names, `[key]` with the key's repr, `[*]` for any item."""
+KEYS = "[keys]"
+"""In a path, the keys of a mapping."""
 MAX_PATH = 4
 MOST = 24
 """Origins that are remembered of one value."""

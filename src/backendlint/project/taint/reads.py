@@ -20,6 +20,7 @@ from backendlint.project.taint.guards import Guards
 from backendlint.project.taint.identifiers import Identifiers
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.naming import sensitive
+from backendlint.project.taint.pairs import Pairs
 from backendlint.project.taint.rendering import QUOTED, Rendering
 from backendlint.project.taint.urls import Urls
 
@@ -67,6 +68,7 @@ class Reader:
         self.declared = Declared(self.guards)
         self.rendering = Rendering(self)
         self.urls = Urls(self)
+        self.pairs = Pairs(self)
         self.identifiers = Identifiers(project)
         self._memo: dict[Key, Labels] = {}
         self._active: dict[Key, int] = {}
