@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from backendlint.project.dependencies import Dependencies
     from backendlint.project.errorhandlers import Registration
     from backendlint.project.failures import Failures
+    from backendlint.project.handed import Handed
     from backendlint.project.inrequest import InRequest
     from backendlint.project.layers import Layers
     from backendlint.project.lazyreads import LazyReads
@@ -494,6 +495,10 @@ class Project:
     def param_source(self, fn: Fn, index: int) -> str:
         """The kind of outside data that a framework passes as a parameter (`request`, `queue`), or ""."""
         return self._params.source(fn, index)
+
+    def param_handed(self, fn: Fn, index: int) -> Sequence[Handed]:
+        """What the project's own decorators pass for a parameter, as far as that can be told."""
+        return self._params.handed(fn, index) or ()
 
     @cached_property
     def data(self) -> Data:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.handed import Handed, handed
 from backendlint.project.routes.model import UNKNOWN
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Params:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._handlers: dict[str, str] = {}
+        self._handed: dict[tuple[str, int], list[Handed] | None] = {}
 
     def source(self, fn: Fn, index: int) -> str:
         """The source kind (`request`, `queue`) of what the framework passes as parameter `index`, or ""."""
@@ -58,11 +60,31 @@ class Params:
         routes = self.project.route_functions.get(fn.fqn, [])
         param = fn.facts.params[index]
         own = int(fn.cls is not None) + int(any(route.framework == "django" for route in routes))
-        if not routes or index < own or fn.facts.decorators or param.kind in ("args", "kwargs"):
+        if not routes or index < own or param.kind in ("args", "kwargs"):
             return False
-        known = param.default >= 0 or all(route.app is not None and UNKNOWN not in route.path for route in routes)
         plain = all(route.framework in _BY_PATH and not route.documented for route in routes)
-        return known and plain and not any(param.name in route.converters for route in routes)
+        if not plain or any(param.name in route.converters for route in routes):
+            return False
+        if self._is_row(fn, index):
+            return True
+        known = param.default >= 0 or all(route.app is not None and UNKNOWN not in route.path for route in routes)
+        return known and self.handed(fn, index) is not None
+
+    def _is_row(self, fn: Fn, index: int) -> bool:
+        """An object of the database by its annotation, which no framework makes of a path."""
+        refs = self.project.resolver.param(fn, index) if fn.facts.params[index].annotation >= 0 else ()
+        classes = [self.project.classes[ref.name] for ref in refs if ref.kind == "inst"]
+        return len(classes) == len(refs) > 0 and all(
+            self.project.hierarchy.role(cls) == "model" and not self.project.hierarchy.is_a(cls, "pydantic.BaseModel")
+            for cls in classes
+        )
+
+    def handed(self, fn: Fn, index: int) -> list[Handed] | None:
+        """What the project's decorators pass for it; None where that cannot be told."""
+        key = (fn.fqn, index)
+        if key not in self._handed:
+            self._handed[key] = handed(self.project, fn, index)
+        return self._handed[key]
 
     def _supplied(self, fn: Fn, index: int) -> bool:
         """Filled by dependency injection, even where the dependency is unknown."""

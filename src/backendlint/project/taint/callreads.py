@@ -410,3 +410,18 @@ class CallReads:
             found = self.summary(fn, dependency, {}, extended, facts.header)
             parts.append({origin: mark for origin, mark in found.items() if origin.what != "param"})
         return lb.merge(parts)
+
+    def handed(self, fn: Fn, index: int, path: Path) -> Labels:
+        """What the project's decorators pass to a view; of their own parameters, what the framework passes to them."""
+        if not fn.facts.decorators or fn.fqn not in self.project.route_functions:
+            return NONE
+        parts = []
+        for item in self.project.param_handed(fn, index):
+            found = self.reader.read(item.fn, item.vid, (*item.path, *path)[:MAX_PATH])
+            entering = self.reader.source("request", item.fn, item.vid, fn.facts.params[index].name)
+            for origin, mark in found.items():
+                if origin.what != "param":
+                    parts.append({origin: mark})
+                elif origin.fn == item.fn.fqn:
+                    parts.append({first: mark.after(known, known.trail) for first, known in entering.items()})
+        return lb.merge(parts)

@@ -256,9 +256,8 @@ class Reader:
             found = lb.merge((found, entering))
         if fn.fqn in self.project.error_handlers and index == exception_parameter(fn):
             found = lb.merge((found, self._exc(fn, vid, value, path)))
-        injected = self.calls.injected(fn, index, path)
-        if injected:
-            found = lb.merge((found, injected))
+        given = (self.calls.injected(fn, index, path), self.calls.handed(fn, index, path))
+        found = lb.merge((found, *given)) if any(given) else found
         if not path:
             found = self.named(found, fn, vid, param.name)
         elif index == 0 and fn.cls is not None:
