@@ -26,11 +26,21 @@ REFUSED = ("header",)
 def check(project: Project) -> Iterator[Hit]:
     for kind, harm in HARM.items():
         for flow in place_flows(project, (kind,)):
-            if kind in LESS and is_quoted(flow):
+            if kind in LESS and (is_quoted(flow) or is_escaped(project, flow)):
                 continue
             hit = replace(flow_hit(project, flow, harm), severity="note" if kind in LESS else None)
             far = kind in LESS and len(flow.chain) > NEAR
             yield replace(hit, profile="strict", confidence="low") if far or kind in REFUSED else hit
+
+
+def is_escaped(project: Project, flow: Flow) -> bool:
+    """Written as JSON, which shows line breaks as what they are."""
+    model = flow.site.model
+    if model.log is None or model.prints:
+        return False
+    if model.log.structured:
+        return model.name.startswith("structlog.") and project.renders_json
+    return project.lines_escaped
 
 
 def is_quoted(flow: Flow) -> bool:

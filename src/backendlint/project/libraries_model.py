@@ -884,6 +884,8 @@ class ClassModel:
     cheap: bool = True
     """False: making one is expensive, so it belongs to the process, not to a call (engines, pools, clients)."""
     mutable: bool = False
+    one_line: bool = False
+    """What it writes for a log record is one line, whatever the record holds (formatters and renderers of JSON)."""
     note: str = ""
 
 

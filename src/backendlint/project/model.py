@@ -489,6 +489,20 @@ class Project:
         return Taint(self)
 
     @cached_property
+    def lines_escaped(self) -> bool:
+        """Whether what formats log records lets no line break through."""
+        from backendlint.project.loglines import escaped
+
+        return escaped(self)
+
+    @cached_property
+    def renders_json(self) -> bool:
+        """Whether structured log records become JSON."""
+        from backendlint.project.loglines import renders_json
+
+        return renders_json(self)
+
+    @cached_property
     def _params(self) -> Params:
         return Params(self)
 
