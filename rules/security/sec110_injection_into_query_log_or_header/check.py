@@ -9,6 +9,7 @@ from backendlint.api import Flow, Fn, Hit, Project, Vid, arguments, flow_hit, pl
 CONVERSION = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?([a-zA-Z])")
 HARM = {
     "ldap": "so it can change what the LDAP filter matches; escape it with `escape_filter_chars`.",
+    "ldap-dn": "so it can name another entry of the directory; escape it with `escape_dn_chars`.",
     "xpath": "so it can change what the XPath expression selects; pass it as an XPath variable.",
     "nosql": "so operators such as `$ne` in it change what the query matches; convert it to the type you expect.",
     "javascript": "so it runs as JavaScript in the database; compare fields instead.",
@@ -21,6 +22,8 @@ NEAR = 2
 """More calls than this between the request and a log line make it advice."""
 REFUSED = ("header",)
 """Servers and frameworks refuse line breaks there themselves, most of the time."""
+SET = frozenset({"__setitem__", "add_header", "replace_header"})
+"""Methods of messages, which refuse a header with another in it when they become text."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -28,9 +31,28 @@ def check(project: Project) -> Iterator[Hit]:
         for flow in place_flows(project, (kind,)):
             if kind in LESS and (is_quoted(flow) or is_escaped(project, flow)):
                 continue
+            if kind == "ldap-dn" and not names_entry(flow.site.fn, flow.site.vid):
+                continue
             hit = replace(flow_hit(project, flow, harm), severity="note" if kind in LESS else None)
             far = kind in LESS and len(flow.chain) > NEAR
-            yield replace(hit, profile="strict", confidence="low") if far or kind in REFUSED else hit
+            refused = kind in REFUSED or flow.site.model.name.rpartition(".")[2] in SET
+            yield replace(hit, profile="strict", confidence="low") if far or refused else hit
+
+
+def names_entry(fn: Fn, vid: Vid, depth: int = 6) -> bool:
+    """A text with `uid=` and the like around its parts; `user@domain` names whoever signs in, with the password for it."""
+    value = fn.facts.values[vid]
+    parts = {
+        "fmt": value[2:3],
+        "binop": (value[2:4],),
+        "phi": value[1:2],
+        "guard": ((value[1:2]),),
+        "conv": (value[1:2],),
+    }
+    if value[0] == "const":
+        return "=" in str(value[1])
+    inner = [item for group in parts.get(value[0], ()) for item in group if item != vid]
+    return depth > 0 and any(names_entry(fn, item, depth - 1) for item in inner)
 
 
 def is_escaped(project: Project, flow: Flow) -> bool:

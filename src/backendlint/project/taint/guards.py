@@ -55,6 +55,8 @@ class Guards:
             return NOTHING
         value = fn.facts.values[test]
         op = value[0]
+        if truth is False and self._strip(fn, test) == self._strip(fn, subject):
+            return EVERYTHING  # nothing, or empty
         if truth is None:
             if op != "call":
                 return NOTHING

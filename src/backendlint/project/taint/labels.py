@@ -16,7 +16,7 @@ MAX_PATH = 4
 MOST = 24
 """Origins that are remembered of one value."""
 INJECTION = frozenset(
-    "sql command code path ssrf redirect xss template xml deserialize ldap xpath nosql javascript log header regex trust "
+    "sql command code path ssrf redirect xss template xml deserialize ldap ldap-dn xpath nosql javascript log header regex trust "
     "mail-header archive".split()
 )
 """Kinds that "all" stands for: what an attacker's text can do; secrets stay secret when they are made of digits."""

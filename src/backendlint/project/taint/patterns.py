@@ -15,7 +15,7 @@ Kinds = frozenset[str]
 _DANGERS = {
     "sql": "'\"`;()\n", "command": ";|&$`<>()\n", "code": "'\"`;()\n", "path": "/\\", "archive": "/\\", "ssrf": "./:@", "redirect": "./:@",
     "xss": "<'\"", "template": "{<'\"", "ldap": "*()\\", "xpath": "'\"()", "nosql": "", "log": "\n\r", "header": "\n\r",
-    "javascript": "'\"`;()", "mail-header": "\n\r", "regex": "*+{([", "trust": "",
+    "ldap-dn": ',+="\\<>;#\n', "javascript": "'\"`;()", "mail-header": "\n\r", "regex": "*+{([", "trust": "",
 }  # fmt: skip
 """The characters that each interpreter takes for its own."""
 EVERY: Kinds = frozenset(_DANGERS)

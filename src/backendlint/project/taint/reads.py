@@ -214,10 +214,22 @@ class Reader:
         return lb.clear(found, QUOTED) if value[2] in ("!r", "%r", "!a") else found
 
     def _binop(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
-        if value[1] not in _CONCATENATING:
+        if value[1] not in _CONCATENATING or (value[1] in "+/" and self._counts(fn, value[2:4])):
             return NONE
         left, right = self.read(fn, value[2], path), self.read(fn, value[3], path)
         return lb.merge((left, right))
+
+    def _counts(self, fn: Fn, vids: tuple[Vid, ...]) -> bool:
+        """Whether one of them is a number, and so the others of a sum or quotient too."""
+        todo, seen = list(vids), set(vids)
+        while todo:
+            value = fn.unguarded(todo.pop())
+            if value[0] == "const" and isinstance(value[1], int | float) and not isinstance(value[1], bool):
+                return True
+            fresh = [item for item in value[1] if item not in seen] if value[0] == "phi" else []
+            seen.update(fresh)
+            todo += fresh
+        return False
 
     def _exc(self, fn: Fn, vid: Vid, _value: Value, path: Path) -> Labels:
         if path and not path[0].startswith("[") and path[0] not in _EXCEPTION_TEXT:

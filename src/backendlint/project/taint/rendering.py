@@ -16,7 +16,8 @@ QUOTED = ("log", "header", "mail-header")
 """Kinds of which a text is clean that `repr` has quoted."""
 _DISPLAYS = frozenset({"dict", "list", "tuple", "set", "comp", "store"})
 _CONTAINERS = frozenset(
-    "builtins.dict builtins.list builtins.tuple builtins.set builtins.frozenset werkzeug.datastructures.MultiDict "
+    "builtins.dict builtins.list builtins.tuple builtins.set builtins.frozenset builtins.bytes builtins.bytearray "
+    "builtins.memoryview werkzeug.datastructures.MultiDict "
     "django.http.QueryDict".split()
 )
 _NAMES = frozenset({"name", "attr", "def", "outer"})

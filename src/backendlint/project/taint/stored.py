@@ -26,6 +26,8 @@ _MADE_OF = {"guard": 1, "await": 1, "star": 1, "conv": 1, "fmt": 2, "bool": 2, "
 """Where such a value holds the vids of what its text is made of."""
 _MISSES = frozenset("get_object_or_404 aget_object_or_404 get_or_404 first_or_404 one_or_404 one scalar_one".split())
 """Methods that raise where there is no row."""
+_KEYS = ("lookup_url_kwarg", "lookup_field", "pk_url_kwarg", "slug_url_kwarg")
+"""Attributes of views that say what the key in their path is called."""
 MAX_LEVEL = 4
 """Functions that are entered one in the other."""
 _End = tuple[int, int]
@@ -107,7 +109,7 @@ class Stored:
         for call in fn.calls:
             if call.span[2:] <= end and self._passed(fn, call.block, block):
                 if self._raises(fn, call):
-                    found |= self.found(fn, call.value, known)
+                    found |= self.found(fn, call.value, known) | self._by_path(fn, call)
                 for target in self.project.targets(fn, call):
                     found |= self._handed(
                         fn, call, target, self._summary(target, False, self._given(fn, call, target, known))
@@ -159,6 +161,16 @@ class Stored:
             for model in models
         )
 
+    def _by_path(self, fn: Fn, call: Call) -> Places:
+        """The key in a view's path, by which its `get_object()` has found the row."""
+        if fn.cls is None or call.passed or fn.callee_name(call) != "get_object":
+            return NOTHING
+        named = [cls.facts.attributes.get(name, -1) for cls in self.project.hierarchy.mro(fn.cls) for name in _KEYS]
+        keys = {"pk", "slug"} if all(vid < 0 for vid in named) else set()
+        for cls in self.project.hierarchy.mro(fn.cls):
+            keys |= {str(cls.owner.const(cls.facts.attributes[name])) for name in _KEYS if name in cls.facts.attributes}
+        return frozenset(Place(("param", index)) for index, param in enumerate(fn.facts.params) if param.name in keys)
+
     def _implied(self, fn: Fn, test: Vid, holds: bool, known: Given, depth: int = MAX_DEPTH) -> Places:
         """What a test that came out so says of the values which a query asked for."""
         value = fn.facts.values[test]
@@ -174,10 +186,18 @@ class Stored:
             open_ = [vid for vid in value[2] if together or truth(fn, vid, known) is not (not holds)]
             parts = [self._implied(fn, vid, holds, known, depth - 1) for vid in open_]
             return frozenset().union(*parts) if together or not parts else frozenset.intersection(*parts)
+        if op == "compare" and value[1] in (("in",), ("not in",)):
+            return self._listed(fn, value[2], (value[1] == ("in",)) == holds)
         if op == "compare" and len(value[1]) == 1 and fn.const(value[2][1]) in (None, 0):
             there = value[1][0] in ("is not", "!=", ">")
             return self.found(fn, value[2][0], known, depth - 1) if there == holds else NOTHING
         return self.found(fn, test, known, depth - 1) if holds else NOTHING
+
+    def _listed(self, fn: Fn, operands: tuple[Vid, ...], inside: bool) -> Places:
+        """One of the entries of a table that the program itself holds."""
+        table = fn.unguarded(operands[1])
+        target = self.project.modules.resolve(table[1], fn.file.module) if table[0] == "name" else None
+        return frozenset({place(fn, operands[0])}) if inside and target is not None and target.vid >= 0 else NOTHING
 
     # what a value that is there says
 
