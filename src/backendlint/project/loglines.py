@@ -18,7 +18,7 @@ _ONE_LINE = frozenset({"dumps"})
 
 def escaped(project: Project) -> bool:
     """True where every handler that loggers use has such a formatter, in one of its settings at least, and there is one."""
-    found = [*_configured(project), *_set(project)]
+    found = list(_configured(project)) or list(_set(project))
     return any(found) and all(found)
 
 

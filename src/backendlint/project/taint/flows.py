@@ -171,7 +171,7 @@ class Taint:
         """What reaches the sink's argument, less what tests of the same expression around the call clear."""
         if site.kind == "ssrf" and self._refuses(site):
             return lb.NONE
-        found = self._shown(site.kind, site.fn, site.vid, (), site.call)
+        found = self._shown(site.kind, site.fn, site.vid, (), site.call, here=True)
         if found and site.fn.facts.values[site.vid][0] in ("call", "attr", "item"):
             return lb.clear(found, self.reader.guards.around(site.fn, site.vid, site.call.block, site.call.span.line))
         return found
@@ -225,11 +225,14 @@ class Taint:
         vids = list(edge.call.passed)
         return any(self.forwarded(edge.caller, vid) == origin.slot for vid in vids)
 
-    def _shown(self, kind: str, fn: Fn, vid: Vid, path: Path, call: Call) -> Labels:
-        """Labels of what a call is given; for a log, of the text that it becomes."""
-        if kind != "log":
-            return self.labels(fn, vid, path)
-        found = self.labels(fn, vid, path) if path else self.reader.rendering.read(fn, vid)
+    def _shown(self, kind: str, fn: Fn, vid: Vid, path: Path, call: Call, here: bool = False) -> Labels:
+        """Labels of what a call is given; for a log, of the text that it becomes, if it does so `here` even of bytes."""
+        found = self.labels(fn, vid, path)
+        if kind != "log" or not found:
+            return found
+        if not path:
+            rendering = self.reader.rendering
+            found = rendering.read(fn, vid) if here else rendering.shown(fn, vid, found)
         return self.stored.less(found, fn, vid, path, call) if found else found
 
     def _at_caller(self, kind: str, edge: Edge, item: _Pending) -> Labels:

@@ -16,10 +16,10 @@ QUOTED = ("log", "header", "mail-header")
 """Kinds of which a text is clean that `repr` has quoted."""
 _DISPLAYS = frozenset({"dict", "list", "tuple", "set", "comp", "store"})
 _CONTAINERS = frozenset(
-    "builtins.dict builtins.list builtins.tuple builtins.set builtins.frozenset builtins.bytes builtins.bytearray "
-    "builtins.memoryview werkzeug.datastructures.MultiDict "
+    "builtins.dict builtins.list builtins.tuple builtins.set builtins.frozenset werkzeug.datastructures.MultiDict "
     "django.http.QueryDict".split()
 )
+_BYTES = frozenset({"builtins.bytes", "builtins.bytearray", "builtins.memoryview"})
 _NAMES = frozenset({"name", "attr", "def", "outer"})
 _MASKED = frozenset({"pydantic.SecretStr", "pydantic.SecretBytes"})
 _SHOWING = frozenset({"schema", "settings"})
@@ -36,11 +36,15 @@ class Rendering:
 
     def read(self, fn: Fn, vid: Vid) -> Labels:
         """Labels of the value's text."""
-        found = self.reader.read(fn, vid, ())
-        return self.shown(fn, vid, found) if found else found
+        found = self.shown(fn, vid, self.reader.read(fn, vid, ()))
+        refs = self.project.refs(fn, vid) if found else ()
+        escaped = bool(refs) and all(ref.kind == "libinst" and ref.name in _BYTES for ref in refs)
+        return lb.clear(found, QUOTED) if escaped else found
 
     def shown(self, fn: Fn, vid: Vid, found: Labels) -> Labels:
-        """Of a value's labels those that its text has."""
+        """Of a value's labels those that its text has, if it is not decoded first."""
+        if not found:
+            return found
         if fn.facts.values[vid][0] in _DISPLAYS:
             return lb.clear(found, QUOTED)
         refs = self.project.refs(fn, vid)
