@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Fn, Hit, Location, Project, below, flow_hit, weak_hits
+from backendlint.api import BLOCKING, Call, Flow, Fn, Hit, Location, Project, below, flow_hit, weak_hits
 
 HARM = "so clients see internals such as SQL, paths and hosts; log it and answer with a fixed message."
 SENT = "which its error handler sends, so clients see internals such as SQL, paths and hosts; log it and raise a fixed message."
@@ -17,13 +17,16 @@ EXPECTED = ("validation", "http", "domain", "not-found", "auth", "control")
 FILES = frozenset({"file", "subprocess"})
 NETWORK = frozenset({"socket", "dns", "http", "db", "db-connect", "db-read", "db-write", "mail", "cloud", "grpc"})
 """Effects of what raises the system's errors."""
+ALONE = frozenset({"log", "cpu", BLOCKING})
+"""Effects of what asks nobody else."""
+DEEP = 4
 OF_FILES = ("PermissionError", "FileNotFoundError", "FileExistsError", "IsADirectoryError", "NotADirectoryError")
 BROAD = ("builtins.Exception", "builtins.BaseException")
 
 
 def check(project: Project) -> Iterator[Hit]:
     places: dict[Location, Flow] = {}
-    for flow in project.taint.flows(("response", "xss"), ("exception",)):
+    for flow in project.taint.flows(("response", "xss", "page"), ("exception",)):
         place = inherited(project, flow) or flow.location
         known = places.get(place)
         if known is None or rank(project, flow) > rank(project, known):
@@ -78,7 +81,48 @@ def rank(project: Project, flow: Flow) -> int:
     if types is None:
         return 2
     found = max((level(project, kind, name) for kind, name in types), default=2)
-    return 0 if found == 2 and all(own_words(project, fn, flow.source.slot, name) for _, name in types) else found
+    if found < 2:
+        return found
+    if all(own_words(project, fn, flow.source.slot, name) for _, name in types):
+        return 0
+    closed = flow.site.kind == "page" and not is_open(project, flow.site.fn)
+    return 1 if closed or only_parses(project, fn, flow.source.slot) else 2
+
+
+def is_open(project: Project, fn: Fn) -> bool:
+    """A page that everybody sees; to those who run the service its pages may say what went wrong."""
+    routes = project.route_functions.get(fn.fqn, ())
+    known = any(project.access.authentication(route) or project.access.authorization(route) for route in routes)
+    return bool(routes) and not known and "admin" not in fn.path
+
+
+def only_parses(project: Project, fn: Fn, vid: int) -> bool:
+    """Where nothing is tried but the reading of data: what can fail there is what the client sent."""
+    value = fn.facts.values[vid]
+    if value[0] != "exc":
+        return False
+    inside = below(fn.facts, fn.facts.blocks[value[1]].group)
+    calls = [call for call in fn.calls if call.block in inside]
+    return bool(calls) and all(works_alone(project, fn, call, DEEP) for call in calls)
+
+
+def works_alone(project: Project, fn: Fn, call: Call, depth: int) -> bool:
+    """A call that is known to ask no other system."""
+    models, targets = project.models(fn, call), project.targets(fn, call)
+    if not ALONE.issuperset(project.effects.call_effects(fn, call)):
+        return False
+    if targets:
+        known = depth > 0 and all(item.facts.blocks[0].exits != "raise" for item in targets)
+        return known and all(works_alone(project, item, other, depth - 1) for item in targets for other in item.calls)
+    made = [project.classes.get(ref.name) for ref in project.callees(fn, call) if ref.kind == "class"]
+    if made:
+        return all(cls is not None and not project.hierarchy.library_bases(cls) for cls in made)
+    if any(ref.kind == "lib" and project.libraries.exception(ref.name) for ref in project.callees(fn, call)):
+        return True
+    named = fn.callee_name(call)
+    return bool(models) or any(
+        project.libraries.call(f"builtins.{owner}.{named}") for owner in ("str", "bytes", "dict", "list")
+    )
 
 
 def own_words(project: Project, fn: Fn, vid: int, name: str) -> bool:

@@ -88,7 +88,7 @@ def describe_sink(flow: Flow) -> str:
     if site.call.value == site.vid and site.call.args[:1] == (site.vid,):
         return f"`{'.'.join(site.model.name.rsplit('.', 2)[-2:])}`"
     if site.printed:
-        return f"`{site.printed}`, which prints it unescaped"
+        return f"`{site.printed}`, which prints it{' unescaped' if site.kind == 'xss' else ''}"
     called = f"`{site.model.name.rpartition('.')[2]}()`"
     if flow.forwarded and flow.chain:
         return f"{called} through `{flow.chain[0].edge.callee.name}()`"

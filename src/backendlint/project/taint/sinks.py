@@ -63,6 +63,9 @@ def find_sinks(project: Project) -> dict[str, list[SinkSite]]:
     for fn, call, model, vid, place in project.taint.raw_templates.prints():
         printed = SinkSite("xss", fn, call, vid, model, Sink("xss", Arg(all_keywords=True)), place)
         found.setdefault("xss", []).append(printed)
+    for fn, call, model, vid, place in project.taint.raw_templates.answers():
+        shown = SinkSite("page", fn, call, vid, model, Sink("response", Arg(all_keywords=True)), place)
+        found.setdefault("page", []).append(shown)
     for item in (*_answers(project), *_by_name(project), *_handed_over(project), *_items(project)):
         found.setdefault(item.kind, []).append(item)
     handled = [(item.fn, item.vid) for item in found.get("response", ()) if item.fn.fqn in project.error_handlers]

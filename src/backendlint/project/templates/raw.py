@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -62,18 +62,29 @@ class RawTemplates:
     def prints(self) -> Iterator[Printed]:
         """All such values, each once a call."""
         for fn, call, model in self.project.effects.sites if self._templates else ():
-            if model.renders is None or _mailed(fn, call):
-                continue
-            for rendering in filled(self.project, fn, call, model.renders):
-                for name in rendering.names:
-                    path = self._templates.find(name, fn.path)
-                    if not path or not self._may_print(path, 0):
-                        continue
-                    places = self._raw(path)
-                    for key in sorted(rendering.context.keys() & places.keys()):
-                        for passed in rendering.context[key]:
-                            if passed.fn is fn and passed.vid >= 0:
-                                yield Printed(fn, call, model, passed.vid, places[key])
+            if model.renders is not None and not _mailed(fn, call):
+                yield from self._printed(
+                    fn, call, model, lambda path: self._raw(path) if self._may_print(path, 0) else {}
+                )
+
+    def answers(self) -> Iterator[Printed]:
+        """Values that a page of an answer prints, escaped or not."""
+        for fn, call, model in self.project.effects.sites if self._templates else ():
+            if model.renders is not None and model.response is not None and not _mailed(fn, call):
+                yield from self._printed(fn, call, model, lambda path: self._places(path, ("raw", "plain")))
+
+    def _printed(
+        self, fn: Fn, call: Call, model: CallModel, places_in: Callable[[str], dict[str, str]]
+    ) -> Iterator[Printed]:
+        assert model.renders is not None
+        for rendering in filled(self.project, fn, call, model.renders):
+            for name in rendering.names:
+                path = self._templates.find(name, fn.path)
+                places = places_in(path) if path else {}
+                for key in sorted(rendering.context.keys() & places.keys()):
+                    for passed in rendering.context[key]:
+                        if passed.fn is fn and passed.vid >= 0:
+                            yield Printed(fn, call, model, passed.vid, places[key])
 
     def unescaped(self, fn: Fn, call: Call, model: CallModel) -> bool:
         """Whether a call fills a template whose name says that its values are not escaped."""
@@ -106,8 +117,11 @@ class RawTemplates:
 
     def _raw(self, path: str) -> dict[str, str]:
         """The context's names that are printed as they are, whole or element by element, and where."""
+        return self._places(path, ("raw",))
+
+    def _places(self, path: str, printed: tuple[str, ...]) -> dict[str, str]:
         found: dict[str, str] = {}
         for seen in self._templates.reads(path):
-            if seen.printed == "raw" and all(part == EACH for part in seen.access.path):
+            if seen.printed in printed and all(part == EACH for part in seen.access.path):
                 found.setdefault(seen.access.root, f"{seen.path}:{seen.line}")
         return found
