@@ -6,6 +6,8 @@ from dataclasses import replace
 from backendlint.api import Fn, Hit, Project, Vid, flow_hit, place_flows, sensitive, whole_environment, whole_request
 
 HARM = "so everybody who reads the logs has it; log an identifier or a masked value instead."
+TOKENS = frozenset({"headers", "META", "cookies", "COOKIES"})
+"""Parts of a request in which whoever is signed in sends what proves it."""
 OPERATOR = ("command", "migration")
 
 
@@ -25,7 +27,8 @@ def check(project: Project) -> Iterator[Hit]:
         if whole_environment(project, site.fn, site.vid):
             what = "The whole environment goes to the log, with passwords and keys in it"
         elif what:
-            what = f"`{what}` of the request goes to the log as a whole, with passwords and tokens in it"
+            held = "passwords and tokens in it" if what in TOKENS else "whatever secrets it holds"
+            what = f"`{what}` of the request goes to the log as a whole, with {held}"
         else:
             name = object_with_secret(project, site.fn, site.vid)
             key = "" if name else entry_with_secret(site.fn, site.vid)

@@ -13,6 +13,8 @@ NEAR = 1
 DEBUG = "never switch it on in production."
 DJANGO = frozenset({"INSTALLED_APPS", "MIDDLEWARE", "ROOT_URLCONF"})
 DEVELOPMENT = re.compile(r"dev|local|test|debug|ci\b|example|sample", re.IGNORECASE)
+OPERATED = re.compile(r"(?:^|/)_?(?:admin|backoffice|staff)(?:istration)?(?:[/._]|$)", re.IGNORECASE)
+"""Where the pages for those who run the service are."""
 EXPECTED = ("validation", "http", "domain", "not-found", "auth", "control")
 FILES = frozenset({"file", "subprocess"})
 NETWORK = frozenset({"socket", "dns", "http", "db", "db-connect", "db-read", "db-write", "mail", "cloud", "grpc"})
@@ -92,8 +94,7 @@ def rank(project: Project, flow: Flow) -> int:
 def is_open(project: Project, fn: Fn) -> bool:
     """A page that everybody sees; to those who run the service its pages may say what went wrong."""
     routes = project.route_functions.get(fn.fqn, ())
-    known = any(project.access.authentication(route) or project.access.authorization(route) for route in routes)
-    return bool(routes) and not known and "admin" not in fn.path
+    return bool(routes) and not any(project.access.guarded(route) for route in routes) and not OPERATED.search(fn.path)
 
 
 def only_parses(project: Project, fn: Fn, vid: int) -> bool:
@@ -103,7 +104,20 @@ def only_parses(project: Project, fn: Fn, vid: int) -> bool:
         return False
     inside = below(fn.facts, fn.facts.blocks[value[1]].group)
     calls = [call for call in fn.calls if call.block in inside]
+    entered = any(fn.facts.blocks[number].kind == "with" for number in inside)
+    if entered or any(item.is_yield and item.block in inside for item in fn.facts.returns):
+        return False
     return bool(calls) and all(works_alone(project, fn, call, DEEP) for call in calls)
+
+
+def is_replaced(project: Project, fn: Fn) -> bool:
+    """A method that does nothing but raise, or that a subclass writes anew."""
+    if fn.facts.blocks[0].exits == "raise":
+        return True
+    todo = [] if fn.cls is None else list(fn.cls.subclasses)
+    for cls in todo:
+        todo += [item for item in cls.subclasses if item not in todo]
+    return any(fn.name in cls.methods for cls in todo)
 
 
 def works_alone(project: Project, fn: Fn, call: Call, depth: int) -> bool:
@@ -112,7 +126,7 @@ def works_alone(project: Project, fn: Fn, call: Call, depth: int) -> bool:
     if not ALONE.issuperset(project.effects.call_effects(fn, call)):
         return False
     if targets:
-        known = depth > 0 and all(item.facts.blocks[0].exits != "raise" for item in targets)
+        known = depth > 0 and not any(is_replaced(project, item) for item in targets)
         return known and all(works_alone(project, item, other, depth - 1) for item in targets for other in item.calls)
     made = [project.classes.get(ref.name) for ref in project.callees(fn, call) if ref.kind == "class"]
     if made:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Fn, Ref
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -14,7 +14,20 @@ _WHOLE = frozenset(
     "headers form json data body POST META cookies COOKIES get_json get_data values stream payload raw_body".split()
 )
 _COPIES = frozenset(
-    {"dict", "str", "repr", "list", "dumps", "to_dict", "items", "copy", "decode", "as_text", "jsonable_encoder"}
+    {
+        "dict",
+        "str",
+        "repr",
+        "list",
+        "dumps",
+        "loads",
+        "to_dict",
+        "items",
+        "copy",
+        "decode",
+        "as_text",
+        "jsonable_encoder",
+    }
 )
 
 _KEEPS = frozenset({"dict", "str", "repr", "dumps", "pformat", "copy", "jsonable_encoder"})
@@ -37,6 +50,8 @@ def whole_request(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> str:
     if op == "dict":
         return next((name for _, item in value[1] if (name := whole_request(project, fn, item, depth - 1))), "")
     name = ""
+    if op == "param":
+        return _body(project, fn, value[1])
     if op == "attr":
         name = str(value[2])
     elif op == "name":
@@ -56,6 +71,24 @@ def whole_request(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> str:
     if name not in _WHOLE or not _is_source(project, fn, vid):
         return ""
     return name.removeprefix("get_")
+
+
+def _body(project: Project, fn: Fn, index: int) -> str:
+    """A handler's parameter that the framework fills with the body as it came: `rows: list[dict]`."""
+    routes = project.route_functions.get(fn.fqn, ())
+    param = fn.facts.params[index]
+    if not any(route.documented and route.handler is fn for route in routes) or param.annotation < 0:
+        return ""
+    refs = project.resolver.param(fn, index)
+    plain = len(refs) > 0 and all(ref.kind == "libinst" and _is_plain(ref) for ref in refs)
+    named = any(param.name in route.converters for route in routes)
+    return param.name if plain and not named and project.param_source(fn, index) == "request" else ""
+
+
+def _is_plain(ref: Ref) -> bool:
+    """A dict, or a list of dicts."""
+    inner = ref.arg is not None and ref.arg.name == "builtins.dict"
+    return ref.name == "builtins.dict" or (ref.name == "builtins.list" and inner)
 
 
 def whole_environment(project: Project, fn: Fn, vid: Vid) -> bool:
