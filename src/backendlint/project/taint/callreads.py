@@ -16,6 +16,7 @@ from backendlint.project.taint import labels as lb
 from backendlint.project.taint.containers import composite
 from backendlint.project.taint.identifiers import kept_as_secret
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Path, Trail
+from backendlint.project.taint.tuples import NamedTuples
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
@@ -78,15 +79,18 @@ class CallReads:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.project = reader.project
+        self.tuples = NamedTuples(reader)
         self._text_methods: dict[str, bool] = {}
 
     def read(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
         """Labels of a call's result at `path`."""
         call = fn.facts.calls[value[1]]
-        paired = self.reader.pairs.read(fn, call, path)
-        if paired is not None:
-            return paired
-        refs = self.project.callees(fn, call)
+        known = self.reader.pairs.read(fn, call, path)
+        refs = self.project.callees(fn, call) if known is None else ()
+        if known is None and not refs:
+            known = self.tuples.read(fn, call, path)
+        if known is not None:
+            return known
         if not refs:
             return self._unknown(fn, call, path)
         return lb.merge(self._result(fn, vid, call, ref, path) for ref in refs)
