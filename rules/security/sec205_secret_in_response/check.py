@@ -28,6 +28,8 @@ ISSUING = re.compile(
     r"create|issue|generate|rotate|refresh|log_?in|sign_?(in|up)|register|auth|token|reset|regenerate|new_|mint|enroll|setup|exchange|otp|mfa|2fa",
     re.IGNORECASE,
 )
+KEPT = frozenset({"credential", "secret", "key", "apikey"})
+"""Words for secrets that services keep for others."""
 STORED = re.compile(
     r"(hashed_?password|password_?(hash|digest)|secret_?(key|hash)|private_?key|totp_?secret|otp_?secret)$",
     re.IGNORECASE,
@@ -42,7 +44,8 @@ def check(project: Project) -> Iterator[Hit]:
         hit = flow_hit(project, flow, TOKEN if flow.site.model.jwt is not None else HARM)
         if others >= MANY:
             hit = replace(hit, message=f"{hit.message.removesuffix('.')} ({others} other responses hold it too).")
-        yield replace(hit, profile="strict") if is_issued(flow) or far_from_token(flow) else hit
+        meant = is_issued(flow) or is_asked(project, flow) or far_from_token(flow)
+        yield replace(hit, profile="strict") if meant else hit
     yield from claims(project)
     yield from environments(project)
     yield from response_models(project)
@@ -120,6 +123,16 @@ def is_issued(flow: Flow) -> bool:
     handler = flow.fn.name if not flow.chain else flow.chain[0].edge.caller.name
     handler = f"{flow.fn.cls.name}.{handler}" if flow.fn.cls is not None else handler
     return "password" not in name.lower() and bool(ISSUING.search(handler) or ISSUING.search(flow.fn.name))
+
+
+def is_asked(project: Project, flow: Flow) -> bool:
+    """What the route is there to give: `/credentials/{id}` answers with the credentials that are kept for its callers."""
+    name = flow.source.path[0] if flow.source.path else ""
+    kept = KEPT.intersection(word.rstrip("s") for word in identifier_words(name))
+    handlers = (flow.site.fn, flow.fn, *(hop.edge.caller for hop in flow.chain))
+    routes = [route for fn in handlers for route in project.route_functions.get(fn.fqn, ())]
+    paths = {word.rstrip("s") for route in routes for word in identifier_words(route.path)}
+    return bool(kept & paths) and not STORED.search(name)
 
 
 def response_models(project: Project) -> Iterator[Hit]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from backendlint.api import Fn, Hit, Project, Vid, flow_hits, sensitive
 
-HARM = "so access logs, proxies and browser histories keep it; send it in a header or in the body."
+HARM = "so proxies, error texts and the other side's access logs keep it; send it in a header or the body where that is taken."
 ENDS = re.compile(
     r"[?&]((?:api_?|access_?|auth_?)?(?:key|token)|password|passwd|secret|client_secret)=$", re.IGNORECASE
 )

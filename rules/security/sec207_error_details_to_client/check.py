@@ -4,7 +4,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import BLOCKING, Call, Flow, Fn, Hit, Location, Project, below, flow_hit, weak_hits
+from backendlint.api import (
+    BLOCKING,
+    Call,
+    Flow,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    WeakUse,
+    below,
+    flow_hit,
+    operands,
+    weak_hits,
+)
 
 HARM = "so clients see internals such as SQL, paths and hosts; log it and answer with a fixed message."
 SENT = "which its error handler sends, so clients see internals such as SQL, paths and hosts; log it and raise a fixed message."
@@ -44,8 +57,23 @@ def check(project: Project) -> Iterator[Hit]:
             if level == 2 and not (sent and len(flow.chain) > NEAR)
             else replace(hit, profile="strict", confidence="low")
         )
-    yield from weak_hits(project, ("debug",), DEBUG)
+    yield from weak_hits(project, ("debug",), DEBUG, is_switched)
     yield from debug_settings(project)
+
+
+def is_switched(use: WeakUse) -> bool:
+    """Only where a test says that this is development: `if in_debug_mode():`."""
+    todo = [vid for vid, holds in use.fn.tests_of(use.call.block) if holds]
+    for vid in todo:
+        value = use.fn.facts.values[vid]
+        named = value[-1] if value[0] in ("name", "attr", "def", "const") else ""
+        if isinstance(named, str) and DEVELOPMENT.search(named):
+            return True
+        if value[0] in ("call", "await", "bool", "compare", "attr", "item", "guard"):
+            call = use.fn.facts.calls[value[1]] if value[0] == "call" else None
+            inner = operands(value) if call is None else (call.func, *call.passed)
+            todo += [item for item in inner if item not in todo]
+    return False
 
 
 def inherited(project: Project, flow: Flow) -> Location | None:

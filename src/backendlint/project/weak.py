@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call
@@ -41,12 +41,14 @@ def weak_uses(project: Project, kinds: Collection[str]) -> Iterator[WeakUse]:
                 yield WeakUse(fn, call, model.name, weak)
 
 
-def weak_hits(project: Project, kinds: Collection[str], cure: str) -> Iterator[Hit]:
-    """One hit a place; what the arguments do not show is advice."""
+def weak_hits(
+    project: Project, kinds: Collection[str], cure: str, meant: Callable[[WeakUse], bool] = lambda _: False
+) -> Iterator[Hit]:
+    """One hit a place; what the arguments do not show is advice, what is `meant` so is silent."""
     seen = set()
     for use in weak_uses(project, kinds):
         location = use.fn.location(use.call.span)
-        if location in seen:
+        if location in seen or meant(use):
             continue
         seen.add(location)
         name = ".".join(use.name.rsplit(".", 2)[-2:])
