@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from backendlint.api import Hit, Project, flow_hits, weak_hits
+from backendlint.api import Hit, Project, Vid, WeakUse, flow_hits, weak_hits, weak_uses
 
 HARM = "so whoever sends it runs code here; use JSON or `yaml.safe_load` and validate the result."
+DEPTH = 4
+BESIDE = frozenset({"__file__", "root_path", "BASE_DIR"})
 HELP = "use JSON or `yaml.safe_load`, or sign the bytes."
 
 
@@ -13,6 +16,33 @@ def check(project: Project) -> Iterator[Hit]:
     for hit in flow_hits(project, ("deserialize",), HARM):
         reported.add(hit.location)
         yield hit
+    own = {use.fn.location(use.call.span) for use in weak_uses(project, ("deserialize",)) if reads_own(project, use)}
     for hit in weak_hits(project, ("deserialize",), HELP):
         if hit.location not in reported:
-            yield hit
+            yield replace(hit, profile="strict", severity="note") if hit.location in own else hit
+
+
+def reads_own(project: Project, use: WeakUse) -> bool:
+    """A file of the program's own, at a path that nobody chooses."""
+    vid = use.call.args[0] if use.call.args else -1
+    for _ in range(DEPTH):
+        value = use.fn.unguarded(vid) if vid >= 0 else ("unknown",)
+        call = use.fn.facts.calls[value[1]] if value[0] == "call" else None
+        if value[0] == "enter":
+            vid = value[1]
+        elif call is not None and use.fn.callee_name(call) == "read":
+            vid = use.fn.facts.values[call.func][1]
+        elif call is not None and use.fn.callee_name(call) == "open" and call.args:
+            return is_own(project, use, call.args[0])
+    return False
+
+
+def is_own(project: Project, use: WeakUse, vid: Vid) -> bool:
+    """A path of constants, beside the program's files."""
+    value = use.fn.unguarded(vid)
+    if project.constants(use.fn, vid) is not None:
+        return True
+    if value[0] in ("name", "attr"):
+        return str(value[-1]).rpartition(".")[2] in BESIDE
+    call = use.fn.facts.calls[value[1]] if value[0] == "call" else None
+    return call is not None and bool(call.args) and all(is_own(project, use, item) for item in call.args)

@@ -358,6 +358,10 @@ class Guards:
             for position, vid in enumerate(call.args):
                 if self._relation(fn, vid, subject) == EVERYTHING and position + offset < len(target.facts.params):
                     found.append((target, position + offset))
+            names = [param.name for param in target.facts.params] if call.kwargs else []
+            for key, vid in call.kwargs:
+                if key in names and self._relation(fn, vid, subject) == EVERYTHING:
+                    found.append((target, names.index(key)))
         return found
 
     def _validated(self, fn: Fn, subject: Vid, call: Call, depth: int) -> Kinds:

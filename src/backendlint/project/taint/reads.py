@@ -250,8 +250,9 @@ class Reader:
     def _param(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
         index = value[1]
         param = fn.facts.params[index]
-        found: Labels = {Origin("param", fn.fqn, index, path): Mark()}
         source = self.project.param_source(fn, index)
+        counted = not source and param.annotation >= 0 and self.clean_types(self.project.resolver.param(fn, index))
+        found: Labels = {Origin("param", fn.fqn, index, path): Mark(weak=counted)}
         if source:
             entering = self.source(source, fn, vid, param.name)
             if source == "queue" and is_job(self.project, fn):
