@@ -61,8 +61,8 @@ def is_escaped(project: Project, flow: Flow) -> bool:
     if model.log is None or model.prints:
         return False
     if model.log.structured:
-        return model.name.startswith("structlog.") and project.renders_json
-    return project.lines_escaped
+        return model.name.startswith("structlog.") and project.taint.log_lines.rendered
+    return project.taint.log_lines.escaped
 
 
 def is_quoted(flow: Flow) -> bool:

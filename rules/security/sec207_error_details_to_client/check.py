@@ -116,7 +116,8 @@ def rank(project: Project, flow: Flow) -> int:
     if all(own_words(project, fn, flow.source.slot, name) for _, name in types):
         return 0
     closed = flow.site.kind == "page" and not is_open(project, flow.site.fn)
-    return 1 if closed or only_parses(project, fn, flow.source.slot) else 2
+    broad = all(name in BROAD for _, name in types)
+    return 1 if closed or (broad and only_parses(project, fn, flow.source.slot)) else 2
 
 
 def is_open(project: Project, fn: Fn) -> bool:
@@ -139,8 +140,9 @@ def only_parses(project: Project, fn: Fn, vid: int) -> bool:
 
 
 def is_replaced(project: Project, fn: Fn) -> bool:
-    """A method that does nothing but raise, or that a subclass writes anew."""
-    if fn.facts.blocks[0].exits == "raise":
+    """A method that does nothing, or nothing but raise, or that a subclass writes anew."""
+    facts = fn.facts
+    if facts.blocks[0].exits == "raise" or not (facts.calls or facts.returns or facts.stores or facts.raises):
         return True
     todo = [] if fn.cls is None else list(fn.cls.subclasses)
     for cls in todo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
@@ -16,22 +17,29 @@ _NO_LINES = ("NullHandler", "AdminEmailHandler", "SMTPHandler", "HTTPHandler", "
 _ONE_LINE = frozenset({"dumps"})
 
 
-def escaped(project: Project) -> bool:
-    """True where every handler that loggers use has such a formatter, in one of its settings at least, and there is one."""
-    found = list(_configured(project)) or list(_set(project))
-    return any(found) and all(found)
+class LogLines:
+    """Answers for the whole project; owned by its taint."""
 
+    def __init__(self, project: Project) -> None:
+        self.project = project
 
-def renders_json(project: Project) -> bool:
-    """Whether structlog's records are rendered as JSON, in one of the project's settings at least."""
-    return any(
-        _of(project, ref.name)
-        for fn in project.all_functions()
-        if project.imports("structlog") and any(item.target.startswith("structlog") for item in fn.file.imports)
-        for call in fn.calls
-        for ref in project.callees(fn, call)
-        if ref.kind == "lib"
-    )
+    @cached_property
+    def escaped(self) -> bool:
+        """True where every handler that loggers use has such a formatter, in one of its settings at least, and there is one."""
+        found = list(_configured(self.project)) or list(_set(self.project))
+        return any(found) and all(found)
+
+    @cached_property
+    def rendered(self) -> bool:
+        """Whether structlog's records are rendered as JSON, in one of the project's settings at least."""
+        return self.project.imports("structlog") and any(
+            _of(self.project, ref.name)
+            for fn in self.project.all_functions()
+            if any(item.target.startswith("structlog") for item in fn.file.imports)
+            for call in fn.calls
+            for ref in self.project.callees(fn, call)
+            if ref.kind == "lib"
+        )
 
 
 def _configured(project: Project) -> Iterator[bool]:

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from backendlint.project.dependencies import Dependencies
     from backendlint.project.errorhandlers import Registration
     from backendlint.project.failures import Failures
-    from backendlint.project.handed import Handed
     from backendlint.project.inrequest import InRequest
     from backendlint.project.layers import Layers
     from backendlint.project.lazyreads import LazyReads
@@ -489,30 +488,12 @@ class Project:
         return Taint(self)
 
     @cached_property
-    def lines_escaped(self) -> bool:
-        """Whether what formats log records lets no line break through."""
-        from backendlint.project.loglines import escaped
-
-        return escaped(self)
-
-    @cached_property
-    def renders_json(self) -> bool:
-        """Whether structured log records become JSON."""
-        from backendlint.project.loglines import renders_json
-
-        return renders_json(self)
-
-    @cached_property
     def _params(self) -> Params:
         return Params(self)
 
     def param_source(self, fn: Fn, index: int) -> str:
         """The kind of outside data that a framework passes as a parameter (`request`, `queue`), or ""."""
         return self._params.source(fn, index)
-
-    def param_handed(self, fn: Fn, index: int) -> Sequence[Handed]:
-        """What the project's own decorators pass for a parameter, as far as that can be told."""
-        return self._params.handed(fn, index) or ()
 
     @cached_property
     def data(self) -> Data:

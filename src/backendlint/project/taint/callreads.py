@@ -11,6 +11,7 @@ from backendlint.project.binding import Bound, below, bind, fits, receiver
 from backendlint.project.calls import arguments
 from backendlint.project.conditions import holds
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.handed import handed
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.containers import composite
@@ -420,7 +421,7 @@ class CallReads:
         if not fn.facts.decorators or fn.fqn not in self.project.route_functions:
             return NONE
         parts = []
-        for item in self.project.param_handed(fn, index):
+        for item in handed(self.project, fn, index) or ():
             found = self.reader.read(item.fn, item.vid, (*item.path, *path)[:MAX_PATH])
             entering = self.reader.source("request", item.fn, item.vid, fn.facts.params[index].name)
             for origin, mark in found.items():

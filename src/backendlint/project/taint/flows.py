@@ -13,6 +13,7 @@ from backendlint.project.binding import below, bind, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import AttributeModel
+from backendlint.project.loglines import LogLines
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.barren import Search, State
 from backendlint.project.taint.labels import Labels, Mark, Origin, Path, Trail
@@ -90,6 +91,7 @@ class Taint:
         self.project = project
         self.reader = Reader(project)
         self.stored = Stored(project)
+        self.log_lines = LogLines(project)
         self._sinks: dict[str, list[SinkSite]] | None = None
         self._barren: dict[frozenset[str], set[State]] = {}
         self._bound: dict[int, dict[int, list[tuple[Vid, Path]]]] = {}
