@@ -31,6 +31,8 @@ def is_safe_url(url):
 """
 GOOD = {
     "in a tuple": ("command", 'x = request.args["x"]\nif x in ("a", "b"):\n    os.system(x)'),
+    "own test by keyword": ("command", 'x = request.args["x"]\nif is_known(name=x):\n    os.system(x)'),
+    "begins with a word": ("redirect", 'x = request.args["x"]\nif re.match("/[a-z]", x):\n    redirect(x)'),
     "in a constant": ("command", 'x = request.args["x"]\nif x not in ALLOWED:\n    abort(400)\nos.system(x)'),
     "equal": ("command", 'x = request.args["x"]\nif x == "a":\n    os.system(x)'),
     "digits": ("command", 'x = request.args["x"]\nif x.isdigit():\n    os.system(x)'),
@@ -61,6 +63,10 @@ GOOD = {
     "named test": ("redirect", 'x = request.args["x"]\nif is_safe_url(x):\n    return redirect(x)'),
 }
 BAD = {
+    "begins with a slash": ("redirect", 'x = request.args["x"]\nif re.match("/", x):\n    redirect(x)'),
+    "begins with a slash and anything": ("redirect", 'x = request.args["x"]\nif re.match("/.+", x):\n    redirect(x)'),
+    "holds a word": ("redirect", 'x = request.args["x"]\nif re.search("/[a-z]", x):\n    redirect(x)'),
+    "begins with perhaps a word": ("redirect", 'x = request.args["x"]\nif re.match("/[a-z]*", x):\n    redirect(x)'),
     "other branch": ("command", 'x = request.args["x"]\nif x in ALLOWED:\n    pass\nelse:\n    os.system(x)'),
     "after the test": ("command", 'x = request.args["x"]\nif x in ALLOWED:\n    pass\nos.system(x)'),
     "other value": ("command", 'x, y = request.args["x"], request.args["y"]\nif y in ALLOWED:\n    os.system(x)'),

@@ -57,6 +57,8 @@ class Pairs:
             value = fn.facts.values[value[1]]
         if value[0] == "dict" or (value[0] == "comp" and value[1] == "dict"):
             return True
+        if value[0] == "param" and fn.facts.params[value[1]].kind == "kwargs":
+            return True
         if value[0] in ("param", "name", "attr"):
             refs = self.project.refs(fn, vid)
             return bool(refs) and all(ref.kind == "libinst" and ref.name == "builtins.dict" for ref in refs)
