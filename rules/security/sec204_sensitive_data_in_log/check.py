@@ -8,6 +8,9 @@ from backendlint.api import Fn, Hit, Project, Vid, flow_hit, place_flows, sensit
 HARM = "so everybody who reads the logs has it; log an identifier or a masked value instead."
 TOKENS = frozenset({"headers", "META", "cookies", "COOKIES"})
 """Parts of a request in which whoever is signed in sends what proves it."""
+FAR = 2
+"""Calls through which an exception is followed upwards."""
+BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
 OPERATOR = ("command", "migration")
 
 
@@ -19,6 +22,10 @@ def check(project: Project) -> Iterator[Hit]:
         hit = flow_hit(project, flow, HARM)
         reported.add(hit.location)
         yield replace(hit, profile="strict") if project.layer(flow.fn) in OPERATOR else hit
+    for hit in urls_in_exceptions(project):
+        if hit.location not in reported:
+            reported.add(hit.location)
+            yield hit
     for site in project.taint.sinks("log"):
         location = site.fn.location(site.call.span)
         if location in reported:
@@ -37,6 +44,55 @@ def check(project: Project) -> Iterator[Hit]:
         if what:
             reported.add(location)
             yield Hit(f"{what}; log the fields that are needed.", location, confidence="medium", function=site.fn.fqn)
+
+
+def urls_in_exceptions(project: Project) -> Iterator[Hit]:
+    """Logged texts of exceptions of calls whose URL holds a secret: clients name the URL in them."""
+    asked: dict[tuple[str, int], str] = {}
+    for flow in project.taint.flows(("url",), ("secret",)):
+        if not flow.weak and "http" in flow.site.model.effect:
+            name = flow.source.path[0] if flow.source.path else "a secret"
+            for handler in handlers(project, flow.site.fn, flow.site.call.block, FAR):
+                asked.setdefault(handler, name)
+    named = {fqn for fqn, _ in asked}
+    for site in project.taint.sinks("log"):
+        for origin in project.taint.labels(site.fn, site.vid) if site.fn.fqn in named else ():
+            value = site.fn.facts.values[origin.slot] if origin.fn == site.fn.fqn else ("unknown",)
+            name = asked.get((origin.fn, value[1]), "") if origin.what == "exception" and value[0] == "exc" else ""
+            if name:
+                yield Hit(
+                    f"The text of an exception goes to the log in `{site.fn.name}()`, and with it the URL that was asked for, "
+                    f"which holds a secret (`{name}`); log the type and the status instead.",
+                    site.fn.location(site.call.span),
+                    confidence="medium",
+                    function=site.fn.fqn,
+                )
+
+
+def handlers(project: Project, fn: Fn, block: int, depth: int) -> Iterator[tuple[str, int]]:
+    """Handlers that get what a place raises, in the function itself or in those that call it."""
+    inside = [number for number, item in fn.blocks_of(block) if item.kind == "try"]
+    found = [
+        (fn.fqn, number)
+        for number, item in enumerate(fn.facts.blocks)
+        if item.kind == "except" and item.group in inside and catches(project, fn, item.value)
+    ]
+    yield from found
+    if found or depth == 0:
+        return
+    for edge in project.graph.callers(fn):
+        if edge.call is not None and edge.kind == "call":
+            yield from handlers(project, edge.caller, edge.call.block, depth - 1)
+
+
+def catches(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Everything, or the errors of clients."""
+    if vid < 0:
+        return True
+    value = fn.facts.values[vid]
+    names = [ref.name for item in (value[1] if value[0] == "tuple" else (vid,)) for ref in project.refs(fn, item)]
+    models = [project.libraries.exception(name) for name in names]
+    return not BROAD.isdisjoint(names) or any(model is not None and model.kind == "infrastructure" for model in models)
 
 
 def object_with_secret(project: Project, fn: Fn, vid: Vid) -> str:
