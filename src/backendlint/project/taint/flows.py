@@ -11,6 +11,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
 from backendlint.project.binding import below, bind, receiver
 from backendlint.project.calls import Edge
+from backendlint.project.certain import Present, given, ruled_out
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import AttributeModel
 from backendlint.project.loglines import LogLines
@@ -160,7 +161,14 @@ class Taint:
         self, item: _Pending, site: SinkSite, search: Search
     ) -> Iterator[tuple[Origin, Mark, tuple[Hop, ...], tuple[Fn, Location], Edge]]:
         """What the callers pass for the pending parameter, with how it is to be reported."""
+        within, block = (
+            (item.chain[0].edge.caller, item.chain[0].edge.block) if item.chain else (site.fn, site.call.block)
+        )
+        tested = within is item.fn and any(True for _ in item.fn.tests_of(block))
         for edge in self.project.graph.callers(item.fn):
+            if tested and ruled_out(item.fn, block, given(edge, there=self._there)):
+                search.fruitful.add(item.state)
+                continue
             report = (edge.caller, edge.caller.location(edge.span)) if item.forwards else item.report
             chain = (Hop(edge, item.mark.trail), *item.chain)
             for origin, mark in self._at_caller(site.kind, edge, item).items():
@@ -168,6 +176,16 @@ class Taint:
                     search.fruitful.add(item.state)
                 else:
                     yield origin, mark, chain, report, edge
+
+    def _there(self, fn: Fn, vid: Vid) -> Present | None:
+        """An object that a module has made is something."""
+        value = fn.unguarded(vid)
+        target = self.project.modules.resolve(value[1], fn.file.module) if value[0] == "name" else None
+        if target is None or target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+            return None
+        made = self.project.module_function(target.file).facts.values[target.vid][0] == "call"
+        objects = made and all(ref.kind in ("inst", "libinst") for ref in self.project.refs(fn, vid))
+        return Present.FULL if objects and self.project.refs(fn, vid) else None
 
     def _arriving(self, site: SinkSite) -> Labels:
         """What reaches the sink's argument, less what tests of the same expression around the call clear."""
