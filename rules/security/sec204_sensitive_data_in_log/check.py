@@ -3,7 +3,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Fn, Hit, Project, Vid, flow_hit, place_flows, sensitive, whole_environment, whole_request
+from backendlint.api import (
+    Flow,
+    Fn,
+    Hit,
+    Project,
+    Vid,
+    flow_hit,
+    place_flows,
+    sensitive,
+    whole_environment,
+    whole_request,
+)
 
 HARM = "so everybody who reads the logs has it; log an identifier or a masked value instead."
 TOKENS = frozenset({"headers", "META", "cookies", "COOKIES"})
@@ -52,7 +63,7 @@ def urls_in_exceptions(project: Project) -> Iterator[Hit]:
     for flow in project.taint.flows(("url",), ("secret",)):
         if not flow.weak and "http" in flow.site.model.effect:
             name = flow.source.path[0] if flow.source.path else "a secret"
-            for handler in handlers(project, flow.site.fn, flow.site.call.block, FAR):
+            for handler in on_the_way(project, flow):
                 asked.setdefault(handler, name)
     named = {fqn for fqn, _ in asked}
     for site in project.taint.sinks("log"):
@@ -67,6 +78,18 @@ def urls_in_exceptions(project: Project) -> Iterator[Hit]:
                     confidence="medium",
                     function=site.fn.fqn,
                 )
+
+
+def on_the_way(project: Project, flow: Flow) -> Iterator[tuple[str, int]]:
+    """Handlers around the call, and around the calls through which the secret came to it."""
+    fn, block = flow.site.fn, flow.site.call.block
+    for hop in reversed(flow.chain):
+        found = list(handlers(project, fn, block, 0))
+        if found:
+            yield from found
+            return
+        fn, block = hop.edge.caller, hop.edge.block
+    yield from handlers(project, fn, block, FAR)
 
 
 def handlers(project: Project, fn: Fn, block: int, depth: int) -> Iterator[tuple[str, int]]:
