@@ -29,6 +29,8 @@ def check(project: Project) -> Iterator[Hit]:
         if not fn.facts.is_async:
             continue
         for call in fn.calls:
+            if project.effects.beside(fn, call):
+                continue
             hit = _direct(project, fn, call) or _through(project, fn, call)
             if hit is not None:
                 once = first_time_only(fn, call)  # such as a connection string that is fetched with the first request

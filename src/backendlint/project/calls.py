@@ -165,7 +165,7 @@ class CallGraph:
                 (model.spawn, "spawn"), (model.executor, "thread"), (model.bridges, "call"), (model.calls, "call"),
                 (model.handler, "callback"),
             ):  # fmt: skip
-                if arg is not None:
+                if arg is not None and not (model.wraps is not None and _called(fn, call)):
                     self._passed(fn, call, arg, kind, now=kind != "callback" and not model.pure)
 
     def _receiver(self, fn: Fn, call: Call, kind: str) -> None:
@@ -263,6 +263,11 @@ class CallGraph:
                 method = self.project.method(self.project.classes[ref.name], value[2])
                 if method is not None and method.kind == "property":
                     self._add(fn, method, None, "property", facts.span_of(vid))
+
+
+def _called(fn: Fn, call: Call) -> bool:
+    """`sync_to_async(load)(row)`: the edge is at the call of what is made here."""
+    return any(fn.unguarded(other.func) == fn.facts.values[call.value] for other in fn.facts.calls)
 
 
 def _otherwise(fn: Fn, job: Call, second: int) -> bool:

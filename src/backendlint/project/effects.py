@@ -54,10 +54,14 @@ class Effects:
         """Every call with a library model."""
         self._by_function: dict[str, list[Site]] = {}
         self._reasons: dict[str, dict[str, Reason]] = {}
+        self._wrapped: set[tuple[str, int]] = set()
+        """Calls that give a function to be run in a thread: the function in which they stand, and their number."""
         for modelled in project.graph.modelled:
             site = Site(*modelled)
             self.sites.append(site)
             self._by_function.setdefault(site.fn.fqn, []).append(site)
+            if site.model.wraps is not None and site.model.executor is not None:
+                self._wrapped.add((site.fn.fqn, site.fn.facts.calls.index(site.call)))
         self._spread()
 
     def of(self, fn: Fn) -> dict[str, Reason]:
@@ -105,7 +109,22 @@ class Effects:
         for target in self.project.targets(fn, call):
             own = self.of(target)
             found.update(effect for effect in own if effect != BLOCKING or not self.in_thread(target))
+        if BLOCKING in found and self.beside(fn, call):
+            found.discard(BLOCKING)
         return found
+
+    def beside(self, fn: Fn, call: Call) -> bool:
+        """Whether what is called was wrapped for a thread (`sync_to_async(load)(row)`): its caller's loop goes on meanwhile."""
+        if not self._wrapped:
+            return False
+        home, value = fn, fn.unguarded(call.func)
+        if value[0] == "name":
+            target = self.project.modules.resolve(str(value[1]), fn.file.module)
+            if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+                return False
+            home = self.project.module_function(target.file)
+            value = home.unguarded(target.vid)
+        return value[0] == "call" and (home.fqn, value[1]) in self._wrapped
 
     def in_thread(self, fn: Fn) -> bool:
         """Whether a decorator makes the function run in a thread (`sync_to_async`): whoever calls it is not blocked."""
@@ -115,7 +134,7 @@ class Effects:
         queue: deque[tuple[Fn, str]] = deque()
         for site in self.sites:
             effects: list[str] = list(site.model.effect)
-            if waits(site.model) and not site.call.awaited:
+            if waits(site.model) and not site.call.awaited and not self.beside(site.fn, site.call):
                 effects.append(BLOCKING)
             for effect in effects:
                 if self._note(site.fn, effect, Reason(site, None)):
@@ -126,6 +145,8 @@ class Effects:
             if effect == BLOCKING and fn.decorators and self.in_thread(fn):
                 continue
             for edge in graph.callers(fn):
+                if effect == BLOCKING and edge.call is not None and self.beside(edge.caller, edge.call):
+                    continue
                 if edge.kind in SAME_THREAD and self._note(edge.caller, effect, Reason(None, edge)):
                     queue.append((edge.caller, effect))
 

@@ -749,6 +749,8 @@ class CallModel:
     """Starts this coroutine or function to run concurrently (`asyncio.create_task`)."""
     executor: Arg | None = None
     """Runs this function in a thread or process (`asyncio.to_thread`): its waits do not block the caller's loop."""
+    wraps: Arg | None = None
+    """The result is called as this function is, with its arguments and for its result (`sync_to_async(f)(x)`)."""
     bridges: Arg | None = None
     """Runs this coroutine or function to completion (`asyncio.run`, `async_to_sync`, `partial`)."""
     calls: Arg | None = None

@@ -295,7 +295,9 @@ def _shown(fn: Fn, call: Call, model: CallModel) -> str:
 
 def shown(fn: Fn, call: Call) -> str:
     """A call's function as the code writes it, arguments left out: `self.session.get`, `Order.objects.filter`."""
-    text = _text(fn, call.func, 6)
+    func = fn.unguarded(call.func)
+    wrapped = fn.facts.calls[func[1]].args if func[0] == "call" else ()  # `sync_to_async(Order.objects.get)(pk=1)`
+    text = _text(fn, wrapped[0] if wrapped else call.func, 6)
     return text.removeprefix(f"{fn.file.module}.") if text else ""
 
 

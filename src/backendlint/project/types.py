@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Param, Value, Vid
 from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn, Ref, Refs
+from backendlint.project.libraries_model import Arg
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -256,6 +257,8 @@ class TypeNames:
         if model is not None:
             if model.returns:
                 return self.modelled(fn, call, ref, model.returns)
+            if model.wraps is not None:
+                return self._wrapped(fn, call, model.wraps)
             for arg in (model.bridges, model.injects):
                 if arg is not None:
                     return self._called_argument(fn, call, arg.positions, arg.keywords)
@@ -389,9 +392,7 @@ class TypeNames:
     def _called_argument(
         self, fn: Fn, call: Call, positions: tuple[int, ...], keywords: tuple[str, ...]
     ) -> Iterable[Ref]:
-        vid = next((call.args[i] for i in positions if i < len(call.args)), -1)
-        if vid < 0:
-            vid = next((call.kwarg(key) for key in keywords if call.kwarg(key) >= 0), -1)
+        vid = _chosen(call, positions, keywords)
         found: list[Ref] = []
         for ref in self.resolver.refs(fn, vid) if vid >= 0 else ():
             inner = self.project.libraries.call(ref.name) if ref.kind == "lib" else None
@@ -400,6 +401,11 @@ class TypeNames:
             result = list(self.resolver.result(fn, call, ref)) if ref.kind != "inst" else [ref]
             found.extend(item.arg if item.name == "typing.Iterator" and item.arg else item for item in result)
         return found
+
+    def _wrapped(self, fn: Fn, call: Call, wraps: Arg) -> Iterable[Ref]:
+        """`sync_to_async(load)`: calling it is calling `load`."""
+        vid = _chosen(call, wraps.positions, wraps.keywords)
+        return self.resolver.refs(fn, vid) if vid >= 0 else ()
 
     # parameters
 
@@ -439,6 +445,12 @@ class TypeNames:
                     item for ref in self.resolver.refs(owner.owner, vid) for item in self.resolver.instance(ref)
                 )
         return ()
+
+
+def _chosen(call: Call, positions: tuple[int, ...], keywords: tuple[str, ...]) -> Vid:
+    """The argument that a model names, or -1."""
+    vid = next((call.args[i] for i in positions if i < len(call.args)), -1)
+    return vid if vid >= 0 else next((call.kwarg(key) for key in keywords if call.kwarg(key) >= 0), -1)
 
 
 def _names_class(dotted: str) -> bool:
