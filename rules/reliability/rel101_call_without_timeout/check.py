@@ -92,6 +92,8 @@ def _client(project: Project, made: Made, site: Site, wait: Wait) -> Hit:
 
 
 def _reach(project: Project, fqn: str) -> str:
+    if project.functions[fqn] not in project.in_request:
+        return ""  # a job hangs, and the endpoint that hands it over does not
     count = project.reach(fqn)
     return f", and {count} endpoint{'s' if count > 1 else ''} with it" if count else ""
 

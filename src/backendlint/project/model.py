@@ -13,7 +13,7 @@ from backendlint.project.associations import Associations
 from backendlint.project.attached import Attached
 from backendlint.project.bases import bases
 from backendlint.project.calls import CallGraph
-from backendlint.project.decorators import filled_by
+from backendlint.project.decorators import add_applied, filled_by
 from backendlint.project.effects import Effects
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.exceptions import Exceptions
@@ -516,6 +516,7 @@ class Project:
         for fn in self.all_functions():
             if fn.facts.decorators:
                 self._decorate(fn)
+        add_applied(self)
         self.attached = Attached(self)
         self.associations.build()
         self._forget()
