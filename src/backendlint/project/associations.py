@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
@@ -58,6 +59,11 @@ class Associations:
             for name, vid in cls.facts.attributes.items():
                 for call, model in self._declarations(cls, vid):
                     self._declare(cls, name, call, model)
+
+    @cached_property
+    def models(self) -> frozenset[str]:
+        """The names of all model classes."""
+        return frozenset(self._models)
 
     def find(self, cls: Cls, name: str) -> Relation | None:
         """The relation that an entity's attribute is, inherited ones included."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from typing import NamedTuple
 
 from backendlint.facts.model import Block, Call, Span, Vid
 from backendlint.facts.within import below
@@ -23,12 +24,29 @@ class Present(Enum):
     EMPTY = "perhaps empty"
 
 
+class OfClass(NamedTuple):
+    """Stands for an instance of a model from which nothing derives."""
+
+    name: str
+    bases: frozenset[str]
+    """Names of the classes that it is by inheritance, itself among them."""
+    models: frozenset[str]
+    """Names of the project's models: of those, it is no other."""
+
+    def is_a(self, name: str) -> bool | None:
+        """Whether it is an instance of the class of this name, as far as that is known."""
+        return True if name in self.bases else False if name in self.models else None
+
+
+_THERE = (Present, OfClass)
 _OPEN = ("case", "except", "for", "while", "comp", "lambda")
 _DECIDING = (bool, int, str, type(None))
 MAX_DEPTH = 4
 
 
-def given(edge: Edge, outer: Given | None = None, there: Callable[[Fn, Vid], Present | None] | None = None) -> Given:
+def given(
+    edge: Edge, outer: Given | None = None, there: Callable[[Fn, Vid], Present | OfClass | None] | None = None
+) -> Given:
     """What the call says about the callee's parameters; `outer` is what is known of the caller's own, `there` says of
     values that are not known whether they are something."""
     if edge.call is None or edge.kind != "call":
@@ -45,7 +63,7 @@ def given(edge: Edge, outer: Given | None = None, there: Callable[[Fn, Vid], Pre
                 known = there(edge.caller, passed[0][0]) or ...
         elif not passed and home is not None and param.default >= 0:
             known = home.const(param.default)
-        if isinstance(known, (*_DECIDING, Present)):
+        if isinstance(known, (*_DECIDING, *_THERE)):
             found[index] = known
     return found
 
@@ -70,6 +88,13 @@ def always(fn: Fn, block: int, known: Given | None = None) -> bool:
 def ruled_out(fn: Fn, block: int, known: Given) -> bool:
     """Whether the block never runs when the function is called so: `if workflow: ...` without one."""
     return any(truth(fn, test, known) is (not outcome) for test, outcome in fn.tests_of(block))
+
+
+def barred(fn: Fn, block: int, span: Span, known: Given) -> bool:
+    """Whether the function, called so, never comes to the place, which lies in that block."""
+    if ruled_out(fn, block, known) or left_before(fn, block, span, known):
+        return True
+    return bool(known) and any(truth(fn, test, known) is (not outcome) for test, outcome in fn.operands_before(span))
 
 
 def left_before(fn: Fn, block: int, span: Span, known: Given) -> bool:
@@ -123,6 +148,8 @@ def _plain(fn: Fn, vid: Vid) -> Vid:
 def _constant(fn: Fn, vid: Vid, known: Given) -> object:
     plain = _plain(fn, vid)
     value = fn.facts.values[plain] if plain >= 0 else ("",)
+    if value[0] == "attr":
+        return _class_name(fn, plain, known)
     return known.get(value[1], ...) if value[0] == "param" else fn.const(plain)
 
 
@@ -137,14 +164,41 @@ def truth(fn: Fn, test: Vid, known: Given, depth: int = MAX_DEPTH) -> bool | Non
         return None if inner is None else not inner
     if value[0] == "compare" and len(value[2]) == 2 and value[1][0] in ("is", "is not", "==", "!="):
         one, two = (_constant(fn, vid, known) for vid in value[2])
-        if isinstance(one, Present) or isinstance(two, Present):
+        if isinstance(one, _THERE) or isinstance(two, _THERE):
             return value[1][0] in ("is not", "!=") if one is None or two is None else None
         return None if one is ... or two is ... else (one == two) is (value[1][0] in ("is", "=="))
+    if value[0] == "call":
+        return _of_class(fn, fn.facts.calls[value[1]], known)
     if value[0] == "bool":
         parts = [truth(fn, vid, known, depth - 1) for vid in value[2]]
         decided = value[1] == "or"
         return decided if decided in parts else None if None in parts else not decided
     found = _constant(fn, test, known)
-    if isinstance(found, Present):
-        return True if found is Present.FULL else None
+    if isinstance(found, _THERE):
+        return None if found is Present.EMPTY else True
     return bool(found) if isinstance(found, _DECIDING) else None
+
+
+def _of_class(fn: Fn, call: Call, known: Given) -> bool | None:
+    """`isinstance(x, Order)`, where the class of x is known."""
+    if fn.facts.values[call.func] != ("name", "builtins.isinstance") or len(call.args) != 2:
+        return None
+    tested = _constant(fn, call.args[0], known)
+    named = fn.unguarded(call.args[1])
+    options = [fn.unguarded(vid) for vid in named[1]] if named[0] == "tuple" else [named]
+    if not isinstance(tested, OfClass) or any(item[0] not in ("name", "def", "attr") for item in options):
+        return None
+    found = {tested.is_a(str(item[-1]).rpartition(".")[2]) for item in options}
+    return True if True in found else None if None in found else False
+
+
+def _class_name(fn: Fn, vid: Vid, known: Given) -> object:
+    """`type(x).__name__` or `x.__class__.__name__`, where the class of x is known."""
+    value = fn.unguarded(vid)
+    made = fn.unguarded(value[1]) if value[0] == "attr" and value[2] == "__name__" else ("",)
+    call = fn.facts.calls[made[1]] if made[0] == "call" else None
+    source = made[1] if made[0] == "attr" and made[2] == "__class__" else -1
+    if call is not None and fn.facts.values[call.func] == ("name", "builtins.type") and len(call.args) == 1:
+        source = call.args[0]
+    found = _constant(fn, source, known) if source >= 0 else ...
+    return found.name if isinstance(found, OfClass) else ...

@@ -123,6 +123,15 @@ class Fn:
             elif item.kind == "else":
                 yield self.facts.blocks[item.group].value, False
 
+    def operands_before(self, span: Span) -> Iterator[tuple[Vid, bool]]:
+        """The operands of `and` and `or` that are asked before a place in a later one, each with how it must come out."""
+        for vid in self.made_by("bool"):
+            if not self.facts.span_of(vid).holds(span):
+                continue
+            _, op, parts = self.facts.values[vid]
+            number = next((n for n, part in enumerate(parts) if self.facts.span_of(part).holds(span)), 0)
+            yield from ((part, op == "and") for part in parts[:number])
+
     def left_before(self, block: int, span: Span, exits: Collection[str]) -> Iterator[Block]:
         """Every `if` before a place and beside its way that leaves so (`return`, `raise` ...): beyond it, its test failed."""
         around = {number for number, _ in self.blocks_of(block)}

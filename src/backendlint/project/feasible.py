@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
 from backendlint.project.calls import Edge
-from backendlint.project.certain import Given, Present, given, left_before, ruled_out
+from backendlint.project.certain import Given, OfClass, Present, barred, given
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Fn
 from backendlint.project.loops import plain
@@ -71,10 +71,23 @@ class _Search:
                 yield edge
 
     def _given(self, edge: Edge, known: Given) -> Given:
-        found = given(edge, known, lambda fn, vid: self._left(edge, vid) or self._there(fn, vid))
+        found = given(
+            edge, known, lambda fn, vid: self._class(fn, vid) or self._left(edge, vid) or self._there(fn, vid)
+        )
         if edge.callee is edge.caller:  # a recursion goes on with the kind of values that it began with
             found = {slot: value for slot, value in known.items() if isinstance(value, Present)} | found
         return found
+
+    def _class(self, fn: Fn, vid: Vid) -> OfClass | None:
+        """What an item of rows is, where its type leaves no doubt: one class, from which nothing derives."""
+        if fn.facts.values[plain(fn, vid)][0] not in ("elem", "unpack"):
+            return None
+        refs = self.project.refs(fn, vid)
+        cls = self.project.classes[refs[0].name] if len(refs) == 1 and refs[0].kind == "inst" else None
+        if cls is None or cls.subclasses or self.project.hierarchy.role(cls) != "model":
+            return None
+        bases = frozenset(item.name for item in self.project.hierarchy.mro(cls))
+        return OfClass(cls.name, bases, self.project.associations.models)
 
     def _left(self, edge: Edge, vid: Vid) -> Present | None:
         """Whether a test before the call leaves where the value is nothing: `if row is None or ...: continue`."""
@@ -109,11 +122,11 @@ class _Search:
         return Present.FULL if value[0] in _MADE else None
 
     def _closed(self, fn: Fn, edge: Edge, known: Given) -> bool:
-        return ruled_out(fn, edge.block, known) or left_before(fn, edge.block, edge.span, known)
+        return barred(fn, edge.block, edge.span, known)
 
 
 def _never(fn: Fn, query: Query, known: Given) -> bool:
-    return ruled_out(fn, query.block, known) or left_before(fn, query.block, query.span, known)
+    return barred(fn, query.block, query.span, known)
 
 
 def _tells(fn: Fn, test: Vid, vid: Vid, truth: bool | None, depth: int = MAX_DEPTH) -> bool:
