@@ -6,22 +6,26 @@ import re
 from collections.abc import Iterator
 
 from backendlint.api import (
+    Edge,
     Fn,
     Hit,
     LazyRead,
     Location,
     Profile,
     Project,
+    Relation,
     Repeated,
     Serialized,
     Step,
     for_tests,
+    identifier_words,
     is_django,
     only_by_hand,
     repeated,
     resolved,
     responded,
     serialized,
+    stays_small,
     template_reads,
 )
 
@@ -52,7 +56,7 @@ def _queries(project: Project) -> Iterator[Hit]:
         if key in told:
             continue
         told.add(key)
-        target = f"`{item.edges[0].callee.name}()`" if item.edges else f"`{item.query.name}`"
+        target = _called(item.edges[0]) if item.edges else f"`{item.query.name}`"
         asks = f" asks the database (`{item.query.name}`)" if item.edges else " asks the database"
         yield Hit(
             f"{target} in `{item.fn.name}()`{asks} once for each item of the loop in line {item.loop.line}; "
@@ -63,6 +67,13 @@ def _queries(project: Project) -> Iterator[Hit]:
             function=item.fn.fqn,
             profile=_profile(project, item),
         )
+
+
+def _called(edge: Edge) -> str:
+    """What the loop's body calls, or reads: a class by its name, a property without brackets."""
+    fn = edge.callee
+    name = fn.cls.name if fn.cls is not None and fn.name == "__init__" else fn.name
+    return f"`{name}`" if edge.call is None else f"`{name}()`"
 
 
 def _flow(item: Repeated) -> tuple[Step, ...]:
@@ -92,15 +103,37 @@ def _by_hand(project: Project, fn: Fn) -> bool:
 
 def _relations(project: Project) -> Iterator[Hit]:
     for item in project.lazy_reads.found:
+        name, once = item.relation.name, _kept_by_session(project, item.relation)
+        asks = (
+            f"`{name}` asks the database again for each different one"
+            if once
+            else f"`{name}` of each item asks the database again"
+        )
+        few = once and _few_rows(project, item.relation)
         yield Hit(
-            f"`{item.relation.name}` of each item asks the database again in the loop in line {item.loop.line} of "
-            f"`{item.fn.name}()`; load it together with the items ({_advice(project, item)}).",
+            f"{asks} in the loop in line {item.loop.line} of `{item.fn.name}()`; load it together with the items "
+            f"({_advice(project, item)}).",
             item.fn.location(item.span),
             related=(item.query,) if item.query is not None else (),
             flow=item.steps,
             function=item.fn.fqn,
-            profile="strict" if _by_hand(project, item.fn) else None,
+            profile="strict" if few or _by_hand(project, item.fn) else None,
         )
+
+
+def _kept_by_session(project: Project, relation: Relation) -> bool:
+    """SQLAlchemy looks for the other end of a foreign key among what its session holds, before it asks for it."""
+    if relation.many or is_django(project, relation.owner):
+        return False
+    return any(
+        f"{relation.name}_id" in cls.facts.attributes for cls in project.hierarchy.mro(project.classes[relation.owner])
+    )
+
+
+def _few_rows(project: Project, relation: Relation) -> bool:
+    """Roles, types, countries: as few different ones as there are."""
+    target = project.classes.get(relation.target)
+    return target is not None and any(stays_small(word) for word in identifier_words(target.name)[-1:])
 
 
 def _advice(project: Project, item: LazyRead) -> str:

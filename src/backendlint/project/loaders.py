@@ -54,7 +54,8 @@ def _django(project: Project, fn: Fn, call: Call, model: CallModel) -> Loads:
     if not call.args and model.orm is not None and model.orm.op == "select_related":
         return EVERYTHING
     found = NOTHING
-    for vid in call.args:
+    objects = model.orm is not None and not model.orm.lazy  # `prefetch_related_objects(orders, "lines")`
+    for vid in call.args[1 if objects else 0 :]:
         found = found.merged(_lookup(project, fn, vid))
     return found
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Span, Vid
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Fn, Refs
 from backendlint.project.uses import made_of
 
 if TYPE_CHECKING:
@@ -99,11 +99,27 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     refs = project.refs(fn, vid)
     if refs and all(ref.kind == "class" or (ref.kind == "lib" and ref.name[:1].isupper()) for ref in refs):
         return True  # an enumeration
+    if value[0] == "attr" and depth:
+        return _few_of_class(project, project.refs(fn, value[1]), str(value[2]), depth)
     if value[0] == "name" and depth:
         target = project.modules.resolve(str(value[1]), fn.file.module)
+        if target.kind == "class" and len(target.rest) == 1:
+            owner_name, _, name = str(value[1]).rpartition(".")
+            return _few_of_class(project, project.resolver.dotted(owner_name, fn.file.module), name, depth)
         if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
             owner = project.module_function(target.file)
             return owner is not fn and _few(project, owner, plain(owner, target.vid), depth - 1)
+    return False
+
+
+def _few_of_class(project: Project, owners: Refs, name: str, depth: int) -> bool:
+    """An attribute that a class itself sets to a few constants, and that no method changes; not a field with a default."""
+    for ref in owners if len(owners) == 1 else ():
+        for cls in project.hierarchy.mro(project.classes[ref.name]) if ref.kind in ("class", "inst") else ():
+            vid = cls.facts.attributes.get(name, -1)
+            if vid >= 0:
+                changed = name in cls.facts.annotations or project.hierarchy.stores(cls, name)
+                return not changed and _few(project, cls.owner, plain(cls.owner, vid), depth - 1)
     return False
 
 
@@ -171,6 +187,21 @@ def when_full(project: Project, fn: Fn, block: int, loop: int) -> bool:
             return False
         if item.kind == "if" and item.value >= 0 and _counts(project, fn, item.value):
             return True
+    return False
+
+
+def for_one_item(fn: Fn, block: int, loop: int) -> bool:
+    """Whether the code runs for one constant item of the loop: below `if name == "total"`."""
+    iterable = fn.facts.blocks[loop].value
+    for number, item in fn.blocks_of(block):
+        if number == loop:
+            return False
+        test = fn.facts.values[plain(fn, item.value)] if item.kind == "if" and item.value >= 0 else ("",)
+        if test[0] == "compare" and test[1] == ("==",):
+            sides = [fn.facts.values[plain(fn, vid)] for vid in test[2]]
+            one = any(side[0] == "elem" and plain(fn, side[1]) == plain(fn, iterable) for side in sides)
+            if one and any(side[0] == "const" for side in sides):
+                return True
     return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Value, Vid
@@ -9,6 +10,7 @@ from backendlint.project.binding import bind, receiver
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loaders import Loads, loads_of
+from backendlint.project.loops import plain
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -57,9 +59,14 @@ class Origin(NamedTuple):
 
     def sent_in(self, fn: Fn) -> Step | None:
         """The call with which this function sends the query: the one that executes it, else the chain's last."""
-        own = [step for step in self.steps if step.fn is fn]
+        own = [step for step in self.steps if step.fn is fn and not _loads_later(step)]
         sent = (step for step in own if step.model.orm is not None and step.model.orm.op == "execute")
         return next(sent, own[0] if own else None)
+
+
+def _loads_later(step: Step) -> bool:
+    orm = step.model.orm
+    return orm is not None and orm.op == "prefetch" and not orm.lazy
 
 
 class _Context(NamedTuple):
@@ -76,6 +83,19 @@ class Origins:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._known: dict[tuple[str, Vid], tuple[Origin, ...]] = {}
+
+    @cached_property
+    def loaded_later(self) -> dict[tuple[str, Vid], list[tuple[Call, CallModel]]]:
+        """Calls that load relations of objects which are there already, by the value that holds the objects."""
+        found: dict[tuple[str, Vid], list[tuple[Call, CallModel]]] = {}
+        for fn, call, model in self.project.graph.modelled:
+            if model.orm is not None and model.orm.op == "prefetch" and not model.orm.lazy and call.args:
+                held = plain(fn, call.args[0])
+                value = fn.facts.values[held]
+                paged = (value[1],) if value[0] == "attr" and value[2] == "object_list" else ()
+                for vid in (held, *(value[1] if value[0] == "list" else paged)):
+                    found.setdefault((fn.fqn, plain(fn, vid)), []).append((call, model))
+        return found
 
     def entities(self, fn: Fn, vid: Vid) -> tuple[Origin, ...]:
         """The queries, where they give whole entities and no other source is possible; else none."""
@@ -119,9 +139,14 @@ class _Walk:
         if key in self._seen:
             self._meet(key, steps)
             return
+        later = self.project.origins.loaded_later.get((fn.fqn, vid), ())
+        for call, model in later:
+            steps = (*steps, Step(fn, call, model, len(path)))
         first = len(self.found)
         self._seen[key] = None
         self._follow(fn, vid, path, steps, context, depth + 1)
+        if later and len(self.found) == first:
+            self._end(steps, path)
         self._seen[key] = (len(steps), first, len(self.found))
 
     def _meet(self, key: tuple[str, Vid, Path], steps: tuple[Step, ...]) -> None:

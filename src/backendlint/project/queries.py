@@ -233,15 +233,13 @@ class Queries:
             if block.kind in ("for", "comp") and block.value >= 0:
                 model = self.unsent(fn, block.value)
                 if model is not None:
-                    span = fn.facts.span_of(block.value)
-                    found.append(
-                        Query(fn, span, block.parent, block.value, "read", _chain_name(fn, block.value), model, None)
-                    )
+                    span, at = fn.facts.span_of(block.value), _first_sent(fn, block.value, block.parent, model)
+                    found.append(Query(fn, span, at, block.value, "read", _chain_name(fn, block.value), model, None))
         for call in consumers.values():
             model = self.unsent(fn, call.args[0]) if call.args else None
             if model is not None:
-                name = _chain_name(fn, call.args[0])
-                found.append(Query(fn, call.span, call.block, call.args[0], "read", name, model, None))
+                name, at = _chain_name(fn, call.args[0]), _first_sent(fn, call.args[0], call.block, model)
+                found.append(Query(fn, call.span, at, call.args[0], "read", name, model, None))
         return found
 
     def unsent(self, fn: Fn, vid: Vid) -> CallModel | None:
@@ -280,6 +278,16 @@ class Queries:
                 if edge.kind in SAME_THREAD and edge.caller.fqn not in self._reasons:
                     self._reasons[edge.caller.fqn] = Reason(None, edge)
                     queue.append(edge.caller)
+
+
+def _first_sent(fn: Fn, vid: Vid, block: int, model: CallModel) -> int:
+    """The block that decides how often a query object is sent: Django's keeps its rows, so one that was made before a loop
+    asks once, however often the loop goes through it."""
+    value = fn.unguarded(vid)
+    if model.library != "django" or value[0] != "call":
+        return block
+    made = fn.facts.calls[value[1]].block
+    return made if any(number == made for number, _ in fn.blocks_of(block)) or made == 0 else block
 
 
 def _chain_name(fn: Fn, vid: Vid) -> str:

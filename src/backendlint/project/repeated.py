@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Block, Call, Span, Vid
+from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.feasible import way
-from backendlint.project.loops import depends, few, grows, loops_around, plain, stops_early, when_full
+from backendlint.project.loops import depends, few, for_one_item, grows, loops_around, plain, stops_early, when_full
 from backendlint.project.passing import decides, inputs, parts_of
 from backendlint.project.queries import Query
 from backendlint.project.uses import ingredients, operands
@@ -50,14 +51,53 @@ def repeated(project: Project) -> Iterator[Repeated]:
             if query.kind == "read" and loop >= 0 and not _own_statement(fn, query, loop):
                 yield _found(fn, query.span, loop, query, (), parts_of(query))
         for edge in project.graph.callees(fn):
-            if edge.kind != "call" or edge.call is None or project.queries.reason(edge.callee) is None:
+            if edge.kind not in ("call", "property") or project.queries.reason(edge.callee) is None:
                 continue
-            loop = _loop(project, fn, edge.call.block)
+            loop = _loop(project, fn, edge.block)
             if loop < 0 or project.queries.cached(edge.callee):
                 continue
             edges, last = way(project, edge)
-            if last is not None:
-                yield _found(fn, edge.call.span, loop, last, (edge, *edges), inputs(edge.call))
+            read = inputs(edge.call) if edge.call is not None else _read_from(fn, edge)
+            if last is not None and read and not _came_along(project, fn, (edge, *edges), last):
+                yield _found(fn, edge.span, loop, last, (edge, *edges), read)
+
+
+def _read_from(fn: Fn, edge: Edge) -> list[Vid]:
+    """The objects of which a property is read."""
+    values, name = fn.facts.values, edge.callee.name
+    return [
+        values[vid][1] for vid in fn.made_by("attr") if values[vid][2] == name and fn.facts.span_of(vid) == edge.span
+    ]
+
+
+def _came_along(project: Project, fn: Fn, edges: tuple[Edge, ...], query: Query) -> bool:
+    """Whether what is asked of the loop's item (`self.tags.all()`) is a relation that its query loaded with it."""
+    managed = ((project.queries.managed(query, slot), slot) for slot in range(len(query.fn.facts.params)))
+    return any(relation is not None and _loaded(project, fn, edges, relation, slot) for relation, slot in managed)
+
+
+def _loaded(project: Project, fn: Fn, edges: tuple[Edge, ...], relation: str, slot: int) -> bool:
+    """Whether the parameter of the last callee is the loop's item, and came with the relation."""
+    for edge in reversed(edges):
+        passed = _passed(edge, slot)
+        values = {edge.caller.facts.values[plain(edge.caller, vid)] for vid in passed}
+        if len(values) != 1:
+            return False
+        value = values.pop()
+        if edge is edges[0]:
+            origins = project.origins.of(fn, value[1]) if value[0] in ("elem", "unpack") else ()
+            return bool(origins) and all(item.loads.has((*item.path, relation)) for item in origins)
+        if value[0] != "param":
+            return False
+        slot = value[1]
+    return False
+
+
+def _passed(edge: Edge, slot: int) -> list[Vid]:
+    """What an edge passes for the callee's parameter; the object of a property."""
+    if edge.call is None:
+        return _read_from(edge.caller, edge) if slot == 0 else []
+    return [vid for vid, part in bind(edge.caller, edge.call, edge.callee).get(slot, ()) if not part]
 
 
 def _mapped(project: Project, fn: Fn) -> Iterator[Repeated]:
@@ -131,10 +171,7 @@ def _remembered(fn: Fn, loop: int, call: Call) -> bool:
     for number, item in fn.blocks_of(call.block):
         if number == loop:
             return False
-        test = fn.unguarded(item.value) if item.kind == "if" and item.value >= 0 else ("",)
-        if test[0] != "compare" or test[1] != ("not in",):
-            continue
-        held = _made(fn, test[2][1])
+        held = _made(fn, _looked_up_in(fn, number, item))
         stores = (store for store in fn.facts.stores if store.key >= 0 and store.base >= 0)
         if held >= 0 and any(
             _made(fn, store.base) == held
@@ -146,11 +183,42 @@ def _remembered(fn: Fn, loop: int, call: Call) -> bool:
     return False
 
 
+def _looked_up_in(fn: Fn, number: int, block: Block) -> Vid:
+    """The mapping in which the block knows that the key was not found, or -1: `key not in known`, the `else` of `key in known`,
+    `known.get(key)` that is None or nothing, `except KeyError` after `known[key]`."""
+    if block.kind == "except":
+        tried = next((item for n, item in enumerate(fn.facts.blocks) if n == block.group), None)
+        read = (vid for vid in fn.made_by("item") if tried is not None and tried.span.holds(fn.facts.span_of(vid)))
+        return next((fn.facts.values[vid][1] for vid in read), -1)
+    if block.kind not in ("if", "else"):
+        return -1
+    holds = block.kind == "if"
+    vid = block.value if holds else fn.facts.blocks[block.group].value
+    test = fn.unguarded(vid) if vid >= 0 else ("",)
+    while test[0] == "not":
+        holds, vid = not holds, test[1]
+        test = fn.unguarded(vid)
+    if test[0] != "compare" or len(test[2]) != 2:
+        return _got_from(fn, vid) if not holds else -1
+    operator, (key, other) = test[1][0], test[2]
+    if operator in ("in", "not in"):
+        return other if (operator == "not in") is holds else -1
+    none = fn.const(other) is None and (operator in ("is", "==")) is holds
+    return _got_from(fn, key) if none and operator in ("is", "is not", "==", "!=") else -1
+
+
+def _got_from(fn: Fn, vid: Vid) -> Vid:
+    """The mapping of `known.get(key)`, or -1."""
+    value = fn.unguarded(vid)
+    func = fn.unguarded(fn.facts.calls[value[1]].func) if value[0] == "call" else ("",)
+    return func[1] if func[0] == "attr" and func[2] == "get" else -1
+
+
 def _made(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> Vid:
     """The display or call with which a local dictionary began, or -1."""
-    value = fn.facts.values[vid]
-    if depth == 0:
+    if depth == 0 or vid < 0:
         return -1
+    value = fn.facts.values[vid]
     if value[0] in ("guard", "store", "mut"):
         return _made(fn, value[1], depth - 1)
     if value[0] == "phi":
@@ -161,7 +229,7 @@ def _made(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> Vid:
 def _loop(project: Project, fn: Fn, block: int) -> int:
     """The innermost loop around a block that grows with the data and does not end there, or -1."""
     for number, _ in loops_around(fn, block):
-        if stops_early(fn, block, number) or when_full(project, fn, block, number):
+        if stops_early(fn, block, number) or when_full(project, fn, block, number) or for_one_item(fn, block, number):
             return -1
         if grows(project, fn, number):
             return number
