@@ -40,18 +40,22 @@ FAR = 3
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """Queries in loops, then relations read in loops, then what serializers and templates read of each object."""
+    """Queries in loops, then relations read in loops, then what serializers and templates read of each object, then
+    properties that ask."""
     seen: set[Location] = set()
+    items = list(repeated(project))
+    read = [item for item in items if item.edges and item.edges[0].call is None]
+    called = [item for item in items if not (item.edges and item.edges[0].call is None)]
     serving = (*_serializers(project), *_responses(project), *_resolvers(project), *_templates(project))
-    for hit in (*_queries(project), *_relations(project), *serving):
+    for hit in (*_queries(project, called), *_relations(project), *serving, *_queries(project, read)):
         if hit.location not in seen:
             seen.add(hit.location)
             yield hit
 
 
-def _queries(project: Project) -> Iterator[Hit]:
+def _queries(project: Project, items: list[Repeated]) -> Iterator[Hit]:
     told: set[tuple[str, int, str]] = set()
-    for item in repeated(project):
+    for item in items:
         key = (item.fn.fqn, item.loop.line, item.query.name.rpartition(".")[0] or item.query.name)
         if key in told:
             continue
