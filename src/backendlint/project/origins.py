@@ -119,8 +119,11 @@ class _Walk:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.found: list[Origin] = []
-        self._seen: dict[tuple[str, Vid, Path], tuple[int, int, int] | None] = {}
-        """How many steps led to a value, and which of the origins were found by it; None while it is being followed."""
+        self._seen: dict[tuple[str, Vid, Path], tuple[int, int, int, int] | None] = {}
+        """How many steps led to a value, which of the origins were found by it, and how many slices were taken before; None
+        while it is being followed."""
+        self._cut_by: list[int] = []
+        """How many slices were taken on the way to each origin."""
         self._met = 0
         """How often a value was met again that has origins, or may have."""
         self._cuts = 0
@@ -147,15 +150,18 @@ class _Walk:
         self._follow(fn, vid, path, steps, context, depth + 1)
         if later and len(self.found) == first:
             self._end(steps, path)
-        self._seen[key] = (len(steps), first, len(self.found))
+        self._seen[key] = (len(steps), first, len(self.found), self._cuts)
 
     def _meet(self, key: tuple[str, Vid, Path], steps: tuple[Step, ...]) -> None:
         """A value that was followed before, by other steps: `query` and `query.filter(...)` come from the same."""
-        length, first, end = self._seen[key] or (0, -1, 0)
+        length, first, end, cuts = self._seen[key] or (0, -1, 0, 0)
         self._met += end > first
-        for origin in self.found[max(first, 0) : end]:
-            if steps != origin.steps[:length]:
+        for number in range(max(first, 0), end):
+            origin, below = self.found[number], self._cut_by[number] - cuts
+            if steps != origin.steps[:length] or (origin.cut and self._cuts + below == 0):
+                before, self._cuts = self._cuts, self._cuts + below
                 self._end((*steps, *origin.steps[length:]), origin.path, origin.known)
+                self._cuts = before
 
     def _follow(
         self, fn: Fn, vid: Vid, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
@@ -198,6 +204,7 @@ class _Walk:
             own = loads_of(self.project, step.fn, step.call, step.model)
             loads = loads.merged(own.under(path[: len(path) - step.below]))
         awaited = self._awaited > 0 or any(step.model.awaitable for step in steps)
+        self._cut_by.append(self._cuts)
         self.found.append(Origin(steps, loads, path, known, self._cuts > 0, self._unknown > 0, awaited))
 
     def _combined(

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Span, Vid
+from backendlint.facts.model import Block, Call, Span, Vid
 from backendlint.findings.model import Step
 from backendlint.project.associations import declared
 from backendlint.project.binding import receiver
@@ -231,7 +231,7 @@ class Queries:
         found = []
         for block in fn.facts.blocks:
             if block.kind in ("for", "comp") and block.value >= 0:
-                model = self.unsent(fn, block.value)
+                model = self.unsent(fn, block.value) or self._either(fn, block)
                 if model is not None:
                     span, at = fn.facts.span_of(block.value), _first_sent(fn, block.value, block.parent, model)
                     found.append(Query(fn, span, at, block.value, "read", _chain_name(fn, block.value), model, None))
@@ -241,6 +241,15 @@ class Queries:
                 name, at = _chain_name(fn, call.args[0]), _first_sent(fn, call.args[0], call.block, model)
                 found.append(Query(fn, call.span, at, call.args[0], "read", name, model, None))
         return found
+
+    def _either(self, fn: Fn, block: Block) -> CallModel | None:
+        """The same for one of several query objects (`if recent: rows = rows[:8]`), outside of loops."""
+        value = fn.unguarded(block.value)
+        around = (item.kind for _, item in fn.blocks_of(block.parent))
+        if value[0] != "phi" or not {"for", "comp", "while"}.isdisjoint(around):
+            return None
+        found = [self.unsent(fn, vid) for vid in value[1] if fn.unguarded(vid)[0] != "slice"]
+        return found[0] if found and None not in found else None
 
     def unsent(self, fn: Fn, vid: Vid) -> CallModel | None:
         """The model of the call that built the query object which the value is: iterating it sends the query."""

@@ -158,10 +158,13 @@ def _by_text(fn: Fn, query: Query, text: str) -> Unbounded | None:
 
 
 def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
-    origins = project.origins.of(fn, query.vid)
-    if not origins or any(not item.known or item.cut or item.open or not item.steps for item in origins):
+    found = project.origins.of(fn, query.vid)
+    if not found or any(not item.known or item.open or not item.steps for item in found):
         return None
-    if all(_bounded(item) for item in origins):
+    origins = [
+        item for item in found if not item.cut and not _bounded(item)
+    ]  # `if recent: rows = rows[:8]` leaves the other way
+    if not origins:
         return None
     entity = _entity(project, origins[0])
     if entity is None or any(item.path for item in origins):
