@@ -17,6 +17,7 @@ from backendlint.api import (
     Repeated,
     Serialized,
     Step,
+    TemplateRead,
     for_tests,
     identifier_words,
     is_django,
@@ -184,11 +185,9 @@ def _resolvers(project: Project) -> Iterator[Hit]:
 
 def _templates(project: Project) -> Iterator[Hit]:
     for item in template_reads(project):
-        advice = (
-            f"load it with them ({_loader(project, item.owner, item.path)})"
-            if item.path and item.owner
-            else ("compute it for all of them in one query")
-        )
+        advice = "compute it for all of them in one query"
+        if item.path and item.owner:
+            advice = _counting(item) or f"load it with them ({_loader(project, item.owner, item.path)})"
         yield Hit(
             f"The template `{item.template.rpartition('/')[2]}` reads `{item.what}` of each of these objects (line {item.shown.line}), "
             f"which asks the database every time; {advice}.",
@@ -198,6 +197,19 @@ def _templates(project: Project) -> Iterator[Hit]:
             function=item.function,
             fingerprint_key=f"{item.template} {item.what}",
         )
+
+
+def _counting(item: TemplateRead) -> str:
+    """Rows that are only counted are better counted by the database than loaded."""
+    asked = item.steps[-1].message if item.steps else item.what
+    rows = "__".join(item.path)
+    if asked.endswith(".count"):
+        return f"count them in the list's own query (`annotate(Count('{rows}'))`)"
+    return (
+        f"ask for it in the list's own query (`annotate` with `Exists` of `{rows}`)"
+        if asked.endswith(".exists")
+        else ""
+    )
 
 
 def _serializers(project: Project) -> Iterator[Hit]:
