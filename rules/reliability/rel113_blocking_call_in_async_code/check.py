@@ -8,6 +8,7 @@ from dataclasses import replace
 from backendlint.api import (
     BLOCKING,
     Call,
+    CallModel,
     Fn,
     Hit,
     Project,
@@ -64,9 +65,30 @@ def _direct(project: Project, fn: Fn, call: Call) -> Hit | None:
         return None
     for model in project.models(fn, call):
         if waits(model):
-            what = model.effect[0] if model.effect else "input/output"
-            return _hit(fn, call.span, f"`{model.name}` blocks the event loop in `{fn.name}()`", what, ())
+            refused = _refused(project, model)
+            does = "asks the database on the event loop" if refused else "blocks the event loop"
+            return _hit(fn, call.span, f"`{model.name}` {does} in `{fn.name}()`", refused or _waiting(model), ())
     return None
+
+
+def _waiting(model: CallModel) -> str:
+    """What becomes of the other requests."""
+    what = model.effect[0] if model.effect else "input/output"
+    waiting = "sleeps" if what == "sleep" else f"waits for {what}"
+    return f"while it {waiting}, no other request of this process is served"
+
+
+def _refused(project: Project, model: CallModel) -> str:
+    """What becomes of the call, where the library does not wait on an event loop but raises; else ""."""
+    head = project.libraries.library(model.library)
+    if head is None or not head.refused_on_loop or not any(effect.startswith("db") for effect in model.effect):
+        return ""
+    if head.allowed_by in project.literals.spelled:
+        return ""
+    name, error = head.library.capitalize(), head.refused_on_loop.rpartition(".")[2]
+    return (
+        f"{name} refuses that with `{error}`, so the call fails; await its `a...` method, or wrap it in `sync_to_async`"
+    )
 
 
 def _through(project: Project, fn: Fn, call: Call) -> Hit | None:
@@ -111,19 +133,18 @@ def _way(project: Project, fn: Fn, span: Span, target: Fn) -> Hit | None:
         return None
     names = [target, *(edge.callee for edge in edges)]
     chain = " → ".join(item.name if item.kind == "property" else f"{item.name}()" for item in names)
-    what = site.model.effect[0] if site.model.effect else "input/output"
-    called = chain.partition(" ")[0]
-    start = f"`{called}` blocks the event loop in `{fn.name}()`: {chain} → `{site.model.name}`"
+    called, refused = chain.partition(" ")[0], _refused(project, site.model)
+    does = "asks the database on the event loop" if refused else "blocks the event loop"
+    start = f"`{called}` {does} in `{fn.name}()`: {chain} → `{site.model.name}`"
     steps = (fn.step(span, f"calls {called} on the event loop"), *project.effects.witness(target, BLOCKING))
-    hit = _hit(fn, span, start, what, steps)
+    hit = _hit(fn, span, start, refused or _waiting(site.model), steps)
     once = any(edge.call is not None and first_time_only(edge.caller, edge.call) for edge in edges)
     return replace(hit, profile="strict") if once else hit
 
 
-def _hit(fn: Fn, span: Span, start: str, what: str, steps: tuple[Step, ...]) -> Hit:
-    waiting = "sleeps" if what == "sleep" else f"waits for {what}"
+def _hit(fn: Fn, span: Span, start: str, follows: str, steps: tuple[Step, ...]) -> Hit:
     return Hit(
-        message=f"{start}; while it {waiting}, no other request of this process is served.",
+        message=f"{start}; {follows}.",
         location=fn.location(span),
         related=steps[-1:],
         flow=steps,

@@ -997,5 +997,9 @@ class LibraryModel:
     dialect: str = ""
     paramstyle: Literal["", "qmark", "format", "pyformat", "named", "numeric", "dollar"] = ""
     is_async: bool = False
+    refused_on_loop: str = ""
+    """The exception with which its database calls refuse to run on a thread with an event loop, instead of waiting there."""
+    allowed_by: str = ""
+    """The environment variable that makes them wait all the same."""
     checked: str = ""
     """Versions against which the data was checked."""

@@ -56,6 +56,11 @@ class Literals:
             if vids:
                 self.texts[fn] = vids
 
+    @cached_property
+    def spelled(self) -> frozenset[str]:
+        """All texts that the code spells out."""
+        return frozenset(text for _, _, text in self.all())
+
     def all(self) -> Iterator[tuple[Fn, Vid, str]]:
         """Every text literal; bytes as Latin-1."""
         for fn, vids in self.texts.items():

@@ -1,0 +1,49 @@
+"""What findings say where one rule has several things to say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from contract import findings_in
+
+ASYNC = """
+    from django.db import models
+
+    class Ferry(models.Model):
+        name = models.CharField(max_length=40, unique=True)
+
+    async def ferry(name):
+        return Ferry.objects.get(name=name)
+"""
+ROWS = """
+    from sqlalchemy import ForeignKey
+    from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+
+    class Base(DeclarativeBase): pass
+
+    class Owner(Base):
+        __tablename__ = "owners"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        boats: Mapped[list["Boat"]] = relationship(back_populates="owner")
+
+    class Boat(Base):
+        __tablename__ = "boats"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        owner_id = mapped_column(ForeignKey("owners.id"))
+        owner = relationship("Owner", back_populates="boats")
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "code", "words"),
+    [
+        ("REL113", ASYNC, "refuses that with `SynchronousOnlyOperation`"),
+        ("REL113", f"{ASYNC}\n    import os\n    os.environ['DJANGO_ALLOW_ASYNC_UNSAFE'] = '1'\n", "no other request"),
+        ("PERF101", f"{ROWS}\n    def f(s: Session):\n        return [b.owner.id for b in s.query(Boat)]\n", "each different one"),
+        ("PERF101", f"{ROWS}\n    def f(s: Session):\n        return [o.boats for o in s.query(Owner)]\n", "of each item asks"),
+    ],
+)  # fmt: skip
+def test_message_says_what_happens(rule: str, code: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("\n".join(line.removeprefix("    ") for line in code.splitlines()))
+    assert [words in finding.message for finding in findings_in(tmp_path, rule, ())] == [True]
