@@ -136,7 +136,7 @@ from backendlint.project.uniqueness import of_others, one_row, stopped_by, table
 from backendlint.project.uses import aliases, ingredients, is_used, operands
 from backendlint.project.utctimes import UtcTimes
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
-from backendlint.project.webapi import is_api
+from backendlint.project.webapi import among_pages, is_api, is_plain
 from backendlint.project.writes import Write, stored_entity
 
 if TYPE_CHECKING:
@@ -237,6 +237,7 @@ __all__ = [
     "Write",
     "advice_hits",
     "aliases",
+    "among_pages",
     "answers",
     "argument_of",
     "arguments",
@@ -280,6 +281,7 @@ __all__ = [
     "is_job",
     "is_parameter",
     "is_password",
+    "is_plain",
     "is_used",
     "kept",
     "known_shape",

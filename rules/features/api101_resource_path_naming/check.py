@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backendlint.api import Hit, Location, Project, Route, is_api, is_parameter, segments, versions
+from backendlint.api import Hit, Location, Project, Route, among_pages, is_api, is_parameter, segments, versions
 
 ALIKE = ", for the list and for one item alike"
 CAMEL = re.compile(r"[a-z0-9][A-Z]")
@@ -29,7 +29,9 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
                 f"{route.label}: {problem}.",
                 route.location,
                 function=route.function,
-                profile="strict" if singular and problem.endswith(ALIKE) else "default",
+                profile="strict"
+                if (singular and problem.endswith(ALIKE)) or among_pages(project, route)
+                else "default",
             )
 
 

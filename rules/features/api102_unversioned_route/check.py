@@ -3,7 +3,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import UNKNOWN, Hit, Location, Project, Route, is_api, segments, subject, versions
+from backendlint.api import (
+    UNKNOWN,
+    Hit,
+    Location,
+    Project,
+    Route,
+    among_pages,
+    is_api,
+    is_plain,
+    segments,
+    subject,
+    versions,
+)
 
 FREE = re.compile(
     r"health\w*|live(ness|z)?|ready|readiness|ping|status|metrics|docs?|redoc|openapi|swagger|schema|static|assets|media|favicon|"
@@ -30,8 +42,9 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
     if len(versioned) < 2 or len(bare) >= len(versioned):
         return
     homes = {route.path.partition("/" + version)[0] for route in versioned for version in versions(route.path)[:1]}
+    bare = [route for route in bare if route.path.rstrip("/") not in homes]  # the list of versions itself
     kept = {subject(route.path) for route in versioned}  # without a version, these are the first version
-    bare = [route for route in bare if subject(route.path) not in kept and not for_pages(project, route, routes, homes)]
+    bare = [route for route in bare if subject(route.path) not in kept and not for_pages(project, route, homes)]
     example = versioned[0]
     seen: set[Location] = set()
     for route in bare:
@@ -56,21 +69,10 @@ def free(route: Route) -> bool:
     )
 
 
-def for_pages(project: Project, route: Route, routes: list[Route], homes: set[str]) -> bool:
+def for_pages(project: Project, route: Route, homes: set[str]) -> bool:
     """A plain view that gives data to the site's own pages: apart from where the versions lie, or among pages."""
     if route.documented or route.handler is None or not is_plain(project, route):
         return False
     if not any(route.path.startswith(f"{home}/") for home in homes):
         return True
-    beside = [other for other in routes if other.handler is not None and other.handler.path == route.handler.path]
-    pages = [other for other in beside if not is_api(project, other)]
-    return len(pages) > len(beside) / 2
-
-
-def is_plain(project: Project, route: Route) -> bool:
-    """A view of the framework's own: none of a library that is made for APIs."""
-    if any(model.route is not None for model in route.decorators):
-        return False
-    bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
-    models = (project.libraries.cls(base) for base in bases)
-    return all(model is None or model.library == route.framework for model in models)
+    return among_pages(project, route)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Answer, Fn, Hit, Location, Project, Route, Span, answers
+from backendlint.api import Answer, Fn, Hit, Location, Profile, Project, Route, Span, among_pages, answers
 
 CREATE = re.compile(r"_?(create|add|insert|register|new|place|post)(_|$)", re.IGNORECASE)
 ACTION = re.compile(
@@ -21,7 +21,8 @@ def check(project: Project) -> Iterator[Hit]:
         for place, message in judge(project, route):
             if place not in seen:
                 seen.add(place)
-                yield Hit(f"{route.label} {message}", place, function=route.function)
+                profile: Profile | None = "strict" if among_pages(project, route) else None
+                yield Hit(f"{route.label} {message}", place, function=route.function, profile=profile)
 
 
 def judge(project: Project, route: Route) -> Iterator[tuple[Location, str]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Answer, Fn, Hit, Location, Project, Route, answers, shape
+from backendlint.api import Answer, Fn, Hit, Location, Project, Route, among_pages, answers, shape
 
 FEW = 5
 
@@ -43,17 +43,18 @@ def lacking(project: Project) -> Iterator[tuple[Hit, bool]]:
                     "Set Location to its path.",
                     place,
                     function=route.function,
+                    profile="strict" if among_pages(project, route) else None,
                 )
                 yield hit, addressed(project, route) and not lists(project, route, answer)
 
 
 def addressed(project: Project, route: Route) -> bool:
-    """Whether what is made has a path: some route goes on below the collection."""
-    below = re.compile(re.escape(shape(route.path).rstrip("/")) + r"/\{[^/]*\}")
+    """Whether what is made has a path: some route reads one item of the collection."""
+    below = re.compile(re.escape(shape(route.path).rstrip("/")) + r"/\{[^/]*\}/?")
     near = [other for other in project.routes if other.app is route.app]
     if route.app is None:  # with a prefix that nobody knows
         near = [other for other in near if other.location.path == route.location.path]
-    return any(below.match(shape(other.path)) for other in near)
+    return any(below.fullmatch(shape(other.path)) and (not other.methods or "GET" in other.methods) for other in near)
 
 
 def lists(project: Project, route: Route, answer: Answer | None) -> bool:

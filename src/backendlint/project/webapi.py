@@ -26,5 +26,27 @@ def is_api(project: Project, route: Route) -> bool:
     return declared or any(_is_data(answer) for answer in found if not answer.failed)
 
 
+def among_pages(project: Project, route: Route) -> bool:
+    """A plain view that gives data to the site's own pages: most of what is beside it in its file are pages."""
+    handler = route.handler
+    if route.documented or handler is None or not is_plain(project, route) or "/api/" in f"{route.path}/":
+        return False
+    known = project.endpoints.pages
+    if handler.path not in known:
+        beside = [other for other in project.routes if other.handler is not None and other.handler.path == handler.path]
+        pages = [other for other in beside if not is_api(project, other)]
+        known[handler.path] = len(pages) > len(beside) / 2
+    return known[handler.path]
+
+
+def is_plain(project: Project, route: Route) -> bool:
+    """A view of the framework's own: none of a library that is made for APIs."""
+    if any(model.route is not None and model.library != route.framework for model in route.decorators):
+        return False
+    bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
+    models = (project.libraries.cls(base) for base in bases)
+    return all(model is None or model.library == route.framework for model in models)
+
+
 def _is_data(answer: Answer) -> bool:
     return bool(answer.keys) or answer.shape in ("dict", "list") or answer.content == "application/json"

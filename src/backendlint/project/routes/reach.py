@@ -23,6 +23,8 @@ class Endpoints:
         for route in self.table.routes:
             if route.handler is not None:
                 self.by_handler.setdefault(route.handler.fqn, []).append(route)
+        self.pages: dict[str, bool] = {}
+        """Whether most handlers of a file give pages; filled by `webapi`."""
         self._request: dict[str, dict[int, str]] | None = None
         self._reach: dict[str, frozenset[int]] = {}
         self._spread()
