@@ -21,6 +21,8 @@ ENVELOPES = (
     "message",
     "error",
 )
+ACKNOWLEDGES = frozenset({"success", "status", "ok", "code", "message", "error", "errors", "detail"})
+"""Keys that say how it went: an answer of these alone wraps nothing."""
 FEWEST = 3
 
 
@@ -60,5 +62,11 @@ def bodies(project: Project, route: Route) -> Iterator[tuple[Route, Answer]]:
     if route.handler is None or route.kind != "http" or "health" in route.path or "metrics" in route.path:
         return
     for answer in answers(project, route.handler):
-        if not answer.failed and not answer.special and (answer.keys is not None or answer.shape == "list"):
+        said = answer.keys is not None and len(answer.keys) > 0 and ACKNOWLEDGES.issuperset(answer.keys)
+        if (
+            not answer.failed
+            and not answer.special
+            and not said
+            and (answer.keys is not None or answer.shape == "list")
+        ):
             yield route, answer
