@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backendlint.api import Edge, Fn, Hit, Project, Ref, Route, Site, Unbounded, answers, doubtful, unbounded
+from backendlint.api import Edge, Fn, Hit, Project, Ref, Route, Site, Unbounded, answers, doubtful, operands, unbounded
 
 PAGE = re.compile(
     r"_?(page(_?(size|number|num|token|no|index))?|per_?page|limit|offset|cursor|skip|take|top|first|last|after|before|size|count|start|"
@@ -26,6 +26,7 @@ MANY = {
     "distinct",
 }
 ONE = {"get", "first", "one", "last", "get_or_404", "count", "exists", "aggregate"}
+ADDS = ("append", "extend", "insert")
 BOUNDS = {"limit", "slice", "first", "one", "last"}
 
 
@@ -155,10 +156,8 @@ def returns_many(project: Project, route: Route) -> bool:
         return any(
             ref.name in ("builtins.list", "typing.Iterator", "builtins.tuple", "builtins.set") for ref in declared
         )
-    sites = [
-        site for item in (fn, *(edge.callee for edge in below(project, fn))) for site in project.effects.direct(item)
-    ]
-    many = any(is_many(site) for site in sites)
+    reached = (fn, *(edge.callee for edge in below(project, fn)))
+    many = any(is_many(site) for item in reached for site in whole_chains(project, item))
     return many and any(is_list(project, fn, item.value) for item in fn.facts.returns)
 
 
@@ -174,6 +173,22 @@ def reads_lazily(project: Project, fn: Fn) -> bool:
     return any(site.model.orm is not None and site.model.orm.op in MANY for site in project.effects.direct(fn))
 
 
+def whole_chains(project: Project, fn: Fn) -> list[Site]:
+    """The function's library calls, without those whose result only goes into a number or one row (`.filter(...).count()`)."""
+    sites = project.effects.direct(fn)
+    by_value = {site.call.value: site.call for site in sites}
+    ended: set[int] = set()
+    for site in sites:
+        value = site.call.value if site.model.orm is not None and site.model.orm.op in ONE else -1
+        while value in by_value:
+            ended.add(value)
+            func = fn.unguarded(by_value[value].func)
+            value = func[1] if func[0] == "attr" else -1
+            if sum(value in operands(item) for item in fn.facts.values) > 1:
+                break  # its rows are asked for besides
+    return [site for site in sites if site.call.value not in ended]
+
+
 def is_many(site: Site) -> bool:
     orm = site.model.orm
     if orm is None:
@@ -187,6 +202,10 @@ def is_list(project: Project, fn: Fn, vid: int, depth: int = 0) -> bool:
         return False
     value = fn.facts.values[vid]
     if value[0] == "comp" and value[1] in ("list", "gen"):
+        return True
+    if value[0] == "list":  # as many as are written there
+        return any(fn.facts.values[item][0] == "star" for item in value[1])
+    if value[0] == "mut" and value[2] in ADDS:
         return True
     if value[0] in ("guard", "await", "mut", "store", "conv"):
         return is_list(project, fn, value[1], depth + 1)
