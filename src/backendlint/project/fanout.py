@@ -165,8 +165,14 @@ class Fanouts:
             return True
         if value[0] == "item":
             return bool(fn.facts.values[value[2]][0] == "slice")
-        if value[0] in ("guard", "await"):
+        if value[0] in ("guard", "await", "star"):
             return self.small(fn, value[1], depth - 1)
+        if value[0] == "mut":
+            return (
+                value[2] == "append"
+                and not any(True for _ in self._appended(fn, vid))
+                and self.small(fn, value[1], depth - 1)
+            )
         if value[0] == "phi":
             return all(self.small(fn, item, depth - 1) for item in value[1] if item != vid)
         if value[0] == "elem":
@@ -186,6 +192,8 @@ class Fanouts:
             return bool(call.args) and self._counted(fn, call.args[-1])
         if names & {"builtins.enumerate", "builtins.zip", "builtins.list", "builtins.sorted", "builtins.reversed"}:
             return any(self.small(fn, item, depth - 1) for item in call.args)
+        if "asyncio.gather" in names:
+            return all(self.small(fn, item, depth - 1) for item in call.args)
         return "itertools.islice" in names
 
     def _counted(self, fn: Fn, vid: Vid) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
@@ -32,6 +32,27 @@ def way(project: Project, edge: Edge) -> tuple[list[Edge], Query | None]:
     return (edges, query) if query is None or search.open((*edges,), query) else search.other()
 
 
+def happens(project: Project, edge: Edge, effects: Collection[str]) -> bool:
+    """Whether the callee, called with these arguments, may come to a library call with one of the effects."""
+    search, wanted = _Search(project, edge), frozenset(effects)
+    queue: deque[tuple[Fn, Given]] = deque([(edge.callee, search.given(edge, {}))])
+    seen: set[tuple[str, frozenset[tuple[int, object]]]] = set()
+    while queue and len(seen) < MAX_VISITED:
+        fn, known = queue.popleft()
+        state = (fn.fqn, frozenset(known.items()))
+        if state in seen:
+            continue
+        seen.add(state)
+        for site in project.effects.direct(fn):
+            if not wanted.isdisjoint(site.model.effect) and not barred(fn, site.call.block, site.call.span, known):
+                return True
+        for inner in project.graph.callees(fn):
+            asks = inner.kind in SAME_THREAD and project.effects.has(inner.callee, *effects)
+            if asks and not barred(fn, inner.block, inner.span, known):
+                queue.append((inner.callee, search.given(inner, known)))
+    return bool(queue)
+
+
 class _Search:
     def __init__(self, project: Project, edge: Edge) -> None:
         self.project = project
@@ -39,17 +60,17 @@ class _Search:
 
     def open(self, edges: Iterable[Edge], query: Query) -> bool:
         """Whether nothing on this way is ruled out."""
-        fn, known = self.start.callee, self._given(self.start, {})
+        fn, known = self.start.callee, self.given(self.start, {})
         for edge in edges:
             if self._closed(fn, edge, known):
                 return False
-            fn, known = edge.callee, self._given(edge, known)
+            fn, known = edge.callee, self.given(edge, known)
         return not _never(fn, query, known)
 
     def other(self) -> tuple[list[Edge], Query | None]:
         """The shortest way of all that are open."""
         queue: deque[tuple[Fn, Given, tuple[Edge, ...]]] = deque()
-        queue.append((self.start.callee, self._given(self.start, {}), ()))
+        queue.append((self.start.callee, self.given(self.start, {}), ()))
         seen: set[tuple[str, frozenset[tuple[int, object]]]] = set()
         while queue and len(seen) < MAX_VISITED:
             fn, known, edges = queue.popleft()
@@ -60,7 +81,7 @@ class _Search:
             for query in self.project.queries.direct(fn):
                 if query.kind == "read" and not _never(fn, query, known):
                     return list(edges), query
-            queue.extend((edge.callee, self._given(edge, known), (*edges, edge)) for edge in self._edges(fn, known))
+            queue.extend((edge.callee, self.given(edge, known), (*edges, edge)) for edge in self._edges(fn, known))
         return [], None
 
     def _edges(self, fn: Fn, known: Given) -> Iterator[Edge]:
@@ -70,7 +91,8 @@ class _Search:
             if asks and not queries.cached(edge.callee) and not self._closed(fn, edge, known):
                 yield edge
 
-    def _given(self, edge: Edge, known: Given) -> Given:
+    def given(self, edge: Edge, known: Given) -> Given:
+        """What is known of the callee's parameters, by what is known of the caller's."""
         found = given(
             edge, known, lambda fn, vid: self._class(fn, vid) or self._left(edge, vid) or self._there(fn, vid)
         )

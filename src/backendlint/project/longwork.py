@@ -6,9 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Span, Vid
+from backendlint.facts.within import below
+from backendlint.project.answers import answers
+from backendlint.project.binding import bind
+from backendlint.project.calls import Edge
 from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
+from backendlint.project.feasible import happens
+from backendlint.project.loops import plain
 from backendlint.project.numbers import number, rounds_of
 from backendlint.project.turns import MAX_ROUNDS, Rounds, decided
 
@@ -105,7 +111,10 @@ class LongWorks:
             loop = next((n for n, block in fn.blocks_of(call.block) if block.kind in ("for", "comp")), -1)
             if loop < 0 or loop in found or self._ends_early(fn, loop) or self._batches(fn, loop):
                 continue
-            if self.project.fanouts.small(fn, fn.facts.blocks[loop].value) or not self._waits(fn, call):
+            iterable = fn.facts.blocks[loop].value
+            if self.project.fanouts.small(fn, iterable) or not self._waits(fn, call):
+                continue
+            if self._capped(fn, iterable, loop):
                 continue
             name = self._external(fn, call)
             if name:
@@ -116,9 +125,43 @@ class LongWorks:
         """True for retries, and where success leaves the loop: one item after the other is only tried."""
         if self.project.waits.loop(fn, loop) is not None:
             return True
-        leaves = [item.block for item in fn.facts.returns if not item.is_yield]
-        leaves += [number for number, block in enumerate(fn.facts.blocks) if block.exits == "break"]
-        return any(number == loop for block in leaves for number, _ in fn.blocks_of(block))
+        inside = below(fn.facts, loop)
+        if any(block.exits == "break" and number in inside for number, block in enumerate(fn.facts.blocks)):
+            return True
+        given = [item for item in fn.facts.returns if not item.is_yield and item.block in inside]
+        failed = [answer.span for answer in answers(self.project, fn) if answer.failed] if given else []
+        return any(item.span not in failed for item in given)
+
+    def _capped(self, fn: Fn, vid: Vid, block: int, depth: int = 2) -> bool:
+        """Whether more items than a limit were refused before: `if len(items) > LIMIT: return`, here or where they come from."""
+        vid = plain(fn, vid)
+        span = fn.facts.blocks[block].span if block else fn.facts.span_of(vid)
+        return self._refused(fn, vid, block, span) or (depth > 0 and self._capped_by_callers(fn, vid, depth))
+
+    def _capped_by_callers(self, fn: Fn, vid: Vid, depth: int) -> bool:
+        value = fn.facts.values[vid]
+        edges = self.project.graph.callers(fn) if value[0] == "param" else []
+        for edge in edges:
+            bound = bind(edge.caller, edge.call, fn).get(value[1], ()) if edge.call is not None else ()
+            passed = [plain(edge.caller, item) for item, part in bound if not part]
+            if edge.call is None or len(passed) != 1:
+                return False
+            if not self._refused(edge.caller, passed[0], edge.block, edge.span) and not (
+                depth > 1 and self._capped_by_callers(edge.caller, passed[0], depth - 1)
+            ):
+                return False
+        return bool(edges)
+
+    def _refused(self, fn: Fn, vid: Vid, block: int, span: Span) -> bool:
+        for item in fn.left_before(block, span, ("return", "raise")):
+            test = fn.unguarded(item.value) if item.value >= 0 else ("",)
+            if test[0] != "compare" or test[1][0] not in (">", ">="):
+                continue
+            size = fn.unguarded(test[2][0])
+            counted = fn.facts.calls[size[1]] if size[0] == "call" else None
+            if counted is not None and fn.const(test[2][1]) != 0 and [plain(fn, arg) for arg in counted.args] == [vid]:
+                return any(ref.name == "builtins.len" for ref in self.project.callees(fn, counted))
+        return False
 
     @staticmethod
     def _batches(fn: Fn, loop: int) -> bool:
@@ -144,7 +187,10 @@ class LongWorks:
             if set(EACH).intersection(model.effect) and model.task is None:
                 return f"`{called(self.project, Site(fn, call, model))}`"
         for target in self.project.targets(fn, call):
-            if target.kind != "property" and self.project.effects.has(target, *EACH):
+            if target.kind == "property" or not self.project.effects.has(target, *EACH):
+                continue
+            edge = Edge(fn, target, call, "call", call.span)
+            if happens(self.project, edge, EACH):
                 return f"`{target.name}()`"
         return ""
 
