@@ -523,7 +523,7 @@ class Orm:
     rows: Literal["", "one", "many", "scalar"] = ""
     bulk: bool = False
     upserts: tuple[str, ...] = ()
-    """Keywords by which rows that are there already are kept or changed: `ignore_conflicts=True`."""
+    """Keywords by which rows that are there already are kept or changed: `ignore_conflicts=True`; `"*"`: they always are."""
 
 
 @dataclass(slots=True)

@@ -202,13 +202,19 @@ def _model_of(project: Project, fn: Fn, vid: Vid) -> str:
     return named_entity(project, fn, str(value[1])) if value[0] == "name" else ""
 
 
+def _replaces(project: Project, write: Write) -> bool:
+    """Whether the store puts the row in the place of one with the same key, so that none is there twice."""
+    models = project.models(write.fn, write.call)
+    return any(model.orm is not None and "*" in model.orm.upserts for model in models)
+
+
 def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, str]]:
     """The insert, its entity, and the callee that carries it out."""
     for write in project.writes.direct(fn):
         if write.creates and write.entity and not _SAFE_INSERT.search(project.queries.text(fn, write.call)):
             if not _stored_already(project, write):
                 yield write.call, _key(write.entity), ""
-        elif write.op == "save" and write.entity and _new(project, fn, write.call):
+        elif write.op == "save" and write.entity and _new(project, fn, write.call) and not _replaces(project, write):
             yield write.call, write.entity, ""
     for edge in project.graph.callees(fn):
         if edge.kind != "call" or edge.call is None:

@@ -187,7 +187,8 @@ def _of_one_parent(project: Project, entity: Cls, lookup: str) -> bool:
 def _bounded(origin: Origin) -> bool:
     if {"values", "annotate"} <= origin.ops:
         return True  # GROUP BY: a row for each group
-    return bool(_BOUNDS & origin.ops) or any(step.model.paginates for step in origin.steps)
+    limited = any(step.model.paginates or step.call.kwarg("limit") >= 0 for step in origin.steps)
+    return limited or bool(_BOUNDS & origin.ops)
 
 
 def _in_a_window(columns: list[str]) -> bool:
