@@ -348,7 +348,14 @@ class _Walk:
         elif call.args:
             self.visit(fn, call.args[0], path, steps, context, depth)
         if (len(self.found), self._met) == before:
-            self._end(steps, path)
+            self._end(steps, path, known=bool(path) or not self._handed(fn, base))
+
+    def _handed(self, fn: Fn, base: Vid) -> bool:
+        """Whether a chain goes on from a query that is only known to be one: by the annotation of a parameter, say."""
+        if base < 0 or fn.facts.values[plain(fn, base)][0] != "param":
+            return False
+        classes = (self.project.libraries.cls(ref.name) for ref in self.project.refs(fn, base) if ref.kind == "libinst")
+        return any(cls is not None and cls.iter_effect for cls in classes)
 
 
 def _parts(value: Value) -> tuple[Vid, ...]:
