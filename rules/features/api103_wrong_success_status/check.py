@@ -85,6 +85,8 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     last = route.path.rstrip("/").rpartition("/")[2]
     if ACTION.search(route.name) or (ACTION.search(last) and "{" not in last):
         return None
+    if signed(route.handler):
+        return None
     named = CREATE.match(route.name) and route.name.upper() not in route.methods
     own = singular(last.replace("-", "_").lower())
     found = [
@@ -94,6 +96,12 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     ]
     said = named and project.effects.has(route.handler, "db-write", "db", "commit")
     return found if found or said else None
+
+
+def signed(fn: Fn) -> bool:
+    """A notification by another system, which signs it and only looks whether it was taken."""
+    texts = (fn.facts.values[vid][1] for vid in fn.made_by("const"))
+    return any(isinstance(text, str) and re.fullmatch(r"[\w-]*[_-]signature", text, re.IGNORECASE) for text in texts)
 
 
 def snake(name: str) -> str:
