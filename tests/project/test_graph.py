@@ -154,3 +154,45 @@ def test_only_functions_that_lead_to_a_write_or_commit_count_as_storing() -> Non
         "above",
     }
     assert [write.op for write, _ in project.writes.reached(fn(project, "m.above"))] == ["insert"]
+
+
+def test_methods_that_a_spelled_part_of_a_name_may_mean_are_called() -> None:
+    project = build(
+        app="""
+            class Mails:
+                def send(self, kind, name):
+                    getattr(self, f"_send_{kind}_mail")()
+                    getattr(self, "on_" + kind)(kind)
+                    getattr(self, name)()
+                def _send_first_mail(self): ...
+                def _send_last_mail(self): ...
+                def _send_mail(self): ...
+                def on_paid(self, kind): ...
+                def other(self): ...
+        """
+    )
+    called = [edge.callee.name for edge in project.graph.callees(fn(project, "app.Mails.send"))]
+    assert called == ["_send_first_mail", "_send_last_mail", "on_paid"]
+
+
+def test_what_is_wrapped_for_a_thread_is_called_with_the_arguments_of_the_outer_call() -> None:
+    project = build(
+        app="""
+            import time
+            from asgiref.sync import sync_to_async
+            def load(number):
+                time.sleep(number)
+            async def one(number):
+                await sync_to_async(load)(number)
+            aload = sync_to_async(load)
+            async def two(number):
+                await aload(number)
+        """
+    )
+    for name in ("app.one", "app.two"):
+        edges = project.graph.callees(fn(project, name))
+        assert [(edge.kind, edge.callee.name, len(edge.call.args) if edge.call else -1) for edge in edges] == [
+            ("call", "load", 1)
+        ]
+        assert project.effects.has(fn(project, name), "sleep")
+        assert not project.effects.has(fn(project, name), "blocking")

@@ -56,6 +56,8 @@ _BY_NAME = {"builtins.getattr": 1, "builtins.__import__": 0, "importlib.import_m
 _TYPING = ("typing", "typing_extensions", "collections.abc", "builtins", "sqlalchemy.orm")
 
 
+MIN_SPELLED = 2
+"""Letters of a method's name that the code must spell out to say which methods it may mean."""
 OPEN_TYPES = frozenset({"self", "elem"})
 """What stays of a model's type where the receiver, or its element's type, is unknown."""
 
@@ -316,11 +318,39 @@ class TypeNames:
         if function not in _BY_NAME or len(call.args) <= _BY_NAME[function]:
             return ()
         name = fn.const(call.args[_BY_NAME[function]])
+        if function == "builtins.getattr" and not isinstance(name, str) and len(call.args) == 2:
+            return self._by_parts(fn, call)
         if not isinstance(name, str) or not name:
             return ()
         if _BY_NAME[function] == 0:
             return self.resolver.dotted(name, fn.file.module) if len(call.args) == 1 else ()
         return [found for base in self.resolver.refs(fn, call.args[0]) for found in self.resolver.member(base, name)]
+
+    def _by_parts(self, fn: Fn, call: Call) -> list[Ref]:
+        """`getattr(self, f"send_{kind}_mail")`: the methods whose names begin and end so."""
+        value = fn.unguarded(call.args[1])
+        ends = [fn.const(part) for part in (value[2][0], value[2][-1])] if value[0] == "fmt" and value[2] else []
+        before, after = (text if isinstance(text, str) else "" for text in ends or ("", ""))
+        if len(before.strip("_")) + len(after.strip("_")) < MIN_SPELLED:
+            return []
+        return [
+            found
+            for base in self.resolver.refs(fn, call.args[0])
+            if base.kind in ("inst", "class")
+            for name in self._methods_of(base.name)
+            if name.startswith(before) and name.endswith(after) and len(name) > len(before) + len(after)
+            for found in self.resolver.member(base, name)
+        ]
+
+    def _methods_of(self, cls: str) -> list[str]:
+        return list(
+            dict.fromkeys(
+                name
+                for item in self.project.hierarchy.mro(self.project.classes[cls])
+                for name, method in item.methods.items()
+                if method.kind == "method"
+            )
+        )
 
     def narrowed(self, fn: Fn, value: Value, found: Refs) -> Refs:
         """What is left of the types of a value where `isinstance` told that it is of a class, or that it is not."""
