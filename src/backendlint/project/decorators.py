@@ -1,16 +1,103 @@
-"""What library decorators say of the function below them."""
+"""What decorators stand above a function or class, and what library models say of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call
-from backendlint.project.entities import Fn, Ref
-from backendlint.project.libraries_model import DecoratorModel
+from backendlint.facts.model import Call, Vid
+from backendlint.project.calls import arguments
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.libraries_model import Arg, DecoratorModel
+from backendlint.project.tables import entries
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
+
+BEFORE = frozenset({"dispatch", "setup", "prepare", "initial"})
+"""Methods of a class of handlers that run before the one that answers: what decorates them decorates all."""
+
+
+class Decoration(NamedTuple):
+    """A decorator as it works: one that a call applies (`method_decorator(login_required)`) counts as itself."""
+
+    fn: Fn
+    """In whose table `vid` lies."""
+    vid: Vid
+    ref: Ref
+    """What it refers to (of a call what is called)."""
+    method: str = ""
+    """Of a decorator of a class: the method that it decorates."""
+
+    @property
+    def call(self) -> Call | None:
+        """The call that makes the decorator, if one does."""
+        value = self.fn.facts.values[self.vid]
+        return self.fn.facts.calls[value[1]] if value[0] == "call" else None
+
+
+def decorations(project: Project, home: Fn, vid: Vid) -> Iterator[Decoration]:
+    """What a decorator in a function's table does; nothing where it is not known."""
+    call = home.facts.calls[home.facts.values[vid][1]] if home.facts.values[vid][0] == "call" else None
+    ref = next(iter(project.refs(home, call.func if call is not None else vid)), None)
+    if ref is None:
+        return
+    model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+    inner = list(_applied(project, home, call, model.applies)) if call is not None and model and model.applies else []
+    name = next((home.const(item) for item in _given(call, model.applies_to)), "") if call is not None and model else ""
+    for item in inner:
+        yield item._replace(method=name if isinstance(name, str) else "")
+    if not inner:
+        yield Decoration(home, vid, ref)
+
+
+def decorate(project: Project, fn: Fn) -> None:
+    """Write down what decorates a function, and what kind of method that makes of it."""
+    fn.decorators = tuple(
+        item.ref for vid in fn.facts.decorators for item in decorations(project, fn.parent or fn, vid)
+    )
+    fn.filled = filled_by(project, fn)
+    if fn.kind != "method":
+        return
+    for ref in fn.decorators:
+        last = ref.name.rpartition(".")[2]
+        if ref.name in ("builtins.staticmethod", "builtins.classmethod"):
+            fn.kind = last
+        elif last in ("property", "cached_property", "hybrid_property"):
+            fn.kind = "property"
+
+
+def decorate_methods(project: Project, cls: Cls) -> None:
+    """What a decorator of the class applies to one of its methods; what comes before all handlers decorates them all."""
+    from backendlint.project.routes.handlers import method_of
+
+    for vid in cls.facts.decorators:
+        for item in decorations(project, cls.owner, vid):
+            owners = [cls, *project.subclasses(cls)] if item.method in BEFORE else [cls]
+            methods = [method for owner in owners for method in owner.methods.values()] if item.method else []
+            for method in methods:
+                if method.name == item.method or (item.method in BEFORE and method_of(method.name)):
+                    method.decorators += (item.ref,)
+
+
+def class_decorations(project: Project, classes: Iterable[Cls], method: str) -> Iterator[Ref]:
+    """What decorators of a class of handlers and of its bases mean for the method that answers."""
+    for cls in classes:
+        for vid in cls.facts.decorators:
+            for item in decorations(project, cls.owner, vid):
+                if not item.method or item.method == method or item.method in BEFORE:
+                    yield item.ref
+
+
+def _applied(project: Project, home: Fn, call: Call, arg: Arg) -> Iterator[Decoration]:
+    for vid in _given(call, arg):
+        several = list(entries(project, home, vid)) if home.facts.values[vid][0] != "call" else []
+        for fn, item in [(entry.fn, entry.value) for entry in several] or [(home, vid)]:
+            yield from decorations(project, fn, item)
+
+
+def _given(call: Call, arg: Arg | None) -> list[Vid]:
+    return list(arguments(call, arg)) if arg is not None else []
 
 
 def decorator_models(project: Project, fn: Fn) -> list[DecoratorModel]:

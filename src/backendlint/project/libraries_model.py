@@ -935,6 +935,10 @@ class DecoratorModel:
     """The function's parameters are such data (route and message handlers)."""
     param_types: dict[str, str] = field(default_factory=dict)
     """Types of its parameters by position, `self` left out (`"0": aiohttp.web.Request`)."""
+    applies: Arg | None = None
+    """Decorators that it applies in its own place: one, or a list of them (`method_decorator`)."""
+    applies_to: Arg | None = None
+    """On a class: the name of the method to which it applies them."""
     auth: Auth | None = None
     ratelimit: RateLimit | None = None
     csrf: Literal["", "protect", "exempt", "setup"] = ""

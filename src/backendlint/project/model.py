@@ -13,7 +13,7 @@ from backendlint.project.associations import Associations
 from backendlint.project.attached import Attached
 from backendlint.project.bases import bases
 from backendlint.project.calls import CallGraph
-from backendlint.project.decorators import add_applied, filled_by
+from backendlint.project.decorators import add_applied, decorate, decorate_methods
 from backendlint.project.effects import Effects
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.exceptions import Exceptions
@@ -515,7 +515,10 @@ class Project:
         self._forget()
         for fn in self.all_functions():
             if fn.facts.decorators:
-                self._decorate(fn)
+                decorate(self, fn)
+        for cls in self.classes.values():
+            if cls.facts.decorators:
+                decorate_methods(self, cls)
         add_applied(self)
         self.attached = Attached(self)
         self.associations.build()
@@ -547,24 +550,6 @@ class Project:
         for fn in functions:
             if fn.facts.cls:
                 fn.cls = self.classes.get(prefix + fn.facts.cls)
-
-    def _decorate(self, fn: Fn) -> None:
-        home = fn.parent or fn
-        found: list[Ref] = []
-        for vid in fn.facts.decorators:
-            value = home.facts.values[vid]
-            called = home.facts.calls[value[1]].func if value[0] == "call" else vid
-            found.extend(self.refs(home, called)[:1])
-        fn.decorators = tuple(found)
-        fn.filled = filled_by(self, fn)
-        if fn.kind != "method":
-            return
-        for ref in found:
-            last = ref.name.rpartition(".")[2]
-            if ref.name in ("builtins.staticmethod", "builtins.classmethod"):
-                fn.kind = last
-            elif last in ("property", "cached_property", "hybrid_property"):
-                fn.kind = "property"
 
 
 def link(

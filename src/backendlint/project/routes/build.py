@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call
 from backendlint.findings.model import Location
 from backendlint.project.calls import arguments
+from backendlint.project.decorators import Decoration, class_decorations, decorations
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import Arg, DecoratorModel
 from backendlint.project.libraries_model import Route as RouteModel
@@ -227,15 +228,14 @@ class RouteTable:
         """DRF's `@action` methods."""
         for owner in self.project.hierarchy.mro(cls):
             for method in owner.methods.values():
-                for vid, ref, model in self.decorators(method):
-                    if model.route is None or model.route.detail is None or ref.kind != "lib":
-                        continue
-                    yield self._action(entry, way, cls, method, vid, model.route)
+                for item, model in self.decorators(method):
+                    if model.route is not None and model.route.detail is not None:
+                        yield self._action(entry, way, cls, method, item, model.route)
 
-    def _action(self, entry: Entry, way: _Way, cls: Cls, method: Fn, vid: Vid, route: RouteModel) -> Route:
-        home = method.parent or method
-        value = home.facts.values[vid]
-        call = home.facts.calls[value[1]] if value[0] == "call" else None
+    def _action(
+        self, entry: Entry, way: _Way, cls: Cls, method: Fn, decoration: Decoration, route: RouteModel
+    ) -> Route:
+        home, call = decoration.fn, decoration.call
         detail = False
         if call is not None and route.detail is not None:
             detail = any(home.const(item) is True for item in arguments(call, route.detail))
@@ -243,36 +243,27 @@ class RouteTable:
         methods = self.registrations.reading.methods(home, call, route) or ("GET",)
         sub = f"{{pk}}/{path}" if detail else path
         made = self._route(entry, way, method, cls, method.name, methods, _sub(entry.path, sub))
-        made.location = home.place(vid)
+        made.location = home.place(decoration.vid)
         return made
 
     def _restricted(self, fn: Fn, methods: tuple[str, ...]) -> tuple[str, ...]:
         """Methods by decorators such as `@require_POST` and `@api_view(["GET"])`."""
-        for vid, _, model in self.decorators(fn):
+        for item, model in self.decorators(fn):
             if model.methods:
                 return tuple(name.upper() for name in model.methods)
             if model.route is not None and model.route.path is None and model.route.detail is None:
-                home = fn.parent or fn
-                value = home.facts.values[vid]
-                call = home.facts.calls[value[1]] if value[0] == "call" else None
-                found = self.registrations.reading.methods(home, call, model.route)
+                found = self.registrations.reading.methods(item.fn, item.call, model.route)
                 if found:
                     return found
         return methods
 
-    def decorators(self, fn: Fn) -> Iterator[tuple[Vid, Ref, DecoratorModel]]:
+    def decorators(self, fn: Fn) -> Iterator[tuple[Decoration, DecoratorModel]]:
         """Modelled decorators of a function."""
-        home = fn.parent or fn
-        for vid, ref in zip(fn.facts.decorators, self._decorator_refs(home, fn.facts.decorators), strict=True):
-            model = self.project.libraries.decorator(ref.name) if ref is not None and ref.kind == "lib" else None
-            if model is not None and ref is not None:
-                yield vid, ref, model
-
-    def _decorator_refs(self, home: Fn, decorators: tuple[Vid, ...]) -> Iterator[Ref | None]:
-        for vid in decorators:
-            value = home.facts.values[vid]
-            func = home.facts.calls[value[1]].func if value[0] == "call" else vid
-            yield next(iter(self.project.refs(home, func)), None)
+        for vid in fn.facts.decorators:
+            for item in decorations(self.project, fn.parent or fn, vid):
+                model = self.project.libraries.decorator(item.ref.name) if item.ref.kind == "lib" else None
+                if model is not None:
+                    yield item, model
 
     def _route(
         self, entry: Entry, way: _Way, fn: Fn | None, cls: Cls | None, action: str, methods: tuple[str, ...], path: str
@@ -282,7 +273,7 @@ class RouteTable:
         own = normal(path, entry.syntax)
         status, declared = self._status(entry)
         dependencies = (*way.dependencies, *self._own_dependencies(entry), *self._injected(fn))
-        decorators = tuple(model for _, _, model in self.decorators(fn)) if fn else ()
+        decorators = tuple(model for _, model in self.decorators(fn)) if fn else ()
         return Route(
             methods=methods,
             path=join(*prefixes, own),
@@ -299,7 +290,7 @@ class RouteTable:
             status_declared=declared,
             response_model=self._response_model(entry),
             dependencies=self._closure(dependencies),
-            guards=(*entry.wrappers, *dependencies, *way.hooks, *self._around(fn, cls)),
+            guards=(*entry.wrappers, *dependencies, *way.hooks, *self._around(fn, cls, action)),
             params=tuple(self._params(entry, fn, types)),
             documented=entry.model.documented,
             summary=self._text(entry, "summary"),
@@ -319,16 +310,15 @@ class RouteTable:
             return signature_params(self.project, fn, types)
         return path_params(fn, types)
 
-    def _around(self, fn: Fn | None, cls: Cls | None) -> Iterator[Ref]:
+    def _around(self, fn: Fn | None, cls: Cls | None, action: str) -> Iterator[Ref]:
         """Decorators of the handler and of its class, permission classes, mixins."""
         if fn is not None:
             yield from fn.decorators
         if cls is None:
             return
-        for ref in self._decorator_refs(cls.owner, cls.facts.decorators):
-            if ref is not None:
-                yield ref
-        for item in self.project.hierarchy.mro(cls):
+        classes = self.project.hierarchy.mro(cls)
+        yield from class_decorations(self.project, classes, action)
+        for item in classes:
             yield from item.bases
 
     def _own_dependencies(self, entry: Entry) -> Iterator[Ref]:
