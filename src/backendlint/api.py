@@ -41,7 +41,7 @@ from backendlint.facts.within import (
 from backendlint.findings.model import Edit, Fix, Hit, Location, Profile, Severity, Step
 from backendlint.parse import split_lines
 from backendlint.project.allocations import Made
-from backendlint.project.answers import Answer, answers
+from backendlint.project.answers import Answer, answers, refusals
 from backendlint.project.applications import Served, served_applications
 from backendlint.project.associations import Relation, is_django
 from backendlint.project.badinput import unguarded_conversions
@@ -306,6 +306,7 @@ __all__ = [
     "place_kind",
     "read_modify_writes",
     "receiver",
+    "refusals",
     "related",
     "repeated",
     "request_reads",

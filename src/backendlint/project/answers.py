@@ -9,6 +9,7 @@ from backendlint.facts.model import Call, Span, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Response
+from backendlint.project.owncodes import exception_status, response_status
 from backendlint.project.routes import status_of
 
 if TYPE_CHECKING:
@@ -99,6 +100,10 @@ def _returned(project: Project, fn: Fn, vid: Vid, span: Span, block: int, depth:
             if model.response is not None:
                 yield _response(project, fn, call, model.response, span, block)
                 return
+        own = response_status(project, fn, call)
+        if own is not None:
+            yield _own(fn, call, *own, span, block)
+            return
     keys, shape = _shape(project, fn, vid)
     yield Answer(
         span, None, keys, shape, given if value[0] == "call" else vid, block
@@ -132,6 +137,23 @@ def _response(project: Project, fn: Fn, call: Call, model: Response, span: Span,
         span, status, keys, shape, body, block, special, headers=headers, made=True, content=model.content_type,
         unsaid=unsaid,
     )  # fmt: skip
+
+
+def _own(fn: Fn, call: Call, model: Response, status: int | None, span: Span, block: int) -> Answer:
+    """A response of a class of the project's own: its constructor says what becomes of the body."""
+    special = "redirect" if model.redirect else "template" if model.template else "file" if model.file else ""
+    return Answer(span, status, None, "", call.value, block, special, unsaid=status is None and bool(call.passed))
+
+
+def refusals(project: Project, fn: Fn) -> Iterator[tuple[int, int]]:
+    """Errors that a function answers with or that end in them, also by exceptions of the project's own: status and block."""
+    for answer in answers(project, fn):
+        if answer.failed and answer.status is not None:
+            yield answer.status, answer.block
+    for item in fn.facts.raises:
+        status = exception_status(project, fn, item.exc) if item.exc >= 0 else None
+        if status is not None and status >= 400:
+            yield status, item.block
 
 
 _NOT_BODY = frozenset({"status", "status_code", "headers", "mimetype", "content_type", "media_type"})
