@@ -12,9 +12,11 @@ from backendlint.api import (
     Location,
     Project,
     Route,
+    Value,
     Vid,
-    answers,
     derived,
+    operands,
+    refusals,
     request_reads,
     validated_by_decorator,
     validates,
@@ -25,6 +27,9 @@ HOOK = re.compile(r"hooks?\b|events?$|callback|notif", re.IGNORECASE)
 """Another service decides what it sends there."""
 FORMS = ("the body (`form`)", "the body (`POST`)")
 """Fields of HTML forms: a missing one answers 400 by itself."""
+ABSENCE = ("KeyError", "LookupError", "Exception", "BaseException")
+DEFINED = ("create", "update", "partial_update", "post", "put", "patch")
+"""Methods of library views that hold the body against the view's serializer or form."""
 READERS = ("get", "pop", "items", "values", "keys", "setdefault", "copy")
 
 
@@ -39,16 +44,108 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         if found is None or found[0] in seen:
             continue
         place, what, start = found
-        if validated(project, fn, start):
+        if any(validated(project, fn, item) for item in same_body(project, fn, what, start)):
             continue
         seen.add(place)
+        field = "" if what == FORMS[0] else required(project, fn, start)
+        missing = f"without a field `{field}` it ends in a 500, and " if field else ""
         yield Hit(
-            f"{route.label} uses {what} without a schema: missing fields end in a 500, and wrong types and sizes travel on. Declare or "
-            "load a schema.",
+            f"{route.label} uses {what} without a schema: {missing}wrong types and sizes travel on. Declare or load a schema.",
             place,
             function=route.function,
-            profile="strict" if refuses(project, fn, start) or what in FORMS or HOOK.search(route.path) else "default",
+            profile="strict"
+            if what in FORMS or HOOK.search(route.path) or refuses(project, fn, start, field)
+            else "default",
         )
+
+
+def same_body(project: Project, fn: Fn, what: str, start: Vid) -> list[Vid]:
+    """All reads of the body: it may be validated in one place and used in another."""
+    return [start, *(read.vid for read in request_reads(project, fn) if what == named(read.name))]
+
+
+def named(read: str) -> str:
+    return f"the body (`{read}`)"
+
+
+def required(project: Project, fn: Fn, start: Vid) -> str:
+    """A field that is subscripted (or popped) where nothing has asked for it and nobody catches its absence; "" if there is none."""
+    same = {vid for item in (start, *alike(fn, start)) for vid in aliases(fn, item)}
+    asked = set(tested(fn, same))
+    for vid in fn.made_by("item"):
+        _, base, key = fn.value(vid)
+        field = fn.const(key)
+        if base not in same or not isinstance(field, str) or field in asked or ... in asked:
+            continue
+        if not any(catches(fn, block) for block in enclosing(fn, vid)):
+            return field
+    for call, method in methods(fn, same):
+        field = fn.const(call.args[0]) if method == "pop" and len(call.args) == 1 else ...
+        if isinstance(field, str) and field not in asked and not any(catches(fn, n) for n in enclosing(fn, call.value)):
+            return field
+    return ""
+
+
+def alike(fn: Fn, start: Vid) -> list[Vid]:
+    """Other reads written the same way: `request.json` twice."""
+    value = fn.value(start)
+    if value[0] == "call":
+        func = fn.value(fn.calls[value[1]].func)
+        return [call.value for call in fn.calls if fn.value(call.func) == func]
+    return [vid for vid in fn.made_by(value[0]) if fn.value(vid) == value]
+
+
+def tested(fn: Fn, same: set[Vid]) -> Iterator[object]:
+    """Fields that are asked for by `in` or `.get()`, or stored first; Ellipsis where it may be any."""
+    for vid in fn.made_by("compare"):
+        _, operators, sides = fn.value(vid)
+        if set(operators) & {"in", "not in"} and set(sides[1:]) & same:
+            yield fn.const(sides[0])
+        elif set(operators) - {"in", "not in", "is", "is not"} and any(named_keys(fn, side, same) for side in sides):
+            yield ...
+    for vid in fn.made_by("store"):
+        if fn.value(vid)[1] in same:
+            yield fn.const(fn.value(vid)[2])
+    for call, method in methods(fn, same):
+        if method in ("get", "setdefault"):
+            yield fn.const(call.args[0]) if call.args else ...
+        elif method == "keys":
+            yield ...
+
+
+def methods(fn: Fn, same: set[Vid]) -> Iterator[tuple[Call, str]]:
+    """Calls of the body's methods."""
+    names = {fn.value(vid)[1] for vid in same if fn.value(vid)[0] == "name"}
+    for call in fn.calls:
+        func = fn.value(call.func)
+        owner, _, last = str(func[1]).rpartition(".") if func[0] == "name" else ("", "", "")
+        if func[0] == "attr" and func[1] in same:
+            yield call, func[2]
+        elif owner in names:  # `request.json.get` of an imported `request`
+            yield call, last
+
+
+def named_keys(fn: Fn, vid: Vid, same: set[Vid]) -> bool:
+    """`set(data)` of `REQUIRED <= set(data)`."""
+    value = fn.unguarded(vid)
+    return vid in same or (value[0] == "call" and bool(same.intersection(fn.calls[value[1]].args)))
+
+
+def enclosing(fn: Fn, vid: Vid) -> Iterator[int]:
+    """Blocks around a value's place, innermost first."""
+    span = fn.facts.span_of(vid)
+    return (number for number, block in enumerate(fn.facts.blocks) if block.kind == "try" and block.span.holds(span))
+
+
+def catches(fn: Fn, number: int) -> bool:
+    """Whether a `try` has a handler that a missing key ends in."""
+    for block in fn.facts.blocks:
+        if block.kind == "except" and block.group == number:
+            caught = fn.value(block.value) if block.value >= 0 else ("name", "builtins.Exception")
+            names = [fn.value(item) for item in caught[1]] if caught[0] == "tuple" else [caught]
+            if any(item[0] == "name" and str(item[1]).rpartition(".")[2] in ABSENCE for item in names):
+                return True
+    return False
 
 
 def loose_body(project: Project, route: Route, fn: Fn, bodies: frozenset[str]) -> tuple[Location, str, Vid] | None:
@@ -63,7 +160,7 @@ def loose_body(project: Project, route: Route, fn: Fn, bodies: frozenset[str]) -
                 return route.place, f"its body `{param.name}` as a plain dict", start
     for read in request_reads(project, fn):
         if read.name in bodies and uses_fields(fn, read.vid):
-            return fn.location(read.span), f"the body (`{read.name}`)", read.vid
+            return fn.location(read.span), named(read.name), read.vid
     return None
 
 
@@ -129,7 +226,18 @@ def validated(project: Project, fn: Fn, start: Vid) -> bool:
         known = any(ref.kind == "class" for ref in project.callees(fn, call))
         if not known and any(word in last for word in ("valid", "schema", "serializer", "form")):
             return True
-    return validated_by_decorator(project, fn)
+    return validated_by_decorator(project, fn) or validated_above(project, fn)
+
+
+def validated_above(project: Project, fn: Fn) -> bool:
+    """`return super().update(request, ...)`: the library's view goes on, with the serializer of the class."""
+    for call in fn.calls:
+        func = fn.value(call.func)
+        above = fn.unguarded(func[1]) if func[0] == "attr" and func[2] in DEFINED else ("",)
+        made = fn.calls[above[1]].func if above[0] == "call" else -1
+        if made >= 0 and fn.value(made) == ("name", "builtins.super") and not project.targets(fn, call):
+            return True
+    return False
 
 
 def takes_data(project: Project, fn: Fn, cls: Cls, call: Call, carried: set[Vid]) -> bool:
@@ -140,14 +248,55 @@ def takes_data(project: Project, fn: Fn, cls: Cls, call: Call, carried: set[Vid]
     return role in ("schema", "form", "settings")
 
 
-def refuses(project: Project, fn: Fn, start: Vid) -> bool:
-    """Hand-written checks that answer 400 or 422, here or in a helper that is given the body."""
-    carried = derived(fn, start)
+def refuses(project: Project, fn: Fn, start: Vid, field: str) -> bool:
+    """Hand-written checks that answer 400 or 422, here or in a helper that is given the body. Where a field is used
+    without having been asked for, only those count that look at fields."""
+    whole = {vid for item in (start, *alike(fn, start)) for vid in aliases(fn, item)}
+    parts = fields(fn, whole) if field else set()
+    own = [block for status, block in refusals(project, fn) if status in (400, 422)]
+    if any(not field or looks_at(fn, block, parts) for block in own):
+        return True
+    carried = whole if field else derived(fn, start)
     helpers = [
         edge.callee
         for edge in project.graph.callees(fn)
         if edge.kind == "call" and edge.call is not None and carried.intersection(edge.call.args)
     ]
-    return any(
-        answer.failed and answer.status in (400, 422) for item in (fn, *helpers) for answer in answers(project, item)
-    )
+    return any(status in (400, 422) for item in helpers for status, _ in refusals(project, item))
+
+
+def fields(fn: Fn, same: set[Vid]) -> set[Vid]:
+    """Values that are fields of the body, or what their own methods and a test make of them."""
+    found = {vid for vid in fn.made_by("item") if fn.value(vid)[1] in same}
+    found |= {call.value for call, _ in methods(fn, same)}
+    for vid, value in enumerate(fn.facts.values):
+        if made_of(fn, value, found) or (value[0] == "compare" and same.intersection(value[2])):
+            found.add(vid)
+    return found
+
+
+def made_of(fn: Fn, value: Value, found: set[Vid]) -> bool:
+    if value[0] == "compare":
+        return bool(found.intersection(value[2]))
+    if value[0] != "call":
+        return value[0] in ("item", "attr", "elem", "guard", "not") and value[1] in found
+    call = fn.calls[value[1]]
+    func = fn.value(call.func)
+    if func[0] == "name":
+        return str(func[1]).startswith("builtins.") and bool(found.intersection(call.passed))
+    return func[0] == "attr" and func[1] in found
+
+
+def looks_at(fn: Fn, block: int, parts: set[Vid]) -> bool:
+    """Whether a place is reached by a test of one of these values, or because reading one failed."""
+    if any(tests(fn, test, parts) for test, _ in fn.tests_of(block)):
+        return True
+    failed = [item.group for _, item in fn.blocks_of(block) if item.kind == "except" and catches(fn, item.group)]
+    tried = [fn.facts.blocks[number].span for number in failed]
+    return any(span.holds(fn.facts.span_of(vid)) for span in tried for vid in parts)
+
+
+def tests(fn: Fn, vid: Vid, parts: set[Vid], depth: int = 6) -> bool:
+    if vid in parts or depth == 0:
+        return vid in parts
+    return any(tests(fn, item, parts, depth - 1) for item in operands(fn.value(vid)) if item != vid)
