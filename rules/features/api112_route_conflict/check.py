@@ -42,8 +42,11 @@ def conflicts(project: Project) -> Iterator[Hit]:
 
 
 def conflict(earlier: Route, later: Route) -> str:
-    if earlier.location == later.location or not overlap(earlier, later):
+    shadowed = overlap(earlier, later)
+    if earlier.location == later.location or not shadowed:
         return ""
+    by_path = later.framework in ("django", "drf")  # where the first path that matches is taken, whatever the method
+    partly = [name for name in shadowed if name] if shadowed != answered(later) and not by_path else []
     ours, theirs = segments(later.path), segments(earlier.path)
     if trailing(earlier) != trailing(later):
         return ""
@@ -54,11 +57,16 @@ def conflict(earlier: Route, later: Route) -> str:
             return ""
         if earlier.handler is not None and earlier.handler is later.handler:
             return ""
-        return f"{later.label} is registered twice: the handler `{earlier.name}` answers, and `{later.name}` never runs. Remove one."
+        when = f" for {' and '.join(partly)}" if partly else ""
+        return (
+            f"{later.label} is registered twice: the handler `{earlier.name}` answers, and `{later.name}` never runs{when}. "
+            f"{'Leave that method to one of them' if partly else 'Remove one'}."
+        )
     if not later.entry.model.ordered or not shadows(earlier, theirs, ours):
         return ""
+    what = f"{' and '.join(partly)} {later.path}" if partly else later.label
     return (
-        f"{later.label} never runs: {earlier.label} is registered before it and takes `{ours[first_difference(theirs, ours)]}` as "
+        f"{what} never runs: {earlier.label} is registered before it and takes `{ours[first_difference(theirs, ours)]}` as "
         "its parameter. Register the fixed path first."
     )
 
@@ -69,8 +77,18 @@ def apart(earlier: Route, later: Route) -> bool:
     return first != second and (not later.entry.model.ordered or not KNOWN.issuperset(first))
 
 
-def overlap(earlier: Route, later: Route) -> bool:
-    return not earlier.methods or not later.methods or bool(set(earlier.methods) & set(later.methods))
+def overlap(earlier: Route, later: Route) -> list[str]:
+    """Methods of the later route that the earlier one answers."""
+    if not earlier.methods:
+        return answered(later)
+    if not later.methods:
+        return answered(earlier)
+    return [name for name in answered(later) if name in earlier.methods]
+
+
+def answered(route: Route) -> list[str]:
+    """What the handler is there for, "" for all methods: OPTIONS and HEAD are answered by frameworks and CORS."""
+    return [name for name in route.methods if name not in ("OPTIONS", "HEAD")] if route.methods else [""]
 
 
 def trailing(route: Route) -> bool:
@@ -122,11 +140,15 @@ def mismatches(project: Project) -> Iterator[Hit]:
         if any(takes_request(project, dependency) for dependency in route.dependencies):
             continue
         below = {param.name for dependency in route.dependencies for param in dependency.facts.params}
-        missing = [name for name in names if name not in taken and name not in below]
+        below |= set(taken_out(route))
+        missing = [name for name in names if name not in taken and name not in below and "" not in below]
+        queried = any(param.origin == "query" for param in route.params)
+        if route.documented and not queried and takes_request(project, fn):
+            continue  # it may read the path itself
         if missing and (route.documented or route.entry.syntax in ("angle", "regex")):
             what = ", ".join(f"`{name}`" for name in missing)
             effect = (
-                "the value is dropped, and a parameter with another name is read from the query"
+                f"the value is dropped{', and a parameter with another name is read from the query' if queried else ''}"
                 if route.documented
                 else "every call fails"
             )
@@ -136,6 +158,32 @@ def mismatches(project: Project) -> Iterator[Hit]:
                 related=(Step(fn.header, "the handler"),),
                 function=route.function,
             )
+
+
+def taken_out(route: Route) -> Iterator[str]:
+    """Path parameters that a hook takes out before the handler is called (`values.pop("project")`); "" where it may be any."""
+    for hook in route.hooks:
+        for call in hook.calls:
+            func = hook.value(call.func)
+            if func[0] == "attr" and func[2] == "pop" and is_parameter_of(hook, func[1]):
+                name = hook.const(call.args[0]) if call.args else ""
+                yield name if isinstance(name, str) else ""
+        for item in hook.facts.statements:
+            value = hook.value(item.value) if item.kind == "delete" and item.value >= 0 else ("",)
+            if value[0] == "item" and is_parameter_of(hook, value[1]):
+                name = hook.const(value[2])
+                yield name if isinstance(name, str) else ""
+
+
+def is_parameter_of(fn: Fn, vid: int, depth: int = 6) -> bool:
+    """Whether a value is something that the function is given (`values or {}`)."""
+    value = fn.value(vid)
+    if value[0] in ("guard", "mut") and depth:
+        return is_parameter_of(fn, value[1], depth - 1)
+    if value[0] in ("phi", "bool") and depth:
+        parts = value[1] if value[0] == "phi" else value[2]
+        return any(is_parameter_of(fn, item, depth - 1) for item in parts if item != vid)
+    return bool(value[0] == "param")
 
 
 def takes_request(project: Project, fn: Fn) -> bool:
