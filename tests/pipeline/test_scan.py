@@ -261,3 +261,23 @@ def test_run_without_changes_imports_no_engine(tmp_path: Path, rules: Path) -> N
         from_cache, heavy = done.stdout.splitlines()
         assert from_cache == expected
     assert heavy == "[]"
+
+
+def test_a_check_beside_patterns_judges_their_hits(tmp_path: Path) -> None:
+    home = tmp_path / "rules" / "xx903"
+    home.mkdir(parents=True)
+    (home / "rule.yaml").write_text(
+        "id: XX903\nname: calls-bad\npillar: security\nengine: semgrep\nseverity: error\nconfidence: high\nprofile: default\n"
+        "summary: S\nhelp: H.\nchecklist: [S-AUTHN]\ncwe: [1]\n"
+    )
+    (home / "doc.md").write_text("# XX903\n")
+    (home / "semgrep.yaml").write_text(
+        "rules:\n  - id: XX903-a\n    languages: [python]\n    severity: ERROR\n    message: found\n    pattern: bad()\n"
+    )
+    (home / "check.py").write_text(
+        "from dataclasses import replace\n\n\ndef check(project, hit):\n"
+        "    if 'good.py' in project.files and hit.location.path != 'good.py':\n        yield replace(hit, message='judged')\n"
+    )
+    root = write(tmp_path / "p", {"good.py": "bad()\n", "worse.py": "bad()\n"})
+    report = run(tmp_path / "rules", root).report
+    assert [(item.location.path, item.message) for item in report.findings] == [("worse.py", "judged")]

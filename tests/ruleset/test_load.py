@@ -99,6 +99,14 @@ def test_python_of_a_scanned_project_is_refused(tmp_path: Path) -> None:
     assert len(load_rules([tmp_path / "mine"])) == 1
 
 
+def test_python_beside_the_patterns_of_a_scanned_project_is_refused(tmp_path: Path) -> None:
+    make(tmp_path / "mine" / "a")
+    assert len(load_rules([], data_only=[tmp_path / "mine"])) == 1
+    (tmp_path / "mine" / "a" / "check.py").write_text("raise SystemExit\n", encoding="utf-8")
+    with pytest.raises(RuleError, match="--rules"):
+        load_rules([], data_only=[tmp_path / "mine"])
+
+
 def test_a_folder_named_by_the_user_is_trusted_though_it_is_the_projects(tmp_path: Path) -> None:
     make(tmp_path / "mine" / "a", MANIFEST.replace("engine: semgrep", "engine: cst"), "check.py")
     assert len(load_rules([tmp_path / "mine"], data_only=[tmp_path / "mine"])) == 1

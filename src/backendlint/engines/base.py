@@ -114,6 +114,11 @@ def rule_files(rule: Rule) -> list[Path]:
     return sorted(path for path in rule.folder.iterdir() if path.suffix in {".py", ".yaml", ".yml"})
 
 
+def has_check(rule: Rule) -> bool:
+    """Whether a semgrep rule has a check.py too, which judges its hits (a folder's, not that of a file of patterns)."""
+    return (rule.folder / "check.py").is_file()
+
+
 def rule_failed(rule: Rule, path: str, error: BaseException) -> Notification:
     """A check raised: say which and on what; its findings there are missing, so the exit code must tell."""
     where = f" on {path}" if path else ""

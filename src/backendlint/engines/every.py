@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from backendlint.engines.base import EngineContext, Result
+from backendlint.engines.base import EngineContext, Result, has_check, rule_failed
 from backendlint.findings.model import Hit, Notification
 
 if TYPE_CHECKING:
@@ -75,10 +75,23 @@ def run(rules: Sequence[Rule], subject: Subject, ctx: EngineContext) -> Found:
         _collect_garbage()
         _exact(found, "cst", by_engine, subject, ctx)
         _exact(found, "sql", by_engine, subject, ctx)
-    results = (result for handle in handles for result in handle.results())
+    results = (item for handle in handles for result in handle.results() for item in _judged(result, subject, ctx))
     _guarded(found, "semgrep", external, lambda: results, ctx)
     found.failed.update(_failed_rules(rules, found.notifications))
     return found
+
+
+def _judged(result: Result, subject: Subject, ctx: EngineContext) -> Iterator[Result]:
+    """A hit of semgrep's, or what its rule's check.py makes of it, which knows the project."""
+    if isinstance(result, Notification) or not has_check(result[0]):
+        yield result
+        return
+    rule, hit = result
+    try:
+        with ctx.timed(rule.id):
+            yield from [(rule, item) for item in ctx.load_check(rule)(subject.project, hit)]
+    except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others go on
+        yield rule_failed(rule, hit.location.path, error)
 
 
 def _project(found: Found, rules: Sequence[Rule], turn: Iterable[Rule], subject: Subject, ctx: EngineContext) -> None:

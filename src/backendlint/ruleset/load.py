@@ -86,10 +86,10 @@ def load_rules(
     untrusted = [path for path in data_only if not any(path.resolve().is_relative_to(folder) for folder in named)]
     for folder, trusted in [*((path, True) for path in folders), *((path, False) for path in untrusted)]:
         for rule in _rules_in(folder, bare):
-            if not trusted and rule.engine != "semgrep":
+            if not trusted and (rule.engine != "semgrep" or (rule.folder / "check.py").exists()):
                 raise RuleError(
-                    f"{rule.folder / MANIFEST}: a scanned project's own rules may only use the `semgrep` engine, not "
-                    f"`{rule.engine}`: backendlint does not run code of what it scans; name the folder with --rules "
+                    f"{rule.folder / MANIFEST}: a scanned project's own rules may only use the `semgrep` engine and no "
+                    "check.py: backendlint does not run code of what it scans; name the folder with --rules "
                     "if you trust it"
                 )
             for key in dict.fromkeys((rule.id, rule.name)):
