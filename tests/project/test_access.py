@@ -142,3 +142,30 @@ def test_middleware_that_a_loop_adds_to_is_read_to_its_end() -> None:
     project = build(settings=settings, views=views, urls=urls)
     (route,) = project.routes
     assert "LoginRequiredMiddleware" in project.access.authentication(route)
+
+
+def test_guards_ask_for_a_cookie_a_header_or_either() -> None:
+    guard = (
+        "def {name}(view):\n    @wraps(view)\n    def inner(*args):\n        if not {test}:\n            abort(401)\n"
+        "        return view(*args)\n    return inner\n"
+    )
+    tests = {
+        "cookie": "session.get('user')",
+        "basic": "request.authorization",
+        "key": "request.headers.get('X-Api-Key')",
+        "either": "(session.get('user') or request.headers.get('Authorization'))",
+        "unknown": "ask()",
+    }
+    project = build(
+        app="from functools import wraps\nfrom flask import Flask, abort, request, session\napp = Flask(__name__)\n"
+        + "".join(guard.format(name=name, test=test) for name, test in tests.items())
+        + "".join(f"@app.post('/{name}')\n@{name}\ndef at_{name}(): ...\n" for name in tests),
+    )
+    found = {name: project.credentials.required(route(project, f"at_{name}")) for name in tests}
+    assert found == {
+        "cookie": [{"session"}],
+        "basic": [{"header"}],
+        "key": [{"header"}],
+        "either": [{"session", "header"}],
+        "unknown": [set()],
+    }

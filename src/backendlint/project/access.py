@@ -279,10 +279,9 @@ class Access:
 
     def _class_evidence(self, cls: Cls) -> Iterator[tuple[str, str]]:
         """Lists of permission, authentication and throttle classes, or of decorators, on a class of handlers."""
+        for ref in self.listed(cls):
+            yield from self._permission(ref)
         for owner in self.project.hierarchy.mro(cls):
-            for vid in owner.facts.attributes.values():
-                for ref in self._elements(owner.owner, vid):
-                    yield from self._permission(ref)
             if "get_permissions" in owner.methods:
                 yield AUTHORIZE, "get_permissions"
             for name, method in owner.methods.items():
@@ -291,6 +290,12 @@ class Access:
                         yield role, name
                 if name == "dispatch" and screens(self.project, method):
                     yield AUTHORIZE, owner.name
+
+    def listed(self, cls: Cls) -> Iterator[Ref]:
+        """What lists among the class's attributes name: permission classes, decorators of its handlers."""
+        for owner in self.project.hierarchy.mro(cls):
+            for vid in owner.facts.attributes.values():
+                yield from self._elements(owner.owner, vid)
 
     def _permission(self, ref: Ref) -> Iterator[tuple[str, str]]:
         if ref.kind in ("lib", "libinst", "func", "class", "inst"):

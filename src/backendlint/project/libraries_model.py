@@ -581,6 +581,8 @@ class Auth:
     """Authenticates (who) or authorises (may they)."""
 
     role: Literal["authenticate", "authorize", "optional", "login", "logout", "exempt"]
+    by: Literal["", "session", "header"] = ""
+    """What shows who asks: a cookie, which browsers send along by themselves, or a header, which only programs set."""
 
 
 @dataclass(slots=True)
@@ -817,6 +819,8 @@ class AttributeModel:
     """Keys under which a map of headers names the page that sent the visitor (`Referer`)."""
     status: int = 0
     """The HTTP status that the constant stands for."""
+    proof: Literal["", "session", "header"] = ""
+    """It tells who asks, by a cookie or by a header (see `Auth.by`)."""
     note: str = ""
 
 

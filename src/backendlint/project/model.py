@@ -34,6 +34,7 @@ from backendlint.project.timeouts import Timeouts
 if TYPE_CHECKING:
     from backendlint.project.access import Access
     from backendlint.project.caches import Caches
+    from backendlint.project.credentials import Credentials
     from backendlint.project.data import Data
     from backendlint.project.dependencies import Dependencies
     from backendlint.project.errorhandlers import Registration
@@ -317,6 +318,13 @@ class Project:
         from backendlint.project.access import Access
 
         return Access(self)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """By what callers show who they are."""
+        from backendlint.project.credentials import Credentials
+
+        return Credentials(self)
 
     def layer(self, fn: Fn) -> str:
         """controller, service, repository, model, middleware, client, task, migration, command, config, schema, entry or ""."""

@@ -1,0 +1,139 @@
+"""SEC303: what is left of the patterns' hits where the project tells by what callers show who they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from backendlint.api import Call, Cls, Fn, Hit, Location, Project, Route, decorator_models
+
+SAFE = {"GET", "HEAD", "OPTIONS"}
+VERBS = ("post", "put", "patch", "delete")
+HEADER, SESSION = "header", "session"
+LASTING = ("db-write", "commit", "mail", "queue-publish", "file", "subprocess", "http", "cache")
+FORM = "CSRF protection of forms"
+"""How the message about a form begins."""
+OPEN = (
+    "takes requests without a CSRF token; where it, or what it calls, goes by the session, any website can send them in the "
+    "signed-in user's name: drop `csrf_exempt`, or verify a signature or header token."
+)
+
+
+def check(project: Project, hit: Hit) -> Iterator[Hit]:
+    if hit.message.startswith(FORM):
+        yield from form(project, hit)
+        return
+    found = list(exempted(project, hit.location))
+    if not found:
+        yield hit
+        return
+    views = [(fn, route) for fn, route in found if changes(project, fn, route)]
+    asked = [evidence(project, fn, route) for fn, route in views]
+    if any(SESSION in seen and HEADER not in seen for seen in asked):
+        yield hit
+    elif any(HEADER not in seen for seen in asked):
+        name = hit.message.partition("`")[2].partition("`")[0] if hit.message.startswith("`") else ""
+        message = f"`{name}` {OPEN}" if name else f"This route {OPEN}"
+        yield replace(hit, message=message, profile="strict", confidence="low")
+
+
+def form(project: Project, hit: Hit) -> Iterator[Hit]:
+    """A form that a handler makes: who signs in by a header, or not at all, needs no token."""
+    fn = enclosing(project, hit.location)
+    routes = project.route_functions.get(fn.fqn, []) if fn is not None else []
+    asked = [evidence(project, fn, route) for route in routes] if fn is not None else []
+    if not asked or any(SESSION in seen and HEADER not in seen for seen in asked):
+        yield hit
+
+
+def exempted(project: Project, place: Location) -> Iterator[tuple[Fn, Route | None]]:
+    """The functions that answer where protection is switched off: of a view, of a class of views, or at a registration."""
+    file = project.files.get(place.path)
+    for fn in project.functions_of(file) if file is not None else ():
+        if fn.is_module and start(place) == (1, 1):
+            continue
+        if start(fn.header) == start(place):
+            if fn.cls is not None:
+                yield from of_class(project, fn.cls)
+            else:
+                yield from of_function(project, fn)
+        for call in fn.calls:
+            if (call.span.line, call.span.column + 1) == start(place) and call.args:
+                yield from registered(project, fn, call.args[0])
+    for cls in project.classes.values():
+        if cls.path == place.path and start(cls.header) == start(place):
+            yield from of_class(project, cls)
+
+
+def registered(project: Project, fn: Fn, vid: int) -> Iterator[tuple[Fn, Route | None]]:
+    """`csrf_exempt(view)` and `csrf_exempt(View.as_view())`."""
+    value = fn.unguarded(vid)
+    func = fn.value(fn.calls[value[1]].func) if value[0] == "call" else ("",)
+    base = func[1] if func[0] == "attr" and func[2] == "as_view" else vid
+    named = func[1].rpartition(".") if func[0] == "name" else ("", "", "")
+    if named[2] == "as_view" and f"{named[0]}" in project.classes:
+        yield from of_class(project, project.classes[named[0]])
+        return
+    for ref in project.refs(fn, base):
+        if ref.kind == "func":
+            yield from of_function(project, project.functions[ref.name])
+        elif ref.kind == "class":
+            yield from of_class(project, project.classes[ref.name])
+
+
+def of_function(project: Project, fn: Fn) -> Iterator[tuple[Fn, Route | None]]:
+    routes = project.route_functions.get(fn.fqn, [])
+    yield from ((fn, route) for route in routes)
+    if not routes:
+        yield fn, None
+
+
+def of_class(project: Project, cls: Cls) -> Iterator[tuple[Fn, Route | None]]:
+    routes = [route for route in project.routes if route.cls is cls and route.handler is not None]
+    yield from ((route.handler, route) for route in routes if route.handler is not None)
+    if not routes:
+        methods = [method for name in VERBS if (method := project.method(cls, name)) is not None]
+        yield from ((method, None) for method in methods or cls.methods.values())
+
+
+def changes(project: Project, fn: Fn, route: Route | None) -> bool:
+    """Whether asking leaves something behind, as far as it is known."""
+    said = [set(model.methods) for model in decorator_models(project, fn) if model.methods]
+    methods = set(route.methods) if route is not None else said[0] if said else set()
+    if (methods and methods <= SAFE) or (fn.cls is not None and fn.name.upper() in SAFE):
+        return False
+    return project.effects.has(fn, *LASTING) or any(unknown(project, fn, call) for call in fn.calls)
+
+
+def unknown(project: Project, fn: Fn, call: Call) -> bool:
+    """Nothing says what the call does."""
+    if project.models(fn, call) or project.targets(fn, call):
+        return False
+    refs = project.callees(fn, call)
+    return not refs or not all(ref.name.startswith("builtins.") or ref.kind == "class" for ref in refs)
+
+
+def evidence(project: Project, fn: Fn, route: Route | None) -> set[str]:
+    """By what callers show who they are. A guard that lets nobody through without a header settles it."""
+    required = project.credentials.required(route) if route is not None else []
+    if any(seen == {HEADER} for seen in required):
+        return {HEADER}
+    own = set(project.credentials.of(fn))
+    if any(signs_in(project, item) for item in (fn, *(edge.callee for edge in project.graph.callees(fn)))):
+        own.discard(SESSION)  # it makes the session
+    return own.union(*(seen & {SESSION} for seen in required))  # a guard that takes either lets the cookie in
+
+
+def signs_in(project: Project, fn: Fn) -> bool:
+    return any(site.model.auth is not None and site.model.auth.role == "login" for site in project.effects.direct(fn))
+
+
+def enclosing(project: Project, place: Location) -> Fn | None:
+    file = project.files.get(place.path)
+    functions = project.functions_of(file)[1:] if file is not None else []
+    around = [fn for fn in functions if fn.facts.span.line <= place.line <= fn.facts.span.end_line]
+    return max(around, key=lambda fn: fn.facts.span.line, default=None)
+
+
+def start(place: Location) -> tuple[int, int]:
+    return place.line, place.column
