@@ -26,14 +26,21 @@ def says_itself(project: Project, hit: Hit) -> bool:
     place = hit.location
     file = project.files.get(place.path)
     functions = project.functions_of(file) if file is not None else []
-    calls = [call for fn in functions for call in fn.calls if (call.span.line, call.span.column + 1) == (place.line, place.column)]
+    calls = [
+        call
+        for fn in functions
+        for call in fn.calls
+        if (call.span.line, call.span.column + 1) == (place.line, place.column)
+    ]
     return any(call.kwarg(key) >= 0 for call in calls for key in ("origins", "resources"))
 
 
 def settings(project: Project) -> Iterator[tuple[Fn, int]]:
     """Where the configuration is given origins: names of modules and classes, `app.config[...] = ...`, keywords and keys."""
     for file in project.files.values():
-        yield from ((project.module_function(file), file.names[name]) for name in SETTINGS if file.names.get(name, -1) >= 0)
+        yield from (
+            (project.module_function(file), file.names[name]) for name in SETTINGS if file.names.get(name, -1) >= 0
+        )
     for cls in project.classes.values():
         attributes = cls.facts.attributes
         yield from ((cls.owner, attributes[name]) for name in SETTINGS if attributes.get(name, -1) >= 0)
@@ -52,4 +59,6 @@ def open_to_all(project: Project, fn: Fn, vid: int) -> bool:
         return any(open_to_all(project, fn, item) for item in value[1])
     if value[0] == "dict":
         return any(open_to_all(project, fn, item) for _, item in value[1])
-    return any(item in ("*", ".*", r"https?://.*") for item in project.constants(fn, vid) or () if isinstance(item, str))
+    return any(
+        item in ("*", ".*", r"https?://.*") for item in project.constants(fn, vid) or () if isinstance(item, str)
+    )

@@ -1,0 +1,65 @@
+"""SEC309: what is left of the patterns' hits where a setting is off in one branch only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from backendlint.api import Fn, Hit, Project, Vid, operands
+
+OFF = re.compile(r"`(\w+)` is off")
+"""How the message about a setting begins."""
+HERE = re.compile(r"localhost|127\.0\.0\.1|\b(dev|develop|development|local|test|testing|debug)\b", re.IGNORECASE)
+"""Where nobody listens on the way."""
+
+
+def check(project: Project, hit: Hit) -> Iterator[Hit]:
+    setting = OFF.match(hit.message)
+    file = project.files.get(hit.location.path)
+    for fn in project.functions_of(file) if setting and file is not None else ():
+        assigned = list(assignments(fn, setting[1])) if setting else []
+        for line, value, block in assigned:
+            off = line == hit.location.line and fn.const(value) is False
+            if off and (for_development(fn, block) or on_elsewhere(fn, assigned, block)):
+                return
+    yield hit
+
+
+def assignments(fn: Fn, name: str) -> Iterator[tuple[int, Vid, int]]:
+    """Line, value and block of each assignment to a setting."""
+    yield from ((item.span.line, item.value, item.block) for item in fn.facts.bindings if item.name == name)
+    for item in fn.facts.stores:
+        if item.name == name or (item.key >= 0 and fn.const(item.key) == name):
+            yield item.span.line, item.value, item.block
+
+
+def for_development(fn: Fn, block: int) -> bool:
+    """`if DOMAIN == "localhost"`."""
+    return any(truth and speaks_of_development(fn, test) for test, truth in fn.tests_of(block))
+
+
+def speaks_of_development(fn: Fn, vid: Vid, depth: int = 5) -> bool:
+    value = fn.unguarded(vid)
+    if value[0] == "compare":
+        if value[1][0] not in ("==", "in"):
+            return False
+        texts = [fn.const(item) for side in value[2] for item in (side, *operands(fn.value(side)))]
+        return any(isinstance(text, str) and HERE.search(text) for text in texts)
+    if value[0] == "bool" and depth:
+        return any(speaks_of_development(fn, item, depth - 1) for item in value[2])
+    return False
+
+
+def on_elsewhere(fn: Fn, assigned: list[tuple[int, Vid, int]], block: int) -> bool:
+    """Whether another branch of the same `if` leaves it on."""
+    own = branches(fn, block)
+    for _, value, other in assigned:
+        theirs = branches(fn, other)
+        if fn.const(value) is True and any(own[group] != theirs[group] for group in own.keys() & theirs.keys()):
+            return True
+    return False
+
+
+def branches(fn: Fn, block: int) -> dict[int, int]:
+    """For each `if` around a block the branch in which it lies."""
+    return {item.group: number for number, item in fn.blocks_of(block) if item.kind in ("if", "else")}
