@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
-from backendlint.project.anonymous import screens, turns_away
+from backendlint.project.anonymous import asks_for, screens, turns_away
+from backendlint.project.answers import answers
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.owncodes import exception_status
 from backendlint.project.routes import Route, status_of
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _AUTH_NAME = re.compile(
 _AUTHORIZE_NAME = re.compile(
     r"permi|role|scope|admin|staff|superuser|owner|authori[sz]|access|tenant|member", re.IGNORECASE
 )
+_MAY_NOT = re.compile(f"{_AUTHORIZE_NAME.pattern}|privilege|forbidden|denied", re.IGNORECASE)
 _LIMIT_NAME = re.compile(r"rate_?limit|throttl|limiter|token_?bucket", re.IGNORECASE)
 _ATTEMPTS = re.compile(
     r"rate_?limit|throttl|limiter|token_?bucket|lock_?out|is_locked|(failed|login|max|password)_?\w*(attempt|failure|tries)|too_?many",
@@ -43,6 +46,8 @@ _IDENTITY_TEST = re.compile(
 )
 _BEFORE = ("dispatch", "prepare", "initial", "check_permissions")
 """Methods of a class of handlers that run before the one that answers."""
+_ROWS = ("get_object", "get_queryset")
+"""Methods of a class of handlers that fetch what it is about."""
 _METHODS = (
     "__call__",
     "dispatch",
@@ -242,6 +247,7 @@ class Access:
             if site.model.response is not None and site.model.response.status is not None:
                 yield from self._refusal(fn, site.call.args, site.call.kwargs, site.model.response.status)
         yield from self._raised(fn)
+        yield from self._own_refusals(fn)
         for vid in fn.made_by("attr"):
             name = str(fn.facts.values[vid][2])
             if _IDENTITY_TEST.fullmatch(name):
@@ -264,6 +270,19 @@ class Access:
             role = _REFUSALS.get(status_of(self.project, fn, vid) or 0)
             if role:
                 yield role
+
+    def _own_refusals(self, fn: Fn) -> Iterator[str]:
+        """By responses and exceptions of the project's own. 403 is said of people who are not known as well: only names tell."""
+        for answer in answers(self.project, fn):
+            if answer.failed and not answer.raised and answer.status in _REFUSALS:
+                yield LIMIT if answer.status == 429 else AUTHENTICATE
+        for item in fn.facts.raises:
+            status = exception_status(self.project, fn, item.exc) if item.exc >= 0 else None
+            if status in _REFUSALS:
+                value = fn.unguarded(item.exc)
+                name = fn.callee_name(fn.calls[value[1]]) if value[0] == "call" else str(value[-1])
+                may = status == 403 and _MAY_NOT.search(f"{name} {fn.name}") and "uthenticat" not in name
+                yield LIMIT if status == 429 else AUTHORIZE if may else AUTHENTICATE
 
     def _raised(self, fn: Fn) -> Iterator[str]:
         for name in self.project.exceptions.escaping(fn):
@@ -288,6 +307,8 @@ class Access:
                 if name in _BEFORE or _AUTH_NAME.search(name.lstrip("_")):
                     for role in self.of_function(method):
                         yield role, name
+                if name in _ROWS and asks_for(method):
+                    yield AUTHORIZE, name
                 if name == "dispatch" and screens(self.project, method):
                     yield AUTHORIZE, owner.name
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Span, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.routes import status_of
+from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -36,6 +37,25 @@ def screens(project: Project, fn: Fn) -> bool:
         if any(outcome and not _SENT.issuperset(_put_on(fn, test)) for test, outcome in fn.tests_of(block)):
             return True
     return False
+
+
+def asks_for(fn: Fn) -> bool:
+    """Whether it leaves with an error for what a test says of the caller (`if not row.is_editable_by(request.user): raise`)."""
+    tests = [test for item in fn.facts.raises for test, _ in fn.tests_of(item.block)]
+    return any(_speaks_of_caller(fn, test) for test in tests)
+
+
+def _speaks_of_caller(fn: Fn, vid: Vid, depth: int = 6) -> bool:
+    value = fn.facts.values[vid] if vid >= 0 else ("",)
+    if depth == 0:
+        return False
+    if value[0] == "attr" and value[2] in ("user", "current_user"):
+        return True
+    parts = [*operands(value)]
+    if value[0] == "call":
+        call = fn.calls[value[1]]
+        parts = [call.func, *call.passed]
+    return any(_speaks_of_caller(fn, item, depth - 1) for item in parts if item != vid)
 
 
 def _put_on(fn: Fn, vid: Vid, depth: int = 6) -> Iterator[str]:
