@@ -9,9 +9,15 @@ PUBLIC = re.compile(
     r"log_?in|log_?out|sign_?(in|up|out)|register|registration|password|passwd|forgot|recover|reset|(^|_)tokens?($|_)|refresh|oauth|sso|saml|openid|jwks|"
     r"health|live(ness)?|ready|readiness|(^|_)ping|(^|_)status|metrics|version|docs|redoc|openapi|swagger|schema|favicon|robots|sitemap|well_known|"
     r"web_?hooks?|(^|_)hooks?|callback|public|anonymous|guest|verify|verification|confirm|activate|unsubscribe|otp|captcha|csrf|static|assets|media|"
-    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|invite|two_?factor|mfa|set_?up|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|install|bootstrap|authenticate|authorize|(^|_)auth$|session",
+    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|impressum|imprint|legal|opensearch|embed(ded)?($|_)|invite|two_?factor|2fa|mfa|resend|set_?up|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|install|bootstrap|authenticate|authorize|(^|_)auth(_(types?|methods?|providers?|config))?$|session",
     re.IGNORECASE,
 )
+SIGNING_IN = re.compile(
+    r"(^|_)(log_?in|log_?out|sign_?(in|up)|register|password_?reset|reset_?password|forgot(ten)?_?password|two_?factor_?login|"
+    r"(resend_)?confirm_?email)", re.IGNORECASE,
+)  # fmt: skip
+"""Names of classes of views for those who have not signed in yet."""
+SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 READABLE = re.compile(
     r"(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features",
     re.IGNORECASE,
@@ -22,8 +28,11 @@ MARKED = re.compile(r"/(?:public|anonymous|guest)(?:/|$)", re.IGNORECASE)
 CATCH_ALL = re.compile(r"/?\{\w+\}/?")
 """Whatever no other route answers: the files of a front end."""
 SEARCH = re.compile(r"search|query|filter|lookup|preview|list", re.IGNORECASE)
+SECRET = re.compile(r"(\w+_)?(token|secret|signature)(_hash)?", re.IGNORECASE)
+FINDS = ("filter", "get", "get_or_404")
 SIGN_UP = re.compile(r"sign[-_]?up|regist", re.IGNORECASE)
 SAFE = {"GET", "HEAD", "OPTIONS"}
+LASTING = ("db-write", "commit", "mail", "queue-publish")
 PASSING = frozenset({"log", "cpu", "blocking"})
 """Effects that leave nothing behind and give nothing away."""
 LOGGER = "logging.Logger"
@@ -40,6 +49,7 @@ def check(project: Project) -> Iterator[Hit]:
             or only_redirects(project, route)
             or project.access.exempt(route)
             or is_plain_page(project, route)
+            or knows_strangers(project, route)
         ):
             continue
         group = siblings(project, route, routes)
@@ -59,16 +69,47 @@ def check(project: Project) -> Iterator[Hit]:
 
 def only_redirects(project: Project, route: Route) -> bool:
     """It sends clients on to where they are checked, or away; or the path itself is signed or a part of pages."""
-    if re.search(r"\{(\w*_)?(signature|token)\}|\.(js|css|svg|png|ico|txt)$", route.path):
+    if re.search(r"\{(\w*_)?(signature|token|secret)\}|\.(js|css|svg|png|ico|txt)$", route.path):
         return True
     found = answers(project, route.handler) if route.handler is not None else []
+    if route.handler is not None and project.effects.has(route.handler, *LASTING):
+        return False  # a form that is done with
     kinds = ("redirect", "file", "template") if CATCH_ALL.fullmatch(route.path) else ("redirect",)
     return bool(found) and all(answer.special in kinds or answer.failed for answer in found)
 
 
+def knows_strangers(project: Project, route: Route) -> bool:
+    """It shows less to those who have not signed in, or takes a secret from the body that leads to the row."""
+    if route.handler is None:
+        return False
+    for fn in reached(project, route.handler):
+        if any(fn.value(vid)[2] in ("is_authenticated", "is_anonymous") for vid in fn.made_by("attr")):
+            return True
+        asked = [call for call in fn.calls if any(SECRET.fullmatch(key) for key, _ in call.kwargs)]
+        models = [model for call in asked for model in project.models(fn, call)]
+        if any(model.orm is not None and model.orm.op in FINDS for model in models):
+            return True
+    return False
+
+
+def reached(project: Project, fn: Fn, deepest: int = 2) -> list[Fn]:
+    """The handler and what it calls."""
+    found = {fn: 0}
+    for item in (queue := [fn]):
+        for edge in project.graph.callees(item) if found[item] < deepest else ():
+            if edge.kind in ("call", "property") and edge.callee not in found:
+                found[edge.callee] = found[item] + 1
+                queue.append(edge.callee)
+    return queue
+
+
 def is_plain_page(project: Project, route: Route) -> bool:
-    """A fixed page, or one that calculates with what the client sends."""
+    """A fixed page or text (a probe), or a page that calculates with what the client sends."""
     found = answers(project, route.handler) if route.handler is not None else []
+    if route.handler is not None and found and not project.effects.has(route.handler, *LASTING):
+        texts = [route.handler.const(answer.body) for answer in found if not answer.failed]
+        if texts and all(isinstance(text, str) for text in texts):
+            return True
     pages = [answer for answer in found if answer.special == "template"]
     if not pages or any(not answer.special and not answer.failed for answer in found):
         return False
@@ -158,6 +199,8 @@ def public(route: Route, signs_up: bool) -> bool:
         and last in ("users", "accounts", "members", "customers", "sessions", "registrations")
     ):
         return True  # registration and sign-in
+    if route.cls is not None and SIGNING_IN.search(SNAKE.sub("_", route.cls.name)):
+        return True
     named = PUBLIC.search(words) or PUBLIC.search(route.name) or MARKED.search(route.path)
     if SAFE.issuperset(route.methods):
         named = named or READABLE.search(words) or READABLE.search(route.name)
