@@ -8,6 +8,8 @@ from backendlint.api import Fn, Hit, Project, Vid, identifier_words, name_of_val
 DIGESTS = frozenset({"hexdigest", "digest"})
 HASHED = frozenset({"hash", "hashed", "digest", "sha256", "sha512"})
 """Words in the name of a value whose every bit changes with the guess: what its comparison tells is of no use."""
+IDS = frozenset({"id", "ids", "pk", "uuid", "uid"})
+"""What something is called by: compared with it, the other side is no secret either."""
 MACS = frozenset({"signature", "sig", "hmac", "mac", "digest", "checksum_signature", "x_hub_signature"})
 
 
@@ -43,7 +45,9 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
         secret = mac or sensitive(name) == "secret" or name.lower() in MACS
         if not secret or (not mac and from_request(project, fn, own)):
             continue
-        if confirms(name, name_of_value(fn, other)):
+        if confirms(name, name_of_value(fn, other)) or (
+            not mac and IDS.intersection(identifier_words(name_of_value(fn, other))[-1:])
+        ):
             return None
         if not mac and is_digest(fn, other):
             return None
