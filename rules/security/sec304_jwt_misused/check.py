@@ -54,6 +54,18 @@ def decoding(project: Project, site: Site) -> Iterator[tuple[str, str]]:
             if option == "verify_signature" and said_unverified(site):
                 yield f"does not check the signature, as its name says: {WHY[option]}", "strict"
                 continue
+            if option == "verify_signature" and refused_anyway(site):
+                yield (
+                    "does not check the signature, after the check has failed: use what it reads for the log only",
+                    "strict",
+                )
+                continue
+            if option == "verify_signature" and fetched(project, site):
+                yield (
+                    "does not check the signature of a token that it fetched itself: only the connection vouches for it; verify it",
+                    "strict",
+                )
+                continue
             read = claims_read(site.fn, site.call.value) if option == "verify_signature" else None
             if read and read <= ROUTING:
                 shown = "`, `".join(sorted(read))
@@ -96,6 +108,32 @@ def said_unverified(site: Site) -> bool:
     """`unverified_claims = jwt.decode(...)`: read to learn which key to verify it with."""
     names = [item.name for item in site.fn.facts.bindings if item.value == site.call.value]
     return any("unverified" in name.lower() for name in (*names, site.fn.name))
+
+
+def refused_anyway(site: Site) -> bool:
+    """In the handler of a check that failed, out of which nothing but a refusal leads."""
+    around = [(number, block) for number, block in site.fn.blocks_of(site.call.block) if block.kind == "except"]
+    if not around or around[0][1].exits not in ("return", "raise"):
+        return False
+    inside = [item for item in site.fn.facts.returns if around[0][0] in dict(site.fn.blocks_of(item.block))]
+    return all(item.value < 0 or site.fn.const(item.value) in (None, False) for item in inside)
+
+
+def fetched(project: Project, site: Site) -> bool:
+    """Whether the token is out of the answer to a request of our own (`requests.post(...).json()["id_token"]`)."""
+    fn, vid = site.fn, site.call.args[0] if site.call.args else -1
+    for _ in range(12):
+        value = fn.facts.values[vid] if vid >= 0 else ("",)
+        if value[0] in ("item", "attr", "guard", "await"):
+            vid = value[1]
+        elif value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            if any("http" in model.effect for model in project.models(fn, call)):
+                return True
+            vid = call.func
+        else:
+            return False
+    return False
 
 
 def claims_read(fn: Fn, vid: Vid) -> set[str] | None:
