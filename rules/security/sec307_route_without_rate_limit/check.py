@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, Route, Step
+from backendlint.api import Call, Fn, Hit, Profile, Project, Route, Step, request_reads
 
 SIGN_IN = re.compile(
     r"(^|_)(log_?in|sign_?in|authenticate|access_token|obtain_token|token_auth|auth_token|jwt_create|otp|mfa|two_?factor|2fa|totp|verify_code|"
@@ -19,6 +19,10 @@ NOT_SIGN_IN = re.compile(
 TOKEN = re.compile(r"\{(\w*_)?(token|uidb?64|signature)\}")
 
 
+ADDRESS = frozenset(
+    {"host", "url", "path", "full_path", "base_url", "scheme", "get_host", "build_absolute_uri", "headers", "cookies"}
+)
+"""Reads of a request that are no credentials."""
 OF_RESOURCE = re.compile(r"\{[^{}]*\}/([\w-]+[-_])?tokens?/?$", re.IGNORECASE)
 """Tokens that belong to something the path names (`/users/{id}/api-tokens`): made there, not tried."""
 
@@ -31,9 +35,12 @@ def check(project: Project) -> Iterator[Hit]:
         if is_sign_in(route) and not project.access.guarded(route):
             if project.access.limits_inside(route):
                 continue
+            if takes_signed(project, route):
+                continue
             message = "can be tried without end: passwords and codes are guessed that way. Limit attempts per account and per address."
             seen.add(route.place)
-            yield Hit(f"{route.label} {message}", route.place, function=route.function)
+            profile: Profile = "default" if asks(project, route) else "strict"
+            yield Hit(f"{route.label} {message}", route.place, function=route.function, profile=profile)
             continue
         example = limited_sibling(project, route)
         if example is not None and not project.access.authentication(route):
@@ -45,6 +52,60 @@ def check(project: Project) -> Iterator[Hit]:
                 related=(Step(example.place, f"{example.label} is limited"),),
                 function=route.function,
             )
+
+
+def takes_signed(project: Project, route: Route) -> bool:
+    """Whether it goes by a signed text, which nobody guesses, and compares no password."""
+    models = [site.model for fn in reached(project, route) for site in project.effects.direct(fn)]
+    raised = {
+        name: project.libraries.exception(name)
+        for model in models
+        if "trust" in model.sanitizes
+        for name in model.raises
+    }
+    verifies = any(item is not None and item.kind == "auth" for item in raised.values())
+    if route.handler is not None and project.effects.has(route.handler, "mail", "queue-publish"):
+        return False  # whoever has no token yet has one sent
+    return verifies and not any(model.password is not None and model.password.op == "verify" for model in models)
+
+
+def asks(project: Project, route: Route) -> bool:
+    """Whether anything that the client sends is seen to be read: who only sends people on to another site compares nothing."""
+    if route.handler is None or any(param.origin != "path" for param in route.params):
+        return True
+    for fn in reached(project, route):
+        if any(read.name not in ADDRESS for read in request_reads(project, fn)) or takes_form(project, fn):
+            return True
+    return any(hands_on(project, route.handler, call) for call in route.handler.calls)
+
+
+def hands_on(project: Project, fn: Fn, call: Call) -> bool:
+    """`super().post(request)`: something that is not known gets what the function was given."""
+    given = any(fn.unguarded(vid)[0] == "param" and fn.unguarded(vid) != ("param", 0) for vid in call.passed)
+    given = given or (fn.cls is None and any(fn.unguarded(vid)[0] == "param" for vid in call.passed))
+    return given and not project.targets(fn, call) and not project.models(fn, call)
+
+
+def takes_form(project: Project, fn: Fn) -> bool:
+    for call in fn.calls:
+        for ref in project.callees(fn, call):
+            cls = project.classes.get(ref.name) if ref.kind == "class" else None
+            if cls is not None and project.hierarchy.role(cls) in ("form", "serializer", "schema"):
+                return True
+    return any(fn.value(vid)[2] in ("data", "POST", "get_serializer", "get_form", "body") for vid in fn.made_by("attr"))
+
+
+def reached(project: Project, route: Route, deepest: int = 3) -> list[Fn]:
+    """The handler and what it calls."""
+    if route.handler is None:
+        return []
+    found = {route.handler: 0}
+    for item in (queue := [route.handler]):
+        for edge in project.graph.callees(item) if found[item] < deepest else ():
+            if edge.kind == "call" and edge.callee not in found:
+                found[edge.callee] = found[item] + 1
+                queue.append(edge.callee)
+    return queue
 
 
 def is_sign_in(route: Route) -> bool:
