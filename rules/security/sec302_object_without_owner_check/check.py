@@ -19,7 +19,7 @@ SQL_OWNER = re.compile(
     re.IGNORECASE,
 )
 CHECKS = re.compile(
-    r"permi|owner|authori[sz]|can_|may_|has_access|check_access|belongs|allowed|ensure_|require_|assert_can|for_user|of_user|visible_to",
+    r"permi|owner|editable|deletable|viewable|authori[sz]|can_|may_|has_access|check_access|belongs|allowed|ensure_|require_|assert_can|for_user|of_user|visible_to",
     re.IGNORECASE,
 )
 READING = re.compile(r"get|find|fetch|load|read|select|first|one|filter|query|_(of|for|by)(_|$)", re.IGNORECASE)
@@ -134,14 +134,14 @@ def checks_owner(project: Project, fn: Fn, certain: bool) -> bool:
         return True
     for call in fn.facts.calls:
         name = last_name(fn, call)
-        by_owner = any(OWNER.fullmatch(key) for key, _ in call.kwargs) and READS & project.effects.call_effects(
-            fn, call
-        )
+        by_owner = any(
+            OWNER.fullmatch(key) and not is_own(fn, vid) for key, vid in call.kwargs
+        ) and READS & project.effects.call_effects(fn, call)
         if by_owner and (not certain or READING.search(name)):
             return True
         for model in project.models(fn, call):
             lazy = model.orm is not None and model.orm.op in ("filter", "get", "exclude", "get_or_404")
-            if lazy and any(OWNER.fullmatch(key) for key, _ in call.kwargs):
+            if lazy and any(OWNER.fullmatch(key) and not is_own(fn, vid) for key, vid in call.kwargs):
                 return True
     return False
 
@@ -149,11 +149,19 @@ def checks_owner(project: Project, fn: Fn, certain: bool) -> bool:
 def compares_owner(fn: Fn) -> bool:
     """In Python, or in SQL."""
     for value in fn.facts.values:
-        if value[0] == "compare" and any(names_owner(fn, vid) for vid in value[2]):
+        sides = value[2] if value[0] == "compare" else ()
+        if any(names_owner(fn, vid) for vid in sides) and not any(is_own(fn, vid) for vid in sides):
             return True
         if value[0] == "const" and isinstance(value[1], str) and SQL_OWNER.search(value[1]) and " " in value[1]:
             return True
     return False
+
+
+def is_own(fn: Fn, vid: Vid) -> bool:
+    """`self.id` of a row that was fetched: what it is compared with belongs to the row, not to the caller."""
+    value = fn.unguarded(vid)
+    own = value[0] == "attr" and value[2] in ("id", "pk", "uuid") and fn.unguarded(value[1]) == ("param", 0)
+    return own and fn.kind in ("method", "property")
 
 
 def last_name(fn: Fn, call: Call) -> str:
