@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
-from backendlint.project.entities import Fn
+from backendlint.project.decorators import takes_fields
+from backendlint.project.entities import Cls, Fn
 
 if TYPE_CHECKING:
-    from backendlint.project.entities import Refs
     from backendlint.project.model import Project
 
 MAX_CONSTANTS = 32
+_FIXED = ("ClassVar", "Final", "Literal")
 
 
 def constants(project: Project, fn: Fn, vid: Vid, depth: int) -> list[object] | None:
@@ -56,24 +57,42 @@ def _named(project: Project, fn: Fn, dotted: str, depth: int) -> list[object] | 
         return None
     home = project.module_function(target.file)
     if len(target.rest) == 1:
-        return _member(project, project.refs(home, target.vid), target.rest[0], depth)
+        return _member(project, home, target.vid, target.rest[0], depth)
     return None if target.rest else constants(project, home, target.vid, depth - 1)
 
 
 def _attribute(project: Project, fn: Fn, value: tuple[object, ...], depth: int) -> list[object] | None:
-    return _member(project, project.refs(fn, value[1]), str(value[2]), depth)  # type: ignore[arg-type]
+    return _member(project, fn, value[1], str(value[2]), depth)  # type: ignore[arg-type]
 
 
-def _member(project: Project, owners: Refs, name: str, depth: int) -> list[object] | None:
+def _member(project: Project, fn: Fn, owner: Vid, name: str, depth: int) -> list[object] | None:
     """A class attribute, read through the class or an instance, that no method changes."""
-    for ref in owners:
+    for ref in project.refs(fn, owner):
         if ref.kind not in ("class", "inst"):
             return None
         for cls in project.hierarchy.mro(project.classes[ref.name]):
             vid = cls.facts.attributes.get(name, -1)
             if vid >= 0 and not project.hierarchy.stores(cls, name):
+                if ref.kind == "inst" and _is_field(project, cls, name) and not _left_as_is(project, fn, owner):
+                    return None
                 return constants(project, cls.owner, vid, depth - 1)
     return None
+
+
+def _is_field(project: Project, cls: Cls, name: str) -> bool:
+    """Whether the value in the class is but the default of something that the constructor takes."""
+    annotation = cls.facts.annotations.get(name, -1)
+    if annotation < 0 or not takes_fields(project, cls):
+        return False
+    value = cls.owner.facts.values[annotation]
+    named = cls.owner.facts.values[value[1]] if value[0] == "item" else value
+    return named[0] != "name" or str(named[1]).rpartition(".")[2] not in _FIXED
+
+
+def _left_as_is(project: Project, fn: Fn, owner: Vid) -> bool:
+    """`LIMITS = Limits()`: made here for all to see, with all fields as they are."""
+    made = project.allocations.of(fn, owner)
+    return bool(made) and all(not item.call.args and not item.call.kwargs for item in made)
 
 
 def _text(project: Project, fn: Fn, parts: tuple[Vid, ...], depth: int) -> list[object] | None:

@@ -14,6 +14,8 @@ from backendlint.project.tables import entries
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
+_FIELDED = ("pydantic.BaseModel", "typing.NamedTuple", "msgspec.Struct")
+"""Bases whose classes take what is annotated in them, without a decorator."""
 BEFORE = frozenset({"dispatch", "setup", "prepare", "initial"})
 """Methods of a class of handlers that run before the one that answers: what decorates them decorates all."""
 
@@ -165,3 +167,23 @@ def filled_by(project: Project, fn: Fn) -> int:
             if call is not None and binds and home.const(call.kwarg(binds)) is True:
                 return 1
     return 0
+
+
+def is_data_class(project: Project, cls: Cls) -> bool:
+    """Whether a decorator such as `dataclass` makes fields of what is annotated in the class."""
+    for vid in cls.facts.decorators:
+        value = cls.owner.facts.values[vid]
+        func = cls.owner.facts.calls[value[1]].func if value[0] == "call" else vid
+        for ref in project.refs(cls.owner, func):
+            model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
+            if model is not None and model.dataclass:
+                return True
+    return False
+
+
+def takes_fields(project: Project, cls: Cls) -> bool:
+    """Whether the constructor takes what is annotated in the class: data classes, models of requests, named tuples; not
+    settings, which are read once."""
+    if project.hierarchy.role(cls) == "settings":
+        return False
+    return any(project.hierarchy.is_a(cls, base) for base in _FIELDED) or is_data_class(project, cls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
+from backendlint.project.decorators import is_data_class
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import NONE, Labels
@@ -86,14 +87,4 @@ class Rendering:
         shown = any(self.project.hierarchy.is_a(cls, base) for base in ("pydantic.BaseModel", "typing.NamedTuple"))
         if shown or self.project.hierarchy.role(cls) in _SHOWING:
             return True
-        return any(self._is_data_class(item) for item in self.project.hierarchy.mro(cls))
-
-    def _is_data_class(self, cls: Cls) -> bool:
-        for vid in cls.facts.decorators:
-            value = cls.owner.facts.values[vid]
-            func = cls.owner.facts.calls[value[1]].func if value[0] == "call" else vid
-            for ref in self.project.refs(cls.owner, func):
-                model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
-                if model is not None and model.dataclass:
-                    return True
-        return False
+        return any(is_data_class(self.project, item) for item in self.project.hierarchy.mro(cls))
