@@ -31,7 +31,7 @@ def _hit(project: Project, policy: Policy) -> Hit:
     held = f"; {reach} endpoint{'s wait' if reach > 1 else ' waits'} with it" if reach else ""
     ends = "the job comes back for ever" if is_job(project, policy.fn) else f"it never returns{held}"
     return Hit(
-        message=f"`{policy.fn.name}()` is retried without an end: while the other side is down, {ends}.",
+        message=f"{policy.retried} is retried without an end: while the other side is down, {ends}.",
         location=policy.home.location(policy.span),
         related=tuple(policy.fn.step(call.span, "what is retried") for call in policy.calls[:3]),
         function=policy.fn.fqn,

@@ -45,7 +45,7 @@ def _handler(project: Project, policy: Policy) -> Span:
 
 def _hit(project: Project, policy: Policy, home: Fn, span: Span) -> Hit:
     return Hit(
-        message=f"`{policy.fn.name}()` is retried after every exception: a bug, a refusal or bad input is tried again "
+        message=f"{policy.retried} is retried after every exception: a bug, a refusal or bad input is tried again "
         "as if it were an outage.",
         location=home.location(span),
         function=policy.fn.fqn,

@@ -37,6 +37,25 @@ class Policy(NamedTuple):
     methods: tuple[str, ...] = ()
     """For clients: HTTP methods that are retried as the code says, `ANY` for all; empty where the library's default holds."""
 
+    @property
+    def retried(self) -> str:
+        """What is tried again: the decorated function, or what a loop in a function calls."""
+        name = _plain_name(self.fn, self.calls[0]) if self.calls and self.block >= 0 else ""
+        home = f"`{self.fn.name}()`"
+        return home if not name else f"`{name}()`" if self.fn.is_module else f"`{name}()` in {home}"
+
+
+def _plain_name(fn: Fn, call: Call) -> str:
+    """What is called, also where it is a parameter or lies in an enclosing function; "" where it has no name."""
+    home: Fn | None = fn
+    value = fn.facts.values[call.func]
+    while value[0] == "outer" and home is not None:
+        home = home.outer(value)
+        value = home.facts.values[value[1]] if home is not None else ("",)
+    if value[0] == "param" and home is not None:
+        return home.facts.params[value[1]].name
+    return str(value[-1]).rpartition(".")[2] if value[0] in ("attr", "name", "def") else ""
+
 
 class RetrySettings:
     """Reads the arguments of a library's retry decorator, object or client."""
