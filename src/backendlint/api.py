@@ -66,6 +66,7 @@ from backendlint.project.locks import Held
 from backendlint.project.longwork import LongWork
 from backendlint.project.loops import grows, loops_around, stops_early
 from backendlint.project.lost import read_modify_writes, sql_read_modify_writes, stale_updates
+from backendlint.project.memos import asked, bounded, keeps_client
 from backendlint.project.model import Project
 from backendlint.project.naivetimes import (
     CALENDAR,
@@ -242,9 +243,11 @@ __all__ = [
     "argument_of",
     "arguments",
     "around",
+    "asked",
     "before",
     "below",
     "bind",
+    "bounded",
     "called",
     "called_name",
     "calls_in",
@@ -283,6 +286,7 @@ __all__ = [
     "is_password",
     "is_plain",
     "is_used",
+    "keeps_client",
     "kept",
     "known_shape",
     "left_to_worker",

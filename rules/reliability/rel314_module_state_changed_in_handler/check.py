@@ -3,7 +3,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Span, Step, Vid, ingredients, object_root, runs_by_hand
+from backendlint.api import (
+    Fn,
+    Hit,
+    Project,
+    Span,
+    Step,
+    Store,
+    Vid,
+    asked,
+    bounded,
+    ingredients,
+    keeps_client,
+    object_root,
+    runs_by_hand,
+)
 
 CHANGES = frozenset({
     "append", "appendleft", "add", "update", "extend", "insert", "pop", "popleft", "popitem", "remove", "discard", "clear", "setdefault",
@@ -39,7 +53,7 @@ def check(project: Project) -> Iterator[Hit]:
         seen: set[tuple[str, int]] = set()
         for name, span, block, how in changes(project, fn):
             key = (name, 0 if how == "replaces" else span.line)
-            if key in seen or locked(fn, block) or keeps_client(project, fn, span) or of_process(project, fn, name):
+            if key in seen or locked(fn, block) or keeps_clients(project, fn, span) or of_process(project, fn, name):
                 continue
             seen.add(key)
             count = project.reach(fn.fqn)
@@ -79,6 +93,8 @@ def of_each(project: Project, fn: Fn, span: Span, block: int, name: str, how: st
         return True
     if how == "replaces":
         return any(by_clock(project, fn, store.value) for store in fn.facts.stores if store.span == span)
+    if how == "writes into" and of_few_keys(project, fn, span):
+        return True
     if how == "writes into" and keeps_foreign(project, fn, span, block, name):
         return True
     if how in ("writes into", "changes") and (fills(fn, block, name) or made_before(project, fn, span, name)):
@@ -191,13 +207,28 @@ def kept(project: Project, fn: Fn, name: str) -> Iterator[Vid]:
             yield store.value
 
 
-def keeps_client(project: Project, fn: Fn, span: Span) -> bool:
+def keeps_clients(project: Project, fn: Fn, span: Span) -> bool:
     """`_clients[url] = redis.Redis(...)`: each process is meant to have connections of its own."""
-    stored = [store.value for store in fn.facts.stores if store.span == span and store.key >= 0]
-    classes = (
-        project.libraries.cls(ref.name) for vid in stored for ref in project.refs(fn, vid) if ref.kind == "libinst"
+    return any(keeps_client(project, fn, store.value) for store in stored_at(fn, span))
+
+
+def stored_at(fn: Fn, span: Span) -> list[Store]:
+    return [store for store in fn.facts.stores if store.span == span and store.key >= 0]
+
+
+def of_few_keys(project: Project, fn: Fn, span: Span) -> bool:
+    """`if key not in _ids: _ids[key] = look_up(key)` for keys that the settings name: another process finds the same."""
+    return any(
+        asked(fn, dotted(fn, store), store.key)
+        and bounded(project, fn, store)
+        and not is_container(project, fn, root(fn, store.value))
+        for store in stored_at(fn, span)
     )
-    return any(cls is not None and cls.resource for cls in classes)
+
+
+def dotted(fn: Fn, store: Store) -> str:
+    value = fn.facts.values[root(fn, store.base)]
+    return str(value[1]) if value[0] == "name" else ""
 
 
 def fills(fn: Fn, block: int, name: str) -> bool:
@@ -221,7 +252,7 @@ def keeps_foreign(project: Project, fn: Fn, span: Span, block: int, name: str) -
     if not any(
         item.kind in ("if", "else") and item.value >= 0 and mentions(fn, item.value, name)
         for _, item in fn.blocks_of(block)
-    ):
+    ) and not any(asked(fn, dotted(fn, store), store.key) for store in stored_at(fn, span)):
         return False
     for store in fn.facts.stores:
         if store.span == span and store.key >= 0:

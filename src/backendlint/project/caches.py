@@ -10,6 +10,7 @@ from backendlint.project.binding import receiver
 from backendlint.project.calls import argument_of, arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Cache
+from backendlint.project.memos import asked, bounded, keeps_client
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -174,29 +175,27 @@ class Caches:
     def _variables(self, fn: Fn) -> Iterator[CacheUse]:
         if fn.is_module:
             return
+        seen: set[str] = set()
         for store in fn.facts.stores:
             base = fn.facts.values[store.base]
             while base[0] in ("store", "mut", "guard"):
                 base = fn.facts.values[base[1]]
             if store.key < 0 or base[0] != "name" or not self._is_cache_dict(fn, str(base[1]), store.key):
                 continue
-            if self._keyed_openly(fn, store) and not self._shrinks(fn, str(base[1])) and not self._connects(fn, store):
-                name = str(base[1]).rpartition(".")[2]
+            name = str(base[1]).rpartition(".")[2]
+            if name not in seen and self._keyed_openly(fn, store) and not self._shrinks(fn, str(base[1])):
+                seen.add(name)
                 yield CacheUse(fn, store.span, "grows", name, fn in self.project.in_request)
 
-    def _connects(self, fn: Fn, store: Store) -> bool:
-        """`_clients[url] = redis.Redis(...)`: one client for each server that there is."""
-        kinds = (
-            self.project.libraries.cls(ref.name) for ref in self.project.refs(fn, store.value) if ref.kind == "libinst"
-        )
-        return any(kind is not None and kind.resource for kind in kinds)
-
     def _keyed_openly(self, fn: Fn, store: Store) -> bool:
-        return self.project.constants(fn, store.key) is None
+        """Whether there is no end of keys: they are no constants, settings or keys of a table, and no servers with clients."""
+        if self.project.constants(fn, store.key) is not None or keeps_client(self.project, fn, store.value):
+            return False
+        return not bounded(self.project, fn, store)
 
     def _is_cache_dict(self, fn: Fn, dotted: str, key: Vid) -> bool:
         """A dict of a module, empty at first, that is a cache by its name, or is asked for the key before it is stored."""
-        if not any(word in dotted.rpartition(".")[2].lower() for word in _WORDS) and not self._asked(fn, dotted, key):
+        if not any(word in dotted.rpartition(".")[2].lower() for word in _WORDS) and not asked(fn, dotted, key):
             return False
         target = self.project.modules.resolve(dotted, fn.file.module)
         if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
@@ -207,19 +206,6 @@ class Caches:
             names = {ref.name for ref in self.project.callees(owner, owner.facts.calls[value[1]])}
             return bool(names & {"builtins.dict", "collections.OrderedDict", "collections.defaultdict"})
         return bool(value == ("dict", ()))
-
-    @staticmethod
-    def _asked(fn: Fn, dotted: str, key: Vid) -> bool:
-        """`if key not in prices:` or `prices.get(key)`."""
-        values = fn.facts.values
-        wanted = _behind(values, key)
-        tested = [value[2] for value in values if value[0] == "compare" and tuple(value[1]) in (("in",), ("not in",))]
-        if any(values[store] == ("name", dotted) and _behind(values, item) == wanted for item, store in tested):
-            return True
-        return any(
-            values[call.func] == ("name", f"{dotted}.get") and call.args and _behind(values, call.args[0]) == wanted
-            for call in fn.facts.calls
-        )
 
     def _shrinks(self, fn: Fn, dotted: str) -> bool:
         """True where some code of the file takes entries out, or looks at how many there are."""
@@ -255,13 +241,3 @@ class Caches:
     def _part_of(values: list[tuple[object, ...]], vid: Vid, named: set[Vid]) -> bool:
         value = values[vid] if vid >= 0 else ("",)
         return vid in named or (value[0] == "item" and value[1] in named)
-
-
-def _behind(values: list[tuple[object, ...]], vid: Vid) -> Vid:
-    """The value behind tests of it."""
-    value = values[vid]
-    while value[0] == "guard":
-        assert isinstance(value[1], int)
-        vid = value[1]
-        value = values[vid]
-    return vid

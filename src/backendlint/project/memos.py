@@ -1,0 +1,193 @@
+"""Tables of a module that keep what was made for a key: how they are asked, which keys there can be, what they keep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Store, Value, Vid
+from backendlint.project.binding import bind
+from backendlint.project.entities import Fn, Ref
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MAX_DEPTH = 6
+MAX_LINKS = 60
+_SETTINGS = ("django.conf.settings.", "os.environ")
+_SAME = ("guard", "conv", "await")
+_MADE_OF = frozenset("format lower upper strip encode decode get value".split())
+"""Methods whose result is one of few where their object and their arguments are."""
+_PLAIN = frozenset({"builtins.str", "builtins.int", "builtins.tuple", "builtins.type", "builtins.id"})
+_OF_NOW = ("Proxy", "ContextVar", "local")
+"""What stands for another object from request to request."""
+
+
+def asked(fn: Fn, dotted: str, key: Vid) -> bool:
+    """`if key not in prices:` or `prices.get(key)`."""
+    values = fn.facts.values
+    wanted = fn.unguarded(key)
+    tested = [value[2] for value in values if value[0] == "compare" and tuple(value[1]) in (("in",), ("not in",))]
+    if any(values[table] == ("name", dotted) and fn.unguarded(item) == wanted for item, table in tested):
+        return True
+    return any(
+        values[call.func] == ("name", f"{dotted}.get") and call.args and fn.unguarded(call.args[0]) == wanted
+        for call in fn.facts.calls
+    )
+
+
+def keeps_client(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether a value is a client, connection or pool: each process is meant to have its own, one for each server."""
+    names = (ref.name for ref in project.refs(fn, vid) if ref.kind == "libinst")
+    models = (project.libraries.cls(item) for name in names for item in project.libraries.mro(name))
+    return any(model is not None and (bool(model.resource) or not model.cheap) for model in models)
+
+
+def few(project: Project, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> bool:
+    """Whether a value is one of those that the code or its settings name, wherever it comes from: never what a request, a
+    queue or a database says."""
+    if vid < 0 or depth == 0:
+        return False
+    value = fn.facts.values[vid]
+    op = value[0]
+    if op in ("const", "def"):
+        return True
+    if op in _SAME:
+        return few(project, fn, value[1], depth)
+    if op in ("phi", "bool", "fmt", "tuple", "list"):
+        parts = value[1] if op in ("phi", "tuple", "list") else value[2]
+        return all(item == vid or few(project, fn, item, depth - 1) for item in parts)
+    if op == "dict":
+        return all(few(project, fn, item, depth - 1) for _, item in value[1])
+    if op in ("elem", "item"):
+        inner = fn.unguarded(value[1])
+        return _written(project, fn, inner) if inner[0] == "name" else few(project, fn, value[1], depth - 1)
+    if op == "join":
+        return few(project, fn, value[2], depth - 1)
+    if op == "binop":
+        return few(project, fn, value[2], depth - 1) and few(project, fn, value[3], depth - 1)
+    if op == "name":
+        return _single(project, fn, str(value[1]))
+    if op == "param":
+        return _passed(project, fn, value[1], depth)
+    if op == "attr":
+        return value[2] == "__class__" or _of_enum(project, project.refs(fn, value[1]))
+    return op == "call" and _called(project, fn, value, depth)
+
+
+def _single(project: Project, fn: Fn, dotted: str) -> bool:
+    """A constant or setting of a module, a member of a class."""
+    if dotted.startswith(_SETTINGS):
+        return True
+    target = project.modules.resolve(dotted, fn.file.module)
+    if target.kind == "class":
+        return True
+    if target.kind != "variable" or target.file is None or target.vid < 0:
+        return False
+    home = project.module_function(target.file)
+    if not target.rest:
+        made = home.unguarded(target.vid)
+        return made[0] != "call" or not home.callee_name(home.facts.calls[made[1]]).endswith(_OF_NOW)
+    owners = project.refs(home, target.vid)
+    return any(
+        ref.kind == "class" or (ref.kind == "inst" and project.hierarchy.role(project.classes[ref.name]) == "settings")
+        for ref in owners
+    )
+
+
+def _of_enum(project: Project, refs: tuple[Ref, ...]) -> bool:
+    classes = [project.classes[ref.name] for ref in refs if ref.kind in ("class", "inst")]
+    return bool(classes) and all(project.hierarchy.is_a(cls, "enum.Enum") for cls in classes)
+
+
+def _passed(project: Project, fn: Fn, index: int, depth: int) -> bool:
+    """A parameter, by what all callers pass for it."""
+    param = fn.facts.params[index]
+    home = fn.parent or fn
+    if index == 0 and fn.kind == "classmethod":
+        return True
+    if param.annotation >= 0 and _of_enum(project, project.refs(home, param.annotation)):
+        return True
+    callers = [edge for edge in project.graph.callers(fn) if edge.caller is not fn]
+    if not callers or fn.fqn in project.route_functions or param.kind in ("args", "kwargs"):
+        return False
+    for edge in callers:
+        if edge.call is None or edge.kind != "call":
+            return False
+        given = bind(edge.caller, edge.call, fn).get(index, [])
+        if any(part for _, part in given) or (not given and param.default < 0):
+            return False
+        if given and not all(few(project, edge.caller, vid, depth - 1) for vid, _ in given):
+            return False
+    return True
+
+
+def _called(project: Project, fn: Fn, value: Value, depth: int) -> bool:
+    """`"{}:{}".format(kind, REGION)`, `str(kind)`, `options.get("name")` of few values."""
+    call = fn.facts.calls[value[1]]
+    func = fn.facts.values[call.func]
+    if any(model.env is not None for model in project.models(fn, call)):
+        return True
+    if func[0] == "attr" and func[2] in _MADE_OF:
+        parts = [func[1], *call.passed]
+    elif {ref.name for ref in project.callees(fn, call)} & _PLAIN:
+        parts = list(call.passed)
+        if {ref.name for ref in project.callees(fn, call)} == {"builtins.type"}:
+            return True
+    else:
+        return False
+    return all(few(project, fn, item, depth - 1) for item in parts)
+
+
+def bounded(project: Project, fn: Fn, store: Store) -> bool:
+    """Whether what is stored by a key cannot become many: the code and its settings name all keys."""
+    return few(project, fn, store.key) or known_key(project, fn, store.key, store.value)
+
+
+def known_key(project: Project, fn: Fn, key: Vid, made: Vid) -> bool:
+    """Whether a key must be one of a table that the code or its settings write down: `TABLE[key]` raises for all others,
+    here or in what is called with the key to make the value."""
+    wanted = fn.unguarded(key)
+    if _looked_up(project, fn, wanted):
+        return True
+    value = fn.unguarded(made)
+    if value[0] != "call":
+        return False
+    call = fn.facts.calls[value[1]]
+    for target in project.targets(fn, call):
+        for index, given in bind(fn, call, target).items():
+            passed = any(not part and fn.unguarded(vid) == wanted for vid, part in given)
+            if passed and _looked_up(project, target, ("param", index)):
+                return True
+    return False
+
+
+def _looked_up(project: Project, fn: Fn, wanted: Value) -> bool:
+    return any(
+        value[0] == "item" and fn.unguarded(value[2]) == wanted and _written(project, fn, fn.unguarded(value[1]))
+        for value in fn.facts.values
+    )
+
+
+def _written(project: Project, fn: Fn, value: Value) -> bool:
+    """A table that a module writes down or fills while it is imported, or the environment."""
+    if value[0] != "name" or str(value[1]).startswith(_SETTINGS):
+        return bool(value[0] == "name")
+    target = project.modules.resolve(str(value[1]), fn.file.module)
+    if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+        return False
+    home = project.module_function(target.file)
+    start = _start(home, target.vid)
+    table = home.facts.values[start]
+    if table[0] in ("dict", "list", "tuple", "set") and table[1]:
+        return True
+    return any(store.key >= 0 and _start(home, store.base) == start for store in home.facts.stores)
+
+
+def _start(fn: Fn, vid: Vid) -> Vid:
+    """The table as it was before it was filled."""
+    for _ in range(MAX_LINKS):
+        value = fn.facts.values[vid]
+        if value[0] not in ("store", "mut", "guard", "phi"):
+            break
+        vid = value[1][0] if value[0] == "phi" else value[1]
+    return vid
