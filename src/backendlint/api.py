@@ -66,7 +66,7 @@ from backendlint.project.locks import Held
 from backendlint.project.longwork import LongWork
 from backendlint.project.loops import grows, loops_around, stops_early
 from backendlint.project.lost import read_modify_writes, sql_read_modify_writes, stale_updates
-from backendlint.project.memos import asked, bounded, keeps_client
+from backendlint.project.memos import asked, bounded, few, keeps_client
 from backendlint.project.model import Project
 from backendlint.project.naivetimes import (
     CALENDAR,
@@ -265,6 +265,7 @@ __all__ = [
     "duration",
     "error_classes",
     "exclusive",
+    "few",
     "first_time_only",
     "flow_hit",
     "flow_hits",

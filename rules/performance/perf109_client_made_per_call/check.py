@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Hit, MadePerCall, Profile, Project, aliases
+from backendlint.api import Call, Fn, Hit, MadePerCall, Profile, Project, aliases, bind, few
 
 LOSES = {
     "db-connection": "each costs a handshake and a server process, and nothing limits their number",
@@ -17,6 +17,8 @@ LOSES = {
     "queue-connection": "each costs several round trips to the broker",
 }
 NAMED = re.compile(r"key|token|secret|auth|user|password|server|host|url", re.IGNORECASE)
+SERVICE = re.compile(r"api|base|server|service|endpoint|host|sandbox", re.IGNORECASE)
+LOOPS = ("for", "while", "comp")
 CHEAPER = frozenset({"executor", "ssh"})
 
 
@@ -41,10 +43,12 @@ def _hit(project: Project, made: MadePerCall) -> Hit:
 
 
 def _profile(project: Project, made: MadePerCall) -> Profile | None:
-    """Advice for what scripts and jobs do, for pools of threads, and for a session that serves several calls at least."""
+    """Advice for what scripts and jobs do, for pools of threads, for a session that serves several calls at least, and for
+    what is made when something failed."""
     if made.cls.resource in CHEAPER or made.site.fn not in project.in_request or _reused(made):
         return "strict"
-    return "strict" if _for_this_call(made) else None
+    after_failure = made.site.fn.inside(made.site.call.block, "except") is not None
+    return "strict" if after_failure or _for_this_call(made) or _for_any_host(project, made) else None
 
 
 def _for_this_call(made: MadePerCall) -> bool:
@@ -58,10 +62,46 @@ def _for_this_call(made: MadePerCall) -> bool:
     return any(param.default < 0 for param in params) or any(key == "transport" for key, _ in call.kwargs)
 
 
+def _for_any_host(project: Project, made: MadePerCall) -> bool:
+    """A session for one address that the caller names, which can be any: the next one goes to another host."""
+    fn = made.site.fn
+    addresses = [item.args[0] for item in _calls_of(made) if item.args] if made.cls.resource == "http-session" else []
+    given = [fn.unguarded(vid) for vid in addresses]
+    return bool(given) and all(value[0] == "param" and _any_host(project, fn, value[1]) for value in given)
+
+
+def _any_host(project: Project, fn: Fn, index: int, depth: int = 3) -> bool:
+    """A parameter that is no service's address by its name, and for which no caller names the host."""
+    if SERVICE.search(fn.facts.params[index].name) or fn.fqn in project.route_functions:
+        return fn.fqn in project.route_functions
+    for edge in project.graph.callers(fn) if depth else ():
+        for vid, _ in bind(edge.caller, edge.call, fn).get(index, ()) if edge.call is not None else ():
+            value = edge.caller.unguarded(vid)
+            start = value[2][0] if value[0] == "fmt" and value[2] else vid
+            if few(project, edge.caller, start):
+                return False
+            if value[0] == "param" and not _any_host(project, edge.caller, value[1], depth - 1):
+                return False
+    return True
+
+
+def _calls_of(made: MadePerCall) -> list[Call]:
+    """Calls of the methods of what was made."""
+    fn = made.site.fn
+    held = aliases(fn.facts, made.site.call.value)
+    return [item for item in fn.calls if fn.value(item.func)[0] == "attr" and fn.value(item.func)[1] in held]
+
+
 def _reused(made: MadePerCall) -> bool:
     fn, call = made.site.fn, made.site.call
     if made.cls.resource != "http-session":
         return False
     held = aliases(fn.facts, call.value)
-    uses = [item for item in fn.calls if fn.value(item.func)[0] == "attr" and fn.value(item.func)[1] in held]
-    return any(fn.inside(item.block, "for", "while", "comp") for item in uses)
+    uses = _calls_of(made) + [item for item in fn.calls if not held.isdisjoint(item.passed)]
+    return any(_in_inner_loop(fn, item, call) for item in uses)
+
+
+def _in_inner_loop(fn: Fn, use: Call, made: Call) -> bool:
+    """Whether it is used round after round, and not made as often."""
+    around = {number for number, _ in fn.blocks_of(made.block)}
+    return any(item.kind in LOOPS and number not in around for number, item in fn.blocks_of(use.block))

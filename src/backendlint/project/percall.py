@@ -10,6 +10,9 @@ from backendlint.project.binding import receiver
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import CallModel, ClassModel
+from backendlint.project.loops import loops_around, stops_early
+from backendlint.project.memos import asked
+from backendlint.project.once import first_time_only
 from backendlint.project.uses import aliases, operands
 
 if TYPE_CHECKING:
@@ -83,7 +86,9 @@ class PerCall:
 
     @staticmethod
     def _looped(fn: Fn, call: Call) -> bool:
-        return fn.inside(call.block, "for", "comp") is not None
+        """In a loop that goes on when it is made: not in attempts, of which the first that succeeds is the last."""
+        loops = loops_around(fn, call.block)
+        return bool(loops) and not loops[0][1].exits and not stops_early(fn, call.block, loops[0][0])
 
     def _kept(self, fn: Fn, call: Call) -> bool:
         """True where the object outlives the call: stored, or remembered by a cache."""
@@ -95,6 +100,20 @@ class PerCall:
             return True
         kept = (value for value in fn.facts.values if value[0] in ("store", "mut") and not self._local(fn, value[1]))
         return any(not held.isdisjoint((value[3],) if value[0] == "store" else value[3]) for value in kept)
+
+    def _makes_kept(self, fn: Fn, held: set[Vid]) -> bool:
+        """`_clients[kind] = session.client(kind)`, behind a look into `_clients`: all that it is for is made once."""
+        uses = [item for item in fn.calls if receiver(fn, item) in held]
+        return bool(uses) and all(self._put_by(fn, item) for item in uses)
+
+    def _put_by(self, fn: Fn, made: Call) -> bool:
+        """Whether the result goes into a table that is asked for its key first."""
+        held = aliases(fn.facts, made.value)
+        for store in fn.facts.stores:
+            base = fn.unguarded(store.base) if store.base >= 0 else ("",)
+            if store.key >= 0 and store.value in held and base[0] == "name" and asked(fn, str(base[1]), store.key):
+                return True
+        return False
 
     def _local(self, fn: Fn, vid: Vid) -> bool:
         """A container that the function makes for itself."""
@@ -159,6 +178,8 @@ class PerCall:
         if fn not in self.project.in_request or depth > MAX_DEPTH or self._cached(fn):
             return False
         held = self._held(fn, call)
+        if first_time_only(fn, call) or self._makes_kept(fn, held):
+            return False
         if fn.name == "__init__" and any(item.value in held for item in fn.facts.stores):
             return self._by_callers(fn, depth)
         if self._kept(fn, call):
