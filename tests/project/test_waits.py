@@ -84,6 +84,38 @@ def test_the_wait_of_a_function(body: str, seconds: float) -> None:
     assert project.waits.of(fn(project, "main.f")).seconds == seconds
 
 
+@pytest.mark.parametrize(
+    ("call", "seconds"),
+    [
+        ("fetch('u')", 3),
+        ("fetch('u', deep=True)", 12),
+        ("fetch('u', deep=deep)", 12),
+        ("fetch('u', pages=['a', 'b'])", 7),
+        ("fetch('u', pages=deep)", 7),
+        ("fetch('u', row={'id': 1})", 0),
+        ("through('u')", 3),
+        ("through('u', True)", 12),
+    ],
+)
+def test_the_arguments_of_a_call_rule_waits_out(call: str, seconds: float) -> None:
+    body = f"""
+def fetch(url, deep=False, pages=None, row=None):
+    if row is not None:
+        return row
+    if deep:
+        requests.get(url, timeout=9)
+    for page in pages or []:
+        requests.get(page, timeout=4)
+    return requests.get(url, timeout=3)
+def through(url, deep=None):
+    return fetch(url, deep)
+def f(deep):
+    {call}
+"""
+    project = build(main=f"{HEAD}{body}")
+    assert project.waits.of(fn(project, "main.f")).seconds == seconds
+
+
 def test_calls_without_a_timeout_are_named() -> None:
     project = build(main="import requests\ndef f():\n    requests.get('u')\n")
     assert [site.model.name for site in project.waits.of(fn(project, "main.f")).endless] == ["requests.get"]

@@ -41,6 +41,7 @@ class OfClass(NamedTuple):
 _THERE = (Present, OfClass)
 _OPEN = ("case", "except", "for", "while", "comp", "lambda")
 _DECIDING = (bool, int, str, type(None))
+_DISPLAYS = ("list", "tuple", "set", "dict")
 MAX_DEPTH = 4
 
 
@@ -173,6 +174,8 @@ def truth(fn: Fn, test: Vid, known: Given, depth: int = MAX_DEPTH) -> bool | Non
         parts = [truth(fn, vid, known, depth - 1) for vid in value[2]]
         decided = value[1] == "or"
         return decided if decided in parts else None if None in parts else not decided
+    if value[0] in _DISPLAYS and not value[1]:
+        return False
     found = _constant(fn, test, known)
     if isinstance(found, _THERE):
         return None if found is Present.EMPTY else True

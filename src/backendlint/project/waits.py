@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Vid
 from backendlint.project.calls import Edge, argument_of
+from backendlint.project.certain import Given, Present, given, truth
 from backendlint.project.decorators import is_job
 from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
@@ -17,6 +18,7 @@ from backendlint.project.once import first_time_only
 from backendlint.project.retry_settings import Policy
 from backendlint.project.sums import Part, Sum, duration, longest
 from backendlint.project.turns import Rounds, decided
+from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -27,8 +29,12 @@ COUNTED = frozenset(
 )
 DEFAULT_BUDGETS = {"api_ms": 30_000, "job_ms": 900_000}
 MAX_ROUNDS = 20
+MAX_VARIANTS = 4
+"""Of a function, by its arguments."""
 MAX_DEPTH = 60
 _LEAVES = ("return", "raise")
+_MADE = ("list", "tuple", "set", "dict", "fmt")
+_TESTS = ("if", "for", "while", "comp", "case")
 _CARRIES = ("guard", "await", "star", "mut")
 
 
@@ -37,8 +43,9 @@ class Waits:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._known: dict[str, Sum] = {}
+        self._known: dict[str, dict[frozenset[tuple[int, object]], Sum]] = {}
         self._active: set[str] = set()
+        self._tested: dict[str, set[int]] = {}
         self._loops: dict[tuple[str, int], Policy] = {}
         self._decorated: dict[str, Policy] = {}
         for policy in project.retries.all:
@@ -79,23 +86,50 @@ class Waits:
                 found = self.of(fn).plus(found)
         return found
 
-    def of(self, fn: Fn) -> Sum:
-        """Of a function, called once; a recursion counts once."""
-        known = self._known.get(fn.fqn)
-        if known is not None:
-            return known
+    def of(self, fn: Fn, known: Given | None = None) -> Sum:
+        """Of a function, called once, with `known` for its arguments; a recursion counts once."""
+        sums = self._known.setdefault(fn.fqn, {})
+        key = frozenset((known or {}).items())
+        if key not in sums and len(sums) > MAX_VARIANTS:
+            key = frozenset()
+        if key in sums:
+            return sums[key]
         if fn.fqn in self._active or len(self._active) > MAX_DEPTH or (not fn.facts.calls and not fn.facts.params):
             return Sum()
         self._active.add(fn.fqn)
         try:
-            found = _Body(self, fn).sum()
+            found = _Body(self, fn, dict(key)).sum()
             policy = self._decorated.get(fn.fqn)
             if policy is not None:
                 found = self._retried(found, policy)
         finally:
             self._active.discard(fn.fqn)
-        self._known[fn.fqn] = found
+        sums[key] = found
         return found
+
+    def called(self, edge: Edge, known: Given) -> Sum:
+        """Of what a call leads to, with its arguments; `known` is what is known of the caller's own."""
+        deciding = self._deciding(edge.callee)
+        passed = given(edge, known, self._there) if deciding else {}
+        return self.of(edge.callee, {index: value for index, value in passed.items() if index in deciding})
+
+    def _there(self, fn: Fn, vid: Vid) -> Present | None:
+        """What is made on the spot is not None; attributes and results may be."""
+        value = fn.unguarded(vid)
+        call = fn.facts.calls[value[1]] if value[0] == "call" else None
+        if call is not None and any(ref.kind == "class" for ref in self.project.callees(fn, call)):
+            return Present.FULL
+        return Present.FULL if value[0] in _MADE and value[1] else None
+
+    def _deciding(self, fn: Fn) -> set[int]:
+        """Parameters that a test, a loop or another call may depend on."""
+        known = self._tested.get(fn.fqn)
+        if known is None:
+            vids = [block.value for block in fn.facts.blocks if block.kind in _TESTS]
+            vids += [vid for call in fn.calls for vid in call.passed]
+            values = (fn.facts.values[vid] for vid in ingredients(fn.facts, vids))
+            known = self._tested[fn.fqn] = {value[1] for value in values if value[0] == "param"}
+        return known
 
     def loop(self, fn: Fn, block: int) -> Policy | None:
         """The retry policy that a loop is."""
@@ -141,10 +175,11 @@ class Waits:
 class _Body:
     """Adds up one function, block by block."""
 
-    def __init__(self, waits: Waits, fn: Fn) -> None:
+    def __init__(self, waits: Waits, fn: Fn, known: Given) -> None:
         self.waits = waits
         self.project = waits.project
         self.fn = fn
+        self.known = known
         self.children: dict[int, list[int]] = {}
         self.calls: dict[int, list[Call]] = {}
         for index, block in enumerate(fn.facts.blocks):
@@ -227,7 +262,11 @@ class _Body:
         """The arm of an `if` that this round of the loop takes (none, where it has no `else`); None where that is open."""
         blocks = self.fn.facts.blocks
         first = blocks[group[0]]
-        runs = decided(self.project, self.fn, first.value, rounds) if rounds and first.kind == "if" else None
+        if first.kind != "if":
+            return None
+        runs = truth(self.fn, first.value, self.known)
+        if runs is None and rounds:
+            runs = decided(self.project, self.fn, first.value, rounds)
         return None if runs is None else [index for index in group if (blocks[index].kind == "if") is runs]
 
     def _try(self, group: list[int], rounds: Rounds) -> tuple[Sum, list[Sum]]:
@@ -251,9 +290,12 @@ class _Body:
     def _loop(self, group: list[int], rounds: Rounds) -> tuple[Sum, list[Sum]]:
         index = group[0]
         policy = self.waits.loop(self.fn, index)
+        block = self.fn.facts.blocks[index]
         count = rounds_of(self.project, self.fn, index)
         if count is None and policy is not None and policy.attempts is not None:
             count = int(policy.attempts)
+        if block.value >= 0 and truth(self.fn, block.value, self.known) is False:
+            count = 0
         total: Sum = Sum()
         left: list[Sum] = []
         most = MAX_ROUNDS if rounds else MAX_ROUNDS * 10
@@ -320,7 +362,7 @@ class _Body:
         edges = [edge for edge in self.edges.get(id(call), ()) if edge.kind in kinds]
         if edges and first_time_only(self.fn, call):
             return found  # made once for the whole process
-        return found.plus(longest(self.waits.of(edge.callee) for edge in edges))
+        return found.plus(longest(self.waits.called(edge, self.known) for edge in edges))
 
     def _modelled(self, call: Call, model: CallModel, rounds: Rounds) -> Sum:
         kind = next((effect for effect in model.effect if effect in COUNTED), "")
