@@ -116,6 +116,65 @@ def f(deep):
     assert project.waits.of(fn(project, "main.f")).seconds == seconds
 
 
+@pytest.mark.parametrize(
+    ("on", "seconds"),
+    [("requests.HTTPError", 9), ("Exception", 29), ("(requests.HTTPError, OSError)", 29), ("openai.APIError", 29)],
+)
+def test_a_retry_repeats_what_raises_its_exceptions(on: str, seconds: float) -> None:
+    body = f"""
+import openai
+from tenacity import retry_if_exception_type
+model = openai.OpenAI()
+@retry(stop=stop_after_attempt(3), wait=wait_fixed(1), retry=retry_if_exception_type({on}))
+def f(text):
+    return model.embeddings.create(input=text, timeout=9)
+"""
+    project = build(main=f"{HEAD}{body}")
+    assert project.waits.of(fn(project, "main.f")).seconds == seconds
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "if 'db' not in g:\n        g.db = connect()\n    return g.db",
+        "if not hasattr(g, 'db'):\n        g.db = connect()\n    return g.db",
+        "if getattr(g, 'db', None) is None:\n        g.db = connect()\n    return g.db",
+        "db = g.get('db')\n    if db:\n        return db\n    g.db = connect()\n    return g.db",
+    ],
+)
+def test_what_a_request_keeps_is_waited_for_once(kept: str) -> None:
+    body = f"""
+from flask import g
+def connect():
+    tries = 0
+    while True:
+        try:
+            return requests.get('u', timeout=2)
+        except OSError:
+            tries += 1
+            if tries > 3:
+                raise
+            time.sleep(2 ** tries)
+def db():
+    {kept}
+def f():
+    for _ in range(4):
+        db()
+    return db()
+"""
+    project = build(main=f"{HEAD}{body}")
+    assert project.waits.of(fn(project, "main.f")).seconds == 2 * 4 + 2 + 4 + 8
+
+
+@pytest.mark.parametrize(
+    ("loop", "longer"), [("for x in xs", True), ("for x in range(3)", False), ("while xs()", True), ("if xs", False)]
+)
+def test_a_loop_of_unknown_length_takes_longer(loop: str, longer: bool) -> None:
+    project = build(main=f"{HEAD}def f(xs):\n    {loop}:\n        requests.get('u', timeout=3)\n")
+    found = project.waits.of(fn(project, "main.f"))
+    assert (found.longer, found.open) == (longer, longer)
+
+
 def test_calls_without_a_timeout_are_named() -> None:
     project = build(main="import requests\ndef f():\n    requests.get('u')\n")
     assert [site.model.name for site in project.waits.of(fn(project, "main.f")).endless] == ["requests.get"]

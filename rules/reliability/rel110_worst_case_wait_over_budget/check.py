@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Location, Part, Project, Step, Sum, duration, is_job, terms
+from backendlint.api import Fn, Hit, Location, Part, Project, Route, Step, Sum, duration, is_job, terms
 
 SHOWN = 4
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit an endpoint's handler (several routes of one handler count once), and one a job."""
+    """One hit an endpoint's handler (several routes of one handler count once), and one a job; endpoints that only what
+    all of them do first makes too slow, such as connecting, are one."""
     seen: set[str] = set()
+    alike: dict[object, list[tuple[Route, Fn, Sum]]] = {}
+    budget = project.waits.budget("api_ms")
     for route in project.routes:
         if route.handler is None or route.handler.fqn in seen or route.kind == "websocket":
             continue
         seen.add(route.handler.fqn)
         total = project.waits.route(route)
-        if total.seconds > project.waits.budget("api_ms"):
-            yield _hit(project, f"`{route.label}`", route.handler, total, "api_ms", route.place)
+        if total.seconds > budget:
+            alike.setdefault(_shared(total, budget) or route.handler.fqn, []).append((route, route.handler, total))
+    for (route, handler, total), *others in alike.values():
+        count = f" and {len(others)} other endpoint{'s' if len(others) > 1 else ''}" if others else ""
+        yield _hit(project, f"`{route.label}`{count}", handler, total, "api_ms", route.place)
     for fn in project.all_functions():
         if fn.fqn not in seen and is_job(project, fn):
             total = project.waits.of(fn)
@@ -40,11 +46,18 @@ def _hit(project: Project, name: str, fn: Fn, total: Sum, key: str, place: Locat
     )
 
 
+def _shared(total: Sum, budget: float) -> frozenset[Location]:
+    """The places at which a request waits once, if it is within the budget without them."""
+    once = [part for part in total.parts if part.once]
+    rest = total.seconds - sum(part.total for part in once)
+    return frozenset(part.location for part in once) if rest <= budget else frozenset()
+
+
 def _more(total: Sum) -> str:
-    """How the sum ends: calls without a timeout, or with one that is not known, come on top."""
+    """How the sum ends: calls without a timeout, or with one that is not known, and further rounds come on top."""
     if total.endless:
         return f"and more (`{total.endless[0].model.name}` has no timeout)"
-    return "and more" if total.unknown else "at worst"
+    return "and more" if total.open else "at worst"
 
 
 def _adds_up(total: Sum, budget: float) -> bool:

@@ -63,7 +63,7 @@ def given(
             if known is ... and there is not None:
                 known = there(edge.caller, passed[0][0]) or ...
         elif not passed and home is not None and param.default >= 0:
-            known = home.const(param.default)
+            known = "" if _nothing(home, param.default) else home.const(param.default)  # falsy, and not None
         if isinstance(known, (*_DECIDING, *_THERE)):
             found[index] = known
     return found
@@ -146,6 +146,12 @@ def _plain(fn: Fn, vid: Vid) -> Vid:
     return vid
 
 
+def _nothing(fn: Fn, vid: Vid) -> bool:
+    """An empty list, tuple, set or dict as written."""
+    value = fn.facts.values[vid]
+    return value[0] in _DISPLAYS and not value[1]
+
+
 def _constant(fn: Fn, vid: Vid, known: Given) -> object:
     plain = _plain(fn, vid)
     value = fn.facts.values[plain] if plain >= 0 else ("",)
@@ -174,7 +180,7 @@ def truth(fn: Fn, test: Vid, known: Given, depth: int = MAX_DEPTH) -> bool | Non
         parts = [truth(fn, vid, known, depth - 1) for vid in value[2]]
         decided = value[1] == "or"
         return decided if decided in parts else None if None in parts else not decided
-    if value[0] in _DISPLAYS and not value[1]:
+    if _nothing(fn, test):
         return False
     found = _constant(fn, test, known)
     if isinstance(found, _THERE):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import around
 from backendlint.project.entities import Fn
+from backendlint.project.uses import ingredients
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
 
 Slot = tuple[str, str]
 """A global's dotted name and "", or "class" and the name of a class's attribute."""
@@ -25,6 +31,31 @@ def first_time_only(fn: Fn, call: Call) -> bool:
         for number, block in enumerate(fn.facts.blocks)
         if block.kind == "if"
     )
+
+
+def once_a_request(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether a call is made only while what a request keeps is still missing: `if "db" not in g: g.db = connect()`."""
+    if not any(store.base >= 0 and per_request(project, fn, store.base) for store in fn.facts.stores):
+        return False
+    outer = set(around(fn.facts, call.block))
+    return any(
+        block.kind == "if"
+        and (number in outer or (block.exits == "return" and block.parent in outer and block.span < call.span))
+        and any(per_request(project, fn, vid) for vid in ingredients(fn.facts, (block.value,)))
+        for number, block in enumerate(fn.facts.blocks)
+    )
+
+
+def per_request(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether a value is an object such as `flask.g`, or lies in one: the next request finds it empty again."""
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    while value[0] in ("store", "setattr", "mut"):
+        value = fn.unguarded(value[1])
+    if value[0] != "name":
+        return False
+    dotted = str(value[1])
+    models = (project.libraries.attribute(name) for name in (dotted, dotted.rpartition(".")[0]) if name)
+    return any(model is not None and model.per_request for model in models)
 
 
 def _slot(fn: Fn, base: Vid, name: str) -> Slot | None:

@@ -12,7 +12,7 @@ from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import CallModel, ClassModel
 from backendlint.project.loops import loops_around, stops_early
 from backendlint.project.memos import asked
-from backendlint.project.once import first_time_only
+from backendlint.project.once import first_time_only, per_request
 from backendlint.project.uses import aliases, operands
 
 if TYPE_CHECKING:
@@ -95,7 +95,9 @@ class PerCall:
         if self._cached(fn):
             return True
         held = self._held(fn, call)
-        stored = (item for item in fn.facts.stores if item.value in held and not self._per_request(fn, item.base))
+        stored = (
+            item for item in fn.facts.stores if item.value in held and not per_request(self.project, fn, item.base)
+        )
         if any(item.base < 0 or not self._local(fn, item.base) for item in stored):
             return True
         kept = (value for value in fn.facts.values if value[0] in ("store", "mut") and not self._local(fn, value[1]))
@@ -157,12 +159,6 @@ class PerCall:
             ):
                 return True
         return False
-
-    def _per_request(self, fn: Fn, vid: int) -> bool:
-        """True for objects such as `flask.g`: what is kept there is made again for the next request."""
-        value = fn.facts.values[vid] if vid >= 0 else ("",)
-        model = self.project.libraries.attribute(str(value[1])) if value[0] == "name" else None
-        return model is not None and model.per_request
 
     def _cached(self, fn: Fn) -> bool:
         for ref in fn.decorators:

@@ -24,6 +24,10 @@ class Part(NamedTuple):
     """The effect; `backoff` for pauses between attempts, `limit` for a time limit around several steps."""
     soft: bool
     """True where only the default of a database, cloud or search library says so."""
+    once: bool = False
+    """True where a request waits for it once, however often it asks."""
+    library: str = ""
+    """Whose call it is."""
 
     @property
     def total(self) -> float:
@@ -44,6 +48,19 @@ class Sum(NamedTuple):
     """Calls without any timeout."""
     unknown: tuple[Site, ...] = ()
     """Calls whose timeout a setting or parameter decides."""
+    longer: bool = False
+    """True where some of it stands in a loop, and is counted once as nobody knows how often it runs."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it can take longer than `seconds`."""
+        return bool(self.endless or self.unknown or self.longer)
+
+    @property
+    def libraries(self) -> set[str]:
+        """Whose calls it waits for."""
+        calls = {site.model.library for site in (*self.endless, *self.unknown)}
+        return calls | {part.library for part in self.parts if part.library}
 
     @property
     def seconds(self) -> float:
@@ -63,14 +80,21 @@ class Sum(NamedTuple):
             if known is None:
                 parts[part[:3]] = part
             else:
-                once = part.kind in ONCE
+                once = part.once or part.kind in ONCE
                 times = max(known.times, part.times) if once else known.times + part.times
                 parts[part[:3]] = known._replace(times=times)
-        return Sum(tuple(parts.values()), _union(self.endless, other.endless), _union(self.unknown, other.unknown))
+        endless, unknown = _union(self.endless, other.endless), _union(self.unknown, other.unknown)
+        return Sum(tuple(parts.values()), endless, unknown, self.longer or other.longer)
 
     def repeated(self, times: float) -> Sum:
         """Several times in a row."""
-        return self._replace(parts=tuple(part._replace(times=part.times * times) for part in self.parts))
+        return self._replace(
+            parts=tuple(part if part.once else part._replace(times=part.times * times) for part in self.parts)
+        )
+
+    def kept(self) -> Sum:
+        """The same, waited for once a request."""
+        return self._replace(parts=tuple(part._replace(once=True) for part in self.parts))
 
     def capped(self, limit: Part) -> Sum:
         """Cut off by a limit around it, which also bounds what would be endless."""
@@ -104,7 +128,7 @@ def longest(sums: Iterable[Sum]) -> Sum:
     best = max(found, key=lambda item: (item.firm, item.seconds))
     for item in found:
         best = best._replace(endless=_union(best.endless, item.endless), unknown=_union(best.unknown, item.unknown))
-    return best
+    return best._replace(longer=any(item.longer for item in found))
 
 
 def _union(left: tuple[Site, ...], right: tuple[Site, ...]) -> tuple[Site, ...]:

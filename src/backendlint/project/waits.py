@@ -14,7 +14,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.letgo import let_go
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.numbers import number, rounds_of
-from backendlint.project.once import first_time_only
+from backendlint.project.once import first_time_only, once_a_request
 from backendlint.project.retry_settings import Policy
 from backendlint.project.sums import Part, Sum, duration, longest
 from backendlint.project.turns import Rounds, decided
@@ -136,6 +136,8 @@ class Waits:
         return self._loops.get((fn.fqn, block))
 
     def _retried(self, found: Sum, policy: Policy) -> Sum:
+        if not self._can_catch(found, policy):
+            return found
         attempts = policy.attempts or 1
         found = found.repeated(attempts)
         pause = self._pause(policy)
@@ -144,6 +146,13 @@ class Waits:
             label = f"pauses between {attempts:g} attempts of {policy.fn.name}()"
             found = found.plus(Sum((Part(location, label, pause * (attempts - 1), 1, "backoff", False),)))
         return found
+
+    def _can_catch(self, found: Sum, policy: Policy) -> bool:
+        """False where a decorator waits for what one HTTP client raises, and other libraries make all the calls."""
+        on = [self.project.libraries.library_of(name) for name in policy.on]
+        made = [self.project.libraries.library(name) for name in found.libraries]
+        raised = bool(on) and all(item is not None and item.kind == "http-client" for item in on)
+        return not (raised and made) or any(item is None or item.kind == "http-client" for item in made)
 
     def _pause(self, policy: Policy) -> float:
         """The longest pause that a decorator's `wait` names, in seconds."""
@@ -296,6 +305,8 @@ class _Body:
             count = int(policy.attempts)
         if block.value >= 0 and truth(self.fn, block.value, self.known) is False:
             count = 0
+        if count is None and block.kind == "while":
+            count = next((n + 1 for n in range(MAX_ROUNDS) if self._leaves(index, {**rounds, index: n})), None)
         total: Sum = Sum()
         left: list[Sum] = []
         most = MAX_ROUNDS if rounds else MAX_ROUNDS * 10
@@ -309,6 +320,8 @@ class _Body:
             if count is not None and self._leaves(index, {**rounds, index: turn}):
                 count = turn + 1
                 break
+        if count is None and total.parts:
+            total = total._replace(longer=True)
         if count is not None and count > most:
             total = total.repeated(count / most)
         for other in group[1:]:
@@ -362,7 +375,8 @@ class _Body:
         edges = [edge for edge in self.edges.get(id(call), ()) if edge.kind in kinds]
         if edges and first_time_only(self.fn, call):
             return found  # made once for the whole process
-        return found.plus(longest(self.waits.called(edge, self.known) for edge in edges))
+        theirs = longest(self.waits.called(edge, self.known) for edge in edges)
+        return found.plus(theirs.kept() if edges and once_a_request(self.project, self.fn, call) else theirs)
 
     def _modelled(self, call: Call, model: CallModel, rounds: Rounds) -> Sum:
         kind = next((effect for effect in model.effect if effect in COUNTED), "")
@@ -384,7 +398,8 @@ class _Body:
     def _part(self, site: Site, kind: str, seconds: float, soft: bool) -> Sum:
         place = "" if self.fn.is_module else f" in {self.fn.name}()"
         location = self.fn.location(site.call.span)
-        return Sum((Part(location, f"{called(self.project, site)}{place}", seconds, 1, kind, soft),))
+        label = f"{called(self.project, site)}{place}"
+        return Sum((Part(location, label, seconds, 1, kind, soft, library=site.model.library),))
 
     def _limit(self, vid: Vid) -> Part | None:
         """The limit that `asyncio.timeout(5)` or `wait_for(..., 5)` sets to what it holds."""

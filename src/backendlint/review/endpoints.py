@@ -138,7 +138,7 @@ def _wait(project: Project, route: Route) -> str:
     found = project.waits.route(route)
     if any(not _DATABASE.issuperset(site.model.effect) for site in found.endless):
         return "unbounded"
-    open_ended = "+" if found.unknown or found.endless else ""
+    open_ended = "+" if found.open else ""
     return f"{round(found.seconds, 1):g} s{open_ended}" if found.seconds else "-"
 
 
