@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Store, Vid
+from backendlint.facts.model import Call, Store, Value, Vid
 from backendlint.project.allocations import Made
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import arguments
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _CARRIERS = frozenset({"transport", "session", "http_client", "client", "adapter"})
 """Keywords of constructors for objects that may carry a timeout of their own."""
+MAX_LINKS = 30
 _UNITS = {"s": 1.0, "ms": 0.001, "us": 0.000001, "min": 60.0, "object": 1.0}
 
 
@@ -189,22 +190,35 @@ class Timeouts:
         texts = self.project.constants(fn, call.args[0])
         return None if texts is None else any(key in str(text) for text in texts for key in self._keys(timeout))
 
-    def _spread(self, fn: Fn, vid: Vid, timeout: Timeout) -> Wait | None:
-        """`**kwargs`: unknown, unless the dict is spelled out (also by `setdefault`) here."""
+    def _spread(self, fn: Fn, vid: Vid, timeout: Timeout, depth: int = MAX_LINKS) -> Wait | None:
+        """`**kwargs`: unknown, unless the dict is spelled out (also by `setdefault`, `update` and stores) here."""
         value = fn.facts.values[vid]
-        while value[0] in ("mut", "store", "guard"):
-            given = value[0] == "mut" and value[2] == "setdefault" and len(value[3]) == 2
-            if given and fn.const(value[3][0]) in timeout.keywords:
-                return self.value(fn, value[3][1], timeout)
-            if value[0] == "store" and fn.const(value[2]) in timeout.keywords:
-                return self.value(fn, value[3], timeout)
-            value = fn.facts.values[value[1]]
+        if not depth:
+            return UNKNOWN
+        if value[0] in ("mut", "store", "guard"):
+            put = self._put(fn, value, timeout, depth)
+            return self._spread(fn, value[1], timeout, depth - 1) if put is None else put
+        if value[0] == "phi":  # as it may be without what one of the branches adds
+            found = [self._spread(fn, item, timeout, depth - 1) for item in value[1] if item < vid]
+            return next((wait for wait in found if wait is not None), None)
         if value[0] == "param":
             return self._passed_on(fn, value[1], timeout)
         if value[0] != "dict" or any(key < 0 for key, _ in value[1]):
             return UNKNOWN
-        found = [item for key, item in value[1] if fn.const(key) in timeout.keywords]
-        return self.value(fn, found[0], timeout) if found else None
+        given = [item for key, item in value[1] if fn.const(key) in timeout.keywords]
+        return self.value(fn, given[0], timeout) if given else None
+
+    def _put(self, fn: Fn, value: Value, timeout: Timeout, depth: int) -> Wait | None:
+        """The timeout that a change puts into a dict; None where it puts other things in, unknown where it may be."""
+        if value[0] == "store":
+            key = fn.const(value[2])
+            return self.value(fn, value[3], timeout) if key in timeout.keywords else UNKNOWN if key is ... else None
+        if value[0] == "mut" and value[2] == "setdefault" and len(value[3]) == 2:
+            return self.value(fn, value[3][1], timeout) if fn.const(value[3][0]) in timeout.keywords else None
+        if value[0] == "mut" and value[2] == "update":
+            found = [self._spread(fn, item, timeout, depth - 1) for item in value[3]]
+            return next((wait for wait in found if wait is not None), None if found else UNKNOWN)
+        return None
 
     def _passed_on(self, fn: Fn, index: int, timeout: Timeout) -> Wait | None:
         """A helper's own `**kwargs`: nothing where every caller is known and none passes a timeout."""
