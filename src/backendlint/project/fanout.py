@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.calls import argument_of
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.uses import aliases
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -24,6 +25,7 @@ OUTSIDE = frozenset(
 _SAME = ("guard", "await", "star", "mut", "store")
 _LIMIT = re.compile(r"(?:^|[._])(?:MAX|LIMIT|CONCURRENCY|WORKERS|POOL)(?:_|$)")
 """A setting that bounds how many run at once."""
+_PUTS = frozenset({"append", "appendleft", "add", "insert", "setdefault"})
 _STARTS = frozenset({"task", "taskgroup", "thread", "process"})
 
 
@@ -149,11 +151,11 @@ class Fanouts:
         around = (item for _, item in fn.blocks_of(block))
         return all(self.small(fn, item.value) for item in takewhile(lambda item: item.kind == "comp", around))
 
-    def small(self, fn: Fn, vid: Vid, depth: int = 6) -> bool:
-        """True for what is written out, cut to a size, or counted by a constant."""
+    def small(self, fn: Fn, vid: Vid, depth: int = 6, seen: frozenset[Vid] = frozenset()) -> bool:
+        """True for what is written out, cut to a size, counted by a constant, or filled up to a number."""
         value = fn.facts.values[vid]
-        if depth == 0:
-            return False
+        if depth == 0 or vid in seen:
+            return vid in seen  # a table as it was in the round before
         if value[0] in ("list", "tuple", "set"):
             spread = [fn.facts.values[item][1] for item in value[1] if fn.facts.values[item][0] == "star"]
             return all(self.small(fn, item, depth - 1) for item in spread)
@@ -166,15 +168,11 @@ class Fanouts:
         if value[0] == "item":
             return bool(fn.facts.values[value[2]][0] == "slice")
         if value[0] in ("guard", "await", "star"):
-            return self.small(fn, value[1], depth - 1)
-        if value[0] == "mut":
-            return (
-                value[2] == "append"
-                and not any(True for _ in self._appended(fn, vid))
-                and self.small(fn, value[1], depth - 1)
-            )
+            return self.small(fn, value[1], depth - 1, seen)
         if value[0] == "phi":
-            return all(self.small(fn, item, depth - 1) for item in value[1] if item != vid)
+            return all(self.small(fn, item, depth - 1, seen | {vid}) for item in value[1] if item != vid)
+        if value[0] in ("store", "mut"):
+            return self._few_put(fn, value) and self.small(fn, value[1], depth, seen | {vid})
         if value[0] == "elem":
             return self._in_batches(fn, value[1])
         if value[0] == "name":
@@ -183,10 +181,43 @@ class Fanouts:
             return self._small_call(fn, fn.facts.calls[value[1]], depth)
         return False
 
+    def _few_put(self, fn: Fn, value: Value) -> bool:
+        """Whether a change of a table puts in one thing, or one a round only up to a number: `if n < MOST: pages[url] = n`."""
+        if value[0] == "mut" and value[2] not in _PUTS:
+            return value[2] not in ("update", "extend") or all(self.small(fn, item) for item in value[3])
+        if value[0] == "store":
+            blocks = [item.block for item in fn.facts.stores if (item.key, item.value) == tuple(value[2:4])]
+        else:
+            blocks = [call.block for call in fn.calls if call.args == value[3] and fn.callee_name(call) == value[2]]
+        return bool(blocks) and all(self._few_rounds(fn, block) for block in blocks)
+
+    def _few_rounds(self, fn: Fn, block: int) -> bool:
+        for _, item in fn.blocks_of(block):
+            if item.kind in ("for", "while", "comp"):
+                return False
+            test = fn.unguarded(item.value) if item.kind == "if" and item.value >= 0 else ("",)
+            upto = test[0] == "compare" and test[1] in (("<",), ("<=",)) and self._counts_up(fn, test[2][0])
+            if upto and fn.unguarded(test[2][1])[0] in ("const", "param", "name"):
+                return True
+        return True
+
+    def _counts_up(self, fn: Fn, vid: Vid) -> bool:
+        """The number that `enumerate` gives, or the length of something."""
+        value = fn.unguarded(vid)
+        inner = fn.unguarded(value[1]) if value[0] == "unpack" and value[2] == 0 else value
+        source = fn.unguarded(inner[1]) if inner[0] == "elem" else inner
+        call = fn.facts.calls[source[1]] if source[0] == "call" else None
+        names = {ref.name for ref in self.project.callees(fn, call)} if call is not None else set()
+        return ("builtins.enumerate" if inner[0] == "elem" else "builtins.len") in names
+
     def _small_call(self, fn: Fn, call: Call, depth: int) -> bool:
         func = fn.facts.values[call.func]
         if func[0] == "attr" and func[2] in ("items", "keys", "values"):
             return self.small(fn, func[1], depth - 1)
+        if any(self._kind(model) == "gather" for model in self.project.models(fn, call)):
+            return all(
+                self.small(fn, value[1], depth - 1) for vid in call.args if (value := fn.value(vid))[0] == "star"
+            )
         names = {ref.name for ref in self.project.callees(fn, call)}
         if "builtins.range" in names:
             return bool(call.args) and self._counted(fn, call.args[-1])
@@ -305,10 +336,24 @@ class Fanouts:
             return None
         if kind in ("thread", "process"):
             return None if self._guarded(fn, call) else Fanout(site, kind, self._target(site))
-        if self._guarded(fn, call):
+        if self._guarded(fn, call) or self._replaces(fn, call):
             return None
         what = next((name for vid in call.args if (name := self._runs(fn, vid) or self._function(fn, vid))), "")
         return Fanout(site, "task", what) if what else None
+
+    @staticmethod
+    def _replaces(fn: Fn, call: Call) -> bool:
+        """`buffer.timer.cancel()`, then `buffer.timer = create_task(...)`: one lives at a time."""
+        cancelled = [
+            fn.facts.values[item.func][1]
+            for item in fn.calls
+            if fn.facts.values[item.func][0] == "attr" and fn.callee_name(item) == "cancel" and item.span < call.span
+        ]
+        if not aliases(fn.facts, call.value).isdisjoint(cancelled):
+            return True
+        slots = {(_origin(fn, value[1]), value[2]) for vid in cancelled if (value := fn.unguarded(vid))[0] == "attr"}
+        kept = [store for store in fn.facts.stores if store.value == call.value and store.name and store.base >= 0]
+        return any((_origin(fn, store.base), store.name) in slots for store in kept)
 
     def _guarded(self, fn: Fn, call: Call) -> bool:
         """A semaphore is taken around or before the start, or a bound on the number is tested in the loop."""
@@ -352,3 +397,12 @@ class Fanouts:
         if "builtins.len" not in names or not sized.args or self.small(site.fn, sized.args[0]):
             return None
         return Fanout(site, "pool", "")
+
+
+def _origin(fn: Fn, vid: Vid) -> Value:
+    """What an object was before it was changed."""
+    value = fn.facts.values[vid]
+    while value[0] in ("guard", "setattr", "mut", "store") or (value[0] == "phi" and value[1][0] < vid):
+        vid = value[1][0] if value[0] == "phi" else value[1]
+        value = fn.facts.values[vid]
+    return value
