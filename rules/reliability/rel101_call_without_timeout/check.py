@@ -17,11 +17,14 @@ def check(project: Project) -> Iterator[Hit]:
     """One hit a call, or a client's constructor where that decides for all of the client's calls."""
     sockets: dict[tuple[str, Made], list[int]] = {}
     clients: dict[Made, tuple[Site, Wait]] = {}
+    left_out: dict[Made, Site] = {}
     for site in project.effects.sites:
         wait = project.timeouts.of(site.fn, site.call, site.model)
         if wait is None or wait.kind != "forever" or project.layer(site.fn) == "migration":
             continue
-        if wait.at is not None:
+        if wait.left_out and _waits(project, site):
+            left_out.update(dict.fromkeys(wait.left_out, site))
+        elif wait.at is not None:
             clients.setdefault(wait.at, (site, wait))
         elif _waits(project, site) and _first(project, site, sockets):
             yield _hit(project, site, wait)
@@ -29,6 +32,8 @@ def check(project: Project) -> Iterator[Hit]:
             clients.setdefault(Made(site.fn, site.call), (site, wait))
     for made, (site, wait) in clients.items():
         yield _client(project, made, site, wait)
+    for made, site in left_out.items():
+        yield _caller(project, made, site)
     for site in project.effects.sites:
         for model in project.timeouts.handed_over(site):
             if OUTBOUND.intersection(model.effect):
@@ -87,6 +92,19 @@ def _client(project: Project, made: Made, site: Site, wait: Wait) -> Hit:
         related=used,
         confidence=None if wait.sure else "medium",
         function=site.fn.fqn,
+        profile="strict" if only_by_hand(project, made.fn) else None,
+    )
+
+
+def _caller(project: Project, made: Made, site: Site) -> Hit:
+    """Of a helper that hands a timeout on, the call that gives it none."""
+    helper = next((fn.name for fn in project.targets(made.fn, made.call)), site.fn.name)
+    return Hit(
+        message=f"`{helper}()` is called without a timeout: if the other side does not answer, `{site.model.name}` hangs "
+        f"forever{_reach(project, made.fn.fqn)}.",
+        location=made.fn.location(made.call.span),
+        related=(site.fn.step(site.call.span, f"{site.model.name} waits as long as its caller says"),),
+        function=made.fn.fqn,
         profile="strict" if only_by_hand(project, made.fn) else None,
     )
 

@@ -39,6 +39,8 @@ class Wait(NamedTuple):
     """False where a connection string that is not known might set it after all."""
     partly: bool = False
     """True where connecting is bounded, and waiting for the answer is not."""
+    left_out: tuple[Made, ...] = ()
+    """Calls of the function around it that give it no timeout, where most of the others do."""
 
 
 FOREVER = Wait("forever", default=True)
@@ -153,13 +155,33 @@ class Timeouts:
         param = fn.facts.params[value[1]]
         home = fn.parent or fn
         default = home.const(param.default)
-        callers = [edge for edge in self.project.graph.callers(fn) if edge.call is not None]
-        omitted = any(value[1] not in bind(edge.caller, edge.call, fn) for edge in callers if edge.call is not None)
-        if default is None and omitted and timeout.none_disables:
-            return Wait("forever")
+        if default is None and timeout.none_disables:
+            lacking, passing = self._callers(fn, value[1])
+            if lacking:
+                return Wait("forever", left_out=tuple(lacking) if len(lacking) < passing else ())
         if isinstance(default, int | float) and not isinstance(default, bool):
             return Wait("seconds", float(default) * _UNITS[timeout.unit])
         return None
+
+    def _callers(self, fn: Fn, index: int, depth: int = 3) -> tuple[list[Made], int]:
+        """Calls that pass None for a parameter or leave it out, and how many pass something; those of a function that
+        hands on a parameter of its own, by its callers."""
+        lacking: list[Made] = []
+        passing = 0
+        for edge in self.project.graph.callers(fn):
+            if edge.call is None or edge.caller is fn:
+                continue
+            given = [vid for vid, _ in bind(edge.caller, edge.call, fn).get(index, [])]
+            value = edge.caller.unguarded(given[0]) if given else ("const", None)
+            own = edge.caller.facts.params[value[1]] if value[0] == "param" else None
+            if own is not None and depth and (edge.caller.parent or fn).const(own.default) is None:
+                theirs, others = self._callers(edge.caller, value[1], depth - 1)
+                lacking, passing = lacking + theirs, passing + others
+            elif value == ("const", None):
+                lacking.append(Made(edge.caller, edge.call))
+            else:
+                passing += 1
+        return lacking, passing
 
     def _setting(self, fn: Fn, vid: Vid, timeout: Timeout) -> Wait:
         """What the environment sets, by its default."""

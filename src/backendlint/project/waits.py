@@ -389,10 +389,10 @@ class _Body:
         wait = self.project.timeouts.of(self.fn, call, model)
         if wait is None or model.timeout is None or model.timeout.covers in ("acquire", "idle"):
             return Sum()
+        if wait.kind == "unknown" or wait.left_out:
+            return Sum(unknown=(site,))
         if wait.kind == "forever":
             return Sum(endless=(site,))
-        if wait.kind == "unknown":
-            return Sum(unknown=(site,))
         return self._part(site, kind, wait.seconds, wait.default and not self.waits.plain_client(model))
 
     def _part(self, site: Site, kind: str, seconds: float, soft: bool) -> Sum:
