@@ -24,7 +24,8 @@ def check(project: Project) -> Iterator[Hit]:
 def _hit(project: Project, leak: Leak) -> Hit:
     what = NAMES.get(leak.kind, leak.kind)
     verb = "acquires" if leak.kind == "lock" else "opens"
-    start = f"`{leak.fn.name}()` {verb} a {what} (`{leak.model.name}`) "
+    article = "an" if what.startswith(("a", "e", "i", "o")) else "a"
+    start = f"`{leak.fn.name}()` {verb} {article} {what} (`{leak.model.name}`) "
     if leak.closed is None:
         message = f"{start}and never {'releases' if leak.kind == 'lock' else 'closes'} it."
     else:

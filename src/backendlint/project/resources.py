@@ -20,7 +20,17 @@ OWNED = frozenset(
     "executor queue-connection grpc-channel".split()
 )
 """Kinds that the function which opens them must close; pools and engines live as long as the process."""
-_BUFFERS = ("io.BytesIO", "io.StringIO")
+_GIVEN = (
+    "io.BytesIO",
+    "io.StringIO",
+    "io.IOBase",
+    "django.core.files.base.File",
+    "django.core.files.uploadedfile.UploadedFile",
+    "starlette.datastructures.UploadFile",
+    "werkzeug.datastructures.FileStorage",
+    "tempfile.SpooledTemporaryFile",
+)
+"""File objects: an archive that is read from one holds nothing itself."""
 
 
 class Leak(NamedTuple):
@@ -61,14 +71,24 @@ class Resources:
                         yield leak
 
     def _in_memory(self, site: Site, closed: bool) -> bool:
-        """An archive in a buffer holds nothing; one that is written there must be closed on the usual way to be complete."""
+        """An archive in a buffer or in a file that is passed in holds nothing; one that is written there must be closed on
+        the usual way to be complete."""
         call = site.call
         if site.model.opens != "archive":
             return False
         given = (*call.args[:1], *(vid for key, vid in call.kwargs if key in ("file", "fileobj")))
         mode = next((vid for vid in (call.kwarg("mode"), *call.args[1:2]) if vid >= 0), -1)
         reads = mode < 0 or str(site.fn.const(mode)).startswith("r")
-        return (reads or closed) and any(self.project.is_instance(site.fn, vid, *_BUFFERS) for vid in given)
+        return (reads or closed) and any(self._is_file(site.fn, vid) for vid in given)
+
+    def _is_file(self, fn: Fn, vid: Vid) -> bool:
+        """A file object, also of an upload that has no type here: `request.FILES["archive"]`, `upload.file`."""
+        value = fn.unguarded(vid)
+        if value[0] == "call":  # `request.FILES.get("archive")`
+            value = fn.unguarded(fn.facts.calls[value[1]].func)
+        uploads = fn.unguarded(value[1]) if value[0] in ("item", "attr") else ("",)
+        named = uploads[0] in ("attr", "name") and str(uploads[-1]).rpartition(".")[2] in ("FILES", "files")
+        return named or self.project.is_instance(fn, vid, *_GIVEN)
 
     @staticmethod
     def _released_elsewhere(fn: Fn, release: tuple[str, str]) -> bool:
