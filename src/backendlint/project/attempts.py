@@ -25,6 +25,24 @@ def same_again(fn: Fn, call: Call, handler: int) -> bool:
     return True
 
 
+def counted_again(fn: Fn, call: Call, asked: tuple[Call, ...]) -> Vid:
+    """The parameter with which a function counts its own attempts, or -1: `return send(text, tries + 1)`, all else
+    unchanged, where a test asks for `tries`, and what is asked does not depend on it."""
+    counters = []
+    for index, passed in {} if call.open_ended else bind(fn, call, fn).items():
+        for vid, part in passed:
+            value = fn.unguarded(vid)
+            if value == ("param", index) and not part:
+                continue
+            steps = value[0] == "binop" and value[1] in ("+", "-") and not part
+            if not steps or fn.unguarded(value[2]) != ("param", index) or fn.const(value[3]) != 1:
+                return -1
+            counters.append(index)
+    sent = ingredients(fn.facts, (vid for item in asked for vid in item.passed))
+    tested = ingredients(fn.facts, (block.value for block in fn.facts.blocks if block.kind == "if"))
+    return counters[0] if len(counters) == 1 and counters[0] in tested - sent else -1
+
+
 def rounds(fn: Fn, test: Vid) -> float | None:
     """How often `while tries < 3` with a counter from 0 goes round."""
     value = fn.facts.values[test]

@@ -8,10 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Span, Vid
-from backendlint.project.attempts import counted, next_item, rounds, same_again, varies
+from backendlint.project.attempts import counted, counted_again, next_item, rounds, same_again, varies
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Retry
 from backendlint.project.retry_settings import Policy, RetrySettings
+from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -61,17 +62,24 @@ class Retries:
                 yield self._loop(fn, index, block, handlers, calls)
 
     def _recursions(self, fn: Fn) -> Iterator[Policy]:
-        """`except Timeout: return fetch(url)` in `fetch`, with nothing that counts the attempts."""
+        """`except Timeout: return fetch(url)` in `fetch`, also with a parameter that counts the attempts."""
         for call in fn.calls:
             number = next((number for number, item in fn.blocks_of(call.block) if item.kind == "except"), -1)
             if number < 0 or fn not in self.project.targets(fn, call):
                 continue
             handler = fn.facts.blocks[number]
             outbound = self._outbound_in(fn, 0, [number])
-            if outbound and self._failure(fn, handler) and same_again(fn, call, number):
+            counter = counted_again(fn, call, outbound)
+            if outbound and self._failure(fn, handler) and (counter >= 0 or same_again(fn, call, number)):
                 backoff, jitter = self._pauses(fn, number)
+                backoff = "exponential" if backoff == "constant" and self._grows_by(fn, counter) else backoff
                 on = tuple(self.project.exceptions.surely_caught(fn, handler))
-                yield Policy("loop", fn, call.span, fn, None, False, backoff, jitter, on, outbound)
+                yield Policy("loop", fn, call.span, fn, None, counter >= 0, backoff, jitter, on, outbound)
+
+    def _grows_by(self, fn: Fn, counter: Vid) -> bool:
+        """Whether a pause is made of the parameter that counts the attempts."""
+        pauses = [call for call in fn.calls if any("sleep" in model.effect for model in self.project.models(fn, call))]
+        return counter in ingredients(fn.facts, (vid for call in pauses for vid in call.args))
 
     def _retrying_handlers(self, fn: Fn, loop: int) -> list[int]:
         """`except` blocks of a try in the loop after which the loop goes on."""
