@@ -196,6 +196,12 @@ class Libraries:
         bodies = self._table["bodies"]
         return (name for name, (_, number) in self._table[kind].items() if field in bodies[number])
 
+    @cached_property
+    def hooks_with_arguments(self) -> frozenset[str]:
+        """Names of methods whose first argument is an instance of what an attribute of their class says."""
+        models = (self.cls(name) for name in self.names_saying("classes", "argument_classes"))
+        return frozenset(name for model in models if model is not None for name in model.argument_classes)
+
     def hints_for(self, imported_modules: Collection[str], wider: Hints | None = None) -> Hints:
         """Naming conventions that hold where these modules are imported (dotted names as in the import statements)."""
         prefixes: set[str] = set()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Param, Value, Vid
 from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn, Ref, Refs
+from backendlint.project.hookarguments import argument_class
 from backendlint.project.libraries_model import Arg
 
 if TYPE_CHECKING:
@@ -452,29 +452,7 @@ class TypeNames:
         for model in decorator_models(self.project, fn):
             if str(index - offset) in model.param_types:
                 return (self.named(model.param_types[str(index - offset)]),)
-        given = offset and index == 1 and fn.name in self._with_argument_classes
-        return self._argument_class(fn.cls, fn.name) if given and fn.cls is not None else ()
-
-    @cached_property
-    def _with_argument_classes(self) -> frozenset[str]:
-        """Names of methods whose first argument is an instance of what an attribute of their class says."""
-        libraries = self.project.libraries
-        models = (libraries.cls(name) for name in libraries.names_saying("classes", "argument_classes"))
-        return frozenset(name for model in models if model is not None for name in model.argument_classes)
-
-    def _argument_class(self, cls: Cls, method: str) -> Refs:
-        libraries = self.project.libraries
-        models = (
-            libraries.cls(name) for base in self.project.hierarchy.library_bases(cls) for name in libraries.mro(base)
-        )
-        attribute = next((said for model in models if model and (said := model.argument_classes.get(method))), "")
-        for owner in self.project.hierarchy.mro(cls):
-            vid = owner.facts.attributes.get(attribute, -1)
-            if vid >= 0:
-                return unique(
-                    item for ref in self.resolver.refs(owner.owner, vid) for item in self.resolver.instance(ref)
-                )
-        return ()
+        return argument_class(self.project, fn) if offset and index == 1 else ()
 
 
 def _chosen(call: Call, positions: tuple[int, ...], keywords: tuple[str, ...]) -> Vid:

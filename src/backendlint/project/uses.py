@@ -45,7 +45,7 @@ def ingredients(facts: FunctionFacts, start: Iterable[Vid]) -> set[Vid]:
             continue
         found.add(vid)
         value = facts.values[vid]
-        todo.extend(operands(value))
+        todo.extend(value[1:2] if value[0] == "guard" else operands(value))  # what was asked of it is no part of it
         if value[0] == "call":
             call = facts.calls[value[1]]
             todo += [call.func, *call.passed]
