@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
@@ -24,7 +25,7 @@ class Hierarchy:
     def __init__(self, project: Project) -> None:
         self.project = project
         self._mros: dict[str, tuple[Cls, ...]] = {}
-        self._fields: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._fields: dict[tuple[str, str], str] = {}
         self._library: dict[str, tuple[str, ...]] = {}
         self._beside: dict[str, tuple[str, ...]] = {}
         self._stores: dict[str, dict[str, list[tuple[Fn, Vid]]]] = {}
@@ -70,26 +71,25 @@ class Hierarchy:
 
         A mixin that asks for a permission adds to what the class is otherwise.
         """
-        said = self._all_said(cls, "subclass_role")
-        return next((role for role in said if role != _ADDED), said[0] if said else "")
+        known = self._fields.get((cls.fqn, "subclass_role"))
+        if known is None:
+            said = list(self._all_said(cls, "subclass_role"))
+            known = next((role for role in said if role != _ADDED), said[0] if said else "")
+            self._fields[cls.fqn, "subclass_role"] = known
+        return known
 
     def resolvers(self, cls: Cls) -> str:
         """How the names of methods begin that get a parent object in place of `self`, or ""."""
-        return self._said(cls, "resolvers")
-
-    def _said(self, cls: Cls, field: str) -> str:
-        """What the nearest library base says in this field of its model, or ""."""
-        return next(iter(self._all_said(cls, field)), "")
-
-    def _all_said(self, cls: Cls, field: str) -> tuple[str, ...]:
-        """What library bases say in this field of their models, the nearest first."""
-        known = self._fields.get((cls.fqn, field))
+        known = self._fields.get((cls.fqn, "resolvers"))
         if known is None:
-            libraries = self.project.libraries
-            models = (libraries.cls(name) for base in self.library_bases(cls) for name in libraries.mro(base))
-            known = tuple(said for model in models if model is not None and (said := getattr(model, field)))
-            self._fields[cls.fqn, field] = known
+            known = self._fields[cls.fqn, "resolvers"] = next(self._all_said(cls, "resolvers"), "")
         return known
+
+    def _all_said(self, cls: Cls, field: str) -> Iterator[str]:
+        """What library bases say in this field of their models, the nearest first."""
+        libraries = self.project.libraries
+        models = (libraries.cls(name) for base in self.library_bases(cls) for name in libraries.mro(base))
+        return (said for model in models if model is not None and (said := getattr(model, field)))
 
     def overrides(self, cls: Cls, name: str) -> tuple[Fn, ...]:
         """Methods of subclasses that a call through `cls` may reach; only for abstract methods or classes."""

@@ -101,6 +101,7 @@ class Layers:
         self._known: dict[str, str] = {}
         self._paths: dict[str, str] = {}
         self._classes: dict[str, str] = {}
+        self._said_by_classes: dict[str, str] = {}
         self._handlers = {route.handler.fqn for route in project.routes if route.handler is not None}
         self._routing = {route.handler.path for route in project.routes if route.handler is not None}
         self._handlers.update(fn.fqn for route in project.routes for fn in route.called)
@@ -180,6 +181,12 @@ class Layers:
 
     def _by_classes(self, path: str) -> str:
         """What library bases make of a file that holds nothing but such classes: views, permissions, commands."""
+        known = self._said_by_classes.get(path)
+        if known is None:
+            known = self._said_by_classes[path] = self._read_classes(path)
+        return known
+
+    def _read_classes(self, path: str) -> str:
         if self._by_file is None:
             self._by_file = {}
             for cls in self.project.classes.values():

@@ -20,7 +20,7 @@ def spread_options(project: Project) -> None:
     for fn in project.all_functions():
         calls = fn.facts.calls
         for number, call in enumerate(calls):
-            if call.kwargs and call.open_ended:
+            if call.kwargs and call.kwargs[-1][0] == MAPPING:
                 calls[number] = _spread(project, fn, call)
 
 

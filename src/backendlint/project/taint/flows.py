@@ -11,7 +11,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
 from backendlint.project.binding import below, bind, receiver
 from backendlint.project.calls import Edge
-from backendlint.project.certain import Present, given, ruled_out
+from backendlint.project.certain import Given, Present, given, ruled_out
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import AttributeModel
 from backendlint.project.loglines import LogLines
@@ -97,6 +97,8 @@ class Taint:
         self._barren: dict[frozenset[str], set[State]] = {}
         self._bound: dict[int, dict[int, list[tuple[Vid, Path]]]] = {}
         """By the edge's identity: the call graph keeps its edges."""
+        self._known: dict[int, Given] = {}
+        """What a call says about the parameters, by the edge's identity."""
 
     @cached_property
     def assignments(self) -> list[tuple[Fn, Call, AttributeModel]]:
@@ -166,16 +168,23 @@ class Taint:
         )
         tested = within is item.fn and any(True for _ in item.fn.tests_of(block))
         for edge in self.project.graph.callers(item.fn):
-            if tested and ruled_out(item.fn, block, given(edge, there=self._there)):
+            found = self._at_caller(site.kind, edge, item)
+            if found and tested and ruled_out(item.fn, block, self._given(edge)):
                 search.fruitful.add(item.state)
                 continue
             report = (edge.caller, edge.caller.location(edge.span)) if item.forwards else item.report
             chain = (Hop(edge, item.mark.trail), *item.chain)
-            for origin, mark in self._at_caller(site.kind, edge, item).items():
+            for origin, mark in found.items():
                 if mark.clean_for(site.kind, origin.what):
                     search.fruitful.add(item.state)
                 else:
                     yield origin, mark, chain, report, edge
+
+    def _given(self, edge: Edge) -> Given:
+        known = self._known.get(id(edge))
+        if known is None:
+            known = self._known[id(edge)] = given(edge, there=self._there)
+        return known
 
     def _there(self, fn: Fn, vid: Vid) -> Present | None:
         """An object that a module has made is something."""
