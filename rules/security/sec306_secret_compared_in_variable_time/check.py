@@ -10,6 +10,9 @@ HASHED = frozenset({"hash", "hashed", "digest", "sha256", "sha512"})
 """Words in the name of a value whose every bit changes with the guess: what its comparison tells is of no use."""
 IDS = frozenset({"id", "ids", "pk", "uuid", "uid"})
 """What something is called by: compared with it, the other side is no secret either."""
+COLLECTIONS = frozenset(
+    {"pairs", "map", "mapping", "dict", "list", "set", "credentials", "secrets", "passwords", "keys"}
+)
 MACS = frozenset({"signature", "sig", "hmac", "mac", "digest", "checksum_signature", "x_hub_signature"})
 
 
@@ -43,7 +46,7 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
         name = name_of_value(fn, own)
         mac = is_mac(project, fn, own)
         secret = mac or sensitive(name) == "secret" or name.lower() in MACS
-        if not secret or (not mac and from_request(project, fn, own)):
+        if not secret or (not mac and (from_request(project, fn, own) or is_many(project, fn, own, name))):
             continue
         if confirms(name, name_of_value(fn, other)) or (
             not mac and IDS.intersection(identifier_words(name_of_value(fn, other))[-1:])
@@ -55,6 +58,12 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
             return None
         return name or "the digest", mac or from_request(project, fn, other)
     return None
+
+
+def is_many(project: Project, fn: Fn, vid: Vid, name: str) -> bool:
+    """A collection of secrets: whether stored ones have changed is asked, not whether somebody knows them."""
+    kinds = ("builtins.dict", "builtins.list", "builtins.set", "builtins.tuple")
+    return not COLLECTIONS.isdisjoint(identifier_words(name)[-1:]) or project.is_instance(fn, vid, *kinds)
 
 
 def is_column(project: Project, fn: Fn, vid: Vid) -> bool:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from backendlint.project.taint.labels import Path
 
-State = tuple[str, int, Path]
-"""A function's fqn, a parameter's index, the part of it that is meant."""
+State = tuple[str, int, Path, int]
+"""A function's fqn, a parameter's index, the part of it that is meant, and the block in which it goes on, where that is
+not always run (else -1)."""
 MAX_PARTS = 12
 """Parts of parts of one parameter that are followed: objects that refer to each other have as many as ways around."""
 

@@ -79,10 +79,12 @@ class _Pending(NamedTuple):
     chain: tuple[Hop, ...]
     report: tuple[Fn, Location]
     forwards: bool
+    tested: int = -1
+    """The block of the function in which it goes on, where a test decides whether it is run."""
 
     @property
     def state(self) -> State:
-        return self.fn.fqn, self.slot, self.path
+        return self.fn.fqn, self.slot, self.path, self.tested
 
 
 class Taint:
@@ -97,6 +99,7 @@ class Taint:
         self._barren: dict[frozenset[str], set[State]] = {}
         self._bound: dict[int, dict[int, list[tuple[Vid, Path]]]] = {}
         """By the edge's identity: the call graph keeps its edges."""
+        self._blocks: dict[int, int] = {}
         self._known: dict[int, Given] = {}
         """What a call says about the parameters, by the edge's identity."""
 
@@ -150,7 +153,8 @@ class Taint:
                 if origin.what == "param":
                     owner = self.project.functions[origin.fn]
                     forwards = item.forwards and self._forwards(edge, origin)
-                    queue.append(_Pending(owner, origin.slot, origin.path, mark, chain, report, forwards))
+                    tested = self._tested(edge) if edge.caller is owner else -1
+                    queue.append(_Pending(owner, origin.slot, origin.path, mark, chain, report, forwards, tested))
                     search.link(item.state, queue[-1].state)
                 elif origin.what in source_kinds:
                     search.fruitful.add(item.state)
@@ -163,13 +167,12 @@ class Taint:
         self, item: _Pending, site: SinkSite, search: Search
     ) -> Iterator[tuple[Origin, Mark, tuple[Hop, ...], tuple[Fn, Location], Edge]]:
         """What the callers pass for the pending parameter, with how it is to be reported."""
-        within, block = (
-            (item.chain[0].edge.caller, item.chain[0].edge.block) if item.chain else (site.fn, site.call.block)
-        )
-        tested = within is item.fn and any(True for _ in item.fn.tests_of(block))
+        block = item.tested
+        if not item.chain and site.fn is item.fn and any(True for _ in item.fn.tests_of(site.call.block)):
+            block = site.call.block
         for edge in self.project.graph.callers(item.fn):
             found = self._at_caller(site.kind, edge, item)
-            if found and tested and ruled_out(item.fn, block, self._given(edge)):
+            if found and block >= 0 and ruled_out(item.fn, block, self._given(edge)):
                 search.fruitful.add(item.state)
                 continue
             report = (edge.caller, edge.caller.location(edge.span)) if item.forwards else item.report
@@ -179,6 +182,14 @@ class Taint:
                     search.fruitful.add(item.state)
                 else:
                     yield origin, mark, chain, report, edge
+
+    def _tested(self, edge: Edge) -> int:
+        """The edge's block, if a test decides whether it is run; else -1."""
+        known = self._blocks.get(id(edge))
+        if known is None:
+            block = edge.block
+            known = self._blocks[id(edge)] = block if any(True for _ in edge.caller.tests_of(block)) else -1
+        return known
 
     def _given(self, edge: Edge) -> Given:
         known = self._known.get(id(edge))
