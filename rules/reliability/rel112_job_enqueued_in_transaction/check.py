@@ -20,14 +20,14 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _hit(job: EarlyJob) -> Hit:
-    site = job.site
+    site, (fn, call) = job.site, job.place
     return Hit(
-        message=f"`{site.fn.name}()` hands over a job ({_called(job)}) {WHERE[job.how]}: "
+        message=f"`{fn.name}()` hands over a job ({_called(job)}) {WHERE[job.how]}: "
         "a worker may start it before the data is there, and after a rollback it runs all the same.",
-        location=site.fn.location(site.call.span),
+        location=fn.location(call.span),
         related=(job.steps[0],),
         flow=job.steps,
-        function=site.fn.fqn,
+        function=fn.fqn,
         profile="strict" if _relayed(site.fn, site.call) else None,
     )
 

@@ -61,7 +61,7 @@ class Effects:
             self.sites.append(site)
             self._by_function.setdefault(site.fn.fqn, []).append(site)
             if site.model.wraps is not None and site.model.executor is not None:
-                self._wrapped.add((site.fn.fqn, site.fn.facts.calls.index(site.call)))
+                self._wrapped.add((site.fn.fqn, site.fn.place_of(site.call)))
         self._spread()
 
     def of(self, fn: Fn) -> dict[str, Reason]:

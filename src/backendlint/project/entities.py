@@ -77,6 +77,10 @@ class Fn:
     def calls(self) -> list[Call]:
         return self.facts.calls
 
+    def place_of(self, call: Call) -> int:
+        """The call's position among the function's calls; of one that a library makes of what it is handed, that call's."""
+        return next(number for number, item in enumerate(self.facts.calls) if item.value == call.value)
+
     def value(self, vid: Vid) -> Value:
         return self.facts.values[vid]
 

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call
+from backendlint.facts.model import Block, Call
 from backendlint.findings.model import Step
-from backendlint.project.calls import Edge
+from backendlint.project.calls import Edge, arguments
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.races import root
@@ -29,6 +29,8 @@ class EarlyJob(NamedTuple):
     """Where the transaction opens, the calls from there to the dispatch, and the commit that comes too late, if it is written out."""
     how: str
     """block, decorator, session or dependency."""
+    place: tuple[Fn, Call]
+    """Where it is handed over: the dispatch, or the call of a helper that is given the job's function."""
 
 
 class Jobs:
@@ -62,7 +64,7 @@ class Jobs:
                 return None  # the job waits for nothing that this transaction makes
             if opened is not None:
                 step, how, _ = opened
-                return EarlyJob(site, (step, *_way(edges), _end(site)), how)
+                return EarlyJob(site, (step, *_way(edges), _end(site)), how, _place(site, edges))
             if fn.fqn in seen or len(edges) >= MAX_CALLERS:
                 continue
             seen.add(fn.fqn)
@@ -75,11 +77,21 @@ class Jobs:
         """Whether anything in the transaction's block changes data, as far as that can be seen."""
         inside = [call for call in fn.calls if any(number == block for number, _ in fn.blocks_of(call.block))]
         direct = {id(write.call) for write in self.project.writes.direct(fn)}
-        return any(
+        return self._changes_row(fn, block) or any(
             id(call) in direct
             or any(self.project.writes.reached(target) for target in self.project.targets(fn, call))
             or self._may_write(fn, call)
             for call in inside
+        )
+
+    def _changes_row(self, fn: Fn, block: int) -> bool:
+        """`order.state = "paid"` in a session's transaction: it is written at its end."""
+        stores = (item for item in fn.facts.stores if item.name and item.base >= 0)
+        return any(
+            ref.kind == "inst" and self.project.hierarchy.role(self.project.classes[ref.name]) == "model"
+            for item in stores
+            if any(number == block for number, _ in fn.blocks_of(item.block))
+            for ref in self.project.refs(fn, item.base)
         )
 
     def _may_write(self, fn: Fn, call: Call) -> bool:
@@ -90,7 +102,7 @@ class Jobs:
     def _scope(self, fn: Fn, call: Call) -> tuple[Step, str, int] | None:
         """The transaction that is open at a call by the structure of its function, and its block."""
         for number, block in fn.blocks_of(call.block):
-            if block.kind == "with" and block.value >= 0 and self._transaction(fn, block.value, call):
+            if block.kind == "with" and block.value >= 0 and self._transaction(fn, block, call):
                 return fn.step(fn.facts.span_of(block.value), "the transaction opens here"), "block", number
         for ref, vid in zip(fn.decorators, fn.facts.decorators, strict=False):
             model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
@@ -99,16 +111,20 @@ class Jobs:
                 return step, "decorator", 0
         return None
 
-    def _transaction(self, fn: Fn, vid: int, call: Call) -> bool:
-        value = fn.facts.values[vid]
+    def _transaction(self, fn: Fn, block: Block, call: Call) -> bool:
+        value = fn.facts.values[block.value]
         if value[0] == "call" and fn.facts.calls[value[1]] is call:
             return False
-        return self._begins(fn, vid) or any(
-            cls.transaction_on_exit
-            for ref in self.project.refs(fn, vid)
-            if ref.kind == "libinst"
-            for name in self.project.libraries.mro(ref.name)
-            if (cls := self.project.libraries.cls(name)) is not None
+        return (
+            self._begins(fn, block.value)
+            or any(
+                cls.transaction_on_exit
+                for ref in self.project.refs(fn, block.value)
+                if ref.kind == "libinst"
+                for name in self.project.libraries.mro(ref.name)
+                if (cls := self.project.libraries.cls(name)) is not None
+            )
+            or self.project.transactions.is_transaction(fn, block)
         )
 
     def _begins(self, fn: Fn, vid: int) -> bool:
@@ -128,7 +144,7 @@ class Jobs:
             fn, call, edges = todo.popleft()
             steps = self._straddled(fn, call)
             if steps is not None:
-                return EarlyJob(site, (steps[0], *_way(edges), _end(site), *steps[1:]), "session")
+                return EarlyJob(site, (steps[0], *_way(edges), _end(site), *steps[1:]), "session", _place(site, edges))
             if fn.fqn in seen or len(edges) >= MAX_CALLERS or self.project.effects.has(fn, "commit"):
                 continue  # a callee that commits by itself has ended what its callers began
             seen.add(fn.fqn)
@@ -139,7 +155,7 @@ class Jobs:
 
     def _straddled(self, fn: Fn, dispatch: Call) -> tuple[Step, ...] | None:
         """The write before and the commit after a call of the function, without a commit between."""
-        number = fn.calls.index(dispatch)
+        number = fn.place_of(dispatch)
         written: Call | None = None
         for call in fn.calls[:number]:
             effects = self.project.effects.call_effects(fn, call)
@@ -182,13 +198,20 @@ class Jobs:
                 return True
             if block.kind in ("else", "case") and number not in other and block.group in other:
                 return True
-        earlier = fn.calls.index(dispatch) < fn.calls.index(call)
+        earlier = fn.place_of(dispatch) < fn.place_of(call)
         for number, block in fn.blocks_of(dispatch.block):
             if number not in mine and block.kind == "else" and block.group in mine:
                 return True
             if number not in mine and earlier and block.exits in ("return", "raise"):
                 return True
         return False
+
+
+def _place(site: Site, edges: tuple[Edge, ...]) -> tuple[Fn, Call]:
+    task = site.model.task
+    given = arguments(site.call, task.function) if task is not None and task.function is not None else []
+    call = edges[-1].call if edges and any(site.fn.value(vid)[0] == "param" for vid in given) else None
+    return (edges[-1].caller, call) if call is not None else (site.fn, site.call)
 
 
 def _way(edges: tuple[Edge, ...]) -> tuple[Step, ...]:

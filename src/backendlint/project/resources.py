@@ -106,8 +106,8 @@ class Resources:
         if fn.facts.is_generator or fn.facts.decorators or len(fn.facts.returns) != 1:
             return False
         value = fn.facts.values[fn.facts.returns[0].value] if fn.facts.returns[0].value >= 0 else ("",)
-        return value == ("call", fn.calls.index(call)) or (
-            value[0] == "await" and fn.facts.values[value[1]] == ("call", fn.calls.index(call))
+        return value == ("call", fn.place_of(call)) or (
+            value[0] == "await" and fn.facts.values[value[1]] == ("call", fn.place_of(call))
         )
 
     def _leak(self, fn: Fn, call: Call, model: CallModel) -> Leak | None:
@@ -283,7 +283,7 @@ class Resources:
 
     def _risky(self, fn: Fn, opened: Call, closes: list[Call]) -> bool:
         """Whether anything between opening and closing may raise or leave."""
-        first, last = fn.calls.index(opened), fn.calls.index(closes[0])
+        first, last = fn.place_of(opened), fn.place_of(closes[0])
         later = (
             call for call in fn.calls[first + 1 : last] if not call.span.holds(opened.span)
         )  # `wait_for(open(), 3)`
