@@ -116,13 +116,16 @@ class _Turns:
         return float(constants[0]) if isinstance(constants[0], int | float) else None
 
     def _carried(self, vid: Vid, value: Value, rounds: dict[int, int]) -> float | None:
-        """Round by round from the first, so that nothing is deep."""
+        """Round by round from the first that is not known yet, so that nothing is deep, or done again."""
         loop = self._loop(vid)
         if loop not in rounds:
             return None
         start, again = value[1]
         found: float | None = None
-        for turn in range(rounds[loop] + 1):
+        first = rounds[loop]
+        while first > 0 and (vid, tuple(sorted({**rounds, loop: first - 1}.items()))) not in self.known:
+            first -= 1
+        for turn in range(first, rounds[loop] + 1):
             now, before = {**rounds, loop: turn}, {**rounds, loop: turn - 1}
             found = self.number(again, before, MAX_DEPTH) if turn else self.number(start, now, MAX_DEPTH)
             self.known[vid, tuple(sorted(now.items()))] = found
