@@ -308,3 +308,18 @@ def test_what_an_application_keeps_under_a_key_is_found_again() -> None:
     assert called(project, "main.first") == [["app.service.Tides.now"]]
     assert called(project, "main.second") == [["app.service.Tides.now"]]
     assert called(project, "main.third") == [[]]
+
+
+def test_a_manager_that_a_model_is_given_stands_for_its_rows() -> None:
+    project = build(
+        app__models=(
+            "from django.db import models\n"
+            "class Chosen(models.Manager): ...\n"
+            "class Kid(models.Model):\n"
+            "    objects = models.Manager()\n    chosen = Chosen()\n    def hello(self): ...\n"
+            "def f():\n    Kid.objects.get(pk=1).hello()\n"
+            "def g():\n    Kid.chosen.all().first().hello()\n"
+        ),
+    )
+    assert called(project, "models.f")[-1] == ["app.models.Kid.hello"]
+    assert called(project, "models.g")[-1] == ["app.models.Kid.hello"]

@@ -846,6 +846,8 @@ class ClassModel:
     """Leaving `with` commits, or rolls back after an exception."""
     attributes: dict[str, str] = field(default_factory=dict)
     """Attribute to type; attributes that need more than a type go to `attributes:`."""
+    of_owner: bool = False
+    """As an attribute of a class it stands for the instances of that class (a model's manager)."""
     keeps: bool = False
     """What is stored in it under a key is found there by the whole project (`app["db"] = ...`, `request.app["db"]`)."""
     methods_are_handlers: tuple[str, ...] = ()

@@ -309,7 +309,7 @@ class Resolver:
                 return (Ref("class", nested),)
             found = self.field(owner, name)
             if found:
-                return found
+                return tuple(self._owned(item, cls) for item in found)
         instance = "libinst" if ref.kind == "inst" else "lib"
         bases = self.project.hierarchy.library_bases(cls)
         if ref.kind == "super" and not bases:
@@ -317,8 +317,22 @@ class Resolver:
         for base in bases:
             dotted = f"{base}.{name}"
             if self.project.libraries.call(dotted) or self.project.libraries.attribute(dotted):
-                return tuple(self.member(Ref(instance, base, Ref("class", cls.fqn)), name))
+                own = ref.arg if ref.arg is not None and self._stands_for_owner(ref) else Ref("class", cls.fqn)
+                return tuple(self.member(Ref(instance, base, own), name))
         return self.types.inherited(cls, name)
+
+    def _owned(self, ref: Ref, cls: Cls) -> Ref:
+        """`published = PublishedManager()` of a model gives the model's rows."""
+        if ref.arg is not None or ref.kind not in ("inst", "libinst") or not self._stands_for_owner(ref):
+            return ref
+        return Ref(ref.kind, ref.name, Ref("inst", cls.fqn))
+
+    def _stands_for_owner(self, ref: Ref) -> bool:
+        libraries = self.project.libraries
+        made = self.project.classes.get(ref.name) if ref.kind == "inst" else None
+        names = self.project.hierarchy.library_bases(made) if made is not None else (ref.name,)
+        models = (libraries.cls(item) for name in names for item in libraries.mro(name))
+        return any(model is not None and model.of_owner for model in models)
 
     def field(self, cls: Cls, name: str) -> Refs:
         """What an attribute of the class's instances refers to: annotation, class attribute, or what methods assign."""
