@@ -135,11 +135,19 @@ class Exceptions:
         model = self.project.libraries.exception(ref.name)
         if model is not None:
             return model.name
-        bound = ref.arg is not None and ref.arg.kind in ("class", "inst")
+        owner = self.project.libraries.cls(ref.name.rpartition(".")[0])
+        bound = (ref.arg is not None and ref.arg.kind in ("class", "inst")) or (
+            owner is not None and self._is_model(owner.name)
+        )
         known = self._of_models.get(ref.name.rpartition(".")[2], ()) if bound else ()
         same = (name for name in known if name.partition(".")[0] == ref.name.partition(".")[0])
         used = (name for name in known if self.project.imports(name.partition(".")[0]))
         return next(same, None) or next(used, ref.name)
+
+    def _is_model(self, name: str) -> bool:
+        """A library's own model, such as Django's `User`."""
+        models = (self.project.libraries.cls(item) for item in self.project.libraries.mro(name))
+        return any(model is not None and model.subclass_role == "model" for model in models)
 
     @cached_property
     def _of_models(self) -> dict[str, list[str]]:
