@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _FAR = frozenset({"http", "grpc", "search", "cloud", "cache-read", "db-read", "db"})
+_ASKS = ("get_", "list_", "describe_", "head_", "query", "scan", "search", "lookup_", "batch_get_")
+"""How operations of cloud services that change nothing are called."""
 _HARMLESS = _FAR | {"log", "cpu", "dns", "socket", "file"}
 _READS = ("GET", "HEAD", "OPTIONS")
 _POOLS = ("db-pool", "redis-client", "redis-pool")
@@ -107,6 +109,8 @@ class Sequences:
             return not model.method and model.idempotent is True
         if {"db-read", "db"}.intersection(model.effect):
             return self._pooled(site) and ("db-read" in model.effect or self._selects(site))
+        if "cloud" in model.effect:
+            return called(self.project, site).rpartition(".")[2].startswith(_ASKS)
         return True
 
     def _selects(self, site: Site) -> bool:
