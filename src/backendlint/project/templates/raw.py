@@ -87,10 +87,13 @@ class RawTemplates:
                             yield Printed(fn, call, model, passed.vid, places[key])
 
     def unescaped(self, fn: Fn, call: Call, model: CallModel) -> bool:
-        """Whether a call fills a template whose name says that its values are not escaped."""
-        if model.renders is None or not model.renders.escapes:
+        """Whether a call fills a template whose name says that its values are not escaped, or that itself says so."""
+        if model.renders is None:
             return False
         names = named(self.project, fn, call, model.renders.name)[1]
+        if not model.renders.escapes:
+            paths = (self._templates.find(name, "") for name in names)
+            return any(self._may_print(path, 0) for path in paths if path)
         return bool(names) and not any(name.endswith(model.renders.escapes) for name in names) and not self._decided
 
     @cached_property
