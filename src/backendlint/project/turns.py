@@ -65,6 +65,8 @@ class _Turns:
     def __init__(self, project: Project, fn: Fn) -> None:
         self.project = project
         self.fn = fn
+        self.loops: dict[Vid, int] = {}
+        """By a carried value, what carries it."""
         self.known: dict[tuple[Vid, tuple[tuple[int, int], ...]], float | None] = {}
 
     def counts(self, test: Vid, depth: int = 4) -> bool:
@@ -133,6 +135,12 @@ class _Turns:
 
     def _loop(self, vid: Vid) -> int:
         """The loop that carries a value on: the first whose own variable or test is made after it."""
+        known = self.loops.get(vid)
+        if known is None:
+            known = self.loops[vid] = self._find_loop(vid)
+        return known
+
+    def _find_loop(self, vid: Vid) -> int:
         values, entries = self.fn.facts.values, []
         for index, block in enumerate(self.fn.facts.blocks):
             if block.kind == "while" and block.value > vid:
