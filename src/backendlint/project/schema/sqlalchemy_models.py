@@ -127,10 +127,9 @@ def _read_model(model: _Model, links: Links, optional: bool = False) -> Table:
         "ABC",
         "Protocol",
         "MappedAsDataclass",
-        "Base",
     )
     if any(
-        not name.endswith(known) and not name.startswith("builtins.")
+        name.rpartition(".")[2] not in known and not name.startswith("builtins.")
         for name in foreign_bases(model.file, model.cls, links)
     ):
         table.complete = False
