@@ -14,8 +14,8 @@ from backendlint.project.sqllex import Token, tokens
 from backendlint.project.sqltext.literals import Char, characters
 from backendlint.project.sqltext.pieces import Piece, Pieces
 
-HOLE = re.compile(r"hole_\d+_")
-"""Names that stand for what is not known; no rule may judge what contains one."""
+HOLE = re.compile(r"hole_\d+_|^\$[A-Za-z_]")
+"""Names that stand for what is not known, and those that web.py fills in (`$name`); no rule may judge what contains one."""
 _EXPECTS = frozenset(
     "SELECT DISTINCT FROM JOIN WHERE AND OR NOT ON BY HAVING LIMIT OFFSET IN LIKE ILIKE BETWEEN SET VALUES INTO UPDATE TABLE "
     "AS CASE WHEN THEN ELSE EXISTS UNION ALL INTERVAL USING RETURNING INDEX COLUMN ADD DROP TO ANY SOME TRUNCATE VIEW "
