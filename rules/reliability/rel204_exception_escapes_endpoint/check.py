@@ -126,9 +126,15 @@ def _hit(project: Project, item: Unmapped, profile: Profile | None, others: list
     route = next((route.label for route in project.route_functions[item.fn.fqn]), item.fn.name)
     status = "404" if item.kind == "not-found" or "NotFound" in short else "its own HTTP status"
     more = f", and {len(others)} other handlers" if others else ""
+    plain = all(item.framework == "django" for item in project.route_functions[item.fn.fqn])  # it has no such handlers
+    cure = (
+        f"catch it and answer {status}"
+        if plain
+        else f"catch it, or register an exception handler that answers {status}"
+    )
     return Hit(
         f"`{short}` can leave the handler `{item.fn.name}()` of {route}{more}: nobody turns it into a response, so the client gets a 500; "
-        f"catch it, or register an exception handler that answers {status}.",
+        f"{cure}.",
         item.fn.location(item.escape.span),
         related=(*steps[-1:], *(Step(other.fn.header, "it can leave this handler too") for other in others[:SHOWN])),
         flow=steps if len(steps) > 1 else (),
