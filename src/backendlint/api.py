@@ -61,7 +61,7 @@ from backendlint.project.fanout import Fanout
 from backendlint.project.jobs import EarlyJob, left_to_worker
 from backendlint.project.lazyreads import LazyRead
 from backendlint.project.libraries_model import CallModel
-from backendlint.project.literals import NamedLiteral, display, name_of_value, written
+from backendlint.project.literals import NamedLiteral, name_of_value, written
 from backendlint.project.locks import Held
 from backendlint.project.longwork import LongWork
 from backendlint.project.loops import grows, loops_around, stops_early
@@ -136,6 +136,7 @@ from backendlint.project.unbounded import Unbounded, doubtful, stays_small, unbo
 from backendlint.project.uniqueness import of_others, one_row, stopped_by, table_of
 from backendlint.project.uses import aliases, ingredients, is_used, operands
 from backendlint.project.utctimes import UtcTimes
+from backendlint.project.variables import display, variable
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.webapi import among_pages, is_api, is_plain
 from backendlint.project.writes import Write, stored_entity
@@ -353,6 +354,7 @@ __all__ = [
     "users_of",
     "validated_by_decorator",
     "validates",
+    "variable",
     "versions",
     "waiting_sites",
     "waits",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Vid, display
+from backendlint.api import Call, Fn, Hit, Project, Vid, display, variable
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -31,9 +31,8 @@ def stub_method(project: Project, fn: Fn, call: Call) -> str:
     elif value[0] == "name":
         receiver, _, method = str(value[1]).rpartition(".")
         refs = tuple(project.resolver.dotted(receiver, fn.file.module))
-        target = project.modules.resolve(receiver, fn.file.module)
-        known = target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest
-        made = made_by(project, project.module_function(target.file), target.vid) if known and target.file else ""
+        named = variable(project, fn, receiver)
+        made = made_by(project, *named) if named is not None else ""
     else:
         return ""
     for ref in refs:

@@ -11,6 +11,7 @@ from backendlint.project.calls import argument_of, arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Cache
 from backendlint.project.memos import asked, bounded, keeps_client
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -197,11 +198,11 @@ class Caches:
         """A dict of a module, empty at first, that is a cache by its name, or is asked for the key before it is stored."""
         if not any(word in dotted.rpartition(".")[2].lower() for word in _WORDS) and not asked(fn, dotted, key):
             return False
-        target = self.project.modules.resolve(dotted, fn.file.module)
-        if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+        found = variable(self.project, fn, dotted)
+        if found is None:
             return False
-        owner = self.project.module_function(target.file)
-        value = owner.facts.values[target.vid]
+        owner, vid = found
+        value = owner.facts.values[vid]
         if value[0] == "call":
             names = {ref.name for ref in self.project.callees(owner, owner.facts.calls[value[1]])}
             return bool(names & {"builtins.dict", "collections.OrderedDict", "collections.defaultdict"})

@@ -12,6 +12,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Arg, CallModel, Param
 from backendlint.project.loops import block_at
 from backendlint.project.uses import ingredients, operands
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -244,11 +245,9 @@ class CallGraph:
             items = inner[1] if inner[0] == "tuple" else ()
             return [found for item in items for found in self._injections(home, item, depth - 1)]
         if value[0] == "name":
-            target = self.project.modules.resolve(value[1], home.file.module)
-            if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-                owner = self.project.module_function(target.file)
-                if owner.facts.values[target.vid][0] in ("item", "name"):
-                    return self._injections(owner, target.vid, depth - 1)
+            found = variable(self.project, home, value[1])
+            if found is not None and found[0].facts.values[found[1]][0] in ("item", "name"):
+                return self._injections(*found, depth - 1)
         return []
 
     def _properties(self, fn: Fn) -> None:

@@ -12,6 +12,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -119,11 +120,11 @@ class Effects:
             return False
         home, value = fn, fn.unguarded(call.func)
         if value[0] == "name":
-            target = self.project.modules.resolve(str(value[1]), fn.file.module)
-            if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+            found = variable(self.project, fn, str(value[1]))
+            if found is None:
                 return False
-            home = self.project.module_function(target.file)
-            value = home.unguarded(target.vid)
+            home, vid = found
+            value = home.unguarded(vid)
         return value[0] == "call" and (home.fqn, value[1]) in self._wrapped
 
     def in_thread(self, fn: Fn) -> bool:

@@ -13,6 +13,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.effects import SAME_THREAD, Site
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.provisos import Proviso, Provisos
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -116,11 +117,9 @@ class Exceptions:
         if value[0] in ("tuple", "list", "set"):
             return tuple(name for item in value[1] for name in self.class_names(fn, item, depth))
         if value[0] == "name" and depth:
-            target = self.project.modules.resolve(value[1], fn.file.module)
-            if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-                owner = self.project.module_function(target.file)
-                if owner.facts.values[target.vid][0] in ("tuple", "list", "set"):
-                    return self.class_names(owner, target.vid, depth - 1)
+            named = variable(self.project, fn, value[1])
+            if named is not None and named[0].facts.values[named[1]][0] in ("tuple", "list", "set"):
+                return self.class_names(*named, depth - 1)
         found = tuple(self._canonical(ref) for ref in self.project.refs(fn, vid) if ref.kind in ("class", "lib"))
         return found or self._of_some_model(str(value[-1]).rpartition(".")[2] if value[0] in ("name", "attr") else "")
 

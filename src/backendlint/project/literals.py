@@ -10,6 +10,7 @@ from backendlint.facts.model import Call, Value, Vid
 from backendlint.findings.model import Location
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -294,24 +295,12 @@ def written(project: Project, fn: Fn, vid: Vid, depth: int = DEPTH) -> tuple[Fn,
         owner = fn.outer(value)
         return written(project, owner, value[1], depth - 1) if owner else None
     if op == "name":
-        target = project.modules.resolve(value[1], fn.file.module)
-        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-            return written(project, project.module_function(target.file), target.vid, depth - 1)
+        found = variable(project, fn, value[1])
+        if found is not None:
+            return written(project, *found, depth - 1)
     if op == "attr":
         return _class_attribute(project, fn, value[1], str(value[2]), depth)
     return None
-
-
-def display(project: Project, fn: Fn, vid: Vid, depth: int = DEPTH) -> tuple[Fn, Vid]:
-    """The value behind names of variables and constants of other modules: where a dict or list was written down."""
-    value = fn.facts.values[vid]
-    if depth and value[0] == "guard":
-        return display(project, fn, value[1], depth - 1)
-    if depth and value[0] == "name":
-        target = project.modules.resolve(value[1], fn.file.module)
-        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-            return display(project, project.module_function(target.file), target.vid, depth - 1)
-    return fn, vid
 
 
 def _class_attribute(project: Project, fn: Fn, base: Vid, name: str, depth: int) -> tuple[Fn, Vid] | None:

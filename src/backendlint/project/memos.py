@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Store, Value, Vid
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn, Ref
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -172,11 +173,11 @@ def _written(project: Project, fn: Fn, value: Value) -> bool:
     """A table that a module writes down or fills while it is imported, or the environment."""
     if value[0] != "name" or str(value[1]).startswith(_SETTINGS):
         return bool(value[0] == "name")
-    target = project.modules.resolve(str(value[1]), fn.file.module)
-    if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+    found = variable(project, fn, str(value[1]))
+    if found is None:
         return False
-    home = project.module_function(target.file)
-    start = _start(home, target.vid)
+    home, vid = found
+    start = _start(home, vid)
     table = home.facts.values[start]
     if table[0] in ("dict", "list", "tuple", "set") and table[1]:
         return True

@@ -9,6 +9,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
 from backendlint.project.turns import ARITHMETIC, Rounds, carried, exact, tested_rounds
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -82,10 +83,8 @@ def by_default(project: Project, fn: Fn, vid: Vid, depth: int = 6) -> float | No
     if value[0] == "guard":
         return by_default(project, fn, value[1], depth - 1)
     if value[0] == "name":
-        target = project.modules.resolve(value[1], fn.file.module)
-        if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
-            return None
-        return by_default(project, project.module_function(target.file), target.vid, depth - 1)
+        found = variable(project, fn, value[1])
+        return by_default(project, *found, depth - 1) if found is not None else None
     call = fn.facts.calls[value[1]]
     if {ref.name for ref in project.callees(fn, call)} & {"builtins.int", "builtins.float"} and call.args:
         return by_default(project, fn, call.args[0], depth - 1)

@@ -8,6 +8,7 @@ from backendlint.facts.model import Call, Span, Vid
 from backendlint.project.calls import argument_of
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Param, Retry
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -97,10 +98,8 @@ class RetrySettings:
     def _at_home(self, home: Fn, vid: Vid) -> tuple[Fn, Vid]:
         """Where a module's variable such as `ON = retry_if_exception_type(OSError)` gets its value."""
         value = home.facts.values[vid]
-        target = self.project.modules.resolve(value[1], home.file.module) if value[0] == "name" else None
-        if target is None or target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
-            return home, vid
-        return self.project.module_function(target.file), target.vid
+        found = variable(self.project, home, value[1]) if value[0] == "name" else None
+        return found or (home, vid)
 
     def _names(self, home: Fn, vid: Vid) -> list[str]:
         value = home.facts.values[vid]

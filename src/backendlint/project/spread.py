@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, FunctionFacts, Value, Vid
 from backendlint.project.entities import Fn
+from backendlint.project.variables import display
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 MAPPING = "**"
-MAX_STEPS = 4
-"""Names of names that are followed."""
+MAX_NESTED = 4
+"""Displays inside one another that are copied."""
 
 
 def spread_options(project: Project) -> None:
@@ -34,7 +35,8 @@ def _spread(project: Project, fn: Fn, call: Call) -> Call:
 
 def _entries(project: Project, fn: Fn, vid: Vid) -> list[tuple[str, Vid]] | None:
     """The dict's items with values of the function's own table; None where it is not known as a whole."""
-    owner, value = _display(project, fn, fn.facts.values[vid])
+    owner, shown = display(project, fn, vid)
+    value = owner.facts.values[shown]
     if value[0] != "dict":
         return None
     found: list[tuple[str, Vid]] = []
@@ -46,21 +48,9 @@ def _entries(project: Project, fn: Fn, vid: Vid) -> list[tuple[str, Vid]] | None
     return found
 
 
-def _display(project: Project, fn: Fn, value: Value) -> tuple[Fn, Value]:
-    for _ in range(MAX_STEPS):
-        if value[0] != "name":
-            break
-        target = project.modules.resolve(value[1], fn.file.module)
-        if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
-            break
-        fn = project.module_function(target.file)
-        value = fn.facts.values[target.vid]
-    return fn, value
-
-
 def _brought(owner: Fn, item: Vid, fn: Fn, mapping: Vid, key: str) -> Vid:
     """A value of another function's table in this one: constants, names and displays of them; others as the mapping's item."""
-    value = _copied(owner, item, fn, mapping, MAX_STEPS)
+    value = _copied(owner, item, fn, mapping, MAX_NESTED)
     return _added(fn.facts, mapping, value or ("item", mapping, _added(fn.facts, mapping, ("const", key))))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Fn
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -73,16 +74,12 @@ def _sources(project: Project, fn: Fn, vid: Vid) -> Iterator[tuple[Fn, Vid]]:
         if owner is not None:
             yield owner, value[1]
     elif operation == "name":
-        yield from _named(project, fn, value[1])
+        named = variable(project, fn, value[1])
+        if named is not None:
+            yield named
     elif operation == "call":
         for callee in project.targets(fn, fn.facts.calls[value[1]]):
             yield from ((callee, item.value) for item in callee.facts.returns if not item.is_yield)
-
-
-def _named(project: Project, fn: Fn, dotted: str) -> Iterator[tuple[Fn, Vid]]:
-    target = project.modules.resolve(dotted, fn.file.module)
-    if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-        yield project.module_function(target.file), target.vid
 
 
 def bound(project: Project, fn: Fn, vid: Vid) -> Iterator[tuple[Fn, Vid]]:
@@ -108,13 +105,11 @@ def _looped(project: Project, fn: Fn, vid: Vid) -> Iterator[Entry]:
     """The items of a loop's iterable; `table.items()` and the like are seen through."""
     value = fn.facts.values[vid]
     callee = fn.facts.values[fn.facts.calls[value[1]].func] if value[0] == "call" else ("",)
-    owners: list[tuple[Fn, Vid]] = []
-    view = ""
+    table, view = (fn, vid), ""
     if callee[0] == "attr" and callee[2] in _VIEWS:
-        owners, view = [(fn, callee[1])], callee[2]
+        table, view = (fn, callee[1]), callee[2]
     elif callee[0] == "name" and callee[1].rpartition(".")[2] in _VIEWS:
-        table, _, view = callee[1].rpartition(".")
-        owners = list(_named(project, fn, table))
-    for owner, item in owners or [(fn, vid)]:
-        for entry in entries(project, owner, item):
-            yield Entry(entry.fn, -1, entry.value) if view == "values" else entry
+        name, _, view = callee[1].rpartition(".")
+        table = variable(project, fn, name) or table
+    for entry in entries(project, *table):
+        yield Entry(entry.fn, -1, entry.value) if view == "values" else entry

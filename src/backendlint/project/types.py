@@ -11,6 +11,7 @@ from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.hookarguments import argument_class
 from backendlint.project.libraries_model import Arg
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -128,16 +129,16 @@ class TypeNames:
 
     def _alias(self, dotted: str, home: Fn) -> Refs:
         """A type alias at module level (`SessionDep = Annotated[Session, Depends(get)]`)."""
-        target = self.project.modules.resolve(dotted, home.file.module)
-        if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+        found = variable(self.project, home, dotted)
+        if found is None:
             return ()
-        owner = self.project.module_function(target.file)
-        key = (owner.fqn, target.vid)
-        if owner.facts.values[target.vid][0] not in ("item", "binop", "call") or key in self._reading:
+        owner, vid = found
+        key = (owner.fqn, vid)
+        if owner.facts.values[vid][0] not in ("item", "binop", "call") or key in self._reading:
             return ()
         self._reading.add(key)
         try:
-            return self.annotation(owner, target.vid)
+            return self.annotation(owner, vid)
         finally:
             self._reading.discard(key)
 

@@ -9,6 +9,7 @@ from backendlint.facts.model import Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.routes.params import injected
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -69,10 +70,10 @@ def _members(
         elif value[0] == "mut" and value[2] in _GROWS:
             inner = (value[1], *value[3])
         elif value[0] == "name":
-            target = project.modules.resolve(value[1], fn.file.module)
-            if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-                home = project.module_function(target.file)
-                inner = (target.vid,) if home.facts.values[target.vid][0] in _LISTS else ()
+            named = variable(project, fn, value[1])
+            if named is not None:
+                home, found = named
+                inner = (found,) if home.facts.values[found][0] in _LISTS else ()
         if inner:
             yield from _members(project, home, inner, seen)
         elif value[0] not in _DISPLAYS:

@@ -9,6 +9,7 @@ from backendlint.facts.model import Call, Param, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.routes.model import RouteParam
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -141,9 +142,9 @@ def marker_calls(project: Project, home: Fn, vid: Vid, depth: int = 0) -> Iterat
         for item in inner[1] if inner[0] == "tuple" else ():
             yield from marker_calls(project, home, item, depth + 1)
     elif value[0] == "name":
-        target = project.modules.resolve(value[1], home.file.module)
-        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-            yield from marker_calls(project, project.module_function(target.file), target.vid, depth + 1)
+        found = variable(project, home, value[1])
+        if found is not None:
+            yield from marker_calls(project, *found, depth + 1)
 
 
 def injections(project: Project, fn: Fn) -> Iterator[Ref]:
@@ -221,9 +222,8 @@ def _is_literal(project: Project, home: Fn, vid: Vid, depth: int = 5) -> bool:
         sides = [side for side in value[2:4] if home.const(side) is not None]
         return bool(sides) and all(_is_literal(project, home, side, depth - 1) for side in sides)
     if value[0] == "name":
-        target = project.modules.resolve(value[1], home.file.module)
-        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-            return _is_literal(project, project.module_function(target.file), target.vid, depth - 1)
+        found = variable(project, home, value[1])
+        return found is not None and _is_literal(project, *found, depth - 1)
     return False
 
 
@@ -250,9 +250,8 @@ def _has_pattern(project: Project, home: Fn, vid: Vid, depth: int = 5) -> bool:
             _has_pattern(project, home, item, depth - 1) for item in (inner[1] if inner[0] == "tuple" else (value[2],))
         )
     if value[0] == "name":
-        target = project.modules.resolve(value[1], home.file.module)
-        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-            return _has_pattern(project, project.module_function(target.file), target.vid, depth - 1)
+        found = variable(project, home, value[1])
+        return found is not None and _has_pattern(project, *found, depth - 1)
     return False
 
 

@@ -12,6 +12,7 @@ from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import Arg
 from backendlint.project.libraries_model import Route as RouteModel
 from backendlint.project.routes.model import UNKNOWN
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -124,9 +125,7 @@ def strings(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> list[str]:
         return [text for item in value[1] for text in strings(project, fn, item, depth)]
     found = project.constants(fn, vid) or []
     if not found and value[0] == "name" and depth:
-        target = project.modules.resolve(value[1], fn.file.module)
-        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-            home = project.module_function(target.file)
-            if home.facts.values[target.vid][0] in ("list", "tuple", "set"):
-                return strings(project, home, target.vid, depth - 1)
+        named = variable(project, fn, value[1])
+        if named is not None and named[0].facts.values[named[1]][0] in ("list", "tuple", "set"):
+            return strings(project, *named, depth - 1)
     return [item for item in found if isinstance(item, str)]

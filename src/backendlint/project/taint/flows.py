@@ -22,6 +22,7 @@ from backendlint.project.taint.reads import Reader
 from backendlint.project.taint.sinks import RESPONSE, SinkSite, find_assignments, find_sinks
 from backendlint.project.taint.stored import Stored
 from backendlint.project.templates.raw import RawTemplates
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -200,10 +201,10 @@ class Taint:
     def _there(self, fn: Fn, vid: Vid) -> Present | None:
         """An object that a module has made is something."""
         value = fn.unguarded(vid)
-        target = self.project.modules.resolve(value[1], fn.file.module) if value[0] == "name" else None
-        if target is None or target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+        found = variable(self.project, fn, value[1]) if value[0] == "name" else None
+        if found is None:
             return None
-        made = self.project.module_function(target.file).facts.values[target.vid][0] == "call"
+        made = found[0].facts.values[found[1]][0] == "call"
         objects = made and all(ref.kind in ("inst", "libinst") for ref in self.project.refs(fn, vid))
         return Present.FULL if objects and self.project.refs(fn, vid) else None
 

@@ -8,6 +8,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import NONE, Labels, Path
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
@@ -26,10 +27,8 @@ class NamedTuples:
     def read(self, fn: Fn, call: Call, path: Path) -> Labels | None:
         """Labels of a part of the tuple that a call makes; None for other calls."""
         func = fn.facts.values[call.func]
-        target = self.project.modules.resolve(func[1], fn.file.module) if func[0] == "name" else None
-        if target is None or target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
-            return None
-        fields = self._of(self.project.module_function(target.file), target.vid)
+        maker = variable(self.project, fn, func[1]) if func[0] == "name" else None
+        fields = self._of(*maker) if maker is not None else ()
         if not fields or call.open_ended:
             return None
         given = {**dict(zip(fields, call.args, strict=False)), **dict(call.kwargs)}

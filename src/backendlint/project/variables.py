@@ -1,0 +1,35 @@
+"""Module-level variables by their names, wherever they are imported from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.entities import Fn
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+DEPTH = 6
+"""Names of names that are followed."""
+
+
+def variable(project: Project, fn: Fn, dotted: str) -> tuple[Fn, Vid] | None:
+    """The module and the value of the variable that a dotted name in a function means; None where it means a class, a
+    function, an attribute of the variable's value, or nothing that the project assigns."""
+    target = project.modules.resolve(dotted, fn.file.module)
+    if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+        return None
+    return project.module_function(target.file), target.vid
+
+
+def display(project: Project, fn: Fn, vid: Vid, depth: int = DEPTH) -> tuple[Fn, Vid]:
+    """The value behind names of variables and constants of other modules: where a dict or list was written down."""
+    value = fn.facts.values[vid]
+    if depth and value[0] == "guard":
+        return display(project, fn, value[1], depth - 1)
+    if depth and value[0] == "name":
+        found = variable(project, fn, value[1])
+        if found is not None:
+            return display(project, *found, depth - 1)
+    return fn, vid
