@@ -110,6 +110,35 @@ def test_middleware_listed_by_setting() -> None:
     assert [ref.name for ref in route.guards] == ["main.Signed"]
 
 
+def test_a_method_that_another_module_names_is_a_middleware() -> None:
+    project = build(
+        guards="""
+            from aiohttp import web
+
+            class Tokens:
+                @web.middleware
+                async def check(self, request, handler):
+                    return await handler(request)
+
+            guard = Tokens().check
+        """,
+        main="""
+            from aiohttp import web
+            from guards import guard
+
+            TEXTS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+
+            async def add(request):
+                return web.json_response({})
+
+            application = web.Application(middlewares=[guard])
+            application.router.add_post("/orders", add)
+        """,
+    )
+    (route,) = project.routes
+    assert [ref.name for ref in route.guards] == ["guards.Tokens.check"]
+
+
 def test_factories_and_parameters_lead_to_the_application() -> None:
     project = build(
         app="from flask import Flask\nimport views\ndef create_app():\n    app = Flask(__name__)\n    register(app)\n    return app\n"

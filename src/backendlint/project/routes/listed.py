@@ -71,9 +71,8 @@ def _members(
             inner = (value[1], *value[3])
         elif value[0] == "name":
             named = variable(project, fn, value[1])
-            if named is not None:
-                home, found = named
-                inner = (found,) if home.facts.values[found][0] in _LISTS else ()
+            if named is not None and named[0].facts.values[named[1]][0] in _LISTS:
+                home, inner = named[0], (named[1],)
         if inner:
             yield from _members(project, home, inner, seen)
         elif value[0] not in _DISPLAYS:
