@@ -115,24 +115,7 @@ class Jobs:
         value = fn.facts.values[block.value]
         if value[0] == "call" and fn.facts.calls[value[1]] is call:
             return False
-        return (
-            self._begins(fn, block.value)
-            or any(
-                cls.transaction_on_exit
-                for ref in self.project.refs(fn, block.value)
-                if ref.kind == "libinst"
-                for name in self.project.libraries.mro(ref.name)
-                if (cls := self.project.libraries.cls(name)) is not None
-            )
-            or self.project.transactions.is_transaction(fn, block)
-        )
-
-    def _begins(self, fn: Fn, vid: int) -> bool:
-        """True where the value is made by a call that opens a transaction."""
-        value = fn.facts.values[vid]
-        opening = fn.facts.calls[value[1]] if value[0] == "call" else None
-        models = self.project.models(fn, opening) if opening is not None else []
-        return any(model.transaction in OPENS for model in models)
+        return self.project.transactions.is_transaction(fn, block)
 
     # sessions: written, dispatched, committed
 
@@ -180,7 +163,7 @@ class Jobs:
                 lines = [item.span.line for item in yields]
                 for item in yields:
                     for _, block in source.blocks_of(item.block):
-                        if block.kind == "with" and block.value >= 0 and self._begins(source, block.value):
+                        if block.kind == "with" and self.project.transactions.is_transaction(source, block):
                             return (source.step(source.facts.span_of(block.value), "commits when the handler is done"),)
                 for call in source.calls:
                     effects = self.project.effects.call_effects(source, call)
