@@ -183,15 +183,12 @@ class Access:
                 yield model.auth.role, last
             if model.ratelimit is not None and model.ratelimit.role == "limit":
                 yield LIMIT, last
-        for name in libraries.mro(ref.name):
-            cls = libraries.cls(name)
-            if cls is not None:
-                known = True
-                if cls.subclass_role in _ROLES and not any(
-                    m is not None and m.auth is not None
-                    for m in (libraries.call(ref.name), libraries.decorator(ref.name))
-                ):
-                    yield _ROLES[cls.subclass_role], last
+        for cls in libraries.lineage(ref.name):
+            known = True
+            if cls.subclass_role in _ROLES and not any(
+                m is not None and m.auth is not None for m in (libraries.call(ref.name), libraries.decorator(ref.name))
+            ):
+                yield _ROLES[cls.subclass_role], last
         if not known:
             yield from _by_name(last)
 

@@ -145,8 +145,7 @@ class Exceptions:
 
     def _is_model(self, name: str) -> bool:
         """A library's own model, such as Django's `User`."""
-        models = (self.project.libraries.cls(item) for item in self.project.libraries.mro(name))
-        return any(model is not None and model.subclass_role == "model" for model in models)
+        return any(model.subclass_role == "model" for model in self.project.libraries.lineage(name))
 
     @cached_property
     def _of_models(self) -> dict[str, list[str]]:

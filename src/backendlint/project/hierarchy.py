@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Cls, Fn
+from backendlint.project.libraries_model import ClassModel
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -87,9 +88,11 @@ class Hierarchy:
 
     def _all_said(self, cls: Cls, field: str) -> Iterator[str]:
         """What library bases say in this field of their models, the nearest first."""
-        libraries = self.project.libraries
-        models = (libraries.cls(name) for base in self.library_bases(cls) for name in libraries.mro(base))
-        return (said for model in models if model is not None and (said := getattr(model, field)))
+        return (said for model in self.library_models(cls) if (said := getattr(model, field)))
+
+    def library_models(self, cls: Cls) -> Iterator[ClassModel]:
+        """The models of its library bases and theirs, the nearest first."""
+        return (model for base in self.library_bases(cls) for model in self.project.libraries.lineage(base))
 
     def overrides(self, cls: Cls, name: str) -> tuple[Fn, ...]:
         """Methods of subclasses that a call through `cls` may reach; only for abstract methods or classes."""

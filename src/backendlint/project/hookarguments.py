@@ -15,9 +15,8 @@ def argument_class(project: Project, fn: Fn) -> Refs:
     cls = fn.cls
     if cls is None or fn.name not in project.libraries.hooks_with_arguments:
         return ()
-    libraries = project.libraries
-    models = (libraries.cls(name) for base in project.hierarchy.library_bases(cls) for name in libraries.mro(base))
-    attribute = next((said for model in models if model and (said := model.argument_classes.get(fn.name))), "")
+    models = project.hierarchy.library_models(cls)
+    attribute = next((said for model in models if (said := model.argument_classes.get(fn.name))), "")
     for owner in project.hierarchy.mro(cls):
         vid = owner.facts.attributes.get(attribute, -1)
         if vid >= 0:

@@ -161,6 +161,10 @@ class Libraries:
             known = self._mros[name] = tuple(order)
         return known
 
+    def lineage(self, dotted: str) -> Iterator[ClassModel]:
+        """What the class and its known bases state, nearest first."""
+        return (model for name in self.mro(dotted) if (model := self.cls(name)) is not None)
+
     def is_subclass(self, dotted: str, base: str) -> bool:
         """True where the models know `base` among the bases of `dotted` (or the same)."""
         return self.canonical(base) in self.mro(dotted)

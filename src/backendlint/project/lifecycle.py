@@ -140,11 +140,7 @@ class Lifecycle:
         return cls.close if cls is not None and not cls.cheap and model.opens != "pooled-connection" else ()
 
     def _class(self, name: str) -> ClassModel | None:
-        for item in self.project.libraries.mro(name):
-            cls = self.project.libraries.cls(item)
-            if cls is not None and cls.close:
-                return cls
-        return None
+        return next((cls for cls in self.project.libraries.lineage(name) if cls.close), None)
 
     def _makes(self, fn: Fn, call: Call) -> list[CallModel]:
         """Models of the call, or of what a function of the project makes and hands out."""

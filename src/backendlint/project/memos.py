@@ -39,8 +39,8 @@ def asked(fn: Fn, dotted: str, key: Vid) -> bool:
 def keeps_client(project: Project, fn: Fn, vid: Vid) -> bool:
     """Whether a value is a client, connection or pool: each process is meant to have its own, one for each server."""
     names = (ref.name for ref in project.refs(fn, vid) if ref.kind == "libinst")
-    models = (project.libraries.cls(item) for name in names for item in project.libraries.mro(name))
-    return any(model is not None and (bool(model.resource) or not model.cheap) for model in models)
+    models = (model for name in names for model in project.libraries.lineage(name))
+    return any(bool(model.resource) or not model.cheap for model in models)
 
 
 def few(project: Project, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> bool:

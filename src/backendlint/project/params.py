@@ -129,10 +129,7 @@ class Params:
         if fn.cls is None or fn.kind != "method":
             return ""
         for base in (*self.project.hierarchy.library_bases(fn.cls), *self._by_convention(fn, fn.cls)):
-            for name in self.project.libraries.mro(base):
-                model = self.project.libraries.cls(name)
-                if model is None:
-                    continue
+            for model in self.project.libraries.lineage(base):
                 resolves = bool(model.resolvers) and fn.name.startswith(model.resolvers)
                 every = "*" in model.methods_are_handlers and not fn.name.startswith("_")
                 if resolves or every or fn.name in model.methods_are_handlers:

@@ -64,19 +64,14 @@ class PerCall:
         return cls
 
     def _class(self, name: str) -> ClassModel | None:
-        for item in self.project.libraries.mro(name):
-            cls = self.project.libraries.cls(item)
-            if cls is not None and not cls.cheap:
-                return cls
-        return None
+        return next((cls for cls in self.project.libraries.lineage(name) if not cls.cheap), None)
 
     def _is_shared(self, fn: Fn, vid: int) -> Iterator[bool]:
         return (self._shared(ref) for ref in self.project.refs(fn, vid))
 
     def _shared(self, ref: Ref) -> bool:
         """True for instances of pools, engines and clients."""
-        names = self.project.libraries.mro(ref.name) if ref.kind == "libinst" else ()
-        classes = [cls for name in names if (cls := self.project.libraries.cls(name)) is not None]
+        classes = self.project.libraries.lineage(ref.name) if ref.kind == "libinst" else ()
         return any(cls.resource in _SHARED or not cls.cheap for cls in classes)
 
     def _shares(self, fn: Fn, call: Call) -> bool:

@@ -328,11 +328,10 @@ class Resolver:
         return Ref(ref.kind, ref.name, Ref("inst", cls.fqn))
 
     def _stands_for_owner(self, ref: Ref) -> bool:
-        libraries = self.project.libraries
         made = self.project.classes.get(ref.name) if ref.kind == "inst" else None
-        names = self.project.hierarchy.library_bases(made) if made is not None else (ref.name,)
-        models = (libraries.cls(item) for name in names for item in libraries.mro(name))
-        return any(model is not None and model.of_owner for model in models)
+        if made is None:
+            return any(model.of_owner for model in self.project.libraries.lineage(ref.name))
+        return any(model.of_owner for model in self.project.hierarchy.library_models(made))
 
     def field(self, cls: Cls, name: str) -> Refs:
         """What an attribute of the class's instances refers to: annotation, class attribute, or what methods assign."""

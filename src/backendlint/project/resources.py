@@ -194,9 +194,8 @@ class Resources:
 
     def _class(self, fn: Fn, vid: Vid, model: CallModel) -> ClassModel | None:
         for ref in self.project.refs(fn, vid):
-            for name in self.project.libraries.mro(ref.name) if ref.kind == "libinst" else ():
-                found = self.project.libraries.cls(name)
-                if found is not None and found.close:
+            for found in self.project.libraries.lineage(ref.name) if ref.kind == "libinst" else ():
+                if found.close:
                     return found
         return self.project.libraries.cls(model.returns) if model.returns else None
 

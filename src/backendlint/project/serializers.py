@@ -103,11 +103,7 @@ def _serializer(project: Project, cls: Cls) -> Cls | None:
 
 
 def _lists(project: Project, base: str) -> bool:
-    return any(
-        _LISTS in model.provides
-        for name in project.libraries.mro(base)
-        if (model := project.libraries.cls(name)) is not None
-    )
+    return any(_LISTS in model.provides for model in project.libraries.lineage(base))
 
 
 def _judged(

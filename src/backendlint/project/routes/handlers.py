@@ -37,13 +37,10 @@ def class_handlers(project: Project, cls: Cls) -> tuple[list[str], set[str]]:
     """Names of methods that answer requests, and those that library bases implement."""
     names: dict[str, None] = {}
     provided: set[str] = set()
-    for base in project.hierarchy.library_bases(cls):
-        for name in project.libraries.mro(base):
-            model = project.libraries.cls(name)
-            if model is not None:
-                names.update(dict.fromkeys(model.provides))
-                names.update(dict.fromkeys(model.methods_are_handlers))
-                provided.update(model.provides)
+    for model in project.hierarchy.library_models(cls):
+        names.update(dict.fromkeys(model.provides))
+        names.update(dict.fromkeys(model.methods_are_handlers))
+        provided.update(model.provides)
     allowed = project.hierarchy.mro(cls)
     kept = allowed_methods(project, cls)
     provided = {name for name in provided if not kept or name.upper() in kept or name.upper() not in METHODS}
@@ -85,13 +82,10 @@ def _hooks(project: Project, cls: Cls) -> tuple[dict[str, tuple[str, ...]], froz
     """What the models of its library bases say of methods that they call."""
     hooks: dict[str, tuple[str, ...]] = {}
     responds: set[str] = set()
-    for base in project.hierarchy.library_bases(cls):
-        for name in project.libraries.mro(base):
-            model = project.libraries.cls(name)
-            if model is not None:
-                responds.update(model.responds)
-                for handler, names in model.hooks.items():
-                    hooks[handler] = (*hooks.get(handler, ()), *names)
+    for model in project.hierarchy.library_models(cls):
+        responds.update(model.responds)
+        for handler, names in model.hooks.items():
+            hooks[handler] = (*hooks.get(handler, ()), *names)
     return hooks, frozenset(responds)
 
 
