@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Fn, Ref
 
 Bound = dict[int, list[tuple[Vid, tuple[str, ...]]]]
@@ -29,12 +29,18 @@ SAME = frozenset({"guard", "await", "mut", "store", "setattr", "enter", "star"})
 """Operations whose result is the object that they are about, entered or changed."""
 
 
+def unchanged(fn: Fn, vid: Vid) -> Value:
+    """The object itself, whatever was tested or changed of it."""
+    value = fn.facts.values[vid]
+    while value[0] in SAME:
+        value = fn.facts.values[value[1]]
+    return value
+
+
 def handed_back(fn: Fn, call: Call, callee: Fn, returned: Vid) -> list[Vid]:
     """What the call itself passes for the parameter that the callee returns (`bp = timed(Blueprint(...))`); none if it
     returns something else."""
-    value = callee.value(returned) if returned >= 0 else ("unknown",)
-    while value[0] in SAME:
-        value = callee.value(value[1])
+    value = unchanged(callee, returned) if returned >= 0 else ("unknown",)
     passed = bind(fn, call, callee).get(value[1], ()) if value[0] == "param" else ()
     return [vid for vid, part in passed if not part]
 

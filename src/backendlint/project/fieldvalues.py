@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Value, Vid
-from backendlint.project.binding import SAME, bind
+from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import SAME, bind, unchanged
 from backendlint.project.entities import Cls, Fn
 
 if TYPE_CHECKING:
@@ -100,15 +100,7 @@ def _column(fn: Fn, vid: Vid) -> str:
 
 def is_field(fn: Fn, vid: Vid, base: Vid, field: str) -> bool:
     """Whether a value is that field of that object: `user.id`."""
-    value, owner = fn.unguarded(vid), plain(fn, base)
+    value, owner = fn.unguarded(vid), unchanged(fn, base)
     if value[0] == "attr":
-        return bool(value[2] == field and plain(fn, value[1]) == owner)
+        return bool(value[2] == field and unchanged(fn, value[1]) == owner)
     return bool(value[0] == owner[0] == "name" and value[1] == f"{owner[1]}.{field}")
-
-
-def plain(fn: Fn, vid: Vid) -> Value:
-    """The object itself, whatever was tested or changed of it."""
-    value = fn.facts.values[vid]
-    while value[0] in SAME:
-        value = fn.facts.values[value[1]]
-    return value

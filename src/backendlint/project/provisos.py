@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Span, Value, Vid
-from backendlint.project.binding import Bound, bind
+from backendlint.project.binding import Bound, bind, unchanged
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
-from backendlint.project.fieldvalues import field_of, is_field, plain
+from backendlint.project.fieldvalues import field_of, is_field
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -170,7 +170,7 @@ class Provisos:
         """Whether the tests that led to the call say that a proviso holds of what is passed; None where they do not."""
         value = fn.facts.values[subject]
         while value[0] == "guard":
-            said = self._says(fn, value[2], value[3], plain(fn, subject), item) if value[3] is not None else None
+            said = self._says(fn, value[2], value[3], unchanged(fn, subject), item) if value[3] is not None else None
             if said is not None:
                 return said
             value = fn.facts.values[value[1]]
@@ -206,9 +206,9 @@ class Provisos:
     def _is_meant(fn: Fn, vid: Vid, subject: Value, field: str) -> bool:
         """Whether a value is what is passed, or its field."""
         if not field:
-            return plain(fn, vid) == subject
+            return unchanged(fn, vid) == subject
         value = fn.unguarded(vid)
-        return bool(value[0] == "attr" and value[2] == field and plain(fn, value[1]) == subject)
+        return bool(value[0] == "attr" and value[2] == field and unchanged(fn, value[1]) == subject)
 
     def _decided(self, fn: Fn, vid: Vid, item: Proviso) -> bool | None:
         """Whether a value fulfils a proviso; None where it is not known."""

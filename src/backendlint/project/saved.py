@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Value, Vid
-from backendlint.project.binding import SAME, receiver
+from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import receiver, unchanged
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Cls, Fn
 
@@ -57,7 +57,7 @@ def of_itself(project: Project, fn: Fn, call: Call) -> bool:
     if fn.cls is None or fn.kind != "method":
         return False
     given = (receiver(fn, call), *call.args[:1])
-    return by_super(project, fn, call) or any(vid >= 0 and _same(fn, vid) == ("param", 0) for vid in given)
+    return by_super(project, fn, call) or any(vid >= 0 and unchanged(fn, vid) == ("param", 0) for vid in given)
 
 
 def leading(chain: Sequence[Edge], fn: Fn) -> Sequence[Edge]:
@@ -106,13 +106,5 @@ def _passed_on(fn: Fn, call: Call, key: str) -> str:
 
 
 def _parameter(fn: Fn, vid: Vid) -> int:
-    value = _same(fn, vid)
+    value = unchanged(fn, vid)
     return int(value[1]) if value[0] == "param" else -1
-
-
-def _same(fn: Fn, vid: Vid) -> Value:
-    """The object behind changes and tests of it."""
-    value = fn.facts.values[vid] if vid >= 0 else ("",)
-    while value[0] in SAME:
-        value = fn.facts.values[value[1]]
-    return value

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import SAME
+from backendlint.project.binding import unchanged
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import Arg
@@ -66,9 +66,7 @@ class Reading:
         """What answers (functions or classes), and what wraps it at the registration."""
         refs = self.project.refs(fn, vid)
         found = tuple(ref for ref in refs if ref.kind in ("func", "class", "inst"))
-        value = fn.facts.values[vid]
-        while value[0] in SAME:
-            value = fn.facts.values[value[1]]
+        value = unchanged(fn, vid)
         if value[0] == "call" and depth < 4:
             call = fn.facts.calls[value[1]]
             around = tuple(self.wrappers(fn, call))

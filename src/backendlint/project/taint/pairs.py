@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import unchanged
 from backendlint.project.entities import Fn
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import KEYS, NONE, Labels, Path
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 _VIEWS = frozenset({"items", "keys", "values"})
 _SAME_ITEMS = frozenset(f"builtins.{name}" for name in "list tuple sorted reversed iter set frozenset".split())
-_CHANGED = frozenset({"guard", "mut", "store", "await"})
 _ANY = "[*]"
 
 
@@ -52,9 +52,7 @@ class Pairs:
 
     def is_mapping(self, fn: Fn, vid: Vid) -> bool:
         """Whether the value is certainly a dict."""
-        value = fn.facts.values[vid]
-        while value[0] in _CHANGED:
-            value = fn.facts.values[value[1]]
+        value = unchanged(fn, vid)
         if value[0] == "dict" or (value[0] == "comp" and value[1] == "dict"):
             return True
         if value[0] == "param" and fn.facts.params[value[1]].kind == "kwargs":
