@@ -93,7 +93,7 @@ def _hits(project: Project, utc: UtcTimes) -> Iterator[tuple[Hit, Callable[[], b
             for key, vid in call.kwargs:
                 factory = _factory(project, fn, vid) if key in FACTORIES else None
                 if factory is not None:
-                    day: Profile | None = "strict" if declares_date(project, fn, call.value) else None
+                    day: Profile | None = "strict" if declares_date(fn, call.value) else None
                     hit = _hit(fn, fn.place(vid), factory, usual or day or _advice(project, fn))
                     yield hit, partial(_filled, project, utc, fn, call, factory)
 

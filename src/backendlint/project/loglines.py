@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 _NO_LINES = ("NullHandler", "AdminEmailHandler", "SMTPHandler", "HTTPHandler", "SentryHandler", "EventHandler")
 """Handlers that write no lines for people to read."""
-_ONE_LINE = frozenset({"dumps"})
 
 
 class LogLines:
@@ -88,33 +87,21 @@ def _is_escaping(project: Project, fn: Fn, vid: Vid) -> bool:
 def _of(project: Project, name: str) -> bool:
     cls = project.classes.get(name)
     if cls is None:
-        model = project.libraries.cls(project.libraries.canonical(name))
-        return model is not None and model.one_line
+        return any(model.one_line for model in project.libraries.lineage(name))
     written = project.method(cls, "format")
     if written is not None:
-        return _dumps(written) or (_calls_on(written) and _inherits(project, cls))
+        return _returns(written, "dumps") or (_returns(written, "format") and _inherits(project, cls))
     return _inherits(project, cls)
 
 
 def _inherits(project: Project, cls: Cls) -> bool:
-    models = (project.libraries.cls(base) for base in project.hierarchy.library_bases(cls))
-    return any(model is not None and model.one_line for model in models)
+    return any(model.one_line for model in project.hierarchy.library_models(cls))
 
 
-def _dumps(fn: Fn) -> bool:
-    """What it returns is JSON."""
+def _returns(fn: Fn, name: str) -> bool:
+    """Whether whatever it returns was made by a call of that name."""
     made = [fn.unguarded(item.value) for item in fn.facts.returns if item.value >= 0]
-    return bool(made) and all(
-        value[0] == "call" and fn.callee_name(fn.facts.calls[value[1]]) in _ONE_LINE for value in made
-    )
-
-
-def _calls_on(fn: Fn) -> bool:
-    """What it returns its base has made."""
-    made = [fn.unguarded(item.value) for item in fn.facts.returns if item.value >= 0]
-    return bool(made) and all(
-        value[0] == "call" and fn.callee_name(fn.facts.calls[value[1]]) == "format" for value in made
-    )
+    return bool(made) and all(value[0] == "call" and fn.callee_name(fn.facts.calls[value[1]]) == name for value in made)
 
 
 def _entries(fn: Fn, vid: Vid) -> dict[str, Vid]:

@@ -119,10 +119,10 @@ def _fills_dates(project: Project, fn: Fn, call: Call, times: set[Vid]) -> bool:
     classes = [project.classes.get(ref.name) for ref in project.callees(fn, call) if ref.kind == "class"]
     keys = [key for key, vid in call.kwargs if vid in times]
     declared = [(cls.owner, cls.facts.attributes.get(key, -1)) for cls in classes if cls is not None for key in keys]
-    return bool(declared) and all(vid >= 0 and declares_date(project, owner, vid) for owner, vid in declared)
+    return bool(declared) and all(vid >= 0 and declares_date(owner, vid) for owner, vid in declared)
 
 
-def declares_date(project: Project, fn: Fn, vid: Vid) -> bool:
+def declares_date(fn: Fn, vid: Vid) -> bool:
     """`Column(Date, ...)`, `DateField(...)`."""
     value = fn.unguarded(vid)
     if value[0] != "call":
@@ -132,10 +132,10 @@ def declares_date(project: Project, fn: Fn, vid: Vid) -> bool:
         call.func,
         *(fn.calls[fn.unguarded(arg)[1]].func if fn.unguarded(arg)[0] == "call" else arg for arg in call.args),
     ]
-    return any(_last(project, fn, kind) in _DATES for kind in kinds)
+    return any(_last(fn, kind) in _DATES for kind in kinds)
 
 
-def _last(project: Project, fn: Fn, vid: Vid) -> str:
+def _last(fn: Fn, vid: Vid) -> str:
     value = fn.unguarded(vid)
     return str(value[-1]).rpartition(".")[2] if value[0] in ("name", "attr") else ""
 

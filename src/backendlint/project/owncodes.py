@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import bind
+from backendlint.project.calls import argument_of
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.errorhandlers import exception_parameter
 from backendlint.project.libraries_model import Response
@@ -74,9 +75,7 @@ def _of_class(project: Project, cls: Cls, frame: Frame, call: Call | None, model
     """By what reaches the library's constructor, else by an attribute of the class."""
     made = _library_call(project, cls, frame, call)
     if made is not None and model.status is not None and made.call is not None and made.outer is not None:
-        vid = next((made.call.kwarg(key) for key in model.status.keywords if made.call.kwarg(key) >= 0), -1)
-        if vid < 0 and 0 <= model.status.position < len(made.call.args):
-            vid = made.call.args[model.status.position]
+        vid = argument_of(made.call, model.status)
         found = _value(project, made.outer, vid) if vid >= 0 else None
         if found is not None or (vid >= 0 and not _left_out(made.outer, vid)):
             return found
@@ -182,10 +181,9 @@ def _statuses(project: Project, fn: Fn, vid: Vid) -> Iterator[Vid]:
         call = fn.facts.calls[value[1]]
         for model in project.models(fn, call):
             status = model.response.status if model.response is not None else None
-            keywords = [call.kwarg(key) for key in status.keywords if call.kwarg(key) >= 0] if status else []
-            if status is not None and not keywords and 0 <= status.position < len(call.args):
-                keywords = [call.args[status.position]]
-            yield from keywords
+            given = argument_of(call, status) if status is not None else -1
+            if given >= 0:
+                yield given
     else:  # `response.status_code = error.code; return response`
         yield from (item.value for item in fn.facts.stores if item.name == "status_code")
 
