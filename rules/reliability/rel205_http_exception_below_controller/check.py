@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from backendlint.api import Fn, Hit, Profile, Project, Span
@@ -11,10 +12,11 @@ BELOW = frozenset({"service", "repository", "model"})
 
 def check(project: Project) -> Iterator[Hit]:
     """Raised HTTP exceptions, and calls that raise one (`abort`), in services, repositories and models."""
+    decorated = _decorated(project)
     for fn in project.all_functions():
         layer = project.layer(fn)
         raised = list(_raised(project, fn)) if layer in BELOW and not fn.is_module else []
-        if not raised or _above(project, fn) or _injected(project, fn) or _wraps_handlers(project, fn):
+        if not raised or _above(project, fn) or _injected(project, fn) or _wraps_handlers(project, fn, decorated):
             continue
         for span, name, profile in raised:
             yield Hit(
@@ -51,17 +53,22 @@ def _injected(project: Project, fn: Fn) -> bool:
     return any(fn in (*route.dependencies, *route.hooks) for route in project.endpoints.leading_to(fn.fqn))
 
 
-def _wraps_handlers(project: Project, fn: Fn) -> bool:
+def _decorated(project: Project) -> dict[str, list[Fn]]:
+    """What stands below each of the project's own decorators."""
+    found: dict[str, list[Fn]] = defaultdict(list)
+    for fn in project.all_functions():
+        for ref in fn.decorators:
+            if ref.kind == "func":
+                found[ref.name].append(fn)
+    return found
+
+
+def _wraps_handlers(project: Project, fn: Fn, decorated: dict[str, list[Fn]]) -> bool:
     """The inside of a decorator that stands on handlers: there exceptions become statuses, wherever its file lies."""
-    outer: set[str] = set()
+    wrapped: set[Fn] = set()
     parent = fn.parent
     while parent is not None and not parent.is_module:
-        outer.add(parent.fqn)
+        wrapped.update(decorated.get(parent.fqn, ()))
         parent = parent.parent
-    wrapped = [
-        other
-        for other in (project.all_functions() if outer else ())
-        if any(ref.kind == "func" and ref.name in outer for ref in other.decorators)
-    ]
     below = sum(project.layer(other) in BELOW for other in wrapped)
     return sum(project.layer(other) == "controller" for other in wrapped) > 2 * below

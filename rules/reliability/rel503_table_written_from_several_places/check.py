@@ -87,12 +87,14 @@ def reported(
     """One hit a function: what it does after the first write is part of the same story."""
     name = entity.rpartition(".")[2]
     shared = len(strangers) > MAX_STRANGERS
+    offered = [(offer, kinds_made(project, offer.fn, entity)) for offer in offers]
     seen: set[str] = set()
     for unit, found in strangers.items():
         for write in found:
             if write.fn.fqn in seen or is_called_by(project, write.fn, owner) or links(project, write):
                 continue
-            alike = [offer for offer in offers if makes_the_same(project, offer.fn, write.fn, entity)]
+            theirs = kinds_made(project, write.fn, entity)
+            alike = [offer for offer, ours in offered if are_alike(ours, theirs)]
             if not alike:
                 continue
             seen.add(write.fn.fqn)
@@ -135,9 +137,8 @@ def does_as_much(offer: Write, write: Write) -> bool:
     return offer.op in EITHER or write.op in EITHER or offer.creates == write.creates
 
 
-def makes_the_same(project: Project, owner: Fn, other: Fn, entity: str) -> bool:
+def are_alike(ours: dict[str, set[object]], theirs: dict[str, set[object]]) -> bool:
     """Whether rows that two functions make are not told apart by constants: `Task(kind="export")`, `Task(kind="upload")`."""
-    ours, theirs = kinds_made(project, owner, entity), kinds_made(project, other, entity)
     return not any(ours[key].isdisjoint(theirs[key]) for key in ours.keys() & theirs.keys())
 
 
