@@ -51,6 +51,7 @@ from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.cartesian import Unconnected, unconnected
 from backendlint.project.certain import Given, certain, given, ruled_out
 from backendlint.project.conditions import holds
+from backendlint.project.credentials import HEADER, SESSION
 from backendlint.project.decorators import decorator_models, is_job
 from backendlint.project.effects import BLOCKING, Reason, Site, called, waits
 from backendlint.project.entities import Cls, Fn, Ref
@@ -81,6 +82,7 @@ from backendlint.project.naivetimes import (
 from backendlint.project.once import first_time_only
 from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.percall import MadePerCall
+from backendlint.project.places import calls_at, functions_in
 from backendlint.project.programs import (
     SERVING,
     for_developers,
@@ -108,7 +110,7 @@ from backendlint.project.resolvers import Resolved, resolved
 from backendlint.project.resources import Leak
 from backendlint.project.responsemodels import Responded, responded
 from backendlint.project.retry_settings import Policy
-from backendlint.project.routes import UNKNOWN, Application, Route, RouteParam, status_of
+from backendlint.project.routes import SAFE, UNKNOWN, Application, Route, RouteParam, status_of
 from backendlint.project.routes.paths import is_parameter, parameters, segments, shape, subject, versions
 from backendlint.project.saved import stored_by_itself
 from backendlint.project.schema import operations as ops
@@ -138,7 +140,7 @@ from backendlint.project.uses import aliases, ingredients, is_used, operands
 from backendlint.project.utctimes import UtcTimes
 from backendlint.project.variables import display, variable
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
-from backendlint.project.webapi import among_pages, is_api, is_plain
+from backendlint.project.webapi import among_pages, for_admins, is_api, is_plain
 from backendlint.project.writes import Write, stored_entity
 
 if TYPE_CHECKING:
@@ -148,9 +150,12 @@ __all__ = [
     "ATTACKER",
     "BLOCKING",
     "CALENDAR",
+    "HEADER",
     "INFRASTRUCTURE",
     "LOCAL",
+    "SAFE",
     "SERVING",
+    "SESSION",
     "UNKNOWN",
     "Answer",
     "Application",
@@ -251,6 +256,7 @@ __all__ = [
     "bounded",
     "called",
     "called_name",
+    "calls_at",
     "calls_in",
     "caught",
     "certain",
@@ -270,9 +276,11 @@ __all__ = [
     "first_time_only",
     "flow_hit",
     "flow_hits",
+    "for_admins",
     "for_developers",
     "for_development",
     "for_tests",
+    "functions_in",
     "given",
     "grows",
     "holds",

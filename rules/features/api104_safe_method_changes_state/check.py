@@ -3,9 +3,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Edge, Fn, Hit, Project, Route, Write
+from backendlint.api import SAFE, Edge, Fn, Hit, Project, Route, Write
 
-SAFE = {"GET", "HEAD", "OPTIONS"}
 TRACES = re.compile(
     r"audit|histor(y|ies)|metric|statistics|session|token|cache|usage|analytics|nonce|impression|challenge|captcha|thumbnail|"
     r"(^|_)(log(s|ged|ging)?|events?|stats?|visits?|views|viewed|counts?|counter|hits?|seen|track(s|ed|ing)?|touch(ed)?|refresh(ed)?|"

@@ -4,7 +4,20 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backendlint.api import Edge, Fn, Hit, Project, Ref, Route, Site, Unbounded, answers, doubtful, operands, unbounded
+from backendlint.api import (
+    Fn,
+    Hit,
+    Project,
+    Ref,
+    Route,
+    Site,
+    Unbounded,
+    answers,
+    doubtful,
+    for_admins,
+    operands,
+    unbounded,
+)
 
 PAGE = re.compile(
     r"_?(page(_?(size|number|num|token|no|index))?|per_?page|limit|offset|cursor|skip|take|top|first|last|after|before|size|count|start|"
@@ -59,13 +72,12 @@ def fetched(project: Project, route: Route) -> list[Unbounded]:
     """The queries without a limit to which the handler leads."""
     if route.handler is None:
         return []
-    reached = [route.handler, *(edge.callee for edge in below(project, route.handler))]
-    return [item for fn in reached for item in unbounded(project, fn)]
+    return [item for fn in reached(project, route.handler) for item in unbounded(project, fn)]
 
 
 def said_or_own(route: Route, rows: list[Unbounded]) -> bool:
     """Whether PERF103 says it of the query, or one user's own rows are listed."""
-    said = any(not doubtful(item) for item in rows) and "admin" not in route.path.lower()
+    said = any(not doubtful(item) for item in rows) and not for_admins(route)
     return said or bool(rows and all(item.own for item in rows))
 
 
@@ -104,8 +116,7 @@ def paged(project: Project, route: Route) -> bool:
     for param in route.params:
         if PAGE.fullmatch(param.name) or (param.origin == "query" and param.type == "model"):
             return True
-    reached = [route.handler, *(edge.callee for edge in below(project, route.handler))]
-    for fn in reached:
+    for fn in reached(project, route.handler):
         for value in fn.facts.values:
             if value[0] == "const" and isinstance(value[1], str) and PAGE.fullmatch(value[1]):
                 return True
@@ -128,19 +139,9 @@ def texts(fn: Fn) -> Iterator[str]:
     return (value[1] for value in fn.facts.values if value[0] == "const" and isinstance(value[1], str))
 
 
-def below(project: Project, fn: Fn, depth: int = 4) -> list[Edge]:
-    """Calls below a function."""
-    found: list[Edge] = []
-    todo = [(fn, 0)]
-    seen = {fn.fqn}
-    while todo:
-        item, level = todo.pop()
-        for edge in project.graph.callees(item) if level < depth else ():
-            if edge.kind == "call" and edge.callee.fqn not in seen:
-                seen.add(edge.callee.fqn)
-                found.append(edge)
-                todo.append((edge.callee, level + 1))
-    return found
+def reached(project: Project, fn: Fn) -> list[Fn]:
+    """A function and what it calls."""
+    return [item for item, _ in project.graph.below(fn, 4)]
 
 
 def returns_many(project: Project, route: Route) -> bool:
@@ -156,8 +157,7 @@ def returns_many(project: Project, route: Route) -> bool:
         return any(
             ref.name in ("builtins.list", "typing.Iterator", "builtins.tuple", "builtins.set") for ref in declared
         )
-    reached = (fn, *(edge.callee for edge in below(project, fn)))
-    many = any(is_many(site) for item in reached for site in whole_chains(project, item))
+    many = any(is_many(site) for item in reached(project, fn) for site in whole_chains(project, item))
     return many and any(is_list(project, fn, item.value) for item in fn.facts.returns)
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, doubtful, for_tests, runs_by_hand, unbounded
-
-ADMIN = re.compile(r"(^|[/_-])admin", re.IGNORECASE)
+from backendlint.api import Fn, Hit, Project, doubtful, for_admins, for_tests, runs_by_hand, unbounded
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -29,4 +26,4 @@ def check(project: Project) -> Iterator[Hit]:
 def _listed(project: Project, fn: Fn) -> bool:
     """Whether a route that reads leads here, outside of administration."""
     routes = project.endpoints.leading_to(fn.fqn)
-    return any((not route.methods or "GET" in route.methods) and not ADMIN.search(route.path) for route in routes)
+    return any((not route.methods or "GET" in route.methods) and not for_admins(route) for route in routes)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Route, Step, answers
+from backendlint.api import SAFE, Fn, Hit, Project, Route, Step, answers
 
 PUBLIC = re.compile(
     r"log_?in|log_?out|sign_?(in|up|out)|register|registration|password|passwd|forgot|recover|reset|(^|_)tokens?($|_)|refresh|oauth|sso|saml|openid|jwks|"
@@ -31,7 +31,6 @@ SEARCH = re.compile(r"search|query|filter|lookup|preview|list", re.IGNORECASE)
 SECRET = re.compile(r"(\w+_)?(token|secret|signature)(_hash)?", re.IGNORECASE)
 FINDS = ("filter", "get", "get_or_404")
 SIGN_UP = re.compile(r"sign[-_]?up|regist", re.IGNORECASE)
-SAFE = {"GET", "HEAD", "OPTIONS"}
 LASTING = ("db-write", "commit", "mail", "queue-publish")
 PASSING = frozenset({"log", "cpu", "blocking"})
 """Effects that leave nothing behind and give nothing away."""
@@ -82,7 +81,7 @@ def knows_strangers(project: Project, route: Route) -> bool:
     """It shows less to those who have not signed in, or takes a secret from the body that leads to the row."""
     if route.handler is None:
         return False
-    for fn in reached(project, route.handler):
+    for fn, _ in project.graph.below(route.handler, 2, ("call", "property")):
         if any(fn.value(vid)[2] in ("is_authenticated", "is_anonymous") for vid in fn.made_by("attr")):
             return True
         asked = [call for call in fn.calls if any(SECRET.fullmatch(key) for key, _ in call.kwargs)]
@@ -90,17 +89,6 @@ def knows_strangers(project: Project, route: Route) -> bool:
         if any(model.orm is not None and model.orm.op in FINDS for model in models):
             return True
     return False
-
-
-def reached(project: Project, fn: Fn, deepest: int = 2) -> list[Fn]:
-    """The handler and what it calls."""
-    found = {fn: 0}
-    for item in (queue := [fn]):
-        for edge in project.graph.callees(item) if found[item] < deepest else ():
-            if edge.kind in ("call", "property") and edge.callee not in found:
-                found[edge.callee] = found[item] + 1
-                queue.append(edge.callee)
-    return queue
 
 
 def is_plain_page(project: Project, route: Route) -> bool:

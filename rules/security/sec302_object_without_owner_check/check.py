@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Route, Step, Value, Vid, derived
+from backendlint.api import SAFE, Call, Fn, Hit, Project, Route, Step, Value, Vid, derived
 
 OWNER = re.compile(
     r"(current_|request_|requesting_)?(owner|user|customer|author|account|tenant|org(anization|anisation)?|member|created_by|creator|seller|buyer|company|"
@@ -24,7 +24,6 @@ CHECKS = re.compile(
 )
 READING = re.compile(r"get|find|fetch|load|read|select|first|one|filter|query|_(of|for|by)(_|$)", re.IGNORECASE)
 READS = {"db-read", "db"}
-SAFE = {"GET", "HEAD", "OPTIONS"}
 """Reading may be open to all where changing takes a permission."""
 
 
@@ -97,30 +96,18 @@ def checked(project: Project, route: Route, *, certain: bool = False, owner: boo
     assert fn is not None
     if (project.access.authorization(route) and not owner) or compares_caller(route, fn):
         return True
-    steps = list(reached(project, fn))
+    steps = list(project.graph.below(fn, 3))
     if not owner and any(asks_permission(item, depth) for item, depth in steps):
         return True
     found = any(checks_owner(project, item, certain) for item, _ in steps)
     return found or passes_caller(route, fn, certain)
 
 
-def reached(project: Project, fn: Fn, deepest: int = 3) -> Iterator[tuple[Fn, int]]:
-    seen = {fn.fqn}
-    todo = [(fn, 0)]
-    while todo:
-        item, depth = todo.pop(0)
-        yield item, depth
-        for edge in project.graph.callees(item) if depth < deepest else ():
-            if edge.kind == "call" and edge.callee.fqn not in seen:
-                seen.add(edge.callee.fqn)
-                todo.append((edge.callee, depth + 1))
-
-
 def compared(project: Project, route: Route) -> bool:
     """Whether the row's owner is compared with the caller, beyond all doubt."""
     fn = route.handler
     assert fn is not None
-    return compares_caller(route, fn) or any(compares_owner(item) for item, _ in reached(project, fn, 1))
+    return compares_caller(route, fn) or any(compares_owner(item) for item, _ in project.graph.below(fn, 1))
 
 
 def asks_permission(fn: Fn, depth: int) -> bool:

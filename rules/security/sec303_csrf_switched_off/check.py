@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Call, Cls, Fn, Hit, Location, Project, Route, decorator_models
+from backendlint.api import (
+    HEADER,
+    SAFE,
+    SESSION,
+    Call,
+    Cls,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Route,
+    calls_at,
+    decorator_models,
+    functions_in,
+)
 
-SAFE = {"GET", "HEAD", "OPTIONS"}
 VERBS = ("post", "put", "patch", "delete")
-HEADER, SESSION = "header", "session"
 LASTING = ("db-write", "commit", "mail", "queue-publish", "file", "subprocess", "http", "cache")
 FORM = "CSRF protection of forms"
 """How the message about a form begins."""
@@ -48,18 +60,12 @@ def form(project: Project, hit: Hit) -> Iterator[Hit]:
 
 def exempted(project: Project, place: Location) -> Iterator[tuple[Fn, Route | None]]:
     """The functions that answer where protection is switched off: of a view, of a class of views, or at a registration."""
-    file = project.files.get(place.path)
-    for fn in project.functions_of(file) if file is not None else ():
-        if fn.is_module and start(place) == (1, 1):
-            continue
+    for fn in functions_in(project, place)[1:]:
         if start(fn.header) == start(place):
-            if fn.cls is not None:
-                yield from of_class(project, fn.cls)
-            else:
-                yield from of_function(project, fn)
-        for call in fn.calls:
-            if (call.span.line, call.span.column + 1) == start(place) and call.args:
-                yield from registered(project, fn, call.args[0])
+            yield from of_class(project, fn.cls) if fn.cls is not None else of_function(project, fn)
+    for fn, call in calls_at(project, place):
+        if call.args:
+            yield from registered(project, fn, call.args[0])
     for cls in project.classes.values():
         if cls.path == place.path and start(cls.header) == start(place):
             yield from of_class(project, cls)
@@ -129,9 +135,9 @@ def signs_in(project: Project, fn: Fn) -> bool:
 
 
 def enclosing(project: Project, place: Location) -> Fn | None:
-    file = project.files.get(place.path)
-    functions = project.functions_of(file)[1:] if file is not None else []
-    around = [fn for fn in functions if fn.facts.span.line <= place.line <= fn.facts.span.end_line]
+    around = [
+        fn for fn in functions_in(project, place)[1:] if fn.facts.span.line <= place.line <= fn.facts.span.end_line
+    ]
     return max(around, key=lambda fn: fn.facts.span.line, default=None)
 
 

@@ -95,17 +95,9 @@ def takes_form(project: Project, fn: Fn) -> bool:
     return any(fn.value(vid)[2] in ("data", "POST", "get_serializer", "get_form", "body") for vid in fn.made_by("attr"))
 
 
-def reached(project: Project, route: Route, deepest: int = 3) -> list[Fn]:
+def reached(project: Project, route: Route) -> list[Fn]:
     """The handler and what it calls."""
-    if route.handler is None:
-        return []
-    found = {route.handler: 0}
-    for item in (queue := [route.handler]):
-        for edge in project.graph.callees(item) if found[item] < deepest else ():
-            if edge.kind == "call" and edge.callee not in found:
-                found[edge.callee] = found[item] + 1
-                queue.append(edge.callee)
-    return queue
+    return [fn for fn, _ in project.graph.below(route.handler, 3)] if route.handler is not None else []
 
 
 def is_sign_in(route: Route) -> bool:

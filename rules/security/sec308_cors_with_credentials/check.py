@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project
+from backendlint.api import Fn, Hit, Project, calls_at
 
 FLASK = "`supports_credentials` with any origin"
 """How the message about flask-cors begins."""
@@ -23,16 +23,8 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
 
 def says_itself(project: Project, hit: Hit) -> bool:
     """Whether the call names origins."""
-    place = hit.location
-    file = project.files.get(place.path)
-    functions = project.functions_of(file) if file is not None else []
-    calls = [
-        call
-        for fn in functions
-        for call in fn.calls
-        if (call.span.line, call.span.column + 1) == (place.line, place.column)
-    ]
-    return any(call.kwarg(key) >= 0 for call in calls for key in ("origins", "resources"))
+    calls = calls_at(project, hit.location)
+    return any(call.kwarg(key) >= 0 for _, call in calls for key in ("origins", "resources"))
 
 
 def settings(project: Project) -> Iterator[tuple[Fn, int]]:

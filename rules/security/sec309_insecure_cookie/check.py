@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Vid, operands
+from backendlint.api import Fn, Hit, Project, Vid, functions_in, operands
 
 OFF = re.compile(r"`(\w+)` is off")
 """How the message about a setting begins."""
@@ -15,8 +15,7 @@ HERE = re.compile(r"localhost|127\.0\.0\.1|\b(dev|develop|development|local|test
 
 def check(project: Project, hit: Hit) -> Iterator[Hit]:
     setting = OFF.match(hit.message)
-    file = project.files.get(hit.location.path)
-    for fn in project.functions_of(file) if setting and file is not None else ():
+    for fn in functions_in(project, hit.location) if setting else ():
         assigned = list(assignments(fn, setting[1])) if setting else []
         for line, value, block in assigned:
             off = line == hit.location.line and fn.const(value) is False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -69,6 +69,18 @@ class CallGraph:
     def callers(self, fn: Fn) -> list[Edge]:
         """Edges into a function."""
         return self.into.get(fn.fqn, [])
+
+    def below(self, fn: Fn, deepest: int, kinds: Collection[str] = ("call",)) -> Iterator[tuple[Fn, int]]:
+        """The function and what it leads to, each once, the nearest first, with the number of calls on the way."""
+        seen = {fn.fqn}
+        todo = deque([(fn, 0)])
+        while todo:
+            item, depth = todo.popleft()
+            yield item, depth
+            for edge in self.callees(item) if depth < deepest else ():
+                if edge.kind in kinds and edge.callee.fqn not in seen:
+                    seen.add(edge.callee.fqn)
+                    todo.append((edge.callee, depth + 1))
 
     def calls_of(self, *names: str) -> Iterator[tuple[Fn, Call]]:
         """All calls of what bears one of these names (a function's or class's fqn, a library's dotted name), by name."""

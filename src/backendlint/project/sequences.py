@@ -10,6 +10,7 @@ from backendlint.project.binding import receiver
 from backendlint.project.calls import arguments
 from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
+from backendlint.project.routes.model import SAFE
 from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ _FAR = frozenset({"http", "grpc", "search", "cloud", "cache-read", "db-read", "d
 _ASKS = ("get_", "list_", "describe_", "head_", "query", "scan", "search", "lookup_", "batch_get_")
 """How operations of cloud services that change nothing are called."""
 _HARMLESS = _FAR | {"log", "cpu", "dns", "socket", "file"}
-_READS = ("GET", "HEAD", "OPTIONS")
 _POOLS = ("db-pool", "redis-client", "redis-pool")
 MAX_DEPTH = 8
 
@@ -105,7 +105,7 @@ class Sequences:
         model = site.model
         if not _HARMLESS.issuperset(model.effect) or model.opens == "lock" or model.spawn is not None:
             return not model.effect and model.spawn is None
-        if "http" in model.effect and model.method not in _READS:
+        if "http" in model.effect and model.method not in SAFE:
             return not model.method and model.idempotent is True
         if {"db-read", "db"}.intersection(model.effect):
             return self._pooled(site) and ("db-read" in model.effect or self._selects(site))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from backendlint.project.answers import Answer, answers
@@ -9,6 +10,8 @@ from backendlint.project.answers import Answer, answers
 if TYPE_CHECKING:
     from backendlint.project.model import Project
     from backendlint.project.routes import Route
+
+_ADMIN = re.compile(r"(^|[/_-])admin", re.IGNORECASE)
 
 
 def is_api(project: Project, route: Route) -> bool:
@@ -24,6 +27,11 @@ def is_api(project: Project, route: Route) -> bool:
         return False
     declared = route.framework == "django" and any(model.route is not None for model in route.decorators)
     return declared or any(_is_data(answer) for answer in found if not answer.failed)
+
+
+def for_admins(route: Route) -> bool:
+    """A path for those who run the service."""
+    return bool(_ADMIN.search(route.path))
 
 
 def among_pages(project: Project, route: Route) -> bool:
