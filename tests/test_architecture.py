@@ -86,6 +86,13 @@ def test_functions_fit_on_a_screen(path: Path) -> None:
     assert not [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= MAX_FUNCTION_LINES]
 
 
+def test_the_top_level_holds_texts() -> None:
+    """No packages that were downloaded there."""
+    files = [path for path in RULES.parent.iterdir() if path.is_file() and not path.name.startswith(".")]
+    assert "pyproject.toml" in {path.name for path in files}
+    assert not [path.name for path in files if b"\0" in path.read_bytes()]
+
+
 def test_checks_import_only_the_api_of_ours() -> None:
     wrong = {
         str(path.relative_to(RULES)): dotted
