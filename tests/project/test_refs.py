@@ -253,6 +253,38 @@ def test_self_is_the_receiver_of_each_call() -> None:
     assert {"app.Users.users", "app.Orders.orders"} <= set(names)
 
 
+def test_what_a_base_class_gives_is_made_by_the_class_of_the_object() -> None:
+    project = build(
+        app="""
+            class Tracker:
+                @property
+                def client(self):
+                    if self.off():
+                        return None
+                    return self.make()
+                def make(self):
+                    raise NotImplementedError
+                def off(self): ...
+            class Mail:
+                def send(self): ...
+            class Chat:
+                def send(self): ...
+            class MailTracker(Tracker):
+                def make(self):
+                    return Mail()
+                def tell(self):
+                    self.client.send()
+            class ChatTracker(Tracker):
+                def make(self):
+                    return Chat()
+            def any(tracker: Tracker):
+                tracker.client.send()
+        """
+    )
+    assert called(project, "MailTracker.tell") == [["app.Mail.send"]]
+    assert called(project, "any") == [["app.Mail.send", "app.Chat.send"]]
+
+
 def test_generic_classes_of_libraries_are_bases() -> None:
     project = build(
         main="from typing import Annotated, Generic, TypeVar\nfrom django.views import View\nfrom sqlalchemy.orm import Session\n"

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Binding, Call, Value, Vid
+from backendlint.project.binding import unchanged
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.names import Names
 from backendlint.project.tables import bound
@@ -388,7 +389,7 @@ class Resolver:
 
     def returns(self, fn: Fn, receiver: Ref | None = None) -> Refs:
         """What a function's result (awaited, if async; an element, if a generator) refers to."""
-        own = receiver if self.types.mentions_self(fn.parent, fn.facts.returns_annotation) else None
+        own = receiver if self._depends_on_self(fn, receiver) else None
         key = (fn.fqn, own)
         known = self._returns.get(key)
         if known is not None:
@@ -399,18 +400,35 @@ class Resolver:
             found = self.types.annotation(fn.parent, fn.facts.returns_annotation, receiver)
         if fn.facts.is_generator:
             elements = tuple(found)
-            inner = [ref.arg for ref in elements if ref.arg] or self._returned(fn)
+            inner = [ref.arg for ref in elements if ref.arg] or self._returned(fn, own)
             found = [Ref("libinst", "typing.Iterator", inner[0] if inner else None)]
         else:
             found = tuple(found)
             if all(ref.name in _CALLABLES for ref in found):
-                found = self._returned(fn) or found
+                found = self._returned(fn, own) or found
         result = unique(found)
         self._returns[key] = result
         return result
 
-    def _returned(self, fn: Fn) -> list[Ref]:
-        return [ref for item in fn.facts.returns for ref in self.refs(fn, item.value)]
+    def _depends_on_self(self, fn: Fn, receiver: Ref | None) -> bool:
+        """True where the result is another one for objects of a subclass: `Self`, or what a method of its own gives."""
+        if receiver is None:
+            return False
+        heir = receiver.kind == "inst" and fn.cls is not None and receiver.name != fn.cls.fqn
+        if heir and any(_own_method(fn, item.value) for item in fn.facts.returns):
+            return True
+        return self.types.mentions_self(fn.parent, fn.facts.returns_annotation)
+
+    def _returned(self, fn: Fn, receiver: Ref | None) -> Iterable[Ref]:
+        return self._many(self._given(fn, item.value, receiver) for item in fn.facts.returns)
+
+    def _given(self, fn: Fn, vid: Vid, receiver: Ref | None) -> Iterable[Ref]:
+        """What one `return` gives; `return self.make()` asks the class of the object on which the method was called."""
+        call = _own_method(fn, vid) if receiver is not None and receiver.kind == "inst" else None
+        if call is None or receiver is None:
+            return self.refs(fn, vid)
+        member = self.member(receiver, fn.facts.values[call.func][2])
+        return self._many(self.result(fn, call, ref) for ref in member)
 
     def param(self, fn: Fn, index: int) -> Refs:
         """What a parameter may be: `self`'s class, its annotation, its injected or default value, its name."""
@@ -474,3 +492,13 @@ class Resolver:
         if model is not None and model.iterates:
             return (self.types.named(model.iterates, ref),)
         return (ref.arg,) if ref.arg else ()
+
+
+def _own_method(fn: Fn, vid: Vid) -> Call | None:
+    """The call where a value is `self.method(...)`."""
+    values = fn.facts.values
+    if vid < 0 or values[vid][0] != "call" or fn.kind not in ("method", "property"):
+        return None
+    call = fn.facts.calls[values[vid][1]]
+    func = values[call.func] if call.func >= 0 else ("unknown",)
+    return call if func[0] == "attr" and unchanged(fn, func[1]) == ("param", 0) else None
