@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import bind
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Fn, Ref
 from backendlint.project.exceptions import Escape
 from backendlint.project.requests import derived, request_reads
 from backendlint.project.uses import ingredients
@@ -121,8 +121,13 @@ def _behind(project: Project, fn: Fn, vids: list[Vid]) -> set[int]:
         for vid in made
         if not (fn.facts.values[vid][1] == 0 and fn.cls is not None)
         and fn.facts.params[fn.facts.values[vid][1]].name not in _MEANS
-        and not any(ref.kind == "libinst" and ref.name.count(".") > 1 for ref in project.refs(fn, vid))
+        and not any(_looks_up(ref) for ref in project.refs(fn, vid))
     }
+
+
+def _looks_up(ref: Ref) -> bool:
+    """A model class (`model=Group`) or an object of a library (a session, a query set)."""
+    return ref.kind in ("class", "lib") or (ref.kind == "libinst" and ref.name.count(".") > 1)
 
 
 def _read(project: Project, fn: Fn) -> set[Vid]:
