@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Block, Fn, Hit, Project, Return, below, waiting_sites
+from backendlint.api import Block, Fn, Hit, Project, Return, below, clause, waiting_sites
 
 DATABASE = ("db", "db-read", "db-write", "commit", "flush", "db-connect")
 ALL = ("builtins.Exception", "builtins.BaseException")
@@ -45,11 +45,11 @@ def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]
                 yield Hit(
                     f"`{fn.name}()` returns {what} when the database fails: its caller cannot tell a failure from an empty result and "
                     "goes on with it; raise one of the project's exceptions from the error.",
-                    fn.location(item.span),
-                    related=(fn.step(fn.facts.blocks[index].span._replace(end_line=block.span.line, end_column=block.span.column + 6),
-                                     "caught here"),),
+                    fn.location(clause(fn.facts, index)),
+                    related=(fn.step(item.span, "returned here"),),
                     function=fn.fqn,
-                )  # fmt: skip
+                )
+                return
 
 
 def _tells(fn: Fn, item: Return, inside: frozenset[int]) -> bool:

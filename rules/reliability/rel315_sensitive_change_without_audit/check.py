@@ -136,7 +136,8 @@ def where(project: Project, write: Write, chain: tuple[Edge, ...]) -> Location:
     fn, call = write.fn, write.call
     for edge in reversed(chain):
         shared = project.layer(fn) == "model" and fn.cls is not None and not write.entity  # a mixin's `save()`
-        if edge.call is None or not (shared or project.layer(fn) == "repository" or carries(fn, call)):
+        passes_on = call is write.call and carries(fn, call)
+        if edge.call is None or not (shared or project.layer(fn) == "repository" or passes_on):
             break
         fn, call = edge.caller, edge.call
     return fn.location(call.span)
