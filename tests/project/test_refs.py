@@ -25,6 +25,22 @@ def test_imports_without_the_source_folder_are_found() -> None:
     assert called(project, "api.f") == [["backend.src.shop.db.connect"]]
 
 
+def test_a_package_is_no_place_from_which_others_are_imported() -> None:
+    project = build(
+        api__core__models="class Base: ...",
+        api__shop____init__="",
+        api__shop__flows____init__="",
+        api__shop__flows__core____init__="",
+        api__shop__flows__core__models="class Step: ...",
+        api__shop__flows__views="""
+            from core.models import Base
+            def f():
+                Base()
+        """,
+    )
+    assert called(project, "flows.views.f") == [["api.core.models.Base"]]
+
+
 def test_a_file_named_like_a_library_does_not_hide_it() -> None:
     project = build(
         app__redis="def Redis(): ...\n", other__main="import requests\nimport redis\ndef f():\n    redis.Redis()\n"

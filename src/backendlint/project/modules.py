@@ -61,7 +61,18 @@ class Modules:
             return None  # `posthog.py` imports the library of its own name
         if "." not in dotted and self.libraries.knows(dotted):
             candidates = [name for name in candidates if self._sibling(name, dotted, importer)]
-        return self.by_name[max(candidates, key=lambda name: _shared(name, importer))] if candidates else None
+        if len(candidates) < 2:
+            return self.by_name[candidates[0]] if candidates else None
+        nearest = max(candidates, key=lambda name: (*self._above(name, dotted, importer), *_shared(name, importer)))
+        return self.by_name[nearest]
+
+    def _above(self, name: str, dotted: str, importer: str) -> tuple[bool, bool]:
+        """Whether the folder from which `dotted` would be imported is above the importer, and whether it is no package:
+        one with `__init__` is seldom a source root, unless a Django project starts there."""
+        folder = name[: -len(dotted)].rstrip(".")
+        package = self.by_name.get(folder)
+        root = not folder or package is None or not package.is_package or f"{folder}.manage" in self.by_name
+        return not folder or importer == folder or importer.startswith(f"{folder}."), root
 
     def _sibling(self, name: str, dotted: str, importer: str) -> bool:
         """A file named like a library is meant only by a script beside it: one in no package."""
