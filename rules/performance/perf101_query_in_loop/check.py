@@ -92,7 +92,7 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
     op = item.query.model.orm.op if item.query.model.orm is not None else ""
     if _by_hand(project, item.fn) or not item.varies or len(item.edges) > FAR or op == "refresh":
         return "strict"
-    if item.grouped or item.remembered or (item.edges and _works(project, item.edges[0].callee)):
+    if item.grouped or item.remembered or item.borrowed or (item.edges and _works(project, item.edges[0].callee)):
         return "strict"
     return None
 

@@ -17,6 +17,7 @@ from backendlint.project.uses import ingredients, operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
+    from backendlint.project.origins import Origin
 
 MAX_STEPS = 16
 MAPPING = frozenset({"builtins.map", "builtins.filter"})
@@ -37,6 +38,8 @@ class Repeated(NamedTuple):
     """Each round asks for a whole group of rows."""
     remembered: bool = False
     """Asked once for each key that a dictionary does not hold yet, which keeps the answer."""
+    borrowed: bool = False
+    """A relation of rows that somebody unknown has read, perhaps together with it."""
 
 
 def repeated(project: Project) -> Iterator[Repeated]:
@@ -58,8 +61,12 @@ def repeated(project: Project) -> Iterator[Repeated]:
                 continue
             edges, last = way(project, edge)
             read = inputs(edge.call) if edge.call is not None else _read_from(fn, edge)
-            if last is not None and read and not _came_along(project, fn, (edge, *edges), last):
-                yield _found(fn, edge.span, loop, last, (edge, *edges), read)
+            if last is None or not read:
+                continue
+            came_along = _came_along(project, fn, (edge, *edges), last)
+            if came_along is not True:
+                item = _found(fn, edge.span, loop, last, (edge, *edges), read)
+                yield item._replace(borrowed=came_along is None)
 
 
 def _read_from(fn: Fn, edge: Edge) -> list[Vid]:
@@ -70,27 +77,34 @@ def _read_from(fn: Fn, edge: Edge) -> list[Vid]:
     ]
 
 
-def _came_along(project: Project, fn: Fn, edges: tuple[Edge, ...], query: Query) -> bool:
-    """Whether what is asked of the loop's item (`self.tags.all()`) is a relation that its query loaded with it."""
-    managed = ((project.queries.managed(query, slot), slot) for slot in range(len(query.fn.facts.params)))
-    return any(relation is not None and _loaded(project, fn, edges, relation, slot) for relation, slot in managed)
+def _came_along(project: Project, fn: Fn, edges: tuple[Edge, ...], query: Query) -> bool | None:
+    """Whether what is asked of the loop's item (`self.tags.all()`) is a relation that its query loaded with it; None where
+    nobody knows the item's query."""
+    for slot in range(len(query.fn.facts.params)):
+        relation = project.queries.managed(query, slot)
+        origins = _item_origins(project, fn, edges, slot) if relation is not None else None
+        if relation is not None and origins is not None:
+            if query.fn is not fn and not (origins and all(item.known for item in origins)):
+                return None  # in a recursion nobody has loaded all levels
+            if origins and all(item.loads.has((*item.path, relation)) for item in origins):
+                return True
+    return False
 
 
-def _loaded(project: Project, fn: Fn, edges: tuple[Edge, ...], relation: str, slot: int) -> bool:
-    """Whether the parameter of the last callee is the loop's item, and came with the relation."""
+def _item_origins(project: Project, fn: Fn, edges: tuple[Edge, ...], slot: int) -> list[Origin] | None:
+    """Where the loop's item comes from, if it is what the last callee gets as the parameter; None if it is not."""
     for edge in reversed(edges):
         passed = _passed(edge, slot)
         values = {edge.caller.facts.values[plain(edge.caller, vid)] for vid in passed}
         if len(values) != 1:
-            return False
+            return None
         value = values.pop()
         if edge is edges[0]:
-            origins = project.origins.of(fn, value[1]) if value[0] in ("elem", "unpack") else ()
-            return bool(origins) and all(item.loads.has((*item.path, relation)) for item in origins)
+            return list(project.origins.of(fn, value[1])) if value[0] in ("elem", "unpack") else None
         if value[0] != "param":
-            return False
+            return None
         slot = value[1]
-    return False
+    return None
 
 
 def _passed(edge: Edge, slot: int) -> list[Vid]:
