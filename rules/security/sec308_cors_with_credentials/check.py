@@ -1,24 +1,42 @@
-"""SEC308: what is left of the patterns' hits where flask-cors takes its origins from the application's configuration."""
+"""SEC308: what is left of the patterns' hits where options are spread, or where flask-cors takes its origins from the
+application's configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, calls_at
+from backendlint.api import Call, Fn, Hit, Project, calls_at
 
 FLASK = "`supports_credentials` with any origin"
 """How the message about flask-cors begins."""
+SPREAD = "CORS with these options"
+"""How the message about `**options` begins."""
 SETTINGS = ("CORS_ORIGINS", "CORS_RESOURCES")
 """Keys of the configuration that flask-cors reads where its call says nothing."""
 
 
 def check(project: Project, hit: Hit) -> Iterator[Hit]:
+    if hit.message.startswith(SPREAD):
+        if any(credentials_for_all(project, fn, call) for fn, call in calls_at(project, hit.location)):
+            yield hit
+        return
     if not hit.message.startswith(FLASK) or says_itself(project, hit):
         yield hit
         return
     found = list(settings(project))
     if not found or any(open_to_all(project, fn, vid) for fn, vid in found):
         yield hit
+
+
+def credentials_for_all(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether Starlette's middleware is given both, by options that the code writes down."""
+    origins = [call.kwarg("allow_origins"), call.kwarg("allow_origin_regex")]
+    credentials = call.kwarg("allow_credentials")
+    return (
+        credentials >= 0
+        and fn.const(credentials) is True
+        and any(vid >= 0 and open_to_all(project, fn, vid) for vid in origins)
+    )
 
 
 def says_itself(project: Project, hit: Hit) -> bool:
@@ -52,5 +70,5 @@ def open_to_all(project: Project, fn: Fn, vid: int) -> bool:
     if value[0] == "dict":
         return any(open_to_all(project, fn, item) for _, item in value[1])
     return any(
-        item in ("*", ".*", r"https?://.*") for item in project.constants(fn, vid) or () if isinstance(item, str)
+        item in ("*", ".*", r"https?://.*", "^.*$", "https://.*") for item in project.constants(fn, vid) or () if isinstance(item, str)
     )

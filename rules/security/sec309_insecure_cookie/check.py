@@ -1,11 +1,11 @@
-"""SEC309: what is left of the patterns' hits where a setting is off in one branch only."""
+"""SEC309: what is left of the patterns' hits where options are spread, or a setting is off in one branch only."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Vid, functions_in, operands
+from backendlint.api import Call, Fn, Hit, Project, Vid, calls_at, functions_in, operands
 
 OFF = re.compile(r"`(\w+)` is off")
 """How the message about a setting begins."""
@@ -13,7 +13,13 @@ HERE = re.compile(r"localhost|127\.0\.0\.1|\b(dev|develop|development|local|test
 """Where nobody listens on the way."""
 
 
+LACKING = "lacks `secure=True` or `httponly=True`"
+"""In the messages about cookies without flags."""
+
+
 def check(project: Project, hit: Hit) -> Iterator[Hit]:
+    if LACKING in hit.message and any(may_have_both(fn, call) for fn, call in calls_at(project, hit.location)):
+        return
     setting = OFF.match(hit.message)
     for fn in functions_in(project, hit.location) if setting else ():
         assigned = list(assignments(fn, setting[1])) if setting else []
@@ -22,6 +28,12 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
             if off and (for_development(fn, block) or on_elsewhere(fn, assigned, block)):
                 return
     yield hit
+
+
+def may_have_both(fn: Fn, call: Call) -> bool:
+    """With the options that are spread (`**COOKIE`), the known ones being among the call's own."""
+    flags = [call.kwarg("secure"), call.kwarg("httponly")]
+    return call.open_ended or all(vid >= 0 and fn.const(vid) is not False for vid in flags)
 
 
 def assignments(fn: Fn, name: str) -> Iterator[tuple[int, Vid, int]]:
