@@ -70,5 +70,7 @@ def open_to_all(project: Project, fn: Fn, vid: int) -> bool:
     if value[0] == "dict":
         return any(open_to_all(project, fn, item) for _, item in value[1])
     return any(
-        item in ("*", ".*", r"https?://.*", "^.*$", "https://.*") for item in project.constants(fn, vid) or () if isinstance(item, str)
+        item in ("*", ".*", r"https?://.*", "^.*$", "https://.*")
+        for item in project.constants(fn, vid) or ()
+        if isinstance(item, str)
     )

@@ -1,0 +1,102 @@
+"""SEC401: of the patterns' hits, what TLS is not verified by somebody's choice, or only by a helper that hands the option on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from backendlint.api import Call, Fn, Hit, Location, Project, Span, Vid, calls_at, functions_in, unchanged
+
+UNVERIFIED = "Certificates are not verified here"
+THROUGH = "The request that this makes"
+"""How the messages begin that are judged here."""
+CHOICE = (
+    "Where this setting is off, certificates are not verified, and anyone on the way can read and change the traffic; offer "
+    "the path of a CA's file instead."
+)
+VERIFIES = re.compile(r"verif|validat|check|secure|tls|ssl|cert", re.IGNORECASE)
+SKIPS = re.compile(
+    r"insecure|(skip|no|without|disable|ignore|unverified)_?\w*(verif|validat|check|tls|ssl|cert)", re.IGNORECASE
+)
+DEEP = 2
+"""Helpers through which the option is followed."""
+
+
+def check(project: Project, hit: Hit) -> Iterator[Hit]:
+    if hit.message.startswith(THROUGH):
+        if not any(hands_on(project, fn, call, DEEP) for fn, call in calls_at(project, hit.location)):
+            return
+    elif not hit.message.startswith(UNVERIFIED):
+        yield hit
+        return
+    if any(chosen(fn, block, span) for fn, block, span in places(project, hit.location)):
+        yield replace(hit, message=CHOICE, profile="strict", severity="note", confidence="medium")
+    else:
+        yield hit
+
+
+def places(project: Project, location: Location) -> Iterator[tuple[Fn, int, Span]]:
+    """The call or assignment that was found."""
+    yield from ((fn, call.block, call.span) for fn, call in calls_at(project, location))
+    for fn in functions_in(project, location):
+        for item in fn.facts.stores:
+            if (item.span.line, item.span.column + 1) == (location.line, location.column):
+                yield fn, item.block, item.span
+
+
+def chosen(fn: Fn, block: int, span: Span) -> bool:
+    """Below `if not verify_ssl:` or `if insecure:`, or beyond `if verify_ssl: return ...`."""
+    tests = [*fn.tests_of(block), *((item.value, False) for item in fn.left_before(block, span, ("return", "raise")))]
+    return any(off(fn, test, truth) for test, truth in tests)
+
+
+def off(fn: Fn, test: Vid, truth: bool) -> bool:
+    """Whether a test that came out so says that verifying is switched off."""
+    value = fn.unguarded(test)
+    if value[0] == "not":
+        return off(fn, value[1], not truth)
+    if value[0] == "bool":
+        return any(off(fn, item, truth) for item in value[2])
+    if value[0] == "compare" and len(value[1]) == 1 and isinstance(fn.const(value[2][1]), bool):
+        same = value[1][0] in ("is", "==")
+        return off(fn, value[2][0], truth == (same == fn.const(value[2][1])))
+    name = last_name(fn, test)
+    return bool(SKIPS.search(name) if truth else VERIFIES.search(name) and not SKIPS.search(name))
+
+
+def last_name(fn: Fn, vid: Vid) -> str:
+    """What the setting is called, wherever it is kept."""
+    value = fn.unguarded(vid)
+    if value[0] == "param":
+        return fn.facts.params[value[1]].name
+    if value[0] in ("name", "attr"):
+        return str(value[-1]).rpartition(".")[2]
+    if value[0] == "item":
+        return str(fn.const(value[2]))
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        return str(fn.const(call.args[0])) if call.args else fn.callee_name(call)
+    return next((item.name for item in fn.facts.bindings if item.value == vid), "")
+
+
+def hands_on(project: Project, fn: Fn, call: Call, depth: int) -> bool:
+    """Whether the function that is called gives the option to a request."""
+    for target in project.targets(fn, call):
+        for inner in target.calls:
+            if not any(given(target, key, vid) for key, vid in inner.kwargs):
+                continue
+            if any("http" in model.effect for model in project.models(target, inner)):
+                return True
+            if depth and hands_on(project, target, inner, depth - 1):
+                return True
+    return False
+
+
+def given(fn: Fn, key: str, vid: Vid) -> bool:
+    """`verify=verify` or `**options`."""
+    value = unchanged(fn, vid)
+    if value[0] != "param":
+        return False
+    param = fn.facts.params[value[1]]
+    return param.name == "verify" if key == "verify" else key == "**" and param.kind == "kwargs"
