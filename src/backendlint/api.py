@@ -134,6 +134,7 @@ from backendlint.project.taint.whole import whole_environment, whole_request
 from backendlint.project.templates.lazy import TemplateRead, template_reads
 from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import Opening, before, exclusive, openings
+from backendlint.project.trials import tries_out
 from backendlint.project.unbounded import Unbounded, doubtful, stays_small, unbounded
 from backendlint.project.uniqueness import of_others, one_row, stopped_by, table_of
 from backendlint.project.uses import aliases, ingredients, is_used, operands
@@ -356,6 +357,7 @@ __all__ = [
     "table_of",
     "template_reads",
     "terms",
+    "tries_out",
     "unbounded",
     "unchanged",
     "unconnected",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from backendlint.api import (
     Answer,
@@ -14,15 +14,13 @@ from backendlint.api import (
     Profile,
     Project,
     Ref,
-    Route,
     Span,
     answers,
     below,
     ingredients,
-    is_parameter,
     request_reads,
     says_missing,
-    segments,
+    tries_out,
 )
 
 TELLING = frozenset({"error", "errors", "detail", "exception", "err", "error_message", "traceback"})
@@ -40,8 +38,6 @@ READING = (
     "builtins.IndexError",
     "builtins.LookupError",
 )
-TRIAL = re.compile(r"(^|[-_])test([-_]|$)", re.IGNORECASE)
-"""How the path of a route ends that tries out a connection, a webhook, a credential."""
 AUTH = (401, 403)
 FITTING = (*AUTH, 408, 409, 412, 423, 424, 429)
 """Statuses of the client's range that can stand for a failure of something else."""
@@ -69,13 +65,7 @@ def check(project: Project) -> Iterator[Hit]:
         for answer in answers(project, fn):
             handler = next((number for number, item in fn.blocks_of(answer.block) if item.kind == "except"), -1)
             if handler >= 0 and not answer.special:
-                yield from _judged(project, fn, handler, answer, "strict" if _tries_out(routes) else None)
-
-
-def _tries_out(routes: Sequence[Route]) -> bool:
-    """`POST /webhooks/{id}/test`: whether it works is what the client asked, and what the client named may well be wrong."""
-    ends = (next((part for part in reversed(segments(route.path)) if not is_parameter(part)), "") for route in routes)
-    return all(TRIAL.search(end) for end in ends)
+                yield from _judged(project, fn, handler, answer, "strict" if tries_out(routes) else None)
 
 
 def _judged(project: Project, fn: Fn, handler: int, answer: Answer, profile: Profile | None) -> Iterator[Hit]:

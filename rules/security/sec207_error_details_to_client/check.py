@@ -12,10 +12,13 @@ from backendlint.api import (
     Hit,
     Location,
     Project,
+    Span,
+    Vid,
     WeakUse,
     below,
     flow_hit,
     operands,
+    tries_out,
     weak_hits,
 )
 
@@ -28,6 +31,10 @@ DJANGO = frozenset({"INSTALLED_APPS", "MIDDLEWARE", "ROOT_URLCONF"})
 DEVELOPMENT = re.compile(r"dev|local|test|debug|ci\b|example|sample", re.IGNORECASE)
 OPERATED = re.compile(r"(?:^|/)_?(?:admin|backoffice|staff)(?:istration)?(?:[/._]|$)", re.IGNORECASE)
 """Where the pages for those who run the service are."""
+DEBUGGING = re.compile(r"(?:is_|in_|flask_|app_)?(?:debug|development)(?:_mode)?", re.IGNORECASE)
+"""What a switch for development is called."""
+CAUSES = ("__cause__", "__context__")
+"""What is behind an exception: internals, even where the exception itself was made to be shown."""
 EXPECTED = ("validation", "http", "domain", "not-found", "auth", "control")
 FILES = frozenset({"file", "subprocess"})
 NETWORK = frozenset({"socket", "dns", "http", "db", "db-connect", "db-read", "db-write", "mail", "cloud", "grpc"})
@@ -50,15 +57,44 @@ def check(project: Project) -> Iterator[Hit]:
         level = rank(project, flow)
         if level == 0:
             continue
+        if in_development(flow.site.fn, flow.site.call.block, flow.site.call.span):
+            continue
         sent = flow.site.model.name in project.classes
         hit = replace(flow_hit(project, flow, SENT if sent else HARM), location=place)
         yield (
             hit
-            if level == 2 and not (sent and len(flow.chain) > NEAR)
+            if level == 2 and not (sent and len(flow.chain) > NEAR) and not tried_out(project, flow)
             else replace(hit, profile="strict", confidence="low")
         )
     yield from weak_hits(project, ("debug",), DEBUG, is_switched)
     yield from debug_settings(project)
+
+
+def in_development(fn: Fn, block: int, span: Span) -> bool:
+    """Below `if app.debug:`, or beyond `if not settings.DEBUG: return ...`."""
+    tests = [*fn.tests_of(block), *((item.value, False) for item in fn.left_before(block, span, ("return", "raise")))]
+    return any(says_debug(fn, test, truth) for test, truth in tests)
+
+
+def says_debug(fn: Fn, vid: Vid, truth: bool) -> bool:
+    """Whether a test that came out so says that this is development."""
+    value = fn.unguarded(vid)
+    if value[0] == "not":
+        return says_debug(fn, value[1], not truth)
+    if value[0] == "bool" and (value[1] == "and") == truth:
+        return any(says_debug(fn, item, truth) for item in value[2])
+    if value[0] == "compare" and len(value[1]) == 1 and isinstance(fn.const(value[2][1]), bool):
+        return says_debug(fn, value[2][0], truth == ((value[1][0] in ("is", "==")) == fn.const(value[2][1])))
+    named = fn.const(value[2]) if value[0] == "item" else value[-1] if value[0] in ("name", "attr") else ""
+    if value[0] == "call" and fn.facts.calls[value[1]].args:
+        named = fn.const(fn.facts.calls[value[1]].args[0])
+    return truth and isinstance(named, str) and bool(DEBUGGING.fullmatch(named.rpartition(".")[2]))
+
+
+def tried_out(project: Project, flow: Flow) -> bool:
+    """`POST /channels/{id}/test`: why it does not work is what the client asks."""
+    fns = (flow.site.fn, flow.fn, *(hop.edge.caller for hop in flow.chain))
+    return any(tries_out(project.route_functions.get(fn.fqn, ())) for fn in fns)
 
 
 def is_switched(use: WeakUse) -> bool:
@@ -108,7 +144,7 @@ def rank(project: Project, flow: Flow) -> int:
     """2: internals, 1: perhaps, 0: an exception that was made to be shown."""
     fn = project.functions[flow.source.fn]
     types = caught_types(project, fn, flow.source.slot)
-    if types is None:
+    if types is None or flow.source.path[:1] in [(name,) for name in CAUSES]:
         return 2
     found = max((level(project, kind, name) for kind, name in types), default=2)
     if found < 2:

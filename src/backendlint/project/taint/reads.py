@@ -37,6 +37,8 @@ _STORES = 8
 _SHORT = 8
 """So many characters may be shown of a secret."""
 _VALIDATING = frozenset({"schema", "serializer", "model", "form", "settings"})
+CAUSES = frozenset({"__cause__", "__context__"})
+"""The error behind an exception, whatever the exception itself was made to say."""
 _EXCEPTION_TEXT = frozenset(
     {
         "args",
@@ -46,11 +48,10 @@ _EXCEPTION_TEXT = frozenset(
         "reason",
         "detail",
         "orig",
-        "__cause__",
-        "__context__",
         "with_traceback",
         "stderr",
         "output",
+        *CAUSES,
     }
 )
 """Attributes of exceptions that hold their text."""
@@ -234,7 +235,8 @@ class Reader:
     def _exc(self, fn: Fn, vid: Vid, _value: Value, path: Path) -> Labels:
         if path and not path[0].startswith("[") and path[0] not in _EXCEPTION_TEXT:
             return NONE
-        return self.source("exception", fn, vid, "", "the exception's text, which may hold internals")
+        within = path[0] if path and path[0] in CAUSES else ""
+        return self.source("exception", fn, vid, within, "the exception's text, which may hold internals")
 
     def _setattr(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         if path and path[0] == value[2]:
