@@ -59,6 +59,7 @@ from backendlint.project.exception_kinds import ErrorClass, error_classes, inher
 from backendlint.project.exceptions import Escape
 from backendlint.project.failures import INFRASTRUCTURE, Unmapped, Unwrapped, says_missing, waiting_sites
 from backendlint.project.fanout import Fanout
+from backendlint.project.filled import filled_fields
 from backendlint.project.jobs import EarlyJob, left_to_worker
 from backendlint.project.lazyreads import LazyRead
 from backendlint.project.libraries_model import CallModel
@@ -274,6 +275,7 @@ __all__ = [
     "error_classes",
     "exclusive",
     "few",
+    "filled_fields",
     "first_time_only",
     "flow_hit",
     "flow_hits",

@@ -7,8 +7,10 @@ from backendlint.api import (
     Flow,
     Fn,
     Hit,
+    Location,
     Project,
     Vid,
+    filled_fields,
     flow_hit,
     place_flows,
     sensitive,
@@ -22,6 +24,8 @@ TOKENS = frozenset({"headers", "META", "cookies", "COOKIES"})
 FAR = 2
 """Calls through which an exception is followed upwards."""
 BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
+NEAR = 2
+"""Helpers through which what is logged is followed to those who pass it."""
 OPERATOR = ("command", "migration")
 
 
@@ -38,23 +42,41 @@ def check(project: Project) -> Iterator[Hit]:
             reported.add(hit.location)
             yield hit
     for site in project.taint.sinks("log"):
-        location = site.fn.location(site.call.span)
-        if location in reported:
-            continue
-        what = whole_request(project, site.fn, site.vid)
-        if whole_environment(project, site.fn, site.vid):
-            what = "The whole environment goes to the log, with passwords and keys in it"
-        elif what:
-            held = "passwords and tokens in it" if what in TOKENS else "whatever secrets it holds"
-            what = f"`{what}` of the request goes to the log as a whole, with {held}"
-        else:
-            name = object_with_secret(project, site.fn, site.vid)
-            key = "" if name else entry_with_secret(site.fn, site.vid)
-            what = f"The logged object prints its `{name}`" if name else ""
-            what = f"What is logged holds the `{key}` that is read from it here" if key else what
-        if what:
-            reported.add(location)
-            yield Hit(f"{what}; log the fields that are needed.", location, confidence="medium", function=site.fn.fqn)
+        for fn, vid, location in written(project, site.fn, site.vid, site.fn.location(site.call.span), NEAR):
+            what = "" if location in reported else shown(project, fn, vid)
+            if what:
+                reported.add(location)
+                yield Hit(f"{what}; log the fields that are needed.", location, confidence="medium", function=fn.fqn)
+
+
+def written(project: Project, fn: Fn, vid: Vid, place: Location, depth: int) -> Iterator[tuple[Fn, Vid, Location]]:
+    """What goes to the log, and what callers pass to a helper that only hands it on, each with where it is to be reported."""
+    yield fn, vid, place
+    index = project.taint.forwarded(fn, vid) if depth else -1
+    for edge in project.graph.callers(fn) if index >= 0 else ():
+        for passed, _ in project.taint.bound(edge).get(index, ()) if edge.call is not None else ():
+            yield from written(project, edge.caller, passed, edge.caller.location(edge.span), depth - 1)
+
+
+def shown(project: Project, fn: Fn, vid: Vid) -> str:
+    """What a log line says that no one should read there, or ""."""
+    if whole_environment(project, fn, vid):
+        return "The whole environment goes to the log, with passwords and keys in it"
+    what = whole_request(project, fn, vid)
+    if what:
+        held = "passwords and tokens in it" if what in TOKENS else "whatever secrets it holds"
+        return f"`{what}` of the request goes to the log as a whole, with {held}"
+    name = object_with_secret(project, fn, vid)
+    if name:
+        return f"The logged object prints its `{name}`"
+    key = entry_with_secret(fn, vid)
+    if key:
+        return f"What is logged holds the `{key}` that is read from it here"
+    for part in printed(fn, vid):
+        for cls, field in filled_fields(project, fn, part):
+            if sensitive(field) in ("secret", "personal"):
+                return f"All fields of `{cls.name}` go to the log, and with them `{field}`"
+    return ""
 
 
 def urls_in_exceptions(project: Project) -> Iterator[Hit]:
