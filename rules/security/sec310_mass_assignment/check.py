@@ -1,30 +1,78 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import chain
 
-from backendlint.api import Call, Cls, Fn, Hit, Project, Step, Vid, stored_entity, validated_by_decorator, validates
+from backendlint.api import (
+    Call,
+    Cls,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Step,
+    Vid,
+    stored_entity,
+    validated_by_decorator,
+    validates,
+)
 
 WRITES = {"create", "update", "get_or_create", "update_or_create", "values"}
+DROPS = re.compile(r"omit|without|exclu|drop|remove|reject", re.IGNORECASE)
+"""Functions that take the named fields away."""
+COLUMNS = ("psycopg.sql.Identifier", "psycopg2.sql.Identifier")
 VALIDATED = ("validated_data", "cleaned_data", "validated")
 DUMPS = ("model_dump", "dict", "dump", "asdict")
 
 
+FAR = 3
+"""Calls through which a mapping is followed up to the request."""
+CHANGES = re.compile(r"\b(UPDATE|INSERT)\b", re.IGNORECASE)
+
+
 def check(project: Project) -> Iterator[Hit]:
+    seen = set()
     for fn, call in candidates(project):
         target = assigned(project, fn, call)
         if target is None:
             continue
         vid, name = target
-        if not from_request(project, fn, vid) or own_value(project, fn, call):
-            continue
-        yield Hit(
-            f"`{fn.name}()` assigns whatever fields the request has to `{name}`: a client can set any of them. Name the fields "
-            "that clients may set.",
-            fn.location(call.span),
-            function=fn.fqn,
-        )
+        for owner, place in arrivals(project, fn, vid, fn.location(call.span), FAR, forwards=True):
+            if place in seen or own_value(project, fn, call):
+                continue
+            seen.add(place)
+            through = "" if owner is fn else f" through `{fn.name}()`"
+            yield Hit(
+                f"`{owner.name}()` assigns whatever fields the request has to `{name}`{through}: a client can set any of them. "
+                "Name the fields that clients may set.",
+                place,
+                function=owner.fqn,
+            )
     yield from everything(project)
+
+
+def arrivals(
+    project: Project, fn: Fn, vid: Vid, place: Location, depth: int, *, forwards: bool
+) -> Iterator[tuple[Fn, Location]]:
+    """Where request data comes in that no schema has narrowed to named fields, and no list of allowed names guards: the
+    place itself, or the caller of a helper that only hands on the mapping, or has several callers."""
+    if narrowed(project, fn, vid) or guarded(fn, vid) or validated_by_decorator(project, fn):
+        return
+    labels = project.taint.labels(fn, vid)
+    if any(origin.what == "request" for origin in labels):
+        yield fn, place
+        return
+    given = {item.slot for item, mark in labels.items() if item.what == "param" and item.fn == fn.fqn and not mark.weak}
+    edges = (
+        [edge for edge in project.graph.callers(fn) if edge.call is not None and edge.kind == "call"] if given else []
+    )
+    shared = forwards and (len(edges) > 1 or project.taint.forwarded(fn, vid) in given)
+    for edge in edges if depth else ():
+        for passed, path in (item for index in sorted(given) for item in project.taint.bound(edge).get(index, ())):
+            there = edge.caller.location(edge.span) if shared else place
+            found = arrivals(project, edge.caller, passed, there, depth - 1, forwards=shared) if not path else ()
+            yield from ((owner if shared else fn, where) for owner, where in found)
 
 
 def candidates(project: Project) -> Iterator[tuple[Fn, Call]]:
@@ -32,7 +80,8 @@ def candidates(project: Project) -> Iterator[tuple[Fn, Call]]:
     updates = ((fn, call) for fn, call, model in project.effects.sites if model.orm and model.orm.op == "update")
     graph = project.graph
     spread = graph.calls_with("**")
-    found = chain(graph.calls_of("builtins.setattr"), graph.calls_written("update"), updates, spread)
+    columns = graph.calls_written("Identifier")
+    found = chain(graph.calls_of("builtins.setattr"), graph.calls_written("update"), updates, spread, columns)
     yield from {(fn.fqn, call.value): (fn, call) for fn, call in found}.values()
 
 
@@ -46,6 +95,9 @@ def assigned(project: Project, fn: Fn, call: Call) -> tuple[Vid, str] | None:
             return call.args[1], "an object"
         if ref.name in ("builtins.dict.update", "dict.update") and call.args and on_attributes(fn, call):
             return call.args[0], "an object"
+        if ref.name in COLUMNS and len(call.args) == 1 and changes_rows(fn):
+            keys = keys_of(fn, call.args[0])
+            return (keys, "a row") if keys >= 0 else None
     if call.args and on_attributes(fn, call):
         return call.args[0], "an object"
     for model in project.models(fn, call):
@@ -71,11 +123,22 @@ def on_attributes(fn: Fn, call: Call) -> bool:
     return bool(owner[0] == "attr" and owner[2] == "__dict__")
 
 
-def from_request(project: Project, fn: Fn, vid: Vid) -> bool:
-    """Request data that no schema has narrowed to named fields, and no list of allowed names guards."""
-    if narrowed(project, fn, vid) or guarded(fn, vid) or validated_by_decorator(project, fn):
-        return False
-    return requested(project, fn, vid)
+def keys_of(fn: Fn, vid: Vid) -> Vid:
+    """The mapping whose keys are gone through, of which the value is one; -1 where it is something else."""
+    value = fn.unguarded(vid)
+    if value[0] != "elem":
+        return -1
+    inner = fn.unguarded(value[1])
+    called = fn.facts.calls[inner[1]] if inner[0] == "call" else None
+    func = fn.facts.values[called.func] if called is not None else ("unknown",)
+    return int(func[1] if func[0] == "attr" and func[2] == "keys" else value[1])
+
+
+def changes_rows(fn: Fn) -> bool:
+    """Whether the function writes an UPDATE or INSERT."""
+    return any(
+        value[0] == "const" and isinstance(value[1], str) and CHANGES.search(value[1]) for value in fn.facts.values
+    )
 
 
 def requested(project: Project, fn: Fn, vid: Vid) -> bool:
@@ -123,10 +186,21 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
         dumped = func[0] == "attr" and func[2] in DUMPS and not of_framework(project, fn, func[1])
         if func[0] == "attr" and (dumped or narrowed(project, fn, func[1], depth + 1)):
             return True
-        if any(validates(project, model) for model in project.models(fn, call)):
+        if any(validates(project, model) for model in project.models(fn, call)) or (not targets and picks(fn, call)):
             return True
         return bool(call.args) and narrowed(project, fn, call.args[0], depth + 1)
     return any(ref.kind == "inst" for ref in project.refs(fn, vid))
+
+
+def picks(fn: Fn, call: Call) -> bool:
+    """`pick(data, ["title", "text"])`: what is left are the named fields."""
+    named = any(fn.facts.values[vid][0] in ("list", "tuple", "set") and names_texts(fn, vid) for vid in call.args[1:])
+    return named and not DROPS.search(fn.callee_name(call))
+
+
+def names_texts(fn: Fn, vid: Vid) -> bool:
+    items = fn.facts.values[vid][1]
+    return bool(items) and all(isinstance(fn.const(item), str) for item in items)
 
 
 def of_framework(project: Project, fn: Fn, vid: Vid) -> bool:
@@ -151,7 +225,8 @@ def own_value(project: Project, fn: Fn, call: Call) -> bool:
         inner = fn.facts.calls[value[1]]
         if len(inner.args) > 1 and any(ref.name == "builtins.getattr" for ref in project.callees(fn, inner)):
             vid = inner.args[0]
-    return not any(origin.what == "request" for origin in project.taint.labels(fn, vid))
+    sources = ("request",) if requested(project, fn, call.args[1]) else ("request", "param")
+    return not any(origin.what in sources for origin in project.taint.labels(fn, vid))
 
 
 def everything(project: Project) -> Iterator[Hit]:

@@ -58,7 +58,7 @@ def validates(project: Project, model: CallModel) -> bool:
     return not standard and (library is None or library.kind not in ("stdlib", "builtin", "data"))
 
 
-_SCHEMA_NAME = re.compile(r"valid|schema|expect|use_(args|kwargs)|arguments|accepts|input|parse", re.IGNORECASE)
+_SCHEMA_NAME = re.compile(r"valid|schema|expect|use_\w*(args|kwargs)|arguments|accepts|input|parse", re.IGNORECASE)
 _OUTPUT_NAME = re.compile(r"marshal|serial|response|output|schema|dump|returns|render", re.IGNORECASE)
 
 
