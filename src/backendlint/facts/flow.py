@@ -12,8 +12,14 @@ from backendlint.facts.model import Binding, Import, Raise, Return, Statement, S
 from backendlint.facts.scope import bound_names
 from backendlint.facts.table import Env
 
-NEVER_RETURN = frozenset({"sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit", "flask.abort"})
-"""Calls after which control does not go on."""
+NEVER_RETURN = frozenset(
+    (
+        "sys.exit os._exit os.abort builtins.exit builtins.quit os.execl os.execle os.execlp os.execlpe os.execv os.execve "
+        "os.execvp os.execvpe flask.abort flask_restful.abort flask_restx.abort flask_restplus.abort flask_smorest.abort "
+        "quart.abort werkzeug.exceptions.abort bottle.abort bottle.redirect typing.assert_never"
+    ).split()
+)
+"""Functions after whose call control does not go on: those of which the library models say `exits`."""
 _CONVERTS = frozenset(
     "builtins.int builtins.float uuid.UUID decimal.Decimal ipaddress.ip_address ipaddress.ip_network datetime.date.fromisoformat "
     "datetime.datetime.fromisoformat".split()

@@ -6,15 +6,18 @@ import pytest
 from flowing import reaches
 
 HEAD = """
+import logging
 import re
 from pathlib import Path
 from urllib.parse import urlparse, urlsplit, urlunsplit
 import requests
 from flask import abort, redirect
+from flask_restful import abort as refuse
 
 ALLOWED = ("a", "b")
 HOSTS = {"example.com"}
 BASE = Path("/srv/files").resolve()
+NEWLINES = re.compile("[\\r\\n]+")
 
 
 def is_known(name):
@@ -30,6 +33,13 @@ def is_safe_url(url):
     return frobnicate(url)
 """
 GOOD = {
+    "abort of another library": (
+        "command",
+        'x = request.args["x"]\nif x not in ALLOWED:\n    refuse(404)\nos.system(x)',
+    ),
+    "other characters taken out": ("path", 'x = re.sub(r"[^a-z0-9_-]+", "", request.args["x"])\nopen("/srv/" + x)'),
+    "line breaks made blanks": ("log", 'x = NEWLINES.sub(" ", request.args["x"])\nlogging.info("got " + x)'),
+    "one of the lines": ("log", 'for x in request.args["x"].splitlines():\n    logging.info("got " + x)'),
     "in a tuple": ("command", 'x = request.args["x"]\nif x in ("a", "b"):\n    os.system(x)'),
     "own test by keyword": ("command", 'x = request.args["x"]\nif is_known(name=x):\n    os.system(x)'),
     "begins with a word": ("redirect", 'x = request.args["x"]\nif re.match("/[a-z]", x):\n    redirect(x)'),
@@ -63,6 +73,14 @@ GOOD = {
     "named test": ("redirect", 'x = request.args["x"]\nif is_safe_url(x):\n    return redirect(x)'),
 }
 BAD = {
+    "a word taken out": ("path", 'x = re.sub("foo", "", request.args["x"])\nopen("/srv/" + x)'),
+    "slashes left in": ("path", 'x = re.sub(r"[^a-z/.]", "", request.args["x"])\nopen("/srv/" + x)'),
+    "slashes put in": ("path", 'x = re.sub(r"[^a-z.]", "/", request.args["x"])\nopen("/srv/" + x)'),
+    "lines put together again": (
+        "log",
+        'x = "\\n".join(request.args["x"].splitlines())\nlogging.info("got " + x)',
+    ),
+    "not aborted": ("command", 'x = request.args["x"]\nif x not in ALLOWED:\n    report(404)\nos.system(x)'),
     "begins with a slash": ("redirect", 'x = request.args["x"]\nif re.match("/", x):\n    redirect(x)'),
     "begins with a slash and anything": ("redirect", 'x = request.args["x"]\nif re.match("/.+", x):\n    redirect(x)'),
     "holds a word": ("redirect", 'x = request.args["x"]\nif re.search("/[a-z]", x):\n    redirect(x)'),

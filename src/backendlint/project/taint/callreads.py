@@ -17,6 +17,7 @@ from backendlint.project.taint import labels as lb
 from backendlint.project.taint.containers import composite
 from backendlint.project.taint.identifiers import kept_as_secret
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Path, Trail
+from backendlint.project.taint.substitutions import replaced, substituted
 from backendlint.project.taint.tuples import NamedTuples
 
 if TYPE_CHECKING:
@@ -36,16 +37,6 @@ _HIDES = re.compile(
 )
 """Names of functions that make secrets fit to be shown."""
 _HIDDEN = ("secret", "personal")
-_REPLACED = {
-    "'": ("xpath",),
-    '"': ("xpath",),
-    "<": ("xss",),
-    "\n": ("log", "header", "mail-header"),
-    "\r": ("log", "header", "mail-header"),
-}
-"""What a text is clean of once a character has been replaced in it."""
-
-
 _TEXTS = frozenset({"builtins.str", "builtins.format"})
 _JOINERS = frozenset({"urllib.parse.urlunsplit", "urllib.parse.urlunparse"})
 
@@ -63,15 +54,6 @@ def without_host(fn: Fn, vid: Vid) -> bool:
         call = fn.facts.calls[value[1]]
         return fn.facts.values[call.func][-1] == "_replace" and fn.const(call.kwarg("netloc")) == ""
     return False
-
-
-def replaced(fn: Fn, call: Call) -> tuple[str, ...]:
-    """Kinds that `text.replace(x, y)` with constants cleans."""
-    func = fn.facts.values[call.func]
-    if func[0] != "attr" or func[2] != "replace" or len(call.args) != 2:
-        return ()
-    old, new = fn.const(call.args[0]), fn.const(call.args[1])
-    return _REPLACED.get(old, ()) if isinstance(old, str) and isinstance(new, str) and old not in new else ()
 
 
 class CallReads:
@@ -143,7 +125,8 @@ class CallReads:
         keyed = None if fetches else self._keyed(fn, vid, call, path)
         if keyed is not None:
             return lb.clear(keyed, model.sanitizes)
-        found = lb.clear(lb.part(self._passed(fn, call, model, path), path), replaced(fn, call))
+        found = lb.part(self._passed(fn, call, model, path), path)
+        found = lb.clear(found, (*replaced(fn, call), *substituted(self.project, fn, call, model))) if found else found
         found = self.reader.urls.shortened(fn, call, found)
         return self._made(fn, call, model, found) if found else found
 

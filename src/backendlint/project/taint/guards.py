@@ -12,6 +12,7 @@ from backendlint.project.libraries_model import Guard
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.addresses import Addresses
 from backendlint.project.taint.patterns import cleans
+from backendlint.project.taint.substitutions import written_pattern
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -252,31 +253,12 @@ class Guards:
         func = fn.facts.values[call.func]
         if guard.pattern.receiver:
             vids.append(func[1] if func[0] == "attr" else call.func)
-        found = self._patterns(fn, vids[0], func) if vids else ()
+        found = written_pattern(self.project, fn, vids[0]) if vids else []
         if not found:
             return frozenset(guard.kinds)
         cleared = frozenset.intersection(*(cleans(text, guard.anchors or "") for text in found))
         kinds = frozenset(guard.kinds)
         return kinds if "all" in cleared else cleared if "all" in kinds else kinds & cleared
-
-    def _patterns(self, fn: Fn, vid: Vid, func: tuple[object, ...]) -> list[str]:
-        """The texts of a pattern: constants, or what was compiled."""
-        texts = [text for text in self.project.constants(fn, vid) or () if isinstance(text, str)]
-        if texts:
-            return texts
-        owner, value = fn, fn.facts.values[vid]
-        if value[0] == "name":
-            dotted = str(value[1])
-            dotted = dotted.rpartition(".")[0] if value is func or vid < 0 else dotted
-            target = self.project.modules.resolve(dotted, fn.file.module)
-            if target.kind != "variable" or target.file is None or target.vid < 0:
-                return []
-            owner = self.project.module_function(target.file)
-            value = owner.facts.values[target.vid]
-        if value[0] != "call":
-            return []
-        args = owner.facts.calls[value[1]].args
-        return [text for text in self.project.constants(owner, args[0]) or () if isinstance(text, str)] if args else []
 
     def _named(self, fn: Fn, subject: Vid, call: Call, func: tuple[object, ...]) -> Kinds:
         """`is_safe_url(url)`, `host_is_allowed(url)`: what a test says whose body nobody can follow, by its name."""

@@ -44,6 +44,27 @@ def cleans(pattern: str, anchors: str = "") -> Kinds:
     return frozenset(("all", *found)) if found == EVERY else frozenset(found)
 
 
+@lru_cache(maxsize=256)
+def removes(pattern: str, put: str) -> Kinds:
+    """Kinds of which a text is clean in which each match of a pattern that is one class of characters became `put`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = list(parser.parse(pattern))
+    except (re.error, RecursionError, OverflowError):
+        return frozenset()
+    if len(tree) == 1 and str(tree[0][0]) in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and tree[0][1][0] <= 1:
+        tree = list(tree[0][1][2])
+    if len(tree) != 1 or str(tree[0][0]) not in ("IN", "LITERAL", "NOT_LITERAL"):
+        return frozenset()
+    found = frozenset(
+        kind
+        for kind, dangers in _DANGERS.items()
+        if dangers and all(_may_hold(tree, char) and char not in put for char in dangers)
+    )
+    return frozenset(("all", *found)) if found == {kind for kind, dangers in _DANGERS.items() if dangers} else found
+
+
 def _beginning(tree: list[Any], anchors: str) -> Kinds:
     """What a text is clean of whose beginning alone is known: a slash and a character that makes no host of the rest."""
     if anchors == "both" and not _ends(tree, last=False):

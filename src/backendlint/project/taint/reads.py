@@ -22,6 +22,7 @@ from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels
 from backendlint.project.taint.naming import sensitive
 from backendlint.project.taint.pairs import Pairs
 from backendlint.project.taint.rendering import QUOTED, Rendering
+from backendlint.project.taint.substitutions import LINES
 from backendlint.project.taint.urls import Urls
 
 if TYPE_CHECKING:
@@ -89,9 +90,7 @@ class Reader:
             "guard": self._guard,
             "fmt": self._fmt,
             "conv": self._conv,
-            "join": lambda fn, vid, value, path: lb.merge(
-                (self.read(fn, value[1], ()), self.read(fn, value[2], ("[*]",)), self.read(fn, value[2], ()))
-            ),
+            "join": self._join,
             "binop": self._binop,
             "await": self._same,
             "yield": self._same,
@@ -231,6 +230,12 @@ class Reader:
             seen.update(fresh)
             todo += fresh
         return False
+
+    def _join(self, fn: Fn, _vid: Vid, value: Value, _path: Path) -> Labels:
+        found = lb.merge((self.read(fn, value[1], ()), self.read(fn, value[2], ("[*]",)), self.read(fn, value[2], ())))
+        between = fn.const(value[1])
+        whole = found and isinstance(between, str) and not {"\n", "\r"}.intersection(between)
+        return found if whole else lb.reopen(found, LINES)
 
     def _exc(self, fn: Fn, vid: Vid, _value: Value, path: Path) -> Labels:
         if path and not path[0].startswith("[") and path[0] not in _EXCEPTION_TEXT:
