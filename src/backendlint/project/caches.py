@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Span, Store, Vid
+from backendlint.facts.model import Call, Span, Store, Value, Vid
 from backendlint.project.binding import receiver
 from backendlint.project.calls import argument_of, arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Cache
-from backendlint.project.memos import asked, bounded, keeps_client
+from backendlint.project.memos import asked, bounded, few, keeps_client
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Caches:
         return sizes[0] if len(sizes) == 1 and sizes[0] <= FEW else None
 
     def _open_keys(self, fn: Fn) -> list[str]:
-        """Parameters that may take any number of values: not flags, classes or enums."""
+        """Parameters that may take any number of values: not flags, classes or enums, nor what all callers write down."""
         home = fn.parent or fn
         found = []
         for number, param in enumerate(fn.facts.params):
@@ -113,7 +113,7 @@ class Caches:
                 ref.kind == "class" and self.project.hierarchy.is_a(self.project.classes[ref.name], "enum.Enum")
                 for ref in refs
             )
-            if not enums and not (names and names <= _SMALL):
+            if not enums and not (names and names <= _SMALL) and not few(self.project, fn, number):
                 found.append(param.name)
         return found
 
@@ -133,13 +133,14 @@ class Caches:
             if cache is None or cache.role != "set" or cache.expiry is None or self._expires(fn, site.call, cache):
                 continue
             endless = cache.expiry.default == 0 or argument_of(site.call, cache.expiry) >= 0
-            sure = self._many_keys(fn, site.call, cache) and (endless or self._called_cache(fn, site.call))
+            asked_first = endless or self._called_cache(fn, site.call) or self._read_through(fn, site.call, cache)
+            sure = self._many_keys(fn, site.call, cache) and asked_first
             yield CacheUse(fn, site.call.span, "no-expiry", site.model.name, sure)
 
     def _many_keys(self, fn: Fn, call: Call, cache: Cache) -> bool:
-        """False where one constant key is overwritten again and again: it may go stale, but nothing grows."""
+        """False where a few keys are overwritten again and again: they may go stale, but nothing grows."""
         keys = arguments(call, cache.key) if cache.key is not None else call.args[:1]
-        return any(self.project.constants(fn, vid) is None for vid in keys)
+        return any(self.project.constants(fn, vid) is None and not few(self.project, fn, vid) for vid in keys)
 
     def _expires(self, fn: Fn, call: Call, cache: Cache) -> bool:
         """True where the entry has an end: an argument, a default, a later `expire`, or a condition (`nx`: a lock)."""
@@ -155,11 +156,31 @@ class Caches:
             return True
         return cache.expiry.default not in (None, 0)
 
+    def _read_through(self, fn: Fn, call: Call, cache: Cache) -> bool:
+        """Whether the store is asked for the key first, here or where it is passed from: what is stored is a copy."""
+        keys = arguments(call, cache.key) if cache.key is not None else list(call.args[:1])
+        places = [(fn, fn.unguarded(vid)) for vid in keys]
+        for value in [value for _, value in places if value[0] == "param"]:
+            for edge in self.project.graph.callers(fn):
+                bound = self.project.taint.bound(edge).get(value[1], ()) if edge.call is not None else ()
+                places += [(edge.caller, edge.caller.unguarded(vid)) for vid, path in bound if not path]
+        return any(self._asks(owner, value) for owner, value in places)
+
+    def _asks(self, fn: Fn, key: Value) -> bool:
+        """Whether the function gets that key out of a store of the kind."""
+        for site in self.project.effects.direct(fn):
+            role = site.model.cache.role if site.model.cache is not None else ""
+            if role == "get" and site.call.args and fn.unguarded(site.call.args[0]) == key:
+                return True
+        return False
+
     def _called_cache(self, fn: Fn, call: Call) -> bool:
         """True where the client or the key says that it is a cache."""
         base = receiver(fn, call)
         words = [str(fn.facts.values[base][-1]) if base >= 0 else str(fn.facts.values[call.func][-1])]
         words += [name for name, vid in self._names(fn) if vid == base]
+        value = fn.unguarded(base) if base >= 0 else ("unknown",)
+        words += [fn.facts.params[value[1]].name] if value[0] == "param" else []
         if call.args:
             text = self.project.constants(fn, call.args[0])
             value = fn.facts.values[call.args[0]]
