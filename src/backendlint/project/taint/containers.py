@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Value, Vid
@@ -148,6 +149,49 @@ class Containers:
             return None
         items = self.exact(fn, value[1])
         return None if items is None else _apply(fn, items, value[2], value[3])
+
+
+def beginnings(fn: Fn, vid: Vid, depth: int = 30) -> list[list[Vid]]:
+    """What a list may begin with, however it was made: all of its elements as far as they are known. Nothing where not even
+    the first is."""
+    value = fn.facts.values[vid]
+    if depth == 0:
+        return []
+    if value[0] in ("list", "tuple"):
+        known = list(takewhile(lambda item: fn.facts.values[item][0] != "star", value[1]))
+        return [known] if known else []
+    if value[0] == "guard":
+        return beginnings(fn, value[1], depth - 1)
+    if value[0] == "binop" and value[1] == "+":
+        added = beginnings(fn, value[3], depth - 1)
+        return [[*items, *(added[0] if added else ())] for items in beginnings(fn, value[2], depth - 1)]
+    if value[0] == "phi":
+        found = [beginnings(fn, item, depth // 2) for item in value[1] if item != vid]
+        return [items for part in found for items in part] if all(found) else []
+    if value[0] != "mut":
+        return []
+    method, vids = value[2], value[3]
+    before = beginnings(fn, value[1], depth - 1) or ([[]] if fn.facts.values[value[1]] == ("list", ()) else [])
+    if method in ("append", "extend") and len(vids) == 1:
+        added = [list(vids)] if method == "append" else beginnings(fn, vids[0], depth - 1)
+        before = [[*items, *(added[0] if added else ())] for items in before]
+    elif method == "insert" and len(vids) == 2:
+        index = fn.const(vids[0])
+        before = [[*items[:index], vids[1], *items[index:]] for items in before] if isinstance(index, int) else []
+    else:
+        return []
+    return [items for items in before if items]
+
+
+def grown_from(fn: Fn, vid: Vid) -> Vid:
+    """The list of which nothing is known but that more was put behind it."""
+    value = fn.facts.values[vid]
+    while True:
+        behind = value[0] == "mut" and value[2] in ("append", "extend")
+        inner = value[1] if behind or value[0] == "guard" else value[2] if value[:2] == ("binop", "+") else -1
+        if inner < 0 or fn.facts.values[inner] == ("list", ()):
+            return vid
+        vid, value = inner, fn.facts.values[inner]
 
 
 def _apply(fn: Fn, items: list[Vid], method: str, vids: tuple[Vid, ...]) -> list[Vid] | None:

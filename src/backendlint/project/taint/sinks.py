@@ -13,6 +13,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Arg, AttributeModel, CallModel, Sink
 from backendlint.project.params import is_serverless
 from backendlint.project.requests import made_by_schema
+from backendlint.project.taint.containers import beginnings, grown_from
 from backendlint.project.taint.raised import sent_arguments, shown_parts
 
 if TYPE_CHECKING:
@@ -210,29 +211,24 @@ def _sites(project: Project, fn: Fn, call: Call, model: CallModel, sink: Sink) -
             yield from _scripts(fn, call, model, vid)
         if _harmless(project, fn, vid, sink.kind):
             continue
-        script = _script(fn, call, vid) if sink.kind == "command" else -1
-        if script >= 0:
+        for script in _scripts_of(fn, call, vid) if sink.kind == "command" else ():
             yield SinkSite(sink.kind, fn, call, script, model, sink)
         part = 0 if sink.kind == "xss" and fn.facts.values[vid][0] == "tuple" else sink.element
-        element = _element(fn, vid, part) if part >= 0 else vid
-        if element >= 0:
+        for element in _elements(fn, vid, part) if part >= 0 else (vid,):
             yield SinkSite(sink.kind, fn, call, element, model, sink)
 
 
-def _script(fn: Fn, call: Call, vid: Vid) -> Vid:
-    """What a shell is given to run: `["bash", "-c", script]`, `execl("/bin/sh", "sh", "-c", script)`; -1 for no shell."""
-    value = fn.facts.values[vid]
-    items = list(value[1]) if value[0] in ("list", "tuple") else []
-    if not items and vid in call.args:
+def _scripts_of(fn: Fn, call: Call, vid: Vid) -> Iterator[Vid]:
+    """What a shell is given to run: `["bash", "-c", script]`, `execl("/bin/sh", "sh", "-c", script)`."""
+    found = beginnings(fn, vid)
+    if not found and vid in call.args:
         rest = call.args[call.args.index(vid) + 1 :]
-        inner = fn.facts.values[rest[0]] if rest else value
-        items = [vid, *(inner[1] if inner[0] in ("list", "tuple") else rest)]
-    if not items or str(fn.const(items[0])).rpartition("/")[2] not in _SHELLS:
-        return -1
-    for number, item in enumerate(items[1:-1], 1):
-        if fn.const(item) in _SCRIPT_FLAGS:
-            return int(items[number + 1])
-    return -1
+        found = [[vid, *items] for items in beginnings(fn, rest[0])] if rest else []
+        found = found or [[vid, *rest]]
+    for items in found:
+        if str(fn.const(items[0])).rpartition("/")[2] in _SHELLS:
+            flags = (number for number, item in enumerate(items[1:-1], 1) if fn.const(item) in _SCRIPT_FLAGS)
+            yield from (items[number + 1] for number in flags)
 
 
 def _scripts(fn: Fn, call: Call, model: CallModel, vid: Vid) -> Iterator[SinkSite]:
@@ -294,11 +290,13 @@ def _is_file(project: Project, name: str) -> bool:
     return project.libraries.is_subclass(name, "io.IOBase")
 
 
-def _element(fn: Fn, vid: Vid, index: int) -> Vid:
-    value = fn.facts.values[vid]
-    if value[0] in ("list", "tuple"):
-        return value[1][index] if index < len(value[1]) else -1
-    return vid
+def _elements(fn: Fn, vid: Vid, index: int) -> list[Vid]:
+    """That element of a list, whichever it may be; the whole where nobody knows."""
+    found = beginnings(fn, vid)
+    if not found:
+        short = fn.facts.values[vid][0] in ("list", "tuple") and index >= len(fn.facts.values[vid][1])
+        return [] if short else [grown_from(fn, vid)]
+    return list(dict.fromkeys(items[index] for items in found if index < len(items)))
 
 
 def sink_arguments(fn: Fn, call: Call, arg: Arg) -> list[Vid]:
