@@ -119,7 +119,7 @@ from backendlint.project.schema import types as sqltypes
 from backendlint.project.schema.history import Moment
 from backendlint.project.schema.model import Column, Index, Schema, Table
 from backendlint.project.schema.usage import users_of
-from backendlint.project.secrets import is_password, known_shape, place_kind, secret_like, shape_of
+from backendlint.project.secrets import is_password, issued_key, known_shape, place_kind, secret_like, shape_of
 from backendlint.project.selected import selected
 from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.sqltext.orm import Use as ColumnUse
@@ -299,6 +299,7 @@ __all__ = [
     "is_password",
     "is_plain",
     "is_used",
+    "issued_key",
     "keeps_client",
     "kept",
     "known_shape",

@@ -8,7 +8,9 @@ from backendlint.api import (
     Hit,
     NamedLiteral,
     Project,
+    below,
     for_development,
+    issued_key,
     known_shape,
     only_by_hand,
     secret_like,
@@ -17,7 +19,11 @@ from backendlint.api import (
 
 EXAMPLE = re.compile(r"(x[-_])?examples?", re.IGNORECASE)
 """What a schema shows of a value."""
-HOW = {"compared": "is compared with", "argument": "is passed", "default": "defaults to"}
+WARNS = re.compile(
+    r"warn(ing)?|print|write|info|error|exception|echo|secho|style|add_error|append|flash|log", re.IGNORECASE
+)
+"""Calls that say what is wrong."""
+HOW = {"compared": "is compared with", "argument": "is passed", "default": "defaults to", "fallback": "falls back to"}
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -40,9 +46,25 @@ def check(project: Project) -> Iterator[Hit]:
     for literal in project.literals.named:
         if literal.how == "environment" or is_setting(project, literal) or literal.location in shaped:
             continue
-        if sensitive(literal.name) == "secret" and secret_like(literal.name, literal.text):
+        named = sensitive(literal.name) == "secret" and secret_like(literal.name, literal.text)
+        if (named or issued_key(literal.name, literal.text)) and not is_refused(literal):
             soft = for_development(literal.fn.path) or (literal.how == "argument" and only_by_hand(project, literal.fn))
             yield replace(report(literal), profile="strict") if soft else report(literal)
+
+
+def is_refused(literal: NamedLiteral) -> bool:
+    """`if password == "password": raise ...`: what nobody may use, or is warned about."""
+    fn = literal.fn
+    for number, block in enumerate(fn.facts.blocks) if literal.how == "compared" else ():
+        test = fn.unguarded(block.value) if block.kind == "if" and block.value >= 0 else ("unknown",)
+        if test[0] != "compare" or test[1] != ("==",) or literal.vid not in test[2]:
+            continue
+        inside = below(fn.facts, number)
+        names = {fn.callee_name(call) for call in fn.calls if call.block in inside}
+        changed = any(item.block in inside for item in (*fn.facts.stores, *fn.facts.returns))
+        if block.exits == "raise" or (names and not changed and all(WARNS.fullmatch(name) for name in names)):
+            return True
+    return False
 
 
 def is_setting(project: Project, literal: NamedLiteral) -> bool:

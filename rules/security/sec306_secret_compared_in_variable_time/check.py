@@ -28,7 +28,7 @@ def check(project: Project) -> Iterator[Hit]:
             if fn.const(left) is not ... or fn.const(right) is not ...:
                 continue
             found = judged(project, fn, left, right)
-            if found:
+            if found and all(project.constants(fn, side) is None for side in sides):
                 name, sure = found
                 hit = Hit(
                     f"`{name}` in `{fn.name}()` is compared with `{operators[0]}`, whose time tells how much of a guess is right; use "

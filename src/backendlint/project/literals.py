@@ -33,7 +33,7 @@ class NamedLiteral(NamedTuple):
     name: str
     text: str
     how: str
-    """assigned, argument, item, field, default (of a parameter), compared, environment (default of a lookup)."""
+    """assigned, argument, item, field, default (of a parameter), compared, environment (default of a lookup), fallback (behind `or` or `else`)."""
     cls: Cls | None = None
     call: Call | None = None
     secret: bool = False
@@ -208,7 +208,18 @@ def _keys(project: Project) -> Iterator[NamedLiteral]:
         key = site.model.jwt.key if site.model.jwt is not None else None
         for arg, name in ((key, "signing_key"), (site.model.secret, "secret_key")):
             for vid in arguments(site.call, arg) if arg is not None else ():
-                yield from _literal(*_whole(project, site.fn, vid), name, "argument", call=site.call)
+                whole = _whole(project, site.fn, vid)
+                yield from _literal(*whole, name, "argument", call=site.call)
+                for item in _fallbacks(*whole):
+                    yield from _literal(whole[0], item, name, "fallback", call=site.call)
+
+
+def _fallbacks(fn: Fn, vid: Vid) -> Iterator[Vid]:
+    """`settings.KEY or "..."`, `settings.KEY if settings.KEY else "..."`."""
+    value = fn.unguarded(vid) if vid >= 0 else ("unknown",)
+    if value[0] in ("phi", "bool"):
+        items = value[1] if value[0] == "phi" else value[2]
+        yield from (item for item in items if fn.facts.values[item][0] == "const")
 
 
 def _whole(project: Project, fn: Fn, vid: Vid) -> tuple[Fn, Vid]:

@@ -45,7 +45,7 @@ _STANDS_FOR = re.compile(
 """A URL in which words stand for what is to be filled in, or whose host is reserved for examples."""
 _PLACEHOLDER = re.compile(
     r"""^(?:
-        x+ | \*+ | \.+ | -+ | _+ | \s* | <.*> | \[.*\] | \{.*\} | \$.* | %.* | .*\{\w*\}.* |
+        __\w+__ | x+ | \*+ | \.+ | -+ | _+ | \s* | <.*> | \[.*\] | \{.*\} | \$.* | %.* | .*\{\w*\}.* |
         (?:your|some|insert|enter|put|add|replace|provide)[-_ ].* |
         .*(?:change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|placeholder|redacted|example|dummy|fake|masked|to[-_ ]?be[-_ ]?set).* |
         (?:un)?set | none | null | nil | undefined | default | optional | required | missing | empty | unknown | invalid | hidden | n/a |
@@ -59,6 +59,12 @@ _IDENTIFIER = re.compile(
 _REFERENCE = re.compile(
     r"^(?:/|\./|\.\./|~/|https?://|file:|arn:|vault:|env:|secret:|ssm:|op://|urn:)|^[\w.-]+\.(?:pem|key|crt|json|ya?ml|txt|env|html|py|js|css)$"
     r"|^[a-z_]+(?:\.[a-zA-Z_]+)+$|^[a-z_]\w*(?:\.\w+)+:[A-Za-z_]\w*$|^(?:X|Content|Accept|Authorization|Proxy)(?:-[A-Z][A-Za-z]+)*$|^(?:Bearer|Basic|Token|JWT|Digest)\s*$"
+)
+_PATTERN = re.compile(r"\\[sSdDwWbB]|\[\^?[^\]]+\][+*{]|\(\?[:P=!<]")
+"""A regular expression, which tells what a secret looks like."""
+_ISSUED = re.compile(r"[A-Za-z]{2,6}[-_](?=(?:\D*\d){4})(?=(?:[^A-Za-z]*[A-Za-z]){4})[A-Za-z0-9]{16,}")
+_OF_TABLE = frozenset(
+    "public publishable site cache idempotency partition sort primary foreign index map dom test".split()
 )
 _KIND = re.compile(r"[A-Z]{2,8}")
 """`password = "LDAP"`: who keeps it, not what it is."""
@@ -148,6 +154,7 @@ def secret_like(name: str, text: str) -> bool:
         len(stripped) < 4
         or _PLACEHOLDER.match(stripped)
         or _REFERENCE.match(stripped)
+        or _PATTERN.search(stripped)
         or _SETTING.fullmatch(stripped)
         or (":" in stripped and all(_PLACEHOLDER.match(part) for part in stripped.split(":")))
         or (any(c.isspace() for c in stripped) and not _random(stripped))
@@ -173,6 +180,12 @@ def secret_like(name: str, text: str) -> bool:
     if _IDENTIFIER.match(stripped) and not any(c.isdigit() for c in stripped):
         return bool(_KEY_WORDS & set(parts)) and "secret" in own
     return _entropy(stripped) >= 2.7 or "secret" in own
+
+
+def issued_key(name: str, text: str) -> bool:
+    """Whether a text, as the value of some key, has the shape of one that a service has issued: `cst-7f3a91c0...`."""
+    parts = words(name)
+    return parts[-1:] == ("key",) and _OF_TABLE.isdisjoint(parts) and bool(_ISSUED.fullmatch(text.strip()))
 
 
 def _random(text: str) -> bool:

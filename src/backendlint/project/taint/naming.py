@@ -43,7 +43,8 @@ _HARMLESS = frozenset(
         "alphabet chars characters choices optional hours minutes seconds days hour minute second day ms encoder decoder "
         "weak strong short long parser function func method callback event tokenizer arn audience audiences issuer realm scope scopes "
         "present outcome outcomes script mask leak leaks reset resets override overrides refresh update updates change changes in after "
-        "before until seconds second sec secs length size result results flag flags source origin owner target action exp iat leeway"
+        "before until seconds second sec secs length size result results flag flags source origin owner target action exp iat leeway "
+        "directory directories sentinel"
     ).split()
 )
 """A last or first word that makes the name speak *about* a secret."""
@@ -72,7 +73,7 @@ _PERSONAL_PAIRS = _pairs(
 )
 _SPEAKS = frozenset(
     "is has num max min no use check validate invalid incorrect missing enable enabled disable wrong bad empty weak allow require "
-    "requires required expired forgot change changed".split()
+    "requires required expired forgot change changed regex pattern show hide".split()
 )
 """First words that make the name speak about a secret: a flag, or the code of an error."""
 _CONTACT = frozenset({"email", "phone", "dob", "birthdate", "birthday"})
