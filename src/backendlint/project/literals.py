@@ -33,7 +33,8 @@ class NamedLiteral(NamedTuple):
     name: str
     text: str
     how: str
-    """assigned, argument, item, field, default (of a parameter), compared, environment (default of a lookup), fallback (behind `or` or `else`)."""
+    """assigned, argument, item, field, default (of a parameter), compared, environment (default of a lookup),
+    fallback (behind `or` or `else`)."""
     cls: Cls | None = None
     call: Call | None = None
     secret: bool = False

@@ -7,6 +7,7 @@ from flowing import reaches
 
 HEAD = """
 import logging
+import os
 import re
 from pathlib import Path
 from urllib.parse import urlparse, urlsplit, urlunsplit
@@ -18,6 +19,19 @@ ALLOWED = ("a", "b")
 HOSTS = {"example.com"}
 BASE = Path("/srv/files").resolve()
 NEWLINES = re.compile("[\\r\\n]+")
+
+
+BERTHS = {"a": 1}
+
+
+def below(path):
+    if os.path.realpath(path).startswith("/srv/files/"):
+        return True, None
+    return False, "outside"
+
+
+def tell(name):
+    logging.info("got %s", name)
 
 
 def is_known(name):
@@ -33,6 +47,27 @@ def is_safe_url(url):
     return frobnicate(url)
 """
 GOOD = {
+    "found in a table": (
+        "command",
+        'x = request.args["x"]\nberth = BERTHS.get(x)\nif not berth:\n    abort(404)\nos.system(x)',
+    ),
+    "found in a table, in a text": (
+        "log",
+        'x = request.args["x"]\nberth = BERTHS.get(x)\nif berth is not None:\n    logging.info(f"berth {x}")',
+    ),
+    "first of two answers": (
+        "path",
+        'x = os.path.realpath(request.args["x"])\nok, text = below(x)\nif not ok:\n    abort(400)\nopen(x)',
+    ),
+    "tested before a helper": ("log", 'x = request.args["x"]\nif x not in ALLOWED:\n    abort(400)\ntell(x)'),
+    "attribute tested before a helper": (
+        "log",
+        'if request.form["x"] not in ALLOWED:\n    abort(400)\ntell(request.form["x"])',
+    ),
+    "test of an inner function": (
+        "redirect",
+        'def is_safe_url(x):\n    return frobnicate(x)\nx = request.args["x"]\nif is_safe_url(x):\n    redirect(x)',
+    ),
     "abort of another library": (
         "command",
         'x = request.args["x"]\nif x not in ALLOWED:\n    refuse(404)\nos.system(x)',
@@ -73,6 +108,19 @@ GOOD = {
     "named test": ("redirect", 'x = request.args["x"]\nif is_safe_url(x):\n    return redirect(x)'),
 }
 BAD = {
+    "looked up, not tested": (
+        "log",
+        'x = request.args["x"]\nberth = BERTHS.get(x)\nlogging.info(f"berth {x} {berth}")',
+    ),
+    "looked up in what was sent": ("command", 'x = request.args["x"]\nif request.form.get(x):\n    os.system(x)'),
+    "another part of the answer": (
+        "path",
+        'x = os.path.realpath(request.args["x"])\nok, text = below(x)\nif text:\n    open(x)',
+    ),
+    "two values in a text": (
+        "log",
+        'x, y = request.args["x"], request.args["y"]\nif x in ALLOWED:\n    logging.info(f"{x} {y}")',
+    ),
     "a word taken out": ("path", 'x = re.sub("foo", "", request.args["x"])\nopen("/srv/" + x)'),
     "slashes left in": ("path", 'x = re.sub(r"[^a-z/.]", "", request.args["x"])\nopen("/srv/" + x)'),
     "slashes put in": ("path", 'x = re.sub(r"[^a-z.]", "/", request.args["x"])\nopen("/srv/" + x)'),

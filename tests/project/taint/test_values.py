@@ -103,7 +103,15 @@ def test_does_not_arrive(body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["credential_username", "ACCESS_TOKEN_USER", "SHOP_K8S_CONFIG_SECRET", "token_namespace", "CREDENTIALS_DIRECTORY", "REGEX_USER_PASS"]
+    "name",
+    [
+        "credential_username",
+        "ACCESS_TOKEN_USER",
+        "SHOP_K8S_CONFIG_SECRET",
+        "token_namespace",
+        "CREDENTIALS_DIRECTORY",
+        "REGEX_USER_PASS",
+    ],
 )
 def test_names_of_holders_and_objects_are_no_secrets(name: str) -> None:
     assert not sensitive(name)

@@ -33,6 +33,8 @@ _FLAWED = frozenset({"code", "xml", "deserialize"})
 """Kinds whose sink itself is the flaw: reported there, whoever forwards to it."""
 FAR = 4
 """Calls and returns after which a name no longer says what a value is: what renders texts or settings gives other things too."""
+_TESTED = frozenset({"call", "attr", "item", "param", "unpack", "elem"})
+"""Values that a test may name once more, or by what was looked up with them."""
 MAX_FLOWS = 2
 """Sources reported at one place."""
 
@@ -213,9 +215,27 @@ class Taint:
         if site.kind == "ssrf" and self._refuses(site):
             return lb.NONE
         found = self._shown(site.kind, site.fn, site.vid, (), site.call, here=True)
-        if found and site.fn.facts.values[site.vid][0] in ("call", "attr", "item"):
-            return lb.clear(found, self.reader.guards.around(site.fn, site.vid, site.call.block, site.call.span.line))
-        return found
+        return self._tested_around(found, site.fn, site.vid, site.call)
+
+    def _tested_around(self, found: Labels, fn: Fn, vid: Vid, call: Call) -> Labels:
+        """Labels less what tests of the same value on the way to a call clear, whatever the test calls it."""
+        subject = self._subject(fn, vid) if found else -1
+        return (
+            lb.clear(found, self.reader.guards.around(fn, subject, call.block, call.span.line))
+            if subject >= 0
+            else found
+        )
+
+    def _subject(self, fn: Fn, vid: Vid) -> Vid:
+        """The one value that is not constant in a text, or the value itself; -1 where there are several."""
+        value = fn.facts.values[vid]
+        while value[0] in ("conv", "guard"):
+            vid = value[1]
+            value = fn.facts.values[vid]
+        if value[0] != "fmt":
+            return vid if value[0] in _TESTED else -1
+        open_parts = {self._subject(fn, part) for part in value[2] if self.labels(fn, part)}
+        return open_parts.pop() if len(open_parts) == 1 else -1
 
     def _refuses(self, site: SinkSite) -> bool:
         """A client whose transport, a class of the project, looks at the address of a host before it connects."""
@@ -287,6 +307,7 @@ class Taint:
                 continue
             path = path[: lb.MAX_PATH]
             found = self._shown(kind, edge.caller, vid, path, edge.call)
+            found = self._tested_around(found, edge.caller, vid, edge.call) if not path else found
             for origin, mark in found.items():
                 lb.add(result, origin, item.mark.after(mark, mark.trail))
         return result

@@ -42,6 +42,12 @@ _OF_PATH = re.compile(r"path|file|dir", re.IGNORECASE)
 MAX_DEPTH = 6
 
 
+def _part_of(fn: Fn, vid: Vid, part: int) -> Vid:
+    """An element of a tuple that is returned; the whole where another is meant, or it is none."""
+    value = fn.facts.values[vid]
+    return value[1][part] if value[0] == "tuple" and 0 <= part < len(value[1]) else vid
+
+
 class Guards:
     """Answers `cleared(fn, subject, test, truth)`."""
 
@@ -82,6 +88,8 @@ class Guards:
         if op == "call":
             call = fn.facts.calls[value[1]]
             return self._call(fn, subject, call, depth) if truth else self._refuted(fn, subject, call)
+        if op == "unpack" and truth and fn.unguarded(value[1])[0] == "call":
+            return self._validated(fn, subject, fn.facts.calls[fn.unguarded(value[1])[1]], depth, value[2])
         if op == "attr" and not truth and value[2] in _HOST_PARTS:
             return _HOST if self._relation(fn, value[1], subject) else NOTHING  # a URL without a host
         return NOTHING
@@ -224,6 +232,8 @@ class Guards:
 
     def _call(self, fn: Fn, subject: Vid, call: Call, depth: int) -> Kinds:
         func = fn.facts.values[call.func]
+        if self._found_in_table(fn, call):
+            return self._relation(fn, call.args[0], subject)
         if func[0] == "attr":
             kinds = self._method(fn, subject, call, func)
             if kinds:
@@ -245,6 +255,19 @@ class Guards:
             | self._named(fn, subject, call, func)
         )
 
+    def _found_in_table(self, fn: Fn, call: Call) -> bool:
+        """`BERTHS.get(name)` of what no caller has filled: what is found there is one of its keys."""
+        func = fn.facts.values[call.func]
+        if func[0] not in ("attr", "name") or fn.callee_name(call) != "get" or len(call.args) != 1 or call.kwargs:
+            return False
+        if any(model.name != "builtins.dict.get" for model in self.project.models(fn, call)):
+            return False
+        return (func[0] == "attr" and self._closed(fn, func[1])) or self._is_variable(fn, func)
+
+    def _is_variable(self, fn: Fn, func: tuple[object, ...]) -> bool:
+        owner = str(func[1]).rpartition(".")[0] if func[0] == "name" else ""
+        return bool(owner) and self.project.modules.resolve(owner, fn.file.module).kind == "variable"
+
     def _matched(self, fn: Fn, call: Call, guard: Guard) -> Kinds:
         """What the guard's pattern leaves clean; everything where nobody knows the pattern."""
         if guard.pattern is None:
@@ -262,8 +285,10 @@ class Guards:
 
     def _named(self, fn: Fn, subject: Vid, call: Call, func: tuple[object, ...]) -> Kinds:
         """`is_safe_url(url)`, `host_is_allowed(url)`: what a test says whose body nobody can follow, by its name."""
+        owner = fn.outer(func) if func[0] == "outer" else None
+        func = owner.facts.values[int(func[1])] if owner is not None else func  # type: ignore[call-overload]
         name = str(func[-1]).rpartition(".")[2]
-        if func[0] not in ("attr", "name") or not _TRUSTS.search(name):
+        if func[0] not in ("attr", "name", "def") or not _TRUSTS.search(name):
             return NOTHING
         if not any(self._relation(fn, vid, subject) for vid in call.passed):
             return NOTHING
@@ -346,18 +371,21 @@ class Guards:
                     found.append((target, names.index(key)))
         return found
 
-    def _validated(self, fn: Fn, subject: Vid, call: Call, depth: int) -> Kinds:
-        """A test by a function of the project: what holds wherever it returns something truthy."""
+    def _validated(self, fn: Fn, subject: Vid, call: Call, depth: int, part: int = -1) -> Kinds:
+        """A test by a function of the project: what holds wherever it (or that part of what it gives) is something truthy."""
         for target, index in self._targets(fn, subject, call):
-            key = (target.fqn, index)
+            key = (f"{target.fqn}[{part}]", index)
             if key not in self._validators:
                 self._validators[key] = NOTHING
-                truthy = [item for item in target.facts.returns if target.const(item.value) not in (..., False, None)]
-                unknown = [item for item in target.facts.returns if item.value >= 0 and target.const(item.value) is ...]
-                kinds = [self.around(target, index, item.block, item.span.line, depth) for item in truthy]
-                for item in unknown:
-                    before = self.around(target, index, item.block, item.span.line, depth)
-                    kinds.append(before | self.cleared(target, index, item.value, True, depth + 1))
+                answers = [
+                    (item, _part_of(target, item.value, part)) for item in target.facts.returns if item.value >= 0
+                ]
+                kinds = []
+                for item, vid in answers:
+                    if target.const(vid) not in (False, None):
+                        before = self.around(target, index, item.block, item.span.line, depth)
+                        known = target.const(vid) is not ...
+                        kinds.append(before if known else before | self.cleared(target, index, vid, True, depth + 1))
                 self._validators[key] = frozenset.intersection(*kinds) if kinds else NOTHING
             return self._validators[key]
         return NOTHING
