@@ -15,8 +15,9 @@ from backendlint.project.handed import handed
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.containers import composite
+from backendlint.project.taint.declared import takes_extra
 from backendlint.project.taint.identifiers import kept_as_secret
-from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Path, Trail
+from backendlint.project.taint.labels import CLEAN_TYPES, KEYS, MAX_PATH, NONE, Labels, Path, Trail
 from backendlint.project.taint.substitutions import replaced, substituted
 from backendlint.project.taint.tuples import NamedTuples
 
@@ -116,7 +117,7 @@ class CallReads:
             if model.propagates is not None and model.propagates.receiver:
                 found = lb.merge((found, self._passed(fn, call, model, path)))
             return lb.clear(found, model.sanitizes)
-        if "all" in model.sanitizes:
+        if "all" in model.sanitizes or (path[:1] == (KEYS,) and self._names_its_keys(fn, call, model)):
             return NONE
         converted = self.project.refs(fn, call.kwarg("type"))
         if converted and all(ref.name in CLEAN_TYPES for ref in converted):  # `args.get("n", 1, type=int)`
@@ -129,6 +130,13 @@ class CallReads:
         found = lb.clear(found, (*replaced(fn, call), *substituted(self.project, fn, call, model))) if found else found
         found = self.reader.urls.shortened(fn, call, found)
         return self._made(fn, call, model, found) if found else found
+
+    def _names_its_keys(self, fn: Fn, call: Call, model: CallModel) -> bool:
+        """A dump of a schema's object: its keys are the declared fields, whatever was sent."""
+        base = receiver(fn, call)
+        refs = self.project.refs(fn, base) if model.schema == "serialize" and base >= 0 else ()
+        classes = [self.project.classes[ref.name] for ref in refs if ref.kind == "inst"]
+        return len(classes) == len(refs) > 0 and not any(takes_extra(self.project, cls) for cls in classes)
 
     def _made(self, fn: Fn, call: Call, model: CallModel, found: Labels) -> Labels:
         """Of what went into a library's call, what is left in what it gives."""

@@ -12,6 +12,7 @@ from backendlint.project.schema.types import base, family
 from backendlint.project.taint.patterns import cleans
 
 if TYPE_CHECKING:
+    from backendlint.project.model import Project
     from backendlint.project.taint.guards import Guards, Kinds
 
 NOTHING: Kinds = frozenset()
@@ -123,3 +124,21 @@ class Declared:
                 if called in _VALIDATORS and any(home.const(arg) == name for arg in call.args):
                     return True
         return False
+
+
+def takes_extra(project: Project, cls: Cls) -> bool:
+    """Whether objects of a pydantic model keep fields that it does not declare (`extra="allow"`)."""
+    for owner in project.hierarchy.mro(cls):
+        config = project.classes.get(f"{owner.fqn}.Config")
+        said = [owner.owner.const(vid) for key, vid in owner.facts.keywords if key == "extra"]
+        if config is not None:
+            said.append(config.owner.const(config.facts.attributes.get("extra", -1)))
+        vid = owner.facts.attributes.get("model_config", -1)
+        value = owner.owner.facts.values[vid] if vid >= 0 else ("unknown",)
+        if value[0] == "call":
+            said.append(owner.owner.const(owner.owner.facts.calls[value[1]].kwarg("extra")))
+        elif value[0] == "dict":
+            said += [owner.owner.const(item) for key, item in value[1] if owner.owner.const(key) == "extra"]
+        if any(item not in (..., None, "ignore", "forbid") for item in said):
+            return True
+    return False

@@ -57,7 +57,7 @@ class Pairs:
             return True
         if value[0] == "param" and fn.facts.params[value[1]].kind == "kwargs":
             return True
-        if value[0] in ("param", "name", "attr"):
+        if value[0] in ("param", "name", "attr", "call"):
             refs = self.project.refs(fn, vid)
             return bool(refs) and all(ref.kind == "libinst" and ref.name == "builtins.dict" for ref in refs)
         return False
