@@ -45,7 +45,7 @@ from backendlint.project.answers import Answer, answers, refusals
 from backendlint.project.applications import Served, served_applications
 from backendlint.project.associations import Relation, is_django
 from backendlint.project.badinput import unguarded_conversions
-from backendlint.project.binding import bind, receiver, unchanged
+from backendlint.project.binding import Bound, bind, receiver, unchanged
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.cartesian import Unconnected, unconnected
@@ -163,6 +163,7 @@ __all__ = [
     "Application",
     "Binding",
     "Block",
+    "Bound",
     "CacheUse",
     "Call",
     "CallModel",

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Hit, Project, flow_hit, place_flows
+from backendlint.api import Bound, Flow, Fn, Hit, Origin, Project, Vid, bind, flow_hit, place_flows
 
 HARM = "so code that trusts what it finds there acts on a caller's claim; check it, or take it from the signed-in user."
 AUTHORITY = re.compile(
@@ -12,8 +12,22 @@ AUTHORITY = re.compile(
     re.IGNORECASE,
 )
 
+RIGHT = re.compile(
+    r"admin|staff|superuser|supervis|manager|moderator|operator|role|perm|privilege|can_|verified", re.IGNORECASE
+)
+"""Keys that stand for rights, which no caller may give to himself."""
+
 
 def check(project: Project) -> Iterator[Hit]:
+    for site in project.taint.sinks("trust"):
+        keys = project.constants(site.fn, site.call.args[1]) if len(site.call.args) > 1 else None
+        name = next((key for key in keys or () if isinstance(key, str) and RIGHT.search(key)), "")
+        if name and decided(project, site.fn, site.vid):
+            yield Hit(
+                f"Request data decides on `{name}` in the session in `{site.fn.name}()`, {HARM}",
+                site.fn.location(site.call.span),
+                function=site.fn.fqn,
+            )
     for flow in place_flows(project, ("trust",)):
         if flow.weak:
             continue
@@ -28,3 +42,34 @@ def is_authority(project: Project, flow: Flow) -> bool:
         return False
     keys = project.constants(flow.site.fn, args[1])
     return keys is None or any(AUTHORITY.search(str(key)) for key in keys)
+
+
+def decided(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`request.args["admin"] == "1"`, here or in a helper: the caller chooses how it comes out."""
+    value = fn.unguarded(vid)
+    if compared(project, fn, vid, lambda operand: project.taint.labels(fn, operand)):
+        return True
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    for target in project.targets(fn, call) if call is not None else ():
+        assert call is not None
+        bound = bind(fn, call, target)
+
+        def passed(operand: Vid, target: Fn = target, bound: Bound = bound) -> Iterable[Origin]:
+            for origin in project.taint.labels(target, operand):
+                yield origin
+                for given, _ in bound.get(origin.slot, ()) if origin.what == "param" else ():
+                    yield from project.taint.labels(fn, given, origin.path)
+
+        if any(item.value >= 0 and compared(project, target, item.value, passed) for item in target.facts.returns):
+            return True
+    return False
+
+
+def compared(project: Project, fn: Fn, vid: Vid, origins: Callable[[Vid], Iterable[Origin]]) -> bool:
+    """Whether request data is compared with a constant."""
+    value = fn.unguarded(vid)
+    if value[0] != "compare" or len(value[1]) != 1 or value[1][0] not in ("==", "!=", "in", "not in"):
+        return False
+    left, right = value[2]
+    closed = project.constants(fn, right) is not None or fn.facts.values[right][0] in ("tuple", "list", "set")
+    return closed and any(origin.what == "request" for origin in origins(left))
