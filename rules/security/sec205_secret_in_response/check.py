@@ -31,9 +31,12 @@ ISSUING = re.compile(
 KEPT = frozenset({"credential", "secret", "key", "apikey"})
 """Words for secrets that services keep for others."""
 STORED = re.compile(
-    r"(hashed_?password|password_?(hash|digest)|secret_?(key|hash)|private_?key|totp_?secret|otp_?secret)$",
+    r"(hashed_?password|password_?(hash|digest)|secret_?(key|hash)|private_?key|(totp|otp|mfa|2fa)_?secret)$",
     re.IGNORECASE,
 )
+
+SECOND = re.compile(r"(totp|otp|mfa|2fa)_?secret$", re.IGNORECASE)
+"""What a user's other device is given once, when it is set up."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -147,7 +150,8 @@ def response_models(project: Project) -> Iterator[Hit]:
                     secret = STORED.search(name) or (sensitive(name) == "secret" and not ISSUED.search(name))
                     if span is None or not secret or (owner.fqn, name) in seen or excluded(owner, name):
                         continue
-                    if ISSUING.search(route.handler.name if route.handler else "") and not STORED.search(name):
+                    kept = STORED.search(name) and not SECOND.search(name)
+                    if ISSUING.search(route.handler.name if route.handler else "") and not kept:
                         continue
                     seen.add((owner.fqn, name))
                     stored = STORED.search(name) or "password" in name
