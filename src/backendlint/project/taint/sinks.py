@@ -9,7 +9,7 @@ from backendlint.facts.model import Call, Store, Value, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.conditions import holds
 from backendlint.project.decorators import decorator_models
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import Arg, AttributeModel, CallModel, Sink
 from backendlint.project.params import is_serverless
 from backendlint.project.requests import made_by_schema
@@ -203,6 +203,8 @@ def _sites(project: Project, fn: Fn, call: Call, model: CallModel, sink: Sink) -
         return
     if sink.kind == "xss" and _is_plain(fn, call):
         return
+    if sink.kind == "template" and model.returns and any(item.value == call.value for item in fn.facts.statements):
+        return  # only compiled, to see whether it can be
     func = fn.facts.values[call.func]
     if sink.kind == "xss" and func[0] == "attr" and _made_plain(project, fn, func[1]):
         return
@@ -271,15 +273,21 @@ def _harmless(project: Project, fn: Fn, vid: Vid, kind: str) -> bool:
     """An object where a text would do harm: a dict that is sent as JSON, an uploaded file instead of its path."""
     value = fn.facts.values[vid]
     if kind == "xss":
-        return value[0] in ("dict", "list") or any(
-            ref.name in ("builtins.dict", "builtins.list") for ref in project.refs(fn, vid)
-        )
+        refs = project.refs(fn, vid)
+        plain = value[0] in ("dict", "list") or any(ref.name in ("builtins.dict", "builtins.list") for ref in refs)
+        return plain or (bool(refs) and all(_is_row(project, ref) for ref in refs))
     if kind != "path":
         return False
     if value[0] == "attr" and value[2] in ("stream", "file"):
         return True
     refs = [ref for ref in project.refs(fn, vid) if ref.kind == "libinst"]
     return bool(refs) and all(_is_file(project, ref.name) for ref in refs)
+
+
+def _is_row(project: Project, ref: Ref) -> bool:
+    """An object of the database, which no framework takes for a page."""
+    cls = project.classes.get(ref.name) if ref.kind == "inst" else None
+    return cls is not None and project.hierarchy.role(cls) == "model" and project.method(cls, "__html__") is None
 
 
 def _is_file(project: Project, name: str) -> bool:
