@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +28,8 @@ _SCRIPT_FLAGS = frozenset({"-c", "-lc", "-ec", "/c", "/C", "-Command"})
 _TYPE_KEYWORDS = ("content_type", "mimetype", "media_type")
 _UNKNOWN = CallModel(name="execute")
 """Stands for a method of which nothing but its name is known."""
+_TEXT_OR_RESPONSE = re.compile(r"response|markup|html|page|template|^builtins\.(str|bytes)$|string", re.IGNORECASE)
+"""Names of classes whose objects may be sent as they are."""
 _METHODS = frozenset(
     "execute executemany executescript fetch fetchrow fetchval fetch_all fetch_one fetch_val exec_driver_sql execute_sql run_sql".split()
 )
@@ -275,7 +278,7 @@ def _harmless(project: Project, fn: Fn, vid: Vid, kind: str) -> bool:
     if kind == "xss":
         refs = project.refs(fn, vid)
         plain = value[0] in ("dict", "list") or any(ref.name in ("builtins.dict", "builtins.list") for ref in refs)
-        return plain or (bool(refs) and all(_is_row(project, ref) for ref in refs))
+        return plain or (bool(refs) and all(_is_object(project, ref) for ref in refs))
     if kind != "path":
         return False
     if value[0] == "attr" and value[2] in ("stream", "file"):
@@ -284,10 +287,13 @@ def _harmless(project: Project, fn: Fn, vid: Vid, kind: str) -> bool:
     return bool(refs) and all(_is_file(project, ref.name) for ref in refs)
 
 
-def _is_row(project: Project, ref: Ref) -> bool:
-    """An object of the database, which no framework takes for a page."""
+def _is_object(project: Project, ref: Ref) -> bool:
+    """An object of a project's class that is neither text nor response: no framework takes it for a page."""
     cls = project.classes.get(ref.name) if ref.kind == "inst" else None
-    return cls is not None and project.hierarchy.role(cls) == "model" and project.method(cls, "__html__") is None
+    if cls is None or any(project.method(cls, name) is not None for name in ("__html__", "__call__")):
+        return False
+    bases = [item.name for item in project.hierarchy.mro(cls)] + list(project.hierarchy.library_bases(cls))
+    return not any(_TEXT_OR_RESPONSE.search(name) for name in bases)
 
 
 def _is_file(project: Project, name: str) -> bool:
