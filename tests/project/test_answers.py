@@ -47,6 +47,67 @@ def library(): raise Full()
 def unhandled(): raise Unknown()
 """
 
+HELPERS = """
+from flask import Flask, jsonify
+app = Flask(__name__)
+def reply(data, status=200, extra=None):
+    body = {"ok": True, "data": data}
+    if extra is not None:
+        body["extra"] = extra
+    return jsonify(body), status
+def created(data): return reply(data, 201)
+def bare(data=None, code=200): return jsonify(data), code
+def refused(text, status): return jsonify({"ok": False, "error": text}), status
+def pair(): return [], "total"
+def default(): return reply({"id": 1})
+def passed(): return created({"id": 1})
+def named(): return reply([1], status=202)
+def plain(): return bare([1])
+def empty(): return bare(code=204)
+def failed(): return refused("no", 409)
+def unknown(code): return refused("no", code)
+def tuples(): return pair()
+def forever(): return forever()
+def refusal(row): return refused("no", 409) if row else None
+def checked(row):
+    refusing = refusal(row)
+    if refusing:
+        return refusing
+    return "", 204
+"""
+
+
+def test_helpers_answer_with_what_the_handler_passes() -> None:
+    project = build(app=HELPERS)
+    names = ("default", "passed", "named", "plain", "empty", "failed", "unknown", "tuples", "forever", "checked")
+    found = {name: [item[1:4] for item in answers(project, fn(project, f"app.{name}"))] for name in names}
+    envelope = ("ok", "data")
+    assert found == {
+        "default": [(200, envelope, "dict")],
+        "passed": [(201, envelope, "dict")],
+        "named": [(202, envelope, "dict")],
+        "plain": [(200, None, "list")],
+        "empty": [(204, None, "none")],
+        "failed": [(409, ("ok", "error"), "dict")],
+        "unknown": [(None, ("ok", "error"), "dict")],
+        "tuples": [(None, None, "")],
+        "forever": [(None, None, "")],
+        "checked": [(409, ("ok", "error"), "dict"), (204, None, "text")],
+    }
+    (told,) = answers(project, fn(project, "app.named"))
+    assert told.made and told.span[0] == 15  # where the handler answers
+
+
+def test_a_helper_that_renders_a_part_of_a_page_answers_with_a_page() -> None:
+    project = build(
+        app="""
+        from flask import jsonify, render_template
+        def part(name): return jsonify(html=render_template(name), ok=True)
+        def shown(): return part("row.html")
+        """
+    )
+    assert [item.special for item in answers(project, fn(project, "app.shown"))] == ["template"]
+
 
 def test_the_status_of_own_responses_comes_through_their_constructors() -> None:
     project = build(app=REPLIES)

@@ -10,6 +10,7 @@ from backendlint.api import (
     Project,
     Route,
     among_pages,
+    answers,
     is_api,
     is_plain,
     segments,
@@ -18,11 +19,14 @@ from backendlint.api import (
 )
 
 FREE = re.compile(
-    r"health\w*|live(ness|z)?|ready|readiness|ping|status|metrics|docs?|redoc|openapi|swagger|schema|static|assets|media|favicon|"
+    r"health\w*|live(ness|z)?|ready|readyz|readiness|ping|status|metrics|docs?|redoc|openapi|swagger|schema|static|assets|media|favicon|"
     r"robots|\.well-known|oauth\d?|sso|saml|callback|webhooks?|hooks?|admin|login|logout|auth|accounts?|version|graphql|ws|internal|debug|"
-    r"sitemap|manifest|heartbeat|up|__\w+__|index",
+    r"sitemap|manifest|heartbeat|up|__\w+__|index|experiment(al|s)?|beta|alpha|previews?|unstable|private",
     re.IGNORECASE,
 )
+
+OWN_VERSION = re.compile(r"[-_.]v\d+$", re.IGNORECASE)
+"""`/rate-order-v2`."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -44,7 +48,9 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
     homes = {route.path.partition("/" + version)[0] for route in versioned for version in versions(route.path)[:1]}
     bare = [route for route in bare if route.path.rstrip("/") not in homes]  # the list of versions itself
     kept = {subject(route.path) for route in versioned}  # without a version, these are the first version
-    bare = [route for route in bare if subject(route.path) not in kept and not for_pages(project, route, homes)]
+    bare = [route for route in bare if subject(route.path) not in kept]
+    if bare and any(shows_page(project, route) for route in routes):
+        bare = [route for route in bare if not for_pages(project, route, homes)]
     example = versioned[0]
     seen: set[Location] = set()
     for route in bare:
@@ -64,9 +70,18 @@ def free(route: Route) -> bool:
     parts = [part for part in segments(route.path) if "{" not in part]
     return (
         not parts
-        or any(FREE.fullmatch(part) or FREE.fullmatch(re.split(r"[-_.]", part)[0]) for part in parts)
+        or any(
+            OWN_VERSION.search(part) or FREE.fullmatch(part) or FREE.fullmatch(re.split(r"[-_.]", part)[0])
+            for part in parts
+        )
         or not route.in_schema
     )
+
+
+def shows_page(project: Project, route: Route) -> bool:
+    """Whether people look at it; handlers that are not known may."""
+    handler = route.handler
+    return handler is None or any(answer.special == "template" for answer in answers(project, handler))
 
 
 def for_pages(project: Project, route: Route, homes: set[str]) -> bool:

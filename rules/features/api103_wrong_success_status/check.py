@@ -29,7 +29,7 @@ def judge(project: Project, route: Route) -> Iterator[tuple[Location, str]]:
     assert route.handler is not None
     method = route.methods[0]
     given = answers(project, route.handler)
-    found = [answer for answer in given if not answer.failed and not answer.special]
+    found = [answer for answer in given if not answer.failed and not answer.special and not answer.unsaid]
     sets_status = any(store.name == "status_code" for store in route.handler.facts.stores)
     if sets_status:
         return

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from backendlint.api import Answer, Hit, Project, Route, Step, answers
+from backendlint.api import Answer, Hit, Location, Project, Route, Step, answers
 
 ENVELOPES = (
     "data",
@@ -27,7 +27,15 @@ FEWEST = 3
 
 
 def check(project: Project) -> Iterator[Hit]:
-    shaped = [item for route in project.routes for item in bodies(project, route)]
+    groups: dict[Location | None, list[tuple[Route, Answer]]] = {}
+    for route in project.routes:
+        groups.setdefault(route.inner, []).extend(bodies(project, route))
+    for shaped in groups.values():
+        yield from differing(shaped)
+
+
+def differing(shaped: list[tuple[Route, Answer]]) -> Iterator[Hit]:
+    """Answers of one application that are not wrapped as most of them are."""
     routes = {id(route) for route, _ in shaped}
     if len(routes) < FEWEST:
         return

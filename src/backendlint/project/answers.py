@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Vid
+from backendlint.project.binding import bind
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Response
-from backendlint.project.owncodes import exception_status, response_status
-from backendlint.project.routes import status_of
+from backendlint.project.owncodes import Frame, exception_status, response_status, status_in
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 MAX_DEPTH = 5
+HELPERS = 3
+"""Functions below a handler that may make its answer: `return ok(data, 201)`."""
 OK = 200
 """As a default, it says no more than that nothing was said."""
 _PASSED = ("guard", "await", "conv")
@@ -54,25 +56,27 @@ class Answer(NamedTuple):
 def answers(project: Project, fn: Fn) -> list[Answer]:
     """All answers of a handler, in source order."""
     found: list[Answer] = []
+    frame = Frame(fn)
     for item in fn.facts.returns:
         if not item.is_yield:
-            found.extend(_returned(project, fn, item.value, item.span, item.block, 0))
+            found.extend(_returned(project, frame, item.value, item.span, item.block, 0))
     for statement in fn.facts.raises:
         if statement.exc >= 0:
-            found.extend(_raised(project, fn, statement.exc, statement.span, statement.block))
+            found.extend(_raised(project, frame, statement.exc, statement.span, statement.block))
     for call in fn.facts.calls:
         for model in project.models(fn, call):
             if model.exits and model.response is not None:
-                yielded = _response(project, fn, call, model.response, call.span, call.block)
+                yielded = _response(project, frame, call, model.response, call.span, call.block)
                 found.append(yielded._replace(raised=True))
     return sorted(dict.fromkeys(found), key=lambda item: item.span)
 
 
-def _returned(project: Project, fn: Fn, vid: Vid, span: Span, block: int, depth: int) -> Iterator[Answer]:
+def _returned(project: Project, frame: Frame, vid: Vid, span: Span, block: int, depth: int) -> Iterator[Answer]:
     if vid < 0:
         yield Answer(span, None, None, "none", -1, block)
         return
     given = vid
+    fn = frame.fn
     value = fn.facts.values[vid]
     while value[0] in _PASSED:
         vid = value[1]
@@ -80,37 +84,61 @@ def _returned(project: Project, fn: Fn, vid: Vid, span: Span, block: int, depth:
     if value[0] == "phi" and depth < MAX_DEPTH:
         for item in value[1]:
             if item != vid:
-                yield from _returned(project, fn, item, span, block, depth + 1)
+                yield from _returned(project, frame, item, span, block, depth + 1)
         return
     if value[0] == "tuple" and len(value[1]) in (2, 3):
-        status = status_of(project, fn, value[1][1])
+        status = status_in(project, frame, value[1][1])
         if status is not None:
             headers = value[1][2] if len(value[1]) == 3 else -1
-            for inner in _returned(project, fn, value[1][0], span, block, depth + 1):
+            for inner in _returned(project, frame, value[1][0], span, block, depth + 1):
                 yield inner._replace(status=status, headers=headers if headers >= 0 else inner.headers)
             return
     if value[0] == "tuple" and len(value[1]) in (2, 3):  # a body with a status that is not known
-        bodies = list(_returned(project, fn, value[1][0], span, block, depth + 1))
+        bodies = list(_returned(project, frame, value[1][0], span, block, depth + 1))
         if bodies and all(item.shape == "dict" or item.made for item in bodies):
             yield from (item._replace(unsaid=True) for item in bodies)
             return
     if value[0] == "call":
-        call = fn.facts.calls[value[1]]
-        for model in project.models(fn, call):
-            if model.response is not None:
-                yield _response(project, fn, call, model.response, span, block)
-                return
-        own = response_status(project, fn, call)
-        if own is not None:
-            yield _own(fn, call, *own, span, block)
+        made = list(_called(project, frame, fn.facts.calls[value[1]], span, block))
+        if made:
+            yield from made
             return
-    keys, shape = _shape(project, fn, vid)
+    keys, shape = _shape(project, frame, vid)
     yield Answer(
         span, None, keys, shape, given if value[0] == "call" else vid, block
     )  # a test may say more of a result
 
 
-def _response(project: Project, fn: Fn, call: Call, model: Response, span: Span, block: int) -> Answer:
+def _called(project: Project, frame: Frame, call: Call, span: Span, block: int) -> Iterator[Answer]:
+    """What a call answers with that makes a response: a library's, an own class's, or that of a helper."""
+    for model in project.models(frame.fn, call):
+        if model.response is not None:
+            yield _response(project, frame, call, model.response, span, block)
+            return
+    own = response_status(project, frame, call)
+    if own is not None:
+        yield _own(frame.fn, call, *own, span, block)
+        return
+    targets = project.targets(frame.fn, call) if frame.depth < HELPERS else []
+    if len(targets) == 1 and targets[0].name != "__init__" and frame.runs(targets[0]):
+        inner = Frame(targets[0], call, frame)
+        returned = [item for item in targets[0].facts.returns if item.value >= 0 and not item.is_yield]
+        found = [answer for item in returned for answer in _returned(project, inner, item.value, span, block, 0)]
+        shown = _renders(project, targets[0]) if found else False
+        for answer in found:
+            if answer.made or answer.status is not None:  # else `None`: the handler goes on
+                special = "template" if shown and not answer.failed else answer.special
+                yield answer._replace(body=call.value, headers=-1, special=special)
+
+
+def _renders(project: Project, fn: Fn) -> bool:
+    """Whether a helper puts a page together (also one that it sends as a part of JSON)."""
+    models = (model for call in fn.calls for model in project.models(fn, call))
+    return any(model.response is not None and model.response.template for model in models)
+
+
+def _response(project: Project, frame: Frame, call: Call, model: Response, span: Span, block: int) -> Answer:
+    fn = frame.fn
     status: int | None = None
     unsaid = False
     if model.status is not None:
@@ -118,14 +146,14 @@ def _response(project: Project, fn: Fn, call: Call, model: Response, span: Span,
         if vid < 0 and 0 <= model.status.position < len(call.args):
             vid = call.args[model.status.position]
         if vid >= 0:
-            status = status_of(project, fn, vid)
+            status = status_in(project, frame, vid)
             unsaid = status is None and fn.const(vid) is not None
         elif isinstance(model.status.default, int) and model.status.default != OK:
             status = model.status.default  # `HttpResponseBadRequest()`
     body = next(iter(arguments(call, model.body)), -1) if model.body else -1
     headers = next(iter(arguments(call, model.headers)), -1) if model.headers else call.kwarg("headers")
     special = "redirect" if model.redirect else "template" if model.template else "file" if model.file else ""
-    keys, shape = _shape(project, fn, body) if body >= 0 else (None, "")
+    keys, shape = _shape(project, frame, body) if body >= 0 else (None, "")
     if (model.body is not None and model.body.all_keywords) or (body < 0 and call.kwargs and not special):
         names = tuple(key for key, _ in call.kwargs if key not in _NOT_BODY)
         named = model.body is not None and (model.body.all_keywords or (body < 0 and model.body.rest == 0))
@@ -159,7 +187,8 @@ def refusals(project: Project, fn: Fn) -> Iterator[tuple[int, int]]:
 _NOT_BODY = frozenset({"status", "status_code", "headers", "mimetype", "content_type", "media_type"})
 
 
-def _shape(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> tuple[tuple[str, ...] | None, str]:
+def _shape(project: Project, frame: Frame, vid: Vid, depth: int = 0) -> tuple[tuple[str, ...] | None, str]:
+    fn = frame.fn
     value = fn.facts.values[vid]
     while value[0] in (*_PASSED, "store", "mut") and depth < MAX_DEPTH:
         vid = value[1]
@@ -171,6 +200,11 @@ def _shape(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> tuple[tuple[st
         spread = any(key < 0 for key, _ in value[1])
         texts = tuple(str(key) for key in keys if isinstance(key, str))
         return (None if spread and not texts else texts), "dict"
+    if op == "param" and frame.call is not None and frame.outer is not None:
+        return _passed_shape(project, frame, value[1], depth)
+    if op == "phi" and depth < MAX_DEPTH:
+        shapes = [_shape(project, frame, item, depth + 1) for item in value[1] if item != vid]
+        return shapes[0] if shapes and len(set(shapes)) == 1 else (None, "")
     if op == "call":
         call = fn.facts.calls[value[1]]
         if any(ref.name == "builtins.dict" for ref in project.callees(fn, call)) and call.kwargs and not call.args:
@@ -179,7 +213,7 @@ def _shape(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> tuple[tuple[st
             if model.response is not None and model.response.body is not None and depth < MAX_DEPTH:
                 body = next(iter(arguments(call, model.response.body)), -1)
                 if body >= 0:
-                    return _shape(project, fn, body, depth + 1)
+                    return _shape(project, frame, body, depth + 1)
     if op in ("list", "tuple") or (op == "comp" and value[1] in ("list", "gen")):
         return None, "list"
     if op == "comp":
@@ -194,13 +228,25 @@ def _shape(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> tuple[tuple[st
     return None, ""
 
 
-def _raised(project: Project, fn: Fn, vid: Vid, span: Span, block: int) -> Iterator[Answer]:
+def _passed_shape(project: Project, frame: Frame, index: int, depth: int) -> tuple[tuple[str, ...] | None, str]:
+    """The shape of what the call passes for a helper's parameter, or of its default."""
+    assert frame.call is not None and frame.outer is not None
+    given = bind(frame.outer.fn, frame.call, frame.fn).get(index)
+    if given is not None:
+        whole = [vid for vid, part in given if not part]
+        return _shape(project, frame.outer, whole[0], depth) if len(whole) == len(given) == 1 else (None, "")
+    default, home = frame.fn.facts.params[index].default, frame.fn.parent
+    return _shape(project, Frame(home), default, depth) if home is not None and default >= 0 else (None, "")
+
+
+def _raised(project: Project, frame: Frame, vid: Vid, span: Span, block: int) -> Iterator[Answer]:
+    fn = frame.fn
     value = fn.facts.values[vid]
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
         for model in project.models(fn, call):
             if model.response is not None and model.response.error:
-                answer = _response(project, fn, call, model.response, span, block)
+                answer = _response(project, frame, call, model.response, span, block)
                 status = answer.status
                 if status is None:
                     exception = project.libraries.exception(model.name)

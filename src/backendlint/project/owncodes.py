@@ -29,14 +29,23 @@ class Frame(NamedTuple):
     """The call in `outer.fn` that runs it; None at the outermost."""
     outer: Frame | None = None
 
+    @property
+    def depth(self) -> int:
+        """How many calls it lies below the outermost."""
+        return self.outer.depth + 1 if self.outer is not None else 0
 
-def response_status(project: Project, fn: Fn, call: Call) -> tuple[Response, int | None] | None:
+    def runs(self, fn: Fn) -> bool:
+        """Whether it can call this function without being in it already."""
+        return fn is not self.fn and (self.outer is None or self.outer.runs(fn))
+
+
+def response_status(project: Project, frame: Frame, call: Call) -> tuple[Response, int | None] | None:
     """The model of the response that a call of an own class makes, and its status; None for other calls."""
-    for ref in project.callees(fn, call):
+    for ref in project.callees(frame.fn, call):
         cls = project.classes.get(ref.name) if ref.kind == "class" else None
         model = _response(project, cls) if cls is not None else None
         if cls is not None and model is not None:
-            return model, _of_class(project, cls, Frame(fn), call, model)
+            return model, _of_class(project, cls, frame, call, model)
     return None
 
 
@@ -76,7 +85,7 @@ def _of_class(project: Project, cls: Cls, frame: Frame, call: Call | None, model
     made = _library_call(project, cls, frame, call)
     if made is not None and model.status is not None and made.call is not None and made.outer is not None:
         vid = argument_of(made.call, model.status)
-        found = _value(project, made.outer, vid) if vid >= 0 else None
+        found = status_in(project, made.outer, vid) if vid >= 0 else None
         if found is not None or (vid >= 0 and not _left_out(made.outer, vid)):
             return found
     own = next((status for name in _NAMES if (status := _class_status(project, cls, name)) is not None), None)
@@ -115,20 +124,20 @@ def _class_status(project: Project, cls: Cls, name: str) -> int | None:
     return None
 
 
-def _value(project: Project, frame: Frame, vid: Vid, depth: int = MAX_DEPTH) -> int | None:
+def status_in(project: Project, frame: Frame, vid: Vid, depth: int = MAX_DEPTH) -> int | None:
     """A status as it is in this run of the function."""
     found = status_of(project, frame.fn, vid)
     value = frame.fn.unguarded(vid)
     if found is not None or depth == 0:
         return found
     if value[0] == "bool" and value[1] == "or":
-        return next((status for item in value[2] if (status := _value(project, frame, item, depth - 1))), None)
+        return next((status for item in value[2] if (status := status_in(project, frame, item, depth - 1))), None)
     if value[0] != "param" or frame.call is None or frame.outer is None:
         return None
     bound = bind(frame.outer.fn, frame.call, frame.fn)
     if value[1] in bound:
         given = [item for item, part in bound[value[1]] if not part]
-        return _value(project, frame.outer, given[0], depth - 1) if given else None
+        return status_in(project, frame.outer, given[0], depth - 1) if given else None
     param = frame.fn.facts.params[value[1]]
     home = frame.fn.parent
     return status_of(project, home, param.default) if home is not None and param.default >= 0 else None
@@ -194,17 +203,12 @@ def _attribute(project: Project, cls: Cls, name: str, frame: Frame, call: Call |
     inner = Frame(init, call, frame) if init is not None else None
     while inner is not None:
         stored = [item.value for item in inner.fn.facts.stores if item.name == name]
-        known = [status for vid in stored if (status := _value(project, inner, vid)) is not None]
+        known = [status for vid in stored if (status := status_in(project, inner, vid)) is not None]
         if known or any(not _left_out(inner, vid) for vid in stored):
             return known[-1] if known else None
         above = _super_call(inner.fn)
         targets = project.targets(inner.fn, above) if above is not None else []
-        inner = Frame(targets[0], above, inner) if targets and inner.outer is not None and _few(inner) else None
+        inner = (
+            Frame(targets[0], above, inner) if targets and inner.outer is not None and inner.depth < MAX_DEPTH else None
+        )
     return _class_status(project, cls, name)
-
-
-def _few(frame: Frame) -> bool:
-    depth, item = 0, frame.outer
-    while item is not None:
-        depth, item = depth + 1, item.outer
-    return depth < MAX_DEPTH
