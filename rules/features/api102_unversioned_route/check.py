@@ -10,7 +10,6 @@ from backendlint.api import (
     Project,
     Route,
     among_pages,
-    answers,
     is_api,
     is_plain,
     segments,
@@ -49,7 +48,7 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
     bare = [route for route in bare if route.path.rstrip("/") not in homes]  # the list of versions itself
     kept = {subject(route.path) for route in versioned}  # without a version, these are the first version
     bare = [route for route in bare if subject(route.path) not in kept]
-    if bare and any(shows_page(project, route) for route in routes):
+    if bare and has_pages(project):
         bare = [route for route in bare if not for_pages(project, route, homes)]
     example = versioned[0]
     seen: set[Location] = set()
@@ -78,10 +77,12 @@ def free(route: Route) -> bool:
     )
 
 
-def shows_page(project: Project, route: Route) -> bool:
-    """Whether people look at it; handlers that are not known may."""
-    handler = route.handler
-    return handler is None or any(answer.special == "template" for answer in answers(project, handler))
+def has_pages(project: Project) -> bool:
+    """Whether anything in the project renders templates."""
+    if project.template_files:
+        return True
+    responses = (site.model.response for site in project.effects.sites)
+    return any(item is not None and item.template for item in responses)
 
 
 def for_pages(project: Project, route: Route, homes: set[str]) -> bool:
