@@ -7,6 +7,7 @@ from dataclasses import replace
 from backendlint.api import Answer, Fn, Hit, Location, Project, Route, among_pages, answers, shape
 
 FEW = 5
+ITEM = {"GET", "PUT", "PATCH", "DELETE"}
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -49,12 +50,24 @@ def lacking(project: Project) -> Iterator[tuple[Hit, bool]]:
 
 
 def addressed(project: Project, route: Route) -> bool:
-    """Whether what is made has a path: some route reads one item of the collection."""
+    """Whether what is made has a path: some route is about one item of the collection, or reads what the answer shows."""
     below = re.compile(re.escape(shape(route.path).rstrip("/")) + r"/\{[^/]*\}/?")
     near = [other for other in project.routes if other.app is route.app]
     if route.app is None:  # with a prefix that nobody knows
         near = [other for other in near if other.location.path == route.location.path]
-    return any(below.fullmatch(shape(other.path)) and (not other.methods or "GET" in other.methods) for other in near)
+    if any(below.fullmatch(shape(other.path)) and (not other.methods or ITEM & set(other.methods)) for other in near):
+        return True
+    shown = model_of(project, route)
+    items = [other for other in near if "GET" in other.methods and other.path.endswith("}")]
+    return bool(shown) and sum(model_of(project, other) == shown for other in items) == 1
+
+
+def model_of(project: Project, route: Route) -> str:
+    """The class of the project that a route is declared to answer with."""
+    origin = route.response_model
+    refs = project.resolver.types.annotation(origin.fn, origin.vid) if origin is not None else ()
+    names = [ref.name for ref in refs if ref.kind in ("class", "inst") and ref.name in project.classes]
+    return names[0] if len(names) == len(refs) == 1 else ""
 
 
 def lists(project: Project, route: Route, answer: Answer | None) -> bool:
