@@ -3,12 +3,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import UNKNOWN, Fn, Hit, Location, Project, Route, Step, is_parameter, segments
+from backendlint.api import UNKNOWN, Cls, Fn, Hit, Location, Project, Route, Step, is_parameter, segments
 
 NAME = re.compile(r"\{[^{}]*\}")
 CONVERTER = re.compile(r"<(?:(\w+)(?:\([^<>]*\))?:)?\w+>")
 KNOWN = {"", "str", "string", "path", "default", "slug", "int", "float", "uuid", "any"}
 """Converters of the frameworks."""
+
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+DISPATCHING = frozenset({"dispatch", "dispatch_request", "setup", "initial", "prepare", "__call__", "as_view"})
+DECORATING = frozenset({"decorators", "method_decorators"})
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -127,11 +131,14 @@ def first_difference(theirs: list[str], ours: list[str]) -> int:
 
 def mismatches(project: Project) -> Iterator[Hit]:
     """Path parameters that the handler does not take, or parameters that no path supplies."""
+    fitting = set(served(project))
     for route in project.routes:
         fn = route.handler
-        if fn is None or route.kind != "http" or route.entry.model.actions or route.cls is not None:
+        if fn is None or route.kind != "http" or route.entry.model.actions:
             continue
-        names = [part.strip("{}") for segment in segments(route.own_path) for part in braces(segment)]
+        if route.cls is not None and (passed_on(project, route, route.cls) or (route.cls.fqn, fn.fqn) in fitting):
+            continue
+        names = path_names(route)
         taken = {param.name: param for param in fn.facts.params}
         if any(param.kind == "kwargs" for param in taken.values()) or UNKNOWN in route.path or wrapped(route):
             continue
@@ -145,11 +152,11 @@ def mismatches(project: Project) -> Iterator[Hit]:
         queried = any(param.origin == "query" for param in route.params)
         if route.documented and not queried and takes_request(project, fn):
             continue  # it may read the path itself
-        if missing and (route.documented or route.entry.syntax in ("angle", "regex")):
+        if missing and (route.documented or route.entry.syntax in ("angle", "named", "regex")):
             what = ", ".join(f"`{name}`" for name in missing)
             effect = (
                 f"the value is dropped{', and a parameter with another name is read from the query' if queried else ''}"
-                if route.documented
+                if route.documented and route.cls is None
                 else "every call fails"
             )
             yield Hit(
@@ -158,6 +165,28 @@ def mismatches(project: Project) -> Iterator[Hit]:
                 related=(Step(fn.header, "the handler"),),
                 function=route.function,
             )
+
+
+def path_names(route: Route) -> list[str]:
+    return [part.strip("{}") for segment in segments(route.own_path) for part in braces(segment)]
+
+
+def served(project: Project) -> Iterator[tuple[str, str]]:
+    """Methods of classes that take what some path of the class supplies: one class may serve several, each method its own."""
+    for route in project.routes:
+        taken = {param.name for param in route.handler.facts.params} if route.handler is not None else set()
+        if route.cls is not None and route.handler is not None and taken.issuperset(path_names(route)):
+            yield route.cls.fqn, route.handler.fqn
+
+
+def passed_on(project: Project, route: Route, cls: Cls) -> bool:
+    """Whether something else than the path may decide what the method of a class is given."""
+    handler = route.handler
+    if handler is None or handler.name != route.action or handler.name.upper() not in METHODS:
+        return True
+    classes = project.hierarchy.mro(cls)
+    listed = any(owner.facts.attributes.keys() & DECORATING for owner in classes)
+    return listed or any(owner.methods.keys() & DISPATCHING for owner in classes) or bool(cls.facts.decorators)
 
 
 def taken_out(route: Route) -> Iterator[str]:

@@ -328,8 +328,8 @@ class Route:
     handler: Arg | None = None
     """For calls: which argument is the handler (or class of handlers)."""
     kind: Literal["http", "websocket", "rpc", "graphql"] = "http"
-    syntax: Literal["braces", "angle", "regex", "colon", "none"] = "braces"
-    """How path parameters are written: `{id}`, `<int:id>`, a regex, `:id`."""
+    syntax: Literal["braces", "angle", "named", "regex", "colon", "none"] = "braces"
+    """How path parameters are written: `{id}`, `<int:id>`, `<id:int>`, a regex, `:id`."""
     status: Param | None = None
     response_model: Arg | None = None
     documented: bool = False

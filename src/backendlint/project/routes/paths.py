@@ -13,8 +13,7 @@ _TYPES = {
     "int": "int", "integer": "int", "float": "float", "uuid": "uuid", "slug": "slug", "number": "float", "any": "literal",
     "decimal": "decimal", "date": "date", "datetime": "date", "bool": "bool",
 }  # fmt: skip
-
-
+_ANGLED = ("angle", "named")
 _CONVERTERS = {*_TYPES, "str", "string", "path", "default", "alpha", "ymd", "strorempty"}
 
 
@@ -27,8 +26,8 @@ class Parameter(NamedTuple):
 
 def parameters(path: str, syntax: str) -> list[Parameter]:
     """The parameters of a path as written."""
-    if syntax == "angle":
-        return [Parameter(*_named(kind, name)) for kind, name in _ANGLE.findall(path)]
+    if syntax in _ANGLED:
+        return [Parameter(*_named(kind, name, syntax)) for kind, name in _ANGLE.findall(path)]
     if syntax == "regex":
         return [Parameter(name, _digits(body)) for name, body, _, _ in _groups(path)]
     if syntax == "colon":
@@ -38,8 +37,8 @@ def parameters(path: str, syntax: str) -> list[Parameter]:
 
 def normal(path: str, syntax: str) -> str:
     """The path with parameters as `{name}`."""
-    if syntax == "angle":
-        return _ANGLE.sub(lambda match: "{" + _named(match[1] or "", match[2])[0] + "}", path)
+    if syntax in _ANGLED:
+        return _ANGLE.sub(lambda match: "{" + _named(match[1] or "", match[2], syntax)[0] + "}", path)
     if syntax == "regex":
         return _from_regex(path)
     if syntax == "colon":
@@ -76,9 +75,9 @@ def shape(path: str) -> str:
     return re.sub(r"\{[^{}]*\}", "{}", path).rstrip("/") or "/"
 
 
-def _named(kind: str, name: str) -> tuple[str, str]:
-    """Name and type of `<int:id>`, and of `<id:int>` as some frameworks write it."""
-    if kind and kind not in _CONVERTERS and name in _CONVERTERS:
+def _named(kind: str, name: str, syntax: str) -> tuple[str, str]:
+    """Name and type of `<int:id>`, and of `<id:int>` as some frameworks write it; `<own:uuid>` has a converter of the project's."""
+    if syntax == "named" and kind and kind not in _CONVERTERS:
         return kind, _type(name)
     return name, _type(kind)
 
