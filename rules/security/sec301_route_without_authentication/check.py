@@ -41,6 +41,9 @@ def check(project: Project) -> Iterator[Hit]:
     signs_up = any(SIGN_UP.search(route.own_path) or SIGN_UP.search(route.name) for route in project.routes)
     routes = [route for route in project.routes if route.kind in ("http", "websocket") and not public(route, signs_up)]
     seen = set()
+    for hit in misplaced(project):
+        seen.add(hit.location)
+        yield hit
     for route in routes:
         if (
             (route.handler is None and route.cls is None)
@@ -64,6 +67,19 @@ def check(project: Project) -> Iterator[Hit]:
             related=(Step(guarded[0].place, f"{guarded[0].label} is authenticated by `{name}`"),),
             function=route.function,
         )
+
+
+def misplaced(project: Project) -> Iterator[Hit]:
+    """Routes whose check of the caller stands above the decorator that registers them."""
+    for route in project.routes:
+        names = project.access.unapplied(route)
+        if names and not project.access.authentication(route) and not project.access.exempt(route):
+            yield Hit(
+                f"{route.label} is registered without `{names[0]}`, which stands above the route's decorator and so never runs: "
+                "anybody can call it. Move it below.",
+                route.place,
+                function=route.function,
+            )
 
 
 def only_redirects(project: Project, route: Route) -> bool:

@@ -81,6 +81,11 @@ class Access:
         """Names of what checks roles, permissions or ownership before or in the handler."""
         return self._of(route).get(AUTHORIZE, ())
 
+    def unapplied(self, route: Route) -> tuple[str, ...]:
+        """Names of what was to check the caller, but stands above the decorator that registers the route without it."""
+        found = (item for ref in route.idle for item in self.of_ref(ref))
+        return tuple(name for role, name in found if role in (AUTHENTICATE, AUTHORIZE))
+
     def rate_limits(self, route: Route) -> tuple[str, ...]:
         """Names of what limits how often the route can be called."""
         return self._of(route).get(LIMIT, ())
@@ -147,7 +152,9 @@ class Access:
     def _before(self, route: Route) -> Iterator[tuple[str, str]]:
         """What stands between client and handler."""
         for ref in route.guards:
-            yield from self.of_ref(ref)
+            for role, name in self.of_ref(ref):
+                if ref not in route.idle or role not in (AUTHENTICATE, AUTHORIZE):
+                    yield role, name
         for fn in (*route.dependencies, *route.hooks):
             for role in self.of_function(fn):
                 yield role, fn.name

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import unchanged
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import Arg, DecoratorModel
@@ -80,6 +81,29 @@ def decorate_methods(project: Project, cls: Cls) -> None:
             for method in methods:
                 if method.name == item.method or (item.method in BEFORE and method_of(method.name)):
                     method.decorators += (item.ref,)
+
+
+def wrapped_around(project: Project, fn: Fn, inner: Vid) -> tuple[Ref, ...]:
+    """What the decorators above one of a function's put around it; those that hand the function back change nothing."""
+    home, stacked = fn.parent or fn, fn.facts.decorators
+    position = stacked.index(inner) if inner in stacked else 0
+    above, below = (
+        [item.ref for vid in part for item in decorations(project, home, vid)]
+        for part in (stacked[:position], stacked[position:])
+    )
+    return tuple(ref for ref in above if ref not in below and not _hands_back(project, ref))
+
+
+def _hands_back(project: Project, ref: Ref, depth: int = 2) -> bool:
+    """Whether a decorator, or what it makes, returns the function that it was given."""
+    decorator = project.functions.get(ref.name) if ref.kind == "func" else None
+    for item in decorator.facts.returns if decorator is not None else ():
+        if item.value >= 0 and decorator is not None:
+            value = unchanged(decorator, item.value)
+            inner = project.refs(decorator, item.value) if value[0] == "def" and depth else ()
+            if value[0] == "param" or any(_hands_back(project, made, depth - 1) for made in inner):
+                return True
+    return False
 
 
 def class_decorations(project: Project, classes: Iterable[Cls], method: str) -> Iterator[Ref]:

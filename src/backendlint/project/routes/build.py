@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call
 from backendlint.findings.model import Location
 from backendlint.project.calls import arguments
-from backendlint.project.decorators import Decoration, class_decorations, decorations
+from backendlint.project.decorators import Decoration, class_decorations, decorations, wrapped_around
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import Arg, DecoratorModel
 from backendlint.project.libraries_model import Route as RouteModel
@@ -301,7 +301,12 @@ class RouteTable:
             prefixes=prefixes,
             converters=types,
             inner=way.inner,
+            idle=self._idle(entry, fn) if fn is not None and cls is None else (),
         )
+
+    def _idle(self, entry: Entry, fn: Fn) -> tuple[Ref, ...]:
+        called = entry.call if entry.decorator and entry.fn is (fn.parent or fn) else None
+        return wrapped_around(self.project, fn, called.value) if called is not None else ()
 
     def _params(self, entry: Entry, fn: Fn | None, types: dict[str, str]) -> list[RouteParam]:
         if fn is None:

@@ -123,6 +123,8 @@ class Route:
     """Types that converters give to the parameters of the whole path."""
     called: tuple[Fn, ...] = ()
     """Methods of the class that a handler of the library calls (`get_queryset`, `perform_create`)."""
+    idle: tuple[Ref, ...] = ()
+    """Decorators above the one that registers the route, which takes the function without what they put around it."""
     inner: Location | None = None
     """Where the innermost application is made that has the route: a mounted one, else the root."""
 
