@@ -169,3 +169,30 @@ def test_guards_ask_for_a_cookie_a_header_or_either() -> None:
         "either": [{"session", "header"}],
         "unknown": [set()],
     }
+
+
+IDENTIFIED = """
+from fastapi import FastAPI
+from starlette.authentication import AuthCredentials, AuthenticationBackend, AuthenticationError, SimpleUser
+from starlette.middleware.authentication import AuthenticationMiddleware
+
+class Badge(AuthenticationBackend):
+    async def authenticate(self, conn):
+        if "x-badge" not in conn.headers:
+            {unknown}
+        if not conn.headers["x-badge"].isdigit():
+            raise AuthenticationError("no badge")
+        return AuthCredentials(["crew"]), SimpleUser(conn.headers["x-badge"])
+
+app = FastAPI()
+app.add_middleware(AuthenticationMiddleware, backend=Badge())
+
+@app.get("/decks")
+def decks(): ...
+"""
+
+
+def test_middleware_that_only_tells_who_calls_keeps_nobody_out() -> None:
+    for unknown, expected in (("return None", ()), ('raise AuthenticationError("no badge")', ("Badge",))):
+        project = build(app=IDENTIFIED.format(unknown=unknown))
+        assert project.access.authentication(project.routes[0]) == expected

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
-from backendlint.project.anonymous import asks_for, screens, turns_away
+from backendlint.project.anonymous import asks_for, lets_through, screens, turns_away
 from backendlint.project.answers import answers
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
@@ -207,7 +207,9 @@ class Access:
         found = False
         for name in _METHODS:
             method = self.project.method(cls, name)
-            if method is not None and self.project.layer(method) != "controller":
+            if method is None or (name == "authenticate" and lets_through(method)):
+                continue
+            if self.project.layer(method) != "controller":
                 for item in self.of_function(method):
                     found = True
                     yield item, cls.name

@@ -31,6 +31,12 @@ def turns_away(project: Project, fn: Fn, refusals: Callable[[Fn], Iterable[str]]
     return any(_anonymous(fn, block, span) for block, span in _refusals(project, fn, refusals))
 
 
+def lets_through(fn: Fn) -> bool:
+    """Whether what tells who calls may say that it knows nobody, and so lets the call go on."""
+    given = [item.value for item in fn.facts.returns if not item.is_yield]
+    return not fn.facts.blocks[0].exits or any(vid < 0 or fn.value(vid) == ("const", None) for vid in given)
+
+
 def screens(project: Project, fn: Fn) -> bool:
     """Whether a view's `dispatch` sends requests away for what a middleware has put on them (`request.tenant`)."""
     for block, _ in _refusals(project, fn, lambda _: ()):
