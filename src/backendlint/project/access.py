@@ -12,7 +12,7 @@ from backendlint.project.answers import answers
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.owncodes import exception_status
-from backendlint.project.routes import Route, status_of
+from backendlint.project.routes import SAFE, Route, status_of
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -41,6 +41,8 @@ _ATTEMPTS = re.compile(
 )
 _NAMED = ("name", "attr", "const")
 _OPTIONAL_NAME = re.compile(r"optional|maybe|or_none|if_any|anonymous", re.IGNORECASE)
+_OPEN_TO_READ = re.compile(r"Or(Anon(ymous)?)?ReadOnly$|^ReadOnly(Permission)?s?$")
+"""Permissions by whose names anybody may read."""
 _IDENTITY_TEST = re.compile(
     r"is_(authenticated|staff|superuser|admin)|has_(object_)?perms?(ission)?(_for)?|has_role|can_\w+"
 )
@@ -129,8 +131,10 @@ class Access:
         known = self._routes.get(id(route))
         if known is None:
             found: dict[str, dict[str, None]] = {}
+            reads = bool(route.methods) and SAFE.issuperset(route.methods)
             for role, name in self._evidence(route):
-                found.setdefault(role, {})[name] = None
+                opened = reads and role in (AUTHENTICATE, AUTHORIZE) and _OPEN_TO_READ.search(name)
+                found.setdefault(EXEMPT if opened else role, {})[name] = None
             known = self._routes[id(route)] = {role: tuple(names) for role, names in found.items()}
         return known
 
