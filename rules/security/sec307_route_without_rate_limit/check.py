@@ -32,7 +32,7 @@ def check(project: Project) -> Iterator[Hit]:
     for route in project.routes:
         if route.kind != "http" or route.place in seen or project.access.rate_limits(route):
             continue
-        if is_sign_in(route) and not project.access.guarded(route):
+        if (is_sign_in(route) or tries_password(project, route)) and not project.access.guarded(route):
             if project.access.limits_inside(route):
                 continue
             if takes_signed(project, route):
@@ -52,6 +52,20 @@ def check(project: Project) -> Iterator[Hit]:
                 related=(Step(example.place, f"{example.label} is limited"),),
                 function=route.function,
             )
+
+
+def tries_password(project: Project, route: Route) -> bool:
+    """Whether the handler compares a password that the client sends, whatever it is called."""
+    if "POST" not in route.methods or NOT_SIGN_IN.search(route.path):
+        return False
+    for fn in reached(project, route):
+        for site in project.effects.direct(fn):
+            model = site.model
+            asks_who = model.auth is not None and model.auth.role == "authenticate"
+            given = {key for key, _ in site.call.kwargs} & {"password", "**"}
+            if (asks_who and given) or (model.password is not None and model.password.op == "verify"):
+                return True
+    return False
 
 
 def takes_signed(project: Project, route: Route) -> bool:
