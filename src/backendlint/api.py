@@ -42,7 +42,7 @@ from backendlint.findings.model import Edit, Fix, Hit, Location, Profile, Severi
 from backendlint.parse import split_lines
 from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers, refusals
-from backendlint.project.applications import Served, served_applications
+from backendlint.project.applications import Served, concerned, served_applications
 from backendlint.project.associations import Relation, is_django
 from backendlint.project.badinput import unguarded_conversions
 from backendlint.project.binding import Bound, bind, receiver, unchanged
@@ -265,6 +265,7 @@ __all__ = [
     "certain",
     "clause",
     "clause_text",
+    "concerned",
     "declares_date",
     "decorator_models",
     "derived",

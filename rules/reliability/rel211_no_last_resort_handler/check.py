@@ -3,23 +3,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Vid, served_applications, status_of
+from backendlint.api import Fn, Hit, Project, Vid, concerned, served_applications, status_of
 
 NAMED = re.compile(r"error|exception|handler", re.IGNORECASE)
 """Registrations are called so; looking at every model takes too long."""
 BROAD = ("builtins.Exception", "builtins.BaseException")
+WRAPS = ("werkzeug.exceptions.InternalServerError", "werkzeug.exceptions.HTTPException")
+"""What Flask and Quart make of an error that nobody expected, and its base: their handlers get it."""
 
 
 def check(project: Project) -> Iterator[Hit]:
     applications = served_applications(project)
-    if not applications or covered(project):
-        return
-    supported = set(handling_libraries(project))
+    covered = [item for fn in catching(project) for item in concerned(fn, applications)] if applications else []
+    supported = set(handling_libraries(project)) if len(covered) < len(applications) else set()
     for application in applications:
-        if application.library in supported:
+        if application.library in supported and application not in covered:
             yield Hit(
                 f"`{application.name}` has no handler for errors that nobody expected: clients get the framework's plain answer, "
-                "with nothing by which the failure could be found in the log. Register one for `Exception`.",
+                "with nothing that leads to the failure in the log. Register one for `Exception`.",
                 application.location,
             )
 
@@ -37,17 +38,20 @@ def handling_libraries(project: Project) -> Iterator[str]:
             yield call.library
 
 
-def covered(project: Project) -> bool:
-    return any(
-        item.everything or item.unreadable or is_broad(project, item.fn, item.exception)
-        for item in project.error_registrations
-    ) or any(catches_all(project, fn) for fn in middlewares(project))
+def catching(project: Project) -> Iterator[Fn]:
+    """Functions that register a handler of everything, and middleware that catches everything."""
+    for item in project.error_registrations:
+        if item.everything or item.unreadable or is_broad(project, item.fn, item.exception):
+            yield item.fn
+    yield from (fn for fn in middlewares(project) if catches_all(project, fn))
 
 
 def is_broad(project: Project, fn: Fn, vid: Vid) -> bool:
     return vid >= 0 and (
         status_of(project, fn, vid) == 500
-        or any(ref.name in BROAD or ref.name.endswith(".InternalServerError") for ref in project.refs(fn, vid))
+        or any(
+            ref.name in (*BROAD, *WRAPS) or ref.name.endswith(".InternalServerError") for ref in project.refs(fn, vid)
+        )
     )
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.findings.model import Location
 
 if TYPE_CHECKING:
+    from backendlint.project.entities import Fn
     from backendlint.project.model import Project
+    from backendlint.project.routes import Application
 
 FEWEST_ROUTES = 2
 """An application with fewer is an example or a sub-application that is put together elsewhere."""
@@ -20,6 +22,8 @@ class Served(NamedTuple):
     location: Location
     routes: int
     library: str
+    module: str = ""
+    """The package of the framework, as it is imported."""
 
 
 def served_applications(project: Project) -> list[Served]:
@@ -42,7 +46,18 @@ def served_applications(project: Project) -> list[Served]:
         if not own and loose.get(app.library) and not any(item.library == app.library for item in found):
             own = loose[app.library]
         if own >= FEWEST_ROUTES:
-            found.append(Served(app.name, app.location, own, app.library))
+            found.append(Served(app.name, app.location, own, app.library, _module(project, app)))
     servers = [item for item in found if project.layers.of_path(item.location.path) != "command"]
     tools = len(project.routes) > 2 * sum(item.routes for item in found)
     return servers if servers or tools else found  # a tool's little application is not the service
+
+
+def _module(project: Project, app: Application) -> str:
+    refs = project.refs(app.origin.fn, app.origin.vid) if app.origin is not None else ()
+    return next((ref.name.partition(".")[0] for ref in refs if ref.kind == "libinst"), app.library)
+
+
+def concerned(fn: Fn, applications: list[Served]) -> list[Served]:
+    """The applications for which a function may be there: those whose framework its file imports, else all."""
+    imported = {item.target.partition(".")[0] for item in fn.file.imports}
+    return [item for item in applications if item.module in imported] or applications
