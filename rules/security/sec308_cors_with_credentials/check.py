@@ -1,5 +1,5 @@
-"""SEC308: what is left of the patterns' hits where options are spread, or where flask-cors takes its origins from the
-application's configuration."""
+"""SEC308: what is left of the patterns' hits where options come from elsewhere: the application's configuration (flask-cors),
+or a table that the call spreads."""
 
 from __future__ import annotations
 
@@ -9,34 +9,38 @@ from backendlint.api import Call, Fn, Hit, Project, calls_at
 
 FLASK = "`supports_credentials` with any origin"
 """How the message about flask-cors begins."""
-SPREAD = "CORS with these options"
-"""How the message about `**options` begins."""
+CONFIGURED = "`CORS_SUPPORTS_CREDENTIALS` with any origin"
+SPREAD = "These CORS options"
 SETTINGS = ("CORS_ORIGINS", "CORS_RESOURCES")
 """Keys of the configuration that flask-cors reads where its call says nothing."""
+CREDENTIALS = ("CORS_SUPPORTS_CREDENTIALS",)
+ANY = ("*", ".*", "^.*$", r"https?://.*", "https://.*")
 
 
 def check(project: Project, hit: Hit) -> Iterator[Hit]:
     if hit.message.startswith(SPREAD):
-        if any(credentials_for_all(project, fn, call) for fn, call in calls_at(project, hit.location)):
+        if any(spreads_open(project, fn, call) for fn, call in calls_at(project, hit.location)):
             yield hit
-        return
-    if not hit.message.startswith(FLASK) or says_itself(project, hit):
-        yield hit
-        return
-    found = list(settings(project))
-    if not found or any(open_to_all(project, fn, vid) for fn, vid in found):
+    elif hit.message.startswith(CONFIGURED):
+        allowed = [fn.const(vid) for fn, vid in settings(project, CREDENTIALS)]
+        if any(value is True for value in allowed) and unlisted(project):
+            yield hit
+    elif not hit.message.startswith(FLASK) or says_itself(project, hit) or unlisted(project):
         yield hit
 
 
-def credentials_for_all(project: Project, fn: Fn, call: Call) -> bool:
-    """Whether Starlette's middleware is given both, by options that the code writes down."""
-    origins = [call.kwarg("allow_origins"), call.kwarg("allow_origin_regex")]
-    credentials = call.kwarg("allow_credentials")
-    return (
-        credentials >= 0
-        and fn.const(credentials) is True
-        and any(vid >= 0 and open_to_all(project, fn, vid) for vid in origins)
+def spreads_open(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether what a call spreads, where it is known, allows any origin with credentials."""
+    origins = [call.kwarg(key) for key in ("allow_origins", "allow_origin_regex")]
+    return fn.const(call.kwarg("allow_credentials")) is True and any(
+        vid >= 0 and open_to_all(project, fn, vid) for vid in origins
     )
+
+
+def unlisted(project: Project) -> bool:
+    """Whether the configuration of flask-cors leaves its origins open."""
+    found = list(settings(project, SETTINGS))
+    return not found or any(open_to_all(project, fn, vid) for fn, vid in found)
 
 
 def says_itself(project: Project, hit: Hit) -> bool:
@@ -45,21 +49,21 @@ def says_itself(project: Project, hit: Hit) -> bool:
     return any(call.kwarg(key) >= 0 for _, call in calls for key in ("origins", "resources"))
 
 
-def settings(project: Project) -> Iterator[tuple[Fn, int]]:
-    """Where the configuration is given origins: names of modules and classes, `app.config[...] = ...`, keywords and keys."""
+def settings(project: Project, names: tuple[str, ...]) -> Iterator[tuple[Fn, int]]:
+    """Where the configuration is given a key: names of modules and classes, `app.config[...] = ...`, keywords and keys."""
     for file in project.files.values():
         yield from (
-            (project.module_function(file), file.names[name]) for name in SETTINGS if file.names.get(name, -1) >= 0
+            (project.module_function(file), file.names[name]) for name in names if file.names.get(name, -1) >= 0
         )
     for cls in project.classes.values():
         attributes = cls.facts.attributes
-        yield from ((cls.owner, attributes[name]) for name in SETTINGS if attributes.get(name, -1) >= 0)
-    for name in SETTINGS:
+        yield from ((cls.owner, attributes[name]) for name in names if attributes.get(name, -1) >= 0)
+    for name in names:
         yield from ((fn, call.kwarg(name)) for fn, call in project.graph.calls_with(name))
     for fn in project.all_functions():
-        yield from ((fn, item.value) for item in fn.facts.stores if item.key >= 0 and fn.const(item.key) in SETTINGS)
+        yield from ((fn, item.value) for item in fn.facts.stores if item.key >= 0 and fn.const(item.key) in names)
         for vid in fn.made_by("dict"):
-            yield from ((fn, item) for key, item in fn.value(vid)[1] if key >= 0 and fn.const(key) in SETTINGS)
+            yield from ((fn, item) for key, item in fn.value(vid)[1] if key >= 0 and fn.const(key) in names)
 
 
 def open_to_all(project: Project, fn: Fn, vid: int) -> bool:
@@ -69,8 +73,4 @@ def open_to_all(project: Project, fn: Fn, vid: int) -> bool:
         return any(open_to_all(project, fn, item) for item in value[1])
     if value[0] == "dict":
         return any(open_to_all(project, fn, item) for _, item in value[1])
-    return any(
-        item in ("*", ".*", r"https?://.*", "^.*$", "https://.*")
-        for item in project.constants(fn, vid) or ()
-        if isinstance(item, str)
-    )
+    return any(item in ANY for item in project.constants(fn, vid) or () if isinstance(item, str))
