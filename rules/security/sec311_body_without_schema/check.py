@@ -14,6 +14,7 @@ from backendlint.api import (
     Route,
     Value,
     Vid,
+    bind,
     derived,
     operands,
     refusals,
@@ -22,8 +23,13 @@ from backendlint.api import (
     validates,
 )
 
-CHANGING = {"POST", "PUT", "PATCH"}
-HOOK = re.compile(r"hooks?\b|events?$|callback|notif", re.IGNORECASE)
+CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+VALIDATES = re.compile(r"valid|schema|serializer|(?<!trans)(?<!per)(?<!plat)(?<!con)(?<!re)(?<!in)form(set)?$")
+"""Names of what is called, in lower case; `format()` and `transform()` look at nothing."""
+STORAGE = {"db", "db-read", "db-write", "commit"}
+DEPTH = 3
+"""Functions to which a handler's body is handed on as it is."""
+HOOK = re.compile(r"hooks?\b|events?$|events?[-_]?api|callback|notif", re.IGNORECASE)
 """Another service decides what it sends there."""
 FORMS = ("the body (`form`)", "the body (`POST`)")
 """Fields of HTML forms: a missing one answers 400 by itself."""
@@ -156,12 +162,34 @@ def loose_body(project: Project, route: Route, fn: Fn, bodies: frozenset[str]) -
             and any(ref.name == "builtins.dict" for ref in project.resolver.param(fn, param.index))
         ):
             start = next((vid for vid, value in enumerate(fn.facts.values) if value == ("param", param.index)), -1)
-            if start >= 0 and uses_fields(fn, start):
+            if start >= 0 and used(project, fn, start):
                 return route.place, f"its body `{param.name}` as a plain dict", start
     for read in request_reads(project, fn):
-        if read.name in bodies and uses_fields(fn, read.vid):
+        if read.name in bodies and used(project, fn, read.vid):
             return fn.location(read.span), named(read.name), read.vid
     return None
+
+
+def used(project: Project, fn: Fn, start: Vid, depth: int = DEPTH) -> bool:
+    """Whether its fields are used here, or by a function that is handed the whole and does not validate it."""
+    if uses_fields(fn, start):
+        return True
+    return depth > 0 and any(
+        used(project, target, vid, depth - 1) and not validated(project, target, vid)
+        for target, vid in taken_whole(project, fn, start)
+    )
+
+
+def taken_whole(project: Project, fn: Fn, start: Vid) -> Iterator[tuple[Fn, Vid]]:
+    """The functions to which the body is handed on as it is, with the parameter that takes it."""
+    same = aliases(fn, start)
+    for call in fn.calls:
+        targets = project.targets(fn, call) if same.intersection(call.passed) else []
+        if len(targets) == 1 and targets[0] is not fn:
+            bound = bind(fn, call, targets[0])
+            taken = {index for index, given in bound.items() if any(vid in same and not part for vid, part in given)}
+            params = targets[0].made_by("param")
+            yield from ((targets[0], vid) for vid in params if targets[0].value(vid)[1] in taken)
 
 
 def uses_fields(fn: Fn, start: Vid) -> bool:
@@ -169,6 +197,8 @@ def uses_fields(fn: Fn, start: Vid) -> bool:
     same = aliases(fn, start)
     for value in fn.facts.values:
         if value[0] == "item" and value[1] in same and isinstance(fn.const(value[2]), str):
+            return True
+        if value[0] == "dict" and any(key < 0 and vid in same for key, vid in value[1]):
             return True
     for call in fn.facts.calls:
         func = fn.facts.values[call.func]
@@ -191,19 +221,20 @@ def aliases(fn: Fn, start: Vid) -> set[Vid]:
         elif value[0] == "call":
             call = fn.facts.calls[value[1]]
             name = fn.facts.values[call.func]
-            if (
-                call.args
-                and call.args[0] in found
-                and name[0] == "name"
-                and name[1] in ("json.loads", "builtins.dict", "orjson.loads")
-            ):
+            copied = name[0] == "attr" and name[2] == "copy" and name[1] in found
+            read = name[0] == "name" and name[1] in ("json.loads", "builtins.dict", "orjson.loads")
+            if copied or (read and call.args and call.args[0] in found):
                 found.add(vid)
     return found
 
 
-def validated(project: Project, fn: Fn, start: Vid) -> bool:
-    """The body, or what is made of it, goes into a schema, serializer, form or validating function."""
+def validated(project: Project, fn: Fn, start: Vid, depth: int = DEPTH) -> bool:
+    """The body, or what is made of it, goes into a schema, serializer, form or validating function; what a query gives for it
+    says nothing of it."""
     carried = derived(fn, start)
+    for call in fn.facts.calls:
+        if call.value in carried and STORAGE.intersection(project.effects.call_effects(fn, call)):
+            carried -= derived(fn, call.value)
     for call in fn.facts.calls:
         passed = set(call.passed)
         if not passed & carried:
@@ -224,9 +255,14 @@ def validated(project: Project, fn: Fn, start: Vid) -> bool:
             str(value[2] if value[0] == "attr" else value[1] if value[0] == "name" else "").rpartition(".")[2].lower()
         )
         known = any(ref.kind == "class" for ref in project.callees(fn, call))
-        if not known and any(word in last for word in ("valid", "schema", "serializer", "form")):
+        if not known and VALIDATES.search(last):
             return True
-    return validated_by_decorator(project, fn) or validated_above(project, fn)
+    below = taken_whole(project, fn, start) if depth else ()
+    return (
+        validated_by_decorator(project, fn)
+        or validated_above(project, fn)
+        or any(validated(project, target, vid, depth - 1) for target, vid in below)
+    )
 
 
 def validated_above(project: Project, fn: Fn) -> bool:

@@ -66,7 +66,7 @@ def validated_by_decorator(project: Project, fn: Fn) -> bool:
     """Whether a decorator holds the request against a schema before the function runs."""
     for ref in fn.decorators:
         model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
-        if (model is not None and model.schema) or _SCHEMA_NAME.search(ref.name.rpartition(".")[2]):
+        if model.schema if model is not None else _SCHEMA_NAME.search(ref.name.rpartition(".")[2]):
             return True
     return False
 
