@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from backendlint.api import (
+    Call,
     Fn,
     Hit,
     Project,
@@ -14,7 +15,6 @@ from backendlint.api import (
     Unbounded,
     answers,
     doubtful,
-    for_admins,
     operands,
     unbounded,
 )
@@ -64,7 +64,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             "the answer grows until it times out. Take a bounded limit with an offset or cursor.",
             route.place,
             function=route.function,
-            profile="strict" if said_or_own(route, rows) else None,
+            profile="strict" if route.handler is not None and not grows(rows) else None,
         )
 
 
@@ -75,10 +75,10 @@ def fetched(project: Project, route: Route) -> list[Unbounded]:
     return [item for fn in reached(project, route.handler) for item in unbounded(project, fn)]
 
 
-def said_or_own(route: Route, rows: list[Unbounded]) -> bool:
-    """Whether PERF103 says it of the query, or one user's own rows are listed."""
-    said = any(not doubtful(item) for item in rows) and not for_admins(route)
-    return said or bool(rows and all(item.own for item in rows))
+def grows(rows: list[Unbounded]) -> bool:
+    """Whether a whole table is listed, or what a condition leaves of it: nothing says that few rows are, and they are not
+    one user's own."""
+    return any(not doubtful(item) and not item.own for item in rows)
 
 
 def lists_by_itself(project: Project, route: Route, options: Mapping[str, Any]) -> bool:
@@ -153,10 +153,10 @@ def returns_many(project: Project, route: Route) -> bool:
     if not project.effects.has(fn, "db-read", "db") and not reads_lazily(project, fn):
         return False
     declared = list(declared_refs(project, route))
-    if declared:
-        return any(
-            ref.name in ("builtins.list", "typing.Iterator", "builtins.tuple", "builtins.set") for ref in declared
-        )
+    if any(ref.name in ("builtins.list", "typing.Iterator", "builtins.tuple", "builtins.set") for ref in declared):
+        return True
+    if declared and not any(ref.name in project.classes and ref.arg is not None for ref in declared):
+        return False  # `Page[Order]` holds a list
     many = any(is_many(site) for item in reached(project, fn) for site in whole_chains(project, item))
     return many and any(is_list(project, fn, item.value) for item in fn.facts.returns)
 
@@ -170,7 +170,8 @@ def declared_refs(project: Project, route: Route) -> Iterator[Ref]:
 
 
 def reads_lazily(project: Project, fn: Fn) -> bool:
-    return any(site.model.orm is not None and site.model.orm.op in MANY for site in project.effects.direct(fn))
+    sites = (site for item in reached(project, fn) for site in project.effects.direct(item))
+    return any(site.model.orm is not None and site.model.orm.op in MANY for site in sites)
 
 
 def whole_chains(project: Project, fn: Fn) -> list[Site]:
@@ -214,15 +215,7 @@ def is_list(project: Project, fn: Fn, vid: int, depth: int = 0) -> bool:
     if value[0] == "dict":
         return any(is_list(project, fn, item, depth + 1) for _, item in value[1])
     if value[0] == "call":
-        call = fn.facts.calls[value[1]]
-        passed = [*call.args, *(vid for key, vid in call.kwargs if key not in ("status", "safe", "context"))]
-        models = project.models(fn, call)
-        if any(model.response is not None or model.schema for model in models):
-            return any(is_list(project, fn, item, depth + 1) for item in passed)
-        if any(model.orm is not None and (model.orm.rows == "many" or model.orm.op in MANY) for model in models):
-            return True
-        value_refs = project.refs(fn, vid)
-        return any(ref.name in ("builtins.list", "sqlalchemy.engine.ScalarResult") for ref in value_refs)
+        return call_lists(project, fn, vid, fn.facts.calls[value[1]], depth)
     if value[0] == "attr":
         receiver = fn.facts.values[value[1]]
         if receiver[0] == "call":
@@ -230,3 +223,21 @@ def is_list(project: Project, fn: Fn, vid: int, depth: int = 0) -> bool:
             if any(fn.const(item) is True for key, item in call.kwargs if key == "many"):
                 return True
     return any(ref.name == "builtins.list" for ref in project.refs(fn, vid))
+
+
+def call_lists(project: Project, fn: Fn, vid: int, call: Call, depth: int) -> bool:
+    """Whether a call gives a list: rows, a schema or response made of a list, or what its type says."""
+    passed = [*call.args, *(vid for key, vid in call.kwargs if key not in ("status", "safe", "context"))]
+    models = project.models(fn, call)
+    if any(model.response is not None or model.schema for model in models):
+        return any(is_list(project, fn, item, depth + 1) for item in passed)
+    targets = project.targets(fn, call)
+    classes = [project.classes[ref.name] for ref in project.callees(fn, call) if ref.kind == "class"]
+    if any(project.hierarchy.role(cls) == "schema" for cls in classes):
+        return any(is_list(project, fn, item, depth + 1) for item in passed)
+    if any(answer.made for target in targets for answer in answers(project, target)):  # `ok(rows)`
+        return any(is_list(project, fn, item, depth + 1) for item in passed)
+    if any(model.orm is not None and (model.orm.rows == "many" or model.orm.op in MANY) for model in models):
+        return True
+    value_refs = project.refs(fn, vid)
+    return any(ref.name in ("builtins.list", "sqlalchemy.engine.ScalarResult") for ref in value_refs)
