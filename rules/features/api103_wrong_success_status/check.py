@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 from backendlint.api import Answer, Fn, Hit, Location, Profile, Project, Route, Span, among_pages, answers
 
-CREATE = re.compile(r"_?(create|add|insert|register|new|place|post)(_|$)", re.IGNORECASE)
+CREATE = re.compile(r"_?(create|add|insert|register|new|place|post|clone|duplicate|copy)(_|$)", re.IGNORECASE)
+POSTED = re.compile(r"_?(post|clone|duplicate|copy)(_|$)", re.IGNORECASE)
+"""Names that alone do not say that something is made."""
 ACTION = re.compile(
     r"login|logout|sign_?(in|out)|token|auth|refresh|verify|search|query|filter|calculate|validate|check|preview|send|notify|webhook|callback|"
     r"bulk|batch|import|sync|cancel|confirm|approve|reject|reset|recover|password|upload|export|run|execute|trigger|process",
@@ -45,7 +47,9 @@ def judge(project: Project, route: Route) -> Iterator[tuple[Location, str]]:
             yield place, "creates a resource and answers 200; answer 201 Created."
         elif method == "DELETE" and status == 200 and has_no_body(answer) and not route.response_model:
             yield place, "answers 200 without a body; answer 204 No Content."
-        elif method in ("GET", "HEAD") and status == 201:
+        elif (
+            method in ("GET", "HEAD") and status == 201 and not project.effects.has(route.handler, "db-write", "commit")
+        ):
             yield place, "reads and answers 201 Created; answer 200."
         elif status == 204 and answer is not None and answer.shape in ("dict", "list"):
             yield place, "answers 204 No Content with a body, which is dropped or breaks the connection; answer 200."
@@ -94,7 +98,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         for write, chain in project.writes.reached(route.handler)
         if (write.creates or write.op == "save") and (named or singular(snake(write.entity.rpartition(".")[2])) == own)
     ]
-    said = named and project.effects.has(route.handler, "db-write", "db", "commit")
+    said = named and not POSTED.match(route.name) and project.effects.has(route.handler, "db-write", "db", "commit")
     return found if found or said else None
 
 
