@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Cls, Edge, Fn, Hit, Project, Route, Step
+from backendlint.api import Call, Cls, Edge, Fn, Hit, Project, Route, Step
 
 SENT_ONLY = ("exclude_unset", "exclude_none", "exclude_defaults")
 
@@ -98,7 +98,15 @@ def applies_sent_only(project: Project, fn: Fn, depth: int = 3) -> bool:
     for call in fn.facts.calls:
         if any(key in SENT_ONLY and fn.const(vid) is True for key, vid in call.kwargs):
             return True
-        if any(key == "partial" and fn.const(vid) is True for key, vid in call.kwargs) and call.kwarg("data") >= 0:
+        if any(key == "partial" and fn.const(vid) is True for key, vid in call.kwargs) and loads(project, fn, call):
             return True
     callees: list[Edge] = [edge for edge in project.graph.callees(fn) if edge.kind == "call"]
     return depth > 0 and any(applies_sent_only(project, edge.callee, depth - 1) for edge in callees)
+
+
+def loads(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether it takes what the client sends: a serializer with data, a marshmallow schema or its `load()`."""
+    if call.kwarg("data") >= 0 or any(model.schema == "validate" for model in project.models(fn, call)):
+        return True
+    made = (project.classes[ref.name] for ref in project.callees(fn, call) if ref.kind == "class")
+    return any(project.hierarchy.is_a(cls, "marshmallow.Schema") for cls in made)
