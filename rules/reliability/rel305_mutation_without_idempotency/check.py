@@ -4,17 +4,23 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backendlint.api import Edge, Fn, Hit, Location, Project, Route, Site, Step
+from backendlint.api import Edge, Fn, Hit, Location, Project, Route, Site, Span, Step, bind
 
 KEY = re.compile(
     r"idempot|dedup|client_token|request_token|unique_request|already_(processed|paid|charged)|exactly_once|nonce",
     re.IGNORECASE,
 )
 MONEY = re.compile(
-    r"pay|charge|refund|transfer|payout|withdraw|invoice|billing|checkout|purchase|subscri|deposit|order|ship|book|reserv|issue|topup|top_up|settle",
+    r"pay|charge|refund|transfer|payout|withdraw|invoice|billing|checkout|purchase|subscri|deposit|order|ship|book|reserv|issue_(card|refund|invoice|voucher)|topup|top_up|settle",
     re.IGNORECASE,
 )
 ACTS = re.compile(r"create|capture|confirm|charge|pay|sale|transfer|refund|submit", re.IGNORECASE)
+READS = re.compile(
+    r"^_*(get|list|fetch|find|search|read|check|verify|validate|ensure|refresh|auth|login)(_|$)|(^|_)(token|status)(_|$)",
+    re.IGNORECASE,
+)
+"""Names of functions that ask by POST."""
+STORES = {"db-write", "flush", "commit"}
 WRITES = {"POST", "PUT", "PATCH"}
 DUPLICATE = re.compile(r"IntegrityError|UniqueViolation|DuplicateKey|AlreadyExists|Duplicate", re.IGNORECASE)
 
@@ -24,15 +30,15 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     seen: set[Location] = set()
     for route in project.routes:
         fn = route.handler
-        if fn is None or route.kind != "http" or (route.methods and "POST" not in route.methods):
+        if fn is None or route.kind != "http" or (route.methods and not {"POST", "PUT"}.intersection(route.methods)):
             continue
         found = external(project, fn, payments)
         if found is None:
             continue
         site, chain = found
-        place = site.fn.location(site.call.span)
-        functions = [fn, *(edge.callee for edge in chain)]
-        if place in seen or protected(project, route, functions):
+        place = where(site, chain)
+        steps = [(edge.caller, edge.span) for edge in chain] + [(site.fn, site.call.span)]
+        if place in seen or protected(project, route, steps):
             continue
         seen.add(place)
         yield Hit(
@@ -49,22 +55,29 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         )
 
 
+def where(site: Site, chain: tuple[Edge, ...]) -> Location:
+    """The call; that of a helper beside it, which sends what it is told."""
+    edge = chain[-1] if len(chain) > 1 else None
+    if edge is not None and edge.call is not None and edge.caller.path == site.fn.path:
+        sent = (site.fn.unguarded(vid) for vid in site.call.passed)
+        if any(value[0] == "param" for value in sent):
+            return edge.caller.location(edge.call.span)
+    return site.fn.location(site.call.span)
+
+
 def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Site, tuple[Edge, ...]] | None:
     """The nearest call that moves money or goods at another service."""
     queue: list[tuple[Fn, tuple[Edge, ...]]] = [(start, ())]
     seen = {start.fqn}
     while queue:
         fn, chain = queue.pop(0)
-        for site in project.effects.direct(fn):
-            names = " ".join(
-                (
-                    fn.name,
-                    fn.cls.name if fn.cls else "",
-                    fn.path.rpartition("/")[2],
-                    *(edge.callee.name for edge in chain[-1:]),
-                )
-            )
-            if acts(site, payments) and (site.model.name.startswith(payments) or MONEY.search(names)):
+        beside = [edge.caller.name for edge in chain[-1:] if len(chain) > 1 and edge.caller.path == fn.path]
+        asks = any(READS.search(name) for name in (fn.name, *beside))
+        for site in () if asks else project.effects.direct(fn):
+            called = [edge.callee.name for edge in chain[-1:]]
+            owner = fn.cls.name if fn.cls else ""
+            names = " ".join((fn.name, owner, fn.path.rpartition("/")[2], *called, *beside))
+            if acts(site, payments, chain) and (site.model.name.startswith(payments) or MONEY.search(names)):
                 return site, chain
         if len(chain) < 6:
             for edge in project.graph.callees(fn):
@@ -74,7 +87,7 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
     return None
 
 
-def acts(site: Site, payments: tuple[str, ...]) -> bool:
+def acts(site: Site, payments: tuple[str, ...], chain: tuple[Edge, ...]) -> bool:
     """A call that changes something elsewhere."""
     if site.model.name.startswith(payments):
         return bool(ACTS.search(site.model.name)) and bool(site.model.effect)
@@ -83,23 +96,30 @@ def acts(site: Site, payments: tuple[str, ...]) -> bool:
     method = site.model.method
     if method.startswith("arg:"):
         index = int(method[4:])
-        text = (
-            site.fn.const(site.call.args[index])
-            if index < len(site.call.args)
-            else site.fn.const(site.call.kwarg("method"))
-        )
-        method = text if isinstance(text, str) else ""
+        vid = site.call.args[index] if index < len(site.call.args) else site.call.kwarg("method")
+        method = passed_text(site.fn, vid, chain)
     return method.upper() in WRITES
 
 
-def protected(project: Project, route: Route, functions: list[Fn]) -> bool:
-    """A key or a caught duplicate on the way, in the handler's dependencies, or in the body's schema."""
-    for fn in (*functions, *route.dependencies, *route.hooks):
-        if names_key(fn) or any(
-            catches_duplicate(project, fn, index)
-            for index, block in enumerate(fn.facts.blocks)
-            if block.kind == "except"
-        ):
+def passed_text(fn: Fn, vid: int, chain: tuple[Edge, ...]) -> str:
+    """A text, also one that the caller of a helper passes: `_call("POST", path)`."""
+    text = fn.const(vid)
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    edge = chain[-1] if chain else None
+    if value[0] == "param" and edge is not None and edge.call is not None:
+        given = bind(edge.caller, edge.call, fn).get(value[1], [])
+        text = edge.caller.const(given[0][0]) if len(given) == 1 and not given[0][1] else ...
+    return text if isinstance(text, str) else ""
+
+
+def protected(project: Project, route: Route, steps: list[tuple[Fn, Span]]) -> bool:
+    """A key or a duplicate caught before the call on the way, in the handler's dependencies, or in the body's schema."""
+    for fn in (*(fn for fn, _ in steps), *route.dependencies, *route.hooks):
+        if names_key(fn):
+            return True
+    for fn, span in steps:
+        if any(block.kind == "except" and catches_duplicate(project, fn, index) and stored_before(project, fn, index, span)
+               for index, block in enumerate(fn.facts.blocks)):  # fmt: skip
             return True
     for ref in route.guards:
         if KEY.search(ref.name):
@@ -134,3 +154,12 @@ def names_key(fn: Fn) -> bool:
 
 def catches_duplicate(project: Project, fn: Fn, index: int) -> bool:
     return any(DUPLICATE.search(name) for name in project.exceptions.caught_types(fn, fn.facts.blocks[index]))
+
+
+def stored_before(project: Project, fn: Fn, index: int, span: Span) -> bool:
+    """Whether what may be a duplicate is stored, in the `try` of a handler, before the call."""
+    tried = fn.facts.blocks[fn.facts.blocks[index].group].span
+    return any(
+        tried.holds(call.span) and call.span < span and STORES & project.effects.call_effects(fn, call)
+        for call in fn.calls
+    )
