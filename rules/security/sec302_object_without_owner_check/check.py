@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import SAFE, Call, Fn, Hit, Project, Route, Step, Value, Vid, derived
+from backendlint.api import SAFE, Call, Cls, Fn, Hit, Location, Project, Route, Step, Value, Vid, derived
 
 OWNER = re.compile(
     r"(current_|request_|requesting_)?(owner|user|customer|author|account|tenant|org(anization|anisation)?|member|created_by|creator|seller|buyer|company|"
@@ -23,11 +23,14 @@ CHECKS = re.compile(
     re.IGNORECASE,
 )
 READING = re.compile(r"get|find|fetch|load|read|select|first|one|filter|query|_(of|for|by)(_|$)", re.IGNORECASE)
+ROWS = ("get_queryset", "filter_queryset")
+OBJECTS = ("has_object_permission", "filter_queryset")
 READS = {"db-read", "db"}
 """Reading may be open to all where changing takes a permission."""
 
 
 def check(project: Project) -> Iterator[Hit]:
+    yield from unscoped(project)
     fetching: list[tuple[Route, Call]] = []
     for route in project.routes:
         if route.handler is not None and route.kind == "http":
@@ -250,3 +253,86 @@ def resource(route: Route) -> str:
     parts = [part for part in route.path.split("/") if part]
     last = max((index for index, part in enumerate(parts) if "{" in part), default=0)
     return next((part for part in reversed(parts[:last]) if "{" not in part), "")
+
+
+def unscoped(project: Project) -> Iterator[Hit]:
+    """Generic views below a parent in the path that fetch by their own id among the rows of all parents."""
+    narrowing = list(narrowed(project))
+    seen = set()
+    for route in project.routes if narrowing else ():
+        names = re.findall(r"\{(\w+)\}", route.path)
+        cls, found = route.cls, model_of(project, route.cls)
+        if cls is None or found is None or len(names) < 2 or not route.path.rstrip("/").endswith("}"):
+            continue
+        place, model = found
+        parent, field = next(
+            ((name, field) for name in names[:-1] if (field := related(project, model, name))), ("", "")
+        )
+        alike = [view for view, name, key in narrowing if (name, key) == (field, parent) and view is not cls]
+        example = next((view for view in alike if view.path == cls.path), alike[0] if alike else None)
+        if not parent or example is None or place in seen or looks_itself(project, route, cls, names):
+            continue
+        seen.add(place)
+        yield Hit(
+            f"{route.label} fetches a `{model.name}` by `{names[-1]}` among those of every {field}: who may enter one {field} "
+            f"reaches the rows of all others. Narrow the rows by `{parent}`, as `{example.name}` does.",
+            place,
+            related=(Step(example.header, f"`{example.name}` narrows by `{parent}`"),),
+        )
+
+
+def model_of(project: Project, cls: Cls | None) -> tuple[Location, Cls] | None:
+    """The model of a generic view's `queryset = X.objects.all()`, and where that stands."""
+    for owner in project.hierarchy.mro(cls) if cls is not None else ():
+        vid = owner.facts.attributes.get("queryset", -1)
+        for ref in project.refs(owner.owner, vid) if vid >= 0 else ():
+            model = (
+                project.classes.get(ref.arg.name) if ref.name.endswith(".QuerySet") and ref.arg is not None else None
+            )
+            if model is not None:
+                return owner.owner.place(vid), model
+    return None
+
+
+def related(project: Project, model: Cls, name: str) -> str:
+    """The model's foreign key to what a path parameter names (`project` for `project_id`), or ""."""
+    field = re.sub(r"_(id|pk|uuid|slug|key|name)$", "", name)
+    for owner in project.hierarchy.mro(model):
+        refs = project.refs(owner.owner, owner.facts.attributes[field]) if field in owner.facts.attributes else ()
+        if any(ref.name.rpartition(".")[2] in ("ForeignKey", "OneToOneField") for ref in refs):
+            return field
+    return ""
+
+
+def narrowed(project: Project) -> Iterator[tuple[Cls, str, str]]:
+    """Views that narrow their rows by a field and a path parameter: `filter(project=self.kwargs["project_id"])`."""
+    for cls in {route.cls: None for route in project.routes if route.cls is not None}:
+        for method in (method for name, method in cls.methods.items() if name in ROWS):
+            for call in method.calls:
+                for key, vid in call.kwargs:
+                    value = method.unguarded(vid)
+                    from_path = value[0] == "item" and method.value(value[1])[2:] == ("kwargs",)
+                    if from_path and isinstance(name := method.const(value[2]), str):
+                        yield cls, re.sub(r"_(id|pk)$|__(id|pk)$", "", key), name
+
+
+def looks_itself(project: Project, route: Route, cls: Cls, names: list[str]) -> bool:
+    """Whether the view, a permission or a filter may see to it that the object lies below its parent."""
+    if any(project.method(cls, name) is not None for name in (*ROWS, route.action, "get_object", "get_permissions")):
+        return True
+    if any(names_any(method, names[:-1]) for method in route.called):
+        return True
+    for ref in project.access.listed(cls):
+        listed = project.classes.get(ref.name)
+        if listed is None:
+            if re.search(r"Object|Admin", ref.name.rpartition(".")[2]):
+                return True
+            continue
+        methods = [method for owner in project.hierarchy.mro(listed) for method in owner.methods.values()]
+        if any(method.name in OBJECTS or names_any(method, names[-1:]) for method in methods):
+            return True
+    return False
+
+
+def names_any(fn: Fn, names: list[str]) -> bool:
+    return any(fn.value(vid)[1] in names for vid in fn.made_by("const"))
