@@ -197,7 +197,7 @@ def passes_caller(route: Route, fn: Fn, certain: bool) -> bool:
         passed = [fn.facts.values[vid] for vid in call.passed]
         by_id = any(side[0] == "param" and fn.facts.params[side[1]].name in names for side in passed)
         caller = any(
-            side[0] in ("param", "attr", "item")
+            side[0] in ("param", "attr", "item", "call")
             and not (side[0] == "param" and fn.facts.params[side[1]].name in names)
             and names_caller(fn, side)
             for side in passed
@@ -208,6 +208,9 @@ def passes_caller(route: Route, fn: Fn, certain: bool) -> bool:
 
 
 def names_caller(fn: Fn, side: Value) -> bool:
+    """A parameter, an attribute or a helper that says who calls (`current_account_id()`)."""
+    if side[0] == "call":
+        return bool(OWNER.fullmatch(last_name(fn, fn.calls[side[1]])))
     while side[0] in ("attr", "item", "guard"):
         if side[0] == "attr" and OWNER.fullmatch(str(side[2])):
             return True
