@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from backendlint.api import Fn, Hit, Project, Span, ingredients
 
 FOR_UPDATE = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE)\b", re.IGNORECASE)
+WRITES = re.compile(
+    r"\b(?:UPDATE\s+(?!OF\b|NOWAIT\b|SKIP\b)[\w\"`.]+(?:\s+(?:AS\s+)?\w+)?\s+SET|DELETE\s+FROM|INSERT\s+INTO)\b",
+    re.IGNORECASE,
+)
+"""One statement that locks rows and changes them is a transaction by itself: a queue's `UPDATE ... WHERE id IN (SELECT ...)`."""
 _STATES = ("get_autocommit", "in_atomic_block", "in_transaction")
 """What tells whether a transaction is open."""
 
@@ -22,7 +27,8 @@ def check(project: Project) -> Iterator[Hit]:
         for query in project.queries.direct(fn):
             if query.call is None or not project.transactions.autocommits(query.model):
                 continue
-            if FOR_UPDATE.search(project.queries.text(fn, query.call)):
+            text = project.queries.text(fn, query.call)
+            if FOR_UPDATE.search(text) and not WRITES.search(text):
                 yield from _judged(project, fn, query.span, query.block)
 
 
