@@ -14,6 +14,8 @@ from backendlint.project.schema.django_state import Model, State
 from backendlint.project.schema.model import Schema
 from backendlint.project.schema.reading import Links, Node, base_name, class_node, lineage, location_of
 
+_MODELS = frozenset({"django.db.models.Model", "django.db.models.base.Model", "django.contrib.gis.db.models.Model"})
+
 
 def read_django_models(files: Sequence[FileFacts], links: Links) -> tuple[State, Schema]:
     """The state and the tables of all concrete models."""
@@ -54,9 +56,7 @@ def _is_model(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
     for where, item in lineage(file, cls, links):
         for base in item.bases:
             name = base_name(class_node(where, item, base, links))
-            if name in {"django.db.models.Model", "django.contrib.gis.db.models.Model"} or name.startswith(
-                "django.db.models.base"
-            ):
+            if name in _MODELS:
                 return True
             last = name.rpartition(".")[2]
             if last in BASES and links.find_class(name) is None and not name.startswith("builtins"):
