@@ -29,7 +29,7 @@ def check(project: Project) -> Iterator[Hit]:
         known = table.location is not None and (
             table.location.path not in data.migration_paths or table.source == "ddl"
         )
-        if table.kind == "table" and known:
+        if table.kind == "table" and table.managed and known:
             yield from _repeated(table)
             for column in table.columns.values():
                 yield from _listed(table, column)
