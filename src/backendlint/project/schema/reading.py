@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from backendlint.facts.model import Call, ClassFacts, FileFacts, FunctionFacts, Span, Value
 from backendlint.findings.model import Location
 
+BASE_MAKERS = frozenset({"declarative_base", "generate_base"})
 _DEPTH = 12
 """How many names and calls are followed from one value."""
 
@@ -359,7 +360,14 @@ def foreign_bases(file: FileFacts, cls: ClassFacts, links: Links) -> list[str]:
     found: list[str] = []
     for where, item in lineage(file, cls, links):
         for base in item.bases:
-            name = base_name(class_node(where, item, base, links))
-            if name and links.find_class(name) is None:
+            node = class_node(where, item, base, links)
+            name = base_name(node)
+            if name and links.find_class(name) is None and not _made_here(node):
                 found.append(name)
     return found
+
+
+def _made_here(base: Node) -> bool:
+    """`Base = declarative_base()`, also of another module: it brings no columns but those of its `cls`, which counts as a base."""
+    call = base.call()
+    return call is not None and call.name in BASE_MAKERS

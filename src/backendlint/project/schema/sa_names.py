@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from backendlint.facts.model import ClassFacts, FileFacts
-from backendlint.project.schema.reading import Links, Node, class_node, foreign_bases, lineage, returned
+from backendlint.project.schema.reading import BASE_MAKERS, Links, Node, class_node, foreign_bases, lineage, returned
 from backendlint.project.schema.sa_columns import column_call
 from backendlint.project.schema.sa_sqlmodel import is_table_model
 
@@ -35,7 +35,7 @@ def is_mapped(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
             if node.last() == "Model" and _of_variable(node):
                 return True
             call = node.call()
-            if call is not None and call.name in {"declarative_base", "automap_base", "generate_base"}:
+            if call is not None and (call.name in BASE_MAKERS or call.name == "automap_base"):
                 return not _is_base(file, cls, links)
         if "__tablename__" in item.attributes or "__table__" in item.attributes:
             return not _django_like(names)
