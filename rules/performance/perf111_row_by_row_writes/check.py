@@ -19,6 +19,7 @@ from backendlint.api import (
     for_tests,
     given,
     grows,
+    ingredients,
     is_used,
     loops_around,
     only_by_hand,
@@ -108,6 +109,8 @@ def _grouped(fn: Fn, call: Call) -> bool:
     while todo and seen < MAX_CHAIN:
         seen += 1
         value = fn.facts.values[todo.pop()]
+        if value[:2] == ("binop", "<<"):  # peewee's IN
+            return True
         if value[0] in ("attr", "guard", "await"):
             todo.append(value[1])
         elif value[0] == "call":
@@ -167,7 +170,7 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
         return "strict"
     if _composite(project, fn, loop, query) or _by_item(fn, loop, query) or _given_back(fn, call, edge):
         return "strict"
-    if _may_fail_alone(fn, loop, call):
+    if _may_fail_alone(fn, loop, call) or (edge is None and _judged(fn, call)):
         return "strict"
     inside = [other for other in fn.calls if any(number == loop for number, _ in fn.blocks_of(other.block))]
     if any(set(OUTSIDE) & project.effects.call_effects(fn, other) for other in inside):
@@ -183,6 +186,12 @@ def _may_fail_alone(fn: Fn, loop: int, call: Call) -> bool:
         if item.kind in ("try", "except"):
             return True
     return False
+
+
+def _judged(fn: Fn, call: Call) -> bool:
+    """Whether the loop looks at how many rows this write found: `if updated != 1`."""
+    made = {call.value, *(vid for vid, value in enumerate(fn.facts.values) if value == ("await", call.value))}
+    return any(block.kind == "if" and made & ingredients(fn.facts, (block.value,)) for block in fn.facts.blocks)
 
 
 def _own_save(project: Project, query: Query) -> bool:
