@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from backendlint.facts.model import ClassFacts, FileFacts
@@ -35,6 +36,12 @@ _COLUMNLESS = frozenset(
     {"GenericRelation", "GenericForeignKey", "TaggableManager", "ClusterTaggableManager", "GeneratedField"}
 )
 _POSITIVE = frozenset({"PositiveIntegerField", "PositiveBigIntegerField", "PositiveSmallIntegerField"})
+_MODEL_FIELD = re.compile(r"django\.(?:contrib\.gis\.)?db\.models\.(?:[\w.]+\.)?\w+(?:Field|Key)$")
+
+
+def is_model_field(dotted: str) -> bool:
+    """Whether this is the name of one of Django's own classes of model fields."""
+    return _MODEL_FIELD.match(dotted) is not None
 
 
 @dataclass(frozen=True, slots=True)
