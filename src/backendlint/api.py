@@ -122,6 +122,7 @@ from backendlint.project.schema.usage import users_of
 from backendlint.project.secrets import is_password, issued_key, known_shape, place_kind, secret_like, shape_of
 from backendlint.project.selected import selected
 from backendlint.project.serializers import Serialized, serialized
+from backendlint.project.setters import handed_updates
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.steps import Durable, durable_steps, related
@@ -288,6 +289,7 @@ __all__ = [
     "functions_in",
     "given",
     "grows",
+    "handed_updates",
     "holds",
     "identifier_words",
     "in_main_block",

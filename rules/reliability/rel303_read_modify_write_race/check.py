@@ -10,6 +10,7 @@ from backendlint.api import (
     Hit,
     Project,
     for_tests,
+    handed_updates,
     object_root,
     only_by_hand,
     read_modify_writes,
@@ -30,17 +31,18 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         seen.add(changed)
         name = f"{lost.entity.name}.{lost.name}"
-        query = lost.origin.steps[0]
+        query = lost.origin.steps[0] if lost.origin is not None else None
+        place = lost.save if lost.save is not None else lost.store
         told = only_by_hand(project, lost.fn) or MARKER.search(lost.name) is not None
         yield Hit(
             f"`{name}` is read, changed in `{lost.fn.name}()` and written back: of two requests at once one change is lost; "
             f"let the database compute it (`{_advice(project, lost.entity, lost.name)}`) or lock the row when it is read.",
-            lost.fn.location(lost.store.span),
-            related=(query.fn.step(query.call.span, "read here, without a lock"),),
+            lost.fn.location(place.span),
+            related=(query.fn.step(query.call.span, "read here, without a lock"),) if query is not None else (),
             function=lost.fn.fqn,
             profile="strict" if told or project.layer(lost.fn) == "migration" else None,
         )
-    for stale in (*sql_read_modify_writes(project), *stale_updates(project)):
+    for stale in (*sql_read_modify_writes(project), *stale_updates(project), *handed_updates(project)):
         yield Hit(
             f"`{stale.fn.name}()` reads `{stale.table}`, computes the new value in Python and writes it back: of two requests at "
             "once one change is lost; compute it in the UPDATE itself, or read it with FOR UPDATE.",

@@ -26,10 +26,20 @@ _NO_AMOUNT = frozenset({"bool", "date", "time", "timestamp", "interval", "uuid",
 """Families of columns whose sums are no tallies: dates that are moved, documents that are put together."""
 _SETTERS = frozenset({"update", "set", "assign", "modify", "change", "edit", "patch", "update_fields"})
 """Names of methods of models that set the attributes which they are given."""
+_HOOKS = frozenset({"save", "asave", "delete", "clean", "full_clean", "refresh_from_db"})
+_CONTAINERS = frozenset(dir(dict)) | frozenset(dir(set)) | frozenset(dir(list)) | frozenset(dir(str))
 MAX_CHAIN = 12
 _PARTS = ("guard", "await", "attr", "item", "elem", "unpack", "mut", "store", "star")
 _CONVERSIONS = frozenset(
-    {"builtins.int", "builtins.float", "decimal.Decimal", "builtins.next", "builtins.max", "builtins.min"}
+    {
+        "builtins.int",
+        "builtins.float",
+        "builtins.round",
+        "decimal.Decimal",
+        "builtins.next",
+        "builtins.max",
+        "builtins.min",
+    }
 )
 
 
@@ -40,7 +50,10 @@ class Lost(NamedTuple):
     store: Store
     entity: Cls
     name: str
-    origin: Origin
+    origin: Origin | None
+    """The query that gave the entity; None in a method of the entity itself, whose callers are not seen."""
+    save: Call | None
+    """The call that writes it back, where the object has one."""
 
 
 def read_modify_writes(project: Project) -> Iterator[Lost]:
@@ -50,15 +63,39 @@ def read_modify_writes(project: Project) -> Iterator[Lost]:
             if not store.name or not _from_itself(fn, store) or _counted_anew(fn, store):
                 continue
             origins = [item for item in project.origins.of(fn, store.base) if item.known and item.steps]
-            if not origins or any(locked(item) for item in origins):
+            unseen = not origins and _of_stored_row(project, fn, store)
+            if not (origins or unseen) or any(locked(item) for item in origins):
                 continue
-            entity = _entity(project, fn, store.base) or _asked_for(project, origins[0])
+            entity = fn.cls if unseen else _entity(project, fn, store.base) or _asked_for(project, origins[0])
             if entity is None or _versioned(project, entity) or not _tallies(project, entity, store.name):
                 continue
-            if _saved(project, fn, store, entity) and not serialized(
-                project, origins[0].steps[0].fn, origins[0].steps[0].call
-            ):
-                yield Lost(fn, store, entity, store.name, origins[0])
+            written, save = _saved(project, fn, store, entity)
+            step = origins[0].steps[0] if origins else None
+            if written and not (step is not None and serialized(project, step.fn, step.call)):
+                yield Lost(fn, store, entity, store.name, origins[0] if origins else None, save)
+
+
+def _of_stored_row(project: Project, fn: Fn, store: Store) -> bool:
+    """`self.used += n` and `self.save()` in a method of a model of Django's that is called, on objects of unknown type: a row
+    that was read before, without a lock as far as the callers' functions show."""
+    if fn.cls is None or fn.kind != "method" or fn.name.startswith("_") or fn.name in _HOOKS or fn.decorators:
+        return False
+    if fn.facts.values[root(fn, store.base)] != ("param", 0) or project.graph.callers(fn):
+        return False
+    if not project.hierarchy.is_a(fn.cls, "django.db.models.Model") or store.name not in _columns(fn.cls, project):
+        return False
+    written = project.graph.calls_written(fn.name) if fn.name not in _CONTAINERS else ()
+    callers = [caller for caller, call in written if not project.callees(caller, call)]
+    return bool(callers) and not any(_takes_locks(caller) for caller in (fn, *callers))
+
+
+def _columns(cls: Cls, project: Project) -> set[str]:
+    """Attributes that the class or a base declares in its body: fields."""
+    return {name for item in project.hierarchy.mro(cls) for name in item.facts.attributes}
+
+
+def _takes_locks(fn: Fn) -> bool:
+    return any(fn.callee_name(call) == "select_for_update" for call in fn.calls)
 
 
 def _handed_over(project: Project, fn: Fn) -> Iterator[Store]:
@@ -106,13 +143,31 @@ def _counted_anew(fn: Fn, store: Store) -> bool:
     )
 
 
+def sums(fn: Fn, vid: Vid) -> list[Vid]:
+    """What is reckoned with where the value is arithmetic, also cut off or converted: `max(0, total - n)`."""
+    found: list[Vid] = []
+    todo, seen = [vid], {-1}
+    while todo:
+        vid = todo.pop()
+        if vid in seen:
+            continue
+        seen.add(vid)
+        value = fn.facts.values[vid]
+        if value[0] == "binop" and value[1] in _ARITHMETIC:
+            found += value[2:4]
+        elif value[0] in ("guard", "phi"):
+            todo += value[1] if value[0] == "phi" else value[1:2]
+        elif value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            func = fn.facts.values[call.func]
+            todo += call.args if func[0] == "name" and func[1] in _CONVERSIONS else ()
+    return found
+
+
 def _from_itself(fn: Fn, store: Store) -> bool:
     """`x.a = x.a - n` or `x.a -= n`: arithmetic on the attribute's own old value."""
-    value = fn.unguarded(store.value)
-    if value[0] != "binop" or value[1] not in _ARITHMETIC:
-        return False
     base = root(fn, store.base)
-    todo, seen = list(value[2:4]), set()
+    todo, seen = sums(fn, store.value), set()
     while todo:
         vid = todo.pop()
         if vid in seen or vid < 0:
@@ -141,20 +196,26 @@ def _versioned(project: Project, entity: Cls) -> bool:
     return False
 
 
-def _saved(project: Project, fn: Fn, store: Store, entity: Cls) -> bool:
-    """Whether the change is written: by the session's commit, or by a `save()` of the object."""
+def _saved(project: Project, fn: Fn, store: Store, entity: Cls) -> tuple[bool, Call | None]:
+    """Whether the change is written, by the session's commit or by a `save()` of the object, with the latter."""
     django = any(base.startswith("django.") for base in project.hierarchy.library_bases(entity))
-    if not django:
-        return not any(project.transactions.ends(fn, call) == "rollback" for call in fn.calls if call.block == 0)
+    save = _save_of(project, fn, store)
+    if django or save is not None:
+        return save is not None, save
+    return not any(project.transactions.ends(fn, call) == "rollback" for call in fn.calls if call.block == 0), None
+
+
+def _save_of(project: Project, fn: Fn, store: Store) -> Call | None:
+    """The object's `save()` behind the change, else any of them."""
     base = root(fn, store.base)
+    found: list[Call] = []
     for call in fn.calls:
         value = fn.facts.values[call.func]
         if value[0] == "attr" and root(fn, value[1]) == base:
-            if any(model.orm is not None and model.orm.op == "save" for model in project.models(fn, call)):
-                return True
-            if value[2] in ("save", "asave"):
-                return True
-    return False
+            models = project.models(fn, call)
+            if value[2] in ("save", "asave") or any(m.orm is not None and m.orm.op == "save" for m in models):
+                found.append(call)
+    return next((call for call in found if not before(call.span, store.span)), found[0] if found else None)
 
 
 class Stale(NamedTuple):
@@ -249,13 +310,13 @@ def stale_updates(project: Project) -> Iterator[Stale]:
     """`update(Account).values(balance=account.balance - n)`: an ORM's UPDATE with a sum that was made in Python."""
     for write in project.writes.all():
         if write.op == "update" and write.entity and not project.queries.text(write.fn, write.call):
-            chain = _chain(write.fn, write.call)
+            chain = chain_of(write.fn, write.call)
             read = next((found for call in chain for found in _stale_sum(project, write, call, chain)), None)
             if read is not None and not serialized(project, write.fn, read):
                 yield Stale(write.fn, read, write.call, write.entity.rpartition(".")[2])
 
 
-def _chain(fn: Fn, call: Call) -> list[Call]:
+def chain_of(fn: Fn, call: Call) -> list[Call]:
     """The call, and those that build what it sends."""
     found, todo = [call], [call.func, *call.args[:1]]
     while todo and len(found) < MAX_CHAIN:
@@ -272,14 +333,14 @@ def _chain(fn: Fn, call: Call) -> list[Call]:
 def _stale_sum(project: Project, write: Write, call: Call, chain: list[Call]) -> Iterator[Call]:
     """The reads on which the new values rest, unless a condition compares with the old ones."""
     fn = write.fn
-    for key, vid in _settings(fn, call):
+    for key, vid in settings(fn, call):
         value = fn.facts.values[vid]
-        if value[0] == "binop" and value[1] in ("+", "-") and not _compared(fn, chain, key):
+        if value[0] == "binop" and value[1] in ("+", "-") and not compared(fn, chain, key):
             for side in value[2:4]:
                 yield from _read_of(project, write, key, side)
 
 
-def _settings(fn: Fn, call: Call) -> Iterator[tuple[str, Vid]]:
+def settings(fn: Fn, call: Call) -> Iterator[tuple[str, Vid]]:
     """Columns that a call sets: keywords, or a dict's keys."""
     yield from call.kwargs
     for vid in call.args:
@@ -289,7 +350,7 @@ def _settings(fn: Fn, call: Call) -> Iterator[tuple[str, Vid]]:
             yield str(shown[-1]).rpartition(".")[2], item
 
 
-def _compared(fn: Fn, chain: list[Call], key: str) -> bool:
+def compared(fn: Fn, chain: list[Call], key: str) -> bool:
     """Whether a condition of the statement names the column: compare and swap, or a floor."""
     for call in chain:
         func = fn.facts.values[call.func]
