@@ -11,7 +11,7 @@ _NUMBERED = re.compile(r"^([a-z][a-z_]*?)_?([1-9])(_[a-z]+)?$", re.IGNORECASE)
 _NOT_REPEATED = frozenset(
     "address address_line line street addr md sha ipv utf iso h level tier part token param arg lat lon x y".split()
 )
-_LIST = re.compile(r"(?:^|_)(?:ids|csv|id_list)$", re.IGNORECASE)
+_LIST = re.compile(r"(?:^|_)(?:ids|csv|id_list|codes|emails)$", re.IGNORECASE)
 _KEPT = frozenset(
     "log logs audit audits history archive archives event events snapshot snapshots journal trail catalog".split()
 )
@@ -25,9 +25,10 @@ FEWEST = 3
 def check(project: Project) -> Iterator[Hit]:
     """All tables that models or DDL define."""
     data = project.data
+    told_by_migrations = not data.models.tables
     for table in data.schema.tables.values():
         known = table.location is not None and (
-            table.location.path not in data.migration_paths or table.source == "ddl"
+            told_by_migrations or table.location.path not in data.migration_paths or table.source == "ddl"
         )
         if table.kind == "table" and table.managed and known:
             yield from _repeated(table)
