@@ -99,6 +99,13 @@ def _not_null(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
             "change it with `ALGORITHM=INPLACE, LOCK=NONE` or an online tool."
         )
         return
+    if operation.fills:
+        yield moment.hit(
+            f"Making {name} NOT NULL first fills its null rows with the default in one UPDATE, then scans the table under an ACCESS "
+            "EXCLUSIVE lock: reads and writes wait for both; fill the rows in batches in an earlier migration, and add "
+            f"`CHECK ({operation.column} IS NOT NULL) NOT VALID`, validated in a later transaction, before SET NOT NULL."
+        )
+        return
     yield moment.hit(
         f"SET NOT NULL on {name} scans the table under an ACCESS EXCLUSIVE lock, so reads and writes wait, "
         "and fails if a row is null; "

@@ -162,11 +162,11 @@ def _alter_field(replay: Replay, call: CallNode) -> Iterator[ops.Operation]:
     if call.flag("preserve_default", True) is False:
         model.fields[new.name] = replace(new, default=False)
     if model.options.managed:
-        yield from _column_changes(model.table, before, after)
+        yield from _column_changes(model.table, before, after, fills=new.default or new.db_default is not None)
         yield from _part_changes(model.table, old_parts, new_parts)
 
 
-def _column_changes(table: str, before: Column, after: Column) -> Iterator[ops.Operation]:
+def _column_changes(table: str, before: Column, after: Column, fills: bool = False) -> Iterator[ops.Operation]:
     if before.name != after.name:
         yield ops.RenameColumn(table=table, column=before.name, new=after.name)
     type_changed = before.type != after.type
@@ -176,7 +176,7 @@ def _column_changes(table: str, before: Column, after: Column) -> Iterator[ops.O
         yield ops.AlterColumn(
             table=table, column=after.name, type=after.type if type_changed else None,
             nullable=after.nullable if null_changed else None, default=after.default if default_changed else None,
-            drop_default=default_changed and after.default is None,
+            drop_default=default_changed and after.default is None, fills=fills and null_changed and not after.nullable,
         )  # fmt: skip
 
 

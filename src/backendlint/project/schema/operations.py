@@ -116,6 +116,8 @@ class AlterColumn(Operation):
     default: str | None = None
     drop_default: bool = False
     using: str = ""
+    fills: bool = False
+    """Rows that are null get a value first, by an UPDATE (Django, where a field that may no longer be null has a default)."""
     choices: tuple[str, ...] = ()
     """The values of an enumeration, where that is the new type."""
     constraints: tuple[Constraint | Index, ...] = ()
