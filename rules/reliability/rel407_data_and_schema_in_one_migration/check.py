@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import Hit, Moment, Project, Step, ops
 
+_BOOKS = re.compile(r"^(django_(content_type|migrations|site)|auth_(permission|group)|alembic_version)$", re.IGNORECASE)
+_WHERE = re.compile(r"\bWHERE\b", re.IGNORECASE)
+_ALTERNATIVE = re.compile(r"\bOR\b", re.IGNORECASE)
+_EMPTY = re.compile(r"(?:\w+\.)?[\"`]?(\w+)[\"`]?\s*(?:\bIS\s+NULL|=\s*'')", re.IGNORECASE)
 _LOCKING = (
     ops.AddColumn,
     ops.DropColumn,
@@ -51,14 +56,29 @@ def _changes_data(moment: Moment) -> bool:
             operation.kind in {"UPDATE", "DELETE", "MERGE"}
             and moment.existing(operation.table)
             and not _small(operation)
+            and not _fills_nothing(moment, operation)
         )
     return isinstance(operation, ops.RunCode) and operation.changes_data and moment.migration.kind == "django"
 
 
 def _small(operation: ops.DataChange) -> bool:
-    """`INSERT ... VALUES` and changes of one row by its key are no backfill."""
+    """`INSERT ... VALUES`, changes of one row by its key and of frameworks' own small tables are no backfill."""
     text = operation.text.upper()
-    return " WHERE ID = " in text or "LIMIT 1" in text
+    return " WHERE ID = " in text or "LIMIT 1" in text or _BOOKS.search(operation.table) is not None
+
+
+def _fills_nothing(moment: Moment, operation: ops.DataChange) -> bool:
+    """`UPDATE t SET c = 0 WHERE c IS NULL` behind the ADD COLUMN of this migration that gave each row a default."""
+    parts = _ALTERNATIVE.split(_WHERE.split(operation.text, maxsplit=1)[-1].strip(" \n;()"))
+    matches = [_EMPTY.fullmatch(part.strip()) for part in parts]
+    names = {match[1].lower() for match in matches if match is not None}
+    return None not in matches and any(
+        isinstance(item, ops.AddColumn)
+        and item.table == operation.table
+        and names == {item.column.name.lower()}
+        and item.column.default is not None
+        for item in moment.earlier
+    )
 
 
 def _locks(moment: Moment) -> bool:
