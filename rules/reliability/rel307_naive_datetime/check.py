@@ -177,6 +177,23 @@ def _sound(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
     return bool(uses) and all(value[0] == "attr" and value[2] in sound for value in uses)
 
 
+def _beside_local(project: Project, fn: Fn, call: Call) -> bool:
+    """Compared with nothing but other times of the local clock that the function makes: wrong when the clocks change alone."""
+    uses = _uses(fn, _times(fn, call.value))
+    beside = _local_times(project, fn) if uses else set()
+    return bool(uses) and all(value[0] == "compare" and beside.issuperset(value[2]) for value in uses)
+
+
+def _local_times(project: Project, fn: Fn) -> set[Vid]:
+    """All times without a zone that the function makes on the local clock: they may well be compared with each other."""
+    found: set[Vid] = set()
+    for site in project.effects.direct(fn):
+        model = site.model
+        if model.naive is not None and model.name.rpartition(".")[2] in LOCAL and argument_of(site.call, model.naive) < 0:
+            found |= _times(fn, site.call.value)
+    return found
+
+
 def _fits(project: Project, fn: Fn, call: Call, fitting: frozenset[str]) -> bool:
     """A call of what takes such a time rightly, or of the project's own helper around it."""
     if fn.callee_name(call) in fitting:
@@ -192,11 +209,17 @@ _SAME = ("guard", "binop")
 
 
 def _times(fn: Fn, start: Vid, through: tuple[str, ...] = (*_SAME, "phi")) -> set[Vid]:
-    """The time, also where it was tested or shifted (`now - timedelta(days=30)`), or is one of several."""
+    """The time, also where it was tested, shifted (`now - timedelta(days=30)`) or cut (`now.replace(minute=0)`), or is one
+    of several."""
     found = {start}
     for vid, value in enumerate(fn.facts.values):
         if value[0] in through and not found.isdisjoint(operands(value)):
             found.add(vid)
+        elif value[0] == "call":
+            call = fn.calls[value[1]]
+            func = fn.value(call.func)
+            if func[0] == "attr" and func[2] == "replace" and func[1] in found and call.kwarg("tzinfo") < 0:
+                found |= {vid, call.func}
     return found
 
 
@@ -249,6 +272,7 @@ def _profile(project: Project, fn: Fn, call: Call, model: CallModel) -> Profile 
         or _beside_stripped(fn, call)
         or _written_as_utc(fn, call, model)
         or measures(project, fn, call)
+        or _beside_local(project, fn, call)
         or only_claims(project, fn, call)
         or into_dates(project, fn, call)
     ):
