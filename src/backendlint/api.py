@@ -125,7 +125,7 @@ from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.setters import handed_updates
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
-from backendlint.project.steps import Durable, durable_steps, related
+from backendlint.project.steps import Durable, closed_steps, durable_steps, related
 from backendlint.project.sums import Part, Sum, duration, terms
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
 from backendlint.project.taint.naming import sensitive
@@ -267,6 +267,7 @@ __all__ = [
     "clause",
     "clause_text",
     "concerned",
+    "closed_steps",
     "declares_date",
     "decorator_models",
     "derived",

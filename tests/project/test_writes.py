@@ -93,3 +93,24 @@ def test_what_inherits_from_a_declarative_base_is_an_entity(base: str) -> None:
         app=f"from sqlalchemy.orm import Session\n{base}\n\n{body.replace('session)', 'session: Session)', 1)}"
     )
     assert [write.entity for write in project.writes.direct(fn(project, "app.add"))] == ["app.Boat"]
+
+
+def test_what_is_handed_to_a_function_that_adds_anything_is_the_entity() -> None:
+    project = build(
+        app="""
+    from sqlalchemy.orm import DeclarativeBase, Session
+
+    class Base(DeclarativeBase): pass
+    class Boat(Base): __tablename__ = "boats"
+    class Raft(Base): __tablename__ = "rafts"
+
+    class Rows:
+        def __init__(self, session: Session): self.session = session
+        def add(self, row: Boat | Raft): self.session.add(row)
+        def put(self, row): self.add(row)
+
+    def build_raft(session: Session):
+        Rows(session).put(Raft())
+"""
+    )
+    assert [write.entity for write, _ in project.writes.reached(fn(project, "app.build_raft"))] == ["app.Raft"]

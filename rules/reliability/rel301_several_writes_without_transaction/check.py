@@ -15,6 +15,7 @@ from backendlint.api import (
     before,
     below,
     called_name,
+    closed_steps,
     decorator_models,
     durable_steps,
     exclusive,
@@ -57,7 +58,7 @@ def check(project: Project) -> Iterator[Hit]:
     for fn in project.all_functions():
         if fn.is_module or project.layer(fn) == "migration" or for_tests(project, fn):
             continue
-        pair = _pair(project, fn, ensured)
+        pair = _pair(project, fn, ensured) or _closed_pair(project, fn, ensured)
         if pair is not None:
             found[fn.fqn] = (fn, *pair)
     for fn, first, second in found.values():
@@ -71,14 +72,7 @@ def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Dura
     steps = [
         step
         for step in durable_steps(project, fn)
-        if step.write.op not in REPEATABLE
-        and (step.write.fn.fqn, step.write.call.value) not in ensured
-        and (fn.fqn, step.call.value) not in ensured
-        and project.transactions.around(fn, step.call.block) is None
-        and not _compensates(fn, step)
-        and not _ensures(fn, step)
-        and not _touches(step)
-        and not _purges(step)
+        if _counts(fn, step, ensured) and project.transactions.around(fn, step.call.block) is None
     ]
     if len(steps) < 2 or project.transactions.entered_in(fn) is not None:
         return None
@@ -91,6 +85,41 @@ def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Dura
                 continue
             if related(project, fn, first, second):
                 return first, second
+    return None
+
+
+def _counts(fn: Fn, step: Durable, ensured: set[tuple[str, int]]) -> bool:
+    """Whether a write may need another beside it."""
+    return (
+        step.write.op not in REPEATABLE
+        and (step.write.fn.fqn, step.write.call.value) not in ensured
+        and (fn.fqn, step.call.value) not in ensured
+        and not _compensates(fn, step)
+        and not _ensures(fn, step)
+        and not _touches(step)
+        and not _purges(step)
+    )
+
+
+def _closed_pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Durable, Durable] | None:
+    """Writes of two transactions, one after the other, that work on the same things. Where the second changes what the first
+    has stored, the first's state is one to go on from."""
+    closed = [
+        [step for step in steps if step.write.entity and _counts(fn, step, ensured) and not _aside(step)]
+        for steps in closed_steps(project, fn)
+    ]
+    if len(closed) < 2 or project.transactions.entered_in(fn) is not None:
+        return None
+    for number, firsts in enumerate(closed):
+        for seconds in closed[number + 1 :]:
+            if {step.write.entity for step in firsts} & {step.write.entity for step in seconds}:
+                continue
+            for first in firsts:
+                for second in seconds:
+                    apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(fn, first, second)
+                    apart = apart or _left(project, fn, first, second) or _dispensable(project, fn, first, second)
+                    if not apart and not _undone(project, fn, first, second) and related(project, fn, first, second):
+                        return first, second
     return None
 
 

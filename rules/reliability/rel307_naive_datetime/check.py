@@ -189,7 +189,11 @@ def _local_times(project: Project, fn: Fn) -> set[Vid]:
     found: set[Vid] = set()
     for site in project.effects.direct(fn):
         model = site.model
-        if model.naive is not None and model.name.rpartition(".")[2] in LOCAL and argument_of(site.call, model.naive) < 0:
+        if (
+            model.naive is not None
+            and model.name.rpartition(".")[2] in LOCAL
+            and argument_of(site.call, model.naive) < 0
+        ):
             found |= _times(fn, site.call.value)
     return found
 

@@ -65,6 +65,46 @@ def durable_steps(project: Project, fn: Fn) -> list[Durable]:
     return list(unique.values())
 
 
+def closed_steps(project: Project, fn: Fn) -> list[list[Durable]]:
+    """The writes of each transaction that the function opens itself, by a `with` that stands in no other: stored for good
+    where the block ends. One list a transaction, in source order."""
+    if fn.fqn not in project.writes.storing:
+        return []
+    opened = [
+        number
+        for number, block in enumerate(fn.facts.blocks)
+        if block.kind == "with" and project.transactions.is_transaction(fn, block)
+    ]
+    outer = [number for number in opened if not any(above in opened for above, _ in fn.blocks_of(number)[1:])]
+    if len(outer) < 2 or project.transactions.around(fn, 0) is not None:
+        return []
+    found: dict[int, list[Durable]] = {number: [] for number in outer}
+    for step in (*_direct_steps(project, fn), *_called_steps(project, fn)):
+        inside = next((number for number, _ in fn.blocks_of(step.call.block) if number in found), -1)
+        if inside >= 0:
+            found[inside].append(step)
+    return [sorted(steps, key=lambda step: step.call.span) for steps in found.values() if steps]
+
+
+def _direct_steps(project: Project, fn: Fn) -> list[Durable]:
+    return [Durable(fn, write.call, write, (), True) for write in project.writes.direct(fn)]
+
+
+def _called_steps(project: Project, fn: Fn) -> list[Durable]:
+    """Calls that certainly write, each with the first write that it leads to."""
+    found = []
+    for edge in project.graph.callees(fn):
+        if edge.kind != "call" or edge.call is None or edge.callee.fqn not in project.writes.storing:
+            continue
+        for write, chain in project.writes.reached(edge.callee):
+            first = chain[0].call if chain else write.call
+            if first is not None and certain(edge.callee, first, given(edge)):
+                edges = (edge, *chain)
+                found.append(Durable(fn, edge.call, project.writes.received(write, edges), edges, True))
+                break
+    return found
+
+
 def _flushed(project: Project, fn: Fn, last: Call | None, commit: Call) -> list[Write]:
     """Writes of callees that do not commit themselves, between the commit before and this one."""
     for edge in project.graph.callees(fn):

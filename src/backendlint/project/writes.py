@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Step
+from backendlint.project.binding import bind, unchanged
 from backendlint.project.calls import Edge
 from backendlint.project.effects import Site
 from backendlint.project.entities import Cls, Fn, Ref
@@ -110,12 +111,33 @@ class Writes:
     def received(self, write: Write, chain: Sequence[Edge]) -> Write:
         """The write with the model for which the calls lead to it: a base's method writes that of its receiver."""
         cls, chain = write.fn.cls, leading(chain, write.fn)
+        handed = self._handed(write, chain)
+        if handed:
+            return write._replace(entity=handed)
         if not chain or cls is None or cls.fqn not in self._bases:
             return write
         if write.entity != cls.fqn and (write.entity or not of_itself(self.project, write.fn, write.call)):
             return write
         ref = Ref("inst", received(self.project, cls.fqn, chain))
         return write._replace(entity=self._class(ref) or self._serialized(ref))
+
+    def _handed(self, write: Write, chain: Sequence[Edge]) -> str:
+        """The class of what the calls hand to a function that adds or deletes whatever it is given: `repo.add(Order(...))`."""
+        if write.op not in _BY_ARGUMENT or not write.call.args:
+            return ""
+        fn, vid = write.fn, write.call.args[0]
+        for edge in reversed(chain):
+            value = unchanged(fn, vid)
+            if value[0] != "param" or edge.callee is not fn or edge.call is None:
+                break
+            passed = bind(edge.caller, edge.call, fn).get(value[1], [])
+            if len(passed) != 1 or passed[0][1]:
+                return ""
+            fn, vid = edge.caller, passed[0][0]
+        if fn is write.fn:
+            return ""
+        found = {self._class(ref) for ref in self.project.refs(fn, vid)} - {""}
+        return found.pop() if len(found) == 1 else ""
 
     def saved(self, edge: Edge) -> Write | None:
         """`order.save()` of a model that overrides it: first of all, the order is written."""
