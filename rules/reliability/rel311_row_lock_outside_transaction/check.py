@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Span, ingredients
+from backendlint.api import Fn, Hit, Project, Span, for_tests, ingredients
 
 FOR_UPDATE = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE)\b", re.IGNORECASE)
 WRITES = re.compile(
@@ -33,7 +33,9 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
-    if project.transactions.open_at(fn, block) is not None:
+    opening = project.transactions.open_at(fn, block)
+    if opening is not None:
+        yield from _by_others(project, fn) if opening.kind == "caller" else ()
         return
     if _built_for_others(project, fn) or _asked_first(fn, block):
         return
@@ -43,6 +45,21 @@ def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
         fn.location(span),
         function=fn.fqn,
     )
+
+
+def _by_others(project: Project, fn: Fn) -> Iterator[Hit]:
+    """Calls, by functions that open no transaction, of a function that others call in one."""
+    for edge in project.graph.callers(fn):
+        if edge.call is None or edge.kind != "call" or for_tests(project, edge.caller):
+            continue
+        if project.transactions.open_at(edge.caller, edge.block) is None and not _asked_first(edge.caller, edge.block):
+            yield Hit(
+                f"`{edge.caller.name}()` has `{fn.name}()` lock rows outside of a transaction: the lock is refused or gone as soon as "
+                "the query has run, and protects nothing; open the transaction around the call and the write.",
+                edge.caller.location(edge.span),
+                related=(fn.step(fn.header, "locks rows; other callers open a transaction for it"),),
+                function=edge.caller.fqn,
+            )
 
 
 def _asked_first(fn: Fn, block: int) -> bool:
