@@ -229,6 +229,9 @@ def unit_of(project: Project, write: Write, apps: frozenset[str]) -> str:
     """What owns code: the module inside a layer's folder, else the application or package; "" for shared code and
     handlers."""
     parts = write.fn.path.rpartition(".")[0].split("/")
+    within = next((place for place in apps if write.fn.path.startswith(place)), "")
+    if within:
+        return within.rstrip("/").rpartition("/")[2]
     for position in range(len(parts) - 2, -1, -1):
         layer = project.layers.of_path(f"{parts[position]}/x.py")
         if layer == "controller":
@@ -246,9 +249,6 @@ def unit_of(project: Project, write: Write, apps: frozenset[str]) -> str:
             return stem or package or inner[0]
     if parts[-1] in SHARED or (len(parts) > 1 and parts[-2] in SHARED):
         return ""
-    within = next((place for place in apps if write.fn.path.startswith(place)), "")
-    if within:
-        return within.rstrip("/").rpartition("/")[2]
     if len(parts) > 1:
         return parts[-2]
     return re.sub(r"_?(service|repository|repo|crud)s?$", "", parts[-1])
@@ -272,7 +272,21 @@ def owning_unit(project: Project, entity: str, units: dict[str, list[Write]]) ->
         for unit in units
         if len(unit) > 3 and singular(snake(unit)) in (name.split("_")[0], singular(name.split("_")[0]))
     ]
-    return candidates[0] if len(candidates) == 1 else None
+    if len(candidates) == 1:
+        return candidates[0]
+    return _only_keeper(project, units) if cls is None else None
+
+
+def _only_keeper(project: Project, units: dict[str, list[Write]]) -> str | None:
+    """The one unit that makes the rows of a table which no model describes, where its repository does all of its writing and
+    most of everybody's."""
+    makers = [unit for unit, found in units.items() if any(write.creates for write in found)]
+    if len(makers) != 1:
+        return None
+    own = units[makers[0]]
+    others = sum(len(found) for unit, found in units.items() if unit != makers[0])
+    kept = all(project.layer(write.fn) == "repository" for write in own)
+    return makers[0] if kept and len(own) > 2 * others else None
 
 
 def set_apart(folder: str, unit: str, units: dict[str, list[Write]]) -> bool:
