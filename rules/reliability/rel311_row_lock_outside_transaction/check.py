@@ -34,10 +34,10 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
     opening = project.transactions.open_at(fn, block)
+    if _built_for_others(project, fn) or _asked_first(fn, block):
+        return
     if opening is not None:
         yield from _by_others(project, fn) if opening.kind == "caller" else ()
-        return
-    if _built_for_others(project, fn) or _asked_first(fn, block):
         return
     yield Hit(
         f"`{fn.name}()` locks rows outside of a transaction: the lock is refused or gone as soon as the query has run, and protects "
