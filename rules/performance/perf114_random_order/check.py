@@ -11,7 +11,9 @@ from backendlint.api import Call, Fn, Hit, Profile, Project, SqlStatement, for_t
 
 _FUNCTIONS = frozenset({"random", "rand", "newid", "gen_random_uuid", "dbms_random.value", "uuid"})
 _FILTERS = frozenset({"filter", "filter_by", "where"})
-_TAIL = "gives every row of the table a random number and sorts them all to take a few; pick random keys in code, or use TABLESAMPLE."
+_EVERY = "every row of the table"
+_MATCHING = "every row that matches"
+_TAIL = "a random number and sorts them all to take a few; pick random keys in code, or use TABLESAMPLE."
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -21,10 +23,11 @@ def check(project: Project) -> Iterator[Hit]:
         if "ORDER" in upper and ("RAND" in upper or "NEWID" in upper) and not statement.in_migration:
             yield from _statement(statement)
     for fn, call in project.graph.calls_written("order_by"):
-        if _filtered(fn, call):
+        filtered = list(_filters(fn, call))
+        if any(not _constant(fn, inner) for inner in filtered):
             continue
         profile: Profile | None = "strict" if only_by_hand(project, fn) or for_tests(project, fn) else None
-        yield from (replace(hit, profile=profile) for hit in _ordered(fn, call))
+        yield from (replace(hit, profile=profile) for hit in _ordered(fn, call, _MATCHING if filtered else _EVERY))
 
 
 def _statement(statement: SqlStatement) -> Iterator[Hit]:
@@ -32,8 +35,12 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
         return
     for scope in sql.scopes(statement.tree, statement.schema):
         order = scope.node.args.get("order")
-        if order is None or sql.narrowed(list(sql.conditions(scope))):
+        found = list(sql.conditions(scope)) if order is not None else []
+        if order is None or sql.narrowed(
+            [item for item in found if not isinstance(item.value, exp.Literal | exp.Boolean)]
+        ):
             continue
+        rows = _MATCHING if found else _EVERY
         for item in order.expressions:
             key = item.this if isinstance(item, exp.Ordered) else item
             name = (
@@ -45,29 +52,37 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
             )
             if isinstance(key, exp.Rand) or name in _FUNCTIONS:
                 yield statement.hit(
-                    f"`ORDER BY {key.sql(dialect=statement.dialect or None)}`{sql.within(statement)} {_TAIL}", key
+                    f"`ORDER BY {key.sql(dialect=statement.dialect or None)}`{sql.within(statement)} gives {rows} {_TAIL}",
+                    key,
                 )
 
 
-def _filtered(fn: Fn, call: Call) -> bool:
-    """Whether a condition stands before it in the chain: how many rows are left is not known."""
+def _filters(fn: Fn, call: Call) -> Iterator[Call]:
+    """The conditions before it in the chain."""
     func = fn.value(call.func)
     while func[0] == "attr":
         before = fn.unguarded(func[1])
         if before[0] != "call":
-            return False
+            return
         inner = fn.calls[before[1]]
         if fn.callee_name(inner) in _FILTERS and inner.passed:
-            return True
+            yield inner
         func = fn.value(inner.func)
-    return False
 
 
-def _ordered(fn: Fn, call: Call) -> Iterator[Hit]:
+def _constant(fn: Fn, call: Call) -> bool:
+    """`filter(active=True)`, `where(Order.state == "paid")`: a part of the table that grows with it. Of other conditions it is
+    not known how many rows they leave."""
+    sides = [fn.value(vid)[2] if fn.value(vid)[0] == "compare" else (vid,) for vid in call.args]
+    sides += [(vid,) for _, vid in call.kwargs]
+    return all(any(fn.const(vid) is not ... for vid in vids) for vids in sides)
+
+
+def _ordered(fn: Fn, call: Call, rows: str) -> Iterator[Hit]:
     for vid in call.args:
         shown = '"?"' if fn.const(vid) == "?" else _random(fn, vid)
         if shown:
-            yield Hit(f"`order_by({shown})` in `{fn.name}()` {_TAIL}", fn.place(vid), function=fn.fqn)
+            yield Hit(f"`order_by({shown})` in `{fn.name}()` gives {rows} {_TAIL}", fn.place(vid), function=fn.fqn)
 
 
 def _random(fn: Fn, vid: int) -> str:
