@@ -60,7 +60,7 @@ def _hit(project: Project, need: Need) -> Hit:
     name = function.rpartition(".")[2] if function else ""
     inside = f" in `{name}()`" if name and not name.startswith("<") else ""
     what = {"filter": "filters", "join": "joins", "order": "sorts"}[need.kind]
-    served = any(function and project.reach(function) for _, function in need.places)
+    served = any(function and _may_serve(project, function) for _, function in need.places)
     return Hit(
         f"The query{inside} {what} `{need.table.name}` by ({columns}), and no index of the table begins with "
         f"{'it' if len(need.columns) == 1 else 'any of these'}: every row is read; `CREATE INDEX ON "
@@ -71,6 +71,14 @@ def _hit(project: Project, need: Need) -> Hit:
         profile=None if (served and not stays_small(need.table.name)) or need.kind == "join" else "strict",
         fingerprint_key=f"{need.kind} {need.table.name}({columns})",
     )
+
+
+def _may_serve(project: Project, function: str) -> bool:
+    """Whether requests lead to the function, or nothing shows who calls what a repository offers."""
+    fn = project.functions.get(function)
+    if project.reach(function) or fn is None:
+        return project.reach(function) > 0
+    return project.layer(fn) == "repository" and not project.graph.callers(fn)
 
 
 def _statements(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
