@@ -57,7 +57,7 @@ def _by_others(project: Project, fn: Fn) -> Iterator[Hit]:
                 f"`{edge.caller.name}()` has `{fn.name}()` lock rows outside of a transaction: the lock is refused or gone as soon as "
                 "the query has run, and protects nothing; open the transaction around the call and the write.",
                 edge.caller.location(edge.span),
-                related=(fn.step(fn.header, "locks rows; other callers open a transaction for it"),),
+                related=(fn.step(fn.facts.header, "locks rows; other callers open a transaction for it"),),
                 function=edge.caller.fqn,
             )
 
