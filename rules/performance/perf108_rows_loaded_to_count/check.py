@@ -53,9 +53,9 @@ def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
     value = fn.facts.values[vid]
     if value[0] != "call" or project.queries.loaded(fn, vid):
         return False
-    if project.queries.unsent(fn, vid) is not None:
-        return True
     call = fn.facts.calls[value[1]]
+    if project.queries.unsent(fn, vid) is not None or _builds(project, fn, call) is not None:
+        return True
     for model in project.models(fn, call):
         if model.orm is not None and model.orm.rows == "many" and model.orm.op in ("all", "iterate"):
             return True
@@ -64,10 +64,29 @@ def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
     return False
 
 
+def _builds(project: Project, fn: Fn, call: Call) -> tuple[Fn, Call] | None:
+    """The query object that the project's function gives which is called, where it does nothing but build one."""
+    targets = project.targets(fn, call)
+    if (
+        len(targets) != 1
+        or targets[0].facts.is_generator
+        or targets[0].facts.is_async
+        or project.queries.direct(targets[0])
+    ):
+        return None
+    built = [item.value for item in targets[0].facts.returns]
+    value = targets[0].facts.values[_plain(targets[0], built[0])] if len(built) == 1 and built[0] >= 0 else ("",)
+    if value[0] != "call" or project.queries.unsent(targets[0], built[0]) is None:
+        return None
+    return targets[0], targets[0].facts.calls[value[1]]
+
+
 def _few(project: Project, fn: Fn, vid: Vid) -> bool:
     """Whether the query is limited to a few rows: `bool(User.select().limit(1))`, or one by a unique key."""
     value = fn.facts.values[_plain(fn, vid)]
-    if value[0] == "call" and one_row(project, fn, fn.facts.calls[value[1]]):
+    if value[0] == "call" and one_row(
+        project, *(_builds(project, fn, fn.facts.calls[value[1]]) or (fn, fn.facts.calls[value[1]]))
+    ):
         return True
     for origin in project.origins.of(fn, vid):
         for step in origin.steps:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
     from backendlint.project.sqltext.orm import Use
 
+MAX_CHAIN = 12
+
 
 def stopped_by(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
     """The table and the columns of the unique constraint that two rows with what was looked for violate; ("", ()) for none.
@@ -64,9 +66,35 @@ def one_row(project: Project, fn: Fn, call: Call) -> bool:
     table = table_of(project, asked(project, fn, call))
     if table is None:
         return False
-    fixed = set(_compared(project, fn, call, table))
+    fixed = {*_compared(project, fn, call, table), *_of_parent(project, fn, call, table)}
     keys = (item.columns for item in table.searchable() if item.unique and not item.expressions)
     return any(columns and fixed.issuperset(columns) for columns in keys)
+
+
+def _of_parent(project: Project, fn: Fn, call: Call, table: Table) -> Iterator[str]:
+    """The foreign key by which a related manager picks its rows, and what its filters compare: `review.votes.filter(user=me)`."""
+    value, given = fn.facts.values[call.func], [key for key, _ in call.kwargs]
+    for _ in range(MAX_CHAIN):
+        if value[0] not in ("attr", "guard", "await", "call"):
+            return
+        given += [key for key, _ in fn.facts.calls[value[1]].kwargs] if value[0] == "call" else ()
+        vid = fn.facts.calls[value[1]].func if value[0] == "call" else value[1]
+        if value[0] == "attr" and any(ref.name.endswith(".RelatedManager") for ref in project.refs(fn, vid)):
+            break
+        value = fn.facts.values[vid]
+    else:
+        return
+    manager = fn.facts.values[vid]
+    owners = project.refs(fn, manager[1]) if manager[0] == "attr" else ()
+    tables = [table_of(project, ref.name) for ref in owners if ref.kind == "inst"]
+    keys = [
+        key
+        for key in table.foreign_keys
+        if any(project.data.schema.find(key.target) is item for item in tables if item)
+    ]
+    if len(keys) == 1:
+        yield from keys[0].columns
+        yield from (name for name in table.columns for key in given if name in (key, f"{key}_id"))
 
 
 def _is_made(column: Column) -> bool:
