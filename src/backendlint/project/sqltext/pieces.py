@@ -240,9 +240,10 @@ class Builder:
             return self._elements(fn, value[1], depth + 4)
         if value[0] == "phi":
             grown = [inner for inner in value[1] if self._grows(fn, inner, vid)]
-            found = [
-                item for inner in value[1] if inner not in grown for item in self._elements(fn, inner, depth + 4) or ()
-            ]
+            branches = [self._elements(fn, inner, depth + 4) for inner in value[1] if inner not in grown]
+            found = [item for branch in branches for item in branch or ()]
+            if None in branches and not any(found):
+                return None  # what is left is that nothing was put in
             rest = [REST] if len(grown) > grown.count(vid) else []
             return [[*items, *rest] for items in found[:MAX_ALTERNATIVES]] or None
         return None
