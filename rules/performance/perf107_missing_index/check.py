@@ -64,7 +64,7 @@ def _hit(project: Project, need: Need) -> Hit:
     return Hit(
         f"The query{inside} {what} `{need.table.name}` by ({columns}), and no index of the table begins with "
         f"{'it' if len(need.columns) == 1 else 'any of these'}: every row is read; `CREATE INDEX ON "
-        f"{need.table.name} ({columns})`.",
+        f"{need.table.name} ({', '.join(map(sql.quoted, need.columns))})`.",
         place,
         others,
         function=function,
