@@ -9,12 +9,13 @@ from backendlint.facts.model import ClassFacts, FileFacts
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema.alembic import in_order
 from backendlint.project.schema.django_apps import Apps, settings_of
-from backendlint.project.schema.django_fields import (
-    target_of,
-)
+from backendlint.project.schema.django_fields import MANY, RELATIONS, field_kind, target_of
 from backendlint.project.schema.django_operations import Replay
 from backendlint.project.schema.django_state import State
 from backendlint.project.schema.reading import CallNode, Links, Node, class_node, location_of, strings
+
+_BESIDE = frozenset({"AlterUniqueTogether", "AlterIndexTogether", "AddConstraint", "AddIndex"})
+"""What the second part of an app's first migration holds besides relations."""
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ def read_django_migrations(files: Sequence[FileFacts], links: Links, dialect: st
             found[item.migration.id] = item
     _name_dependencies(found, state)
     _squashed(found)
+    _begin(found)
     replay = Replay(state, dialect)
     migrations = in_order([item.migration for item in found.values()])
     for migration in migrations:
@@ -119,6 +121,30 @@ def _name_dependencies(found: dict[str, _Found], state: State) -> None:
 
     for item in found.values():
         item.migration.depends = tuple(named(dependency) for dependency in item.migration.depends)
+
+
+def _begin(found: dict[str, _Found]) -> None:
+    """Mark the migrations that make an app's first tables without saying so, as those of older Djangos, and the second parts
+    that hold nothing but the relations which were taken out of a first one, because two apps refer to each other."""
+    own = {
+        name: [dep for dep in item.migration.depends if dep.partition(".")[0] == item.app and dep in found]
+        for name, item in found.items()
+    }
+    for name, item in found.items():
+        item.migration.initial |= not own[name] and any(call.name == "CreateModel" for call in item.operations)
+    first = {name for name, item in found.items() if item.migration.initial}
+    for name, item in found.items():
+        others = first.intersection(item.migration.depends) - set(own[name])
+        if len(own[name]) == 1 and own[name][0] in first and others and _only_relations(item.operations):
+            item.migration.initial = True
+
+
+def _only_relations(operations: Sequence[CallNode]) -> bool:
+    added = [call for call in operations if call.name == "AddField"]
+    fields = [call.argument(2, "field") for call in added]
+    calls = [field.call() if field is not None else None for field in fields]
+    related = all(call is not None and field_kind(call) in RELATIONS | MANY for call in calls)
+    return bool(added) and related and all(call.name in _BESIDE for call in operations if call.name != "AddField")
 
 
 def _squashed(found: dict[str, _Found]) -> None:
