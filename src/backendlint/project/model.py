@@ -357,9 +357,16 @@ class Project:
 
     def exception_kind(self, name: str) -> str:
         """What an exception class means by the library models, through its bases: infrastructure, http, not-found ... or ""."""
-        from backendlint.project.races import kind_of
+        from backendlint.project.conflicts import kind_of
 
         return kind_of(self, name)
+
+    @cached_property
+    def conflict_errors(self) -> frozenset[str]:
+        """The project's own exceptions for a violated constraint."""
+        from backendlint.project.conflicts import conflict_errors
+
+        return conflict_errors(self)
 
     @cached_property
     def checked_inserts(self) -> list[Raced]:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import name_of
 from backendlint.project.calls import Edge
+from backendlint.project.conflicts import conflict_handled, kind_of
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.transactions import before, exclusive
+from backendlint.project.uses import ingredients
 from backendlint.project.writes import collection, named_entity
 
 if TYPE_CHECKING:
@@ -26,14 +28,6 @@ _SAFE_INSERT = re.compile(
     r"\bON\s+CONFLICT\b|\bON\s+DUPLICATE\b|INSERT\s+(OR\s+)?IGNORE|WHERE\s+NOT\s+EXISTS", re.IGNORECASE
 )
 _LOCK = re.compile(r"(^|[._])(advisory_?)?(lock|mutex|semaphore)(ed|ing)?($|[._(])", re.IGNORECASE)
-_CONFLICTS = (
-    "IntegrityError",
-    "UniqueViolation",
-    "UniqueViolationError",
-    "DuplicateKeyError",
-    "DatabaseError",
-    "SQLAlchemyError",
-)
 _MISSING = ("DoesNotExist", "NoResultFound", "NotFound", "NotFoundError")
 
 MAX_PARTS = 30
@@ -149,11 +143,37 @@ def _checks(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
             continue
         if project.writes.reached(edge.callee):
             continue
+        if not _gives(project, edge.callee):
+            continue
         text = project.queries.text(last.fn, last.call)
         tables = FROM.findall(text)
         entity = tables[0].lower() if tables else asked(project, last.fn, last.call)
         if entity and not _locking(project, last.fn, last.call) and not FOR_UPDATE.search(text):
             yield edge.call, entity, True
+
+
+def _gives(project: Project, fn: Fn) -> bool:
+    """Whether the result says what was found: not where all there is to return is nothing, or an object made of constants, as
+    a check does that answers with its error."""
+    found = [item.value for item in fn.facts.returns if item.value >= 0 and fn.const(item.value) is not None]
+    return not found or not all(_made_of_constants(project, fn, vid) for vid in found)
+
+
+def _made_of_constants(project: Project, fn: Fn, vid: Vid) -> bool:
+    value = fn.facts.values[vid]
+    if value[0] != "call":
+        return False
+    call = fn.facts.calls[value[1]]
+    kinds = [ref.kind for ref in project.callees(fn, call)]
+    makes = bool(kinds) and all(kind in ("class", "lib") for kind in kinds)
+    return (
+        makes
+        and bool(call.passed)
+        and not any(
+            fn.facts.values[item][0] in ("call", "param", "attr", "item", "elem", "unpack", "phi", "guard", "await")
+            for item in ingredients(fn.facts, call.passed)
+        )
+    )
 
 
 def _locking(project: Project, fn: Fn, call: Call) -> bool:
@@ -262,57 +282,6 @@ def _new(project: Project, fn: Fn, call: Call) -> bool:
         return False
     made = fn.facts.values[root(fn, value[1])]
     return made[0] == "call" and any(ref.kind == "class" for ref in project.callees(fn, fn.facts.calls[made[1]]))
-
-
-def conflict_handled(project: Project, fn: Fn, insert: Call) -> bool:
-    """Whether the violated constraint is caught: around the insert, the flush or commit that sends it, or the caller."""
-    if handles_conflict(project, fn, insert.block):
-        return True
-    for call in fn.calls:
-        if not before(insert.span, call.span):
-            continue
-        if _stores(project, fn, call):
-            if handles_conflict(project, fn, call.block):
-                return True
-            break
-        inner = ((target, item) for target in project.targets(fn, call) for item in target.calls)
-        if any(
-            _stores(project, target, item) and handles_conflict(project, target, item.block) for target, item in inner
-        ):
-            return True  # `await self._commit_or_conflict()`
-    return any(
-        edge.call is not None and handles_conflict(project, edge.caller, edge.call.block, broad=False)
-        for edge in project.graph.callers(fn)
-    )
-
-
-def _stores(project: Project, fn: Fn, call: Call) -> bool:
-    return any(model.transaction in ("commit", "flush") for model in project.models(fn, call))
-
-
-def handles_conflict(project: Project, fn: Fn, block: int, broad: bool = True) -> bool:
-    """Whether a failed insert (a violated constraint) is caught around the block; `broad`: also by `except Exception`."""
-    for _, types in project.exceptions.handlers(fn, block):
-        for name in types:
-            if name in ("builtins.Exception", "builtins.BaseException"):
-                if broad:
-                    return True
-            elif kind_of(project, name) == "integrity" or name.endswith(_CONFLICTS):
-                return True
-    return False
-
-
-def kind_of(project: Project, name: str) -> str:
-    """The kind of an exception class by the library models, through its bases."""
-    libraries = project.libraries
-    cls = project.classes.get(name)
-    names = project.hierarchy.library_bases(cls) if cls is not None else (name,)
-    for item in names:
-        for base in (item, *libraries.mro(item)):
-            model = libraries.exception(base)
-            if model is not None and model.kind:
-                return model.kind
-    return ""
 
 
 def _decides(project: Project, fn: Fn, check: Call, insert: Call) -> bool:

@@ -1,0 +1,91 @@
+"""Where the conflict of two inserts is caught: the violated constraint itself, or the project's own error for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call
+from backendlint.facts.within import below
+from backendlint.project.entities import Fn
+from backendlint.project.transactions import before
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_CONFLICTS = (
+    "IntegrityError",
+    "UniqueViolation",
+    "UniqueViolationError",
+    "DuplicateKeyError",
+    "DatabaseError",
+    "SQLAlchemyError",
+)
+
+
+def conflict_handled(project: Project, fn: Fn, insert: Call) -> bool:
+    """Whether the violated constraint is caught: around the insert, the flush or commit that sends it, or the caller."""
+    if handles_conflict(project, fn, insert.block):
+        return True
+    for call in fn.calls:
+        if not before(insert.span, call.span):
+            continue
+        if _stores(project, fn, call):
+            if handles_conflict(project, fn, call.block):
+                return True
+            break
+        inner = ((target, item) for target in project.targets(fn, call) for item in target.calls)
+        if any(
+            _stores(project, target, item) and handles_conflict(project, target, item.block) for target, item in inner
+        ):
+            return True  # `await self._commit_or_conflict()`
+    return any(
+        edge.call is not None and handles_conflict(project, edge.caller, edge.call.block, broad=False)
+        for edge in project.graph.callers(fn)
+    )
+
+
+def _stores(project: Project, fn: Fn, call: Call) -> bool:
+    return any(model.transaction in ("commit", "flush") for model in project.models(fn, call))
+
+
+def handles_conflict(project: Project, fn: Fn, block: int, broad: bool = True) -> bool:
+    """Whether a failed insert (a violated constraint) is caught around the block; `broad`: also by `except Exception`."""
+    for _, types in project.exceptions.handlers(fn, block):
+        for name in types:
+            if name in ("builtins.Exception", "builtins.BaseException"):
+                if broad:
+                    return True
+            elif kind_of(project, name) == "integrity" or name.endswith(_CONFLICTS) or name in project.conflict_errors:
+                return True
+    return False
+
+
+def kind_of(project: Project, name: str) -> str:
+    """The kind of an exception class by the library models, through its bases."""
+    libraries = project.libraries
+    cls = project.classes.get(name)
+    names = project.hierarchy.library_bases(cls) if cls is not None else (name,)
+    for item in names:
+        for base in (item, *libraries.mro(item)):
+            model = libraries.exception(base)
+            if model is not None and model.kind:
+                return model.kind
+    return ""
+
+
+def conflict_errors(project: Project) -> frozenset[str]:
+    """The project's own exceptions that handlers of nothing but a violated constraint raise in its place:
+    `except IntegrityError as exc: raise Duplicate() from exc`; ask `project.conflict_errors` for them."""
+    found: set[str] = set()
+    for fn in project.functions_with("except"):
+        for number, block in enumerate(fn.facts.blocks):
+            types = project.exceptions.caught_types(fn, block) if block.kind == "except" and block.value >= 0 else ()
+            if not types or not all(kind_of(project, name) == "integrity" for name in types):
+                continue
+            inside = below(fn.facts, number)
+            for item in fn.facts.raises:
+                value = fn.facts.values[item.exc] if item.block in inside and item.exc >= 0 else ("",)
+                vid = fn.facts.calls[value[1]].func if value[0] == "call" else item.exc
+                if value[0]:
+                    found.update(name for name in project.exceptions.class_names(fn, vid) if name in project.classes)
+    return frozenset(found)
