@@ -80,7 +80,7 @@ from backendlint.project.naivetimes import (
     only_calendar,
     only_claims,
 )
-from backendlint.project.once import first_time_only
+from backendlint.project.once import first_time_only, once_a_process
 from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.percall import MadePerCall
 from backendlint.project.places import calls_at, functions_in
@@ -316,6 +316,7 @@ __all__ = [
     "name_of_value",
     "object_root",
     "of_others",
+    "once_a_process",
     "one_row",
     "only_by_hand",
     "only_calendar",

@@ -16,6 +16,7 @@ from backendlint.api import (
     Step,
     first_time_only,
     given,
+    once_a_process,
     only_by_hand,
     ruled_out,
     waits,
@@ -138,7 +139,10 @@ def _way(project: Project, fn: Fn, span: Span, target: Fn) -> Hit | None:
     start = f"`{called}` {does} in `{fn.name}()`: {chain} → `{site.model.name}`"
     steps = (fn.step(span, f"calls {called} on the event loop"), *project.effects.witness(target, BLOCKING))
     hit = _hit(fn, span, start, refused or _waiting(site.model), steps)
-    once = any(edge.call is not None and first_time_only(edge.caller, edge.call) for edge in edges)
+    links = [(edge.caller, edge.call) for edge in edges] + [(site.fn, site.call)]
+    once = any(link is not None and first_time_only(caller, link) for caller, link in links) or any(
+        once_a_process(project, item) for item in names
+    )
     return replace(hit, profile="strict") if once else hit
 
 

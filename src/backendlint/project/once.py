@@ -33,6 +33,13 @@ def first_time_only(fn: Fn, call: Call) -> bool:
     )
 
 
+def once_a_process(project: Project, fn: Fn) -> bool:
+    """Whether a cache of the process keeps the only result that a function can have: `@lru_cache` without parameters."""
+    models = (project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
+    caches = [model.cache for model in models if model is not None and model.cache is not None]
+    return not fn.facts.params and any(item.process_local and item.expiry is None for item in caches)
+
+
 def once_a_request(project: Project, fn: Fn, call: Call) -> bool:
     """Whether a call is made only while what a request keeps is still missing: `if "db" not in g: g.db = connect()`."""
     if not any(store.base >= 0 and per_request(project, fn, store.base) for store in fn.facts.stores):
