@@ -60,6 +60,7 @@ from backendlint.project.exceptions import Escape
 from backendlint.project.failures import INFRASTRUCTURE, Unmapped, Unwrapped, says_missing, waiting_sites
 from backendlint.project.fanout import Fanout
 from backendlint.project.filled import filled_fields
+from backendlint.project.feasible import happens
 from backendlint.project.jobs import EarlyJob, left_to_worker
 from backendlint.project.lazyreads import LazyRead
 from backendlint.project.libraries_model import CallModel
@@ -291,6 +292,7 @@ __all__ = [
     "given",
     "grows",
     "handed_updates",
+    "happens",
     "holds",
     "identifier_words",
     "in_main_block",

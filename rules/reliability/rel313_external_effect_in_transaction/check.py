@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Step, before, left_to_worker, openings
+from backendlint.api import Call, Fn, Hit, Project, Step, before, happens, left_to_worker, openings
 
 WAITS = ("http", "mail", "grpc", "cloud", "search", "subprocess", "sleep")
 ASKS = frozenset({"db", "db-read", "db-write", "flush", "begin"})
@@ -35,7 +35,14 @@ def _effects(project: Project, fn: Fn, call: Call) -> set[str]:
     targets = project.targets(fn, call)
     if targets and all(left_to_worker(project, target) for target in targets):
         return set()
-    return set(project.effects.call_effects(fn, call))
+    found = project.effects.call_effects(fn, call)
+    own = {effect for model in project.models(fn, call) for effect in model.effect}
+    edges = [edge for edge in project.graph.callees(fn) if edge.call is call]
+    return {
+        effect
+        for effect in found.intersection(WAITS)
+        if effect in own or not edges or any(happens(project, edge, (effect,)) for edge in edges)
+    }
 
 
 def _ended(project: Project, fn: Fn, call: Call) -> bool:

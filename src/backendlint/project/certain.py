@@ -152,11 +152,15 @@ def _nothing(fn: Fn, vid: Vid) -> bool:
     return value[0] in _DISPLAYS and not value[1]
 
 
-def _constant(fn: Fn, vid: Vid, known: Given) -> object:
+def _constant(fn: Fn, vid: Vid, known: Given, depth: int = MAX_DEPTH) -> object:
     plain = _plain(fn, vid)
     value = fn.facts.values[plain] if plain >= 0 else ("",)
     if value[0] == "attr":
         return _class_name(fn, plain, known)
+    if value[0] == "phi" and depth:
+        found = [_constant(fn, item, known, depth - 1) for item in value[1] if _plain(fn, item) != plain]
+        same = found and all(type(item) is type(found[0]) and item == found[0] for item in found)
+        return found[0] if same else ...
     return known.get(value[1], ...) if value[0] == "param" else fn.const(plain)
 
 
