@@ -69,7 +69,7 @@ from backendlint.project.locks import Held
 from backendlint.project.longwork import LongWork
 from backendlint.project.loops import grows, loops_around, stops_early
 from backendlint.project.lost import read_modify_writes, sql_read_modify_writes, stale_updates
-from backendlint.project.memos import asked, bounded, few, keeps_client
+from backendlint.project.memos import asked, bounded, few, keeps_client, keeps_result
 from backendlint.project.model import Project
 from backendlint.project.naivetimes import (
     CALENDAR,
@@ -114,6 +114,7 @@ from backendlint.project.responsemodels import Responded, responded
 from backendlint.project.retry_settings import Policy
 from backendlint.project.routes import SAFE, UNKNOWN, Application, Route, RouteParam, status_of
 from backendlint.project.routes.paths import is_parameter, parameters, segments, shape, subject, versions
+from backendlint.project.running import RUNNING, runs
 from backendlint.project.saved import stored_by_itself
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema import types as sqltypes
@@ -157,6 +158,7 @@ __all__ = [
     "HEADER",
     "INFRASTRUCTURE",
     "LOCAL",
+    "RUNNING",
     "SAFE",
     "SERVING",
     "SESSION",
@@ -308,6 +310,7 @@ __all__ = [
     "is_used",
     "issued_key",
     "keeps_client",
+    "keeps_result",
     "kept",
     "known_shape",
     "left_to_worker",
@@ -339,6 +342,7 @@ __all__ = [
     "resolved",
     "responded",
     "ruled_out",
+    "runs",
     "runs_by_hand",
     "says_missing",
     "secret_like",

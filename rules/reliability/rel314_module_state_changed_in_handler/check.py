@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from backendlint.api import (
+    RUNNING,
     Fn,
     Hit,
     Project,
@@ -15,7 +16,9 @@ from backendlint.api import (
     bounded,
     ingredients,
     keeps_client,
+    keeps_result,
     object_root,
+    runs,
     runs_by_hand,
 )
 
@@ -33,11 +36,6 @@ LOCAL_CACHE = re.compile(
 SET_UP = re.compile(r"conf$|config|settings|logger", re.IGNORECASE)
 """What is read anew as a whole when it is set up."""
 ADDS = frozenset({"append", "appendleft", "add", "insert"})
-RUNNING = frozenset({
-    "asyncio.Task", "asyncio.Future", "asyncio.Lock", "asyncio.Semaphore", "asyncio.BoundedSemaphore", "asyncio.Event",
-    "asyncio.Condition", "concurrent.futures.Future", "threading.Thread", "threading.Lock", "threading.RLock", "threading.Event",
-    "threading.Timer", "threading.Semaphore",
-})  # fmt: skip
 IMPORTS = frozenset({"importlib.import_module", "django.utils.module_loading.import_string"})
 CLOCKS = frozenset({"time.monotonic", "time.monotonic_ns", "time.perf_counter"})
 LOCK = re.compile(r"lock|mutex|semaphore|guard|atomic", re.IGNORECASE)
@@ -61,7 +59,7 @@ def check(project: Project) -> Iterator[Hit]:
                 f", which {count} route{'s' if count != 1 else ''} reach{'' if count != 1 else 'es'}," if count else ""
             )
             yield Hit(
-                f"`{fn.name}()`{where} {how} the {level(name)}-level `{name}`: {consequence(fn, block, name, how)}",
+                f"`{fn.name}()`{where} {how} the {level(name)}-level `{name}`: {consequence(fn, span, block, name, how)}",
                 fn.location(span),
                 related=definition(project, fn, name),
                 function=fn.fqn,
@@ -69,12 +67,21 @@ def check(project: Project) -> Iterator[Hit]:
             )
 
 
-def consequence(fn: Fn, block: int, name: str, how: str) -> str:
+def consequence(fn: Fn, span: Span, block: int, name: str, how: str) -> str:
     """What happens, and what to do."""
     if how == "replaces" and restored(fn, block, name):
         return "what else this process does meanwhile sees the change. Keep it in a `contextvars.ContextVar`."
-    lost = "" if fn.facts.is_async else ", and threads lose updates"
+    reads = how == "adds to" or depends(fn, span, name)
+    lost = ", and threads lose updates" if reads and not fn.facts.is_async else ""
     return f"each worker process has its own copy{lost}. Keep it in a shared store."
+
+
+def depends(fn: Fn, span: Span, name: str) -> bool:
+    """`hits[page] = hits.get(page, 0) + 1`: what is written was read before."""
+    written = [store.value for store in fn.facts.stores if store.span == span]
+    names = (fn.value(vid) for vid in ingredients(fn.facts, written))
+    last = name.rpartition(".")[2]
+    return any(value[0] in ("name", "attr") and last in str(value[-1]).split(".") for value in names)
 
 
 def restored(fn: Fn, block: int, name: str) -> bool:
@@ -92,14 +99,67 @@ def of_each(project: Project, fn: Fn, span: Span, block: int, name: str, how: st
     if advice(name, how):
         return True
     if how == "replaces":
-        return any(by_clock(project, fn, store.value) for store in fn.facts.stores if store.span == span)
+        return any(made_anew(project, fn, store, name) for store in fn.facts.stores if store.span == span)
     if how == "writes into" and of_few_keys(project, fn, span):
+        return True
+    if how != "adds to" and keeps_results(project, fn, name, span if how == "writes into" else None):
         return True
     if how == "writes into" and keeps_foreign(project, fn, span, block, name):
         return True
     if how in ("writes into", "changes") and (fills(fn, block, name) or made_before(project, fn, span, name)):
         return True
     return how == "changes" and under_way(project, fn, name)
+
+
+def keeps_results(project: Project, fn: Fn, name: str, span: Span | None) -> bool:
+    """Whether what is written there, or (without a place) all that its file writes into it, is remembered results."""
+    owners = [fn] if span is not None else project.functions_of(fn.file)
+    stores = [
+        (owner, store)
+        for owner in owners
+        for store in owner.facts.stores
+        if store.key >= 0
+        and not owner.is_module
+        and (store.span == span if span else is_named(project, owner, store, name))
+    ]
+    return bool(stores) and all(keeps_result(project, owner, store) for owner, store in stores)
+
+
+def is_named(project: Project, fn: Fn, store: Store, name: str) -> bool:
+    return not store.name and module_name(project, fn, store.base) == name
+
+
+def made_anew(project: Project, fn: Fn, store: Store, name: str) -> bool:
+    """A clock's time, a client, what is made again where what there is is no longer fresh; or None, so that it is."""
+    if by_clock(project, fn, store.value) or keeps_client(project, fn, store.value) or stale(fn, store, name):
+        return True
+    if fn.const(store.value) is not None:
+        return False
+    return any(
+        keeps_client(project, owner, other.value)
+        or stale(owner, other, name)
+        or (owner.value(root(owner, other.value))[0] == "call" and tests(owner, name))
+        for owner in project.functions_of(fn.file)
+        for other in owner.facts.stores
+        if other.key < 0 and not owner.is_module and is_named(project, owner, other, name)
+    )
+
+
+def tests(fn: Fn, name: str) -> bool:
+    return any(item.kind == "if" and item.value >= 0 and mentions(fn, item.value, name) for item in fn.facts.blocks)
+
+
+def stale(fn: Fn, store: Store, name: str) -> bool:
+    """`if _machine and fresh(_machine): return _machine` before `_machine = look_up()`."""
+    if fn.value(root(fn, store.value))[0] not in ("call", "await"):
+        return False
+    return any(
+        item.value >= 0
+        and item.span < store.span
+        and name in {str(fn.value(vid)[-1]).rpartition(".")[2] for vid in ingredients(fn.facts, (item.value,))}
+        and any(mentions(fn, test, name) for test, _ in fn.tests_of(item.block))
+        for item in fn.facts.returns
+    )
 
 
 def by_clock(project: Project, fn: Fn, vid: Vid) -> bool:
@@ -187,11 +247,7 @@ def of_process(project: Project, fn: Fn, name: str) -> bool:
             if any(value[0] == "name" and project.libraries.canonical(str(value[1])) in RUNNING for value in inner):
                 return True
     return any(
-        ref.name in RUNNING
-        for owner in project.functions_of(fn.file)
-        for vid in kept(project, owner, name)
-        for ref in project.refs(owner, vid)
-        if ref.kind == "libinst"
+        runs(project, owner, vid) for owner in project.functions_of(fn.file) for vid in kept(project, owner, name)
     )
 
 
@@ -203,7 +259,7 @@ def kept(project: Project, fn: Fn, name: str) -> Iterator[Vid]:
         if method in ADDS and dotted_state(project, fn, owner)[0] == name:
             yield from call.args
     for store in fn.facts.stores:
-        if store.key >= 0 and module_name(project, fn, store.base) == name:
+        if not store.name and module_name(project, fn, store.base) == name:
             yield store.value
 
 

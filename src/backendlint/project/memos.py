@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Store, Value, Vid
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn, Ref
+from backendlint.project.uses import ingredients
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 MAX_DEPTH = 6
+_CONTAINERS = ("builtins.", "collections.")
 MAX_LINKS = 60
 _SETTINGS = ("django.conf.settings.", "os.environ")
 _SAME = ("guard", "conv", "await")
@@ -26,14 +29,102 @@ _OF_NOW = ("Proxy", "ContextVar", "local")
 def asked(fn: Fn, dotted: str, key: Vid) -> bool:
     """`if key not in prices:` or `prices.get(key)`."""
     values = fn.facts.values
-    wanted = fn.unguarded(key)
     tested = [value[2] for value in values if value[0] == "compare" and tuple(value[1]) in (("in",), ("not in",))]
-    if any(values[table] == ("name", dotted) and fn.unguarded(item) == wanted for item, table in tested):
+    if any(values[table] == ("name", dotted) and _same(fn, item, key) for item, table in tested):
         return True
     return any(
-        values[call.func] == ("name", f"{dotted}.get") and call.args and fn.unguarded(call.args[0]) == wanted
+        values[call.func] == ("name", f"{dotted}.get") and call.args and _same(fn, call.args[0], key)
         for call in fn.facts.calls
     )
+
+
+def _same(fn: Fn, one: Vid, other: Vid) -> bool:
+    """Whether two keys are the same value, also where tests stand between them (`self.name` before and after a branch)."""
+    first, second = (fn.facts.values[_plain(fn, vid)] for vid in (one, other))
+    if first[0] == second[0] == "attr" and first[2] == second[2]:
+        return _plain(fn, first[1]) == _plain(fn, second[1])
+    return fn.unguarded(one) == fn.unguarded(other) or first == second
+
+
+def _plain(fn: Fn, vid: Vid) -> Vid:
+    """The value without the tests before, and without the branches that have left it as it was."""
+    for _ in range(MAX_LINKS):
+        value = fn.facts.values[vid]
+        if value[0] == "phi" and len({_unguarded(fn, item) for item in value[1]}) == 1:
+            vid = value[1][0]
+        elif value[0] == "guard":
+            vid = value[1]
+        else:
+            break
+    return vid
+
+
+def _unguarded(fn: Fn, vid: Vid) -> Vid:
+    while fn.facts.values[vid][0] == "guard":
+        vid = fn.facts.values[vid][1]
+    return vid
+
+
+def keeps_result(project: Project, fn: Fn, store: Store) -> bool:
+    """`if key not in _keys: _keys[key] = decrypt(key)` and `return _keys[key]`: what a call gave is kept by its key and handed
+    out again, so another process may well ask for itself; not an object of the project's own, which may change."""
+    value = fn.unguarded(store.base)
+    while value[0] in ("store", "mut"):
+        value = fn.unguarded(value[1])
+    name = str(value[1]) if value[0] == "name" else ""
+    return (
+        bool(name)
+        and not store.augmented
+        and asked(fn, name, store.key)
+        and _worked_out(project, fn, store)
+        and any(_hands_out(fn, item.value, name, store) for item in fn.facts.returns if item.value >= 0)
+    )
+
+
+def _worked_out(project: Project, fn: Fn, store: Store) -> bool:
+    value = fn.unguarded(store.value)
+    parts = value[1] if value[0] in ("tuple", "phi") else (store.value,)
+    return any(_is_result(project, fn, vid, store.key) for vid in parts)
+
+
+def _is_result(project: Project, fn: Fn, vid: Vid, key: Vid) -> bool:
+    """Whether a function's answer, which is not made of what a client sends beside the key."""
+    value = fn.unguarded(vid)
+    while value[0] == "await":
+        value = fn.unguarded(value[1])
+    if value[0] != "call":
+        return False
+    call = fn.facts.calls[value[1]]
+    made = project.callees(fn, call)
+    if any(ref.kind == "class" or (ref.kind == "lib" and ref.name.startswith(_CONTAINERS)) for ref in made):
+        return False
+    if not made and not fn.callee_name(call)[:1].islower():
+        return False
+    sent, keyed = _sent(project, fn, call.passed), _sent(project, fn, (key,))
+    return fn.fqn not in project.route_functions or sent <= keyed
+
+
+def _sent(project: Project, fn: Fn, vids: Iterable[Vid]) -> set[Value]:
+    """Parameters, and calls that read a request, of which values are made."""
+    found = [fn.facts.values[vid] for vid in ingredients(fn.facts, vids)]
+    reads = [value for value in found if value[0] == "call"]
+    reads = [v for v in reads if any(item.source for item in project.models(fn, fn.facts.calls[v[1]]))]
+    return {value for value in found if value[0] == "param"}.union(reads)
+
+
+def _hands_out(fn: Fn, vid: Vid, name: str, store: Store) -> bool:
+    kept = fn.unguarded(store.value)
+    parts = kept[1] if kept[0] == "tuple" else (store.value,)
+    values = [fn.unguarded(item) for item in (store.value, *parts)]
+    value = fn.unguarded(vid)
+    if value in values:
+        return True
+    if value[0] != "item":
+        return False
+    table = fn.unguarded(value[1])
+    while table[0] in ("store", "mut"):
+        table = fn.unguarded(table[1])
+    return bool(table == ("name", name))
 
 
 def keeps_client(project: Project, fn: Fn, vid: Vid) -> bool:
