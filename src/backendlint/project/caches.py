@@ -10,7 +10,7 @@ from backendlint.project.binding import receiver
 from backendlint.project.calls import argument_of, arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Cache
-from backendlint.project.memos import asked, bounded, few, keeps_client
+from backendlint.project.memos import asked, bounded, few, few_passed, keeps_client
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Caches:
                 ref.kind == "class" and self.project.hierarchy.is_a(self.project.classes[ref.name], "enum.Enum")
                 for ref in refs
             )
-            if not enums and not (names and names <= _SMALL) and not few(self.project, fn, number):
+            if not enums and not (names and names <= _SMALL) and not few_passed(self.project, fn, number):
                 found.append(param.name)
         return found
 

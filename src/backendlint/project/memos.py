@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Store, Value, Vid
 from backendlint.project.binding import bind
-from backendlint.project.entities import Fn, Ref
+from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.uses import ingredients
 from backendlint.project.variables import variable
 
@@ -162,7 +162,9 @@ def few(project: Project, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> bool:
     if op == "param":
         return _passed(project, fn, value[1], depth)
     if op == "attr":
-        return value[2] == "__class__" or _of_enum(project, project.refs(fn, value[1]))
+        return (
+            value[2] == "__class__" or _of_enum(project, project.refs(fn, value[1])) or _says_class(project, fn, value)
+        )
     return op == "call" and _called(project, fn, value, depth)
 
 
@@ -189,6 +191,47 @@ def _single(project: Project, fn: Fn, dotted: str) -> bool:
 def _of_enum(project: Project, refs: tuple[Ref, ...]) -> bool:
     classes = [project.classes[ref.name] for ref in refs if ref.kind in ("class", "inst")]
     return bool(classes) and all(project.hierarchy.is_a(cls, "enum.Enum") for cls in classes)
+
+
+def _says_class(project: Project, fn: Fn, value: Value) -> bool:
+    """`job.kind`, where each class of jobs says it for all its objects by a constant (`kind: str = "export"`)."""
+    refs = project.refs(fn, value[1])
+    classes = [project.classes[ref.name] for ref in refs if ref.kind == "inst"]
+    if not classes or len(classes) != len(refs):
+        return False
+    family = {item.fqn: item for cls in classes for item in (cls, *_below(project, cls))}
+    if any(
+        ref.kind == "class" and ref.name in family
+        for owner, call in project.graph.calls_with(value[2])
+        for ref in project.callees(owner, call)
+    ):
+        return False
+    return all(_constant_field(project, item, value[2]) for item in family.values())
+
+
+def _below(project: Project, cls: Cls) -> Iterator[Cls]:
+    """All classes that derive from it."""
+    todo, seen = list(cls.subclasses), set[str]()
+    while todo:
+        item = todo.pop()
+        if item.fqn not in seen:
+            seen.add(item.fqn)
+            todo += item.subclasses
+            yield item
+
+
+def _constant_field(project: Project, cls: Cls, name: str) -> bool:
+    mro = project.hierarchy.mro(cls)
+    own = next((item for item in mro if item.facts.attributes.get(name, -1) >= 0), None)
+    if own is None or any(project.hierarchy.stores(item, name) for item in mro):
+        return False
+    vid = own.facts.attributes[name]
+    return own.owner.const(vid) is not ... or few(project, own.owner, vid)
+
+
+def few_passed(project: Project, fn: Fn, index: int) -> bool:
+    """Whether all callers of a function, which are known, pass one of few values for a parameter."""
+    return _passed(project, fn, index, MAX_DEPTH)
 
 
 def _passed(project: Project, fn: Fn, index: int, depth: int) -> bool:
