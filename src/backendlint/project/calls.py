@@ -62,6 +62,11 @@ class CallGraph:
         for edges in list(self.out.values()):
             self._in_place_of_jobs(edges)
 
+    @property
+    def made(self) -> frozenset[int]:
+        """Ids of calls that a library makes of a function that it is handed: they are in no function's own list."""
+        return frozenset(id(call) for call in self._made)
+
     def callees(self, fn: Fn) -> list[Edge]:
         """Edges out of a function."""
         return self.out.get(fn.fqn, [])

@@ -267,7 +267,7 @@ class Dependencies:
 
     def breaks(self, site: Site) -> bool:
         """True where a circuit breaker is around the call: a decorator, `with breaker.calling()`, `breaker.call(f)`."""
-        for fn, call, edge in self._way_up(site):
+        for fn, call, _ in self._way_up(site):
             for ref in fn.decorators:
                 decorator = self.project.libraries.decorator(ref.name)
                 if (decorator is not None and decorator.breaker is not None) or self._is_breaker(ref.name):
@@ -276,7 +276,8 @@ class Dependencies:
                 self._calls_breaker(fn, block.value) for _, block in fn.blocks_of(call.block) if block.kind == "with"
             ):
                 return True
-            if edge is not None and any(model.breaker is not None for model in self.project.models(fn, call)):
+            outer = fn.calls[fn.place_of(call)]  # of a function that is handed over, the call to which it is
+            if any(model.breaker is not None for model in self.project.models(fn, outer)):
                 return True
         return False
 

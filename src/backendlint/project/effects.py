@@ -57,10 +57,15 @@ class Effects:
         self._reasons: dict[str, dict[str, Reason]] = {}
         self._wrapped: set[tuple[str, int]] = set()
         """Calls that give a function to be run in a thread: the function in which they stand, and their number."""
+        self._handed: dict[tuple[str, int], list[Site]] = {}
+        """Library functions that a call is given to run (`breaker.call(session.post, url)`): by function and its value."""
+        made = project.graph.made
         for modelled in project.graph.modelled:
             site = Site(*modelled)
             self.sites.append(site)
             self._by_function.setdefault(site.fn.fqn, []).append(site)
+            if id(site.call) in made:
+                self._handed.setdefault((site.fn.fqn, site.call.value), []).append(site)
             if site.model.wraps is not None and site.model.executor is not None:
                 self._wrapped.add((site.fn.fqn, site.fn.place_of(site.call)))
         self._spread()
@@ -107,6 +112,10 @@ class Effects:
             found.update(model.effect)
             if waits(model) and not call.awaited:
                 found.add(BLOCKING)
+        for site in self._handed.get((fn.fqn, call.value), ()):
+            if call.awaited or not site.call.awaited:  # else a thread does it, for which nobody waits here
+                found.update(site.model.effect)
+                found.update((BLOCKING,) if waits(site.model) and not site.call.awaited else ())
         for target in self.project.targets(fn, call):
             own = self.of(target)
             found.update(effect for effect in own if effect != BLOCKING or not self.in_thread(target))

@@ -103,6 +103,8 @@ class Sequences:
 
     def _reads(self, site: Site) -> bool:
         model = site.model
+        if "sleep" in model.effect:  # the pause before another attempt
+            return site.fn.inside(site.call.block, "except") is not None
         if not _HARMLESS.issuperset(model.effect) or model.opens == "lock" or model.spawn is not None:
             return not model.effect and model.spawn is None
         if "http" in model.effect and model.method not in SAFE:
