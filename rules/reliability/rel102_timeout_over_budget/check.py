@@ -14,6 +14,7 @@ def check(project: Project) -> Iterator[Hit]:
     for site in project.effects.sites:
         if site.fn not in project.in_request or not project.waits.counts(site.model):
             continue
+        yield from _by_callers(project, site, budget)
         wait = project.timeouts.of(site.fn, site.call, site.model)
         if wait is None or wait.kind != "seconds" or wait.seconds <= budget:
             continue
@@ -22,6 +23,24 @@ def check(project: Project) -> Iterator[Hit]:
                 continue
             clients.add(id(wait.at.call))
         yield _hit(project, site, wait)
+
+
+def _by_callers(project: Project, site: Site, budget: float) -> Iterator[Hit]:
+    """What callers pass to a helper for its timeout."""
+    timeout = site.model.timeout
+    for made, seconds in project.timeouts.by_callers(site.fn, site.call, timeout) if timeout is not None else ():
+        if seconds <= budget or made.fn not in project.in_request:
+            continue
+        route = project.in_request.route(made.fn)
+        label = route.label if route is not None else made.fn.name
+        yield Hit(
+            message=f"`{made.fn.name}()` has `{called(project, site)}` in `{site.fn.name}()` wait up to {duration(seconds)}, "
+            f"over {project.waits.stated('api_ms')} for all of `{label}`.",
+            location=made.fn.location(made.call.span),
+            related=(site.fn.step(site.call.span, "the call"),),
+            flow=project.in_request.way(made.fn),
+            function=made.fn.fqn,
+        )
 
 
 def _hit(project: Project, site: Site, wait: Wait) -> Hit:

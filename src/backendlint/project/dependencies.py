@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Block, Call, Vid
 from backendlint.project.allocations import Made
 from backendlint.project.binding import receiver
-from backendlint.project.calls import Edge, argument_of
+from backendlint.project.calls import argument_of
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
@@ -234,11 +234,11 @@ class Dependencies:
     # protection
 
     def _retry(self, site: Site) -> Policy | None:
-        for fn, call, _ in self._way_up(site):
+        for fn, call in self._way_up(site):
             for policy in self._policies.get(fn.fqn, ()):
                 if policy.kind == "decorator":
                     return policy
-                if policy.kind == "loop" and any(item is call for item in policy.calls):
+                if policy.kind == "loop" and any(item.value == call.value for item in policy.calls):
                     return policy
         return None
 
@@ -249,25 +249,25 @@ class Dependencies:
             found.setdefault(policy.fn.fqn, []).append(policy)
         return found
 
-    def _way_up(self, site: Site) -> Iterator[tuple[Fn, Call, Edge | None]]:
+    def _way_up(self, site: Site) -> Iterator[tuple[Fn, Call]]:
         """The function of the call and its callers, each with the call that leads on."""
-        todo: list[tuple[Fn, Call, Edge | None, int]] = [(site.fn, site.call, None, 0)]
+        todo: list[tuple[Fn, Call, int]] = [(site.fn, site.call, 0)]
         seen: set[str] = set()
         while todo:
-            fn, call, edge, depth = todo.pop(0)
-            yield fn, call, edge
+            fn, call, depth = todo.pop(0)
+            yield fn, call
             if fn.fqn in seen or depth == MAX_CALLERS:
                 continue
             seen.add(fn.fqn)
             todo += [
-                (up.caller, up.call, up, depth + 1)
+                (up.caller, up.call, depth + 1)
                 for up in self.project.graph.callers(fn)
                 if up.kind == "call" and up.call is not None
             ]
 
     def breaks(self, site: Site) -> bool:
         """True where a circuit breaker is around the call: a decorator, `with breaker.calling()`, `breaker.call(f)`."""
-        for fn, call, _ in self._way_up(site):
+        for fn, call in self._way_up(site):
             for ref in fn.decorators:
                 decorator = self.project.libraries.decorator(ref.name)
                 if (decorator is not None and decorator.breaker is not None) or self._is_breaker(ref.name):
@@ -293,7 +293,7 @@ class Dependencies:
 
     def falls_back(self, site: Site) -> bool:
         """True where a failure is caught on the way up by a handler that goes on instead of raising."""
-        for fn, call, _ in self._way_up(site):
+        for fn, call in self._way_up(site):
             for number, block in fn.blocks_of(call.block):
                 if block.kind == "try" and any(
                     item.kind == "except" and item.group == number and item.exits != "raise" and self._outage(fn, item)

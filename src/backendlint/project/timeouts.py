@@ -64,9 +64,12 @@ class Timeouts:
         scope = self._scope(fn, call)
         if scope is not None:
             return scope
-        if own is not None:
+        if own is not None and not (own.left_out and own.default):
             return own
-        return self._inherited(fn, call, model.timeout) or self._default(model.timeout)
+        inherited = self._inherited(fn, call, model.timeout)
+        if own is not None:
+            return own if inherited is None or inherited.kind == "forever" else UNKNOWN
+        return inherited or self._default(model.timeout)
 
     def handed_over(self, site: Site) -> Iterator[CallModel]:
         """Functions of libraries that a call runs elsewhere (`to_thread(requests.get, url)`), and that nothing bounds."""
@@ -243,14 +246,46 @@ class Timeouts:
         return None
 
     def _passed_on(self, fn: Fn, index: int, timeout: Timeout) -> Wait | None:
-        """A helper's own `**kwargs`: nothing where every caller is known and none passes a timeout."""
-        calls = [edge.call for edge in self.project.graph.callers(fn)]
-        if fn.facts.params[index].kind != "kwargs" or not calls:
+        """A helper's own `**kwargs`: nothing where every caller is known and none passes a timeout; where some do, the
+        others leave it out."""
+        edges = [edge for edge in self.project.graph.callers(fn) if edge.caller is not fn]
+        if fn.facts.params[index].kind != "kwargs" or not edges:
             return UNKNOWN
-        for call in calls:
-            if call is None or call.open_ended or any(call.kwarg(key) >= 0 for key in timeout.keywords):
+        lacking: list[Made] = []
+        for edge in edges:
+            if edge.call is None or edge.call.open_ended:
                 return UNKNOWN
-        return None
+            if not any(edge.call.kwarg(key) >= 0 for key in timeout.keywords):
+                lacking.append(Made(edge.caller, edge.call))
+        if len(lacking) == len(edges):
+            return None
+        few = timeout.default is None and 0 < 2 * len(lacking) < len(edges)
+        return Wait("forever", default=True, left_out=tuple(lacking)) if few else UNKNOWN
+
+    def by_callers(self, fn: Fn, call: Call, timeout: Timeout) -> Iterator[tuple[Made, float]]:
+        """The seconds that callers of a function pass for the timeout of a call in it, each with the caller's call."""
+        for index, key in self._parameters(fn, call, timeout):
+            for edge in self.project.graph.callers(fn):
+                if edge.call is None or edge.kind != "call" or edge.caller is fn:
+                    continue
+                bound = bind(edge.caller, edge.call, fn).get(index, []) if not key else []
+                given = edge.call.kwarg(key) if key else next((vid for vid, part in bound if not part), -1)
+                wait = self.value(edge.caller, given, timeout) if given >= 0 else UNKNOWN
+                if wait.kind == "seconds":
+                    yield Made(edge.caller, edge.call), wait.seconds
+
+    def _parameters(self, fn: Fn, call: Call, timeout: Timeout) -> Iterator[tuple[int, str]]:
+        """Parameters that are the timeout; of `**options`, in which it may be, also under which key."""
+        whole = [key for key in timeout.keywords if key not in timeout.partial]
+        for key in whole:
+            value = fn.unguarded(call.kwarg(key)) if call.kwarg(key) >= 0 else ("",)
+            if value[0] == "param":
+                yield value[1], ""
+        value = fn.unguarded(call.kwarg("**")) if call.open_ended and call.kwarg("**") >= 0 else ("",)
+        while value[0] == "mut" and value[2] in ("setdefault", "update", "pop", "get"):
+            value = fn.unguarded(value[1])
+        if value[0] == "param" and fn.facts.params[value[1]].kind == "kwargs":
+            yield from ((value[1], key) for key in whole)
 
     # what is around it
 
