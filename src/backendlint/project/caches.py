@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Span, Store, Value, Vid
-from backendlint.project.binding import receiver
+from backendlint.facts.model import Call, Span, Store, Vid
+from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import argument_of, arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Cache
-from backendlint.project.memos import asked, bounded, few, few_passed, keeps_client
+from backendlint.project.memos import asked, bounded, few, few_passed, keeps_client, same
+from backendlint.project.uses import ingredients
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _SMALL = frozenset({"builtins.bool", "builtins.type", "typing.Literal", "builtin
 _WORDS = ("cache", "memo")
 FEW = 8
 """So few entries of a shared cache keep no crowd of objects alive, but push each other out."""
+_SOURCES = frozenset({"db", "db-read", "http", "grpc", "cloud", "search"})
 _SHRINKS = frozenset({"pop", "popitem", "clear", "move_to_end"})
 
 
@@ -133,14 +135,55 @@ class Caches:
             if cache is None or cache.role != "set" or cache.expiry is None or self._expires(fn, site.call, cache):
                 continue
             endless = cache.expiry.default == 0 or argument_of(site.call, cache.expiry) >= 0
-            asked_first = endless or self._called_cache(fn, site.call) or self._read_through(fn, site.call, cache)
-            sure = self._many_keys(fn, site.call, cache) and asked_first
+            keys = self._keys(site.call, cache)
+            says = endless or self._called_cache(fn, site.call) or any(self._looked_up(fn, site.call, k) for k in keys)
+            sure = self._many_keys(fn, keys) and says
             yield CacheUse(fn, site.call.span, "no-expiry", site.model.name, sure)
 
-    def _many_keys(self, fn: Fn, call: Call, cache: Cache) -> bool:
+    @staticmethod
+    def _keys(call: Call, cache: Cache) -> Sequence[Vid]:
+        return arguments(call, cache.key) if cache.key is not None else call.args[:1]
+
+    def _many_keys(self, fn: Fn, keys: Sequence[Vid]) -> bool:
         """False where a few keys are overwritten again and again: they may go stale, but nothing grows."""
-        keys = arguments(call, cache.key) if cache.key is not None else call.args[:1]
         return any(self.project.constants(fn, vid) is None and not few(self.project, fn, vid) for vid in keys)
+
+    def _looked_up(self, fn: Fn, call: Call, key: Vid, depth: int = 2) -> bool:
+        """Whether the key is asked for before, and only what is not found is fetched from elsewhere: a cache, not a store."""
+        for site in self.project.effects.direct(fn):
+            cache = site.model.cache
+            if cache is None or cache.role != "get" or site.call.span > call.span:
+                continue
+            asks = any(same(fn, vid, key) for vid in self._keys(site.call, cache))
+            if asks and self._depends(fn, site.call, call) and self._fetches_between(fn, site.call, call):
+                return True
+        value = fn.unguarded(key)
+        if value[0] != "param" or not depth:
+            return False
+        return any(
+            edge.call is not None
+            and edge.kind == "call"
+            and any(
+                not part and self._looked_up(edge.caller, edge.call, vid, depth - 1)
+                for vid, part in bind(edge.caller, edge.call, fn).get(value[1], ())
+            )
+            for edge in self.project.graph.callers(fn)
+        )
+
+    @staticmethod
+    def _depends(fn: Fn, asked_for: Call, put: Call) -> bool:
+        """`if found: return found` before the place, or `if found is None:` around it."""
+        outer = {number for number, _ in fn.blocks_of(put.block)}
+        return any(
+            block.kind == "if"
+            and asked_for.value in ingredients(fn.facts, (block.value,))
+            and (number in outer or (block.exits == "return" and block.span < put.span))
+            for number, block in enumerate(fn.facts.blocks)
+        )
+
+    def _fetches_between(self, fn: Fn, first: Call, last: Call) -> bool:
+        between = (call for call in fn.calls if first.span < call.span < last.span)
+        return any(_SOURCES & self.project.effects.call_effects(fn, call) for call in between)
 
     def _expires(self, fn: Fn, call: Call, cache: Cache) -> bool:
         """True where the entry has an end: an argument, a default, a later `expire`, or a condition (`nx`: a lock)."""
@@ -155,24 +198,6 @@ class Caches:
         if any("expire" in str(fn.facts.values[item.func][-1]) for item in fn.calls if item is not call):
             return True
         return cache.expiry.default not in (None, 0)
-
-    def _read_through(self, fn: Fn, call: Call, cache: Cache) -> bool:
-        """Whether the store is asked for the key first, here or where it is passed from: what is stored is a copy."""
-        keys = arguments(call, cache.key) if cache.key is not None else list(call.args[:1])
-        places = [(fn, fn.unguarded(vid)) for vid in keys]
-        for value in [value for _, value in places if value[0] == "param"]:
-            for edge in self.project.graph.callers(fn):
-                bound = self.project.taint.bound(edge).get(value[1], ()) if edge.call is not None else ()
-                places += [(edge.caller, edge.caller.unguarded(vid)) for vid, path in bound if not path]
-        return any(self._asks(owner, value) for owner, value in places)
-
-    def _asks(self, fn: Fn, key: Value) -> bool:
-        """Whether the function gets that key out of a store of the kind."""
-        for site in self.project.effects.direct(fn):
-            role = site.model.cache.role if site.model.cache is not None else ""
-            if role == "get" and site.call.args and fn.unguarded(site.call.args[0]) == key:
-                return True
-        return False
 
     def _called_cache(self, fn: Fn, call: Call) -> bool:
         """True where the client or the key says that it is a cache."""
@@ -205,9 +230,19 @@ class Caches:
             if store.key < 0 or base[0] != "name" or not self._is_cache_dict(fn, str(base[1]), store.key):
                 continue
             name = str(base[1]).rpartition(".")[2]
+            if self._counts(fn, store, name):
+                continue
             if name not in seen and self._keyed_openly(fn, store) and not self._shrinks(fn, str(base[1])):
                 seen.add(name)
                 yield CacheUse(fn, store.span, "grows", name, fn in self.project.in_request)
+
+    @staticmethod
+    def _counts(fn: Fn, store: Store, name: str) -> bool:
+        """`hits[page] = hits.get(page, 0) + 1` is no cache: what was there goes on in what is stored."""
+        if any(word in name.lower() for word in _WORDS):
+            return False
+        values = (fn.facts.values[vid] for vid in ingredients(fn.facts, (store.value,)))
+        return store.augmented or any(value[0] == "name" and name in str(value[1]).split(".") for value in values)
 
     def _keyed_openly(self, fn: Fn, store: Store) -> bool:
         """Whether there is no end of keys: they are no constants, settings or keys of a table, and no servers with clients."""

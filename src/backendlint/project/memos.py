@@ -30,15 +30,15 @@ def asked(fn: Fn, dotted: str, key: Vid) -> bool:
     """`if key not in prices:` or `prices.get(key)`."""
     values = fn.facts.values
     tested = [value[2] for value in values if value[0] == "compare" and tuple(value[1]) in (("in",), ("not in",))]
-    if any(values[table] == ("name", dotted) and _same(fn, item, key) for item, table in tested):
+    if any(values[table] == ("name", dotted) and same(fn, item, key) for item, table in tested):
         return True
     return any(
-        values[call.func] == ("name", f"{dotted}.get") and call.args and _same(fn, call.args[0], key)
+        values[call.func] == ("name", f"{dotted}.get") and call.args and same(fn, call.args[0], key)
         for call in fn.facts.calls
     )
 
 
-def _same(fn: Fn, one: Vid, other: Vid) -> bool:
+def same(fn: Fn, one: Vid, other: Vid) -> bool:
     """Whether two keys are the same value, also where tests stand between them (`self.name` before and after a branch)."""
     first, second = (fn.facts.values[_plain(fn, vid)] for vid in (one, other))
     if first[0] == second[0] == "attr" and first[2] == second[2]:
