@@ -10,6 +10,7 @@ WHERE = {
     "block": "inside an open transaction",
     "decorator": "in a function that runs in one transaction",
     "session": "before the commit",
+    "signal": "for a signal that is sent inside an open transaction",
 }
 
 

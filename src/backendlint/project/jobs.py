@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Block, Call
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge, arguments
+from backendlint.project.certain import Given, barred
+from backendlint.project.decorators import decorations
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.races import root
-from backendlint.project.writes import WRITES
+from backendlint.project.writes import CREATES, WRITES
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -28,7 +30,7 @@ class EarlyJob(NamedTuple):
     steps: tuple[Step, ...]
     """Where the transaction opens, the calls from there to the dispatch, and the commit that comes too late, if it is written out."""
     how: str
-    """block, decorator, session or dependency."""
+    """block, decorator, session or signal."""
     place: tuple[Fn, Call]
     """Where it is handed over: the dispatch, or the call of a helper that is given the job's function."""
 
@@ -48,7 +50,7 @@ class Jobs:
     def early(self) -> Iterator[EarlyJob]:
         """Dispatches inside an open transaction, one a place."""
         for site in self.dispatches():
-            found = self._in_scope(site) or self._before_commit(site)
+            found = self._in_scope(site) or self._before_commit(site) or self._after_write(site)
             if found is not None:
                 yield found
 
@@ -72,6 +74,70 @@ class Jobs:
                 if edge.kind == "call" and edge.call is not None:
                     todo.append((edge.caller, edge.call, (edge, *edges)))
         return None
+
+    def _after_write(self, site: Site) -> EarlyJob | None:
+        """`@receiver(post_save, sender=Order)`: it runs in the transaction in which somebody saves one."""
+        todo: deque[tuple[Fn, tuple[Edge, ...]]] = deque([(site.fn, ())])
+        seen: set[str] = set()
+        while todo:
+            fn, edges = todo.popleft()
+            first = edges[0].call if edges and edges[0].call is not None else site.call
+            for entity, operations in self._heard(fn):
+                steps = self._written(entity, self._for(fn, first, operations))
+                if steps:
+                    return EarlyJob(site, (*steps, *_way(edges), _end(site)), "signal", _place(site, edges))
+            if fn.fqn not in seen and len(edges) < MAX_CALLERS:
+                seen.add(fn.fqn)
+                edges_in = (edge for edge in self.project.graph.callers(fn) if edge.kind == "call" and edge.call)
+                todo += [(edge.caller, (edge, *edges)) for edge in edges_in]
+        return None
+
+    def _written(self, entity: str, operations: tuple[str, ...]) -> tuple[Step, ...]:
+        """Where a transaction opens in which one of these is done to the model, down to it: the shortest way."""
+        ways = [
+            (*opened, write.fn.step(write.call.span, "sends the signal"))
+            for write in self.project.writes.all()
+            if write.entity == entity and write.op in operations and (opened := self._opened(write.fn, write.call))
+        ]
+        return min(ways, key=len, default=())
+
+    @staticmethod
+    def _for(fn: Fn, call: Call, operations: tuple[str, ...]) -> tuple[str, ...]:
+        """The operations after which a receiver comes to a call: not `create` where that is for those not `created`."""
+        new: Given = {number: True for number, item in enumerate(fn.facts.params) if item.name == "created"}
+        never = bool(new) and barred(fn, call.block, call.span, new)
+        return tuple(item for item in operations if item not in CREATES) if never else operations
+
+    def _heard(self, fn: Fn) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Models, and the operations on them that call a function."""
+        home = fn.parent
+        for vid in fn.facts.decorators if home is not None else ():
+            for item in decorations(self.project, home or fn, vid):
+                model = self.project.libraries.decorator(item.ref.name) if item.ref.kind == "lib" else None
+                if model is None or model.hears is None or item.call is None or not item.call.args:
+                    continue
+                signals = [ref.name for ref in self.project.refs(item.fn, item.call.args[0])]
+                known = [found for name in signals if (found := self.project.libraries.attribute(name)) is not None]
+                for sender in arguments(item.call, model.hears):
+                    names = [ref.name for ref in self.project.refs(item.fn, sender) if ref.kind == "class"]
+                    yield from ((name, signal.announces) for name in names for signal in known)
+
+    def _opened(self, fn: Fn, call: Call) -> tuple[Step, ...]:
+        """Where the transaction opens in which a call is made, and the calls from there."""
+        todo: deque[tuple[Fn, Call, tuple[Edge, ...]]] = deque([(fn, call, ())])
+        seen: set[str] = set()
+        while todo:
+            fn, call, edges = todo.popleft()
+            opened = self._scope(fn, call)
+            if opened is not None:
+                return (opened[0], *_way(edges))
+            if fn.fqn in seen or len(edges) >= MAX_CALLERS:
+                continue
+            seen.add(fn.fqn)
+            for edge in self.project.graph.callers(fn):
+                if edge.kind == "call" and edge.call is not None:
+                    todo.append((edge.caller, edge.call, (edge, *edges)))
+        return ()
 
     def _writes_in(self, fn: Fn, block: int) -> bool:
         """Whether anything in the transaction's block changes data, as far as that can be seen."""

@@ -815,6 +815,8 @@ class AttributeModel:
     """Assigning to it sets the object's timeout."""
     per_request: bool = False
     """What is kept on it lives as long as one request (`flask.g`)."""
+    announces: tuple[str, ...] = ()
+    """A signal that these operations of the ORM send while their transaction is open (`post_save`)."""
     leads_back: tuple[str, ...] = ()
     """Keys under which a map of headers names the page that sent the visitor (`Referer`)."""
     status: int = 0
@@ -958,6 +960,8 @@ class DecoratorModel:
     middleware: bool = False
     hook: bool = False
     """The framework calls the function (signals, event listeners, before_request)."""
+    hears: Arg | None = None
+    """The model whose signals, named by the first argument, call the function (`receiver(post_save, sender=Order)`)."""
     resolver: bool = False
     """Gives a field of a GraphQL type, once for each of its objects."""
     schema: Literal["", "validate", "serialize", "parse"] = ""
