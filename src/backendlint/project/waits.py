@@ -62,8 +62,12 @@ class Waits:
 
     def stated(self, key: str) -> str:
         """The budget in words, saying where nobody has set it."""
-        assumed = "assumed " if self.budget(key) * 1000 == DEFAULT_BUDGETS[key] else ""
+        assumed = "assumed " if self.assumed(key) else ""
         return f"the {assumed}budget of {duration(self.budget(key))}"
+
+    def assumed(self, key: str) -> bool:
+        """Whether nobody has set the budget."""
+        return self.budget(key) * 1000 == DEFAULT_BUDGETS[key]
 
     @staticmethod
     def counts(model: CallModel) -> bool:
