@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from backendlint.categories import HEAD_BYTES, REVIEWED, Category, category, is_generated, is_template
+from backendlint.categories import HEAD_BYTES, REVIEWED, Category, by_head, category, is_template
 from backendlint.config import Config
 from backendlint.errors import UsageError
 from backendlint.findings.model import Location, Notification, Severity
@@ -113,8 +113,8 @@ class _Finder:
                 self._add_template(SourceFile(name, Path(path), kind, "code", False), size)
                 continue
             found = category(below.split("/"))
-            if found in REVIEWED and is_generated(_head(path)):
-                found = "generated"
+            if found in REVIEWED:
+                found = by_head(_head(path)) or found
             self._add(SourceFile(name, Path(path), kind, found, reported), size)
 
     def add_named(self, path: Path) -> None:
