@@ -21,6 +21,7 @@ OUTBOUND = frozenset(
     "http db-connect db-read db-write db cache-read cache-write mail socket grpc cloud search queue-publish".split()
 )
 """Effects that are worth another attempt."""
+_INSIDE = frozenset({"sleep", "log", "cpu", "blocking"})
 BROAD = frozenset({"all", "builtins.Exception", "builtins.BaseException"})
 _WAITS = re.compile(r"(^|_)(wait|await|poll|watch|watchdog|probe|readiness)(_|$|for|until)")
 """Words in names of functions that ask until something is ready."""
@@ -154,12 +155,20 @@ class Retries:
         if depth == 0:
             return False
         if value[0] == "phi":
-            return len(value[1]) > 1
+            return len(value[1]) > 1 and not self._brought(fn, vid)
+        if value[0] == "not" and fn.unguarded(value[1])[0] == "phi":
+            return len(fn.unguarded(value[1])[1]) > 1
         if value[0] in ("not", "guard"):
             return self._depends_on_rounds(fn, value[1], depth - 1)
         if value[0] in ("compare", "bool"):
             return any(self._depends_on_rounds(fn, item, depth - 1) for item in value[2])
         return False
+
+    def _brought(self, fn: Fn, flag: Vid) -> bool:
+        """`going = deleted > 0`: what the other side answered says that there is more to do, so success goes on."""
+        values = (fn.facts.values[vid] for vid in ingredients(fn.facts, (flag,)))
+        calls = (fn.facts.calls[value[1]] for value in values if value[0] == "call")
+        return any(OUTBOUND & self.project.effects.call_effects(fn, call) for call in calls)
 
     def _counts(self, fn: Fn, block: Block) -> bool:
         """`for attempt in range(...)`, `itertools.count()`, a list of delays: not a loop over things to do."""
@@ -358,7 +367,7 @@ class Retries:
 
     def _decorators(self, fn: Fn) -> Iterator[Policy]:
         home = fn.parent
-        if home is None or self._never_ends(fn):
+        if home is None or self._never_ends(fn) or self._stays_inside(fn):
             return
         for ref, vid in zip(fn.decorators, fn.facts.decorators, strict=False):
             model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
@@ -366,6 +375,15 @@ class Retries:
                 value = home.facts.values[vid]
                 call = home.facts.calls[value[1]] if value[0] == "call" else None
                 yield self._settings.policy("decorator", fn, home, fn.decorator_span(vid), call, model.retry)
+
+    def _stays_inside(self, fn: Fn) -> bool:
+        """True where nothing that a function does leaves the process, as far as every call in it is known: it may be tried
+        again for reasons of its own, and there is no other side."""
+        if not fn.calls or OUTBOUND & self.project.effects.of(fn).keys():
+            return False
+        effects = [self.project.effects.call_effects(fn, call) for call in fn.calls]
+        known = all(self.project.models(fn, call) or self.project.targets(fn, call) for call in fn.calls)
+        return known and all(_INSIDE.issuperset(item) for item in effects) and "sleep" in set().union(*effects)
 
     def _never_ends(self, fn: Fn) -> bool:
         """True for a consumer: an endless loop that nothing leaves but an exception."""
