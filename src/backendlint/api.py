@@ -55,6 +55,7 @@ from backendlint.project.credentials import HEADER, SESSION
 from backendlint.project.decorators import decorator_models, is_job
 from backendlint.project.effects import BLOCKING, Reason, Site, called, waits
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.eventloops import runs_alone
 from backendlint.project.exception_kinds import ErrorClass, error_classes, inherits_any
 from backendlint.project.exceptions import Escape
 from backendlint.project.failures import INFRASTRUCTURE, Unmapped, Unwrapped, says_missing, waiting_sites
@@ -343,6 +344,7 @@ __all__ = [
     "responded",
     "ruled_out",
     "runs",
+    "runs_alone",
     "runs_by_hand",
     "says_missing",
     "secret_like",

@@ -19,6 +19,7 @@ from backendlint.api import (
     once_a_process,
     only_by_hand,
     ruled_out,
+    runs_alone,
     waits,
 )
 
@@ -49,7 +50,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _rated(project: Project, fn: Fn, span: Span, hit: Hit) -> Hit:
     alone = project.layer(fn) in ("command", "migration") or _starts_up(project, fn, span) or only_by_hand(project, fn)
-    return replace(hit, profile="strict") if alone else hit
+    return replace(hit, profile="strict") if alone or runs_alone(project, fn) else hit
 
 
 def _starts_up(project: Project, fn: Fn, span: Span) -> bool:

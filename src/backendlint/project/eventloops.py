@@ -1,0 +1,73 @@
+"""Which coroutines run on an event loop of their own, on which nobody else is served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call
+from backendlint.project.calls import Edge
+from backendlint.project.decorators import is_job
+from backendlint.project.entities import Fn
+from backendlint.project.uses import ingredients
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MAX_SEEN = 40
+_THREADS = ("threading.Thread", "multiprocessing.Process")
+_FOREVER = ("run_forever", "serve_forever")
+
+
+def runs_alone(project: Project, fn: Fn) -> bool:
+    """Whether every way to a coroutine function begins in a job, a thread or a handler that waits for a loop which it makes
+    for that (`asyncio.run(collect())`): what blocks there blocks nobody else."""
+    todo, seen = [fn], {fn.fqn}
+    while todo:
+        item = todo.pop()
+        edges = [edge for edge in project.graph.callers(item) if edge.caller is not item]
+        if not edges or item.fqn in project.route_functions or len(seen) > MAX_SEEN:
+            return False
+        for edge in edges:
+            caller = edge.caller
+            if caller.facts.is_async:
+                if caller.fqn not in seen:
+                    seen.add(caller.fqn)
+                    todo.append(caller)
+            elif not _bridged(project, edge) or not _begins(project, caller):
+                return False
+    return True
+
+
+def _bridged(project: Project, edge: Edge) -> bool:
+    """`asyncio.run(f())`, `loop.run_until_complete(f())`, `async_to_sync(f)()`: the caller waits until it is done."""
+    if edge.call is None:
+        return False
+    return any(_waits_for(project, edge, call) for call in edge.caller.calls) and not any(
+        edge.caller.callee_name(call) in _FOREVER for call in edge.caller.calls
+    )
+
+
+def _waits_for(project: Project, edge: Edge, call: Call) -> bool:
+    if not any(model.bridges is not None and model.blocking for model in project.models(edge.caller, call)):
+        return False
+    assert edge.call is not None
+    return call is edge.call or edge.call.value in ingredients(edge.caller.facts, call.passed)
+
+
+def _begins(project: Project, fn: Fn, depth: int = 4) -> bool:
+    """A job, a handler or what runs in a thread, or something that only those call."""
+    if is_job(project, fn) or project.layer(fn) == "task" or fn.fqn in project.route_functions:
+        return True
+    if fn.cls is not None and fn.name == "run" and set(project.hierarchy.library_bases(fn.cls)) & set(_THREADS):
+        return True
+    edges = [edge for edge in project.graph.callers(fn) if edge.caller is not fn]
+    return bool(edges) and all(
+        edge.kind in ("spawn", "thread", "task")
+        or (
+            depth > 0
+            and edge.kind == "call"
+            and not edge.caller.facts.is_async
+            and _begins(project, edge.caller, depth - 1)
+        )
+        for edge in edges
+    )
