@@ -25,6 +25,9 @@ from backendlint.api import (
 
 CONSUMERS = frozenset(f"builtins.{name}" for name in "list tuple set dict sorted sum min max any all next".split())
 
+WRITING = frozenset("wax+")
+"""Modes in which a file is opened to be written to."""
+
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call of an async function that waits synchronously, or calls what does; and a property that does."""
@@ -34,7 +37,7 @@ def check(project: Project) -> Iterator[Hit]:
         for call in fn.calls:
             if project.effects.beside(fn, call):
                 continue
-            hit = _direct(project, fn, call) or _through(project, fn, call)
+            hit = _direct(project, fn, call) or _stores(project, fn, call) or _through(project, fn, call)
             if hit is not None:
                 once = first_time_only(fn, call)  # such as a connection string that is fetched with the first request
                 yield replace(hit, profile="strict") if once else _rated(project, fn, call.span, hit)
@@ -70,6 +73,22 @@ def _direct(project: Project, fn: Fn, call: Call) -> Hit | None:
             refused = _refused(project, model)
             does = "asks the database on the event loop" if refused else "blocks the event loop"
             return _hit(fn, call.span, f"`{model.name}` {does} in `{fn.name}()`", refused or _waiting(model), ())
+    return None
+
+
+def _stores(project: Project, fn: Fn, call: Call) -> Hit | None:
+    """Bytes that go into a file while a client waits, such as what one uploads: as long as the disk takes for them."""
+    if call.awaited or fn not in project.in_request:
+        return None
+    for model in project.models(fn, call):
+        mode = call.args[1] if len(call.args) > 1 else call.kwarg("mode")
+        opened = str(fn.const(mode)) if model.opens == "file" and mode >= 0 else ""
+        written = ("b" in opened and not WRITING.isdisjoint(opened)) or model.name.endswith(".write_bytes")
+        if written and model.blocking:
+            start = f"`{model.name}` blocks the event loop in `{fn.name}()`"
+            return _hit(
+                fn, call.span, start, "while the file is written, no other request of this process is served", ()
+            )
     return None
 
 

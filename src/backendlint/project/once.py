@@ -35,6 +35,8 @@ def first_time_only(fn: Fn, call: Call) -> bool:
 
 def once_a_process(project: Project, fn: Fn) -> bool:
     """Whether a cache of the process keeps the only result that a function can have: `@lru_cache` without parameters."""
+    if fn.parent is None or not fn.parent.is_module:  # a function in a function is made anew, with a cache of its own
+        return False
     models = (project.libraries.decorator(ref.name) for ref in fn.decorators if ref.kind == "lib")
     caches = [model.cache for model in models if model is not None and model.cache is not None]
     return not fn.facts.params and any(item.process_local and item.expiry is None for item in caches)
