@@ -26,7 +26,8 @@ def build(**sources: str) -> Project:
         module = path.removesuffix(".py").replace("/", ".")
         is_package = module.endswith("__init__")
         module = module.removesuffix(".__init__")
-        files[path] = extract(ast.parse(text), text, path=path, module=module, is_package=is_package)
+        tree, leaving = ast.parse(text), libraries().leaving
+        files[path] = extract(tree, text, path=path, module=module, is_package=is_package, leaving=leaving)
     return link(Path("/nowhere"), files, libraries(), lambda path: texts[path])
 
 

@@ -21,6 +21,7 @@ from backendlint.watch import Watch
 
 if TYPE_CHECKING:
     from backendlint.facts.model import FileFacts
+    from backendlint.project.libraries import Libraries
     from backendlint.project.model import Project
     from backendlint.sources import Sources
 
@@ -84,9 +85,11 @@ def open_cache(request: Request, settings: Settings) -> Cache:
 def analyse(inputs: Inputs, store: Cache, watch: Watch) -> Analysis:
     """Stages 2 to 4: parse, read facts, link."""
     from backendlint.facts.collect import collect
+    from backendlint.project.libraries import Libraries
     from backendlint.sources import Sources
 
     config = inputs.settings.config
+    libraries = Libraries.load(library_folders(inputs.settings), cache.user_folder())
     with watch("facts") as tell:
         collected = collect(
             inputs.discovery.files,
@@ -95,22 +98,21 @@ def analyse(inputs: Inputs, store: Cache, watch: Watch) -> Analysis:
             jobs=config.jobs,
             seconds=config.file_timeout,
             progress=tell,
+            leaving=libraries.leaving,
         )
     sources = Sources(inputs.discovery.files)
     with watch("link"):
-        project = link_project(inputs.settings, collected.files, sources)
+        project = link_project(inputs.settings, collected.files, sources, libraries)
         project.sql_files = [file.path for file in inputs.discovery.files if file.kind == "sql"]
         project.template_files = [file.path for file in inputs.discovery.files if file.kind == "template"]
     notifications = (*inputs.notifications, *collected.notifications)
     return Analysis(inputs, collected.files, project, sources, notifications, not collected.changed)
 
 
-def link_project(settings: Settings, files: Mapping[str, FileFacts], sources: Sources) -> Project:
+def link_project(settings: Settings, files: Mapping[str, FileFacts], sources: Sources, libraries: Libraries) -> Project:
     """Link facts with the library models, the built-in and the project's own (they are data; nothing is run)."""
-    from backendlint.project.libraries import Libraries
     from backendlint.project.model import link
 
-    libraries = Libraries.load(library_folders(settings), cache.user_folder())
     return link(settings.root, files, libraries, sources.read, options_for_rules(settings.config))
 
 

@@ -122,6 +122,17 @@ def test_blocks_tell_how_control_leaves() -> None:
     assert fn.blocks[call.block].kind == "try"
 
 
+def test_control_ends_at_a_call_that_never_returns() -> None:
+    source = "from shelf import halt\ndef f(a):\n    if a not in ('x', 'y'):\n        halt(404)\n    return a\n"
+    known = extract(
+        ast.parse(source), source, path="a.py", module="a", is_package=False, leaving=frozenset({"shelf.halt"})
+    )
+    for file, kind, exits in ((known, "guard", "raise"), (facts(source), "param", "")):
+        fn = file.functions[1]
+        assert fn.values[fn.returns[0].value][0] == kind
+        assert next(block for block in fn.blocks if block.kind == "if").exits == exits
+
+
 def test_a_finally_meets_what_any_failure_leaves() -> None:
     source = (
         "def f():\n    fd = None\n    try:\n        fd = make()\n        close(fd)\n        fd = None\n    finally:\n"

@@ -106,6 +106,13 @@ def test_unknown_names_cost_nothing_and_give_none(acme: Libraries) -> None:
     assert acme.canonical("myproject.thing") == "myproject.thing"
 
 
+def test_what_never_returns_is_known_by_every_spelling(tmp_path: Path) -> None:
+    text = "library: ours\nmodules: [ours]\nkind: rpc\naliases: {ours.halt: ours.core.halt}\ncalls:\n"
+    ours = load(tmp_path, text + "  ours.core.halt: {exits: true}\n  ours.core.go: {exits: false}\n", "ours.yaml")
+    assert {"ours.halt", "ours.core.halt", "flask.abort", "sys.exit"} <= ours.leaving
+    assert "ours.core.go" not in ours.leaving
+
+
 def test_users_change_single_fields_of_built_in_entries(tmp_path: Path) -> None:
     text = "library: ours\nmodules: [requests]\nkind: http-client\ncalls:\n  requests.get: {timeout: {default: 3}}\n"
     changed = load(tmp_path, text, "ours.yaml")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from library_check import dangling, installed, problems
 
-from backendlint.facts.flow import NEVER_RETURN
 from backendlint.project.libraries import Libraries
 
 LIBRARIES = Libraries.load()
@@ -29,12 +28,3 @@ def test_types_are_modelled(name: str) -> None:
     library = LIBRARIES.library(name)
     assert library is not None
     assert list(dangling(LIBRARIES, library)) == []
-
-
-def test_functions_that_never_return_are_known_where_control_flow_is_read() -> None:
-    functions = {
-        name
-        for name in LIBRARIES.names_saying("calls", "exits")
-        if not any(part[:1].isupper() for part in name.split("."))
-    }
-    assert functions <= NEVER_RETURN

@@ -64,10 +64,12 @@ def collect(
     jobs: int,
     seconds: float,
     progress: Progress | None = None,
+    leaving: frozenset[str] = frozenset(),
 ) -> Collection:
-    """Facts of every Python file that has a digest; `seconds` is the time limit of one file."""
-    tasks = [Task(file, *module_name(file.path)) for file in sources if file.kind == "python" and file.path in digests]
-    version = code_digest(EXTRACTOR)
+    """Facts of every Python file that has a digest; `seconds` is the time limit of one file, `leaving` never returns."""
+    found = [file for file in sources if file.kind == "python" and file.path in digests]
+    tasks = [Task(file, *module_name(file.path), leaving) for file in found]
+    version = "\0".join([code_digest(EXTRACTOR), *sorted(leaving)])
     keys = {task.file.path: _key(task, digests[task.file.path], version) for task in tasks}
     with _without_gc():
         known = cache.get_many(CACHE_KIND, keys.values())

@@ -20,17 +20,19 @@ RECURSION_LIMIT = 6000
 _MARKER = re.compile(r"#\s*backendlint\s*:\s*(?P<text>.*)")
 
 
-def extract(tree: ast.Module, text: str, *, path: str, module: str, is_package: bool) -> FileFacts:
+def extract(
+    tree: ast.Module, text: str, *, path: str, module: str, is_package: bool, leaving: frozenset[str] = frozenset()
+) -> FileFacts:
     """Read one file's facts.
 
-    `path` is relative to the root, `module` its dotted name there. Code nested too deeply to be read is given up
-    and named in `problems`.
+    `path` is relative to the root, `module` its dotted name there; calls of `leaving` never return. Code nested too
+    deeply to be read is given up and named in `problems`.
     """
     facts = FileFacts(path, module, is_package, text.count("\n") + (not text.endswith("\n")))
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, RECURSION_LIMIT))
     try:
-        _read(tree, text, facts)
+        _read(tree, text, facts, leaving)
     except RecursionError:
         facts.problems.append(("too-deep", "the code is nested too deeply to be analysed", 1, 1))
         facts.functions = facts.functions[:1] or [_module_function(tree, text)]
@@ -41,8 +43,8 @@ def extract(tree: ast.Module, text: str, *, path: str, module: str, is_package: 
     return facts
 
 
-def _read(tree: ast.Module, text: str, facts: FileFacts) -> None:
-    context = FileContext(facts, Source(text))
+def _read(tree: ast.Module, text: str, facts: FileFacts, leaving: frozenset[str]) -> None:
+    context = FileContext(facts, Source(text), leaving)
     facts.docstring = docstring(tree.body)
     for node in own_nodes(tree.body):
         if isinstance(node, ast.Import | ast.ImportFrom):

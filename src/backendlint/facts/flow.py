@@ -12,14 +12,6 @@ from backendlint.facts.model import Binding, Import, Raise, Return, Statement, S
 from backendlint.facts.scope import bound_names
 from backendlint.facts.table import Env
 
-NEVER_RETURN = frozenset(
-    (
-        "sys.exit os._exit os.abort builtins.exit builtins.quit os.execl os.execle os.execlp os.execlpe os.execv os.execve "
-        "os.execvp os.execvpe flask.abort flask_restful.abort flask_restx.abort flask_restplus.abort flask_smorest.abort "
-        "quart.abort werkzeug.exceptions.abort bottle.abort bottle.redirect typing.assert_never"
-    ).split()
-)
-"""Functions after whose call control does not go on: those of which the library models say `exits`."""
 _CONVERTS = frozenset(
     "builtins.int builtins.float uuid.UUID decimal.Decimal ipaddress.ip_address ipaddress.ip_network datetime.date.fromisoformat "
     "datetime.datetime.fromisoformat".split()
@@ -90,7 +82,7 @@ class Flow(Definitions):
             value = self.facts.values[vid]
         if value[0] == "call":
             func = self.facts.values[self.facts.calls[value[1]].func]
-            if func[0] == "name" and func[1] in NEVER_RETURN:
+            if func[0] == "name" and func[1] in self.file.leaving:
                 self.leave("raise")
             elif func[0] == "attr" and func[2] == "relative_to":  # raises for a path outside
                 self.env = {name: self._guarded(known, vid) for name, known in self.env.items()}

@@ -24,6 +24,8 @@ class Task(NamedTuple):
     file: SourceFile
     module: str
     is_package: bool
+    leaving: frozenset[str] = frozenset()
+    """Functions that never return."""
 
 
 class Outcome(NamedTuple):
@@ -75,7 +77,14 @@ def _facts(task: Task, data: bytes) -> FileFacts:
         if "backendlint" in parsed.text:
             facts.comments = comments(parsed.text)
     else:
-        facts = extract(parsed.tree, parsed.text, path=task.file.path, module=task.module, is_package=task.is_package)
+        facts = extract(
+            parsed.tree,
+            parsed.text,
+            path=task.file.path,
+            module=task.module,
+            is_package=task.is_package,
+            leaving=task.leaving,
+        )
     if parsed.problem is not None:
         problem = parsed.problem
         facts.problems.append((problem.kind, problem.message, problem.line, problem.column))

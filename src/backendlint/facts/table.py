@@ -43,9 +43,11 @@ class Source:
 class FileContext:
     """What the functions of one file share while they are read."""
 
-    def __init__(self, facts: FileFacts, source: Source) -> None:
+    def __init__(self, facts: FileFacts, source: Source, leaving: frozenset[str]) -> None:
         self.facts = facts
         self.source = source
+        self.leaving = leaving
+        """Functions that never return."""
         self.imports: dict[str, str] = {}
         """Module-level import names to dotted targets."""
         self.taken: set[str] = set()

@@ -201,6 +201,13 @@ class Libraries:
         return (name for name, (_, number) in self._table[kind].items() if field in bodies[number])
 
     @cached_property
+    def leaving(self) -> frozenset[str]:
+        """Names of what never returns, by every spelling that the models know."""
+        models = {name: self.call(name) for name in self.names_saying("calls", "exits")}
+        found = {name for name, model in models.items() if model is not None and model.exits}
+        return frozenset(found | {name for name in self._aliases if self.canonical(name) in found})
+
+    @cached_property
     def hooks_with_arguments(self) -> frozenset[str]:
         """Names of methods whose first argument is an instance of what an attribute of their class says."""
         models = (self.cls(name) for name in self.names_saying("classes", "argument_classes"))
