@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import libcst as cst
@@ -266,7 +266,7 @@ def lost(site: SyntaxSite, verdict: Verdict, handler: int) -> Iterator[Hit]:
     kind = ", ".join(item.rpartition(".")[2] for item in types) or "any exception"
     what, so = LOST[verdict.why]
     yield Hit(
-        f"`{name}` reports {kind} {what}, so {so}; use `{name.rpartition('.')[0]}.exception(...)` or pass `exc_info=True`.",
+        f"`{name}` reports {kind} {what}, so {so}; use `{name.rpartition('.')[0]}.exception(...)`{otherwise(site, verdict.found)}.",
         site.location(),
         profile=None if is_broad else "strict",
         severity=None if is_broad else "note",
@@ -275,10 +275,24 @@ def lost(site: SyntaxSite, verdict: Verdict, handler: int) -> Iterator[Hit]:
     )
 
 
+def otherwise(site: SyntaxSite, found: LogCall) -> str:
+    """How the library of the logger adds a traceback to a record of any level, where the file shows which library it is."""
+    ways = site.options["traceback"]
+    if not isinstance(ways, Mapping):
+        return ""
+    imported = {item.target.partition(".")[0] for item in site.file.imports} & ways.keys()
+    named = called_name(site.file, site.function, found.call).partition(".")[0]
+    library = named if named in ways else imported.pop() if len(imported) == 1 else ""
+    return f" or {ways[library]}" if library else ""
+
+
 LOST = {
     "untraced": ("without its traceback", "nobody can tell from the log where it came from"),
     "untold": ("without saying what it was", "a bug and an outage look the same in the log"),
-    "hidden": ("without its traceback and below warning", "production logs, which leave such levels out, show nothing"),
+    "hidden": (
+        "without its traceback and below warning",
+        "production logs, which usually leave such levels out, show nothing",
+    ),
 }
 """What is missing, and what follows."""
 

@@ -120,7 +120,8 @@ def log_call(file: FileFacts, function: FunctionFacts, call: Call) -> LogCall | 
     receiver, _, method = called_name(file, function, call).rpartition(".")
     if method not in LEVELS or not _is_logger(file, receiver):
         return None
-    keywords = {key: function.values[vid] for key, vid in call.kwargs}
+    fills = receiver.startswith(_FILLS)
+    keywords = {} if fills else {key: function.values[vid] for key, vid in call.kwargs}
     traceback = (
         method == "exception"
         or "**" in keywords
@@ -131,6 +132,8 @@ def log_call(file: FileFacts, function: FunctionFacts, call: Call) -> LogCall | 
     return LogCall(call, method, traceback)
 
 
+_FILLS = "loguru."
+"""Loggers that take keywords for the braces of the message alone: `exc_info=True` adds nothing there."""
 _FALSE = (("const", False), ("const", None))
 
 
