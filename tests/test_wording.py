@@ -34,6 +34,27 @@ ROWS = """
         owner = relationship("Owner", back_populates="boats")
 """
 
+CLOSED = """
+    async def ferry(line):
+        try:
+            {}
+        except:
+            pass
+"""
+LOGGED = """
+    {}
+    def ferry(line):
+        try:
+            line.close()
+        except Exception as error:
+            logger.error("no: %s", error)
+"""
+LOGGERS = (
+    "from loguru import logger",
+    "import logging\n    logger = logging.getLogger()",
+    "from shore.log import logger",
+)
+
 
 @pytest.mark.parametrize(
     ("rule", "code", "words"),
@@ -42,6 +63,12 @@ ROWS = """
         ("REL113", f"{ASYNC}\n    import os\n    os.environ['DJANGO_ALLOW_ASYNC_UNSAFE'] = '1'\n", "no other request"),
         ("PERF101", f"{ROWS}\n    def f(s: Session):\n        return [b.owner.id for b in s.query(Boat)]\n", "each different one"),
         ("PERF101", f"{ROWS}\n    def f(s: Session):\n        return [o.boats for o in s.query(Owner)]\n", "of each item asks"),
+        ("REL202", CLOSED.format("line.close()"), "swallows KeyboardInterrupt and SystemExit, so"),
+        ("REL202", CLOSED.format("await line.close()"), "SystemExit and the cancellation of its task, so"),
+        ("REL202", CLOSED.format("async with line: line.close()"), "SystemExit and the cancellation of its task, so"),
+        ("REL208", LOGGED.format(LOGGERS[0]), "`logger.exception(...)` or log with `.opt(exception=True)`."),
+        ("REL208", LOGGED.format(LOGGERS[1]), "`logger.exception(...)` or pass `exc_info=True`."),
+        ("REL208", LOGGED.format(LOGGERS[2]), "use `logger.exception(...)`."),
     ],
 )  # fmt: skip
 def test_message_says_what_happens(rule: str, code: str, words: str, tmp_path: Path) -> None:

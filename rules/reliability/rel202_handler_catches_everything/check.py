@@ -65,7 +65,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     advice = (cancelled and not loops_on) or is_shielded(site)
     where = f" in `{function.name}()`" if function.name else ""
     yield Hit(
-        f"{clause_text(types)}{where} {consequence(function, cancelled, loops_on)}",
+        f"{clause_text(types)}{where} {consequence(site, cancelled, loops_on)}",
         site.location(clause(function, site.block)),
         profile="strict" if advice else None,
         severity="warning" if advice else None,
@@ -75,15 +75,23 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     )
 
 
-def consequence(function: FunctionFacts, cancelled: bool, loops_on: bool) -> str:
+def consequence(site: SyntaxSite, cancelled: bool, loops_on: bool) -> str:
     if cancelled:
         so = "and goes on with its loop, so the task cannot be cancelled" if loops_on else "and does not raise it again"
         return f"catches the cancellation of its task {so}; shutdown and timeouts wait for it; end it with `raise`."
-    extra = ", and in async code the cancellation of the task" if function.is_async else ""
+    stops = "KeyboardInterrupt, SystemExit and the cancellation of its task" if is_awaiting(site) else ""
     return (
-        f"also swallows KeyboardInterrupt and SystemExit{extra}, so the process cannot be stopped there; "
+        f"also swallows {stops or 'KeyboardInterrupt and SystemExit'}, so a stop that comes there is lost; "
         "catch `Exception`, or end the handler with `raise`."
     )
+
+
+def is_awaiting(site: SyntaxSite) -> bool:
+    """Whether the tried code waits anywhere: a task is cancelled nowhere else."""
+    function, tried = site.function, site.function.blocks[site.facts.group]
+    return any(
+        value[0] == "await" and tried.span.holds(function.span_of(vid)) for vid, value in enumerate(function.values)
+    ) or any(function.blocks[number].is_async for number in below(function, site.facts.group))
 
 
 def stopped_earlier(site: SyntaxSite) -> bool:
