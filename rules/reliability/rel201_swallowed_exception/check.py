@@ -54,6 +54,12 @@ EXCEPTION = re.compile(r"[A-Z]\w*(Error|Exception)")
 TOLD = frozenset({"error", "errors", "message", "detail", "reason"})
 """Keys under which a body tells what failed."""
 FLAGS = frozenset({"success", "ok"})
+OF_VALUES = frozenset(
+    "get items keys values strip lstrip rstrip split rsplit replace lower upper encode decode startswith endswith group "
+    "isoformat timestamp astimezone".split()
+)
+"""Methods of the language's own values."""
+BUILDERS = frozenset("isinstance len str bool list dict tuple set any all sorted min max round bytes".split())
 SUPPRESS = "contextlib.suppress"
 IMPORTERS = ("import_module", "import_string", "import_from_string", "__import__", "find_spec")
 
@@ -117,12 +123,22 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     told = says_what_failed(site)
     if not outcome or (kind == "failure" and told):
         return
-    quiet = is_quiet(site, outcome) or (kind == "failure" and WAITING_FUNCTION.fullmatch(function.name) is not None)
+    parses = kind == "broad" and only_parses(site)
+    quiet = (
+        parses
+        or is_quiet(site, outcome)
+        or (kind == "failure" and WAITING_FUNCTION.fullmatch(function.name) is not None)
+    )
     what = f"`{function.name}()`" if function.name else "the module"
     harm = "whoever runs the service never learns of a bug or an outage there" if told else consequence(kind)
+    advice = "log it with its traceback, or catch only what you expect"
+    if parses:
+        harm, advice = (
+            "a bug there looks like a value that cannot be read",
+            "catch only what reading it raises (`ValueError`)",
+        )
     yield Hit(
-        f"{sentence(types, block.kind)} in {what} {outcome} without a trace, so {harm}; "
-        "log it with its traceback, or catch only what you expect.",
+        f"{sentence(types, block.kind)} in {what} {outcome} without a trace, so {harm}; {advice}.",
         site.location(function.span_of(block.value) if block.kind == "with" else clause(function, site.block)),
         profile="strict" if quiet else None,
         confidence="medium" if quiet or not outcome.startswith("goes on") else None,
@@ -192,6 +208,22 @@ def is_expected(site: SyntaxSite, types: tuple[str, ...]) -> bool:
     ):
         return True
     return any(name in IMPORTERS for name in names) or is_import(site)
+
+
+def only_parses(site: SyntaxSite) -> bool:
+    """Whether a function tries nothing but to read a value, by a call that can fail for the value alone."""
+    function, known = site.function, strings(site.options["parses"])
+    body = site.block if site.facts.kind == "with" else site.facts.group
+    calls = [call for call in calls_in(function, body) if not is_suppress(function, call.value)]
+    names = [called_name(site.file, function, call) for call in calls]
+    return (
+        bool(function.name)
+        and not known.isdisjoint(names)
+        and all(
+            name in known or name.rpartition(".")[2] in OF_VALUES or name.removeprefix("builtins.") in BUILDERS
+            for name in names
+        )
+    )
 
 
 def is_import(site: SyntaxSite) -> bool:
