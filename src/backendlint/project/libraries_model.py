@@ -788,6 +788,8 @@ class CallModel:
     migration: Migration | None = None
     exits: bool = False
     """Never returns."""
+    serves: bool = False
+    """Runs a server until somebody stops it."""
     positional: int = -1
     """A call with more positional arguments is of something else that is called so (`session.get(key, 0)`)."""
     prints: bool = False

@@ -10,6 +10,7 @@ from backendlint.facts.model import Call, FileFacts, Import
 from backendlint.project.entities import Fn
 
 if TYPE_CHECKING:
+    from backendlint.project.calls import Edge
     from backendlint.project.model import Project
 
 
@@ -19,12 +20,19 @@ SERVING = frozenset({"controller", "task", "middleware", "entry"})
 """Layers of code that is run for others, not by hand."""
 _DEBUG = re.compile(r"(^|\.)(DEBUG|debug)$")
 """How a test of a setting for development ends."""
+_TO_MAIN = 5
+"""Calls from the main block of a program to what serves."""
 _BUILDS = frozenset({"build_wheel", "build_sdist"})
 """Functions by which packaging tools ask a build backend (PEP 517)."""
 
 
-def runs_by_hand(project: Project, fn: Fn) -> bool:
-    """Commands, scripts, `__main__` modules, what is loaded for debugging alone: it talks to the person who started it."""
+_BESIDE = frozenset({"thread", "spawn", "task", "callback"})
+"""Kinds of edges by which something runs on while its caller does something else."""
+
+
+def runs_by_hand(project: Project, fn: Fn, *, beside: bool = False) -> bool:
+    """Commands, scripts, `__main__` modules, what is loaded for debugging alone: it talks to the person who started it.
+    `beside`: asked of what runs beside what it calls."""
     by_place = project.layers.of_path(fn.path) == "command" and fn.fqn not in project.route_functions
     alone = fn.is_module and len(fn.file.functions) == 1 and not fn.file.classes and not imported(project, fn)
     if (
@@ -53,7 +61,7 @@ def runs_by_hand(project: Project, fn: Fn) -> bool:
         own = own.parent
     if project.reach(fn.fqn):
         return False
-    return only_from_main(project, fn) or (
+    return only_from_main(project, fn, beside=beside) or (
         _is_program(project, fn) and not _served(project, fn) and not project.importers.used(fn.file)
     )
 
@@ -68,8 +76,9 @@ def imported(project: Project, fn: Fn) -> bool:
     return fn.file.module.rpartition(".")[2] in project.imported_names or fn.file.module in project.imported_from
 
 
-def only_from_main(project: Project, fn: Fn, depth: int = 4) -> bool:
-    """A function that only the module's `if __name__ == "__main__":` leads to."""
+def only_from_main(project: Project, fn: Fn, depth: int = 4, *, beside: bool = False) -> bool:
+    """A function that only the module's `if __name__ == "__main__":` leads to, and that does not run beside a server which
+    is started there."""
     callers = project.graph.callers(fn)
     if not callers or depth == 0:
         return False
@@ -77,11 +86,16 @@ def only_from_main(project: Project, fn: Fn, depth: int = 4) -> bool:
     if fn.cls is not None and public and project.importers.used(fn.file):
         return False  # whoever has such an object may call its methods, seen or not
     return all(
-        in_main_block(edge.caller, edge.call)
+        in_main_block(edge.caller, edge.call) and not _beside_server(project, edge, beside=beside)
         if edge.caller.is_module
-        else only_from_main(project, edge.caller, depth - 1)
+        else only_from_main(project, edge.caller, depth - 1, beside=beside or edge.kind in _BESIDE)
         for edge in callers
     )
+
+
+def _beside_server(project: Project, edge: Edge, *, beside: bool) -> bool:
+    """Whether it goes on while what leads to it serves."""
+    return (beside or edge.kind in _BESIDE) and edge.caller.fqn in project.importers.serving
 
 
 def in_main_block(fn: Fn, call: Call | None) -> bool:
@@ -144,18 +158,26 @@ def for_developers(path: str) -> bool:
     return any(part in ("dev", "hack") or part.startswith(".") for part in path.lower().split("/")[:-1])
 
 
-def only_by_hand(project: Project, fn: Fn, depth: int = 5) -> bool:
-    """What runs by hand, or is called by such functions alone (helpers of commands)."""
-    if runs_by_hand(project, fn):
+def only_by_hand(project: Project, fn: Fn, depth: int = 5, *, beside: bool = False) -> bool:
+    """What runs by hand, or is called by such functions alone (helpers of commands), and not beside a server."""
+    if runs_by_hand(project, fn, beside=beside):
         return True
     callers = {
-        edge.caller.fqn: edge.caller
+        (edge.caller.fqn, edge.kind in _BESIDE): edge
         for edge in project.graph.callers(fn)
         if edge.caller is not fn and (fn.is_module or not _below_tests(edge.caller.path))
     }
     if depth > 0 and not callers and not fn.is_module and not fn.decorators:
         return project.importers.by_hand(fn.file)
-    return bool(callers) and depth > 0 and all(only_by_hand(project, item, depth - 1) for item in callers.values())
+    return (
+        bool(callers)
+        and depth > 0
+        and all(
+            not _beside_server(project, edge, beside=beside)
+            and only_by_hand(project, edge.caller, depth - 1, beside=beside or aside)
+            for (_, aside), edge in callers.items()
+        )
+    )
 
 
 class Importers:
@@ -191,6 +213,17 @@ class Importers:
                 if target.file is not None and target.file is not file:
                     found.add(target.file.module)
         return found
+
+    @cached_property
+    def serving(self) -> frozenset[str]:
+        """Functions that run a server, or call what does; modules too."""
+        found = {fn.fqn: fn for fn, _, model in self.project.graph.modelled if model.serves}
+        new = list(found.values())
+        for _ in range(_TO_MAIN):
+            callers = [edge.caller for fn in new for edge in self.project.graph.callers(fn) if edge.kind == "call"]
+            new = [fn for fn in callers if fn.fqn not in found]
+            found.update((fn.fqn, fn) for fn in new)
+        return frozenset(found)
 
     def used(self, file: FileFacts) -> bool:
         """A module from which others take what it offers, and which only shows at its end what it can do."""
