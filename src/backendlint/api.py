@@ -52,7 +52,7 @@ from backendlint.project.cartesian import Unconnected, unconnected
 from backendlint.project.certain import Given, certain, given, ruled_out
 from backendlint.project.conditions import holds
 from backendlint.project.credentials import HEADER, SESSION
-from backendlint.project.decorators import decorator_models, is_job
+from backendlint.project.decorators import decorator_models, is_job, takes_fields
 from backendlint.project.effects import BLOCKING, Reason, Site, called, waits
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.eventloops import runs_alone
@@ -60,8 +60,8 @@ from backendlint.project.exception_kinds import ErrorClass, error_classes, inher
 from backendlint.project.exceptions import Escape
 from backendlint.project.failures import INFRASTRUCTURE, Unmapped, Unwrapped, says_missing, waiting_sites
 from backendlint.project.fanout import Fanout
-from backendlint.project.filled import filled_fields
 from backendlint.project.feasible import happens
+from backendlint.project.filled import filled_fields
 from backendlint.project.jobs import EarlyJob, left_to_worker
 from backendlint.project.lazyreads import LazyRead
 from backendlint.project.libraries_model import CallModel
@@ -270,8 +270,8 @@ __all__ = [
     "certain",
     "clause",
     "clause_text",
-    "concerned",
     "closed_steps",
+    "concerned",
     "declares_date",
     "decorator_models",
     "derived",
@@ -372,6 +372,7 @@ __all__ = [
     "stored_entity",
     "subject",
     "table_of",
+    "takes_fields",
     "template_reads",
     "terms",
     "tries_out",

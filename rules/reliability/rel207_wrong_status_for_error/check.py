@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from backendlint.api import (
     Answer,
@@ -15,11 +15,13 @@ from backendlint.api import (
     Project,
     Ref,
     Span,
+    Vid,
     answers,
     below,
     ingredients,
     request_reads,
     says_missing,
+    takes_fields,
     tries_out,
 )
 
@@ -52,6 +54,8 @@ SERVERS = re.compile(
 REFUSED = re.compile(
     r"Authentication|Signature|SenderRefused|RecipientsRefused|Rejected|Invalid|^CardError$|^DataError$"
 )
+MAKING = frozenset({"__init__", "__post_init__", "__new__", "model_post_init"})
+"""Methods that run while an object is made; so may those that are decorated (validators)."""
 MAX_DEPTH = 3
 """Functions of the project inside one another that are read for what a `try` does."""
 
@@ -178,8 +182,35 @@ def _only_converts(project: Project, fn: Fn, handler: int) -> bool:
     tried = below(fn.facts, fn.facts.blocks[handler].group)
     calls = [call for call in fn.calls if call.block in tried]
     if not calls:
-        return any(_block_of(fn, item.span) in tried for item in request_reads(project, fn))
+        return any(_block_of(fn, item.span) in tried for item in request_reads(project, fn)) or _only_assigns(
+            project, fn, tried
+        )
     return all(_is_conversion(project, fn, call) for call in calls)
+
+
+def _only_assigns(project: Project, fn: Fn, tried: Collection[int]) -> bool:
+    """`form.author = user.id`: what a class of fields refuses is a value, and no row is asked for what it lies next to."""
+    stores = [item for item in fn.facts.stores if item.block in tried and item.base >= 0]
+    read = [
+        value[1]
+        for vid, value in enumerate(fn.facts.values)
+        if value[0] in ("attr", "await") and _block_of(fn, fn.facts.span_of(vid)) in tried
+    ]
+    return (
+        bool(stores)
+        and all(_is_of_fields(project, fn, item.base) for item in stores)
+        and not any(fn.facts.values[vid][0] == "await" or _is_row(project, fn, vid) for vid in read)
+    )
+
+
+def _is_of_fields(project: Project, fn: Fn, vid: Vid) -> bool:
+    classes = [project.classes.get(ref.name) for ref in project.refs(fn, vid) if ref.kind == "inst"]
+    return bool(classes) and all(cls is not None and takes_fields(project, cls) for cls in classes)
+
+
+def _is_row(project: Project, fn: Fn, vid: Vid) -> bool:
+    classes = (project.classes.get(ref.name) for ref in project.refs(fn, vid) if ref.kind == "inst")
+    return any(cls is not None and project.hierarchy.role(cls) == "model" for cls in classes)
 
 
 def _is_conversion(project: Project, fn: Fn, call: Call, depth: int = MAX_DEPTH) -> bool:
@@ -195,12 +226,26 @@ def _is_conversion(project: Project, fn: Fn, call: Call, depth: int = MAX_DEPTH)
 def _converts_below(project: Project, fn: Fn, call: Call, depth: int) -> bool:
     """A function of the project that only converts (whatever it raises); an exception that is made."""
     refs = project.callees(fn, call)
-    if refs and all(_is_exception(project, ref) for ref in refs):
+    if refs and all(_is_exception(project, ref) or _only_fills(project, ref) for ref in refs):
         return True
     targets = project.targets(fn, call) if depth > 0 else ()
     return bool(targets) and all(
         all(_is_conversion(project, target, inner, depth) for inner in target.calls) for target in targets
     )
+
+
+def _only_fills(project: Project, ref: Ref) -> bool:
+    """A class of fields whose making holds what it is given against their types, and does nothing else."""
+    cls = project.classes.get(ref.name) if ref.kind == "class" else None
+    if cls is None or project.hierarchy.role(cls) == "model" or not takes_fields(project, cls):
+        return False
+    own = [
+        fn
+        for owner in project.hierarchy.mro(cls)
+        for fn in owner.methods.values()
+        if fn.decorators or fn.name in MAKING
+    ]
+    return not any(project.effects.of(fn) for fn in own)
 
 
 def _is_exception(project: Project, ref: Ref) -> bool:
