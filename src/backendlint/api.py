@@ -84,6 +84,7 @@ from backendlint.project.naivetimes import (
 )
 from backendlint.project.once import first_time_only, once_a_process
 from backendlint.project.origins import Origin as QueryOrigin
+from backendlint.project.owncodes import failure_status
 from backendlint.project.percall import MadePerCall
 from backendlint.project.places import calls_at, functions_in
 from backendlint.project.programs import (
@@ -282,6 +283,7 @@ __all__ = [
     "duration",
     "error_classes",
     "exclusive",
+    "failure_status",
     "few",
     "filled_fields",
     "first_time_only",

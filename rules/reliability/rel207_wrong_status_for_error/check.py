@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from backendlint.api import (
     Answer,
@@ -18,6 +19,7 @@ from backendlint.api import (
     Vid,
     answers,
     below,
+    failure_status,
     ingredients,
     request_reads,
     says_missing,
@@ -27,6 +29,10 @@ from backendlint.api import (
 
 TELLING = frozenset({"error", "errors", "detail", "exception", "err", "error_message", "traceback"})
 """Keys of a body that tells of a failure."""
+TEXTS = frozenset({"message", "detail", "description", "msg", "strerror", "reason", "args"})
+"""Attributes of exceptions that say what happened."""
+FAILED = re.compile(r"(^|[_-])(error|fail(ed|ure)?)$", re.IGNORECASE)
+SERVER = 500
 ALL = ("builtins.Exception", "builtins.BaseException")
 VALUES = frozenset(
     "get pop items keys values setdefault strip lstrip rstrip split replace lower upper encode decode startswith endswith format "
@@ -60,28 +66,59 @@ MAX_DEPTH = 3
 """Functions of the project inside one another that are read for what a `try` does."""
 
 
+class Given(NamedTuple):
+    """An answer, and the values that its body is made of."""
+
+    answer: Answer
+    parts: list[Vid]
+
+
 def check(project: Project) -> Iterator[Hit]:
-    """One hit an answer inside an `except` block of a handler."""
+    """One hit an answer inside an `except` block of a handler.
+
+    Where other answers of the handler say in a body of 200 that something failed, whether it works is what is asked: advice.
+    """
     for fqn, routes in project.route_functions.items():
         fn = project.functions[fqn]
         if not any(route.kind == "http" for route in routes):
             continue
-        for answer in answers(project, fn):
-            handler = next((number for number, item in fn.blocks_of(answer.block) if item.kind == "except"), -1)
-            if handler >= 0 and not answer.special:
-                yield from _judged(project, fn, handler, answer, "strict" if tries_out(routes) else None)
+        given = [_given(project, fn, answer) for answer in answers(project, fn)]
+        handlers = [_handler(fn, item.answer.block) for item in given]
+        asked = any(
+            number < 0 and not item.answer.failed and _tells(fn, -1, item)
+            for item, number in zip(given, handlers, strict=True)
+        )
+        for item, number in zip(given, handlers, strict=True):
+            if number >= 0 and not item.answer.special:
+                tried = tries_out(routes) if item.answer.failed else asked
+                yield from _judged(project, fn, number, item, "strict" if tried else None)
 
 
-def _judged(project: Project, fn: Fn, handler: int, answer: Answer, profile: Profile | None) -> Iterator[Hit]:
+def _handler(fn: Fn, block: int) -> int:
+    """The innermost `except` in which a block lies, or -1."""
+    return next((number for number, item in fn.blocks_of(block) if item.kind == "except"), -1)
+
+
+def _given(project: Project, fn: Fn, answer: Answer) -> Given:
+    """`return fail("stock_down", text, 200)`: of an answer that a function of the project makes, what that is given."""
+    value = fn.unguarded(answer.body) if answer.body >= 0 else ("",)
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    if call is None or not project.targets(fn, call):
+        return Given(answer, [answer.body])
+    return Given(answer, list(call.passed))
+
+
+def _judged(project: Project, fn: Fn, handler: int, given: Given, profile: Profile | None) -> Iterator[Hit]:
+    answer = given.answer
     types = project.exceptions.caught_types(fn, fn.facts.blocks[handler])
     names = ", ".join(name.rpartition(".")[2] for name in types[:2]) or "an exception"
     found: tuple[str, str] | None = None
-    if not answer.failed and not answer.unsaid and _tells(project, fn, answer):
-        status = answer.status or 200
-        found = (
-            f"answers {status} with a body that tells of an error",
-            "clients, caches and monitors take it for success",
-        )
+    if not answer.failed and not answer.unsaid:
+        what = "a body that tells of an error" if _tells(fn, handler, given) else ""
+        if not what and all((failure_status(project, name) or 0) >= SERVER for name in types) and _is_empty(fn, given):
+            what = "nothing in it"
+        if what and types:
+            found = f"answers {answer.status or 200} with {what}", "clients, caches and monitors take it for success"
     elif answer.failed and answer.status is not None:
         found = None if _chosen(fn, handler, answer) else _mismatch(project, fn, handler, types, answer.status)
     if found is not None:
@@ -89,7 +126,7 @@ def _judged(project: Project, fn: Fn, handler: int, answer: Answer, profile: Pro
             f"`{fn.name}()` catches `{names}` and {found[0]}: {found[1]}; answer with the status that says what happened.",
             fn.location(answer.span),
             function=fn.fqn,
-            profile=profile if answer.failed else None,
+            profile=profile,
         )
 
 
@@ -104,26 +141,57 @@ def _chosen(fn: Fn, handler: int, answer: Answer) -> bool:
     return False
 
 
-def _tells(project: Project, fn: Fn, answer: Answer) -> bool:
-    if answer.keys is None:
-        return False
-    if TELLING.intersection(key.lower() for key in answer.keys):
+def _tells(fn: Fn, handler: int, given: Given) -> bool:
+    if given.answer.keys is not None and TELLING.intersection(key.lower() for key in given.answer.keys):
         return True
-    return _flagged(fn, answer)
+    return any(_flagged(fn, vid) or _is_text_of(fn, handler, vid) for vid in given.parts)
 
 
-def _flagged(fn: Fn, answer: Answer) -> bool:
-    """`{"success": False}`, `{"status": "error"}`."""
-    value = fn.facts.values[answer.body] if answer.body >= 0 else ("",)
+def _flagged(fn: Fn, vid: Vid) -> bool:
+    """`{"success": False}`, `{"status": "refund_failed"}`."""
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
     if value[0] != "dict":
         return False
     for key, item in value[1]:
         name, said = (fn.const(key) if key >= 0 else ...), fn.const(item)
         if name in ("success", "ok") and said is False:
             return True
-        if name == "status" and said in ("error", "fail", "failed", "failure"):
+        if name in ("status", "state", "result") and isinstance(said, str) and FAILED.search(said):
             return True
     return False
+
+
+def _is_text_of(fn: Fn, handler: int, vid: Vid) -> bool:
+    """`str(error)`, `error.message`, `f"no: {error}"`, also as a value of a dict."""
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    caught = ("exc", handler)
+    if value[0] == "dict":
+        return any(_is_text_of(fn, handler, item) for _, item in value[1])
+    if value[0] == "fmt":
+        return any(caught in (fn.facts.values[part], fn.unguarded(_unconverted(fn, part))) for part in value[2])
+    if value[0] == "attr":
+        return value[2] in TEXTS and fn.facts.values[value[1]] == caught
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    texts = call is not None and fn.unguarded(call.func) in (("name", "builtins.str"), ("name", "builtins.repr"))
+    return call is not None and texts and any(fn.facts.values[item] == caught for item in call.args)
+
+
+def _unconverted(fn: Fn, vid: Vid) -> Vid:
+    value = fn.facts.values[vid]
+    return int(value[1]) if value[0] == "conv" else vid
+
+
+def _is_empty(fn: Fn, given: Given) -> bool:
+    """A body that holds no data at all: `{}`, `{"sun": None}`; where it is passed on beside a status, all that is passed."""
+    found = [_empty(fn, vid) for vid in given.parts if not isinstance(fn.const(vid), int)]
+    return bool(found) and all(found)
+
+
+def _empty(fn: Fn, vid: Vid) -> bool:
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    if value[0] == "dict":
+        return bool(value[1]) and all(_empty(fn, item) for _, item in value[1])
+    return value == ("const", None)
 
 
 def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], status: int) -> tuple[str, str] | None:
@@ -142,7 +210,10 @@ def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], st
         if status in AUTH or _only_converts(project, fn, handler):
             return None
         return f"answers {status} to every failure", "bugs and outages are reported as the client's mistake"
-    if all(_is_servers(project, name) for name in types) and status not in FITTING:
+    if (
+        all(_is_servers(project, name) or (failure_status(project, name) or 0) >= SERVER for name in types)
+        and status not in FITTING
+    ):
         return (
             f"answers {status}",
             "a failure of the server is reported as the client's mistake, so nobody retries and no alarm rings",

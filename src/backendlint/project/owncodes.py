@@ -66,6 +66,13 @@ def exception_status(project: Project, fn: Fn, vid: Vid) -> int | None:
     return None
 
 
+def failure_status(project: Project, name: str) -> int | None:
+    """The status of a failure that an own exception class states for itself: `status_code = 503`."""
+    cls = project.classes.get(name)
+    said = (_class_status(project, cls, key) for key in _NAMES) if cls is not None else ()
+    return next((status for status in said if status is not None and 400 <= status < 600), None)
+
+
 def _response(project: Project, cls: Cls) -> Response | None:
     models = (project.libraries.call(base) for base in project.hierarchy.library_bases(cls))
     return next((model.response for model in models if model is not None and model.response is not None), None)
