@@ -19,6 +19,7 @@ from backendlint.api import (
     Vid,
     answers,
     below,
+    called_name,
     failure_status,
     ingredients,
     request_reads,
@@ -47,6 +48,12 @@ READING = (
     "builtins.LookupError",
 )
 AUTH = (401, 403)
+IDENTITY = re.compile(
+    r"auth|log_?in|sign_?(in|ed|er|up)|token|jwt|jws|saml|oidc|oauth|sso|ldap|passw|credential|secret|session|verify|"
+    r"signature|permission|permit|allow|access|user|account|member|role|identity|hmac|digest|nonce|captcha|otp|mfa|cert|invite|key",
+    re.IGNORECASE,
+)
+"""Words of code that finds out who somebody is, or what he may do."""
 FITTING = (*AUTH, 408, 409, 412, 423, 424, 429)
 """Statuses of the client's range that can stand for a failure of something else."""
 CLIENTS = re.compile(
@@ -76,7 +83,7 @@ class Given(NamedTuple):
 def check(project: Project) -> Iterator[Hit]:
     """One hit an answer inside an `except` block of a handler.
 
-    Where other answers of the handler say in a body of 200 that something failed, whether it works is what is asked: advice.
+    Where other answers say in a body of 200 that something failed, and nothing is written, whether it works is what is asked: advice.
     """
     for fqn, routes in project.route_functions.items():
         fn = project.functions[fqn]
@@ -84,7 +91,7 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         given = [_given(project, fn, answer) for answer in answers(project, fn)]
         handlers = [_handler(fn, item.answer.block) for item in given]
-        asked = any(
+        asked = not project.effects.has(fn, "db-write", "commit") and any(
             number < 0 and not item.answer.failed and _tells(fn, -1, item)
             for item, number in zip(given, handlers, strict=True)
         )
@@ -207,7 +214,7 @@ def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], st
             return f"answers {status}", "the client's mistake is reported as the server's"
         return None
     if any(name in ALL for name in types):
-        if status in AUTH or _only_converts(project, fn, handler):
+        if _only_converts(project, fn, handler) or (status in AUTH and _asks_who(project, fn, handler)):
             return None
         return f"answers {status} to every failure", "bugs and outages are reported as the client's mistake"
     if (
@@ -219,6 +226,14 @@ def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], st
             "a failure of the server is reported as the client's mistake, so nobody retries and no alarm rings",
         )
     return None
+
+
+def _asks_who(project: Project, fn: Fn, handler: int) -> bool:
+    """Whether the handler, its path, or what it tries has to do with who asks: then any failure may be a refusal."""
+    tried = below(fn.facts, fn.facts.blocks[handler].group)
+    said = [fn.name, *(route.path for route in project.route_functions[fn.fqn]), fn.path]
+    said += [called_name(fn.file, fn.facts, call) for call in fn.calls if call.block in tried]
+    return any(IDENTITY.search(text) for text in said)
 
 
 def _is_missing(project: Project, name: str) -> bool:
