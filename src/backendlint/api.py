@@ -51,6 +51,7 @@ from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.cartesian import Unconnected, unconnected
 from backendlint.project.certain import Given, certain, given, ruled_out
 from backendlint.project.conditions import holds
+from backendlint.project.conversions import only_converts
 from backendlint.project.credentials import HEADER, SESSION
 from backendlint.project.decorators import decorator_models, is_job, takes_fields
 from backendlint.project.effects import BLOCKING, Reason, Site, called, waits
@@ -68,7 +69,7 @@ from backendlint.project.libraries_model import CallModel
 from backendlint.project.literals import NamedLiteral, name_of_value, written
 from backendlint.project.locks import Held
 from backendlint.project.longwork import LongWork
-from backendlint.project.loops import grows, loops_around, stops_early
+from backendlint.project.loops import block_at, grows, loops_around, stops_early
 from backendlint.project.lost import read_modify_writes, sql_read_modify_writes, stale_updates
 from backendlint.project.memos import asked, bounded, few, keeps_client, keeps_result
 from backendlint.project.model import Project
@@ -262,6 +263,7 @@ __all__ = [
     "before",
     "below",
     "bind",
+    "block_at",
     "bounded",
     "called",
     "called_name",
@@ -329,6 +331,7 @@ __all__ = [
     "only_by_hand",
     "only_calendar",
     "only_claims",
+    "only_converts",
     "only_from_main",
     "openings",
     "operands",

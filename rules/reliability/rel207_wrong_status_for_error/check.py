@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from backendlint.api import (
     Answer,
-    Call,
-    CallModel,
     Fn,
     Hit,
     Profile,
     Project,
-    Ref,
-    Span,
     Vid,
     answers,
     below,
+    block_at,
     called_name,
     failure_status,
     ingredients,
+    only_converts,
     request_reads,
     says_missing,
-    takes_fields,
     tries_out,
 )
 
@@ -33,13 +30,9 @@ TELLING = frozenset({"error", "errors", "detail", "exception", "err", "error_mes
 TEXTS = frozenset({"message", "detail", "description", "msg", "strerror", "reason", "args"})
 """Attributes of exceptions that say what happened."""
 FAILED = re.compile(r"(^|[_-])(error|fail(ed|ure)?)$", re.IGNORECASE)
-SERVER = 500
+OK, SERVER = 200, 500
+DONE = frozenset({"http", "db-write", "queue-publish", "mail", "cloud", "socket", "subprocess"})
 ALL = ("builtins.Exception", "builtins.BaseException")
-VALUES = frozenset(
-    "get pop items keys values setdefault strip lstrip rstrip split replace lower upper encode decode startswith endswith format "
-    "join removeprefix removesuffix isdigit index count copy".split()
-)
-"""Methods of the language's own values."""
 READING = (
     "builtins.KeyError",
     "builtins.ValueError",
@@ -67,10 +60,6 @@ SERVERS = re.compile(
 REFUSED = re.compile(
     r"Authentication|Signature|SenderRefused|RecipientsRefused|Rejected|Invalid|^CardError$|^DataError$"
 )
-MAKING = frozenset({"__init__", "__post_init__", "__new__", "model_post_init"})
-"""Methods that run while an object is made; so may those that are decorated (validators)."""
-MAX_DEPTH = 3
-"""Functions of the project inside one another that are read for what a `try` does."""
 
 
 class Given(NamedTuple):
@@ -101,6 +90,37 @@ def check(project: Project) -> Iterator[Hit]:
                 yield from _judged(project, fn, number, item, "strict" if tried else None)
 
 
+def _is_the_same(project: Project, fn: Fn, handler: int, types: tuple[str, ...], answer: Answer) -> bool:
+    """Whether an outage of all that the handler does makes no difference to its answer."""
+    if not any(name in ALL or project.exception_kind(name) == "infrastructure" for name in types):
+        return False
+    tried = below(fn.facts, fn.facts.blocks[handler].group)
+    others = [item for item in answers(project, fn) if _handler(fn, item.block) < 0]
+    works = [call.block for call in fn.calls if DONE & project.effects.call_effects(fn, call)]
+    return (
+        bool(others)
+        and all(_alike(fn, answer.body, item.body) and (item.status or OK) == (answer.status or OK) for item in others)
+        and bool(works)
+        and tried.issuperset(works)
+    )
+
+
+def _alike(fn: Fn, left: Vid, right: Vid, depth: int = 5) -> bool:
+    """Whether two values are written alike, of constants alone."""
+    if left < 0 or right < 0 or depth == 0:
+        return left == right
+    a, b = fn.unguarded(left), fn.unguarded(right)
+    if a[0] == b[0] == "call":
+        one, other = fn.facts.calls[a[1]], fn.facts.calls[b[1]]
+        if fn.unguarded(one.func) != fn.unguarded(other.func) or len(one.passed) != len(other.passed):
+            return False
+        return all(_alike(fn, x, y, depth - 1) for x, y in zip(one.passed, other.passed, strict=True))
+    if a[0] == b[0] == "dict" and len(a[1]) == len(b[1]):
+        pairs = [tuple(zip(one, other, strict=True)) for one, other in zip(a[1], b[1], strict=True)]
+        return all(_alike(fn, *keys, depth - 1) and _alike(fn, *said, depth - 1) for keys, said in pairs)
+    return a == b and a[0] in ("const", "name")
+
+
 def _handler(fn: Fn, block: int) -> int:
     """The innermost `except` in which a block lies, or -1."""
     return next((number for number, item in fn.blocks_of(block) if item.kind == "except"), -1)
@@ -124,6 +144,8 @@ def _judged(project: Project, fn: Fn, handler: int, given: Given, profile: Profi
         what = "a body that tells of an error" if _tells(fn, handler, given) else ""
         if not what and all((failure_status(project, name) or 0) >= SERVER for name in types) and _is_empty(fn, given):
             what = "nothing in it"
+        if not what and _is_the_same(project, fn, handler, types, given.answer):
+            what = "what it answers where all went well"
         if what and types:
             found = f"answers {answer.status or 200} with {what}", "clients, caches and monitors take it for success"
     elif answer.failed and answer.status is not None:
@@ -214,7 +236,7 @@ def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], st
             return f"answers {status}", "the client's mistake is reported as the server's"
         return None
     if any(name in ALL for name in types):
-        if _only_converts(project, fn, handler) or (status in AUTH and _asks_who(project, fn, handler)):
+        if only_converts(project, fn, handler) or (status in AUTH and _asks_who(project, fn, handler)):
             return None
         return f"answers {status} to every failure", "bugs and outages are reported as the client's mistake"
     if (
@@ -260,110 +282,7 @@ def _is_malformed(project: Project, fn: Fn, handler: int, types: tuple[str, ...]
     if not all(name in READING or project.exception_kind(name) == "validation" for name in types):
         return False
     tried = below(fn.facts, fn.facts.blocks[handler].group)
-    return any(_block_of(fn, item.span) in tried for item in request_reads(project, fn))
-
-
-def _only_converts(project: Project, fn: Fn, handler: int) -> bool:
-    """Whether nothing but conversions of values and reads of the request is tried: `json.loads(text)` knows no outage."""
-    tried = below(fn.facts, fn.facts.blocks[handler].group)
-    calls = [call for call in fn.calls if call.block in tried]
-    if not calls:
-        return any(_block_of(fn, item.span) in tried for item in request_reads(project, fn)) or _only_assigns(
-            project, fn, tried
-        )
-    return all(_is_conversion(project, fn, call) for call in calls)
-
-
-def _only_assigns(project: Project, fn: Fn, tried: Collection[int]) -> bool:
-    """`form.author = user.id`: what a class of fields refuses is a value, and no row is asked for what it lies next to."""
-    stores = [item for item in fn.facts.stores if item.block in tried and item.base >= 0]
-    read = [
-        value[1]
-        for vid, value in enumerate(fn.facts.values)
-        if value[0] in ("attr", "await") and _block_of(fn, fn.facts.span_of(vid)) in tried
-    ]
-    return (
-        bool(stores)
-        and all(_is_of_fields(project, fn, item.base) for item in stores)
-        and not any(fn.facts.values[vid][0] == "await" or _is_row(project, fn, vid) for vid in read)
-    )
-
-
-def _is_of_fields(project: Project, fn: Fn, vid: Vid) -> bool:
-    classes = [project.classes.get(ref.name) for ref in project.refs(fn, vid) if ref.kind == "inst"]
-    return bool(classes) and all(cls is not None and takes_fields(project, cls) for cls in classes)
-
-
-def _is_row(project: Project, fn: Fn, vid: Vid) -> bool:
-    classes = (project.classes.get(ref.name) for ref in project.refs(fn, vid) if ref.kind == "inst")
-    return any(cls is not None and project.hierarchy.role(cls) == "model" for cls in classes)
-
-
-def _is_conversion(project: Project, fn: Fn, call: Call, depth: int = MAX_DEPTH) -> bool:
-    models = project.models(fn, call)
-    if not models:
-        return (
-            _reads(project, fn, call) or _validates(project, fn, call) or _converts_below(project, fn, call, depth - 1)
-        )
-    quiet = not any(model.effect or model.blocking for model in models)
-    return all(_converts(model) for model in models) or (quiet and _reads(project, fn, call))
-
-
-def _converts_below(project: Project, fn: Fn, call: Call, depth: int) -> bool:
-    """A function of the project that only converts (whatever it raises); an exception that is made."""
-    refs = project.callees(fn, call)
-    if refs and all(_is_exception(project, ref) or _only_fills(project, ref) for ref in refs):
-        return True
-    targets = project.targets(fn, call) if depth > 0 else ()
-    return bool(targets) and all(
-        all(_is_conversion(project, target, inner, depth) for inner in target.calls) for target in targets
-    )
-
-
-def _only_fills(project: Project, ref: Ref) -> bool:
-    """A class of fields whose making holds what it is given against their types, and does nothing else."""
-    cls = project.classes.get(ref.name) if ref.kind == "class" else None
-    if cls is None or project.hierarchy.role(cls) == "model" or not takes_fields(project, cls):
-        return False
-    own = [
-        fn
-        for owner in project.hierarchy.mro(cls)
-        for fn in owner.methods.values()
-        if fn.decorators or fn.name in MAKING
-    ]
-    return not any(project.effects.of(fn) for fn in own)
-
-
-def _is_exception(project: Project, ref: Ref) -> bool:
-    return ref.kind in ("class", "lib") and project.hierarchy.subclass_of(ref.name, "builtins.BaseException")
-
-
-def _validates(project: Project, fn: Fn, call: Call) -> bool:
-    """`phone_validator(number)`: an object of Django's that looks at a value and refuses it."""
-    classes = [project.classes.get(ref.name) for ref in project.refs(fn, call.func) if ref.kind == "inst"]
-    return bool(classes) and all(
-        cls is not None
-        and any(base.startswith("django.core.validators.") for base in project.hierarchy.library_bases(cls))
-        for cls in classes
-    )
-
-
-def _reads(project: Project, fn: Fn, call: Call) -> bool:
-    """`body.get("name")`, `text.encode()`."""
-    value = fn.facts.values[call.func]
-    return value[0] == "attr" and value[2] in VALUES and not project.targets(fn, call)
-
-
-def _converts(model: CallModel) -> bool:
-    """Nothing but a value comes out: of a text, a number, or the request."""
-    silent = model.pure or model.decodes or bool(model.schema) or model.source == "request"
-    return silent and not model.effect and not model.blocking
-
-
-def _block_of(fn: Fn, span: Span) -> int:
-    """The innermost block in which a place lies."""
-    around = [(block.span[:2], index) for index, block in enumerate(fn.facts.blocks) if block.span.holds(span)]
-    return max(around)[1] if around else 0
+    return any(block_at(fn, item.span) in tried for item in request_reads(project, fn))
 
 
 def _is_servers(project: Project, name: str) -> bool:

@@ -1,0 +1,124 @@
+"""What can fail for its values alone: reads of the request and conversions, which know no outage."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Vid
+from backendlint.facts.within import below
+from backendlint.project.decorators import takes_fields
+from backendlint.project.entities import Fn, Ref
+from backendlint.project.libraries_model import CallModel
+from backendlint.project.loops import block_at
+from backendlint.project.requests import request_reads
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_VALUES = frozenset(
+    "get pop items keys values setdefault strip lstrip rstrip split replace lower upper encode decode startswith endswith format "
+    "join removeprefix removesuffix isdigit index count copy".split()
+)
+"""Methods of the language's own values."""
+_MAKING = frozenset({"__init__", "__post_init__", "__new__", "model_post_init"})
+"""Methods that run while an object is made; so may those that are decorated (validators)."""
+_MAX_DEPTH = 3
+"""Functions of the project inside one another that are read for what a `try` does."""
+
+
+def only_converts(project: Project, fn: Fn, handler: int) -> bool:
+    """Whether nothing but conversions of values and reads of the request is tried: `json.loads(text)` knows no outage."""
+    tried = below(fn.facts, fn.facts.blocks[handler].group)
+    calls = [call for call in fn.calls if call.block in tried]
+    if not calls:
+        return any(block_at(fn, item.span) in tried for item in request_reads(project, fn)) or _only_assigns(
+            project, fn, tried
+        )
+    return all(_is_conversion(project, fn, call) for call in calls)
+
+
+def _only_assigns(project: Project, fn: Fn, tried: Collection[int]) -> bool:
+    """`form.author = user.id`: what a class of fields refuses is a value, and no row is asked for what it lies next to."""
+    stores = [item for item in fn.facts.stores if item.block in tried and item.base >= 0]
+    read = [
+        value[1]
+        for vid, value in enumerate(fn.facts.values)
+        if value[0] in ("attr", "await") and block_at(fn, fn.facts.span_of(vid)) in tried
+    ]
+    return (
+        bool(stores)
+        and all(_is_of_fields(project, fn, item.base) for item in stores)
+        and not any(fn.facts.values[vid][0] == "await" or _is_row(project, fn, vid) for vid in read)
+    )
+
+
+def _is_of_fields(project: Project, fn: Fn, vid: Vid) -> bool:
+    classes = [project.classes.get(ref.name) for ref in project.refs(fn, vid) if ref.kind == "inst"]
+    return bool(classes) and all(cls is not None and takes_fields(project, cls) for cls in classes)
+
+
+def _is_row(project: Project, fn: Fn, vid: Vid) -> bool:
+    classes = (project.classes.get(ref.name) for ref in project.refs(fn, vid) if ref.kind == "inst")
+    return any(cls is not None and project.hierarchy.role(cls) == "model" for cls in classes)
+
+
+def _is_conversion(project: Project, fn: Fn, call: Call, depth: int = _MAX_DEPTH) -> bool:
+    models = project.models(fn, call)
+    if not models:
+        return (
+            _reads(project, fn, call) or _validates(project, fn, call) or _converts_below(project, fn, call, depth - 1)
+        )
+    quiet = not any(model.effect or model.blocking for model in models)
+    return all(_converts(model) for model in models) or (quiet and _reads(project, fn, call))
+
+
+def _converts_below(project: Project, fn: Fn, call: Call, depth: int) -> bool:
+    """A function of the project that only converts (whatever it raises); an exception that is made."""
+    refs = project.callees(fn, call)
+    if refs and all(_is_exception(project, ref) or _only_fills(project, ref) for ref in refs):
+        return True
+    targets = project.targets(fn, call) if depth > 0 else ()
+    return bool(targets) and all(
+        all(_is_conversion(project, target, inner, depth) for inner in target.calls) for target in targets
+    )
+
+
+def _only_fills(project: Project, ref: Ref) -> bool:
+    """A class of fields whose making holds what it is given against their types, and does nothing else."""
+    cls = project.classes.get(ref.name) if ref.kind == "class" else None
+    if cls is None or project.hierarchy.role(cls) == "model" or not takes_fields(project, cls):
+        return False
+    own = [
+        fn
+        for owner in project.hierarchy.mro(cls)
+        for fn in owner.methods.values()
+        if fn.decorators or fn.name in _MAKING
+    ]
+    return not any(project.effects.of(fn) for fn in own)
+
+
+def _is_exception(project: Project, ref: Ref) -> bool:
+    return ref.kind in ("class", "lib") and project.hierarchy.subclass_of(ref.name, "builtins.BaseException")
+
+
+def _validates(project: Project, fn: Fn, call: Call) -> bool:
+    """`phone_validator(number)`: an object of Django's that looks at a value and refuses it."""
+    classes = [project.classes.get(ref.name) for ref in project.refs(fn, call.func) if ref.kind == "inst"]
+    return bool(classes) and all(
+        cls is not None
+        and any(base.startswith("django.core.validators.") for base in project.hierarchy.library_bases(cls))
+        for cls in classes
+    )
+
+
+def _reads(project: Project, fn: Fn, call: Call) -> bool:
+    """`body.get("name")`, `text.encode()`."""
+    value = fn.facts.values[call.func]
+    return value[0] == "attr" and value[2] in _VALUES and not project.targets(fn, call)
+
+
+def _converts(model: CallModel) -> bool:
+    """Nothing but a value comes out: of a text, a number, or the request."""
+    silent = model.pure or model.decodes or bool(model.schema) or model.source == "request"
+    return silent and not model.effect and not model.blocking
