@@ -24,6 +24,10 @@ _OURS = re.compile(
     r"Config|Programming|Usage|Assert|Unreachable|NotImplemented|Invariant|Internal|Setup|Startup|Exit|Stop|Retry|Skip|Abort|Cancel"
 )
 """Exceptions of the project that tell of bugs or steer its flow."""
+_CONFIGURED = re.compile(r"(^|_)(settings|config|conf|environ)$|^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$")
+"""Parts of names of what is set where the service is deployed."""
+_OPEN = frozenset({"except", "for", "while", "with"})
+"""Blocks that are entered, or not, for other reasons than an `if`."""
 _BUGS = frozenset(
     {"ImportError", "ModuleNotFoundError", "AttributeError", "TypeError", "NameError", "NotImplementedError"}
 )
@@ -141,7 +145,12 @@ class Failures:
         if kind in ("http", "exit", "control", "cancel", "validation", "programming", "auth"):
             return ""
         if cls is not None:
-            ours = _OURS.search(cls.name) or name in self._for_jobs or self._of_a_bug(fn, name)
+            ours = (
+                _OURS.search(cls.name)
+                or name in self._for_jobs
+                or self._of_a_bug(fn, name)
+                or self._of_settings(fn, name)
+            )
             return "" if ours or self._of_setup(fn, name) else "domain"
         if kind == "not-found":
             return "not-found"
@@ -174,6 +183,34 @@ class Failures:
                 types = self.project.exceptions.caught_types(raiser, block)
                 return any(item.removeprefix("builtins.") in _BUGS for item in types)
         return False
+
+    def _of_settings(self, fn: Fn, name: str) -> bool:
+        """Whether nothing but settings is asked before it is raised: the operator has to mend them, no client can."""
+        steps = chain(self.project, fn, name)
+        if not steps:
+            return False
+        raiser, escape = steps[-1]
+        if any(block.kind in _OPEN for _, block in raiser.blocks_of(escape.block)):
+            return False
+        asked = [
+            item.value
+            for item in raiser.facts.blocks
+            if item.kind in ("if", "case") and item.span[:2] <= escape.span[:2] and item.value >= 0
+        ]
+        return bool(asked) and all(self._is_setting(raiser, vid) for vid in asked)
+
+    def _is_setting(self, fn: Fn, vid: Vid) -> bool:
+        """A setting, the environment, a constant, or a test of them alone."""
+        value = fn.unguarded(vid)
+        if value[0] == "name":
+            return any(_CONFIGURED.search(part) for part in str(value[1]).split("."))
+        if value[0] in ("attr", "item") and fn.unguarded(value[1])[0] in ("name", "attr", "item"):
+            return self._is_setting(fn, value[1])
+        if value[0] == "call":
+            call = fn.calls[value[1]]
+            return any(model.env is not None for model in self.project.models(fn, call))
+        parts = value[2] if value[0] in ("compare", "bool") else value[1:2] if value[0] == "not" else None
+        return value[0] == "const" or (parts is not None and all(self._is_setting(fn, part) for part in parts))
 
     def _of_setup(self, fn: Fn, name: str) -> bool:
         """Whether it is raised only while something that the process keeps is made: its settings are wrong, no request."""
