@@ -18,7 +18,8 @@ from backendlint.api import (
 CONSOLE = frozenset(["console.py", "terminal.py", ".github"])
 SHOWS = frozenset(["console", "terminal", "stdout"])
 """Words in names of files and classes whose work it is to show something."""
-SWITCHES = frozenset(["verbose", "debug", "quiet", "echo", "print_output"])
+SWITCHES = frozenset(["verbose", "verbosity", "debug", "quiet", "echo", "print_output", "is_tty", "isatty"])
+"""What says that somebody looks at the output."""
 LOGGING = frozenset(["logging.Handler", "logging.Formatter", "logging.Filter"])
 STREAMS = ("sys.stdout.write", "sys.stderr.write")
 
@@ -30,13 +31,20 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         if (fn.is_module and not served) or from_script(project, fn):
             continue
-        where = "at import" if fn.is_module else f"in `{fn.name}()`"
+        where = "at import" if fn.is_module else f"in `{named(fn).name}()`"
         yield Hit(
             f"`{name}` {where} writes past the log: no level, no time, no request id. Use a logger.",
             fn.location(call.span),
             function=fn.fqn,
             profile="default" if served else "strict",
         )
+
+
+def named(fn: Fn) -> Fn:
+    """The function, or the one around a lambda."""
+    while fn.name.startswith("<") and fn.parent is not None and not fn.parent.is_module:
+        fn = fn.parent
+    return fn
 
 
 def is_script(project: Project, fn: Fn) -> bool:
@@ -51,11 +59,19 @@ def from_script(project: Project, fn: Fn, depth: int = 4) -> bool:
     if fn.is_module:
         return is_script(project, fn)
     callers = [edge.caller for edge in project.graph.callers(fn) if edge.caller is not fn]
+    module = project.module_function(fn.file)
+    if not callers and is_handed_over(module, fn):  # `Worker(target=fn)`
+        callers = [module]
     return (
         bool(callers)
         and depth > 0
         and all(caller.path == fn.path and from_script(project, caller, depth - 1) for caller in callers)
     )
+
+
+def is_handed_over(module: Fn, fn: Fn) -> bool:
+    """Whether the module's own code passes the function to something."""
+    return any(module.unguarded(vid) == ("def", fn.facts.qualname) for call in module.calls for vid in call.passed)
 
 
 def answers_command_line(project: Project, fn: Fn, depth: int = 4) -> bool:
@@ -109,6 +125,8 @@ def by_intention(project: Project, fn: Fn, call: Call) -> bool:
         return True
     if part_of_a_stream(project, fn) or begins_line_anew(fn, call) or answers_command_line(project, fn):
         return True
+    if ends_the_program(project, fn, call):
+        return True
     return only_by_hand(project, fn) or for_tests(project, fn)
 
 
@@ -118,14 +136,28 @@ def words_of(fn: Fn) -> tuple[str, ...]:
 
 
 def asked_for(fn: Fn, call: Call) -> bool:
-    """`def print_schedule()`, or `if verbose: print(...)` of the function's own parameter: its caller wants to see it."""
+    """`def print_schedule()`, or below `if verbosity > 1:`, `if settings.DEBUG:`: somebody wants to see it."""
     if fn.name.lstrip("_").startswith("print"):
         return True
-    for _, block in fn.blocks_of(call.block):
-        value = fn.facts.values[block.value] if block.kind == "if" and block.value >= 0 else ("",)
-        if value[0] == "param" and fn.facts.params[value[1]].name in SWITCHES:
-            return True
-    return False
+    return any(outcome and is_switch(fn, test) for test, outcome in fn.tests_of(call.block))
+
+
+def is_switch(fn: Fn, vid: int) -> bool:
+    value = fn.unguarded(vid)
+    if value[0] in ("bool", "compare"):
+        return value[1] != "or" and any(is_switch(fn, item) for item in value[2])
+    if value[0] == "call":
+        return is_switch(fn, fn.calls[value[1]].func)
+    name = fn.facts.params[value[1]].name if value[0] == "param" else value[-1] if value[0] in ("attr", "name") else ""
+    return str(name).rpartition(".")[2].lower() in SWITCHES
+
+
+def ends_the_program(project: Project, fn: Fn, call: Call) -> bool:
+    """`sys.exit(1)` comes next: what is said is said to whoever has started it."""
+    later = (item for item in fn.calls if item.block == call.block and item.span[:2] > call.span[:2])
+    return any(
+        model.exits and "builtins.SystemExit" in model.raises for item in later for model in project.models(fn, item)
+    )
 
 
 def goes_to_a_stream(fn: Fn, call: Call) -> bool:
