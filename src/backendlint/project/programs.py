@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, FileFacts, Import
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Fn, Ref
 
 if TYPE_CHECKING:
     from backendlint.project.calls import Edge
@@ -128,7 +128,9 @@ def _served(project: Project, fn: Fn) -> bool:
 
 
 def for_tests(project: Project, fn: Fn) -> bool:
-    """Helpers of tests that lie among the code: test classes, and modules below a folder for testing."""
+    """Helpers of tests that lie among the code: test classes, pytest plugins, and modules below a folder for testing."""
+    if project.importers.for_pytest(fn.file):
+        return True
     if fn.cls is not None and project.hierarchy.role(fn.cls) == "test":
         return True
     return _below_tests(fn.path)
@@ -160,7 +162,7 @@ def for_developers(path: str) -> bool:
 
 def only_by_hand(project: Project, fn: Fn, depth: int = 5, *, beside: bool = False) -> bool:
     """What runs by hand, or is called by such functions alone (helpers of commands), and not beside a server."""
-    if runs_by_hand(project, fn, beside=beside):
+    if runs_by_hand(project, fn, beside=beside) or project.importers.for_pytest(fn.file):
         return True
     callers = {
         (edge.caller.fqn, edge.kind in _BESIDE): edge
@@ -180,6 +182,10 @@ def only_by_hand(project: Project, fn: Fn, depth: int = 5, *, beside: bool = Fal
     )
 
 
+def _is_fixture(ref: Ref) -> bool:
+    return ref.name.startswith("pytest") and ref.name.endswith("fixture")
+
+
 class Importers:
     """Which modules programs alone import that are run by hand; remembers answers."""
 
@@ -188,6 +194,7 @@ class Importers:
         self._importers: dict[str, list[FileFacts]] = {}
         self._known: dict[str, bool] = {}
         self._debugging: dict[str, bool] = {}
+        self._plugins: dict[str, bool] = {}
         modules = {file.module for file in project.files.values()}
         for file in project.files.values():
             targets = {item.target for item in file.imports}
@@ -228,6 +235,17 @@ class Importers:
     def used(self, file: FileFacts) -> bool:
         """A module from which others take what it offers, and which only shows at its end what it can do."""
         return file.module in self._used
+
+    def for_pytest(self, file: FileFacts) -> bool:
+        """A module of fixtures: at least half of its functions are pytest's fixtures or hooks."""
+        if not any(item.target.partition(".")[0].startswith("pytest") for item in file.imports):
+            return False
+        known = self._plugins.get(file.path)
+        if known is None:
+            own = [fn for fn in self.project.functions_of(file) if fn.parent is not None and fn.parent.is_module]
+            made = [fn for fn in own if fn.name.startswith("pytest_") or any(map(_is_fixture, fn.decorators))]
+            known = self._plugins[file.path] = bool(made) and 2 * len(made) >= len(own)
+        return known
 
     def of(self, file: FileFacts) -> list[FileFacts]:
         """The files that import a module, or something from it."""
