@@ -17,6 +17,7 @@ from flask_restful import abort as refuse
 
 ALLOWED = ("a", "b")
 HOSTS = {"example.com"}
+MIRROR = "https://example.com/feeds"
 BASE = Path("/srv/files").resolve()
 NEWLINES = re.compile("[\\r\\n]+")
 
@@ -47,6 +48,10 @@ def is_safe_url(url):
     return frobnicate(url)
 """
 GOOD = {
+    "scheme and host at once": (
+        "ssrf",
+        'p, m = urlsplit(x := request.args["x"]), urlsplit(MIRROR)\nif (p[0], p.netloc) != (m[0], m.netloc):\n    abort(400)\nrequests.get(x)',
+    ),
     "found in a table": (
         "command",
         'x = request.args["x"]\nberth = BERTHS.get(x)\nif not berth:\n    abort(404)\nos.system(x)',

@@ -155,7 +155,7 @@ class Taint:
             for origin, mark, chain, report, edge in self._one_up(item, site, search):
                 if origin.what == "param":
                     owner = self.project.functions[origin.fn]
-                    forwards = item.forwards and self._forwards(edge, origin)
+                    forwards = item.forwards and self._shared(owner) and self._forwards(edge, origin)
                     tested = self._tested(edge) if edge.caller is owner else -1
                     queue.append(_Pending(owner, origin.slot, origin.path, mark, chain, report, forwards, tested))
                     search.link(item.state, queue[-1].state)
@@ -163,7 +163,7 @@ class Taint:
                     search.fruitful.add(item.state)
                     reported[report[1]] += 1
                     if reported[report[1]] <= MAX_FLOWS:
-                        yield Flow(site, origin, mark, *report, chain, item.forwards)
+                        yield Flow(site, origin, mark, *report, chain, report[1] != start[1])
         barren |= search.barren()
 
     def _one_up(
@@ -278,6 +278,10 @@ class Taint:
             wraps = any(model.sql is not None and model.sql.role == "text" for model in self.project.models(fn, call))
             return self.forwarded(fn, call.args[0], depth - 1) if wraps and call.args else -1
         return -1
+
+    def _shared(self, fn: Fn) -> bool:
+        """Whether several places call a function that passes a value on to a helper: each caller chooses it then."""
+        return len(self.project.graph.callers(fn)) > 1
 
     def _forwards(self, edge: Edge, origin: Origin) -> bool:
         """True where the caller hands on its own parameter unchanged."""

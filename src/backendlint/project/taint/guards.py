@@ -106,6 +106,10 @@ class Guards:
                 return self._relation(fn, left, subject) if self._closed(fn, right) else NOTHING
             return self._excluded(fn, left, right, subject)
         if op in ("==", "!=", "is") and (op != "!=") == truth:
+            pair = fn.facts.values[left], fn.facts.values[right]
+            if pair[0][0] == pair[1][0] == "tuple" and len(pair[0][1]) == len(pair[1][1]):
+                both = zip(pair[0][1], pair[1][1], strict=True)
+                return frozenset().union(*(self._compare(fn, subject, "==", item, True) for item in both))
             for side, other in ((left, right), (right, left)):
                 kinds = self._relation(fn, side, subject)
                 if kinds and self._closed(fn, other):
