@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -7,6 +8,7 @@ from backendlint.api import Answer, Fn, Hit, Location, Project, Step, answers, i
 
 FEWEST = 3
 PAGE = "text/html"
+PROBE = re.compile(r"/_*(health\w*|live(ness|z)?|ready(z)?|readiness|ping|heartbeat|metrics)(/|$)", re.IGNORECASE)
 TELLING = {"message", "error", "detail", "errors", "title", "msg"}
 
 
@@ -14,7 +16,7 @@ def check(project: Project) -> Iterator[Hit]:
     found: dict[object, list[tuple[Fn, Answer, str]]] = {}
     translated = any(ref.name.endswith(".HTTPException") for refs in project.error_handlers.values() for ref in refs)
     for fn in project.all_functions():
-        if project.layer(fn) not in ("controller", "middleware") or "health" in fn.fqn or gives_no_data(project, fn):
+        if project.layer(fn) not in ("controller", "middleware") or probes(project, fn) or gives_no_data(project, fn):
             continue
         for answer in answers(project, fn):
             form = shape_of(fn, answer)
@@ -30,6 +32,11 @@ def check(project: Project) -> Iterator[Hit]:
         if app == "" and len(found) > 1:
             continue  # clients do not get these
         yield from differing(errors, [item[1:] for item in raised if item[0] == app])
+
+
+def probes(project: Project, fn: Fn) -> bool:
+    """Whether it answers to what watches the service, which looks at the status alone."""
+    return "health" in fn.fqn or any(PROBE.search(route.path) for route in project.route_functions.get(fn.fqn, ()))
 
 
 def differing(errors: list[tuple[Fn, Answer, str]], raised: list[tuple[Location, str]]) -> Iterator[Hit]:
