@@ -43,7 +43,8 @@ def judge(
     for position, part in enumerate(parts):
         if is_parameter(part):
             continue
-        if verbs.match(part) and not is_action(parts, position) and not names_item(parts, position):
+        said = verbs.match(part)
+        if said and not is_action(parts, position) and not names_item(parts, position) and does(part, said[1], nouns):
             return f"`{part}` says what is done, which is the method's part; name the resource, in the plural"
         if CAMEL.search(part):
             return f"`{part}` is in camel case; paths are written in lower case with hyphens"
@@ -57,6 +58,12 @@ def judge(
         if is_singular(word) and word in nouns and word not in uncountable and not re.fullmatch(r"v\d+", word):
             return f"`{part}` names a collection in the singular; use the plural{ALIKE}"
     return ""
+
+
+def does(part: str, verb: str, nouns: set[str]) -> bool:
+    """Whether the word is a verb there: `/new-order`, not `/new-relic`."""
+    rest = part[len(verb) :].strip("-_").lower()
+    return verb != "new" or not rest or rest in nouns or rest.removesuffix("s") in nouns
 
 
 def plural(problem: str) -> str:
