@@ -55,7 +55,11 @@ def handles_conflict(project: Project, fn: Fn, block: int, broad: bool = True) -
             if name in ("builtins.Exception", "builtins.BaseException"):
                 if broad:
                     return True
-            elif kind_of(project, name) == "integrity" or name.endswith(_CONFLICTS) or name in project.conflict_errors:
+            elif (
+                kind_of(project, name) == "integrity"
+                or name.endswith(_CONFLICTS)
+                or _stands_for(project, fn, block, name)
+            ):
                 return True
     return False
 
@@ -73,10 +77,25 @@ def kind_of(project: Project, name: str) -> str:
     return ""
 
 
-def conflict_errors(project: Project) -> frozenset[str]:
-    """The project's own exceptions that handlers of nothing but a violated constraint raise in its place:
-    `except IntegrityError as exc: raise Duplicate() from exc`; ask `project.conflict_errors` for them."""
-    found: set[str] = set()
+def _stands_for(project: Project, fn: Fn, block: int, name: str) -> bool:
+    """Whether it is the project's own error for a conflict, and a function that raises it so is called inside the `try` around
+    the block: as a `with`, or to store."""
+    translators = project.conflict_errors.get(name, ())
+    if not translators:
+        return False
+    tries = [number for number, item in fn.blocks_of(block) if item.kind == "try"]
+    inside = {number for item in tries for number in below(fn.facts, item)}
+    called = [target for call in fn.calls if call.block in inside for target in project.targets(fn, call)]
+    return any(
+        item.fqn in translators or any(edge.callee.fqn in translators for edge in project.graph.callees(item))
+        for item in called
+    )
+
+
+def conflict_errors(project: Project) -> dict[str, set[str]]:
+    """The project's own exceptions that handlers of nothing but a violated constraint raise in its place, with the functions
+    that do: `except IntegrityError as exc: raise Duplicate() from exc`; ask `project.conflict_errors` for them."""
+    found: dict[str, set[str]] = {}
     for fn in project.functions_with("except"):
         for number, block in enumerate(fn.facts.blocks):
             types = project.exceptions.caught_types(fn, block) if block.kind == "except" and block.value >= 0 else ()
@@ -87,5 +106,6 @@ def conflict_errors(project: Project) -> frozenset[str]:
                 value = fn.facts.values[item.exc] if item.block in inside and item.exc >= 0 else ("",)
                 vid = fn.facts.calls[value[1]].func if value[0] == "call" else item.exc
                 if value[0]:
-                    found.update(name for name in project.exceptions.class_names(fn, vid) if name in project.classes)
-    return frozenset(found)
+                    for name in project.exceptions.class_names(fn, vid):
+                        found.setdefault(name, set()).add(fn.fqn)
+    return {name: where for name, where in found.items() if name in project.classes}

@@ -362,8 +362,8 @@ class Project:
         return kind_of(self, name)
 
     @cached_property
-    def conflict_errors(self) -> frozenset[str]:
-        """The project's own exceptions for a violated constraint."""
+    def conflict_errors(self) -> dict[str, set[str]]:
+        """The project's own exceptions for a violated constraint, with the functions that raise them."""
         from backendlint.project.conflicts import conflict_errors
 
         return conflict_errors(self)
