@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Cls, Fn, Hit, Profile, Project, Span, Value, Vid, identifier_words, runs_by_hand
+from backendlint.api import (
+    Call,
+    Cls,
+    Fn,
+    Hit,
+    Profile,
+    Project,
+    Span,
+    Value,
+    Vid,
+    identifier_words,
+    operands,
+    runs_by_hand,
+)
 
 MONEY = frozenset(
-    "price prices amount cost costs balance fee fees salary wage revenue subtotal refund payout tax".split()
+    "price prices amount cost costs balance fee fees salary wage revenue subtotal refund payout tax cents".split()
 )
 AMBIGUOUS = frozenset(["total", "discount", "payment", "paid", "due"])
 CONTEXT = frozenset(
@@ -78,7 +91,9 @@ def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
         exact = _other_column(project, cls.owner, cls.facts.attributes.get(name, -1))
         if column or (not exact and any(ref.name == "builtins.float" for ref in annotated)):
             stored = project.hierarchy.role(cls) in STORES
-            yield _hit(cls.owner, span, f"{cls.name}.{name}", None if stored else "strict")
+            yield _hit(
+                cls.owner, span, f"{cls.name}.{name}", None if stored and not _of_anything(name, cls) else "strict"
+            )
 
 
 def _of_change(name: str, cls: Cls) -> bool:
@@ -86,6 +101,12 @@ def _of_change(name: str, cls: Cls) -> bool:
     words = MONEY.intersection(identifier_words(name))
     others = [set(identifier_words(other)) for other in cls.facts.field_spans]
     return words == {"amount"} and any("amount" in other and SHARES & other for other in others)
+
+
+def _of_anything(name: str, cls: Cls) -> bool:
+    """A bare `amount` of a class in which nothing speaks of money: of milk, of points."""
+    words = {word for other in (cls.name, *cls.facts.field_spans) if other != name for word in identifier_words(other)}
+    return name.lower() == "amount" and not words & (MONEY | AMBIGUOUS | CONTEXT | LEDGERS | PAID)
 
 
 def _weighs(name: str, cls: Cls) -> bool:
@@ -158,8 +179,12 @@ def _conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
     name = next((item for item in names if _is_money(item, "")), "")
     if name == "amount" and not CONTEXT.union(LEDGERS).intersection(identifier_words(fn.fqn.replace(".", "_"))):
         return  # of what?
-    used = [value for value in fn.facts.values if value[0] == "binop" and call.value in value[2:]]
-    if name and any(value[1] in "+-*/" and not _is_ratio(fn, value) for value in used):
+    used = [
+        value
+        for vid, value in enumerate(fn.facts.values)
+        if value[0] == "binop" and call.value in value[2:] and not _is_change(fn, vid)
+    ]
+    if name and any(value[1] in "+-*/" and not (_is_ratio(fn, value) or _shows(fn, value)) for value in used):
         yield Hit(
             message=f"`{name}` is money, and reckoned with as a float: sums drift by cents. Convert it with `Decimal(...)`.",
             location=fn.location(call.span),
@@ -173,6 +198,21 @@ def _is_ratio(fn: Fn, value: Value) -> bool:
     """`float(paid) / float(price)`: a share of two amounts is none itself."""
     made = {item.value for item in fn.calls if fn.value(item.func) == ("name", "builtins.float")}
     return value[1] == "/" and made.issuperset(value[2:])
+
+
+def _is_change(fn: Fn, vid: Vid) -> bool:
+    """`(price - before) / before`: by which share an amount has changed; either of its two operations."""
+    made = fn.value(vid)
+    if made[1] == "/":
+        above = fn.value(made[2])
+        return above[:2] == ("binop", "-") and made[3] in above[2:]
+    uses = [value for value in fn.facts.values if vid in operands(value)]
+    return made[1] == "-" and bool(uses) and all(use[:3] == ("binop", "/", vid) and use[3] in made[2:] for use in uses)
+
+
+def _shows(fn: Fn, value: Value) -> bool:
+    """`float(cents) / 100`: the amount in the larger unit, which is shown."""
+    return value[1] == "/" and fn.const(value[3]) in (100, 100.0)
 
 
 def _called(fn: Fn, vid: Vid) -> str:
