@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EACH = ("http", "grpc", "cloud", "mail", "search")
 """Effects that must not happen once an item while a client waits."""
 LONG_SLEEP = 1.0
-SHORT_PROCESS = 5.0
+SHORT_PROCESS = 10.0
 """Seconds."""
 _BATCH = re.compile(r"(^|_)(batch|batches|batched)($|_)", re.IGNORECASE)
 
