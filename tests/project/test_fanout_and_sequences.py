@@ -29,9 +29,11 @@ async def three(x):
         ("await asyncio.gather(*[one(x) for x in xs[:5]])", []),
         ("await asyncio.gather(*[one(x) for x in (1, 2)])", []),
         ("await asyncio.gather(one(1), one(2))", []),
-        ("q = asyncio.Queue()", ["queue"]),
-        ("q = asyncio.Queue(maxsize=0)", ["queue"]),
-        ("q = asyncio.Queue(10)", []),
+        ("q = asyncio.Queue()\n    for x in xs: q.put_nowait(x)", ["queue"]),
+        ("q = asyncio.Queue(maxsize=0)\n    for x in xs: q.put_nowait(x)", ["queue"]),
+        ("q = asyncio.Queue(10)\n    for x in xs: q.put_nowait(x)", []),
+        ("q = asyncio.Queue()\n    q.put_nowait(xs)", []),
+        ("q = asyncio.Queue()\n    client.on(lambda x: q.put_nowait(x))", ["queue"]),
     ],
 )
 def test_unbounded(body: str, kinds: list[str]) -> None:

@@ -11,6 +11,7 @@ from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.calls import argument_of
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
+from backendlint.project.handoffs import seldom_filled
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.uses import aliases
 
@@ -58,7 +59,7 @@ class Fanouts:
             elif concurrency.kind in _STARTS and site.model.spawn is not None:
                 found = self._started(site, concurrency.kind)
             elif concurrency.kind == "queue":
-                found = self._queue(site)
+                found = None if seldom_filled(self.project, site) else self._queue(site)
             else:
                 found = self._pool(site, concurrency.kind)
             if found is not None:

@@ -1,0 +1,100 @@
+"""Queues that cannot fill: nothing is put into them again and again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.effects import Site
+from backendlint.project.entities import Fn
+from backendlint.project.loops import loops_around
+from backendlint.project.uses import aliases
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_PUTS = ("put", "put_nowait", "send", "send_nowait")
+
+
+def seldom_filled(project: Project, site: Site) -> bool:
+    """Whether a queue takes one item at most: whoever makes it (or a function in that) also puts it there, outside loops,
+    and nobody else gets hold of it."""
+    queue = _Queue(project, site)
+    return not queue.shared() and all(queue.once(owner) for owner in queue.owners())
+
+
+class _Queue:
+    def __init__(self, project: Project, site: Site) -> None:
+        self.project = project
+        self.fn = site.fn
+        self.held = aliases(site.fn.facts, site.call.value)
+        self.name = next((item.name for item in site.fn.facts.stores if item.value in self.held and item.name), "")
+        """Of the attribute in which it is kept."""
+
+    def shared(self) -> bool:
+        """Whether it goes where its uses are not looked for."""
+        facts = self.fn.facts
+        if self.fn.is_module or any(item.value in self.held for item in facts.returns):
+            return True
+        if any(item.value in self.held and not item.name for item in facts.stores):
+            return True
+        puts = self.project.graph.calls_written(*_PUTS) if self.name else ()
+        return any(fn.file is not self.fn.file and self._is_it(fn, self._receiver(fn, call.func)) for fn, call in puts)
+
+    def owners(self) -> list[Fn]:
+        """Functions that may use it."""
+        found = self.project.functions_of(self.fn.file)
+        return [item for item in found if (not self._elsewhere(item) if self.name else self._inside(item))]
+
+    def _elsewhere(self, fn: Fn) -> bool:
+        """A method, or a function in one, of a class that has nothing to do with the one in which the queue is kept."""
+        home = fn
+        while home.parent is not None and home.cls is None and not home.parent.is_module:
+            home = home.parent
+        if home.cls is None or self.fn.cls is None:
+            return False
+        mro = self.project.hierarchy.mro
+        return self.fn.cls not in mro(home.cls) and home.cls not in mro(self.fn.cls)
+
+    def once(self, owner: Fn) -> bool:
+        for call in owner.calls:
+            if any(self._is_it(owner, vid) for vid in call.passed):
+                return False
+            puts = owner.callee_name(call) in _PUTS and self._is_it(owner, self._receiver(owner, call.func))
+            if puts and (loops_around(owner, call.block) or not self._runs_once(owner)):
+                return False
+        return True
+
+    def _runs_once(self, owner: Fn) -> bool:
+        """The function that makes it, or one in that which is called or started there once: no callback."""
+        if owner is self.fn:
+            return True
+        edges = self.project.graph.callers(owner) if self._inside(owner) else []
+        return bool(edges) and all(
+            edge.caller is self.fn
+            and edge.kind in ("call", "spawn", "thread")
+            and edge.call is not None
+            and not loops_around(self.fn, edge.call.block)
+            for edge in edges
+        )
+
+    @staticmethod
+    def _receiver(fn: Fn, func: Vid) -> Vid:
+        value = fn.facts.values[func]
+        return value[1] if value[0] == "attr" else -1
+
+    def _is_it(self, fn: Fn, vid: Vid) -> bool:
+        if vid < 0:
+            return False
+        value = fn.unguarded(vid)
+        if self.name and value[0] == "attr":
+            return bool(value[2] == self.name)
+        if fn is self.fn:
+            return vid in self.held
+        return value[0] == "outer" and fn.outer(value) is self.fn and value[1] in self.held
+
+    def _inside(self, fn: Fn) -> bool:
+        home: Fn | None = fn
+        while home is not None and home is not self.fn:
+            home = home.parent
+        return home is self.fn
