@@ -288,3 +288,30 @@ def test_a_statement_is_what_its_chain_begins_with(statement: str, kind: str) ->
     """
     project = build(models=MODELS, app=body)
     assert [query.kind for query in project.queries.direct(fn(project, "app.f"))] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("base", "field", "role"),
+    [
+        ("Unknown", "models.CharField(max_length=3)", "model"),
+        ("Unknown", "forms.CharField(max_length=3)", ""),
+        ("Unknown", "3", ""),
+        ("object", "models.CharField(max_length=3)", ""),
+        ("ABC", "models.CharField(max_length=3)", ""),
+    ],
+)
+def test_columns_make_a_model_of_a_class_with_an_unknown_base(base: str, field: str, role: str) -> None:
+    project = build(
+        models=f"""
+        from abc import ABC
+        from django import forms
+        from django.db import models
+        from elsewhere import Unknown
+
+        class Crate({base}):
+            label = {field}
+        """
+    )
+    cls = project.classes["models.Crate"]
+    assert project.hierarchy.role(cls) == role
+    assert bool(project.data.schema.tables) is (role == "model")

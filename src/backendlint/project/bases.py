@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.schema.django_fields import is_model_field
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -27,16 +26,7 @@ def bases(project: Project, cls: Cls) -> tuple[Ref, ...]:
                 found.append(Ref(ref.kind, ref.name, ref.arg))
             if ref.kind == "libinst":
                 found += _mixed_in(project, cls.owner, vid)
-    if any(ref.kind == "lib" and project.libraries.cls(ref.name) is None for ref in found) and _has_fields(cls):
-        found.append(Ref("lib", "django.db.models.Model"))
     return tuple(found)
-
-
-def _has_fields(cls: Cls) -> bool:
-    """Whether the class has fields of Django's models: then the base of which nothing is known is one too."""
-    values, calls = cls.owner.facts.values, cls.owner.facts.calls
-    made = (values[vid] for vid in cls.facts.attributes.values() if vid >= 0)
-    return any(is_model_field(str(values[calls[value[1]].func][-1])) for value in made if value[0] == "call")
 
 
 def _mixed_in(project: Project, fn: Fn, vid: Vid) -> Iterator[Ref]:

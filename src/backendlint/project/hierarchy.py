@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.libraries_model import ClassModel
+from backendlint.project.schema.django_fields import NO_MODELS, declares_fields
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -18,6 +19,7 @@ MAX_BASES = 100
 """Bases, direct or not, that are taken from each direct base: generated code may have chains of thousands."""
 _ADDED = "permission"
 _ABSTRACT = frozenset({"abc.ABC", "abc.ABCMeta", "typing.Protocol", "typing_extensions.Protocol"})
+_DJANGO_MODEL = "django.db.models.Model"
 
 
 class Hierarchy:
@@ -51,8 +53,18 @@ class Hierarchy:
         known = self._library.get(cls.fqn)
         if known is None:
             found = [base.name for item in self.mro(cls) for base in item.bases if base.kind in ("lib", "libinst")]
+            if self._is_foreign_model(cls, found):
+                found.append(_DJANGO_MODEL)
             known = self._library[cls.fqn] = tuple(dict.fromkeys(found))
         return known
+
+    def _is_foreign_model(self, cls: Cls, bases: list[str]) -> bool:
+        """Whether it declares columns as only Django's models do, and has a base from a package that is not known."""
+        if all(base.startswith(NO_MODELS) for base in bases):
+            return False
+        if any(model.subclass_role for base in bases for model in self.project.libraries.lineage(base)):
+            return False
+        return any(declares_fields(item.owner.facts, item.facts) for item in self.mro(cls))
 
     def bases_beside(self, cls: Cls) -> tuple[str, ...]:
         """For a mixin, the library classes with which its subclasses combine it: what its `super()` may mean."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
-from backendlint.facts.model import ClassFacts, FileFacts
+from backendlint.facts.model import ClassFacts, FileFacts, FunctionFacts
 from backendlint.findings.model import Location
 from backendlint.project.schema.model import Check, Constraint, Index, Unique
 from backendlint.project.schema.reading import CallNode, Links, Node, class_node, lineage, strings
@@ -35,13 +34,11 @@ MANY = frozenset({"ManyToManyField", "ParentalManyToManyField", "SortedManyToMan
 _COLUMNLESS = frozenset(
     {"GenericRelation", "GenericForeignKey", "TaggableManager", "ClusterTaggableManager", "GeneratedField"}
 )
+_MODULES = ("django.db.models.", "django.contrib.gis.db.models.", "django.contrib.postgres.fields.")
+"""Where Django keeps its fields."""
+NO_MODELS = ("builtins.", "abc.", "typing.", "enum.", "django.")
+"""Where no base lies that could make a model of a class without being known."""
 _POSITIVE = frozenset({"PositiveIntegerField", "PositiveBigIntegerField", "PositiveSmallIntegerField"})
-_MODEL_FIELD = re.compile(r"django\.(?:contrib\.gis\.)?db\.models\.(?:[\w.]+\.)?\w+(?:Field|Key)$")
-
-
-def is_model_field(dotted: str) -> bool:
-    """Whether this is the name of one of Django's own classes of model fields."""
-    return _MODEL_FIELD.match(dotted) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +126,17 @@ def _base_kind(file: FileFacts, cls: ClassFacts, links: Links) -> str:
             if name == "Field":
                 return name if typed else ""
     return ""
+
+
+def declares_fields(function: FunctionFacts, cls: ClassFacts) -> bool:
+    """Whether the class, which the function holds, has attributes that are model fields of Django's own."""
+    for vid in cls.attributes.values():
+        value = function.values[vid] if vid >= 0 else ("",)
+        func = function.values[function.calls[value[1]].func] if value[0] == "call" else ("",)
+        name = str(func[1]) if func[0] == "name" else ""
+        if name.startswith(_MODULES) and name.endswith(("Field", "ForeignKey")):
+            return True
+    return False
 
 
 def read_field(name: str, node: Node) -> Field | None:

@@ -8,7 +8,14 @@ from dataclasses import replace
 from backendlint.facts.model import ClassFacts, FileFacts
 from backendlint.facts.within import only_for_types
 from backendlint.project.schema.django_apps import Apps, settings_of
-from backendlint.project.schema.django_fields import Field, Options, is_model_field, read_field, read_options
+from backendlint.project.schema.django_fields import (
+    NO_MODELS,
+    Field,
+    Options,
+    declares_fields,
+    read_field,
+    read_options,
+)
 from backendlint.project.schema.django_known import BASES, PLAIN_BASES
 from backendlint.project.schema.django_state import Model, State
 from backendlint.project.schema.model import Schema
@@ -53,6 +60,7 @@ def _concerned(file: FileFacts) -> bool:
 
 
 def _is_model(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
+    unknown = False
     for where, item in lineage(file, cls, links):
         for base in item.bases:
             name = base_name(class_node(where, item, base, links))
@@ -63,20 +71,10 @@ def _is_model(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
                 return True
             if name.startswith(("modelcluster.models.", "wagtail.models.", "mptt.models.", "polymorphic.models.")):
                 return True
-            if (
-                name
-                and links.find_class(name) is None
-                and not name.startswith("builtins")
-                and _has_fields(where, item, links)
-            ):
-                return True
-    return False
-
-
-def _has_fields(file: FileFacts, cls: ClassFacts, links: Links) -> bool:
-    """Whether the class has fields of Django's models: then a base of which nothing is known is a model too."""
-    calls = (class_node(file, cls, vid, links).call() for vid in cls.attributes.values() if vid >= 0)
-    return any(is_model_field(call.dotted) for call in calls if call is not None)
+            unknown = unknown or bool(name and links.find_class(name) is None and not name.startswith(NO_MODELS))
+    return unknown and any(
+        declares_fields(where.functions[item.owner], item) for where, item in lineage(file, cls, links)
+    )
 
 
 def _app_label(file: FileFacts, cls: ClassFacts, apps: Apps, links: Links) -> str:
