@@ -50,4 +50,4 @@ def called(project: Project, name: str) -> list[list[str]]:
 
 def returned(project: Project, name: str) -> list[tuple[str, str]]:
     """Kind and name of what a function returns."""
-    return [(ref.kind, ref.name) for ref in project.resolver.returns(fn(project, name))]
+    return [(ref.kind, ref.name) for ref in project.resolver.results.of(fn(project, name))]

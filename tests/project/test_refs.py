@@ -371,3 +371,39 @@ def test_a_manager_that_a_model_is_given_stands_for_its_rows() -> None:
     )
     assert called(project, "models.f")[-1] == ["app.models.Kid.hello"]
     assert called(project, "models.g")[-1] == ["app.models.Kid.hello"]
+
+
+@pytest.mark.parametrize(
+    ("body", "given"),
+    [
+        ("return cls()", "Heir"),
+        ("return cls.query.get(key)", "Heir"),
+        ("found = db.session.get(cls, key)\n        return found", "Heir"),
+        ("row = cls()\n        db.session.add(row)\n        return row", "Heir"),
+        ("return Base()", "Base"),
+        ("return cls() if key else Base()", "Base"),
+        ("return key", None),
+    ],
+)
+def test_class_methods_of_a_base_make_what_is_asked(body: str, given: str | None) -> None:
+    project = build(
+        app=f"""
+        from flask_sqlalchemy import SQLAlchemy
+        db = SQLAlchemy()
+
+        class Base(db.Model):
+            @classmethod
+            def make(cls, key):
+                {body.replace(chr(10), chr(10) + "        ")}
+
+        class Heir(Base): pass
+
+        def f():
+            return Heir.make(3)
+
+        def g():
+            return Base.make(3)
+        """
+    )
+    assert returned(project, "app.f") == ([("inst", f"app.{given}")] if given else [])
+    assert returned(project, "app.g") == ([("inst", "app.Base")] if given else [])

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Binding, Call, Value, Vid
-from backendlint.project.binding import unchanged
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.names import Names
+from backendlint.project.results import Results
 from backendlint.project.tables import bound
 from backendlint.project.types import MAX_REFS, TypeNames, unique
 
@@ -23,8 +23,6 @@ MAX_LISTED = 32
 MAX_DEPTH = 60
 _LITERALS = {"list": "builtins.list", "tuple": "builtins.tuple", "set": "builtins.set", "dict": "builtins.dict"}
 _TEXTS = {"fmt", "conv", "join"}
-_CALLABLES = ("typing.Callable", "collections.abc.Callable")
-"""Annotations of results that say less than the function that is returned."""
 _MADE = ("call", "await", "enter")
 """Operations that make an object; where nobody knows which, the name that it is given may say."""
 _CHANGES = ("guard", "mut", "store", "setattr")
@@ -40,7 +38,7 @@ class Resolver:
         self.project = project
         self.types = TypeNames(project, self)
         self.names = Names(project, self)
-        self._returns: dict[tuple[str, Ref | None], Refs] = {}
+        self.results = Results(self)
         self._params: dict[tuple[str, int], Refs] = {}
         self._fields: dict[tuple[str, str], Refs] = {}
         self._methods: dict[tuple[Ref, str], Refs] = {}
@@ -300,7 +298,7 @@ class Resolver:
             method = owner.methods.get(name)
             if method is not None:
                 if method.kind == "property" and ref.kind == "inst":
-                    return self.returns(method, ref)
+                    return self.results.of(method, ref)
                 overrides = self.project.hierarchy.overrides(cls, name) if ref.kind == "inst" else ()
                 found = (Ref("func", method.fqn, ref), *(Ref("func", fn.fqn, ref) for fn in overrides))
                 self._methods[ref, name] = found
@@ -374,61 +372,18 @@ class Resolver:
     def result(self, fn: Fn, call: Call, ref: Ref) -> Iterable[Ref]:
         """What calling `ref` gives."""
         if ref.kind == "func":
-            return self.returns(self.project.functions[ref.name], ref.arg)
+            return self.results.of(self.project.functions[ref.name], ref.arg)
         if ref.kind == "class":
             return (Ref("inst", ref.name), *self.types.stood_for(fn, call, ref))
         if ref.kind == "inst":
             return self._many(
-                self.returns(self.project.functions[found.name], ref)
+                self.results.of(self.project.functions[found.name], ref)
                 for found in self._class_member(ref, "__call__")
                 if found.kind == "func"
             )
         if ref.kind == "lib":
             return self.types.library_result(fn, call, ref)
         return (ref,) if ref.kind == "libinst" and ref.name.endswith("partial") and ref.arg else ()
-
-    def returns(self, fn: Fn, receiver: Ref | None = None) -> Refs:
-        """What a function's result (awaited, if async; an element, if a generator) refers to."""
-        own = receiver if self._depends_on_self(fn, receiver) else None
-        key = (fn.fqn, own)
-        known = self._returns.get(key)
-        if known is not None:
-            return known
-        self._returns[key] = ()
-        found: Iterable[Ref] = ()
-        if fn.facts.returns_annotation >= 0 and fn.parent is not None:
-            found = self.types.annotation(fn.parent, fn.facts.returns_annotation, receiver)
-        if fn.facts.is_generator:
-            elements = tuple(found)
-            inner = [ref.arg for ref in elements if ref.arg] or self._returned(fn, own)
-            found = [Ref("libinst", "typing.Iterator", inner[0] if inner else None)]
-        else:
-            found = tuple(found)
-            if all(ref.name in _CALLABLES for ref in found):
-                found = self._returned(fn, own) or found
-        result = unique(found)
-        self._returns[key] = result
-        return result
-
-    def _depends_on_self(self, fn: Fn, receiver: Ref | None) -> bool:
-        """True where the result is another one for objects of a subclass: `Self`, or what a method of its own gives."""
-        if receiver is None:
-            return False
-        heir = receiver.kind == "inst" and fn.cls is not None and receiver.name != fn.cls.fqn
-        if heir and any(_own_method(fn, item.value) for item in fn.facts.returns):
-            return True
-        return self.types.mentions_self(fn.parent, fn.facts.returns_annotation)
-
-    def _returned(self, fn: Fn, receiver: Ref | None) -> Iterable[Ref]:
-        return self._many(self._given(fn, item.value, receiver) for item in fn.facts.returns)
-
-    def _given(self, fn: Fn, vid: Vid, receiver: Ref | None) -> Iterable[Ref]:
-        """What one `return` gives; `return self.make()` asks the class of the object on which the method was called."""
-        call = _own_method(fn, vid) if receiver is not None and receiver.kind == "inst" else None
-        if call is None or receiver is None:
-            return self.refs(fn, vid)
-        member = self.member(receiver, fn.facts.values[call.func][2])
-        return self._many(self.result(fn, call, ref) for ref in member)
 
     def param(self, fn: Fn, index: int) -> Refs:
         """What a parameter may be: `self`'s class, its annotation, its injected or default value, its name."""
@@ -481,7 +436,7 @@ class Resolver:
             for name in ("__enter__", "__aenter__"):
                 for found in self._class_member(ref, name):
                     if found.kind == "func":
-                        return self.returns(self.project.functions[found.name]) or (ref,)
+                        return self.results.of(self.project.functions[found.name]) or (ref,)
         return (ref,)
 
     def element(self, ref: Ref) -> Refs:
@@ -492,13 +447,3 @@ class Resolver:
         if model is not None and model.iterates:
             return (self.types.named(model.iterates, ref),)
         return (ref.arg,) if ref.arg else ()
-
-
-def _own_method(fn: Fn, vid: Vid) -> Call | None:
-    """The call where a value is `self.method(...)`."""
-    values = fn.facts.values
-    if vid < 0 or values[vid][0] != "call" or fn.kind not in ("method", "property"):
-        return None
-    call = fn.facts.calls[values[vid][1]]
-    func = values[call.func] if call.func >= 0 else ("unknown",)
-    return call if func[0] == "attr" and unchanged(fn, func[1]) == ("param", 0) else None

@@ -1,0 +1,115 @@
+"""What functions give back, also to those who ask a subclass for what its base class makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import unchanged
+from backendlint.project.entities import Fn, Ref, Refs
+from backendlint.project.types import unique
+
+if TYPE_CHECKING:
+    from backendlint.project.refs import Resolver
+
+MAX_STEPS = 32
+_CALLABLES = ("typing.Callable", "collections.abc.Callable")
+"""Annotations of results that say less than the function that is returned."""
+
+
+class Results:
+    """Answers for the Resolver, which owns it."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self.resolver = resolver
+        self._known: dict[tuple[str, Ref | None], Refs] = {}
+        self._made: dict[str, bool] = {}
+        """Whether a class method makes what it gives of the class that is asked."""
+
+    def of(self, fn: Fn, receiver: Ref | None = None) -> Refs:
+        """What a function's result (awaited, if async; an element, if a generator) refers to."""
+        own = receiver if self._depends_on_self(fn, receiver) else None
+        key = (fn.fqn, own)
+        result = self._known.get(key)
+        if result is None:
+            self._known[key] = ()
+            result = self._known[key] = unique(self._find(fn, receiver, own))
+        return self._for_heir(fn, receiver, result) if receiver is not None and fn.kind == "classmethod" else result
+
+    def _find(self, fn: Fn, receiver: Ref | None, own: Ref | None) -> Iterable[Ref]:
+        found: Refs = ()
+        if fn.facts.returns_annotation >= 0 and fn.parent is not None:
+            found = tuple(self.resolver.types.annotation(fn.parent, fn.facts.returns_annotation, receiver))
+        if fn.facts.is_generator:
+            inner = [ref.arg for ref in found if ref.arg] or list(self._returned(fn, own))
+            return (Ref("libinst", "typing.Iterator", inner[0] if inner else None),)
+        if all(ref.name in _CALLABLES for ref in found):
+            return list(self._returned(fn, own)) or found
+        return found
+
+    def _depends_on_self(self, fn: Fn, receiver: Ref | None) -> bool:
+        """True where the result is another one for objects of a subclass: `Self`, or what a method of its own gives."""
+        if receiver is None:
+            return False
+        heir = receiver.kind == "inst" and fn.cls is not None and receiver.name != fn.cls.fqn
+        if heir and any(_own_method(fn, item.value) for item in fn.facts.returns):
+            return True
+        return self.resolver.types.mentions_self(fn.parent, fn.facts.returns_annotation)
+
+    def _returned(self, fn: Fn, receiver: Ref | None) -> Iterable[Ref]:
+        return [ref for item in fn.facts.returns for ref in self._given(fn, item.value, receiver)]
+
+    def _given(self, fn: Fn, vid: Vid, receiver: Ref | None) -> Iterable[Ref]:
+        """What one `return` gives; `return self.make()` asks the class of the object on which the method was called."""
+        call = _own_method(fn, vid) if receiver is not None and receiver.kind == "inst" else None
+        if call is None or receiver is None:
+            return self.resolver.refs(fn, vid)
+        members = self.resolver.member(receiver, fn.facts.values[call.func][2])
+        return [ref for member in members for ref in self.resolver.result(fn, call, member)]
+
+    def _for_heir(self, fn: Fn, receiver: Ref, found: Refs) -> Refs:
+        """`User.get(1)` is a `User`, where the class method of its base gives `cls.query.get(...)`."""
+        if fn.cls is None or receiver.kind not in ("class", "inst") or receiver.name == fn.cls.fqn:
+            return found
+        base = fn.cls.fqn
+        if not any(ref.name == base or (ref.arg is not None and ref.arg.name == base) for ref in found):
+            return found
+        made = self._made.get(fn.fqn)
+        if made is None:
+            given = [item.value for item in fn.facts.returns if fn.const(item.value) is not None]
+            made = self._made[fn.fqn] = bool(given) and all(self._of_class(fn, vid) for vid in given)
+        return tuple(_renamed(ref, base, receiver.name) for ref in found) if made else found
+
+    def _of_class(self, fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> bool:
+        """Whether a value is made of the class that is asked: `cls(...)`, `cls.query.first()`, `session.get(cls, key)`,
+        `super().select()`."""
+        value = unchanged(fn, vid) if vid >= 0 else ("unknown",)
+        if depth == 0:
+            return False
+        if value[0] in ("attr", "elem", "item", "slice"):
+            return self._of_class(fn, value[1], depth - 1)
+        if value[0] == "phi":
+            return all(fn.const(item) is None or self._of_class(fn, item, depth // 2) for item in value[1])
+        if value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            if fn.facts.values[call.func] == ("name", "builtins.super") or self._of_class(fn, call.func, depth - 1):
+                return True
+            return any(self._of_class(fn, item, depth // 2) for item in call.args)
+        return value == ("param", 0)
+
+
+def _renamed(ref: Ref, base: str, heir: str) -> Ref:
+    if ref.kind in ("inst", "class") and ref.name == base:
+        return ref._replace(name=heir)
+    return ref._replace(arg=_renamed(ref.arg, base, heir)) if ref.kind == "libinst" and ref.arg is not None else ref
+
+
+def _own_method(fn: Fn, vid: Vid) -> Call | None:
+    """The call where a value is `self.method(...)`."""
+    values = fn.facts.values
+    if vid < 0 or values[vid][0] != "call" or fn.kind not in ("method", "property"):
+        return None
+    call = fn.facts.calls[values[vid][1]]
+    func = values[call.func] if call.func >= 0 else ("unknown",)
+    return call if func[0] == "attr" and unchanged(fn, func[1]) == ("param", 0) else None
