@@ -407,3 +407,32 @@ def test_class_methods_of_a_base_make_what_is_asked(body: str, given: str | None
     )
     assert returned(project, "app.f") == ([("inst", f"app.{given}")] if given else [])
     assert returned(project, "app.g") == ([("inst", "app.Base")] if given else [])
+
+
+@pytest.mark.parametrize(
+    ("annotation", "body", "element"),
+    [
+        ("QuerySet", "Order.objects.filter(x=1)", "app.Order"),
+        ("QuerySet[T]", "Order.objects.filter(x=1)", "app.Order"),
+        ("list", "[order for order in Order.objects.all()]", "app.Order"),
+        ("QuerySet['Line']", "Order.objects.filter(x=1)", "app.Line"),
+        ("str", "[order for order in Order.objects.all()]", None),
+    ],
+)
+def test_what_an_annotation_leaves_open_the_code_tells(annotation: str, body: str, element: str | None) -> None:
+    project = build(
+        app=f"""
+        from typing import TypeVar
+        from django.db import models
+        from django.db.models import QuerySet
+
+        T = TypeVar("T")
+        class Order(models.Model): pass
+        class Line(models.Model): pass
+
+        def f() -> {annotation}:
+            return {body}
+        """
+    )
+    (found,) = project.resolver.results.of(fn(project, "app.f"))
+    assert (found.arg.name if found.arg else None) == element

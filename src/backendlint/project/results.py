@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import unchanged
 from backendlint.project.entities import Fn, Ref, Refs
-from backendlint.project.types import unique
+from backendlint.project.types import OPEN_TYPES, unique
 
 if TYPE_CHECKING:
     from backendlint.project.refs import Resolver
@@ -46,7 +46,20 @@ class Results:
             return (Ref("libinst", "typing.Iterator", inner[0] if inner else None),)
         if all(ref.name in _CALLABLES for ref in found):
             return list(self._returned(fn, own)) or found
-        return found
+        return self._filled(fn, own, found) if any(self._open(ref) for ref in found) else found
+
+    def _filled(self, fn: Fn, own: Ref | None, found: Refs) -> Iterable[Ref]:
+        """`-> QuerySet`, `-> Query[T]`, `-> list`: of what, only the code tells."""
+        libraries = self.resolver.project.libraries
+        known = [ref for ref in self._returned(fn, own) if ref.kind == "libinst" and ref.arg is not None]
+        for ref in found:
+            same = (item for item in known if self._open(ref) and libraries.is_subclass(item.name, ref.name))
+            yield next(same, ref)
+
+    def _open(self, ref: Ref) -> bool:
+        """Whether a type that holds others does not say which."""
+        model = self.resolver.project.libraries.cls(ref.name) if ref.kind == "libinst" and ref.arg is None else None
+        return model is not None and model.iterates in OPEN_TYPES
 
     def _depends_on_self(self, fn: Fn, receiver: Ref | None) -> bool:
         """True where the result is another one for objects of a subclass: `Self`, or what a method of its own gives."""
