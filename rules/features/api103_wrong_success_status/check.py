@@ -13,6 +13,8 @@ ACTION = re.compile(
     r"bulk|batch|import|sync|cancel|confirm|approve|reject|reset|recover|password|upload|export|run|execute|trigger|process",
     re.IGNORECASE,
 )
+CHANGES = frozenset({"update", "delete"})
+"""Writes after which there is no row more than before."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -93,12 +95,15 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         return None
     named = CREATE.match(route.name) and route.name.upper() not in route.methods
     own = singular(last.replace("-", "_").lower())
+    reached = list(project.writes.reached(route.handler))
     found = [
         chain[0].span if chain else write.call.span
-        for write, chain in project.writes.reached(route.handler)
+        for write, chain in reached
         if (write.creates or write.op == "save") and (named or singular(snake(write.entity.rpartition(".")[2])) == own)
     ]
-    said = named and not POSTED.match(route.name) and project.effects.has(route.handler, "db-write", "db", "commit")
+    changes = bool(reached) and all(write.op in CHANGES for write, _ in reached)
+    stores = project.effects.has(route.handler, "db-write", "db", "commit")
+    said = named and not POSTED.match(route.name) and not changes and stores
     return found if found or said else None
 
 
