@@ -226,6 +226,6 @@ def _serializers(project: Project) -> Iterator[Hit]:
 
 
 def _loading(item: Serialized) -> str:
-    if item.read.query is not None or not item.read.path:
+    if item.read.sends or not item.read.path:
         return "compute it for all objects in the list's own query (`annotate`, `prefetch_related`)"
     return f"load it with the list's query (`select_related` or `prefetch_related` of `{'__'.join(item.read.path)}`)"

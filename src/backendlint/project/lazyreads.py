@@ -12,7 +12,7 @@ from backendlint.project.associations import Relation, declared
 from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Cls, Fn
-from backendlint.project.loops import block_at, grows, loops_around, plain, stops_early
+from backendlint.project.loops import behind, block_at, grows, loops_around, plain, side_by_side, stops_early
 from backendlint.project.origins import Path
 from backendlint.project.responsemodels import schema_reads
 
@@ -127,7 +127,7 @@ class LazyReads:
 
     def _loop_over(self, fn: Fn, iterable: Vid, block: int) -> int:
         for number, item in loops_around(fn, block):
-            if item.value >= 0 and iterable in (item.value, plain(fn, item.value)):
+            if item.value >= 0 and iterable in (item.value, plain(fn, item.value), *side_by_side(fn, item.value)):
                 return number
         return -1
 
@@ -137,8 +137,9 @@ class LazyReads:
             return None
         if value[0] in ("guard", "await", "setattr", "mut", "store"):
             return self._root(fn, value[1], path, depth - 1)
-        if value[0] in ("elem", "unpack"):
-            return _Root("item", value[1], path)
+        source = behind(fn, value)
+        if source >= 0 or value[0] in ("elem", "unpack"):
+            return _Root("item", source if source >= 0 else value[1], path)
         if value[0] == "param":
             return _Root("param", value[1], path)
         if value[0] == "attr":

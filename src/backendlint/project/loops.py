@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Block, Span, Vid
+from backendlint.facts.model import Block, Span, Value, Vid
 from backendlint.project.entities import Fn, Refs
 from backendlint.project.uses import made_of
 
@@ -20,6 +20,9 @@ _GIVES_BATCHES = re.compile(
     r"chunk|batch|pages|paginat|slices|window|partition|attempt|retr|poll|in_groups|buckets", re.IGNORECASE
 )
 """Functions that give batches; `page()` gives one page, that is items."""
+
+
+_ZIPS = (("name", "builtins.zip"), ("name", "itertools.zip_longest"), ("name", "itertools.product"))
 
 
 def loops_around(fn: Fn, block: int) -> list[tuple[int, Block]]:
@@ -53,6 +56,30 @@ def plain(fn: Fn, vid: Vid) -> Vid:
         vid = value[1]
         value = fn.facts.values[vid]
     return vid
+
+
+def side_by_side(fn: Fn, vid: Vid) -> tuple[Vid, ...]:
+    """What `zip(rows, names)` goes through, in this order; of `enumerate(rows)` the number is -1. Empty for other values."""
+    value = fn.facts.values[plain(fn, vid)] if vid >= 0 else ("",)
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    if call is None or not call.args or any(fn.facts.values[item][0] == "star" for item in call.args):
+        return ()
+    func = fn.facts.values[call.func]
+    if func == ("name", "builtins.enumerate"):
+        return (-1, call.args[0])
+    return tuple(call.args) if func in _ZIPS else ()
+
+
+def behind(fn: Fn, value: Value) -> Vid:
+    """The iterable of which a value is an element: `rows` for `row` in `for number, row in enumerate(rows)`; -1 for others."""
+    elem = fn.facts.values[value[1]] if value[0] == "unpack" else ("",)
+    parts = side_by_side(fn, elem[1]) if elem[0] == "elem" else ()
+    return parts[value[2]] if parts and 0 <= value[2] < len(parts) else -1
+
+
+def iterables(fn: Fn, vid: Vid) -> list[Vid]:
+    """What a loop over the value goes through."""
+    return [item for item in side_by_side(fn, vid) if item >= 0] or [vid]
 
 
 def grows(project: Project, fn: Fn, number: int) -> bool:
@@ -137,10 +164,11 @@ def _few_called(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         "builtins.sorted",
         "builtins.reversed",
         "builtins.list",
-        "builtins.zip",
         "builtins.tuple",
     }:
         return bool(call.args) and bool(depth) and _few(project, fn, plain(fn, call.args[0]), depth - 1)
+    if names & {"builtins.zip"}:  # ends with the shortest
+        return bool(depth) and any(_few(project, fn, plain(fn, item), depth - 1) for item in call.args)
     if func[0] == "attr" and func[2] in ("items", "keys", "values") and depth:
         return _few(project, fn, plain(fn, func[1]), depth - 1)
     return False

@@ -10,7 +10,7 @@ from backendlint.project.binding import bind, receiver
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loaders import Loads, loads_of
-from backendlint.project.loops import plain
+from backendlint.project.loops import behind, plain
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -180,7 +180,8 @@ class _Walk:
         elif op == "binop" and value[1] in ("|", "&"):
             self._combined(fn, value, path, steps, context, depth)
         elif parts:
-            for item in parts:
+            source = behind(fn, value)
+            for item in (source,) if source >= 0 else parts:
                 self.visit(fn, item, path, steps, context, depth)
         elif op == "attr":
             self._attribute(fn, vid, path, steps, context, depth)
@@ -234,6 +235,9 @@ class _Walk:
             if ref.kind not in ("inst", "class"):
                 continue
             cls = self.project.classes[ref.name]
+            if ref.kind == "class" and any(map(self.project.resolver.stands_for_owner, self.project.refs(fn, vid))):
+                self._end(steps, path)  # `self.model.objects`
+                return
             if self.project.associations.find(cls, name) is not None and ref.kind == "inst":
                 before = len(self.found)
                 self.visit(fn, base, (name, *path), steps, context, depth)

@@ -15,6 +15,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.loops import iterables
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -222,19 +223,30 @@ class Queries:
         for vid, value in enumerate(fn.facts.values) if op in _CACHED else ():
             if value[0] == "attr" and fn.facts.values[value[1]] == ("param", param):
                 relation = declared(self.project, fn, vid)
-                span = fn.facts.span_of(vid)
-                if relation is not None and query.span.holds(span):
+                if relation is not None and self._plain_rows(fn, query.vid, vid):
                     return relation.name
         return None
+
+    def _plain_rows(self, fn: Fn, vid: Vid, relation: Vid) -> bool:
+        """Whether a query takes all rows of a to-many relation, which prefetching would have brought: no `filter()` between."""
+        value = fn.unguarded(vid)
+        while value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            if any(model.orm is not None and model.orm.op not in _CACHED for model in self.project.models(fn, call)):
+                return False
+            vid = receiver(fn, call)
+            value = fn.unguarded(vid) if vid >= 0 else ("unknown",)
+        return vid >= 0 and (vid == relation or value == fn.facts.values[relation])
 
     def _iterations(self, fn: Fn, consumers: Mapping[Vid, Call]) -> list[Query]:
         found = []
         for block in fn.facts.blocks:
             if block.kind in ("for", "comp") and block.value >= 0:
-                model = self.unsent(fn, block.value) or self._either(fn, block)
-                if model is not None:
-                    span, at = fn.facts.span_of(block.value), _first_sent(fn, block.value, block.parent, model)
-                    found.append(Query(fn, span, at, block.value, "read", _chain_name(fn, block.value), model, None))
+                for vid in iterables(fn, block.value):
+                    model = self.unsent(fn, vid) or self._either(fn, block, vid)
+                    if model is not None:
+                        span, at = fn.facts.span_of(vid), _first_sent(fn, vid, block.parent, model)
+                        found.append(Query(fn, span, at, vid, "read", _chain_name(fn, vid), model, None))
         for call in consumers.values():
             model = self.unsent(fn, call.args[0]) if call.args else None
             if model is not None:
@@ -248,9 +260,9 @@ class Queries:
                 found.append(Query(fn, call.span, call.block, call.value, "read", name, model, None))
         return found
 
-    def _either(self, fn: Fn, block: Block) -> CallModel | None:
+    def _either(self, fn: Fn, block: Block, vid: Vid) -> CallModel | None:
         """The same for one of several query objects (`if recent: rows = rows[:8]`), outside of loops."""
-        value = fn.unguarded(block.value)
+        value = fn.unguarded(vid)
         around = (item.kind for _, item in fn.blocks_of(block.parent))
         if value[0] != "phi" or not {"for", "comp", "while"}.isdisjoint(around):
             return None

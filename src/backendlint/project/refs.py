@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Binding, Call, Value, Vid
 from backendlint.project.entities import Cls, Fn, Ref, Refs
+from backendlint.project.loops import behind
 from backendlint.project.names import Names
 from backendlint.project.results import Results
 from backendlint.project.tables import bound
@@ -211,6 +212,9 @@ class Resolver:
             index = value[2] if value[0] == "unpack" else fn.const(value[2])
             if isinstance(index, int) and 0 <= index < len(base[1]):
                 return self.refs(fn, base[1][index])
+        source = behind(fn, value)
+        if source >= 0:
+            return [part for ref in self.refs(fn, source) for part in self.element(ref)]
         refs = self.refs(fn, value[1])
         if value[0] == "slice":
             return refs
@@ -316,17 +320,18 @@ class Resolver:
         for base in bases:
             dotted = f"{base}.{name}"
             if self.project.libraries.call(dotted) or self.project.libraries.attribute(dotted):
-                own = ref.arg if ref.arg is not None and self._stands_for_owner(ref) else Ref("class", cls.fqn)
+                own = ref.arg if ref.arg is not None and self.stands_for_owner(ref) else Ref("class", cls.fqn)
                 return tuple(self.member(Ref(instance, base, own), name))
         return self.types.inherited(cls, name)
 
     def _owned(self, ref: Ref, cls: Cls) -> Ref:
         """`published = PublishedManager()` of a model gives the model's rows."""
-        if ref.arg is not None or ref.kind not in ("inst", "libinst") or not self._stands_for_owner(ref):
+        if ref.arg is not None or ref.kind not in ("inst", "libinst") or not self.stands_for_owner(ref):
             return ref
         return Ref(ref.kind, ref.name, Ref("inst", cls.fqn))
 
-    def _stands_for_owner(self, ref: Ref) -> bool:
+    def stands_for_owner(self, ref: Ref) -> bool:
+        """Whether it is a manager, which gives the rows of the model that holds it."""
         made = self.project.classes.get(ref.name) if ref.kind == "inst" else None
         if made is None:
             return any(model.of_owner for model in self.project.libraries.lineage(ref.name))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
-from backendlint.project.associations import declared
+from backendlint.project.associations import Relation, declared
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.origins import Path
 from backendlint.project.queries import Query
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 4
 _LISTS = "list"
+_NARROWS = frozenset(
+    "filter exclude get order_by values values_list annotate aggregate distinct last latest earliest".split()
+)
+"""Methods of a manager that ask the database again although its rows were prefetched."""
 
 
 class FieldRead(NamedTuple):
@@ -28,6 +32,13 @@ class FieldRead(NamedTuple):
     what: str
     query: Query | None
     steps: tuple[Step, ...] = ()
+    narrowed: bool = False
+    """`line_set.filter(...)`: what was loaded with the list does not answer it."""
+
+    @property
+    def sends(self) -> bool:
+        """Whether it asks the database whatever relations came with the list."""
+        return self.query is not None or self.narrowed
 
 
 class Serialized(NamedTuple):
@@ -48,9 +59,10 @@ def serialized(project: Project) -> Iterator[Serialized]:
             yield from _view(project, cls)
     for fn, call in project.graph.calls_with("many"):
         if fn.const(call.kwarg("many")) is True and call.args:
-            for ref in project.callees(fn, call):
-                if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) == "serializer":
-                    yield from _call(project, fn, call, project.classes[ref.name])
+            refs = project.callees(fn, call)
+            serializer = project.classes.get(refs[0].name) if len(refs) == 1 else None  # not any of a table of them
+            if serializer is not None and project.hierarchy.role(serializer) == "serializer":
+                yield from _call(project, fn, call, serializer)
 
 
 def _call(project: Project, fn: Fn, call: Call, serializer: Cls) -> Iterator[Serialized]:
@@ -115,7 +127,7 @@ def _judged(
     for read in field_reads(project, serializer):
         for origin in origins:
             whole = (*origin.path, *read.path)
-            if read.query is not None or not (origin.loads.has(whole) or _leads_back(project, serializer, read)):
+            if read.sends or not (origin.loads.has(whole) or _leads_back(project, serializer, read)):
                 source = Step(fn.place(vid), "the objects come from here")
                 yield Serialized(place, function, serializer, read, source)
                 break
@@ -157,7 +169,17 @@ def field_reads(project: Project, serializer: Cls, prefix: Path = (), depth: int
             if shown is None or name in shown:
                 found += _field(project, owner, name, vid, serializer, model, prefix, depth)
     found += _methods(project, serializer, shown, prefix)
+    declared_here = {name for owner in project.hierarchy.mro(serializer) for name in owner.facts.attributes}
+    for name in sorted((shown or set()) - declared_here):
+        found += _property(project, model, name, prefix)
     return found
+
+
+def _property(project: Project, model: Cls, name: str, prefix: Path) -> Iterator[FieldRead]:
+    """`fields = ["full_name"]`: a property of the model, which asks for each object."""
+    method = project.method(model, name)
+    if method is not None and method.kind == "property" and not project.queries.cached(method):
+        yield from _method(project, method, prefix, 0)
 
 
 def _field(
@@ -210,37 +232,44 @@ def _methods(project: Project, serializer: Cls, shown: set[str] | None, prefix: 
             stated = owner.owner.const(call.args[0] if call.args else call.kwarg("method_name"))
             method = project.method(serializer, stated if isinstance(stated, str) else f"get_{name}")
             if method is not None:
-                yield from _method(project, method, name, prefix)
+                yield from _method(project, method, prefix, 1)
 
 
-def _method(project: Project, method: Fn, name: str, prefix: Path) -> Iterator[FieldRead]:
+def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[FieldRead]:
+    """What a method reads of its parameter, which is one of the objects."""
+    shown = f"`{method.name}`" if method.kind == "property" else f"`{method.name}()`"
     query = next((item for item in project.queries.direct(method) if item.kind == "read"), None)
     if query is not None:
-        managed = project.queries.managed(query, 1)
+        managed = project.queries.managed(query, slot)
         if managed is not None:
-            yield FieldRead(
-                (*prefix, managed), method.location(query.span), f"`{method.name}()` asks {query.name}", None
-            )
+            yield FieldRead((*prefix, managed), method.location(query.span), f"{shown} asks {query.name}", None)
         else:
-            yield FieldRead(prefix, method.location(query.span), f"`{method.name}()` asks {query.name}", query)
+            yield FieldRead(prefix, method.location(query.span), f"{shown} asks {query.name}", query)
         return
     reason = project.queries.reason(method)
     if reason is not None:
         edges, deep = project.queries.chain(method)
         if deep is not None and edges:
             place = method.location(edges[0].span)
-            yield FieldRead(prefix, place, f"`{method.name}()` asks {deep.name}", deep, project.queries.steps(method))
+            yield FieldRead(prefix, place, f"{shown} asks {deep.name}", deep, project.queries.steps(method))
             return
     for vid, value in enumerate(method.facts.values):
-        if value[0] == "attr" and method.facts.values[value[1]] == ("param", 1):
+        if value[0] == "attr" and method.facts.values[value[1]] == ("param", slot):
             relation = declared(project, method, vid) or _of_model(project, method, str(value[2]))
             if relation is not None:
-                text = f"`{method.name}()` reads `{value[2]}`"
-                yield FieldRead((*prefix, str(value[2])), method.place(vid), text, None)
+                narrowed = relation.manager and _asked_anew(method, vid)
+                text = f"{shown} {'asks' if narrowed else 'reads'} `{value[2]}`"
+                yield FieldRead((*prefix, str(value[2])), method.place(vid), text, None, narrowed=narrowed)
                 return
 
 
-def _of_model(project: Project, method: Fn, name: str) -> object:
+def _asked_anew(method: Fn, manager: Vid) -> bool:
+    """Whether a method of the manager is called that sends a statement also where all its rows are there."""
+    funcs = (method.facts.values[call.func] for call in method.calls)
+    return any(func[0] == "attr" and func[1] == manager and func[2] in _NARROWS for func in funcs)
+
+
+def _of_model(project: Project, method: Fn, name: str) -> Relation | None:
     model = _model(project, method.cls) if method.cls is not None else None
     return project.associations.find(model, name) if model is not None else None
 
