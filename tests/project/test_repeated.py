@@ -315,3 +315,24 @@ def test_columns_make_a_model_of_a_class_with_an_unknown_base(base: str, field: 
     cls = project.classes["models.Crate"]
     assert project.hierarchy.role(cls) == role
     assert bool(project.data.schema.tables) is (role == "model")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("INSERT INTO logs (text) VALUES (:text) RETURNING id", "write"),
+        ("  delete from logs where text = :text returning id", "write"),
+        ("SELECT id FROM logs WHERE text = :text", "read"),
+        ("WITH old AS (SELECT 1) SELECT id FROM old", "read"),
+    ],
+)
+def test_what_a_fetching_method_sends_says_the_statement(text: str, kind: str) -> None:
+    project = build(
+        app=f"""
+        from databases import Database
+
+        async def f(db: Database):
+            return await db.fetch_one({text!r}, {{"text": "a"}})
+        """
+    )
+    assert [query.kind for query in project.queries.direct(fn(project, "app.f"))] == [kind]

@@ -18,6 +18,7 @@ from backendlint.api import (
     Serialized,
     Step,
     TemplateRead,
+    Vid,
     for_tests,
     identifier_words,
     is_django,
@@ -38,6 +39,9 @@ ACTS = re.compile(r"_*(send|publish|notify|dispatch|emit|enqueue|export|broadcas
 """Names of functions that do something for each item, even where what they do it with could not be followed."""
 FAR = 3
 """Calls between the loop and the query from which on the loop's author cannot be expected to know."""
+
+KINDS = 3
+"""So many names that a function tells apart make it a switch."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -92,9 +96,29 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
     op = item.query.model.orm.op if item.query.model.orm is not None else ""
     if _by_hand(project, item.fn) or not item.varies or len(item.edges) > FAR or op == "refresh":
         return "strict"
-    if item.grouped or item.remembered or item.borrowed or (item.edges and _works(project, item.edges[0].callee)):
+    apart = item.grouped or item.remembered or item.borrowed or _dispatched(item)
+    if apart or (item.edges and _works(project, item.edges[0].callee)):
         return "strict"
     return None
+
+
+def _dispatched(item: Repeated) -> bool:
+    """`if name == "search": ... if name == "count": ...` in what is called: each item names another thing to do."""
+    if not item.edges:
+        return False
+    fn, block = item.edges[0].callee, item.edges[1].block if len(item.edges) > 1 else item.query.block
+    chosen = {subject for test, outcome in fn.tests_of(block) if outcome and (subject := _told_apart(fn, test)) >= 0}
+    kinds = [_told_apart(fn, vid) for vid in fn.made_by("compare")]
+    return any(kinds.count(subject) >= KINDS for subject in chosen)
+
+
+def _told_apart(fn: Fn, test: Vid) -> int:
+    """The parameter that a test compares with a constant, or -1."""
+    value = fn.value(test)
+    if value[0] != "compare" or value[1] != ("==",) or not isinstance(fn.const(value[2][1]), str):
+        return -1
+    subject = fn.unguarded(value[2][0])
+    return subject[1] if subject[0] == "param" else -1
 
 
 def _works(project: Project, fn: Fn) -> bool:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 FEW = 20
 """A loop over fewer constants than this does not grow with the data."""
+HANDFUL = 5
+"""So many rows of a query are no more than a handful."""
+_SET_OPERATIONS = ("-", "&", "|", "+")
 _SAME = ("guard", "await", "star")
 _BATCHES = re.compile(r"chunk|batch|page|slices|window|partition|attempt|retr|poll|in_groups|buckets", re.IGNORECASE)
 _GIVES_BATCHES = re.compile(
@@ -121,6 +124,11 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return all(_few(project, fn, plain(fn, item), depth - 1) for item in value[1] if item != vid)
     if value[0] == "call":
         return _few_called(project, fn, vid, depth)
+    if value[0] == "slice":
+        return _few_taken(fn, value)
+    if value[0] == "binop" and value[1] in _SET_OPERATIONS and depth:
+        sides = value[2:4] if value[1] in ("|", "+") else value[2:3]
+        return all(_few(project, fn, plain(fn, item), depth - 1) for item in sides)
     if value[0] == "attr" and depth and value[2] in ("items", "keys", "values"):
         return _few(project, fn, plain(fn, value[1]), depth - 1)
     refs = project.refs(fn, vid)
@@ -139,6 +147,13 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     return False
 
 
+def _few_taken(fn: Fn, value: Value) -> bool:
+    """`rows[:3]`"""
+    start, end = (fn.const(item) if item >= 0 else 0 for item in value[2:4])
+    start = 0 if start is None else start
+    return isinstance(start, int) and isinstance(end, int) and 0 < end - start <= HANDFUL and start >= 0
+
+
 def _few_of_class(project: Project, owners: Refs, name: str, depth: int) -> bool:
     """An attribute that a class itself sets to a few constants, and that no method changes; not a field with a default."""
     for ref in owners if len(owners) == 1 else ():
@@ -154,6 +169,8 @@ def _few_called(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     call = fn.facts.calls[fn.facts.values[vid][1]]
     names = {ref.name for ref in project.callees(fn, call)}
     func = fn.facts.values[call.func]
+    if names & {"itertools.count"}:
+        return True  # numbers without end: batches, attempts
     if names & {"builtins.range"}:
         numbers = [fn.const(item) for item in call.args]
         if len(call.args) == 3:
@@ -165,12 +182,17 @@ def _few_called(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         "builtins.reversed",
         "builtins.list",
         "builtins.tuple",
+        "builtins.set",
+        "builtins.frozenset",
+        "builtins.dict.fromkeys",
     }:
         return bool(call.args) and bool(depth) and _few(project, fn, plain(fn, call.args[0]), depth - 1)
     if names & {"builtins.zip"}:  # ends with the shortest
         return bool(depth) and any(_few(project, fn, plain(fn, item), depth - 1) for item in call.args)
-    if func[0] == "attr" and func[2] in ("items", "keys", "values") and depth:
+    if func[0] == "attr" and func[2] in ("items", "keys", "values", "difference", "intersection", "copy") and depth:
         return _few(project, fn, plain(fn, func[1]), depth - 1)
+    if func[0] == "attr" and func[2] == "union" and depth:
+        return all(_few(project, fn, plain(fn, item), depth - 1) for item in (func[1], *call.args))
     return False
 
 

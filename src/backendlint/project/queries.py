@@ -29,6 +29,8 @@ _CONSUMERS = frozenset(
 _READING = re.compile(
     r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(SELECT|WITH|SHOW|EXPLAIN|VALUES|PRAGMA)\b", re.IGNORECASE | re.DOTALL
 )
+_WRITING = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE|REPLACE)\b", re.IGNORECASE)
+"""Statements that write, also where a method fetches what they give back (`INSERT ... RETURNING`)."""
 _ACTORS = r"(nextval|setval|set_config|pg_notify|pg_(try_)?advisory_\w*lock\w*)"
 _ACTING = re.compile(rf"\s*SELECT\s+{_ACTORS}\s*\((?!.*\bFROM\b)", re.IGNORECASE | re.DOTALL)
 """Statements that fetch nothing from a table: they take a lock or a number."""
@@ -149,6 +151,8 @@ class Queries:
         if "db-write" in effects:
             return "write"
         if "db-read" in effects:
+            if model.sql is not None and _WRITING.match(self.text(fn, call)):
+                return "write"
             one = model.orm is not None and model.orm.rows in ("one", "scalar")
             return "write" if one and self._numbers(fn, call) else "read"
         if "db" not in effects:

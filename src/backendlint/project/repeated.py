@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backendlint.project.origins import Origin
 
 MAX_STEPS = 16
+_MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "_meta"})
 MAPPING = frozenset({"builtins.map", "builtins.filter"})
 
 
@@ -51,7 +52,7 @@ def repeated(project: Project) -> Iterator[Repeated]:
             continue
         for query in project.queries.direct(fn):
             loop = _loop(project, fn, query.block)
-            if query.kind == "read" and loop >= 0 and not _own_statement(fn, query, loop):
+            if query.kind == "read" and loop >= 0 and not _own_statement(project, fn, query, loop):
                 yield _found(fn, query.span, loop, query, (), parts_of(query))
         for edge in project.graph.callees(fn):
             if edge.kind not in ("call", "property") or project.queries.reason(edge.callee) is None:
@@ -129,8 +130,10 @@ def _mapped(project: Project, fn: Fn) -> Iterator[Repeated]:
             yield Repeated(edge.callee, span, edge.call.span, query, tuple(edges), True, False)
 
 
-def _own_statement(fn: Fn, query: Query, loop: int) -> bool:
-    """Whether the loop goes over statements or tables: it executes the item itself, or `item.select()`."""
+def _own_statement(project: Project, fn: Fn, query: Query, loop: int) -> bool:
+    """Whether the loop goes over statements or tables: it executes the item itself, or asks `item.select()`, `item.objects`."""
+    if _of_each(project, fn, query.vid, loop):
+        return True
     if query.call is None or query.model.sql is None or not query.call.args:
         return False
     iterable = fn.facts.blocks[loop].value
@@ -143,12 +146,61 @@ def _own_statement(fn: Fn, query: Query, loop: int) -> bool:
     return value[0] in ("elem", "unpack") and value[1] in (iterable, plain(fn, iterable))
 
 
-def _in_groups(fn: Fn, loop: Block, vids: list[Vid]) -> bool:
-    """Whether the loop goes over groups (`for key, ids in by_key.items()`) and asks for a whole group (`id__in=ids`)."""
-    iterable = fn.facts.values[plain(fn, loop.value)]
+def _of_each(project: Project, fn: Fn, vid: Vid, loop: int) -> bool:
+    """Whether the query's chain begins with the manager of a model that is the loop's item, or is the item: a batch of rows."""
+    for _ in range(MAX_STEPS):
+        value = fn.unguarded(vid)
+        if value[0] == "attr" and value[2] in _MANAGERS and depends(fn, [value[1]], loop):
+            return fn.unguarded(value[1])[0] in ("elem", "unpack", "attr")
+        if value[0] == "call":
+            vid = fn.facts.calls[value[1]].func
+        elif value[0] == "attr":
+            vid = value[1]
+        else:
+            return value[0] in ("elem", "unpack") and depends(fn, [vid], loop) and _is_query(project, fn, vid)
+    return False
+
+
+def _is_query(project: Project, fn: Fn, vid: Vid) -> bool:
+    classes = [project.libraries.cls(ref.name) for ref in project.refs(fn, vid) if ref.kind == "libinst"]
+    return any(cls is not None and cls.iter_effect for cls in classes)
+
+
+def _in_groups(fn: Fn, number: int, vids: list[Vid]) -> bool:
+    """Whether each round asks for a whole group: `for key, ids in by_key.items()` with `id__in=ids`, or `id__in=ids[start:end]`."""
+    iterable = fn.facts.values[plain(fn, fn.facts.blocks[number].value)]
     func = fn.facts.values[fn.facts.calls[iterable[1]].func] if iterable[0] == "call" else ("unknown",)
-    if func[0] != "attr" or func[2] != "items":
+    by_key = func[0] == "attr" and func[2] == "items"
+    if by_key and _gathers(fn, func[1]) and any(_is_group(fn, vid) for vid in vids):
+        return True
+    for vid in _sets_asked_for(fn, vids):
+        value = fn.facts.values[plain(fn, vid)]
+        if by_key and _is_group(fn, vid):
+            return True
+        if value[0] == "slice" and depends(fn, [bound for bound in value[2:4] if bound >= 0], number):
+            return True
+    return False
+
+
+def _is_group(fn: Fn, vid: Vid) -> bool:
+    """The mapping's value in `for key, value in mapping.items()`, or a part of it (`value["users"]`)."""
+    value = fn.facts.values[plain(fn, vid)]
+    while value[0] in ("item", "attr"):
+        value = fn.facts.values[plain(fn, value[1])]
+    return bool(value[::2] == ("unpack", 1))
+
+
+def _gathers(fn: Fn, vid: Vid) -> bool:
+    """Whether a mapping collects what belongs together: `defaultdict(list)`."""
+    made = fn.facts.values[vid] if (vid := _made(fn, vid)) >= 0 else ("",)
+    call = fn.facts.calls[made[1]] if made[0] == "call" else None
+    if call is None or fn.facts.values[call.func] != ("name", "collections.defaultdict"):
         return False
+    return any(fn.facts.values[item] in (("name", "builtins.list"), ("name", "builtins.set")) for item in call.args)
+
+
+def _sets_asked_for(fn: Fn, vids: list[Vid]) -> Iterator[Vid]:
+    """What a query compares with `__in` or `in_()`."""
     todo, seen = [vid for vid in vids if vid >= 0], set(vids)
     while todo:
         value = fn.facts.values[todo.pop()]
@@ -157,16 +209,13 @@ def _in_groups(fn: Fn, loop: Block, vids: list[Vid]) -> bool:
         else:
             call = fn.facts.calls[value[1]]
             func = fn.facts.values[call.func]
-            sets = [vid for key, vid in call.kwargs if key.endswith("__in")]
-            sets += call.args if func[0] in ("attr", "name") and str(func[-1]).endswith("in_") else ()
-            if any(fn.facts.values[plain(fn, vid)][::2] == ("unpack", 1) for vid in sets):
-                return True
+            yield from (vid for key, vid in call.kwargs if key.endswith("__in"))
+            yield from call.args if func[0] in ("attr", "name") and str(func[-1]).endswith("in_") else ()
             inner = [call.func, *call.passed]
         for vid in inner:
             if vid >= 0 and vid not in seen:
                 seen.add(vid)
                 todo.append(vid)
-    return False
 
 
 def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...], vids: list[Vid]) -> Repeated:
@@ -174,7 +223,7 @@ def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...],
     varies = any(depends(fn, vids, number) for number in loops)
     if varies and edges and edges[0].call is not None:
         varies = decides(edges, query, lambda vid: any(depends(fn, [vid], number) for number in loops), closures=True)
-    grouped = _in_groups(fn, fn.facts.blocks[loop], vids)
+    grouped = _in_groups(fn, loop, vids)
     call = edges[0].call if edges else query.call
     remembered = call is not None and _remembered(fn, loop, call)
     return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies, grouped, remembered)
