@@ -336,3 +336,36 @@ def test_what_a_fetching_method_sends_says_the_statement(text: str, kind: str) -
         """
     )
     assert [query.kind for query in project.queries.direct(fn(project, "app.f"))] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ("for book in await Book.filter(id__gt=1):\n        (await book.author).name", ["author"]),
+        (
+            "for number, book in enumerate(await Book.all().limit(9)):\n        print(number, await book.author)",
+            ["author"],
+        ),
+        ("for author in await Author.all():\n        print(await author.books)", ["books"]),
+        ("for book in await Book.filter(id__gt=1).prefetch_related('author'):\n        print(await book.author)", []),
+        ("for book in await Book.filter(id__gt=1).select_related('author'):\n        print(book.author.name)", []),
+        ("for book in await Book.filter(id__gt=1):\n        print(book.author_id)", []),
+    ],
+)
+def test_awaited_relations_of_tortoise(body: str, names: list[str]) -> None:
+    project = build(
+        app=f"""
+        from tortoise import fields
+        from tortoise.models import Model
+
+        class Author(Model):
+            name = fields.TextField()
+
+        class Book(Model):
+            author = fields.ForeignKeyField("app.Author", related_name="books")
+
+        async def f():
+            {body.replace(chr(10), chr(10) + "        ")}
+        """
+    )
+    assert [read.relation.name for read in LazyReads(project).found] == names

@@ -40,6 +40,7 @@ ACTS = re.compile(r"_*(send|publish|notify|dispatch|emit|enqueue|export|broadcas
 FAR = 3
 """Calls between the loop and the query from which on the loop's author cannot be expected to know."""
 
+TORTOISE = "tortoise.models.Model"
 KINDS = 3
 """So many names that a function tells apart make it a switch."""
 
@@ -175,6 +176,8 @@ def _loader(project: Project, owner: str, path: tuple[str, ...]) -> str:
     if is_django(project, owner):
         call = "prefetch_related" if relation is None or relation.many else "select_related"
         return f"`{call}('{'__'.join(path)}')`"
+    if project.hierarchy.is_a(project.classes[owner], TORTOISE):
+        return f"`prefetch_related('{'__'.join(path)}')`"
     return f"`selectinload({project.classes[owner].name}.{path[-1]})`"
 
 

@@ -17,6 +17,8 @@ EAGER = frozenset({"joined", "selectin", "subquery", "immediate", "False"})
 """Loader strategies of a relationship itself that fetch it together with its owner."""
 NEVER = frozenset({"raise", "raise_on_sql", "noload", "dynamic", "write_only", "None"})
 """Strategies with which reading the attribute sends nothing by itself."""
+AWAITED = "awaited"
+"""Reading gives something that asks the database when it is awaited (Tortoise's relations)."""
 _MANAGER = "django.db.models.fields.related_descriptors.RelatedManager"
 
 
@@ -37,7 +39,7 @@ class Relation(NamedTuple):
     @property
     def loads(self) -> bool:
         """Whether reading the attribute of an entity that came without it asks the database."""
-        return not self.manager and self.lazy not in EAGER and self.lazy not in NEVER
+        return not self.manager and self.lazy not in EAGER and self.lazy not in NEVER and self.lazy != AWAITED
 
 
 class Associations:
@@ -117,6 +119,8 @@ class Associations:
     def _declare(self, cls: Cls, name: str, call: Call, model: CallModel) -> None:
         if model.library == "django":
             self._django(cls, name, call, model)
+        elif model.name.startswith("tortoise."):
+            self._tortoise(cls, name, call)
         elif model.orm is not None and model.orm.op == "relationship":
             self._sqlalchemy(cls, name, call)
 
@@ -147,6 +151,15 @@ class Associations:
         meta = self.project.classes.get(f"{cls.fqn}.Meta")
         abstract = meta is not None and meta.owner.const(meta.facts.attributes.get("abstract", -1)) is True
         return self.project.subclasses(cls) if abstract else [cls]
+
+    # Tortoise
+
+    def _tortoise(self, cls: Cls, name: str, call: Call) -> None:
+        target = self._target(cls, call.args[0] if call.args else call.kwarg("model_name"))
+        self._put(Relation(cls.fqn, name, target, False, False, AWAITED))
+        back = cls.owner.const(call.kwarg("related_name"))
+        if target and isinstance(back, str):
+            self._put(Relation(target, back, cls.fqn, True, False, AWAITED))
 
     # SQLAlchemy
 

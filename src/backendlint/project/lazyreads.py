@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Span, Vid
 from backendlint.findings.model import Step
-from backendlint.project.associations import Relation, declared
+from backendlint.project.associations import AWAITED, Relation, declared
 from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Cls, Fn
@@ -94,10 +94,11 @@ class LazyReads:
 
     def _find(self, fn: Fn) -> Iterator[tuple[Vid, Relation]]:
         names = self.project.associations.names
+        awaited = {fn.facts.values[vid][1] for vid in fn.made_by("await")}
         for vid in fn.made_by("attr"):
             if fn.facts.values[vid][2] in names:
                 relation = declared(self.project, fn, vid)
-                if relation is not None and relation.loads:
+                if relation is not None and (relation.loads or (relation.lazy == AWAITED and vid in awaited)):
                     yield vid, relation
 
     def _own(self, fn: Fn) -> Iterator[LazyRead]:

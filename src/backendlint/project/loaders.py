@@ -45,7 +45,7 @@ def loads_of(project: Project, fn: Fn, call: Call, model: CallModel) -> Loads:
         return _options(project, fn, (options,))
     if model.orm is None or model.orm.op not in _LOADS:
         return NOTHING
-    if model.library == "django":
+    if model.library == "django" or model.name.startswith("tortoise."):
         return _django(project, fn, call, model)
     return _options(project, fn, call.args)
 
