@@ -26,6 +26,7 @@ FAR = 2
 BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
 NEAR = 2
 """Helpers through which what is logged is followed to those who pass it."""
+PRINTS = frozenset({"builtins.print", "click.echo", "click.secho", "typer.echo"})
 OPERATOR = ("command", "migration")
 
 
@@ -36,7 +37,8 @@ def check(project: Project) -> Iterator[Hit]:
             continue  # surely, below
         hit = flow_hit(project, flow, HARM)
         reported.add(hit.location)
-        yield replace(hit, profile="strict") if project.layer(flow.fn) in OPERATOR else hit
+        told = flow.site.model.name in PRINTS and is_command(flow.site.fn)
+        yield replace(hit, profile="strict") if told or project.layer(flow.fn) in OPERATOR else hit
     for hit in urls_in_exceptions(project):
         if hit.location not in reported:
             reported.add(hit.location)
@@ -47,6 +49,18 @@ def check(project: Project) -> Iterator[Hit]:
             if what:
                 reported.add(location)
                 yield Hit(f"{what}; log the fields that are needed.", location, confidence="medium", function=fn.fqn)
+
+
+def is_command(fn: Fn) -> bool:
+    """A function that a command line runs: `@app.cli.command("new-token")`; what it prints is for whoever asked."""
+    home = fn.parent
+    for vid in fn.facts.decorators if home is not None else ():
+        assert home is not None
+        value = home.facts.values[vid]
+        func = home.facts.values[home.facts.calls[value[1]].func] if value[0] == "call" else value
+        if func[0] in ("attr", "name") and str(func[-1]).rpartition(".")[2] == "command":
+            return True
+    return False
 
 
 def written(project: Project, fn: Fn, vid: Vid, place: Location, depth: int) -> Iterator[tuple[Fn, Vid, Location]]:
