@@ -7,6 +7,7 @@ from dataclasses import replace
 from backendlint.api import (
     BLOCKING,
     Call,
+    Cls,
     Flow,
     Fn,
     Hit,
@@ -152,7 +153,7 @@ def rank(project: Project, flow: Flow) -> int:
     if all(own_words(project, fn, flow.source.slot, name) for _, name in types):
         return 0
     closed = flow.site.kind == "page" and not is_open(project, flow.site.fn)
-    broad = all(name in BROAD for _, name in types)
+    broad = any(name in BROAD for _, name in types)
     return 1 if closed or (broad and only_parses(project, fn, flow.source.slot)) else 2
 
 
@@ -196,13 +197,18 @@ def works_alone(project: Project, fn: Fn, call: Call, depth: int) -> bool:
         return known and all(works_alone(project, item, other, depth - 1) for item in targets for other in item.calls)
     made = [project.classes.get(ref.name) for ref in project.callees(fn, call) if ref.kind == "class"]
     if made:
-        return all(cls is not None and not project.hierarchy.library_bases(cls) for cls in made)
+        return all(cls is not None and is_plain_data(project, cls) for cls in made)
     if any(ref.kind == "lib" and project.libraries.exception(ref.name) for ref in project.callees(fn, call)):
         return True
     named = fn.callee_name(call)
     return bool(models) or any(
         project.libraries.call(f"builtins.{owner}.{named}") for owner in ("str", "bytes", "dict", "list")
     )
+
+
+def is_plain_data(project: Project, cls: Cls) -> bool:
+    """A class of the project alone, or a schema, whose objects only hold what they are given to data."""
+    return not project.hierarchy.library_bases(cls) or project.hierarchy.role(cls) == "schema"
 
 
 def own_words(project: Project, fn: Fn, vid: int, name: str) -> bool:

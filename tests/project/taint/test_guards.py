@@ -50,7 +50,7 @@ def is_safe_url(url):
 GOOD = {
     "scheme and host at once": (
         "ssrf",
-        'p, m = urlsplit(x := request.args["x"]), urlsplit(MIRROR)\nif (p[0], p.netloc) != (m[0], m.netloc):\n    abort(400)\nrequests.get(x)',
+        'p, m = urlsplit(x := request.args["x"]), urlsplit(MIRROR)\nif (p[0], p.netloc) != (m[0], m.netloc):\n    exit()\nrequests.get(x)',
     ),
     "found in a table": (
         "command",
