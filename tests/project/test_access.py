@@ -196,3 +196,31 @@ def test_middleware_that_only_tells_who_calls_keeps_nobody_out() -> None:
     for unknown, expected in (("return None", ()), ('raise AuthenticationError("no badge")', ("Badge",))):
         project = build(app=IDENTIFIED.format(unknown=unknown))
         assert project.access.authentication(project.routes[0]) == expected
+
+
+def test_default_permissions_stand_before_the_views_that_name_none() -> None:
+    views = """
+    from rest_framework.permissions import AllowAny
+    from rest_framework.views import APIView
+    class Closed(APIView):
+        def post(self, request): ...
+    class Opened(APIView):
+        permission_classes = []
+        def post(self, request): ...
+    class Said(APIView):
+        permission_classes = [AllowAny]
+        def post(self, request): ...
+    """
+    urls = "from django.urls import path\nimport views\nurlpatterns = [" + ", ".join(
+        f"path('{name.lower()}', views.{name}.as_view())" for name in ("Closed", "Opened", "Said")
+    )
+    settings = """
+    ROOT_URLCONF = "urls"
+    REST_FRAMEWORK = {"DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"]}
+    """
+    project = build(views=views, urls=urls + "]", settings=settings)
+    assert {item.path: project.access.guarded(item) for item in project.routes} == {
+        "/closed": True,
+        "/opened": False,
+        "/said": False,
+    }

@@ -27,6 +27,10 @@ OF_RESOURCE = re.compile(r"\{[^{}]*\}/([\w-]+[-_])?tokens?/?$", re.IGNORECASE)
 """Tokens that belong to something the path names (`/users/{id}/api-tokens`): made there, not tried."""
 
 
+OF_ACCOUNT = re.compile(r"change|update|edit|delete|remove|confirm", re.IGNORECASE)
+"""What somebody who has signed in does, and gives the password for once more."""
+
+
 def check(project: Project) -> Iterator[Hit]:
     seen = set()
     for route in project.routes:
@@ -56,7 +60,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def tries_password(project: Project, route: Route) -> bool:
     """Whether the handler compares a password that the client sends, whatever it is called."""
-    if "POST" not in route.methods or NOT_SIGN_IN.search(route.path):
+    if "POST" not in route.methods or NOT_SIGN_IN.search(route.path) or OF_ACCOUNT.search(f"{route.path} {route.name}"):
         return False
     for fn in reached(project, route):
         for site in project.effects.direct(fn):

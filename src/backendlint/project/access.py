@@ -77,7 +77,22 @@ class Access:
 
     def guarded(self, route: Route) -> bool:
         """Whether something checks the caller before the handler runs."""
-        return any(role in (AUTHENTICATE, AUTHORIZE) for role, _ in self._before(route))
+        roles = {role for role, _ in self._before(route)}
+        if roles & {AUTHENTICATE, AUTHORIZE}:
+            return True
+        open_to_all = EXEMPT in roles or (route.cls is not None and self._lists_none(route.cls))
+        return not open_to_all and any(
+            role in (AUTHENTICATE, AUTHORIZE) and (not library or self._uses(route, library))
+            for role, library, _ in self._defaults
+        )
+
+    def _lists_none(self, cls: Cls) -> bool:
+        """`permission_classes = []`: what the settings say does not hold."""
+        for owner in self.project.hierarchy.mro(cls):
+            vid = owner.facts.attributes.get("permission_classes", -1)
+            if vid >= 0:
+                return owner.owner.value(vid) in (("list", ()), ("tuple", ()))
+        return False
 
     def authorization(self, route: Route) -> tuple[str, ...]:
         """Names of what checks roles, permissions or ownership before or in the handler."""
