@@ -61,7 +61,8 @@ def is_refused(literal: NamedLiteral) -> bool:
             continue
         inside = below(fn.facts, number)
         names = {fn.callee_name(call) for call in fn.calls if call.block in inside}
-        changed = any(item.block in inside for item in (*fn.facts.stores, *fn.facts.returns))
+        changed = any(item.block in inside for item in fn.facts.stores)
+        changed = changed or any(item.block in inside for item in fn.facts.returns)
         if block.exits == "raise" or (names and not changed and all(WARNS.fullmatch(name) for name in names)):
             return True
     return False

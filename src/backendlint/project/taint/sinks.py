@@ -283,8 +283,8 @@ def _harmless(project: Project, fn: Fn, vid: Vid, kind: str) -> bool:
         return False
     if value[0] == "attr" and value[2] in ("stream", "file"):
         return True
-    refs = [ref for ref in project.refs(fn, vid) if ref.kind == "libinst"]
-    return bool(refs) and all(_is_file(project, ref.name) for ref in refs)
+    made = [ref for ref in project.refs(fn, vid) if ref.kind == "libinst"]
+    return bool(made) and all(_is_file(project, ref.name) for ref in made)
 
 
 def _is_object(project: Project, ref: Ref) -> bool:
