@@ -8,7 +8,9 @@ from backendlint.api import Answer, Fn, Hit, Location, Project, Step, answers, i
 
 FEWEST = 3
 PAGE = "text/html"
-PROBE = re.compile(r"/_*(health\w*|live(ness|z)?|ready(z)?|readiness|ping|heartbeat|metrics)(/|$)", re.IGNORECASE)
+PROBE = re.compile(
+    r"/_*(health\w*|live(ness|z)?|ready(z)?|readiness|ping|heartbeat|metrics)[_-]*[\w-]*(/|$)", re.IGNORECASE
+)
 TELLING = {"message", "error", "detail", "errors", "title", "msg"}
 
 

@@ -24,7 +24,9 @@ from backendlint.api import (
 )
 
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
-VALIDATES = re.compile(r"valid|schema|serializer|(?<!trans)(?<!per)(?<!plat)(?<!con)(?<!re)(?<!in)form(set)?$")
+VALIDATES = re.compile(
+    r"valid|schema|serializer|(?<!trans)(?<!per)(?<!plat)(?<!con)(?<!re)(?<!in)form(set)?$|(^|_)form_"
+)
 """Names of what is called, in lower case; `format()` and `transform()` look at nothing."""
 STORAGE = {"db", "db-read", "db-write", "commit"}
 DEPTH = 3
@@ -182,12 +184,16 @@ def used(project: Project, fn: Fn, start: Vid, depth: int = DEPTH) -> bool:
 
 def taken_whole(project: Project, fn: Fn, start: Vid) -> Iterator[tuple[Fn, Vid]]:
     """The functions to which the body is handed on as it is, with the parameter that takes it."""
-    same = aliases(fn, start)
+    return handed(project, fn, aliases(fn, start))
+
+
+def handed(project: Project, fn: Fn, values: set[Vid]) -> Iterator[tuple[Fn, Vid]]:
+    """The functions that are called with one of these values, with the parameter that takes it."""
     for call in fn.calls:
-        targets = project.targets(fn, call) if same.intersection(call.passed) else []
+        targets = project.targets(fn, call) if values.intersection(call.passed) else []
         if len(targets) == 1 and targets[0] is not fn:
             bound = bind(fn, call, targets[0])
-            taken = {index for index, given in bound.items() if any(vid in same and not part for vid, part in given)}
+            taken = {index for index, given in bound.items() if any(vid in values and not part for vid, part in given)}
             params = targets[0].made_by("param")
             yield from ((targets[0], vid) for vid in params if targets[0].value(vid)[1] in taken)
 
@@ -239,7 +245,7 @@ def validated(project: Project, fn: Fn, start: Vid, depth: int = DEPTH) -> bool:
         passed = set(call.passed)
         if not passed & carried:
             continue
-        if any(validates(project, model) for model in project.models(fn, call)):
+        if any(validates(project, model) for model in project.models(fn, call)) or makes_schema(project, fn, call):
             return True
         for ref in project.callees(fn, call):
             if ref.kind == "class" and takes_data(project, fn, project.classes[ref.name], call, carried):
@@ -257,12 +263,35 @@ def validated(project: Project, fn: Fn, start: Vid, depth: int = DEPTH) -> bool:
         known = any(ref.kind == "class" for ref in project.callees(fn, call))
         if not known and VALIDATES.search(last):
             return True
-    below = taken_whole(project, fn, start) if depth else ()
     return (
         validated_by_decorator(project, fn)
         or validated_above(project, fn)
-        or any(validated(project, target, vid, depth - 1) for target, vid in below)
+        or (
+            depth > 0 and any(validated(project, item, vid, depth - 1) for item, vid in taken_whole(project, fn, start))
+        )
+        or any(loads(project, target, vid) for target, vid in handed(project, fn, carried))
     )
+
+
+def makes_schema(project: Project, fn: Fn, call: Call) -> bool:
+    """A helper that makes a schema of it (`-> Settings`), and stores nothing."""
+    if STORAGE.intersection(project.effects.call_effects(fn, call)) or not project.targets(fn, call):
+        return False
+    made = (project.classes.get(ref.name) for ref in project.refs(fn, call.value) if ref.kind == "inst")
+    return any(cls is not None and project.hierarchy.role(cls) in ("schema", "settings", "form") for cls in made)
+
+
+def loads(project: Project, fn: Fn, start: Vid) -> bool:
+    """Whether a helper puts a part of the body, or what was made of it, into a schema or a class of one."""
+    carried = derived(fn, start)
+    for call in fn.calls:
+        if carried.intersection(call.passed):
+            classes = [project.classes[ref.name] for ref in project.callees(fn, call) if ref.kind == "class"]
+            if any(takes_data(project, fn, cls, call, carried) for cls in classes):
+                return True
+            if any(validates(project, model) for model in project.models(fn, call)):
+                return True
+    return False
 
 
 def validated_above(project: Project, fn: Fn) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
-from backendlint.project.anonymous import asks_for, lets_through, screens, turns_away
+from backendlint.project.anonymous import asks_for, lets_through, lists_none, screens, turns_away
 from backendlint.project.answers import answers
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
@@ -80,19 +80,11 @@ class Access:
         roles = {role for role, _ in self._before(route)}
         if roles & {AUTHENTICATE, AUTHORIZE}:
             return True
-        open_to_all = EXEMPT in roles or (route.cls is not None and self._lists_none(route.cls))
+        open_to_all = EXEMPT in roles or (route.cls is not None and lists_none(self.project.hierarchy.mro(route.cls)))
         return not open_to_all and any(
             role in (AUTHENTICATE, AUTHORIZE) and (not library or self._uses(route, library))
             for role, library, _ in self._defaults
         )
-
-    def _lists_none(self, cls: Cls) -> bool:
-        """`permission_classes = []`: what the settings say does not hold."""
-        for owner in self.project.hierarchy.mro(cls):
-            vid = owner.facts.attributes.get("permission_classes", -1)
-            if vid >= 0:
-                return owner.owner.value(vid) in (("list", ()), ("tuple", ()))
-        return False
 
     def authorization(self, route: Route) -> tuple[str, ...]:
         """Names of what checks roles, permissions or ownership before or in the handler."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Span, Vid
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Cls, Fn
 from backendlint.project.routes import status_of
 from backendlint.project.uses import operands
 
@@ -35,6 +35,15 @@ def lets_through(fn: Fn) -> bool:
     """Whether what tells who calls may say that it knows nobody, and so lets the call go on."""
     given = [item.value for item in fn.facts.returns if not item.is_yield]
     return not fn.facts.blocks[0].exits or any(vid < 0 or fn.value(vid) == ("const", None) for vid in given)
+
+
+def lists_none(classes: Iterable[Cls]) -> bool:
+    """`permission_classes = []` of a view or its bases: what the settings say does not hold."""
+    for owner in classes:
+        vid = owner.facts.attributes.get("permission_classes", -1)
+        if vid >= 0:
+            return owner.owner.value(vid) in (("list", ()), ("tuple", ()))
+    return False
 
 
 def screens(project: Project, fn: Fn) -> bool:
