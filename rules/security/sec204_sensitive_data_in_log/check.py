@@ -12,6 +12,7 @@ from backendlint.api import (
     Vid,
     filled_fields,
     flow_hit,
+    name_of_value,
     place_flows,
     sensitive,
     whole_environment,
@@ -32,9 +33,14 @@ OPERATOR = ("command", "migration")
 
 def check(project: Project) -> Iterator[Hit]:
     reported = set()
+    opened: set[str] | None = None
     for flow in place_flows(project, ("log",), ("secret", "personal")):
         if flow.weak and entry_with_secret(flow.site.fn, flow.site.vid):
             continue  # surely, below
+        if opened is None:
+            opened = {name_of_value(site.fn, site.vid) for site in project.taint.sinks("path")}
+        if flow.source.path[:1] and flow.source.path[0] in opened:
+            continue  # where it is kept
         hit = flow_hit(project, flow, HARM)
         reported.add(hit.location)
         told = flow.site.model.name in PRINTS and is_command(flow.site.fn)
