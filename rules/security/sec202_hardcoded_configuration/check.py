@@ -46,6 +46,8 @@ STAGE = re.compile(
     re.IGNORECASE,
 )
 """Words that say which environment is meant."""
+FAR = 2
+"""Helpers through which an address is followed to where it is written."""
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://(\w+:\w*@)?", re.IGNORECASE)
 
 
@@ -53,8 +55,8 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     seen = set()
     services = tuple(options["services"])
     for site in project.effects.sites:
-        for vid, wanted in arguments(site):
-            place = located(project, site.fn, vid)
+        for owner, vid, wanted in (item for given in arguments(site) for item in passed(project, site.fn, *given, FAR)):
+            place = located(project, owner, vid)
             if place is None or is_setting(project, *place):
                 continue
             fn, literal = place
@@ -67,7 +69,17 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             if not kind or (kind == "path") != (wanted == "path") or location in seen:
                 continue
             seen.add(location)
-            yield report(project, site, kind, fn, literal, published(shown(site.fn, vid) or str(text), services))
+            yield report(project, site, kind, fn, literal, published(shown(owner, vid) or str(text), services))
+
+
+def passed(project: Project, fn: Fn, vid: Vid, wanted: str, depth: int) -> Iterator[tuple[Fn, Vid, str]]:
+    """The argument itself, and of a helper that only hands it on to a request what its callers pass."""
+    yield fn, vid, wanted
+    index = project.taint.forwarded(fn, vid) if depth and wanted == "host" else -1
+    for edge in project.graph.callers(fn) if index >= 0 else ():
+        for given, path in project.taint.bound(edge).get(index, ()) if edge.call is not None else ():
+            if not path:
+                yield from passed(project, edge.caller, given, wanted, depth - 1)
 
 
 def located(project: Project, fn: Fn, vid: Vid) -> tuple[Fn, Vid] | None:
