@@ -154,7 +154,9 @@ class Queries:
             if model.sql is not None and _WRITING.match(self.text(fn, call)):
                 return "write"
             one = model.orm is not None and model.orm.rows in ("one", "scalar")
-            return "write" if one and self._numbers(fn, call) else "read"
+            text = self._texts.get((fn.fqn, call.value), "")
+            stores = text != "" and not _READING.match(text)  # `fetch_one("INSERT ... RETURNING id")`
+            return "write" if stores or (one and self._numbers(fn, call)) else "read"
         if "db" not in effects:
             return ""
         return self.statement_kind(fn, call) or "read"
