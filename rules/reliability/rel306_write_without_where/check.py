@@ -7,12 +7,15 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from backendlint.api import Call, Fn, Hit, Project, SqlStatement, Write, sql
+from backendlint.api import Call, Fn, Hit, Project, SqlStatement, Write, identifier_words, sql
 
 _MEANT = re.compile(
     r"(?:^|_)(?:clear|reset|truncate|purge|wipe|nuke|invalidate|rebuild|flush|empty|delete_all|remove_all|drop|teardown|clean_?up|seed|populate)(?:_|$)",
     re.IGNORECASE,
 )
+_BARE = re.compile(r"^_?(?:clear|reset|drop|empty)_([a-z_]+)$", re.IGNORECASE)
+"""`clear_drafts()`: which of them, the name leaves open."""
+_STORES = frozenset({"cache", "caches", "data", "table", "tables", "db", "database", "queue", "state", "log", "logs"})
 _ALL = re.compile(r"(?:^|_)all(?:_(?:rows|data|view|views|handler|endpoint|task|job|command))?$", re.IGNORECASE)
 """`rate_all()`, `recount_all_view()`: the name announces it."""
 _TEMPORARY = re.compile(r"^(?:tmp|temp|staging|scratch)_|_(?:tmp|temp|staging|scratch)$|^#", re.IGNORECASE)
@@ -63,16 +66,28 @@ def check(project: Project) -> Iterator[Hit]:
         fn = write.fn
         if write.op not in ("delete", "update") or not write.entity or project.queries.text(fn, write.call):
             continue
-        if fn.path in project.data.migration_paths or _meant(fn) or "/management/commands/" in f"/{fn.path}":
+        if (
+            fn.path in project.data.migration_paths
+            or _meant(fn, write.entity)
+            or "/management/commands/" in f"/{fn.path}"
+        ):
             continue
         yield from _operation(project, write)
 
 
-def _meant(fn: Fn) -> bool:
+def _meant(fn: Fn, table: str) -> bool:
     """Whether the function's name says that all rows go, and neither its name nor its parameters tell some from others."""
+    bare = _BARE.match(fn.name)
+    if bare is not None and _parts(bare[1]) <= _parts(table) - _STORES:
+        return False
     if not (_MEANT.search(fn.name) or _ALL.search(fn.name)) or _SOME.search(fn.name):
         return False
     return not any(_KEY.search(param.name) for param in fn.facts.params)
+
+
+def _parts(name: str) -> set[str]:
+    """The words of a name, in the singular."""
+    return {word.removesuffix("s") for word in identifier_words(name.rpartition(".")[2])}
 
 
 def _statement(statement: SqlStatement) -> Iterator[Hit]:
@@ -80,9 +95,9 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
     if not isinstance(tree, exp.Update | exp.Delete) or statement.partial:
         return
     fn = statement.function
-    if tree.args.get("where") is not None or tree.args.get("limit") is not None or (fn is not None and _meant(fn)):
-        return
     table = tree.this.name if isinstance(tree.this, exp.Table) else ""
+    if tree.args.get("where") is not None or tree.args.get("limit") is not None or (fn and _meant(fn, table)):
+        return
     if not table or _TEMPORARY.search(table) or tree.args.get("using") or tree.find(exp.Join) is not None:
         return
     if (
@@ -102,7 +117,7 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
     yield statement.hit(
         f"{what} every row of {shown}, and no backup but the last one brings them back; add the condition, "
         "or, if all rows are meant, "
-        "say so in the function's name."
+        "say so in the function's name (`..._all_...`)."
     )
 
 
@@ -137,7 +152,7 @@ def _operation(project: Project, write: Write) -> Iterator[Hit]:
     did = "removes" if write.op == "delete" else "changes"
     yield Hit(
         f"The {write.op} of `{model}` in `{fn.name}()` has no condition, so it {did} every row, and no backup but the last one "
-        "brings them back; add the condition, or, if all rows are meant, say so in the function's name.",
+        "brings them back; add the condition, or, if all rows are meant, say so in the function's name (`..._all_...`).",
         fn.location(call.span),
         function=fn.fqn,
         profile="strict" if _starts_over(project, fn) else None,
