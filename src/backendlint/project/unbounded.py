@@ -173,7 +173,9 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
     filtered = any({"filter", "exclude", "join"} & item.ops for item in origins)
     keyed = any(_KEY.search(name) for name in columns) or (filtered and not columns)
     keyed = keyed or _in_a_window(columns) or any(_of_one_parent(project, entity, name) for name in columns)
-    own = any(_USER.search(name) for item in origins for name in _compared(item))
+    compared = [name for item in origins for name in _compared(item)]
+    keyed = keyed or any(_KEY.search(name) for name in compared)
+    own = any(_USER.search(name) for name in compared)
     return Unbounded(fn, query, entity.name, filtered, keyed, stays_small(entity.name), own)
 
 
@@ -259,7 +261,7 @@ def _named(fn: Fn, vid: Vid, depth: int) -> Iterator[str]:
     elif value[0] == "call":
         call = fn.facts.calls[value[1]]
         func = fn.facts.values[call.func]
-        if (func[0] == "attr" and func[2] == "in_") or (func[0] == "name" and str(func[1]).endswith(".in_")):
+        if func[0] in ("attr", "name") and str(func[-1]).rpartition(".")[2] in ("in_", "between"):
             yield "in"
         for key, _ in call.kwargs:
             yield key
