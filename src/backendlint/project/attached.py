@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Store, Vid
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Fn, Refs
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -39,6 +39,18 @@ class Attached:
             return []
         owners = [ref.name for ref in self.project.refs(fn, base) if ref.kind == "libinst" and self._keeps(ref.name)]
         return [stored for owner in owners for stored in self.stores(owner, name)]
+
+    def named(self, fn: Fn, index: int) -> Refs:
+        """What a parameter that is a dict is by the convention of its name, if the project keeps things in such (`ctx`)."""
+        found = self.project.resolver.types.by_name(fn, index)
+        return found if any(self._keeps(ref.name) for ref in found) else ()
+
+    def from_the_start(self, fn: Fn, refs: Refs, key: Vid) -> Refs:
+        """What a library itself puts into such an object, by its model (`ctx["redis"]`)."""
+        owners = [ref.name for ref in refs if ref.kind == "libinst" and self._keeps(ref.name)]
+        models = [self.project.libraries.cls(name) for name in owners]
+        names = [model.attributes.get(str(fn.const(key)), "") for model in models if model is not None]
+        return tuple(self.project.resolver.types.named(name) for name in names if name)
 
     def rebound(self, name: str) -> Stored:
         """The values that functions assign to the module's variable `name` (`global pool`)."""

@@ -225,6 +225,8 @@ class Resolver:
             kept = self.project.attached.items(fn, value[1], value[2])
             if kept:
                 return self._many(self.refs(*stored) for stored in kept)
+            if said := self.project.attached.from_the_start(fn, refs, value[2]):
+                return said
         if value[0] == "item":
             return self._many((ref.arg,) if ref.kind == "libinst" and ref.arg else self.element(ref) for ref in refs)
         parts = [part for ref in refs for part in self.element(ref)]
@@ -415,6 +417,8 @@ class Resolver:
             found = self.types.injected(home, param) or self.types.framework_param(fn, index)
         if not found and param.default >= 0 and home.facts.values[param.default][0] != "const":
             found = self.refs(home, param.default)
+        if found and all(ref.name == "builtins.dict" for ref in found):
+            found = self.project.attached.named(fn, index) or found
         if found:
             wrapper = {"args": "builtins.tuple", "kwargs": "builtins.dict"}.get(param.kind)
             return [Ref("libinst", wrapper, ref) for ref in found][:1] if wrapper else found
