@@ -57,12 +57,12 @@ def _rated(project: Project, fn: Fn, span: Span, hit: Hit) -> Hit:
 
 
 def _starts_up(project: Project, fn: Fn, span: Span) -> bool:
-    """In a start-up hook, before a lifespan's `yield`, or in what they alone call: nobody is served yet."""
+    """In a start-up hook, before a lifespan's `yield` or after it, or in what they alone call: nobody is served then."""
     if not project.lifecycle.starts(fn):
         callers = [edge.caller for edge in project.graph.callers(fn)]
         return bool(callers) and all(project.lifecycle.starts(caller) for caller in callers)
     yields = [item.span for item in fn.facts.returns if item.is_yield]
-    return not yields or span < min(yields)
+    return not yields or span < min(yields) or span > max(yields)
 
 
 def _direct(project: Project, fn: Fn, call: Call) -> Hit | None:
