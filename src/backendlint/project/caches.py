@@ -23,6 +23,7 @@ _WORDS = ("cache", "memo")
 FEW = 8
 """So few entries of a shared cache keep no crowd of objects alive, but push each other out."""
 _SOURCES = frozenset({"db", "db-read", "http", "grpc", "cloud", "search"})
+_ORDER = frozenset({"==", "!=", "<", ">", "<=", ">="})
 _SHRINKS = frozenset({"pop", "popitem", "clear", "move_to_end"})
 
 
@@ -234,7 +235,22 @@ class Caches:
                 continue
             if name not in seen and self._keyed_openly(fn, store) and not self._shrinks(fn, str(base[1])):
                 seen.add(name)
-                yield CacheUse(fn, store.span, "grows", name, fn in self.project.in_request)
+                sure = fn in self.project.in_request and not self._kept_fresh(fn, str(base[1]))
+                yield CacheUse(fn, store.span, "grows", name, sure)
+
+    @staticmethod
+    def _kept_fresh(fn: Fn, dotted: str) -> bool:
+        """`if entry[0] == row.changed: return entry[1]`: what is found is compared before it is used."""
+        values = fn.facts.values
+        for vid in fn.made_by("compare"):
+            _, operators, sides = values[vid]
+            parts = [values[item] for item in ingredients(fn.facts, sides)]
+            asks = ("name", f"{dotted}.get") in parts or any(
+                part[0] == "item" and values[part[1]] == ("name", dotted) for part in parts
+            )
+            if asks and _ORDER.issuperset(operators):
+                return True
+        return False
 
     @staticmethod
     def _counts(fn: Fn, store: Store, name: str) -> bool:
