@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Block, Fn, Hit, Project, Return, below, clause, waiting_sites
+from backendlint.api import Block, Fn, Hit, Project, Return, Vid, below, clause, waiting_sites
 
 DATABASE = ("db", "db-read", "db-write", "commit", "flush", "db-connect")
 ALL = ("builtins.Exception", "builtins.BaseException")
@@ -41,7 +41,7 @@ def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]
     for item in fn.facts.returns:
         if item.block == index and not item.is_yield:
             what = _empty(fn, item)
-            if what and not _tells(fn, item, inside):
+            if what and not _tells(project, fn, item, inside):
                 yield Hit(
                     f"`{fn.name}()` returns {what} when the database fails: its caller cannot tell a failure from an empty result and "
                     "goes on with it; raise one of the project's exceptions from the error.",
@@ -52,10 +52,24 @@ def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]
                 return
 
 
-def _tells(fn: Fn, item: Return, inside: frozenset[int]) -> bool:
-    """`False` for nothing but a failure, where success returns True: the caller can tell."""
-    others = [fn.const(other.value) for other in fn.facts.returns if other.value >= 0 and other.block not in inside]
-    return fn.const(item.value) is False and True in others and False not in others if item.value >= 0 else False
+def _tells(project: Project, fn: Fn, item: Return, inside: frozenset[int]) -> bool:
+    """`False` for nothing but a failure, where success returns True, or `None` where it returns an object that it makes:
+    the caller can tell."""
+    given = [other.value for other in fn.facts.returns if other.block not in inside]
+    others = [fn.const(vid) for vid in given]
+    if item.value < 0 or fn.const(item.value) is None:
+        ends = bool(fn.facts.blocks[0].exits)  # nowhere at its end, with nothing
+        return ends and bool(given) and all(vid >= 0 and _is_made(project, fn, vid) for vid in given)
+    return fn.const(item.value) is False and True in others and False not in others
+
+
+def _is_made(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`Report(rows)`, `{"rows": rows}`: never nothing."""
+    value = fn.unguarded(vid)
+    if value[0] in EMPTY:
+        return bool(value[1])
+    refs = project.callees(fn, fn.calls[value[1]]) if value[0] == "call" else ()
+    return bool(refs) and all(ref.kind == "class" for ref in refs)
 
 
 def _for_database(project: Project, fn: Fn, index: int, block: Block) -> bool:

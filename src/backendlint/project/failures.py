@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Vid
+from backendlint.facts.model import Block, Vid
 from backendlint.facts.within import below
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
@@ -225,16 +225,27 @@ class Failures:
 
     # wrapping
 
-    def wraps(self, fn: Fn) -> frozenset[str]:
+    def wraps(self, fn: Fn, depth: int = 3) -> frozenset[str]:
         """The failures of libraries that the function turns into an exception of the project (a violated constraint is
         an answer, no failure, and so is a value that the library refuses)."""
         found: set[str] = set()
         for index, block in enumerate(fn.facts.blocks):
+            if block.kind == "with" and depth:
+                found.update(name for manager in self._managers(fn, block) for name in self.wraps(manager, depth - 1))
             types = self._failures(fn, index) if block.kind == "except" else ()
             types = tuple(name for name in types if self.project.exception_kind(name) != "integrity")
             if types and self._raises_own(fn, index):
                 found.update(types)
         return frozenset(found)
+
+    def _managers(self, fn: Fn, block: Block) -> Iterator[Fn]:
+        """`with translating():`, a generator of the project that gets at its `yield` what is raised inside."""
+        value = fn.unguarded(block.value) if block.value >= 0 else ("",)
+        call = fn.calls[value[1]] if value[0] == "call" else None
+        for target in self.project.targets(fn, call) if call is not None else ():
+            yields = [item.block for item in target.facts.returns if item.is_yield]
+            if target is not fn and any(target.inside(number, "try") is not None for number in yields):
+                yield target
 
     def _failures(self, fn: Fn, index: int) -> tuple[str, ...]:
         """Libraries' failures that an `except` block is for; for one that catches everything, what its `try` can raise."""
