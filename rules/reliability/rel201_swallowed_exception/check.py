@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import libcst as cst
 
 from backendlint.api import (
+    Call,
     FileFacts,
     FunctionFacts,
     Hit,
@@ -39,6 +40,8 @@ WAITING_FUNCTION = re.compile(r"_*wait_(for|until)_\w+")
 """Asks again and again until something is there: that it is not is no news, but a bug is."""
 PAUSE = frozenset({"wait_for", "wait", "timeout", "timeout_at"})
 """`asyncio.wait_for(stop.wait(), 5)`: that the time is over is how it usually ends."""
+COMES = frozenset({"get", "recv", "receive", "join", "readline", "get_message"})
+"""What is asked, without arguments, of a queue, a socket or a task."""
 HELD = ("result", "exception")
 """What asks a future for the exception that it keeps."""
 COUNTED = frozenset({"inc", "dec", "observe"})
@@ -200,7 +203,7 @@ def is_expected(site: SyntaxSite, types: tuple[str, ...]) -> bool:
     ]
     if names and all(CLEANUP_CALL.fullmatch(name) for name in names):
         return True
-    if names and PAUSE.issuperset(names) and types and all(name.endswith("TimeoutError") for name in types):
+    if pauses(site, calls) and types and all(name.endswith("TimeoutError") for name in types):
         return True
     if names == ["shield"] and any(
         called_name(site.file, function, call).rpartition(".")[2] in HELD and call.span[:2] > site.facts.span[2:]
@@ -208,6 +211,20 @@ def is_expected(site: SyntaxSite, types: tuple[str, ...]) -> bool:
     ):
         return True
     return any(name in IMPORTERS for name in names) or is_import(site)
+
+
+def pauses(site: SyntaxSite, calls: Sequence[Call]) -> bool:
+    """Whether nothing is done but to wait for a time, also for what comes at its own time: `wait_for(queue.get(), 1)`."""
+    waits = [call for call in calls if called_name(site.file, site.function, call).rpartition(".")[2] in PAUSE]
+    return bool(waits) and all(
+        call in waits
+        or (
+            not call.passed
+            and any(item.span.holds(call.span) for item in waits)
+            and called_name(site.file, site.function, call).rpartition(".")[2] in COMES
+        )
+        for call in calls
+    )
 
 
 def only_parses(site: SyntaxSite) -> bool:
