@@ -49,6 +49,19 @@ LOGGED = """
         except Exception as error:
             logger.error("no: %s", error)
 """
+RAISED = """
+    import logging
+    logger = logging.getLogger(__name__)
+
+    class NoFerry(Exception): pass
+
+    def ferry(line):
+        try:
+            return line.ferry
+        except OSError as error:
+            {}
+            raise NoFerry(line)
+"""
 LOGGERS = (
     "from loguru import logger",
     "import logging\n    logger = logging.getLogger()",
@@ -66,6 +79,8 @@ LOGGERS = (
         ("REL202", CLOSED.format("line.close()"), "swallows KeyboardInterrupt and SystemExit, so"),
         ("REL202", CLOSED.format("await line.close()"), "SystemExit and the cancellation of its task, so"),
         ("REL202", CLOSED.format("async with line: line.close()"), "SystemExit and the cancellation of its task, so"),
+        ("REL203", RAISED.format("logger.error('%s', error)"), "by accident; write"),
+        ("REL203", RAISED.format("logger.error('no ferry')"), "by accident, and the cause is not recorded; write"),
         ("REL208", LOGGED.format(LOGGERS[0]), "`logger.exception(...)` or log with `.opt(exception=True)`."),
         ("REL208", LOGGED.format(LOGGERS[1]), "`logger.exception(...)` or pass `exc_info=True`."),
         ("REL208", LOGGED.format(LOGGERS[2]), "use `logger.exception(...)`."),

@@ -215,13 +215,13 @@ def keeps(project: Project, fn: Fn, item: Raise, handler: int) -> bool:
 
 
 def is_logged(fn: Fn, item: Raise, handler: int) -> bool:
-    """Whether the handler has logged the caught one with its traceback before."""
+    """Whether the handler has logged the caught one before, with its traceback or its text."""
     inside = [number for number in around(fn.facts, item.block) if number >= handler]
     return any(
         call.block in inside
         and call.span < item.span
         and (found := log_call(fn.file, fn.facts, call))
-        and found.traceback
+        and (found.traceback or any(fn.value(vid) == ("exc", handler) for vid in ingredients(fn.facts, call.passed)))
         for call in fn.facts.calls
     )
 
