@@ -9,7 +9,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
 from backendlint.project.associations import Relation, declared
 from backendlint.project.entities import Cls, Fn
-from backendlint.project.origins import Path
+from backendlint.project.origins import Origin, Path
 from backendlint.project.queries import Query
 
 if TYPE_CHECKING:
@@ -59,10 +59,11 @@ def serialized(project: Project) -> Iterator[Serialized]:
             yield from _view(project, cls)
     for fn, call in project.graph.calls_with("many"):
         if fn.const(call.kwarg("many")) is True and call.args:
-            refs = project.callees(fn, call)
-            serializer = project.classes.get(refs[0].name) if len(refs) == 1 else None  # not any of a table of them
-            if serializer is not None and project.hierarchy.role(serializer) == "serializer":
-                yield from _call(project, fn, call, serializer)
+            if fn.value(call.func)[0] == "item":  # any of a table of serializers
+                continue
+            for ref in project.callees(fn, call):
+                if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) == "serializer":
+                    yield from _call(project, fn, call, project.classes[ref.name])
 
 
 def _call(project: Project, fn: Fn, call: Call, serializer: Cls) -> Iterator[Serialized]:
@@ -124,13 +125,23 @@ def _judged(
     origins = [item for item in project.origins.of(fn, vid) if item.known and "none" not in item.ops]
     if not origins or _of_another(project, fn, vid, serializer):
         return
+    asked = [origin for origin in origins if not _loaded_elsewhere(origin, origins)]
     for read in field_reads(project, serializer):
-        for origin in origins:
+        for origin in asked:
             whole = (*origin.path, *read.path)
             if read.sends or not (origin.loads.has(whole) or _leads_back(project, serializer, read)):
                 source = Step(fn.place(vid), "the objects come from here")
                 yield Serialized(place, function, serializer, read, source)
                 break
+
+
+def _loaded_elsewhere(origin: Origin, origins: list[Origin]) -> bool:
+    """Whether the same query goes on with what the serializer's class says: `if hasattr(cls, "RELATED"): query.select_related(*...)`."""
+    length = len(origin.steps)
+    return any(
+        item.loads.wild and len(item.steps) > length and item.steps[len(item.steps) - length :] == origin.steps
+        for item in origins
+    )
 
 
 def _of_another(project: Project, fn: Fn, vid: Vid, serializer: Cls) -> bool:
