@@ -94,8 +94,8 @@ def _stores(project: Project, fn: Fn, call: Call) -> Hit | None:
 
 def _waiting(model: CallModel) -> str:
     """What becomes of the other requests."""
-    what = model.effect[0] if model.effect else "input/output"
-    waiting = "sleeps" if what == "sleep" else f"waits for {what}"
+    what = model.effect[0] if model.effect else ""
+    waiting = "sleeps" if what == "sleep" else f"waits for {what}" if what else "waits"
     return f"while it {waiting}, no other request of this process is served"
 
 
