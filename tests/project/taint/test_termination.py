@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from building import build
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,6 +32,7 @@ simple = st.one_of(
     st.builds("{}.field = {}".format, name, expression),
     st.builds("{}.append({})".format, name, expression),
     st.builds("os.system({})".format, expression),
+    st.builds("subprocess.run({})".format, name),
 )
 
 
@@ -56,7 +58,7 @@ body = st.recursive(st.lists(simple, min_size=1, max_size=6), nested, max_leaves
 @given(body, body)
 def test_reading_ends(first: list[str], second: list[str]) -> None:
     start = "    a = b = c = d = request.args\n"
-    text = "import os\nfrom flask import request\n\n\ndef helper(a, b):\n    c = d = a\n"
+    text = "import os\nimport subprocess\nfrom flask import request\n\n\ndef helper(a, b):\n    c = d = a\n"
     text += "".join(f"    {line}\n" for line in first) + "    return helper(b, c) or d\n\n\ndef main():\n" + start
     text += "".join(f"    {line}\n" for line in second)
     project = build(app=text)
@@ -76,3 +78,34 @@ def test_objects_that_refer_to_each_other_are_not_followed_in_all_ways() -> None
     assert (found, most <= MOST) == ([], True)
     barren = project.taint._barren[frozenset(("request",))]
     assert sum(state[:2] == ("app.find", 0) and len(state[2]) > 1 for state in barren) <= MAX_PARTS
+
+
+SINKS = """
+    subprocess.run(a)
+    os.system(a)
+    open(a)
+    requests.get(a)
+    logging.info(a)
+    redirect(a)
+    sqlite3.connect("x").execute(a)
+    make_response(a).set_cookie(a, a)
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a, b = a + b, b + a",
+        'a, b = f"{a}{b}", f"{b}{a}"',
+        "b += [a, b]; a.extend(b)",
+        "a = b = [a, b] if a else {a: b}",
+        "a, b = b[a], a.get(b)",
+    ],
+)
+def test_values_that_are_made_of_each_other_are_not_followed_in_all_ways(line: str) -> None:
+    head = "import logging, os, requests, sqlite3, subprocess\nfrom flask import make_response, redirect, request\n\n\n"
+    head += "def main(a):\n    b = request.args\n"
+    project = build(app=head + f"    {line}\n" * 40 + SINKS)
+    kinds = ("command", "path", "ssrf", "log", "redirect", "sql", "xss", "header")
+    for flow in project.taint.flows(kinds, ("request",)):
+        assert project.taint.steps(flow)

@@ -18,6 +18,10 @@ _ADDS = frozenset({"append", "appendleft", "add", "insert", "put", "put_nowait",
 _MERGES = frozenset({"extend", "extendleft", "update"})
 _REMOVES = frozenset({"pop", "popleft", "popitem", "remove", "discard", "sort", "reverse"})
 _KEYED = frozenset({"set", "setdefault", "__setitem__", "add_header", "set_header"})
+MAX_WAYS = 16
+"""Ways in which a list may have been made."""
+MAX_PARTS = 400
+"""Values of which such a list is made."""
 MAX_EXACT = 64
 
 
@@ -151,36 +155,40 @@ class Containers:
         return None if items is None else _apply(fn, items, value[2], value[3])
 
 
-def beginnings(fn: Fn, vid: Vid, depth: int = 30) -> list[list[Vid]]:
+def beginnings(fn: Fn, vid: Vid) -> list[list[Vid]]:
     """What a list may begin with, however it was made: all of its elements as far as they are known. Nothing where not even
     the first is."""
-    value = fn.facts.values[vid]
-    if depth == 0:
-        return []
+    return _beginnings(fn, vid, {})
+
+
+def _beginnings(fn: Fn, vid: Vid, known: dict[Vid, list[list[Vid]]]) -> list[list[Vid]]:
+    if vid not in known and len(known) < MAX_PARTS:
+        known[vid] = []  # meanwhile: a list that is made of itself
+        ways = _ways(fn, vid, fn.facts.values[vid], known)
+        known[vid] = [items[:MAX_EXACT] for items in ways[:MAX_WAYS] if items]
+    return known.get(vid, [])
+
+
+def _ways(fn: Fn, vid: Vid, value: Value, known: dict[Vid, list[list[Vid]]]) -> list[list[Vid]]:
     if value[0] in ("list", "tuple"):
-        known = list(takewhile(lambda item: fn.facts.values[item][0] != "star", value[1]))
-        return [known] if known else []
+        return [list(takewhile(lambda item: fn.facts.values[item][0] != "star", value[1]))]
     if value[0] == "guard":
-        return beginnings(fn, value[1], depth - 1)
+        return _beginnings(fn, value[1], known)
     if value[0] == "binop" and value[1] == "+":
-        added = beginnings(fn, value[3], depth - 1)
-        return [[*items, *(added[0] if added else ())] for items in beginnings(fn, value[2], depth - 1)]
+        added = _beginnings(fn, value[3], known)
+        return [[*items, *(added[0] if added else ())] for items in _beginnings(fn, value[2], known)]
     if value[0] == "phi":
-        found = [beginnings(fn, item, depth // 2) for item in value[1] if item != vid]
+        found = [_beginnings(fn, item, known) for item in value[1] if item != vid]
         return [items for part in found for items in part] if all(found) else []
     if value[0] != "mut":
         return []
     method, vids = value[2], value[3]
-    before = beginnings(fn, value[1], depth - 1) or ([[]] if fn.facts.values[value[1]] == ("list", ()) else [])
+    before = _beginnings(fn, value[1], known) or ([[]] if fn.facts.values[value[1]] == ("list", ()) else [])
     if method in ("append", "extend") and len(vids) == 1:
-        added = [list(vids)] if method == "append" else beginnings(fn, vids[0], depth - 1)
-        before = [[*items, *(added[0] if added else ())] for items in before]
-    elif method == "insert" and len(vids) == 2:
-        index = fn.const(vids[0])
-        before = [[*items[:index], vids[1], *items[index:]] for items in before] if isinstance(index, int) else []
-    else:
-        return []
-    return [items for items in before if items]
+        added = [list(vids)] if method == "append" else _beginnings(fn, vids[0], known)
+        return [[*items, *(added[0] if added else ())] for items in before]
+    index = fn.const(vids[0]) if method == "insert" and len(vids) == 2 else None
+    return [[*items[:index], vids[1], *items[index:]] for items in before] if isinstance(index, int) else []
 
 
 def grown_from(fn: Fn, vid: Vid) -> Vid:

@@ -228,14 +228,21 @@ class Taint:
 
     def _subject(self, fn: Fn, vid: Vid) -> Vid:
         """The one value that is not constant in a text, or the value itself; -1 where there are several."""
-        value = fn.facts.values[vid]
-        while value[0] in ("conv", "guard"):
-            vid = value[1]
+        todo, seen, found = [vid], set[Vid](), set[Vid]()
+        while todo:
+            vid = todo.pop()
             value = fn.facts.values[vid]
-        if value[0] != "fmt":
-            return vid if value[0] in _TESTED else -1
-        open_parts = {self._subject(fn, part) for part in value[2] if self.labels(fn, part)}
-        return open_parts.pop() if len(open_parts) == 1 else -1
+            while value[0] in ("conv", "guard"):
+                vid = value[1]
+                value = fn.facts.values[vid]
+            if vid in seen:
+                continue
+            seen.add(vid)
+            if value[0] == "fmt":
+                todo += [part for part in value[2] if self.labels(fn, part)]
+            else:
+                found.add(vid if value[0] in _TESTED else -1)
+        return found.pop() if len(found) == 1 else -1
 
     def _refuses(self, site: SinkSite) -> bool:
         """A client whose transport, a class of the project, looks at the address of a host before it connects."""
