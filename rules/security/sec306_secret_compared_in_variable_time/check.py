@@ -13,6 +13,8 @@ IDS = frozenset({"id", "ids", "pk", "uuid", "uid"})
 COLLECTIONS = frozenset(
     {"pairs", "map", "mapping", "dict", "list", "set", "credentials", "secrets", "passwords", "keys"}
 )
+FORMS = frozenset({"get_secret_value", "decode", "encode", "strip"})
+"""Methods whose result is the same secret in another form."""
 MACS = frozenset({"signature", "sig", "hmac", "mac", "digest", "checksum_signature", "x_hub_signature"})
 
 
@@ -43,21 +45,43 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
     """The secret's name, and whether a caller certainly chooses the other side."""
     sides = ((left, right), (right, left))
     for own, other in sorted(sides, key=lambda side: not is_mac(project, fn, side[0])):
-        name = name_of_value(fn, own)
+        name = name_in(fn, own)
         mac = is_mac(project, fn, own)
-        secret = mac or sensitive(name) == "secret" or name.lower() in MACS
+        secret = mac or sensitive(name) == "secret" or name.lower() in MACS or is_wrapped(project, fn, own)
         if not secret or (not mac and (from_request(project, fn, own) or is_many(project, fn, own, name))):
             continue
-        if confirms(name, name_of_value(fn, other)) or (
-            not mac and IDS.intersection(identifier_words(name_of_value(fn, other))[-1:])
+        if confirms(name, name_in(fn, other)) or (
+            not mac and IDS.intersection(identifier_words(name_in(fn, other))[-1:])
         ):
             return None
         if not mac and is_digest(fn, other):
             return None
-        if not mac and HASHED.intersection(identifier_words(name_of_value(fn, other))):
+        if not mac and HASHED.intersection(identifier_words(name_in(fn, other))):
             return None
         return name or "the digest", mac or from_request(project, fn, other)
     return None
+
+
+def name_in(fn: Fn, vid: Vid) -> str:
+    """The name of a value, whatever its form: `key` of `settings.key.get_secret_value().encode()`."""
+    value = fn.unguarded(vid)
+    while value[0] == "call":
+        func = fn.unguarded(fn.facts.calls[value[1]].func)
+        owner, _, method = str(func[-1]).rpartition(".") if func[0] == "name" else ("", "", func[-1])
+        if method not in FORMS:
+            break
+        if func[0] == "name":
+            return owner.rpartition(".")[2]
+        vid, value = func[1], fn.unguarded(func[1])
+    return name_of_value(fn, vid)
+
+
+def is_wrapped(project: Project, fn: Fn, vid: Vid) -> bool:
+    """What comes out of a `SecretStr`, whatever it is called."""
+    return any(
+        origin.what == "secret" and origin.path[-1:] == ("get_secret_value",)
+        for origin in project.taint.labels(fn, vid)
+    )
 
 
 def is_many(project: Project, fn: Fn, vid: Vid, name: str) -> bool:
