@@ -10,6 +10,7 @@ from backendlint.project.lost import read_modify_writes
 from backendlint.project.races import checks_before_insert
 from backendlint.project.repeated import repeated
 from backendlint.project.serializers import serialized
+from backendlint.project.setters import handed_updates
 
 MODELS = """
     from sqlalchemy import ForeignKey, select
@@ -369,3 +370,23 @@ def test_awaited_relations_of_tortoise(body: str, names: list[str]) -> None:
         """
     )
     assert [read.relation.name for read in LazyReads(project).found] == names
+
+
+def test_conditions_that_a_loop_makes_of_each_other_end() -> None:
+    project = build(
+        models="""
+            from django.db import models
+            class Shelf(models.Model):
+                books = models.IntegerField()
+        """,
+        app="""
+            from django.db.models import Q
+            from models import Shelf
+            def fill(names, books):
+                wanted = Q()
+                for name in names:
+                    wanted = wanted | Q(name=name)
+                Shelf.objects.filter(wanted).update(books=books)
+        """,
+    )
+    assert list(handed_updates(project)) == []

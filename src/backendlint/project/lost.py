@@ -355,9 +355,13 @@ def compared(fn: Fn, chain: list[Call], key: str) -> bool:
     for call in chain:
         func = fn.facts.values[call.func]
         if func[0] == "attr" and func[2] in ("where", "filter", "filter_by"):
-            todo = list(call.args)
+            todo, seen = list(call.args), set[Vid]()
             while todo:
-                value = fn.facts.values[todo.pop()]
+                vid = todo.pop()
+                if vid in seen:
+                    continue
+                seen.add(vid)
+                value = fn.facts.values[vid]
                 if str(value[-1]).rpartition(".")[2] == key and value[0] in ("attr", "name"):
                     return True
                 todo += operands(value)

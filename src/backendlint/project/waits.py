@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Vid
+from backendlint.facts.within import below
 from backendlint.project.calls import Edge, argument_of
 from backendlint.project.certain import Given, Present, given, truth
 from backendlint.project.decorators import is_job
@@ -146,9 +147,9 @@ class Waits:
         found = found.repeated(attempts)
         pause = self._pause(policy)
         if found.parts and attempts > 1 and pause:
-            location = policy.home.location(policy.span)
             label = f"pauses between {attempts:g} attempts of {policy.fn.name}()"
-            found = found.plus(Sum((Part(location, label, pause * (attempts - 1), 1, "backoff", False),)))
+            place = policy.home.location(policy.span)
+            return found.plus(Sum((Part(place, label, pause * (attempts - 1), 1, "backoff", False),)))
         return found
 
     def _can_catch(self, found: Sum, policy: Policy) -> bool:
@@ -302,6 +303,10 @@ class _Body:
 
     def _loop(self, group: list[int], rounds: Rounds) -> tuple[Sum, list[Sum]]:
         index = group[0]
+        effects = self.project.effects.call_effects
+        inside = (call for arm in group for item in below(self.fn.facts, arm) for call in self.calls.get(item, ()))
+        if not any(call.awaited or id(call) in self.edges or effects(self.fn, call) & COUNTED for call in inside):
+            return Sum(), []  # a series of numbers, say: whatever its rounds are, nobody waits
         policy = self.waits.loop(self.fn, index)
         block = self.fn.facts.blocks[index]
         count = rounds_of(self.project, self.fn, index)
@@ -400,10 +405,8 @@ class _Body:
         return self._part(site, kind, wait.seconds, wait.default and not self.waits.plain_client(model))
 
     def _part(self, site: Site, kind: str, seconds: float, soft: bool) -> Sum:
-        place = "" if self.fn.is_module else f" in {self.fn.name}()"
-        location = self.fn.location(site.call.span)
-        label = f"{called(self.project, site)}{place}"
-        return Sum((Part(location, label, seconds, 1, kind, soft, library=site.model.library),))
+        label = called(self.project, site) + ("" if self.fn.is_module else f" in {self.fn.name}()")
+        return Sum((Part(self.fn.location(site.call.span), label, seconds, 1, kind, soft, library=site.model.library),))
 
     def _limit(self, vid: Vid) -> Part | None:
         """The limit that `asyncio.timeout(5)` or `wait_for(..., 5)` sets to what it holds."""
