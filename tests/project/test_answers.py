@@ -130,3 +130,20 @@ def test_the_status_of_own_exceptions_is_that_of_their_handler() -> None:
         "library": [507],
         "unhandled": [],
     }
+
+
+def test_the_status_may_be_set_on_the_response() -> None:
+    project = build(
+        app="""
+            from flask import Flask, jsonify
+            app = Flask(__name__)
+            def send(body, status_code):
+                response = jsonify(body)
+                response.status_code = status_code
+                return response
+            def refused(text): return send({"error": text}, status_code=409)
+            def open_one(text, status): return send({"error": text}, status_code=status)
+        """
+    )
+    found = [answers(project, fn(project, name)) for name in ("refused", "open_one")]
+    assert [[(item.status, item.unsaid) for item in every] for every in found] == [[(409, False)], [(None, True)]]

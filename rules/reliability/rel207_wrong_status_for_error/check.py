@@ -132,7 +132,8 @@ def _given(project: Project, fn: Fn, answer: Answer) -> Given:
     call = fn.facts.calls[value[1]] if value[0] == "call" else None
     if call is None or not project.targets(fn, call):
         return Given(answer, [answer.body])
-    return Given(answer, list(call.passed))
+    open_ended = not answer.made and answer.keys is None and answer.status is None  # whatever the function makes of it
+    return Given(answer._replace(unsaid=answer.unsaid or open_ended), list(call.passed))
 
 
 def _judged(project: Project, fn: Fn, handler: int, given: Given, profile: Profile | None) -> Iterator[Hit]:

@@ -81,6 +81,10 @@ def _returned(project: Project, frame: Frame, vid: Vid, span: Span, block: int, 
     while value[0] in _PASSED:
         vid = value[1]
         value = fn.facts.values[vid]
+    if value[0] == "setattr" and depth < MAX_DEPTH:
+        whole = _returned(project, frame, value[1], span, block, depth + 1)
+        yield from _marked(project, frame, value[3], whole) if value[2] == "status_code" else whole
+        return
     if value[0] == "phi" and depth < MAX_DEPTH:
         for item in value[1]:
             if item != vid:
@@ -107,6 +111,12 @@ def _returned(project: Project, frame: Frame, vid: Vid, span: Span, block: int, 
     yield Answer(
         span, None, keys, shape, given if value[0] == "call" else vid, block
     )  # a test may say more of a result
+
+
+def _marked(project: Project, frame: Frame, status: Vid, whole: Iterator[Answer]) -> Iterator[Answer]:
+    """`response.status_code = status` before the `return`."""
+    said = status_in(project, frame, status)
+    return (item._replace(status=said, unsaid=said is None) for item in whole)
 
 
 def _called(project: Project, frame: Frame, call: Call, span: Span, block: int) -> Iterator[Answer]:
