@@ -62,9 +62,11 @@ def test_permission_classes_and_their_defaults() -> None:
     assert plain.access.exempt(route(plain, "put"))
     assert not plain.access.authentication(route(plain, "post"))
     settings = "REST_FRAMEWORK = {'DEFAULT_PERMISSION_CLASSES': ['rest_framework.permissions.IsAuthenticated']}\n"
-    strict = build(views=views, urls=urls, settings=settings)
-    assert strict.access.authentication(route(strict, "post"))
-    assert not strict.access.authentication(route(strict, "put"))
+    amended = settings + "REST_FRAMEWORK['PAGE_SIZE'] = 50\n"
+    for text in (settings, amended):
+        strict = build(views=views, urls=urls, settings=text)
+        assert strict.access.authentication(route(strict, "post"))
+        assert not strict.access.authentication(route(strict, "put"))
 
 
 def test_hooks_of_a_blueprint_guard_its_routes_only() -> None:
@@ -224,3 +226,23 @@ def test_default_permissions_stand_before_the_views_that_name_none() -> None:
         "/opened": False,
         "/said": False,
     }
+
+
+@pytest.mark.parametrize(("test", "closed"), [("is_anonymous", True), ("is_authenticated", False)])
+def test_a_middleware_may_ask_who_is_nobody(test: str, closed: bool) -> None:
+    project = build(
+        app__middleware=f"""
+            from django.http import HttpResponseRedirect
+            class Screen:
+                def __init__(self, get_response):
+                    self.get_response = get_response
+                def __call__(self, request):
+                    if request.user.{test}:
+                        return HttpResponseRedirect("/sign-in/")
+                    return self.get_response(request)
+        """,
+        app__settings="MIDDLEWARE = ['app.middleware.Screen']\nROOT_URLCONF = 'app.urls'",
+        app__views="def stock(request): ...",
+        app__urls="from django.urls import path\nfrom app import views\nurlpatterns = [path('stock/', views.stock)]",
+    )
+    assert project.access.guarded(route(project, "stock")) is closed

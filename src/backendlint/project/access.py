@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Vid
 from backendlint.project.anonymous import asks_for, lets_through, lists_none, screens, turns_away
 from backendlint.project.answers import answers
+from backendlint.project.binding import unchanged
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.owncodes import exception_status
@@ -429,8 +430,9 @@ class Access:
         for file in self.project.files.values():
             vid = file.names.get("REST_FRAMEWORK", -1)
             fn = self.project.module_function(file)
-            if vid >= 0 and fn.facts.values[vid][0] == "dict":
-                for key, item in fn.facts.values[vid][1]:
+            written = unchanged(fn, vid) if vid >= 0 else ("unknown",)  # `REST_FRAMEWORK["X"] = ...` adds to it
+            if written[0] == "dict":
+                for key, item in written[1]:
                     role = _SETTINGS.get(str(fn.const(key))) if key >= 0 else None
                     if role is None:
                         continue

@@ -13,8 +13,8 @@ from backendlint.project.uses import operands
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-SIGNED_IN = "is_authenticated"
-"""The attribute (of Django's and Flask-Login's users) that tells."""
+SIGNED_IN = {"is_authenticated": True, "is_anonymous": False}
+"""The attributes (of Django's and Flask-Login's users) that tell, and what they say of those who have signed in."""
 REFUSED = (401, 403)
 _LEAVES = ("return", "raise")
 _SENT = frozenset(
@@ -26,7 +26,7 @@ _SENT = frozenset(
 def turns_away(project: Project, fn: Fn, refusals: Callable[[Fn], Iterable[str]]) -> bool:
     """Whether it redirects or refuses those who have not signed in; what it does with others says nothing. `refusals`
     gives the kinds of refusal that a function raises."""
-    if all(value[2] != SIGNED_IN for value in map(fn.value, fn.made_by("attr"))):
+    if all(value[2] not in SIGNED_IN for value in map(fn.value, fn.made_by("attr"))):
         return False
     return any(_anonymous(fn, block, span) for block, span in _refusals(project, fn, refusals))
 
@@ -124,4 +124,4 @@ def _denies(fn: Fn, vid: Vid, outcome: bool, depth: int = 6) -> bool:
         return _denies(fn, value[1], outcome, depth - 1)
     if value[0] == "call":  # Django's was a method once
         return _denies(fn, fn.calls[value[1]].func, outcome, depth - 1)
-    return value[0] == "attr" and value[2] == SIGNED_IN and not outcome
+    return value[0] == "attr" and value[2] in SIGNED_IN and outcome is not SIGNED_IN[value[2]]

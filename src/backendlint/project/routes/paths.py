@@ -120,7 +120,7 @@ def _from_regex(path: str) -> str:
         text += path[position:start] + "{" + name + "}"
         position = end
     text += path[position:]
-    text = re.sub(r"\\[AZzbB]", "", text).replace("^", "").replace("$", "")
+    text = re.sub(r"\\[AZzbB]|(?<!\[)\^|\$|\{\d+(?:,\d*)?\}", "", text)
     return re.sub(r"\\(.)", r"\1", text).replace("/?", "/")
 
 
