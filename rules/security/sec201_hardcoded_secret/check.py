@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from backendlint.api import (
+    Call,
+    Fn,
     Hit,
     NamedLiteral,
     Project,
@@ -19,9 +21,7 @@ from backendlint.api import (
 
 EXAMPLE = re.compile(r"(x[-_])?examples?", re.IGNORECASE)
 """What a schema shows of a value."""
-WARNS = re.compile(
-    r"warn(ing)?|print|write|info|error|exception|echo|secho|style|add_error|append|flash|log", re.IGNORECASE
-)
+WARNS = re.compile(r"warn(ing)?|write|error|exception|echo|secho|style|add_error|append|flash", re.IGNORECASE)
 """Calls that say what is wrong."""
 HOW = {"compared": "is compared with", "argument": "is passed", "default": "defaults to", "fallback": "falls back to"}
 
@@ -60,12 +60,18 @@ def is_refused(literal: NamedLiteral) -> bool:
         if test[0] != "compare" or test[1] != ("==",) or literal.vid not in test[2]:
             continue
         inside = below(fn.facts, number)
-        names = {fn.callee_name(call) for call in fn.calls if call.block in inside}
+        calls = [call for call in fn.calls if call.block in inside]
         changed = any(item.block in inside for item in fn.facts.stores)
         changed = changed or any(item.block in inside for item in fn.facts.returns)
-        if block.exits == "raise" or (names and not changed and all(WARNS.fullmatch(name) for name in names)):
+        if block.exits == "raise" or (calls and not changed and all(warns(fn, call) for call in calls)):
             return True
     return False
+
+
+def warns(fn: Fn, call: Call) -> bool:
+    """Whether the call says what is wrong; a `print` to standard output may as well say that somebody is in."""
+    name = fn.callee_name(call)
+    return WARNS.fullmatch(name) is not None or (name == "print" and call.kwarg("file") >= 0)
 
 
 def is_setting(project: Project, literal: NamedLiteral) -> bool:
