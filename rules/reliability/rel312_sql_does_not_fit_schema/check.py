@@ -124,6 +124,13 @@ def _tables(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
             )
 
 
+def _record(statement: SqlStatement, node: exp.Column) -> bool:
+    """Whether the script's procedures make a record of that name: `FOR item IN (SELECT ...) LOOP`, `item stock%ROWTYPE`."""
+    name = re.escape(node.table)
+    made = rf"\bFOR\s+{name}\s+IN\b|\b{name}\s+(?:[\w.]+%ROWTYPE|RECORD)\b"
+    return statement.source.role == "file" and re.search(made, statement.source.text, re.IGNORECASE) is not None
+
+
 def _columns(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
     told: set[tuple[str, str]] = set()
     for node in sql.own_nodes(scope.node):
@@ -136,7 +143,9 @@ def _columns(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
             if key not in told and (table is None or not statement.project.data.is_doubtful(table.name, node.name)):
                 told.add(key)
                 yield _no_column(statement, node, found.source)
-        elif found.status == "no-source" and not statement.partial and not scope.opaque:
+        elif (
+            found.status == "no-source" and not statement.partial and not scope.opaque and not _record(statement, node)
+        ):
             yield statement.hit(
                 f"`{node.sql(comments=False)}`{sql.within(statement)} names `{node.table}`, which is no "
                 "table or alias of this query, so it fails; name the one that "
