@@ -43,6 +43,10 @@ TAKES_UTC = frozenset(["not_valid_before", "not_valid_after", "last_update", "ne
 DEADLINE = re.compile(r"deadline|give_?up|wait_until|try_until")
 FEW = 4
 """Places that keep UTC without a zone: so many are told one by one."""
+RELABELLED = (
+    "This is the server's local time, which `replace(tzinfo=...)` only calls another zone's: wrong by hours wherever the server's clock "
+    "is not set to that zone; ask for the time in it: `datetime.now(zone)`."
+)
 FACTORIES = frozenset(["default", "default_factory", "onupdate", "server_default", "factory"])
 
 
@@ -87,6 +91,8 @@ def _hits(project: Project, utc: UtcTimes) -> Iterator[tuple[Hit, Callable[[], b
             _sound(project, fn, call, model) or _read_as_date(project, fn, call) or _waits_until(project, fn, call)
         ):
             hit = _hit(fn, fn.location(call.span), model, usual or _profile(project, fn, call, model))
+            if _given_zone(fn, call):
+                hit = replace(hit, message=RELABELLED)
             yield hit, partial(utc.consistent, fn, call)
     for fn in project.all_functions():
         for call in fn.calls:
@@ -106,6 +112,16 @@ def _field(project: Project, fn: Fn, call: Call) -> str:
     """The field that a call declares (`made = Column(default=datetime.utcnow)`)."""
     owned = (cls for cls in project.classes.values() if cls.owner is fn)
     return next((name for cls in owned for name, vid in cls.facts.attributes.items() if vid == call.value), "")
+
+
+def _runs_in_utc(project: Project) -> bool:
+    """Django's `TIME_ZONE = "UTC"`: Django makes it the zone of the process."""
+    said = {
+        project.module_function(file).const(file.names["TIME_ZONE"])
+        for file in project.files.values()
+        if "TIME_ZONE" in file.names
+    }
+    return said == {"UTC"}
 
 
 def _naive_by_setting(project: Project) -> bool:
@@ -171,7 +187,7 @@ def _sound(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
     times = _times(fn, call.value, _SAME)
     if any(not times.isdisjoint(other.args) and _fits(project, fn, other, fitting) for other in fn.calls):
         return True
-    if not local and _given_zone(fn, call):
+    if _given_zone(fn, call) and (not local or _runs_in_utc(project)):
         return True
     uses, sound = _uses(fn, _times(fn, call.value)), SOUND_USES if local else UTC_USES
     return bool(uses) and all(value[0] == "attr" and value[2] in sound for value in uses)
