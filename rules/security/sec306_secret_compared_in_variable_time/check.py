@@ -13,7 +13,8 @@ IDS = frozenset({"id", "ids", "pk", "uuid", "uid"})
 COLLECTIONS = frozenset(
     {"pairs", "map", "mapping", "dict", "list", "set", "credentials", "secrets", "passwords", "keys"}
 )
-FORMS = frozenset({"get_secret_value", "decode", "encode", "strip"})
+WRAPPED = "get_secret_value"
+FORMS = frozenset({WRAPPED, "decode", "encode", "strip"})
 """Methods whose result is the same secret in another form."""
 MACS = frozenset({"signature", "sig", "hmac", "mac", "digest", "checksum_signature", "x_hub_signature"})
 
@@ -45,9 +46,9 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
     """The secret's name, and whether a caller certainly chooses the other side."""
     sides = ((left, right), (right, left))
     for own, other in sorted(sides, key=lambda side: not is_mac(project, fn, side[0])):
-        name = name_in(fn, own)
+        name, wrapped = unwrapped(fn, own)
         mac = is_mac(project, fn, own)
-        secret = mac or sensitive(name) == "secret" or name.lower() in MACS or is_wrapped(project, fn, own)
+        secret = mac or wrapped or sensitive(name) == "secret" or name.lower() in MACS
         if not secret or (not mac and (from_request(project, fn, own) or is_many(project, fn, own, name))):
             continue
         if confirms(name, name_in(fn, other)) or (
@@ -64,24 +65,22 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
 
 def name_in(fn: Fn, vid: Vid) -> str:
     """The name of a value, whatever its form: `key` of `settings.key.get_secret_value().encode()`."""
-    value = fn.unguarded(vid)
+    return unwrapped(fn, vid)[0]
+
+
+def unwrapped(fn: Fn, vid: Vid) -> tuple[str, bool]:
+    """The name of a value, whatever its form, and whether a `SecretStr` is asked for it, which says that it is a secret."""
+    value, wrapped = fn.unguarded(vid), False
     while value[0] == "call":
         func = fn.unguarded(fn.facts.calls[value[1]].func)
         owner, _, method = str(func[-1]).rpartition(".") if func[0] == "name" else ("", "", func[-1])
         if method not in FORMS:
             break
+        wrapped = wrapped or method == WRAPPED
         if func[0] == "name":
-            return owner.rpartition(".")[2]
+            return owner.rpartition(".")[2], wrapped
         vid, value = func[1], fn.unguarded(func[1])
-    return name_of_value(fn, vid)
-
-
-def is_wrapped(project: Project, fn: Fn, vid: Vid) -> bool:
-    """What comes out of a `SecretStr`, whatever it is called."""
-    return any(
-        origin.what == "secret" and origin.path[-1:] == ("get_secret_value",)
-        for origin in project.taint.labels(fn, vid)
-    )
+    return name_of_value(fn, vid), wrapped
 
 
 def is_many(project: Project, fn: Fn, vid: Vid, name: str) -> bool:

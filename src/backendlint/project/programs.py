@@ -238,9 +238,9 @@ class Importers:
 
     def for_pytest(self, file: FileFacts) -> bool:
         """A module of fixtures: at least half of its functions are pytest's fixtures or hooks."""
-        if not any(item.target.partition(".")[0].startswith("pytest") for item in file.imports):
-            return False
         known = self._plugins.get(file.path)
+        if known is None and not any(item.target.startswith("pytest") for item in file.imports):
+            known = self._plugins[file.path] = False
         if known is None:
             own = [fn for fn in self.project.functions_of(file) if fn.parent is not None and fn.parent.is_module]
             made = [fn for fn in own if fn.name.startswith("pytest_") or any(map(_is_fixture, fn.decorators))]

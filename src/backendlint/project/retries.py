@@ -367,11 +367,11 @@ class Retries:
 
     def _decorators(self, fn: Fn) -> Iterator[Policy]:
         home = fn.parent
-        if home is None or self._never_ends(fn) or self._stays_inside(fn):
+        if home is None:
             return
         for ref, vid in zip(fn.decorators, fn.facts.decorators, strict=False):
             model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
-            if model is not None and model.retry is not None:
+            if model is not None and model.retry is not None and not (self._never_ends(fn) or self._stays_inside(fn)):
                 value = home.facts.values[vid]
                 call = home.facts.calls[value[1]] if value[0] == "call" else None
                 yield self._settings.policy("decorator", fn, home, fn.decorator_span(vid), call, model.retry)

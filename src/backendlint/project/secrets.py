@@ -184,8 +184,8 @@ def secret_like(name: str, text: str) -> bool:
 
 def issued_key(name: str, text: str) -> bool:
     """Whether a text, as the value of some key, has the shape of one that a service has issued: `cst-7f3a91c0...`."""
-    parts = words(name)
-    return parts[-1:] == ("key",) and _OF_TABLE.isdisjoint(parts) and bool(_ISSUED.fullmatch(text.strip()))
+    parts = words(name) if _ISSUED.fullmatch(text.strip()) else ()
+    return parts[-1:] == ("key",) and _OF_TABLE.isdisjoint(parts)
 
 
 def _random(text: str) -> bool:
