@@ -57,39 +57,36 @@ class Jobs:
     # scopes: `with transaction.atomic()`, decorators, also of callers
 
     def _in_scope(self, site: Site) -> EarlyJob | None:
-        todo: deque[tuple[Fn, Call, tuple[Edge, ...]]] = deque([(site.fn, site.call, ())])
-        seen: set[str] = set()
-        while todo:
-            fn, call, edges = todo.popleft()
+        for fn, call, edges in self._outwards(site.fn, site.call):
             opened = self._scope(fn, call)
             if opened is not None and not self._writes_in(fn, opened[2]):
                 return None  # the job waits for nothing that this transaction makes
             if opened is not None:
                 step, how, _ = opened
                 return EarlyJob(site, (step, *_way(edges), _end(site)), how, _place(site, edges))
+        return None
+
+    def _outwards(self, fn: Fn, call: Call) -> Iterator[tuple[Fn, Call, tuple[Edge, ...]]]:
+        """A call, then those that lead to its function, the nearest first: each with where it stands and the way from it."""
+        todo: deque[tuple[Fn, Call, tuple[Edge, ...]]] = deque([(fn, call, ())])
+        seen: set[str] = set()
+        while todo:
+            fn, call, edges = todo.popleft()
+            yield fn, call, edges
             if fn.fqn in seen or len(edges) >= MAX_CALLERS:
                 continue
             seen.add(fn.fqn)
             for edge in self.project.graph.callers(fn):
                 if edge.kind == "call" and edge.call is not None:
                     todo.append((edge.caller, edge.call, (edge, *edges)))
-        return None
 
     def _after_write(self, site: Site) -> EarlyJob | None:
         """`@receiver(post_save, sender=Order)`: it runs in the transaction in which somebody saves one."""
-        todo: deque[tuple[Fn, tuple[Edge, ...]]] = deque([(site.fn, ())])
-        seen: set[str] = set()
-        while todo:
-            fn, edges = todo.popleft()
-            first = edges[0].call if edges and edges[0].call is not None else site.call
+        for fn, call, edges in self._outwards(site.fn, site.call):
             for entity, operations in self._heard(fn):
-                steps = self._written(entity, self._for(fn, first, operations))
+                steps = self._written(entity, self._for(fn, call, operations))
                 if steps:
                     return EarlyJob(site, (*steps, *_way(edges), _end(site)), "signal", _place(site, edges))
-            if fn.fqn not in seen and len(edges) < MAX_CALLERS:
-                seen.add(fn.fqn)
-                edges_in = (edge for edge in self.project.graph.callers(fn) if edge.kind == "call" and edge.call)
-                todo += [(edge.caller, (edge, *edges)) for edge in edges_in]
         return None
 
     def _written(self, entity: str, operations: tuple[str, ...]) -> tuple[Step, ...]:
@@ -124,19 +121,10 @@ class Jobs:
 
     def _opened(self, fn: Fn, call: Call) -> tuple[Step, ...]:
         """Where the transaction opens in which a call is made, and the calls from there."""
-        todo: deque[tuple[Fn, Call, tuple[Edge, ...]]] = deque([(fn, call, ())])
-        seen: set[str] = set()
-        while todo:
-            fn, call, edges = todo.popleft()
-            opened = self._scope(fn, call)
+        for owner, inner, edges in self._outwards(fn, call):
+            opened = self._scope(owner, inner)
             if opened is not None:
                 return (opened[0], *_way(edges))
-            if fn.fqn in seen or len(edges) >= MAX_CALLERS:
-                continue
-            seen.add(fn.fqn)
-            for edge in self.project.graph.callers(fn):
-                if edge.kind == "call" and edge.call is not None:
-                    todo.append((edge.caller, edge.call, (edge, *edges)))
         return ()
 
     def _writes_in(self, fn: Fn, block: int) -> bool:
