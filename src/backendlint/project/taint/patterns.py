@@ -28,11 +28,8 @@ _CATEGORIES = {
 @lru_cache(maxsize=1024)
 def cleans(pattern: str, anchors: str = "") -> Kinds:
     """Kinds of which a matching text is clean; `anchors`: those (`end`, `both`) that the pattern must bring along."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = list(parser.parse(pattern))
-    except (re.error, RecursionError, OverflowError):
+    tree = _parsed(pattern)
+    if tree is None:
         return frozenset()
     if anchors and not _ends(tree, last=True):
         return _beginning(tree, anchors)
@@ -47,11 +44,8 @@ def cleans(pattern: str, anchors: str = "") -> Kinds:
 @lru_cache(maxsize=256)
 def removes(pattern: str, put: str) -> Kinds:
     """Kinds of which a text is clean in which each match of a pattern that is one class of characters became `put`."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = list(parser.parse(pattern))
-    except (re.error, RecursionError, OverflowError):
+    tree = _parsed(pattern)
+    if tree is None:
         return frozenset()
     if len(tree) == 1 and str(tree[0][0]) in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and tree[0][1][0] <= 1:
         tree = list(tree[0][1][2])
@@ -63,6 +57,16 @@ def removes(pattern: str, put: str) -> Kinds:
         if dangers and all(_may_hold(tree, char) and char not in put for char in dangers)
     )
     return frozenset(("all", *found)) if found == {kind for kind, dangers in _DANGERS.items() if dangers} else found
+
+
+def _parsed(pattern: str) -> list[Any] | None:
+    """The pattern's parts; None where it is no regular expression."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return list(parser.parse(pattern))
+    except (re.error, RecursionError, OverflowError):
+        return None
 
 
 def _beginning(tree: list[Any], anchors: str) -> Kinds:
