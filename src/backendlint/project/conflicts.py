@@ -56,25 +56,12 @@ def handles_conflict(project: Project, fn: Fn, block: int, broad: bool = True) -
                 if broad:
                     return True
             elif (
-                kind_of(project, name) == "integrity"
+                project.exception_kind(name) == "integrity"
                 or name.endswith(_CONFLICTS)
                 or _stands_for(project, fn, block, name)
             ):
                 return True
     return False
-
-
-def kind_of(project: Project, name: str) -> str:
-    """The kind of an exception class by the library models, through its bases."""
-    libraries = project.libraries
-    cls = project.classes.get(name)
-    names = project.hierarchy.library_bases(cls) if cls is not None else (name,)
-    for item in names:
-        for base in (item, *libraries.mro(item)):
-            model = libraries.exception(base)
-            if model is not None and model.kind:
-                return model.kind
-    return ""
 
 
 def _stands_for(project: Project, fn: Fn, block: int, name: str) -> bool:
@@ -99,7 +86,7 @@ def conflict_errors(project: Project) -> dict[str, set[str]]:
     for fn in project.functions_with("except"):
         for number, block in enumerate(fn.facts.blocks):
             types = project.exceptions.caught_types(fn, block) if block.kind == "except" and block.value >= 0 else ()
-            if not types or not all(kind_of(project, name) == "integrity" for name in types):
+            if not types or not all(project.exception_kind(name) == "integrity" for name in types):
                 continue
             inside = below(fn.facts, number)
             for item in fn.facts.raises:

@@ -34,14 +34,14 @@ def error_classes(project: Project, fn: Fn, vid: Vid) -> Iterator[ErrorClass]:
     target = fn.facts.calls[value[1]].func if value[0] == "call" else vid
     names = [ref.name for ref in project.refs(fn, target) if ref.kind in ("class", "lib")]
     for name in names or [name_of(fn.file, fn.facts, target)]:
-        yield ErrorClass(name, kind_of(project, name))
+        cls = project.classes.get(name)
+        answers = cls is not None and any(_has_status(item) for item in project.hierarchy.mro(cls))
+        yield ErrorClass(name, "http" if answers else project.exception_kind(name))
 
 
 def kind_of(project: Project, name: str) -> str:
-    """The kind of the class, or of its nearest base that has one."""
+    """The kind of the class by the library models, or of its nearest base that has one."""
     cls = project.classes.get(name)
-    if cls is not None and any(_has_status(item) for item in project.hierarchy.mro(cls)):
-        return "http"
     roots = [name] if cls is None else project.hierarchy.library_bases(cls)
     for root in roots:
         for base in project.libraries.mro(root):

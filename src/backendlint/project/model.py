@@ -357,7 +357,7 @@ class Project:
 
     def exception_kind(self, name: str) -> str:
         """What an exception class means by the library models, through its bases: infrastructure, http, not-found ... or ""."""
-        from backendlint.project.conflicts import kind_of
+        from backendlint.project.exception_kinds import kind_of
 
         return kind_of(self, name)
 

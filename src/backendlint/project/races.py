@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import name_of
 from backendlint.project.calls import Edge
-from backendlint.project.conflicts import conflict_handled, kind_of
+from backendlint.project.conflicts import conflict_handled
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.transactions import before, exclusive
 from backendlint.project.uses import ingredients
@@ -313,7 +313,7 @@ def _in_missing_handler(project: Project, fn: Fn, check: Call, around: set[int])
     return any(
         number in around
         and fn.facts.blocks[number].kind == "except"
-        and any(kind_of(project, name) == "not-found" or name.endswith(_MISSING) for name in types)
+        and any(project.exception_kind(name) == "not-found" or name.endswith(_MISSING) for name in types)
         for number, types in project.exceptions.handlers(fn, check.block)
     )
 
