@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
+from backendlint.project.binding import receiver
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.loops import loops_around
@@ -39,7 +40,7 @@ class _Queue:
         if any(item.value in self.held and not item.name for item in facts.stores):
             return True
         puts = self.project.graph.calls_written(*_PUTS) if self.name else ()
-        return any(fn.file is not self.fn.file and self._is_it(fn, self._receiver(fn, call.func)) for fn, call in puts)
+        return any(fn.file is not self.fn.file and self._is_it(fn, receiver(fn, call)) for fn, call in puts)
 
     def owners(self) -> list[Fn]:
         """Functions that may use it."""
@@ -60,7 +61,7 @@ class _Queue:
         for call in owner.calls:
             if any(self._is_it(owner, vid) for vid in call.passed):
                 return False
-            puts = owner.callee_name(call) in _PUTS and self._is_it(owner, self._receiver(owner, call.func))
+            puts = owner.callee_name(call) in _PUTS and self._is_it(owner, receiver(owner, call))
             if puts and (loops_around(owner, call.block) or not self._runs_once(owner)):
                 return False
         return True
@@ -77,11 +78,6 @@ class _Queue:
             and not loops_around(self.fn, edge.call.block)
             for edge in edges
         )
-
-    @staticmethod
-    def _receiver(fn: Fn, func: Vid) -> Vid:
-        value = fn.facts.values[func]
-        return value[1] if value[0] == "attr" else -1
 
     def _is_it(self, fn: Fn, vid: Vid) -> bool:
         if vid < 0:

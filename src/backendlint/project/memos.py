@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Store, Value, Vid
@@ -199,7 +199,7 @@ def _says_class(project: Project, fn: Fn, value: Value) -> bool:
     classes = [project.classes[ref.name] for ref in refs if ref.kind == "inst"]
     if not classes or len(classes) != len(refs):
         return False
-    family = {item.fqn: item for cls in classes for item in (cls, *_below(project, cls))}
+    family = {item.fqn: item for cls in classes for item in (cls, *project.subclasses(cls))}
     if any(
         ref.kind == "class" and ref.name in family
         for owner, call in project.graph.calls_with(value[2])
@@ -207,17 +207,6 @@ def _says_class(project: Project, fn: Fn, value: Value) -> bool:
     ):
         return False
     return all(_constant_field(project, item, value[2]) for item in family.values())
-
-
-def _below(project: Project, cls: Cls) -> Iterator[Cls]:
-    """All classes that derive from it."""
-    todo, seen = list(cls.subclasses), set[str]()
-    while todo:
-        item = todo.pop()
-        if item.fqn not in seen:
-            seen.add(item.fqn)
-            todo += item.subclasses
-            yield item
 
 
 def _constant_field(project: Project, cls: Cls, name: str) -> bool:

@@ -8,6 +8,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.taint.patterns import Kinds, removes
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -55,13 +56,10 @@ def written_pattern(project: Project, fn: Fn, vid: Vid) -> list[str]:
     owner, value = fn, fn.facts.values[vid]
     if value[0] == "name":
         dotted = str(value[1])
-        target = project.modules.resolve(dotted, fn.file.module)
-        if target.kind != "variable" or target.rest:
-            target = project.modules.resolve(dotted.rpartition(".")[0], fn.file.module)
-        if target.kind != "variable" or target.file is None or target.vid < 0:
+        made = variable(project, fn, dotted) or variable(project, fn, dotted.rpartition(".")[0])
+        if made is None:
             return []
-        owner = project.module_function(target.file)
-        value = owner.facts.values[target.vid]
+        owner, value = made[0], made[0].facts.values[made[1]]
     if value[0] != "call":
         return []
     args = owner.facts.calls[value[1]].args
