@@ -53,7 +53,7 @@ from backendlint.project.certain import Given, certain, given, ruled_out
 from backendlint.project.conditions import holds
 from backendlint.project.conversions import only_converts
 from backendlint.project.credentials import HEADER, SESSION
-from backendlint.project.decorators import decorator_models, is_job, takes_fields
+from backendlint.project.decorators import decorator_models, is_job
 from backendlint.project.effects import BLOCKING, Reason, Site, called, waits
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.eventloops import runs_alone
@@ -377,7 +377,6 @@ __all__ = [
     "stored_entity",
     "subject",
     "table_of",
-    "takes_fields",
     "template_reads",
     "terms",
     "tries_out",

@@ -82,10 +82,11 @@ class Access:
         if roles & {AUTHENTICATE, AUTHORIZE}:
             return True
         open_to_all = EXEMPT in roles or (route.cls is not None and lists_none(self.project.hierarchy.mro(route.cls)))
-        return not open_to_all and any(
-            role in (AUTHENTICATE, AUTHORIZE) and (not library or self._uses(route, library))
-            for role, library, _ in self._defaults
-        )
+        return not open_to_all and any(role in (AUTHENTICATE, AUTHORIZE) for role, _ in self._by_default(route))
+
+    def _by_default(self, route: Route) -> Iterator[tuple[str, str]]:
+        """What the settings say of a route that says nothing itself: role, name."""
+        return ((role, name) for role, library, name in self._defaults if not library or self._uses(route, library))
 
     def authorization(self, route: Route) -> tuple[str, ...]:
         """Names of what checks roles, permissions or ownership before or in the handler."""
@@ -151,9 +152,8 @@ class Access:
         yield from own
         roles = {role for role, _ in own}
         if EXEMPT not in roles:
-            for role, library, name in self._defaults:
-                declared = role in roles and role != LIMIT
-                if not declared and (not library or self._uses(route, library)):
+            for role, name in self._by_default(route):
+                if role not in roles or role == LIMIT:
                     yield role, name
 
     def _route_evidence(self, route: Route) -> Iterator[tuple[str, str]]:

@@ -37,8 +37,7 @@ class Attached:
         name = self._key(fn, key)
         if not name:
             return []
-        owners = [ref.name for ref in self.project.refs(fn, base) if ref.kind == "libinst" and self._keeps(ref.name)]
-        return [stored for owner in owners for stored in self.stores(owner, name)]
+        return [stored for owner in self._keepers(self.project.refs(fn, base)) for stored in self.stores(owner, name)]
 
     def named(self, fn: Fn, index: int) -> Refs:
         """What a parameter that is a dict is by the convention of its name, if the project keeps things in such (`ctx`)."""
@@ -47,8 +46,7 @@ class Attached:
 
     def from_the_start(self, fn: Fn, refs: Refs, key: Vid) -> Refs:
         """What a library itself puts into such an object, by its model (`ctx["redis"]`)."""
-        owners = [ref.name for ref in refs if ref.kind == "libinst" and self._keeps(ref.name)]
-        models = [self.project.libraries.cls(name) for name in owners]
+        models = [self.project.libraries.cls(name) for name in self._keepers(refs)]
         names = [model.attributes.get(str(fn.const(key)), "") for model in models if model is not None]
         return tuple(self.project.resolver.types.named(name) for name in names if name)
 
@@ -97,6 +95,9 @@ class Attached:
         """Classes of the imported libraries that keep things so."""
         names = self.project.libraries.names_saying("classes", "keeps")
         return frozenset(name for name in names if self.project.imports(name.partition(".")[0]))
+
+    def _keepers(self, refs: Refs) -> list[str]:
+        return [ref.name for ref in refs if ref.kind == "libinst" and self._keeps(ref.name)]
 
     def _keeps(self, name: str) -> bool:
         return bool(self._keeping) and not self._keeping.isdisjoint(self.project.libraries.mro(name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -86,6 +86,23 @@ class CallGraph:
                 if edge.kind in kinds and edge.callee.fqn not in seen:
                     seen.add(edge.callee.fqn)
                     todo.append((edge.callee, depth + 1))
+
+    def outwards(
+        self, fn: Fn, call: Call, deepest: int, ends: Callable[[Fn], bool] | None = None
+    ) -> Iterator[tuple[Fn, Call, tuple[Edge, ...]]]:
+        """A call in the function, then those that lead there, the nearest first, each with where it stands and the way from it;
+        nothing above a function that `ends` says it of."""
+        todo: deque[tuple[Fn, Call, tuple[Edge, ...]]] = deque([(fn, call, ())])
+        seen: set[str] = set()
+        while todo:
+            fn, call, edges = todo.popleft()
+            yield fn, call, edges
+            if fn.fqn in seen or len(edges) >= deepest or (ends is not None and ends(fn)):
+                continue
+            seen.add(fn.fqn)
+            for edge in self.callers(fn):
+                if edge.kind == "call" and edge.call is not None:
+                    todo.append((edge.caller, edge.call, (edge, *edges)))
 
     def calls_of(self, *names: str) -> Iterator[tuple[Fn, Call]]:
         """All calls of what bears one of these names (a function's or class's fqn, a library's dotted name), by name."""

@@ -11,6 +11,7 @@ from backendlint.project.decorators import takes_fields
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import block_at
+from backendlint.project.lost import stored_in
 from backendlint.project.requests import request_reads
 
 if TYPE_CHECKING:
@@ -49,18 +50,13 @@ def _only_assigns(project: Project, fn: Fn, tried: Collection[int]) -> bool:
     return (
         bool(stores)
         and all(_is_of_fields(project, fn, item.base) for item in stores)
-        and not any(fn.facts.values[vid][0] == "await" or _is_row(project, fn, vid) for vid in read)
+        and not any(fn.facts.values[vid][0] == "await" or stored_in(project, fn, vid) is not None for vid in read)
     )
 
 
 def _is_of_fields(project: Project, fn: Fn, vid: Vid) -> bool:
     classes = [project.classes.get(ref.name) for ref in project.refs(fn, vid) if ref.kind == "inst"]
     return bool(classes) and all(cls is not None and takes_fields(project, cls) for cls in classes)
-
-
-def _is_row(project: Project, fn: Fn, vid: Vid) -> bool:
-    classes = (project.classes.get(ref.name) for ref in project.refs(fn, vid) if ref.kind == "inst")
-    return any(cls is not None and project.hierarchy.role(cls) == "model" for cls in classes)
 
 
 def _is_conversion(project: Project, fn: Fn, call: Call, depth: int = _MAX_DEPTH) -> bool:

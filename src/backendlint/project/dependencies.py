@@ -251,19 +251,7 @@ class Dependencies:
 
     def _way_up(self, site: Site) -> Iterator[tuple[Fn, Call]]:
         """The function of the call and its callers, each with the call that leads on."""
-        todo: list[tuple[Fn, Call, int]] = [(site.fn, site.call, 0)]
-        seen: set[str] = set()
-        while todo:
-            fn, call, depth = todo.pop(0)
-            yield fn, call
-            if fn.fqn in seen or depth == MAX_CALLERS:
-                continue
-            seen.add(fn.fqn)
-            todo += [
-                (up.caller, up.call, depth + 1)
-                for up in self.project.graph.callers(fn)
-                if up.kind == "call" and up.call is not None
-            ]
+        return ((fn, call) for fn, call, _ in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS))
 
     def breaks(self, site: Site) -> bool:
         """True where a circuit breaker is around the call: a decorator, `with breaker.calling()`, `breaker.call(f)`."""

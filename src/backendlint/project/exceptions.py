@@ -134,11 +134,10 @@ class Exceptions:
         model = self.project.libraries.exception(ref.name)
         if model is not None:
             return model.name
-        owner = self.project.libraries.cls(ref.name.rpartition(".")[0])
-        bound = (ref.arg is not None and ref.arg.kind in ("class", "inst")) or (
-            owner is not None and self._is_model(owner.name)
-        )
-        known = self._of_models.get(ref.name.rpartition(".")[2], ()) if bound else ()
+        owner, _, last = ref.name.rpartition(".")
+        known = self._of_models.get(last, ())
+        if known and not ((ref.arg is not None and ref.arg.kind in ("class", "inst")) or self._is_model(owner)):
+            known = ()
         same = (name for name in known if name.partition(".")[0] == ref.name.partition(".")[0])
         used = (name for name in known if self.project.imports(name.partition(".")[0]))
         return next(same, None) or next(used, ref.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -57,7 +56,7 @@ class Jobs:
     # scopes: `with transaction.atomic()`, decorators, also of callers
 
     def _in_scope(self, site: Site) -> EarlyJob | None:
-        for fn, call, edges in self._outwards(site.fn, site.call):
+        for fn, call, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS):
             opened = self._scope(fn, call)
             if opened is not None and not self._writes_in(fn, opened[2]):
                 return None  # the job waits for nothing that this transaction makes
@@ -66,23 +65,9 @@ class Jobs:
                 return EarlyJob(site, (step, *_way(edges), _end(site)), how, _place(site, edges))
         return None
 
-    def _outwards(self, fn: Fn, call: Call) -> Iterator[tuple[Fn, Call, tuple[Edge, ...]]]:
-        """A call, then those that lead to its function, the nearest first: each with where it stands and the way from it."""
-        todo: deque[tuple[Fn, Call, tuple[Edge, ...]]] = deque([(fn, call, ())])
-        seen: set[str] = set()
-        while todo:
-            fn, call, edges = todo.popleft()
-            yield fn, call, edges
-            if fn.fqn in seen or len(edges) >= MAX_CALLERS:
-                continue
-            seen.add(fn.fqn)
-            for edge in self.project.graph.callers(fn):
-                if edge.kind == "call" and edge.call is not None:
-                    todo.append((edge.caller, edge.call, (edge, *edges)))
-
     def _after_write(self, site: Site) -> EarlyJob | None:
         """`@receiver(post_save, sender=Order)`: it runs in the transaction in which somebody saves one."""
-        for fn, call, edges in self._outwards(site.fn, site.call):
+        for fn, call, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS):
             for entity, operations in self._heard(fn):
                 steps = self._written(entity, self._for(fn, call, operations))
                 if steps:
@@ -121,7 +106,7 @@ class Jobs:
 
     def _opened(self, fn: Fn, call: Call) -> tuple[Step, ...]:
         """Where the transaction opens in which a call is made, and the calls from there."""
-        for owner, inner, edges in self._outwards(fn, call):
+        for owner, inner, edges in self.project.graph.outwards(fn, call, MAX_CALLERS):
             opened = self._scope(owner, inner)
             if opened is not None:
                 return (opened[0], *_way(edges))
@@ -175,20 +160,15 @@ class Jobs:
 
     def _before_commit(self, site: Site) -> EarlyJob | None:
         """`session.add(x)`, dispatch, `session.commit()`; the function may also be called between the two."""
-        todo: deque[tuple[Fn, Call, tuple[Edge, ...]]] = deque([(site.fn, site.call, ())])
-        seen: set[str] = set()
-        while todo:
-            fn, call, edges = todo.popleft()
+        for fn, call, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS, self._commits):
             steps = self._straddled(fn, call)
             if steps is not None:
                 return EarlyJob(site, (steps[0], *_way(edges), _end(site), *steps[1:]), "session", _place(site, edges))
-            if fn.fqn in seen or len(edges) >= MAX_CALLERS or self.project.effects.has(fn, "commit"):
-                continue  # a callee that commits by itself has ended what its callers began
-            seen.add(fn.fqn)
-            for edge in self.project.graph.callers(fn):
-                if edge.kind == "call" and edge.call is not None:
-                    todo.append((edge.caller, edge.call, (edge, *edges)))
         return None
+
+    def _commits(self, fn: Fn) -> bool:
+        """A callee that commits by itself has ended what its callers began."""
+        return self.project.effects.has(fn, "commit")
 
     def _straddled(self, fn: Fn, dispatch: Call) -> tuple[Step, ...] | None:
         """The write before and the commit after a call of the function, without a commit between."""

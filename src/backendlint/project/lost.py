@@ -66,7 +66,7 @@ def read_modify_writes(project: Project) -> Iterator[Lost]:
             unseen = not origins and _of_stored_row(project, fn, store)
             if not (origins or unseen) or any(locked(item) for item in origins):
                 continue
-            entity = fn.cls if unseen else _entity(project, fn, store.base) or _asked_for(project, origins[0])
+            entity = fn.cls if unseen else stored_in(project, fn, store.base) or _asked_for(project, origins[0])
             if entity is None or _versioned(project, entity) or not _tallies(project, entity, store.name):
                 continue
             written, save = _saved(project, fn, store, entity)
@@ -114,7 +114,8 @@ def _handed_over(project: Project, fn: Fn) -> Iterator[Store]:
                     yield Store(func[1], name, -1, vid, call.block, call.span)
 
 
-def _entity(project: Project, fn: Fn, vid: Vid) -> Cls | None:
+def stored_in(project: Project, fn: Fn, vid: Vid) -> Cls | None:
+    """The model of which the value is a row, by its type."""
     for ref in project.refs(fn, vid):
         if ref.kind == "inst" and project.hierarchy.role(project.classes[ref.name]) == "model":
             return project.classes[ref.name]
@@ -123,7 +124,7 @@ def _entity(project: Project, fn: Fn, vid: Vid) -> Cls | None:
 
 def _asked_for(project: Project, origin: Origin) -> Cls | None:
     """The entity by the query that gave it, where the function itself does not tell."""
-    return _entity(project, origin.steps[0].fn, origin.steps[0].call.value) if not origin.path else None
+    return stored_in(project, origin.steps[0].fn, origin.steps[0].call.value) if not origin.path else None
 
 
 def _tallies(project: Project, entity: Cls, name: str) -> bool:

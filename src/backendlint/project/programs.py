@@ -239,13 +239,16 @@ class Importers:
     def for_pytest(self, file: FileFacts) -> bool:
         """A module of fixtures: at least half of its functions are pytest's fixtures or hooks."""
         known = self._plugins.get(file.path)
-        if known is None and not any(item.target.startswith("pytest") for item in file.imports):
-            known = self._plugins[file.path] = False
         if known is None:
-            own = [fn for fn in self.project.functions_of(file) if fn.parent is not None and fn.parent.is_module]
-            made = [fn for fn in own if fn.name.startswith("pytest_") or any(map(_is_fixture, fn.decorators))]
-            known = self._plugins[file.path] = bool(made) and 2 * len(made) >= len(own)
+            known = self._plugins[file.path] = self._mostly_fixtures(file)
         return known
+
+    def _mostly_fixtures(self, file: FileFacts) -> bool:
+        if not any(item.target.startswith("pytest") for item in file.imports):
+            return False
+        own = [fn for fn in self.project.functions_of(file) if fn.parent is not None and fn.parent.is_module]
+        made = [fn for fn in own if fn.name.startswith("pytest_") or any(map(_is_fixture, fn.decorators))]
+        return bool(made) and 2 * len(made) >= len(own)
 
     def of(self, file: FileFacts) -> list[FileFacts]:
         """The files that import a module, or something from it."""

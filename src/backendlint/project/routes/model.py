@@ -12,9 +12,9 @@ from backendlint.project.libraries_model import App, DecoratorModel
 from backendlint.project.libraries_model import Route as RouteModel
 
 UNKNOWN = "{?}"
+"""Stands in a path for a part that is not known statically."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that ask and change nothing (RFC 9110, 9.2.1)."""
-"""Stands in a path for a part that is not known statically."""
 
 
 class Origin(NamedTuple):
