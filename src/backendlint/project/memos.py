@@ -68,9 +68,7 @@ def _unguarded(fn: Fn, vid: Vid) -> Vid:
 def keeps_result(project: Project, fn: Fn, store: Store) -> bool:
     """`if key not in _keys: _keys[key] = decrypt(key)` and `return _keys[key]`: what a call gave is kept by its key and handed
     out again, so another process may well ask for itself; not an object of the project's own, which may change."""
-    value = fn.unguarded(store.base)
-    while value[0] in ("store", "mut"):
-        value = fn.unguarded(value[1])
+    value = _table(fn, store.base)
     name = str(value[1]) if value[0] == "name" else ""
     return (
         bool(name)
@@ -100,8 +98,9 @@ def _is_result(project: Project, fn: Fn, vid: Vid, key: Vid) -> bool:
         return False
     if not made and not fn.callee_name(call)[:1].islower():
         return False
-    sent, keyed = _sent(project, fn, call.passed), _sent(project, fn, (key,))
-    return fn.fqn not in project.route_functions or sent <= keyed
+    if fn.fqn not in project.route_functions:
+        return True
+    return _sent(project, fn, call.passed) <= _sent(project, fn, (key,))
 
 
 def _sent(project: Project, fn: Fn, vids: Iterable[Vid]) -> set[Value]:
@@ -121,10 +120,15 @@ def _hands_out(fn: Fn, vid: Vid, name: str, store: Store) -> bool:
         return True
     if value[0] != "item":
         return False
-    table = fn.unguarded(value[1])
-    while table[0] in ("store", "mut"):
-        table = fn.unguarded(table[1])
-    return bool(table == ("name", name))
+    return bool(_table(fn, value[1]) == ("name", name))
+
+
+def _table(fn: Fn, vid: Vid) -> Value:
+    """The table itself, whatever was put into it."""
+    value = fn.unguarded(vid)
+    while value[0] in ("store", "mut"):
+        value = fn.unguarded(value[1])
+    return value
 
 
 def keeps_client(project: Project, fn: Fn, vid: Vid) -> bool:
@@ -163,7 +167,9 @@ def few(project: Project, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> bool:
         return _passed(project, fn, value[1], depth)
     if op == "attr":
         return (
-            value[2] == "__class__" or _of_enum(project, project.refs(fn, value[1])) or _says_class(project, fn, value)
+            value[2] == "__class__"
+            or _of_enum(project, project.refs(fn, value[1]))
+            or _says_class(project, fn, value, depth)
         )
     return op == "call" and _called(project, fn, value, depth)
 
@@ -193,7 +199,7 @@ def _of_enum(project: Project, refs: tuple[Ref, ...]) -> bool:
     return bool(classes) and all(project.hierarchy.is_a(cls, "enum.Enum") for cls in classes)
 
 
-def _says_class(project: Project, fn: Fn, value: Value) -> bool:
+def _says_class(project: Project, fn: Fn, value: Value, depth: int) -> bool:
     """`job.kind`, where each class of jobs says it for all its objects by a constant (`kind: str = "export"`)."""
     refs = project.refs(fn, value[1])
     classes = [project.classes[ref.name] for ref in refs if ref.kind == "inst"]
@@ -206,16 +212,16 @@ def _says_class(project: Project, fn: Fn, value: Value) -> bool:
         for ref in project.callees(owner, call)
     ):
         return False
-    return all(_constant_field(project, item, value[2]) for item in family.values())
+    return all(_constant_field(project, item, value[2], depth) for item in family.values())
 
 
-def _constant_field(project: Project, cls: Cls, name: str) -> bool:
+def _constant_field(project: Project, cls: Cls, name: str, depth: int) -> bool:
     mro = project.hierarchy.mro(cls)
     own = next((item for item in mro if item.facts.attributes.get(name, -1) >= 0), None)
     if own is None or any(project.hierarchy.stores(item, name) for item in mro):
         return False
     vid = own.facts.attributes[name]
-    return own.owner.const(vid) is not ... or few(project, own.owner, vid)
+    return own.owner.const(vid) is not ... or few(project, own.owner, vid, depth - 1)
 
 
 def few_passed(project: Project, fn: Fn, index: int) -> bool:

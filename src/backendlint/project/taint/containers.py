@@ -187,8 +187,8 @@ def _ways(fn: Fn, vid: Vid, value: Value, known: dict[Vid, list[list[Vid]]]) -> 
     if method in ("append", "extend") and len(vids) == 1:
         added = [list(vids)] if method == "append" else _beginnings(fn, vids[0], known)
         return [[*items, *(added[0] if added else ())] for items in before]
-    index = fn.const(vids[0]) if method == "insert" and len(vids) == 2 else None
-    return [[*items[:index], vids[1], *items[index:]] for items in before] if isinstance(index, int) else []
+    made = (_apply(fn, items, method, vids) for items in before) if method == "insert" else ()
+    return [items for items in made if items is not None]
 
 
 def grown_from(fn: Fn, vid: Vid) -> Vid:

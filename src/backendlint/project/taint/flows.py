@@ -133,12 +133,13 @@ class Taint:
 
     def flows_to(self, site: SinkSite, source_kinds: Collection[str]) -> Iterator[Flow]:
         """The flows that reach one sink."""
-        queue = deque(self._begin(site, source_kinds))
+        arriving = self._arriving(site)
+        queue = deque(self._begin(site, arriving, source_kinds))
         barren = self._barren.setdefault(frozenset(source_kinds), set())
         search = Search()
         reported: Counter[Location] = Counter()
         start = (site.fn, site.fn.location(site.call.span))
-        for origin, mark in self._arriving(site).items():
+        for origin, mark in arriving.items():
             if origin.what in source_kinds and not mark.clean_for(site.kind, origin.what):
                 reported[start[1]] += 1
                 if reported[start[1]] <= MAX_FLOWS:
@@ -232,13 +233,12 @@ class Taint:
         while todo:
             vid = todo.pop()
             value = fn.facts.values[vid]
-            while value[0] in ("conv", "guard"):
-                vid = value[1]
-                value = fn.facts.values[vid]
             if vid in seen:
                 continue
             seen.add(vid)
-            if value[0] == "fmt":
+            if value[0] in ("conv", "guard"):
+                todo.append(value[1])
+            elif value[0] == "fmt":
                 todo += [part for part in value[2] if self.labels(fn, part)]
             else:
                 found.add(vid if value[0] in _TESTED else -1)
@@ -254,9 +254,8 @@ class Taint:
                     return True
         return False
 
-    def _begin(self, site: SinkSite, source_kinds: Collection[str]) -> Iterator[_Pending]:
+    def _begin(self, site: SinkSite, found: Labels, source_kinds: Collection[str]) -> Iterator[_Pending]:
         report = (site.fn, site.fn.location(site.call.span))
-        found = self._arriving(site)
         entered = {(origin.fn, origin.slot) for origin in found if origin.what in source_kinds}
         for origin, mark in found.items():
             if (origin.fn, origin.slot) in entered:

@@ -54,7 +54,7 @@ class Guards:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.addresses = Addresses(project)
-        self._validators: dict[tuple[str, int], Kinds] = {}
+        self._validators: dict[tuple[str, int, int], Kinds] = {}
 
     def cleared(self, fn: Fn, subject: Vid, test: Vid, truth: bool | None, depth: int = 0) -> Kinds:
         """Kinds of which `subject` is clean where the value `test` is truthy (`truth`) or falsy."""
@@ -106,15 +106,28 @@ class Guards:
                 return self._relation(fn, left, subject) if self._closed(fn, right) else NOTHING
             return self._excluded(fn, left, right, subject)
         if op in ("==", "!=", "is") and (op != "!=") == truth:
-            pair = fn.facts.values[left], fn.facts.values[right]
-            if pair[0][0] == pair[1][0] == "tuple" and len(pair[0][1]) == len(pair[1][1]):
-                both = zip(pair[0][1], pair[1][1], strict=True)
-                return frozenset().union(*(self._compare(fn, subject, "==", item, True) for item in both))
-            for side, other in ((left, right), (right, left)):
-                kinds = self._relation(fn, side, subject)
-                if kinds and self._closed(fn, other):
-                    return kinds
+            return self._equal(fn, subject, left, right)
         return NOTHING
+
+    def _equal(self, fn: Fn, subject: Vid, left: Vid, right: Vid) -> Kinds:
+        """What is known of the subject where both are the same, tuples element by element."""
+        kinds: Kinds = NOTHING
+        todo, seen = [(left, right)], set[tuple[Vid, Vid]]()
+        while todo:
+            pair = todo.pop()
+            if pair in seen:
+                continue
+            seen.add(pair)
+            one, two = fn.facts.values[pair[0]], fn.facts.values[pair[1]]
+            if one[0] == two[0] == "tuple" and len(one[1]) == len(two[1]):
+                todo += zip(one[1], two[1], strict=True)
+                continue
+            for side, other in (pair, pair[::-1]):
+                found = self._relation(fn, side, subject)
+                if found and self._closed(fn, other):
+                    kinds |= found
+                    break
+        return kinds
 
     def _excluded(self, fn: Fn, needle: Vid, container: Vid, subject: Vid) -> Kinds:
         """`".." not in path`."""
@@ -378,18 +391,18 @@ class Guards:
     def _validated(self, fn: Fn, subject: Vid, call: Call, depth: int, part: int = -1) -> Kinds:
         """A test by a function of the project: what holds wherever it (or that part of what it gives) is something truthy."""
         for target, index in self._targets(fn, subject, call):
-            key = (f"{target.fqn}[{part}]", index)
+            key = (target.fqn, index, part)
             if key not in self._validators:
                 self._validators[key] = NOTHING
                 answers = [
                     (item, _part_of(target, item.value, part)) for item in target.facts.returns if item.value >= 0
                 ]
-                kinds = []
-                for item, vid in answers:
-                    if target.const(vid) not in (False, None):
-                        before = self.around(target, index, item.block, item.span.line, depth)
-                        known = target.const(vid) is not ...
-                        kinds.append(before if known else before | self.cleared(target, index, vid, True, depth + 1))
+                kinds = [
+                    self.around(target, index, item.block, item.span.line, depth)
+                    | self.cleared(target, index, vid, True, depth + 1)
+                    for item, vid in answers
+                    if target.const(vid) not in (False, None)
+                ]
                 self._validators[key] = frozenset.intersection(*kinds) if kinds else NOTHING
             return self._validators[key]
         return NOTHING
@@ -397,7 +410,7 @@ class Guards:
     def _checked(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
         """A call that raises on bad input: what holds where it ends."""
         for target, index in self._targets(fn, subject, call):
-            key = (target.fqn, ~index)
+            key = (target.fqn, ~index, -1)
             if key not in self._validators:
                 self._validators[key] = NOTHING
                 end = target.facts.span.end_line + 1

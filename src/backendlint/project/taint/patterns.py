@@ -25,6 +25,9 @@ _CATEGORIES = {
 }  # fmt: skip
 
 
+_REPEATS = frozenset({"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"})
+
+
 @lru_cache(maxsize=1024)
 def cleans(pattern: str, anchors: str = "") -> Kinds:
     """Kinds of which a matching text is clean; `anchors`: those (`end`, `both`) that the pattern must bring along."""
@@ -47,7 +50,7 @@ def removes(pattern: str, put: str) -> Kinds:
     tree = _parsed(pattern)
     if tree is None:
         return frozenset()
-    if len(tree) == 1 and str(tree[0][0]) in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and tree[0][1][0] <= 1:
+    if len(tree) == 1 and str(tree[0][0]) in _REPEATS and tree[0][1][0] <= 1:
         tree = list(tree[0][1][2])
     if len(tree) != 1 or str(tree[0][0]) not in ("IN", "LITERAL", "NOT_LITERAL"):
         return frozenset()
@@ -77,7 +80,7 @@ def _beginning(tree: list[Any], anchors: str) -> Kinds:
     if len(nodes) < 2 or nodes[0] != ("LITERAL", ord("/")):
         return frozenset()
     name, value = nodes[1]
-    if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and not value[0]:
+    if name in _REPEATS and not value[0]:
         return frozenset()
     open_ = any(_node(name, value, char) for char in "/\\\t\n\r") or name in (
         "SUBPATTERN",
@@ -130,7 +133,7 @@ def _member(name: str, value: Any, char: str) -> bool:
 
 
 def _children(name: str, value: Any) -> Iterator[Any]:
-    if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
+    if name in _REPEATS:
         yield value[2]
     elif name == "SUBPATTERN":
         yield value[3]
