@@ -51,10 +51,15 @@ def _runs(tree: Path, cache: Path, work: Path) -> dict[str, Callable[[], Measure
         with _edited(edited):
             return measure(scan, cwd=tree)
 
+    def hook() -> Measured:
+        with _edited(edited):
+            return measure([*scan[:-1], str(edited)], cwd=tree)
+
     runs: dict[str, Callable[[], Measured]] = {
         "ours, cold": cold,
         "ours, no change": lambda: measure(scan, cwd=tree),
         "ours, one file edited": after_edit,
+        "ours, that file alone": hook,
         "ours, --version": lambda: measure([*OURS, "--version"], cwd=tree),
         "bandit": lambda: measure([_tool("bandit"), "-q", "-r", "-f", "json", str(tree)], cwd=tree),
         "ruff, S rules": lambda: measure(
@@ -132,6 +137,7 @@ def _print_targets(best: dict[str, Measured]) -> bool:
         f"cold <= {COLD_TO_BANDIT} x bandit": cold.seconds <= COLD_TO_BANDIT * best["bandit"].seconds,
         f"no change <= {NO_CHANGE_SECONDS} s": best["ours, no change"].seconds <= NO_CHANGE_SECONDS,
         f"one file edited <= {EDITED_SECONDS} s": best["ours, one file edited"].seconds <= EDITED_SECONDS,
+        f"that file alone <= {EDITED_SECONDS} s": best["ours, that file alone"].seconds <= EDITED_SECONDS,
         f"--version <= {VERSION_SECONDS} s": best["ours, --version"].seconds <= VERSION_SECONDS,
         f"peak memory <= {PEAK_MEGABYTES} MB": cold.megabytes <= PEAK_MEGABYTES,
         "no run of ours failed": all(run.code in (0, 1) for label, run in best.items() if label.startswith("ours")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -65,17 +65,23 @@ def profiles(sample: Path) -> dict[Place, str]:
     }
 
 
-def scan_sample(sample: Path, *rule_ids: str, profile: str = "audit", rules: tuple[Path, ...] = ()) -> Outcome:
-    """Scan one sample as a project of its own, in this process."""
+def scan_sample(
+    sample: Path,
+    *rule_ids: str,
+    profile: str = "audit",
+    rules: tuple[Path, ...] = (),
+    files: Sequence[str] = (),
+) -> Outcome:
+    """Scan one sample as a project of its own, in this process; only these files of it, the others as context."""
     root = sample if sample.is_dir() else sample.parent
     settings = load([root]) if (root / "backendlint.toml").is_file() else Settings(root, Config(), None)
     config = replace(settings.config, select=rule_ids, profile=profile, jobs=1)
     return scan(
         Request(
-            paths=(sample,),
+            paths=tuple(sample / name for name in files) or (sample,),
             settings=replace(settings, config=config),
             rule_folders=rules,
-            context=False,
+            context=bool(files),
             use_cache=False,
         )
     )
@@ -154,6 +160,19 @@ def check_good(rule: Rule, fixtures: Path, rules: tuple[Path, ...] = ()) -> None
     for sample in samples(fixtures, "good"):
         assert not marked(sample, rule.id), f"{sample}: a good sample marks a line"
         assert not [(item.location, item.message) for item in findings_in(sample, rule.id, rules)]
+
+
+def check_single_files(rule: Rule, fixtures: Path, rules: tuple[Path, ...] = ()) -> None:
+    """A file by itself, with the others as context, shows what the whole sample shows there: hooks give single files."""
+    for sample in samples(fixtures, "bad"):
+        names = [name for name, path in files_of(sample) if path.suffix in (".py", ".sql")]
+        shown = {(item.location, item.message, item.profile) for item in findings_in(sample, rule.id, rules)}
+        flawed = {location.path for location, _, _ in shown}
+        groups = [[name] for name in names if name in flawed] + [[name for name in names if name not in flawed]]
+        for group in filter(None, groups) if len(names) > 1 else ():
+            found = scan_sample(sample, rule.id, rules=rules, files=group).report.findings
+            there = {item for item in shown if item[0].path in group}
+            assert {(item.location, item.message, item.profile) for item in found} == there, f"{sample}: {group}"
 
 
 def check_words(finding: Finding) -> None:

@@ -46,6 +46,12 @@ def test_fixtures(rule: Rule, tmp_path: Path) -> None:
     contract.check_fixes(rule, fixtures_of(rule), tmp_path)
 
 
+@pytest.mark.slow
+@each_rule
+def test_single_files(rule: Rule) -> None:
+    contract.check_single_files(rule, fixtures_of(rule))
+
+
 def test_fixtures_belong_to_rules() -> None:
     folders = {rule.folder.relative_to(builtin_folder()) for rule in RULES}
     orphans = [

@@ -102,6 +102,8 @@ def _run_engines(selection: Selection, analysis: Analysis, store: Cache, watch: 
 
     reviewed = {file.path for file in analysis.inputs.discovery.files if file.reported}
     files = {path: facts for path, facts in analysis.files.items() if path in reviewed}
+    if len(files) < len(analysis.files):
+        analysis.project.focus = frozenset(reviewed)
     sql = [file.path for file in analysis.inputs.discovery.files if file.kind == "sql"]
     context = _context(selection, analysis, store)
     with watch("engines"):

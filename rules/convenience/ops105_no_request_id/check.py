@@ -16,7 +16,7 @@ LONGEST = 80
 
 
 def check(project: Project) -> Iterator[Hit]:
-    applications = served_applications(project)
+    applications = [item for item in served_applications(project) if project.counts(item.location)]
     if not applications or any(site.model.observability in SETUPS for site in project.effects.sites):
         return
     if any(names_an_id(file) for file in project.files.values()):

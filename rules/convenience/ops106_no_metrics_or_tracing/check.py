@@ -9,7 +9,7 @@ SETUPS = ("metrics", "tracing", "errors")
 
 
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
-    applications = served_applications(project)
+    applications = [item for item in served_applications(project) if project.counts(item.location)]
     if not applications:
         return
     libraries = tuple(options["libraries"])

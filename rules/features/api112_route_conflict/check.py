@@ -33,7 +33,7 @@ def conflicts(project: Project) -> Iterator[Hit]:
             groups.setdefault(key, []).append(route)
     for routes in groups.values():
         for position, later in enumerate(routes):
-            for earlier in routes[:position]:
+            for earlier in routes[:position] if project.counts(later.location) else ():
                 message = conflict(earlier, later)
                 if message:
                     yield Hit(

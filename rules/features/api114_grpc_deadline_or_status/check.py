@@ -8,7 +8,7 @@ from backendlint.api import Call, Fn, Hit, Project, Vid, display, variable
 def check(project: Project) -> Iterator[Hit]:
     if not project.imports("grpc"):
         return
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         for call in fn.facts.calls:
             name = stub_method(project, fn, call)
             if name and call.kwarg("timeout") < 0 and not call.open_ended and len(call.args) < 2:

@@ -9,7 +9,7 @@ from backendlint.api import Fn, Hit, Project, doubtful, for_admins, for_tests, r
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a query that routes lead to."""
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         if not project.reach(fn.fqn) or runs_by_hand(project, fn) or for_tests(project, fn):
             continue
         for item in unbounded(project, fn):

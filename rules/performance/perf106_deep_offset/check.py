@@ -20,7 +20,7 @@ def check(project: Project) -> Iterator[Hit]:
         if "OFFSET" in statement.text.upper() and not statement.in_migration and statement.tree is not None:
             for offset in statement.tree.find_all(exp.Offset):
                 yield from _statement(statement, offset)
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         yield from _calls(project, fn)
         if project.imports("django"):
             yield from _slices(project, fn)

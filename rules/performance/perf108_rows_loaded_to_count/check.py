@@ -19,10 +19,15 @@ def check(project: Project) -> Iterator[Hit]:
     """`len()` of a query's rows, and query objects used as truth values, where the rows serve nothing else."""
     for name, what, better in _ASKS:
         for fn, call in project.graph.calls_of(name):
-            asked = len(call.args) == 1 and _rows(project, fn, call.args[0]) and not for_tests(project, fn)
+            asked = (
+                project.counts(fn)
+                and len(call.args) == 1
+                and _rows(project, fn, call.args[0])
+                and not for_tests(project, fn)
+            )
             if asked and _uses(project, fn, call.args[0], call) == 0 and not _few(project, fn, call.args[0]):
                 yield _hit(project, fn, call, what, better)
-    for fn in project.functions_with("if"):
+    for fn in filter(project.counts, project.functions_with("if")):
         tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.value >= 0]
         if tests and not for_tests(project, fn):
             for vid in tests:

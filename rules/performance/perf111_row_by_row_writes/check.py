@@ -35,7 +35,7 @@ OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep")
 
 def check(project: Project) -> Iterator[Hit]:
     """Writes in the loop's body, and calls whose function writes one row."""
-    for fn in project.functions_with("for", "comp"):
+    for fn in filter(project.counts, project.functions_with("for", "comp")):
         if for_tests(project, fn):
             continue
         for query in project.queries.direct(fn):

@@ -17,7 +17,7 @@ BATCH = frozenset({"task", "command"})
 def check(project: Project) -> Iterator[Hit]:
     """Queries of jobs, commands and scripts; `KEYS` wherever it is."""
     yield from _keys(project)
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         if (
             project.queries.direct(fn) == []
             or for_tests(project, fn)

@@ -25,7 +25,7 @@ def check(project: Project) -> Iterator[Hit]:
     for (route, handler, total), *others in alike.values():
         count = f" and {len(others)} other endpoint{'s' if len(others) > 1 else ''}" if others else ""
         yield _hit(project, f"`{route.label}`{count}", handler, total, "api_ms", route.place)
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         if fn.fqn not in seen and is_job(project, fn):
             total = project.waits.of(fn)
             if total.seconds > project.waits.budget("job_ms"):

@@ -15,7 +15,7 @@ def check(project: Project) -> Iterator[Hit]:
             yield _hit(
                 fn, call, "starts a task that nothing refers to", "it may vanish halfway, and its exception is lost"
             )
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         for item in fn.facts.statements:
             value = fn.facts.values[item.value] if item.kind == "expr" else ("",)
             made = fn.calls[value[1]] if value[0] == "call" else None

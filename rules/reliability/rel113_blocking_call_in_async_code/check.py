@@ -31,7 +31,7 @@ WRITING = frozenset("wax+")
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call of an async function that waits synchronously, or calls what does; and a property that does."""
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         if not fn.facts.is_async:
             continue
         for call in fn.calls:

@@ -45,7 +45,7 @@ class Policy(NamedTuple):
 
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     policy = policy_of(options)
-    for fn in project.functions_with("except"):
+    for fn in filter(project.counts, project.functions_with("except")):
         for item in fn.facts.raises:
             yield from judge(project, fn, item, policy)
 

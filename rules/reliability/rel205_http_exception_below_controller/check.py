@@ -13,7 +13,7 @@ BELOW = frozenset({"service", "repository", "model"})
 def check(project: Project) -> Iterator[Hit]:
     """Raised HTTP exceptions, and calls that raise one (`abort`), in services, repositories and models."""
     decorated = _decorated(project)
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         layer = project.layer(fn)
         raised = list(_raised(project, fn)) if layer in BELOW and not fn.is_module else []
         if not raised or _above(project, fn) or _injected(project, fn) or _wraps_handlers(project, fn, decorated):

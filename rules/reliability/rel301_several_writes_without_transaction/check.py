@@ -53,18 +53,19 @@ REPEATABLE = frozenset({"get_or_create", "update_or_create", "write"})
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a function, at the second step that stands alone."""
-    found = {}
     ensured = {(raced.fn.fqn, raced.insert.value) for raced in project.checked_inserts}
-    for fn in project.all_functions():
-        if fn.is_module or project.layer(fn) == "migration" or for_tests(project, fn):
-            continue
-        pair = _pair(project, fn, ensured) or _closed_pair(project, fn, ensured)
-        if pair is not None:
-            found[fn.fqn] = (fn, *pair)
-    for fn, first, second in found.values():
-        inner = {edge.callee.fqn for step in (first, second) for edge in step.edges}
-        if not inner.intersection(found):
-            yield _hit(project, fn, first, second)
+    for fn in project.reviewed():
+        pair = _apart(project, fn, ensured)
+        inner = {edge.callee for step in pair or () for edge in step.edges}
+        if pair is not None and not any(_apart(project, callee, ensured) for callee in inner):
+            yield _hit(project, fn, *pair)
+
+
+def _apart(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Durable, Durable] | None:
+    """Two steps of the function that can fail one without the other."""
+    if fn.is_module or project.layer(fn) == "migration" or for_tests(project, fn):
+        return None
+    return _pair(project, fn, ensured) or _closed_pair(project, fn, ensured)
 
 
 def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Durable, Durable] | None:

@@ -15,7 +15,7 @@ CAUGHT = ("builtins.Exception", "builtins.BaseException")
 def check(project: Project) -> Iterator[Hit]:
     """One hit a handler that swallows a failed commit, flush or statement and leaves the transaction as it is."""
     seen: set[tuple[str, int]] = set()
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         for site in project.effects.direct(fn):
             handler = _handler(project, fn, site) if site.model.transaction or site.model.sql is not None else -1
             what = _what(project, fn, site) if handler >= 0 else ""

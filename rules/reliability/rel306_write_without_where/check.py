@@ -60,11 +60,17 @@ def check(project: Project) -> Iterator[Hit]:
             statement.verb() in {"UPDATE", "DELETE", "WITH"}
             and not statement.in_migration
             and statement.source.role != "file"
+            and project.counts(statement.location())
         ):
             yield from _statement(statement)
     for write in project.writes.all():
         fn = write.fn
-        if write.op not in ("delete", "update") or not write.entity or project.queries.text(fn, write.call):
+        if (
+            not project.counts(fn)
+            or write.op not in ("delete", "update")
+            or not write.entity
+            or project.queries.text(fn, write.call)
+        ):
             continue
         if (
             fn.path in project.data.migration_paths

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -54,11 +54,14 @@ def check(project: Project) -> Iterator[Hit]:
     """One hit a call that makes a naive point in time, or a place that passes such a function on as a default."""
     utc = UtcTimes(project)
     kept: list[Hit] = []
-    for hit, consistent in _hits(project, utc):
+    for hit, consistent in _hits(project, utc, project.reviewed()):
         if hit.profile is None and consistent():
             kept.append(hit)
         else:
             yield hit
+    if kept and project.focus is not None:  # how many there are elsewhere decides how these are told
+        every = _hits(project, utc, project.all_functions())
+        kept = [hit for hit, consistent in every if hit.profile is None and consistent()]
     yield from _kept_in_utc(kept)
 
 
@@ -75,10 +78,17 @@ def _kept_in_utc(hits: list[Hit]) -> Iterator[Hit]:
         yield replace(hit, profile="strict") if number else replace(hit, message=told, severity="note")
 
 
-def _hits(project: Project, utc: UtcTimes) -> Iterator[tuple[Hit, Callable[[], bool]]]:
+def _hits(project: Project, utc: UtcTimes, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Callable[[], bool]]]:
     """Each hit, and what says whether the time goes nowhere but beside its like."""
     usual: Profile | None = "strict" if _naive_by_setting(project) else None
-    for fn, call, model in project.effects.sites:
+    for fn in functions:
+        yield from _made(project, utc, fn, usual)
+        yield from _handed(project, utc, fn, usual)
+
+
+def _made(project: Project, utc: UtcTimes, fn: Fn, usual: Profile | None) -> Iterator[tuple[Hit, Callable[[], bool]]]:
+    """Times that are made here."""
+    for _, call, model in project.effects.direct(fn):
         if (
             model.naive is None
             or argument_of(call, model.naive) >= 0
@@ -94,14 +104,17 @@ def _hits(project: Project, utc: UtcTimes) -> Iterator[tuple[Hit, Callable[[], b
             if _given_zone(fn, call):
                 hit = replace(hit, message=RELABELLED)
             yield hit, partial(utc.consistent, fn, call)
-    for fn in project.all_functions():
-        for call in fn.calls:
-            for key, vid in call.kwargs:
-                factory = _factory(project, fn, vid) if key in FACTORIES else None
-                if factory is not None:
-                    day: Profile | None = "strict" if declares_date(fn, call.value) else None
-                    hit = _hit(fn, fn.place(vid), factory, usual or day or _advice(project, fn))
-                    yield hit, partial(_filled, project, utc, fn, call, factory)
+
+
+def _handed(project: Project, utc: UtcTimes, fn: Fn, usual: Profile | None) -> Iterator[tuple[Hit, Callable[[], bool]]]:
+    """Functions that make times, passed on as defaults."""
+    for call in fn.calls:
+        for key, vid in call.kwargs:
+            factory = _factory(project, fn, vid) if key in FACTORIES else None
+            if factory is not None:
+                day: Profile | None = "strict" if declares_date(fn, call.value) else None
+                hit = _hit(fn, fn.place(vid), factory, usual or day or _advice(project, fn))
+                yield hit, partial(_filled, project, utc, fn, call, factory)
 
 
 def _filled(project: Project, utc: UtcTimes, fn: Fn, call: Call, factory: CallModel) -> bool:

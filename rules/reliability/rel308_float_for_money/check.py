@@ -65,11 +65,12 @@ def check(project: Project) -> Iterator[Hit]:
         for hit in _fields(project, cls):
             declared.add(str(hit.fingerprint_key).rpartition(".")[2])
             yield hit
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         for call in fn.calls:
             yield from _columns(project, fn, call, declared)
     for fn, call in project.graph.calls_of("builtins.float"):
-        yield from _conversion(project, fn, call)
+        if project.counts(fn):
+            yield from _conversion(project, fn, call)
 
 
 def _fields(project: Project, cls: Cls) -> Iterator[Hit]:

@@ -34,7 +34,7 @@ LARGE = 8
 
 def check(project: Project) -> Iterator[Hit]:
     """Commits in `for` loops over data, directly or through callees."""
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         if not project.effects.has(fn, "commit") or not any(block.kind in LOOPS for block in fn.facts.blocks):
             continue
         for call in fn.calls:

@@ -19,7 +19,7 @@ _STATES = ("get_autocommit", "in_atomic_block", "in_transaction")
 
 def check(project: Project) -> Iterator[Hit]:
     """Locking ORM queries and `SELECT ... FOR UPDATE` by connections that commit each statement."""
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         for site in project.effects.direct(fn):
             orm = site.model.orm
             if orm is not None and orm.op == "lock" and project.transactions.autocommits(site.model):

@@ -43,7 +43,7 @@ LOCK = re.compile(r"lock|mutex|semaphore|guard|atomic", re.IGNORECASE)
 
 def check(project: Project) -> Iterator[Hit]:
     decorators = {ref.name for fn in project.all_functions() for ref in fn.decorators if ref.kind == "func"}
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         if fn.is_module or fn.fqn in decorators or not in_handler(project, fn) or runs_by_hand(project, fn):
             continue  # a decorator runs at import, once for each function that it is put on
         if fn.parent is not None and fn.parent.fqn in decorators and decorates(fn):

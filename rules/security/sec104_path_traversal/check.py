@@ -22,7 +22,7 @@ PREPARES = frozenset({"mkdir", "makedirs", "glob", "rglob", "iterdir", "listdir"
 
 def check(project: Project) -> Iterator[Hit]:
     known = set()
-    for flows in by_source(place_flows(project, SINKS)):
+    for flows in by_source(place_flows(project, SINKS, everywhere=True)):
         for hit in hits(project, flows):
             known.add(hit.location)
             yield hit

@@ -46,7 +46,8 @@ def check(project: Project) -> Iterator[Hit]:
         yield hit
     for route in routes:
         if (
-            (route.handler is None and route.cls is None)
+            not project.counts(route.place)
+            or (route.handler is None and route.cls is None)
             or project.access.authentication(route)
             or only_redirects(project, route)
             or project.access.exempt(route)
@@ -72,7 +73,7 @@ def check(project: Project) -> Iterator[Hit]:
 def misplaced(project: Project) -> Iterator[Hit]:
     """Routes whose check of the caller stands above the decorator that registers them."""
     for route in project.routes:
-        names = project.access.unapplied(route)
+        names = project.access.unapplied(route) if project.counts(route.place) else ()
         if names and not project.access.authentication(route) and not project.access.exempt(route):
             yield Hit(
                 f"{route.label} is registered without `{names[0]}`, which stands above the route's decorator and so never runs: "

@@ -34,7 +34,8 @@ OF_ACCOUNT = re.compile(r"change|update|edit|delete|remove|confirm", re.IGNORECA
 def check(project: Project) -> Iterator[Hit]:
     seen = set()
     for route in project.routes:
-        if route.kind != "http" or route.place in seen or project.access.rate_limits(route):
+        counts = route.kind == "http" and route.place not in seen and project.counts(route.place)
+        if not counts or project.access.rate_limits(route):
             continue
         if (is_sign_in(route) or tries_password(project, route)) and not project.access.guarded(route):
             if project.access.limits_inside(route):

@@ -33,7 +33,7 @@ def check(project: Project) -> Iterator[Hit]:
             yield statement.hit(
                 "These default privileges grant ALL on everything that will be made; grant the ones that are needed."
             )
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         yield from _policies(fn)
 
 

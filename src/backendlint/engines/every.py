@@ -123,7 +123,7 @@ def _collect_garbage() -> None:
 def _worth_two(by_engine: Mapping[str, Sequence[Rule]], subject: Subject, ctx: EngineContext) -> bool:
     from backendlint.engines.beside import can_fork
 
-    many = len(subject.reviewed) >= FILES_FOR_A_PROCESS and any(by_engine.values())
+    many = len(subject.project.files) >= FILES_FOR_A_PROCESS and any(by_engine.values())
     return many and ctx.jobs != 1 and can_fork()
 
 

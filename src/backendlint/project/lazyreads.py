@@ -72,10 +72,10 @@ class LazyReads:
 
     @cached_property
     def found(self) -> list[LazyRead]:
-        """All of them, the first one of each relation and function."""
+        """All of them in reviewed files, the first one of each relation and function."""
         reads: list[LazyRead] = []
         looping = set(self.project.functions_with("for", "comp"))
-        for fn in self.project.all_functions():
+        for fn in self.project.reviewed():
             reads += self._own(fn)
             reads += self._passed(fn, loops=fn in looping)
             if fn in looping:

@@ -72,10 +72,11 @@ class Literals:
 
     @cached_property
     def named(self) -> list[NamedLiteral]:
-        """Those that have a name; each place once."""
+        """Those of reviewed files that have a name; each place once."""
         unique: dict[tuple[str, Vid], NamedLiteral] = {}
         for found in self._named():
-            unique.setdefault((found.fn.fqn, found.vid), found)
+            if self.project.counts(found.fn):
+                unique.setdefault((found.fn.fqn, found.vid), found)
         return list(unique.values())
 
     def _named(self) -> Iterator[NamedLiteral]:
@@ -85,9 +86,9 @@ class Literals:
                 yield from _literal(cls.owner, vid, name, "field", cls)
                 yield from _field_default(self.project, cls, name, vid)
                 yield from _nested_default(self.project, cls, name, vid)
-        for fn in self.texts:
+        for fn in filter(self.project.counts, self.texts):
             yield from _in_function(self.project, fn)
-        for fn in self.project.all_functions():
+        for fn in self.project.reviewed():
             if fn.parent is not None:
                 for index, param in enumerate(fn.facts.params):
                     if param.default >= 0 and fn.parent.facts.values[param.default][0] == "const":

@@ -32,6 +32,7 @@ from backendlint.project.taint import Taint
 from backendlint.project.timeouts import Timeouts
 
 if TYPE_CHECKING:
+    from backendlint.findings.model import Location
     from backendlint.project.access import Access
     from backendlint.project.caches import Caches
     from backendlint.project.credentials import Credentials
@@ -81,6 +82,8 @@ class Project:
         """Paths of the .sql files."""
         self.template_files: Sequence[str] = ()
         """Paths of the templates."""
+        self.focus: frozenset[str] | None = None
+        """Paths of the files in which findings count, if not all."""
         self.failures: dict[str, Fn] = {}
         """What could not be analysed, through a fault of ours."""
         self.functions: dict[str, Fn] = {}
@@ -113,6 +116,14 @@ class Project:
         """Every function, the modules' own code included."""
         for functions in self._by_file.values():
             yield from functions
+
+    def counts(self, place: Fn | Location) -> bool:
+        """Whether a finding there would be reported: a rule that reports where it looks need not look elsewhere."""
+        return self.focus is None or place.path in self.focus
+
+    def reviewed(self) -> Iterator[Fn]:
+        """The functions in which findings count."""
+        return (fn for functions in self._by_file.values() if self.counts(functions[0]) for fn in functions)
 
     def functions_with(self, *kinds: str) -> list[Fn]:
         """Functions that have a block of one of these kinds (`except`, `for`, `with` ...), in order."""

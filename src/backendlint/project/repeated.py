@@ -44,9 +44,9 @@ class Repeated(NamedTuple):
 
 
 def repeated(project: Project) -> Iterator[Repeated]:
-    """Reads of the database in loops over data, each at the outermost call in the loop's body."""
+    """Reads of the database in loops over data of reviewed files, each at the outermost call in the loop's body."""
     looping = set(project.functions_with("for", "comp"))
-    for fn in project.all_functions():
+    for fn in project.reviewed():
         yield from _mapped(project, fn)
         if fn not in looping:
             continue

@@ -113,9 +113,9 @@ class Shaped(NamedTuple):
 
 
 def known_shape(project: Project) -> Iterator[Shaped]:
-    """Literals that have the shape of a well-known secret."""
+    """Literals of reviewed files that have the shape of a well-known secret."""
     for fn, vid, text in project.literals.all():
-        what = shape_of(text) if len(text) >= 12 else ""
+        what = shape_of(text) if len(text) >= 12 and project.counts(fn) else ""
         if what:
             yield Shaped(fn, fn.location(fn.facts.span_of(vid)), what)
 

@@ -126,6 +126,12 @@ class Taint:
             self._sinks = find_sinks(self.project)
         return [site for kind in kinds for site in self._sinks.get(kind, ())]
 
+    def reviewed_sinks(self, *kinds: str) -> Iterator[SinkSite]:
+        """Sinks whose flows may be reported in a reviewed file: those that lie there, and helpers' that hand on what they get."""
+        for site in self.sinks(*kinds):
+            if self.project.counts(site.fn) or self.forwarded(site.fn, site.vid) >= 0:
+                yield site
+
     def flows(self, sink_kinds: Collection[str], source_kinds: Collection[str]) -> Iterator[Flow]:
         """All flows from such sources to such sinks, without those that were cleaned on the way."""
         for site in self.sinks(*sink_kinds):

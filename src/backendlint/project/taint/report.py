@@ -49,10 +49,13 @@ def flow_hits(
         yield replace(hit, severity=severity) if severity else hit
 
 
-def place_flows(project: Project, sinks: Collection[str], sources: Collection[str] = ATTACKER) -> Iterator[Flow]:
-    """The surest flow to each place."""
+def place_flows(
+    project: Project, sinks: Collection[str], sources: Collection[str] = ATTACKER, *, everywhere: bool = False
+) -> Iterator[Flow]:
+    """The surest flow to each place that is reviewed, or to each place."""
     best: dict[Location, Flow] = {}
-    for flow in project.taint.flows(sinks, sources):
+    sites = project.taint.sinks(*sinks) if everywhere else project.taint.reviewed_sinks(*sinks)
+    for flow in (flow for site in sites for flow in project.taint.flows_to(site, sources)):
         known = best.get(flow.location)
         if known is None or (known.weak and not flow.weak):
             best[flow.location] = flow
@@ -122,7 +125,7 @@ def advice_hits(project: Project, sinks: Collection[str], harm: str, known: Coll
             hit = _unfixed(text.site, text.fn, text.location, text.part, harm)
             sure = text.value and project.layer(text.fn) not in _OPERATED
             yield replace(hit, confidence="medium") if sure else _advice(hit, "strict")
-    for site in project.taint.sinks(*sinks):
+    for site in project.taint.reviewed_sinks(*sinks):
         location = site.fn.location(site.call.span)
         handed_on = project.taint.forwarded(site.fn, site.vid) >= 0 and project.graph.callers(site.fn)
         if location in seen or site.model is RESPONSE or handed_on:

@@ -62,7 +62,7 @@ class OpenText(NamedTuple):
 def open_texts(project: Project, kinds: Collection[str], finder: Finder) -> Iterator[OpenText]:
     """One for each sink whose text is built with an open part, here or by the callers of a helper."""
     seen: set[Location] = set()
-    for site in project.taint.sinks(*kinds):
+    for site in project.taint.reviewed_sinks(*kinds):
         for fn, vid, span in finder.built(site.fn, site.vid, site.call.span):
             part = finder.open_part(fn, vid, site.kind)
             location = fn.location(span)
