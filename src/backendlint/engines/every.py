@@ -53,8 +53,8 @@ def run(rules: Sequence[Rule], subject: Subject, ctx: EngineContext) -> Found:
     """Run the rules.
 
     semgrep starts first, since it runs in a process of its own, and is waited for last. In a large project a forked
-    process takes the cst engine while this one computes what all project rules need; then another takes half of those
-    rules (which share the taint analysis), this one the others and the sql engine; whoever is done first helps the other.
+    process takes the cst engine and half of the project rules (which share the taint analysis), this one the others and
+    the sql engine; whoever is done first helps the other.
     """
     from backendlint.engines import semgrep
 
@@ -128,7 +128,7 @@ def _worth_two(by_engine: Mapping[str, Sequence[Rule]], subject: Subject, ctx: E
 
 
 def _in_two(by_engine: Mapping[str, Sequence[Rule]], subject: Subject, ctx: EngineContext, found: Found) -> None:
-    """Share the work with a forked process, and add what it found; another takes the cst engine, while this one links."""
+    """Share the work with a forked process, and add what it found."""
     from backendlint.engines.beside import Shares, beside
 
     rules = by_engine["project"]

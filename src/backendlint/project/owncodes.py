@@ -69,8 +69,8 @@ def exception_status(project: Project, fn: Fn, vid: Vid) -> int | None:
 def failure_status(project: Project, name: str) -> int | None:
     """The status of a failure that an own exception class states for itself: `status_code = 503`."""
     cls = project.classes.get(name)
-    said = (_class_status(project, cls, key) for key in _NAMES) if cls is not None else ()
-    return next((status for status in said if status is not None and 400 <= status < 600), None)
+    said = _stated(project, cls) if cls is not None else ()
+    return next((status for status in said if 400 <= status < 600), None)
 
 
 def _response(project: Project, cls: Cls) -> Response | None:
@@ -83,8 +83,7 @@ def _inherited(project: Project, cls: Cls) -> int | None:
     bases = project.hierarchy.library_bases(cls)
     models = [project.libraries.exception(base) for base in bases]
     statuses = [model.status for model in models if model is not None and model.status]
-    own = (_class_status(project, cls, name) for name in _NAMES) if statuses else ()
-    return next((status for status in own if status is not None), statuses[0] if statuses else None)
+    return next(_stated(project, cls), statuses[0]) if statuses else None
 
 
 def _of_class(project: Project, cls: Cls, frame: Frame, call: Call | None, model: Response) -> int | None:
@@ -95,7 +94,7 @@ def _of_class(project: Project, cls: Cls, frame: Frame, call: Call | None, model
         found = status_in(project, made.outer, vid) if vid >= 0 else None
         if found is not None or (vid >= 0 and not _left_out(made.outer, vid)):
             return found
-    own = next((status for name in _NAMES if (status := _class_status(project, cls, name)) is not None), None)
+    own = next(_stated(project, cls), None)
     default = model.status.default if model.status is not None else None
     return own if own is not None else default if isinstance(default, int) and default >= 400 else None
 
@@ -121,6 +120,12 @@ def _library_call(project: Project, cls: Cls, frame: Frame, call: Call | None, d
 def _super_call(fn: Fn) -> Call | None:
     """`super().__init__(...)`, or the base class's by its name."""
     return next((call for call in fn.calls if fn.callee_name(call) == "__init__"), None)
+
+
+def _stated(project: Project, cls: Cls) -> Iterator[int]:
+    """The statuses that the class has in its attributes, the usual name's first."""
+    found = (_class_status(project, cls, name) for name in _NAMES)
+    return (status for status in found if status is not None)
 
 
 def _class_status(project: Project, cls: Cls, name: str) -> int | None:

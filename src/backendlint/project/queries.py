@@ -15,7 +15,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
-from backendlint.project.loops import iterables
+from backendlint.project.loops import iterables, plain
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -258,7 +258,7 @@ class Queries:
             if model is not None:
                 name, at = _chain_name(fn, call.args[0]), _first_sent(fn, call.args[0], call.block, model)
                 found.append(Query(fn, call.span, at, call.args[0], "read", name, model, None))
-        known = {_awaited(fn, item.vid) for item in found}
+        known = {plain(fn, item.vid) for item in found}
         for call in fn.facts.calls:  # `rows = await Order.filter(...)`
             model = self.unsent(fn, call.value) if call.awaited and call.value not in known else None
             if model is not None:
@@ -311,13 +311,6 @@ class Queries:
                 if edge.kind in SAME_THREAD and edge.caller.fqn not in self._reasons:
                     self._reasons[edge.caller.fqn] = Reason(None, edge)
                     queue.append(edge.caller)
-
-
-def _awaited(fn: Fn, vid: Vid) -> Vid:
-    """What is awaited, where the value is such."""
-    while fn.facts.values[vid][0] in ("guard", "await"):
-        vid = fn.facts.values[vid][1]
-    return vid
 
 
 def _first_sent(fn: Fn, vid: Vid, block: int, model: CallModel) -> int:

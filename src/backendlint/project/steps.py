@@ -96,9 +96,10 @@ def _called_steps(project: Project, fn: Fn) -> list[Durable]:
     for edge in project.graph.callees(fn):
         if edge.kind != "call" or edge.call is None or edge.callee.fqn not in project.writes.storing:
             continue
+        passed = given(edge)
         for write, chain in project.writes.reached(edge.callee):
             first = chain[0].call if chain else write.call
-            if first is not None and certain(edge.callee, first, given(edge)):
+            if first is not None and certain(edge.callee, first, passed):
                 edges = (edge, *chain)
                 found.append(Durable(fn, edge.call, project.writes.received(write, edges), edges, True))
                 break
