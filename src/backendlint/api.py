@@ -39,6 +39,7 @@ from backendlint.facts.within import (
     siblings,
 )
 from backendlint.findings.model import Edit, Fix, Hit, Location, Profile, Severity, Step
+from backendlint.findings.once import told_once
 from backendlint.parse import split_lines
 from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers, refusals
@@ -379,6 +380,7 @@ __all__ = [
     "table_of",
     "template_reads",
     "terms",
+    "told_once",
     "tries_out",
     "unbounded",
     "unchanged",

@@ -2,27 +2,44 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Vid, arguments, for_developers, operands
+from backendlint.api import Call, Fn, Hit, Project, Site, Vid, arguments, for_developers, operands, told_once
 
 WAYS = {"f": "an f-string", "%": "%-formatting", "format": "str.format", "+": "concatenation", "join": "join"}
 
+EACH_TIME = ", and differs each time"
 TESTED = ("guard", "phi")
 """What a value becomes by being tested or chosen."""
 
 
 def check(project: Project) -> Iterator[Hit]:
-    for site in project.effects.sites:
-        log = site.model.log
-        if log is None or log.message is None or site.model.prints or for_developers(site.fn.path):
-            continue
-        for vid in arguments(site.call, log.message):
-            way = eager(project, site.fn, vid)
-            if not way or shared(site.fn, site.call, vid):
-                continue
+    sites = [site for site in project.effects.sites if logs(site)]
+    hits = [hit for site in sites if project.counts(site.fn) for hit in judged(project, site)]
+    if hits and project.focus is not None:  # how many there are elsewhere decides how these are told
+        hits = [hit for site in sites for hit in judged(project, site)]
+    yield from told_once(hits, everywhere)
+
+
+def logs(site: Site) -> bool:
+    log = site.model.log
+    return log is not None and log.message is not None and not site.model.prints and not for_developers(site.fn.path)
+
+
+def everywhere(hit: Hit, others: int) -> str:
+    return hit.message.replace(EACH_TIME, f"{EACH_TIME}, here and in {others} more places")
+
+
+def judged(project: Project, site: Site) -> Iterator[Hit]:
+    """One hit a log call."""
+    log = site.model.log
+    if log is None or log.message is None:
+        return
+    for vid in arguments(site.call, log.message):
+        way = eager(project, site.fn, vid)
+        if way and not shared(site.fn, site.call, vid):
             advice = "as keyword arguments" if log.structured and not log.lazy else "as arguments"
             yield Hit(
                 f"The message of this {log.level} record in `{site.fn.name}()` is built with {way} before the logger can "
-                f"drop it, and differs each time. Pass the values {advice}.",
+                f"drop it{EACH_TIME}. Pass the values {advice}.",
                 site.fn.location(site.call.span),
                 function=site.fn.fqn,
             )

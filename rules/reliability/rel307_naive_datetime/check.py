@@ -31,6 +31,7 @@ from backendlint.api import (
     only_claims,
     operands,
     runs_by_hand,
+    told_once,
 )
 
 UTC_USES = frozenset(["utctimetuple", "timetuple"])
@@ -41,8 +42,6 @@ MAKES_AWARE = frozenset(["make_aware", "localize"])
 TAKES_UTC = frozenset(["not_valid_before", "not_valid_after", "last_update", "next_update", "revocation_date"])
 """Of certificates: a time without a zone is UTC there."""
 DEADLINE = re.compile(r"deadline|give_?up|wait_until|try_until")
-FEW = 4
-"""Places that keep UTC without a zone: so many are told one by one."""
 RELABELLED = (
     "This is the server's local time, which `replace(tzinfo=...)` only calls another zone's: wrong by hours wherever the server's clock "
     "is not set to that zone; ask for the time in it: `datetime.now(zone)`."
@@ -62,20 +61,15 @@ def check(project: Project) -> Iterator[Hit]:
     if kept and project.focus is not None:  # how many there are elsewhere decides how these are told
         every = _hits(project, utc, project.all_functions())
         kept = [hit for hit, consistent in every if hit.profile is None and consistent()]
-    yield from _kept_in_utc(kept)
+    yield from told_once(kept, _kept_in_utc)
 
 
-def _kept_in_utc(hits: list[Hit]) -> Iterator[Hit]:
-    """What is UTC wherever it goes, at more than a few places, is told once, at the first."""
-    if len(hits) <= FEW:
-        yield from hits
-        return
-    told = (
-        f"Times are kept in UTC without a zone, here and in {len(hits) - 1} more places: nothing says that they are, and the first "
+def _kept_in_utc(_: Hit, others: int) -> str:
+    """What is UTC wherever it goes, at more than a few places."""
+    return (
+        f"Times are kept in UTC without a zone, here and in {others} more places: nothing says that they are, and the first "
         "aware or local time beside them is wrong by hours, or raises."
     )
-    for number, hit in enumerate(sorted(hits, key=lambda hit: (hit.location.path, hit.location.line))):
-        yield replace(hit, profile="strict") if number else replace(hit, message=told, severity="note")
 
 
 def _hits(project: Project, utc: UtcTimes, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Callable[[], bool]]]:

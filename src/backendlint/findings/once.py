@@ -1,0 +1,25 @@
+"""What a project does everywhere is a style of it: told once, at the first place, and not at each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from backendlint.findings.model import Hit
+
+FEW = 4
+"""So many places are told one by one."""
+
+
+def told_once(hits: Iterable[Hit], told: Callable[[Hit, int], str], few: int = FEW) -> Iterator[Hit]:
+    """Up to `few` hits as they are; of more the first in the default profile, with what `told(hit, others)` says of it.
+
+    The others are advice, for whoever wants to see each. All the project's hits are needed, whatever is reviewed.
+    """
+    ordered = sorted(hits, key=lambda hit: (hit.location.path, hit.location.line, hit.location.column))
+    if len(ordered) <= few:
+        yield from ordered
+        return
+    first, *others = ordered
+    yield replace(first, message=told(first, len(others)), severity="note")
+    yield from (replace(hit, profile="strict") for hit in others)
