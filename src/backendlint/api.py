@@ -51,6 +51,7 @@ from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.cartesian import Unconnected, unconnected
 from backendlint.project.certain import Given, certain, given, ruled_out
+from backendlint.project.clocks import Clocks
 from backendlint.project.conditions import holds
 from backendlint.project.conversions import only_converts
 from backendlint.project.credentials import HEADER, SESSION
@@ -65,6 +66,7 @@ from backendlint.project.fanout import Fanout
 from backendlint.project.feasible import happens
 from backendlint.project.filled import filled_fields
 from backendlint.project.jobs import EarlyJob, left_to_worker
+from backendlint.project.kepttimes import KeptTimes
 from backendlint.project.lazyreads import LazyRead
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.literals import NamedLiteral, name_of_value, written
@@ -146,7 +148,6 @@ from backendlint.project.trials import tries_out
 from backendlint.project.unbounded import Unbounded, doubtful, stays_small, unbounded
 from backendlint.project.uniqueness import of_others, one_row, stopped_by, table_of
 from backendlint.project.uses import aliases, ingredients, is_used, operands
-from backendlint.project.utctimes import UtcTimes
 from backendlint.project.variables import display, variable
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.webapi import among_pages, for_admins, is_api, is_plain
@@ -176,6 +177,7 @@ __all__ = [
     "Call",
     "CallModel",
     "ClassFacts",
+    "Clocks",
     "Cls",
     "Column",
     "ColumnUse",
@@ -196,6 +198,7 @@ __all__ = [
     "Hit",
     "Import",
     "Index",
+    "KeptTimes",
     "Labels",
     "LazyRead",
     "Leak",
@@ -247,7 +250,6 @@ __all__ = [
     "Unconnected",
     "Unmapped",
     "Unwrapped",
-    "UtcTimes",
     "Value",
     "Vid",
     "Wait",

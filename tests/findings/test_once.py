@@ -15,7 +15,7 @@ def test_a_few_are_told_one_by_one() -> None:
 
 
 def test_of_more_the_first_says_how_many_there_are() -> None:
-    first, *others = told_once(_hits(FEW + 1), lambda hit, others: f"{hit.message}, {others} more")
+    first, *others = told_once(_hits(FEW + 1), lambda hit, others: f"{hit.message}, {others}")
 
-    assert (first.message, first.profile, first.severity) == ("hit 1, 4 more", None, "note")
+    assert (first.message, first.profile, first.severity) == ("hit 1, 4 more places", None, "note")
     assert [(hit.message, hit.profile) for hit in others] == [(f"hit {line}", "strict") for line in range(2, FEW + 2)]

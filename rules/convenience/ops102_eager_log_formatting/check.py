@@ -24,8 +24,8 @@ def logs(site: Site) -> bool:
     return log is not None and log.message is not None and not site.model.prints and not for_developers(site.fn.path)
 
 
-def everywhere(hit: Hit, others: int) -> str:
-    return hit.message.replace(EACH_TIME, f"{EACH_TIME}, here and in {others} more places")
+def everywhere(hit: Hit, others: str) -> str:
+    return hit.message.replace(EACH_TIME, f"{EACH_TIME}, here and in {others}")
 
 
 def judged(project: Project, site: Site) -> Iterator[Hit]:

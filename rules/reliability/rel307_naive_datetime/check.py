@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import partial
+from typing import NamedTuple
 
 from backendlint.api import (
     CALENDAR,
     LOCAL,
     Call,
     CallModel,
+    Clocks,
     Fn,
     Hit,
+    KeptTimes,
     Location,
     Profile,
     Project,
-    UtcTimes,
     Value,
     Vid,
     argument_of,
@@ -46,41 +47,123 @@ RELABELLED = (
     "This is the server's local time, which `replace(tzinfo=...)` only calls another zone's: wrong by hours wherever the server's clock "
     "is not set to that zone; ask for the time in it: `datetime.now(zone)`."
 )
+FEW, SLIPS = 4, 12
+"""Beside times with a zone each in UTC is a slip that is told, up to so many; and each in local time."""
 FACTORIES = frozenset(["default", "default_factory", "onupdate", "server_default", "factory"])
+
+
+class Times(NamedTuple):
+    """What is known of the project's times."""
+
+    project: Project
+    clocks: Clocks
+    utc: KeptTimes
+    local: KeptTimes
+
+
+class Naive(NamedTuple):
+    """A time without a zone."""
+
+    fn: Fn
+    hit: Hit
+    local: bool
+    values: frozenset[Vid]
+    """What holds it, in the function that makes it."""
+    filled: str
+    """The field whose default it is."""
+    column: Vid
+    """What declares that field."""
+    call: Call | None
+    """What makes it; None where a function that does is handed on as a default."""
 
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call that makes a naive point in time, or a place that passes such a function on as a default."""
-    utc = UtcTimes(project)
-    kept: list[Hit] = []
-    for hit, consistent in _hits(project, utc, project.reviewed()):
-        if hit.profile is None and consistent():
-            kept.append(hit)
-        else:
-            yield hit
-    if kept and project.focus is not None:  # how many there are elsewhere decides how these are told
-        every = _hits(project, utc, project.all_functions())
-        kept = [hit for hit, consistent in every if hit.profile is None and consistent()]
-    yield from told_once(kept, _kept_in_utc)
+    times = Times(project, Clocks(project), KeptTimes(project, "utc"), KeptTimes(project, "local"))
+    styles = list(_judged(times, project.reviewed()))
+    yield from (hit for hit, style in styles if not style)
+    if any(style for _, style in styles) and project.focus is not None:
+        styles = list(
+            _judged(times, project.all_functions())
+        )  # how many there are elsewhere decides how these are told
+    for name, (few, told) in STYLES.items():
+        yield from told_once((hit for hit, style in styles if style == name), told, few)
 
 
-def _kept_in_utc(_: Hit, others: int) -> str:
-    """What is UTC wherever it goes, at more than a few places."""
+def _judged(times: Times, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and the style of the project that it is one of: told once; "" where it is told for itself."""
+    usual: Profile | None = "strict" if _naive_by_setting(times.project) else None
+    for fn in functions:
+        for naive in (*_made(times.project, fn, usual), *_handed(times.project, fn, usual)):
+            if naive.hit.profile is not None or naive.hit.message == RELABELLED:
+                yield naive.hit, ""
+                continue
+            style = _style(times, naive)
+            yield (replace(naive.hit, profile="strict"), "") if style == ADVICE else (naive.hit, style)
+
+
+def _style(times: Times, naive: Naive) -> str:
+    """A time that certainly meets one of another clock is told for itself. Of the others, those in UTC are how the project
+    keeps its times; local ones are slips where zones are usual, and advice where they are not, or where they meet nothing
+    but their like, or the eyes of people."""
+    kept, zones = times.local if naive.local else times.utc, times.clocks.zones_usual
+    if naive.call is None:
+        zoned = times.clocks.column(naive.fn, naive.column)
+        if zoned or (zoned is False and naive.local):
+            return "" if zoned else "rows"
+        like = naive.filled in kept.fields
+    elif not naive.local and kept.consistent(naive.fn, naive.call):
+        return "utc"
+    elif times.clocks.harms(naive.fn, naive.values, local=naive.local) or _into(kept.mixed, naive):
+        return ""
+    elif naive.local and times.clocks.in_rows(naive.fn, naive.values):
+        return "rows"
+    else:
+        like = naive.local and (kept.consistent(naive.fn, naive.call) or times.clocks.only_told(naive.fn, naive.values))
+    if naive.local:
+        return ADVICE if like or not zones else "local"
+    return "utc" if like or not zones else "stray"
+
+
+def _into(fields: frozenset[str], naive: Naive) -> bool:
+    """Whether the time is put into one of the fields."""
+    passed = [item for call in naive.fn.calls for item in call.kwargs]
+    passed += [(store.name, store.value) for store in naive.fn.facts.stores]
+    return any(name in fields and vid in naive.values for name, vid in passed)
+
+
+def _kept_in_utc(_: Hit, others: str) -> str:
     return (
-        f"Times are kept in UTC without a zone, here and in {others} more places: nothing says that they are, and the first "
+        f"Times are kept in UTC without a zone, here and in {others}: nothing says that they are, and the first "
         "aware or local time beside them is wrong by hours, or raises."
     )
 
 
-def _hits(project: Project, utc: UtcTimes, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Callable[[], bool]]]:
-    """Each hit, and what says whether the time goes nowhere but beside its like."""
-    usual: Profile | None = "strict" if _naive_by_setting(project) else None
-    for fn in functions:
-        yield from _made(project, utc, fn, usual)
-        yield from _handed(project, utc, fn, usual)
+def _kept_in_rows(_: Hit, others: str) -> str:
+    return (
+        f"Rows keep the server's local time without a zone, here and in {others}: it is wrong by hours for whoever reads "
+        "it elsewhere, and for an hour when the clocks change."
+    )
 
 
-def _made(project: Project, utc: UtcTimes, fn: Fn, usual: Profile | None) -> Iterator[tuple[Hit, Callable[[], bool]]]:
+def _kept_local(_: Hit, others: str) -> str:
+    return (
+        f"The server's local time is taken without a zone, here and in {others}, while the project has times with "
+        "a zone elsewhere: beside those it is wrong by hours, or raises."
+    )
+
+
+ADVICE = "advice"
+STYLES = {
+    "utc": (1, _kept_in_utc),
+    "stray": (FEW, _kept_in_utc),
+    "rows": (FEW, _kept_in_rows),
+    "local": (SLIPS, _kept_local),
+}
+"""So many are told one by one, and what is told of more."""
+
+
+def _made(project: Project, fn: Fn, usual: Profile | None) -> Iterator[Naive]:
     """Times that are made here."""
     for _, call, model in project.effects.direct(fn):
         if (
@@ -97,10 +180,10 @@ def _made(project: Project, utc: UtcTimes, fn: Fn, usual: Profile | None) -> Ite
             hit = _hit(fn, fn.location(call.span), model, usual or _profile(project, fn, call, model))
             if _given_zone(fn, call):
                 hit = replace(hit, message=RELABELLED)
-            yield hit, partial(utc.consistent, fn, call)
+            yield Naive(fn, hit, _local(model), frozenset(_times(fn, call.value)), "", -1, call)
 
 
-def _handed(project: Project, utc: UtcTimes, fn: Fn, usual: Profile | None) -> Iterator[tuple[Hit, Callable[[], bool]]]:
+def _handed(project: Project, fn: Fn, usual: Profile | None) -> Iterator[Naive]:
     """Functions that make times, passed on as defaults."""
     for call in fn.calls:
         for key, vid in call.kwargs:
@@ -108,11 +191,11 @@ def _handed(project: Project, utc: UtcTimes, fn: Fn, usual: Profile | None) -> I
             if factory is not None:
                 day: Profile | None = "strict" if declares_date(fn, call.value) else None
                 hit = _hit(fn, fn.place(vid), factory, usual or day or _advice(project, fn))
-                yield hit, partial(_filled, project, utc, fn, call, factory)
+                yield Naive(fn, hit, _local(factory), frozenset(), _field(project, fn, call), call.value, None)
 
 
-def _filled(project: Project, utc: UtcTimes, fn: Fn, call: Call, factory: CallModel) -> bool:
-    return factory.name in utc.MADE and _field(project, fn, call) in utc.fields
+def _local(model: CallModel) -> bool:
+    return model.name.rpartition(".")[2] in LOCAL
 
 
 def _field(project: Project, fn: Fn, call: Call) -> str:
@@ -167,11 +250,7 @@ def _beside_naive(fn: Fn, block: int) -> bool:
 
 def _beside_stripped(fn: Fn, call: Call) -> bool:
     """One of several times, another of which loses its zone on purpose: `given.replace(tzinfo=None)`."""
-    stripped = {
-        other.value
-        for other in fn.calls
-        if fn.callee_name(other) == "replace" and other.kwarg("tzinfo") >= 0 and fn.const(other.kwarg("tzinfo")) is None
-    }
+    stripped = _stripped(fn)
     return any(
         value[0] == "phi" and call.value in value[1] and stripped.intersection(value[1]) for value in fn.facts.values
     )
@@ -189,7 +268,7 @@ def _factory(project: Project, fn: Fn, vid: Vid) -> CallModel | None:
 
 def _sound(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
     """`datetime.now().timestamp()`: local time goes in, and the right moment comes out; or it is made aware at once."""
-    local = model.name.rpartition(".")[2] in LOCAL
+    local = _local(model)
     fitting = MAKES_AWARE if local else MAKES_AWARE | TAKES_UTC
     times = _times(fn, call.value, _SAME)
     if any(not times.isdisjoint(other.args) and _fits(project, fn, other, fitting) for other in fn.calls):
@@ -207,16 +286,38 @@ def _beside_local(project: Project, fn: Fn, call: Call) -> bool:
     return bool(uses) and all(value[0] == "compare" and beside.issuperset(value[2]) for value in uses)
 
 
+def _told_apart(fn: Fn, call: Call) -> bool:
+    """Local time of which only the calendar and the moment are read (`now.strftime(...)`, `now.timestamp()`), or that is
+    compared with one which has lost its zone on purpose."""
+    stripped = _stripped(fn)
+    spans = {
+        vid
+        for vid, value in enumerate(fn.facts.values)
+        if value[0] == "binop" and stripped.intersection(operands(value))
+    }
+    uses = _uses(fn, _times(fn, call.value) - spans)
+    return bool(uses) and all(
+        (value[0] == "attr" and value[2] in CALENDAR | SOUND_USES)
+        or (value[0] in ("compare", "binop") and not stripped.isdisjoint(operands(value)))
+        for value in uses
+    )
+
+
+def _stripped(fn: Fn) -> set[Vid]:
+    """`given.replace(tzinfo=None)`."""
+    return {
+        other.value
+        for other in fn.calls
+        if fn.callee_name(other) == "replace" and other.kwarg("tzinfo") >= 0 and fn.const(other.kwarg("tzinfo")) is None
+    }
+
+
 def _local_times(project: Project, fn: Fn) -> set[Vid]:
     """All times without a zone that the function makes on the local clock: they may well be compared with each other."""
     found: set[Vid] = set()
     for site in project.effects.direct(fn):
         model = site.model
-        if (
-            model.naive is not None
-            and model.name.rpartition(".")[2] in LOCAL
-            and argument_of(site.call, model.naive) < 0
-        ):
+        if model.naive is not None and _local(model) and argument_of(site.call, model.naive) < 0:
             found |= _times(fn, site.call.value)
     return found
 
@@ -264,7 +365,7 @@ def _written_as_utc(fn: Fn, call: Call, model: CallModel) -> bool:
     """`datetime.utcnow().isoformat() + "Z"`: what is written says that it is UTC."""
     uses = _uses(fn, _times(fn, call.value))
     texts = [other.value for other in fn.calls if fn.value(other.func)[1:] == (call.value, "isoformat")]
-    if model.name.rpartition(".")[2] in LOCAL or len(uses) != 1 or len(texts) != 1:
+    if _local(model) or len(uses) != 1 or len(texts) != 1:
         return False
     for value in fn.facts.values:
         if value[:2] == ("binop", "+") and value[2] == texts[0]:
@@ -280,6 +381,7 @@ def _given_zone(fn: Fn, call: Call) -> bool:
         fn.value(other.func)[0] == "attr"
         and fn.value(other.func)[1:] == (call.value, "replace")
         and other.kwarg("tzinfo") >= 0
+        and fn.const(other.kwarg("tzinfo")) is not None
         for other in fn.calls
     )
 
@@ -300,6 +402,7 @@ def _profile(project: Project, fn: Fn, call: Call, model: CallModel) -> Profile 
         or _written_as_utc(fn, call, model)
         or measures(project, fn, call)
         or _beside_local(project, fn, call)
+        or (_local(model) and _told_apart(fn, call))
         or only_claims(project, fn, call)
         or into_dates(project, fn, call)
     ):

@@ -11,8 +11,8 @@ FEW = 4
 """So many places are told one by one."""
 
 
-def told_once(hits: Iterable[Hit], told: Callable[[Hit, int], str], few: int = FEW) -> Iterator[Hit]:
-    """Up to `few` hits as they are; of more the first in the default profile, with what `told(hit, others)` says of it.
+def told_once(hits: Iterable[Hit], told: Callable[[Hit, str], str], few: int = FEW) -> Iterator[Hit]:
+    """Up to `few` hits as they are; of more the first in the default profile, with what `told(hit, "41 more places")` says.
 
     The others are advice, for whoever wants to see each. All the project's hits are needed, whatever is reviewed.
     """
@@ -21,5 +21,6 @@ def told_once(hits: Iterable[Hit], told: Callable[[Hit, int], str], few: int = F
         yield from ordered
         return
     first, *others = ordered
-    yield replace(first, message=told(first, len(others)), severity="note")
+    places = f"{len(others)} more place{'s' if len(others) > 1 else ''}"
+    yield replace(first, message=told(first, places), severity="note")
     yield from (replace(hit, profile="strict") for hit in others)

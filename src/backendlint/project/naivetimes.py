@@ -18,7 +18,7 @@ _UTC = frozenset(["utcnow", "utcfromtimestamp"])
 _IN_UTC = ("GMT", "UTC", "Z")
 """How formats of times end that are UTC by what is written."""
 _DATES = frozenset(["Date", "DATE", "DateField"])
-_CLAIMS = frozenset(["jwt.encode", "jose.jwt.encode", "jwt.api_jwt.encode"])
+CLAIMS = frozenset(["jwt.encode", "jose.jwt.encode", "jwt.api_jwt.encode"])
 MAX_DEPTH = 4
 
 
@@ -92,7 +92,7 @@ def only_claims(project: Project, fn: Fn, call: Call) -> bool:
     }
     reads |= {other.value for other in fn.calls if not times.isdisjoint(other.passed)}
     made = {other.value for other in fn.calls if fn.value(other.func) == ("name", "builtins.dict")}
-    signs = [other for other in fn.calls if any(model.name in _CLAIMS for model in project.models(fn, other))]
+    signs = [other for other in fn.calls if any(model.name in CLAIMS for model in project.models(fn, other))]
     claims = {vid for other in signs for vid in other.passed}
     return bool(reads) and all((vid in made or fn.value(vid)[0] == "dict") and vid in claims for vid in reads)
 

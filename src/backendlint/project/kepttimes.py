@@ -1,7 +1,8 @@
-"""Times without a zone that mean UTC wherever they go: measured, compared and stored beside nothing but their like."""
+"""Times without a zone that stay on one clock wherever they go: measured, compared and stored beside nothing but their like."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,7 +17,10 @@ from backendlint.project.uses import ingredients, operands
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-OTHER = frozenset({"datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.fromtimestamp"})
+CLOCKS = {
+    "utc": frozenset({"datetime.datetime.utcnow", "datetime.datetime.utcfromtimestamp"}),
+    "local": frozenset({"datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.fromtimestamp"}),
+}
 _AWARE = frozenset({"django.utils.timezone.now", "django.utils.timezone.localtime", "django.utils.timezone.make_aware"})
 _CALENDAR = frozenset({"strftime", "year", "month", "day", "hour", "minute", "weekday", "date", "ctime"})
 _ENDS = ("datetime.datetime.max", "datetime.datetime.min")
@@ -25,18 +29,35 @@ _LOGS = frozenset({"log"})
 MAX_DEPTH = 6
 
 
-class UtcTimes:
-    """Answers `consistent(fn, call)` for calls that make a time in UTC without a zone."""
+class KeptTimes:
+    """Answers `consistent(fn, call)` for calls that make a time without a zone on one clock, `utc` or `local`."""
 
-    MADE = frozenset({"datetime.datetime.utcnow", "datetime.datetime.utcfromtimestamp"})
-
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, clock: str) -> None:
         self.project = project
+        self.clock = clock
+        self.made = CLOCKS[clock]
 
     @cached_property
     def fields(self) -> frozenset[str]:
         """Fields of the project's classes that are filled with such times, and with no others."""
-        declared = {name for cls in self.project.classes.values() for name in self._declared(cls)}
+        return frozenset(name for name, found in self._filled.items() if found == {self.clock})
+
+    @cached_property
+    def mixed(self) -> frozenset[str]:
+        """Fields, each of one class, that get such times here, and those of another clock there."""
+        classes = Counter(
+            name for cls in self.project.classes.values() for name in {*self._declared(cls), *self._set(cls)}
+        )
+        return frozenset(
+            name
+            for name, found in self._filled.items()
+            if self.clock in found and len(found) > 1 and classes[name] == 1
+        )
+
+    @cached_property
+    def _filled(self) -> dict[str, set[str]]:
+        """The clocks of what each field gets."""
+        declared = {name for cls in self.project.classes.values() for name in (*self._declared(cls), *self._set(cls))}
         kinds: dict[str, set[str]] = {}
         for fn in self.project.all_functions():
             if for_tests(self.project, fn):
@@ -44,16 +65,27 @@ class UtcTimes:
             for name, vid in self._fills(fn):
                 if name in declared:
                     kinds.setdefault(name, set()).update(self.kinds(fn, vid))
-        return frozenset(name for name, found in kinds.items() if "utc" in found and "other" not in found)
+        return kinds
 
     def _declared(self, cls: Cls) -> Iterator[str]:
-        """Not what requests fill, nor what Django or the column (`DateTime(timezone=True)`) reads as a time of some zone."""
-        if self.project.hierarchy.role(cls) in _PARSED:
+        """Not what requests fill, nor what Django or the column (`DateTime(timezone=True)`) reads as a time of some zone;
+        nor rows in local time, which others read too."""
+        role = self.project.hierarchy.role(cls)
+        if role in _PARSED or (role == "model" and self.clock == "local"):
             return
         for name, vid in cls.facts.attributes.items():
             refs = self.project.refs(cls.owner, vid)
             if not any(ref.name.startswith("django.") for ref in refs) and not self._zoned(cls.owner, vid):
                 yield name
+
+    def _set(self, cls: Cls) -> Iterator[str]:
+        """What an object of no row sets of itself: `self.started = ...`."""
+        if self.project.hierarchy.role(cls) in (*_PARSED, "model"):
+            return
+        for method in cls.methods.values():
+            yield from (
+                store.name for store in method.facts.stores if store.name and method.value(store.base) == ("param", 0)
+            )
 
     def _zoned(self, fn: Fn, vid: Vid) -> bool:
         inside = ingredients(fn.facts, (vid,))
@@ -81,7 +113,7 @@ class UtcTimes:
             yield from ((name, item) for key, item in (call.kwargs if call else ()) if "default" in key)
 
     def kinds(self, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> set[str]:
-        """utc, other (local time, or with a zone); nothing where that cannot be seen."""
+        """utc, local, aware; nothing where that cannot be seen."""
         if vid < 0 or depth == 0:
             return set()
         value = fn.value(vid)
@@ -96,21 +128,25 @@ class UtcTimes:
     def _called(self, fn: Fn, call: Call, depth: int) -> set[str]:
         stripped = fn.callee_name(call) == "replace" and call.kwarg("tzinfo") >= 0
         if stripped or fn.callee_name(call) in ("astimezone", "localize"):
-            return set() if stripped and fn.const(call.kwarg("tzinfo")) is None else {"other"}
-        found = set().union(*(self._made(model.name) for model in self.project.models(fn, call)))
+            return set() if stripped and fn.const(call.kwarg("tzinfo")) is None else {"aware"}
+        found = set[str]()
+        for model in self.project.models(fn, call):
+            zoned = model.naive is not None and argument_of(call, model.naive) >= 0
+            found |= {"aware"} if zoned else self._made(model.name)
         for target in self.project.targets(fn, call):
             for back in target.facts.returns:
                 found |= self.kinds(target, back.value, depth - 2) if depth > 2 else set()
         return found
 
-    def _made(self, name: str) -> set[str]:
-        return {"utc"} if name in self.MADE else {"other"} if name in OTHER | _AWARE else set()
+    @staticmethod
+    def _made(name: str) -> set[str]:
+        return {"aware"} if name in _AWARE else {clock for clock, names in CLOCKS.items() if name in names}
 
     # where a time goes
 
     def consistent(self, fn: Fn, call: Call) -> bool:
-        """Whether the call gives UTC, and each use of it is one beside other times in UTC."""
-        if not any(model.name in self.MADE for model in self.project.models(fn, call)):
+        """Whether the call reads this clock, and each use of it is one beside other times of it."""
+        if not any(model.name in self.made for model in self.project.models(fn, call)):
             return False
         return self._settled(fn, call.value, MAX_DEPTH, set())
 
@@ -159,7 +195,7 @@ class UtcTimes:
         )
 
     def _like(self, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> bool:
-        """Another time in UTC: made so, or a field that is filled so; None and the ends of time go with all."""
+        """Another time of the clock: made so, or a field that is filled so; None and the ends of time go with all."""
         value = fn.value(vid)
         if depth == 0:
             return False
@@ -174,7 +210,7 @@ class UtcTimes:
             left, right = value[2:4]
             shifted = self._like(fn, left, depth - 1) and self._span(fn, right)
             return shifted or (value[1] == "+" and self._span(fn, left) and self._like(fn, right, depth - 1))
-        return value == ("const", None) or self.kinds(fn, vid) == {"utc"}
+        return value == ("const", None) or self.kinds(fn, vid) == {self.clock}
 
     def _span(self, fn: Fn, vid: Vid) -> bool:
         """A length of time, as far as can be seen: no field and no point in time."""
