@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -24,9 +24,14 @@ from backendlint.api import (
     log_call,
     object_root,
     split_lines,
+    told_once,
 )
 
 UNKNOWN = "?"
+WITHOUT = " without `from`"
+UNSAID = ", and the cause is not recorded"
+FEW, SLIPS = 4, 12
+"""So many are told one by one; the latter where the project usually names the cause."""
 TRACEBACKS = ("format_exc", "format_exception", "format_tb", "exc_info")
 FILES = ("builtins.OSError", "builtins.IOError", "builtins.FileNotFoundError", "builtins.EnvironmentError")
 NAMES = ("err", "error", "exc", "cause")
@@ -44,10 +49,30 @@ class Policy(NamedTuple):
 
 
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
-    policy = policy_of(options)
-    for fn in filter(project.counts, project.functions_with("except")):
+    policy, everywhere = policy_of(options), project.functions_with("except")
+    hits = list(hits_in(project, filter(project.counts, everywhere), policy))
+    yield from (hit for hit in hits if hit.profile is not None)
+    if project.focus is not None and any(hit.profile is None for hit in hits):
+        hits = list(hits_in(project, everywhere, policy))  # how many there are elsewhere decides how these are told
+    insisted = [hit for hit in hits if hit.profile is None]
+    few = SLIPS if names_causes(everywhere, len(insisted)) else FEW
+    for lost in (True, False):
+        yield from told_once((hit for hit in insisted if (UNSAID in hit.message) == lost), throughout, few)
+
+
+def hits_in(project: Project, functions: Iterable[Fn], policy: Policy) -> Iterator[Hit]:
+    for fn in functions:
         for item in fn.facts.raises:
             yield from judge(project, fn, item, policy)
+
+
+def names_causes(functions: Iterable[Fn], without: int) -> bool:
+    """Whether the project usually writes `from`."""
+    return sum(item.cause >= 0 for fn in functions for item in fn.facts.raises) >= without
+
+
+def throughout(hit: Hit, others: str) -> str:
+    return hit.message.replace(WITHOUT, f"{WITHOUT}, here and in {others}", 1)
 
 
 def policy_of(options: Mapping[str, object]) -> Policy:
@@ -79,10 +104,10 @@ def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit
     name = short(made.name)
     where = f" in `{fn.name}()`" if not fn.is_module else ""
     kept = keeps(project, fn, item, handler)
-    unsaid = "" if kept or is_logged(fn, item, handler) else ", and the cause is not recorded"
+    unsaid = "" if kept or is_logged(fn, item, handler) else UNSAID
     insisted = not kept and is_insisted(project, fn, item, handler, made, caught, policy)
     yield Hit(
-        f"`{name}` raised{where} replaces {types} without `from`: the traceback reads as if the handler had failed "
+        f"`{name}` raised{where} replaces {types}{WITHOUT}: the traceback reads as if the handler had failed "
         f"by accident{unsaid}; write `raise {name}(...) from {block.name or 'err'}`.",
         fn.location(item.span),
         function=fn.fqn,
