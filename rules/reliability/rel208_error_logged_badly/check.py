@@ -1,31 +1,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
-
-import libcst as cst
 
 from backendlint.api import (
     Call,
+    Edit,
     FileFacts,
     Fix,
+    Fn,
     FunctionFacts,
     Hit,
     LogCall,
+    Project,
     Raise,
     Span,
     Step,
-    SyntaxSite,
     around,
     below,
     called_name,
     calls_in,
     caught,
+    for_developers,
     ingredients,
     log_call,
+    split_lines,
+    told_once,
 )
 
+BROAD, BROADEST = "builtins.Exception", "builtins.BaseException"
+FEW, SLIPS = 4, 12
+"""So many are told one by one; the latter where the project usually logs tracebacks."""
+MAX_DEPTH = 5
+CHAIN = re.compile(r"\w+(\.\w+)+")
+TRACEBACKS = ("format_exc", "format_exception", "format_tb", "print_exc", "print_exception")
 FAILED = ("error", "critical", "fatal")
 TOLD = ("warning", "warn", "exception", *FAILED)
 REPORTERS = (
@@ -57,14 +68,6 @@ class Verdict(NamedTuple):
     """The raise that repeats what is logged."""
     why: str
     """repeated, untraced (no traceback), untold (not even the error's text), hidden (below warning)"""
-
-
-def suspects(file: FileFacts, function: FunctionFacts) -> Iterator[int | Span]:
-    """Log calls, by their spans, that repeat a raised error or lose the traceback of a broad one."""
-    for index, block in enumerate(function.blocks):
-        if block.kind == "except":
-            for verdict in judged(file, function, index):
-                yield verdict.found.call.span
 
 
 def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[Verdict]:
@@ -193,28 +196,109 @@ def raises_other(function: FunctionFacts, handler: int) -> bool:
     return any(item.block in inside for item in function.raises)
 
 
-def check(site: SyntaxSite) -> Iterator[Hit]:
-    for index, block in enumerate(site.function.blocks):
-        if block.kind != "except":
-            continue
-        for verdict in judged(site.file, site.function, index):
-            if verdict.found.call.span == site.span:
-                if verdict.again is not None:
-                    yield twice(site, verdict.found, verdict.again)
-                else:
-                    yield from lost(site, verdict, index)
+def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
+    everywhere = project.functions_with("except")
+    found = list(hits_in(project, filter(project.counts, everywhere), options))
+    yield from (hit for hit, _ in found if hit.profile is not None)
+    if project.focus is not None and any(hit.profile is None for hit, _ in found):
+        found = list(hits_in(project, everywhere, options))  # how many there are elsewhere decides how these are told
+    for why in LOST:
+        hits = [hit for hit, verdict in found if verdict.why == why and hit.profile is None]
+        few = SLIPS if len(hits) > FEW and why == "untraced" and traces(everywhere, len(hits)) else FEW
+        yield from told_once(hits, partial(throughout, LOST[why][0]), few)
 
 
-def twice(site: SyntaxSite, found: LogCall, again: Raise) -> Hit:
-    return Hit(
-        f"`{written(site, found.call)}` logs an error that is raised again below, so every layer above logs it once more and one "
-        "failure looks like several; log it only where it is handled, or raise it without logging.",
-        site.location(),
-        related=(Step(site.location(again.span), "The error goes on here"),),
-        severity="note",
-        function=site.function.qualname or None,
-        profile="strict" if outermost(site) or parts_ways(site.function, found, again) else None,
+def hits_in(project: Project, functions: Iterable[Fn], options: Mapping[str, object]) -> Iterator[tuple[Hit, Verdict]]:
+    for fn in functions:
+        for index, block in enumerate(fn.facts.blocks):
+            for verdict in judged(fn.file, fn.facts, index) if block.kind == "except" else ():
+                hit = told(project, fn, verdict, index, options)
+                if hit is not None:
+                    yield (replace(hit, profile="strict") if for_developers(fn.path) else hit), verdict
+
+
+def traces(functions: Iterable[Fn], without: int) -> bool:
+    """Whether the project usually logs errors with their traceback."""
+    handled = (
+        (fn, call)
+        for fn in functions
+        for call in fn.calls
+        if any(item.kind == "except" for _, item in fn.blocks_of(call.block))
     )
+    logged = (log_call(fn.file, fn.facts, call) for fn, call in handled)
+    return sum(found is not None and found.traceback for found in logged) >= without
+
+
+def throughout(what: str, hit: Hit, others: str) -> str:
+    return hit.message.replace(what, f"{what}, here and in {others}", 1)
+
+
+def told(project: Project, fn: Fn, verdict: Verdict, handler: int, options: Mapping[str, object]) -> Hit | None:
+    if verdict.again is not None:
+        return twice(project, fn, verdict.found, verdict.again)
+    return None if formats_traceback(project, fn, verdict.found.call) else lost(project, fn, verdict, handler, options)
+
+
+def formats_traceback(project: Project, fn: Fn, call: Call) -> bool:
+    """`log.error(described(err))`, where that function of the project writes the traceback out."""
+    made = (fn.value(vid) for vid in ingredients(fn.facts, call.passed))
+    helpers = (target for value in made if value[0] == "call" for target in project.targets(fn, fn.calls[value[1]]))
+    return any(helper.callee_name(inner) in TRACEBACKS for helper in helpers for inner in helper.calls)
+
+
+def twice(project: Project, fn: Fn, found: LogCall, again: Raise) -> Hit:
+    alone = outermost(fn) or parts_ways(fn.facts, found, again) or not logged_above(project, fn, again)
+    return Hit(
+        f"`{written(project, fn, found.call)}` logs an error {LOST['repeated'][0]}, so {LOST['repeated'][1]}; log it only where "
+        "it is handled, or raise it without logging.",
+        fn.location(found.call.span),
+        related=(Step(fn.location(again.span), "The error goes on here"),),
+        severity="note",
+        function=fn.fqn,
+        profile="strict" if alone else None,
+    )
+
+
+def logged_above(project: Project, fn: Fn, again: Raise) -> bool:
+    """Whether a layer above logs the error once more: a handler, or what runs the program where nothing catches it. Not
+    where all that catch it drop it or answer with it: then this record is the only one."""
+    types = project.exceptions.caught_types(fn, fn.facts.blocks[again.block])
+    name = types[0] if types and types[0] != BROADEST else BROAD
+    todo, seen, quiet = [(fn, again.block, MAX_DEPTH)], {(fn.fqn, again.block)}, False
+    while todo:
+        at, block, depth = todo.pop()
+        end = project.exceptions.caught_by(at, block, name)
+        if end >= 0 and at.facts.blocks[end].kind == "except" and reraised(at.facts, end) is None:
+            if speaks(at, end):
+                return True
+            quiet = True
+        elif end >= 0:
+            quiet |= at.facts.blocks[end].kind != "except"
+            todo += [(at, end, depth)] if at.facts.blocks[end].kind == "except" else []
+        else:
+            edges = project.graph.callers(at) if depth else []
+            if not edges:
+                return True
+            todo += [(edge.caller, edge.block, depth - 1) for edge in edges]
+        todo = [item for item in todo if (item[0].fqn, item[1]) not in seen]
+        seen |= {(item[0].fqn, item[1]) for item in todo}
+    return not quiet
+
+
+def speaks(fn: Fn, handler: int) -> bool:
+    """Whether a handler logs what it has caught, or raises something else of it that is no answer."""
+    inside = below(fn.facts, handler)
+    if any(call.block in inside and log_call(fn.file, fn.facts, call) for call in fn.calls) or reported(
+        fn.file, fn.facts, handler
+    ):
+        return True
+    raised = [item for item in fn.facts.raises if item.block in inside]
+    return any(not ANSWERS.search(raised_name(fn, item)) for item in raised)
+
+
+def raised_name(fn: Fn, item: Raise) -> str:
+    value = fn.value(item.exc) if item.exc >= 0 else ("",)
+    return called_name(fn.file, fn.facts, fn.calls[value[1]]) if value[0] == "call" else str(value[-1])
 
 
 def parts_ways(function: FunctionFacts, found: LogCall, again: Raise) -> bool:
@@ -228,18 +312,18 @@ def parts_ways(function: FunctionFacts, found: LogCall, again: Raise) -> bool:
     )
 
 
-def outermost(site: SyntaxSite) -> bool:
+def outermost(fn: Fn) -> bool:
     """A management command's `handle()`, a migration, the program itself: no layer above logs what leaves it, it ends
     the process."""
-    path = f"/{site.file.path}"
-    command = site.function.name == "handle" and "/management/commands/" in path
-    return command or not site.function.name or "/migrations/" in path or starts_program(site)
+    path = f"/{fn.path}"
+    command = fn.name == "handle" and "/management/commands/" in path
+    return command or fn.is_module or "/migrations/" in path or starts_program(fn)
 
 
-def starts_program(site: SyntaxSite) -> bool:
+def starts_program(fn: Fn) -> bool:
     """`main()` that only `if __name__ == "__main__":` calls."""
-    module = site.file.functions[0]
-    calls = [call for call in module.calls if module.values[call.func] == ("def", site.function.qualname)]
+    module = fn.file.functions[0]
+    calls = [call for call in module.calls if module.values[call.func] == ("def", fn.facts.qualname)]
     return bool(calls) and all(
         any(
             module.blocks[number].kind == "if" and "__main__" in shown(module, module.blocks[number].value)
@@ -256,37 +340,42 @@ def shown(function: FunctionFacts, vid: int) -> list[object]:
     return [part[1] for part in parts if part[0] == "const"]
 
 
-def lost(site: SyntaxSite, verdict: Verdict, handler: int) -> Iterator[Hit]:
-    types = caught(site.function, handler)
-    broad = site.options["broad"]
+def lost(project: Project, fn: Fn, verdict: Verdict, handler: int, options: Mapping[str, object]) -> Hit | None:
+    types = caught(fn.facts, handler)
+    broad = options["broad"]
     is_broad = not types or (isinstance(broad, list | tuple) and any(name in broad for name in types))
     if not is_broad and verdict.why != "untraced":
-        return
-    name = written(site, verdict.found.call)
+        return None
+    name = written(project, fn, verdict.found.call)
     kind = ", ".join(item.rpartition(".")[2] for item in types) or "any exception"
     what, so = LOST[verdict.why]
-    yield Hit(
-        f"`{name}` reports {kind} {what}, so {so}; use `{name.rpartition('.')[0]}.exception(...)`{otherwise(site, verdict.found)}.",
-        site.location(),
+    better = f"`{name.rpartition('.')[0]}.exception(...)`{otherwise(fn, verdict.found, options)}"
+    return Hit(
+        f"`{name}` reports {kind} {what}, so {so}; use {better}.",
+        fn.location(verdict.found.call.span),
         profile=None if is_broad else "strict",
         severity=None if is_broad else "note",
-        function=site.function.qualname or None,
-        fix=with_traceback(site, verdict.found),
+        function=fn.fqn,
+        fix=with_traceback(fn, verdict.found),
     )
 
 
-def otherwise(site: SyntaxSite, found: LogCall) -> str:
+def otherwise(fn: Fn, found: LogCall, options: Mapping[str, object]) -> str:
     """How the library of the logger adds a traceback to a record of any level, where the file shows which library it is."""
-    ways = site.options["traceback"]
+    ways = options["traceback"]
     if not isinstance(ways, Mapping):
         return ""
-    imported = {item.target.partition(".")[0] for item in site.file.imports} & ways.keys()
-    named = called_name(site.file, site.function, found.call).partition(".")[0]
+    imported = {item.target.partition(".")[0] for item in fn.file.imports} & ways.keys()
+    named = called_name(fn.file, fn.facts, found.call).partition(".")[0]
     library = named if named in ways else imported.pop() if len(imported) == 1 else ""
     return f" or {ways[library]}" if library else ""
 
 
 LOST = {
+    "repeated": (
+        "that is raised again below",
+        "the layer that handles it, or what runs the program, logs it once more, and one failure looks like several",
+    ),
     "untraced": ("without its traceback", "nobody can tell from the log where it came from"),
     "untold": ("without saying what it was", "a bug and an outage look the same in the log"),
     "hidden": (
@@ -294,22 +383,22 @@ LOST = {
         "production logs, which usually leave such levels out, show nothing",
     ),
 }
-"""What is missing, and what follows."""
+"""What is wrong, and what follows."""
 
 
-def written(site: SyntaxSite, call: Call) -> str:
+def written(project: Project, fn: Fn, call: Call) -> str:
     """The last two parts of the callee as it is written: `logger.error`."""
-    node = site.node.func if isinstance(site.node, cst.Call) else None
-    plain = isinstance(node, cst.Attribute) and isinstance(node.value, cst.Name | cst.Attribute)
-    name = site.code(node) if node is not None and plain else called_name(site.file, site.function, call)
+    span = fn.facts.span_of(call.func)
+    lines = split_lines(project.sources(fn.path))
+    text = lines[span.line - 1][span.column : span.end_column] if span.line == span.end_line <= len(lines) else ""
+    name = text if CHAIN.fullmatch(text) else called_name(fn.file, fn.facts, call)
     return ".".join(name.split(".")[-2:])
 
 
-def with_traceback(site: SyntaxSite, found: LogCall) -> Fix | None:
+def with_traceback(fn: Fn, found: LogCall) -> Fix | None:
     """`logger.error(...)` becomes `logger.exception(...)`; other levels get no fix, they would change."""
-    node = site.node
-    if not isinstance(node, cst.Call) or not isinstance(node.func, cst.Attribute) or found.level != "error":
+    call, end = found.call, fn.facts.span_of(found.call.func)
+    if found.level != "error" or fn.value(call.func)[0] not in ("attr", "name") or call.kwarg("exc_info") >= 0:
         return None
-    if any(argument.keyword is not None and argument.keyword.value == "exc_info" for argument in node.args):
-        return None
-    return Fix("Log the traceback as well", (site.edit(node.func.attr, "exception"),), safe=True)
+    place = Span(end.end_line, end.end_column - len("error"), end.end_line, end.end_column)
+    return Fix("Log the traceback as well", (Edit(fn.location(place), "exception"),), safe=True)
