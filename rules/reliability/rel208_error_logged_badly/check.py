@@ -54,6 +54,9 @@ REPORTS = re.compile(r"(^|_)(log|report|capture|record|notify|track|trace|alert|
 ANSWERS = re.compile(r"(^|\.)(HTTPException|Http404|PermissionDenied|APIException|Abort)$")
 """Exceptions that are answers."""
 IMPORTERS = frozenset({"import_module", "import_string", "__import__", "find_spec"})
+ENDS = re.compile(
+    r"a?close(_\w+)?|shutdown|stop|cancel|kill|terminate|disconnect|dispose|quit|clean_?up|wait_closed|logout"
+)
 TRIES = re.compile(r"_*(try|maybe|guess|detect|probe|best_effort)_")
 """Functions that only try."""
 TEXTS = [("name", f"builtins.{name}") for name in ("str", "repr", "type", "getattr")]
@@ -97,8 +100,11 @@ def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[V
         yield Verdict(failed[0], None, "untraced")
         return
     calls = [found.call for found in logged]
-    if only_imports(file, function, function.blocks[handler].group):
+    tried = function.blocks[handler].group
+    if only_imports(file, function, tried):
         return  # the text says what is missing
+    if only_ends(file, function, tried):
+        return  # what ends has no news
     if kept(function, handler, calls) or (not told and others(function, handler, calls)):
         return
     if not any(mentions(function, handler, inputs(call)) for call in calls):
@@ -124,6 +130,12 @@ def only_imports(file: FileFacts, function: FunctionFacts, tried: int) -> bool:
         return all(name in IMPORTERS for name in names)
     start, end = function.blocks[tried].span[:2], function.blocks[tried].span[2:]
     return any(start <= item.span[:2] and item.span[2:] <= end for item in file.imports)
+
+
+def only_ends(file: FileFacts, function: FunctionFacts, tried: int) -> bool:
+    """Whether nothing is tried but to close, stop or cancel something."""
+    names = [called_name(file, function, call).rpartition(".")[2] for call in calls_in(function, tried)]
+    return bool(names) and all(ENDS.fullmatch(name) for name in names)
 
 
 def reported(file: FileFacts, function: FunctionFacts, handler: int) -> bool:
