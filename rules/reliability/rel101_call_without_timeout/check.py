@@ -49,6 +49,16 @@ def _ended(site: Site) -> bool:
     return any(value[0] == "attr" and value[2] in ("kill", "terminate") for value in before)
 
 
+def _datagram(project: Project, site: Site) -> bool:
+    """`socket(AF_INET, SOCK_DGRAM).connect(...)`: only notes the address, nobody is asked."""
+    func = site.fn.value(site.call.func)
+    if func[0] != "attr" or func[2] != "connect" or "socket" not in site.model.effect:
+        return False
+    made = list(project.allocations.of(site.fn, func[1]))
+    kinds = [vid for fn, call in made for vid in (*call.args[1:2], call.kwarg("type")) if vid >= 0 and fn is site.fn]
+    return bool(kinds) and all(str(site.fn.value(vid)[-1]).endswith("SOCK_DGRAM") for vid in kinds)
+
+
 def _first(project: Project, site: Site, seen: dict[tuple[str, Made], list[int]]) -> bool:
     """Of the calls of one socket in a function the first stands for all that may follow it."""
     func = site.fn.value(site.call.func)
@@ -64,7 +74,7 @@ def _first(project: Project, site: Site, seen: dict[tuple[str, Made], list[int]]
 def _waits(project: Project, site: Site) -> bool:
     """For what is outside; for a job's result where a client waits meanwhile (a consumer may wait as long as it likes)."""
     if OUTBOUND.intersection(site.model.effect):
-        return not _ended(site)
+        return not _ended(site) and not _datagram(project, site)
     return "queue-consume" in site.model.effect and site.fn in project.in_request
 
 
@@ -72,8 +82,9 @@ def _hit(project: Project, site: Site, wait: Wait) -> Hit:
     name = site.model.name
     place = "" if site.fn.is_module else f" in `{site.fn.name}()`"
     lacks = "a timeout for connecting alone" if wait.partly else "no timeout"
+    when = "the command does not end" if "subprocess" in site.model.effect else "the other side does not answer"
     return Hit(
-        message=f"`{name}`{place} has {lacks}: if the other side does not answer, it hangs forever{_reach(project, site.fn.fqn)}.",
+        message=f"`{name}`{place} has {lacks}: if {when}, it hangs forever{_reach(project, site.fn.fqn)}.",
         location=site.fn.location(site.call.span),
         help=_help(site),
         confidence=None if wait.sure else "medium",
