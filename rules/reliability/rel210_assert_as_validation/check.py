@@ -37,6 +37,7 @@ VIEW = re.compile(r"(View|ViewSet|Resource|Handler|Controller|Endpoint|Api|API)$
 MIGRATION = re.compile(r"(^|/)(migrations|alembic)/")
 PROOF = re.compile(r"decode|verify|unsign|introspect|claims|token", re.IGNORECASE)
 """Calls that say who somebody is."""
+CHOOSES = frozenset({"in", "==", "is"})
 COPIES = frozenset({"dict", "list", "tuple", "set", "frozenset", "sorted", "str", "int", "float", "len"})
 HANDLER = re.compile(  # decorators of functions that the outside calls: request handlers, tasks, commands
     r"(^|\.)(route|get|post|put|patch|delete|websocket|api_view|action|task|shared_task|command|view_config|expose)$"
@@ -76,7 +77,10 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     elif not is_decorated(site, HANDLER) and not is_view(site):
         seen = is_public(function) and not (direct and is_inner(site)) and is_validation(site, node, statement.value)
         quiet = (
-            is_decorated(site, VALIDATOR) or MIGRATION.search(site.file.path) or is_tested_before(site, statement.value)
+            is_decorated(site, VALIDATOR)
+            or MIGRATION.search(site.file.path)
+            or is_contract(site, statement.value)
+            or is_tested_before(site, statement.value)
         )
         profile = "strict" if quiet or not seen else None
     source = f"`{direct[0]}`, which callers pass in" if direct else f"what `{looked_up[0]}` gave"
@@ -202,6 +206,24 @@ def is_validation(site: SyntaxSite, node: cst.Assert, vid: int) -> bool:
         parts = [site.function.values[item] for item in conditions(site, vid)]
         return bool(origins(site, vid)[0]) or any(part[0] == "compare" for part in parts)
     return not SETUP.fullmatch(site.function.name) and any(is_bounded(site, item) for item in conditions(site, vid))
+
+
+def is_contract(site: SyntaxSite, vid: int) -> bool:
+    """What programmers agree on, and no data decides: a parameter that is one of some names, parameters that exclude each
+    other."""
+    values = site.function.values
+    value = unguarded(site.function, vid)
+    if value[0] == "not":
+        value = unguarded(site.function, value[1])
+        return value[0] == "bool" and all(unguarded(site.function, item)[0] == "param" for item in value[2])
+    if value[0] == "bool":
+        return all(unguarded(site.function, item)[0] == "param" for item in value[2])
+    if value[0] != "compare" or unguarded(site.function, value[2][0])[0] != "param":
+        return False
+    chosen = value[2][1:]
+    return set(value[1]) <= CHOOSES and all(
+        is_constant(site.function, item) and values[item] != ("const", "") for item in chosen
+    )
 
 
 def conditions(site: SyntaxSite, vid: int) -> list[int]:
