@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from backendlint.api import FileFacts, FunctionFacts, Hit, SyntaxSite, below
+from backendlint.api import FileFacts, FunctionFacts, Hit, SyntaxSite, below, ingredients
 
 JUMPS = {cst.Return: "return", cst.Break: "break", cst.Continue: "continue", cst.Raise: "raise"}
 
@@ -21,6 +21,8 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     if not isinstance(node, cst.Try | cst.TryStar) or node.finalbody is None:
         return
     for jump in jumps(node.finalbody.body, in_loop=False, caught=False, names=frozenset()):
+        if isinstance(jump, cst.Raise) and kept(site, jump):
+            continue
         word = JUMPS[type(jump)]
         where = f" of `{site.function.name}()`" if site.function.name else ""
         yield Hit(
@@ -29,6 +31,15 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
             confidence="medium" if word == "raise" else None,
             function=site.function.qualname or None,
         )
+
+
+def kept(site: SyntaxSite, jump: cst.Raise) -> bool:
+    """`except Cancelled as caught: ended = caught` ... `raise ended`: what a handler has put by is raised after all."""
+    if not isinstance(jump.exc, cst.Name):
+        return False
+    values = site.function.values
+    raised = (item.exc for item in site.function.raises if item.span == site.span_of(jump))
+    return any(values[vid][0] == "exc" for exc in raised for vid in ingredients(site.function, (exc,)))
 
 
 def message(word: str, where: str) -> str:

@@ -134,7 +134,7 @@ class Retries:
         """True where success leaves the loop: another round means another attempt, not another item."""
         if block.kind == "for" and (not self._counts(fn, block) or varies(fn, loop, calls)):
             return False
-        if self._polls(fn, loop):
+        if self._polls(fn, loop) or self._advances(fn, block):
             return False
         for item in fn.facts.returns:
             if not item.is_yield and loop in {number for number, _ in fn.blocks_of(item.block)}:
@@ -144,6 +144,15 @@ class Retries:
             for number_of, inner in enumerate(fn.facts.blocks)
             if inner.kind in ("try", "try-else", "if", "else")
         ) or self._counts_rounds(fn, loop)
+
+    @staticmethod
+    def _advances(fn: Fn, block: Block) -> bool:
+        """`while done < total: rows = load(); done += len(rows)`: the next round takes the next rows."""
+        sums = (fn.value(vid) for vid in ingredients(fn.facts, (block.value,)) if fn.value(vid)[:2] == ("binop", "+"))
+        added = (fn.value(part) for value in sums for part in value[2:4])
+        return any(
+            value[0] == "call" and fn.value(fn.calls[value[1]].func) == ("name", "builtins.len") for value in added
+        )
 
     def _counts_rounds(self, fn: Fn, loop: int) -> bool:
         block = fn.facts.blocks[loop]
