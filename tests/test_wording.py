@@ -62,6 +62,25 @@ RAISED = """
             {}
             raise NoFerry(line)
 """
+TASK = """
+    import requests
+    from celery import shared_task
+
+    @shared_task(autoretry_for=(requests.ConnectionError,){})
+    def announce(ferry):
+        requests.post("https://port.example", json=ferry, timeout=3)
+"""
+COMMAND = """
+    import subprocess
+    from flask import Flask
+
+    app = Flask(__name__)
+
+    @app.post("/charts")
+    def draw():
+        subprocess.run(["draw-charts"])
+        return ""
+"""
 LOGGERS = (
     "from loguru import logger",
     "import logging\n    logger = logging.getLogger()",
@@ -76,6 +95,8 @@ LOGGERS = (
         ("REL113", f"{ASYNC}\n    import os\n    os.environ['DJANGO_ALLOW_ASYNC_UNSAFE'] = '1'\n", "no other request"),
         ("PERF101", f"{ROWS}\n    def f(s: Session):\n        return [b.owner.id for b in s.query(Boat)]\n", "each different one"),
         ("PERF101", f"{ROWS}\n    def f(s: Session):\n        return [o.boats for o in s.query(Owner)]\n", "of each item asks"),
+        ("REL101", COMMAND, "if the command does not end, it hangs forever, and 1 endpoint"),
+        ("REL103", TASK.format(""), "tries again at a fixed pace"),
         ("REL202", CLOSED.format("line.close()"), "swallows KeyboardInterrupt and SystemExit, so"),
         ("REL202", CLOSED.format("await line.close()"), "SystemExit and the cancellation of its task, so"),
         ("REL202", CLOSED.format("async with line: line.close()"), "SystemExit and the cancellation of its task, so"),
