@@ -145,14 +145,19 @@ class Retries:
             if inner.kind in ("try", "try-else", "if", "else")
         ) or self._counts_rounds(fn, loop)
 
-    @staticmethod
-    def _advances(fn: Fn, block: Block) -> bool:
-        """`while done < total: rows = load(); done += len(rows)`: the next round takes the next rows."""
-        sums = (fn.value(vid) for vid in ingredients(fn.facts, (block.value,)) if fn.value(vid)[:2] == ("binop", "+"))
+    def _advances(self, fn: Fn, block: Block) -> bool:
+        """The next round takes the next rows (`while done < total: rows = load(); done += len(rows)`), or asks the next of
+        several (`peer = peers[number]`): the counter looks up something else than a pause."""
+        asked = ingredients(fn.facts, (block.value,))
+        sums = (fn.value(vid) for vid in asked if fn.value(vid)[:2] == ("binop", "+"))
         added = (fn.value(part) for value in sums for part in value[2:4])
-        return any(
-            value[0] == "call" and fn.value(fn.calls[value[1]].func) == ("name", "builtins.len") for value in added
-        )
+        if any(value[0] == "call" and fn.value(fn.calls[value[1]].func) == ("name", "builtins.len") for value in added):
+            return True
+        counters = {fn.value(vid) for vid in asked if fn.value(vid)[0] == "phi"}
+        looked_up = ((vid, value) for vid, value in enumerate(fn.facts.values) if value[0] == "item" and value[2] >= 0)
+        taken = {vid for vid, value in looked_up if fn.unguarded(value[2]) in counters}
+        pauses = (call for call in fn.calls if taken and self._pauses_here(fn, call))
+        return bool(taken - ingredients(fn.facts, (vid for call in pauses for vid in call.passed)))
 
     def _counts_rounds(self, fn: Fn, loop: int) -> bool:
         block = fn.facts.blocks[loop]
