@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import libcst as cst
@@ -211,19 +211,23 @@ def is_validation(site: SyntaxSite, node: cst.Assert, vid: int) -> bool:
 def is_contract(site: SyntaxSite, vid: int) -> bool:
     """What programmers agree on, and no data decides: a parameter that is one of some names, parameters that exclude each
     other."""
-    values = site.function.values
     value = unguarded(site.function, vid)
     if value[0] == "not":
         value = unguarded(site.function, value[1])
         return value[0] == "bool" and all(unguarded(site.function, item)[0] == "param" for item in value[2])
     if value[0] == "bool":
-        return all(unguarded(site.function, item)[0] == "param" for item in value[2])
-    if value[0] != "compare" or unguarded(site.function, value[2][0])[0] != "param":
-        return False
-    chosen = value[2][1:]
-    return set(value[1]) <= CHOOSES and all(
-        is_constant(site.function, item) and values[item] != ("const", "") for item in chosen
-    )
+        parts = [unguarded(site.function, item) for item in value[2]]
+        return all(
+            part[0] == "param" or (part[0] == "compare" and tuple(part[1]) == ("!=",) and is_given(site, part[2]))
+            for part in parts
+        )
+    return value[0] == "compare" and set(value[1]) <= CHOOSES and is_given(site, value[2])
+
+
+def is_given(site: SyntaxSite, sides: Sequence[int]) -> bool:
+    """A parameter beside constants."""
+    function = site.function
+    return unguarded(function, sides[0])[0] == "param" and all(is_constant(function, item) for item in sides[1:])
 
 
 def conditions(site: SyntaxSite, vid: int) -> list[int]:
