@@ -93,7 +93,7 @@ def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[V
         return
     if any(found.traceback for found in logged) or raises_other(function, handler):
         return
-    if reported(file, function, handler):
+    if reported(file, function, handler) or takes_traceback(function, handler):
         return
     failed = [found for found in told if found.level in FAILED]
     if failed:
@@ -145,6 +145,14 @@ def reported(file: FileFacts, function: FunctionFacts, handler: int) -> bool:
         if name in REPORTERS or (REPORTS.search(name) and mentions(function, handler, inputs(call))):
             return True
     return False
+
+
+def takes_traceback(function: FunctionFacts, handler: int) -> bool:
+    """`err.__traceback__`: the code reads out itself where it happened."""
+    return any(
+        value[0] == "attr" and value[2] == "__traceback__" and function.values[value[1]] == ("exc", handler)
+        for value in function.values
+    )
 
 
 def kept(function: FunctionFacts, handler: int, logging: list[Call]) -> bool:
