@@ -34,6 +34,7 @@ from backendlint.api import (
 BROAD, BROADEST = "builtins.Exception", "builtins.BaseException"
 FEW, SLIPS = 4, 12
 """So many are told one by one; the latter where the project usually logs tracebacks."""
+MANY = 2
 MAX_DEPTH = 5
 CHAIN = re.compile(r"\w+(\.\w+)+")
 TRACEBACKS = ("format_exc", "format_exception", "format_tb", "print_exc", "print_exception")
@@ -364,6 +365,7 @@ def lost(project: Project, fn: Fn, verdict: Verdict, handler: int, options: Mapp
     types = caught(fn.facts, handler)
     broad = options["broad"]
     is_broad = not types or (isinstance(broad, list | tuple) and any(name in broad for name in types))
+    is_broad = is_broad or (verdict.why == "untraced" and any_of_many(project, fn, handler))
     if not is_broad and verdict.why != "untraced":
         return None
     name = written(project, fn, verdict.found.call)
@@ -378,6 +380,13 @@ def lost(project: Project, fn: Fn, verdict: Verdict, handler: int, options: Mapp
         function=fn.fqn,
         fix=with_traceback(fn, verdict.found),
     )
+
+
+def any_of_many(project: Project, fn: Fn, handler: int) -> bool:
+    """A class of the project from which others derive: that it is one of them does not say what went wrong, nor where."""
+    names = project.exceptions.caught_types(fn, fn.facts.blocks[handler])
+    classes = (project.classes.get(name) for name in names)
+    return any(cls is not None and len(cls.subclasses) >= MANY for cls in classes)
 
 
 def otherwise(fn: Fn, found: LogCall, options: Mapping[str, object]) -> str:
