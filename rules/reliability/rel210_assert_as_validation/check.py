@@ -37,6 +37,7 @@ VIEW = re.compile(r"(View|ViewSet|Resource|Handler|Controller|Endpoint|Api|API)$
 MIGRATION = re.compile(r"(^|/)(migrations|alembic)/")
 PROOF = re.compile(r"decode|verify|unsign|introspect|claims|token", re.IGNORECASE)
 """Calls that say who somebody is."""
+HOW_FAR = re.compile(r"(^|_)(status|state|phase)$")
 CHOOSES = frozenset({"in", "==", "is"})
 COPIES = frozenset({"dict", "list", "tuple", "set", "frozenset", "sorted", "str", "int", "float", "len"})
 HANDLER = re.compile(  # decorators of functions that the outside calls: request handlers, tasks, commands
@@ -242,12 +243,21 @@ def is_bounded(site: SyntaxSite, vid: int) -> bool:
     value = site.function.values[vid]
     if value[0] != "compare":
         return False
+    if is_state(site, value[2]):
+        return True
     given = {name for item in value[2] for name in origins(site, item)[0][:1]}
     if given and any(PROOF.search(name) for item in value[2] for name in origins(site, item)[1][:1]):
         return True
     return bool(given) and all(
         is_constant(site.function, item) or (origins(site, item)[0] and not origins(site, item)[1]) for item in value[2]
     )
+
+
+def is_state(site: SyntaxSite, sides: Sequence[int]) -> bool:
+    """`order.status == "open"` of an order that was looked up: what state it is in, others decide."""
+    compared = unguarded(site.function, sides[0])
+    named = compared[0] == "attr" and HOW_FAR.search(str(compared[2])) is not None
+    return named and bool(origins(site, sides[0])[1]) and all(is_constant(site.function, item) for item in sides[1:])
 
 
 def is_constant(function: FunctionFacts, vid: int) -> bool:
