@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import (
     SERVING,
     Call,
+    FileFacts,
     Fn,
     Hit,
     Project,
+    for_developers,
+    for_development,
     for_tests,
     identifier_words,
     in_main_block,
@@ -18,8 +22,18 @@ from backendlint.api import (
 CONSOLE = frozenset(["console.py", "terminal.py", ".github"])
 SHOWS = frozenset(["console", "terminal", "stdout"])
 """Words in names of files and classes whose work it is to show something."""
-SWITCHES = frozenset(["verbose", "verbosity", "debug", "quiet", "echo", "print_output", "is_tty", "isatty"])
-"""What says that somebody looks at the output."""
+SWITCHES = frozenset(
+    ["verbose", "verbosity", "debug", "debugging", "quiet", "echo", "tty", "isatty", "dev", "development"]
+)
+"""Words for what says that somebody looks at the output."""
+SERVED = frozenset(["controller", "task", "middleware"])
+"""Layers of code to which requests and jobs lead."""
+OF_CLASSES = frozenset(["service", "repository", "model", "client", "schema"])
+"""Layers whose classes they use, seen or not."""
+TOOLS = frozenset(["tools", "qa", "bin", "noxfile", "noxfiles"])
+"""Folders and files of what people run by hand."""
+WORDS = 3
+"""So many words the name of a switch has."""
 LOGGING = frozenset(["logging.Handler", "logging.Formatter", "logging.Filter"])
 STREAMS = ("sys.stdout.write", "sys.stderr.write")
 
@@ -32,12 +46,44 @@ def check(project: Project) -> Iterator[Hit]:
         if (fn.is_module and not served) or from_script(project, fn):
             continue
         where = "at import" if fn.is_module else f"in `{named(fn).name}()`"
+        sure = served and not fn.is_module and serves(project, fn)
         yield Hit(
             f"`{name}` {where} writes past the log: no level, no time, no request id. Use a logger.",
             fn.location(call.span),
             function=fn.fqn,
-            profile="default" if served else "strict",
+            profile="default" if sure else "strict",
         )
+
+
+def serves(project: Project, fn: Fn, depth: int = 4) -> bool:
+    """Whether requests or jobs lead to the function; code of a layer that only they use counts too, tools do not."""
+    if project.reach(fn.fqn):
+        return True
+    if for_development(fn.path) or for_developers(fn.path) or not TOOLS.isdisjoint(re.split(r"[/.]", fn.path.lower())):
+        return False
+    if project.layer(fn) in SERVED or (fn.cls is not None and project.layer(fn) in OF_CLASSES) or fn.facts.is_async:
+        return True
+    own = fn.parent
+    if own is not None and not own.is_module and serves(project, own, depth):
+        return True
+    callers = [edge.caller for edge in project.graph.callers(fn)]
+    callers = callers or [item for item in project.functions_of(fn.file) if passes_on(item, fn)]
+    if not callers:
+        return imported_to_serve(project, fn.file)
+    return depth > 0 and any(caller is not fn and serves(project, caller, depth - 1) for caller in callers)
+
+
+def imported_to_serve(project: Project, file: FileFacts, depth: int = 3) -> bool:
+    """Whether handlers or jobs lie in the module, or in one that imports it."""
+    if any(project.layer(fn) in SERVED for fn in project.functions_of(file) if not fn.is_module):
+        return True
+    return depth > 0 and any(imported_to_serve(project, other, depth - 1) for other in project.importers.of(file))
+
+
+def passes_on(other: Fn, fn: Fn) -> bool:
+    """Whether a function of the same file gives it to something: `context.Process(target=fn)`."""
+    named = (("name", f"{fn.file.module}.{fn.name}"), ("def", fn.facts.qualname))
+    return any(other.unguarded(vid)[:2] in named for call in other.calls for vid in call.passed)
 
 
 def named(fn: Fn) -> Fn:
@@ -139,7 +185,16 @@ def asked_for(fn: Fn, call: Call) -> bool:
     """`def print_schedule()`, or below `if verbosity > 1:`, `if settings.DEBUG:`: somebody wants to see it."""
     if fn.name.lstrip("_").startswith("print"):
         return True
-    return any(outcome and is_switch(fn, test) for test, outcome in fn.tests_of(call.block))
+    return any(outcome and is_switch(fn, test) for test, outcome in fn.tests_of(call.block)) or made_for_it(fn)
+
+
+def made_for_it(fn: Fn) -> bool:
+    """A function that is defined below such a test."""
+    home = fn.parent
+    return home is not None and any(
+        block.kind == "if" and block.value >= 0 and block.span.holds(fn.facts.span) and is_switch(home, block.value)
+        for block in home.facts.blocks
+    )
 
 
 def is_switch(fn: Fn, vid: int) -> bool:
@@ -147,9 +202,16 @@ def is_switch(fn: Fn, vid: int) -> bool:
     if value[0] in ("bool", "compare"):
         return value[1] != "or" and any(is_switch(fn, item) for item in value[2])
     if value[0] == "call":
-        return is_switch(fn, fn.calls[value[1]].func)
+        call = fn.calls[value[1]]
+        return is_switch(fn, call.func) or any(is_word(fn.const(vid)) for vid in call.args[:1])
     name = fn.facts.params[value[1]].name if value[0] == "param" else value[-1] if value[0] in ("attr", "name") else ""
-    return str(name).rpartition(".")[2].lower() in SWITCHES
+    return is_word(str(name).rpartition(".")[2])
+
+
+def is_word(name: object) -> bool:
+    """`verbose`, `SQL_ECHO`, `settings.is_development`, the key of `environ.get("SHOP_DEV_SERVER")`."""
+    words = identifier_words(name) if isinstance(name, str) else ()
+    return name == "print_output" or (len(words) <= WORDS and not SWITCHES.isdisjoint(words))
 
 
 def ends_the_program(project: Project, fn: Fn, call: Call) -> bool:
