@@ -127,7 +127,7 @@ from backendlint.project.schema import types as sqltypes
 from backendlint.project.schema.history import Moment
 from backendlint.project.schema.model import Column, Index, Schema, Table
 from backendlint.project.schema.usage import users_of
-from backendlint.project.secrets import is_password, issued_key, known_shape, place_kind, secret_like, shape_of
+from backendlint.project.secrets import Shaped, is_password, issued_key, known_shape, place_kind, secret_like, shape_of
 from backendlint.project.selected import selected
 from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.setters import handed_updates
@@ -136,6 +136,7 @@ from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.steps import Durable, closed_steps, durable_steps, related
 from backendlint.project.sums import Part, Sum, duration, terms
 from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
+from backendlint.project.taint.evident import evident
 from backendlint.project.taint.naming import sensitive
 from backendlint.project.taint.naming import words as identifier_words
 from backendlint.project.taint.report import ATTACKER, advice_hits, describe_source, flow_hit, flow_hits, place_flows
@@ -235,6 +236,7 @@ __all__ = [
     "Serialized",
     "Served",
     "Severity",
+    "Shaped",
     "SinkSite",
     "Site",
     "Span",
@@ -287,6 +289,7 @@ __all__ = [
     "durable_steps",
     "duration",
     "error_classes",
+    "evident",
     "exclusive",
     "failure_status",
     "few",

@@ -4,15 +4,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from backendlint.api import (
+    Call,
     Flow,
     Fn,
     Hit,
     Location,
     Project,
     Vid,
+    evident,
     filled_fields,
     flow_hit,
+    identifier_words,
     name_of_value,
+    only_by_hand,
     place_flows,
     sensitive,
     whole_environment,
@@ -22,6 +26,13 @@ from backendlint.api import (
 HARM = "so everybody who reads the logs has it; log an identifier or a masked value instead."
 TOKENS = frozenset({"headers", "META", "cookies", "COOKIES"})
 """Parts of a request in which whoever is signed in sends what proves it."""
+HELD = "whatever secrets it holds"
+KEEPING = frozenset(
+    "user account login signin signup register registration password passwd auth authentication oauth token key secret "
+    "credential session member profile invite payment card billing bank graphql proxy forward gateway".split()
+)
+"""Words of places to which people send secrets, or anything."""
+DEVELOPING = frozenset({"debug", "development", "dev"})
 FAR = 2
 """Calls through which an exception is followed upwards."""
 BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
@@ -35,7 +46,8 @@ def check(project: Project) -> Iterator[Hit]:
     reported = set()
     opened: set[str] | None = None
     for flow in place_flows(project, ("log",), ("secret", "personal")):
-        if flow.weak and entry_with_secret(flow.site.fn, flow.site.vid):
+        sure = not flow.weak and evident(project, flow)
+        if not sure and entry_with_secret(flow.site.fn, flow.site.vid):
             continue  # surely, below
         if opened is None:
             opened = {name_of_value(site.fn, site.vid) for site in project.taint.sinks("path")}
@@ -43,8 +55,11 @@ def check(project: Project) -> Iterator[Hit]:
             continue  # where it is kept
         hit = flow_hit(project, flow, HARM)
         reported.add(hit.location)
-        told = flow.site.model.name in PRINTS and is_command(flow.site.fn)
-        yield replace(hit, profile="strict") if told or project.layer(flow.fn) in OPERATOR else hit
+        told = flow.site.model.name in PRINTS and (is_command(flow.site.fn) or only_by_hand(project, flow.fn))
+        told = told or project.layer(flow.fn) in OPERATOR or for_developer(flow.site.fn, flow.site.call)
+        if not sure:
+            hit = replace(hit, confidence="low")
+        yield replace(hit, profile="strict") if told or not sure else hit
     for hit in urls_in_exceptions(project):
         if hit.location not in reported:
             reported.add(hit.location)
@@ -54,7 +69,31 @@ def check(project: Project) -> Iterator[Hit]:
             what = "" if location in reported else shown(project, fn, vid)
             if what:
                 reported.add(location)
-                yield Hit(f"{what}; log the fields that are needed.", location, confidence="medium", function=fn.fqn)
+                hit = Hit(f"{what}; log the fields that are needed.", location, confidence="medium", function=fn.fqn)
+                plain = what.startswith("`") and what.endswith(HELD) and not may_hold_secrets(project, fn)
+                yield replace(hit, profile="strict", confidence="low") if plain else hit
+
+
+def may_hold_secrets(project: Project, fn: Fn) -> bool:
+    """Whether what is sent there may well have secrets in it: it is about users or keys, or whatever is sent to any route."""
+    if project.layer(fn) == "middleware" or fn.fqn in project.error_handlers:
+        return True
+    cls = fn.cls.name if fn.cls is not None else ""
+    *_, folder, file = ("", *fn.path.removesuffix(".py").split("/"))
+    named = [fn.facts.qualname, cls, folder, file, *(route.path for route in project.route_functions.get(fn.fqn, ()))]
+    return any(word.rstrip("s") in KEEPING for text in named for word in identifier_words(text))
+
+
+def for_developer(fn: Fn, call: Call) -> bool:
+    """Below `if settings.DEBUG:`, `if settings.is_development():`."""
+    for test, outcome in fn.tests_of(call.block):
+        value = fn.unguarded(test)
+        if value[0] == "call":
+            value = fn.unguarded(fn.calls[value[1]].func)
+        name = str(value[-1]).rpartition(".")[2] if value[0] in ("attr", "name") else ""
+        if outcome and not DEVELOPING.isdisjoint(identifier_words(name)):
+            return True
+    return False
 
 
 def is_command(fn: Fn) -> bool:
@@ -84,7 +123,7 @@ def shown(project: Project, fn: Fn, vid: Vid) -> str:
         return "The whole environment goes to the log, with passwords and keys in it"
     what = whole_request(project, fn, vid)
     if what:
-        held = "passwords and tokens in it" if what in TOKENS else "whatever secrets it holds"
+        held = "passwords and tokens in it" if what in TOKENS else HELD
         return f"`{what}` of the request goes to the log as a whole, with {held}"
     name = object_with_secret(project, fn, vid)
     if name:
@@ -103,7 +142,7 @@ def urls_in_exceptions(project: Project) -> Iterator[Hit]:
     """Logged texts of exceptions of calls whose URL holds a secret: clients name the URL in them."""
     asked: dict[tuple[str, int], str] = {}
     for flow in project.taint.flows(("url",), ("secret",)):
-        if not flow.weak and "http" in flow.site.model.effect:
+        if not flow.weak and "http" in flow.site.model.effect and evident(project, flow):
             name = flow.source.path[0] if flow.source.path else "a secret"
             for handler in on_the_way(project, flow):
                 asked.setdefault(handler, name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Vid
 from backendlint.findings.model import Location
 from backendlint.project.entities import Fn
-from backendlint.project.taint.naming import words
+from backendlint.project.taint.naming import sensitive, words
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -37,7 +37,7 @@ _HINTS = (
     "sk_", "rk_", "AIza", "SG.", "SK", "sk-", "pypi-", "npm_", "eyJ", "://", "Bearer ", "Basic ", "Token ",
 )  # fmt: skip
 """Without any of these no shape can match."""
-_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^\s:/@?#{}%]*:([^\s@/{}%<>$*]+)@[\w.-]+", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^\s:/@?#{}%]*:([^\s@/{}%<>$*]{3,})@[\w.-]+", re.IGNORECASE)
 _STANDS_FOR = re.compile(
     r"://(?:user(?:name)?|login):(?:pass(?:word)?|passwd|pwd)@(?!localhost|127\.)|@(?:[\w-]+\.)*example\.(?:com|org|net)\b|@[\w.-]+\.(?:example|invalid)\b",
     re.IGNORECASE,
@@ -49,6 +49,7 @@ _PLACEHOLDER = re.compile(
         (?:your|some|insert|enter|put|add|replace|provide)[-_ ].* |
         .*(?:change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|placeholder|redacted|example|dummy|fake|masked|to[-_ ]?be[-_ ]?set).* |
         (?:un)?set | none | null | nil | undefined | default | optional | required | missing | empty | unknown | invalid | hidden | n/a |
+        .*[-_](?:in)?valid | (?:in)?valid[-_].* | (?:not|un)[-_ ]?(?:active|used|configured|available|found) | input | field |
         test(?:ing)? | sample | foo | bar | baz | string | str | text | bytes | varchar | true | false | yes | no | on | off | \d{1,3}
     )$""",
     re.IGNORECASE | re.VERBOSE,
@@ -58,11 +59,13 @@ _IDENTIFIER = re.compile(
 )
 _REFERENCE = re.compile(
     r"^(?:/|\./|\.\./|~/|https?://|file:|arn:|vault:|env:|secret:|ssm:|op://|urn:)|^[\w.-]+\.(?:pem|key|crt|json|ya?ml|txt|env|html|py|js|css)$"
-    r"|^[a-z_]+(?:\.[a-zA-Z_]+)+$|^[a-z_]\w*(?:\.\w+)+:[A-Za-z_]\w*$|^(?:X|Content|Accept|Authorization|Proxy)(?:-[A-Z][A-Za-z]+)*$|^(?:Bearer|Basic|Token|JWT|Digest)\s*$"
+    r"|^[a-z_]+(?:\.[a-zA-Z_]+)+$|^[a-z][a-z-]*(?::[a-z][a-z-]*)+$|^\d+/\w+(?:[/,].*)?$|^[a-z_]\w*(?:\.\w+)+:[A-Za-z_]\w*$|^(?:X|Content|Accept|Authorization|Proxy)(?:-[A-Z][A-Za-z]+)*$|^(?:Bearer|Basic|Token|JWT|Digest)\s*$"
 )
 _PATTERN = re.compile(r"\\[sSdDwWbB]|\[\^?[^\]]+\][+*{]|\(\?[:P=!<]")
 """A regular expression, which tells what a secret looks like."""
-_ISSUED = re.compile(r"[A-Za-z]{2,6}[-_](?=(?:\D*\d){4})(?=(?:[^A-Za-z]*[A-Za-z]){4})[A-Za-z0-9]{16,}")
+_ISSUED = re.compile(
+    r"[A-Za-z]{2,6}[-_](?:live[-_]|prod[-_])?(?=(?:\D*\d){4})(?=(?:[^A-Za-z]*[A-Za-z]){4})[A-Za-z0-9]{16,}"
+)
 _OF_TABLE = frozenset(
     "public publishable site cache idempotency partition sort primary foreign index map dom test".split()
 )
@@ -72,6 +75,7 @@ _SETTING = re.compile(
     r"(?:[A-Z]+_)*(?:SECRET|TOKEN|PASSWORD|API|PRIVATE|SIGNING|ACCESS)(?:_[A-Z]+)*_(?:SECRET|TOKEN|PASSWORD|KEY)"
 )
 """`fallback = "SECRET_KEY"`: the name of a setting that holds one."""
+_UPPER = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
 _PASSWORD = frozenset({"password", "passwd", "passphrase", "pwd"})
 _KEY_WORDS = frozenset({"key", "secret", "signing", "jwt", "token"})
 
@@ -110,6 +114,7 @@ class Shaped(NamedTuple):
     fn: Fn
     location: Location
     what: str
+    text: str
 
 
 def known_shape(project: Project) -> Iterator[Shaped]:
@@ -117,7 +122,7 @@ def known_shape(project: Project) -> Iterator[Shaped]:
     for fn, vid, text in project.literals.all():
         what = shape_of(text) if len(text) >= 12 and project.counts(fn) else ""
         if what:
-            yield Shaped(fn, fn.location(fn.facts.span_of(vid)), what)
+            yield Shaped(fn, fn.location(fn.facts.span_of(vid)), what, text)
 
 
 def shape_of(text: str) -> str:
@@ -156,6 +161,7 @@ def secret_like(name: str, text: str) -> bool:
         or _REFERENCE.match(stripped)
         or _PATTERN.search(stripped)
         or _SETTING.fullmatch(stripped)
+        or (_UPPER.fullmatch(stripped) and sensitive(stripped) == "secret")
         or (":" in stripped and all(_PLACEHOLDER.match(part) for part in stripped.split(":")))
         or (any(c.isspace() for c in stripped) and not _random(stripped))
     ):

@@ -34,9 +34,13 @@ _GIVES = frozenset(
     {"read", "getvalue", "json", "body", "text", "form", "to_dict", "model_dump", "dict", "getfirst", "get_json"}
 )
 _HIDES = re.compile(
-    r"mask|redact|anonymi[sz]e|obfuscat|censor|scrub|sanitize|fingerprint|hash|encrypt|truncate", re.IGNORECASE
+    r"mask|redact|hide|anonymi[sz]e|obfuscat|censor|scrub|sanitize|fingerprint|hash|encrypt|truncate|clean\w*_(pass|secret|cred|token)",
+    re.IGNORECASE,
 )
 """Names of functions that make secrets fit to be shown."""
+_SHOWS = re.compile(
+    r"(show|include|with|reveal|expose)\w*_(secret|password|token|credential|key|sensitive)", re.IGNORECASE
+)
 _HIDDEN = ("secret", "personal")
 _TEXTS = frozenset({"builtins.str", "builtins.format"})
 _JOINERS = frozenset({"urllib.parse.urlunsplit", "urllib.parse.urlunparse"})
@@ -54,6 +58,16 @@ def without_host(fn: Fn, vid: Vid) -> bool:
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
         return fn.facts.values[call.func][-1] == "_replace" and fn.const(call.kwarg("netloc")) == ""
+    return False
+
+
+def _told_to_hide(fn: Fn, callee: Fn, bound: Bound) -> bool:
+    """`arguments(sanitized=True)`, `to_dict(include_secrets=False)`."""
+    for index, passed in bound.items():
+        name = callee.facts.params[index].name if index < len(callee.facts.params) else ""
+        told = [fn.const(vid) for vid, path in passed if not path]
+        if (True in told and _HIDES.search(name)) or (False in told and _SHOWS.match(name)):
+            return any(item is True or item is False for item in told)
     return False
 
 
@@ -82,8 +96,9 @@ class CallReads:
     def _result(self, fn: Fn, vid: Vid, call: Call, ref: Ref, path: Path) -> Labels:
         if ref.kind == "func":
             callee = self.project.functions[ref.name]
-            found = self.summary(fn, callee, bind(fn, call, callee, ref, entries=True), path, call.span)
-            if _HIDES.search(callee.name):
+            bound = bind(fn, call, callee, ref, entries=True)
+            found = self.summary(fn, callee, bound, path, call.span)
+            if found and (_HIDES.search(callee.name) or _told_to_hide(fn, callee, bound)):
                 found = lb.clear(found, _HIDDEN)
             tested = any("ssrf" not in mark.cleared for mark in found.values()) and self.reader.guards.addresses.tested(
                 callee

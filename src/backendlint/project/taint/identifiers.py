@@ -25,6 +25,10 @@ _CODES = frozenset({"token", "tokens", "code", "nonce", "otp", "challenge", "ver
 _PLAIN = frozenset(name for kind in (str, bytes) for name in dir(kind)) | {"get_secret_value"}
 
 
+_OF_ROWS = frozenset({"delete", "refresh", "expunge", "merge"})
+"""Methods of database sessions, which take rows."""
+
+
 def _has_parts(fn: Fn, vid: Vid) -> bool:
     """Whether the function reads or sets attributes of the value that no text has (`token.id`, `self.token.revoked = True`)."""
     values = fn.facts.values
@@ -34,6 +38,7 @@ def _has_parts(fn: Fn, vid: Vid) -> bool:
         if (value == own and value[0] in ("attr", "name")) or (value[0] == "guard" and value[1] in same):
             same.add(number)
     read = any(value[0] == "attr" and value[1] in same and value[2] not in _PLAIN for value in values)
+    read = read or any(not same.isdisjoint(call.args) and fn.callee_name(call) in _OF_ROWS for call in fn.calls)
     return read or any(store.base in same and store.name for store in fn.facts.stores)
 
 

@@ -44,7 +44,7 @@ _HARMLESS = frozenset(
         "weak strong short long parser function func method callback event tokenizer arn audience audiences issuer realm scope scopes "
         "present outcome outcomes script mask leak leaks reset resets override overrides refresh update updates change changes in after "
         "before until seconds second sec secs length size result results flag flags source origin owner target action exp iat leeway "
-        "directory directories sentinel"
+        "directory directories sentinel endpoint endpoints baseurl queryset total totals attribute attributes strategy strategies"
     ).split()
 )
 """A last or first word that makes the name speak *about* a secret."""
@@ -73,7 +73,7 @@ _PERSONAL_PAIRS = _pairs(
 )
 _SPEAKS = frozenset(
     "is has num max min no use check validate invalid incorrect missing enable enabled disable wrong bad empty weak allow require "
-    "requires required expired forgot change changed regex pattern show hide".split()
+    "requires required expired forgot change changed regex pattern show hide remaining".split()
 )
 """First words that make the name speak about a secret: a flag, or the code of an error."""
 _CONTACT = frozenset({"email", "phone", "dob", "birthdate", "birthday"})
@@ -95,7 +95,13 @@ def sensitive(name: str) -> str:
     pairs = {tuple(parts[i : i + 2]) for i in range(len(parts) - 1)}
     about = parts[-1] in _HARMLESS or parts[-1] in _HOLDERS or parts[0] in _SPEAKS
     about = about or _KUBERNETES.fullmatch(name) is not None
-    about = about or "env" in parts or pairs & {("last", "4"), ("last", "four")} != set() or _by_its_end(parts)
+    about = (
+        about
+        or parts[:2] == ("reset", "password")
+        or "env" in parts
+        or pairs & {("last", "4"), ("last", "four")} != set()
+        or _by_its_end(parts)
+    )
     if parts in _STORED:
         return "secret"
     if not about:

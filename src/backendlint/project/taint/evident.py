@@ -1,0 +1,221 @@
+"""Whether what a flow of a secret shows is surely the secret: followed back by names, texts and calls.
+
+A label says that a value may be made of a secret. Of a mapping, an object or a parsed text that holds one, other parts are
+labelled too; here a part counts only where it is called a secret itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Value, Vid
+from backendlint.project.binding import bind, receiver
+from backendlint.project.entities import Fn
+from backendlint.project.literals import name_of_value
+from backendlint.project.taint.flows import Flow, Hop
+from backendlint.project.taint.naming import sensitive, words
+from backendlint.project.variables import variable
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_DEPTH = 24
+_FAR = 3
+"""Functions whose results are looked into, one below the other."""
+_SAME = frozenset({"conv", "guard", "await", "star", "yield", "enter", "elem", "unpack"})
+_PARTS = {"fmt": 2, "list": 1, "tuple": 1, "set": 1, "phi": 1, "bool": 2}
+"""Where values that are made of several keep them."""
+_PIECES = frozenset({"items", "keys", "values", "split", "partition", "rpartition", "splitlines"})
+"""Methods that give parts of an object, of which one may be the secret."""
+_GETTERS = frozenset({"get", "pop", "getlist", "setdefault"})
+_LOOKUPS = frozenset({"get", "fetch", "read", "load", "lookup", "retrieve", "find", "resolve"})
+_FINDS = frozenset({"get", "filter", "filter_by", "get_or_none", "find_one", "first_or_404", "get_object_or_404"})
+"""Calls that look up the one who has the `token=`."""
+_VAGUE = frozenset({"credential", "credentials"})
+"""Words that mean the rows in which secrets are kept as often as one of them."""
+_NOBODYS = (("account", "number"), ("secrets",))
+"""Names of accounts, and of what holds secrets."""
+_WHOLE = frozenset("value values data text content raw body payload".split())
+"""Keys of parts that hold what the whole holds."""
+_OPENING = frozenset(
+    "auth authenticate authentication authenticator authorize authorization login oauth oauth2 oidc saml sso session sessions "
+    "invite invites invitation invitations reset verify verification confirm confirmation password passwords credentials "
+    "bearer jwt api apikey access secret webhook bot user users account accounts signup register registration mfa otp "
+    "totp two factor connect remote challenge validate decode telegram slack github gitlab discord upload".split()
+)
+"""Words of functions, classes and files in which a bare `token` opens something."""
+
+
+def evident(project: Project, flow: Flow) -> bool:
+    """Whether the sink surely shows the flow's secret."""
+    if any(_is_lookup(hop) for hop in flow.chain):
+        return False
+    site = flow.site
+    return _Search(project, flow).shows(site.fn, site.vid, flow.chain, _DEPTH, _FAR)
+
+
+def _is_lookup(hop: Hop) -> bool:
+    """`get_secret(name)` is given the name of a secret."""
+    first, *others = words(hop.edge.callee.name) or ("",)
+    return first in _LOOKUPS and any(word.rstrip("s") in ("secret", "parameter") for word in others)
+
+
+def opens(fn: Fn, name: str) -> bool:
+    """Whether a value of that name is a secret by itself: a bare `token` is one only among words that say what it opens."""
+    parts = words(name)
+    if parts in _NOBODYS:
+        return False
+    plain = [part for part in parts if part not in _VAGUE]
+    if len(plain) < len(parts) and plain[-1:] not in (["pair"], ["pairs"]) and not sensitive("_".join(plain)):
+        return False
+    if parts not in (("token",), ("tokens",)):
+        return True
+    cls = fn.cls.name if fn.cls is not None else ""
+    *_, folder, file = ("", *fn.path.rpartition(".")[0].split("/"))
+    around = {*words(fn.facts.qualname), *words(cls), *words(file), *words(folder)}
+    if not _OPENING.isdisjoint(around):
+        return True
+    return any(call.kwarg("token") >= 0 and fn.callee_name(call) in _FINDS for call in fn.calls)
+
+
+_Place = tuple[Fn, Vid, tuple[Hop, ...], int]
+"""A value, the calls that lead to its function, and how many results may still be looked into."""
+
+
+def _inside(fn: Fn, value: Value) -> list[Vid]:
+    """What a value of the function is made of that may be all of it."""
+    op = value[0]
+    if op in _SAME:
+        return [value[1]]
+    if op in _PARTS:
+        return list(value[_PARTS[op]])
+    if op == "dict":
+        return [part for _, part in value[1]]
+    if op == "slice":  # a beginning of fixed length is meant to give nothing away
+        return [] if isinstance(fn.const(value[3]), int) else [value[1]]
+    if op == "item":
+        key = fn.const(value[2])
+        return [] if isinstance(key, str) and key not in _WHOLE else [value[1]]
+    if op in ("join", "comp"):
+        return [value[2]]
+    if op == "binop":
+        return [value[2], value[3]]
+    if op in ("store", "setattr"):
+        return [value[3], value[1]]
+    return [value[1], *value[3]] if op == "mut" else []
+
+
+class _Search:
+    """Follows what one flow's sink shows."""
+
+    def __init__(self, project: Project, flow: Flow) -> None:
+        self.project = project
+        self.source = flow.source
+        self._seen: set[tuple[str, Vid, int]] = set()
+
+    def shows(self, fn: Fn, vid: Vid, up: tuple[Hop, ...], depth: int, far: int) -> bool:
+        """Whether the value shows the secret; `up` are the calls that lead to the function."""
+        key = (fn.fqn, vid, len(up))
+        if vid < 0 or depth == 0 or key in self._seen or not self._carries(fn, vid, up):
+            return False
+        self._seen.add(key)
+        value = fn.facts.values[vid]
+        if (fn.fqn, vid) == (self.source.fn, self.source.slot) and self.source.path and opens(fn, self.source.path[0]):
+            return True
+        if value[0] == "call" and self._makes(fn, value[1]):
+            return True
+        if value[0] not in (*_SAME, "slice") and self._named(fn, name_of_value(fn, vid)):
+            return True
+        if value[0] == "dict" and any(self._entry(fn, key, item, up) for key, item in value[1]):
+            return True
+        return any(
+            self.shows(owner, part, hops, depth - 1, left)
+            for owner, part, hops, left in self._parts(fn, vid, value, up, far)
+        )
+
+    def _named(self, fn: Fn, name: str) -> bool:
+        kind = sensitive(name)
+        return kind in ("secret", "personal") and opens(fn, name)
+
+    def _entry(self, fn: Fn, key: Vid, vid: Vid, up: tuple[Hop, ...]) -> bool:
+        """`{"password": row[3]}`."""
+        name = fn.const(key) if key >= 0 else ...
+        return isinstance(name, str) and self._named(fn, name) and self._carries(fn, vid, up)
+
+    def _makes(self, fn: Fn, index: int) -> bool:
+        """A library's call whose result is a secret: random text, what a vault gives."""
+        return any(model.source == "secret" for model in self.project.models(fn, fn.facts.calls[index]))
+
+    def _carries(self, fn: Fn, vid: Vid, up: tuple[Hop, ...]) -> bool:
+        """Whether the flow may come through the value."""
+        return any(
+            origin == self.source or (origin.what == "param" and bool(up))
+            for origin in self.project.taint.labels(fn, vid)
+        )
+
+    def _parts(self, fn: Fn, vid: Vid, value: Value, up: tuple[Hop, ...], far: int) -> list[_Place]:
+        op = value[0]
+        if op == "param":
+            return self._passed(value[1], up, far)
+        if op == "attr":
+            return self._attribute(fn, value, far)
+        if op == "call":
+            return self._result(fn, fn.facts.calls[value[1]], up, far)
+        if op == "outer":
+            owner = fn.outer(value)
+            return [(owner, value[1], up, far)] if owner else []
+        if op == "name":
+            found = variable(self.project, fn, value[1])
+            return [(*found, (), far)] if found is not None else []
+        return [(fn, part, up, far) for part in _inside(fn, value) if part != vid]
+
+    def _passed(self, index: int, up: tuple[Hop, ...], far: int) -> list[_Place]:
+        """What the call that led here passes for a parameter."""
+        if not up:
+            return []
+        edge = up[-1].edge
+        given = self.project.taint.bound(edge).get(index, ()) if edge.call is not None else ()
+        return [(edge.caller, vid, up[:-1], far) for vid, path in given if not path]
+
+    def _attribute(self, fn: Fn, value: Value, far: int) -> list[_Place]:
+        """What a property gives, or what methods store in the attribute."""
+        found: list[_Place] = []
+        for ref in self.project.refs(fn, value[1]) if far else ():
+            cls = self.project.classes.get(ref.name) if ref.kind == "inst" else None
+            method = self.project.method(cls, value[2]) if cls is not None else None
+            if method is not None:
+                found += self._returned(method, far)
+            for owner in self.project.hierarchy.mro(cls) if cls is not None and method is None else ():
+                found += [
+                    (item, stored, (), far - 1) for item, stored in self.project.hierarchy.stores(owner, value[2])
+                ]
+        return found
+
+    def _returned(self, fn: Fn, far: int) -> list[_Place]:
+        return [(fn, item.value, (), far - 1) for item in fn.facts.returns if item.value >= 0] if far else []
+
+    def _result(self, fn: Fn, call: Call, up: tuple[Hop, ...], far: int) -> list[_Place]:
+        """What a call gives: what the project's function returns, or a library's makes of what it is given."""
+        targets = self.project.targets(fn, call)
+        if targets:
+            found = [part for target in targets for part in self._returned(target, far)]
+            handed = [vid for target in targets for vid in self._through(fn, call, target)]
+            return [*found, *((fn, vid, up, far) for vid in handed)]
+        func = fn.facts.values[call.func]
+        method = str(func[2]) if func[0] == "attr" else ""
+        if method in _PIECES and fn.unguarded(func[1])[0] in ("dict", "list", "store"):
+            return [(fn, func[1], up, far)]
+        if method in _PIECES or (method in _GETTERS and call.args and isinstance(fn.const(call.args[0]), str)):
+            return []
+        return [(fn, vid, up, far) for vid in (*call.passed, receiver(fn, call)) if vid >= 0]
+
+    def _through(self, fn: Fn, call: Call, target: Fn) -> list[Vid]:
+        """Arguments that the function gives back, or a text with them."""
+        carried = {
+            origin.slot
+            for item in target.facts.returns
+            for origin in (self.project.taint.labels(target, item.value) if item.value >= 0 else ())
+            if origin.what == "param" and origin.fn == target.fqn and not origin.path
+        }
+        bound = bind(fn, call, target)
+        return [vid for index in carried for vid, path in bound.get(index, ()) if not path]
