@@ -7,14 +7,18 @@ from dataclasses import replace
 from backendlint.api import (
     Cls,
     Flow,
+    Fn,
     Hit,
     Location,
     Project,
     Ref,
     arguments,
     display,
+    evident,
     flow_hit,
+    for_development,
     identifier_words,
+    name_of_value,
     sensitive,
     whole_environment,
 )
@@ -35,6 +39,7 @@ STORED = re.compile(
     re.IGNORECASE,
 )
 
+PASSWORD_HASH = re.compile(r"(hashed_?password|password_?(hash|digest)|secret_?hash)$", re.IGNORECASE)
 SECOND = re.compile(r"(totp|otp|mfa|2fa)_?secret$", re.IGNORECASE)
 """What a user's other device is given once, when it is set up."""
 
@@ -47,7 +52,11 @@ def check(project: Project) -> Iterator[Hit]:
         hit = flow_hit(project, flow, TOKEN if flow.site.model.jwt is not None else HARM)
         if others >= MANY:
             hit = replace(hit, message=f"{hit.message.removesuffix('.')} ({others} other responses hold it too).")
-        meant = is_issued(flow) or is_asked(project, flow) or far_from_token(flow)
+        meant = is_issued(flow) or is_asked(project, flow) or far_from_token(flow) or sent_back(project, flow)
+        meant = meant or for_development(flow.site.fn.path)
+        meant = meant or ("the response of" in hit.message and has_schema(project, flow))
+        if not flow.weak and not evident(project, flow):
+            hit = replace(hit, profile="strict", confidence="low")
         yield replace(hit, profile="strict") if meant else hit
     yield from claims(project)
     yield from environments(project)
@@ -87,6 +96,8 @@ def claims(project: Project) -> Iterator[Hit]:
                     continue
                 if any(origin.what == "secret" for origin in project.taint.labels(owner, item)):
                     continue  # a flow
+                if identifier_words(name_of_value(owner, item))[-1:] in (("id",), ("pk",), ("uuid",)):
+                    continue  # whose password it is about
                 yield Hit(
                     f"A secret (`{name}`) reaches `{site.model.name.rpartition('.')[2]}()` in `{site.fn.name}()`, {TOKEN}",
                     site.fn.location(site.call.span),
@@ -128,14 +139,30 @@ def is_issued(flow: Flow) -> bool:
     return "password" not in name.lower() and bool(ISSUING.search(handler) or ISSUING.search(flow.fn.name))
 
 
+def sent_back(project: Project, flow: Flow) -> bool:
+    """What the caller has just sent: a form that is shown once more."""
+    owner = project.functions[flow.source.fn]
+    found = project.taint.labels(owner, flow.source.slot)
+    return any(origin.what == "request" and not mark.weak for origin, mark in found.items())
+
+
+def has_schema(project: Project, flow: Flow) -> bool:
+    """A route that answers with a declared schema, which is judged itself."""
+    handlers = (flow.site.fn, flow.fn, *(hop.edge.caller for hop in flow.chain))
+    routes = [route for fn in handlers for route in project.route_functions.get(fn.fqn, ())]
+    models = [route.response_model for route in routes if route.response_model is not None]
+    return any(any(schemas(project, named_types(project, item.fn, item.vid))) for item in models)
+
+
 def is_asked(project: Project, flow: Flow) -> bool:
     """What the route is there to give: `/credentials/{id}` answers with the credentials that are kept for its callers."""
     name = flow.source.path[0] if flow.source.path else ""
     kept = KEPT.intersection(word.rstrip("s") for word in identifier_words(name))
     handlers = (flow.site.fn, flow.fn, *(hop.edge.caller for hop in flow.chain))
     routes = [route for fn in handlers for route in project.route_functions.get(fn.fqn, ())]
-    paths = {word.rstrip("s") for route in routes for word in identifier_words(route.path)}
-    return bool(kept & paths) and not STORED.search(name)
+    named = [*(route.path for route in routes), *(fn.name for fn in handlers)]
+    paths = {word.rstrip("s") for text in named for word in identifier_words(text)}
+    return bool(kept & paths) and not PASSWORD_HASH.search(name)
 
 
 def response_models(project: Project) -> Iterator[Hit]:
@@ -143,9 +170,13 @@ def response_models(project: Project) -> Iterator[Hit]:
     seen = set()
     for route in project.routes:
         origin = route.response_model
-        for cls in schemas(project, project.refs(origin.fn, origin.vid) if origin is not None else ()):
+        for cls in schemas(project, named_types(project, origin.fn, origin.vid) if origin is not None else ()):
+            nearer: set[str] = set()
             for owner in project.hierarchy.mro(cls):
                 for name in owner.facts.annotations:
+                    if name in nearer:
+                        continue
+                    nearer.add(name)
                     span = owner.facts.field_spans.get(name)
                     secret = STORED.search(name) or (sensitive(name) == "secret" and not ISSUED.search(name))
                     if span is None or not secret or (owner.fqn, name) in seen or excluded(owner, name):
@@ -163,6 +194,13 @@ def response_models(project: Project) -> Iterator[Hit]:
                         confidence=None if stored else "low",
                         function=route.handler.fqn if route.handler else None,
                     )
+
+
+def named_types(project: Project, fn: Fn, vid: int) -> tuple[Ref, ...]:
+    """The types that an annotation names: `Account`, and in `Page[Account]` both."""
+    value = fn.facts.values[vid] if vid >= 0 else ("unknown",)
+    inner = named_types(project, fn, value[2]) if value[0] == "item" else ()
+    return (*project.refs(fn, vid), *inner)
 
 
 def schemas(project: Project, refs: tuple[Ref, ...]) -> Iterator[Cls]:
@@ -184,7 +222,7 @@ def serializer_fields(project: Project) -> Iterator[Hit]:
             name = meta.owner.const(item)
             if not isinstance(name, str) or sensitive(name) != "secret" or ISSUED.search(name):
                 continue
-            if write_only(project, cls, meta, name) or ISSUING.search(cls.name):
+            if write_only(project, cls, meta, name) or ISSUING.search(cls.name) or replaces(project, cls, name):
                 continue
             stored = STORED.search(name) or "password" in name
             yield Hit(
@@ -211,6 +249,20 @@ def answering(project: Project) -> Iterator[Cls]:
                 yield cls
 
 
+def replaces(project: Project, cls: Cls, name: str) -> bool:
+    """Whether the field only takes a new one (`ChangePasswordSerializer`), or what is shown in its place is made by code of the
+    project."""
+    if "password" in cls.name.lower():
+        return True
+    method = project.method(cls, "to_representation")
+    if method is not None and any(method.const(vid) == name for vid in method.made_by("const")):
+        return True
+    owner = next((item for item in project.hierarchy.mro(cls) if name in item.facts.attributes), None)
+    refs = project.refs(owner.owner, owner.facts.attributes[name]) if owner is not None else ()
+    fields = [project.classes[ref.name] for ref in refs if ref.kind == "inst" and ref.name in project.classes]
+    return any(project.method(item, "to_representation") is not None for item in fields)
+
+
 def write_only(project: Project, cls: Cls, meta: Cls, name: str) -> bool:
     """A field that is only read from requests, or that a method of the serializer fills."""
     declared = next((owner for owner in project.hierarchy.mro(cls) if name in owner.facts.attributes), None)
@@ -229,9 +281,17 @@ def write_only(project: Project, cls: Cls, meta: Cls, name: str) -> bool:
 
 
 def excluded(owner: Cls, name: str) -> bool:
-    """`Field(exclude=True)`."""
-    vid = owner.facts.attributes.get(name, -1)
-    value = owner.owner.facts.values[vid] if vid >= 0 else ("unknown",)
-    if value[0] != "call":
-        return False
-    return owner.owner.const(owner.owner.facts.calls[value[1]].kwarg("exclude")) is True
+    """`Field(exclude=True)`, also in `Annotated[...]`."""
+    home = owner.owner
+    todo = [owner.facts.attributes.get(name, -1), owner.facts.annotations.get(name, -1)]
+    while todo:
+        vid = todo.pop()
+        value = home.facts.values[vid] if vid >= 0 else ("unknown",)
+        if value[0] == "call":
+            if home.const(home.facts.calls[value[1]].kwarg("exclude")) is True:
+                return True
+        elif value[0] == "item":
+            todo.append(value[2])
+        elif value[0] in ("tuple", "list"):
+            todo += value[1]
+    return False
