@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from backendlint.api import Fn, Hit, Project, Vid, flow_hits, sensitive
+from backendlint.api import Fn, Hit, Project, Vid, evident, flow_hit, place_flows, sensitive
 
 HARM = "so proxies, error texts and the other side's access logs keep it; send it in a header or the body where that is taken."
 ENDS = re.compile(
@@ -15,9 +16,14 @@ TOO_SHORT = frozenset({"key", "token"})
 
 def check(project: Project) -> Iterator[Hit]:
     known = set()
-    for hit in flow_hits(project, ("url",), HARM, ("secret",)):
-        known.add(hit.location)
-        yield hit
+    doubtful = []
+    for flow in place_flows(project, ("url",), ("secret",)):
+        hit = flow_hit(project, flow, HARM)
+        if flow.weak or evident(project, flow):
+            known.add(hit.location)
+            yield hit
+        else:
+            doubtful.append(replace(hit, profile="strict", confidence="low"))
     for site in project.taint.sinks("url"):
         location = site.fn.location(site.call.span)
         name = named_secret(site.fn, site.vid)
@@ -29,6 +35,7 @@ def check(project: Project) -> Iterator[Hit]:
                 location,
                 function=site.fn.fqn,
             )
+    yield from (hit for hit in doubtful if hit.location not in known)
 
 
 def named_secret(fn: Fn, vid: Vid) -> str:
