@@ -10,6 +10,7 @@ from backendlint.api import (
     Hit,
     NamedLiteral,
     Project,
+    Shaped,
     below,
     for_development,
     issued_key,
@@ -23,6 +24,10 @@ EXAMPLE = re.compile(r"(x[-_])?examples?", re.IGNORECASE)
 """What a schema shows of a value."""
 WARNS = re.compile(r"warn(ing)?|write|error|exception|echo|secho|style|add_error|append|flash", re.IGNORECASE)
 """Calls that say what is wrong."""
+OWN = re.compile(r"://(\w*):(\1|password|postgres|guest|root|admin)@(localhost|127\.0\.0\.1)\b", re.IGNORECASE)
+"""The developer's own machine, with the password that everybody has there."""
+HEX = re.compile(r"[0-9a-f]{24,}", re.IGNORECASE)
+SETTINGS = frozenset({"settings", "config", "conf"})
 HOW = {"compared": "is compared with", "argument": "is passed", "default": "defaults to", "fallback": "falls back to"}
 
 
@@ -37,24 +42,74 @@ def check(project: Project) -> Iterator[Hit]:
         if found.location in defaults:
             continue  # the default of a setting: SEC203
         shaped.add(found.location)
-        yield Hit(
+        hit = Hit(
             f"{found.what} is written in the source, so everybody who can read the code has it; read it from the environment "
             "or a secret store, and change it.",
             found.location,
             function=found.fn.fqn,
         )
+        yield replace(hit, profile="strict", confidence="low") if is_local(found) else hit
+    examples: dict[str, set[int]] = {}
     for literal in project.literals.named:
         if literal.how == "environment" or is_setting(project, literal) or literal.location in shaped:
             continue
         named = sensitive(literal.name) == "secret" and secret_like(literal.name, literal.text)
-        if (named or issued_key(literal.name, literal.text)) and not is_refused(literal):
-            soft = for_development(literal.fn.path) or (literal.how == "argument" and only_by_hand(project, literal.fn))
+        if (named or issued_key(literal.name, literal.text)) and not is_refused(literal) and not is_marker(literal):
+            if literal.vid in examples.setdefault(literal.fn.fqn, shown_as_examples(literal.fn)):
+                continue
+            soft = for_development(literal.fn.path) or is_by_hand(project, literal)
             yield replace(report(literal), profile="strict") if soft else report(literal)
+
+
+def is_by_hand(project: Project, literal: NamedLiteral) -> bool:
+    """Of a script or command that somebody runs, and no key that looks like an issued one."""
+    fn = literal.fn
+    if issued_key("key", literal.text) or HEX.fullmatch(literal.text):
+        return False
+    return project.layer(fn) == "command" or (
+        (literal.how == "argument" or not fn.is_module) and only_by_hand(project, fn)
+    )
+
+
+def is_local(found: Shaped) -> bool:
+    """A test's key, a database of the developer's own machine, or a URL in a longer text that shows how to write one."""
+    if found.what != "A URL with a password":
+        return found.what == "A private key" and for_development(found.fn.path)
+    longer = any(char.isspace() for char in found.text.strip())
+    return longer or for_development(found.fn.path) or OWN.search(found.text) is not None
+
+
+def shown_as_examples(fn: Fn) -> set[int]:
+    """What is below `example={...}`, `examples=[...]`, `{"example": {...}}`."""
+    todo = [vid for call in fn.calls for key, vid in call.kwargs if "example" in key.lower()]
+    for made in fn.made_by("dict"):
+        entries = fn.facts.values[made][1]
+        todo += [vid for key, vid in entries if key >= 0 and EXAMPLE.fullmatch(str(fn.const(key)))]
+    found: set[int] = set()
+    while todo:
+        vid = todo.pop()
+        if vid in found:
+            continue
+        found.add(vid)
+        value = fn.facts.values[vid]
+        if value[0] == "dict":
+            todo += [item for _, item in value[1]]
+        elif value[0] in ("list", "tuple"):
+            todo += value[1]
+    return found
+
+
+def is_marker(literal: NamedLiteral) -> bool:
+    """A text with control characters stands for something in a text; bytes may be random."""
+    value = literal.fn.facts.values[literal.vid][1]
+    return isinstance(value, str) and any("\x7f" <= char <= "\x9f" for char in value)
 
 
 def is_refused(literal: NamedLiteral) -> bool:
     """`if password == "password": raise ...`: what nobody may use, or is warned about."""
     fn = literal.fn
+    if literal.how == "compared" and asks_a_setting(fn, literal.vid):
+        return True
     for number, block in enumerate(fn.facts.blocks) if literal.how == "compared" else ():
         test = fn.unguarded(block.value) if block.kind == "if" and block.value >= 0 else ("unknown",)
         if test[0] != "compare" or test[1] != ("==",) or literal.vid not in test[2]:
@@ -65,6 +120,19 @@ def is_refused(literal: NamedLiteral) -> bool:
         changed = changed or any(item.block in inside for item in fn.facts.returns)
         if block.exits == "raise" or (calls and not changed and all(warns(fn, call) for call in calls)):
             return True
+    return False
+
+
+def asks_a_setting(fn: Fn, vid: int) -> bool:
+    """`settings.SECRET_KEY == "change-me"`: whether a default was left."""
+    for made in fn.made_by("compare"):
+        sides = fn.facts.values[made][2]
+        for other in sides if vid in sides else ():
+            value = fn.unguarded(other)
+            while value[0] == "attr":
+                value = fn.unguarded(value[1])
+            if value[0] == "name" and not SETTINGS.isdisjoint(str(value[1]).lower().split(".")):
+                return True
     return False
 
 

@@ -142,9 +142,12 @@ def _below_tests(path: str) -> bool:
 
 
 _ELSEWHERE = re.compile(
-    r"(^|[_.-])(tests?|testing|ci|dev|develop|development|local|e2e|smoke_?tests?|seeds?|populate|demo|fixtures?|benchmarks?)($|[_.-])"
+    r"(^|[_.-])(tests?|testing|ci|dev|develop|development|local|e2e|smoke_?tests?|smoke|seeds?|populate|demo|fixtures?"
+    r"|benchmarks?|mocks?|fakes?|stubs?|qa|docker_?compose|examples?)($|[_.-])"
 )
 """Words of files and folders that are no part of production."""
+_STANDS_IN = re.compile(r"(^|[_.-])(e2e|smoke|mocks?|fakes?|benchmarks?)($|[_.-])")
+"""Those that say it of a folder with other words beside them too: `payment_mock`."""
 
 
 @lru_cache(maxsize=1024)
@@ -152,7 +155,9 @@ def for_development(path: str) -> bool:
     """Settings and scripts of developers' machines, tests and CI, by what their file or folder is called."""
     *folders, name = path.lower().split("/")
     stem = name.removesuffix(".py")
-    return bool(_ELSEWHERE.search(stem)) or any(_ELSEWHERE.fullmatch(part) or part == ".github" for part in folders)
+    return bool(_ELSEWHERE.search(stem)) or any(
+        _ELSEWHERE.fullmatch(part) or _STANDS_IN.search(part) or part == ".github" for part in folders
+    )
 
 
 def for_developers(path: str) -> bool:
