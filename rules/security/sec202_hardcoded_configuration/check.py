@@ -41,6 +41,12 @@ PRIVATE = re.compile(
     re.IGNORECASE,
 )
 """Addresses, names without a domain, names that only one network knows, and those that stand for another (RFC 2606)."""
+STORES = OPENS - {"http-session", "socket", "grpc-channel", "ssh"}
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
+DATA = frozenset(
+    "db-connect db db-read db-write cache-read cache-write queue-publish queue-consume mail search".split()
+)
+"""Effects of clients of what has a machine of its own in production."""
 STAGE = re.compile(
     r"\b(dev|development|stag(e|ing)|test(ing)?|qa|uat|preprod|prod|production|sandbox|internal|local)\d*\b",
     re.IGNORECASE,
@@ -69,7 +75,8 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             if not kind or (kind == "path") != (wanted == "path") or location in seen:
                 continue
             seen.add(location)
-            yield report(project, site, kind, fn, literal, published(shown(owner, vid) or str(text), services))
+            whole = shown(owner, vid) or str(text)
+            yield report(project, site, kind, fn, literal, published(whole, services) or beside(whole, site))
 
 
 def passed(project: Project, fn: Fn, vid: Vid, wanted: str, depth: int) -> Iterator[tuple[Fn, Vid, str]]:
@@ -112,7 +119,15 @@ def published(text: str, services: tuple[str, ...]) -> bool:
     if any(host == name or host.endswith(f".{name}") for name in services):
         return True
     below = host.rpartition(".")[0]
-    return text.lower().startswith(("https://", "wss://")) and not PRIVATE.fullmatch(host) and not STAGE.search(below)
+    web = text.lower().startswith(("https://", "wss://", "http://", "ws://"))
+    return web and not PRIVATE.fullmatch(host) and not STAGE.search(below)
+
+
+def beside(text: str, site: Site) -> bool:
+    """A server of the same machine or container, which is started with this one; a database may be anywhere else."""
+    host = HOST.match(text)
+    data = not DATA.isdisjoint(site.model.effect) or site.model.opens in STORES
+    return not data and (host.group(1) if host else text.partition(":")[0]).lower() in LOOPBACK
 
 
 def report(project: Project, site: Site, kind: str, fn: Fn, literal: Vid, fixed: bool) -> Hit:
