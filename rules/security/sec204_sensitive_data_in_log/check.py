@@ -15,6 +15,7 @@ from backendlint.api import (
     filled_fields,
     flow_hit,
     identifier_words,
+    in_main_block,
     name_of_value,
     only_by_hand,
     place_flows,
@@ -55,7 +56,9 @@ def check(project: Project) -> Iterator[Hit]:
             continue  # where it is kept
         hit = flow_hit(project, flow, HARM)
         reported.add(hit.location)
-        told = flow.site.model.name in PRINTS and (is_command(flow.site.fn) or only_by_hand(project, flow.fn))
+        told = flow.site.model.name in PRINTS and (
+            is_command(flow.site.fn) or only_by_hand(project, flow.fn) or in_main_block(flow.site.fn, flow.site.call)
+        )
         told = told or project.layer(flow.fn) in OPERATOR or for_developer(flow.site.fn, flow.site.call)
         if not sure:
             hit = replace(hit, confidence="low")

@@ -95,7 +95,7 @@ def _inside(fn: Fn, value: Value) -> list[Vid]:
         return [] if isinstance(fn.const(value[3]), int) else [value[1]]
     if op == "item":
         key = fn.const(value[2])
-        return [] if isinstance(key, str) and key not in _WHOLE else [value[1]]
+        return [value[1]] if isinstance(key, int) or key in _WHOLE else []
     if op in ("join", "comp"):
         return [value[2]]
     if op == "binop":
@@ -121,11 +121,11 @@ class _Search:
         self._seen.add(key)
         value = fn.facts.values[vid]
         if (fn.fqn, vid) == (self.source.fn, self.source.slot) and self.source.path and opens(fn, self.source.path[0]):
-            return True
+            return not self._is_number(fn, vid)
         if value[0] == "call" and self._makes(fn, value[1]):
             return True
         if value[0] not in (*_SAME, "slice") and self._named(fn, name_of_value(fn, vid)):
-            return True
+            return not self._is_number(fn, vid)
         if value[0] == "dict" and any(self._entry(fn, key, item, up) for key, item in value[1]):
             return True
         return any(
@@ -136,6 +136,15 @@ class _Search:
     def _named(self, fn: Fn, name: str) -> bool:
         kind = sensitive(name)
         return kind in ("secret", "personal") and opens(fn, name)
+
+    def _is_number(self, fn: Fn, vid: Vid) -> bool:
+        """`ROLE_PASSWORD = 1 << 4`."""
+        value = fn.facts.values[vid]
+        found = variable(self.project, fn, value[1]) if value[0] == "name" else None
+        made = found[0].facts.values[found[1]] if found is not None else value
+        if made[0] == "binop":
+            return made[1] in ("<<", "|", "&", "-")
+        return made[0] == "const" and isinstance(made[1], int | float)
 
     def _entry(self, fn: Fn, key: Vid, vid: Vid, up: tuple[Hop, ...]) -> bool:
         """`{"password": row[3]}`."""
@@ -164,6 +173,8 @@ class _Search:
         if op == "outer":
             owner = fn.outer(value)
             return [(owner, value[1], up, far)] if owner else []
+        if op == "name" and self._is_number(fn, vid):
+            return []
         if op == "name":
             found = variable(self.project, fn, value[1])
             return [(*found, (), far)] if found is not None else []
