@@ -12,6 +12,7 @@ from backendlint.api import (
     Location,
     Project,
     Ref,
+    Route,
     arguments,
     display,
     evident,
@@ -55,6 +56,7 @@ def check(project: Project) -> Iterator[Hit]:
         meant = is_issued(flow) or is_asked(project, flow) or far_from_token(flow) or sent_back(project, flow)
         meant = meant or for_development(flow.site.fn.path)
         meant = meant or ("the response of" in hit.message and has_schema(project, flow))
+        meant = meant or not is_stored(flow) or is_filled_in(project, flow)
         if not flow.weak and not evident(project, flow):
             hit = replace(hit, profile="strict", confidence="low")
         yield replace(hit, profile="strict") if meant else hit
@@ -139,6 +141,22 @@ def is_issued(flow: Flow) -> bool:
     return "password" not in name.lower() and bool(ISSUING.search(handler) or ISSUING.search(flow.fn.name))
 
 
+def is_stored(flow: Flow) -> bool:
+    """Passwords, hashes, private keys, shared secrets; a key for callers (`api_key`) is often theirs."""
+    name = flow.source.path[0] if flow.source.path else ""
+    words = identifier_words(name)
+    kept = {"password", "passwd", "passphrase", "secret", "pwd", "pin", "ssn", "connection", "pair", "pairs"}
+    return STORED.search(name) is not None or not kept.isdisjoint(words) or not flow.source.path
+
+
+def is_filled_in(project: Project, flow: Flow) -> bool:
+    """A helper's parameter that is empty unless a form is shown once more: `render_login(name="", password="")`."""
+    owner = project.functions[flow.source.fn]
+    value = owner.facts.values[flow.source.slot]
+    default = owner.facts.params[value[1]].default if value[0] == "param" else -1
+    return default >= 0 and owner.parent is not None and owner.parent.const(default) in ("", None)
+
+
 def sent_back(project: Project, flow: Flow) -> bool:
     """What the caller has just sent: a form that is shown once more."""
     owner = project.functions[flow.source.fn]
@@ -185,7 +203,7 @@ def response_models(project: Project) -> Iterator[Hit]:
                     if ISSUING.search(route.handler.name if route.handler else "") and not kept:
                         continue
                     seen.add((owner.fqn, name))
-                    stored = STORED.search(name) or "password" in name
+                    stored = (STORED.search(name) or "password" in name) and not takes(project, route, cls)
                     yield Hit(
                         f"`{cls.name}.{name}` goes to every client of `{route.label}`, whose response model is `{cls.name}`; "
                         "leave it out of the response schema.",
@@ -194,6 +212,15 @@ def response_models(project: Project) -> Iterator[Hit]:
                         confidence=None if stored else "low",
                         function=route.handler.fqn if route.handler else None,
                     )
+
+
+def takes(project: Project, route: Route, cls: Cls) -> bool:
+    """Whether the caller sends such an object, and gets it back."""
+    handler = route.handler
+    indexes = range(len(handler.facts.params)) if handler is not None else ()
+    return handler is not None and any(
+        ref.name == cls.fqn for index in indexes for ref in project.resolver.param(handler, index)
+    )
 
 
 def named_types(project: Project, fn: Fn, vid: int) -> tuple[Ref, ...]:
