@@ -66,9 +66,20 @@ def is_by_hand(project: Project, literal: NamedLiteral) -> bool:
     fn = literal.fn
     if issued_key("key", literal.text) or HEX.fullmatch(literal.text):
         return False
-    return project.layer(fn) == "command" or (
-        (literal.how == "argument" or not fn.is_module) and only_by_hand(project, fn)
-    )
+    if project.layer(fn) == "command" or below_main(literal):
+        return True
+    return (literal.how == "argument" or not fn.is_module) and only_by_hand(project, fn)
+
+
+def below_main(literal: NamedLiteral) -> bool:
+    """Below `if __name__ == "__main__":`."""
+    fn = literal.fn
+    span = fn.facts.span_of(literal.vid)
+    for block in fn.facts.blocks if fn.is_module else ():
+        value = fn.facts.values[block.value] if block.kind == "if" and block.value >= 0 else ("unknown",)
+        if value[0] == "compare" and any(fn.const(item) == "__main__" for item in value[2]) and block.span.holds(span):
+            return True
+    return False
 
 
 def is_local(found: Shaped) -> bool:

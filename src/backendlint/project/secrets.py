@@ -49,7 +49,7 @@ _PLACEHOLDER = re.compile(
         (?:your|some|insert|enter|put|add|replace|provide)[-_ ].* |
         .*(?:change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|placeholder|redacted|example|dummy|fake|masked|to[-_ ]?be[-_ ]?set).* |
         (?:un)?set | none | null | nil | undefined | default | optional | required | missing | empty | unknown | invalid | hidden | n/a |
-        .*[-_](?:in)?valid | (?:in)?valid[-_].* | (?:not|un)[-_ ]?(?:active|used|configured|available|found) | input | field |
+        .*[-_](?:in)?valid | (?:in)?valid[-_].* | (?:not|un)[-_ ]?(?:active|used|configured|available|found) | input | field | guest |
         test(?:ing)? | sample | foo | bar | baz | string | str | text | bytes | varchar | true | false | yes | no | on | off | \d{1,3}
     )$""",
     re.IGNORECASE | re.VERBOSE,
@@ -59,7 +59,8 @@ _IDENTIFIER = re.compile(
 )
 _REFERENCE = re.compile(
     r"^(?:/|\./|\.\./|~/|https?://|file:|arn:|vault:|env:|secret:|ssm:|op://|urn:)|^[\w.-]+\.(?:pem|key|crt|json|ya?ml|txt|env|html|py|js|css)$"
-    r"|^[a-z_]+(?:\.[a-zA-Z_]+)+$|^[a-z][a-z-]*(?::[a-z][a-z-]*)+$|^\d+/\w+(?:[/,].*)?$|^[a-z_]\w*(?:\.\w+)+:[A-Za-z_]\w*$|^(?:X|Content|Accept|Authorization|Proxy)(?:-[A-Z][A-Za-z]+)*$|^(?:Bearer|Basic|Token|JWT|Digest)\s*$"
+    r"|^[a-z_]+(?:\.[a-zA-Z_]+)+$|^[a-z][a-z-]*(?::[a-z][a-z-]*)+$|^\d+/\w+(?:[/,].*)?$"
+    r"|^[a-z][a-z0-9+.-]*://[^@\s]*$|^[a-z]+=[a-z_-]+$|^[a-z_]\w*(?:\.\w+)+:[A-Za-z_]\w*$|^(?:X|Content|Accept|Authorization|Proxy)(?:-[A-Z][A-Za-z]+)*$|^(?:Bearer|Basic|Token|JWT|Digest)\s*$"
 )
 _PATTERN = re.compile(r"\\[sSdDwWbB]|\[\^?[^\]]+\][+*{]|\(\?[:P=!<]")
 """A regular expression, which tells what a secret looks like."""
