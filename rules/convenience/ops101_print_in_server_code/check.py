@@ -28,7 +28,9 @@ SWITCHES = frozenset(
 """Words for what says that somebody looks at the output."""
 SERVED = frozenset(["controller", "task", "middleware"])
 """Layers of code to which requests and jobs lead."""
-OF_CLASSES = frozenset(["service", "repository", "model", "client", "schema"])
+NEAR = 3
+"""Imports through which a class is known to whoever serves: who has an object of it may call its methods, seen or not."""
+OF_CLASSES = frozenset(["service", "model", "client", "schema"])
 """Layers whose classes they use, seen or not."""
 TOOLS = frozenset(["tools", "qa", "bin", "noxfile", "noxfiles"])
 """Folders and files of what people run by hand."""
@@ -57,10 +59,10 @@ def check(project: Project) -> Iterator[Hit]:
 
 def serves(project: Project, fn: Fn, depth: int = 4) -> bool:
     """Whether requests or jobs lead to the function; code of a layer that only they use counts too, tools do not."""
-    if project.reach(fn.fqn):
-        return True
     if for_development(fn.path) or for_developers(fn.path) or not TOOLS.isdisjoint(re.split(r"[/.]", fn.path.lower())):
         return False
+    if project.reach(fn.fqn):
+        return True
     if project.layer(fn) in SERVED or (fn.cls is not None and project.layer(fn) in OF_CLASSES) or fn.facts.is_async:
         return True
     own = fn.parent
@@ -69,11 +71,11 @@ def serves(project: Project, fn: Fn, depth: int = 4) -> bool:
     callers = [edge.caller for edge in project.graph.callers(fn)]
     callers = callers or [item for item in project.functions_of(fn.file) if passes_on(item, fn)]
     if not callers:
-        return imported_to_serve(project, fn.file)
+        return imported_to_serve(project, fn.file, NEAR if fn.cls is not None else 0)
     return depth > 0 and any(caller is not fn and serves(project, caller, depth - 1) for caller in callers)
 
 
-def imported_to_serve(project: Project, file: FileFacts, depth: int = 3) -> bool:
+def imported_to_serve(project: Project, file: FileFacts, depth: int) -> bool:
     """Whether handlers or jobs lie in the module, or in one that imports it."""
     if any(project.layer(fn) in SERVED for fn in project.functions_of(file) if not fn.is_module):
         return True
