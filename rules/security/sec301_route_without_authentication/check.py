@@ -7,9 +7,9 @@ from backendlint.api import SAFE, Fn, Hit, Project, Route, Step, answers
 
 PUBLIC = re.compile(
     r"log_?in|log_?out|sign_?(in|up|out)|register|registration|password|passwd|forgot|recover|reset|(^|_)tokens?($|_)|refresh|oauth|sso|saml|openid|jwks|"
-    r"health|live(ness)?|ready|readiness|(^|_)ping|(^|_)status|metrics|version|docs|redoc|openapi|swagger|schema|favicon|robots|sitemap|well_known|"
-    r"web_?hooks?|(^|_)hooks?|callback|public|anonymous|guest|verify|verification|confirm|activate|unsubscribe|otp|captcha|csrf|static|assets|media|"
-    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|impressum|imprint|legal|opensearch|embed(ded)?($|_)|invite|two_?factor|2fa|mfa|resend|set_?up|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|install|bootstrap|authenticate|authorize|(^|_)auth(_(types?|methods?|providers?|config))?$|session",
+    r"health|heart_?beat|live(ness)?|ready|readiness|(^|_)ping|(^|_)status|metrics|version|docs|redoc|openapi|swagger|schema|favicon|robots|sitemap|well_known|"
+    r"web_?hooks?|(^|_)hooks?|callback|public|anonymous|guest|verify|verification|confirm|activate|(un)?subscribe|(^|_)shared?($|_)|otp|captcha|csrf|static|assets|media|"
+    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|impressum|imprint|legal|opensearch|embed(ded)?($|_)|invite|two_?factor|2fa|mfa|resend|set_?up|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|install|bootstrap|(^|_)init(iali[sz]e)?(_|$)|authenticate|authorize|(^|_)auth(_(types?|methods?|providers?|config))?$|session",
     re.IGNORECASE,
 )
 SIGNING_IN = re.compile(
@@ -19,7 +19,7 @@ SIGNING_IN = re.compile(
 """Names of classes of views for those who have not signed in yet."""
 SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 READABLE = re.compile(
-    r"(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features",
+    r"(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|feature_?flags|(^|_)(logo|icon|avatar|thumb(nail)?|picture)s?($|_)|about|(^|_)info($|_)",
     re.IGNORECASE,
 )
 """What anybody may read; who changes it is another question."""
@@ -35,6 +35,9 @@ LASTING = ("db-write", "commit", "mail", "queue-publish")
 PASSING = frozenset({"log", "cpu", "blocking"})
 """Effects that leave nothing behind and give nothing away."""
 LOGGER = "logging.Logger"
+BESIDE = "beside it"
+DEEPEST = 4
+"""Levels of what a fixed answer holds."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -56,18 +59,60 @@ def check(project: Project) -> Iterator[Hit]:
         ):
             continue
         group = siblings(project, route, routes)
-        if group is None or route.place in seen:
+        if group is None or route.place in seen or asks_who(project, route):
             continue
         seen.add(route.place)
         guarded, where = group
-        name = next(iter(project.access.authentication(guarded[0])), "")
+        example, name = shown(project, guarded)
         yield Hit(
-            f"{route.label} needs no authentication, while {len(guarded)} routes {where} do (`{name}`): anybody can call it. Require the "
-            "same, or mark it as public.",
+            f"{route.label} needs no authentication, while {len(guarded)} routes {where} do{f' (`{name}`)' if name else ''}: "
+            "anybody can call it. Require the same, or mark it as public.",
             route.place,
-            related=(Step(guarded[0].place, f"{guarded[0].label} is authenticated by `{name}`"),),
+            related=(
+                Step(
+                    example.place, f"{example.label} is authenticated{f' by `{name}`' if name else ' in its handler'}"
+                ),
+            ),
             function=route.function,
+            profile=None if where == BESIDE and exceptional(project, route, routes, len(guarded)) else "strict",
         )
+
+
+def shown(project: Project, guarded: list[Route]) -> tuple[Route, str]:
+    """A sibling and what stands before it; "" where all check the caller in their own bodies."""
+    for route in guarded:
+        for name in project.access.authentication(route):
+            if route.handler is None or name != route.handler.name:
+                return route, name
+    return guarded[0], ""
+
+
+def exceptional(project: Project, route: Route, routes: list[Route], guarded: int) -> bool:
+    """Whether the route does what enough siblings guard: it changes something, or it gives data away where no other does so."""
+    if guarded < (3 if route.methods == ("POST",) or reads(project, route) else 2):
+        return False
+    if not reads(project, route):
+        return True
+    near = [other for other in routes if other is not route and beside(route, other) and reads(project, other)]
+    if any(other.handler is not route.handler and not project.access.authentication(other) for other in near):
+        return False
+    return route.handler is None or not any(answer.special == "template" for answer in answers(project, route.handler))
+
+
+def asks_who(project: Project, route: Route) -> bool:
+    """Whether it finds out who calls below its handler, in a mixin, or by a signature; also what only another class answers."""
+    if route.handler is None:
+        return route.cls is not None and not project.hierarchy.library_bases(route.cls)
+    if {"authenticate", "authorize"} & project.access.of_function(route.handler):
+        return True
+    sites = (site for fn, _ in project.graph.below(route.handler, 3) for site in project.effects.direct(fn))
+    if any(site.model.constant_time for site in sites):
+        return True
+    mixed = (
+        [owner for owner in project.hierarchy.mro(route.cls) if owner is not route.cls] if route.cls is not None else []
+    )
+    methods = [method for owner in mixed for method in owner.methods.values()]
+    return any(fn.value(vid)[2] == "user" for fn in methods for vid in fn.made_by("attr"))
 
 
 def misplaced(project: Project) -> Iterator[Hit]:
@@ -112,13 +157,32 @@ def is_plain_page(project: Project, route: Route) -> bool:
     """A fixed page or text (a probe), or a page that calculates with what the client sends."""
     found = answers(project, route.handler) if route.handler is not None else []
     if route.handler is not None and found and not project.effects.has(route.handler, *LASTING):
-        texts = [route.handler.const(answer.body) for answer in found if not answer.failed]
-        if texts and all(isinstance(text, str) for text in texts):
+        bodies = [answer.body for answer in found if not answer.failed]
+        if bodies and all(vid >= 0 and is_fixed(project, route.handler, vid) for vid in bodies):
             return True
     pages = [answer for answer in found if answer.special == "template"]
     if not pages or any(not answer.special and not answer.failed for answer in found):
         return False
     return route.handler is not None and holds_nothing(project, route.handler)
+
+
+def is_fixed(project: Project, fn: Fn, vid: int, depth: int = DEEPEST) -> bool:
+    """Text, or a structure of constants, also under the name of one."""
+    value = fn.value(vid) if vid >= 0 and depth else ("",)
+    if value[0] == "const":
+        return value[1] is not None or depth < DEEPEST
+    if depth == DEEPEST and value[0] in ("list", "tuple", "dict") and not value[1]:
+        return False  # nothing is said yet
+    if value[0] in ("list", "tuple", "set"):
+        return all(is_fixed(project, fn, item, depth - 1) for item in value[1])
+    if value[0] == "dict":
+        return all(is_fixed(project, fn, item, depth - 1) for pair in value[1] for item in pair)
+    if value[0] != "name":
+        return False
+    target = project.modules.resolve(str(value[1]), fn.file.module)
+    if target.kind != "variable" or target.file is None or target.rest:
+        return False
+    return is_fixed(project, project.module_function(target.file), target.vid, depth - 1)
 
 
 def holds_nothing(project: Project, fn: Fn, depth: int = 2) -> bool:
@@ -143,13 +207,14 @@ def holds_nothing(project: Project, fn: Fn, depth: int = 2) -> bool:
 
 def siblings(project: Project, route: Route, routes: list[Route]) -> tuple[list[Route], str] | None:
     """The authenticated routes that make this one an exception: beside it, else in the whole application."""
-    near = [other for other in routes if other is not route and beside(route, other)]
+    routes = [other for other in routes if other is not route and other.kind == route.kind]
+    near = [other for other in routes if beside(route, other)]
     found = exception_among(project, route, near, 2)
     if found:
-        return found, "beside it"
+        return found, BESIDE
     if any(project.access.authentication(other) for other in near):
         return None
-    everywhere = [other for other in routes if other is not route and same_app(route, other)]
+    everywhere = [other for other in routes if same_app(route, other)]
     found = exception_among(project, route, everywhere, 4 if SAFE.issuperset(route.methods) else 3)
     return (found, "of the application") if found else None
 
@@ -185,10 +250,11 @@ def same_app(route: Route, other: Route) -> bool:
 
 
 def beside(route: Route, other: Route) -> bool:
-    if route.cls is not None or other.cls is not None:
-        return route.location.path == other.location.path or (
-            route.handler is not None and other.handler is not None and route.handler.path == other.handler.path
-        )
+    """In the same module, or below the same first part of the paths that one list holds."""
+    if route.entry.fn is other.entry.fn and not route.entry.decorator and route.entry.call is not None:
+        first, theirs = (item.own_path.strip("/").partition("/")[0] for item in (route, other))
+        if first == theirs and first and "{" not in first:
+            return True
     ours = route.handler.path if route.handler else route.location.path
     theirs = other.handler.path if other.handler else other.location.path
     return ours == theirs

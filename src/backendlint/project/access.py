@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
-from backendlint.project.anonymous import asks_for, lets_through, lists_none, screens, turns_away
+from backendlint.project.anonymous import asks_for, is_foreign, lets_through, lists_none, screens, turns_away
 from backendlint.project.answers import answers
 from backendlint.project.binding import unchanged
 from backendlint.project.entities import Cls, Fn, Ref
@@ -319,6 +319,9 @@ class Access:
         for ref in self.listed(cls):
             yield from self._permission(ref)
         for owner in self.project.hierarchy.mro(cls):
+            for ref in self._elements(owner.owner, owner.facts.attributes.get("permission_classes", -1)):
+                if not set(self._permission(ref)) and is_foreign(self.project, ref):
+                    yield AUTHORIZE, ref.name.rpartition(".")[2]
             if "get_permissions" in owner.methods:
                 yield AUTHORIZE, "get_permissions"
             for name, method in owner.methods.items():
@@ -345,7 +348,7 @@ class Access:
                 yield from self.of_ref(ref)
 
     def _elements(self, fn: Fn, vid: Vid) -> Iterator[Ref]:
-        value = fn.facts.values[vid]
+        value = fn.facts.values[vid] if vid >= 0 else ("",)
         if value[0] in ("list", "tuple", "set"):
             for item in value[1]:
                 part = fn.facts.values[item]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Span, Vid
-from backendlint.project.entities import Cls, Fn
+from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.routes import status_of
 from backendlint.project.uses import operands
 
@@ -44,6 +44,14 @@ def lists_none(classes: Iterable[Cls]) -> bool:
         if vid >= 0:
             return owner.owner.value(vid) in (("list", ()), ("tuple", ()))
     return False
+
+
+def is_foreign(project: Project, ref: Ref) -> bool:
+    """A permission of a package that nobody knows, or of the project's own that inherits from one."""
+    if ref.kind in ("lib", "libinst"):
+        return project.libraries.call(ref.name) is None and not project.libraries.lineage(ref.name)
+    cls = project.classes.get(ref.name) if ref.kind == "class" else None
+    return cls is not None and not project.hierarchy.role(cls)
 
 
 def screens(project: Project, fn: Fn) -> bool:

@@ -44,6 +44,14 @@ class Origins:
     def receiver(self, fn: Fn, call: Call) -> tuple[Origin, ...]:
         """Origins of the object whose method is called."""
         value = fn.facts.values[call.func]
+        if (
+            value[0] == "attr"
+            and fn.cls is not None
+            and fn.name == "__init__"
+            and fn.unguarded(value[1]) == ("param", 0)
+        ):
+            makers = (edge for edge in self.project.graph.callers(fn) if edge.kind == "call")
+            return tuple(Origin(edge.caller, edge.call.value) for edge in makers if edge.call is not None)
         if value[0] == "attr":
             return self.of(fn, value[1])
         if value[0] == "name":

@@ -164,7 +164,13 @@ def injected(
             continue
         passed = arguments(call, model.injects)
         for vid in passed:
-            yield from project.refs(owner, vid)
+            found = project.refs(owner, vid)
+            yield from found
+            value = owner.value(vid)
+            if value[0] == "name" and all(ref.kind == "libinst" for ref in found):
+                yield Ref(
+                    "lib", str(value[1])
+                )  # made nobody sees how (`guard = copy_of(verify)`): its name speaks for it
         if not passed and param is not None and home is not None:
             for ref in project.resolver.types.annotation(home, param.annotation):
                 if ref.kind == "inst":
