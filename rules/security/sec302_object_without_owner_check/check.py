@@ -10,6 +10,7 @@ OWNER = re.compile(
     r"workspace|merchant|principal|employee|patient|student|requester|caller)(_?(id|pk|uuid|uid|email|name))?(__\w+)?",
     re.IGNORECASE,
 )
+USER = re.compile(r"(user|member|author)(_?(id|pk|uuid|uid|email|name))?", re.IGNORECASE)
 TENANCY = re.compile(r"(organi[sz]ation|org|workspace|tenant|company|team|slug)(_?(id|slug|name|key))?", re.IGNORECASE)
 """Parameters that say in whose data a collection lies."""
 CAPABILITY = re.compile(r"(\w*_)?(token|signature|secret)", re.IGNORECASE)
@@ -44,14 +45,15 @@ def check(project: Project) -> Iterator[Hit]:
         assert route.handler is not None
         if checked(project, route) or not project.access.authentication(route) or project.access.exempt(route):
             continue
-        if SAFE.issuperset(route.methods):  # those that change something may pass the caller on for other reasons
-            example = sibling(
-                route, [other for other in owned if SAFE.issuperset(other.methods) or compared(project, other)]
-            )
+        named = bool(USER.fullmatch(parameter(route)))  # `/users/{user_id}`: to look it up says nothing of the caller
+        if SAFE.issuperset(route.methods):  # what only its owner may change others may see
+            example = None if named else sibling(route, [other for other in owned if SAFE.issuperset(other.methods)])
+        elif named:
+            example = sibling(route, [other for other in owned if compares_caller(other, other.handler)])
         else:
             example = sibling(route, owned) or sibling(route, careful)
         place = route.handler.location(call.span)
-        if example is None or place in seen:
+        if example is None or place in seen or not usual(project, route, fetching, careful):
             continue
         seen.add(place)
         by_owner = example in owned
@@ -104,13 +106,6 @@ def checked(project: Project, route: Route, *, certain: bool = False, owner: boo
         return True
     found = any(checks_owner(project, item, certain) for item, _ in steps)
     return found or passes_caller(route, fn, certain)
-
-
-def compared(project: Project, route: Route) -> bool:
-    """Whether the row's owner is compared with the caller, beyond all doubt."""
-    fn = route.handler
-    assert fn is not None
-    return compares_caller(route, fn) or any(compares_owner(item) for item, _ in project.graph.below(fn, 1))
 
 
 def asks_permission(fn: Fn, depth: int) -> bool:
@@ -177,8 +172,10 @@ def names_owner(fn: Fn, vid: Vid) -> bool:
     return value[0] == "guard" and names_owner(fn, value[1])
 
 
-def compares_caller(route: Route, fn: Fn) -> bool:
+def compares_caller(route: Route, fn: Fn | None) -> bool:
     """`if user_id != current_user.id`."""
+    if fn is None:
+        return False
     names = {part.partition("}")[0] for part in route.path.split("{")[1:]}
     for value in fn.facts.values:
         if value[0] == "compare":
@@ -240,11 +237,36 @@ def uses_caller(route: Route, fn: Fn) -> bool:
 def sibling(route: Route, careful: list[Route]) -> Route | None:
     """A careful route for the same resource, in the same module or below the same path."""
     for other in careful:
-        if other is route or resource(other) != resource(route) or other.handler is None or route.handler is None:
-            continue
-        if other.handler.path == route.handler.path or prefix(other) == prefix(route):
+        if other is not route and related_to(other, route) and shows(other, route):
             return other
     return None
+
+
+def shows(example: Route, route: Route) -> bool:
+    """Whether the example does the like: it reads the object itself (or at the same path), or both change something."""
+    if not SAFE.issuperset(example.methods):
+        return True
+    return example.path.rstrip("/").endswith("}") or example.path == route.path
+
+
+def related_to(route: Route, other: Route) -> bool:
+    if resource(other) != resource(route) or other.handler is None or route.handler is None:
+        return False
+    return other.handler.path == route.handler.path or prefix(other) == prefix(route)
+
+
+def usual(project: Project, route: Route, fetching: list[tuple[Route, Call]], careful: list[Route]) -> bool:
+    """Whether not twice as many routes for the resource do without a check as have one: then those with one are special."""
+    alike = [other for other, _ in fetching if related_to(other, route)]
+    if SAFE.issuperset(route.methods):
+        alike = [other for other in alike if SAFE.issuperset(other.methods)]
+    without = [other for other in alike if other not in careful and not checked(project, other)]
+    return len(without) <= 2 * max(1, len([other for other in alike if other in careful]))
+
+
+def parameter(route: Route) -> str:
+    """Name of the last parameter in the path."""
+    return route.path.rpartition("{")[2].partition("}")[0]
 
 
 def prefix(route: Route) -> str:

@@ -299,7 +299,8 @@ class Access:
             if status in _REFUSALS:
                 value = fn.unguarded(item.exc)
                 name = fn.callee_name(fn.calls[value[1]]) if value[0] == "call" else str(value[-1])
-                may = status == 403 and _MAY_NOT.search(f"{name} {fn.name}") and "uthenticat" not in name
+                said = _MAY_NOT.search(fn.name) or (_MAY_NOT.search(name) and "uthenticat" not in name)
+                may = status == 403 and said
                 yield LIMIT if status == 429 else AUTHORIZE if may else AUTHENTICATE
 
     def _raised(self, fn: Fn) -> Iterator[str]:
