@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import UNKNOWN, Cls, Fn, Hit, Location, Project, Route, Step, is_parameter, segments
+from backendlint.api import UNKNOWN, Cls, Fn, Hit, Location, Project, Route, Step, exclusive, is_parameter, segments
 
 NAME = re.compile(r"\{[^{}]*\}")
 CONVERTER = re.compile(r"<(?:(\w+)(?:\([^<>]*\))?:)?\w+>")
@@ -26,16 +26,18 @@ def check(project: Project) -> Iterator[Hit]:
 def conflicts(project: Project) -> Iterator[Hit]:
     """Later routes that never run because an earlier one matches first."""
     groups: dict[tuple[object, int, str], list[Route]] = {}
+    mounted: dict[int, set[str]] = {}
     for route in sorted(project.routes, key=lambda item: item.order):
         if route.kind == "http" and UNKNOWN not in route.path and route.entry.syntax != "regex":
             # What nobody is seen to register in an application may be one for each function that is given one.
             key = (route.app.location if route.app else route.entry.fn.fqn, len(segments(route.path)), route.framework)
             groups.setdefault(key, []).append(route)
+            mounted.setdefault(id(route.entry), set()).add(route.path)
     for routes in groups.values():
         for position, later in enumerate(routes):
             for earlier in routes[:position] if project.counts(later.location) else ():
                 message = conflict(earlier, later)
-                if message:
+                if message and certain(earlier, later, mounted):
                     yield Hit(
                         message,
                         later.location,
@@ -45,9 +47,26 @@ def conflicts(project: Project) -> Iterator[Hit]:
                     break
 
 
+def certain(earlier: Route, later: Route, mounted: dict[int, set[str]]) -> bool:
+    """Whether one application has both: not two branches of an `if`, nor what helpers register, who
+    knows when, in routers that they are given or make for several callers."""
+    helpers = [route.entry.through for route in (earlier, later) if route.entry.through]
+    if any(list(helper.tests_of(call.block)) for helper, call in helpers):
+        return False  # it may leave one out
+    first, second = earlier.entry.call, later.entry.call
+    if earlier.entry.fn is later.entry.fn and first is not None and second is not None:
+        if (earlier.entry.through or later.entry.through) and first.span > second.span:
+            return False  # the helper is called later
+        return not exclusive(earlier.entry.fn, first.block, second.block)
+    return all(
+        len(mounted[id(route.entry)]) == 1 and not (route.entry.through or route.entry.fn.facts.params)
+        for route in (earlier, later)
+    )
+
+
 def conflict(earlier: Route, later: Route) -> str:
     shadowed = overlap(earlier, later)
-    if earlier.location == later.location or not shadowed:
+    if earlier.location == later.location or not shadowed or not (later.handler or later.cls):
         return ""
     by_path = later.framework in ("django", "drf")  # where the first path that matches is taken, whatever the method
     partly = [name for name in shadowed if name] if shadowed != answered(later) and not by_path else []
@@ -152,6 +171,8 @@ def mismatches(project: Project) -> Iterator[Hit]:
         queried = any(param.origin == "query" for param in route.params)
         if route.documented and not queried and takes_request(project, fn):
             continue  # it may read the path itself
+        if route.documented and route.cls is None and not misread(fn, route):
+            continue  # the handler does not need it
         if missing and (route.documented or route.entry.syntax in ("angle", "named", "regex")):
             what = ", ".join(f"`{name}`" for name in missing)
             effect = (
@@ -165,6 +186,12 @@ def mismatches(project: Project) -> Iterator[Hit]:
                 related=(Step(fn.header, "the handler"),),
                 function=route.function,
             )
+
+
+def misread(fn: Fn, route: Route) -> bool:
+    """Whether the handler requires something from the query that was meant to come from the path, or takes nothing at all."""
+    asked = [param for param in route.params if param.origin == "query"]
+    return not asked or any(param.required and fn.facts.params[param.index].default < 0 for param in asked)
 
 
 def path_names(route: Route) -> list[str]:

@@ -134,8 +134,8 @@ class Forwarding:
         texts = [
             text for vid in (arguments(call, route.path) if route.path else ()) for text in self._texts(use, fn, vid)
         ]
-        if any(texts):
-            return [text for text in dict.fromkeys(texts) if text]
+        if texts:
+            return [text for text in dict.fromkeys(texts) if text] or [""]
         top = use.outermost
         passed = [text for vid in top.call.args if isinstance(text := top.caller.const(vid), str)]
         return passed or ([UNKNOWN] if route.path is not None else [""])

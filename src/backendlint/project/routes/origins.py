@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
-from backendlint.project.binding import SAME, handed_back
+from backendlint.project.binding import SAME, handed_back, unchanged
 from backendlint.project.entities import Fn
 from backendlint.project.routes.model import Origin
 
@@ -148,10 +148,27 @@ class Origins:
                 yield Origin(fn, vid)
                 continue
             for item in target.facts.returns:
-                own = handed_back(fn, call, target, item.value)
-                for given in own:
-                    yield from self.of(fn, given)
-                if not own:
-                    yield from self.of(target, item.value)
+                yield from self._returned(fn, call, target, item.value)
         if not refs:
             yield Origin(fn, vid)
+
+    def _returned(self, fn: Fn, call: Call, target: Fn, vid: Vid) -> Iterator[Origin]:
+        """What this very call is given: a parameter of the callee is what the call passes (`return router or APIRouter()`)."""
+        parts = list(_alternatives(target, vid)) if vid >= 0 else [vid]
+        for part in parts:
+            own = handed_back(fn, call, target, part)
+            for given in own:
+                yield from self.of(fn, given)
+            if not own and (len(parts) == 1 or unchanged(target, part)[0] != "param"):
+                yield from self.of(target, part)
+
+
+def _alternatives(fn: Fn, vid: Vid, depth: int = 4) -> Iterator[Vid]:
+    """The values of which one is it, whichever way was taken."""
+    value = unchanged(fn, vid)
+    if value[0] in ("phi", "bool") and depth:
+        for item in value[1] if value[0] == "phi" else value[2]:
+            if item != vid:
+                yield from _alternatives(fn, item, depth - 1)
+    else:
+        yield vid
