@@ -8,7 +8,7 @@ from backendlint.api import Fn, Hit, Project, Vid, identifier_words, name_of_val
 DIGESTS = frozenset({"hexdigest", "digest"})
 HASHED = frozenset({"hash", "hashed", "digest", "sha256", "sha512"})
 """Words in the name of a value whose every bit changes with the guess: what its comparison tells is of no use."""
-IDS = frozenset({"id", "ids", "pk", "uuid", "uid"})
+IDS = frozenset({"id", "ids", "pk", "uuid", "uid", "jti"})
 """What something is called by: compared with it, the other side is no secret either."""
 COLLECTIONS = frozenset(
     {"pairs", "map", "mapping", "dict", "list", "set", "credentials", "secrets", "passwords", "keys"}
@@ -44,6 +44,8 @@ def check(project: Project) -> Iterator[Hit]:
 
 def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] | None:
     """The secret's name, and whether a caller certainly chooses the other side."""
+    if in_path(fn, left) or in_path(fn, right):
+        return None
     sides = ((left, right), (right, left))
     for own, other in sorted(sides, key=lambda side: not is_mac(project, fn, side[0])):
         name, wrapped = unwrapped(fn, own)
@@ -57,10 +59,17 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
             return None
         if not mac and is_digest(fn, other):
             return None
-        if not mac and HASHED.intersection(identifier_words(name_in(fn, other))):
+        hashed = HASHED.intersection((*identifier_words(name_in(fn, other)), *identifier_words(name)))
+        if not mac and (hashed or IDS.intersection(identifier_words(name)[-1:])):
             return None
         return name or "the digest", mac or from_request(project, fn, other)
     return None
+
+
+def in_path(fn: Fn, vid: Vid) -> bool:
+    """`self.kwargs["key"]`: whether a row lies below what the path names."""
+    value = fn.unguarded(vid)
+    return value[0] == "item" and fn.unguarded(value[1])[2:] == ("kwargs",)
 
 
 def name_in(fn: Fn, vid: Vid) -> str:
@@ -159,5 +168,7 @@ def param_from_request(project: Project, fn: Fn, index: int, depth: int) -> bool
 def confirms(left: str, right: str) -> bool:
     """`password == password_confirm`: both typed by the same person."""
     return any(
-        word in name.lower() for name in (left, right) for word in ("confirm", "repeat", "again", "2", "new", "old")
+        word in name.lower()
+        for name in (left, right)
+        for word in ("confirm", "repeat", "again", "2", "new", "old", "last", "previous")
     )
