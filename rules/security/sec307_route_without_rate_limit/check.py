@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Profile, Project, Route, Step, request_reads
+from backendlint.api import SAFE, Call, Fn, Hit, Profile, Project, Route, Step, request_reads
 
 SIGN_IN = re.compile(
     r"(^|_)(log_?in|sign_?in|authenticate|access_token|obtain_token|token_auth|auth_token|jwt_create|otp|mfa|two_?factor|2fa|totp|verify_code|"
@@ -16,7 +16,11 @@ NOT_SIGN_IN = re.compile(
     re.IGNORECASE,
 )
 
-TOKEN = re.compile(r"\{(\w*_)?(token|uidb?64|signature)\}")
+TOKEN = re.compile(
+    r"\{(\w*_)?(token|uidb?64|signature)\}|(password|reset|recover)[^{]*\{(\w*_)?(code|key|hash)\}", re.IGNORECASE
+)
+FORGOTTEN = re.compile(r"password|forgot|reset|recover|magic_?link|send_?code|resend", re.IGNORECASE)
+"""Routes that send mail to whoever is named, or take what was in it."""
 
 
 ADDRESS = frozenset(
@@ -42,7 +46,12 @@ def check(project: Project) -> Iterator[Hit]:
                 continue
             if takes_signed(project, route):
                 continue
-            message = "can be tried without end: passwords and codes are guessed that way. Limit attempts per account and per address."
+            what = (
+                "accounts are found out and their mailboxes filled"
+                if mails_to(project, route)
+                else "passwords and codes are guessed"
+            )
+            message = f"can be tried without end: {what} that way. Limit attempts per account and per address."
             seen.add(route.place)
             profile: Profile = "default" if asks(project, route) else "strict"
             yield Hit(f"{route.label} {message}", route.place, function=route.function, profile=profile)
@@ -76,6 +85,9 @@ def tries_password(project: Project, route: Route) -> bool:
 def takes_signed(project: Project, route: Route) -> bool:
     """Whether it goes by a signed text, which nobody guesses, and compares no password."""
     models = [site.model for fn in reached(project, route) for site in project.effects.direct(fn)]
+    mails = sends(project, route)
+    if not mails and FORGOTTEN.search(route.path) and any(names_token(fn) for fn in reached(project, route)):
+        return True
     raised = {
         name: project.libraries.exception(name)
         for model in models
@@ -83,13 +95,33 @@ def takes_signed(project: Project, route: Route) -> bool:
         for name in model.raises
     }
     verifies = any(item is not None and item.kind == "auth" for item in raised.values())
-    if route.handler is not None and project.effects.has(route.handler, "mail", "queue-publish"):
+    if mails:
         return False  # whoever has no token yet has one sent
     return verifies and not any(model.password is not None and model.password.op == "verify" for model in models)
 
 
+def sends(project: Project, route: Route) -> bool:
+    return route.handler is not None and project.effects.has(route.handler, "mail", "queue-publish")
+
+
+def mails_to(project: Project, route: Route) -> bool:
+    """Whether it sends mail to whoever is named, by what it does or its name."""
+    name = f"{route.path} {route.name}"
+    return bool(FORGOTTEN.search(name)) and (
+        sends(project, route) or bool(re.search("forgot|magic|send", name, re.IGNORECASE))
+    )
+
+
+def names_token(fn: Fn) -> bool:
+    """`body.token`, `data["token"]`: a long text out of a mail, to which the new password belongs."""
+    attributes = (fn.value(vid)[2] for vid in fn.made_by("attr"))
+    return "token" in (*attributes, *(fn.value(vid)[1] for vid in fn.made_by("const")))
+
+
 def asks(project: Project, route: Route) -> bool:
     """Whether anything that the client sends is seen to be read: who only sends people on to another site compares nothing."""
+    if route.handler is None and route.cls is not None and not project.hierarchy.library_bases(route.cls):
+        return False  # another class answers
     if route.handler is None or any(param.origin != "path" for param in route.params):
         return True
     for fn in reached(project, route):
@@ -152,7 +184,13 @@ def limited_sibling(project: Project, route: Route) -> Route | None:
         and other.handler.path == route.handler.path
         and not project.access.authentication(other)
     ]
-    limited = [other for other in near if project.access.rate_limits(other) and not is_sign_in(other)]
+    limited = [
+        other
+        for other in near
+        if set(project.access.rate_limits(other)) - {other.name}  # what answers 429 itself may hand an answer on
+        and not is_sign_in(other)
+        and SAFE.issuperset(other.methods) == SAFE.issuperset(route.methods)
+    ]
     return limited[0] if limited and len(limited) * 2 >= len(near) else None
 
 

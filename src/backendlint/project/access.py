@@ -7,7 +7,17 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
-from backendlint.project.anonymous import asks_for, is_foreign, lets_through, lists_none, screens, turns_away
+from backendlint.project.anonymous import (
+    asks_for,
+    is_foreign,
+    items,
+    lets_through,
+    limiting_views,
+    limits,
+    lists_none,
+    screens,
+    turns_away,
+)
 from backendlint.project.answers import answers
 from backendlint.project.binding import unchanged
 from backendlint.project.entities import Cls, Fn, Ref
@@ -172,6 +182,7 @@ class Access:
                 yield role, fn.name
         if route.cls is not None:
             yield from self._class_evidence(route.cls)
+        yield from ((LIMIT, name) for name in limiting_views(self.project, route))
         if route.handler is not None:
             yield from self._decorator_arguments(route.handler)
 
@@ -413,12 +424,14 @@ class Access:
     def _middleware(self, fn: Fn, names: dict[str, Vid]) -> Iterator[tuple[str, str]]:
         """Django's middleware that lets nobody through who has not signed in, or may not call the view."""
         vids = [vid for name, vid in names.items() if name.startswith(("MIDDLEWARE", "DJANGO_MIDDLEWARE"))]
-        texts = [fn.const(item) for vid in vids for item in _items(fn, vid)]
+        texts = [fn.const(item) for vid in vids for item in items(fn, vid)]
         for text in texts:
             if not isinstance(text, str) or "." not in text:
                 continue
             if text == "django.contrib.auth.middleware.LoginRequiredMiddleware":
                 yield AUTHENTICATE, text.rpartition(".")[2]
+            if limits(self.project, text):
+                yield LIMIT, text.rpartition(".")[2]
             for ref in self.project.resolver.dotted(text, fn.file.module):
                 cls = self.project.classes.get(ref.name) if ref.kind == "class" else None
                 methods = [cls.methods[name] for name in _METHODS if name in cls.methods] if cls is not None else []
@@ -446,7 +459,9 @@ class Access:
                         for given, name in (item for ref in refs for item in self._permission(ref)):
                             if given != EXEMPT:
                                 found.append((given, "rest_framework", name))
-            found.extend((role, "django", name) for role, name in self._middleware(fn, file.names))
+            found.extend(
+                (role, "" if role == LIMIT else "django", name) for role, name in self._middleware(fn, file.names)
+            )
         for site in self.project.effects.sites:
             limit = site.model.ratelimit
             if limit is not None and limit.role == "setup" and limit.limit is not None:
@@ -459,25 +474,6 @@ class Access:
 
 _SETTINGS = {"DEFAULT_PERMISSION_CLASSES": AUTHORIZE, "DEFAULT_THROTTLE_CLASSES": LIMIT}
 """Settings of Django REST framework whose classes apply to every view."""
-
-
-def _items(fn: Fn, vid: Vid) -> Iterator[Vid]:
-    """Items of a list, also of a list that another name holds or that is added to (in a loop, too)."""
-    todo, seen = [vid], set[Vid]()
-    while todo:
-        item = todo.pop(0)
-        if item in seen:
-            continue
-        seen.add(item)
-        value = fn.facts.values[item]
-        if value[0] in ("list", "tuple"):
-            yield from value[1]
-        elif value[0] == "binop":
-            todo += value[2:4]
-        elif value[0] in ("mut", "guard"):
-            todo.append(value[1])
-        elif value[0] == "phi":
-            todo += value[1]
 
 
 def _by_name(name: str) -> Iterator[tuple[str, str]]:

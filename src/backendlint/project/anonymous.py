@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Span, Vid
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.routes import status_of
+from backendlint.project.routes import Route, status_of
 from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
@@ -52,6 +52,21 @@ def is_foreign(project: Project, ref: Ref) -> bool:
         return project.libraries.call(ref.name) is None and not project.libraries.lineage(ref.name)
     cls = project.classes.get(ref.name) if ref.kind == "class" else None
     return cls is not None and not project.hierarchy.role(cls)
+
+
+def limits(project: Project, name: str) -> bool:
+    """Whether a view or middleware of a library limits attempts by itself."""
+    model = project.libraries.call(name)
+    return model is not None and model.ratelimit is not None and model.ratelimit.role == "limit"
+
+
+def limiting_views(project: Project, route: Route) -> Iterator[str]:
+    """Names of such views that answer a route, themselves or as base classes."""
+    call = route.entry.call if route.handler is None else None
+    named = (ref for vid in call.args for ref in project.refs(route.entry.fn, vid)) if call is not None else ()
+    views = [ref.name for ref in (*named, *route.entry.handlers) if ref.kind == "lib"]
+    views += project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
+    return (name.rpartition(".")[2] for name in views if limits(project, name))
 
 
 def screens(project: Project, fn: Fn) -> bool:
@@ -133,3 +148,22 @@ def _denies(fn: Fn, vid: Vid, outcome: bool, depth: int = 6) -> bool:
     if value[0] == "call":  # Django's was a method once
         return _denies(fn, fn.calls[value[1]].func, outcome, depth - 1)
     return value[0] == "attr" and value[2] in SIGNED_IN and outcome is not SIGNED_IN[value[2]]
+
+
+def items(fn: Fn, vid: Vid) -> Iterator[Vid]:
+    """Items of a list, also of a list that another name holds or that is added to (in a loop, too)."""
+    todo, seen = [vid], set[Vid]()
+    while todo:
+        item = todo.pop(0)
+        if item in seen:
+            continue
+        seen.add(item)
+        value = fn.facts.values[item]
+        if value[0] in ("list", "tuple"):
+            yield from value[1]
+        elif value[0] == "binop":
+            todo += value[2:4]
+        elif value[0] in ("mut", "guard"):
+            todo.append(value[1])
+        elif value[0] == "phi":
+            todo += value[1]
