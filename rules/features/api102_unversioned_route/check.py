@@ -61,7 +61,18 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
             "change without breaking clients. Mount it below the version.",
             route.location,
             function=route.function,
+            profile=None if belongs(route, versioned, homes) else "strict",
         )
+
+
+def belongs(route: Route, versioned: list[Route], homes: set[str]) -> bool:
+    """Whether it lies where the versions lie (`/api/feeds` beside `/api/v1`), or its module has routes with a version: what
+    lies elsewhere is seldom a part of that API."""
+    if any(home.strip("/") and route.path.startswith(f"{home}/") for home in homes):
+        return True
+    if route.handler is None:
+        return False
+    return any(other.handler is not None and other.handler.path == route.handler.path for other in versioned)
 
 
 def free(route: Route) -> bool:
