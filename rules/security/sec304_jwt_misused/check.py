@@ -74,6 +74,9 @@ def decoding(project: Project, site: Site) -> Iterator[tuple[str, str]]:
                     "strict",
                 )
                 continue
+            if option == "verify_exp" and checks_expiry(project, site):
+                yield "leaves `exp` to code of its own: let the library check it", "strict"
+                continue
             yield (
                 f"does not check what `{option}` stands for, so {WHY[option]}",
                 ("default" if option in OFF[:2] else "strict"),
@@ -88,6 +91,27 @@ def decoding(project: Project, site: Site) -> Iterator[tuple[str, str]]:
     missing = jwt.algorithms is not None and not arguments(site.call, jwt.algorithms) and not site.call.open_ended
     if missing and not has_key_object(project, site, site.model):
         yield "does not say which algorithms it accepts, so the token chooses; pass `algorithms=[...]`", "default"
+
+
+def checks_expiry(project: Project, site: Site) -> bool:
+    """Whether the function, what it calls or who calls it reads when the token ends."""
+    starts = [site.fn, *(edge.caller for edge in project.graph.callers(site.fn))]
+    reached = {fn.fqn: fn for start in starts for fn, _ in project.graph.below(start, 1)}
+    return any(reads_expiry(fn) for fn in reached.values())
+
+
+def reads_expiry(fn: Fn) -> bool:
+    keys = [fn.value(vid)[2] for vid in fn.made_by("attr")]
+    keys += [fn.const(fn.value(vid)[2]) for vid in fn.made_by("item")]
+    keys += [fn.const(call.args[0]) for call in fn.calls if call.args and fn.callee_name(call) == "get"]
+    return "exp" in keys
+
+
+def kept_in_a_row(project: Project, site: Site) -> bool:
+    """`Invite(token=jwt.encode(...))`: it is valid as long as the row is."""
+    holders = (call for call in site.fn.calls if site.call.value in (vid for _, vid in call.kwargs))
+    classes = (project.classes.get(ref.name) for call in holders for ref in project.callees(site.fn, call))
+    return any(cls is not None and project.hierarchy.role(cls) == "model" for cls in classes)
 
 
 def chosen_by_token(project: Project, site: Site, vid: Vid) -> bool:
@@ -198,7 +222,8 @@ def encoding(project: Project, site: Site) -> Iterator[tuple[str, str]]:
             yield "makes a token without a signature; name an algorithm", "default"
     for vid in arguments(site.call, jwt.claims) if jwt.claims is not None else ():
         if claims(project, site, vid) == "unlimited":
-            yield "makes a token that never expires; add an `exp` claim", "default"
+            kept = kept_in_a_row(project, site)
+            yield "makes a token that never expires; add an `exp` claim", "strict" if kept else "default"
 
 
 def claims(project: Project, site: Site, vid: Vid) -> str:
