@@ -13,8 +13,9 @@ ACTION = re.compile(
     r"bulk|batch|import|sync|cancel|confirm|approve|reject|reset|recover|password|upload|export|run|execute|trigger|process",
     re.IGNORECASE,
 )
-CHANGES = frozenset({"update", "delete"})
-"""Writes after which there is no row more than before."""
+CHANGES = frozenset({"update", "delete", "get_or_create", "update_or_create"})
+"""Writes after which there need not be a row more than before."""
+ADDED = re.compile(r"_?add_(?:a_|an_|new_)?(\w+)", re.IGNORECASE)
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -48,13 +49,27 @@ def judge(project: Project, route: Route) -> Iterator[tuple[Location, str]]:
         if made is not None and status == 200 and comes_after(answer, made):
             yield place, "creates a resource and answers 200; answer 201 Created."
         elif method == "DELETE" and status == 200 and has_no_body(answer) and not route.response_model:
-            yield place, "answers 200 without a body; answer 204 No Content."
-        elif (
-            method in ("GET", "HEAD") and status == 201 and not project.effects.has(route.handler, "db-write", "commit")
-        ):
+            body = (
+                "with nothing but `null` for a body"
+                if route.documented and not silent_response(answer)
+                else "without a body"
+            )
+            yield place, f"answers 200 {body}; answer 204 No Content."
+        elif method in ("GET", "HEAD") and status == 201 and not makes(project, route.handler):
             yield place, "reads and answers 201 Created; answer 200."
         elif status == 204 and answer is not None and answer.shape in ("dict", "list"):
             yield place, "answers 204 No Content with a body, which is dropped or breaks the connection; answer 200."
+
+
+def silent_response(answer: Answer | None) -> bool:
+    """A response object without a body, where others are turned into JSON."""
+    return answer is not None and answer.made
+
+
+def makes(project: Project, fn: Fn) -> bool:
+    """Whether it writes, or calls what says that it creates."""
+    said = any(CREATE.match(fn.callee_name(call)) for call in fn.calls)
+    return said or project.effects.has(fn, "db-write", "commit")
 
 
 def default_status(route: Route) -> int:
@@ -93,8 +108,12 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         return None
     if signed(route.handler):
         return None
-    named = CREATE.match(route.name) and route.name.upper() not in route.methods
     own = singular(last.replace("-", "_").lower())
+    added = ADDED.fullmatch(route.name)  # `add_member` to a team: a link, unless the path is that of what is added
+    named = CREATE.match(route.name) and route.name.upper() not in route.methods
+    named = named and (
+        added is None or (own in added[1].lower() and added[1] == singular(added[1]) and "_to_" not in added[1])
+    )
     reached = list(project.writes.reached(route.handler))
     found = [
         chain[0].span if chain else write.call.span
@@ -102,7 +121,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         if (write.creates or write.op == "save") and (named or singular(snake(write.entity.rpartition(".")[2])) == own)
     ]
     changes = bool(reached) and all(write.op in CHANGES for write, _ in reached)
-    stores = project.effects.has(route.handler, "db-write", "db", "commit")
+    stores = project.effects.has(route.handler, "db-write", "db", "commit", "cache-write")
     said = named and not POSTED.match(route.name) and not changes and stores
     return found if found or said else None
 
