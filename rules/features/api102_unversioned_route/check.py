@@ -70,6 +70,9 @@ def belongs(route: Route, versioned: list[Route], homes: set[str]) -> bool:
     lies elsewhere is seldom a part of that API."""
     if any(home.strip("/") and route.path.startswith(f"{home}/") for home in homes):
         return True
+    rooted = [other for other in versioned if other.path.strip("/").partition("/")[0] in versions(other.path)[:1]]
+    if 2 * len(rooted) > len(versioned):
+        return True
     if route.handler is None:
         return False
     return any(other.handler is not None and other.handler.path == route.handler.path for other in versioned)
