@@ -70,12 +70,13 @@ class Writes:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.by_function: dict[str, list[Write]] = {}
-        seen: set[tuple[str, int]] = set()
+        found: dict[tuple[str, int], Write] = {}
         for write in (*self._statements(), *self._operations()):
-            key = (write.fn.fqn, write.call.value)
-            if key not in seen:
-                seen.add(key)
-                self.by_function.setdefault(write.fn.fqn, []).append(write)
+            known = found.setdefault((write.fn.fqn, write.call.value), write)
+            if known.creates and write.op in _REPEATABLE:  # `insert(Tag).values(...).on_conflict_do_nothing()`
+                found[write.fn.fqn, write.call.value] = known._replace(op=write.op)
+        for write in found.values():
+            self.by_function.setdefault(write.fn.fqn, []).append(write)
 
     def direct(self, fn: Fn) -> list[Write]:
         """Writes in the function itself."""
