@@ -276,12 +276,20 @@ def _stored_already(project: Project, write: Write) -> bool:
 
 
 def _new(project: Project, fn: Fn, call: Call) -> bool:
-    """`Order(...).save()`: an object made here."""
+    """`Order(...).save()`: an object made here; a serializer or form only where it is given none to change."""
     value = fn.facts.values[call.func]
     if value[0] != "attr":
         return False
     made = fn.facts.values[root(fn, value[1])]
-    return made[0] == "call" and any(ref.kind == "class" for ref in project.callees(fn, fn.facts.calls[made[1]]))
+    if made[0] != "call":
+        return False
+    maker = fn.facts.calls[made[1]]
+    roles = {
+        project.hierarchy.role(project.classes[ref.name]) for ref in project.callees(fn, maker) if ref.kind == "class"
+    }
+    first = maker.args[:1] if "serializer" in roles else ()
+    given = maker.kwarg("instance") if roles & {"serializer", "form"} else -1
+    return bool(roles) and not any(vid >= 0 and fn.const(vid) is not None for vid in (*first, given))
 
 
 def _decides(project: Project, fn: Fn, check: Call, insert: Call) -> bool:
@@ -309,13 +317,13 @@ def _decides(project: Project, fn: Fn, check: Call, insert: Call) -> bool:
 
 
 def _in_missing_handler(project: Project, fn: Fn, check: Call, around: set[int]) -> bool:
-    """`except DoesNotExist:` of the query, with the insert in it."""
-    return any(
-        number in around
-        and fn.facts.blocks[number].kind == "except"
-        and any(project.exception_kind(name) == "not-found" or name.endswith(_MISSING) for name in types)
-        for number, types in project.exceptions.handlers(fn, check.block)
-    )
+    """`except DoesNotExist:` of the query, with the insert in it; where several catch it, the innermost does."""
+    for number, types in project.exceptions.handlers(fn, check.block):
+        if fn.facts.blocks[number].kind == "except" and any(
+            project.exception_kind(name) == "not-found" or name.endswith(_MISSING) for name in types
+        ):
+            return number in around
+    return False
 
 
 def _result(project: Project, fn: Fn, check: Call) -> set[Vid]:
