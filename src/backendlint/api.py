@@ -131,6 +131,7 @@ from backendlint.project.secrets import Shaped, is_password, issued_key, known_s
 from backendlint.project.selected import selected
 from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.setters import handed_updates
+from backendlint.project.sought import shared_row
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.steps import Durable, closed_steps, durable_steps, related
@@ -147,7 +148,7 @@ from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import Opening, before, exclusive, openings
 from backendlint.project.trials import tries_out
 from backendlint.project.unbounded import Unbounded, doubtful, stays_small, unbounded
-from backendlint.project.uniqueness import of_others, one_row, stopped_by, table_of
+from backendlint.project.uniqueness import by_range, of_others, one_row, stopped_by, table_of
 from backendlint.project.uses import aliases, ingredients, is_used, operands
 from backendlint.project.variables import display, variable
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
@@ -270,6 +271,7 @@ __all__ = [
     "bind",
     "block_at",
     "bounded",
+    "by_range",
     "called",
     "called_name",
     "calls_at",
@@ -367,6 +369,7 @@ __all__ = [
     "served_applications",
     "shape",
     "shape_of",
+    "shared_row",
     "siblings",
     "sink_arguments",
     "slow_part",

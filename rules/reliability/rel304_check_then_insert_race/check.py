@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Raced, object_root, of_others, only_by_hand, stopped_by
+from backendlint.api import (
+    Call,
+    Fn,
+    Hit,
+    Project,
+    Raced,
+    by_range,
+    is_job,
+    object_root,
+    of_others,
+    only_by_hand,
+    shared_row,
+    stopped_by,
+)
 
 _HANDLE = "Handle the constraint's violation around the insert and answer as if the row had been found, or insert with ON CONFLICT."
 
@@ -41,8 +54,25 @@ def _hit(project: Project, raced: Raced) -> Hit:
         function=raced.fn.fqn,
         severity="note" if columns else None,
         help=_HANDLE if columns else None,
-        profile="strict" if only_by_hand(project, raced.fn) or (not columns and newest(project, raced)) else None,
+        profile="strict" if _doubtful(project, raced, bool(columns)) else None,
     )
+
+
+def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
+    """Where two at once are not to be expected, or do no harm: scripts and planned jobs, the one row that all share and that is
+    made once in a lifetime, and rows of which there may be many."""
+    if only_by_hand(project, raced.fn) or shared_row(project, raced):
+        return True
+    many = not unique and (newest(project, raced) or by_range(project, raced))
+    return many or only_planned(project, raced.fn)
+
+
+def only_planned(project: Project, fn: Fn, depth: int = 4) -> bool:
+    """What jobs alone lead to that no request hands over."""
+    if is_job(project, fn) or project.layer(fn) == "task":
+        return not project.reach(fn.fqn)
+    callers = {edge.caller.fqn: edge.caller for edge in project.graph.callers(fn) if edge.caller is not fn}
+    return bool(callers) and depth > 0 and all(only_planned(project, item, depth - 1) for item in callers.values())
 
 
 def newest(project: Project, raced: Raced) -> bool:

@@ -61,6 +61,12 @@ def of_others(project: Project, raced: Raced) -> bool:
     return False
 
 
+def by_range(project: Project, raced: Raced) -> bool:
+    """Whether the query asks for one of a range (`expires__gt=now`): there may be many such rows one after the other."""
+    table = table_of(project, raced.entity)
+    return table is not None and any(use.how == "range" for use in _uses_in(project, raced.fn, raced.check, table))
+
+
 def one_row(project: Project, fn: Fn, call: Call) -> bool:
     """Whether the query compares all columns of a unique key for equality: it finds a row or none."""
     table = table_of(project, asked(project, fn, call))

@@ -1,0 +1,126 @@
+"""Whether a query before an insert looks for one row that all share: the default plan, the only settings there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.races import Raced
+from backendlint.project.uses import ingredients
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MAX_CHAIN = 12
+_FIXED = (
+    "const",
+    "name",
+    "attr",
+    "compare",
+    "bool",
+    "binop",
+    "not",
+    "unary",
+    "tuple",
+    "list",
+    "guard",
+    "await",
+    "dict",
+)
+
+
+def shared_row(project: Project, raced: Raced) -> bool:
+    """Whether every run asks for the same row: the query, and the function that makes it, name nothing but constants."""
+    if not _alike(project, raced.fn, raced.check, called=raced.deep):
+        return False
+    for edge in project.graph.callees(raced.fn):
+        if edge.call is raced.check and edge.kind == "call":
+            edges, last = project.queries.chain(edge.callee)
+            if edges or last is None or last.call is None:
+                return False
+            return _alike(project, last.fn, last.call, called=False, given=True)
+    return True
+
+
+def _alike(project: Project, fn: Fn, call: Call, *, called: bool, given: bool = False) -> bool:
+    """Whether nothing in the chain of calls depends on the run; `given`: parameters are known to be constants."""
+    item: Call | None = call
+    for _ in range(MAX_CHAIN):
+        if item is None:
+            return True
+        if not all(_fixed(project, fn, vid, given) for vid in item.passed):
+            return False
+        item, root = _receiver(fn, item)
+        if item is None and root >= 0 and not called and not _general(project, fn, root):
+            return False
+    return False
+
+
+def _receiver(fn: Fn, call: Call) -> tuple[Call | None, Vid]:
+    """The call on whose result another is made, else the value at the head of the chain."""
+    vid = call.func
+    for _ in range(MAX_CHAIN):
+        value = fn.facts.values[vid]
+        if value[0] not in ("attr", "guard", "await"):
+            break
+        vid = value[1]
+    return (fn.facts.calls[value[1]], vid) if value[0] == "call" else (None, call.func)
+
+
+def _general(project: Project, fn: Fn, func: Vid) -> bool:
+    """Whether a chain starts at a class or a session, and not at a row with its related ones or what a request carries."""
+    value = fn.unguarded(func)
+    if value[0] == "name":
+        return True if _class(project, fn, str(value[1])) else _session(project, fn, func)
+    if value[0] != "attr":
+        return False
+    base = fn.unguarded(value[1])
+    if base[0] == "attr" and fn.unguarded(base[1]) == ("param", 0) and fn.kind == "method":
+        assert fn.cls is not None
+        return project.hierarchy.role(fn.cls) != "model"  # `self.session.query(...)`
+    return _general(project, fn, value[1]) if base[0] == "attr" else _starts(project, fn, value[1])
+
+
+def _starts(project: Project, fn: Fn, vid: Vid) -> bool:
+    value = fn.unguarded(vid)
+    if value[0] == "name":
+        return _class(project, fn, str(value[1])) or _session(project, fn, vid)
+    if value == ("param", 0) and fn.kind == "classmethod":
+        return True
+    return _session(project, fn, vid)
+
+
+def _session(project: Project, fn: Fn, vid: Vid) -> bool:
+    for ref in project.refs(fn, vid):
+        cls = project.libraries.cls(ref.name) if ref.kind == "libinst" else None
+        if cls is not None and cls.resource.startswith("db-"):
+            return True
+    return False
+
+
+def _class(project: Project, fn: Fn, dotted: str) -> bool:
+    return project.modules.resolve(dotted, fn.file.module).kind == "class"
+
+
+def _fixed(project: Project, fn: Fn, start: Vid, given: bool) -> bool:
+    """Whether an argument is the same in every run: made of constants, classes' columns and calls of libraries."""
+    found = ingredients(fn.facts, (start,))
+    called = {fn.facts.calls[fn.facts.values[vid][1]].func for vid in found if fn.facts.values[vid][0] == "call"}
+    for vid in found:
+        value = fn.facts.values[vid]
+        if value[0] == "param":
+            if not (given and not (value[1] == 0 and fn.cls is not None)) and not _session(project, fn, vid):
+                return False
+        elif value[0] == "name":
+            dotted = str(value[1])
+            constant = dotted.rpartition(".")[2].isupper() or fn.const(vid) is not ...
+            if not (constant or vid in called or _class(project, fn, dotted)):
+                return False
+        elif value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            if project.targets(fn, call) or not (call.passed or fn.facts.values[call.func][0] == "attr"):
+                return False
+        elif value[0] not in _FIXED:
+            return False
+    return True
