@@ -99,6 +99,7 @@ from backendlint.project.programs import (
     in_main_block,
     only_by_hand,
     only_from_main,
+    only_planned,
     runs_by_hand,
 )
 from backendlint.project.queries import Query
@@ -341,6 +342,7 @@ __all__ = [
     "only_claims",
     "only_converts",
     "only_from_main",
+    "only_planned",
     "openings",
     "operands",
     "ops",

@@ -19,11 +19,13 @@ from backendlint.api import (
     decorator_models,
     durable_steps,
     exclusive,
+    for_development,
     for_tests,
     identifier_words,
     name_of,
     object_root,
     only_by_hand,
+    only_planned,
     operands,
     related,
 )
@@ -46,7 +48,7 @@ CLEANS = re.compile(
     r"(^|_)(clean(_?up)?|purge|prune|expired?|stale|tidy|housekeeping|gc|garbage(_collect(ion)?)?)(_|$)", re.IGNORECASE
 )
 HOOKS = frozenset({"save", "delete", "clean", "full_clean", "create", "update", "__init__"})
-UNDOES = re.compile(r"delete|remove|discard|undo|revert|cancel", re.IGNORECASE)
+UNDOES = re.compile(r"delete|remove|discard|undo|revert|cancel|clean_?up|roll_?back|purge|drop", re.IGNORECASE)
 ALL = ("builtins.Exception", "builtins.BaseException")
 REPEATABLE = frozenset({"get_or_create", "update_or_create", "write"})
 
@@ -106,7 +108,7 @@ def _closed_pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tup
     """Writes of two transactions, one after the other, that work on the same things. Where the second changes what the first
     has stored, the first's state is one to go on from."""
     closed = [
-        [step for step in steps if step.write.entity and _counts(fn, step, ensured) and not _aside(step)]
+        [step for step in steps if step.write.entity and _counts(fn, step, ensured) and not _aside(fn, step)]
         for steps in closed_steps(project, fn)
     ]
     if len(closed) < 2 or project.transactions.entered_in(fn) is not None:
@@ -143,7 +145,13 @@ def _compensates(fn: Fn, step: Durable) -> bool:
 
 
 def _undone(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
-    """Whether a handler around the second removes again what the first made, or sets it anew (`set_status(FAILED)`)."""
+    """Whether a handler around the second removes again what the first made, or sets it anew (`set_status(FAILED)`); or the
+    first is entered (`with Draft.create() as draft:`), and its own end clears up."""
+    if any(
+        block.kind == "with" and block.value >= 0 and object_root(fn, block.value) == first.call.value
+        for _, block in fn.blocks_of(second.call.block)
+    ):
+        return True
     tries = {number for number, item in fn.blocks_of(second.call.block) if item.kind == "try"}
     handlers = {number for number, item in enumerate(fn.facts.blocks) if item.kind == "except" and item.group in tries}
     for call in fn.calls if handlers else ():
@@ -355,10 +363,12 @@ def _passed(fn: Fn, call: Call) -> tuple[object, ...]:
     return tuple(known if known is not ... else object_root(fn, vid) for vid, known in zip(vids, consts, strict=True))
 
 
-def _aside(step: Durable) -> bool:
+def _aside(fn: Fn, step: Durable) -> bool:
     """By the entity's name, by the names of the functions that store it, or by those of their modules (`logs.service`)."""
     names = [step.write.entity.rpartition(".")[2], *(edge.callee.name for edge in step.edges)]
     names += [edge.callee.cls.name for edge in step.edges if edge.callee.cls is not None]
+    owner = called_name(fn.file, fn.facts, step.call).rpartition(".")[0].rpartition(".")[2]
+    names += [owner] if not step.write.entity and owner[:1].isupper() else []  # `AuditLog.create(...)`
     modules = {word for edge in step.edges for word in identifier_words(edge.callee.file.module.replace(".", "_"))}
     return any(ASIDE.search(name) for name in names) or not modules.isdisjoint(JOURNALS)
 
@@ -366,15 +376,17 @@ def _aside(step: Durable) -> bool:
 def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
     one, two = _what(first), _what(second)
     two = two.removeprefix("stores ") if one.startswith("stores ") else two
-    aside = _aside(first) or _aside(second)
+    aside = _aside(fn, first) or _aside(fn, second)
     managed = any(
         "related_descriptors" in model.name
         for step in (first, second)
         for model in project.models(step.write.fn, step.write.call)
     )
     by_hand = only_by_hand(project, fn) or _for_framework(project, fn)
+    by_hand = by_hand or only_planned(project, fn) or for_development(fn.path)
     heals = (
         _reconciles(first, second)
+        or _each_alone(project, fn, first, second)
         or _clears_up(fn, first, second)
         or (_clears(fn, first) and _clears(fn, second) and project.layer(fn) == "task")
     )
@@ -390,13 +402,26 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
 
 
 def _reconciles(first: Durable, second: Durable) -> bool:
-    """What is new in a list is inserted, then what is no longer in it deleted: the next round mends what this one left."""
+    """What is new in a list is stored, then what is no longer in it deleted: the next round mends what this one left."""
     return (
-        first.write.op == "bulk_create"
+        first.write.op in ("bulk_create", "save", "create")
         and second.write.op == "delete"
         and not (first.edges or second.edges)
         and first.write.entity == second.write.entity != ""
     )
+
+
+def _each_alone(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+    """Rows of one kind that stand for themselves: one more for each item by the same function, or constants set on others."""
+    if first.write.entity != second.write.entity:
+        return False
+    if first.edges and second.edges:
+        return first.edges[0].callee is second.edges[0].callee and fn.inside(second.call.block, "for") is not None
+    return all(
+        step.write.op == "update" and step.call.kwargs and all(fn.const(vid) is not ... for _, vid in step.call.kwargs)
+        for step in (first, second)
+        if not step.edges
+    ) and not (first.edges or second.edges)
 
 
 def _clears_up(fn: Fn, first: Durable, second: Durable) -> bool:

@@ -11,10 +11,10 @@ from backendlint.api import (
     Project,
     Raced,
     by_range,
-    is_job,
     object_root,
     of_others,
     only_by_hand,
+    only_planned,
     shared_row,
     stopped_by,
 )
@@ -65,14 +65,6 @@ def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
         return True
     many = not unique and (newest(project, raced) or by_range(project, raced))
     return many or only_planned(project, raced.fn)
-
-
-def only_planned(project: Project, fn: Fn, depth: int = 4) -> bool:
-    """What jobs alone lead to that no request hands over."""
-    if is_job(project, fn) or project.layer(fn) == "task":
-        return not project.reach(fn.fqn)
-    callers = {edge.caller.fqn: edge.caller for edge in project.graph.callers(fn) if edge.caller is not fn}
-    return bool(callers) and depth > 0 and all(only_planned(project, item, depth - 1) for item in callers.values())
 
 
 def newest(project: Project, raced: Raced) -> bool:

@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, FileFacts, Import
+from backendlint.project.decorators import is_job
 from backendlint.project.entities import Fn, Ref
 
 if TYPE_CHECKING:
@@ -185,6 +186,16 @@ def only_by_hand(project: Project, fn: Fn, depth: int = 5, *, beside: bool = Fal
             for (_, aside), edge in callers.items()
         )
     )
+
+
+def only_planned(project: Project, fn: Fn, depth: int = 4) -> bool:
+    """What jobs alone lead to, and nothing hands over but other jobs."""
+    if project.reach(fn.fqn):
+        return False
+    callers = {edge.caller.fqn: edge.caller for edge in project.graph.callers(fn) if edge.caller is not fn}
+    if not callers:
+        return is_job(project, fn) or (fn.cls is not None and project.hierarchy.role(fn.cls) == "task")
+    return depth > 0 and all(only_planned(project, item, depth - 1) for item in callers.values())
 
 
 def _is_fixture(ref: Ref) -> bool:
