@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from backendlint.api import Column, Fn, Hit, Location, Project, Step, Table, identifier_words, sqltypes
+from backendlint.api import (
+    Call,
+    Column,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Step,
+    Table,
+    called_name,
+    identifier_words,
+    ingredients,
+    sqltypes,
+)
 
 _NUMBERED = re.compile(r"^([a-z][a-z_]*?)_?([1-9])(_[a-z]+)?$", re.IGNORECASE)
 _NOT_REPEATED = frozenset(
     "address address_line line street addr md sha ipv utf iso h level tier part token param arg lat lon x y".split()
 )
+_ADDRESSES = re.compile(r"emails$|(^|_)(backup|recovery|scratch)_codes$", re.IGNORECASE)
+"""Lists of what is no row of another table."""
+_NAMED = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+[\"`]?(?:\w+[\"`]?\.[\"`]?)?(\w+)", re.IGNORECASE)
 _LIST = re.compile(r"(?:^|_)(?:ids|csv|id_list|codes|emails)$", re.IGNORECASE)
 _KEPT = frozenset(
     "log logs audit audits history archive archives event events snapshot snapshots journal trail catalog".split()
@@ -26,16 +42,36 @@ def check(project: Project) -> Iterator[Hit]:
     """All tables that models or DDL define."""
     data = project.data
     told_by_migrations = not data.models.tables
+    own = _own(project)
     for table in data.schema.tables.values():
         known = table.location is not None and (
             told_by_migrations or table.location.path not in data.migration_paths or table.source == "ddl"
         )
-        if table.kind == "table" and table.managed and known:
+        if table.kind == "table" and table.managed and known and own(table):
             yield from _repeated(table)
             for column in table.columns.values():
                 yield from _listed(table, column)
                 yield from _unreferenced(project, table, column)
     yield from _split(project)
+
+
+def _own(project: Project) -> Callable[[Table], bool]:
+    """Whether a table is the project's: not one of a dump that lies beside the models and that no code asks, as of another
+    service that the developers' machines run."""
+    data = project.data
+    asked = {
+        name.lower() for text in data.texts if text.fn is not None and text.call for name in _NAMED.findall(text.text)
+    }
+    elsewhere = bool(data.models.tables or asked)
+
+    def own(table: Table) -> bool:
+        if table.source != "ddl" or table.location is None or not elsewhere:
+            return True
+        if table.name.lower().rpartition(".")[2] in asked or data.models.find(table.name) is not None:
+            return True
+        return table.location.path in data.migration_paths
+
+    return own
 
 
 def _repeated(table: Table) -> Iterator[Hit]:
@@ -63,6 +99,7 @@ def _listed(table: Table, column: Column) -> Iterator[Hit]:
             "names exists, nor find a row by it; use a table "
             "that links the two (or an array column).",
             _place(table, column),
+            profile="strict" if _ADDRESSES.search(column.name) else None,
         )
 
 
@@ -83,9 +120,23 @@ def _split(project: Project) -> Iterator[Hit]:
                         "cannot check, join or find its parts; use a table of its own (or an array column).",
                         _place(table, column),
                         (Step(fn.location(call.span), "taken apart here"),),
-                        profile=None if column.name.endswith("s") else "strict",
+                        profile=None if column.name.endswith("s") and _looked_up(fn, call) else "strict",
                         confidence="medium",
                     )
+
+
+def _looked_up(fn: Fn, split: Call) -> bool:
+    """Whether the parts do the database's work: a query asks for what they name, or rows are gone through for one that has
+    a part."""
+    for call in fn.calls:
+        sought = [vid for key, vid in call.kwargs if key == "in" or key.endswith("__in")]
+        sought += call.args if called_name(fn.file, fn.facts, call).rpartition(".")[2] == "in_" else ()
+        if split.value in ingredients(fn.facts, sought):
+            return True
+    return any(fn.value(vid)[0] == "elem" for vid in ingredients(fn.facts, (split.func,))) and any(
+        value[0] == "compare" and tuple(value[1]) == ("in",) and split.value in ingredients(fn.facts, value[2][1:])
+        for value in fn.facts.values
+    )
 
 
 def _column_read(project: Project, fn: Fn, vid: int, owners: dict[str, Table]) -> Iterator[tuple[Table, Column]]:

@@ -12,6 +12,7 @@ from backendlint.api import (
     Hit,
     Index,
     Location,
+    Profile,
     Project,
     Schema,
     Step,
@@ -184,6 +185,7 @@ def _columns(table: Table, made: Table, framework: str) -> Iterator[Hit]:
                 f"{name} {difference}: code and database disagree about what it can hold; generate the migration with "
                 f"{_command(framework)}, or correct the model.",
                 other.location or made.location,
+                "strict" if _harmless(column, other, framework) else None,
             )
     for column in made.columns.values():
         if (
@@ -261,12 +263,23 @@ def _is_made(wanted: Index, made: Table) -> bool:
     )
 
 
-def _hit(place: Location | None, message: str, other: Location | None) -> Iterator[Hit]:
+def _hit(place: Location | None, message: str, other: Location | None, profile: Profile | None = None) -> Iterator[Hit]:
     if place is not None:
-        yield Hit(message, place, (Step(other, "as the migrations make it"),) if other is not None else ())
+        steps = (Step(other, "as the migrations make it"),) if other is not None else ()
+        yield Hit(message, place, steps, profile=profile)
+
+
+def _harmless(model: Column, made: Column, framework: str) -> bool:
+    """Null or not, where no insert fails by it: SQLAlchemy takes NOT NULL from the annotation, and the database lets more in;
+    or the model puts a value of its own in."""
+    if model.nullable == made.nullable:
+        return False
+    return model.client_default if model.nullable else framework == "Alembic"
 
 
 def _difference(model: Column, made: Column) -> str:
+    if not model.type:
+        return ""  # made by a function of the project's own, which may say anything of it
     if model.nullable != made.nullable and not model.primary_key and not made.primary_key:
         return (
             "may be null in the model, but is NOT NULL in the migrations"
