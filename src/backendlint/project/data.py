@@ -17,6 +17,7 @@ from backendlint.project.schema.history import Moment, index_foreign_keys, merge
 from backendlint.project.schema.links import ModuleLinks
 from backendlint.project.schema.model import Schema, Table
 from backendlint.project.schema.operations import DropTable, Migration, Operation, RenameTable
+from backendlint.project.schema.released import long_released
 from backendlint.project.schema.sqlalchemy_models import read_sqlalchemy
 from backendlint.project.sqltext.dialects import file_dialect, project_dialect
 from backendlint.project.sqltext.find import SqlText, sql_texts
@@ -165,7 +166,11 @@ class Data:
 
     def moments(self) -> Iterator[Moment]:
         """Every operation of every migration, with the schema that it meets."""
-        return moments(self.migrations)
+        return moments(self.migrations, self._long_released)
+
+    @cached_property
+    def _long_released(self) -> frozenset[str]:
+        return long_released(self.migrations, self._project.sources)
 
     @cached_property
     def alembic_schema(self) -> Schema:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -34,7 +34,8 @@ _BACKWARD = re.compile(
     re.IGNORECASE,
 )
 RECENT = 10
-"""Migrations further back in their chain are history: they have run, and what they did is told in the strict profile only."""
+"""Migrations further back in their chain are history: they have run, and what they did is told in the strict profile only.
+So are those that by their dates are long released."""
 MAX_SQL = 2_000_000
 """Longer .sql files are data, not schema."""
 
@@ -90,10 +91,10 @@ class Moment:
         return self.before.find(name)
 
 
-def moments(migrations: Sequence[ops.Migration]) -> Iterator[Moment]:
-    """Every operation of every migration in order, what RunSQL holds included."""
+def moments(migrations: Sequence[ops.Migration], released: Collection[str] = ()) -> Iterator[Moment]:
+    """Every operation of every migration in order, what RunSQL holds included; `released` ones are history by their dates."""
     schemas: dict[str, Schema] = {}
-    ages = ages_of(migrations)
+    ages = {name: age + RECENT if name in released else age for name, age in ages_of(migrations).items()}
     first: set[str] = set()
     """Tables of initial migrations: the other initial migrations follow at once."""
     for migration in migrations:
