@@ -96,10 +96,27 @@ def _dropped_column(project: Project, moment: Moment, operation: ops.DropColumn)
         breaks = f"breaks the code that still names it ({related[0].location.path}:{related[0].location.line})"
     else:
         breaks = "breaks instances of the old release that still select it"
+    if _moved(project, moment, operation.column):
+        harm = f"{breaks}, and a downgrade has no more of its values than this migration moved before"
+    else:
+        harm = f"loses its data and {breaks}"
     return moment.hit(
-        f"Dropping column {name} loses its data and {breaks}; remove its last use, release that, keep a backup, and drop it in a "
-        "later release.",
+        f"Dropping column {name} {harm}; remove its last use, release that, keep a backup, and drop it in a later release.",
         related=related,
+    )
+
+
+def _moved(project: Project, moment: Moment, column: str) -> bool:
+    """Whether Python code of the migration, which runs before, speaks of the column."""
+    if not any(isinstance(item, ops.RunCode) and item.changes_data for item in moment.earlier):
+        return False
+    name = column.removesuffix("_id")
+    files = [project.files[moment.migration.path]] if moment.migration.path in project.files else []
+    functions = [fn for file in files for fn in project.functions_of(file) if not fn.is_module]
+    return any(
+        (value[0] == "attr" and value[2] in (name, column)) or (value[0] == "const" and value[1] in (name, column))
+        for fn in functions
+        for value in fn.facts.values
     )
 
 
