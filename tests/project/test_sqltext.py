@@ -240,3 +240,10 @@ def test_a_statement_that_many_branches_add_to_is_read_to_its_end() -> None:
     code = f"def f(cur, d):\n    sql = 'UPDATE t SET '\n{added}    sql += 'z = 1 WHERE id = 2'\n    cur.execute(sql)\n"
     texts = [item.text for item in texts_in(code) if item.text.startswith("UPDATE")]
     assert texts and all(text.endswith("z = 1 WHERE id = 2") for text in texts)
+
+
+def test_the_database_whose_own_types_the_tables_use_is_the_projects() -> None:
+    own = {f"m{n}": "from sqlalchemy.dialects import postgresql\n" for n in range(6)}
+    connectors = {f"c{n}": "URL = 'mysql+pymysql://reader@shop/db'\n" for n in range(8)}
+    assert project_of(**own, **connectors).data.dialect == "postgres"
+    assert project_of(m0=own["m0"], **connectors).data.dialect == "mysql"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ _DRIVER = re.compile(
     r"""postgres|mysql|mariadb)(?=[\s\[=<>~!;:"',]|$)""",
     re.IGNORECASE | re.MULTILINE,
 )
+WRITTEN_FOR = 5
+"""Modules that use one database's own types show for which one the project is written."""
 _PREFERRED = ("postgres", "mysql", "oracle", "tsql", "sqlite", "clickhouse", "duckdb", "snowflake")
 
 
@@ -48,6 +51,10 @@ def project_dialect(project: Project) -> str:
     chosen = project.options.get("dialect")
     if isinstance(chosen, str) and chosen:
         return {"postgresql": "postgres"}.get(chosen, chosen)
+    special = Counter(name for file in project.files.values() for name in _special(file))
+    for name, count in special.most_common(1):
+        if name != "sqlite" and count >= WRITTEN_FOR and count > 3 * (special.total() - count):
+            return name
     told = Counter(_told(project))
     imported: Counter[str] = Counter()
     for file in project.files.values():
@@ -91,10 +98,20 @@ def _told(project: Project) -> list[str]:
     return found
 
 
+def _special(file: FileFacts) -> list[str]:
+    """The databases whose own types and statements a module uses: its tables are made for them, whatever else it connects to."""
+    own = ("sqlalchemy.dialects.", "django.contrib.postgres.")
+    return [name for item in file.imports if item.target.startswith(own) for name in _dialects((item.target,))]
+
+
 def _imported(file: FileFacts) -> list[str]:
+    return _dialects(item.target for item in file.imports)
+
+
+def _dialects(targets: Iterable[str]) -> list[str]:
     found: list[str] = []
-    for item in file.imports:
-        parts = item.target.split(".")
+    for target in targets:
+        parts = target.split(".")
         name = parts[2] if parts[:2] == ["sqlalchemy", "dialects"] and len(parts) > 2 else parts[0]
         if parts[:3] == ["django", "contrib", "postgres"]:
             name = "postgres"
