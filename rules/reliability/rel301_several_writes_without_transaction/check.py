@@ -383,7 +383,7 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
         for model in project.models(step.write.fn, step.write.call)
     )
     by_hand = only_by_hand(project, fn) or _for_framework(project, fn)
-    by_hand = by_hand or only_planned(project, fn) or for_development(fn.path)
+    by_hand = by_hand or only_planned(project, fn) or (for_development(fn.path) and not project.reach(fn.fqn))
     heals = (
         _reconciles(first, second)
         or _each_alone(project, fn, first, second)
@@ -416,7 +416,11 @@ def _each_alone(project: Project, fn: Fn, first: Durable, second: Durable) -> bo
     if first.write.entity != second.write.entity:
         return False
     if first.edges and second.edges:
-        return first.edges[0].callee is second.edges[0].callee and fn.inside(second.call.block, "for") is not None
+        callee = first.edges[0].callee
+        changes = callee.kind == "method" and callee.cls is not None and project.hierarchy.role(callee.cls) == "model"
+        made = first.write.creates and second.write.creates and not changes
+        same = called_name(fn.file, fn.facts, first.call) == called_name(fn.file, fn.facts, second.call)
+        return made and same and fn.inside(second.call.block, "for") is not None
     return all(
         step.write.op == "update" and step.call.kwargs and all(fn.const(vid) is not ... for _, vid in step.call.kwargs)
         for step in (first, second)
