@@ -386,7 +386,7 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
     by_hand = by_hand or only_planned(project, fn) or (for_development(fn.path) and not project.reach(fn.fqn))
     heals = (
         _reconciles(first, second)
-        or _each_alone(project, fn, first, second)
+        or _each_alone(fn, first, second)
         or _clears_up(fn, first, second)
         or (_clears(fn, first) and _clears(fn, second) and project.layer(fn) == "task")
     )
@@ -411,13 +411,13 @@ def _reconciles(first: Durable, second: Durable) -> bool:
     )
 
 
-def _each_alone(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+def _each_alone(fn: Fn, first: Durable, second: Durable) -> bool:
     """Rows of one kind that stand for themselves: one more for each item by the same function, or constants set on others."""
     if first.write.entity != second.write.entity:
         return False
     if first.edges and second.edges:
-        callee = first.edges[0].callee
-        changes = callee.kind == "method" and callee.cls is not None and project.hierarchy.role(callee.cls) == "model"
+        func = fn.value(second.call.func)
+        changes = func[0] == "attr" and fn.value(object_root(fn, func[1]))[0] in ("elem", "item", "unpack")
         made = first.write.creates and second.write.creates and not changes
         same = called_name(fn.file, fn.facts, first.call) == called_name(fn.file, fn.facts, second.call)
         return made and same and fn.inside(second.call.block, "for") is not None
