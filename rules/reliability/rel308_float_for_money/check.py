@@ -92,9 +92,8 @@ def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
         exact = _other_column(project, cls.owner, cls.facts.attributes.get(name, -1))
         if column or (not exact and any(ref.name == "builtins.float" for ref in annotated)):
             stored = project.hierarchy.role(cls) in STORES
-            yield _hit(
-                cls.owner, span, f"{cls.name}.{name}", None if stored and not _of_anything(name, cls) else "strict"
-            )
+            doubtful = not stored or _of_anything(name, cls) or _metered(name, cls)
+            yield _hit(cls.owner, span, f"{cls.name}.{name}", "strict" if doubtful else None)
 
 
 def _of_change(name: str, cls: Cls) -> bool:
@@ -102,6 +101,13 @@ def _of_change(name: str, cls: Cls) -> bool:
     words = MONEY.intersection(identifier_words(name))
     others = [set(identifier_words(other)) for other in cls.facts.field_spans]
     return words == {"amount"} and any("amount" in other and SHARES & other for other in others)
+
+
+def _metered(name: str, cls: Cls) -> bool:
+    """`run_cost` beside `input_token_count`: what the use of a model is worth by its price list; nobody is charged it."""
+    words = [set(identifier_words(other)) for other in cls.facts.field_spans]
+    metered = any("tokens" in item or "llm" in item or {"token", "count"} <= item for item in words)
+    return metered and MONEY.intersection(identifier_words(name)) <= {"cost", "costs"}
 
 
 def _of_anything(name: str, cls: Cls) -> bool:
