@@ -47,6 +47,11 @@ FORM = re.compile(r"^(POST|(flask\.)?request\.form|form)$")
 CLEANS = re.compile(
     r"(^|_)(clean(_?up)?|purge|prune|expired?|stale|tidy|housekeeping|gc|garbage(_collect(ion)?)?)(_|$)", re.IGNORECASE
 )
+REPEATS = re.compile(
+    r"(^|_)((re)?sync|synchroni[sz]e|backfill|rebuild|recalculate|recompute|reindex|rescore|refresh)(_|$)",
+    re.IGNORECASE,
+)
+"""What is run again and again, and mends what its last run left."""
 HOOKS = frozenset({"save", "delete", "clean", "full_clean", "create", "update", "__init__"})
 UNDOES = re.compile(r"delete|remove|discard|undo|revert|cancel|clean_?up|roll_?back|purge|drop", re.IGNORECASE)
 ALL = ("builtins.Exception", "builtins.BaseException")
@@ -388,6 +393,7 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
         _reconciles(first, second)
         or _each_alone(fn, first, second)
         or _clears_up(fn, first, second)
+        or (REPEATS.search(fn.name) is not None and fn not in project.in_request)
         or (_clears(fn, first) and _clears(fn, second) and project.layer(fn) == "task")
     )
     return Hit(
@@ -492,7 +498,8 @@ def _for_framework(project: Project, fn: Fn) -> bool:
 
 def _what(step: Durable) -> str:
     name = step.write.entity.rpartition(".")[2]
-    return f"{'deletes' if step.write.op == 'delete' else 'stores'} {f'`{name}`' if name else 'data'}"
+    by = f" (`{step.edges[0].callee.name}()`)" if step.edges else ""
+    return f"{'deletes' if step.write.op == 'delete' else 'stores'} {f'`{name}`' if name else f'data{by}'}"
 
 
 def _flow(fn: Fn, step: Durable) -> tuple[Step, ...]:
