@@ -182,7 +182,7 @@ def _conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
     """`total += float(line["price"])`; a float that only goes into an answer or a log is none of our business."""
     if not call.args:
         return
-    names = [_called(fn, call.args[0]), *(item.name for item in fn.facts.bindings if item.value == call.value)]
+    names = [_called(fn, call.args[0]), *(item.name for item in fn.facts.bindings if _product(fn, item.value, call))]
     name = next((item for item in names if _is_money(item, "")), "")
     if name == "amount" and not CONTEXT.union(LEDGERS).intersection(identifier_words(fn.fqn.replace(".", "_"))):
         return  # of what?
@@ -199,6 +199,13 @@ def _conversion(project: Project, fn: Fn, call: Call) -> Iterator[Hit]:
             confidence="medium",
             profile="strict" if runs_by_hand(project, fn) else None,
         )
+
+
+def _product(fn: Fn, vid: Vid, call: Call) -> bool:
+    """Whether a value is the converted one, times something or not: `total_price = float(daily_rate) * nights`."""
+    while vid >= 0 and vid != call.value and fn.value(vid)[:2] == ("binop", "*"):
+        vid = fn.value(vid)[2]
+    return vid == call.value
 
 
 def _is_ratio(fn: Fn, value: Value) -> bool:
