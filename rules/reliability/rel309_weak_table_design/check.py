@@ -26,6 +26,7 @@ _NOT_REPEATED = frozenset(
 )
 _ADDRESSES = re.compile(r"emails$|(^|_)(backup|recovery|scratch)_codes$", re.IGNORECASE)
 """Lists of what is no row of another table."""
+_SEPARATED = re.compile(r"\b(comma|semicolon|pipe)[- ]?(separated|delimited)\b", re.IGNORECASE)
 _NAMED = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+[\"`]?(?:\w+[\"`]?\.[\"`]?)?(\w+)", re.IGNORECASE)
 _LIST = re.compile(r"(?:^|_)(?:ids|csv|id_list|codes|emails)$", re.IGNORECASE)
 _KEPT = frozenset(
@@ -43,6 +44,7 @@ def check(project: Project) -> Iterator[Hit]:
     data = project.data
     told_by_migrations = not data.models.tables
     own = _own(project)
+    told: dict[str, list[str]] = {}
     for table in data.schema.tables.values():
         known = table.location is not None and (
             told_by_migrations or table.location.path not in data.migration_paths or table.source == "ddl"
@@ -50,7 +52,7 @@ def check(project: Project) -> Iterator[Hit]:
         if table.kind == "table" and table.managed and known and own(table):
             yield from _repeated(table)
             for column in table.columns.values():
-                yield from _listed(table, column)
+                yield from _listed(table, column, _declared(project, column, told))
                 yield from _unreferenced(project, table, column)
     yield from _split(project)
 
@@ -92,8 +94,10 @@ def _repeated(table: Table) -> Iterator[Hit]:
         )
 
 
-def _listed(table: Table, column: Column) -> Iterator[Hit]:
-    if _LIST.search(column.name) and sqltypes.family(column.type) == "text":
+def _listed(table: Table, column: Column, declared: str) -> Iterator[Hit]:
+    if sqltypes.family(column.type) != "text":
+        return
+    if _LIST.search(column.name):
         yield Hit(
             f"`{table.name}.{column.name}` keeps a list in a text: the database cannot check that what it "
             "names exists, nor find a row by it; use a table "
@@ -101,6 +105,24 @@ def _listed(table: Table, column: Column) -> Iterator[Hit]:
             _place(table, column),
             profile="strict" if _ADDRESSES.search(column.name) else None,
         )
+    elif _SEPARATED.search(declared):
+        yield Hit(
+            f"`{table.name}.{column.name}` keeps a list in a text, as its declaration says: the database cannot check, join or find "
+            "its parts; use a table of its own (or an array column).",
+            _place(table, column),
+            profile="strict",
+        )
+
+
+def _declared(project: Project, column: Column, told: dict[str, list[str]]) -> str:
+    """The source of the column's declaration: `doc="comma separated list of ..."`; `told` keeps the files that speak of such."""
+    place = column.location
+    if place is None:
+        return ""
+    if place.path not in told:
+        text = project.sources(place.path)
+        told[place.path] = text.splitlines() if _SEPARATED.search(text) else []
+    return "\n".join(told[place.path][place.line - 1 : place.end_line])
 
 
 def _split(project: Project) -> Iterator[Hit]:
