@@ -32,15 +32,17 @@ _FIXED = (
 
 def shared_row(project: Project, raced: Raced) -> bool:
     """Whether every run asks for the same row: the query, and the function that makes it, name nothing but constants."""
-    if not _alike(project, raced.fn, raced.check, called=raced.deep):
+    edge = next(
+        (edge for edge in project.graph.callees(raced.fn) if edge.call is raced.check and edge.kind == "call"), None
+    )
+    if not _alike(project, raced.fn, raced.check, called=edge is not None):
         return False
-    for edge in project.graph.callees(raced.fn):
-        if edge.call is raced.check and edge.kind == "call":
-            edges, last = project.queries.chain(edge.callee)
-            if edges or last is None or last.call is None:
-                return False
-            return _alike(project, last.fn, last.call, called=False, given=True)
-    return True
+    if edge is None:
+        return True
+    edges, last = project.queries.chain(edge.callee)
+    if edges or last is None or last.call is None:
+        return False
+    return _alike(project, last.fn, last.call, called=False, given=True)
 
 
 def _alike(project: Project, fn: Fn, call: Call, *, called: bool, given: bool = False) -> bool:
@@ -88,7 +90,9 @@ def _starts(project: Project, fn: Fn, vid: Vid) -> bool:
         return _class(project, fn, str(value[1])) or _session(project, fn, vid)
     if value == ("param", 0) and fn.kind == "classmethod":
         return True
-    return _session(project, fn, vid)
+    return value[0] in ("param", "attr") and _session(
+        project, fn, vid
+    )  # not a query that was begun on one branch or another
 
 
 def _session(project: Project, fn: Fn, vid: Vid) -> bool:
