@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -84,6 +84,8 @@ _AMBIGUOUS = frozenset(
 """Names that say something only where nothing nearer does."""
 _STRONG = frozenset({"model", "service", "repository", "schema", "migration", "middleware"})
 """Layers that a folder gives to whatever lies directly in it."""
+_NAMED = frozenset({"service", "repository"})
+"""Layers that the names of classes tell apart."""
 _DECISIVE = frozenset({"migrations", "alembic", "controllers", "dependencies", "deps"})
 """Folders that say what lies in them, whatever the files are called."""
 _NOUNS = {"Repository", "Repo"}
@@ -167,8 +169,15 @@ class Layers:
         if known is None:
             words = _words(path)
             by_place = _clear(words, self._nouns) or self._vague(words)
-            known = self._paths[path] = self._by_classes(path) or by_place
+            known = self._paths[path] = self._by_classes(path) or self._by_names(path, by_place) or by_place
         return known
+
+    def _by_names(self, path: str, by_place: str) -> str:
+        """A file of services alone (by their names) is one whatever its folder (`crud`), and one of repositories too."""
+        if by_place not in _NAMED:
+            return ""
+        found = {layer for cls in self._classes_of(path) if (layer := self.of_class(cls)) in _NAMED}
+        return found.pop() if len(found) == 1 else ""
 
     def _vague(self, words: list[str]) -> str:
         found = (_FOLDERS[word] for word in words if word in _FOLDERS and word not in self._nouns)
@@ -177,7 +186,8 @@ class Layers:
     def certain(self, path: str) -> str:
         """The same, but only by names that can mean nothing else, and that no class in the file contradicts."""
         by_place = _clear(_words(path), self._nouns)
-        return by_place if by_place and self._by_classes(path) in ("", by_place) else ""
+        said = self._by_classes(path) or self._by_names(path, by_place)
+        return by_place if by_place and said in ("", by_place) else ""
 
     def _by_classes(self, path: str) -> str:
         """What library bases make of a file that holds nothing but such classes: views, permissions, commands."""
@@ -187,17 +197,20 @@ class Layers:
         return known
 
     def _read_classes(self, path: str) -> str:
-        if self._by_file is None:
-            self._by_file = {}
-            for cls in self.project.classes.values():
-                self._by_file.setdefault(cls.path, []).append(cls)
-        classes = self._by_file.get(path, ())
+        classes = self._classes_of(path)
         found = {_ROLES.get(self.project.hierarchy.role(cls), "") for cls in classes}
         if len(found) != 1 or found.isdisjoint(_BY_BASES):
             return ""
         file = self.project.files[path]
         loose = any(fn.cls is None and fn.parent is not None for fn in self.project.functions_of(file))
         return "" if loose else found.pop()
+
+    def _classes_of(self, path: str) -> Sequence[Cls]:
+        if self._by_file is None:
+            self._by_file = {}
+            for cls in self.project.classes.values():
+                self._by_file.setdefault(cls.path, []).append(cls)
+        return self._by_file.get(path, ())
 
     @cached_property
     def _nouns(self) -> frozenset[str]:
