@@ -3,13 +3,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Edge, FileFacts, Fn, Hit, Import, Project, Site, Step, Vid, derived
+from backendlint.api import Edge, FileFacts, Fn, Hit, Import, Profile, Project, Site, Step, Vid, derived
 
 QUERIES = {"db-read", "db-write", "db"}
 BUILDS = {"all", "filter", "exclude", "values", "order", "raw"}
 LOWER = ("repository", "model")
-PLACES = re.compile(r"(^|/)(dependencies|deps)(/|\.py$)")
-"""Modules that only controllers use."""
+RULE = 4
+"""So many handlers go through a lower layer for each one that does not, where that is the project's rule."""
 CORE = "django.core.exceptions."
 """What Django's own lower layers raise too: file storages, validators, settings."""
 TABLE = re.compile(r"\b(from|into|update|table|call|exec)\b", re.IGNORECASE)
@@ -22,12 +22,15 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def skipped(project: Project) -> Iterator[Hit]:
-    """Handlers that query themselves, where most go through a lower layer."""
+    """Handlers that query themselves, where most go through a lower layer: where nearly all do, by default."""
     direct: list[tuple[Fn, Site]] = []
     through: list[tuple[Fn, Edge]] = []
+    homes = handler_files(project)
     for fn in project.all_functions():
         if project.layer(fn) != "controller" or fn.is_module:
             continue
+        if fn.path not in homes and project.layers.certain(fn.path) != "controller":
+            continue  # among the handlers by a vague name alone
         site = own_query(project, fn)
         edge = layered_call(project, fn)
         if site is not None:
@@ -38,6 +41,7 @@ def skipped(project: Project) -> Iterator[Hit]:
         return
     example, edge = through[0]
     layer = project.layer(edge.callee)
+    profile: Profile | None = None if len(direct) == 1 or len(through) >= RULE * len(direct) else "strict"
     for fn, site in direct:
         yield Hit(
             f"`{fn.name}()` queries the database itself, although {len(through)} of the project's "
@@ -45,7 +49,14 @@ def skipped(project: Project) -> Iterator[Hit]:
             fn.location(site.call.span),
             related=(example.step(edge.span, f"`{example.name}()` calls the {layer} `{edge.callee.name}()`"),),
             function=fn.fqn,
+            profile=profile,
         )
+
+
+def handler_files(project: Project) -> set[str]:
+    """Files in which handlers lie."""
+    found = {project.functions[fqn].path for fqn in project.route_functions}
+    return found | {cls.path for cls in project.classes.values() if project.hierarchy.role(cls) == "controller"}
 
 
 def own_query(project: Project, fn: Fn) -> Site | None:
@@ -120,13 +131,13 @@ def reversed_calls(project: Project) -> Iterator[Hit]:
 
 
 def web_imports(project: Project) -> Iterator[Hit]:
-    """Repositories and models that import the web framework, and what else is below that imports a module of handlers."""
-    handlers = {fn.path for fn in project.all_functions() if fn.fqn in project.route_functions}
-    handlers |= {cls.path for cls in project.classes.values() if project.hierarchy.role(cls) == "controller"}
+    """Repositories and models that import the web framework, and what else is below that imports handlers."""
+    handlers = handler_files(project)
+    injected = {fn.fqn for route in project.routes for fn in route.dependencies}
     for file in project.files.values():
         layer = project.layers.of_path(file.path)
-        lower = layer in LOWER or (layer == "service" and project.layers.certain(file.path) == layer)
-        if not lower or file.path in handlers:
+        certain = project.layers.certain(file.path) == layer
+        if not (layer == "model" or (layer in ("repository", "service") and certain)) or file.path in handlers:
             continue
         defines_models = layer == "model" or any(
             project.hierarchy.role(cls) == "model" for cls in project.classes.values() if cls.path == file.path
@@ -135,8 +146,9 @@ def web_imports(project: Project) -> Iterator[Hit]:
             if item.type_checking:
                 continue
             web = layer != "service" and not defines_models and imports_web(project, file, item)
-            if web or imports_controller(project, file, item):
-                what = f"the web framework's `{item.name}`" if web else f"`{item.name}` from the controllers"
+            above = "" if web else imports_controller(project, file, item, injected)
+            if web or above:
+                what = f"the web framework's `{item.name}`" if web else f"`{item.name}`, {above}"
                 yield Hit(
                     f"This {layer} imports {what}: the layer below depends on the one above; raise a domain exception or "
                     "pass in what it needs.",
@@ -160,7 +172,7 @@ def imports_web(project: Project, file: FileFacts, item: Import) -> bool:
 
 
 def is_web(project: Project, dotted: str) -> bool:
-    """HTTP errors, requests, responses and what injects them."""
+    """HTTP errors, requests and responses (what injects, such as `Depends`, only says how an object gets its parts)."""
     libraries = project.libraries
     name = libraries.canonical(dotted)
     library = libraries.library_of(name)
@@ -169,21 +181,32 @@ def is_web(project: Project, dotted: str) -> bool:
     exception, call, attribute = libraries.exception(name), libraries.call(name), libraries.attribute(name)
     return (
         (exception is not None and exception.kind == "http")
-        or (call is not None and (call.response is not None or call.injects is not None))
+        or (call is not None and call.response is not None)
         or (attribute is not None and attribute.type.endswith("Request"))
         or name.endswith("Request")
     )
 
 
-def imports_controller(project: Project, file: FileFacts, item: Import) -> bool:
-    """A handler, a module of handlers, or what lies among them (dependencies)."""
+def imports_controller(project: Project, file: FileFacts, item: Import, injected: set[str]) -> str:
+    """A handler, a module of handlers, or what handlers have injected; "" for anything else."""
     found = project.modules.resolve(item.target, file.module)
     if found.file is None or found.file.path == file.path:
-        return False
+        return ""
     by_place = project.layers.certain(found.file.path) == "controller"
     for fn in project.functions_of(found.file):
-        if fn.fqn in project.route_functions and (
-            by_place or found.kind == "module" or fn.facts.qualname == found.name
-        ):
-            return True
-    return by_place and PLACES.search(found.file.path) is not None
+        named = fn.facts.qualname == found.name
+        if fn.fqn in project.route_functions and (by_place or found.kind == "module" or named):
+            return "which lies among the handlers"
+        if named and by_place and (fn.fqn in injected or takes_request(project, fn)):
+            return "a dependency of handlers"
+    return ""
+
+
+def takes_request(project: Project, fn: Fn) -> bool:
+    home = fn.parent
+    return home is not None and any(
+        is_web(project, ref.name)
+        for param in fn.facts.params
+        if param.annotation >= 0
+        for ref in project.refs(home, param.annotation)
+    )
