@@ -11,6 +11,7 @@ SHOWN = 10
 """Of those others, as related places."""
 MANY = 5
 """Handlers that one `raise` leaves, each told by itself; of more, the first is told and the others are named with it."""
+FAILURES = ("infrastructure", "integrity")
 ALL = ("builtins.Exception", "builtins.BaseException")
 
 
@@ -47,6 +48,7 @@ def _of_decorator(project: Project, item: Unmapped) -> Hit:
         related=(*steps[-1:], Step(handler.header, "it stands on this handler, for one")),
         flow=steps if len(steps) > 1 else (),
         function=item.fn.fqn,
+        profile=None if project.error_paths.provoked(item.fn, item.name) else "strict",
     )
 
 
@@ -88,20 +90,25 @@ def _caught(project: Project, fn: Fn) -> set[str]:
 def _profile(
     project: Project, item: Unmapped, caught: Counter[str], open_ones: int, treated: set[Location]
 ) -> Profile | None:
-    """Domain exceptions by default; failures of libraries where most handlers treat them; rows that the request asked for;
-    built-in exceptions where a handler expects them. `audit`: none."""
+    """Domain exceptions that hang on what the request says; failures of libraries where most handlers treat them; rows
+    that the request asked for; built-in exceptions where a handler expects them. `audit`: none."""
     if item.kind == "domain":
-        return None
+        return None if project.error_paths.provoked(item.fn, item.name) else "strict"
     if item.kind == "not-found":
         return None if project.error_paths.asked_for(item.fn, item.name) else "audit"
     if item.kind == "infrastructure":
-        handled = sum(count for name, count in caught.items() if project.hierarchy.subclass_of(item.name, name))
+        handled = sum(
+            count
+            for name, count in caught.items()
+            if project.hierarchy.subclass_of(item.name, name) and project.exception_kind(name) in FAILURES
+        )
         usual = handled > open_ones and project.exception_kind(item.name) != "integrity"
         return None if usual and item.escape.edge is None else "strict" if handled else "audit"
     raised = project.exceptions.witness(item.fn, item.name)
     if not raised or not raised[-1].message.startswith("raises "):
         return "audit"
-    return None if raised[-1].location in treated else "strict"
+    meant = raised[-1].location in treated and project.error_paths.provoked(item.fn, item.name)
+    return None if meant else "strict"
 
 
 def _treated(project: Project, name: str) -> set[Location]:

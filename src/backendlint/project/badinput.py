@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.requests import request_reads, validated_by_decorator
 from backendlint.project.uses import ingredients
@@ -80,4 +80,13 @@ def _is_tested(fn: Fn, call: Call) -> bool:
         tests.append(value[2])
         value = fn.facts.values[value[1]]
     asked = ingredients(fn.facts, tests)
-    return any(other.value in asked and fn.callee_name(other) in _TESTS for other in fn.calls)
+    text = fn.unguarded(call.args[0])
+    return any(
+        other.value in asked and (fn.callee_name(other) in _TESTS or _takes(fn, other, text)) for other in fn.calls
+    )
+
+
+def _takes(fn: Fn, call: Call, text: Value) -> bool:
+    """`is_code(text)`: a function that is asked about it."""
+    named = fn.value(call.func)[0] == "name" and not str(fn.value(call.func)[1]).startswith("builtins.")
+    return named and any(fn.unguarded(vid) == text for vid in call.args)

@@ -12,7 +12,7 @@ from backendlint.facts.within import below
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.exceptions import Escape
-from backendlint.project.lookups import asked_for, chain
+from backendlint.project.lookups import MISSING, asked_for, chain, provoked
 from backendlint.project.mapped import Mapped
 from backendlint.project.once import first_time_only
 
@@ -31,7 +31,6 @@ _OPEN = frozenset({"except", "for", "while", "with"})
 _BUGS = frozenset(
     {"ImportError", "ModuleNotFoundError", "AttributeError", "TypeError", "NameError", "NotImplementedError"}
 )
-_MISSING = re.compile(r"not_?found|does_?not_?exist|missing|unknown", re.IGNORECASE)
 _REFUSES = re.compile(
     r"NotFound|DoesNotExist|Invalid|Wrong|Malformed|Bad[A-Z]|Format|Validation|Unprocessable|Forbidden|Denied|NotAllowed"
 )
@@ -223,6 +222,10 @@ class Failures:
         """Whether the query behind a not-found exception looks for something that the request named."""
         return asked_for(self.project, fn, name)
 
+    def provoked(self, fn: Fn, name: str) -> bool:
+        """Whether an exception that leaves a handler hangs on what its request says."""
+        return provoked(self.project, fn, name)
+
     # wrapping
 
     def wraps(self, fn: Fn, depth: int = 3) -> frozenset[str]:
@@ -340,7 +343,7 @@ def waiting_sites(project: Project, fn: Fn, block: int, *effects: str) -> list[S
 
 def says_missing(name: str) -> bool:
     """Whether an exception's name says that something is not there."""
-    return bool(_MISSING.search(name.rpartition(".")[2]))
+    return bool(MISSING.search(name.rpartition(".")[2]))
 
 
 def _together(one: Fn, other: Fn) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
+from backendlint.facts.within import below
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.exceptions import Escape
@@ -23,8 +25,11 @@ _FUNCTIONS = (
     "sqlalchemy.sql.functions.",
     "sqlalchemy.sql.expression.func.",
 )
+MISSING = re.compile(r"not_?found|does_?not_?exist|missing|unknown", re.IGNORECASE)
+"""Names of exceptions that say that something is not there."""
 _KEYS = frozenset({"pk", "id"})
 _ONE_ROW = frozenset({"exists", "insert", "count"})
+_REFUSALS = frozenset({"builtins.ValueError", "builtins.KeyError", "builtins.LookupError", "builtins.IndexError"})
 _MEANS = frozenset({"session", "db", "db_session", "conn", "connection", "cursor", "cur", "using"})
 
 
@@ -70,9 +75,91 @@ def asked_for(project: Project, fn: Fn, name: str) -> bool:
         if all(vid in read or _authenticated(caller, vid) for vid in given):
             return False
         last = caller
-    made = ingredients(last.facts, given)
-    named = any(project.param_source(last, index) == "request" for index in _behind(project, last, given))
-    return named or any(item.vid in made for item in request_reads(project, last))
+    return _of_request(project, last, given)
+
+
+def provoked(project: Project, fn: Fn, name: str) -> bool:
+    """Whether an exception that leaves a handler hangs on what its request says: it is raised in the handler itself, or
+    where something is asked that the handler was sent."""
+    steps = chain(project, fn, name)
+    if len(steps) < 2:
+        return bool(steps)
+    last, escape = steps[-1]
+    if _of_failure(project, last, escape):
+        return False
+    found = bool(MISSING.search(name.rpartition(".")[2]))
+    given = _asked(last, escape)
+    for caller, above in reversed(steps[:-1]):
+        edge = above.edge
+        if edge is None or edge.call is None:
+            return False
+        if given:
+            wanted = _behind(project, last, given)
+            if wanted and edge.call.open_ended:
+                return True
+            bound = bind(caller, edge.call, edge.callee)
+            given = [vid for index in wanted for vid, _ in bound.get(index, ())]
+            if found:  # a row that the code has read itself is there
+                read = _read(project, caller)
+                given = [vid for vid in given if vid not in read]
+            if not given:
+                return False
+        else:  # a helper that does nothing but raise
+            given = _asked(caller, above)
+        last = caller
+    return _of_request(project, last, [vid for vid in given if not _authenticated(last, vid)])
+
+
+def _asked(fn: Fn, escape: Escape) -> list[Vid]:
+    """What decides whether a place is reached: the tests around it and before it, and what was tried above it."""
+    asked = [test for test, _ in fn.tests_of(escape.block)]
+    asked += [
+        item.value
+        for item in fn.facts.blocks
+        if item.kind == "if" and item.exits == "return" and item.span[2:] <= escape.span[:2]
+    ]
+    for _, block in fn.blocks_of(escape.block):
+        if block.kind == "except":
+            tried = below(fn.facts, block.group)
+            asked += [vid for call in fn.calls if call.block in tried for vid in _inputs(call)]
+            break
+    return [*asked, *(_inputs(escape.site.call) if escape.site is not None else ())]
+
+
+def _of_failure(project: Project, fn: Fn, escape: Escape) -> bool:
+    """Whether it is raised for an exception that says nothing about what was passed: a host that does not answer."""
+    block = fn.inside(escape.block, "except")
+    types = project.exceptions.caught_types(fn, block) if block is not None else ()
+    return block is not None and not any(_refuses(project, name) for name in types)
+
+
+def _refuses(project: Project, name: str) -> bool:
+    """An exception that says something about what was passed."""
+    return (
+        name in _REFUSALS
+        or name in project.classes
+        or project.exception_kind(name) in ("not-found", "validation", "integrity")
+    )
+
+
+def _of_request(project: Project, fn: Fn, given: list[Vid]) -> bool:
+    """Whether values in a handler are made of what the client sent (not of what the server keeps on the request)."""
+    given = [vid for vid in given if not _set_by_server(project, fn, vid)]
+    made = ingredients(fn.facts, given)
+    named = any(project.param_source(fn, index) == "request" for index in _behind(project, fn, given))
+    return named or any(item.vid in made for item in request_reads(project, fn))
+
+
+def _set_by_server(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`request.tenant`, `request.tenant.id`: no part of a request that its framework knows."""
+    value = fn.unguarded(vid)
+    while value[0] == "attr":
+        base = fn.unguarded(value[1])
+        if base[0] == "param" and project.param_source(fn, base[1]) == "request":
+            names = [ref.name for ref in project.refs(fn, value[1]) if ref.kind in ("lib", "libinst")]
+            return bool(names) and not any(project.libraries.attribute(f"{name}.{value[2]}") for name in names)
+        value = base
+    return False
 
 
 def _always_one(project: Project, fn: Fn, vids: list[Vid]) -> bool:
