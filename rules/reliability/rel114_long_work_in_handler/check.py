@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 from backendlint.api import Hit, LongWork, Project, Route, duration, identifier_words
 
+NEAR = 2
+"""Calls from the endpoint down to a pause: further down it is a matter of what happens on the way."""
+FAR = 3
+"""Calls from the endpoint down to what is called for each item."""
 TRIES = frozenset(["test", "check", "try", "verify", "diagnostics"])
 
 
@@ -19,8 +23,18 @@ def check(project: Project) -> Iterator[Hit]:
                 location=work.fn.location(work.call.span),
                 flow=project.in_request.way(work.fn),
                 function=work.fn.fqn,
-                profile="strict" if work.kind == "mail" and _tries(route) else None,
+                profile="strict" if _is_advice(project, work, route) else None,
             )
+
+
+def _is_advice(project: Project, work: LongWork, route: Route) -> bool:
+    """What an endpoint is there to try, what holds nobody but the one client, and what may happen far below."""
+    if _tries(route) or route.kind != "http":
+        return True
+    way = len(project.in_request.way(work.fn))
+    if work.kind == "sleep":
+        return work.call.awaited or way > NEAR
+    return work.kind == "loop" and way + work.below > FAR
 
 
 def _held(work: LongWork) -> str:
@@ -29,7 +43,7 @@ def _held(work: LongWork) -> str:
 
 
 def _tries(route: Route) -> bool:
-    """An endpoint that is there to try the mail settings, and to say what came of it."""
+    """An endpoint that is there to try something (the mail settings), and to say what came of it."""
     handler = route.handler
     words = identifier_words(f"{route.path} {handler.facts.qualname if handler is not None else ''}")
     return not TRIES.isdisjoint(words)

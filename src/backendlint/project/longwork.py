@@ -26,6 +26,16 @@ EACH = ("http", "grpc", "cloud", "mail", "search")
 LONG_SLEEP = 1.0
 SHORT_PROCESS = 10.0
 """Seconds."""
+_AT_ONCE = frozenset(
+    "basename cat chgrp chmod chown cp date df dirname echo env false free getent groups head hostname hostnamectl id ifconfig "
+    "ip kill killall ln locale ls lsb_release lscpu mkdir mv nproc pgrep pidof pkill ps pwd readlink rm rmdir stat sysctl tail "
+    "test touch true tty uname uptime who whoami whereis which".split()
+)
+"""Programs that are done as soon as they are started."""
+_ASKS = frozenset({"--version", "-V", "--help", "-h"})
+_GIT_ASKS = frozenset(
+    {"branch", "config", "describe", "log", "remote", "rev-list", "rev-parse", "show", "status", "tag"}
+)
 _BATCH = re.compile(r"(^|_)(batch|batches|batched)($|_)", re.IGNORECASE)
 
 
@@ -42,6 +52,8 @@ class LongWork(NamedTuple):
     """Of a sleep, in all its rounds."""
     rounds: int = 1
     """Of the loop in which a sleep stands, where its code counts them."""
+    below: int = 0
+    """Calls from there down to the external one."""
 
 
 class LongWorks:
@@ -69,7 +81,11 @@ class LongWorks:
                 if site.model.sinks or "send" in site.model.name.rpartition(".")[2]:
                     mails.append(site)
             elif (
-                "subprocess" in effects and not self._short(site) and not site.model.opens and site.model.spawn is None
+                "subprocess" in effects
+                and not self._short(site)
+                and not at_once(fn, site.call)
+                and not site.model.opens
+                and site.model.spawn is None
             ):
                 programs.append(site)
             elif "sleep" in effects and site.call.args and not self._retries(fn, site.call):
@@ -116,10 +132,10 @@ class LongWorks:
                 continue
             if self._capped(fn, iterable, loop):
                 continue
-            name = self._external(fn, call)
+            name, deep = self._external(fn, call)
             if name:
                 found.add(loop)
-                yield LongWork(fn, call, "loop", name, 0)
+                yield LongWork(fn, call, "loop", name, 0, below=deep)
 
     def _ends_early(self, fn: Fn, loop: int) -> bool:
         """True for retries, and where success leaves the loop: one item after the other is only tried."""
@@ -182,17 +198,39 @@ class LongWorks:
     def _starts(self, fn: Fn, call: Call) -> bool:
         return any(model.spawn is not None for model in self.project.models(fn, call))
 
-    def _external(self, fn: Fn, call: Call) -> str:
+    def _external(self, fn: Fn, call: Call) -> tuple[str, int]:
+        """What is called there, and how many calls below it goes out."""
         for model in self.project.models(fn, call):
             if set(EACH).intersection(model.effect) and model.task is None:
-                return f"`{called(self.project, Site(fn, call, model))}`"
+                return f"`{called(self.project, Site(fn, call, model))}`", 0
         for target in self.project.targets(fn, call):
             if target.kind == "property" or not self.project.effects.has(target, *EACH):
                 continue
             edge = Edge(fn, target, call, "call", call.span)
             if happens(self.project, edge, EACH):
-                return f"`{target.name}()`"
-        return ""
+                own = target.name == "__init__" and target.cls is not None
+                name = target.cls.name if own and target.cls is not None else target.name
+                ways = [self.project.effects.chain(target, effect) for effect in EACH]
+                return f"`{name}()`", min(len(edges) + 1 for edges, site in ways if site is not None)
+        return "", 0
+
+
+def at_once(fn: Fn, call: Call) -> bool:
+    """Whether a program is one that ends at once, by its name as the code writes it."""
+    words = _words(fn, call.args[0]) if call.args else []
+    name = words[0].rpartition("/")[2] if words else ""
+    asks = words[1:2] if name == "git" else words[1:]
+    return name in _AT_ONCE or not (_GIT_ASKS if name == "git" else _ASKS).isdisjoint(asks)
+
+
+def _words(fn: Fn, vid: Vid) -> list[str]:
+    """The words of a command that are written out: of a list, or of a text up to its first hole."""
+    value = fn.unguarded(vid)
+    if value[0] in ("list", "tuple"):
+        return [text for item in value[1] if isinstance(text := fn.const(item), str)]
+    first = value[2][0] if value[0] == "fmt" and value[2] else vid
+    text = fn.const(first)
+    return text.split() if isinstance(text, str) else []
 
 
 def _stems(fn: Fn, vid: Vid, iterable: Vid) -> bool:
