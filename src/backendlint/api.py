@@ -72,6 +72,7 @@ from backendlint.project.libraries_model import CallModel
 from backendlint.project.literals import NamedLiteral, name_of_value, written
 from backendlint.project.locks import Held
 from backendlint.project.longwork import LongWork
+from backendlint.project.lookups import sent
 from backendlint.project.loops import block_at, grows, loops_around, stops_early
 from backendlint.project.lost import read_modify_writes, sql_read_modify_writes, stale_updates
 from backendlint.project.memos import asked, bounded, few, keeps_client, keeps_result
@@ -366,6 +367,7 @@ __all__ = [
     "segments",
     "selected",
     "sensitive",
+    "sent",
     "serialized",
     "serialized_by_decorator",
     "served_applications",

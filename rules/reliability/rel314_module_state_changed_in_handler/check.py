@@ -20,6 +20,7 @@ from backendlint.api import (
     object_root,
     runs,
     runs_by_hand,
+    sent,
 )
 
 CHANGES = frozenset({
@@ -35,9 +36,11 @@ LOCAL_CACHE = re.compile(
 )
 SET_UP = re.compile(r"conf$|config|settings|logger", re.IGNORECASE)
 """What is read anew as a whole when it is set up."""
+PUTS = frozenset({"append", "appendleft", "add", "update", "extend", "insert", "setdefault", "__setitem__"})
 ADDS = frozenset({"append", "appendleft", "add", "insert"})
 IMPORTS = frozenset({"importlib.import_module", "django.utils.module_loading.import_string"})
 CLOCKS = frozenset({"time.monotonic", "time.monotonic_ns", "time.perf_counter"})
+TIMES = CLOCKS | {"time.time", "datetime.datetime.now", "datetime.datetime.utcnow", "django.utils.timezone.now"}
 LOCK = re.compile(r"lock|mutex|semaphore|guard|atomic", re.IGNORECASE)
 
 
@@ -95,12 +98,12 @@ def restored(fn: Fn, block: int, name: str) -> bool:
 
 def of_each(project: Project, fn: Fn, span: Span, block: int, name: str, how: str) -> bool:
     """Whether each process may well have its own: caches, tables that are filled when first needed, clocks, what is
-    under way in the process."""
-    if advice(name, how):
+    under way in the process, and whatever nothing of a client's is kept in."""
+    if advice(name, how) or not keeps_sent(project, fn, span, block, name, how):
         return True
     if how == "replaces":
         return any(made_anew(project, fn, store, name) for store in fn.facts.stores if store.span == span)
-    if how == "writes into" and of_few_keys(project, fn, span):
+    if how == "writes into" and (of_few_keys(project, fn, span) or made_of_key(fn, span)):
         return True
     if how != "adds to" and keeps_results(project, fn, name, span if how == "writes into" else None):
         return True
@@ -109,6 +112,52 @@ def of_each(project: Project, fn: Fn, span: Span, block: int, name: str, how: st
     if how in ("writes into", "changes") and (fills(fn, block, name) or made_before(project, fn, span, name)):
         return True
     return how == "changes" and under_way(project, fn, name)
+
+
+def keeps_sent(project: Project, fn: Fn, span: Span, block: int, name: str, how: str) -> bool:
+    """Whether somebody's requests change what others see: a count of them, a switch for as long as one runs, or what is
+    kept of what they say or of who sends them."""
+    if how == "adds to":
+        return is_handler(project, fn)  # further down it is a figure of the process
+    if how == "replaces":
+        stored = [store.value for store in fn.facts.stores if store.span == span]
+        return restored(fn, block, name) or sent(project, fn, stored)
+    owners = project.functions_of(fn.file)
+    return any(sent(project, owner, put_into(project, owner, name)) for owner in owners) and not any(
+        of_own_time(project, owner, store.value)
+        for owner in owners
+        for store in owner.facts.stores
+        if store.key >= 0 and is_named(project, owner, store, name)
+    )
+
+
+def of_own_time(project: Project, fn: Fn, vid: Vid) -> bool:
+    """A point in time (`now + TTL`), or a count of what is under way (`running - 1`)."""
+    value = fn.value(root(fn, vid))
+    if value[0] == "binop":
+        return value[1] == "-" or any(of_own_time(project, fn, part) for part in value[2:])
+    return by_clock(project, fn, vid, TIMES)
+
+
+def is_handler(project: Project, fn: Fn) -> bool:
+    return fn.fqn in project.route_functions or (project.layer(fn) == "controller" and not project.graph.callers(fn))
+
+
+def put_into(project: Project, fn: Fn, name: str) -> list[Vid]:
+    """Keys and values that a function puts into the container."""
+    found: list[Vid] = []
+    for call in fn.facts.calls:
+        value = fn.facts.values[call.func]
+        dotted, _, method = str(value[-1]).rpartition(".") if value[0] in ("attr", "name") else ("", "", "")
+        if method in PUTS:
+            own = value[0] == "attr" and (class_state(project, fn, value[1]) or module_name(project, fn, value[1]))
+            if own == name or (value[0] == "name" and dotted_state(project, fn, dotted)[0] == name):
+                found += call.passed
+    for store in fn.facts.stores:
+        owner = store.base if not store.name and store.key >= 0 and not fn.is_module else -1
+        if owner >= 0 and name in (module_name(project, fn, owner), class_state(project, fn, owner)):
+            found += (store.key, store.value)
+    return found
 
 
 def keeps_results(project: Project, fn: Fn, name: str, span: Span | None) -> bool:
@@ -162,11 +211,11 @@ def stale(fn: Fn, store: Store, name: str) -> bool:
     )
 
 
-def by_clock(project: Project, fn: Fn, vid: Vid) -> bool:
+def by_clock(project: Project, fn: Fn, vid: Vid, clocks: frozenset[str] = CLOCKS) -> bool:
     """A point in time by a clock that counts from the process's or machine's start."""
     value = fn.facts.values[root(fn, vid)]
     refs = project.callees(fn, fn.facts.calls[value[1]]) if value[0] == "call" else ()
-    return any(ref.name in CLOCKS for ref in refs)
+    return any(ref.name in clocks for ref in refs)
 
 
 def made_before(project: Project, fn: Fn, span: Span, name: str) -> bool:
@@ -240,15 +289,25 @@ def advice(name: str, how: str) -> bool:
 
 def of_process(project: Project, fn: Fn, name: str) -> bool:
     """`_tasks: set[asyncio.Task]`, `_tasks.add(asyncio.create_task(...))`: what runs in a process is of no use to another."""
-    module = project.module_function(fn.file)
-    for item in module.facts.bindings:
-        if item.name == name and item.annotation >= 0:
-            inner = (module.facts.values[vid] for vid in ingredients(module.facts, [item.annotation]))
-            if any(value[0] == "name" and project.libraries.canonical(str(value[1])) in RUNNING for value in inner):
-                return True
+    for home, annotation in said_of(project, fn, name):
+        inner = (home.facts.values[vid] for vid in ingredients(home.facts, [annotation]))
+        if any(value[0] == "name" and project.libraries.canonical(str(value[1])) in RUNNING for value in inner):
+            return True
     return any(
         runs(project, owner, vid) for owner in project.functions_of(fn.file) for vid in kept(project, owner, name)
     )
+
+
+def said_of(project: Project, fn: Fn, name: str) -> Iterator[tuple[Fn, Vid]]:
+    """What the module, or the class for `self.name`, says that the variable holds."""
+    module = project.module_function(fn.file)
+    for item in module.facts.bindings:
+        if item.name == name and item.annotation >= 0:
+            yield module, item.annotation
+    for cls in project.hierarchy.mro(fn.cls) if fn.cls is not None and name.startswith("self.") else ():
+        annotation = cls.facts.annotations.get(name.removeprefix("self."), -1)
+        if annotation >= 0:
+            yield cls.owner, annotation
 
 
 def kept(project: Project, fn: Fn, name: str) -> Iterator[Vid]:
@@ -280,6 +339,16 @@ def of_few_keys(project: Project, fn: Fn, span: Span) -> bool:
         and not is_container(project, fn, root(fn, store.value))
         for store in stored_at(fn, span)
     )
+
+
+def made_of_key(fn: Fn, span: Span) -> bool:
+    """`_signers[name] = Signer(name)`: of nothing but its key, it is the same in each process."""
+    for store in stored_at(fn, span):
+        value = fn.value(root(fn, store.value))
+        passed = fn.facts.calls[value[1]].passed if value[0] == "call" else ()
+        if passed and all(fn.unguarded(vid) == fn.unguarded(store.key) for vid in passed):
+            return True
+    return False
 
 
 def dotted(fn: Fn, store: Store) -> str:

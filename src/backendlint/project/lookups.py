@@ -88,7 +88,7 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
     if _of_failure(project, last, escape):
         return False
     found = bool(MISSING.search(name.rpartition(".")[2]))
-    given = _asked(last, escape)
+    given, inner = _asked(last, escape), escape
     for caller, above in reversed(steps[:-1]):
         edge = above.edge
         if edge is None or edge.call is None:
@@ -104,10 +104,43 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
                 given = [vid for vid in given if vid not in read]
             if not given:
                 return False
-        else:  # a helper that does nothing but raise
+        elif inner.block == 0:  # a helper that does nothing but raise
             given = _asked(caller, above)
-        last = caller
+        else:
+            return False
+        last, inner = caller, above
     return _of_request(project, last, [vid for vid in given if not _authenticated(last, vid)])
+
+
+def sent(project: Project, fn: Fn, vids: list[Vid], depth: int = 3) -> bool:
+    """Whether values are made of what a client sends, or of who it is: here, or by what callers pass."""
+    made = ingredients(fn.facts, vids)
+    if _of_request(project, fn, vids) or any(_reads_request(project, fn, vid) for vid in made):
+        return True
+    wanted = _behind(project, fn, vids)
+    if not wanted or fn.fqn in project.route_functions or depth == 0:
+        return bool(wanted) and depth > 0
+    for edge in project.graph.callers(fn):
+        bound = bind(edge.caller, edge.call, fn) if edge.call is not None else {}
+        given = [vid for index in wanted for vid, _ in bound.get(index, ())]
+        if given and sent(project, edge.caller, given, depth - 1):
+            return True
+    return False
+
+
+def _reads_request(project: Project, fn: Fn, vid: Vid, depth: int = 2) -> bool:
+    """A call of a function that reads the request: `page()`, `read_query(Filter)`; or the request itself."""
+    value = fn.facts.values[vid]
+    if value[0] == "param":
+        return project.param_source(fn, value[1]) == "request"
+    if value[0] != "call" or depth == 0:
+        return False
+    for target in project.targets(fn, fn.calls[value[1]]):
+        if next(request_reads(project, target), None) is not None:
+            return True
+        if any(_reads_request(project, target, call.value, depth - 1) for call in target.calls):
+            return True
+    return False
 
 
 def _asked(fn: Fn, escape: Escape) -> list[Vid]:
@@ -147,7 +180,15 @@ def _of_request(project: Project, fn: Fn, given: list[Vid]) -> bool:
     given = [vid for vid in given if not _set_by_server(project, fn, vid)]
     made = ingredients(fn.facts, given)
     named = any(project.param_source(fn, index) == "request" for index in _behind(project, fn, given))
-    return named or any(item.vid in made for item in request_reads(project, fn))
+    return named or any(item.vid in made or _is_read(fn, item.vid, made) for item in request_reads(project, fn))
+
+
+def _is_read(fn: Fn, read: Vid, made: set[Vid]) -> bool:
+    """`request.args.get`, where that is one name, of which `request.args` is a part."""
+    value = fn.facts.values[read]
+    start = f"{value[1]}." if value[0] == "name" else ""
+    values = (fn.facts.values[vid] for vid in made) if start else ()
+    return any(other[0] == "name" and str(other[1]).startswith(start) for other in values)
 
 
 def _set_by_server(project: Project, fn: Fn, vid: Vid) -> bool:
