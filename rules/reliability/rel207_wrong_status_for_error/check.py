@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from backendlint.api import (
     Answer,
+    Call,
     Fn,
     Hit,
     Profile,
@@ -32,6 +33,24 @@ TEXTS = frozenset({"message", "detail", "description", "msg", "strerror", "reaso
 FAILED = re.compile(r"(^|[_-])(error|fail(ed|ure)?)$", re.IGNORECASE)
 OK, SERVER = 200, 500
 DONE = frozenset({"http", "db-write", "queue-publish", "mail", "cloud", "socket", "subprocess"})
+OUTSIDE = DONE | {
+    "db",
+    "db-read",
+    "commit",
+    "flush",
+    "db-connect",
+    "grpc",
+    "search",
+    "cache-read",
+    "cache-write",
+    "dns",
+    "ssh",
+}
+COMPUTES = re.compile(
+    r"(^|_)(parse|decode|deserialize|verify|validate|check|clean|convert|transform|normali[sz]e|loads|from|to|str|is|format)(_|$|r$)",
+    re.IGNORECASE,
+)
+"""Words of functions that make something of a value, or say no to it."""
 ALL = ("builtins.Exception", "builtins.BaseException")
 READING = (
     "builtins.KeyError",
@@ -86,8 +105,28 @@ def check(project: Project) -> Iterator[Hit]:
         )
         for item, number in zip(given, handlers, strict=True):
             if number >= 0 and not item.answer.special:
-                tried = tries_out(routes) if item.answer.failed else asked
+                tried = (tries_out(routes) or _computes(project, fn, number)) if item.answer.failed else asked
                 yield from _judged(project, fn, number, item, "strict" if tried else None)
+
+
+def _computes(project: Project, fn: Fn, handler: int) -> bool:
+    """Whether nothing that is tried knows an outage: what fails there is the value, or there is a bug."""
+    tried = below(fn.facts, fn.facts.blocks[handler].group)
+    calls = [call for call in fn.calls if call.block in tried]
+    if not any(name in ALL for name in project.exceptions.caught_types(fn, fn.facts.blocks[handler])):
+        return False
+    shared = any(item.block in tried and item.name and fn.unguarded(item.base)[0] == "name" for item in fn.facts.stores)
+    return bool(calls) and not shared and all(_is_pure(project, fn, call) for call in calls)
+
+
+def _is_pure(project: Project, fn: Fn, call: Call) -> bool:
+    if OUTSIDE & project.effects.call_effects(fn, call):
+        return False
+    models = project.models(fn, call)
+    if call.awaited or any(item.orm or item.spawn or item.executor or item.effect for item in models):
+        return False
+    builtin = str(fn.unguarded(call.func)[-1]).startswith("builtins.")
+    return bool(models) or builtin or COMPUTES.search(fn.callee_name(call)) is not None
 
 
 def _is_the_same(project: Project, fn: Fn, handler: int, types: tuple[str, ...], answer: Answer) -> bool:
@@ -95,6 +134,10 @@ def _is_the_same(project: Project, fn: Fn, handler: int, types: tuple[str, ...],
     if not any(name in ALL or project.exception_kind(name) == "infrastructure" for name in types):
         return False
     tried = below(fn.facts, fn.facts.blocks[handler].group)
+    inside = below(fn.facts, handler)
+    told = [fn.const(vid) for call in fn.calls if call.block in inside for vid in call.passed]
+    if any(isinstance(item, int) and SERVER - 100 <= item < SERVER + 100 for item in told):
+        return False  # a function is given the status: `self.write_error(500)`
     others = [item for item in answers(project, fn) if _handler(fn, item.block) < 0]
     works = [call.block for call in fn.calls if DONE & project.effects.call_effects(fn, call)]
     return (
