@@ -56,7 +56,7 @@ def _message(fanout: Fanout) -> str:
 
 
 def _profile(project: Project, fanout: Fanout) -> Profile | None:
-    """A queue in a program that serves nobody is advice, and so is what a script starts: who runs it sees it."""
-    if fanout.kind == "queue" and not project.routes:
+    """A queue that no request fills, threads that no request starts, and what a script starts, are advice."""
+    if only_by_hand(project, fanout.site.fn) or not project.fanouts.evident(fanout):
         return "strict"
-    return "strict" if only_by_hand(project, fanout.site.fn) else None
+    return None

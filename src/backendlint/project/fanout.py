@@ -11,8 +11,9 @@ from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.calls import argument_of
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
-from backendlint.project.handoffs import seldom_filled
+from backendlint.project.handoffs import filled_by_requests, seldom_filled
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.lookups import sent
 from backendlint.project.uses import aliases
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ OUTSIDE = frozenset(
 _SAME = ("guard", "await", "star", "mut", "store")
 _LIMIT = re.compile(r"(?:^|[._])(?:MAX|LIMIT|CONCURRENCY|WORKERS|POOL)(?:_|$)")
 """A setting that bounds how many run at once."""
+_SETTING = re.compile(r"(?:^|\.)(?:settings|config|conf)\.\w+$")
+"""What whoever runs the service lists."""
 _PUTS = frozenset({"append", "appendleft", "add", "insert", "setdefault"})
 _STARTS = frozenset({"task", "taskgroup", "thread", "process"})
 
@@ -64,6 +67,15 @@ class Fanouts:
                 found = self._pool(site, concurrency.kind)
             if found is not None:
                 yield found
+
+    def evident(self, fanout: Fanout) -> bool:
+        """Whether requests (or jobs) make many of it: they fill the queue, or start the threads and processes."""
+        fn = fanout.site.fn
+        if fanout.kind == "queue":
+            return filled_by_requests(self.project, fanout.site)
+        if fanout.kind in ("thread", "process"):
+            return fn in self.project.in_request or self.project.layer(fn) == "task"
+        return True
 
     # gather(*[f(x) for x in items])
 
@@ -237,7 +249,8 @@ class Fanouts:
             most = "builtins.max" in names and all(self._counted(fn, item) for item in call.args)
             return "builtins.min" in names or most
         named = value[0] == "name" and _LIMIT.search(str(value[1])) is not None
-        return named or self.project.constants(fn, vid) is not None
+        told = value[0] == "param" and not sent(self.project, fn, [vid])  # `range(threads)`: no collection, a number
+        return named or told or self.project.constants(fn, vid) is not None
 
     def _in_batches(self, fn: Fn, vid: Vid) -> bool:
         """An element of `batched(items, 10)` or of one's own `chunks(items, 10)`."""
@@ -250,6 +263,8 @@ class Fanouts:
         return len(call.args) + len(call.kwargs) > 1 and any(part in word for part in ("batch", "chunk", "slice"))
 
     def _constant_name(self, fn: Fn, dotted: str) -> bool:
+        if _SETTING.search(dotted):
+            return True
         target = self.project.modules.resolve(dotted, fn.file.module)
         if target.kind != "variable" or target.file is None or target.vid < 0:
             return False

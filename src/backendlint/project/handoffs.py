@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Vid
+from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import receiver
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
@@ -24,6 +24,15 @@ def seldom_filled(project: Project, site: Site) -> bool:
     return not queue.shared() and all(queue.once(owner) for owner in queue.owners())
 
 
+def filled_by_requests(project: Project, site: Site) -> bool:
+    """Whether what an endpoint waits for puts something into the queue: as often as clients ask."""
+    queue = _Queue(project, site)
+    return any(
+        fn in project.in_request and (queue.is_it(fn, receiver(fn, call)) or queue.named(fn, call))
+        for fn, call in project.graph.calls_written(*_PUTS)
+    )
+
+
 class _Queue:
     def __init__(self, project: Project, site: Site) -> None:
         self.project = project
@@ -40,7 +49,7 @@ class _Queue:
         if any(item.value in self.held and not item.name for item in facts.stores):
             return True
         puts = self.project.graph.calls_written(*_PUTS) if self.name else ()
-        return any(fn.file is not self.fn.file and self._is_it(fn, receiver(fn, call)) for fn, call in puts)
+        return any(fn.file is not self.fn.file and self.is_it(fn, receiver(fn, call)) for fn, call in puts)
 
     def owners(self) -> list[Fn]:
         """Functions that may use it."""
@@ -59,9 +68,9 @@ class _Queue:
 
     def once(self, owner: Fn) -> bool:
         for call in owner.calls:
-            if any(self._is_it(owner, vid) for vid in call.passed):
+            if any(self.is_it(owner, vid) for vid in call.passed):
                 return False
-            puts = owner.callee_name(call) in _PUTS and self._is_it(owner, receiver(owner, call))
+            puts = owner.callee_name(call) in _PUTS and self.is_it(owner, receiver(owner, call))
             if puts and (loops_around(owner, call.block) or not self._runs_once(owner)):
                 return False
         return True
@@ -79,7 +88,7 @@ class _Queue:
             for edge in edges
         )
 
-    def _is_it(self, fn: Fn, vid: Vid) -> bool:
+    def is_it(self, fn: Fn, vid: Vid) -> bool:
         if vid < 0:
             return False
         value = fn.unguarded(vid)
@@ -88,6 +97,14 @@ class _Queue:
         if fn is self.fn:
             return vid in self.held
         return value[0] == "outer" and fn.outer(value) is self.fn and value[1] in self.held
+
+    def named(self, fn: Fn, call: Call) -> bool:
+        """`letters.put(it)`, of a module's variable."""
+        value = fn.unguarded(call.func)
+        if not self.fn.is_module or value[0] != "name":
+            return False
+        target = self.project.modules.resolve(str(value[1]).rpartition(".")[0], fn.file.module)
+        return target.file is self.fn.file and target.vid in self.held
 
     def _inside(self, fn: Fn) -> bool:
         home: Fn | None = fn
