@@ -25,6 +25,8 @@ from backendlint.api import (
 
 CONSUMERS = frozenset(f"builtins.{name}" for name in "list tuple set dict sorted sum min max any all next".split())
 
+BRIEF = 0.01
+"""Seconds."""
 WRITING = frozenset("wax+")
 """Modes in which a file is opened to be written to."""
 
@@ -69,11 +71,17 @@ def _direct(project: Project, fn: Fn, call: Call) -> Hit | None:
     if call.awaited or any(block.value == call.value and block.is_async for block in fn.facts.blocks):
         return None
     for model in project.models(fn, call):
-        if waits(model):
+        if waits(model) and not _brief(fn, call, model):
             refused = _refused(project, model)
             does = "asks the database on the event loop" if refused else "blocks the event loop"
             return _hit(fn, call.span, f"`{model.name}` {does} in `{fn.name}()`", refused or _waiting(model), ())
     return None
+
+
+def _brief(fn: Fn, call: Call, model: CallModel) -> bool:
+    """A nap of so little that nobody notices: `time.sleep(0.001)`."""
+    seconds = fn.const(call.args[0]) if "sleep" in model.effect and call.args else ...
+    return isinstance(seconds, (int, float)) and seconds < BRIEF
 
 
 def _stores(project: Project, fn: Fn, call: Call) -> Hit | None:
@@ -150,7 +158,7 @@ def _way(project: Project, fn: Fn, span: Span, target: Fn) -> Hit | None:
     if target.facts.is_async or not project.effects.has(target, BLOCKING) or project.effects.in_thread(target):
         return None
     edges, site = project.effects.chain(target, BLOCKING)
-    if site is None or any(edge.caller.facts.is_async for edge in edges):
+    if site is None or any(edge.caller.facts.is_async for edge in edges) or _brief(site.fn, site.call, site.model):
         return None
     names = [target, *(edge.callee for edge in edges)]
     chain = " → ".join(item.name if item.kind == "property" else f"{item.name}()" for item in names)
