@@ -26,9 +26,13 @@ def check(project: Project) -> Iterator[Hit]:
         profile = _profile(project, item, caught, open_ones[item.name], treated.get(item.name, set()))
         if profile != "audit":
             told.setdefault((item.name, profile, _raised_at(project, item)), []).append(item)
-    for (_, profile, _), group in told.items():
-        for item in group if len(group) <= MANY else group[:1]:
-            yield _hit(project, item, profile, group[1:] if len(group) > MANY else [])
+    sizes: Counter[tuple[str, Location]] = Counter()
+    for (name, _, place), group in told.items():
+        sizes[name, place] += len(group)
+    for (name, profile, place), group in told.items():
+        many = sizes[name, place] > MANY
+        for item in group[:1] if many else group:
+            yield _hit(project, item, profile, group[1:] if many else [])
     for item in project.error_paths.of_decorators():
         yield _of_decorator(project, item)
     yield from _of_bad_input(project)
