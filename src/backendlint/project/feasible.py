@@ -79,7 +79,8 @@ class _Search:
                 continue
             seen.add(state)
             for query in self.project.queries.direct(fn):
-                if query.kind == "read" and not _never(fn, query, known):
+                asked = query.kind == "read" and not self.project.queries.remembered(fn, query.call)
+                if asked and not _never(fn, query, known):
                     return list(edges), query
             queue.extend((edge.callee, self.given(edge, known), (*edges, edge)) for edge in self._edges(fn, known))
         return [], None
@@ -88,7 +89,8 @@ class _Search:
         queries = self.project.queries
         for edge in self.project.graph.callees(fn):
             asks = edge.kind in SAME_THREAD and queries.reason(edge.callee) is not None
-            if asks and not queries.cached(edge.callee) and not self._closed(fn, edge, known):
+            asks = asks and not queries.cached(edge.callee) and not queries.remembered(fn, edge.call)
+            if asks and not self._closed(fn, edge, known):
                 yield edge
 
     def given(self, edge: Edge, known: Given) -> Given:

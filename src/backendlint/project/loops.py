@@ -25,6 +25,9 @@ _GIVES_BATCHES = re.compile(
 """Functions that give batches; `page()` gives one page, that is items."""
 
 
+_CODE = frozenset({"_meta", "__mapper__", "__table__"})
+_OF_CODE = frozenset({"sorted_tables", "get_table_names", "get_app_configs", "all_models", "__subclasses__"})
+"""What lists a program's own tables, columns, relations and classes: as many as are written down."""
 _ZIPS = (("name", "builtins.zip"), ("name", "itertools.zip_longest"), ("name", "itertools.product"))
 
 
@@ -131,6 +134,11 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return all(_few(project, fn, plain(fn, item), depth - 1) for item in sides)
     if value[0] == "attr" and depth and value[2] in ("items", "keys", "values"):
         return _few(project, fn, plain(fn, value[1]), depth - 1)
+    if value[0] == "item" and depth:  # `apps.all_models["shop"]`
+        base = fn.facts.values[plain(fn, value[1])]
+        return _names_code(fn, base)
+    if _names_code(fn, value):
+        return True
     refs = project.refs(fn, vid)
     if refs and all(ref.kind == "class" or (ref.kind == "lib" and ref.name[:1].isupper()) for ref in refs):
         return True  # an enumeration
@@ -145,6 +153,15 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
             owner = project.module_function(target.file)
             return owner is not fn and _few(project, owner, plain(owner, target.vid), depth - 1)
     return False
+
+
+def _names_code(fn: Fn, value: Value) -> bool:
+    """`Order._meta.get_fields`, `Order.__mapper__.relationships`"""
+    if value[0] not in ("attr", "name"):
+        return False
+    owner, _, name = str(value[-1]).rpartition(".")
+    base = fn.facts.values[plain(fn, value[1])] if value[0] == "attr" else ("name", owner)
+    return name in _OF_CODE or (base[0] in ("attr", "name") and str(base[-1]).rpartition(".")[2] in _CODE)
 
 
 def _few_taken(fn: Fn, value: Value) -> bool:
@@ -169,6 +186,8 @@ def _few_called(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     call = fn.facts.calls[fn.facts.values[vid][1]]
     names = {ref.name for ref in project.callees(fn, call)}
     func = fn.facts.values[call.func]
+    if _names_code(fn, func):
+        return True
     if names & {"itertools.count"}:
         return True  # numbers without end: batches, attempts
     if names & {"builtins.range"}:

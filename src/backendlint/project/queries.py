@@ -16,6 +16,7 @@ from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import iterables, plain
+from backendlint.project.remembered import kept
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -71,6 +72,7 @@ class Queries:
         self.project = project
         self._direct: dict[str, list[Query]] = {}
         self._reasons: dict[str, Reason] = {}
+        self._kept: dict[str, frozenset[Vid]] = {}
         self._texts: dict[tuple[str, Vid], str] = {}
         for text in project.data.texts:
             if text.fn is not None and text.call is not None:
@@ -119,6 +121,15 @@ class Queries:
                 return True
         own = {effect for site in self.project.effects.direct(fn) for effect in site.model.effect}
         return own.issuperset(("cache-read", "cache-write"))
+
+    def remembered(self, fn: Fn, call: Call | None) -> bool:
+        """Whether the function asks only for what a cache does not have yet, and puts the answer there."""
+        if call is None:
+            return False
+        found = self._kept.get(fn.fqn)
+        if found is None:
+            found = self._kept[fn.fqn] = kept(fn)
+        return call.value in found
 
     def text(self, fn: Fn, call: Call) -> str:
         """The SQL text that a call sends, as far as it is known."""
@@ -227,7 +238,7 @@ class Queries:
         """The to-many relation of the function's parameter that the query reads as prefetching would: `self.tags.all()`."""
         fn, op = query.fn, query.model.orm.op if query.model.orm is not None else ""
         for vid, value in enumerate(fn.facts.values) if op in _CACHED else ():
-            if value[0] == "attr" and fn.facts.values[value[1]] == ("param", param):
+            if value[0] == "attr" and fn.unguarded(value[1]) == ("param", param):
                 relation = declared(self.project, fn, vid)
                 if relation is not None and self._plain_rows(fn, query.vid, vid):
                     return relation.name
@@ -299,7 +310,8 @@ class Queries:
     def _spread(self) -> None:
         queue: deque[Fn] = deque()
         for found in self._direct.values():
-            first = next((item for item in found if item.kind == "read"), None)
+            asked = (item for item in found if item.kind == "read" and not self.remembered(item.fn, item.call))
+            first = next(asked, None)
             if first is not None:
                 self._reasons[first.fn.fqn] = Reason(first, None)
                 queue.append(first.fn)
@@ -308,7 +320,9 @@ class Queries:
             if self.cached(fn):
                 continue
             for edge in self.project.graph.callers(fn):
-                if edge.kind in SAME_THREAD and edge.caller.fqn not in self._reasons:
+                if edge.kind not in SAME_THREAD or edge.caller.fqn in self._reasons:
+                    continue
+                if not self.remembered(edge.caller, edge.call):
                     self._reasons[edge.caller.fqn] = Reason(None, edge)
                     queue.append(edge.caller)
 

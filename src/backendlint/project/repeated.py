@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Block, Call, Span, Vid
+from backendlint.facts.model import Span, Vid
 from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
@@ -13,13 +14,17 @@ from backendlint.project.feasible import way
 from backendlint.project.loops import depends, few, for_one_item, grows, loops_around, plain, stops_early, when_full
 from backendlint.project.passing import decides, inputs, parts_of
 from backendlint.project.queries import Query
-from backendlint.project.uses import ingredients, operands
+from backendlint.project.remembered import made, remembered
+from backendlint.project.sqltext.assemble import HOLE
+from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
     from backendlint.project.origins import Origin
 
 MAX_STEPS = 16
+_NAMES_TABLE = re.compile(rf"\b(FROM|JOIN|TABLE)\s+[\"`\[']?(?:{HOLE.pattern})", re.IGNORECASE)
+"""A statement on a table that is put into it: one for each table."""
 _MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "_meta"})
 MAPPING = frozenset({"builtins.map", "builtins.filter"})
 
@@ -62,7 +67,7 @@ def repeated(project: Project) -> Iterator[Repeated]:
                 continue
             edges, last = way(project, edge)
             read = inputs(edge.call) if edge.call is not None else _read_from(fn, edge)
-            if last is None or not read:
+            if last is None or not read or _own_rows(project, fn, edge, read, loop):
                 continue
             came_along = _came_along(project, fn, (edge, *edges), last)
             if came_along is not True:
@@ -136,6 +141,8 @@ def _own_statement(project: Project, fn: Fn, query: Query, loop: int) -> bool:
         return True
     if query.call is None or query.model.sql is None or not query.call.args:
         return False
+    if _NAMES_TABLE.search(project.queries.text(fn, query.call)):
+        return True
     iterable = fn.facts.blocks[loop].value
     vid = plain(fn, query.call.args[0])
     value = fn.facts.values[vid]
@@ -144,6 +151,16 @@ def _own_statement(project: Project, fn: Fn, query: Query, loop: int) -> bool:
         vid = plain(fn, func[1]) if func[0] == "attr" else vid
     value = fn.facts.values[vid]
     return value[0] in ("elem", "unpack") and value[1] in (iterable, plain(fn, iterable))
+
+
+def _own_rows(project: Project, fn: Fn, edge: Edge, read: list[Vid], loop: int) -> bool:
+    """Whether the callee gets a query on the table that is the loop's item, or the property's value came with the items:
+    `rows.annotate(weight=...)`."""
+    if edge.call is not None:
+        return any(_of_each(project, fn, vid, loop) for vid in edge.call.passed if fn.unguarded(vid)[0] == "call")
+    items = [value[1] for vid in read if (value := fn.facts.values[plain(fn, vid)])[0] == "elem"]
+    steps = [step for vid in items for origin in project.origins.of(fn, vid) if origin.known for step in origin.steps]
+    return any(key == edge.callee.name for step in steps if step.model.orm is not None for key, _ in step.call.kwargs)
 
 
 def _of_each(project: Project, fn: Fn, vid: Vid, loop: int) -> bool:
@@ -175,6 +192,8 @@ def _in_groups(fn: Fn, number: int, vids: list[Vid]) -> bool:
         return True
     for vid in _sets_asked_for(fn, vids):
         value = fn.facts.values[plain(fn, vid)]
+        if value[0] == "item" and depends(fn, [value[2]], number):  # `id__in=ids_of[key]`
+            return True
         if by_key and _is_group(fn, vid):
             return True
         if value[0] == "slice" and depends(fn, [bound for bound in value[2:4] if bound >= 0], number):
@@ -192,8 +211,8 @@ def _is_group(fn: Fn, vid: Vid) -> bool:
 
 def _gathers(fn: Fn, vid: Vid) -> bool:
     """Whether a mapping collects what belongs together: `defaultdict(list)`."""
-    made = fn.facts.values[vid] if (vid := _made(fn, vid)) >= 0 else ("",)
-    call = fn.facts.calls[made[1]] if made[0] == "call" else None
+    begun = fn.facts.values[vid] if (vid := made(fn, vid)) >= 0 else ("",)
+    call = fn.facts.calls[begun[1]] if begun[0] == "call" else None
     if call is None or fn.facts.values[call.func] != ("name", "collections.defaultdict"):
         return False
     return any(fn.facts.values[item] in (("name", "builtins.list"), ("name", "builtins.set")) for item in call.args)
@@ -225,68 +244,8 @@ def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...],
         varies = decides(edges, query, lambda vid: any(depends(fn, [vid], number) for number in loops), closures=True)
     grouped = _in_groups(fn, loop, vids)
     call = edges[0].call if edges else query.call
-    remembered = call is not None and _remembered(fn, loop, call)
-    return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies, grouped, remembered)
-
-
-def _remembered(fn: Fn, loop: int, call: Call) -> bool:
-    """`if key not in known: known[key] = load(key)`: what was asked once is not asked again."""
-    for number, item in fn.blocks_of(call.block):
-        if number == loop:
-            return False
-        held = _made(fn, _looked_up_in(fn, number, item))
-        stores = (store for store in fn.facts.stores if store.key >= 0 and store.base >= 0)
-        if held >= 0 and any(
-            _made(fn, store.base) == held
-            and any(above == number for above, _ in fn.blocks_of(store.block))
-            and call.value in ingredients(fn.facts, [store.value])
-            for store in stores
-        ):
-            return True
-    return False
-
-
-def _looked_up_in(fn: Fn, number: int, block: Block) -> Vid:
-    """The mapping in which the block knows that the key was not found, or -1: `key not in known`, the `else` of `key in known`,
-    `known.get(key)` that is None or nothing, `except KeyError` after `known[key]`."""
-    if block.kind == "except":
-        tried = next((item for n, item in enumerate(fn.facts.blocks) if n == block.group), None)
-        read = (vid for vid in fn.made_by("item") if tried is not None and tried.span.holds(fn.facts.span_of(vid)))
-        return next((fn.facts.values[vid][1] for vid in read), -1)
-    if block.kind not in ("if", "else"):
-        return -1
-    holds = block.kind == "if"
-    vid = block.value if holds else fn.facts.blocks[block.group].value
-    test = fn.unguarded(vid) if vid >= 0 else ("",)
-    while test[0] == "not":
-        holds, vid = not holds, test[1]
-        test = fn.unguarded(vid)
-    if test[0] != "compare" or len(test[2]) != 2:
-        return _got_from(fn, vid) if not holds else -1
-    operator, (key, other) = test[1][0], test[2]
-    if operator in ("in", "not in"):
-        return other if (operator == "not in") is holds else -1
-    none = fn.const(other) is None and (operator in ("is", "==")) is holds
-    return _got_from(fn, key) if none and operator in ("is", "is not", "==", "!=") else -1
-
-
-def _got_from(fn: Fn, vid: Vid) -> Vid:
-    """The mapping of `known.get(key)`, or -1."""
-    value = fn.unguarded(vid)
-    func = fn.unguarded(fn.facts.calls[value[1]].func) if value[0] == "call" else ("",)
-    return func[1] if func[0] == "attr" and func[2] == "get" else -1
-
-
-def _made(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> Vid:
-    """The display or call with which a local dictionary began, or -1."""
-    if depth == 0 or vid < 0:
-        return -1
-    value = fn.facts.values[vid]
-    if value[0] in ("guard", "store", "mut"):
-        return _made(fn, value[1], depth - 1)
-    if value[0] == "phi":
-        return next((found for item in value[1] if item != vid and (found := _made(fn, item, depth // 2)) >= 0), -1)
-    return vid if value[0] in ("dict", "call") else -1
+    known = call is not None and remembered(fn, loop, call)
+    return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies, grouped, known)
 
 
 def _loop(project: Project, fn: Fn, block: int) -> int:

@@ -1,0 +1,154 @@
+"""Answers that are kept: what was asked once for a key is not asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from backendlint.facts.model import Block, Call, Span, Value, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.uses import ingredients
+
+MAX_STEPS = 16
+_PUTS = frozenset({"set", "put", "add", "setdefault"})
+_LEAVES = ("return", "continue")
+
+
+def remembered(fn: Fn, loop: int, call: Call) -> bool:
+    """`if key not in known: known[key] = load(key)`: what was asked once is not asked again."""
+    for number, item in fn.blocks_of(call.block):
+        if number == loop:
+            return False
+        held = made(fn, _looked_up_in(fn, number, item))
+        stores = (store for store in fn.facts.stores if store.key >= 0 and store.base >= 0)
+        if held >= 0 and any(
+            made(fn, store.base) == held
+            and any(above == number for above, _ in fn.blocks_of(store.block))
+            and call.value in ingredients(fn.facts, [store.value])
+            for store in stores
+        ):
+            return True
+    return False
+
+
+def _looked_up_in(fn: Fn, number: int, block: Block) -> Vid:
+    """The mapping in which the block knows that the key was not found, or -1: `key not in known`, the `else` of `key in known`,
+    `known.get(key)` that is None or nothing, `except KeyError` after `known[key]`."""
+    if block.kind == "except":
+        tried = next((item for n, item in enumerate(fn.facts.blocks) if n == block.group), None)
+        read = (vid for vid in fn.made_by("item") if tried is not None and tried.span.holds(fn.facts.span_of(vid)))
+        return next((fn.facts.values[vid][1] for vid in read), -1)
+    if block.kind not in ("if", "else"):
+        return -1
+    holds = block.kind == "if"
+    vid = block.value if holds else fn.facts.blocks[block.group].value
+    test = fn.unguarded(vid) if vid >= 0 else ("",)
+    while test[0] == "not":
+        holds, vid = not holds, test[1]
+        test = fn.unguarded(vid)
+    if test[0] != "compare" or len(test[2]) != 2:
+        return _got_from(fn, vid) if not holds else -1
+    operator, (key, other) = test[1][0], test[2]
+    if operator in ("in", "not in"):
+        return other if (operator == "not in") is holds else -1
+    none = fn.const(other) is None and (operator in ("is", "==")) is holds
+    return _got_from(fn, key) if none and operator in ("is", "is not", "==", "!=") else -1
+
+
+def _got_from(fn: Fn, vid: Vid) -> Vid:
+    """The mapping of `known.get(key)`, or -1."""
+    value = fn.unguarded(vid)
+    func = fn.unguarded(fn.facts.calls[value[1]].func) if value[0] == "call" else ("",)
+    return func[1] if func[0] == "attr" and func[2] == "get" else -1
+
+
+def made(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> Vid:
+    """The display or call with which a local dictionary began, or -1."""
+    if depth == 0 or vid < 0:
+        return -1
+    value = fn.facts.values[vid]
+    if value[0] in ("guard", "store", "mut"):
+        return made(fn, value[1], depth - 1)
+    if value[0] == "phi":
+        return next((found for item in value[1] if item != vid and (found := made(fn, item, depth // 2)) >= 0), -1)
+    return vid if value[0] in ("dict", "call") else -1
+
+
+class _Put(NamedTuple):
+    """`known[key] = value`, `region.set(key, value)`: something outlives the function and keeps the value."""
+
+    holders: frozenset[Value]
+    value: Vid
+    span: Span
+
+
+def kept(fn: Fn) -> frozenset[Vid]:
+    """The calls whose answers a store from outside the function keeps: `known.get(key)` was asked first, and had nothing."""
+    puts = list(_puts(fn))
+    if not puts:
+        return frozenset()
+    found: set[Vid] = set()
+    for put in puts:
+        parts = ingredients(fn.facts, (put.value,))
+        found.update(
+            call.value
+            for call in fn.calls
+            if call.value in parts and call.span < put.span and _missed(fn, call, put.holders)
+        )
+    return frozenset(found)
+
+
+def _puts(fn: Fn) -> Iterator[_Put]:
+    for store in fn.facts.stores:
+        if store.key >= 0 and store.base >= 0 and (holders := _outer(fn, store.base)):
+            yield _Put(holders, store.value, store.span)
+    for call in fn.calls:
+        func = fn.unguarded(call.func)
+        if func[0] == "attr" and func[2] in _PUTS and len(call.args) > 1 and (holders := _outer(fn, func[1])):
+            yield _Put(holders, call.args[1], call.span)
+        elif func[0] == "name" and len(call.args) > 1 and str(func[1]).rpartition(".")[2] in _PUTS:
+            yield _Put(frozenset({("name", str(func[1]).rpartition(".")[0])}), call.args[1], call.span)
+
+
+def _outer(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> frozenset[Value]:
+    """What outlives the function and may be the value: a parameter, a name of the module, an attribute of either."""
+    value = fn.facts.values[vid]
+    if depth == 0:
+        return frozenset()
+    if value[0] in ("guard", "store", "mut", "setattr"):
+        return _outer(fn, value[1], depth - 1)
+    if value[0] == "phi":
+        return frozenset().union(*(_outer(fn, item, depth // 2) for item in value[1] if item != vid))
+    if value[0] == "attr":
+        return frozenset(("attr", base, value[2]) for base in _outer(fn, value[1], depth - 1))
+    return frozenset({value}) if value[0] in ("param", "name", "outer") else frozenset()
+
+
+def _missed(fn: Fn, call: Call, holders: frozenset[Value]) -> bool:
+    """Whether the call is made only where one of the stores did not have the answer."""
+    tests = [test for test, _ in fn.tests_of(call.block)]
+    tests += [
+        item.value
+        for item in fn.facts.blocks
+        if item.kind == "if" and item.exits in _LEAVES and item.span[2:] <= call.span[:2]
+    ]  # also where it is asked under a condition of its own: `if use_cache:`
+    if any(_asks(fn, vid, holders) for test in tests if test >= 0 for vid in ingredients(fn.facts, (test,))):
+        return True
+    handler = fn.inside(call.block, "except")
+    tried = fn.facts.blocks[handler.group].span if handler is not None else None
+    return tried is not None and any(
+        tried.holds(fn.facts.span_of(vid)) and not holders.isdisjoint(_outer(fn, fn.facts.values[vid][1]))
+        for vid in fn.made_by("item")
+    )
+
+
+def _asks(fn: Fn, vid: Vid, holders: frozenset[Value]) -> bool:
+    """`known.get(key)`, `key in known`"""
+    value = fn.facts.values[vid]
+    if value[0] == "compare":
+        return value[1][0] in ("in", "not in") and not holders.isdisjoint(_outer(fn, value[2][1]))
+    func = fn.unguarded(fn.facts.calls[value[1]].func) if value[0] == "call" else ("",)
+    if func[0] == "name":
+        holder, _, name = str(func[1]).rpartition(".")
+        return name == "get" and ("name", holder) in holders
+    return func[0] == "attr" and func[2] == "get" and not holders.isdisjoint(_outer(fn, func[1]))
