@@ -16,6 +16,7 @@ from backendlint.api import (
     Relation,
     Repeated,
     Serialized,
+    Span,
     Step,
     TemplateRead,
     Vid,
@@ -35,6 +36,8 @@ ONCE = frozenset({"migration", "command"})
 """Layers whose code runs by hand."""
 WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-write")
 """Effects that make the loop's body a unit of work of its own: its query is one step among others."""
+OUTSIDE = frozenset({"http", "mail", "queue-publish", "subprocess", "cloud", "grpc"})
+"""Effects beside the query that make the loop's body such a unit."""
 ACTS = re.compile(r"_*(send|publish|notify|dispatch|emit|enqueue|export|broadcast|trigger)(_|$)")
 """Names of functions that do something for each item, even where what they do it with could not be followed."""
 FAR = 3
@@ -100,7 +103,41 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
     apart = item.grouped or item.remembered or item.borrowed or _dispatched(item)
     if apart or (item.edges and _works(project, item.edges[0].callee)):
         return "strict"
+    if _after_failure(item) or _beside_work(project, item):
+        return "strict"
     return None
+
+
+def _beside_work(project: Project, item: Repeated) -> bool:
+    """Whether the loop's body also calls other services or commits for each item: the query is one step of a unit of work."""
+    fn = item.fn
+    for call in fn.calls:
+        inside = any(block.span == item.loop for _, block in fn.blocks_of(call.block))
+        if not inside or call.span == item.span:
+            continue
+        commits = any("commit" in model.effect for model in project.models(fn, call))
+        if commits or not OUTSIDE.isdisjoint(project.effects.call_effects(fn, call)):
+            return True
+    return False
+
+
+def _after_failure(item: Repeated) -> bool:
+    """Whether the query is sent only where something failed: in an `except`, or on the way to a `raise`."""
+    for edge in item.edges[:1]:
+        if _failed(edge.caller, edge.block, item.loop):
+            return True
+    inner = [(edge.caller, edge.block) for edge in item.edges[1:]]
+    place = (item.query.fn, item.query.block)
+    return any(_failed(fn, block, None if item.edges else item.loop) for fn, block in (*inner, place))
+
+
+def _failed(fn: Fn, block: int, loop: Span | None) -> bool:
+    for _, part in fn.blocks_of(block):
+        if part.span == loop:
+            return False
+        if part.kind == "except" or (part.kind in ("if", "else", "case") and part.exits == "raise"):
+            return True
+    return False
 
 
 def _dispatched(item: Repeated) -> bool:
