@@ -65,6 +65,7 @@ from backendlint.project.failures import INFRASTRUCTURE, Unmapped, Unwrapped, sa
 from backendlint.project.fanout import Fanout
 from backendlint.project.feasible import happens
 from backendlint.project.filled import filled_fields
+from backendlint.project.growth import accumulates, stays_small
 from backendlint.project.jobs import EarlyJob, left_to_worker
 from backendlint.project.kepttimes import KeptTimes
 from backendlint.project.lazyreads import LazyRead
@@ -149,7 +150,7 @@ from backendlint.project.templates.lazy import TemplateRead, template_reads
 from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import Opening, before, exclusive, openings
 from backendlint.project.trials import tries_out
-from backendlint.project.unbounded import Unbounded, doubtful, stays_small, unbounded
+from backendlint.project.unbounded import Unbounded, doubtful, unbounded
 from backendlint.project.uniqueness import by_range, of_others, one_row, stopped_by, table_of
 from backendlint.project.uses import aliases, ingredients, is_used, operands
 from backendlint.project.variables import display, variable
@@ -260,6 +261,7 @@ __all__ = [
     "Wait",
     "WeakUse",
     "Write",
+    "accumulates",
     "advice_hits",
     "aliases",
     "among_pages",

@@ -28,13 +28,14 @@ def check(project: Project) -> Iterator[Hit]:
         for item in unbounded(project, fn):
             if item.keyed or item.small:
                 continue
+            many = item.grows and not item.filtered and _recurs(project, fn)
             narrowed = "every matching row" if item.filtered else "every row"
             yield Hit(
                 f"`{fn.name}()` fetches {narrowed} of `{item.entity}` at once: the job's memory grows with the table until it is killed; "
                 "stream the rows or work in chunks.",
                 fn.location(item.query.span),
                 function=fn.fqn,
-                profile="strict" if item.filtered or not _recurs(project, fn) else None,
+                profile=None if many else "strict",
             )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import receiver
 from backendlint.project.entities import Cls, Fn
+from backendlint.project.growth import accumulates, stays_small
 from backendlint.project.origins import Origin
 from backendlint.project.queries import Query
 from backendlint.project.races import root
@@ -46,21 +47,15 @@ _TABLE = re.compile(r"\bFROM\s+[\"`\[]?([\w.]+)", re.IGNORECASE)
 _KEY = re.compile(
     r"(^|_)(id|ids|pk|key|uuid|guid|slug|token|email|username|code|hash|sku|in)$|_id\b|\.id\b|\bid\b", re.IGNORECASE
 )
-_SMALL = re.compile(
-    r"role|permission|setting|config|countr|currenc|language|locale|categor|type|status|plan|tier|feature|flag|option|version|field|"
-    r"page|module|bracket|tag|label|group|link|menu|section|theme|widget|provider|source|storage|path|hint|topic|audience|"
-    r"migration|metadata|schema|region|timezone|unit|template|environment",
-    re.IGNORECASE,
-)
 _USER = re.compile(r"(^|[._])(user|person|account|member|me)(_?(id|name|uuid|pk))?$", re.IGNORECASE)
 """Names of whoever asks, as code passes them on."""
+_BY_KEY = re.compile(r"\b\w*(id|key|uuid|email|slug|token|code|name|_by)\b\s*(=|IN\b)|=\s*[:%(]+\w*id\b", re.IGNORECASE)
+_FLAGGED = re.compile(r"(^|_)(admin(istrator)?|superuser|staff|owner)$")
+"""Flags that few users have."""
+_OWN_TEXT = frozenset({"from_statement", "distinct"})
+"""A text that gives the rows, or one row for each different value."""
 MAX_PARTS = 40
 SYSTEM = re.compile(r"^(pg_|information_schema|sqlite_|sys\.|mysql\.)", re.IGNORECASE)
-
-
-def stays_small(name: str) -> bool:
-    """Whether a table's or model's name tells that it has few rows for good."""
-    return _SMALL.search(name) is not None
 
 
 class Unbounded(NamedTuple):
@@ -76,13 +71,15 @@ class Unbounded(NamedTuple):
     """What narrows it names a key or a set of keys: usually a few rows."""
     small: bool
     """The name tells of a table that stays small."""
+    grows: bool
+    """The name tells of what keeps coming: orders, messages, users."""
     own: bool = False
     """Only rows of one user are asked for."""
 
 
 def doubtful(item: Unbounded) -> bool:
-    """Whether few rows are likely: what narrows the query, or the table's name, says so."""
-    return item.keyed or item.small
+    """Whether nothing says that many rows come: a key narrows the query, or the name is of no table that keeps growing."""
+    return item.keyed or not item.grows
 
 
 def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
@@ -151,10 +148,8 @@ def _by_text(fn: Fn, query: Query, text: str) -> Unbounded | None:
     if table is None or SYSTEM.match(table[1]) or HOLE.search(table[1]):
         return None
     where = re.search(r"\bWHERE\b(.*)", text, re.IGNORECASE | re.DOTALL)
-    keyed = where is not None and bool(
-        re.search(r"\b\w*(id|key|uuid|email|slug|token|code|name)\b\s*(=|IN\b)", where[1], re.IGNORECASE)
-    )
-    return Unbounded(fn, query, table[1], where is not None, keyed, stays_small(table[1]))
+    keyed = where is not None and _BY_KEY.search(where[1]) is not None
+    return Unbounded(fn, query, table[1], where is not None, keyed, stays_small(table[1]), accumulates(table[1]))
 
 
 def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
@@ -171,26 +166,31 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
         return None
     columns = [name for item in origins for name in _columns(item)]
     filtered = any({"filter", "exclude", "join"} & item.ops for item in origins)
-    keyed = any(_KEY.search(name) for name in columns) or (filtered and not columns)
+    keyed = any(_KEY.search(name) or _FLAGGED.search(name) for name in columns) or (filtered and not columns)
     keyed = keyed or _in_a_window(columns) or any(_of_one_parent(project, entity, name) for name in columns)
     compared = [name for item in origins for name in _compared(item)]
     keyed = keyed or any(_KEY.search(name) for name in compared)
     own = any(_USER.search(name) for name in compared)
-    return Unbounded(fn, query, entity.name, filtered, keyed, stays_small(entity.name), own)
+    return Unbounded(fn, query, entity.name, filtered, keyed, stays_small(entity.name), accumulates(entity.name), own)
 
 
 def _of_one_parent(project: Project, entity: Cls, lookup: str) -> bool:
     """Whether a filter names a relation to one, as `filter(owner=user)`: the rows of one parent."""
     name, _, rest = lookup.partition("__")
-    relation = project.associations.find(entity, name)
-    return relation is not None and not relation.many and rest in ("", "id", "pk", "exact")
+    return project.associations.find(entity, name) is not None and rest in ("", "id", "pk", "exact")
 
 
 def _bounded(origin: Origin) -> bool:
     if {"values", "annotate"} <= origin.ops:
         return True  # GROUP BY: a row for each group
     limited = any(step.model.paginates or step.call.kwarg("limit") >= 0 for step in origin.steps)
-    return limited or bool(_BOUNDS & origin.ops)
+    return limited or bool(_BOUNDS & origin.ops) or any(_gives_others(step.fn, step.call) for step in origin.steps)
+
+
+def _gives_others(fn: Fn, call: Call) -> bool:
+    """`from_statement(text(...))`, `with_entities(distinct(Order.state))`"""
+    inner = [fn.calls[value[1]] for vid in call.args if (value := fn.unguarded(vid))[0] == "call"]
+    return any(fn.callee_name(item) in _OWN_TEXT for item in (call, *inner))
 
 
 def _in_a_window(columns: list[str]) -> bool:

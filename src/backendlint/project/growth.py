@@ -1,0 +1,44 @@
+"""What the name of a table or model tells of how many rows it will have."""
+
+from __future__ import annotations
+
+import re
+
+from backendlint.project.taint.naming import words as identifier_words
+
+_SMALL = re.compile(
+    r"role|permission|setting|config|countr|currenc|language|locale|categor|type|status|plan|tier|feature|flag|option|version|field|"
+    r"page|module|bracket|tag|label|group|link|menu|section|theme|widget|provider|source|storage|path|hint|topic|audience|"
+    r"migration|metadata|schema|region|timezone|unit|template|environment",
+    re.IGNORECASE,
+)
+_GROWING = frozenset(
+    """
+    user account customer client patient student employee member person people contact supplier vendor publisher author company owner
+    follower subscriber order invoice payment transaction booking reservation appointment visit purchase sale refund shipment delivery
+    movement transfer message comment post reply thread answer question notification email mail letter sms event log audit history
+    activity action entry record row item ticket issue case incident alert finding vulnerability task job run execution build
+    submission attempt request response session token hit click view search upload document file photo image picture video attachment
+    asset media measurement reading sample observation metric value score result review rating vote like follow article product book
+    edition recipe track song album game movie meal device host machine server domain zone address certificate invitation invite
+    membership subscription registration commit push loan claim trip ride journey flight haul parcel package lead offer quote
+    """.split()
+)
+"""People and parties, what they do, what happens, and what is collected."""
+
+
+def stays_small(name: str) -> bool:
+    """Whether a table's or model's name tells that it has few rows for good."""
+    return _SMALL.search(name) is not None
+
+
+def accumulates(name: str) -> bool:
+    """Whether a table's or model's name tells of things that keep coming, so that its rows become many."""
+    words = identifier_words(name)
+    return bool(words) and _singular(words[-1].lower()) in _GROWING and not stays_small(name)
+
+
+def _singular(word: str) -> str:
+    if word in _GROWING or word[:-1] in _GROWING:
+        return word if word in _GROWING else word[:-1]
+    return word[:-3] + "y" if word.endswith("ies") else word.removesuffix("es")
