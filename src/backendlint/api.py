@@ -74,7 +74,7 @@ from backendlint.project.literals import NamedLiteral, name_of_value, written
 from backendlint.project.locks import Held
 from backendlint.project.longwork import LongWork
 from backendlint.project.lookups import sent
-from backendlint.project.loops import block_at, grows, loops_around, stops_early
+from backendlint.project.loops import block_at, depends, grows, loops_around, stops_early
 from backendlint.project.lost import read_modify_writes, sql_read_modify_writes, stale_updates
 from backendlint.project.memos import asked, bounded, few, keeps_client, keeps_result
 from backendlint.project.model import Project
@@ -288,6 +288,7 @@ __all__ = [
     "concerned",
     "declares_date",
     "decorator_models",
+    "depends",
     "derived",
     "describe_source",
     "display",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import (
@@ -16,6 +17,7 @@ from backendlint.api import (
     aliases,
     before,
     certain,
+    depends,
     for_tests,
     given,
     grows,
@@ -31,6 +33,10 @@ CHECKING = frozenset({"get_or_create", "update_or_create", "merge", "bulk_create
 """Writes that a bulk write does not replace one to one; nor does it the deletion of objects, with their signals."""
 MAX_CHAIN = 20
 OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep")
+BESIDE = frozenset({*OUTSIDE, "file", "db-read", "db-write", "db"})
+MANY_ROWS = re.compile(r"^\s*INSERT\b.*\bSELECT\b|\bWHERE\b.*\bIN\s*\(", re.IGNORECASE | re.DOTALL)
+"""Statements that write what another gives, or a group of rows."""
+CHANGING = frozenset({"insert", "update", "delete"})
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -40,7 +46,7 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         for query in project.queries.direct(fn):
             loop = _loop(project, fn, query.block)
-            if loop >= 0 and query.call is not None and _stores(project, query) and not _bulk(fn, query):
+            if loop >= 0 and query.call is not None and _stores(project, query) and not _bulk(project, fn, query):
                 yield _hit(project, fn, query.call, loop, query, None)
         yield from _flushed(project, fn)
         for edge in project.graph.callees(fn):
@@ -92,8 +98,10 @@ def _stores(project: Project, query: Query) -> bool:
     return any(write.call is query.call for write in project.writes.direct(query.fn))
 
 
-def _bulk(fn: Fn, query: Query) -> bool:
-    """Whether one call writes many rows: a bulk operation, or `execute(statement, rows)`."""
+def _bulk(project: Project, fn: Fn, query: Query) -> bool:
+    """Whether one call writes many rows: a bulk operation, `execute(statement, rows)`, or `INSERT ... SELECT`."""
+    if query.call is not None and MANY_ROWS.search(project.queries.text(fn, query.call)):
+        return True
     if query.model.sql is not None and query.model.sql.role == "many":
         return True
     if query.call is not None and _grouped(fn, query.call):
@@ -130,7 +138,12 @@ def _written(project: Project, edge: Edge) -> Query | None:
     """The one write of a callee that does little else."""
     found = [item for item in project.queries.direct(edge.callee) if _stores(project, item)]
     reads = project.queries.reason(edge.callee)
-    if len(found) != 1 or reads is not None or _bulk(edge.callee, found[0]) or _other_writes(project, edge.callee):
+    if (
+        len(found) != 1
+        or reads is not None
+        or _bulk(project, edge.callee, found[0])
+        or _other_writes(project, edge.callee)
+    ):
         return None
     call = found[0].call
     return found[0] if call is not None and certain(edge.callee, call, given(edge)) else None
@@ -172,10 +185,44 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
         return "strict"
     if _may_fail_alone(fn, loop, call) or (edge is None and _judged(fn, call)):
         return "strict"
-    inside = [other for other in fn.calls if any(number == loop for number, _ in fn.blocks_of(other.block))]
-    if any(set(OUTSIDE) & project.effects.call_effects(fn, other) for other in inside):
+    if not _of_this_round(fn, loop, call, op if edge is None else "") or _does_more(project, fn, loop, call, edge):
         return "strict"
     return None
+
+
+def _of_this_round(fn: Fn, loop: int, call: Call, op: str) -> bool:
+    """Whether the item decides what is written; what `save()` writes is an object of this round, not one that shows the progress."""
+    if op != "save":
+        return depends(fn, [call.func, *call.passed], loop)
+    func = fn.unguarded(call.func)
+    vid, steps = func[1] if func[0] == "attr" else -1, 0
+    while (
+        vid >= 0
+        and (value := fn.facts.values[vid])[0] in ("guard", "setattr", "mut", "store", "phi")
+        and steps < MAX_CHAIN
+    ):
+        vid, steps = value[1][0] if value[0] == "phi" else value[1], steps + 1
+    made = fn.calls[fn.facts.values[vid][1]] if vid >= 0 and fn.facts.values[vid][0] == "call" else None
+    here = made is not None and any(number == loop for number, _ in fn.blocks_of(made.block))
+    return vid < 0 or here or depends(fn, [vid], loop)
+
+
+def _does_more(project: Project, fn: Fn, loop: int, call: Call, edge: Edge | None) -> bool:
+    """Whether the body, or what it calls to write, also reads, writes files or calls others for each item: one bulk write would
+    not spare the round trips."""
+    for other in fn.calls:
+        if call.span.holds(other.span) or all(number != loop for number, _ in fn.blocks_of(other.block)):
+            continue
+        if any(model.transaction for model in project.models(fn, other)):
+            continue
+        if not BESIDE.isdisjoint(project.effects.call_effects(fn, other)):
+            return True
+    if any(
+        item.kind == "read" and any(n == loop for n, _ in fn.blocks_of(item.block))
+        for item in project.queries.direct(fn)
+    ):
+        return True
+    return edge is not None and project.effects.has(edge.callee, "file", *OUTSIDE)
 
 
 def _may_fail_alone(fn: Fn, loop: int, call: Call) -> bool:
@@ -240,7 +287,11 @@ def _composite(project: Project, fn: Fn, loop: int, query: Query) -> bool:
 def _by_item(fn: Fn, loop: int, query: Query) -> bool:
     """`for model, key in rows: model.objects.filter(...).update(...)`: each item names its own table."""
     op = query.model.orm.op if query.model.orm is not None else ""
-    if query.fn is not fn or query.call is None or op in ("save", "delete"):
+    if query.fn is not fn or query.call is None:
+        return False
+    if query.call.args and _statement_on_item(fn, query.call.args[0], loop):
+        return True
+    if op in ("save", "delete"):
         return False
     vid, steps = query.call.func, 0
     while steps < MAX_CHAIN and (value := fn.facts.values[vid])[0] in ("attr", "guard", "await", "call"):
@@ -249,6 +300,25 @@ def _by_item(fn: Fn, loop: int, query: Query) -> bool:
     if value[0] == "unpack":
         value = fn.facts.values[value[1]]
     return steps > 1 and value[0] == "elem" and value[1] == fn.facts.blocks[loop].value
+
+
+def _statement_on_item(fn: Fn, vid: Vid, loop: int) -> bool:
+    """`execute(delete(model).where(...))`, `execute(table.delete())` of the loop's item"""
+    for _ in range(MAX_CHAIN):
+        value = fn.unguarded(vid)
+        if value[0] != "call":
+            return False
+        call = fn.calls[value[1]]
+        base = fn.unguarded(call.func)
+        if fn.callee_name(call) in CHANGING and (call.args or base[0] == "attr"):
+            subject = fn.unguarded(
+                call.args[0] if base[0] == "name" and call.args else base[1] if base[0] == "attr" else vid
+            )
+            return subject[0] in ("elem", "unpack") and depends(fn, [call.func, *call.args[:1]], loop)
+        if base[0] != "attr":
+            return False
+        vid = base[1]
+    return False
 
 
 def _given_back(fn: Fn, call: Call, edge: Edge | None) -> bool:
