@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import ColumnUse, Fn, Hit, Profile, Project, Span, SqlStatement, Step, sql, sqltypes
+from backendlint.api import ColumnUse, Fn, Hit, Profile, Project, Span, SqlStatement, Step, sql, sqltypes, stays_small
 
 _DJANGO = frozenset({"contains", "icontains", "endswith", "iendswith"})
 _SQLALCHEMY = frozenset({"contains", "icontains", "endswith", "iendswith"})
 
 
+EACH_ROW = frozenset({"exists", "any", "has"})
 QUERIES = (".Query", ".Select", ".QuerySet")
 
 
@@ -22,13 +23,18 @@ def check(project: Project) -> Iterator[Hit]:
         if "LIKE" in statement.text.upper() and not statement.in_migration and statement.tree is not None:
             yield from _statement(project, statement)
     indexed = _narrowed(project)
+    queries = {(use.fn.fqn, use.query[:2]) for use in _found_by(project) if use.query is not None}
     groups: dict[tuple[str, str, tuple[int, ...]], list[ColumnUse]] = {}
     for use in project.data.uses:
-        if (use.fn.fqn, use.table.name) not in indexed and _unanchored(project, use):
+        if use.query is not None and (use.fn.fqn, use.query[:2]) in queries:
+            continue
+        if (use.fn.fqn, use.table.name) not in indexed and _unanchored(project, use) and not _excluded(use):
             groups.setdefault((use.fn.fqn, use.table.name, _query(use)), []).append(use)
     narrowing = {fqn for fqn, _ in indexed}
     for uses in groups.values():
-        profile: Profile | None = "strict" if _scoped(project, uses[0].fn, narrowing) else None
+        small = stays_small(uses[0].table.name)
+        small = small or _of_each_row(uses[0])
+        profile: Profile | None = "strict" if small or _scoped(project, uses[0].fn, narrowing) else None
         yield from (replace(hit, profile=profile) for hit in _told(uses))
 
 
@@ -59,12 +65,13 @@ def _like(project: Project, statement: SqlStatement, scope: sql.Scope, node: exp
     if table is not None and (sql.trigram(table, column.name) or table.kind == "virtual"):
         return None
     where = f"`{table.name}.{column.name}`" if table is not None else f"`{column.sql()}`"
-    return statement.hit(
+    hit = statement.hit(
         f"The pattern for {where}{sql.within(statement)} begins with a wildcard, so no ordinary index "
         "helps and every row is read; add a trigram "
         "or full-text index, or anchor the pattern at its start.",
         node,
     )
+    return replace(hit, profile="strict") if table is not None and stays_small(table.name) else hit
 
 
 def _leads_with_wildcard(project: Project, statement: SqlStatement, value: exp.Expression, more: bool = False) -> bool:
@@ -85,11 +92,15 @@ def _leads_with_wildcard(project: Project, statement: SqlStatement, value: exp.E
 
 def _narrowed(project: Project) -> set[tuple[str, str]]:
     """(function, table) pairs with an equality that an index serves."""
-    return {
-        (use.fn.fqn, use.table.name)
+    return {(use.fn.fqn, use.table.name) for use in _found_by(project)}
+
+
+def _found_by(project: Project) -> list[ColumnUse]:
+    return [
+        use
         for use in project.data.uses
         if use.how in {"eq", "in"} and not use.function and sql.leads(use.table, use.column.name) is not None
-    }
+    ]
 
 
 def _scoped(project: Project, fn: Fn, narrowing: set[str]) -> bool:
@@ -102,6 +113,20 @@ def _scoped(project: Project, fn: Fn, narrowing: set[str]) -> bool:
         if gives and any(item.fqn in narrowing for item in within):
             return True
     return False
+
+
+def _excluded(use: ColumnUse) -> bool:
+    """`~Model.name.ilike(...)`, `exclude(name__icontains=...)`: what must not be found is found by no index."""
+    fn = use.fn
+    if use.query is not None:
+        return any(call.span == use.query and fn.callee_name(call) == "exclude" for call in fn.calls)
+    return any(fn.facts.values[vid][1] == "~" and fn.facts.span_of(vid).holds(use.span) for vid in fn.made_by("unary"))
+
+
+def _of_each_row(use: ColumnUse) -> bool:
+    """Whether the search is in a subquery on what belongs to each row: `exists(...)`, `Model.parts.any(...)`."""
+    around = (call for call in use.fn.calls if call.span.holds(use.span) and call.span != use.span)
+    return use.framework == "sqlalchemy" and any(use.fn.callee_name(call) in EACH_ROW for call in around)
 
 
 def _unanchored(project: Project, use: ColumnUse) -> bool:

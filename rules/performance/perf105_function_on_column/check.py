@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import ColumnUse, Hit, Project, SqlStatement, only_by_hand, sql
+from backendlint.api import ColumnUse, Hit, Project, SqlStatement, only_by_hand, sql, stays_small
 
 _REMEDIES = {
     "lower": "index the expression, or store the value in one case",
@@ -42,20 +42,25 @@ def check(project: Project) -> Iterator[Hit]:
     for statement in project.data.statements:
         if not statement.in_migration and "WHERE" in statement.text.upper() and statement.tree is not None:
             yield from _statement(statement)
-    narrowed = {
-        (use.fn.fqn, use.table.name)
+    found_by = [
+        use
         for use in project.data.uses
         if use.how in {"eq", "in"} and not use.function and sql.leads(use.table, use.column.name) is not None
-    }
+    ]
+    narrowed = {(use.fn.fqn, use.table.name) for use in found_by}
+    queries = {(use.fn.fqn, use.query[:2]) for use in found_by if use.query is not None}
     told: set[tuple[str, str, str, str]] = set()
     for use in project.data.uses:
         function = use.function or _DJANGO.get(use.how, "") if use.framework == "django" else _orm_function(use)
         if function not in _REMEDIES or use.how in {"order", "shown"} or (use.fn.fqn, use.table.name) in narrowed:
             continue
+        if use.query is not None and (use.fn.fqn, use.query[:2]) in queries:
+            continue
         key = (use.fn.fqn, use.table.name, use.column.name, function)
         if key not in told and sql.functional(use.table, use.column.name, function) is None:
             told.add(key)
-            yield replace(_use(use, function), profile="strict" if only_by_hand(project, use.fn) else None)
+            advice = only_by_hand(project, use.fn) or stays_small(use.table.name)
+            yield replace(_use(use, function), profile="strict" if advice else None)
 
 
 def _orm_function(use: ColumnUse) -> str:
@@ -84,7 +89,8 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
                 continue
             if table is not None and sql.functional(table, condition.column.name, function) is not None:
                 continue
-            yield _condition(statement, condition, function)
+            hit = _condition(statement, condition, function)
+            yield replace(hit, profile="strict") if table is not None and stays_small(table.name) else hit
 
 
 def _anywhere(condition: sql.Condition) -> bool:

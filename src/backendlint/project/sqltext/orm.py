@@ -88,6 +88,8 @@ class Tables:
         elif value[0] == "name":
             dotted, _, name = str(value[1]).rpartition(".")
             owner = self.named(fn, dotted)
+        elif value[0] == "call" and _types_only(fn, call := fn.facts.calls[value[1]]):
+            return self.mapped(fn, call.args[1])
         else:
             return None
         table = self.sqlalchemy.get(owner) if owner else None
@@ -171,6 +173,11 @@ _QUERYSET_METHODS = frozenset(
     "all filter exclude order_by select_related prefetch_related only defer distinct annotate using reverse values values_list "
     "select_for_update get_queryset complex_filter alias".split()
 )
+
+
+def _types_only(fn: Fn, call: Call) -> bool:
+    """`typing.cast(Any, Model.column)`"""
+    return fn.facts.values[call.func] == ("name", "typing.cast") and len(call.args) == 2
 
 
 def _sqlalchemy(tables: Tables, fn: Fn) -> Iterator[Use]:
