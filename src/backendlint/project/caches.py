@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 _MUTABLE = ("list", "dict", "set", "comp")
 _SMALL = frozenset({"builtins.bool", "builtins.type", "typing.Literal", "builtins.None"})
 _WORDS = ("cache", "memo")
+_CONFIGURED = re.compile(
+    r"(^|_)(plugin|locale|lang(uage)?|setting|option|config|provider|backend|tree|template|variant|currency|icon|format|module|schema|table|"
+    r"llm|model|type|ca)s?(_?(name|key|id|type))?$",
+    re.IGNORECASE,
+)
+"""Names of keys of which there are as many as a program, or its operators, write down."""
 FEW = 8
 """So few entries of a shared cache keep no crowd of objects alive, but push each other out."""
 _SOURCES = frozenset({"db", "db-read", "http", "grpc", "cloud", "search"})
@@ -73,7 +80,8 @@ class Caches:
                 size = self._size(home, vid, cache)
                 yield CacheUse(fn, span, "method" if size is None else "shared", fn.name, sure, size or 0)
             elif self._endless(home, vid, cache) and (keys := self._open_keys(fn)):
-                yield CacheUse(fn, span, "unbounded", fn.name, fn in self.project.in_request and bool(keys))
+                many = not all(_CONFIGURED.search(name) for name in keys)
+                yield CacheUse(fn, span, "unbounded", fn.name, fn in self.project.in_request and many)
             yield from self._mutable_keys(fn)
 
     def _passes_cache(self, home: Fn, vid: Vid) -> bool:
@@ -236,6 +244,7 @@ class Caches:
             if name not in seen and self._keyed_openly(fn, store) and not self._shrinks(fn, str(base[1])):
                 seen.add(name)
                 sure = fn in self.project.in_request and not self._kept_fresh(fn, str(base[1]))
+                sure = sure and not _CONFIGURED.search(_name_of(fn, store.key))
                 yield CacheUse(fn, store.span, "grows", name, sure)
 
     @staticmethod
@@ -314,3 +323,15 @@ class Caches:
     def _part_of(values: list[tuple[object, ...]], vid: Vid, named: set[Vid]) -> bool:
         value = values[vid] if vid >= 0 else ("",)
         return vid in named or (value[0] == "item" and value[1] in named)
+
+
+def _name_of(fn: Fn, key: Vid) -> str:
+    """What a key is called: a parameter, an attribute, a variable."""
+    value = fn.unguarded(key)
+    if value[0] == "param":
+        return fn.facts.params[value[1]].name
+    return (
+        str(value[2])
+        if value[0] == "attr"
+        else next((item.name for item in fn.facts.bindings if item.value == key), "")
+    )
