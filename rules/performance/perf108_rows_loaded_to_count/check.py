@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Vid, for_tests, one_row, only_by_hand, operands
+from backendlint.api import Call, Fn, Hit, Project, Vid, for_tests, ingredients, one_row, only_by_hand, operands
 
 SAME = ("guard", "await")
 FEW = 10
@@ -94,12 +94,26 @@ def _few(project: Project, fn: Fn, vid: Vid) -> bool:
     ):
         return True
     for origin in project.origins.of(fn, vid):
+        if origin.ops & {"insert", "update", "delete", "lock"} or any(
+            _wanted_themselves(step.fn, step.call) for step in origin.steps
+        ):
+            return True
         for step in origin.steps:
             if step.model.orm is not None and step.model.orm.op == "limit" and step.call.args:
                 most = step.fn.const(step.call.args[0])
                 if isinstance(most, int) and most <= FEW:
                     return True
     return False
+
+
+def _wanted_themselves(fn: Fn, call: Call) -> bool:
+    """Rows that are locked, or that a write gives back: fetching them is the point."""
+    names = {
+        fn.callee_name(fn.calls[value[1]])
+        for vid in ingredients(fn.facts, (call.func, *call.args))
+        if (value := fn.facts.values[vid])[0] == "call"
+    }
+    return not names.isdisjoint(("with_for_update", "select_for_update", "returning"))
 
 
 def _uses(project: Project, fn: Fn, vid: Vid, but: Call | None) -> int:
