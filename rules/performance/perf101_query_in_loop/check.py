@@ -103,7 +103,8 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
     apart = item.grouped or item.remembered or item.borrowed or _dispatched(item)
     if apart or (item.edges and _works(project, item.edges[0].callee)):
         return "strict"
-    if _after_failure(item) or _beside_work(project, item):
+    filled = any(edge.kind == "property" and project.queries.filled_in(edge.callee) for edge in item.edges)
+    if filled or _after_failure(item) or _beside_work(project, item):
         return "strict"
     return None
 

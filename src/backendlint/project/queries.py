@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Block, Call, Span, Vid
@@ -121,6 +122,21 @@ class Queries:
                 return True
         own = {effect for site in self.project.effects.direct(fn) for effect in site.model.effect}
         return own.issuperset(("cache-read", "cache-write"))
+
+    def filled_in(self, fn: Fn) -> bool:
+        """Whether some code fills in the cached property beforehand: `ping.duration = ...` for all that it lists."""
+        cached = any(ref.name.rpartition(".")[2] == "cached_property" for ref in fn.decorators)
+        return cached and fn.name in self._assigned
+
+    @cached_property
+    def _assigned(self) -> frozenset[str]:
+        """Attributes that are set from outside: not of `self`."""
+        return frozenset(
+            store.name
+            for fn in self.project.all_functions()
+            for store in fn.facts.stores
+            if store.name and store.base >= 0 and fn.unguarded(store.base)[0] in ("elem", "unpack", "setattr")
+        )
 
     def remembered(self, fn: Fn, call: Call | None) -> bool:
         """Whether the function asks only for what a cache does not have yet, and puts the answer there."""

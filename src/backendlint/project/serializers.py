@@ -11,6 +11,7 @@ from backendlint.project.associations import Relation, declared
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.origins import Origin, Path
 from backendlint.project.queries import Query
+from backendlint.project.uniqueness import one_row
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -123,6 +124,7 @@ def _judged(
     project: Project, fn: Fn, vid: Vid, serializer: Cls, place: Location, function: str
 ) -> Iterator[Serialized]:
     origins = [item for item in project.origins.of(fn, vid) if item.known and "none" not in item.ops]
+    origins = [item for item in origins if not _of_one(project, item)]
     if not origins or _of_another(project, fn, vid, serializer):
         return
     asked = [origin for origin in origins if not _loaded_elsewhere(origin, origins)]
@@ -133,6 +135,12 @@ def _judged(
                 source = Step(fn.place(vid), "the objects come from here")
                 yield Serialized(place, function, serializer, read, source)
                 break
+
+
+def _of_one(project: Project, origin: Origin) -> bool:
+    """Whether the list has one row at most: `Profile.objects.filter(user=request.user)` where each user has one."""
+    filters = (step for step in origin.steps if step.model.orm is not None and step.model.orm.op == "filter")
+    return any(one_row(project, step.fn, step.call) for step in filters)
 
 
 def _loaded_elsewhere(origin: Origin, origins: list[Origin]) -> bool:
