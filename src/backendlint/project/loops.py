@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Span, Value, Vid
@@ -123,6 +124,8 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return not any(fn.facts.values[item][0] == "star" for item in value[1])
     if value[0] in ("dict", "const"):
         return True
+    if value[0] == "comp" and depth:  # no more than what it goes through
+        return all(_few(project, fn, plain(fn, item.value), depth - 1) for item in _loops_of(fn, value[4]))
     if value[0] == "phi" and depth:
         return all(_few(project, fn, plain(fn, item), depth - 1) for item in value[1] if item != vid)
     if value[0] == "call":
@@ -134,11 +137,8 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return all(_few(project, fn, plain(fn, item), depth - 1) for item in sides)
     if value[0] == "attr" and depth and value[2] in ("items", "keys", "values"):
         return _few(project, fn, plain(fn, value[1]), depth - 1)
-    if value[0] == "item" and depth:  # `apps.all_models["shop"]`
-        base = fn.facts.values[plain(fn, value[1])]
-        return _names_code(fn, base)
-    if _names_code(fn, value):
-        return True
+    if _names_code(fn, value) or (value[0] == "item" and _names_code(fn, fn.facts.values[plain(fn, value[1])])):
+        return True  # also `apps.all_models["shop"]`
     refs = project.refs(fn, vid)
     if refs and all(ref.kind == "class" or (ref.kind == "lib" and ref.name[:1].isupper()) for ref in refs):
         return True  # an enumeration
@@ -153,6 +153,12 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
             owner = project.module_function(target.file)
             return owner is not fn and _few(project, owner, plain(owner, target.vid), depth - 1)
     return False
+
+
+def _loops_of(fn: Fn, block: int) -> list[Block]:
+    """The loops of a comprehension, by its innermost block."""
+    inside = takewhile(lambda item: item.kind in ("comp", "if"), (item for _, item in fn.blocks_of(block)))
+    return [item for item in inside if item.kind == "comp"]
 
 
 def _names_code(fn: Fn, value: Value) -> bool:

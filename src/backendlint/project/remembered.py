@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,7 +11,8 @@ from backendlint.project.entities import Fn
 from backendlint.project.uses import ingredients
 
 MAX_STEPS = 16
-_PUTS = frozenset({"set", "put", "add", "setdefault"})
+_PUTS = re.compile(r"(set|put|add|store)(_\w+)?|setdefault")
+_GETS = re.compile(r"get(_\w+)?")
 _LEAVES = ("return", "continue")
 
 
@@ -78,6 +80,7 @@ class _Put(NamedTuple):
     """`known[key] = value`, `region.set(key, value)`: something outlives the function and keeps the value."""
 
     holders: frozenset[Value]
+    key: Value
     value: Vid
     span: Span
 
@@ -91,9 +94,7 @@ def kept(fn: Fn) -> frozenset[Vid]:
     for put in puts:
         parts = ingredients(fn.facts, (put.value,))
         found.update(
-            call.value
-            for call in fn.calls
-            if call.value in parts and call.span < put.span and _missed(fn, call, put.holders)
+            call.value for call in fn.calls if call.value in parts and call.span < put.span and _missed(fn, call, put)
         )
     return frozenset(found)
 
@@ -101,13 +102,19 @@ def kept(fn: Fn) -> frozenset[Vid]:
 def _puts(fn: Fn) -> Iterator[_Put]:
     for store in fn.facts.stores:
         if store.key >= 0 and store.base >= 0 and (holders := _outer(fn, store.base)):
-            yield _Put(holders, store.value, store.span)
+            yield _Put(holders, fn.unguarded(store.key), store.value, store.span)
     for call in fn.calls:
-        func = fn.unguarded(call.func)
-        if func[0] == "attr" and func[2] in _PUTS and len(call.args) > 1 and (holders := _outer(fn, func[1])):
-            yield _Put(holders, call.args[1], call.span)
-        elif func[0] == "name" and len(call.args) > 1 and str(func[1]).rpartition(".")[2] in _PUTS:
-            yield _Put(frozenset({("name", str(func[1]).rpartition(".")[0])}), call.args[1], call.span)
+        if len(call.args) > 1 and _PUTS.fullmatch(fn.callee_name(call)) and (holders := _holder(fn, call)):
+            yield _Put(holders, fn.unguarded(call.args[0]), call.args[1], call.span)
+
+
+def _holder(fn: Fn, call: Call) -> frozenset[Value]:
+    """`cache` in `cache.get(key)`, where it outlives the function."""
+    func = fn.unguarded(call.func)
+    if func[0] == "attr":
+        return _outer(fn, func[1])
+    owner = str(func[1]).rpartition(".")[0] if func[0] == "name" else ""
+    return frozenset({("name", owner)}) if owner else frozenset()
 
 
 def _outer(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> frozenset[Value]:
@@ -124,31 +131,31 @@ def _outer(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> frozenset[Value]:
     return frozenset({value}) if value[0] in ("param", "name", "outer") else frozenset()
 
 
-def _missed(fn: Fn, call: Call, holders: frozenset[Value]) -> bool:
-    """Whether the call is made only where one of the stores did not have the answer."""
+def _missed(fn: Fn, call: Call, put: _Put) -> bool:
+    """Whether the call is made only where the store did not have the answer."""
     tests = [test for test, _ in fn.tests_of(call.block)]
     tests += [
         item.value
         for item in fn.facts.blocks
         if item.kind == "if" and item.exits in _LEAVES and item.span[2:] <= call.span[:2]
     ]  # also where it is asked under a condition of its own: `if use_cache:`
-    if any(_asks(fn, vid, holders) for test in tests if test >= 0 for vid in ingredients(fn.facts, (test,))):
+    if any(_asks(fn, vid, put) for test in tests if test >= 0 for vid in ingredients(fn.facts, (test,))):
         return True
     handler = fn.inside(call.block, "except")
     tried = fn.facts.blocks[handler.group].span if handler is not None else None
     return tried is not None and any(
-        tried.holds(fn.facts.span_of(vid)) and not holders.isdisjoint(_outer(fn, fn.facts.values[vid][1]))
+        tried.holds(fn.facts.span_of(vid)) and not put.holders.isdisjoint(_outer(fn, fn.facts.values[vid][1]))
         for vid in fn.made_by("item")
     )
 
 
-def _asks(fn: Fn, vid: Vid, holders: frozenset[Value]) -> bool:
-    """`known.get(key)`, `key in known`"""
+def _asks(fn: Fn, vid: Vid, put: _Put) -> bool:
+    """`known.get(key)`, `key in known`; of methods with longer names (`get_blob(key)`) those that are given the same key."""
     value = fn.facts.values[vid]
     if value[0] == "compare":
-        return value[1][0] in ("in", "not in") and not holders.isdisjoint(_outer(fn, value[2][1]))
-    func = fn.unguarded(fn.facts.calls[value[1]].func) if value[0] == "call" else ("",)
-    if func[0] == "name":
-        holder, _, name = str(func[1]).rpartition(".")
-        return name == "get" and ("name", holder) in holders
-    return func[0] == "attr" and func[2] == "get" and not holders.isdisjoint(_outer(fn, func[1]))
+        return value[1][0] in ("in", "not in") and not put.holders.isdisjoint(_outer(fn, value[2][1]))
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    name = fn.callee_name(call) if call is not None else ""
+    if call is None or not call.args or not _GETS.fullmatch(name) or put.holders.isdisjoint(_holder(fn, call)):
+        return False
+    return name == "get" or fn.unguarded(call.args[0]) == put.key

@@ -242,7 +242,8 @@ def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...],
     varies = any(depends(fn, vids, number) for number in loops)
     if varies and edges and edges[0].call is not None:
         varies = decides(edges, query, lambda vid: any(depends(fn, [vid], number) for number in loops), closures=True)
-    grouped = _in_groups(fn, loop, vids)
+    many = query.model.orm is not None and query.model.orm.op == "in_bulk"
+    grouped = many or _in_groups(fn, loop, vids)
     call = edges[0].call if edges else query.call
     known = call is not None and remembered(fn, loop, call)
     return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies, grouped, known)
