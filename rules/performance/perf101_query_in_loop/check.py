@@ -104,7 +104,7 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
     if apart or (item.edges and _works(project, item.edges[0].callee)):
         return "strict"
     filled = any(edge.kind == "property" and project.queries.filled_in(edge.callee) for edge in item.edges)
-    if filled or _after_failure(item) or _beside_work(project, item):
+    if filled or _until_found(item) or _after_failure(item) or _beside_work(project, item):
         return "strict"
     return None
 
@@ -113,11 +113,30 @@ def _beside_work(project: Project, item: Repeated) -> bool:
     """Whether the loop's body also calls other services or commits for each item: the query is one step of a unit of work."""
     fn = item.fn
     for call in fn.calls:
-        inside = any(block.span == item.loop for _, block in fn.blocks_of(call.block))
-        if not inside or call.span == item.span:
+        way = [block for _, block in fn.blocks_of(call.block)]
+        if call.span == item.span or all(block.span != item.loop for block in way):
             continue
-        commits = any("commit" in model.effect for model in project.models(fn, call))
+        within = way[: next(number for number, block in enumerate(way) if block.span == item.loop)]
+        always = all(block.kind not in ("if", "else") for block in within)
+        commits = always and any("commit" in model.effect for model in project.models(fn, call))
         if commits or not OUTSIDE.isdisjoint(project.effects.call_effects(fn, call)):
+            return True
+    return False
+
+
+def _until_found(item: Repeated) -> bool:
+    """Whether the loop tries one after the other until one is there: `if found: return found`."""
+    fn, call = item.fn, item.edges[0].call if item.edges else item.query.call
+    for block in fn.facts.blocks if call is not None else ():
+        leaves = block.kind == "if" and block.exits in ("return", "break")
+        if not leaves or all(around.span != item.loop for _, around in fn.blocks_of(block.parent)):
+            continue
+        test = fn.unguarded(block.value)
+        if test[0] == "compare" and test[1][0] == "is not" and fn.const(test[2][1]) is None:
+            test = fn.unguarded(test[2][0])
+        if test[0] == "await":
+            test = fn.unguarded(test[1])
+        if call is not None and test == fn.facts.values[call.value]:
             return True
     return False
 
