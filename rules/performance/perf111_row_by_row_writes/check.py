@@ -210,6 +210,8 @@ def _of_this_round(fn: Fn, loop: int, call: Call, op: str) -> bool:
 def _does_more(project: Project, fn: Fn, loop: int, call: Call, edge: Edge | None) -> bool:
     """Whether the body, or what it calls to write, also reads, writes files or calls others for each item: one bulk write would
     not spare the round trips."""
+    if not project.effects.call_effects(fn, call).isdisjoint(OUTSIDE):
+        return True
     for other in fn.calls:
         if call.span.holds(other.span) or all(number != loop for number, _ in fn.blocks_of(other.block)):
             continue
@@ -222,7 +224,7 @@ def _does_more(project: Project, fn: Fn, loop: int, call: Call, edge: Edge | Non
         for item in project.queries.direct(fn)
     ):
         return True
-    return edge is not None and project.effects.has(edge.callee, "file", *OUTSIDE)
+    return edge is not None and project.effects.has(edge.callee, "file")
 
 
 def _may_fail_alone(fn: Fn, loop: int, call: Call) -> bool:
