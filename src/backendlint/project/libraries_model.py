@@ -130,6 +130,7 @@ TaintKind = Literal[
     "secret",
     "personal",
     "exception",
+    "upload",
 ]
 
 
@@ -334,6 +335,8 @@ class Route:
     response_model: Arg | None = None
     documented: bool = False
     """The framework makes OpenAPI documentation of it."""
+    body: str = ""
+    """The name of the parameter that takes the body, where it has one; other objects are injected by their names."""
     ordered: bool = True
     """The first route that matches wins; False: the most specific one does."""
     dependencies: Arg | None = None
@@ -866,6 +869,8 @@ class ClassModel:
     """Methods of subclasses that such a handler, or another of these methods, calls (`post: [form_valid]`); `*`: whatever the handler."""
     argument_classes: dict[str, str] = field(default_factory=dict)
     """By such a method, the attribute of the class that holds the class of its first argument (`form_valid: form_class`)."""
+    own_arguments: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By such a method, the parameters for which the framework passes objects of the program (`has_object_permission: [view, obj]`)."""
     responds: tuple[str, ...] = ()
     """Those among them whose result is the handler's response."""
     subclass_role: Literal[

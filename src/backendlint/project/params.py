@@ -48,7 +48,12 @@ class Params:
             return ""
         if kind == "request" and self._unnamed(fn, index):
             return ""
-        if self.project.graph.injected(fn, index) or self._supplied(fn, index):
+        if (
+            self.project.graph.injected(fn, index)
+            or self._supplied(fn, index)
+            or self._made(fn, index)
+            or self._by_name(fn, index)
+        ):
             return ""
         refs = self.project.resolver.param(fn, index)
         if param.annotation < 0 and param.default < 0 and refs and not any(self._data(ref) for ref in refs):
@@ -87,6 +92,20 @@ class Params:
         if key not in self._handed:
             self._handed[key] = handed(self.project, fn, index)
         return self._handed[key]
+
+    def _by_name(self, fn: Fn, index: int) -> bool:
+        """An object that the framework injects by the parameter's name, where the body has a name of its own."""
+        routes = self.project.route_functions.get(fn.fqn, ())
+        bodies = {route.entry.model.body for route in routes}
+        if not bodies or "" in bodies or fn.facts.params[index].name in bodies:
+            return False
+        refs = self.project.resolver.param(fn, index)
+        return bool(refs) and all(ref.kind == "inst" for ref in refs)
+
+    def _made(self, fn: Fn, index: int) -> bool:
+        """An object of the program, by the model of the class whose method is called."""
+        models = self.project.hierarchy.library_models(fn.cls) if fn.cls is not None else ()
+        return any(fn.facts.params[index].name in model.own_arguments.get(fn.name, ()) for model in models)
 
     def _supplied(self, fn: Fn, index: int) -> bool:
         """Filled by dependency injection, even where the dependency is unknown."""

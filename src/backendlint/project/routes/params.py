@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Param, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn, Ref
+from backendlint.project.routes import paths
 from backendlint.project.routes.model import RouteParam
 from backendlint.project.variables import variable
 
@@ -60,6 +61,13 @@ def path_params(fn: Fn, path_types: dict[str, str]) -> list[RouteParam]:
         elif param.kind == "kwargs" and path_types:
             found.append(RouteParam(index, param.name, "path", "", False))
     return found
+
+
+def within_segment(project: Project, fn: Fn, index: int) -> bool:
+    """Whether a handler's parameter is, by each of its routes, a part of one segment of the path: it holds no slash."""
+    name = fn.facts.params[index].name
+    routes = project.route_functions.get(fn.fqn, ())
+    return bool(routes) and all(name in paths.within_segment(item.entry.path, item.entry.syntax) for item in routes)
 
 
 def _signature_param(

@@ -14,6 +14,10 @@ _TYPES = {
     "decimal": "decimal", "date": "date", "datetime": "date", "bool": "bool",
 }  # fmt: skip
 _ANGLED = ("angle", "named")
+_SHORT = {*_TYPES, "str", "string", "default", "alpha"}
+"""Converters of which it is known that what they match holds no slash."""
+_CLASS = re.compile(r"\[(\^?)((?:\\.|[^\]\\])*)\]")
+_WIDE = re.compile(r"(?<!\\)\.|/|\\[SDW]|\[")
 _CONVERTERS = {*_TYPES, "str", "string", "path", "default", "alpha", "ymd", "strorempty"}
 
 
@@ -33,6 +37,29 @@ def parameters(path: str, syntax: str) -> list[Parameter]:
     if syntax == "colon":
         return [Parameter(name, "") for name in _COLON.findall(path)]
     return [Parameter(name, _type(kind)) for name, kind in _BRACES.findall(path)]
+
+
+def within_segment(path: str, syntax: str) -> set[str]:
+    """The parameters of a path as written that hold no slash: a part of one segment."""
+    if syntax in _ANGLED:
+        return {_named(kind, name, syntax)[0] for kind, name in _ANGLE.findall(path) if _is_short(kind, name, syntax)}
+    if syntax == "regex":
+        return {name for name, body, _, _ in _groups(path) if not _WIDE.search(_CLASS.sub(_narrow, body))}
+    if syntax == "colon":
+        return set(_COLON.findall(path))
+    return {name for name, kind in _BRACES.findall(path) if not kind or kind in _SHORT}
+
+
+def _is_short(kind: str, name: str, syntax: str) -> bool:
+    swapped = syntax == "named" and kind and kind not in _CONVERTERS
+    return not kind or (name if swapped else kind).partition("(")[0].strip() in _SHORT
+
+
+def _narrow(match: re.Match[str]) -> str:
+    """Nothing in the place of a class of characters that has no slash among them."""
+    negated, inside = match.groups()
+    slash = "/" in inside or (not negated and re.search(r"\\[SDW]", inside))
+    return "" if bool(negated) == bool(slash) else "/"
 
 
 def normal(path: str, syntax: str) -> str:
@@ -92,7 +119,9 @@ def _digits(body: str) -> str:
         "int"
         if re.fullmatch(r"(\\d|\[0-9\])(\+|\{[\d,]+\}|\*)?", body)
         else "slug"
-        if re.fullmatch(r"\[[-\\\w]+\]\+", body)
+        if re.fullmatch(r"\[[-\\\w]+\]\+|\\w\+", body)
+        else "literal"
+        if re.fullmatch(r"[\w-]+(\|[\w-]+)*", body)
         else ""
     )
 

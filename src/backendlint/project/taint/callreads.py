@@ -15,11 +15,12 @@ from backendlint.project.handed import handed
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.containers import composite
-from backendlint.project.taint.declared import takes_extra
+from backendlint.project.taint.declared import SENT, takes_extra
 from backendlint.project.taint.identifiers import kept_as_secret
 from backendlint.project.taint.labels import CLEAN_TYPES, KEYS, MAX_PATH, NONE, Labels, Path, Trail
 from backendlint.project.taint.substitutions import replaced, substituted
 from backendlint.project.taint.tuples import NamedTuples
+from backendlint.project.taint.uploads import of_part, opened
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
@@ -141,7 +142,9 @@ class CallReads:
         keyed = None if fetches else self._keyed(fn, vid, call, path)
         if keyed is not None:
             return lb.clear(keyed, model.sanitizes)
-        found = lb.part(self._passed(fn, call, model, path), path)
+        passed = self._passed(fn, call, model, path)
+        same = fn.callee_name(call) in _GETTERS and opened(path)
+        found = lb.part(passed if same else lb.read_out(passed), path)
         found = lb.clear(found, (*replaced(fn, call), *substituted(self.project, fn, call, model))) if found else found
         found = self.reader.urls.shortened(fn, call, found)
         return self._made(fn, call, model, found) if found else found
@@ -150,6 +153,8 @@ class CallReads:
         """A dump of a schema's object: its keys are the declared fields, whatever was sent."""
         base = receiver(fn, call)
         refs = self.project.refs(fn, base) if model.schema == "serialize" and base >= 0 else ()
+        if refs and all(ref.kind == "libinst" for ref in refs):  # `def save(row: BaseModel)`: one of many schemas
+            return True
         classes = [self.project.classes[ref.name] for ref in refs if ref.kind == "inst"]
         return len(classes) == len(refs) > 0 and not any(takes_extra(self.project, cls) for cls in classes)
 
@@ -256,7 +261,7 @@ class CallReads:
         composed = len(keys) > 1 and ... not in keys and self._is_configuration(fn, base)
         element = composite(keys) if composed else lb.item(keys[0])
         found = self.reader.read(fn, base, lb.extend(path, element))
-        found = lb.clear(found, self.reader.declared.of_item(fn, base, keys[0])) if found else found
+        found = lb.clear(found, of_part(self.reader.declared.of_item(fn, base, keys[0]), path)) if found else found
         found = self.reader.urls.back(keys[0], self.reader.attribute_models(fn, base), found)
         if not composed:
             found = lb.merge((found, *self._whole(fn, list(call.args[1:]))))
@@ -288,10 +293,10 @@ class CallReads:
         if keyed is not None:
             return keyed
         base = receiver(fn, call)
-        passed = lb.weaken(lb.merge(self._whole(fn, self._all(call))))
+        passed = lb.read_out(lb.weaken(lb.merge(self._whole(fn, self._all(call)))))
         if base >= 0:
             passed = self._namesakes(fn, call, base, path) or passed
-            own = self.reader.read(fn, base, ())
+            own = lb.read_out(self.reader.read(fn, base, ()))
             name = str(fn.facts.values[call.func][2])
             if name == "replace" and len(call.args) > 1:  # of a text: what else has the method takes one, or keywords
                 passed = self.reader.read(fn, call.args[1], ())
@@ -351,7 +356,7 @@ class CallReads:
     def substitute(self, fn: Fn, callee: Fn, bound: Bound, found: Labels, span: Span) -> Labels:
         """Labels in terms of the callee's parameters, in terms of the caller's values."""
         result: Labels = {}
-        returned, passed = f"{callee.name}() returns it", f"passes through {callee.name}()"
+        returned, passed = f"{callee.name}() returns it", f"{lb.PASSED}{callee.name}()"
         for origin, mark in found.items():
             if origin.what != "param" or origin.fn != callee.fqn:
                 lb.add(result, origin, mark._replace(trail=Trail(fn.fqn, span, returned, mark.trail)))
@@ -365,6 +370,8 @@ class CallReads:
 
     def _constructed(self, fn: Fn, call: Call, cls: Cls, path: Path) -> Labels:
         """A field of a new object, through `__init__` or the declared fields of a data class."""
+        if self.project.hierarchy.role(cls) == "form" and not SENT.intersection(path):
+            return NONE  # a form shows its fields as widgets, which escape
         init = self.project.method(cls, "__init__")
         if init is None:
             found = self._data_object(fn, call, cls, path)

@@ -10,12 +10,14 @@ from backendlint.facts.model import Value, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import KEYS, NONE, Labels, Path
+from backendlint.project.taint.uploads import of_part
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
 
 _ADDS = frozenset({"append", "appendleft", "add", "insert", "put", "put_nowait", "push"})
 _MERGES = frozenset({"extend", "extendleft", "update"})
+_WRITES = ("write", "writelines")
 _REMOVES = frozenset({"pop", "popleft", "popitem", "remove", "discard", "sort", "reverse"})
 _KEYED = frozenset({"set", "setdefault", "__setitem__", "add_header", "set_header"})
 MAX_WAYS = 16
@@ -99,7 +101,7 @@ class Containers:
             found = self.reader.read(fn, value[1], lb.extend(path, "[*]"))
         else:
             found = self.reader.read(fn, value[1], lb.extend(path, lb.item(key)))
-            found = lb.clear(found, self.reader.declared.of_item(fn, value[1], key)) if found else found
+            found = lb.clear(found, of_part(self.reader.declared.of_item(fn, value[1], key), path)) if found else found
             found = self.reader.urls.back(key, self.reader.attribute_models(fn, value[1]), found)
             if isinstance(key, str) and not path:
                 found = self.reader.named(found, fn, vid, key)
@@ -125,7 +127,8 @@ class Containers:
             return self._elements(fn, exact, path)
         _, base, method, vids = value
         before = NONE if method == "clear" else self.reader.read(fn, base, path)
-        if method in _REMOVES or method == "clear" or not vids:
+        named = method in _WRITES and path[:1] == ("name",)  # what is written to a file leaves its name alone
+        if method in _REMOVES or method == "clear" or not vids or named:
             return before
         if method in _MERGES:
             return lb.merge((before, *(self.reader.read(fn, item, path) for item in vids)))

@@ -19,6 +19,8 @@ NOTHING: Kinds = frozenset()
 EVERYTHING: Kinds = frozenset({"all"})
 VALIDATED = frozenset({"cleaned_data", "validated_data"})
 """Attributes of forms and serializers that hold what the fields let pass."""
+SENT = frozenset({*VALIDATED, "data", "initial_data", "files"})
+"""Attributes of forms and serializers, and of a form's fields, that hold what was sent."""
 _NO_TEXT = frozenset({"integer", "decimal", "float", "bool", "date", "time", "timestamp", "uuid"})
 """Families of columns whose values nobody can write as they like."""
 _FREE = ("", "model")

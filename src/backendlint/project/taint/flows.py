@@ -15,6 +15,7 @@ from backendlint.project.certain import Given, Present, given, ruled_out
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import AttributeModel
 from backendlint.project.loglines import LogLines
+from backendlint.project.routes.params import within_segment
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.barren import Search, State
 from backendlint.project.taint.labels import Labels, Mark, Origin, Path, Trail
@@ -72,6 +73,28 @@ class Flow(NamedTuple):
         """How often the value went from one function to another."""
         trails = (self.mark.trail, *(trail for _, trail in self.chain))
         return len(self.chain) + sum(map(_returns, trails))
+
+    @property
+    def turns(self) -> int:
+        """The same, and how often it went through a function and came back."""
+        trails = (self.mark.trail, *(trail for _, trail in self.chain))
+        return self.calls + sum(map(_passes, trails))
+
+    def parameter(self, project: Project) -> tuple[Fn, int] | None:
+        """The handler's parameter in which the data enters, with its function; None where it enters otherwise."""
+        fn = project.functions[self.source.fn]
+        value = fn.facts.values[self.source.slot]
+        return (fn, value[1]) if value[0] == "param" else None
+
+    @property
+    def behind(self) -> bool:
+        """True where a part of the program's own stands before the data, and so most often names the host."""
+        return lb.BEHIND in self.mark.cleared
+
+    def within_a_segment(self, project: Project) -> bool:
+        """Whether the data is a part of one segment of the request's path, as it came: no slash is in it."""
+        entered = self.parameter(project)
+        return entered is not None and not self.mark.decoded and within_segment(project, *entered)
 
 
 class _Pending(NamedTuple):
@@ -221,7 +244,7 @@ class Taint:
         """What reaches the sink's argument, less what tests of the same expression around the call clear."""
         if site.kind == "ssrf" and self._refuses(site):
             return lb.NONE
-        found = self._shown(site.kind, site.fn, site.vid, (), site.call, here=True)
+        found = self._shown(site.kind, site.fn, site.vid, site.path, site.call, here=True)
         return self._tested_around(found, site.fn, site.vid, site.call)
 
     def _tested_around(self, found: Labels, fn: Fn, vid: Vid, call: Call) -> Labels:
@@ -370,6 +393,15 @@ def _returns(trail: Trail | None) -> int:
     count = 0
     while trail is not None:
         count += trail.before is not None and trail.before.fn != trail.fn
+        trail = trail.before
+    return count
+
+
+def _passes(trail: Trail | None) -> int:
+    """How often a trail went through a function of the project."""
+    count = 0
+    while trail is not None:
+        count += trail.note.startswith(lb.PASSED)
         trail = trail.before
     return count
 

@@ -32,7 +32,7 @@ _NO_EXCEPTION: Kinds = frozenset({"exception"})
 _ALL_EXCEPTIONS: Kinds = frozenset({"builtins.Exception", "builtins.BaseException"})
 _LINES: Kinds = frozenset({"log", "header", "mail-header"})
 _WITHOUT: dict[str, Kinds] = {
-    "..": _PATH, "/": _PATH, "../": _PATH, "'": frozenset({"xpath"}), '"': frozenset({"xpath"}), "\n": _LINES, "\r": _LINES,
+    "..": _PATH, "/": _PATH | {"redirect"}, "../": _PATH, "'": frozenset({"xpath"}), '"': frozenset({"xpath"}), "\n": _LINES, "\r": _LINES,
     "://": frozenset(), "<": frozenset({"xss"}),
 }  # fmt: skip
 """What a text is clean of that does not hold this."""

@@ -34,6 +34,15 @@ ONE_SLASH = "does not begin with two"
 """Two halves of a test: a text for which both hold names a place on this host."""
 
 
+UPLOAD = "upload"
+"""Of a source: it is a file that was sent, and opening that reads it. Of a parameter: it is still what was passed."""
+WHOLE = frozenset({UPLOAD})
+
+
+BEHIND = "stands behind a part of the program's own"
+"""Of a text: it does not begin with what was sent, so that the host most often is not its to choose."""
+
+
 class Origin(NamedTuple):
     """Where (a part of) a value comes from."""
 
@@ -45,6 +54,10 @@ class Origin(NamedTuple):
     """The parameter's index, or the vid of the source's value."""
     path: Path = ()
     """For parameters, the part of the argument that is meant; for sources what names it (`args`, `password`)."""
+
+
+PASSED = "passes through "
+"""How the note of a step begins that went into a function of the project and came back."""
 
 
 class Trail(NamedTuple):
@@ -74,13 +87,16 @@ class Mark(NamedTuple):
     def after(self, before: Mark, trail: Trail | None) -> Mark:
         """What happened to a value in all, of which `before` is what happened first."""
         kept = before.cleared & _CONVERTED if self.decoded else before.cleared
-        return Mark(kept | self.cleared, before.weak or self.weak, trail, before.decoded or self.decoded)
+        cleared = (kept | self.cleared) - (WHOLE - (before.cleared & self.cleared))
+        return Mark(cleared, before.weak or self.weak, trail, before.decoded or self.decoded)
 
     def clean_for(self, kind: str, what: str = "") -> bool:
         """Whether the value may reach a sink of this kind; `what` is the source's kind, of which it may be cleaned too."""
         if what in HIDDEN and kind != "xss":  # escaping does not hide it
             return what in self.cleared
         if what in self.cleared or kind in self.cleared or ("all" in self.cleared and kind in INJECTION):
+            return True
+        if kind == "path" and UPLOAD in self.cleared and what not in ("", "param"):
             return True
         return kind == "redirect" and LOCAL in self.cleared and ONE_SLASH in self.cleared
 
@@ -141,8 +157,15 @@ def clear(labels: Labels, kinds: Iterable[str]) -> Labels:
 
 def reopen(labels: Labels, kinds: Iterable[str]) -> Labels:
     """The labels of a value that is no longer clean of these kinds, unless it is of everything."""
-    taken = frozenset((*kinds, LOCAL, ONE_SLASH))
+    taken = frozenset((*kinds, LOCAL, ONE_SLASH, BEHIND))
     return {origin: mark._replace(cleared=mark.cleared - taken) for origin, mark in labels.items()}
+
+
+def read_out(labels: Labels) -> Labels:
+    """The labels of what a call makes of a value: it is no longer the object that was sent."""
+    if not any(UPLOAD in mark.cleared for mark in labels.values()):
+        return labels
+    return {origin: mark._replace(cleared=mark.cleared - WHOLE) for origin, mark in labels.items()}
 
 
 def soil(labels: Labels) -> Labels:

@@ -15,7 +15,7 @@ from backendlint.project.routes.params import markers
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.callreads import CallReads
 from backendlint.project.taint.containers import Containers, later
-from backendlint.project.taint.declared import Declared
+from backendlint.project.taint.declared import SENT, VALIDATED, Declared
 from backendlint.project.taint.guards import Guards
 from backendlint.project.taint.identifiers import Identifiers
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
@@ -23,6 +23,7 @@ from backendlint.project.taint.naming import sensitive
 from backendlint.project.taint.pairs import Pairs
 from backendlint.project.taint.rendering import QUOTED, Rendering
 from backendlint.project.taint.substitutions import LINES
+from backendlint.project.taint.uploads import are_files, holds_files, opened
 from backendlint.project.taint.urls import Urls
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ BUDGET = 2_000
 _CONCATENATING = frozenset({"+", "%", "|", "/", "*"})
 _ROUTED = frozenset({"path", "path_info"})
 _STORES = 8
+_QUERY = ("?", "&", "#")
 _SHORT = 8
 """So many characters may be shown of a secret."""
 _VALIDATING = frozenset({"schema", "serializer", "model", "form", "settings"})
@@ -86,7 +88,7 @@ class Reader:
             "attr": self._attr,
             "outer": self._outer,
             "phi": lambda fn, vid, value, path: lb.merge(self.read(fn, item, path) for item in value[1]),
-            "bool": lambda fn, vid, value, path: lb.merge(self.read(fn, item, path) for item in value[2]),
+            "bool": self._bool,
             "guard": self._guard,
             "fmt": self._fmt,
             "conv": self._conv,
@@ -184,6 +186,10 @@ class Reader:
 
     # operations
 
+    def _bool(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+        """One of the operands: of `a and b` the last, or one that is empty."""
+        return lb.merge(self.read(fn, item, path) for item in (value[2][-1:] if value[1] == "and" else value[2]))
+
     def _same(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         return self.read(fn, value[1], path)
 
@@ -217,6 +223,8 @@ class Reader:
         if value[1] not in _CONCATENATING or (value[1] in "+/" and self._counts(fn, value[2:4])):
             return NONE
         left, right = self.read(fn, value[2], path), self.read(fn, value[3], path)
+        if right and value[1] == "+" and not path:
+            right = self.urls.appended(fn, value[2], right)
         return lb.merge((left, right))
 
     def _counts(self, fn: Fn, vids: tuple[Vid, ...]) -> bool:
@@ -234,6 +242,8 @@ class Reader:
     def _join(self, fn: Fn, _vid: Vid, value: Value, _path: Path) -> Labels:
         found = lb.merge((self.read(fn, value[1], ()), self.read(fn, value[2], ("[*]",)), self.read(fn, value[2], ())))
         between = fn.const(value[1])
+        if found and isinstance(between, str) and between[:1] in _QUERY:
+            found = lb.clear(found, (lb.BEHIND,))
         whole = found and isinstance(between, str) and not {"\n", "\r"}.intersection(between)
         return found if whole else lb.reopen(found, LINES)
 
@@ -257,9 +267,9 @@ class Reader:
     def _param(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
         index = value[1]
         param = fn.facts.params[index]
-        source = self.project.param_source(fn, index)
+        source = "" if self._only_data(fn, index, path) else self.project.param_source(fn, index)
         counted = not source and param.annotation >= 0 and self.clean_types(self.project.resolver.param(fn, index))
-        found: Labels = {Origin("param", fn.fqn, index, path): Mark(weak=counted)}
+        found: Labels = {Origin("param", fn.fqn, index, path): Mark(lb.WHOLE, counted)}
         if source:
             entering = self.source(source, fn, vid, param.name)
             if source == "queue" and is_job(self.project, fn):
@@ -272,7 +282,9 @@ class Reader:
                 entering = lb.clear(entering, ("nosql",))
             if path:
                 entering = lb.clear(entering, self.declared.cleaned(refs, path[0]))
-            entering = lb.clear(entering, self._marked(fn, index))
+            entering = lb.clear(
+                entering, (*self._marked(fn, index), *(opened(path) if are_files(self.project, refs) else ()))
+            )
             found = lb.merge((found, entering))
         if fn.fqn in self.project.error_handlers and index == exception_parameter(fn):
             found = lb.merge((found, self._exc(fn, vid, value, path)))
@@ -283,6 +295,11 @@ class Reader:
         elif index == 0 and fn.cls is not None:
             found = lb.merge((found, self._field_sources(fn, path)))
         return found
+
+    def _only_data(self, fn: Fn, index: int, path: Path) -> bool:
+        """A form or serializer that a method of a view is handed: what was sent is in its data, and nothing else of it is."""
+        hook = index == 1 and fn.cls is not None and fn.name in self.project.libraries.hooks_with_arguments
+        return hook and not SENT.intersection(path[:1])
 
     def _marked(self, fn: Fn, index: int) -> frozenset[str]:
         """What a parameter is clean of by where it is taken from: `Header(...)`."""
@@ -312,7 +329,7 @@ class Reader:
 
     def _name(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
         dotted = value[1]
-        found = self._library_source(fn, vid, dotted)
+        found = self._library_source(fn, vid, dotted, path)
         if found is None:
             target = self.project.modules.resolve(dotted, fn.file.module)
             head, _, attribute = dotted.rpartition(".")
@@ -329,16 +346,16 @@ class Reader:
             return found
         return self.named(found, fn, vid, last)
 
-    def _library_source(self, fn: Fn, vid: Vid, dotted: str) -> Labels | None:
+    def _library_source(self, fn: Fn, vid: Vid, dotted: str, path: Path = ()) -> Labels | None:
         """Labels where the name, or what it is an attribute of, is a source by a library's model."""
         name = dotted
         while "." in name:
             head, _, last = name.rpartition(".")
             for ref in self.project.resolver.dotted(head, fn.file.module):
-                found = self._attribute_source(fn, vid, ref, last)
+                found = self._attribute_source(fn, vid, ref, last, path)
                 if found is not None:
                     return found
-            name = head
+            name, path = head, lb.extend(path, last)
         return None
 
     def attribute_models(self, fn: Fn, vid: Vid) -> list[AttributeModel]:
@@ -364,13 +381,15 @@ class Reader:
         models = (self.project.libraries.attribute(f"{owner}.{name}") for owner in owners)
         return [model for model in models if model is not None]
 
-    def _attribute_source(self, fn: Fn, vid: Vid, ref: Ref, name: str) -> Labels | None:
+    def _attribute_source(self, fn: Fn, vid: Vid, ref: Ref, name: str, path: Path = ()) -> Labels | None:
         for model in self._models(ref, name):
             if model.source:
                 if name in _ROUTED and self._fixed_route(fn):
                     return NONE
                 found = self.source(model.source, fn, vid, name)
-                return lb.clear(found, model.sanitizes)
+                object_of_it = name in VALIDATED and path[1:] == ("name",)  # texts have no name: a file or a row has
+                files = object_of_it or (bool(model.type) and holds_files(self.project, model.type))
+                return lb.clear(found, (*model.sanitizes, *(opened(path) if files else ())))
         return None
 
     def _kept(self, refs: tuple[Ref, ...], name: str, path: Path) -> Labels:
@@ -389,7 +408,7 @@ class Reader:
         base, name = value[1], value[2]
         refs = self.project.refs(fn, base)
         for ref in refs:
-            found = self._attribute_source(fn, vid, ref, name)
+            found = self._attribute_source(fn, vid, ref, name, path)
             if found is not None:
                 return self.named(found, fn, vid, name) if not path else found
         for ref in refs:

@@ -15,7 +15,9 @@ from backendlint.project.libraries_model import Arg, AttributeModel, CallModel, 
 from backendlint.project.params import is_serverless
 from backendlint.project.requests import made_by_schema
 from backendlint.project.taint.containers import beginnings, grown_from
+from backendlint.project.taint.labels import Path
 from backendlint.project.taint.raised import sent_arguments, shown_parts
+from backendlint.project.taint.uploads import are_files
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -48,6 +50,8 @@ class SinkSite(NamedTuple):
     sink: Sink
     printed: str = ""
     """Where a template prints it unescaped."""
+    path: Path = ()
+    """The part of the value that is meant."""
 
 
 def find_sinks(project: Project) -> dict[str, list[SinkSite]]:
@@ -218,9 +222,15 @@ def _sites(project: Project, fn: Fn, call: Call, model: CallModel, sink: Sink) -
             continue
         for script in _scripts_of(fn, call, vid) if sink.kind == "command" else ():
             yield SinkSite(sink.kind, fn, call, script, model, sink)
-        part = 0 if sink.kind == "xss" and fn.facts.values[vid][0] == "tuple" else sink.element
-        for element in _elements(fn, vid, part) if part >= 0 else (vid,):
-            yield SinkSite(sink.kind, fn, call, element, model, sink)
+        value = fn.facts.values[vid]
+        part = 0 if sink.kind == "xss" and value[0] == "tuple" else sink.element
+        whole = vid
+        if sink.kind == "command" and value[0] == "star":  # `exec(*vector)`: the first argument is its first element
+            part, whole = 0, value[1]
+        found = _elements(fn, whole, part) if part >= 0 else [whole]
+        path = (f"[{part}]",) if found == [whole] and part >= 0 and sink.kind == "command" else ()
+        for element in found:
+            yield SinkSite(sink.kind, fn, call, element, model, sink, path=path)
 
 
 def _scripts_of(fn: Fn, call: Call, vid: Vid) -> Iterator[Vid]:
@@ -283,8 +293,10 @@ def _harmless(project: Project, fn: Fn, vid: Vid, kind: str) -> bool:
         return False
     if value[0] == "attr" and value[2] in ("stream", "file"):
         return True
-    made = [ref for ref in project.refs(fn, vid) if ref.kind == "libinst"]
-    return bool(made) and all(_is_file(project, ref.name) for ref in made)
+    while value[0] == "mut":  # `buffer.write(data)`
+        vid = value[1]
+        value = fn.facts.values[vid]
+    return are_files(project, (ref for ref in project.refs(fn, vid) if ref.kind == "libinst"))
 
 
 def _is_object(project: Project, ref: Ref) -> bool:
@@ -294,14 +306,6 @@ def _is_object(project: Project, ref: Ref) -> bool:
         return False
     bases = [item.name for item in project.hierarchy.mro(cls)] + list(project.hierarchy.library_bases(cls))
     return not any(_TEXT_OR_RESPONSE.search(name) for name in bases)
-
-
-def _is_file(project: Project, name: str) -> bool:
-    for attribute in ("filename", "name"):
-        model = project.libraries.attribute(f"{name}.{attribute}")
-        if model is not None and model.source == "request":
-            return True
-    return project.libraries.is_subclass(name, "io.IOBase")
 
 
 def _elements(fn: Fn, vid: Vid, index: int) -> list[Vid]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _HOST_FIXED = re.compile(r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|\0&\w*|/[^/\\\0]|[?#&]|[.]{0,2}/\w")
 """What stands before a part that can only be path or query; \0 is a part that is not constant."""
+_NO_HOST = re.compile(r"(?!(?:h|ht|htt|https?|ftps?)$)[A-Za-z][^:\\\0]*")
+"""What makes a relative address of any text behind it: letters that are no scheme of the web's."""
 _HOST_KINDS = ("ssrf", "redirect")
 _CUTS = frozenset({"removeprefix", "lstrip"})
 
@@ -31,16 +33,41 @@ class Urls:
     def parts(self, fn: Fn, parts: tuple[Vid, ...]) -> Iterator[Labels]:
         """Labels of a string's parts: behind a fixed host, a part cannot choose the host any more."""
         prefix = ""
-        for part in parts:
+        for part in self._flat(fn, parts):
             known = fn.const(part)
+            if known is ... and not prefix:
+                texts = self.project.constants(fn, part) or ()
+                known = texts[0] if len(texts) == 1 and isinstance(texts[0], str) else ...
             if known is not ...:
                 prefix += str(known)
                 continue
             found = self.reader.rendering.read(fn, part)
-            if found and _HOST_FIXED.match(prefix):
-                found = lb.clear(found, _HOST_KINDS)
+            yield self.behind(prefix, found) if found else found
             prefix += "\0"
-            yield found
+
+    @staticmethod
+    def _flat(fn: Fn, parts: tuple[Vid, ...]) -> Iterator[Vid]:
+        """The parts, and in the place of a text its own."""
+        for part in parts:
+            value = fn.facts.values[part]
+            yield from value[2] if value[0] == "fmt" else (part,)
+
+    @staticmethod
+    def behind(prefix: str, found: Labels) -> Labels:
+        """Labels of a part before which this stands."""
+        if _HOST_FIXED.match(prefix):
+            return lb.clear(found, _HOST_KINDS)
+        if _NO_HOST.fullmatch(prefix):
+            return lb.clear(found, ("redirect",))
+        return lb.clear(found, (lb.BEHIND,)) if "\0" in prefix else found
+
+    def appended(self, fn: Fn, before: Vid, found: Labels) -> Labels:
+        """Labels of what is added to a text with `+`."""
+        texts = self.project.constants(fn, before)
+        if not texts or not all(isinstance(text, str) for text in texts):
+            return self.behind("\0", found)
+        marks = [self.behind(str(text), found) for text in texts]
+        return lb.merge(marks)
 
     @staticmethod
     def cut(found: Labels) -> Labels:
