@@ -40,6 +40,7 @@ _NO_VALUE = frozenset(
 """Words in the names of what is no value but another piece of SQL."""
 _READS = frozenset({"get", "getlist", "input", "pop", "value"})
 """Words in the names of functions that give values from elsewhere."""
+_KEYS = frozenset({"id", "ids", "uuid", "guid", "pk"})
 CALLERS = 6
 _BUILT = frozenset({"fmt", "join", "binop"})
 _THROUGH = frozenset({"guard", "await", "conv", "star"})
@@ -128,9 +129,16 @@ class Finder:
             follows = (last or after) and _VALUE_OPEN.search(before) and _VALUE_SHUT.match(after)
             if not (quoted or (follows and self._names_value(fn, part))):
                 continue
-            if not texts[number] and not self._closed(fn, part, kind, DEPTH - 2):
+            if not texts[number] and not self._is_key(fn, part) and not self._closed(fn, part, kind, DEPTH - 2):
                 return True
         return False
+
+    @staticmethod
+    def _is_key(fn: Fn, vid: Vid) -> bool:
+        """By its name the key of a row, which is a number or a UUID most often."""
+        while fn.facts.values[vid][0] in _THROUGH:
+            vid = fn.facts.values[vid][1]
+        return not _KEYS.isdisjoint(words(_name(fn, vid))[-1:])
 
     def _names_value(self, fn: Fn, vid: Vid) -> bool:
         """By its name a value, and not the name of a column or another piece of the text."""
