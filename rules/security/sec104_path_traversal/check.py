@@ -11,11 +11,15 @@ SINKS = (
 )
 HARM = "so `../` in it leads to any file that the service can reach; resolve it and require `is_relative_to(base)`."
 
+UP = "so `..` as its value leads one folder up; require that the resolved path `is_relative_to(base)`."
+"""What a part of one segment can do, which holds no slash."""
 OPEN = 'so members with `../` in their names may be written anywhere; pass `filter="data"`.'
 LOOKS = frozenset(
-    "exists lexists is_file is_dir is_symlink is_mount isfile isdir islink stat lstat getsize getmtime resolve".split()
+    "access exists lexists is_file is_dir is_symlink is_mount isfile isdir islink stat lstat getsize getmtime resolve".split()
 )
 """What only looks whether something is there."""
+FAR = 3
+"""More turns than this, from function to function and back, and what arrives is seldom what was sent."""
 PREPARES = frozenset({"mkdir", "makedirs", "glob", "rglob", "iterdir", "listdir", "scandir"})
 """What is no news beside the file that is then read or written."""
 
@@ -60,7 +64,8 @@ def hits(project: Project, flows: list[Flow]) -> Iterator[Hit]:
     worst = weight(flows[0])
     for first, *others in shown.values():
         again = tuple(Step(other.location, "the same path is used again") for other in others)
-        hit = flow_hit(project, first, HARM)
+        short = first.within_a_segment(project)
+        hit = flow_hit(project, first, UP if short else HARM)
         hit = replace(hit, related=(*hit.related, *again))
-        less = weight(first) > worst
+        less = weight(first) > min(worst, 1) or short or first.turns > FAR
         yield replace(hit, profile="strict", confidence="low") if less else hit
