@@ -1,12 +1,28 @@
+"""SEC106: where a browser is sent by what a link to this site says."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from backendlint.api import Hit, Project, flow_hits
+from backendlint.api import Hit, Project, flow_hit, place_flows
 
 SINKS = ("redirect",)
 HARM = "so a link to this site can end on any other; allow only paths of your own or a list of hosts."
+SENT = "so whoever writes it chooses the site that follows; allow only paths of your own or a list of hosts."
+NO_LINK = frozenset(
+    "headers META cookies COOKIES get_cookie json get_json body data get_data POST form cleaned_data validated_data "
+    "receive receive_json request".split()
+)
+"""Parts of a request that no link fills."""
+FAR = 1
+"""More turns than this, from function to function and back, and one of them has most often looked at the target."""
 
 
 def check(project: Project) -> Iterator[Hit]:
-    yield from flow_hits(project, SINKS, HARM)
+    for flow in place_flows(project, SINKS):
+        sent = not NO_LINK.isdisjoint(flow.source.path)
+        hit = flow_hit(project, flow, SENT if sent else HARM)
+        if sent or flow.turns > FAR or flow.within_a_segment(project) or flow.behind:
+            hit = replace(hit, profile="strict", confidence="low")
+        yield hit
