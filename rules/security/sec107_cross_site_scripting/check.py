@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from backendlint.api import Flow, Hit, Project, advice_hits, flow_hit, place_flows, weak_hits
 
+MAIL = re.compile(r"mail", re.IGNORECASE)
 HTML = "so a caller's script runs in other users' browsers; render it with an auto-escaping template."
 OPEN = "so it may hold markup of others; let an auto-escaping template render it."
 ESCAPE = "pass `autoescape=True`, or `select_autoescape()`, where it renders HTML."
+UNSENT = frozenset(
+    "headers META json get_json body data get_data exception host_url read cleaned_data validated_data".split()
+)
+"""What no link and no form of another site sends as it likes to a visitor's browser."""
+FAR = 2
+"""More turns than this, from function to function and back, and markup has most often been escaped or refused on the way."""
+TYPED = 2
+"""Elements of an answer, after which its headers follow, a content type among them."""
 TEMPLATE = "so a caller's template code runs on the server; pass it as a variable to a fixed template."
 
 
@@ -16,14 +26,32 @@ def check(project: Project) -> Iterator[Hit]:
     for kind, harm in (("xss", HTML), ("template", TEMPLATE)):
         for flow in place_flows(project, (kind,)):
             known.add(flow.location)
-            if not is_data(project, flow):
-                yield flow_hit(project, flow, harm)
+            if is_data(project, flow):
+                continue
+            hit = flow_hit(project, flow, harm)
+            doubtful = kind == "xss" and not is_sure(project, flow)
+            yield replace(hit, profile="strict", confidence="low") if doubtful else hit
     for hit in advice_hits(project, ("xss", "template"), OPEN, known):
         if "response" not in hit.message.split("`")[1]:
             yield replace(hit, profile="audit")
     for hit in weak_hits(project, ("template",), ESCAPE):
         yield replace(hit, profile="strict", confidence="low", severity="warning")
     yield from switched_off(project)
+
+
+def is_sure(project: Project, flow: Flow) -> bool:
+    """Sent by a link or a form, and shown where browsers look: not in a mail, not as JSON."""
+    if not UNSENT.isdisjoint(flow.source.path) or flow.turns > FAR or MAIL.search(flow.site.printed):
+        return False
+    if flow.site.model.name == "response" and flow.turns:  # what a function of the project made of it is sent
+        return False
+    fn, vid = flow.site.fn, flow.site.vid
+    answers = (fn.facts.values[item.value] for item in fn.facts.returns if item.value >= 0)
+    if any(answer[0] == "tuple" and answer[1][:1] == (vid,) and len(answer[1]) > TYPED for answer in answers):
+        return False
+    value = fn.facts.values[vid]
+    made = fn.facts.calls[value[1]] if value[0] == "call" else None
+    return made is None or all(model.name != "json.dumps" for model in project.models(fn, made))
 
 
 def is_data(project: Project, flow: Flow) -> bool:
