@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Fn, Hit, Project, Vid, arguments, flow_hit, place_flows
+from backendlint.api import Flow, Fn, Hit, Project, Vid, arguments, flow_hit, identifier_words, place_flows
 
 CONVERSION = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?([a-zA-Z])")
 HARM = {
@@ -15,11 +15,17 @@ HARM = {
     "javascript": "so it runs as JavaScript in the database; compare fields instead.",
     "header": "so line breaks in it can add headers of their own; remove `\\r` and `\\n`, or take it from a list.",
     "mail-header": "so line breaks in it can add recipients or headers; refuse `\\r` and `\\n`.",
-    "log": "so line breaks in it can forge log entries; log it with `%r`, or as a field of a structured log.",
+    "log": "so line breaks in it can forge log entries; log it quoted (`%r`, `!r`), or as a field of a structured log.",
 }
 LESS = ("log",)
-NEAR = 2
+NEAR = 1
 """More calls than this between the request and a log line make it advice."""
+FAR = 3
+"""More turns than this, from function to function and back, and a query's value has most often got a type on the way."""
+KEYS = frozenset({"id", "ids", "uuid", "guid", "pk"})
+"""Last words of names for what has most often found its row, or been refused, before it is logged."""
+ADDRESS = frozenset({"path", "path_info", "full_path", "url", "base_url", "host_url"})
+"""Parts of a request that have led to the code which logs them."""
 REFUSED = ("header",)
 """Servers and frameworks refuse line breaks there themselves, most of the time."""
 SET = frozenset({"__setitem__", "add_header", "replace_header"})
@@ -34,9 +40,38 @@ def check(project: Project) -> Iterator[Hit]:
             if kind == "ldap-dn" and not names_entry(flow.site.fn, flow.site.vid):
                 continue
             hit = replace(flow_hit(project, flow, harm), severity="note" if kind in LESS else None)
-            far = kind in LESS and len(flow.chain) > NEAR
+            doubtful = not is_sure(project, flow) if kind in LESS else flow.turns > FAR
             refused = kind in REFUSED or flow.site.model.name.rpartition(".")[2] in SET
-            yield replace(hit, profile="strict", confidence="low") if far or refused else hit
+            yield replace(hit, profile="strict", confidence="low") if doubtful or refused else hit
+
+
+def is_sure(project: Project, flow: Flow) -> bool:
+    """A text of the request, as it came, in a line that a log in production has."""
+    model = flow.site.model
+    if model.log is None or model.prints or model.log.level == "debug" or flow.source.what != "request":
+        return False
+    if flow.calls > NEAR or flow.turns > flow.calls:
+        return False
+    entered = flow.parameter(project)
+    if entered is None:
+        return ADDRESS.isdisjoint(flow.source.path)
+    fn, index = entered
+    return KEYS.isdisjoint(identifier_words(fn.facts.params[index].name)[-1:]) and not is_looked_up(project, flow)
+
+
+def is_looked_up(project: Project, flow: Flow) -> bool:
+    """A part of the path with which something was called before: what goes on with it has most often found its row."""
+    entered = flow.parameter(project)
+    if entered is None or not flow.within_a_segment(project):
+        return False
+    fn, index = entered
+    site = flow.site
+    if any(block.kind in ("if", "else", "except") and block.exits for _, block in site.fn.blocks_of(site.call.block)):
+        return False  # refused there, and so not found
+    first = flow.chain[0].edge.span if flow.chain else site.call.span
+    before = (call for call in fn.calls if call.span[:2] < first[:2] and call.span[2:] < first[2:])
+    uses = (call for call in before if any(fn.unguarded(vid) == ("param", index) for vid in call.passed))
+    return any(all(model.log is None for model in project.models(fn, call)) for call in uses)
 
 
 def names_entry(fn: Fn, vid: Vid, depth: int = 6) -> bool:
