@@ -138,7 +138,9 @@ class Finder:
         """By its name the key of a row, which is a number or a UUID most often."""
         while fn.facts.values[vid][0] in _THROUGH:
             vid = fn.facts.values[vid][1]
-        return not _KEYS.isdisjoint(words(_name(fn, vid))[-1:])
+        value = fn.facts.values[vid]
+        named = fn.const(value[2]) if value[0] == "item" else _name(fn, vid)
+        return isinstance(named, str) and not _KEYS.isdisjoint(words(named)[-1:])
 
     def _names_value(self, fn: Fn, vid: Vid) -> bool:
         """By its name a value, and not the name of a column or another piece of the text."""
@@ -190,7 +192,10 @@ class Finder:
     def _of_call(self, fn: Fn, call: Call, kind: str, depth: int) -> str | None:
         models = self.project.models(fn, call)
         if self._text_call(fn, call):
-            return self.open_part(fn, call.args[0], kind, depth - 1)
+            told = any(
+                sink.kind == kind for model in models for sink in model.sinks
+            )  # there, and so not once more here
+            return None if told else self.open_part(fn, call.args[0], kind, depth - 1)
         func = fn.facts.values[call.func]
         if func[0] == "attr" and func[2] in _SAME_TEXT and not any(kind in model.sanitizes for model in models):
             return self.open_part(fn, func[1], kind, depth - 1)
