@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Hit, Project, flow_hit, place_flows
+from backendlint.api import Flow, Hit, Project, flow_hit, place_flows
 
 SINKS = ("redirect",)
 HARM = "so a link to this site can end on any other; allow only paths of your own or a list of hosts."
@@ -23,6 +23,16 @@ def check(project: Project) -> Iterator[Hit]:
     for flow in place_flows(project, SINKS):
         sent = not NO_LINK.isdisjoint(flow.source.path)
         hit = flow_hit(project, flow, SENT if sent else HARM)
-        if sent or flow.turns > FAR or flow.within_a_segment(project) or flow.behind:
+        if sent or flow.turns > FAR or is_routed(project, flow) or flow.behind:
             hit = replace(hit, profile="strict", confidence="low")
         yield hit
+
+
+def is_routed(project: Project, flow: Flow) -> bool:
+    """A part of the path that has led here, which most often leads on behind the same host."""
+    entered = flow.parameter(project)
+    if entered is None:
+        return False
+    fn, index = entered
+    routes = project.route_functions.get(fn.fqn, ())
+    return any(fn.facts.params[index].name in route.converters for route in routes)
