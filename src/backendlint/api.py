@@ -43,25 +43,25 @@ from backendlint.findings.once import told_once
 from backendlint.parse import split_lines
 from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers, refusals
-from backendlint.project.applications import Served, concerned, served_applications
+from backendlint.project.applications import concerned, served_applications
 from backendlint.project.associations import Relation, is_django
 from backendlint.project.badinput import unguarded_conversions
 from backendlint.project.binding import Bound, bind, receiver, unchanged
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
-from backendlint.project.cartesian import Unconnected, unconnected
+from backendlint.project.cartesian import unconnected
 from backendlint.project.certain import Given, certain, given, ruled_out
 from backendlint.project.clocks import Clocks
 from backendlint.project.conditions import holds
 from backendlint.project.conversions import only_converts
 from backendlint.project.credentials import HEADER, SESSION
 from backendlint.project.decorators import decorator_models, is_job
-from backendlint.project.effects import BLOCKING, Reason, Site, called, waits
+from backendlint.project.effects import BLOCKING, Site, called, waits
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.eventloops import runs_alone
 from backendlint.project.exception_kinds import ErrorClass, error_classes, inherits_any
 from backendlint.project.exceptions import Escape
-from backendlint.project.failures import INFRASTRUCTURE, Unmapped, Unwrapped, says_missing, waiting_sites
+from backendlint.project.failures import Unmapped, says_missing, waiting_sites
 from backendlint.project.fanout import Fanout
 from backendlint.project.feasible import happens
 from backendlint.project.filled import filled_fields
@@ -71,7 +71,6 @@ from backendlint.project.kepttimes import KeptTimes
 from backendlint.project.lazyreads import LazyRead
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.literals import NamedLiteral, name_of_value, written
-from backendlint.project.locks import Held
 from backendlint.project.longwork import LongWork
 from backendlint.project.lookups import sent
 from backendlint.project.loops import block_at, depends, grows, loops_around, stops_early
@@ -89,7 +88,6 @@ from backendlint.project.naivetimes import (
     only_claims,
 )
 from backendlint.project.once import first_time_only, once_a_process
-from backendlint.project.origins import Origin as QueryOrigin
 from backendlint.project.owncodes import failure_status
 from backendlint.project.percall import MadePerCall
 from backendlint.project.places import calls_at, functions_in
@@ -110,16 +108,15 @@ from backendlint.project.races import root as object_root
 from backendlint.project.regexes import slow_part
 from backendlint.project.repeated import Repeated, repeated
 from backendlint.project.requests import (
-    RequestRead,
     derived,
     request_reads,
     serialized_by_decorator,
     validated_by_decorator,
     validates,
 )
-from backendlint.project.resolvers import Resolved, resolved
+from backendlint.project.resolvers import resolved
 from backendlint.project.resources import Leak
-from backendlint.project.responsemodels import Responded, responded
+from backendlint.project.responsemodels import responded
 from backendlint.project.retry_settings import Policy
 from backendlint.project.routes import SAFE, UNKNOWN, Application, Route, RouteParam, status_of
 from backendlint.project.routes.paths import is_parameter, parameters, segments, shape, subject, versions
@@ -139,16 +136,16 @@ from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
 from backendlint.project.steps import Durable, closed_steps, durable_steps, related
 from backendlint.project.sums import Part, Sum, duration, terms
-from backendlint.project.taint import Flow, Labels, Mark, Origin, SinkSite
+from backendlint.project.taint import Flow, Origin
 from backendlint.project.taint.evident import evident
 from backendlint.project.taint.naming import sensitive
 from backendlint.project.taint.naming import words as identifier_words
-from backendlint.project.taint.report import ATTACKER, advice_hits, describe_source, flow_hit, flow_hits, place_flows
+from backendlint.project.taint.report import ATTACKER, advice_hits, flow_hit, flow_hits, place_flows
 from backendlint.project.taint.sinks import sink_arguments
 from backendlint.project.taint.whole import whole_environment, whole_request
 from backendlint.project.templates.lazy import TemplateRead, template_reads
 from backendlint.project.timeouts import Wait
-from backendlint.project.transactions import Opening, before, exclusive, openings
+from backendlint.project.transactions import before, exclusive, openings
 from backendlint.project.trials import tries_out
 from backendlint.project.unbounded import Unbounded, doubtful, unbounded
 from backendlint.project.uniqueness import by_range, of_others, one_row, stopped_by, table_of
@@ -166,7 +163,6 @@ __all__ = [
     "BLOCKING",
     "CALENDAR",
     "HEADER",
-    "INFRASTRUCTURE",
     "LOCAL",
     "RUNNING",
     "SAFE",
@@ -199,12 +195,10 @@ __all__ = [
     "Fn",
     "FunctionFacts",
     "Given",
-    "Held",
     "Hit",
     "Import",
     "Index",
     "KeptTimes",
-    "Labels",
     "LazyRead",
     "Leak",
     "Location",
@@ -212,10 +206,8 @@ __all__ = [
     "LongWork",
     "Made",
     "MadePerCall",
-    "Mark",
     "Moment",
     "NamedLiteral",
-    "Opening",
     "Origin",
     "Param",
     "Part",
@@ -223,25 +215,18 @@ __all__ = [
     "Profile",
     "Project",
     "Query",
-    "QueryOrigin",
     "Raced",
     "Raise",
-    "Reason",
     "Ref",
     "Relation",
     "Repeated",
-    "RequestRead",
-    "Resolved",
-    "Responded",
     "Return",
     "Route",
     "RouteParam",
     "Schema",
     "Serialized",
-    "Served",
     "Severity",
     "Shaped",
-    "SinkSite",
     "Site",
     "Span",
     "SqlStatement",
@@ -253,9 +238,7 @@ __all__ = [
     "Table",
     "TemplateRead",
     "Unbounded",
-    "Unconnected",
     "Unmapped",
-    "Unwrapped",
     "Value",
     "Vid",
     "Wait",
@@ -290,7 +273,6 @@ __all__ = [
     "decorator_models",
     "depends",
     "derived",
-    "describe_source",
     "display",
     "doubtful",
     "durable_steps",

@@ -11,21 +11,26 @@ SINKS = ("redirect",)
 HARM = "so a link to this site can end on any other; allow only paths of your own or a list of hosts."
 SENT = "so whoever writes it chooses the site that follows; allow only paths of your own or a list of hosts."
 NO_LINK = frozenset(
-    "headers META cookies COOKIES get_cookie json get_json body data get_data POST form cleaned_data validated_data "
-    "receive receive_json request".split()
+    "headers META cookies COOKIES get_cookie json get_json body data get_data cleaned_data validated_data receive "
+    "receive_json request".split()
 )
-"""Parts of a request that no link fills."""
+"""Parts of a request that neither a link nor a form of another site fills."""
 FAR = 1
 """More turns than this, from function to function and back, and one of them has most often looked at the target."""
 
 
 def check(project: Project) -> Iterator[Hit]:
     for flow in place_flows(project, SINKS):
-        sent = not NO_LINK.isdisjoint(flow.source.path)
+        sent = not NO_LINK.isdisjoint(flow.source.path) or is_form(project, flow)
         hit = flow_hit(project, flow, SENT if sent else HARM)
         if sent or flow.turns > FAR or is_routed(project, flow) or flow.behind:
             hit = replace(hit, profile="strict", confidence="low")
         yield hit
+
+
+def is_form(project: Project, flow: Flow) -> bool:
+    """A form object that the framework hands over (`form_valid(self, form)`), whose fields it has validated."""
+    return "form" in flow.source.path and flow.parameter(project) is not None
 
 
 def is_routed(project: Project, flow: Flow) -> bool:

@@ -43,14 +43,14 @@ def is_sure(project: Project, flow: Flow) -> bool:
     """Sent by a link or a form, and shown where browsers look: not in a mail, not as JSON."""
     if not UNSENT.isdisjoint(flow.source.path) or flow.turns > FAR or MAIL.search(flow.site.printed):
         return False
-    if flow.site.model.name == "response" and flow.turns:  # what a function of the project made of it is sent
-        return False
     fn, vid = flow.site.fn, flow.site.vid
     answers = (fn.facts.values[item.value] for item in fn.facts.returns if item.value >= 0)
     if any(answer[0] == "tuple" and answer[1][:1] == (vid,) and len(answer[1]) > TYPED for answer in answers):
         return False
     value = fn.facts.values[vid]
     made = fn.facts.calls[value[1]] if value[0] == "call" else None
+    if made is not None and flow.turns and flow.site.model.name == "response" and project.targets(fn, made):
+        return False  # what a function of the project made of it is sent
     return made is None or all(model.name != "json.dumps" for model in project.models(fn, made))
 
 

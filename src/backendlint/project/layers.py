@@ -173,8 +173,10 @@ class Layers:
         return known
 
     def _by_names(self, path: str, by_place: str) -> str:
-        """A file of services alone (by their names) is one whatever its folder (`crud`), and one of repositories too."""
-        if by_place not in _NAMED:
+        """A file that is most of all services (by their names) is one whatever its folder (`crud`), and one of repositories too."""
+        file = self.project.files.get(path) if by_place in _NAMED else None
+        outer = [fn for fn in file.functions[1:] if fn.parent == 0] if file is not None else []
+        if 2 * sum(bool(fn.cls) for fn in outer) <= len(outer):
             return ""
         found = {layer for cls in self._classes_of(path) if (layer := self.of_class(cls)) in _NAMED}
         return found.pop() if len(found) == 1 else ""

@@ -181,12 +181,12 @@ class _Search:
         return [(fn, part, up, far) for part in _inside(fn, value) if part != vid]
 
     def _passed(self, index: int, up: tuple[Hop, ...], far: int) -> list[_Place]:
-        """What the call that led here passes for a parameter."""
+        """What the call that led here passes for a parameter, each of the keywords for one that collects them."""
         if not up:
             return []
         edge = up[-1].edge
         given = self.project.taint.bound(edge).get(index, ()) if edge.call is not None else ()
-        return [(edge.caller, vid, up[:-1], far) for vid, path in given if not path]
+        return [(edge.caller, vid, up[:-1], far) for vid, _ in given]
 
     def _attribute(self, fn: Fn, value: Value, far: int) -> list[_Place]:
         """What a property gives, or what methods store in the attribute."""
