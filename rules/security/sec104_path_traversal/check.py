@@ -20,6 +20,8 @@ LOOKS = frozenset(
 """What only looks whether something is there."""
 FAR = 3
 """More turns than this, from function to function and back, and what arrives is seldom what was sent."""
+FOLDERS = frozenset({"rmtree", "copytree", "make_archive", "move", "removedirs"})
+"""What works on all that is in a folder, and so does with `..` as well."""
 PREPARES = frozenset({"mkdir", "makedirs", "glob", "rglob", "iterdir", "listdir", "scandir"})
 """What is no news beside the file that is then read or written."""
 
@@ -67,5 +69,6 @@ def hits(project: Project, flows: list[Flow]) -> Iterator[Hit]:
         short = first.within_a_segment(project)
         hit = flow_hit(project, first, UP if short else HARM)
         hit = replace(hit, related=(*hit.related, *again))
-        less = weight(first) > min(worst, 1) or short or first.turns > FAR
+        harmless = short and first.site.model.name.rpartition(".")[2] not in FOLDERS
+        less = weight(first) > min(worst, 1) or harmless or first.turns > FAR
         yield replace(hit, profile="strict", confidence="low") if less else hit
