@@ -6,7 +6,7 @@ import pytest
 from building import build, fn
 
 from backendlint.project.model import Project
-from backendlint.project.uniqueness import stopped_by
+from backendlint.project.uniqueness import stopped_by, table_of
 
 SQLALCHEMY = """
     from sqlalchemy import UniqueConstraint, select
@@ -134,3 +134,15 @@ def columns(project: Project, name: str) -> tuple[str, ...]:
 )
 def test_the_constraint_that_stops_the_second(source: str, name: str, expected: tuple[str, ...]) -> None:
     assert columns(build(app=source), name) == expected
+
+
+def test_an_abstract_model_has_no_table() -> None:
+    project = build(
+        shelf__models="from django.db import models\n"
+        "class Labelled(models.Model):\n    text = models.TextField()\n    class Meta:\n        abstract = True\n"
+        "class Box(Labelled):\n    pass\n"
+    )
+    assert table_of(project, "shelf.models.Labelled") is None
+    box = table_of(project, "shelf.models.Box")
+    assert box is not None
+    assert "text" in box.columns
