@@ -26,14 +26,15 @@ def _django(moment: Moment) -> Iterator[Hit]:
     place = operation.location
     if isinstance(operation, ops.RunCode) and not operation.reversible and operation.name != "noop":
         yield moment.hit(
-            f"`RunPython({operation.name})` has no `reverse_code`, so the migrations after it cannot be unapplied when a release "
-            "goes wrong; pass the function that undoes it, or `migrations.RunPython.noop` if nothing needs undoing.",
+            f"`RunPython({operation.name})` has no `reverse_code`, so this migration cannot be unapplied, and no release from "
+            "before it can be gone back to with its schema; pass the function that undoes it, or `migrations.RunPython.noop` "
+            "if nothing needs undoing.",
             at=place,
         )
     if isinstance(operation, ops.RunSQL) and not operation.reversible:
         yield moment.hit(
-            "`RunSQL` has no `reverse_sql`, so the migrations after it cannot be unapplied when a release goes wrong; pass the "
-            "statement that undoes it, or `migrations.RunSQL.noop` if nothing needs undoing.",
+            "`RunSQL` has no `reverse_sql`, so this migration cannot be unapplied, and no release from before it can be gone back "
+            "to with its schema; pass the statement that undoes it, or `migrations.RunSQL.noop` if nothing needs undoing.",
             at=place,
         )
 

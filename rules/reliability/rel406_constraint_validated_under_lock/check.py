@@ -94,10 +94,7 @@ def _not_null(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
         return
     name = f"`{operation.table}.{operation.column}`"
     if moment.dialect == "mysql":
-        yield moment.hit(
-            f"Making {name} NOT NULL rebuilds the table in MySQL and fails on rows that are null; backfill in batches first, and "
-            "change it with `ALGORITHM=INPLACE, LOCK=NONE` or an online tool."
-        )
+        yield moment.hit(_in_mysql(moment, operation, name))
         return
     if operation.fills:
         yield moment.hit(
@@ -107,10 +104,34 @@ def _not_null(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
         )
         return
     yield moment.hit(
-        f"SET NOT NULL on {name} scans the table under an ACCESS EXCLUSIVE lock, so reads and writes wait, "
-        "and fails if a row is null; "
+        f"SET NOT NULL on {name} scans the table under an ACCESS EXCLUSIVE lock, so reads and writes wait"
+        f"{'' if _filled(moment, operation) else ', and fails if a row is null'}; "
         f"first add `CHECK ({operation.column} IS NOT NULL) NOT VALID`, validate it in a later transaction, then set NOT NULL, "
         "which PostgreSQL 12 takes from the check."
+    )
+
+
+def _in_mysql(moment: Moment, operation: ops.AlterColumn, name: str) -> str:
+    tool = "`ALGORITHM=INPLACE, LOCK=NONE` or an online tool"
+    if operation.fills:
+        return (
+            f"Making {name} NOT NULL first fills its null rows with the default in one UPDATE, then rebuilds the table in MySQL; "
+            f"fill the rows in batches in an earlier migration, and change it with {tool}."
+        )
+    if _filled(moment, operation):
+        return f"Making {name} NOT NULL rebuilds the table in MySQL; change it with {tool}."
+    return (
+        f"Making {name} NOT NULL rebuilds the table in MySQL and fails on rows that are null; backfill in batches first, and "
+        f"change it with {tool}."
+    )
+
+
+def _filled(moment: Moment, operation: ops.AlterColumn) -> bool:
+    """Whether this migration changes rows before, by code or by an UPDATE of the table."""
+    return any(
+        (isinstance(item, ops.RunCode) and item.changes_data and item.name != "noop")
+        or (isinstance(item, ops.DataChange) and item.kind.upper() == "UPDATE" and item.table == operation.table)
+        for item in moment.earlier
     )
 
 
