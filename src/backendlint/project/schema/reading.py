@@ -129,7 +129,7 @@ class Node:
         if value[0] == "attr":
             inner = self.at(value[1]).dotted()
             return self.links.canonical(f"{inner}.{value[2]}", self.file.module) if inner else ""
-        if value[0] == "guard":
+        if value[0] == "guard" or self._parameterised():
             return self.at(value[1]).dotted()
         if value[0] == "outer":
             step = self._step()
@@ -141,7 +141,17 @@ class Node:
         value = self.value
         if value[0] == "attr":
             return str(value[2])
+        if self._parameterised():
+            return self.at(value[1]).last()
         return self.dotted().rpartition(".")[2]
+
+    def _parameterised(self) -> bool:
+        """`models.ForeignKey["Owner"]`: the subscript of a class is that class."""
+        value = self.value
+        if value[0] != "item":
+            return False
+        base = self.at(value[1])
+        return base.value[0] in ("name", "attr", "outer") and base.last()[:1].isupper()
 
     def where(self) -> Callable[[int, int], Location]:
         """From offsets in the constant text that it is to places in the file."""
