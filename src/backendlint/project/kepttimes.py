@@ -12,6 +12,7 @@ from backendlint.project.binding import bind
 from backendlint.project.calls import argument_of
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.programs import for_tests
+from backendlint.project.races import root
 from backendlint.project.uses import ingredients, operands
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ CLOCKS = {
     "local": frozenset({"datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.fromtimestamp"}),
 }
 _AWARE = frozenset({"django.utils.timezone.now", "django.utils.timezone.localtime", "django.utils.timezone.make_aware"})
-_CALENDAR = frozenset({"strftime", "year", "month", "day", "hour", "minute", "weekday", "date", "ctime"})
+_CALENDAR = frozenset({"strftime", "year", "month", "day", "hour", "minute", "weekday", "date", "time", "ctime"})
 _ENDS = ("datetime.datetime.max", "datetime.datetime.min")
 _PARSED = ("schema", "serializer", "form")
 _LOGS = frozenset({"log"})
@@ -84,7 +85,9 @@ class KeptTimes:
             return
         for method in cls.methods.values():
             yield from (
-                store.name for store in method.facts.stores if store.name and method.value(store.base) == ("param", 0)
+                store.name
+                for store in method.facts.stores
+                if store.name and method.value(root(method, store.base)) == ("param", 0)
             )
 
     def _zoned(self, fn: Fn, vid: Vid) -> bool:
