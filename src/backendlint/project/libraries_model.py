@@ -873,6 +873,8 @@ class ClassModel:
     """By such a method, the parameters for which the framework passes objects of the program (`has_object_permission: [view, obj]`)."""
     responds: tuple[str, ...] = ()
     """Those among them whose result is the handler's response."""
+    in_transaction: tuple[str, ...] = ()
+    """Methods of subclasses that the framework calls in a transaction of its own (`save_model` of Django's admin)."""
     subclass_role: Literal[
         "",
         "controller",

@@ -13,6 +13,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.programs import for_tests
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -162,22 +163,37 @@ class Transactions:
         """A transaction in which some caller, or the request, runs the function."""
         if fn.fqn not in self._entered:
             self._entered[fn.fqn] = None
-            self._entered[fn.fqn] = self._from_callers(fn) or self._from_request(fn)
+            self._entered[fn.fqn] = self._from_framework(fn) or self._from_callers(fn) or self._from_request(fn)
         return self._entered[fn.fqn]
 
     def _from_callers(self, fn: Fn) -> Opening | None:
         seen = {fn.fqn}
         todo: list[tuple[Edge, int]] = [(edge, 1) for edge in self._entries(fn)]
+        called: Opening | None = None
+        beside = False
         while todo:
             edge, depth = todo.pop(0)
             if edge.kind not in SAME_THREAD or edge.caller.fqn in seen or depth > MAX_DEPTH:
+                beside |= edge.kind not in SAME_THREAD or depth > MAX_DEPTH
                 continue
             found = self.around(edge.caller, edge.block)
             if found is not None:
                 return Opening("caller", found.step)
             seen.add(edge.caller.fqn)
-            todo.extend((item, depth + 1) for item in self._entries(edge.caller))
-        return None
+            hook = self._from_framework(edge.caller)
+            called = called or hook
+            entries = self._entries(edge.caller) if hook is None else []
+            beside |= hook is None and not entries and not for_tests(self.project, edge.caller)
+            todo.extend((item, depth + 1) for item in entries)
+        return None if beside or called is None or self.project.endpoints.leading_to(fn.fqn) else called
+
+    def _from_framework(self, fn: Fn) -> Opening | None:
+        """Hooks that the framework calls in a transaction; for what they call it counts if nothing else calls that."""
+        if fn.cls is None or not any(
+            fn.name in model.in_transaction for model in self.project.hierarchy.library_models(fn.cls)
+        ):
+            return None
+        return Opening("caller", Step(fn.header, "the framework calls this in a transaction"))
 
     def _entries(self, fn: Fn) -> list[Edge]:
         """Calls of the function, and of the methods of its bases that it overrides (`super()` means those alone)."""
