@@ -22,15 +22,29 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _hit(job: EarlyJob) -> Hit:
     site, (fn, call) = job.site, job.place
+    later = _delayed(site.fn, site.call)
+    when = (
+        "that it starts only later is no guarantee that the data is there by then"
+        if later
+        else "a worker may start it before the data is there"
+    )
     return Hit(
         message=f"`{fn.name}()` hands over a job ({_called(job)}) {WHERE[job.how]}: "
-        "a worker may start it before the data is there, and after a rollback it runs all the same.",
+        f"{when}, and after a rollback it runs all the same.",
         location=fn.location(call.span),
         related=(job.steps[0],),
         flow=job.steps,
         function=fn.fqn,
-        profile="strict" if _relayed(site.fn, site.call) else None,
+        profile="strict" if later or _relayed(site.fn, site.call) else None,
     )
+
+
+def _delayed(fn: Fn, call: Call) -> bool:
+    """`apply_async(countdown=5)`, `eta=...`: the job waits, most often for the commit; not where that may be nothing."""
+    if fn.callee_name(call) not in ("apply_async", "send_task"):
+        return False
+    given = (vid for name in ("countdown", "eta") if (vid := call.kwarg(name)) >= 0)
+    return any(fn.const(vid) and fn.unguarded(vid)[0] not in ("param", "phi", "bool") for vid in given)
 
 
 def _relayed(fn: Fn, call: Call) -> bool:
