@@ -14,10 +14,14 @@ def check(project: Project) -> Iterator[Hit]:
         if id(item.call) in seen:
             continue
         seen.add(id(item.call))
+        verb, end = ("starts", "at shutdown work is cut off and connections are left to time out")
+        if item.idle:
+            verb, end = ("opens", "at shutdown its connections are dropped instead of closed")
         yield Hit(
-            message=f"`{item.fn.name}()` starts `{item.kept}` (`{item.name}`) with the application, and nothing ever calls its "
-            f"`{item.closes[0]}()`: at shutdown work is cut off and connections are left to time out.",
+            message=f"`{item.fn.name}()` {verb} `{item.kept}` (`{item.name}`) with the application, and nothing ever calls its "
+            f"`{item.closes[0]}()`: {end}.",
             location=item.fn.location(item.call.span),
             help=f"Call `{item.kept}.{item.closes[0]}()` below the lifespan's `yield`, or in a shutdown hook.",
             function=item.fn.fqn,
+            profile="strict" if item.idle else None,
         )

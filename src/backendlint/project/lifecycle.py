@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _STARTS = frozenset({"start", "connect", "open", "start_consuming"})
 _ALWAYS = ("close", "aclose", "stop", "shutdown", "disconnect", "dispose", "terminate", "cancel", "join", "wait_closed")
+_IDLE = frozenset({"http-session", "db-engine"})
 MAX_DEPTH = 3
 
 
@@ -32,6 +33,8 @@ class Unclosed(NamedTuple):
     """The name under which it is kept."""
     closes: tuple[str, ...]
     """Methods that would close it."""
+    idle: bool = False
+    """It holds connections alone, which end with the process, and does no work of its own."""
 
 
 class Lifecycle:
@@ -131,7 +134,15 @@ class Lifecycle:
                 names |= {item.name for item in fn.facts.bindings if item.value in held}
             names.discard("")
             if names and not self._handed_on(fn, held, call) and not any(self._closed(name, closes) for name in names):
-                yield Unclosed(fn, call, model.name, min(names), closes)
+                yield Unclosed(fn, call, model.name, min(names), closes, self._idle(model))
+
+    def _idle(self, model: CallModel) -> bool:
+        """HTTP clients and engines that are closed without `await`: nothing of theirs runs or complains at the end."""
+        cls = self._class(model.returns or model.name)
+        if cls is None or cls.resource not in _IDLE:
+            return False
+        found = [self.project.libraries.call(f"{cls.name}.{name}") for name in cls.close]
+        return any(found) and not any(item is not None and item.awaitable for item in found)
 
     def _closes(self, model: CallModel) -> tuple[str, ...]:
         if model.concurrency is not None and model.concurrency.kind == "task" and model.concurrency.awaited:
