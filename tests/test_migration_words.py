@@ -20,7 +20,8 @@ def test_not_null_in_mysql_after_rows_were_filled() -> None:
     said = [message for _, message in sorted(words("REL406", "django_mysql").items())]
     assert "fails on rows that are null" in said[0]
     assert "first fills its null rows with the default" in said[1]
-    assert "fails on rows" not in said[2] and "rebuilds the table" in said[2]
+    for after in said[2:]:
+        assert "rebuilds the table" in after and "fails on rows" not in after and "fills its null rows" not in after
 
 
 def test_what_cannot_be_unapplied_is_the_migration_itself() -> None:

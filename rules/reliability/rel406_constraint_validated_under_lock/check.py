@@ -113,13 +113,13 @@ def _not_null(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
 
 def _in_mysql(moment: Moment, operation: ops.AlterColumn, name: str) -> str:
     tool = "`ALGORITHM=INPLACE, LOCK=NONE` or an online tool"
+    if _filled(moment, operation):
+        return f"Making {name} NOT NULL rebuilds the table in MySQL; change it with {tool}."
     if operation.fills:
         return (
             f"Making {name} NOT NULL first fills its null rows with the default in one UPDATE, then rebuilds the table in MySQL; "
             f"fill the rows in batches in an earlier migration, and change it with {tool}."
         )
-    if _filled(moment, operation):
-        return f"Making {name} NOT NULL rebuilds the table in MySQL; change it with {tool}."
     return (
         f"Making {name} NOT NULL rebuilds the table in MySQL and fails on rows that are null; backfill in batches first, and "
         f"change it with {tool}."
