@@ -18,6 +18,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import iterables, plain
 from backendlint.project.remembered import kept
+from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -74,6 +75,7 @@ class Queries:
         self._direct: dict[str, list[Query]] = {}
         self._reasons: dict[str, Reason] = {}
         self._kept: dict[str, frozenset[Vid]] = {}
+        self._memoizing: dict[str, bool] = {}
         self._texts: dict[tuple[str, Vid], str] = {}
         for text in project.data.texts:
             if text.fn is not None and text.call is not None:
@@ -120,6 +122,28 @@ class Queries:
                 return True
             if "cache" in ref.name.rpartition(".")[2].lower() and "property" not in ref.name:
                 return True
+            made = self.project.functions.get(ref.name)
+            if made is not None and self._memoizes(made):
+                return True
+        return self._asks_cache(fn)
+
+    def _memoizes(self, decorator: Fn) -> bool:
+        """Whether a decorator of the project keeps answers: what it puts around a function fills a cache, and returns what is there."""
+        known = self._memoizing.get(decorator.fqn)
+        if known is None:
+            within = f"{decorator.fqn}."
+            inner = (fn for fn in self.project.functions_of(decorator.file) if fn.fqn.startswith(within))
+            known = self._memoizing[decorator.fqn] = any(self._asks_cache(fn) and self._gives_kept(fn) for fn in inner)
+        return known
+
+    def _gives_kept(self, fn: Fn) -> bool:
+        returned = ingredients(fn.facts, (item.value for item in fn.facts.returns if item.value >= 0))
+        return any(
+            "cache-read" in site.model.effect and site.call.value in returned
+            for site in self.project.effects.direct(fn)
+        )
+
+    def _asks_cache(self, fn: Fn) -> bool:
         own = {effect for site in self.project.effects.direct(fn) for effect in site.model.effect}
         return own.issuperset(("cache-read", "cache-write"))
 
