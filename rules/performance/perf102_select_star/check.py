@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import Fix, Hit, SqlStatement, sql
+from backendlint.api import Fix, Hit, SqlStatement, only_by_hand, sql
 
 SHOWN = 8
 """Column names that a message lists."""
@@ -29,7 +30,12 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
             if sql.is_star(item):
                 hit = _judge(statement, scope, item)
                 if hit is not None:
-                    yield hit
+                    fn = statement.function
+                    yield (
+                        replace(hit, profile="strict")
+                        if fn is not None and only_by_hand(statement.project, fn)
+                        else hit
+                    )
 
 
 def _judge(statement: SqlStatement, scope: sql.Scope, item: exp.Expression) -> Hit | None:

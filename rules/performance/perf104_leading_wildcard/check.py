@@ -7,7 +7,20 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import ColumnUse, Fn, Hit, Profile, Project, Span, SqlStatement, Step, sql, sqltypes, stays_small
+from backendlint.api import (
+    ColumnUse,
+    Fn,
+    Hit,
+    Profile,
+    Project,
+    Span,
+    SqlStatement,
+    Step,
+    only_by_hand,
+    sql,
+    sqltypes,
+    stays_small,
+)
 
 _DJANGO = frozenset({"contains", "icontains", "endswith", "iendswith"})
 _SQLALCHEMY = frozenset({"contains", "icontains", "endswith", "iendswith"})
@@ -33,7 +46,7 @@ def check(project: Project) -> Iterator[Hit]:
     narrowing = {fqn for fqn, _ in indexed}
     for uses in groups.values():
         small = stays_small(uses[0].table.name)
-        small = small or _of_each_row(uses[0])
+        small = small or _of_each_row(uses[0]) or only_by_hand(project, uses[0].fn)
         profile: Profile | None = "strict" if small or _scoped(project, uses[0].fn, narrowing) else None
         yield from (replace(hit, profile=profile) for hit in _told(uses))
 
@@ -71,7 +84,12 @@ def _like(project: Project, statement: SqlStatement, scope: sql.Scope, node: exp
         "or full-text index, or anchor the pattern at its start.",
         node,
     )
-    return replace(hit, profile="strict") if table is not None and stays_small(table.name) else hit
+    aside = (table is not None and stays_small(table.name)) or _by_hand(project, statement)
+    return replace(hit, profile="strict") if aside else hit
+
+
+def _by_hand(project: Project, statement: SqlStatement) -> bool:
+    return statement.function is not None and only_by_hand(project, statement.function)
 
 
 def _leads_with_wildcard(project: Project, statement: SqlStatement, value: exp.Expression, more: bool = False) -> bool:

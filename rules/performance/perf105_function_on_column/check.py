@@ -34,6 +34,7 @@ _REMEDIES = {
     "coalesce": "write the null case as a condition of its own",
     "arithmetic": "move the arithmetic to the other side",
 }
+_DAYS = frozenset({"date", "tsordstodate"})
 _DJANGO = {"iexact": "upper", "date": "date", "month": "month", "day": "day"}
 
 
@@ -72,6 +73,7 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
     assert statement.tree is not None
     for scope in sql.scopes(statement.tree, statement.schema):
         found = list(sql.conditions(scope))
+        told: set[str] = set()
         for condition in found:
             if (
                 condition.wrapper is None
@@ -89,8 +91,17 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
                 continue
             if table is not None and sql.functional(table, condition.column.name, function) is not None:
                 continue
+            small = table is not None and stays_small(table.name)
+            shown = condition.wrapper.sql().lower()
+            if condition.kind == "range" and shown in told:
+                continue  # the other bound
+            told.add(shown)
             hit = _condition(statement, condition, function)
-            yield replace(hit, profile="strict") if table is not None and stays_small(table.name) else hit
+            yield replace(hit, profile="strict") if small or _by_hand(statement) else hit
+
+
+def _by_hand(statement: SqlStatement) -> bool:
+    return statement.function is not None and only_by_hand(statement.project, statement.function)
 
 
 def _anywhere(condition: sql.Condition) -> bool:
@@ -124,8 +135,13 @@ def _condition(statement: SqlStatement, condition: sql.Condition, function: str)
     )
     index = sql.leads(condition.table, condition.column.name) if condition.table is not None else None
     lost = "keeps its index from being used" if index is not None else "cannot be served by an index on the column"
+    remedy = (
+        "compare the column itself with the bounds"
+        if condition.kind == "range" and function in _DAYS
+        else _REMEDIES[function]
+    )
     return statement.hit(
-        f"`{shown}`{sql.within(statement)} is computed for every row: the function around {name} {lost}; {_REMEDIES[function]}.",
+        f"`{shown}`{sql.within(statement)} is computed for every row: the function around {name} {lost}; {remedy}.",
         condition.node,
     )
 
