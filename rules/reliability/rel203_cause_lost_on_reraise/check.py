@@ -104,7 +104,7 @@ def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit
     name = short(made.name)
     where = f" in `{fn.name}()`" if not fn.is_module else ""
     kept = keeps(project, fn, item, handler)
-    unsaid = "" if kept or is_logged(fn, item, handler) else UNSAID
+    unsaid = "" if kept or is_said(fn, item, handler) or is_logged(fn, item, handler) else UNSAID
     insisted = not kept and is_insisted(project, fn, item, handler, made, caught, policy)
     yield Hit(
         f"`{name}` raised{where} replaces {types}{WITHOUT}: the traceback reads as if the handler had failed "
@@ -133,8 +133,7 @@ def is_insisted(
     )
     if answers:
         return False
-    copied = any(fn.facts.values[vid] == ("exc", handler) for vid in ingredients(fn.facts, (item.exc,)))
-    return copied or all(not is_narrow(project, kind, policy) for kind in caught)
+    return is_said(fn, item, handler) or all(not is_narrow(project, kind, policy) for kind in caught)
 
 
 def is_ended_here(project: Project, fn: Fn, item: Raise, made: ErrorClass) -> bool:
@@ -237,6 +236,11 @@ def keeps(project: Project, fn: Fn, item: Raise, handler: int) -> bool:
         for store in init.facts.stores
         if store.name
     )
+
+
+def is_said(fn: Fn, item: Raise, handler: int) -> bool:
+    """Whether the new exception is made of the caught one: `ShopError(f"no answer: {err}")`."""
+    return any(fn.facts.values[vid] == ("exc", handler) for vid in ingredients(fn.facts, (item.exc,)))
 
 
 def is_logged(fn: Fn, item: Raise, handler: int) -> bool:
