@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import Hit, Project, Route, answers
+
+PROBE = re.compile(
+    r"/_*(lb|lb-)?(health[_-]?(z|y|checks?)?|live(ness|z)?|ready(z)?|readiness|ping|heartbeat)_*/?$", re.IGNORECASE
+)
+"""Paths that load balancers and orchestrators ask: nobody reads about them."""
 
 
 def check(project: Project) -> Iterator[Hit]:
     documented = [
         route
         for route in project.routes
-        if route.documented and route.in_schema and route.handler is not None and ".well-known" not in route.path
+        if route.documented and route.in_schema and route.handler is not None and not is_aside(route)
     ]
     described = sum(has_text(route) for route in documented)
     custom = described * 5 >= len(documented) * 4
@@ -33,6 +39,10 @@ def check(project: Project) -> Iterator[Hit]:
             function=route.function,
             profile="default" if not model or custom else "strict",
         )
+
+
+def is_aside(route: Route) -> bool:
+    return ".well-known" in route.path or PROBE.search(route.path) is not None
 
 
 def has_text(route: Route) -> bool:
