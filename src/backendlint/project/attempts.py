@@ -69,8 +69,9 @@ def next_item(fn: Fn, loop: int, group: int) -> bool:
         number for number, item in enumerate(blocks) if item.kind in ("except", "finally") and item.group == group
     }
     inside = below(fn.facts, loop).difference(*(below(fn.facts, number) for number in failed))
-    leaves = [item.span[:2] for item in fn.facts.returns if item.block in inside and not item.is_yield]
-    leaves += [blocks[number].span[:2] for number in inside if blocks[number].exits == "break"]
+    open_exits = {number for number in inside if not _settled(fn, loop, number)}
+    leaves = [item.span[:2] for item in fn.facts.returns if item.block in open_exits and not item.is_yield]
+    leaves += [blocks[number].span[:2] for number in open_exits if blocks[number].exits == "break"]
     start, end = blocks[group].span[:2], blocks[group].span[2:]
     if blocks[loop].exits or any(place >= end for place in leaves):
         return False
@@ -81,6 +82,35 @@ def next_item(fn: Fn, loop: int, group: int) -> bool:
     taken = _taken(fn, group)
     later = (call for call in fn.calls if call.block in inside and call.span[:2] >= end)
     return any(not taken.isdisjoint(call.passed) for call in later)
+
+
+def _settled(fn: Fn, loop: int, number: int) -> bool:
+    """Whether a branch of the loop is taken, or not, whatever happens in the loop: `if settings.ONCE: break`."""
+    branch = fn.facts.blocks[number]
+    if branch.kind not in ("if", "else") or branch.value < 0 or branch.parent != loop:
+        return False
+    inside = below(fn.facts, loop)
+    calls = [call for call in fn.calls if call.block in inside]
+    touched = {call.value for call in calls} | ingredients(
+        fn.facts, (vid for call in calls for vid in (call.func, *call.passed))
+    )
+    return all(_lasts(fn, vid, touched) for vid in ingredients(fn.facts, (branch.value,)))
+
+
+def _lasts(fn: Fn, vid: Vid, touched: set[Vid]) -> bool:
+    """No value of a round, nor what the calls of a round may change."""
+    value = fn.unguarded(vid)
+    if value[0] in ("attr", "item"):
+        root = fn.unguarded(value[1])
+        while root[0] in ("attr", "item"):
+            root = fn.unguarded(root[1])
+        return bool(root[0] == "name")
+    if value[0] == "name":
+        stored = ((other, item) for other in fn.file.functions for item in other.stores if item.base >= 0)
+        return not any(not item.name and item.key < 0 and other.values[item.base] == value for other, item in stored)
+    if value[0] in ("param", "call"):
+        return vid not in touched
+    return value[0] in ("const", "compare", "not", "bool", "unary")
 
 
 def varies(fn: Fn, loop: int, calls: tuple[Call, ...]) -> bool:
