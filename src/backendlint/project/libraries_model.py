@@ -795,6 +795,8 @@ class CallModel:
     """Runs a server until somebody stops it."""
     positional: int = -1
     """A call with more positional arguments is of something else that is called so (`session.get(key, 0)`)."""
+    mistaken: str = ""
+    """Of an object known by its name alone, a call with such a constant as first argument is of something else (`session.get("cart")`)."""
     prints: bool = False
     note: str = ""
     """For people: the source of a fact, with the version."""

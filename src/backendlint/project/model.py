@@ -22,6 +22,7 @@ from backendlint.project.hierarchy import Hierarchy
 from backendlint.project.jobs import Jobs
 from backendlint.project.libraries import Hints, Libraries
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.mistaken import is_mistaken
 from backendlint.project.modules import Modules
 from backendlint.project.params import Params
 from backendlint.project.refs import Resolver
@@ -172,7 +173,7 @@ class Project:
             known = []
             for ref in self.callees(fn, call):
                 model = self.libraries.call(ref.name) if ref.kind == "lib" else None
-                if model is not None and not 0 <= model.positional < len(call.args):
+                if model is not None and not is_mistaken(fn, call, model):
                     known.append(model)
             if self.resolver.idle:
                 self._models[id(call)] = known
