@@ -48,6 +48,7 @@ _PLACEHOLDER = re.compile(
         __\w+__ | x+ | \*+ | \.+ | -+ | _+ | \s* | <.*> | \[.*\] | \{.*\} | \$.* | %.* | .*\{\w*\}.* |
         (?:your|some|insert|enter|put|add|replace|provide)[-_ ].* |
         .*(?:change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|placeholder|redacted|example|dummy|fake|masked|to[-_ ]?be[-_ ]?set).* |
+        (?:.*[-_ ])?(?:set|fill|edit|put|insert)[-_ ]?(?:me|this|it|here)(?:[-_ !].*)? |
         (?:un)?set | none | null | nil | undefined | default | optional | required | missing | empty | unknown | invalid | hidden | n/a |
         .*[-_](?:in)?valid | (?:in)?valid[-_].* | (?:not|un)[-_ ]?(?:active|used|configured|available|found) | input | field | guest |
         test(?:ing)? | sample | foo | bar | baz | string | str | text | bytes | varchar | true | false | yes | no | on | off | \d{1,3}
