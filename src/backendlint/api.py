@@ -134,6 +134,7 @@ from backendlint.project.setters import handed_updates
 from backendlint.project.sought import shared_row
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
+from backendlint.project.stages import develops
 from backendlint.project.steps import Durable, closed_steps, durable_steps, related
 from backendlint.project.sums import Part, Sum, duration, terms
 from backendlint.project.taint import Flow, Origin
@@ -273,6 +274,7 @@ __all__ = [
     "decorator_models",
     "depends",
     "derived",
+    "develops",
     "display",
     "doubtful",
     "durable_steps",

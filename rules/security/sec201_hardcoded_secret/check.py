@@ -12,6 +12,7 @@ from backendlint.api import (
     Project,
     Shaped,
     below,
+    develops,
     for_development,
     issued_key,
     known_shape,
@@ -57,7 +58,9 @@ def check(project: Project) -> Iterator[Hit]:
         if (named or issued_key(literal.name, literal.text)) and not is_refused(literal) and not is_marker(literal):
             if literal.vid in examples.setdefault(literal.fn.fqn, shown_as_examples(literal.fn)):
                 continue
-            soft = for_development(literal.fn.path) or is_by_hand(project, literal)
+            soft = (
+                for_development(literal.fn.path) or develops(project, literal.fn.file) or is_by_hand(project, literal)
+            )
             yield replace(report(literal), profile="strict") if soft else report(literal)
 
 

@@ -8,6 +8,7 @@ from backendlint.api import (
     Hit,
     NamedLiteral,
     Project,
+    develops,
     for_development,
     identifier_words,
     only_by_hand,
@@ -52,5 +53,5 @@ def report(project: Project, literal: NamedLiteral, what: str) -> Hit:
         function=literal.fn.fqn,
     )
     by_hand = project.layer(literal.fn) == "command" or (not literal.fn.is_module and only_by_hand(project, literal.fn))
-    soft = for_development(literal.fn.path) or by_hand
+    soft = for_development(literal.fn.path) or develops(project, literal.fn.file) or by_hand
     return replace(hit, profile="strict") if soft or LOOPBACK.search(literal.text) else hit

@@ -143,7 +143,7 @@ def _below_tests(path: str) -> bool:
 
 
 _ELSEWHERE = re.compile(
-    r"(^|[_.-])(tests?|testing|ci|dev|develop|development|local|e2e|smoke_?tests?|smoke|seeds?|populate|demo|fixtures?"
+    r"(^|[_.-])(tests?|testing|ci|dev|develop|development|devstack|devenv|local|e2e|smoke_?tests?|smoke|seeds?|populate|demo|fixtures?"
     r"|benchmarks?|mocks?|fakes?|stubs?|qa|docker_?compose|examples?)($|[_.-])"
 )
 """Words of files and folders that are no part of production."""

@@ -1,0 +1,58 @@
+"""Which settings modules are for development, by what they set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import FileFacts, Vid
+from backendlint.project.entities import Fn
+from backendlint.project.uses import ingredients
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_SWITCH = "DEBUG"
+_ON = (True, "True", "true")
+
+
+def develops(project: Project, file: FileFacts) -> bool:
+    """A settings module that switches DEBUG on by default, where one beside it, over the same base, has it off."""
+    if _SWITCH not in file.names:
+        return False
+    bases = set(_bases(project, file))
+    if not bases or not any(_is_on(*item) for item in _switches(project, file)):
+        return False
+    folder = file.path.rpartition("/")[0]
+    return any(
+        not bases.isdisjoint(_bases(project, other))
+        and file.path not in _bases(project, other)
+        and _off(project, other)
+        for other in project.files.values()
+        if other is not file and other.path.rpartition("/")[0] == folder and _SWITCH in other.names
+    )
+
+
+def _bases(project: Project, file: FileFacts) -> Iterator[str]:
+    """Paths of the modules from which it takes all settings."""
+    for item in file.imports:
+        base = project.modules.resolve(item.target, file.module).file if item.name == "*" else None
+        if base is not None:
+            yield base.path
+
+
+def _switches(project: Project, file: FileFacts) -> Iterator[tuple[Fn, Vid]]:
+    module = project.module_function(file)
+    yield from ((module, item.value) for item in module.facts.bindings if item.name == _SWITCH)
+
+
+def _off(project: Project, file: FileFacts) -> bool:
+    found = [fn.const(vid) for fn, vid in _switches(project, file)]
+    return bool(found) and all(value is False for value in found)
+
+
+def _is_on(fn: Fn, vid: Vid) -> bool:
+    """`True`, or what the environment says with that as its default: `env.bool("DEBUG", True)`."""
+    if fn.value(vid)[0] == "const":
+        return fn.const(vid) is True
+    return fn.value(vid)[0] == "call" and any(fn.const(part) in _ON for part in ingredients(fn.facts, (vid,)))
