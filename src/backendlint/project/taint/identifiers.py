@@ -67,7 +67,7 @@ class Identifiers:
 
     def covers(self, fn: Fn, vid: Vid, name: str) -> bool:
         """Whether the value is an object that prints no secret of its own, or the primary key of a row."""
-        if self._is_word(fn, vid, name):
+        if self._is_word(fn, vid, name) or self._is_answer(fn, vid):
             return True
         parts = words(name)
         if parts[-2:] == _ACCOUNT:
@@ -82,6 +82,15 @@ class Identifiers:
         value = fn.facts.values[vid]
         owners = self.project.refs(fn, value[1]) if value[0] == "attr" and len(parts) == 1 else ()
         return "".join(parts[:-1]) in self._keyed or any(ref.name in self._keyed for ref in owners)
+
+    def _is_answer(self, fn: Fn, vid: Vid) -> bool:
+        """Whether the value is a framework's response: what it holds is told where it is made."""
+        refs = self.project.refs(fn, vid)
+        return bool(refs) and all(ref.kind == "libinst" and self._is_response(ref.name) for ref in refs)
+
+    def _is_response(self, name: str) -> bool:
+        models = [self.project.libraries.call(owner) for owner in self.project.libraries.mro(name)]
+        return any(model is not None and model.response is not None for model in models)
 
     def _is_word(self, fn: Fn, vid: Vid, name: str) -> bool:
         """Whether the value is a class's constant, or an enumeration's member, that only names a kind of secret."""
