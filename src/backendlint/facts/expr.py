@@ -193,9 +193,10 @@ class Expressions(Table):
 
     def refine(self, test: Vid, truth: bool) -> dict[str, Vid]:
         """The environment in which `test` is known to be true (or false): names that it speaks of are guarded."""
-        if self.facts.values[test][0] not in ("compare", "call", "bool", "not", "attr", "await"):
+        nothing = self._nothing(test, truth)
+        if nothing < 0 and self.facts.values[test][0] not in ("compare", "call", "bool", "not", "attr", "await"):
             return self.env
-        spoken: set[Vid] = set()
+        spoken = {nothing} if nothing >= 0 else set[Vid]()
         self._mentioned(test, spoken, 6)
         if not spoken:
             return self.env
@@ -205,6 +206,13 @@ class Expressions(Table):
                 refined = refined or dict(self.env)
                 refined[name] = self.derive(("guard", vid, test, truth), vid)
         return refined or self.env
+
+    def _nothing(self, test: Vid, truth: bool) -> Vid:
+        """The value that is None, or empty, where the test came out so; -1 where it says no such thing."""
+        value = self.facts.values[test]
+        if value[0] == "compare" and value[1] in (("is",), ("is not",)) and self.const(value[2][1]) == (True, None):
+            return int(value[2][0]) if truth == (value[1] == ("is",)) else -1
+        return test if value[0] == "param" and not truth else -1
 
     def _mentioned(self, vid: Vid, into: set[Vid], depth: int) -> None:
         value = self.facts.values[vid]
