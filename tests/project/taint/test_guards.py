@@ -10,6 +10,7 @@ import logging
 import os
 import re
 from pathlib import Path
+from uuid import UUID
 from urllib.parse import urlparse, urlsplit, urlunsplit
 import requests
 from flask import abort, redirect
@@ -44,10 +45,68 @@ def check_name(name):
         raise ValueError(name)
 
 
+def is_number(text, base=10):
+    try:
+        int(text, base)
+        return True
+    except (TypeError, ValueError):
+        return False
+
+
+def is_amount(text):
+    try:
+        amount = float(text)
+    except ValueError:
+        return False
+    else:
+        return amount > 0
+
+
+def is_key(text):
+    try:
+        key = UUID(text)
+    except ValueError:
+        return False
+    return str(key) == text
+
+
+def is_anything(text):
+    try:
+        int(text)
+    except ValueError:
+        logging.info("no number")
+    return True
+
+
+def is_no_number(text):
+    try:
+        int(text)
+        return False
+    except ValueError:
+        return True
+
+
+def is_perhaps_number(text, strict=False):
+    try:
+        if strict:
+            int(text)
+        strict and int(text)
+        return True
+    except ValueError:
+        return False
+
+
 def is_safe_url(url):
     return frobnicate(url)
 """
 GOOD = {
+    "conversion tried": ("command", 'x = request.args["x"]\nif not is_number(x):\n    abort(400)\nos.system(x)'),
+    "conversion tried, else": ("command", 'x = request.args["x"]\nif not is_amount(x):\n    abort(400)\nos.system(x)'),
+    "conversion tried before": ("command", 'x = request.args["x"]\nif not is_key(x):\n    abort(400)\nos.system(x)'),
+    "where it is given": (
+        "command",
+        'x = request.args.get("x")\nif x is not None:\n    if x not in ALLOWED:\n        abort(400)\nos.system(x)',
+    ),
     "scheme and host at once": (
         "ssrf",
         'p, m = urlsplit(x := request.args["x"]), urlsplit(MIRROR)\nif (p[0], p.netloc) != (m[0], m.netloc):\n    exit()\nrequests.get(x)',
@@ -113,6 +172,19 @@ GOOD = {
     "named test": ("redirect", 'x = request.args["x"]\nif is_safe_url(x):\n    return redirect(x)'),
 }
 BAD = {
+    "conversion failed, and on": (
+        "command",
+        'x = request.args["x"]\nif not is_anything(x):\n    abort(400)\nos.system(x)',
+    ),
+    "conversion failed": ("command", 'x = request.args["x"]\nif not is_no_number(x):\n    abort(400)\nos.system(x)'),
+    "conversion made at times": (
+        "command",
+        'x = request.args["x"]\nif not is_perhaps_number(x):\n    abort(400)\nos.system(x)',
+    ),
+    "another where it is given": (
+        "command",
+        'x, y = request.args["x"], request.args["y"]\nif x is not None:\n    if y not in ALLOWED:\n        abort(400)\nos.system(x)',
+    ),
     "looked up, not tested": (
         "log",
         'x = request.args["x"]\nberth = BERTHS.get(x)\nlogging.info(f"berth {x} {berth}")',

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Return, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Guard
@@ -13,6 +13,7 @@ from backendlint.project.taint import labels as lb
 from backendlint.project.taint.addresses import Addresses
 from backendlint.project.taint.patterns import cleans
 from backendlint.project.taint.substitutions import written_pattern
+from backendlint.project.taint.tried import raises_on, went_well
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -400,6 +401,7 @@ class Guards:
                 kinds = [
                     self.around(target, index, item.block, item.span.line, depth)
                     | self.cleared(target, index, vid, True, depth + 1)
+                    | self._converted(target, index, item)
                     for item, vid in answers
                     if target.const(vid) not in (False, None)
                 ]
@@ -418,22 +420,22 @@ class Guards:
             return self._validators[key]
         return NOTHING
 
+    def _converted(self, fn: Fn, index: int, answer: Return) -> Kinds:
+        """Conversions of the parameter that went well where a function answers: `try: UUID(text); return True`."""
+        kinds = NOTHING
+        for call in fn.facts.calls:
+            if call.args and self._relation(fn, call.args[0], index) == EVERYTHING:
+                well = went_well(fn, call, answer.block, answer.span.line)
+                kinds |= self._converts(fn, index, call) if well else NOTHING
+        return kinds
+
     def _tried(self, fn: Fn, index: int) -> Kinds:
         """Conversions of the parameter that a function tries, and raises where they fail."""
         kinds = NOTHING
         for call in fn.facts.calls:
-            if call.args and self._relation(fn, call.args[0], index) == EVERYTHING and self._raises_on(fn, call.block):
+            if call.args and self._relation(fn, call.args[0], index) == EVERYTHING and raises_on(fn, call.block):
                 kinds |= self._converts(fn, index, call)
         return kinds
-
-    @staticmethod
-    def _raises_on(fn: Fn, block: int) -> bool:
-        """True in the body itself, and in tries whose handlers all raise."""
-        for number, item in fn.blocks_of(block):
-            handlers = [other for other in fn.facts.blocks if other.kind == "except" and other.group == number]
-            if item.kind not in ("func", "try") or any(other.exits != "raise" for other in handlers):
-                return False
-        return True
 
     def around(
         self, fn: Fn, index: int, block: int, line: int, depth: int = 0, exits: tuple[str, ...] = ("return", "raise")
