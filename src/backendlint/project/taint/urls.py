@@ -15,7 +15,9 @@ from backendlint.project.taint.labels import Labels
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
 
-_HOST_FIXED = re.compile(r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|\0&\w*|/[^/\\\0]|[?#&]|[.]{0,2}/\w")
+_HOST_FIXED = re.compile(
+    r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|\0&\w*|/[^/\\\0]|[?#&]|[.]{0,2}/\w|[A-Za-z][\w.-]*/"
+)
 """What stands before a part that can only be path or query; \0 is a part that is not constant."""
 _NO_HOST = re.compile(r"(?!(?:h|ht|htt|https?|ftps?)$)[A-Za-z][^:\\\0]*")
 """What makes a relative address of any text behind it: letters that are no scheme of the web's."""
