@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Hit, Project, flow_hit, place_flows
+from backendlint.api import Flow, Fn, Hit, Project, flow_hit, place_flows
 
 SINKS = ("redirect",)
 HARM = "so a link to this site can end on any other; allow only paths of your own or a list of hosts."
@@ -15,6 +15,9 @@ NO_LINK = frozenset(
     "receive_json request".split()
 )
 """Parts of a request that neither a link nor a form of another site fills."""
+CAPTURES = "kwargs"
+"""What a view of Django is called with, and keeps: the parts of the path by their names."""
+GETTERS = frozenset({"get", "pop"})
 FAR = 1
 """More turns than this, from function to function and back, and one of them has most often looked at the target."""
 
@@ -37,7 +40,26 @@ def is_routed(project: Project, flow: Flow) -> bool:
     """A part of the path that has led here, which most often leads on behind the same host."""
     entered = flow.parameter(project)
     if entered is None:
-        return False
+        value = project.functions[flow.source.fn].facts.values[flow.source.slot]
+        return value[0] == "attr" and value[2] == flow.source.path[-1] == CAPTURES
     fn, index = entered
+    named = captured(fn, index)
     routes = project.route_functions.get(fn.fqn, ())
-    return any(fn.facts.params[index].name in route.converters for route in routes)
+    return any(named and named <= route.converters.keys() for route in routes)
+
+
+def captured(fn: Fn, index: int) -> set[object]:
+    """The name of a parameter; of `**kwargs` what the function reads of it by name."""
+    param = fn.facts.params[index]
+    if param.kind != CAPTURES:
+        return {param.name}
+    keys = {
+        fn.const(value[2])
+        for value in fn.facts.values
+        if value[0] == "item" and fn.unguarded(value[1]) == ("param", index)
+    }
+    for call in fn.calls:
+        func = fn.facts.values[call.func]
+        if func[0] == "attr" and func[2] in GETTERS and call.args and fn.unguarded(func[1]) == ("param", index):
+            keys.add(fn.const(call.args[0]))
+    return keys
