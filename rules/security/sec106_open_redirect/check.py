@@ -41,7 +41,7 @@ def is_routed(project: Project, flow: Flow) -> bool:
     entered = flow.parameter(project)
     if entered is None:
         value = project.functions[flow.source.fn].facts.values[flow.source.slot]
-        return value[0] == "attr" and value[2] == flow.source.path[-1] == CAPTURES
+        return value[0] == "attr" and bool(value[2] == CAPTURES)
     fn, index = entered
     named = captured(fn, index)
     routes = project.route_functions.get(fn.fqn, ())
