@@ -861,6 +861,8 @@ class ClassModel:
     """What is stored in it under a key is found there by the whole project (`app["db"] = ...`, `request.app["db"]`)."""
     methods_are_handlers: tuple[str, ...] = ()
     """Methods of subclasses that the framework calls with requests (`get`, `post`, `list`, `dispatch`); `*`: all public ones."""
+    fixed_paths: tuple[str, ...] = ()
+    """Methods of subclasses that the framework calls for constant paths alone: the path of the request says nothing new in them."""
     resolvers: str = ""
     """How the names of methods begin that get the parent object, an instance of `Meta.model`, in place of `self`."""
     request_attributes: tuple[str, ...] = ()

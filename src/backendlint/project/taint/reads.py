@@ -402,6 +402,8 @@ class Reader:
     def _fixed_route(self, fn: Fn) -> bool:
         """True in handlers whose every route is a constant path: the request's path says nothing new there."""
         routes = self.project.route_functions.get(fn.fqn, ())
+        if not routes and fn.cls is not None:
+            return any(fn.name in model.fixed_paths for model in self.project.hierarchy.library_models(fn.cls))
         return bool(routes) and not any(re.search(r"[{<:*(\[]", route.path) for route in routes)
 
     def _attr(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
