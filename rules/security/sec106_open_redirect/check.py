@@ -45,7 +45,7 @@ def is_routed(project: Project, flow: Flow) -> bool:
     fn, index = entered
     named = captured(fn, index)
     routes = project.route_functions.get(fn.fqn, ())
-    return any(named and named <= route.converters.keys() for route in routes)
+    return any(not named.isdisjoint(route.converters) for route in routes)
 
 
 def captured(fn: Fn, index: int) -> set[object]:
