@@ -96,6 +96,14 @@ def is_perhaps_number(text, strict=False):
         return False
 
 
+def is_short(text):
+    if not isinstance(text, str):
+        return False
+    if len(text) > 9:
+        return False
+    return True
+
+
 def is_safe_url(url):
     return frobnicate(url)
 """
@@ -172,6 +180,7 @@ GOOD = {
     "named test": ("redirect", 'x = request.args["x"]\nif is_safe_url(x):\n    return redirect(x)'),
 }
 BAD = {
+    "measured": ("command", 'x = request.args["x"]\nif not is_short(x):\n    abort(400)\nos.system(x)'),
     "conversion failed, and on": (
         "command",
         'x = request.args["x"]\nif not is_anything(x):\n    abort(400)\nos.system(x)',

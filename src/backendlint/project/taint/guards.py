@@ -424,9 +424,11 @@ class Guards:
         """Conversions of the parameter that went well where a function answers: `try: UUID(text); return True`."""
         kinds = NOTHING
         for call in fn.facts.calls:
-            if call.args and self._relation(fn, call.args[0], index) == EVERYTHING:
-                well = went_well(fn, call, answer.block, answer.span.line)
-                kinds |= self._converts(fn, index, call) if well else NOTHING
+            refuses = bool(call.args) and any(
+                model.raises for model in self.project.models(fn, call)
+            )  # `len()` takes all
+            if refuses and went_well(fn, call, answer.block, answer.span.line):
+                kinds |= self._converts(fn, index, call)
         return kinds
 
     def _tried(self, fn: Fn, index: int) -> Kinds:
