@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Span, for_tests, ingredients
+from backendlint.api import Fn, Hit, Project, Span, for_tests, given, ingredients, ruled_out
 
 FOR_UPDATE = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE)\b", re.IGNORECASE)
 WRITES = re.compile(
@@ -19,7 +19,7 @@ _STATES = ("get_autocommit", "in_atomic_block", "in_transaction")
 
 def check(project: Project) -> Iterator[Hit]:
     """Locking ORM queries and `SELECT ... FOR UPDATE` by connections that commit each statement."""
-    for fn in project.reviewed():
+    for fn in project.all_functions():  # their callers, who may be at fault, lie in other files
         for site in project.effects.direct(fn):
             orm = site.model.orm
             if orm is not None and orm.op == "lock" and project.transactions.autocommits(site.model):
@@ -37,7 +37,7 @@ def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
     if _built_for_others(project, fn) or _asked_first(fn, block):
         return
     if opening is not None:
-        yield from _by_others(project, fn) if opening.kind == "caller" else ()
+        yield from _by_others(project, fn, block) if opening.kind == "caller" else ()
         return
     yield Hit(
         f"`{fn.name}()` locks rows outside of a transaction: the lock is refused or gone as soon as the query has run, and protects "
@@ -47,10 +47,12 @@ def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
     )
 
 
-def _by_others(project: Project, fn: Fn) -> Iterator[Hit]:
-    """Calls, by functions that open no transaction, of a function that others call in one."""
+def _by_others(project: Project, fn: Fn, block: int) -> Iterator[Hit]:
+    """Calls, by functions that open no transaction, of a function that others call in one, and that locks when called so."""
     for edge in project.graph.callers(fn):
         if edge.call is None or edge.kind != "call" or for_tests(project, edge.caller):
+            continue
+        if ruled_out(fn, block, given(edge)):
             continue
         if project.transactions.open_at(edge.caller, edge.block) is None and not _asked_first(edge.caller, edge.block):
             yield Hit(
