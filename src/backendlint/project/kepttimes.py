@@ -46,26 +46,25 @@ class KeptTimes:
     @cached_property
     def mixed(self) -> frozenset[str]:
         """Fields, each of one class, that get such times here, and those of another clock there."""
-        classes = Counter(
-            name for cls in self.project.classes.values() for name in {*self._declared(cls), *self._set(cls)}
-        )
         return frozenset(
             name
             for name, found in self._filled.items()
-            if self.clock in found and len(found) > 1 and classes[name] == 1
+            if self.clock in found and len(found) > 1 and self._holders[name] == 1
         )
+
+    @cached_property
+    def _holders(self) -> Counter[str]:
+        """The fields' names, each with the number of classes that have one."""
+        classes = self.project.classes.values()
+        return Counter(name for cls in classes for name in {*self._declared(cls), *self._set(cls)})
 
     @cached_property
     def _filled(self) -> dict[str, set[str]]:
         """The clocks of what each field gets."""
-        declared = {name for cls in self.project.classes.values() for name in (*self._declared(cls), *self._set(cls))}
         kinds: dict[str, set[str]] = {}
-        for fn in self.project.all_functions():
-            if for_tests(self.project, fn):
-                continue
-            for name, vid in self._fills(fn):
-                if name in declared:
-                    kinds.setdefault(name, set()).update(self.kinds(fn, vid))
+        for fn, name, vid in self._fills():
+            if name in self._holders and not for_tests(self.project, fn):
+                kinds.setdefault(name, set()).update(self.kinds(fn, vid))
         return kinds
 
     def _declared(self, cls: Cls) -> Iterator[str]:
@@ -99,14 +98,15 @@ class KeptTimes:
             for model in self.project.models(fn, call)
         )
 
-    def _fills(self, fn: Fn) -> Iterator[tuple[str, Vid]]:
+    def _fills(self) -> Iterator[tuple[Fn, str, Vid]]:
         """What is stored in a field, passed under its name, or its default."""
-        yield from ((store.name, store.value) for store in fn.facts.stores if store.name)
-        for call in fn.calls:
-            yield from call.kwargs
-        for cls in self.project.classes.values() if fn.is_module else ():
-            if cls.owner is fn:
-                yield from self._defaults(fn, cls.facts.attributes)
+        for fn in self.project.all_functions():
+            yield from ((fn, store.name, store.value) for store in fn.facts.stores if store.name)
+            for call in fn.calls:
+                yield from ((fn, name, vid) for name, vid in call.kwargs)
+        for cls in self.project.classes.values():
+            if cls.owner.is_module:
+                yield from ((cls.owner, name, vid) for name, vid in self._defaults(cls.owner, cls.facts.attributes))
 
     @staticmethod
     def _defaults(fn: Fn, attributes: dict[str, Vid]) -> Iterator[tuple[str, Vid]]:
