@@ -39,7 +39,7 @@ from backendlint.facts.within import (
     siblings,
 )
 from backendlint.findings.model import Edit, Fix, Hit, Location, Profile, Severity, Step
-from backendlint.findings.once import told_once
+from backendlint.findings.once import FEW, SLIPS, by_style, told_once
 from backendlint.parse import split_lines
 from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers, refusals
@@ -163,12 +163,14 @@ __all__ = [
     "ATTACKER",
     "BLOCKING",
     "CALENDAR",
+    "FEW",
     "HEADER",
     "LOCAL",
     "RUNNING",
     "SAFE",
     "SERVING",
     "SESSION",
+    "SLIPS",
     "UNKNOWN",
     "Answer",
     "Application",
@@ -260,6 +262,7 @@ __all__ = [
     "block_at",
     "bounded",
     "by_range",
+    "by_style",
     "called",
     "called_name",
     "calls_at",

@@ -1,8 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
-from backendlint.api import Call, Fn, Hit, Project, Site, Vid, arguments, for_developers, operands, told_once
+from backendlint.api import (
+    Call,
+    Fn,
+    Hit,
+    Project,
+    Site,
+    Vid,
+    arguments,
+    by_style,
+    for_developers,
+    operands,
+    told_once,
+)
 
 WAYS = {"f": "an f-string", "%": "%-formatting", "format": "str.format", "+": "concatenation", "join": "join"}
 
@@ -12,16 +25,15 @@ TESTED = ("guard", "phi")
 
 
 def check(project: Project) -> Iterator[Hit]:
-    sites = [site for site in project.effects.sites if logs(site)]
-    hits = [hit for site in sites if project.counts(site.fn) for hit in judged(project, site)]
-    if hits and project.focus is not None:  # how many there are elsewhere decides how these are told
-        hits = [hit for site in sites for hit in judged(project, site)]
-    yield from told_once(hits, everywhere)
+    for hits in by_style(project, list(project.all_functions()), partial(hits_in, project)).values():
+        yield from told_once(hits, everywhere)
 
 
-def logs(site: Site) -> bool:
-    log = site.model.log
-    return log is not None and log.message is not None and not site.model.prints and not for_developers(site.fn.path)
+def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    wanted = set(functions)
+    for site in project.effects.sites:
+        if site.model.log is not None and site.fn in wanted:
+            yield from ((hit, "eager") for hit in judged(project, site))
 
 
 def everywhere(hit: Hit, others: str) -> str:
@@ -31,7 +43,7 @@ def everywhere(hit: Hit, others: str) -> str:
 def judged(project: Project, site: Site) -> Iterator[Hit]:
     """One hit a log call."""
     log = site.model.log
-    if log is None or log.message is None:
+    if log is None or log.message is None or site.model.prints or for_developers(site.fn.path):
         return
     for vid in arguments(site.call, log.message):
         way = eager(project, site.fn, vid)

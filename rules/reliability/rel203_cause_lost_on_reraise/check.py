@@ -3,9 +3,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import NamedTuple
 
 from backendlint.api import (
+    FEW,
+    SLIPS,
     Edit,
     ErrorClass,
     Fix,
@@ -18,6 +21,7 @@ from backendlint.api import (
     around,
     below,
     bind,
+    by_style,
     error_classes,
     ingredients,
     inherits_any,
@@ -30,8 +34,6 @@ from backendlint.api import (
 UNKNOWN = "?"
 WITHOUT = " without `from`"
 UNSAID = ", and the cause is not recorded"
-FEW, SLIPS = 4, 12
-"""So many are told one by one; the latter where the project usually names the cause."""
 TRACEBACKS = ("format_exc", "format_exception", "format_tb", "exc_info")
 FILES = ("builtins.OSError", "builtins.IOError", "builtins.FileNotFoundError", "builtins.EnvironmentError")
 NAMES = ("err", "error", "exc", "cause")
@@ -49,21 +51,20 @@ class Policy(NamedTuple):
 
 
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
-    policy, everywhere = policy_of(options), project.functions_with("except")
-    hits = list(hits_in(project, filter(project.counts, everywhere), policy))
-    yield from (hit for hit in hits if hit.profile is not None)
-    if project.focus is not None and any(hit.profile is None for hit in hits):
-        hits = list(hits_in(project, everywhere, policy))  # how many there are elsewhere decides how these are told
-    insisted = [hit for hit in hits if hit.profile is None]
-    few = SLIPS if names_causes(everywhere, len(insisted)) else FEW
-    for lost in (True, False):
-        yield from told_once((hit for hit in insisted if (UNSAID in hit.message) == lost), throughout, few)
+    everywhere = project.functions_with("except")
+    styles = by_style(project, everywhere, partial(hits_in, project, policy_of(options)))
+    yield from styles.pop("", ())
+    few = SLIPS if names_causes(everywhere, sum(map(len, styles.values()))) else FEW
+    for hits in styles.values():
+        yield from told_once(hits, throughout, few)
 
 
-def hits_in(project: Project, functions: Iterable[Fn], policy: Policy) -> Iterator[Hit]:
+def hits_in(project: Project, policy: Policy, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and which style of the project it is one of; "" for advice."""
     for fn in functions:
         for item in fn.facts.raises:
-            yield from judge(project, fn, item, policy)
+            for hit in judge(project, fn, item, policy):
+                yield hit, "" if hit.profile is not None else "unsaid" if UNSAID in hit.message else "said"
 
 
 def names_causes(functions: Iterable[Fn], without: int) -> bool:

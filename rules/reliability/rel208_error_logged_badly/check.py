@@ -7,6 +7,8 @@ from functools import partial
 from typing import NamedTuple
 
 from backendlint.api import (
+    FEW,
+    SLIPS,
     Call,
     Edit,
     FileFacts,
@@ -21,6 +23,7 @@ from backendlint.api import (
     Step,
     around,
     below,
+    by_style,
     called_name,
     calls_in,
     caught,
@@ -32,8 +35,6 @@ from backendlint.api import (
 )
 
 BROAD, BROADEST = "builtins.Exception", "builtins.BaseException"
-FEW, SLIPS = 4, 12
-"""So many are told one by one; the latter where the project usually logs tracebacks."""
 MANY = 2
 MAX_DEPTH = 5
 CHAIN = re.compile(r"\w+(\.\w+)+")
@@ -219,23 +220,22 @@ def raises_other(function: FunctionFacts, handler: int) -> bool:
 
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     everywhere = project.functions_with("except")
-    found = list(hits_in(project, filter(project.counts, everywhere), options))
-    yield from (hit for hit, _ in found if hit.profile is not None)
-    if project.focus is not None and any(hit.profile is None for hit, _ in found):
-        found = list(hits_in(project, everywhere, options))  # how many there are elsewhere decides how these are told
-    for why in LOST:
-        hits = [hit for hit, verdict in found if verdict.why == why and hit.profile is None]
+    styles = by_style(project, everywhere, partial(hits_in, project, options))
+    yield from styles.pop("", ())
+    for why, hits in styles.items():
         few = SLIPS if len(hits) > FEW and why == "untraced" and traces(everywhere, len(hits)) else FEW
         yield from told_once(hits, partial(throughout, LOST[why][0]), few)
 
 
-def hits_in(project: Project, functions: Iterable[Fn], options: Mapping[str, object]) -> Iterator[tuple[Hit, Verdict]]:
+def hits_in(project: Project, options: Mapping[str, object], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and why it is one; "" for advice."""
     for fn in functions:
         for index, block in enumerate(fn.facts.blocks):
             for verdict in judged(fn.file, fn.facts, index) if block.kind == "except" else ():
                 hit = told(project, fn, verdict, index, options)
                 if hit is not None:
-                    yield (replace(hit, profile="strict") if for_developers(fn.path) else hit), verdict
+                    hit = replace(hit, profile="strict") if for_developers(fn.path) else hit
+                    yield hit, verdict.why if hit.profile is None else ""
 
 
 def traces(functions: Iterable[Fn], without: int) -> bool:

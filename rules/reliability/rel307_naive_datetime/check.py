@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from backendlint.api import (
     CALENDAR,
+    FEW,
     LOCAL,
+    SLIPS,
     Call,
     CallModel,
     Clocks,
@@ -23,6 +26,7 @@ from backendlint.api import (
     Vid,
     argument_of,
     bind,
+    by_style,
     declares_date,
     for_tests,
     into_dates,
@@ -47,8 +51,6 @@ RELABELLED = (
     "This is the server's local time, which `replace(tzinfo=...)` only calls another zone's: wrong by hours wherever the server's clock "
     "is not set to that zone; ask for the time in it: `datetime.now(zone)`."
 )
-FEW, SLIPS = 4, 12
-"""Beside times with a zone each in UTC is a slip that is told, up to so many; and each in local time."""
 FACTORIES = frozenset(["default", "default_factory", "onupdate", "server_default", "factory"])
 
 
@@ -80,14 +82,11 @@ class Naive(NamedTuple):
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call that makes a naive point in time, or a place that passes such a function on as a default."""
     times = Times(project, Clocks(project), KeptTimes(project, "utc"), KeptTimes(project, "local"))
-    styles = list(_judged(times, project.reviewed()))
-    yield from (hit for hit, style in styles if not style)
-    if any(style for _, style in styles) and project.focus is not None:
-        styles = list(
-            _judged(times, project.all_functions())
-        )  # how many there are elsewhere decides how these are told
-    for name, (few, told) in STYLES.items():
-        yield from told_once((hit for hit, style in styles if style == name), told, few)
+    styles = by_style(project, list(project.all_functions()), partial(_judged, times))
+    yield from styles.pop("", ())
+    for style, hits in styles.items():
+        few, told = STYLES[style]
+        yield from told_once(hits, told, few)
 
 
 def _judged(times: Times, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:

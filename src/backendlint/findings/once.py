@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from backendlint.findings.model import Hit
 
-FEW = 4
-"""So many places are told one by one."""
+if TYPE_CHECKING:
+    from backendlint.project.entities import Fn
+    from backendlint.project.model import Project
+
+FEW, SLIPS = 4, 12
+"""So many places are told one by one; the latter where the project usually does otherwise."""
+
+
+def by_style(
+    project: Project, functions: Sequence[Fn], judged: Callable[[Iterable[Fn]], Iterable[tuple[Hit, str]]]
+) -> dict[str, list[Hit]]:
+    """What is told of the functions, by the style of the project that each hit is one of; under "" those that are told for
+    themselves, of the reviewed functions alone. Of a style all are there: how many decides how they are told.
+    """
+    found = list(judged(filter(project.counts, functions)))
+    if project.focus is not None and any(style for _, style in found):
+        found = [item for item in found if not item[1]] + [item for item in judged(functions) if item[1]]
+    styles: dict[str, list[Hit]] = {}
+    for hit, style in found:
+        styles.setdefault(style, []).append(hit)
+    return styles
 
 
 def told_once(hits: Iterable[Hit], told: Callable[[Hit, str], str], few: int = FEW) -> Iterator[Hit]:
