@@ -81,7 +81,8 @@ class Naive(NamedTuple):
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call that makes a naive point in time, or a place that passes such a function on as a default."""
-    times = Times(project, Clocks(project), KeptTimes(project, "utc"), KeptTimes(project, "local"))
+    clocks = Clocks(project)
+    times = Times(project, clocks, KeptTimes(clocks, "utc"), KeptTimes(clocks, "local"))
     styles = by_style(project, list(project.all_functions()), partial(_judged, times))
     yield from styles.pop("", ())
     for style, hits in styles.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _AWARE = frozenset({"django.utils.timezone.now", "django.utils.timezone.localtime", "django.utils.timezone.make_aware"})
+CLOCKS = {
+    "utc": frozenset({"datetime.datetime.utcnow", "datetime.datetime.utcfromtimestamp"}),
+    "local": frozenset({"datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.fromtimestamp"}),
+}
 _POINTS = frozenset({"datetime.datetime.now", "datetime.datetime.fromtimestamp"})
 _NAIVE = frozenset({"datetime.datetime.today", "datetime.datetime.utcnow", "datetime.datetime.utcfromtimestamp"})
 _MOMENT = frozenset({"timestamp", "astimezone"})
@@ -24,6 +29,7 @@ _MOMENT = frozenset({"timestamp", "astimezone"})
 _STORES = frozenset({"db-read", "db-write"})
 _NAMES = ("name", "attr")
 _TEXT = ("fmt", "binop", "guard", "phi", "subscript", "item")
+MAX_DEPTH = 6
 
 
 class Clocks:
@@ -86,6 +92,65 @@ class Clocks:
                     zone = argument_of(call, model.naive) if call is not None and model.naive is not None else -1
                     found = found or model.name.startswith("django.") or fn.const(zone) is True
         return found
+
+    # what fields get
+
+    @cached_property
+    def filled(self) -> dict[str, set[str]]:
+        """The names under which times are kept, each with the clocks of what it gets."""
+        found: dict[str, set[str]] = {}
+        for fn, name, vid in self._fills():
+            kinds = self.kinds(fn, vid)
+            if kinds and not for_tests(self.project, fn):
+                found.setdefault(name, set()).update(kinds)
+        return found
+
+    def _fills(self) -> Iterator[tuple[Fn, str, Vid]]:
+        """What is stored in a field, passed under its name, or its default."""
+        for fn in self.project.all_functions():
+            yield from ((fn, store.name, store.value) for store in fn.facts.stores if store.name)
+            for call in fn.calls:
+                yield from ((fn, name, vid) for name, vid in call.kwargs)
+        for cls in self.project.classes.values():
+            if cls.owner.is_module:
+                yield from ((cls.owner, name, vid) for name, vid in self._defaults(cls.owner, cls.facts.attributes))
+
+    @staticmethod
+    def _defaults(fn: Fn, attributes: dict[str, Vid]) -> Iterator[tuple[str, Vid]]:
+        for name, vid in attributes.items():
+            value = fn.value(vid)
+            call = fn.calls[value[1]] if value[0] == "call" else None
+            yield from ((name, item) for key, item in (call.kwargs if call else ()) if "default" in key)
+
+    def kinds(self, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> set[str]:
+        """utc, local, aware; nothing where that cannot be seen."""
+        if vid < 0 or depth == 0:
+            return set()
+        value = fn.value(vid)
+        if value[0] in ("phi", "bool", "guard", "binop"):
+            return set().union(*(self.kinds(fn, item, depth - 1) for item in parts(value)))
+        if value[0] == "name":
+            return set().union(*(self._made(ref.name) for ref in self.project.refs(fn, vid) if ref.kind == "lib"))
+        if value[0] != "call":
+            return set()
+        return self._called(fn, fn.calls[value[1]], depth)
+
+    def _called(self, fn: Fn, call: Call, depth: int) -> set[str]:
+        stripped = fn.callee_name(call) == "replace" and call.kwarg("tzinfo") >= 0
+        if stripped or fn.callee_name(call) in ("astimezone", "localize"):
+            return set() if stripped and fn.const(call.kwarg("tzinfo")) is None else {"aware"}
+        found = set[str]()
+        for model in self.project.models(fn, call):
+            zoned = model.naive is not None and argument_of(call, model.naive) >= 0
+            found |= {"aware"} if zoned else self._made(model.name)
+        for target in self.project.targets(fn, call):
+            for back in target.facts.returns:
+                found |= self.kinds(target, back.value, depth - 2) if depth > 2 else set()
+        return found
+
+    @staticmethod
+    def _made(name: str) -> set[str]:
+        return {"aware"} if name in _AWARE else {clock for clock, names in CLOCKS.items() if name in names}
 
     # where a time of one clock meets another
 
@@ -193,3 +258,11 @@ class Clocks:
             and not any("log" in model.effect for model in self.project.models(fn, call))
             for call in fn.calls
         )
+
+
+def parts(value: Value) -> tuple[Vid, ...]:
+    if value[0] == "phi":
+        return tuple(value[1])
+    if value[0] == "binop":
+        return tuple(value[2:4])
+    return (value[1],) if value[0] == "guard" else tuple(value[2])
