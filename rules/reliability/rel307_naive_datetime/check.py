@@ -206,22 +206,18 @@ def _field(project: Project, fn: Fn, call: Call) -> str:
 
 def _runs_in_utc(project: Project) -> bool:
     """Django's `TIME_ZONE = "UTC"`: Django makes it the zone of the process."""
-    said = {
-        project.module_function(file).const(file.names["TIME_ZONE"])
-        for file in project.files.values()
-        if "TIME_ZONE" in file.names
-    }
-    return said == {"UTC"}
+    return _said(project, "TIME_ZONE") == {"UTC"}
 
 
 def _naive_by_setting(project: Project) -> bool:
     """Django's `USE_TZ = False`: the whole project, its database included, has times without a zone."""
-    said = {
-        project.module_function(file).const(file.names["USE_TZ"])
-        for file in project.files.values()
-        if "USE_TZ" in file.names
-    }
-    return said == {False}
+    return _said(project, "USE_TZ") == {False}
+
+
+def _said(project: Project, setting: str) -> set[object]:
+    """What the project's modules set it to."""
+    files = (file for file in project.files.values() if setting in file.names)
+    return {project.module_function(file).const(file.names[setting]) for file in files}
 
 
 def _by_setting(fn: Fn, block: int) -> bool:
