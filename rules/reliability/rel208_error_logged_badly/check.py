@@ -28,6 +28,7 @@ from backendlint.api import (
     calls_in,
     caught,
     for_developers,
+    in_main_block,
     ingredients,
     log_call,
     split_lines,
@@ -268,7 +269,7 @@ def formats_traceback(project: Project, fn: Fn, call: Call) -> bool:
 
 
 def twice(project: Project, fn: Fn, found: LogCall, again: Raise) -> Hit:
-    alone = outermost(fn) or parts_ways(fn.facts, found, again) or not logged_above(project, fn, again)
+    alone = outermost(project, fn) or parts_ways(fn.facts, found, again) or not logged_above(project, fn, again)
     return Hit(
         f"`{written(project, fn, found.call)}` logs an error {LOST['repeated'][0]}, so {LOST['repeated'][1]}; log it only where "
         "it is handled, or raise it without logging.",
@@ -333,32 +334,19 @@ def parts_ways(function: FunctionFacts, found: LogCall, again: Raise) -> bool:
     )
 
 
-def outermost(fn: Fn) -> bool:
+def outermost(project: Project, fn: Fn) -> bool:
     """A management command's `handle()`, a migration, the program itself: no layer above logs what leaves it, it ends
     the process."""
     path = f"/{fn.path}"
     command = fn.name == "handle" and "/management/commands/" in path
-    return command or fn.is_module or "/migrations/" in path or starts_program(fn)
+    return command or fn.is_module or "/migrations/" in path or starts_program(project, fn)
 
 
-def starts_program(fn: Fn) -> bool:
+def starts_program(project: Project, fn: Fn) -> bool:
     """`main()` that only `if __name__ == "__main__":` calls."""
-    module = fn.file.functions[0]
-    calls = [call for call in module.calls if module.values[call.func] == ("def", fn.facts.qualname)]
-    return bool(calls) and all(
-        any(
-            module.blocks[number].kind == "if" and "__main__" in shown(module, module.blocks[number].value)
-            for number in around(module, call.block)
-        )
-        for call in calls
-    )
-
-
-def shown(function: FunctionFacts, vid: int) -> list[object]:
-    """The constants of a comparison."""
-    value = function.values[vid] if vid >= 0 else ("",)
-    parts = (function.values[item] for item in value[2]) if value[0] == "compare" else ()
-    return [part[1] for part in parts if part[0] == "const"]
+    module = project.module_function(fn.file)
+    calls = [call for call in module.calls if module.value(call.func) == ("def", fn.facts.qualname)]
+    return bool(calls) and all(in_main_block(module, call) for call in calls)
 
 
 def lost(project: Project, fn: Fn, verdict: Verdict, handler: int, options: Mapping[str, object]) -> Hit | None:
