@@ -140,7 +140,7 @@ def web_imports(project: Project) -> Iterator[Hit]:
         if not (layer == "model" or (layer in ("repository", "service") and certain)) or file.path in handlers:
             continue
         defines_models = layer == "model" or any(
-            project.hierarchy.role(cls) == "model" for cls in project.classes.values() if cls.path == file.path
+            project.hierarchy.role(cls) == "model" for cls in project.layers.classes_of(file.path)
         )
         for item in file.imports:
             if item.type_checking:

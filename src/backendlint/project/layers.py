@@ -178,7 +178,7 @@ class Layers:
         outer = [fn for fn in file.functions[1:] if fn.parent == 0] if file is not None else []
         if 2 * sum(bool(fn.cls) for fn in outer) <= len(outer):
             return ""
-        found = {layer for cls in self._classes_of(path) if (layer := self.of_class(cls)) in _NAMED}
+        found = {layer for cls in self.classes_of(path) if (layer := self.of_class(cls)) in _NAMED}
         return found.pop() if len(found) == 1 else ""
 
     def _vague(self, words: list[str]) -> str:
@@ -199,7 +199,7 @@ class Layers:
         return known
 
     def _read_classes(self, path: str) -> str:
-        classes = self._classes_of(path)
+        classes = self.classes_of(path)
         found = {_ROLES.get(self.project.hierarchy.role(cls), "") for cls in classes}
         if len(found) != 1 or found.isdisjoint(_BY_BASES):
             return ""
@@ -207,7 +207,8 @@ class Layers:
         loose = any(fn.cls is None and fn.parent is not None for fn in self.project.functions_of(file))
         return "" if loose else found.pop()
 
-    def _classes_of(self, path: str) -> Sequence[Cls]:
+    def classes_of(self, path: str) -> Sequence[Cls]:
+        """The classes of a file."""
         if self._by_file is None:
             self._by_file = {}
             for cls in self.project.classes.values():
