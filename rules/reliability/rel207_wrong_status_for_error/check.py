@@ -99,14 +99,14 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         given = [_given(project, fn, answer) for answer in answers(project, fn)]
         handlers = [_handler(fn, item.answer.block) for item in given]
+        usual = [item for item, number in zip(given, handlers, strict=True) if number < 0]
         asked = not project.effects.has(fn, "db-write", "commit") and any(
-            number < 0 and not item.answer.failed and _tells(fn, -1, item)
-            for item, number in zip(given, handlers, strict=True)
+            not item.answer.failed and _tells(fn, -1, item) for item in usual
         )
         for item, number in zip(given, handlers, strict=True):
             if number >= 0 and not item.answer.special:
                 tried = (tries_out(routes) or _computes(project, fn, number)) if item.answer.failed else asked
-                yield from _judged(project, fn, number, item, "strict" if tried else None)
+                yield from _judged(project, fn, number, item, usual, "strict" if tried else None)
 
 
 def _computes(project: Project, fn: Fn, handler: int) -> bool:
@@ -129,8 +129,10 @@ def _is_pure(project: Project, fn: Fn, call: Call) -> bool:
     return bool(models) or builtin or COMPUTES.search(fn.callee_name(call)) is not None
 
 
-def _is_the_same(project: Project, fn: Fn, handler: int, types: tuple[str, ...], answer: Answer) -> bool:
-    """Whether an outage of all that the handler does makes no difference to its answer."""
+def _is_the_same(
+    project: Project, fn: Fn, handler: int, types: tuple[str, ...], answer: Answer, usual: list[Given]
+) -> bool:
+    """Whether an outage of all that the handler does makes no difference to its answer, beside those where all went well."""
     if not any(name in ALL or project.exception_kind(name) == "infrastructure" for name in types):
         return False
     tried = below(fn.facts, fn.facts.blocks[handler].group)
@@ -138,7 +140,7 @@ def _is_the_same(project: Project, fn: Fn, handler: int, types: tuple[str, ...],
     told = [fn.const(vid) for call in fn.calls if call.block in inside for vid in call.passed]
     if any(isinstance(item, int) and SERVER - 100 <= item < SERVER + 100 for item in told):
         return False  # a function is given the status: `self.write_error(500)`
-    others = [item for item in answers(project, fn) if _handler(fn, item.block) < 0]
+    others = [item.answer for item in usual]
     works = [call.block for call in fn.calls if DONE & project.effects.call_effects(fn, call)]
     return (
         bool(others)
@@ -179,7 +181,9 @@ def _given(project: Project, fn: Fn, answer: Answer) -> Given:
     return Given(answer._replace(unsaid=answer.unsaid or open_ended), list(call.passed))
 
 
-def _judged(project: Project, fn: Fn, handler: int, given: Given, profile: Profile | None) -> Iterator[Hit]:
+def _judged(
+    project: Project, fn: Fn, handler: int, given: Given, usual: list[Given], profile: Profile | None
+) -> Iterator[Hit]:
     answer = given.answer
     types = project.exceptions.caught_types(fn, fn.facts.blocks[handler])
     names = ", ".join(name.rpartition(".")[2] for name in types[:2]) or "an exception"
@@ -188,7 +192,7 @@ def _judged(project: Project, fn: Fn, handler: int, given: Given, profile: Profi
         what = "a body that tells of an error" if _tells(fn, handler, given) else ""
         if not what and all((failure_status(project, name) or 0) >= SERVER for name in types) and _is_empty(fn, given):
             what = "nothing in it"
-        if not what and _is_the_same(project, fn, handler, types, given.answer):
+        if not what and _is_the_same(project, fn, handler, types, answer, usual):
             what = "what it answers where all went well"
         if what and types:
             found = f"answers {answer.status or 200} with {what}", "clients, caches and monitors take it for success"
