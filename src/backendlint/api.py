@@ -150,7 +150,7 @@ from backendlint.project.transactions import before, exclusive, openings
 from backendlint.project.trials import tries_out
 from backendlint.project.unbounded import Unbounded, doubtful, unbounded
 from backendlint.project.uniqueness import by_range, of_others, one_row, stopped_by, table_of
-from backendlint.project.uses import aliases, ingredients, is_used, operands
+from backendlint.project.uses import aliases, ingredients, is_used, of_caught, operands
 from backendlint.project.variables import display, variable
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.webapi import among_pages, for_admins, is_api, is_plain
@@ -325,6 +325,7 @@ __all__ = [
     "name_of",
     "name_of_value",
     "object_root",
+    "of_caught",
     "of_others",
     "once_a_process",
     "one_row",

@@ -27,6 +27,7 @@ from backendlint.api import (
     inherits_any,
     log_call,
     object_root,
+    of_caught,
     split_lines,
     told_once,
 )
@@ -241,7 +242,7 @@ def keeps(project: Project, fn: Fn, item: Raise, handler: int) -> bool:
 
 def is_said(fn: Fn, item: Raise, handler: int) -> bool:
     """Whether the new exception is made of the caught one: `ShopError(f"no answer: {err}")`."""
-    return any(fn.facts.values[vid] == ("exc", handler) for vid in ingredients(fn.facts, (item.exc,)))
+    return of_caught(fn.facts, handler, (item.exc,))
 
 
 def is_logged(fn: Fn, item: Raise, handler: int) -> bool:
@@ -251,7 +252,7 @@ def is_logged(fn: Fn, item: Raise, handler: int) -> bool:
         call.block in inside
         and call.span < item.span
         and (found := log_call(fn.file, fn.facts, call))
-        and (found.traceback or any(fn.value(vid) == ("exc", handler) for vid in ingredients(fn.facts, call.passed)))
+        and (found.traceback or of_caught(fn.facts, handler, call.passed))
         for call in fn.facts.calls
     )
 

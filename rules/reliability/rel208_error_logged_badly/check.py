@@ -31,6 +31,7 @@ from backendlint.api import (
     in_main_block,
     ingredients,
     log_call,
+    of_caught,
     split_lines,
     told_once,
 )
@@ -110,7 +111,7 @@ def judged(file: FileFacts, function: FunctionFacts, handler: int) -> Iterator[V
         return  # what ends has no news
     if kept(function, handler, calls) or (not told and others(function, handler, calls)):
         return
-    if not any(mentions(function, handler, inputs(call)) for call in calls):
+    if not any(of_caught(function, handler, inputs(call)) for call in calls):
         yield Verdict((told or logged)[0], None, "untold")
     elif not told and not TRIES.match(function.name):
         yield Verdict(logged[0], None, "hidden")
@@ -145,7 +146,7 @@ def reported(file: FileFacts, function: FunctionFacts, handler: int) -> bool:
     """Whether the handler gives the exception to an error tracker, or to a helper that logs it."""
     for call in calls_in(function, handler):
         name = called_name(file, function, call).rpartition(".")[2]
-        if name in REPORTERS or (REPORTS.search(name) and mentions(function, handler, inputs(call))):
+        if name in REPORTERS or (REPORTS.search(name) and of_caught(function, handler, inputs(call))):
             return True
     return False
 
@@ -166,7 +167,7 @@ def kept(function: FunctionFacts, handler: int, logging: list[Call]) -> bool:
     values += [item.value for item in function.bindings if item.block in inside]
     for call in others(function, handler, logging):
         values += inputs(call)
-    return mentions(function, handler, values)
+    return of_caught(function, handler, values)
 
 
 def others(function: FunctionFacts, handler: int, logging: list[Call]) -> list[Call]:
@@ -176,11 +177,6 @@ def others(function: FunctionFacts, handler: int, logging: list[Call]) -> list[C
         for call in calls_in(function, handler)
         if function.values[call.func] not in TEXTS and not any(other.span.holds(call.span) for other in logging)
     ]
-
-
-def mentions(function: FunctionFacts, handler: int, values: list[int]) -> bool:
-    """Whether values are made of the exception that the handler has caught."""
-    return any(function.values[vid] == ("exc", handler) for vid in ingredients(function, values))
 
 
 def inputs(call: Call) -> list[int]:

@@ -52,6 +52,11 @@ def ingredients(facts: FunctionFacts, start: Iterable[Vid]) -> set[Vid]:
     return found
 
 
+def of_caught(facts: FunctionFacts, handler: int, start: Iterable[Vid]) -> bool:
+    """Whether any of the values is made of the exception that the `except` block has caught."""
+    return any(facts.values[vid] == ("exc", handler) for vid in ingredients(facts, start))
+
+
 _CARRIES = ("await", "guard", "enter", "mut", "setattr", "phi", "store", "star")
 
 
