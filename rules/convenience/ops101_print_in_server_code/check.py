@@ -108,18 +108,13 @@ def from_script(project: Project, fn: Fn, depth: int = 4) -> bool:
         return is_script(project, fn)
     callers = [edge.caller for edge in project.graph.callers(fn) if edge.caller is not fn]
     module = project.module_function(fn.file)
-    if not callers and is_handed_over(module, fn):  # `Worker(target=fn)`
+    if not callers and passes_on(module, fn):  # `Worker(target=fn)`
         callers = [module]
     return (
         bool(callers)
         and depth > 0
         and all(caller.path == fn.path and from_script(project, caller, depth - 1) for caller in callers)
     )
-
-
-def is_handed_over(module: Fn, fn: Fn) -> bool:
-    """Whether the module's own code passes the function to something."""
-    return any(module.unguarded(vid) == ("def", fn.facts.qualname) for call in module.calls for vid in call.passed)
 
 
 def answers_command_line(project: Project, fn: Fn, depth: int = 4) -> bool:
