@@ -69,9 +69,9 @@ def next_item(fn: Fn, loop: int, group: int) -> bool:
         number for number, item in enumerate(blocks) if item.kind in ("except", "finally") and item.group == group
     }
     inside = below(fn.facts, loop).difference(*(below(fn.facts, number) for number in failed))
-    open_exits = {number for number in inside if not _settled(fn, loop, number)}
-    leaves = [item.span[:2] for item in fn.facts.returns if item.block in open_exits and not item.is_yield]
-    leaves += [blocks[number].span[:2] for number in open_exits if blocks[number].exits == "break"]
+    exits = [(item.block, item.span[:2]) for item in fn.facts.returns if item.block in inside and not item.is_yield]
+    exits += [(number, blocks[number].span[:2]) for number in inside if blocks[number].exits == "break"]
+    leaves = [place for number, place in exits if not _settled(fn, loop, number)]
     start, end = blocks[group].span[:2], blocks[group].span[2:]
     if blocks[loop].exits or any(place >= end for place in leaves):
         return False
