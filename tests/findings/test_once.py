@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
+from building import build
+
 from backendlint.findings.model import Hit, Location
-from backendlint.findings.once import FEW, told_once
+from backendlint.findings.once import FEW, by_style, told_once
+from backendlint.project.entities import Fn
 
 
 def _hits(count: int) -> list[Hit]:
@@ -19,3 +24,31 @@ def test_of_more_the_first_says_how_many_there_are() -> None:
 
     assert (first.message, first.profile, first.severity) == ("hit 1, 4 more places", None, "note")
     assert [(hit.message, hit.profile) for hit in others] == [(f"hit {line}", "strict") for line in range(2, FEW + 2)]
+
+
+def _judged(functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    for fn in functions:
+        style = fn.name.rstrip("0123456789") if fn.name.startswith("as") else ""
+        yield Hit(fn.fqn, fn.header), style
+
+
+def test_of_a_style_all_the_project_s_hits_are_there_and_of_others_those_of_reviewed_files() -> None:
+    project = build(shop="def asked1(): ...\ndef alone(): ...", depot="def asked2(): ...\ndef other(): ...")
+    functions = [fn for fn in project.all_functions() if not fn.is_module]
+
+    def told() -> dict[str, list[str]]:
+        return {style: [hit.message for hit in hits] for style, hits in by_style(project, functions, _judged).items()}
+
+    everything = told()
+    project.focus = frozenset({"shop.py"})
+
+    assert everything == {"asked": ["shop.asked1", "depot.asked2"], "": ["shop.alone", "depot.other"]}
+    assert told() == everything | {"": ["shop.alone"]}
+
+
+def test_what_is_not_reviewed_is_judged_only_for_a_style_of_what_is() -> None:
+    project = build(shop="def alone(): ...", depot="def asked(): ...")
+    project.focus = frozenset({"shop.py"})
+    functions = [fn for fn in project.all_functions() if not fn.is_module]
+
+    assert [hit.message for hits in by_style(project, functions, _judged).values() for hit in hits] == ["shop.alone"]
