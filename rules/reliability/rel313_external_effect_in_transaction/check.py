@@ -23,26 +23,27 @@ def check(project: Project) -> Iterator[Hit]:
         for call in fn.calls:
             if not any(number == block for number, _ in fn.blocks_of(call.block)) or (fn.fqn, call.value) in seen:
                 continue
-            effect = next((item for item in WAITS if item in _effects(project, fn, call)), "")
+            effect = _waited_for(project, fn, call)
             if effect and not _ended(project, fn, call):
                 seen.add((fn.fqn, call.value))
                 yield _hit(project, fn, call, effect, opening.step)
 
 
-def _effects(project: Project, fn: Fn, call: Call) -> set[str]:
-    if any(model.transaction == "on_commit" or model.task is not None for model in project.models(fn, call)):
-        return set()
+def _waited_for(project: Project, fn: Fn, call: Call) -> str:
+    """The first of what the call waits for, or ""."""
+    models = project.models(fn, call)
+    if any(model.transaction == "on_commit" or model.task is not None for model in models):
+        return ""
     targets = project.targets(fn, call)
     if targets and all(left_to_worker(project, target) for target in targets):
-        return set()
+        return ""
     found = project.effects.call_effects(fn, call)
-    own = {effect for model in project.models(fn, call) for effect in model.effect}
+    own = {effect for model in models for effect in model.effect}
     edges = [edge for edge in project.graph.callees(fn) if edge.call is call]
-    return {
-        effect
-        for effect in found.intersection(WAITS)
-        if effect in own or not edges or any(happens(project, edge, (effect,)) for edge in edges)
-    }
+    for effect in WAITS:
+        if effect in found and (effect in own or not edges or any(happens(project, edge, (effect,)) for edge in edges)):
+            return effect
+    return ""
 
 
 def _ended(project: Project, fn: Fn, call: Call) -> bool:
