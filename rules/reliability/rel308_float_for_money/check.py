@@ -55,6 +55,9 @@ PAID = frozenset(
     ]
 )
 """What stands beside a `cost` that somebody pays."""
+SPEAKS = MONEY | AMBIGUOUS | CONTEXT | LEDGERS | PAID
+"""What beside an amount says that it is one of money."""
+COSTS = frozenset(["cost", "costs"])
 STORES = frozenset(["model", "schema", "serializer", "form"])
 
 
@@ -107,25 +110,30 @@ def _metered(name: str, cls: Cls) -> bool:
     """`run_cost` beside `input_token_count`: what the use of a model is worth by its price list; nobody is charged it."""
     words = [set(identifier_words(other)) for other in cls.facts.field_spans]
     metered = any("tokens" in item or "llm" in item or {"token", "count"} <= item for item in words)
-    return metered and MONEY.intersection(identifier_words(name)) <= {"cost", "costs"}
+    return metered and MONEY.intersection(identifier_words(name)) <= COSTS
 
 
 def _of_anything(name: str, cls: Cls) -> bool:
     """A bare `amount` of a class in which nothing speaks of money: of milk, of points."""
-    words = {word for other in (cls.name, *cls.facts.field_spans) if other != name for word in identifier_words(other)}
-    return name.lower() == "amount" and not words & (MONEY | AMBIGUOUS | CONTEXT | LEDGERS | PAID)
+    return name.lower() == "amount" and SPEAKS.isdisjoint(_words(_beside(name, cls)))
 
 
 def _weighs(name: str, cls: Cls) -> bool:
     """A bare `cost`, of which nothing beside it says that it is paid: what a planner or scheduler compares."""
-    return _unpaid(name, [cls.name, *(other for other in cls.facts.field_spans if other != name)])
+    return _unpaid(name, _beside(name, cls))
 
 
 def _unpaid(name: str, others: list[str]) -> bool:
-    beside = {word for other in others for word in identifier_words(other)}
-    return name.lower() in ("cost", "costs") and not beside & (
-        MONEY - {"cost", "costs"} | AMBIGUOUS | CONTEXT | LEDGERS | PAID
-    )
+    return name.lower() in COSTS and (SPEAKS - COSTS).isdisjoint(_words(others))
+
+
+def _beside(name: str, cls: Cls) -> list[str]:
+    """The names of a class and of its other fields."""
+    return [other for other in (cls.name, *cls.facts.field_spans) if other != name]
+
+
+def _words(names: list[str]) -> set[str]:
+    return {word for name in names for word in identifier_words(name)}
 
 
 def _is_data_class(project: Project, cls: Cls) -> bool:
