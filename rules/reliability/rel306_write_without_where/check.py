@@ -15,7 +15,7 @@ _MEANT = re.compile(
 )
 _BARE = re.compile(r"^_?(?:clear|reset|drop|empty)_([a-z_]+)$", re.IGNORECASE)
 """`clear_drafts()`: which of them, the name leaves open."""
-_STORES = frozenset({"cache", "caches", "data", "table", "tables", "db", "database", "queue", "state", "log", "logs"})
+_STORES = frozenset({"cache", "data", "table", "db", "database", "queue", "state", "log"})
 _ALL = re.compile(r"(?:^|_)all(?:_(?:rows|data|view|views|handler|endpoint|task|job|command))?$", re.IGNORECASE)
 """`rate_all()`, `recount_all_view()`: the name announces it."""
 _TEMPORARY = re.compile(r"^(?:tmp|temp|staging|scratch)_|_(?:tmp|temp|staging|scratch)$|^#", re.IGNORECASE)
