@@ -129,8 +129,8 @@ def _in_mysql(moment: Moment, operation: ops.AlterColumn, name: str) -> str:
 def _filled(moment: Moment, operation: ops.AlterColumn) -> bool:
     """Whether this migration changes rows before, by code or by an UPDATE of the table."""
     return any(
-        (isinstance(item, ops.RunCode) and item.changes_data and item.name != "noop")
-        or (isinstance(item, ops.DataChange) and item.kind.upper() == "UPDATE" and item.table == operation.table)
+        (isinstance(item, ops.RunCode) and item.changes_data)
+        or (isinstance(item, ops.DataChange) and item.kind == "UPDATE" and item.table == operation.table)
         for item in moment.earlier
     )
 
