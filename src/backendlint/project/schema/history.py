@@ -94,7 +94,7 @@ class Moment:
 def moments(migrations: Sequence[ops.Migration], released: Collection[str] = ()) -> Iterator[Moment]:
     """Every operation of every migration in order, what RunSQL holds included; `released` ones are history by their dates."""
     schemas: dict[str, Schema] = {}
-    ages = {name: age + RECENT if name in released else age for name, age in ages_of(migrations).items()}
+    ages = ages_of(migrations, released)
     first: set[str] = set()
     """Tables of initial migrations: the other initial migrations follow at once."""
     for migration in migrations:
@@ -134,15 +134,19 @@ def flat(operations: Sequence[ops.Operation]) -> Iterator[tuple[ops.Operation, o
             yield operation, None
 
 
-def ages_of(migrations: Sequence[ops.Migration]) -> dict[str, int]:
-    """How many migrations came after each in its chain (an app's, a folder's, the revisions')."""
+def ages_of(migrations: Sequence[ops.Migration], released: Collection[str]) -> dict[str, int]:
+    """How many migrations came after each in its chain; more for those that are history by their folder or their dates."""
     chains: dict[str, list[str]] = {}
     for migration in migrations:
-        chain = chain_of(migration.path) if migration.kind != "alembic" else "alembic"
-        chains.setdefault(chain, []).append(migration.id)
+        chains.setdefault(chain_with(migration), []).append(migration.id)
     ages = {name: len(chain) - 1 - position for chain in chains.values() for position, name in enumerate(chain)}
-    archived = {migration.id for migration in migrations if is_archived(migration.path)}
-    return {name: age + RECENT if name in archived else age for name, age in ages.items()}
+    past = {migration.id for migration in migrations if is_archived(migration.path)}.union(released)
+    return {name: age + RECENT if name in past else age for name, age in ages.items()}
+
+
+def chain_with(migration: ops.Migration) -> str:
+    """The chain in which a migration runs: an app's, a folder's, the revisions'."""
+    return chain_of(migration.path) if migration.kind != "alembic" else "alembic"
 
 
 def chain_of(path: str) -> str:
