@@ -166,7 +166,7 @@ def _alter_field(replay: Replay, call: CallNode) -> Iterator[ops.Operation]:
         yield from _part_changes(model.table, old_parts, new_parts)
 
 
-def _column_changes(table: str, before: Column, after: Column, fills: bool = False) -> Iterator[ops.Operation]:
+def _column_changes(table: str, before: Column, after: Column, fills: bool) -> Iterator[ops.Operation]:
     if before.name != after.name:
         yield ops.RenameColumn(table=table, column=before.name, new=after.name)
     type_changed = before.type != after.type
