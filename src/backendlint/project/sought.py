@@ -73,26 +73,25 @@ def _receiver(fn: Fn, call: Call) -> tuple[Call | None, Vid]:
 def _general(project: Project, fn: Fn, func: Vid) -> bool:
     """Whether a chain starts at a class or a session, and not at a row with its related ones or what a request carries."""
     value = fn.unguarded(func)
-    if value[0] == "name":
-        return True if _class(project, fn, str(value[1])) else _session(project, fn, func)
     if value[0] != "attr":
-        return False
+        return value[0] == "name" and _starts(project, fn, func)
     base = fn.unguarded(value[1])
-    if base[0] == "attr" and fn.unguarded(base[1]) == ("param", 0) and fn.kind == "method":
+    if base[0] != "attr":
+        return _starts(project, fn, value[1])
+    if fn.unguarded(base[1]) == ("param", 0) and fn.kind == "method":
         assert fn.cls is not None
         return project.hierarchy.role(fn.cls) != "model"  # `self.session.query(...)`
-    return _general(project, fn, value[1]) if base[0] == "attr" else _starts(project, fn, value[1])
+    return _general(project, fn, value[1])
 
 
 def _starts(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether the value is a class or a session; not a query that was begun on one branch or another."""
     value = fn.unguarded(vid)
     if value[0] == "name":
         return _class(project, fn, str(value[1])) or _session(project, fn, vid)
     if value == ("param", 0) and fn.kind == "classmethod":
         return True
-    return value[0] in ("param", "attr") and _session(
-        project, fn, vid
-    )  # not a query that was begun on one branch or another
+    return value[0] in ("param", "attr") and _session(project, fn, vid)
 
 
 def _session(project: Project, fn: Fn, vid: Vid) -> bool:
@@ -114,7 +113,8 @@ def _fixed(project: Project, fn: Fn, start: Vid, given: bool) -> bool:
     for vid in found:
         value = fn.facts.values[vid]
         if value[0] == "param":
-            if not (given and not (value[1] == 0 and fn.cls is not None)) and not _session(project, fn, vid):
+            own = value[1] == 0 and fn.cls is not None
+            if (own or not given) and not _session(project, fn, vid):
                 return False
         elif value[0] == "name":
             dotted = str(value[1])
