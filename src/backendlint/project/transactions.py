@@ -173,17 +173,21 @@ class Transactions:
         beside = False
         while todo:
             edge, depth = todo.pop(0)
-            if edge.kind not in SAME_THREAD or edge.caller.fqn in seen or depth > MAX_DEPTH:
-                beside |= edge.kind not in SAME_THREAD or depth > MAX_DEPTH
+            if edge.kind not in SAME_THREAD or depth > MAX_DEPTH:
+                beside = True
+                continue
+            if edge.caller.fqn in seen:
                 continue
             found = self.around(edge.caller, edge.block)
             if found is not None:
                 return Opening("caller", found.step)
             seen.add(edge.caller.fqn)
             hook = self._from_framework(edge.caller)
-            called = called or hook
-            entries = self._entries(edge.caller) if hook is None else []
-            beside |= hook is None and not entries and not for_tests(self.project, edge.caller)
+            if hook is not None:
+                called = called or hook
+                continue
+            entries = self._entries(edge.caller)
+            beside |= not entries and not for_tests(self.project, edge.caller)
             todo.extend((item, depth + 1) for item in entries)
         return None if beside or called is None or self.project.endpoints.leading_to(fn.fqn) else called
 
