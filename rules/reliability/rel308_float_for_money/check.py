@@ -171,10 +171,10 @@ def _other_column(project: Project, fn: Fn, vid: int) -> bool:
 def _columns(project: Project, fn: Fn, call: Call, declared: set[str]) -> Iterator[Hit]:
     """`Column("price", Float)` in tables and migrations; a migration that says what a model says is told at the model."""
     name = fn.const(call.args[0]) if call.args else ...
-    told = name in declared and project.layer(fn) == "migration"
-    if isinstance(name, str) and (told or _unpaid(name, _columns_beside(fn, call))):
+    if not isinstance(name, str) or not _is_money(name, "") or not _float_column(project, fn, call.value):
         return
-    if isinstance(name, str) and _is_money(name, "") and _float_column(project, fn, call.value):
+    told = name in declared and project.layer(fn) == "migration"
+    if not told and not _unpaid(name, _columns_beside(fn, call)):
         yield _hit(fn, call.span, name)
 
 
