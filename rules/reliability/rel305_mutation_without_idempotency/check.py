@@ -74,10 +74,7 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
         beside = [edge.caller.name for edge in chain[-1:] if len(chain) > 1 and edge.caller.path == fn.path]
         asks = any(READS.search(name) for name in (fn.name, *beside))
         for site in () if asks else project.effects.direct(fn):
-            called = [edge.callee.name for edge in chain[-1:]]
-            owner = fn.cls.name if fn.cls else ""
-            names = " ".join((fn.name, owner, fn.path.rpartition("/")[2], *called, *beside))
-            if acts(site, payments, chain) and (site.model.name.startswith(payments) or MONEY.search(names)):
+            if acts(site, payments, chain) and (site.model.name.startswith(payments) or speaks_of_money(fn, beside)):
                 return site, chain
         if len(chain) < 6:
             for edge in project.graph.callees(fn):
@@ -85,6 +82,12 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
                     seen.add(edge.callee.fqn)
                     queue.append((edge.callee, (*chain, edge)))
     return None
+
+
+def speaks_of_money(fn: Fn, beside: list[str]) -> bool:
+    """Whether the function, its class, its file or the function beside it that calls it is named for money or goods."""
+    owner = fn.cls.name if fn.cls else ""
+    return any(MONEY.search(name) for name in (fn.name, owner, fn.path.rpartition("/")[2], *beside))
 
 
 def acts(site: Site, payments: tuple[str, ...], chain: tuple[Edge, ...]) -> bool:
