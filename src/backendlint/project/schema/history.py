@@ -10,7 +10,7 @@ from typing import Any
 
 from backendlint.findings.model import Hit, Location, Profile, Step
 from backendlint.project.schema import operations as ops
-from backendlint.project.schema.apply import apply
+from backendlint.project.schema.apply import apply, apply_all
 from backendlint.project.schema.ddl import read_script
 from backendlint.project.schema.model import DEFAULT_NAMESPACES, Index, Schema, Table, key_of
 from backendlint.project.sqltext.assemble import HOLE
@@ -181,8 +181,7 @@ def played(migrations: Sequence[ops.Migration]) -> Schema:
     """The schema after all of them."""
     schema = Schema()
     for migration in migrations:
-        for operation in migration.operations:
-            apply(schema, operation)
+        apply_all(schema, migration.operations)
     return schema
 
 
@@ -207,8 +206,7 @@ def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list
                               dialect=dialect, location=Location(path, 1, 1, 1, 1))
             )  # fmt: skip
         else:
-            for operation in script.operations:
-                apply(schema, operation)
+            apply_all(schema, script.operations)
     return found, schema
 
 
