@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Step, before, happens, left_to_worker, openings
+from backendlint.api import Call, Fn, Hit, Project, Step, before, below, happens, left_to_worker, openings
 
 WAITS = ("http", "mail", "grpc", "cloud", "search", "subprocess", "sleep")
 ASKS = frozenset({"db", "db-read", "db-write", "flush", "begin"})
@@ -20,8 +20,9 @@ def check(project: Project) -> Iterator[Hit]:
     for fn, block, opening in openings(project):
         if project.layer(fn) in ("migration", "command") or project.lifecycle.starts(fn):
             continue
+        inside = below(fn.facts, block)
         for call in fn.calls:
-            if not any(number == block for number, _ in fn.blocks_of(call.block)) or (fn.fqn, call.value) in seen:
+            if call.block not in inside or (fn.fqn, call.value) in seen:
                 continue
             effect = _waited_for(project, fn, call)
             if effect and not _ended(project, fn, call):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Block, Call
+from backendlint.facts.within import below
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge, arguments
 from backendlint.project.certain import Given, barred
@@ -114,22 +115,22 @@ class Jobs:
 
     def _writes_in(self, fn: Fn, block: int) -> bool:
         """Whether anything in the transaction's block changes data, as far as that can be seen."""
-        inside = [call for call in fn.calls if any(number == block for number, _ in fn.blocks_of(call.block))]
+        within = below(fn.facts, block)
+        inside = [call for call in fn.calls if call.block in within]
         direct = {id(write.call) for write in self.project.writes.direct(fn)}
-        return self._changes_row(fn, block) or any(
+        return self._changes_row(fn, within) or any(
             id(call) in direct
             or any(self.project.writes.reached(target) for target in self.project.targets(fn, call))
             or self._may_write(fn, call)
             for call in inside
         )
 
-    def _changes_row(self, fn: Fn, block: int) -> bool:
+    def _changes_row(self, fn: Fn, within: frozenset[int]) -> bool:
         """`order.state = "paid"` in a session's transaction: it is written at its end."""
-        stores = (item for item in fn.facts.stores if item.name and item.base >= 0)
+        stores = (item for item in fn.facts.stores if item.name and item.base >= 0 and item.block in within)
         return any(
             ref.kind == "inst" and self.project.hierarchy.role(self.project.classes[ref.name]) == "model"
             for item in stores
-            if any(number == block for number, _ in fn.blocks_of(item.block))
             for ref in self.project.refs(fn, item.base)
         )
 
