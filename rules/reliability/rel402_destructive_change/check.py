@@ -111,11 +111,11 @@ def _moved(project: Project, moment: Moment, column: str) -> bool:
     if not any(isinstance(item, ops.RunCode) and item.changes_data for item in moment.earlier):
         return False
     name = column.removesuffix("_id")
-    files = [project.files[moment.migration.path]] if moment.migration.path in project.files else []
-    functions = [fn for file in files for fn in project.functions_of(file) if not fn.is_module]
+    file = project.files.get(moment.migration.path)
     return any(
         (value[0] == "attr" and value[2] in (name, column)) or (value[0] == "const" and value[1] in (name, column))
-        for fn in functions
+        for fn in (project.functions_of(file) if file is not None else ())
+        if not fn.is_module
         for value in fn.facts.values
     )
 
