@@ -13,6 +13,7 @@ from backendlint.project.certain import Given, barred
 from backendlint.project.decorators import decorations
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
+from backendlint.project.lost import stored_in
 from backendlint.project.races import root
 from backendlint.project.writes import CREATES, WRITES
 
@@ -128,11 +129,7 @@ class Jobs:
     def _changes_row(self, fn: Fn, within: frozenset[int]) -> bool:
         """`order.state = "paid"` in a session's transaction: it is written at its end."""
         stores = (item for item in fn.facts.stores if item.name and item.base >= 0 and item.block in within)
-        return any(
-            ref.kind == "inst" and self.project.hierarchy.role(self.project.classes[ref.name]) == "model"
-            for item in stores
-            for ref in self.project.refs(fn, item.base)
-        )
+        return any(stored_in(self.project, fn, item.base) is not None for item in stores)
 
     def _may_write(self, fn: Fn, call: Call) -> bool:
         """A method such as `save()` of something unknown."""
