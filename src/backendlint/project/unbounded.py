@@ -69,12 +69,18 @@ class Unbounded(NamedTuple):
     """Something narrows it, though nothing limits it."""
     keyed: bool
     """What narrows it names a key or a set of keys: usually a few rows."""
-    small: bool
-    """The name tells of a table that stays small."""
-    grows: bool
-    """The name tells of what keeps coming: orders, messages, users."""
     own: bool = False
     """Only rows of one user are asked for."""
+
+    @property
+    def small(self) -> bool:
+        """The name tells of a table that stays small."""
+        return stays_small(self.entity)
+
+    @property
+    def grows(self) -> bool:
+        """The name tells of what keeps coming: orders, messages, users."""
+        return accumulates(self.entity)
 
 
 def doubtful(item: Unbounded) -> bool:
@@ -149,7 +155,7 @@ def _by_text(fn: Fn, query: Query, text: str) -> Unbounded | None:
         return None
     where = re.search(r"\bWHERE\b(.*)", text, re.IGNORECASE | re.DOTALL)
     keyed = where is not None and _BY_KEY.search(where[1]) is not None
-    return Unbounded(fn, query, table[1], where is not None, keyed, stays_small(table[1]), accumulates(table[1]))
+    return Unbounded(fn, query, table[1], where is not None, keyed)
 
 
 def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
@@ -171,7 +177,7 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
     compared = [name for item in origins for name in _compared(item)]
     keyed = keyed or any(_KEY.search(name) for name in compared)
     own = any(_USER.search(name) for name in compared)
-    return Unbounded(fn, query, entity.name, filtered, keyed, stays_small(entity.name), accumulates(entity.name), own)
+    return Unbounded(fn, query, entity.name, filtered, keyed, own)
 
 
 def _of_one_parent(project: Project, entity: Cls, lookup: str) -> bool:
