@@ -18,7 +18,7 @@ _SHORT = {*_TYPES, "str", "string", "default", "alpha"}
 """Converters of which it is known that what they match holds no slash."""
 _CLASS = re.compile(r"\[(\^?)((?:\\.|[^\]\\])*)\]")
 _WIDE = re.compile(r"(?<!\\)\.|/|\\[SDW]|\[")
-_CONVERTERS = {*_TYPES, "str", "string", "path", "default", "alpha", "ymd", "strorempty"}
+_CONVERTERS = {*_SHORT, "path", "ymd", "strorempty"}
 
 
 class Parameter(NamedTuple):
@@ -31,7 +31,7 @@ class Parameter(NamedTuple):
 def parameters(path: str, syntax: str) -> list[Parameter]:
     """The parameters of a path as written."""
     if syntax in _ANGLED:
-        return [Parameter(*_named(kind, name, syntax)) for kind, name in _ANGLE.findall(path)]
+        return [Parameter(name, _type(kind)) for name, kind in _angled(path, syntax)]
     if syntax == "regex":
         return [Parameter(name, _digits(body)) for name, body, _, _ in _groups(path)]
     if syntax == "colon":
@@ -42,17 +42,12 @@ def parameters(path: str, syntax: str) -> list[Parameter]:
 def within_segment(path: str, syntax: str) -> set[str]:
     """The parameters of a path as written that hold no slash: a part of one segment."""
     if syntax in _ANGLED:
-        return {_named(kind, name, syntax)[0] for kind, name in _ANGLE.findall(path) if _is_short(kind, name, syntax)}
+        return {name for name, kind in _angled(path, syntax) if not kind or _head(kind) in _SHORT}
     if syntax == "regex":
         return {name for name, body, _, _ in _groups(path) if not _WIDE.search(_CLASS.sub(_narrow, body))}
     if syntax == "colon":
         return set(_COLON.findall(path))
     return {name for name, kind in _BRACES.findall(path) if not kind or kind in _SHORT}
-
-
-def _is_short(kind: str, name: str, syntax: str) -> bool:
-    swapped = syntax == "named" and kind and kind not in _CONVERTERS
-    return not kind or (name if swapped else kind).partition("(")[0].strip() in _SHORT
 
 
 def _narrow(match: re.Match[str]) -> str:
@@ -102,15 +97,21 @@ def shape(path: str) -> str:
     return re.sub(r"\{[^{}]*\}", "{}", path).rstrip("/") or "/"
 
 
+def _angled(path: str, syntax: str) -> list[tuple[str, str]]:
+    return [_named(kind, name, syntax) for kind, name in _ANGLE.findall(path)]
+
+
 def _named(kind: str, name: str, syntax: str) -> tuple[str, str]:
-    """Name and type of `<int:id>`, and of `<id:int>` as some frameworks write it; `<own:uuid>` has a converter of the project's."""
-    if syntax == "named" and kind and kind not in _CONVERTERS:
-        return kind, _type(name)
-    return name, _type(kind)
+    """Name and converter of `<int:id>`, and of `<id:int>` as some frameworks write it; `<own:uuid>` has a converter of the project's."""
+    return (kind, name) if syntax == "named" and kind and kind not in _CONVERTERS else (name, kind)
+
+
+def _head(kind: str) -> str:
+    return kind.partition("(")[0].strip()
 
 
 def _type(kind: str) -> str:
-    head = kind.partition("(")[0].strip()
+    head = _head(kind)
     return _TYPES.get(head, "literal" if head.startswith("enum") else "")
 
 
