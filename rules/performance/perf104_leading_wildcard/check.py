@@ -35,15 +35,12 @@ def check(project: Project) -> Iterator[Hit]:
     for statement in project.data.statements:
         if "LIKE" in statement.text.upper() and not statement.in_migration and statement.tree is not None:
             yield from _statement(project, statement)
-    indexed = _narrowed(project)
-    queries = {(use.fn.fqn, use.query[:2]) for use in _found_by(project) if use.query is not None}
+    narrowed = sql.Narrowed(project)
     groups: dict[tuple[str, str, tuple[int, ...]], list[ColumnUse]] = {}
     for use in project.data.uses:
-        if use.query is not None and (use.fn.fqn, use.query[:2]) in queries:
-            continue
-        if (use.fn.fqn, use.table.name) not in indexed and _unanchored(project, use) and not _excluded(use):
+        if use not in narrowed and _unanchored(project, use) and not _excluded(use):
             groups.setdefault((use.fn.fqn, use.table.name, _query(use)), []).append(use)
-    narrowing = {fqn for fqn, _ in indexed}
+    narrowing = {fqn for fqn, _ in narrowed.tables}
     for uses in groups.values():
         small = stays_small(uses[0].table.name)
         small = small or _of_each_row(uses[0]) or only_by_hand(project, uses[0].fn)
@@ -106,19 +103,6 @@ def _leads_with_wildcard(project: Project, statement: SqlStatement, value: exp.E
     if isinstance(value, exp.Placeholder) and statement.function is not None:
         return sql.text_of(project, statement.function, statement.parameter(value)).startswith("%")
     return False
-
-
-def _narrowed(project: Project) -> set[tuple[str, str]]:
-    """(function, table) pairs with an equality that an index serves."""
-    return {(use.fn.fqn, use.table.name) for use in _found_by(project)}
-
-
-def _found_by(project: Project) -> list[ColumnUse]:
-    return [
-        use
-        for use in project.data.uses
-        if use.how in {"eq", "in"} and not use.function and sql.leads(use.table, use.column.name) is not None
-    ]
 
 
 def _scoped(project: Project, fn: Fn, narrowing: set[str]) -> bool:

@@ -43,19 +43,11 @@ def check(project: Project) -> Iterator[Hit]:
     for statement in project.data.statements:
         if not statement.in_migration and "WHERE" in statement.text.upper() and statement.tree is not None:
             yield from _statement(statement)
-    found_by = [
-        use
-        for use in project.data.uses
-        if use.how in {"eq", "in"} and not use.function and sql.leads(use.table, use.column.name) is not None
-    ]
-    narrowed = {(use.fn.fqn, use.table.name) for use in found_by}
-    queries = {(use.fn.fqn, use.query[:2]) for use in found_by if use.query is not None}
+    narrowed = sql.Narrowed(project)
     told: set[tuple[str, str, str, str]] = set()
     for use in project.data.uses:
         function = use.function or _DJANGO.get(use.how, "") if use.framework == "django" else _orm_function(use)
-        if function not in _REMEDIES or use.how in {"order", "shown"} or (use.fn.fqn, use.table.name) in narrowed:
-            continue
-        if use.query is not None and (use.fn.fqn, use.query[:2]) in queries:
+        if function not in _REMEDIES or use.how in {"order", "shown"} or use in narrowed:
             continue
         key = (use.fn.fqn, use.table.name, use.column.name, function)
         if key not in told and sql.functional(use.table, use.column.name, function) is None:

@@ -31,11 +31,12 @@ if TYPE_CHECKING:
 
     from backendlint.project.entities import Fn
     from backendlint.project.model import Project
+    from backendlint.project.sqltext.orm import Use
     from backendlint.project.sqltext.statements import Statement
 
 __all__ = [
-    "Condition", "Found", "Scope", "Source", "alternatives", "conditions", "functional", "is_star", "is_system", "leads", "mismatch",
-    "narrowed", "own_nodes", "quoted", "scopes", "star_columns", "table_names", "text_of", "trigram", "within",
+    "Condition", "Found", "Narrowed", "Scope", "Source", "alternatives", "conditions", "functional", "is_star", "is_system", "leads",
+    "mismatch", "narrowed", "own_nodes", "quoted", "scopes", "star_columns", "table_names", "text_of", "trigram", "within",
 ]  # fmt: skip
 _PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
 _RESERVED = frozenset(
@@ -44,6 +45,24 @@ _RESERVED = frozenset(
     "primary references returning select session_user some table then to trailing true false union unique user using "
     "when where window with".split()
 )
+
+
+class Narrowed:
+    """The uses of columns in whose queries an ORM already finds few rows by an index: equality on a column that leads one."""
+
+    def __init__(self, project: Project) -> None:
+        found = [
+            use
+            for use in project.data.uses
+            if use.how in {"eq", "in"} and not use.function and leads(use.table, use.column.name) is not None
+        ]
+        self.tables = frozenset((use.fn.fqn, use.table.name) for use in found)
+        """(function, table) pairs with such a condition."""
+        self._queries = frozenset((use.fn.fqn, use.query[:2]) for use in found if use.query is not None)
+
+    def __contains__(self, use: Use) -> bool:
+        within_query = use.query is not None and (use.fn.fqn, use.query[:2]) in self._queries
+        return within_query or (use.fn.fqn, use.table.name) in self.tables
 
 
 def text_of(project: Project, fn: Fn, vid: int) -> str:
