@@ -30,12 +30,8 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
             if sql.is_star(item):
                 hit = _judge(statement, scope, item)
                 if hit is not None:
-                    fn = statement.function
-                    yield (
-                        replace(hit, profile="strict")
-                        if fn is not None and only_by_hand(statement.project, fn)
-                        else hit
-                    )
+                    by_hand = only_by_hand(statement.project, statement.function)
+                    yield replace(hit, profile="strict") if by_hand else hit
 
 
 def _judge(statement: SqlStatement, scope: sql.Scope, item: exp.Expression) -> Hit | None:

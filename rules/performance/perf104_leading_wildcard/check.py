@@ -81,12 +81,8 @@ def _like(project: Project, statement: SqlStatement, scope: sql.Scope, node: exp
         "or full-text index, or anchor the pattern at its start.",
         node,
     )
-    aside = (table is not None and stays_small(table.name)) or _by_hand(project, statement)
+    aside = (table is not None and stays_small(table.name)) or only_by_hand(project, statement.function)
     return replace(hit, profile="strict") if aside else hit
-
-
-def _by_hand(project: Project, statement: SqlStatement) -> bool:
-    return statement.function is not None and only_by_hand(project, statement.function)
 
 
 def _leads_with_wildcard(project: Project, statement: SqlStatement, value: exp.Expression, more: bool = False) -> bool:

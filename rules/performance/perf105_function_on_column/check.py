@@ -89,11 +89,8 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
                 continue  # the other bound
             told.add(shown)
             hit = _condition(statement, condition, function)
-            yield replace(hit, profile="strict") if small or _by_hand(statement) else hit
-
-
-def _by_hand(statement: SqlStatement) -> bool:
-    return statement.function is not None and only_by_hand(statement.project, statement.function)
+            aside = small or only_by_hand(statement.project, statement.function)
+            yield replace(hit, profile="strict") if aside else hit
 
 
 def _anywhere(condition: sql.Condition) -> bool:

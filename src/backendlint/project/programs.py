@@ -166,8 +166,11 @@ def for_developers(path: str) -> bool:
     return any(part in ("dev", "hack") or part.startswith(".") for part in path.lower().split("/")[:-1])
 
 
-def only_by_hand(project: Project, fn: Fn, depth: int = 5, *, beside: bool = False) -> bool:
-    """What runs by hand, or is called by such functions alone (helpers of commands), and not beside a server."""
+def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: bool = False) -> bool:
+    """What runs by hand, or is called by such functions alone (helpers of commands), and not beside a server; nothing of which
+    no function is known (a statement in a file of SQL)."""
+    if fn is None:
+        return False
     if runs_by_hand(project, fn, beside=beside) or project.importers.for_pytest(fn.file):
         return True
     callers = {
