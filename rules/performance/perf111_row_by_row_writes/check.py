@@ -15,6 +15,7 @@ from backendlint.api import (
     Query,
     Vid,
     aliases,
+    around,
     before,
     certain,
     depends,
@@ -203,7 +204,7 @@ def _of_this_round(fn: Fn, loop: int, call: Call, op: str) -> bool:
     ):
         vid, steps = value[1][0] if value[0] == "phi" else value[1], steps + 1
     made = fn.calls[fn.facts.values[vid][1]] if vid >= 0 and fn.facts.values[vid][0] == "call" else None
-    here = made is not None and any(number == loop for number, _ in fn.blocks_of(made.block))
+    here = made is not None and loop in around(fn.facts, made.block)
     return vid < 0 or here or depends(fn, [vid], loop)
 
 
@@ -213,16 +214,13 @@ def _does_more(project: Project, fn: Fn, loop: int, call: Call, edge: Edge | Non
     if not project.effects.call_effects(fn, call).isdisjoint(OUTSIDE):
         return True
     for other in fn.calls:
-        if call.span.holds(other.span) or all(number != loop for number, _ in fn.blocks_of(other.block)):
+        if call.span.holds(other.span) or loop not in around(fn.facts, other.block):
             continue
         if any(model.transaction for model in project.models(fn, other)):
             continue
         if not BESIDE.isdisjoint(project.effects.call_effects(fn, other)):
             return True
-    if any(
-        item.kind == "read" and any(n == loop for n, _ in fn.blocks_of(item.block))
-        for item in project.queries.direct(fn)
-    ):
+    if any(item.kind == "read" and loop in around(fn.facts, item.block) for item in project.queries.direct(fn)):
         return True
     return edge is not None and project.effects.has(edge.callee, "file")
 
@@ -272,11 +270,7 @@ def _composite(project: Project, fn: Fn, loop: int, query: Query) -> bool:
     """Whether the row is one part of larger work: other writes in the loop, or its new key is used at once."""
     others = 0
     for item in project.queries.direct(fn):
-        if (
-            item.kind == "write"
-            and item.call is not query.call
-            and any(number == loop for number, _ in fn.blocks_of(item.block))
-        ):
+        if item.kind == "write" and item.call is not query.call and loop in around(fn.facts, item.block):
             others += 1
     if query.fn is not fn or query.call is None:
         return others > 0

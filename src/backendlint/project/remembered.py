@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from backendlint.facts.model import Block, Call, Span, Value, Vid
+from backendlint.facts.within import around
 from backendlint.project.entities import Fn
 from backendlint.project.uses import ingredients
 
@@ -25,7 +26,7 @@ def remembered(fn: Fn, loop: int, call: Call) -> bool:
         stores = (store for store in fn.facts.stores if store.key >= 0 and store.base >= 0)
         if held >= 0 and any(
             made(fn, store.base) == held
-            and any(above == number for above, _ in fn.blocks_of(store.block))
+            and number in around(fn.facts, store.block)
             and call.value in ingredients(fn.facts, [store.value])
             for store in stores
         ):
