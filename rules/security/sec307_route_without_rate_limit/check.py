@@ -84,10 +84,11 @@ def tries_password(project: Project, route: Route) -> bool:
 
 def takes_signed(project: Project, route: Route) -> bool:
     """Whether it goes by a signed text, which nobody guesses, and compares no password."""
-    models = [site.model for fn in reached(project, route) for site in project.effects.direct(fn)]
-    mails = sends(project, route)
-    if not mails and FORGOTTEN.search(route.path) and any(names_token(fn) for fn in reached(project, route)):
+    if sends(project, route):
+        return False  # whoever has no token yet has one sent
+    if FORGOTTEN.search(route.path) and any(names_token(fn) for fn in reached(project, route)):
         return True
+    models = [site.model for fn in reached(project, route) for site in project.effects.direct(fn)]
     raised = {
         name: project.libraries.exception(name)
         for model in models
@@ -95,8 +96,6 @@ def takes_signed(project: Project, route: Route) -> bool:
         for name in model.raises
     }
     verifies = any(item is not None and item.kind == "auth" for item in raised.values())
-    if mails:
-        return False  # whoever has no token yet has one sent
     return verifies and not any(model.password is not None and model.password.op == "verify" for model in models)
 
 
