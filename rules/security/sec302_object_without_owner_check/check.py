@@ -40,6 +40,8 @@ def check(project: Project) -> Iterator[Hit]:
                 fetching.append((route, call))
     careful = [route for route, _ in fetching if checked(project, route, certain=True)]
     owned = [route for route in careful if checked(project, route, certain=True, owner=True)]
+    reading = [route for route in owned if SAFE.issuperset(route.methods)]
+    comparing = [route for route in owned if compares_caller(route, route.handler)]
     seen = set()
     for route, call in fetching:
         assert route.handler is not None
@@ -47,9 +49,9 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         named = bool(USER.fullmatch(parameter(route)))  # `/users/{user_id}`: to look it up says nothing of the caller
         if SAFE.issuperset(route.methods):  # what only its owner may change others may see
-            example = None if named else sibling(route, [other for other in owned if SAFE.issuperset(other.methods)])
+            example = None if named else sibling(route, reading)
         elif named:
-            example = sibling(route, [other for other in owned if compares_caller(other, other.handler)])
+            example = sibling(route, comparing)
         else:
             example = sibling(route, owned) or sibling(route, careful)
         place = route.handler.location(call.span)
