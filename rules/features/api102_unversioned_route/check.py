@@ -50,6 +50,9 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
     bare = [route for route in bare if subject(route.path) not in kept]
     if bare and has_pages(project):
         bare = [route for route in bare if not for_pages(project, route, homes)]
+    rooted = [route for route in versioned if route.path.strip("/").partition("/")[0] in versions(route.path)[:1]]
+    anywhere = 2 * len(rooted) > len(versioned)
+    modules = {route.handler.path for route in versioned if route.handler is not None}
     example = versioned[0]
     seen: set[Location] = set()
     for route in bare:
@@ -61,21 +64,16 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
             "change without breaking clients. Mount it below the version.",
             route.location,
             function=route.function,
-            profile=None if belongs(route, versioned, homes) else "strict",
+            profile=None if anywhere or belongs(route, homes, modules) else "strict",
         )
 
 
-def belongs(route: Route, versioned: list[Route], homes: set[str]) -> bool:
+def belongs(route: Route, homes: set[str], modules: set[str]) -> bool:
     """Whether it lies where the versions lie (`/api/feeds` beside `/api/v1`), or its module has routes with a version: what
     lies elsewhere is seldom a part of that API."""
     if any(home.strip("/") and route.path.startswith(f"{home}/") for home in homes):
         return True
-    rooted = [other for other in versioned if other.path.strip("/").partition("/")[0] in versions(other.path)[:1]]
-    if 2 * len(rooted) > len(versioned):
-        return True
-    if route.handler is None:
-        return False
-    return any(other.handler is not None and other.handler.path == route.handler.path for other in versioned)
+    return route.handler is not None and route.handler.path in modules
 
 
 def free(route: Route) -> bool:
