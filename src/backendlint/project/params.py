@@ -72,10 +72,11 @@ class Params:
             return False
         if self._is_row(fn, index):
             return True
-        known = param.default >= 0 or all(route.app is not None and UNKNOWN not in route.path for route in routes)
+        if param.default < 0 and any(route.app is None or UNKNOWN in route.path for route in routes):
+            return False
         passed = self.handed(fn, index)
         unfilled = passed == [] and param.default < 0 and bool(fn.facts.decorators)  # the path has another name for it
-        return known and passed is not None and not unfilled
+        return passed is not None and not unfilled
 
     def _is_row(self, fn: Fn, index: int) -> bool:
         """An object of the database by its annotation, which no framework makes of a path."""
