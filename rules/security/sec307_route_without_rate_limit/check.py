@@ -37,6 +37,10 @@ OF_ACCOUNT = re.compile(r"change|update|edit|delete|remove|confirm", re.IGNORECA
 
 def check(project: Project) -> Iterator[Hit]:
     seen = set()
+    modules: dict[str, list[Route]] = {}
+    for route in project.routes:
+        if route.handler is not None:
+            modules.setdefault(route.handler.path, []).append(route)
     for route in project.routes:
         counts = route.kind == "http" and route.place not in seen and project.counts(route.place)
         if not counts or project.access.rate_limits(route):
@@ -56,8 +60,10 @@ def check(project: Project) -> Iterator[Hit]:
             profile: Profile = "default" if asks(project, route) else "strict"
             yield Hit(f"{route.label} {message}", route.place, function=route.function, profile=profile)
             continue
-        example = limited_sibling(project, route)
-        if example is not None and not project.access.authentication(route):
+        if route.handler is None or project.access.authentication(route):
+            continue
+        example = limited_sibling(project, route, modules[route.handler.path])
+        if example is not None:
             seen.add(route.place)
             yield Hit(
                 f"{route.label} is open to everybody and has no rate limit, as {example.label} beside it does. Limit how often it "
@@ -171,18 +177,11 @@ def is_sign_in(route: Route) -> bool:
     return reaching or any(SIGN_IN.search(text) for text in texts)
 
 
-def limited_sibling(project: Project, route: Route) -> Route | None:
+def limited_sibling(project: Project, route: Route, module: list[Route]) -> Route | None:
     """An open route of the same module that has a limit, where that is usual there."""
-    if route.handler is None or re.search(r"health|ready|live|ping|metrics|docs", route.path):
+    if re.search(r"health|ready|live|ping|metrics|docs", route.path):
         return None
-    near = [
-        other
-        for other in project.routes
-        if other is not route
-        and other.handler is not None
-        and other.handler.path == route.handler.path
-        and not project.access.authentication(other)
-    ]
+    near = [other for other in module if other is not route and not project.access.authentication(other)]
     limited = [
         other
         for other in near
