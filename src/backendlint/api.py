@@ -127,7 +127,16 @@ from backendlint.project.schema import types as sqltypes
 from backendlint.project.schema.history import Moment
 from backendlint.project.schema.model import Column, Index, Schema, Table
 from backendlint.project.schema.usage import users_of
-from backendlint.project.secrets import Shaped, is_password, issued_key, known_shape, place_kind, secret_like, shape_of
+from backendlint.project.secrets import (
+    Shaped,
+    is_password,
+    issued_key,
+    known_shape,
+    on_own_machine,
+    place_kind,
+    secret_like,
+    shape_of,
+)
 from backendlint.project.selected import selected
 from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.setters import handed_updates
@@ -327,6 +336,7 @@ __all__ = [
     "object_root",
     "of_caught",
     "of_others",
+    "on_own_machine",
     "once_a_process",
     "one_row",
     "only_by_hand",

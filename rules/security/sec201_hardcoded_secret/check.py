@@ -16,6 +16,7 @@ from backendlint.api import (
     for_development,
     issued_key,
     known_shape,
+    on_own_machine,
     only_by_hand,
     secret_like,
     sensitive,
@@ -25,8 +26,6 @@ EXAMPLE = re.compile(r"(x[-_])?examples?", re.IGNORECASE)
 """What a schema shows of a value."""
 WARNS = re.compile(r"warn(ing)?|write|error|exception|echo|secho|style|add_error|append|flash", re.IGNORECASE)
 """Calls that say what is wrong."""
-OWN = re.compile(r"://(\w*):(\1|password|postgres|guest|root|admin)@(localhost|127\.0\.0\.1)\b", re.IGNORECASE)
-"""The developer's own machine, with the password that everybody has there."""
 HEX = re.compile(r"[0-9a-f]{24,}", re.IGNORECASE)
 SETTINGS = frozenset({"settings", "config", "conf"})
 HOW = {"compared": "is compared with", "argument": "is passed", "default": "defaults to", "fallback": "falls back to"}
@@ -90,7 +89,7 @@ def is_local(found: Shaped) -> bool:
     if found.what != "A URL with a password":
         return found.what == "A private key" and for_development(found.fn.path)
     longer = any(char.isspace() for char in found.text.strip())
-    return longer or for_development(found.fn.path) or OWN.search(found.text) is not None
+    return longer or for_development(found.fn.path) or on_own_machine(found.text)
 
 
 def shown_as_examples(fn: Fn) -> set[int]:
