@@ -55,7 +55,9 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         named = sensitive(literal.name) == "secret" and secret_like(literal.name, literal.text)
         if (named or issued_key(literal.name, literal.text)) and not is_refused(literal) and not is_marker(literal):
-            if literal.vid in examples.setdefault(literal.fn.fqn, shown_as_examples(literal.fn)):
+            if literal.fn.fqn not in examples:
+                examples[literal.fn.fqn] = shown_as_examples(literal.fn)
+            if literal.vid in examples[literal.fn.fqn]:
                 continue
             soft = (
                 for_development(literal.fn.path) or develops(project, literal.fn.file) or is_by_hand(project, literal)
