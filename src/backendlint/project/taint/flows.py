@@ -71,14 +71,19 @@ class Flow(NamedTuple):
     @property
     def calls(self) -> int:
         """How often the value went from one function to another."""
-        trails = (self.mark.trail, *(trail for _, trail in self.chain))
-        return len(self.chain) + sum(map(_returns, trails))
+        left = sum(step.before is not None and step.before.fn != step.fn for step in self._trails())
+        return len(self.chain) + left
 
     @property
     def turns(self) -> int:
         """The same, and how often it went through a function and came back."""
-        trails = (self.mark.trail, *(trail for _, trail in self.chain))
-        return self.calls + sum(map(_passes, trails))
+        return self.calls + sum(step.note.startswith(lb.PASSED) for step in self._trails())
+
+    def _trails(self) -> Iterator[Trail]:
+        """The steps of all its trails."""
+        yield from _walked(self.mark.trail)
+        for _, trail in self.chain:
+            yield from _walked(trail)
 
     def parameter(self, project: Project) -> tuple[Fn, int] | None:
         """The handler's parameter in which the data enters, with its function; None where it enters otherwise."""
@@ -388,22 +393,11 @@ class Taint:
         return tuple(step for i, step in enumerate(steps) if i == 0 or step != steps[i - 1])
 
 
-def _returns(trail: Trail | None) -> int:
-    """How often a trail leaves a function for another."""
-    count = 0
+def _walked(trail: Trail | None) -> Iterator[Trail]:
+    """A trail's steps, the last one first."""
     while trail is not None:
-        count += trail.before is not None and trail.before.fn != trail.fn
+        yield trail
         trail = trail.before
-    return count
-
-
-def _passes(trail: Trail | None) -> int:
-    """How often a trail went through a function of the project."""
-    count = 0
-    while trail is not None:
-        count += trail.note.startswith(lb.PASSED)
-        trail = trail.before
-    return count
 
 
 def _arrival(site: SinkSite) -> str:
@@ -415,8 +409,4 @@ def _arrival(site: SinkSite) -> str:
 
 def trail_steps(project: Project, trail: Trail | None) -> list[Step]:
     """A trail as steps, source first."""
-    found = []
-    while trail is not None:
-        found.append(project.functions[trail.fn].step(trail.span, trail.note))
-        trail = trail.before
-    return found[::-1]
+    return [project.functions[item.fn].step(item.span, item.note) for item in _walked(trail)][::-1]
