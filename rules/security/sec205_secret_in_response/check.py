@@ -55,7 +55,7 @@ def check(project: Project) -> Iterator[Hit]:
             hit = replace(hit, message=f"{hit.message.removesuffix('.')} ({others} other responses hold it too).")
         meant = is_issued(flow) or is_asked(project, flow) or far_from_token(flow) or sent_back(project, flow)
         meant = meant or for_development(flow.site.fn.path)
-        meant = meant or ("the response of" in hit.message and has_schema(project, flow))
+        meant = meant or (flow.site.model.name == "response" and has_schema(project, flow))
         meant = meant or not is_stored(flow) or is_filled_in(project, flow)
         if not flow.weak and not evident(project, flow):
             hit = replace(hit, profile="strict", confidence="low")
@@ -151,10 +151,11 @@ def is_stored(flow: Flow) -> bool:
 
 def is_filled_in(project: Project, flow: Flow) -> bool:
     """A helper's parameter that is empty unless a form is shown once more: `render_login(name="", password="")`."""
-    owner = project.functions[flow.source.fn]
-    value = owner.facts.values[flow.source.slot]
-    default = owner.facts.params[value[1]].default if value[0] == "param" else -1
-    return default >= 0 and owner.parent is not None and owner.parent.const(default) in ("", None)
+    entered = flow.parameter(project)
+    if entered is None:
+        return False
+    fn, index = entered
+    return fn.parent is not None and fn.parent.const(fn.facts.params[index].default) in ("", None)
 
 
 def sent_back(project: Project, flow: Flow) -> bool:
@@ -164,10 +165,14 @@ def sent_back(project: Project, flow: Flow) -> bool:
     return any(origin.what == "request" and not mark.weak for origin, mark in found.items())
 
 
+def on_the_way(flow: Flow) -> tuple[Fn, ...]:
+    """The functions of which one may be the route's handler."""
+    return flow.site.fn, flow.fn, *(hop.edge.caller for hop in flow.chain)
+
+
 def has_schema(project: Project, flow: Flow) -> bool:
     """A route that answers with a declared schema, which is judged itself."""
-    handlers = (flow.site.fn, flow.fn, *(hop.edge.caller for hop in flow.chain))
-    routes = [route for fn in handlers for route in project.route_functions.get(fn.fqn, ())]
+    routes = [route for fn in on_the_way(flow) for route in project.route_functions.get(fn.fqn, ())]
     models = [route.response_model for route in routes if route.response_model is not None]
     return any(any(schemas(project, named_types(project, item.fn, item.vid))) for item in models)
 
@@ -176,7 +181,7 @@ def is_asked(project: Project, flow: Flow) -> bool:
     """What the route is there to give: `/credentials/{id}` answers with the credentials that are kept for its callers."""
     name = flow.source.path[0] if flow.source.path else ""
     kept = KEPT.intersection(word.rstrip("s") for word in identifier_words(name))
-    handlers = (flow.site.fn, flow.fn, *(hop.edge.caller for hop in flow.chain))
+    handlers = on_the_way(flow)
     routes = [route for fn in handlers for route in project.route_functions.get(fn.fqn, ())]
     named = [*(route.path for route in routes), *(fn.name for fn in handlers)]
     paths = {word.rstrip("s") for text in named for word in identifier_words(text)}
@@ -217,10 +222,10 @@ def response_models(project: Project) -> Iterator[Hit]:
 def takes(project: Project, route: Route, cls: Cls) -> bool:
     """Whether the caller sends such an object, and gets it back."""
     handler = route.handler
-    indexes = range(len(handler.facts.params)) if handler is not None else ()
-    return handler is not None and any(
-        ref.name == cls.fqn for index in indexes for ref in project.resolver.param(handler, index)
-    )
+    if handler is None:
+        return False
+    indexes = range(len(handler.facts.params))
+    return any(ref.name == cls.fqn for index in indexes for ref in project.resolver.param(handler, index))
 
 
 def named_types(project: Project, fn: Fn, vid: int) -> tuple[Ref, ...]:
