@@ -148,7 +148,7 @@ from backendlint.project.steps import Durable, closed_steps, durable_steps, rela
 from backendlint.project.sums import Part, Sum, duration, terms
 from backendlint.project.taint import Flow, Origin
 from backendlint.project.taint.evident import evident
-from backendlint.project.taint.naming import sensitive
+from backendlint.project.taint.naming import names_key, sensitive
 from backendlint.project.taint.naming import words as identifier_words
 from backendlint.project.taint.report import ATTACKER, advice_hits, flow_hit, flow_hits, place_flows
 from backendlint.project.taint.sinks import sink_arguments
@@ -333,6 +333,7 @@ __all__ = [
     "measures",
     "name_of",
     "name_of_value",
+    "names_key",
     "object_root",
     "of_caught",
     "of_others",

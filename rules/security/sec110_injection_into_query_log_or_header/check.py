@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Fn, Hit, Project, Vid, arguments, flow_hit, identifier_words, place_flows
+from backendlint.api import Flow, Fn, Hit, Project, Vid, arguments, flow_hit, names_key, place_flows
 
 CONVERSION = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?([a-zA-Z])")
 HARM = {
@@ -22,8 +22,6 @@ NEAR = 1
 """More calls than this between the request and a log line make it advice."""
 FAR = 3
 """More turns than this, from function to function and back, and a query's value has most often got a type on the way."""
-KEYS = frozenset({"id", "ids", "uuid", "guid", "pk"})
-"""Last words of names for what has most often found its row, or been refused, before it is logged."""
 ADDRESS = frozenset({"path", "path_info", "full_path", "url", "base_url", "host_url"})
 """Parts of a request that have led to the code which logs them."""
 REFUSED = ("header",)
@@ -56,15 +54,13 @@ def is_sure(project: Project, flow: Flow) -> bool:
     if entered is None:
         return ADDRESS.isdisjoint(flow.source.path)
     fn, index = entered
-    return KEYS.isdisjoint(identifier_words(fn.facts.params[index].name)[-1:]) and not is_looked_up(project, flow)
+    if names_key(fn.facts.params[index].name):
+        return False  # it has most often found its row, or been refused, before it is logged
+    return not (flow.within_a_segment(project) and is_looked_up(project, flow, fn, index))
 
 
-def is_looked_up(project: Project, flow: Flow) -> bool:
+def is_looked_up(project: Project, flow: Flow, fn: Fn, index: int) -> bool:
     """A part of the path with which something was called before: what goes on with it has most often found its row."""
-    entered = flow.parameter(project)
-    if entered is None or not flow.within_a_segment(project):
-        return False
-    fn, index = entered
     site = flow.site
     if any(block.kind in ("if", "else", "except") and block.exits for _, block in site.fn.blocks_of(site.call.block)):
         return False  # refused there, and so not found

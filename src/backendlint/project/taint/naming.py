@@ -76,6 +76,7 @@ _SPEAKS = frozenset(
     "requires required expired forgot change changed regex pattern show hide remaining".split()
 )
 """First words that make the name speak about a secret: a flag, or the code of an error."""
+_KEYS = frozenset({"id", "ids", "uuid", "guid", "pk"})
 _CONTACT = frozenset({"email", "phone", "dob", "birthdate", "birthday"})
 _CONTACT_HARMLESS = _HARMLESS | frozenset({"sent", "client", "sender", "host", "port", "user", "use", "tls"})
 
@@ -84,6 +85,11 @@ _CONTACT_HARMLESS = _HARMLESS | frozenset({"sent", "client", "sender", "host", "
 def words(name: str) -> tuple[str, ...]:
     """The lower-case words of an identifier: `userAPIKey2` -> user, api, key, 2."""
     return tuple([word.lower() for word in _WORDS.findall(name)])
+
+
+def names_key(name: str) -> bool:
+    """Whether the name is that of a row's key, which is a number or a UUID most often."""
+    return not _KEYS.isdisjoint(words(name)[-1:])
 
 
 @lru_cache(maxsize=65536)

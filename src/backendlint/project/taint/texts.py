@@ -15,7 +15,7 @@ from backendlint.findings.model import Location
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn
 from backendlint.project.taint.labels import HIDDEN
-from backendlint.project.taint.naming import words
+from backendlint.project.taint.naming import names_key, words
 from backendlint.project.taint.sinks import SinkSite
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ _NO_VALUE = frozenset(
 """Words in the names of what is no value but another piece of SQL."""
 _READS = frozenset({"get", "getlist", "input", "pop", "value"})
 """Words in the names of functions that give values from elsewhere."""
-_KEYS = frozenset({"id", "ids", "uuid", "guid", "pk"})
 CALLERS = 6
 _BUILT = frozenset({"fmt", "join", "binop"})
 _THROUGH = frozenset({"guard", "await", "conv", "star"})
@@ -140,7 +139,7 @@ class Finder:
             vid = fn.facts.values[vid][1]
         value = fn.facts.values[vid]
         named = fn.const(value[2]) if value[0] == "item" else _name(fn, vid)
-        return isinstance(named, str) and not _KEYS.isdisjoint(words(named)[-1:])
+        return isinstance(named, str) and names_key(named)
 
     def _names_value(self, fn: Fn, vid: Vid) -> bool:
         """By its name a value, and not the name of a column or another piece of the text."""
