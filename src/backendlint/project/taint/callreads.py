@@ -66,9 +66,9 @@ def _told_to_hide(fn: Fn, callee: Fn, bound: Bound) -> bool:
     """`arguments(sanitized=True)`, `to_dict(include_secrets=False)`."""
     for index, passed in bound.items():
         name = callee.facts.params[index].name if index < len(callee.facts.params) else ""
-        told = [fn.const(vid) for vid, path in passed if not path]
+        told = [const for vid, path in passed if not path and isinstance(const := fn.const(vid), bool)]
         if (True in told and _HIDES.search(name)) or (False in told and _SHOWS.match(name)):
-            return any(item is True or item is False for item in told)
+            return True
     return False
 
 
