@@ -20,7 +20,7 @@ from backendlint.project.taint.identifiers import kept_as_secret
 from backendlint.project.taint.labels import CLEAN_TYPES, KEYS, MAX_PATH, NONE, Labels, Path, Trail
 from backendlint.project.taint.substitutions import replaced, substituted
 from backendlint.project.taint.tuples import NamedTuples
-from backendlint.project.taint.uploads import of_part, opened
+from backendlint.project.taint.uploads import opened
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
@@ -261,7 +261,7 @@ class CallReads:
         composed = len(keys) > 1 and ... not in keys and self._is_configuration(fn, base)
         element = composite(keys) if composed else lb.item(keys[0])
         found = self.reader.read(fn, base, lb.extend(path, element))
-        found = lb.clear(found, of_part(self.reader.declared.of_item(fn, base, keys[0]), path)) if found else found
+        found = lb.clear(found, self.reader.declared.of_item(fn, base, keys[0], path)) if found else found
         found = self.reader.urls.back(keys[0], self.reader.attribute_models(fn, base), found)
         if not composed:
             found = lb.merge((found, *self._whole(fn, list(call.args[1:]))))

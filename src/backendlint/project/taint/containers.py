@@ -10,7 +10,6 @@ from backendlint.facts.model import Value, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import KEYS, NONE, Labels, Path
-from backendlint.project.taint.uploads import of_part
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
@@ -101,7 +100,7 @@ class Containers:
             found = self.reader.read(fn, value[1], lb.extend(path, "[*]"))
         else:
             found = self.reader.read(fn, value[1], lb.extend(path, lb.item(key)))
-            found = lb.clear(found, of_part(self.reader.declared.of_item(fn, value[1], key), path)) if found else found
+            found = lb.clear(found, self.reader.declared.of_item(fn, value[1], key, path)) if found else found
             found = self.reader.urls.back(key, self.reader.attribute_models(fn, value[1]), found)
             if isinstance(key, str) and not path:
                 found = self.reader.named(found, fn, vid, key)

@@ -9,7 +9,9 @@ from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.routes.params import annotated_type
 from backendlint.project.schema.types import base, family
+from backendlint.project.taint.labels import Path
 from backendlint.project.taint.patterns import cleans
+from backendlint.project.taint.uploads import of_part
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -41,14 +43,14 @@ class Declared:
             return NOTHING
         return frozenset.intersection(*(self._field(self.project.classes[ref.name], name) for ref in refs))
 
-    def of_item(self, fn: Fn, base: Vid, key: object) -> Kinds:
-        """The same for an item of a form's `cleaned_data`, a serializer's `validated_data`."""
+    def of_item(self, fn: Fn, base: Vid, key: object, path: Path) -> Kinds:
+        """The same for an item of a form's `cleaned_data`, a serializer's `validated_data`, or the item's part at a path."""
         value = fn.facts.values[base]
         while value[0] in ("guard", "mut", "store"):
             value = fn.facts.values[value[1]]
         if value[0] != "attr" or value[2] not in VALIDATED or not isinstance(key, str):
             return NOTHING
-        return self.cleaned(self.project.refs(fn, value[1]), key)
+        return of_part(self.cleaned(self.project.refs(fn, value[1]), key), path)
 
     def _field(self, cls: Cls, name: str) -> Kinds:
         known = self._known.get((cls.fqn, name))
