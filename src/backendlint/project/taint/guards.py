@@ -12,7 +12,7 @@ from backendlint.project.libraries_model import Guard
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.addresses import Addresses
 from backendlint.project.taint.patterns import cleans
-from backendlint.project.taint.substitutions import written_pattern
+from backendlint.project.taint.substitutions import LINES, written_pattern
 from backendlint.project.taint.tried import raises_on, went_well
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _LITERAL: Kinds = frozenset({"code"})
 """A text without a quote between its quotes is a literal."""
 _NO_EXCEPTION: Kinds = frozenset({"exception"})
 _ALL_EXCEPTIONS: Kinds = frozenset({"builtins.Exception", "builtins.BaseException"})
-_LINES: Kinds = frozenset({"log", "header", "mail-header"})
+_LINES: Kinds = frozenset(LINES)
 _WITHOUT: dict[str, Kinds] = {
     "..": _PATH, "/": _PATH | {"redirect"}, "../": _PATH, "'": frozenset({"xpath"}), '"': frozenset({"xpath"}), "\n": _LINES, "\r": _LINES,
     "://": frozenset(), "<": frozenset({"xss"}),

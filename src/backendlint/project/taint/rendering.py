@@ -9,12 +9,13 @@ from backendlint.project.decorators import is_data_class
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import NONE, Labels
+from backendlint.project.taint.substitutions import LINES
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
 
-QUOTED = ("log", "header", "mail-header")
-"""Kinds of which a text is clean that `repr` has quoted."""
+QUOTED = LINES
+"""Kinds of which a text is clean that `repr` has quoted: it has no line breaks."""
 _DISPLAYS = frozenset({"dict", "list", "tuple", "set", "comp", "store"})
 _CONTAINERS = frozenset(
     "builtins.dict builtins.list builtins.tuple builtins.set builtins.frozenset werkzeug.datastructures.MultiDict "
