@@ -87,7 +87,9 @@ class Mark(NamedTuple):
     def after(self, before: Mark, trail: Trail | None) -> Mark:
         """What happened to a value in all, of which `before` is what happened first."""
         kept = before.cleared & _CONVERTED if self.decoded else before.cleared
-        cleared = (kept | self.cleared) - (WHOLE - (before.cleared & self.cleared))
+        cleared = kept | self.cleared
+        if UPLOAD in cleared and not (UPLOAD in before.cleared and UPLOAD in self.cleared):
+            cleared -= WHOLE
         return Mark(cleared, before.weak or self.weak, trail, before.decoded or self.decoded)
 
     def clean_for(self, kind: str, what: str = "") -> bool:
