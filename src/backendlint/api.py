@@ -148,7 +148,7 @@ from backendlint.project.steps import Durable, closed_steps, durable_steps, rela
 from backendlint.project.sums import Part, Sum, duration, terms
 from backendlint.project.taint import Flow, Origin
 from backendlint.project.taint.evident import evident
-from backendlint.project.taint.naming import names_key, sensitive
+from backendlint.project.taint.naming import names_key, place_words, sensitive
 from backendlint.project.taint.naming import words as identifier_words
 from backendlint.project.taint.report import ATTACKER, advice_hits, flow_hit, flow_hits, place_flows
 from backendlint.project.taint.sinks import sink_arguments
@@ -352,6 +352,7 @@ __all__ = [
     "parameters",
     "place_flows",
     "place_kind",
+    "place_words",
     "read_modify_writes",
     "receiver",
     "refusals",

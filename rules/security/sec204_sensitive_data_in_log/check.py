@@ -19,6 +19,7 @@ from backendlint.api import (
     name_of_value,
     only_by_hand,
     place_flows,
+    place_words,
     sensitive,
     whole_environment,
     whole_request,
@@ -56,13 +57,10 @@ def check(project: Project) -> Iterator[Hit]:
             continue  # where it is kept
         hit = flow_hit(project, flow, HARM)
         reported.add(hit.location)
-        told = flow.site.model.name in PRINTS and (
-            is_command(flow.site.fn) or only_by_hand(project, flow.fn) or in_main_block(flow.site.fn, flow.site.call)
-        )
-        told = told or project.layer(flow.fn) in OPERATOR or for_developer(flow.site.fn, flow.site.call)
         if not sure:
-            hit = replace(hit, confidence="low")
-        yield replace(hit, profile="strict") if told or not sure else hit
+            yield replace(hit, profile="strict", confidence="low")
+        else:
+            yield replace(hit, profile="strict") if is_told(project, flow) else hit
     for hit in urls_in_exceptions(project):
         if hit.location not in reported:
             reported.add(hit.location)
@@ -77,14 +75,22 @@ def check(project: Project) -> Iterator[Hit]:
                 yield replace(hit, profile="strict", confidence="low") if plain else hit
 
 
+def is_told(project: Project, flow: Flow) -> bool:
+    """Printed for whoever has asked for it: by a command, by hand, while somebody develops."""
+    fn, call = flow.site.fn, flow.site.call
+    prints = flow.site.model.name in PRINTS
+    if prints and (is_command(fn) or only_by_hand(project, flow.fn) or in_main_block(fn, call)):
+        return True
+    return project.layer(flow.fn) in OPERATOR or for_developer(fn, call)
+
+
 def may_hold_secrets(project: Project, fn: Fn) -> bool:
     """Whether what is sent there may well have secrets in it: it is about users or keys, or whatever is sent to any route."""
     if project.layer(fn) == "middleware" or fn.fqn in project.error_handlers:
         return True
-    cls = fn.cls.name if fn.cls is not None else ""
-    *_, folder, file = ("", *fn.path.removesuffix(".py").split("/"))
-    named = [fn.facts.qualname, cls, folder, file, *(route.path for route in project.route_functions.get(fn.fqn, ()))]
-    return any(word.rstrip("s") in KEEPING for text in named for word in identifier_words(text))
+    routes = project.route_functions.get(fn.fqn, ())
+    named = place_words(fn).union(*(identifier_words(route.path) for route in routes))
+    return any(word.rstrip("s") in KEEPING for word in named)
 
 
 def for_developer(fn: Fn, call: Call) -> bool:

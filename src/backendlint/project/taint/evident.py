@@ -13,7 +13,7 @@ from backendlint.project.binding import bind, receiver
 from backendlint.project.entities import Fn
 from backendlint.project.literals import name_of_value
 from backendlint.project.taint.flows import Flow, Hop
-from backendlint.project.taint.naming import sensitive, words
+from backendlint.project.taint.naming import place_words, sensitive, words
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
@@ -70,10 +70,7 @@ def opens(fn: Fn, name: str) -> bool:
         return False
     if parts not in (("token",), ("tokens",)):
         return True
-    cls = fn.cls.name if fn.cls is not None else ""
-    *_, folder, file = ("", *fn.path.rpartition(".")[0].split("/"))
-    around = {*words(fn.facts.qualname), *words(cls), *words(file), *words(folder)}
-    if not _OPENING.isdisjoint(around):
+    if not _OPENING.isdisjoint(place_words(fn)):
         return True
     return any(call.kwarg("token") >= 0 and fn.callee_name(call) in _FINDS for call in fn.calls)
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from backendlint.project.entities import Fn
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _SECRET = frozenset("password passwd passphrase passcode secret secrets pwd credential credentials apikey".split())
@@ -85,6 +89,12 @@ _CONTACT_HARMLESS = _HARMLESS | frozenset({"sent", "client", "sender", "host", "
 def words(name: str) -> tuple[str, ...]:
     """The lower-case words of an identifier: `userAPIKey2` -> user, api, key, 2."""
     return tuple([word.lower() for word in _WORDS.findall(name)])
+
+
+def place_words(fn: Fn) -> set[str]:
+    """The words of a function's name, its class's, its file's and that of the folder."""
+    *_, folder, file = ("", *fn.path.removesuffix(".py").split("/"))
+    return {*words(fn.facts.qualname), *words(file), *words(folder)}
 
 
 def names_key(name: str) -> bool:
