@@ -424,11 +424,10 @@ class Guards:
         """Conversions of the parameter that went well where a function answers: `try: UUID(text); return True`."""
         kinds = NOTHING
         for call in fn.facts.calls:
-            refuses = bool(call.args) and any(
-                model.raises for model in self.project.models(fn, call)
-            )  # `len()` takes all
+            found = self._converts(fn, index, call) if call.args else NOTHING
+            refuses = found and any(model.raises for model in self.project.models(fn, call))  # `len()` takes all
             if refuses and went_well(fn, call, answer.block, answer.span.line):
-                kinds |= self._converts(fn, index, call)
+                kinds |= found
         return kinds
 
     def _tried(self, fn: Fn, index: int) -> Kinds:

@@ -16,7 +16,7 @@ def raises_on(fn: Fn, block: int) -> bool:
 
 def went_well(fn: Fn, call: Call, block: int, line: int) -> bool:
     """Whether the call has been made, and has not failed, wherever control comes to that line of that block."""
-    if call.span.end_line >= line or any(v[0] == "bool" and call.value in v[2][1:] for v in fn.facts.values):
+    if call.span.end_line >= line or any(call.value in fn.value(vid)[2][1:] for vid in fn.made_by("bool")):
         return False
     around = dict(fn.blocks_of(block))
     failed = {item.group for item in around.values() if item.kind in ("except", "finally")}
