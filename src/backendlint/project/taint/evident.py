@@ -170,11 +170,9 @@ class _Search:
         if op == "outer":
             owner = fn.outer(value)
             return [(owner, value[1], up, far)] if owner else []
-        if op == "name" and self._is_number(fn, vid):
-            return []
         if op == "name":
             found = variable(self.project, fn, value[1])
-            return [(*found, (), far)] if found is not None else []
+            return [(*found, (), far)] if found is not None and not self._is_number(*found) else []
         return [(fn, part, up, far) for part in _inside(fn, value) if part != vid]
 
     def _passed(self, index: int, up: tuple[Hop, ...], far: int) -> list[_Place]:
@@ -190,13 +188,15 @@ class _Search:
         found: list[_Place] = []
         for ref in self.project.refs(fn, value[1]) if far else ():
             cls = self.project.classes.get(ref.name) if ref.kind == "inst" else None
-            method = self.project.method(cls, value[2]) if cls is not None else None
+            if cls is None:
+                continue
+            method = self.project.method(cls, value[2])
             if method is not None:
                 found += self._returned(method, far)
-            for owner in self.project.hierarchy.mro(cls) if cls is not None and method is None else ():
-                found += [
-                    (item, stored, (), far - 1) for item, stored in self.project.hierarchy.stores(owner, value[2])
-                ]
+                continue
+            for owner in self.project.hierarchy.mro(cls):
+                stores = self.project.hierarchy.stores(owner, value[2])
+                found += [(item, stored, (), far - 1) for item, stored in stores]
         return found
 
     def _returned(self, fn: Fn, far: int) -> list[_Place]:
