@@ -127,23 +127,14 @@ from backendlint.project.schema import types as sqltypes
 from backendlint.project.schema.history import Moment
 from backendlint.project.schema.model import Column, Index, Schema, Table
 from backendlint.project.schema.usage import users_of
-from backendlint.project.secrets import (
-    Shaped,
-    is_password,
-    issued_key,
-    known_shape,
-    on_own_machine,
-    place_kind,
-    secret_like,
-    shape_of,
-)
+from backendlint.project.secrets import Shaped, is_password, issued_key, known_shape, place_kind, secret_like, shape_of
 from backendlint.project.selected import selected
 from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.setters import handed_updates
 from backendlint.project.sought import shared_row
 from backendlint.project.sqltext.orm import Use as ColumnUse
 from backendlint.project.sqltext.statements import Statement as SqlStatement
-from backendlint.project.stages import develops
+from backendlint.project.stages import develops, on_own_machine
 from backendlint.project.steps import Durable, closed_steps, durable_steps, related
 from backendlint.project.sums import Part, Sum, duration, terms
 from backendlint.project.taint import Flow, Origin

@@ -78,7 +78,6 @@ _SETTING = re.compile(
 )
 """`fallback = "SECRET_KEY"`: the name of a setting that holds one."""
 _UPPER = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
-_OWN_MACHINE = re.compile(r"://(\w*):(\1|password|postgres|guest|root|admin)@(localhost|127\.0\.0\.1)\b", re.IGNORECASE)
 _PASSWORD = frozenset({"password", "passwd", "passphrase", "pwd"})
 _KEY_WORDS = frozenset({"key", "secret", "signing", "jwt", "token"})
 
@@ -189,11 +188,6 @@ def secret_like(name: str, text: str) -> bool:
     if _IDENTIFIER.match(stripped) and not any(c.isdigit() for c in stripped):
         return bool(_KEY_WORDS & set(parts)) and "secret" in own
     return _entropy(stripped) >= 2.7 or "secret" in own
-
-
-def on_own_machine(text: str) -> bool:
-    """A URL of the developer's own machine, with the password that everybody has there."""
-    return _OWN_MACHINE.search(text) is not None
 
 
 def issued_key(name: str, text: str) -> bool:

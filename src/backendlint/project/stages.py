@@ -1,7 +1,8 @@
-"""Which settings modules are for development, by what they set."""
+"""What is for development: settings modules, by what they set, and addresses of the developer's own machine."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 
 _SWITCH = "DEBUG"
 _ON = (True, "True", "true")
+_OWN_MACHINE = re.compile(r"://(\w*):(\1|password|postgres|guest|root|admin)@(localhost|127\.0\.0\.1)\b", re.IGNORECASE)
+
+
+def on_own_machine(text: str) -> bool:
+    """A URL of the developer's own machine, with the password that everybody has there."""
+    return _OWN_MACHINE.search(text) is not None
 
 
 def develops(project: Project, file: FileFacts) -> bool:
