@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING
 
 from backendlint.engines.site import SyntaxSite
 from backendlint.facts.model import (
-    Binding,
     Block,
     Call,
-    ClassFacts,
     FileFacts,
     FunctionFacts,
     Import,
-    Param,
     Raise,
     Return,
     Span,
@@ -141,7 +138,7 @@ from backendlint.project.taint import Flow, Origin
 from backendlint.project.taint.evident import evident
 from backendlint.project.taint.naming import names_key, place_words, sensitive
 from backendlint.project.taint.naming import words as identifier_words
-from backendlint.project.taint.report import ATTACKER, advice_hits, flow_hit, flow_hits, place_flows
+from backendlint.project.taint.report import advice_hits, flow_hit, flow_hits, place_flows
 from backendlint.project.taint.sinks import sink_arguments
 from backendlint.project.taint.whole import whole_environment, whole_request
 from backendlint.project.templates.lazy import TemplateRead, template_reads
@@ -160,7 +157,6 @@ if TYPE_CHECKING:
     from backendlint.project.sqltext import judge as sql
 
 __all__ = [
-    "ATTACKER",
     "BLOCKING",
     "CALENDAR",
     "FEW",
@@ -174,13 +170,11 @@ __all__ = [
     "UNKNOWN",
     "Answer",
     "Application",
-    "Binding",
     "Block",
     "Bound",
     "CacheUse",
     "Call",
     "CallModel",
-    "ClassFacts",
     "Clocks",
     "Cls",
     "Column",
@@ -212,7 +206,6 @@ __all__ = [
     "Moment",
     "NamedLiteral",
     "Origin",
-    "Param",
     "Part",
     "Policy",
     "Profile",
