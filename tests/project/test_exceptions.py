@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 from building import build, fn
 
@@ -69,6 +71,38 @@ def test_recursion_ends() -> None:
     assert escaping("def f(n):\n    if n:\n        return g(n)\n    take()\ndef g(n):\n    return f(n - 1)\n") == {
         "OutOfStock"
     }
+
+
+DECORATED = """
+    def guarded(method):
+        def inner(*args, **kwargs):
+            try:
+                return method(*args, **kwargs)
+            except {caught}:
+                {answer}
+        return inner
+
+    @guarded
+    def dig():
+        take()
+
+    def f():
+        dig()
+"""
+
+
+@pytest.mark.parametrize(
+    ("caught", "answer", "expected"),
+    [
+        ("ShopError", "return None", set()),
+        ("ShopError", "raise", {"OutOfStock"}),
+        ("Other", "return None", {"OutOfStock"}),
+    ],
+)
+def test_what_a_decorator_catches_does_not_reach_the_callers(caught: str, answer: str, expected: set[str]) -> None:
+    body = textwrap.dedent(DECORATED.format(caught=caught, answer=answer))
+    assert escaping(body) == expected
+    assert escaping(body, "dig") == {"OutOfStock"}  # the function itself lets it pass
 
 
 def test_the_witness_names_the_calls_and_the_raise() -> None:

@@ -106,6 +106,22 @@ def _hands_back(project: Project, ref: Ref, depth: int = 2) -> bool:
     return False
 
 
+def made_within(project: Project, decorator: Fn) -> Iterator[Fn]:
+    """Functions that are defined in a decorator, at any depth."""
+    return (inner for inner in project.functions_of(decorator.file) if inner.fqn.startswith(f"{decorator.fqn}."))
+
+
+def wrapping_calls(project: Project, fn: Fn) -> Iterator[tuple[Fn, Call]]:
+    """Where what the project's own decorators put around a function calls it, and the function that does."""
+    for ref in fn.decorators:
+        for wrapper in made_within(project, project.functions[ref.name]) if ref.kind == "func" else ():
+            for call in wrapper.calls:
+                value = wrapper.unguarded(call.func)
+                home = wrapper.outer(value) if value[0] == "outer" else None
+                if home is not None and home is wrapper.parent and home.facts.values[value[1]] == ("param", 0):
+                    yield wrapper, call
+
+
 def class_decorations(project: Project, classes: Iterable[Cls], method: str) -> Iterator[Ref]:
     """What decorators of a class of handlers and of its bases mean for the method that answers."""
     for cls in classes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Block, Raise, Span
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
+from backendlint.project.decorators import wrapping_calls
 from backendlint.project.effects import SAME_THREAD, Site
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.provisos import Proviso, Provisos
@@ -195,6 +196,8 @@ class Exceptions:
                     queue.append((fn, escape.name))
         while queue:
             fn, name = queue.popleft()
+            if self._ends_around(fn, name):
+                continue
             for edge in self.project.graph.callers(fn):
                 known = self._escapes.get(edge.caller.fqn, {}).get(name)
                 if edge.kind not in SAME_THREAD or (known is not None and not known.when):
@@ -208,6 +211,14 @@ class Exceptions:
                 for passed in self._through(edge.caller, escape):
                     if self._note(edge.caller, passed):
                         queue.append((edge.caller, passed.name))
+
+    def _ends_around(self, fn: Fn, name: str) -> bool:
+        """Whether what decorators put around the function lets the exception not pass to those that call it."""
+        around = list(wrapping_calls(self.project, fn)) if fn.decorators else []
+        ways = (
+            self._through(wrapper, Escape(name, call.span, call.block, None, None, None)) for wrapper, call in around
+        )
+        return bool(around) and not any(ways)
 
     def _note(self, fn: Fn, escape: Escape) -> bool:
         """Keep the first way out of several, and of their provisos those that all share."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Block, Vid
 from backendlint.facts.within import below
+from backendlint.project.decorators import made_within
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.exceptions import Escape
@@ -92,7 +93,7 @@ class Failures:
             if any(route.kind == "http" for route in routes):
                 wrapped |= {ref.name: fn for ref in fn.decorators if ref.kind == "func" and ref.name not in wrapped}
         for name, fn in wrapped.items():
-            for inner in self._inside(self.project.functions[name]):
+            for inner in made_within(self.project, self.project.functions[name]):
                 for raised, escape in self.project.exceptions.escaping(inner).items():
                     call = escape.edge.call if escape.edge is not None else None
                     wrapped_one = call is not None and inner.unguarded(call.func)[0] in ("outer", "param")
@@ -119,15 +120,10 @@ class Failures:
             not asked.isdisjoint(target.fqn for target in self._questions(inner, block.value))
             for ref in fn.decorators
             if ref.kind == "func"
-            for inner in self._inside(self.project.functions[ref.name])
+            for inner in made_within(self.project, self.project.functions[ref.name])
             for block in inner.facts.blocks
             if block.kind == "if"
         )
-
-    def _inside(self, decorator: Fn) -> Iterator[Fn]:
-        for inner in self.project.functions_of(decorator.file):
-            if inner.fqn.startswith(f"{decorator.fqn}."):
-                yield inner
 
     def _questions(self, fn: Fn, test: Vid) -> Iterator[Fn]:
         """Functions without arguments whose result a test is."""

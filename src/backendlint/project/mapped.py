@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
+from backendlint.project.decorators import made_within
 from backendlint.project.entities import Fn
 from backendlint.project.errorhandlers import exception_parameter
 
@@ -100,10 +101,8 @@ class Mapped:
         """What the handler's decorators and its class's own machinery catch."""
         for ref in fn.decorators:
             if ref.kind == "func":
-                decorator = self.project.functions[ref.name]
-                for inner in self.project.functions_of(decorator.file):
-                    if inner.fqn.startswith(f"{decorator.fqn}."):
-                        yield from self.caught(inner)
+                for inner in made_within(self.project, self.project.functions[ref.name]):
+                    yield from self.caught(inner)
             elif ref.kind == "lib":
                 model = self.project.libraries.decorator(ref.name)
                 if model is not None and model.error_handler is not None:
