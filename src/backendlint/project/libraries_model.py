@@ -102,36 +102,7 @@ SinkKind = Literal[
     "url",
 ]
 SourceKind = Literal["request", "queue", "secret", "personal", "exception", "env", "file", "database", "response"]
-TaintKind = Literal[
-    "all",
-    "sql",
-    "command",
-    "code",
-    "path",
-    "ssrf",
-    "redirect",
-    "xss",
-    "template",
-    "xml",
-    "deserialize",
-    "ldap",
-    "ldap-dn",
-    "xpath",
-    "nosql",
-    "javascript",
-    "log",
-    "header",
-    "regex",
-    "trust",
-    "mail-header",
-    "archive",
-    "response",
-    "url",
-    "secret",
-    "personal",
-    "exception",
-    "upload",
-]
+TaintKind = Literal[SinkKind, "all", "secret", "personal", "exception", "upload"]
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from backendlint.project.schema.sa_columns import (
     Made,
     column_call,
     column_name,
+    name_of,
     read_column,
     read_index,
     server_default,
@@ -283,16 +284,6 @@ def _table(view: CallNode, batch: str, position: int, name: str = "table_name") 
         return batch
     node = view.argument(position, name)
     return name_of(node)
-
-
-def name_of(node: Node | None) -> str:
-    """A name, `op.f("name")` included."""
-    if node is None:
-        return ""
-    call = node.call()
-    if call is not None and call.name == "f" and call.args:
-        return call.args[0].text()
-    return node.text()
 
 
 def _qualified(view: CallNode, table: str) -> str:

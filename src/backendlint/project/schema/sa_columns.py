@@ -168,10 +168,11 @@ def server_default(node: Node) -> str | None:
 def read_check(call: CallNode) -> Check:
     """`CheckConstraint("sql", name=...)`."""
     name = call.argument(1, "name")
-    return Check(_name(name), call.args[0].text() if call.args else "", call.location)
+    return Check(name_of(name), call.args[0].text() if call.args else "", call.location)
 
 
-def _name(node: Node | None) -> str:
+def name_of(node: Node | None) -> str:
+    """A name, `op.f("name")` included."""
     if node is None:
         return ""
     call = node.call()
@@ -187,15 +188,15 @@ def table_part(node: Node, table: str) -> Constraint | Index | tuple[str, ...] |
         return None
     name_node = call.kwarg("name")
     if call.name == "Index":
-        return read_index(call, call.args[1:], _name(call.args[0] if call.args else None))
+        return read_index(call, call.args[1:], name_of(call.args[0] if call.args else None))
     if call.name == "UniqueConstraint":
-        return Unique(_name(name_node), tuple(column_name(arg) for arg in call.args), location=call.location)
+        return Unique(name_of(name_node), tuple(column_name(arg) for arg in call.args), location=call.location)
     if call.name == "PrimaryKeyConstraint":
         return tuple(column_name(arg) for arg in call.args)
     if call.name == "CheckConstraint":
         return read_check(call)
     if call.name == "ForeignKeyConstraint":
-        return _composite(call, _name(name_node))
+        return _composite(call, name_of(name_node))
     return None
 
 
