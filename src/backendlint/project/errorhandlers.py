@@ -62,6 +62,13 @@ def _decorated(project: Project) -> Iterator[Registration]:
                 model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
                 if model is not None and model.error_handler is not None:
                     yield from _registered(project, home, call, model.error_handler, (fn.fqn,))
+                elif model is not None and model.handles is not None:
+                    named = _registered(project, home, call, ErrorHandler(model.handles), (fn.fqn,))
+                    yield from (item for item in named if _are_exceptions(project, item.types))
+
+
+def _are_exceptions(project: Project, types: tuple[Ref, ...]) -> bool:
+    return bool(types) and all(project.hierarchy.subclass_of(ref.name, "builtins.BaseException") for ref in types)
 
 
 def _applied(project: Project) -> Iterator[Registration]:

@@ -940,6 +940,8 @@ class DecoratorModel:
     timeout: Timeout | None = None
     transaction: Literal["", "atomic", "begin", "autocommit", "savepoint"] = ""
     error_handler: ErrorHandler | None = None
+    handles: Arg | None = None
+    """An argument that may name an exception class: then the function is an error handler of it, else a route."""
     lifecycle: Literal["", "startup", "shutdown", "teardown", "both", "exit"] = ""
     middleware: bool = False
     hook: bool = False
