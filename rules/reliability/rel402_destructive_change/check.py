@@ -35,7 +35,7 @@ def check(project: Project) -> Iterator[Hit]:
             )
         elif isinstance(operation, ops.Truncate):
             for table in operation.tables:
-                if moment.existing(table):
+                if moment.existing(table) and not _refilled(moment, table):
                     yield moment.hit(
                         f"`TRUNCATE` empties `{table}` for good, and a downgrade cannot bring the rows "
                         "back; delete just what must go, "
@@ -47,6 +47,16 @@ def check(project: Project) -> Iterator[Hit]:
                 "downgrade cannot bring the rows "
                 "back; delete just what must go, in batches, after a backup."
             )
+
+
+def _refilled(moment: Moment, table: str) -> bool:
+    """Whether the migration fills the emptied table again from others."""
+    done = [item for item in _flat(moment.migration.operations) if not item.state_only]
+    changes = (item for item in done[len(moment.earlier) :] if isinstance(item, ops.DataChange))
+    return any(
+        item.kind == "INSERT" and item.table.lower() == table.lower() and "SELECT" in item.text.upper()
+        for item in changes
+    )
 
 
 def _everything(operation: ops.DataChange) -> bool:

@@ -33,6 +33,7 @@ _BACKWARD = re.compile(
     r"(?:[._-](?:down|rollback|undo|revert)\.sql$)|(?:^|/)(?:(?:down|rollback|undo)|reverts?/|U\d[\d._]*__)",
     re.IGNORECASE,
 )
+_REFRESHED = re.compile(r"REFRESH\s+MATERIALIZED\s+VIEW\s+(?!CONCURRENTLY\b)([\w.]+)", re.IGNORECASE)
 RECENT = 10
 """Migrations further back in their chain are history: they have run, and what they did is told in the strict profile only.
 So are those that by their dates are long released."""
@@ -48,7 +49,7 @@ class Moment:
     operation: ops.Operation
     before: Schema
     created: set[str]
-    """Tables (lower case) that this migration has made so far: nobody uses them yet."""
+    """Tables (lower case) that this migration has made or emptied so far: nobody uses them yet."""
     age: int
     """How many migrations of its chain came after it."""
     within: ops.RunSQL | None = None
@@ -114,10 +115,21 @@ def moments(migrations: Sequence[ops.Migration], released: Collection[str] = ())
                 created.add(operation.new.lower())
             if isinstance(operation, ops.Other) and operation.kind == ops.UNNAMED_TABLE:
                 created.add("")
+            created |= {name.lower() for name in _emptied(operation)}
             apply(schema, operation)
             earlier.append(operation)
         if migration.initial:
             first |= created
+
+
+def _emptied(operation: ops.Operation) -> Sequence[str]:
+    """What an operation empties, or fills anew, under a lock that nobody can read past (PostgreSQL's TRUNCATE, REFRESH)."""
+    if isinstance(operation, ops.Truncate):
+        return operation.tables
+    if isinstance(operation, ops.Other) and operation.kind == "REFRESH":
+        name = _REFRESHED.match(operation.text)
+        return (name[1],) if name is not None else ()
+    return ()
 
 
 def flat(operations: Sequence[ops.Operation]) -> Iterator[tuple[ops.Operation, ops.RunSQL | None]]:
