@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from backendlint.api import Call, Fn, Hit, Policy, Project, bind, identifier_words
+from backendlint.api import Call, Fn, Hit, Policy, Project, bind, identifier_words, ingredients
 
 ASKS = frozenset(
     "search query queries find fetch get list lookup read count embed embedding embeddings encode tokenize predict rank rerank "
@@ -42,7 +42,7 @@ class Sent(NamedTuple):
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call that changes something elsewhere and is retried without an idempotency key."""
     seen: set[tuple[str, Call]] = set()
-    for policy in project.retries.all:
+    for policy in (*project.retries.all, *project.retries.wrapped):
         if policy.kind == "client":
             if {"ANY", *UNSAFE}.intersection(policy.methods) and policy.attempts != 0.0:
                 yield _client(policy)
@@ -51,13 +51,14 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         for sent in _calls(project, policy):
             method = _method(project, sent)
-            place = (sent.outer, sent.by) if method == "passed" else (sent.fn, sent.call)
+            place = (sent.outer, sent.by) if method == "passed" or _forwards(sent) else (sent.fn, sent.call)
             if not method or place[0] is None or place[1] is None or (place[0].fqn, place[1]) in seen:
                 continue
             if not _keyed(sent.fn, sent.call) and not (sent.outer and sent.by and _keyed(sent.outer, sent.by)):
                 seen.add((place[0].fqn, place[1]))
                 words = _words(project, sent, place[0])
                 harmless = not words & MAKES and (bool(words & (ASKS | STATES)) or _addressed(sent))
+                harmless |= _mails(project, sent)
                 hit = _hit(project, policy, sent, place[0], place[1])
                 yield replace(hit, profile="strict") if harmless else hit
 
@@ -89,6 +90,18 @@ def _method(project: Project, sent: Sent) -> str:
         if _passed(sent, vid) in UNSAFE:
             return "passed"
     return ""
+
+
+def _forwards(sent: Sent) -> bool:
+    """A helper that is told where to send."""
+    own = 1 if sent.fn.kind in ("method", "classmethod") else 0
+    parts = map(sent.fn.value, ingredients(sent.fn.facts, _address(sent)) if sent.outer is not None else ())
+    return any(value[0] == "param" and value[1] >= own for value in parts)
+
+
+def _mails(project: Project, sent: Sent) -> bool:
+    """A mail that comes twice is a nuisance, one that never comes is worse."""
+    return any("mail" in model.effect for model in project.models(sent.fn, sent.call))
 
 
 def _words(project: Project, sent: Sent, fn: Fn) -> set[str]:

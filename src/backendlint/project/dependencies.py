@@ -236,7 +236,7 @@ class Dependencies:
     def _retry(self, site: Site) -> Policy | None:
         for fn, call in self._way_up(site):
             for policy in self._policies.get(fn.fqn, ()):
-                if policy.kind == "decorator":
+                if policy.kind in ("decorator", "wrapped"):
                     return policy
                 if policy.kind == "loop" and any(item.value == call.value for item in policy.calls):
                     return policy
@@ -245,7 +245,7 @@ class Dependencies:
     @cached_property
     def _policies(self) -> dict[str, list[Policy]]:
         found: dict[str, list[Policy]] = {}
-        for policy in self.project.retries.all:
+        for policy in (*self.project.retries.all, *self.project.retries.wrapped):
             found.setdefault(policy.fn.fqn, []).append(policy)
         return found
 

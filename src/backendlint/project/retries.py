@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Span, Vid
 from backendlint.project.attempts import counted, counted_again, next_item, rounds, same_again, varies
+from backendlint.project.decorators import wrapping_calls
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Retry
 from backendlint.project.retry_settings import Policy, RetrySettings
@@ -50,6 +51,18 @@ class Retries:
             found.extend(self._decorators(fn))
             found.extend(self._clients(fn))
         return found
+
+    @cached_property
+    def wrapped(self) -> list[Policy]:
+        """Functions below a retry decorator of the project's own, whose loop is one of `all`."""
+        loops = {policy.fn: policy for policy in self.all if policy.kind == "loop"}
+        ways = {call for policy in loops.values() for call in policy.calls if self._handed_in(policy.fn, call)}
+        return [
+            loops[wrapper]._replace(kind="wrapped", fn=fn, calls=(), block=-1)
+            for fn in (self.project.all_functions() if ways else ())
+            for wrapper, call in wrapping_calls(self.project, fn)
+            if call in ways and wrapper in loops
+        ]
 
     # loops
 

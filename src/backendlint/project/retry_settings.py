@@ -18,9 +18,9 @@ class Policy(NamedTuple):
     """How something is retried."""
 
     kind: str
-    """loop, decorator, object (`for attempt in Retrying(...)`) or client"""
+    """loop, decorator, object (`for attempt in Retrying(...)`), client or wrapped (by a decorator of the project's own)"""
     fn: Fn
-    """The function in which the retrying stands; for decorators the function that is retried."""
+    """The function in which the retrying stands; for decorators and what is wrapped the function that is retried."""
     span: Span
     """The loop's header, the decorator or the client's call; in `home`'s file."""
     home: Fn
