@@ -13,6 +13,7 @@ WRITES = re.compile(
     re.IGNORECASE,
 )
 """One statement that locks rows and changes them is a transaction by itself: a queue's `UPDATE ... WHERE id IN (SELECT ...)`."""
+_CHANGES = ("db-write", "flush", "commit")
 _STATES = ("get_autocommit", "in_atomic_block", "in_transaction")
 """What tells whether a transaction is open."""
 
@@ -37,7 +38,14 @@ def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
     if _built_for_others(project, fn) or _asked_first(fn, block):
         return
     if opening is not None:
-        yield from _by_others(project, fn, block) if opening.kind == "caller" else ()
+        yield from (
+            _by_others(project, fn, block, "; other callers open a transaction for it")
+            if opening.kind == "caller"
+            else ()
+        )
+        return
+    if _hands_on(project, fn):
+        yield from _by_others(project, fn, block)
         return
     yield Hit(
         f"`{fn.name}()` locks rows outside of a transaction: the lock is refused or gone as soon as the query has run, and protects "
@@ -47,8 +55,15 @@ def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
     )
 
 
-def _by_others(project: Project, fn: Fn, block: int) -> Iterator[Hit]:
-    """Calls, by functions that open no transaction, of a function that others call in one, and that locks when called so."""
+def _hands_on(project: Project, fn: Fn) -> bool:
+    """A function that locks rows for those that call it, and changes none itself."""
+    returns = any(item.value >= 0 and fn.const(item.value) is ... for item in fn.facts.returns)
+    called = any(edge.kind == "call" and not for_tests(project, edge.caller) for edge in project.graph.callers(fn))
+    return returns and called and fn.fqn not in project.route_functions and not project.effects.has(fn, *_CHANGES)
+
+
+def _by_others(project: Project, fn: Fn, block: int, more: str = "") -> Iterator[Hit]:
+    """Calls, by functions that open no transaction, of a function that locks when it is called so."""
     for edge in project.graph.callers(fn):
         if edge.call is None or edge.kind != "call" or for_tests(project, edge.caller):
             continue
@@ -59,7 +74,7 @@ def _by_others(project: Project, fn: Fn, block: int) -> Iterator[Hit]:
                 f"`{edge.caller.name}()` has `{fn.name}()` lock rows outside of a transaction: the lock is refused or gone as soon as "
                 "the query has run, and protects nothing; open the transaction around the call and the write.",
                 edge.caller.location(edge.span),
-                related=(fn.step(fn.facts.header, "locks rows; other callers open a transaction for it"),),
+                related=(fn.step(fn.facts.header, f"locks rows{more}"),),
                 function=edge.caller.fqn,
             )
 
