@@ -18,6 +18,7 @@ from backendlint.project.loglines import LogLines
 from backendlint.project.routes.params import within_segment
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.barren import Search, State
+from backendlint.project.taint.helpers import only_helps
 from backendlint.project.taint.labels import Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.reads import Reader
 from backendlint.project.taint.sinks import RESPONSE, SinkSite, find_assignments, find_sinks
@@ -157,7 +158,8 @@ class Taint:
     def reviewed_sinks(self, *kinds: str) -> Iterator[SinkSite]:
         """Sinks whose flows may be reported in a reviewed file: those that lie there, and helpers' that hand on what they get."""
         for site in self.sinks(*kinds):
-            if self.project.counts(site.fn) or self.forwarded(site.fn, site.vid) >= 0:
+            answers = site.kind == "response" and site.fn.fqn not in self.project.route_functions
+            if self.project.counts(site.fn) or answers or self.forwarded(site.fn, site.vid) >= 0:
                 yield site
 
     def flows(self, sink_kinds: Collection[str], source_kinds: Collection[str]) -> Iterator[Flow]:
@@ -297,7 +299,8 @@ class Taint:
             if origin.what == "param" and not mark.clean_for(site.kind):
                 owner = self.project.functions[origin.fn]
                 own = origin.fn == site.fn.fqn and site.kind not in _FLAWED
-                forwards = own and self.forwarded(site.fn, site.vid) == origin.slot
+                forwards = own and (site.kind == "response" or self.forwarded(site.fn, site.vid) == origin.slot)
+                forwards = forwards and only_helps(self.project, site.fn, site.call, site.kind)
                 yield _Pending(owner, origin.slot, origin.path, mark, (), report, forwards)
 
     def forwarded(self, fn: Fn, vid: Vid, depth: int = 6) -> int:
