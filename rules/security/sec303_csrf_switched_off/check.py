@@ -36,6 +36,7 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         yield from form(project, hit)
         return
     found = list(exempted(project, hit.location))
+    hit = replace(hit, location=switched_off(project, hit.location))
     if not found:
         yield hit
         return
@@ -69,6 +70,27 @@ def exempted(project: Project, place: Location) -> Iterator[tuple[Fn, Route | No
     for cls in project.classes.values():
         if cls.path == place.path and start(cls.header) == start(place):
             yield from of_class(project, cls)
+
+
+def switched_off(project: Project, place: Location) -> Location:
+    """The decorator that does it, above the function or class of that name."""
+    owners = [(fn.parent or fn, fn.facts.decorators, fn.header) for fn in functions_in(project, place)[1:]]
+    owners += [
+        (cls.owner, cls.facts.decorators, cls.header) for cls in project.classes.values() if cls.path == place.path
+    ]
+    for home, decorators, header in owners:
+        for vid in decorators if start(header) == start(place) else ():
+            if exempts(home, vid):
+                return home.place(vid)
+    return place
+
+
+def exempts(home: Fn, vid: int) -> bool:
+    """`csrf_exempt`, `csrf.exempt`, `method_decorator(csrf_exempt)`."""
+    value = home.value(vid)
+    if value[0] == "call":
+        return any(exempts(home, item) for item in (home.calls[value[1]].func, *home.calls[value[1]].args))
+    return value[0] in ("name", "attr") and str(value[-1]).rpartition(".")[2] in ("csrf_exempt", "exempt")
 
 
 def registered(project: Project, fn: Fn, vid: int) -> Iterator[tuple[Fn, Route | None]]:

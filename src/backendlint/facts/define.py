@@ -33,7 +33,7 @@ class Definitions(Expressions):
 
     def define_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """A `def`: its decorators, annotations and defaults are values of this table."""
-        decorators = self.visit_all(node.decorator_list)
+        decorators = self._decorators(node.decorator_list)
         name = node.name
         suffix = next(
             (d.attr for d in node.decorator_list if isinstance(d, ast.Attribute) and d.attr in _ACCESSORS), ""
@@ -46,6 +46,11 @@ class Definitions(Expressions):
         if self.class_prefix and not suffix:
             self.file.facts.classes[self.class_prefix].methods[name] = index
         self.env[name] = self.add(("def", facts.qualname), node)
+
+    def _decorators(self, nodes: Sequence[ast.expr]) -> tuple[Vid, ...]:
+        """Their values; a plain name's too stands where the decorator does, not where the name was bound."""
+        vids = zip(self.visit_all(nodes), nodes, strict=True)
+        return tuple([self.add(self.value(vid), node) if isinstance(node, ast.Name) else vid for vid, node in vids])
 
     def function(self, node: ast.Lambda) -> Vid:
         """A lambda is a function with one return."""
@@ -105,7 +110,7 @@ class Definitions(Expressions):
 
     def define_class(self, node: ast.ClassDef) -> None:
         """A `class`: its body runs here, in this table."""
-        bases, decorators = self.visit_all(node.bases), self.visit_all(node.decorator_list)
+        bases, decorators = self.visit_all(node.bases), self._decorators(node.decorator_list)
         keywords = tuple([(word.arg or "**", self.visit(word.value)) for word in node.keywords])
         qualname = self.qualify(node.name)
         span = self.file.source.span(node)

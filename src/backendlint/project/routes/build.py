@@ -251,7 +251,7 @@ class RouteTable:
         for item, model in self.decorators(fn):
             if model.methods:
                 return tuple(name.upper() for name in model.methods)
-            if model.route is not None and model.route.path is None and model.route.detail is None:
+            if model.route is not None and _makes_view(model):
                 found = self.registrations.reading.methods(item.fn, item.call, model.route)
                 if found:
                     return found
@@ -273,7 +273,8 @@ class RouteTable:
         own = normal(path, entry.syntax)
         status, declared = self._status(entry)
         dependencies = (*way.dependencies, *self._own_dependencies(entry), *self._injected(fn))
-        decorators = tuple(model for _, model in self.decorators(fn)) if fn else ()
+        decorators = list(self.decorators(fn)) if fn else []
+        views = (item for item, model in decorators if _makes_view(model) and not entry.decorator)
         return Route(
             methods=methods,
             path=join(*prefixes, own),
@@ -296,12 +297,13 @@ class RouteTable:
             summary=self._text(entry, "summary"),
             description=self._text(entry, "description") or (fn.facts.docstring if fn else ""),
             in_schema=not way.hidden and self._keyword(entry, "include_in_schema") is not False,
-            decorators=decorators,
+            decorators=tuple(model for _, model in decorators),
             hooks=tuple(self._functions(way.hooks)),
             prefixes=prefixes,
             converters=types,
             inner=way.inner,
             idle=self._idle(entry, fn) if fn is not None and cls is None else (),
+            view=next((item.fn.place(item.vid) for item in views), None),
         )
 
     def _idle(self, entry: Entry, fn: Fn) -> tuple[Ref, ...]:
@@ -406,6 +408,11 @@ def _registering(entry: Entry) -> Iterator[tuple[Fn, Call]]:
         yield entry.fn, entry.call
     if entry.through is not None:
         yield entry.through
+
+
+def _makes_view(model: DecoratorModel) -> bool:
+    """`@api_view(["GET"])`: the path is registered elsewhere."""
+    return model.route is not None and model.route.path is None and model.route.detail is None
 
 
 def _sub(path: str, sub: str) -> str:

@@ -125,6 +125,8 @@ class Route:
     """Methods of the class that a handler of the library calls (`get_queryset`, `perform_create`)."""
     idle: tuple[Ref, ...] = ()
     """Decorators above the one that registers the route, which takes the function without what they put around it."""
+    view: Location | None = None
+    """The decorator that makes a view of the handler, whose path is registered elsewhere."""
     inner: Location | None = None
     """Where the innermost application is made that has the route: a mounted one, else the root."""
 
@@ -136,6 +138,8 @@ class Route:
     @property
     def place(self) -> Location:
         """Where findings about the route point: its decorator, else the `def`, else the class, else the registration."""
+        if self.view is not None:
+            return self.view
         if self.handler is None and self.cls is not None and self.location == self.entry.location:
             return self.cls.header
         if self.handler is None or (self.entry.decorator and self.cls is None):
