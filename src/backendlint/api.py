@@ -116,6 +116,7 @@ from backendlint.project.resources import Leak
 from backendlint.project.responsemodels import responded
 from backendlint.project.retry_settings import Policy
 from backendlint.project.routes import SAFE, UNKNOWN, Application, Route, RouteParam, status_of
+from backendlint.project.routes.params import public_name
 from backendlint.project.routes.paths import is_parameter, parameters, segments, shape, subject, versions
 from backendlint.project.running import RUNNING, runs
 from backendlint.project.saved import stored_by_itself
@@ -337,6 +338,7 @@ __all__ = [
     "place_flows",
     "place_kind",
     "place_words",
+    "public_name",
     "read_modify_writes",
     "receiver",
     "refusals",

@@ -3,7 +3,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import UNKNOWN, Cls, Fn, Hit, Location, Project, Route, Step, exclusive, is_parameter, segments
+from backendlint.api import (
+    UNKNOWN,
+    Cls,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Route,
+    Step,
+    exclusive,
+    is_parameter,
+    public_name,
+    segments,
+)
 
 NAME = re.compile(r"\{[^{}]*\}")
 CONVERTER = re.compile(r"<(?:(\w+)(?:\([^<>]*\))?:)?\w+>")
@@ -165,9 +178,10 @@ def mismatches(project: Project) -> Iterator[Hit]:
             continue
         if any(takes_request(project, dependency) for dependency in route.dependencies):
             continue
-        below = {param.name for dependency in route.dependencies for param in dependency.facts.params}
-        below |= set(taken_out(route))
-        missing = [name for name in names if name not in taken and name not in below and "" not in below]
+        supplied = {param.name for param in route.params if param.origin == "path"}
+        missing = [name for name in names if name not in taken and name not in supplied]
+        below = set(taken_below(project, route)) if missing else set()
+        missing = [name for name in missing if name not in below and "" not in below]
         queried = any(param.origin == "query" for param in route.params)
         if route.documented and not queried and takes_request(project, fn):
             continue  # it may read the path itself
@@ -214,6 +228,13 @@ def passed_on(project: Project, route: Route, cls: Cls) -> bool:
     classes = project.hierarchy.mro(cls)
     listed = any(owner.facts.attributes.keys() & DECORATING for owner in classes)
     return listed or any(owner.methods.keys() & DISPATCHING for owner in classes) or bool(cls.facts.decorators)
+
+
+def taken_below(project: Project, route: Route) -> Iterator[str]:
+    """Path parameters that a dependency takes, or a hook."""
+    for dependency in route.dependencies:
+        yield from (public_name(project, dependency, param) for param in dependency.facts.params)
+    yield from taken_out(route)
 
 
 def taken_out(route: Route) -> Iterator[str]:

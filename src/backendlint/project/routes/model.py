@@ -35,6 +35,7 @@ class RouteParam:
     index: int
     """Position among the handler's parameters."""
     name: str
+    """As the client knows it: an alias where one is given."""
     origin: str
     """path query body header cookie form file"""
     type: str

@@ -65,7 +65,7 @@ def path_params(fn: Fn, path_types: dict[str, str]) -> list[RouteParam]:
 
 def within_segment(project: Project, fn: Fn, index: int) -> bool:
     """Whether a handler's parameter is, by each of its routes, a part of one segment of the path: it holds no slash."""
-    name = fn.facts.params[index].name
+    name = public_name(project, fn, fn.facts.params[index])
     routes = project.route_functions.get(fn.fqn, ())
     return bool(routes) and all(name in paths.within_segment(item.entry.path, item.entry.syntax) for item in routes)
 
@@ -81,14 +81,16 @@ def _signature_param(
         if any(model.injects is not None for model in project.models(owner, call)):
             return None
         for ref in project.callees(owner, call):
-            origin = ref.name.rpartition(".")[2].lower()
-            if ref.kind == "lib" and origin in _ORIGINS:
+            origin = _origin(ref)
+            if origin:
                 first = call.args[0] if call.args else call.kwarg("default")
                 default = call.kwarg("default_factory") if first < 0 else first
                 required = default < 0 or _is_ellipsis(owner, first)
                 if owner is not home or param.default < 0:
                     required = param.default < 0
-                return RouteParam(index, param.name, origin, declared, required)
+                name = _alias(owner, call) or param.name
+                narrowed = path_types.get(name, "") if origin == "path" else ""
+                return RouteParam(index, name, origin, narrowed or declared, required)
     refs = project.resolver.param(fn, index)
     if not refs:
         annotated = param.annotation >= 0
@@ -98,6 +100,25 @@ def _signature_param(
         if kind:
             return RouteParam(index, param.name, kind, declared if kind != "body" else "model", required)
     return None
+
+
+def public_name(project: Project, fn: Fn, param: Param) -> str:
+    """The name by which a client, or the path, gives a parameter: `order: UUID = Path(alias="id")`."""
+    for owner, call in markers(project, fn.parent or fn, param):
+        if any(_origin(ref) for ref in project.callees(owner, call)):
+            return _alias(owner, call) or param.name
+    return param.name
+
+
+def _origin(ref: Ref) -> str:
+    """Where the marker that is called takes a value from, or ""."""
+    name = ref.name.rpartition(".")[2].lower()
+    return name if ref.kind == "lib" and name in _ORIGINS else ""
+
+
+def _alias(owner: Fn, call: Call) -> str:
+    name = owner.const(call.kwarg("alias"))
+    return name if isinstance(name, str) else ""
 
 
 def _is_ellipsis(home: Fn, vid: Vid) -> bool:
