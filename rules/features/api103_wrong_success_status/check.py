@@ -1,9 +1,24 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
-from backendlint.api import Answer, Fn, Hit, Location, Profile, Project, Route, Span, among_pages, answers
+from backendlint.api import (
+    FEW,
+    SLIPS,
+    Answer,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Route,
+    Span,
+    among_pages,
+    answers,
+    told_once,
+)
 
 CREATE = re.compile(r"_?(create|add|insert|register|new|place|post|clone|duplicate|copy)(_|$)", re.IGNORECASE)
 POSTED = re.compile(r"_?(post|clone|duplicate|copy)(_|$)", re.IGNORECASE)
@@ -18,16 +33,42 @@ CHANGES = frozenset({"update", "delete", "get_or_create", "update_or_create"})
 ADDED = re.compile(r"_?add_(?:a_|an_|new_)?(\w+)", re.IGNORECASE)
 
 
+PROPER = {"POST": 201, "DELETE": 204}
+"""By which the project shows that it says what happened."""
+
+
 def check(project: Project) -> Iterator[Hit]:
     seen: set[Location] = set()
+    styles: dict[tuple[str, str], list[Hit]] = defaultdict(list)
+    proper: Counter[str] = Counter()
     for route in project.routes:
         if route.handler is None or route.kind != "http" or len(route.methods) != 1:
             continue
+        method = route.methods[0]
+        proper[method] += PROPER.get(method) in statuses(project, route)
         for place, message in judge(project, route):
             if place not in seen:
                 seen.add(place)
-                profile: Profile | None = "strict" if among_pages(project, route) else None
-                yield Hit(f"{route.label} {message}", place, function=route.function, profile=profile)
+                hit = Hit(f"{route.label} {message}", place, function=route.function)
+                if among_pages(project, route):
+                    yield replace(hit, profile="strict")
+                else:
+                    styles[method, message].append(hit)
+    for (method, _), hits in styles.items():
+        yield from told_once(hits, everywhere, SLIPS if proper[method] >= len(hits) else FEW)
+
+
+def everywhere(hit: Hit, others: str) -> str:
+    return hit.message.replace("; answer", f", here and in {others}; answer", 1)
+
+
+def statuses(project: Project, route: Route) -> set[int]:
+    """The codes of its successes."""
+    assert route.handler is not None
+    found = [answer for answer in answers(project, route.handler) if not answer.failed and not answer.special]
+    return {default_status(route) if answer.status is None else answer.status for answer in found} or {
+        default_status(route)
+    }
 
 
 def judge(project: Project, route: Route) -> Iterator[tuple[Location, str]]:
