@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, Route, answers
+from backendlint.api import FEW, SLIPS, Hit, Location, Project, Route, answers, told_once
 
 PROBE = re.compile(
     r"/_*(lb|lb-)?(health[_-]?(z|y|checks?)?|live(ness|z)?|ready(z)?|readiness|ping|heartbeat)_*/?$", re.IGNORECASE
@@ -19,12 +20,13 @@ def check(project: Project) -> Iterator[Hit]:
     ]
     described = sum(has_text(route) for route in documented)
     custom = described * 5 >= len(documented) * 4
-    seen = set()
+    seen: set[Location] = set()
+    styles: dict[str, list[Hit]] = defaultdict(list)
     for route in documented:
         model, text = has_model(project, route), has_text(route)
-        if (model and text) or route.kind != "http" or route.place in seen:
+        if (model and text) or route.kind != "http" or not seen.isdisjoint((route.place, handler_of(route))):
             continue
-        seen.add(route.place)
+        seen.update((route.place, handler_of(route)))
         missing = (
             "response model, summary or docstring"
             if not model and not text
@@ -32,13 +34,29 @@ def check(project: Project) -> Iterator[Hit]:
             if not model
             else "summary or docstring"
         )
-        yield Hit(
+        hit = Hit(
             f"{route.label} has no {missing}: the generated API documentation cannot say what it "
             f"{'answers' if not model else 'does'}.",
             route.place,
             function=route.function,
             profile="default" if not model or custom else "strict",
         )
+        if model and not custom:
+            yield hit
+        else:
+            styles["" if model else "model"].append(hit)
+    for hits in styles.values():
+        yield from told_once(hits, everywhere, SLIPS if len(hits) * 2 <= len(documented) else FEW)
+
+
+def everywhere(hit: Hit, others: str) -> str:
+    return hit.message.replace(": the", f", here and in {others}: the", 1)
+
+
+def handler_of(route: Route) -> Location:
+    """One function may answer several routes, and says for all what it does."""
+    assert route.handler is not None
+    return route.handler.header
 
 
 def is_aside(route: Route) -> bool:
