@@ -2,12 +2,31 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from backendlint.api import Hit, Location, Project, Route, among_pages, is_api, is_parameter, segments, versions
+from backendlint.api import (
+    SAFE,
+    SLIPS,
+    Hit,
+    Location,
+    Project,
+    Route,
+    among_pages,
+    is_api,
+    is_parameter,
+    segments,
+    told_once,
+    versions,
+)
 
+VERB, CASE, NUMBER = "says what is done", "is in camel case", "names a collection in the singular"
 ALIKE = ", for the list and for one item alike"
+FORMS = {"edit", "new", "view"}
+"""By custom the last part of where a page for it is got."""
 CAMEL = re.compile(r"[a-z0-9][A-Z]")
 
 
@@ -15,24 +34,40 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     verbs = re.compile(rf"({'|'.join(options['verbs'])})(?=$|[-_]|[A-Z])")
     followed = collections(project)
     nouns = set(options["nouns"]) | {word for cls in project.classes.values() for word in stems(cls.name)}
+    prescribed = set(options["prescribed"])
     seen: set[Location] = set()
     owned = {last_collection(route.path) for route in project.routes if route.kind == "http"}
     singular = prefers_singular(followed, set(options["uncountable"]))
     later = {part for route in project.routes if versions(route.path) for part in segments(route.path)}
+    told: dict[str, list[Hit]] = defaultdict(list)
     for route in project.routes:
         if route.kind != "http" or route.location in seen or not is_api(project, route):
+            continue
+        if not prescribed.isdisjoint(segments(route.path)):
             continue
         problem = judge(route, verbs, set(options["uncountable"]), followed, nouns, owned)
         if problem and not (problem.endswith(ALIKE) and not versions(route.path) and plural(problem) in later):
             seen.add(route.location)
-            yield Hit(
-                f"{route.label}: {problem}.",
-                route.location,
-                function=route.function,
-                profile="strict"
-                if (singular and problem.endswith(ALIKE)) or among_pages(project, route)
-                else "default",
-            )
+            hit = Hit(f"{route.label}: {problem}.", route.location, function=route.function)
+            if (singular and problem.endswith(ALIKE)) or among_pages(project, route):
+                yield replace(hit, profile="strict")
+            else:
+                told[problem.split("`")[1]].append(hit)
+    yield from by_word(told)
+
+
+def by_word(told: Mapping[str, list[Hit]]) -> Iterator[Hit]:
+    """A name once, with how often there is such a one; and all of a kind once where there are many."""
+    for said in (VERB, CASE, NUMBER):
+        words = [found for hits in told.values() if (found := [hit for hit in hits if said in hit.message])]
+        if len(words) > SLIPS:
+            yield from told_once(itertools.chain.from_iterable(words), partial(elsewhere, said, "like others"))
+        for hits in words if len(words) <= SLIPS else ():
+            yield from told_once(hits, partial(elsewhere, said, "here and"), few=1)
+
+
+def elsewhere(said: str, how: str, hit: Hit, others: str) -> str:
+    return hit.message.replace(said, f"{said}, {how} in {others}", 1)
 
 
 def judge(
@@ -44,10 +79,12 @@ def judge(
         if is_parameter(part):
             continue
         said = verbs.match(part)
+        if said and part in FORMS and route.methods and SAFE.issuperset(route.methods) and position == len(parts) - 1:
+            continue
         if said and not is_action(parts, position) and not names_item(parts, position) and does(part, said[1], nouns):
-            return f"`{part}` says what is done, which is the method's part; name the resource, in the plural"
+            return f"`{part}` {VERB}, which is the method's part; name the resource, in the plural"
         if CAMEL.search(part):
-            return f"`{part}` is in camel case; paths are written in lower case with hyphens"
+            return f"`{part}` {CASE}; paths are written in lower case with hyphens"
     for position, part in enumerate(parts):
         after = parts[position + 1] if position + 1 < len(parts) else ""
         if is_parameter(part) or not (is_id(after) or (not after and part in followed)):
@@ -56,7 +93,7 @@ def judge(
         if part in owned and part != last_collection(route.path):
             continue  # said of its own routes
         if is_singular(word) and word in nouns and word not in uncountable and not re.fullmatch(r"v\d+", word):
-            return f"`{part}` names a collection in the singular; use the plural{ALIKE}"
+            return f"`{part}` {NUMBER}; use the plural{ALIKE}"
     return ""
 
 
