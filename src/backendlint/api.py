@@ -151,7 +151,7 @@ from backendlint.project.uniqueness import by_range, of_others, one_row, stopped
 from backendlint.project.uses import aliases, ingredients, is_used, of_caught, operands
 from backendlint.project.variables import display, variable
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
-from backendlint.project.webapi import among_pages, for_admins, is_api, is_plain
+from backendlint.project.webapi import among_pages, for_admins, is_api, is_plain, is_signed
 from backendlint.project.writes import Write, stored_entity
 
 if TYPE_CHECKING:
@@ -306,6 +306,7 @@ __all__ = [
     "is_parameter",
     "is_password",
     "is_plain",
+    "is_signed",
     "is_used",
     "issued_key",
     "keeps_client",

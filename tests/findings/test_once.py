@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from building import build
 
@@ -24,6 +25,13 @@ def test_of_more_the_first_says_how_many_there_are() -> None:
 
     assert (first.message, first.profile, first.severity) == ("hit 1, 4 more places", None, "note")
     assert [(hit.message, hit.profile) for hit in others] == [(f"hit {line}", "strict") for line in range(2, FEW + 2)]
+
+
+def test_what_is_doubtful_does_not_stand_for_the_others() -> None:
+    doubtful, *sure = _hits(FEW + 1)[::-1]
+    first, *_ = told_once([replace(doubtful, confidence="low"), *sure], lambda hit, others: hit.message)
+
+    assert first.message == "hit 2"
 
 
 def _judged(functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:

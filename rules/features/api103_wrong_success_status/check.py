@@ -17,6 +17,7 @@ from backendlint.api import (
     Span,
     among_pages,
     answers,
+    is_signed,
     told_once,
 )
 
@@ -46,10 +47,12 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         method = route.methods[0]
         proper[method] += PROPER.get(method) in statuses(project, route)
-        for place, message in judge(project, route):
+        for place, message, sure in judge(project, route):
             if place not in seen:
                 seen.add(place)
-                hit = Hit(f"{route.label} {message}", place, function=route.function)
+                hit = Hit(
+                    f"{route.label} {message}", place, confidence=None if sure else "low", function=route.function
+                )
                 if among_pages(project, route):
                     yield replace(hit, profile="strict")
                 else:
@@ -71,7 +74,8 @@ def statuses(project: Project, route: Route) -> set[int]:
     }
 
 
-def judge(project: Project, route: Route) -> Iterator[tuple[Location, str]]:
+def judge(project: Project, route: Route) -> Iterator[tuple[Location, str, bool]]:
+    """What is wrong with which answer, and whether that is more than what the handler's name says."""
     assert route.handler is not None
     method = route.methods[0]
     given = answers(project, route.handler)
@@ -88,18 +92,22 @@ def judge(project: Project, route: Route) -> Iterator[tuple[Location, str]]:
         status = answer.status if answer is not None and answer.status is not None else default_status(route)
         place = location(route, answer)
         if made is not None and status == 200 and comes_after(answer, made):
-            yield place, "creates a resource and answers 200; answer 201 Created."
+            yield place, "creates a resource and answers 200; answer 201 Created.", bool(made)
         elif method == "DELETE" and status == 200 and has_no_body(answer) and not route.response_model:
             body = (
                 "with nothing but `null` for a body"
                 if route.documented and not silent_response(answer)
                 else "without a body"
             )
-            yield place, f"answers 200 {body}; answer 204 No Content."
+            yield place, f"answers 200 {body}; answer 204 No Content.", True
         elif method in ("GET", "HEAD") and status == 201 and not makes(project, route.handler):
-            yield place, "reads and answers 201 Created; answer 200."
+            yield place, "reads and answers 201 Created; answer 200.", True
         elif status == 204 and answer is not None and answer.shape in ("dict", "list"):
-            yield place, "answers 204 No Content with a body, which is dropped or breaks the connection; answer 200."
+            yield (
+                place,
+                "answers 204 No Content with a body, which is dropped or breaks the connection; answer 200.",
+                True,
+            )
 
 
 def silent_response(answer: Answer | None) -> bool:
@@ -147,7 +155,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     last = route.path.rstrip("/").rpartition("/")[2]
     if ACTION.search(route.name) or (ACTION.search(last) and "{" not in last):
         return None
-    if signed(route.handler):
+    if is_signed(route.handler):
         return None
     own = singular(last.replace("-", "_").lower())
     added = ADDED.fullmatch(route.name)  # `add_member` to a team: a link, unless the path is that of what is added
@@ -165,12 +173,6 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     stores = project.effects.has(route.handler, "db-write", "db", "commit", "cache-write")
     said = named and not POSTED.match(route.name) and not changes and stores
     return found if found or said else None
-
-
-def signed(fn: Fn) -> bool:
-    """A notification by another system, which signs it and only looks whether it was taken."""
-    texts = (fn.facts.values[vid][1] for vid in fn.made_by("const"))
-    return any(isinstance(text, str) and re.fullmatch(r"[\w-]*[_-]signature", text, re.IGNORECASE) for text in texts)
 
 
 def snake(name: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from backendlint.api import FEW, SLIPS, Hit, Location, Project, Route, answers, told_once
+from backendlint.api import FEW, SLIPS, Hit, Location, Project, Route, answers, is_signed, told_once
 
 PROBE = re.compile(
     r"/_*(lb|lb-)?(health[_-]?(z|y|checks?)?|live(ness|z)?|ready(z)?|readiness|ping|heartbeat)_*/?$", re.IGNORECASE
@@ -60,7 +60,10 @@ def handler_of(route: Route) -> Location:
 
 
 def is_aside(route: Route) -> bool:
-    return ".well-known" in route.path or PROBE.search(route.path) is not None
+    """What no client is written for: probes, and what another system notifies, in its own form."""
+    if ".well-known" in route.path or PROBE.search(route.path):
+        return True
+    return route.handler is not None and is_signed(route.handler)
 
 
 def has_text(route: Route) -> bool:

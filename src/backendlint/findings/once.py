@@ -32,7 +32,8 @@ def by_style(
 
 
 def told_once(hits: Iterable[Hit], told: Callable[[Hit, str], str], few: int = FEW) -> Iterator[Hit]:
-    """Up to `few` hits as they are; of more the first in the default profile, with what `told(hit, "41 more places")` says.
+    """Up to `few` hits as they are; of more the first in the default profile, with what `told(hit, "41 more places")` says:
+    the first that is certain enough to stand for the others.
 
     The others are advice, for whoever wants to see each. All the project's hits are needed, whatever is reviewed.
     """
@@ -40,7 +41,7 @@ def told_once(hits: Iterable[Hit], told: Callable[[Hit, str], str], few: int = F
     if len(ordered) <= few:
         yield from ordered
         return
-    first, *others = ordered
+    first, *others = sorted(ordered, key=lambda hit: hit.confidence == "low")
     places = f"{len(others)} more place{'s' if len(others) > 1 else ''}"
     yield replace(first, message=told(first, places), severity="note")
     yield from (replace(hit, profile="strict") for hit in others)

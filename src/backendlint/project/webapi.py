@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from backendlint.project.answers import Answer, answers
 
 if TYPE_CHECKING:
+    from backendlint.project.entities import Fn
     from backendlint.project.model import Project
     from backendlint.project.routes import Route
 
+_SIGNATURE = re.compile(r"[\w-]*[_-]signature", re.IGNORECASE)
 _ADMIN = re.compile(r"(^|[/_-])admin", re.IGNORECASE)
 
 
@@ -32,6 +34,12 @@ def is_api(project: Project, route: Route) -> bool:
 def for_admins(route: Route) -> bool:
     """A path for those who run the service."""
     return bool(_ADMIN.search(route.path))
+
+
+def is_signed(fn: Fn) -> bool:
+    """Whether it takes a notification by another system, which signs it and only looks whether it was taken."""
+    texts = (fn.facts.values[vid][1] for vid in fn.made_by("const"))
+    return any(isinstance(text, str) and _SIGNATURE.fullmatch(text) for text in texts)
 
 
 def among_pages(project: Project, route: Route) -> bool:
