@@ -1,43 +1,66 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 
-from backendlint.api import Call, Cls, Edge, Fn, Hit, Project, Route, Step
+from backendlint.api import FEW, SLIPS, Call, Cls, Edge, Fn, Hit, Project, Route, Step, Value, bind, told_once
 
 SENT_ONLY = ("exclude_unset", "exclude_none", "exclude_defaults")
+APPLY = re.compile(r"(^|_)(update|patch|modify|edit|apply|merge|values|change)(_|$)")
+"""Words of functions that are given what to change."""
+SAME = ("attr", "item", "guard", "await", "mut", "store", "setattr", "elem")
+"""A value that is, or is a part of, the first that it is made of."""
+CHANGES = re.compile(r"Update|Patch|Change|Edit|Partial|Modif")
+PARTIAL = "applies only the fields that are sent"
 
 
 def check(project: Project) -> Iterator[Hit]:
-    seen = set()
+    seen: set[object] = set()
+    puts: set[object] = set()
+    told: list[Hit] = []
     for route in project.routes:
-        if route.handler is None or route.kind != "http" or len(route.methods) != 1 or route.place in seen:
+        if route.handler is None or route.kind != "http" or len(route.methods) != 1 or not whole_resource(route):
             continue
-        body = body_model(project, route)
-        partial = applies_sent_only(project, route.handler)
-        method = route.methods[0]
-        related = (Step(body.header, f"`{body.name}`"),) if body is not None else ()
-        if method == "PUT" and (partial or (body is not None and optional_only(project, body))):
-            why = (
-                "applies only the fields that are sent"
-                if partial
-                else f"takes a body (`{body.name if body else ''}`) with optional fields only"
-            )
-            advice = (
-                "a client that replaces the resource keeps stale fields. Make it PATCH, or require the whole resource."
-            )
-        elif (
-            method == "PATCH"
-            and not partial
-            and body is not None
-            and whole_resource(route)
-            and required_only(project, body)
-        ):
-            why = f"demands every field of `{body.name}`"
-            advice = "a client cannot change one field alone. Make the fields optional and apply those that are sent, or make it PUT."
+        if route.methods[0] == "PUT":
+            puts.add(route.handler.header)
+        if seen.isdisjoint((route.place, route.handler.header)):
+            for hit in judge(project, route):
+                seen.update((route.place, route.handler.header))
+                if route.methods[0] == "PUT":
+                    told.append(hit)
+                else:
+                    yield hit
+    yield from told_once(told, everywhere, SLIPS if len(told) * 2 <= len(puts) else FEW)
+
+
+def everywhere(hit: Hit, others: str) -> str:
+    return hit.message.replace(": a client", f", and so it is in {others}: a client", 1)
+
+
+def judge(project: Project, route: Route) -> Iterator[Hit]:
+    """A method that promises something else than what is done with the body."""
+    assert route.handler is not None
+    body = body_model(project, route)
+    if route.methods[0] == "PUT":
+        if applies_sent_only(project, route):
+            why = PARTIAL
+        elif body is not None and optional_only(project, body):
+            why = f"takes a body (`{body.name}`) with optional fields only"
         else:
-            continue
-        seen.add(route.place)
-        yield Hit(f"{route.label} {why}: {advice}", route.place, related=related, function=route.function)
+            return
+        advice = "a client that replaces the resource keeps stale fields. Make it PATCH, or require the whole resource."
+    elif (
+        route.methods[0] == "PATCH"
+        and body is not None
+        and required_only(project, body)
+        and not looks_at_sent(project, route.handler)
+    ):
+        why = f"demands every field of `{body.name}`"
+        advice = "a client cannot change one field alone. Make the fields optional and apply those that are sent, or make it PUT."
+    else:
+        return
+    related = (Step(body.header, f"`{body.name}`"),) if body is not None else ()
+    yield Hit(f"{route.label} {why}: {advice}", route.place, related=related, function=route.function)
 
 
 def body_model(project: Project, route: Route) -> Cls | None:
@@ -55,53 +78,146 @@ def body_model(project: Project, route: Route) -> Cls | None:
 def whole_resource(route: Route) -> bool:
     """A path that names a resource, not one aspect of it (`/users/{id}`, not `/users/{id}/password`)."""
     last = route.path.rstrip("/").rpartition("/")[2]
-    return "{" in last or last in ("me", "self", "current", "profile", "settings")
+    return "{" in last or last in (
+        "me", "self", "current", "profile", "account", "settings", "preferences", "config", "configuration", "options",
+    )  # fmt: skip
 
 
-def fields(project: Project, cls: Cls) -> dict[str, bool]:
-    """Fields by name: whether each must be sent."""
-    found: dict[str, bool] = {}
+def fields(project: Project, cls: Cls) -> dict[str, tuple[Cls, int]]:
+    """Fields by name, with the class whose table has the default, -1 where there is none."""
+    found: dict[str, tuple[Cls, int]] = {}
     for item in reversed(project.hierarchy.mro(cls)):
         for name in item.facts.annotations:
             if name.startswith("_") or name in ("model_config", "Config"):
                 continue
-            vid = item.facts.attributes.get(name, -1)
-            found[name] = vid < 0 or required_field(item, vid)
+            found[name] = item, item.facts.attributes.get(name, -1)
     return found
 
 
-def required_field(cls: Cls, vid: int) -> bool:
-    """`Field(...)` without a default."""
-    value = cls.owner.facts.values[vid]
-    if value == ("const", ...):
-        return True
+def default_of(cls: Cls, vid: int) -> object:
+    """The value that a field has where it is not sent: Ellipsis where it must be, a text for what is made then."""
+    value = cls.owner.facts.values[vid] if vid >= 0 else ("const", ...)
     if value[0] != "call":
-        return False
+        return value[1] if value[0] == "const" else "made"
     call = cls.owner.facts.calls[value[1]]
-    if call.kwarg("default") >= 0 or call.kwarg("default_factory") >= 0:
-        return False
-    return not call.args or cls.owner.facts.values[call.args[0]] == ("const", ...)
+    if call.kwarg("default_factory") >= 0:
+        return "made"
+    return default_of(cls, call.args[0] if call.args else call.kwarg("default"))
 
 
 def optional_only(project: Project, cls: Cls) -> bool:
+    """A change, with fields that may each be left as they are: None, and not what they are reset to."""
     found = fields(project, cls)
-    return len(found) > 1 and not any(found.values())
+    return (
+        bool(CHANGES.search(cls.name))
+        and len(found) > 1
+        and all(default_of(*field) is None for field in found.values())
+    )
 
 
 def required_only(project: Project, cls: Cls) -> bool:
     found = fields(project, cls)
-    return len(found) > 1 and all(found.values())
+    return len(found) > 1 and all(default_of(*field) is ... for field in found.values())
 
 
-def applies_sent_only(project: Project, fn: Fn, depth: int = 3) -> bool:
-    """`model_dump(exclude_unset=True)` or a partial serializer, here or in what it calls."""
+def looks_at_sent(project: Project, fn: Fn, depth: int = 3) -> bool:
+    """Whether something, here or in what it calls, leaves out what was not sent."""
+    if any(key in SENT_ONLY and fn.const(vid) is True for call in fn.facts.calls for key, vid in call.kwargs):
+        return True
+    return loads_partially(project, fn) or any(
+        looks_at_sent(project, edge.callee, depth - 1) for edge in called(project, fn, depth)
+    )
+
+
+def called(project: Project, fn: Fn, depth: int) -> list[Edge]:
+    return [edge for edge in project.graph.callees(fn) if edge.kind == "call"] if depth else []
+
+
+def applies_sent_only(project: Project, route: Route) -> bool:
+    """`model_dump(exclude_unset=True)` of the body, set field by field, or a partial serializer."""
+    fn = route.handler
+    assert fn is not None
+    bodies = {param.index for param in route.params if param.origin == "body"}
+    return applies(project, fn, bodies if route.documented else None)
+
+
+def applies(project: Project, fn: Fn, bodies: Iterable[int] | None, depth: int = 3) -> bool:
+    """The same of parameters of a function, here or in what it passes them to; None where nobody knows what holds the body."""
+    if loads_partially(project, fn):
+        return True
+    given = None if bodies is None else derived(fn, bodies)
     for call in fn.facts.calls:
         if any(key in SENT_ONLY and fn.const(vid) is True for key, vid in call.kwargs):
+            func = fn.facts.values[call.func]
+            about = (func[1], *call.args) if func[0] == "attr" else call.args
+            if (given is None or not given.isdisjoint(about)) and sets_by_field(fn, call):
+                return True
+    for edge in called(project, fn, depth):
+        passed = None if given is None else set(parameters_of(edge, given))
+        if (passed is None or passed) and applies(project, edge.callee, passed, depth - 1):
             return True
-        if any(key == "partial" and fn.const(vid) is True for key, vid in call.kwargs) and loads(project, fn, call):
+    return False
+
+
+def derived(fn: Fn, params: Iterable[int]) -> set[int]:
+    """Values that are the parameters, parts of them, or made from them by one of their methods or a class."""
+    held = set(params)
+    for vid, value in enumerate(fn.facts.values):
+        if value[0] in SAME and value[1] in held:
+            held.add(vid)
+        elif value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            if call.func in held or (fn.callee_name(call)[:1].isupper() and not held.isdisjoint(call.passed)):
+                held.add(vid)
+    return held
+
+
+def parameters_of(edge: Edge, given: set[int]) -> Iterator[int]:
+    """The callee's parameters that are given one of the values."""
+    assert edge.call is not None
+    for index, passed in bind(edge.caller, edge.call, edge.callee).items():
+        if any(vid in given for vid, _ in passed):
+            yield index
+
+
+def sets_by_field(fn: Fn, dump: Call) -> bool:
+    """Whether the fields of a dump are set one by one, or given to what changes something; not stored as a whole."""
+    held = {dump.value}
+    for vid, value in enumerate(fn.facts.values):
+        if value[0] in ("guard", "await", "mut", "store", "phi") and not held.isdisjoint(operands_of(value)):
+            held.add(vid)
+    if any(names_fields(value, held) for value in fn.facts.values):
+        return True
+    for call in fn.facts.calls:
+        name = fn.callee_name(call)
+        if not name[:1].isupper() and not held.isdisjoint(call.passed) and APPLY.search(name):
             return True
-    callees: list[Edge] = [edge for edge in project.graph.callees(fn) if edge.kind == "call"]
-    return depth > 0 and any(applies_sent_only(project, edge.callee, depth - 1) for edge in callees)
+        if any(key in ("update", "updates", "values", "changes") and vid in held for key, vid in call.kwargs):
+            return True
+    return False
+
+
+def operands_of(value: Value) -> Iterable[int]:
+    return value[1] if value[0] == "phi" else value[1:2]
+
+
+def names_fields(value: Value, held: set[int]) -> bool:
+    """`changes.items()`, `for key in changes`, `name in changes`, `{**row, **changes}`."""
+    if value[0] == "attr":
+        return value[1] in held and value[2] in ("items", "keys")
+    if value[0] == "compare":
+        return "in" in value[1] and not held.isdisjoint(value[2][1:])
+    if value[0] == "dict":
+        return len(value[1]) > 1 and any(key < 0 and item in held for key, item in value[1])
+    return value[0] == "elem" and value[1] in held
+
+
+def loads_partially(project: Project, fn: Fn) -> bool:
+    return any(
+        key == "partial" and fn.const(vid) is True and loads(project, fn, call)
+        for call in fn.facts.calls
+        for key, vid in call.kwargs
+    )
 
 
 def loads(project: Project, fn: Fn, call: Call) -> bool:
