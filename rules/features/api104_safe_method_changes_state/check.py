@@ -24,6 +24,12 @@ LOADING = re.compile(
     re.IGNORECASE,
 )
 """Functions that make what they find missing."""
+ASKING = re.compile(
+    r"_?(is|has|can|may|should)_\w+|(?!_?(set|update|mark|save)_)\w+_has_\w+|\w*check\w*_(is|can)_\w+", re.IGNORECASE
+)
+"""Functions that answer a question, and keep what they found out."""
+TIMES = re.compile(r"(^|_)(at|on|date|time|timestamp|modified|updated|checked|synced|used)(_|$)")
+"""Columns that say when something was looked at."""
 LAZY = {"get_or_create", "update_or_create", "merge"}
 
 
@@ -80,11 +86,19 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             write.op in LAZY
             or len(chain) > FARTHEST
             or any(LOADING.match(fn.name) for fn in (write.fn, *(edge.callee for edge in chain)))
+            or any(ASKING.fullmatch(edge.callee.name) for edge in chain)
             or any(traces(name) for name in names)
+            or notes_time(write)
         ):
             continue
         return write, chain
     return None
+
+
+def notes_time(write: Write) -> bool:
+    """`rows.update(checked_at=now)` and nothing else."""
+    columns = [name for name, _ in write.call.kwargs]
+    return write.op == "update" and bool(columns) and all(TIMES.search(name) for name in columns)
 
 
 def authorizes(fn: Fn) -> bool:
