@@ -41,7 +41,8 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
     """Unversioned routes of one application, where the others have versions."""
     versioned = [route for route in routes if versions(route.path)]
     bare = [route for route in routes if not versions(route.path) and not free(route)]
-    bare = [route for route in bare if is_api(project, route)]
+    also = {id(route.entry) for route in versioned}  # what is mounted again without a version is in the version too
+    bare = [route for route in bare if id(route.entry) not in also and is_api(project, route)]
     if len(versioned) < 2 or len(bare) >= len(versioned):
         return
     homes = {route.path.partition("/" + version)[0] for route in versioned for version in versions(route.path)[:1]}
