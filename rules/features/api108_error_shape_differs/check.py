@@ -3,8 +3,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
-from backendlint.api import Answer, Fn, Hit, Location, Project, Step, answers, is_api
+from backendlint.api import Answer, Fn, Hit, Location, Project, Step, answers, is_api, told_once
 
 FEWEST = 3
 PAGE = "text/html"
@@ -48,18 +49,27 @@ def differing(errors: list[tuple[Fn, Answer, str]], raised: list[tuple[Location,
     total = len(errors) + len(raised)
     if count < 2 or count * 3 < total * 2 or total < FEWEST:
         return
+    told: dict[str, dict[str, Hit]] = {}
     places = [place for place, form in raised if form == usual]
     places += [fn.location(answer.span) for fn, answer, form in errors if form == usual]
     for fn, answer, form in errors:
         if form == usual or compatible(form, usual):
             continue
-        yield Hit(
+        hit = Hit(
             f"This error of `{fn.name}()` has {form}, while {count} of the application's {total} have {usual}: clients that read "
             "one cannot read the other. Use the common form.",
             fn.location(answer.span),
             related=(Step(places[0], f"an error with {usual}"),),
             function=fn.fqn,
         )
+        if told.setdefault(form, {}).setdefault(fn.fqn, hit) is not hit:
+            yield replace(hit, profile="strict")  # the same slip once more
+    for hits in told.values():
+        yield from told_once(hits.values(), everywhere)
+
+
+def everywhere(hit: Hit, others: str) -> str:
+    return hit.message.replace(", while", f", here and in {others}, while", 1)
 
 
 def application(project: Project, fn: Fn) -> object:
