@@ -7,46 +7,56 @@ from dataclasses import replace
 from backendlint.api import Answer, Fn, Hit, Location, Project, Route, among_pages, answers, shape
 
 FEW = 5
+USUAL = 3
 ITEM = {"GET", "PUT", "PATCH", "DELETE"}
 
 
 def check(project: Project) -> Iterator[Hit]:
     found = list(lacking(project))
-    told = [hit for hit, pointed in found if pointed]
-    practice = any(
-        route.handler is not None and route.status == 201 and mentions_location(project, route.handler)
-        for route in project.routes
-    )
-    for hit in told:
-        yield hit if practice or len(found) < FEW else replace(hit, profile="strict")
+    practice = sum(says_where(project, route) for route in project.routes) if found else 0
+    usual = practice >= max(USUAL, 2 * len(found))
+    against = not practice and (len(found) >= FEW or collections_made(project) >= FEW)
+    for hit, pointed in found:
+        if pointed or usual:
+            yield replace(hit, profile="strict") if against else hit
+
+
+def says_where(project: Project, route: Route) -> bool:
+    """Whether it answers 201 with a Location."""
+    fn = route.handler
+    if fn is None or route.kind != "http" or not mentions_location(project, fn):
+        return False
+    return route.status == 201 or any(answer.status == 201 for answer in answers(project, fn))
+
+
+def collections_made(project: Project) -> int:
+    """How many collections one can add to whose items have a path."""
+    homes = {shape(route.path).rstrip("/").rpartition("/")[0] for route in project.routes if route.path.endswith("}")}
+    posted = {shape(route.path).rstrip("/") for route in project.routes if "POST" in route.methods}
+    return len(homes & posted)
 
 
 def lacking(project: Project) -> Iterator[tuple[Hit, bool]]:
-    """All of them, and whether Location has something to name."""
+    """Routes that answer 201 without it, each once, and whether Location has something to name; not of several resources at once."""
     seen: set[Location] = set()
     for route in project.routes:
-        if (
-            route.handler is None
-            or route.kind != "http"
-            or "POST" not in route.methods
-            or mentions_location(project, route.handler)
-        ):
+        fn = route.handler
+        if fn is None or route.kind != "http" or "POST" not in route.methods or mentions_location(project, fn):
             continue
-        found = [answer for answer in answers(project, route.handler) if not answer.failed and not answer.special]
+        found = [answer for answer in answers(project, fn) if not answer.failed and not answer.special]
         judged: list[Answer | None] = [*found] or [None]
         for answer in judged:
             status = answer.status if answer is not None and answer.status is not None else route.status
-            place = place_of(route, answer)
-            if status == 201 and place not in seen:
-                seen.add(place)
+            if status == 201 and fn.header not in seen and not lists(project, route, answer):
+                seen.add(fn.header)
                 hit = Hit(
                     f"{route.label} answers 201 Created without a Location header: clients must guess where the new resource is. "
                     "Set Location to its path.",
-                    place,
+                    place_of(route, answer),
                     function=route.function,
                     profile="strict" if among_pages(project, route) else None,
                 )
-                yield hit, addressed(project, route) and not lists(project, route, answer)
+                yield hit, addressed(project, route)
 
 
 def addressed(project: Project, route: Route) -> bool:
