@@ -27,7 +27,14 @@ WORKS = re.compile(
 )
 PURE_SET = re.compile(r"set|add|call|run|read|process|apply|next|lock|start|update|put")
 TYPE_TEST = re.compile(r"(isinstance|issubclass|callable|hasattr|(is|has)_\w+)")
-STATE = re.compile(r"(is|has|can|may|should|was|allow)_|(active|enabled|valid|verified|paid|deleted|authenticated)$")
+PERMITS = re.compile(
+    r"(^|_)(permi\w*|perms?|access|owners?|owns|authori[sz]\w*|allowed|privileges?)(_|$)", re.IGNORECASE
+)
+"""Words of functions that say whether somebody may do something: no type checker learns anything from them."""
+STATE = re.compile(
+    r"(is|has|can|may|should|was|allow)_|"
+    r"(\w+_)?(active|enabled|valid|verified|paid|deleted|authenticated|approved|confirmed|public|published)$"
+)
 VALIDATOR = re.compile(r"(^|\.)(field_|model_|root_)?validator$")
 """Decorators of pydantic, which turns an AssertionError into a validation error."""
 SETUP = re.compile(r"__init__|_*(init|setup|set_up|register|configure|install|connect|ready)(_\w+)?")
@@ -138,7 +145,7 @@ def is_narrowing(test: cst.BaseExpression) -> bool:
     if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
         return isinstance(test.expression, cst.Name)
     if isinstance(test, cst.Call):
-        return isinstance(test.func, cst.Name) and bool(TYPE_TEST.fullmatch(test.func.value))
+        return isinstance(test.func, cst.Name) and bool(TYPE_TEST.fullmatch(test.func.value)) and not permits(test)
     if isinstance(test, cst.Attribute):
         return not STATE.match(test.attr.value)
     if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
@@ -147,6 +154,16 @@ def is_narrowing(test: cst.BaseExpression) -> bool:
             return False
         return isinstance(target.comparator, cst.Name) and target.comparator.value == "None"
     return isinstance(test, cst.Name | cst.Subscript)
+
+
+def permits(test: cst.BaseExpression) -> bool:
+    """`has_permission_for(user, form)`: who may do what."""
+    return (
+        isinstance(test, cst.Call)
+        and len(test.args) > 1
+        and isinstance(test.func, cst.Name)
+        and PERMITS.search(test.func.value) is not None
+    )
 
 
 def working_call(site: SyntaxSite) -> Call | None:
@@ -203,9 +220,12 @@ def is_validation(site: SyntaxSite, node: cst.Assert, vid: int) -> bool:
     """
     if is_narrowing(node.test) and not isinstance(node.test, cst.Name):
         return False
+    if permits(node.test):
+        return True
     if node.msg is not None:
         parts = [site.function.values[item] for item in conditions(site, vid)]
-        return bool(origins(site, vid)[0]) or any(part[0] == "compare" for part in parts)
+        states = (part[0] == "attr" and STATE.match(str(part[2])) and origins(site, part[1])[1] for part in parts)
+        return bool(origins(site, vid)[0]) or any(part[0] == "compare" for part in parts) or any(states)
     return not SETUP.fullmatch(site.function.name) and any(is_bounded(site, item) for item in conditions(site, vid))
 
 
