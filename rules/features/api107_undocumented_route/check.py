@@ -50,7 +50,9 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def everywhere(hit: Hit, others: str) -> str:
-    return hit.message.replace(": the", f", here and in {others}: the", 1)
+    """What all of them lack."""
+    message = hit.message.replace("response model, summary or docstring", "response model", 1)
+    return message.replace(": the", f", here and in {others}: the", 1)
 
 
 def handler_of(route: Route) -> Location:

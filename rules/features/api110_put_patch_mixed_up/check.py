@@ -17,7 +17,7 @@ PARTIAL = "applies only the fields that are sent"
 def check(project: Project) -> Iterator[Hit]:
     seen: set[object] = set()
     puts: set[object] = set()
-    told: list[Hit] = []
+    told: tuple[list[Hit], list[Hit]] = ([], [])
     for route in project.routes:
         if route.handler is None or route.kind != "http" or len(route.methods) != 1 or not whole_resource(route):
             continue
@@ -27,10 +27,12 @@ def check(project: Project) -> Iterator[Hit]:
             for hit in judge(project, route):
                 seen.update((route.place, route.handler.header))
                 if route.methods[0] == "PUT":
-                    told.append(hit)
+                    told[PARTIAL in hit.message].append(hit)
                 else:
                     yield hit
-    yield from told_once(told, everywhere, SLIPS if len(told) * 2 <= len(puts) else FEW)
+    few = SLIPS if sum(map(len, told)) * 2 <= len(puts) else FEW
+    for hits in told:
+        yield from told_once(hits, everywhere, few)
 
 
 def everywhere(hit: Hit, others: str) -> str:
