@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from backendlint.api import (
     BLOCKING,
@@ -14,12 +15,14 @@ from backendlint.api import (
     Project,
     Span,
     Step,
+    by_style,
     first_time_only,
     given,
     once_a_process,
     only_by_hand,
     ruled_out,
     runs_alone,
+    told_once,
     waits,
 )
 
@@ -32,25 +35,43 @@ WRITING = frozenset("wax+")
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a call of an async function that waits synchronously, or calls what does; and a property that does."""
-    for fn in project.reviewed():
-        if not fn.facts.is_async:
+    """One hit a call of an async function that waits synchronously, or calls what does; and a property that does.
+
+    What many places reach is told once: the remedy is one too.
+    """
+    styles = by_style(project, list(project.all_functions()), partial(_hits, project))
+    yield from styles.pop("", ())
+    for hits in styles.values():
+        yield from told_once(hits, _throughout, severity=None)
+
+
+def _throughout(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]} (here and in {others})."
+
+
+def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and the waiting call of another function to which it leads; "" for what waits itself, and for advice."""
+    for fn in functions:
+        for hit in _hits_in(project, fn) if fn.facts.is_async else ():
+            yield hit, str(hit.related[-1].location) if hit.related and hit.profile is None else ""
+
+
+def _hits_in(project: Project, fn: Fn) -> Iterator[Hit]:
+    for call in fn.calls:
+        if project.effects.beside(fn, call):
             continue
-        for call in fn.calls:
-            if project.effects.beside(fn, call):
-                continue
-            hit = _direct(project, fn, call) or _stores(project, fn, call) or _through(project, fn, call)
-            if hit is not None:
-                once = first_time_only(fn, call)  # such as a connection string that is fetched with the first request
-                yield replace(hit, profile="strict") if once else _rated(project, fn, call.span, hit)
-        seen: set[str] = set()
-        for edge in project.graph.callees(fn):
-            if edge.kind != "property" or edge.callee.fqn in seen:
-                continue
-            seen.add(edge.callee.fqn)  # the first of several reads stands for all
-            hit = _way(project, fn, edge.span, edge.callee)
-            if hit is not None:
-                yield _rated(project, fn, edge.span, hit)
+        hit = _direct(project, fn, call) or _stores(project, fn, call) or _through(project, fn, call)
+        if hit is not None:
+            once = first_time_only(fn, call)  # such as a connection string that is fetched with the first request
+            yield replace(hit, profile="strict") if once else _rated(project, fn, call.span, hit)
+    seen: set[str] = set()
+    for edge in project.graph.callees(fn):
+        if edge.kind != "property" or edge.callee.fqn in seen:
+            continue
+        seen.add(edge.callee.fqn)  # the first of several reads stands for all
+        hit = _way(project, fn, edge.span, edge.callee)
+        if hit is not None:
+            yield _rated(project, fn, edge.span, hit)
 
 
 def _rated(project: Project, fn: Fn, span: Span, hit: Hit) -> Hit:
@@ -74,7 +95,9 @@ def _direct(project: Project, fn: Fn, call: Call) -> Hit | None:
         if waits(model) and not _brief(fn, call, model):
             refused = _refused(project, model)
             does = "asks the database on the event loop" if refused else "blocks the event loop"
-            return _hit(fn, call.span, f"`{model.name}` {does} in `{fn.name}()`", refused or _waiting(model), ())
+            return _hit(
+                fn, call.span, f"`{model.name}` {does} in `{fn.name}()`", refused or _waiting(project, fn, model), ()
+            )
     return None
 
 
@@ -100,11 +123,13 @@ def _stores(project: Project, fn: Fn, call: Call) -> Hit | None:
     return None
 
 
-def _waiting(model: CallModel) -> str:
-    """What becomes of the other requests."""
+def _waiting(project: Project, fn: Fn, model: CallModel) -> str:
+    """What becomes of the other requests, or of what else runs where none are served."""
     what = model.effect[0] if model.effect else ""
     waiting = "sleeps" if what == "sleep" else f"waits for {what}" if what else "waits"
-    return f"while it {waiting}, no other request of this process is served"
+    served = not project.routes or fn in project.in_request
+    stops = "no other request of this process is served" if served else "nothing else on that event loop goes on"
+    return f"while it {waiting}, {stops}"
 
 
 def _refused(project: Project, model: CallModel) -> str:
@@ -121,6 +146,8 @@ def _refused(project: Project, model: CallModel) -> str:
 
 
 def _through(project: Project, fn: Fn, call: Call) -> Hit | None:
+    if _awaits(fn, call):  # a coroutine: of a client that comes in two kinds the other one is meant
+        return None
     for target in project.targets(fn, call):
         if target.facts.is_generator and not _runs(project, fn, call):
             continue
@@ -128,6 +155,11 @@ def _through(project: Project, fn: Fn, call: Call) -> Hit | None:
         if hit is not None:
             return hit
     return None
+
+
+def _awaits(fn: Fn, call: Call) -> bool:
+    """At once, or later: `found = load()`, `if isawaitable(found): found = await found`."""
+    return call.awaited or any(fn.unguarded(fn.value(vid)[1]) == fn.value(call.value) for vid in fn.made_by("await"))
 
 
 def _reached(project: Project, fn: Fn, call: Call, target: Fn) -> bool:
@@ -166,7 +198,7 @@ def _way(project: Project, fn: Fn, span: Span, target: Fn) -> Hit | None:
     does = "asks the database on the event loop" if refused else "blocks the event loop"
     start = f"`{called}` {does} in `{fn.name}()`: {chain} → `{site.model.name}`"
     steps = (fn.step(span, f"calls {called} on the event loop"), *project.effects.witness(target, BLOCKING))
-    hit = _hit(fn, span, start, refused or _waiting(site.model), steps)
+    hit = _hit(fn, span, start, refused or _waiting(project, fn, site.model), steps)
     links = [(edge.caller, edge.call) for edge in edges] + [(site.fn, site.call)]
     once = any(link is not None and first_time_only(caller, link) for caller, link in links) or any(
         once_a_process(project, item) for item in names

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from backendlint.findings.model import Hit
+from backendlint.findings.model import Hit, Severity
 
 if TYPE_CHECKING:
     from backendlint.project.entities import Fn
@@ -31,11 +31,14 @@ def by_style(
     return styles
 
 
-def told_once(hits: Iterable[Hit], told: Callable[[Hit, str], str], few: int = FEW) -> Iterator[Hit]:
+def told_once(
+    hits: Iterable[Hit], told: Callable[[Hit, str], str], few: int = FEW, severity: Severity | None = "note"
+) -> Iterator[Hit]:
     """Up to `few` hits as they are; of more the first in the default profile, with what `told(hit, "41 more places")` says:
     the first that is certain enough to stand for the others.
 
-    The others are advice, for whoever wants to see each. All the project's hits are needed, whatever is reviewed.
+    It has the `severity`; with none the rule's own. The others are advice, for whoever wants to see each. All the
+    project's hits are needed, whatever is reviewed.
     """
     ordered = sorted(hits, key=lambda hit: (hit.location.path, hit.location.line, hit.location.column))
     if len(ordered) <= few:
@@ -43,5 +46,5 @@ def told_once(hits: Iterable[Hit], told: Callable[[Hit, str], str], few: int = F
         return
     first, *others = sorted(ordered, key=lambda hit: hit.confidence == "low")
     places = f"{len(others)} more place{'s' if len(others) > 1 else ''}"
-    yield replace(first, message=told(first, places), severity="note")
+    yield replace(first, message=told(first, places), severity=severity)
     yield from (replace(hit, profile="strict") for hit in others)

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 Slot = tuple[str, str]
-"""A global's dotted name and "", or "class" and the name of a class's attribute."""
+"""A global's dotted name and "", or "class" (or "self") and the name of its attribute."""
 
 
 def first_time_only(fn: Fn, call: Call) -> bool:
     """Whether a call is made only while something that outlives the function, and is set here, is still missing:
-    `if cls._it is None: cls._it = make()`, or the same after `if cls._it: return cls._it`."""
-    filled = {_slot(fn, store.base, store.name) for store in fn.facts.stores if store.key < 0} - {None}
+    `if cls._it is None: cls._it = make()`, or the same after `if cls._it: return cls._it`; or what an object starts
+    once: `if not self.running: self.running = True`."""
+    kept = ((_slot(fn, store.base, store.name), store.value) for store in fn.facts.stores if store.key < 0)
+    filled = {slot for slot, value in kept if slot is not None and (slot[0] != "self" or fn.const(value) is True)}
     if not filled:
         return False
     outer = set(around(fn.facts, call.block))
@@ -74,7 +76,9 @@ def _slot(fn: Fn, base: Vid, name: str) -> Slot | None:
         return ("class", last) if owner.rpartition(".")[2][:1].isupper() else (str(value[1]), "")
     if not name:
         return None
-    own = value[0] == "param" and value[1] == 0 and fn.kind == "classmethod"
+    own = value == ("param", 0) and fn.kind == "classmethod"
+    if value == ("param", 0) and fn.cls is not None and not own:
+        return ("self", name)
     named = value[0] in ("name", "def") and str(value[1]).rpartition(".")[2][:1].isupper()
     return ("class", name) if own or named else None
 
