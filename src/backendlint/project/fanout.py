@@ -14,7 +14,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.handoffs import filled_by_requests, seldom_filled
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.lookups import sent
-from backendlint.project.uses import aliases
+from backendlint.project.uses import aliases, origin
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -367,9 +367,9 @@ class Fanouts:
         ]
         if not aliases(fn.facts, call.value).isdisjoint(cancelled):
             return True
-        slots = {(_origin(fn, value[1]), value[2]) for vid in cancelled if (value := fn.unguarded(vid))[0] == "attr"}
+        slots = {(origin(fn.facts, value[1]), value[2]) for vid in cancelled if (value := fn.unguarded(vid))[0] == "attr"}
         kept = [store for store in fn.facts.stores if store.value == call.value and store.name and store.base >= 0]
-        return any((_origin(fn, store.base), store.name) in slots for store in kept)
+        return any((origin(fn.facts, store.base), store.name) in slots for store in kept)
 
     def _guarded(self, fn: Fn, call: Call) -> bool:
         """A semaphore is taken around or before the start, or a bound on the number is tested in the loop."""
@@ -413,12 +413,3 @@ class Fanouts:
         if "builtins.len" not in names or not sized.args or self.small(site.fn, sized.args[0]):
             return None
         return Fanout(site, "pool", "")
-
-
-def _origin(fn: Fn, vid: Vid) -> Value:
-    """What an object was before it was changed."""
-    value = fn.facts.values[vid]
-    while value[0] in ("guard", "setattr", "mut", "store") or (value[0] == "phi" and value[1][0] < vid):
-        vid = value[1][0] if value[0] == "phi" else value[1]
-        value = fn.facts.values[vid]
-    return value

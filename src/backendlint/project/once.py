@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import around
 from backendlint.project.entities import Fn
-from backendlint.project.uses import ingredients
+from backendlint.project.uses import ingredients, origin
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -77,7 +77,7 @@ def _slot(fn: Fn, base: Vid, name: str) -> Slot | None:
     if not name:
         return None
     own = value == ("param", 0) and fn.kind == "classmethod"
-    if value == ("param", 0) and fn.cls is not None and not own:
+    if not own and fn.cls is not None and origin(fn.facts, base) == ("param", 0):
         return ("self", name)
     named = value[0] in ("name", "def") and str(value[1]).rpartition(".")[2][:1].isupper()
     return ("class", name) if own or named else None
