@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from backendlint.api import (
     BLOCKING,
+    SLIPS,
     Call,
     CallModel,
     Fn,
     Hit,
+    Profile,
     Project,
     Span,
     Step,
@@ -34,49 +37,71 @@ WRITING = frozenset("wax+")
 """Modes in which a file is opened to be written to."""
 
 
+class Waiting(NamedTuple):
+    """A hit, and the library's call that waits."""
+
+    hit: Hit
+    model: CallModel
+
+    def rated(self, profile: Profile | None) -> Waiting:
+        return self._replace(hit=replace(self.hit, profile=profile or self.hit.profile))
+
+
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call of an async function that waits synchronously, or calls what does; and a property that does.
 
-    What many places reach is told once: the remedy is one too.
+    What many places reach is told once, and so is a library that is used everywhere like this: the remedy is one too.
     """
     styles = by_style(project, list(project.all_functions()), partial(_hits, project))
     yield from styles.pop("", ())
-    for hits in styles.values():
-        yield from told_once(hits, _throughout, severity=None)
+    libraries: dict[str, list[str]] = {}
+    for style in styles:
+        libraries.setdefault(style.partition("\n")[0], []).append(style)
+    for library, places in libraries.items():
+        hits = [hit for place in places for hit in styles[place]]
+        if len(hits) > SLIPS and not library.startswith("python_"):
+            yield from told_once(hits, partial(_throughout, by=f" with {library.split()[0]}"), 1, None)
+            continue
+        for place in places:
+            single = place.endswith("\n")
+            yield from styles[place] if single else told_once(styles[place], _throughout, severity=None)
 
 
-def _throughout(hit: Hit, others: str) -> str:
-    return f"{hit.message[:-1]} (here and in {others})."
+def _throughout(hit: Hit, others: str, by: str = "") -> str:
+    return f"{hit.message[:-1]} (here and in {others}{by})."
 
 
 def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
-    """Each hit, and the waiting call of another function to which it leads; "" for what waits itself, and for advice."""
+    """Each hit, with the library that waits and the place of the waiting call, if that is another function's; what a client
+    waits for is apart. "" for advice, and for calls that fail."""
     for fn in functions:
-        for hit in _hits_in(project, fn) if fn.facts.is_async else ():
-            yield hit, str(hit.related[-1].location) if hit.related and hit.profile is None else ""
+        for hit, model in _hits_in(project, fn) if fn.facts.is_async else ():
+            place = str(hit.related[-1].location) if hit.related else ""
+            style = f"{model.library} {fn in project.in_request}\n{place}"
+            yield hit, style if hit.profile is None and not _refused(project, model) else ""
 
 
-def _hits_in(project: Project, fn: Fn) -> Iterator[Hit]:
+def _hits_in(project: Project, fn: Fn) -> Iterator[Waiting]:
     for call in fn.calls:
         if project.effects.beside(fn, call):
             continue
-        hit = _direct(project, fn, call) or _stores(project, fn, call) or _through(project, fn, call)
-        if hit is not None:
+        found = _direct(project, fn, call) or _stores(project, fn, call) or _through(project, fn, call)
+        if found is not None:
             once = first_time_only(fn, call)  # such as a connection string that is fetched with the first request
-            yield replace(hit, profile="strict") if once else _rated(project, fn, call.span, hit)
+            yield found.rated("strict" if once else _profile(project, fn, call.span))
     seen: set[str] = set()
     for edge in project.graph.callees(fn):
         if edge.kind != "property" or edge.callee.fqn in seen:
             continue
         seen.add(edge.callee.fqn)  # the first of several reads stands for all
-        hit = _way(project, fn, edge.span, edge.callee)
-        if hit is not None:
-            yield _rated(project, fn, edge.span, hit)
+        found = _way(project, fn, edge.span, edge.callee)
+        if found is not None:
+            yield found.rated(_profile(project, fn, edge.span))
 
 
-def _rated(project: Project, fn: Fn, span: Span, hit: Hit) -> Hit:
+def _profile(project: Project, fn: Fn, span: Span) -> Profile | None:
     alone = project.layer(fn) in ("command", "migration") or _starts_up(project, fn, span) or only_by_hand(project, fn)
-    return replace(hit, profile="strict") if alone or runs_alone(project, fn) else hit
+    return "strict" if alone or runs_alone(project, fn) else None
 
 
 def _starts_up(project: Project, fn: Fn, span: Span) -> bool:
@@ -88,16 +113,15 @@ def _starts_up(project: Project, fn: Fn, span: Span) -> bool:
     return not yields or span < min(yields) or span > max(yields)
 
 
-def _direct(project: Project, fn: Fn, call: Call) -> Hit | None:
+def _direct(project: Project, fn: Fn, call: Call) -> Waiting | None:
     if call.awaited or any(block.value == call.value and block.is_async for block in fn.facts.blocks):
         return None
     for model in project.models(fn, call):
         if waits(model) and not _brief(fn, call, model):
             refused = _refused(project, model)
             does = "asks the database on the event loop" if refused else "blocks the event loop"
-            return _hit(
-                fn, call.span, f"`{model.name}` {does} in `{fn.name}()`", refused or _waiting(project, fn, model), ()
-            )
+            start = f"`{model.name}` {does} in `{fn.name}()`"
+            return Waiting(_hit(fn, call.span, start, refused or _waiting(project, fn, model), ()), model)
     return None
 
 
@@ -107,7 +131,7 @@ def _brief(fn: Fn, call: Call, model: CallModel) -> bool:
     return isinstance(seconds, (int, float)) and seconds < BRIEF
 
 
-def _stores(project: Project, fn: Fn, call: Call) -> Hit | None:
+def _stores(project: Project, fn: Fn, call: Call) -> Waiting | None:
     """Bytes that go into a file while a client waits, such as what one uploads: as long as the disk takes for them."""
     if call.awaited or fn not in project.in_request:
         return None
@@ -117,9 +141,8 @@ def _stores(project: Project, fn: Fn, call: Call) -> Hit | None:
         written = ("b" in opened and not WRITING.isdisjoint(opened)) or model.name.endswith(".write_bytes")
         if written and model.blocking:
             start = f"`{model.name}` blocks the event loop in `{fn.name}()`"
-            return _hit(
-                fn, call.span, start, "while the file is written, no other request of this process is served", ()
-            )
+            follows = "while the file is written, no other request of this process is served"
+            return Waiting(_hit(fn, call.span, start, follows, ()), model)
     return None
 
 
@@ -145,15 +168,15 @@ def _refused(project: Project, model: CallModel) -> str:
     )
 
 
-def _through(project: Project, fn: Fn, call: Call) -> Hit | None:
+def _through(project: Project, fn: Fn, call: Call) -> Waiting | None:
     if _awaits(fn, call):  # a coroutine: of a client that comes in two kinds the other one is meant
         return None
     for target in project.targets(fn, call):
         if target.facts.is_generator and not _runs(project, fn, call):
             continue
-        hit = _way(project, fn, call.span, target) if _reached(project, fn, call, target) else None
-        if hit is not None:
-            return hit
+        found = _way(project, fn, call.span, target) if _reached(project, fn, call, target) else None
+        if found is not None:
+            return found
     return None
 
 
@@ -185,7 +208,7 @@ def _runs(project: Project, fn: Fn, call: Call) -> bool:
     return any(ref.name in CONSUMERS for other in users for ref in project.callees(fn, other))
 
 
-def _way(project: Project, fn: Fn, span: Span, target: Fn) -> Hit | None:
+def _way(project: Project, fn: Fn, span: Span, target: Fn) -> Waiting | None:
     """The function that is called here, down to what waits."""
     if target.facts.is_async or not project.effects.has(target, BLOCKING) or project.effects.in_thread(target):
         return None
@@ -203,7 +226,7 @@ def _way(project: Project, fn: Fn, span: Span, target: Fn) -> Hit | None:
     once = any(link is not None and first_time_only(caller, link) for caller, link in links) or any(
         once_a_process(project, item) for item in names
     )
-    return replace(hit, profile="strict") if once else hit
+    return Waiting(hit, site.model).rated("strict" if once else None)
 
 
 def _hit(fn: Fn, span: Span, start: str, follows: str, steps: tuple[Step, ...]) -> Hit:
