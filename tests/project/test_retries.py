@@ -34,3 +34,10 @@ LOOP = "    while True:\n        try:\n            return {}\n        except Exc
 def test_what_is_retried_has_a_name(code: str, name: str) -> None:
     (policy,) = (item for item in build(app=HEAD + code).retries.all if item.kind != "client")
     assert policy.retried == name
+
+
+def test_what_an_object_is_given_to_run_has_a_name() -> None:
+    made = "    again = Retrying(stop=stop_after_attempt(3), reraise=True)\n"
+    code = "def place(api: Api, order):\n" + made + "    return again(api.send, order)\n"
+    (policy,) = (item for item in build(app=HEAD + code).retries.all if item.handed)
+    assert policy.retried == "`send()` in `place()`"

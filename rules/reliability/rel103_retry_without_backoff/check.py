@@ -55,7 +55,7 @@ def _hit(project: Project, policy: Policy) -> Hit:
         "The retrying client" if policy.kind == "client" else "The retry loop" if policy.kind == "loop" else "The retry"
     )
     pace = "without a pause" if policy.backoff == "none" else "at a fixed pace"
-    random = policy.kind == "loop" and policy.jitter
+    random = policy.jitter and policy.backoff == "constant"
     once = policy.kind == "loop" and policy.attempts == 2.0  # one more attempt hammers nobody
     soft = random or once or runs_by_hand(project, policy.fn)  # such as a script that waits for its database
     return Hit(

@@ -6,7 +6,9 @@ from backendlint.facts.model import Block, Call, Vid
 from backendlint.facts.within import below
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn
-from backendlint.project.uses import ingredients, operands
+from backendlint.project.uses import aliases, ingredients, operands
+
+_OFF_A_QUEUE = frozenset({"get", "get_nowait", "pop", "popleft", "recv", "receive", "poll"})
 
 
 def same_again(fn: Fn, call: Call, handler: int) -> bool:
@@ -71,7 +73,7 @@ def next_item(fn: Fn, loop: int, group: int) -> bool:
     inside = below(fn.facts, loop).difference(*(below(fn.facts, number) for number in failed))
     exits = [(item.block, item.span[:2]) for item in fn.facts.returns if item.block in inside and not item.is_yield]
     exits += [(number, blocks[number].span[:2]) for number in inside if blocks[number].exits == "break"]
-    leaves = [place for number, place in exits if not _settled(fn, loop, number)]
+    leaves = [place for number, place in exits if not _settled(fn, loop, number) and not _refused(fn, loop, number)]
     start, end = blocks[group].span[:2], blocks[group].span[2:]
     if blocks[loop].exits or any(place >= end for place in leaves):
         return False
@@ -82,6 +84,19 @@ def next_item(fn: Fn, loop: int, group: int) -> bool:
     taken = _taken(fn, group)
     later = (call for call in fn.calls if call.block in inside and call.span[:2] >= end)
     return any(not taken.isdisjoint(call.passed) for call in later)
+
+
+def _refused(fn: Fn, loop: int, number: int) -> bool:
+    """`line = dial(); if not line: return`, where what follows needs it: a way out for want of something, no success."""
+    for outer, item in fn.blocks_of(number):
+        if outer == loop:
+            return False
+        test = fn.unguarded(item.value) if item.kind == "if" and item.value >= 0 else ("",)
+        if test[0] == "not" and fn.unguarded(test[1])[0] in ("call", "await"):
+            held = aliases(fn.facts, test[1])
+            inside = below(fn.facts, loop)
+            return any(call.span > item.span and call.block in inside and held & set(call.passed) for call in fn.calls)
+    return False
 
 
 def _settled(fn: Fn, loop: int, number: int) -> bool:
@@ -120,6 +135,25 @@ def varies(fn: Fn, loop: int, calls: tuple[Call, ...]) -> bool:
     firsts = [call.args[0] if call.args else call.kwarg("url") for call in calls]
     asked = [vid for vid in firsts if vid >= 0]
     return bool(items and asked) and all(items & ingredients(fn.facts, (vid,)) for vid in asked)
+
+
+def brought(fn: Fn, loop: int, calls: tuple[Call, ...]) -> bool:
+    """Whether each round asks something else: what is passed first is what the round took before it tried, or any of it is
+    what comes off a queue (`queue.get()`)."""
+    inside = below(fn.facts, loop)
+    taken = {call.value: call for call in fn.calls if call.block in inside and not call.args}
+    queued = {vid for vid, call in taken.items() if fn.callee_name(call) in _OFF_A_QUEUE}
+    for call in calls:
+        given = ingredients(fn.facts, call.args[:1]) & taken.keys() | ingredients(fn.facts, call.passed) & queued
+        if not any(taken[vid].span < call.span and not _tried_with(fn, taken[vid], call) for vid in given):
+            return False
+    return True
+
+
+def _tried_with(fn: Fn, first: Call, second: Call) -> bool:
+    """Whether the nearest `try` around the second call is around the first one too."""
+    group = next((number for number, item in fn.blocks_of(second.block) if item.kind == "try"), -1)
+    return any(number == group for number, _ in fn.blocks_of(first.block))
 
 
 def _taken(fn: Fn, group: int) -> set[Vid]:

@@ -367,7 +367,9 @@ class Fanouts:
         ]
         if not aliases(fn.facts, call.value).isdisjoint(cancelled):
             return True
-        slots = {(origin(fn.facts, value[1]), value[2]) for vid in cancelled if (value := fn.unguarded(vid))[0] == "attr"}
+        slots = {
+            (origin(fn.facts, value[1]), value[2]) for vid in cancelled if (value := fn.unguarded(vid))[0] == "attr"
+        }
         kept = [store for store in fn.facts.stores if store.value == call.value and store.name and store.base >= 0]
         return any((origin(fn.facts, store.base), store.name) in slots for store in kept)
 

@@ -8,11 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Span, Vid
-from backendlint.project.attempts import counted, counted_again, next_item, rounds, same_again, varies
+from backendlint.facts.within import below
+from backendlint.project.attempts import brought, counted, counted_again, next_item, rounds, same_again, varies
 from backendlint.project.decorators import wrapping_calls
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Retry
-from backendlint.project.retry_settings import Policy, RetrySettings
+from backendlint.project.retry_settings import Policy, RetrySettings, plain_name
 from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class Retries:
         """True where success leaves the loop: another round means another attempt, not another item."""
         if block.kind == "for" and (not self._counts(fn, block) or varies(fn, loop, calls)):
             return False
-        if self._polls(fn, loop) or self._advances(fn, block):
+        if self._polls(fn, loop) or self._advances(fn, block) or brought(fn, loop, calls):
             return False
         for item in fn.facts.returns:
             if not item.is_yield and loop in {number for number, _ in fn.blocks_of(item.block)}:
@@ -268,28 +269,41 @@ class Retries:
             if (
                 not self._pauses_here(fn, call)
                 or loop not in {number for number, _ in around}
-                or set(path) - {"try", "with"}
+                or set(path) - {"try", "with", "for"}
             ):
                 continue
             before = [item for item in tries if item.span[2:] < call.span[:2]]
-            if before and not any(item.exits for item in before) and not self._leaves_before(fn, loop, call):
+            if before and not any(item.exits for item in before) and not self._leaves_before(fn, loop, call, before[0]):
                 return True
         return False
 
-    def _leaves_before(self, fn: Fn, loop: int, pause: Call) -> bool:
-        """Whether something leaves the loop before the pause: not in a handler, and not where there is nothing to go on with."""
+    def _leaves_before(self, fn: Fn, loop: int, pause: Call, tried: Block) -> bool:
+        """Whether something leaves the loop before the pause: not in a handler, and not where there is nothing to go on with,
+        nor for a reason that no round has a part in."""
         exits = [(item.block, item.span) for item in fn.facts.returns if not item.is_yield]
         ends = {number for number, _ in fn.blocks_of(pause.block)}  # `try: await wait_for(stop.wait(), 5); break`
         breaks = ((number, item) for number, item in enumerate(fn.facts.blocks) if item.exits == "break")
         exits += [(number, item.span) for number, item in breaks if number not in ends]
+        paced = self._nearest_loop(fn, pause.block)  # `for _ in range(30): if stop.is_set(): return; sleep(1)`
         for number, span in exits:
             around = fn.blocks_of(number)
-            if loop not in {index for index, _ in around} or span[:2] > pause.span[:2]:
+            inside = {index for index, _ in around}
+            if loop not in inside or span[:2] > pause.span[:2] or (paced != loop and paced in inside):
+                continue
+            if span < tried.span and not self._of_a_round(fn, loop, around[0][1]):
                 continue
             refused = any(item.kind == "if" and fn.value(item.value)[0] == "not" for _, item in around)
             if not refused and not any(item.kind == "except" for _, item in around):
                 return True
         return False
+
+    @staticmethod
+    def _of_a_round(fn: Fn, loop: int, branch: Block) -> bool:
+        """Whether a branch is taken for what an earlier round may have left behind, in a variable or an attribute."""
+        asked = [fn.value(vid) for vid in ingredients(fn.facts, (branch.value,))] if branch.value >= 0 else []
+        inside = below(fn.facts, loop)
+        set_here = {store.name for store in fn.facts.stores if store.name and store.block in inside}
+        return not asked or any(value[0] == "phi" or (value[0] == "attr" and value[2] in set_here) for value in asked)
 
     def _pauses_here(self, fn: Fn, call: Call) -> bool:
         """`sleep(5)`, `stop.wait(5)`, `await wait_for(stop.wait(), timeout=5)`."""
@@ -298,6 +312,13 @@ class Retries:
         limited = bool(call.args) or call.kwarg("timeout") >= 0
         waits = [fn.callee_name(other) == "wait" for other in fn.calls if other.value in call.args]
         return limited and (fn.callee_name(call) == "wait" or (fn.callee_name(call) == "wait_for" and any(waits)))
+
+    def _pause(self, fn: Fn, call: Call) -> Vid:
+        """How long a call pauses, or -1."""
+        if not self._pauses_here(fn, call):
+            return -1
+        timeout = call.kwarg("timeout")
+        return timeout if timeout >= 0 else call.args[-1] if call.args else -1
 
     def _loop(self, fn: Fn, loop: int, block: Block, handlers: list[int], calls: tuple[Call, ...]) -> Policy:
         backoff, jitter = self._pauses(fn, loop)
@@ -340,15 +361,15 @@ class Retries:
         for call in fn.calls:
             if loop not in {number for number, _ in fn.blocks_of(call.block)}:
                 continue
-            for model in self.project.models(fn, call):
-                if "sleep" in model.effect and call.args:
-                    grows, random = self._grows(fn, call.args[0])
-                    inner = self._nearest_loop(fn, call.block)
-                    if inner != loop and fn.facts.blocks[inner].kind == "while" and not grows:
-                        backoff = "unknown"  # waits for a time that was worked out before
-                    else:
-                        backoff = "exponential" if grows else "constant" if backoff == "none" else backoff
-                    jitter = jitter or random
+            pause = self._pause(fn, call)
+            if pause >= 0:
+                grows, random = self._grows(fn, pause)
+                inner = self._nearest_loop(fn, call.block)
+                if inner != loop and fn.facts.blocks[inner].kind == "while" and not grows:
+                    backoff = "unknown"  # waits for a time that was worked out before
+                else:
+                    backoff = "exponential" if grows else "constant" if backoff == "none" else backoff
+                jitter = jitter or random
             for target in self.project.targets(fn, call):
                 if self.project.effects.has(target, "sleep") and backoff == "none":
                     backoff = "unknown"
@@ -442,7 +463,9 @@ class Retries:
                 policy = self._settings.policy("client", fn, fn, site.call.span, site.call, retry)
                 if retry.wait is None and policy.backoff == "none":  # the library does not let one choose
                     policy = policy._replace(backoff="unknown")
-                yield policy._replace(methods=self._methods(fn, site.call, retry))
+                run = next((item for item in fn.calls if fn.unguarded(item.func) == fn.value(site.call.value)), None)
+                handed = plain_name(fn, run.args[0]) if run is not None and run.args else ""
+                yield policy._replace(methods=self._methods(fn, site.call, retry), handed=handed)
 
     def _methods(self, fn: Fn, call: Call, retry: Retry) -> tuple[str, ...]:
         vid = self._settings.argument(call, retry.methods)

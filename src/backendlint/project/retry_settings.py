@@ -37,19 +37,21 @@ class Policy(NamedTuple):
     block: int = -1
     methods: tuple[str, ...] = ()
     """For clients: HTTP methods that are retried as the code says, `ANY` for all; empty where the library's default holds."""
+    handed: str = ""
+    """The function that an object is given to run (`again(send, order)`)."""
 
     @property
     def retried(self) -> str:
         """What is tried again: the decorated function, or what a loop in a function calls."""
-        name = _plain_name(self.fn, self.calls[0]) if self.calls and self.block >= 0 else ""
+        name = plain_name(self.fn, self.calls[0].func) if self.calls and self.block >= 0 else self.handed
         home = f"`{self.fn.name}()`"
         return home if not name else f"`{name}()`" if self.fn.is_module else f"`{name}()` in {home}"
 
 
-def _plain_name(fn: Fn, call: Call) -> str:
+def plain_name(fn: Fn, vid: Vid) -> str:
     """What is called, also where it is a parameter or lies in an enclosing function; "" where it has no name."""
     home: Fn | None = fn
-    value = fn.facts.values[call.func]
+    value = fn.facts.values[vid]
     while value[0] == "outer" and home is not None:
         home = home.outer(value)
         value = home.facts.values[value[1]] if home is not None else ("",)
@@ -129,7 +131,7 @@ class RetrySettings:
         if vid < 0:
             open_ended = call is not None and call.open_ended
             plain = "none" if retry.backoff == "by-argument" else retry.backoff
-            return "unknown" if open_ended else plain, retry.jitter
+            return "unknown" if open_ended else plain, retry.jitter and plain != "constant"  # chance goes with growth
         kinds = self._wait_kinds(*self._at_home(home, vid))
         if not kinds:
             factor = call is not None and any(
