@@ -75,6 +75,8 @@ def _member(project: Project, fn: Fn, owner: Vid, name: str, depth: int) -> list
             if vid >= 0 and not project.hierarchy.stores(cls, name):
                 if ref.kind == "inst" and _is_field(project, cls, name) and not _left_as_is(project, fn, owner):
                     return None
+                if any(project.hierarchy.stores(sub, name) for sub in project.subclasses(project.classes[ref.name])):
+                    return None
                 return constants(project, cls.owner, vid, depth - 1)
     return None
 

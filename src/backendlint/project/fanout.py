@@ -8,12 +8,14 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Value, Vid
+from backendlint.project.binding import receiver
 from backendlint.project.calls import argument_of
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.handoffs import filled_by_requests, seldom_filled
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.lookups import sent
+from backendlint.project.taint.naming import words
 from backendlint.project.uses import aliases, origin
 
 if TYPE_CHECKING:
@@ -347,8 +349,10 @@ class Fanouts:
 
     def _started(self, site: Site, kind: str) -> Fanout | None:
         fn, call = site.fn, site.call
-        loop = next((item for _, item in fn.blocks_of(call.block) if item.kind in ("for", "comp")), None)
-        if loop is None or self.small(fn, loop.value):
+        group = fn.unguarded(receiver(fn, call)) if receiver(fn, call) >= 0 else ("",)
+        around = takewhile(lambda found: group != ("enter", found[1].value), fn.blocks_of(call.block))
+        number, loop = next(((number, item) for number, item in around if item.kind in ("for", "comp")), (-1, None))
+        if loop is None or self.small(fn, loop.value) or self._acquires(fn, number, call):
             return None
         if kind in ("thread", "process"):
             return None if self._guarded(fn, call) else Fanout(site, kind, self._target(site))
@@ -382,6 +386,11 @@ class Fanouts:
             site.model.opens == "lock" and site.call.span < call.span and site.call is not call
             for site in self.project.effects.direct(fn)
         )
+
+    def _acquires(self, fn: Fn, loop: int, start: Call) -> bool:
+        """Whether each round gets hold of something first (`limiter.acquire_nowait()`), of which there is but so much."""
+        before = (call for call in fn.calls if call.span < start.span and "acquire" in words(fn.callee_name(call)))
+        return any(number == loop for call in before for number, _ in fn.blocks_of(call.block))
 
     def _target(self, site: Site) -> str:
         edges = self.project.graph.callees(site.fn)

@@ -28,7 +28,7 @@ def filled_by_requests(project: Project, site: Site) -> bool:
     """Whether what an endpoint waits for puts something into the queue: as often as clients ask."""
     queue = _Queue(project, site)
     return any(
-        fn in project.in_request and (queue.is_it(fn, receiver(fn, call)) or queue.named(fn, call))
+        fn in project.in_request and (queue.kept_in(fn, receiver(fn, call)) or queue.named(fn, call))
         for fn, call in project.graph.calls_written(*_PUTS)
     )
 
@@ -97,6 +97,17 @@ class _Queue:
         if fn is self.fn:
             return vid in self.held
         return value[0] == "outer" and fn.outer(value) is self.fn and value[1] in self.held
+
+    def kept_in(self, fn: Fn, vid: Vid) -> bool:
+        """The queue, and in no attribute of the same name of some other class."""
+        if not self.is_it(fn, vid):
+            return False
+        value = fn.unguarded(vid)
+        refs = self.project.refs(fn, value[1]) if self.name and value[0] == "attr" and self.fn.cls is not None else ()
+        classes = [self.project.classes[ref.name] for ref in refs if ref.kind == "inst"]
+        mro = self.project.hierarchy.mro
+        own = self.fn.cls
+        return not classes or any(own in mro(cls) or (own is not None and cls in mro(own)) for cls in classes)
 
     def named(self, fn: Fn, call: Call) -> bool:
         """`letters.put(it)`, of a module's variable."""
