@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Leak, Profile, Project, runs_by_hand
+from backendlint.api import Hit, Leak, Profile, Project, only_by_hand
 
 NAMES = {
     "db-connection": "database connection",
@@ -46,7 +46,7 @@ def _profile(project: Project, leak: Leak) -> Profile | None:
     """Advice where the interpreter closes it at once, where closing late costs little, and in migrations, which end at once."""
     if project.layer(leak.fn) == "migration" or (leak.chained and leak.kind == "file"):
         return "strict"
-    if runs_by_hand(project, leak.fn):
+    if only_by_hand(project, leak.fn):
         return "strict"  # its end closes everything
     return "strict" if leak.kind == "http-session" and not _must_await(project, leak) else None
 

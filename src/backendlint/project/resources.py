@@ -61,7 +61,7 @@ class Resources:
                 if leak is not None:
                     if not self._in_memory(site, leak.closed is not None):
                         yield leak
-                elif self._returns_it(site.fn, site.call):
+                elif site.model.opens != "lock" and self._returns_it(site.fn, site.call):
                     openers[site.fn.fqn] = site.model
         for fqn, model in openers.items():
             for edge in self.project.graph.into.get(fqn, ()):
