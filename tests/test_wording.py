@@ -81,6 +81,21 @@ COMMAND = """
         subprocess.run(["draw-charts"])
         return ""
 """
+MAILED = """
+    import asyncio
+    import smtplib
+    from fastapi import FastAPI
+
+    app = FastAPI()
+
+    def mail():
+        with smtplib.SMTP("post.example", timeout=3) as post:
+            post.send_message(None)
+
+    @app.post("/letters")
+    async def write():
+        {}
+"""
 LOGGERS = (
     "from loguru import logger",
     "import logging\n    logger = logging.getLogger()",
@@ -97,6 +112,8 @@ LOGGERS = (
         ("PERF101", f"{ROWS}\n    def f(s: Session):\n        return [o.boats for o in s.query(Owner)]\n", "of each item asks"),
         ("REL101", COMMAND, "if the command does not end, it hangs forever, and 1 endpoint"),
         ("REL103", TASK.format(""), "tries again at a fixed pace"),
+        ("REL114", MAILED.format("await asyncio.to_thread(mail)"), "in `mail()`: the client waits."),
+        ("REL114", MAILED.format("mail()"), "the client waits, and the worker is held meanwhile."),
         ("REL202", CLOSED.format("line.close()"), "swallows KeyboardInterrupt and SystemExit, so"),
         ("REL202", CLOSED.format("await line.close()"), "SystemExit and the cancellation of its task, so"),
         ("REL202", CLOSED.format("async with line: line.close()"), "SystemExit and the cancellation of its task, so"),

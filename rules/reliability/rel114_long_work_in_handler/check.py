@@ -19,7 +19,7 @@ def check(project: Project) -> Iterator[Hit]:
         route = project.in_request.route(work.fn)
         if route is not None:
             yield Hit(
-                message=f"`{route.label}` {_does(work)}: the client waits{_held(work)}.",
+                message=f"`{route.label}` {_does(work)}: the client waits{_held(project, work)}.",
                 location=work.fn.location(work.call.span),
                 flow=project.in_request.way(work.fn),
                 function=work.fn.fqn,
@@ -37,9 +37,10 @@ def _is_advice(project: Project, work: LongWork, route: Route) -> bool:
     return work.kind == "loop" and way + work.below > FAR
 
 
-def _held(work: LongWork) -> str:
+def _held(project: Project, work: LongWork) -> str:
     """What is awaited leaves the worker free for others."""
-    return "" if work.call.awaited else ", and the worker is held meanwhile"
+    free = work.call.awaited or project.in_request.in_thread(work.fn)
+    return "" if free else ", and the worker is held meanwhile"
 
 
 def _tries(route: Route) -> bool:

@@ -59,6 +59,13 @@ class InRequest:
             edge = self._from.get(edge.caller.fqn)
         return tuple(reversed(steps))
 
+    def in_thread(self, fn: Fn) -> bool:
+        """Whether the endpoint hands it to a thread that it awaits: the event loop goes on meanwhile."""
+        edge = self._from.get(fn.fqn)
+        while edge is not None and edge.kind != "thread":
+            edge = self._from.get(edge.caller.fqn)
+        return edge is not None
+
 
 def _waits_for(edge: Edge) -> bool:
     if edge.call is not None and first_time_only(edge.caller, edge.call):
