@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project
+from backendlint.api import Hit, Project, only_by_hand
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -16,4 +16,5 @@ def check(project: Project) -> Iterator[Hit]:
             location=held.fn.location(held.span),
             related=(held.fn.step(held.taken, "the lock is taken here"),),
             function=held.fn.fqn,
+            profile="strict" if only_by_hand(project, held.fn) else None,
         )

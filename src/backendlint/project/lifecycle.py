@@ -129,12 +129,21 @@ class Lifecycle:
             held = aliases(fn.facts, call.value)
             if any(block.kind == "with" and block.value in held for block in fn.facts.blocks):
                 continue
+            if self._closed_among(fn, held, closes):
+                continue
             names = {self._kept(fn, store) for store in fn.facts.stores if store.value in held}
             if lasting or closes == ("cancel",):
                 names |= {item.name for item in fn.facts.bindings if item.value in held}
             names.discard("")
             if names and not self._handed_on(fn, held, call) and not any(self._closed(name, closes) for name in names):
                 yield Unclosed(fn, call, model.name, min(names), closes, self._idle(model))
+
+    @staticmethod
+    def _closed_among(fn: Fn, held: set[Vid], closes: tuple[str, ...]) -> bool:
+        """`for task in (sweep, beat): task.cancel()`."""
+        lists = {vid for kind in ("tuple", "list") for vid in fn.made_by(kind) if held.intersection(fn.value(vid)[1])}
+        called = (fn.unguarded(receiver(fn, call)) for call in fn.calls if lists and fn.callee_name(call) in closes)
+        return any(value[0] == "elem" and value[1] in lists for value in called)
 
     def _idle(self, model: CallModel) -> bool:
         """HTTP clients and engines that are closed without `await`: nothing of theirs runs or complains at the end."""
