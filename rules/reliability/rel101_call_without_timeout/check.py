@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Made, Profile, Project, Site, Wait, exclusive, only_by_hand
+from backendlint.api import Hit, Made, Profile, Project, Site, Wait, aliases, exclusive, only_by_hand
 
 OUTBOUND = frozenset(
     ["http", "db-connect", "cache-read", "cache-write", "mail", "socket", "grpc", "cloud", "search", "subprocess"]
@@ -18,6 +18,7 @@ def check(project: Project) -> Iterator[Hit]:
     sockets: dict[tuple[str, Made], list[int]] = {}
     clients: dict[Made, tuple[Site, Wait]] = {}
     left_out: dict[Made, Site] = {}
+    asked: dict[Made, bool] = {}
     for site in project.effects.sites:
         wait = project.timeouts.of(site.fn, site.call, site.model)
         if wait is None or wait.kind != "forever" or project.layer(site.fn) == "migration":
@@ -25,19 +26,41 @@ def check(project: Project) -> Iterator[Hit]:
         if wait.left_out and _waits(project, site):
             left_out.update(dict.fromkeys(wait.left_out, site))
         elif wait.at is not None:
+            asked[wait.at] = asked.get(wait.at, False) or not _streams(site, wait)
             clients.setdefault(wait.at, (site, wait))
         elif _waits(project, site) and _first(project, site, sockets):
             yield _hit(project, site, wait)
         elif site.model.opens and not site.model.effect and not wait.default:
             clients.setdefault(Made(site.fn, site.call), (site, wait))
     for made, (site, wait) in clients.items():
-        yield _client(project, made, site, wait)
+        if asked.get(made, True):
+            yield _client(project, made, site, wait)
     for made, site in left_out.items():
         yield _caller(project, made, site)
     for site in project.effects.sites:
         for model in project.timeouts.handed_over(site):
             if OUTBOUND.intersection(model.effect):
                 yield _hit(project, Site(site.fn, site.call, model), UNBOUNDED)
+
+
+def _streams(site: Site, wait: Wait) -> bool:
+    """`Timeout(30, read=None)` for `client.stream(...)`: chosen for what comes bit by bit, as long as it takes."""
+    return wait.partly and site.model.name.endswith(".stream")
+
+
+def _connects_only(project: Project, site: Site) -> bool:
+    """`knock.connect(...)`, and nothing asked: the system itself gives up after some minutes."""
+    if site.model.timeout is None or site.model.timeout.covers != "connect" or "socket" not in site.model.effect:
+        return False
+    func = site.fn.value(site.call.func)
+    if func[0] != "attr":
+        return False
+    facts = site.fn.facts
+    held = {vid for made in project.allocations.of(site.fn, func[1]) for vid in aliases(facts, made.call.value)}
+    given = [vid for call in site.fn.calls for vid in call.passed] + [item.value for item in facts.returns]
+    others = [item for item in project.effects.direct(site.fn) if item.call is not site.call]
+    used = any("socket" in item.model.effect and item.model.blocking for item in others)
+    return bool(held) and not used and held.isdisjoint(given)
 
 
 def _ended(site: Site) -> bool:
@@ -74,7 +97,7 @@ def _first(project: Project, site: Site, seen: dict[tuple[str, Made], list[int]]
 def _waits(project: Project, site: Site) -> bool:
     """For what is outside; for a job's result where a client waits meanwhile (a consumer may wait as long as it likes)."""
     if OUTBOUND.intersection(site.model.effect):
-        return not _ended(site) and not _datagram(project, site)
+        return not _ended(site) and not _datagram(project, site) and not _connects_only(project, site)
     return "queue-consume" in site.model.effect and site.fn in project.in_request
 
 

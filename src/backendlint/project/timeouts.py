@@ -19,7 +19,7 @@ from backendlint.project.numbers import by_default
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-_CARRIERS = frozenset({"transport", "session", "http_client", "client", "adapter"})
+_CARRIERS = frozenset({"transport", "session", "http_client", "client", "adapter", "connection_pool"})
 """Keywords of constructors for objects that may carry a timeout of their own."""
 MAX_LINKS = 30
 _UNITS = {"s": 1.0, "ms": 0.001, "us": 0.000001, "min": 60.0, "object": 1.0}
@@ -338,7 +338,11 @@ class Timeouts:
             decided = [wait for item in given if (wait := self._decided(item, via)) is not None]
         if decided:
             return next((wait for wait in decided if wait.kind != "forever"), decided[0])
-        if any(key in _CARRIERS for item in made for key, _ in item.call.kwargs):
+        if any(
+            key in _CARRIERS
+            for item in (*made, *([Made(fn, call)] if constructs else ()))
+            for key, _ in item.call.kwargs
+        ):
             return UNKNOWN
         elsewhere = not constructs and not self._plainly_made(made) and self._configurable(via)
         return UNKNOWN if elsewhere or self._set_on_object(fn, call, via, made) else None
