@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, MadePerCall, Profile, Project, aliases, bind, few
+from backendlint.api import Call, Fn, Hit, MadePerCall, Profile, Project, Value, Vid, aliases, bind, few, told_once
 
 LOSES = {
     "db-connection": "each costs a handshake and a server process, and nothing limits their number",
@@ -19,13 +19,27 @@ LOSES = {
 NAMED = re.compile(r"key|token|secret|auth|user|password|server|host|url", re.IGNORECASE)
 SERVICE = re.compile(r"api|base|server|service|endpoint|host|sandbox", re.IGNORECASE)
 LOOPS = ("for", "while", "comp")
+REMAKES = frozenset({"urlparse", "urlsplit", "urlunparse", "urlunsplit", "urljoin", "str"})
+SAME = frozenset({"_replace", "rstrip", "strip", "geturl"})
+MAX_LINKS = 20
 CHEAPER = frozenset({"executor", "ssh"})
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a constructor call."""
+    """One hit a constructor call; clients of one kind that are made all over the project are told once."""
+    kinds: dict[str, list[Hit]] = {}
     for made in project.per_call.all():
-        yield _hit(project, made)
+        hit = _hit(project, made)
+        if hit.profile is None:
+            kinds.setdefault(made.site.model.name, []).append(hit)
+        else:
+            yield hit
+    for hits in kinds.values():
+        yield from told_once(hits, _throughout, severity=None)
+
+
+def _throughout(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]} (here and in {others})."
 
 
 def _hit(project: Project, made: MadePerCall) -> Hit:
@@ -66,8 +80,25 @@ def _for_any_host(project: Project, made: MadePerCall) -> bool:
     """A session for one address that the caller names, which can be any: the next one goes to another host."""
     fn = made.site.fn
     addresses = [item.args[0] for item in _calls_of(made) if item.args] if made.cls.resource == "http-session" else []
-    given = [fn.unguarded(vid) for vid in addresses]
+    given = [_start(fn, vid) for vid in addresses]
     return bool(given) and all(value[0] == "param" and _any_host(project, fn, value[1]) for value in given)
+
+
+def _start(fn: Fn, vid: Vid) -> Value:
+    """What an address is made from: the first part of a text, what is parsed, put together again or stripped."""
+    value = fn.unguarded(vid)
+    for _ in range(MAX_LINKS):
+        call = fn.calls[value[1]] if value[0] == "call" else None
+        if call is not None and fn.callee_name(call) in REMAKES and call.args:
+            following = call.args[0]
+        elif call is not None and fn.callee_name(call) in SAME and fn.value(call.func)[0] == "attr":
+            following = fn.value(call.func)[1]
+        elif value[0] == "fmt" and value[2]:
+            following = value[2][0]
+        else:
+            break
+        value = fn.unguarded(following)
+    return value
 
 
 def _any_host(project: Project, fn: Fn, index: int, depth: int = 3) -> bool:

@@ -27,8 +27,13 @@ _OF_NOW = ("Proxy", "ContextVar", "local")
 
 
 def asked(fn: Fn, dotted: str, key: Vid) -> bool:
-    """`if key not in prices:` or `prices.get(key)`."""
+    """`if key not in prices:`, `prices.get(key)` or `try: return prices[key]`."""
     values = fn.facts.values
+    for item in fn.facts.returns:
+        found = values[item.value] if item.value >= 0 else ("",)
+        tried = found[0] == "item" and any(block.kind == "try" for _, block in fn.blocks_of(item.block))
+        if tried and fn.unguarded(found[1]) == ("name", dotted) and same(fn, found[2], key):
+            return True
     tested = [value[2] for value in values if value[0] == "compare" and tuple(value[1]) in (("in",), ("not in",))]
     if any(values[table] == ("name", dotted) and same(fn, item, key) for item, table in tested):
         return True

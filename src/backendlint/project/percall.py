@@ -13,7 +13,7 @@ from backendlint.project.libraries_model import CallModel, ClassModel
 from backendlint.project.loops import loops_around, stops_early
 from backendlint.project.memos import asked
 from backendlint.project.once import first_time_only, per_request
-from backendlint.project.uses import aliases, operands
+from backendlint.project.uses import aliases, ingredients, operands, origin
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -105,10 +105,10 @@ class PerCall:
 
     def _put_by(self, fn: Fn, made: Call) -> bool:
         """Whether the result goes into a table that is asked for its key first."""
-        held = aliases(fn.facts, made.value)
         for store in fn.facts.stores:
-            base = fn.unguarded(store.base) if store.base >= 0 else ("",)
-            if store.key >= 0 and store.value in held and base[0] == "name" and asked(fn, str(base[1]), store.key):
+            base = origin(fn.facts, store.base) if store.base >= 0 else ("",)
+            kept = store.key >= 0 and base[0] == "name" and made.value in ingredients(fn.facts, (store.value,))
+            if kept and asked(fn, str(base[1]), store.key):
                 return True
         return False
 
