@@ -10,8 +10,8 @@ SHOWN = 4
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit an endpoint's handler (several routes of one handler count once), and one a job; endpoints that only what
-    all of them do first makes too slow, such as connecting, are one."""
+    """One hit an endpoint's handler (several routes of one handler count once), and one a job; endpoints that wait for the
+    same, or that only what all of them do first makes too slow, such as connecting, are one."""
     seen: set[str] = set()
     alike: dict[object, list[tuple[Route, Fn, Sum]]] = {}
     budget = project.waits.budget("api_ms")
@@ -21,7 +21,8 @@ def check(project: Project) -> Iterator[Hit]:
         seen.add(route.handler.fqn)
         total = project.waits.route(route)
         if total.seconds > budget:
-            alike.setdefault(_shared(total, budget) or route.handler.fqn, []).append((route, route.handler, total))
+            same: object = _shared(total, budget) or frozenset((part.location, part.times) for part in total.parts)
+            alike.setdefault(same, []).append((route, route.handler, total))
     for (route, handler, total), *others in alike.values():
         count = f" and {len(others)} other endpoint{'s' if len(others) > 1 else ''}" if others else ""
         yield _hit(project, f"`{route.label}`{count}", handler, total, "api_ms", route.place)
