@@ -9,7 +9,7 @@ from backendlint.facts.model import Block, Call
 from backendlint.facts.within import below
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge, arguments
-from backendlint.project.certain import Given, barred
+from backendlint.project.certain import Given, barred, given, ruled_out
 from backendlint.project.decorators import decorations
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
@@ -59,6 +59,8 @@ class Jobs:
 
     def _in_scope(self, site: Site) -> EarlyJob | None:
         for fn, call, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS):
+            if _never(site, edges):
+                continue
             opened = self._scope(fn, call)
             if opened is not None and not self._writes_in(fn, opened[2]):
                 return None  # the job waits for nothing that this transaction makes
@@ -227,6 +229,15 @@ def _place(site: Site, edges: tuple[Edge, ...]) -> tuple[Fn, Call]:
     given = arguments(site.call, task.function) if task is not None and task.function is not None else []
     call = edges[-1].call if edges and any(site.fn.value(vid)[0] == "param" for vid in given) else None
     return (edges[-1].caller, call) if call is not None else (site.fn, site.call)
+
+
+def _never(site: Site, edges: tuple[Edge, ...]) -> bool:
+    """Whether a call on the way rules the next one, or the dispatch, out: `index(row, later=False)`."""
+    places = [*((edge.caller, edge.call) for edge in edges[1:]), (site.fn, site.call)]
+    return any(
+        call is not None and ruled_out(fn, call.block, given(edge))
+        for edge, (fn, call) in zip(edges, places, strict=False)
+    )
 
 
 def _way(edges: tuple[Edge, ...]) -> tuple[Step, ...]:
