@@ -12,7 +12,7 @@ from backendlint.project.binding import receiver
 from backendlint.project.calls import argument_of
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
-from backendlint.project.handoffs import filled_by_requests, seldom_filled
+from backendlint.project.handoffs import filled_by_requests, measured, seldom_filled
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.lookups import sent
 from backendlint.project.taint.naming import words
@@ -64,7 +64,8 @@ class Fanouts:
             elif concurrency.kind in _STARTS and site.model.spawn is not None:
                 found = self._started(site, concurrency.kind)
             elif concurrency.kind == "queue":
-                found = None if seldom_filled(self.project, site) else self._queue(site)
+                bounded = seldom_filled(self.project, site) or measured(self.project, site)
+                found = None if bounded else self._queue(site)
             else:
                 found = self._pool(site, concurrency.kind)
             if found is not None:

@@ -24,6 +24,21 @@ def seldom_filled(project: Project, site: Site) -> bool:
     return not queue.shared() and all(queue.once(owner) for owner in queue.owners())
 
 
+def measured(project: Project, site: Site) -> bool:
+    """Whether somebody asks whether it holds so much that something must be done: `if queue.qsize() >= BATCH: flush()`."""
+    queue = _Queue(project, site)
+    for fn, call in project.graph.calls_written("qsize"):
+        if not queue.kept_in(fn, receiver(fn, call)) and not queue.named(fn, call):
+            continue
+        for vid in fn.made_by("compare"):
+            _, tests, sides = fn.value(vid)
+            if call.value in sides and len(sides) == 2 and tests[0] in (">", ">=", "<", "<="):
+                other = sides[1] if sides[0] == call.value else sides[0]
+                if fn.const(other) not in (0, 1):
+                    return True
+    return False
+
+
 def filled_by_requests(project: Project, site: Site) -> bool:
     """Whether what an endpoint waits for puts something into the queue: as often as clients ask."""
     queue = _Queue(project, site)
