@@ -169,19 +169,17 @@ def _refused(project: Project, model: CallModel) -> str:
 
 
 def _through(project: Project, fn: Fn, call: Call) -> Waiting | None:
-    if _awaits(fn, call):  # a coroutine: of a client that comes in two kinds the other one is meant
-        return None
     for target in project.targets(fn, call):
         if target.facts.is_generator and not _runs(project, fn, call):
             continue
         found = _way(project, fn, call.span, target) if _reached(project, fn, call, target) else None
-        if found is not None:
-            return found
+        if found is not None:  # of a client that comes in two kinds the other one may be meant
+            return None if _awaits(fn, call) else found
     return None
 
 
 def _awaits(fn: Fn, call: Call) -> bool:
-    """At once, or later: `found = load()`, `if isawaitable(found): found = await found`."""
+    """Whether the answer is a coroutine, awaited at once, or later: `found = load()`, `if isawaitable(found): found = await found`."""
     return call.awaited or any(fn.unguarded(fn.value(vid)[1]) == fn.value(call.value) for vid in fn.made_by("await"))
 
 
