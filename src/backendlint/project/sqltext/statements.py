@@ -232,11 +232,17 @@ class Statement:
         related: tuple[Step, ...] = (),
         **more: Any,
     ) -> Hit:
-        """A hit at a node, at offsets, or at the statement's first word; where it is executed is added as related."""
+        """A hit at a node, at offsets, or at the statement's first word; at the call that executes it where the text stands in
+        that call on several lines. The other of the two places is added as related."""
         start, end = at if at is not None else self.range(node)
         place = self.source.location(self.offset + start, self.offset + end)
-        shown = HOLE.sub("...", message)
-        return Hit(shown, place, (*related, *self._executed(place)), function=self.function_name(), **more)
+        where = self._executed()
+        inside = where is not None and where.path == place.path and where.line <= place.line <= where.end_line
+        if where is not None and inside and where.line != place.line:
+            place, related = where, (*related, Step(place, "this part of the statement"))
+        elif where is not None and not inside:
+            related = (*related, Step(where, "executed here"))
+        return Hit(HOLE.sub("...", message), place, related, function=self.function_name(), **more)
 
     def function_name(self) -> str | None:
         """Qualified name of the function it belongs to."""
@@ -277,13 +283,9 @@ class Statement:
             return -1
         return next((index for index, item in enumerate(ordered) if item is node), -1)
 
-    def _executed(self, place: Location) -> tuple[Step, ...]:
+    def _executed(self) -> Location | None:
         source = self.source
-        if source.fn is None or source.call is None:
-            return ()
-        where = source.sink or source.fn.location(source.call.span)
-        inside = where.path == place.path and where.line <= place.line <= where.end_line
-        return () if inside else (Step(where, "executed here"),)
+        return None if source.fn is None or source.call is None else source.sink or source.fn.location(source.call.span)
 
     def fix(self, description: str, start: int, end: int, replacement: str, safe: bool = False) -> Fix | None:
         """A fix that replaces the characters from `start` to before `end`; None where they are not written in one place."""
