@@ -1,16 +1,42 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
-from backendlint.api import FileFacts, Fn, Hit, Project, Site, Vid, bind, in_main_block, only_by_hand, receiver
+from backendlint.api import (
+    FileFacts,
+    Fn,
+    Hit,
+    Project,
+    Site,
+    Vid,
+    bind,
+    by_style,
+    in_main_block,
+    only_by_hand,
+    receiver,
+    told_once,
+)
 
 LEVELS = frozenset(
     {"trace", "debug", "info", "success", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
 )
 FORMATTER = "structlog.stdlib.ProcessorFormatter"
+ROOT, PLAIN = "logs to the root logger", "logs plain text"
 
 
 def check(project: Project) -> Iterator[Hit]:
+    for style, hits in by_style(project, list(project.all_functions()), partial(hits_in, project)).items():
+        yield from told_once(hits, partial(everywhere, style))
+
+
+def everywhere(style: str, hit: Hit, others: str) -> str:
+    return hit.message.replace(style, f"{style}, as do {others}", 1)
+
+
+def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and which style of the project it is one of."""
+    wanted = set(functions)
     sites = [site for site in project.effects.sites if is_logger(project, site)]
     structured = sum(1 for site in sites if site.model.log is not None and site.model.log.structured)
     root = sum(1 for site in sites if site.model.log is not None and site.model.log.root)
@@ -18,27 +44,30 @@ def check(project: Project) -> Iterator[Hit]:
     homes = {distribution(project, site) for site in sites if site.model.log is not None and site.model.log.structured}
     for site in sites:
         log = site.model.log
-        if log is None or log.structured or in_main_block(site.fn, site.call):
+        if site.fn not in wanted or log is None or log.structured or in_main_block(site.fn, site.call):
             continue
         if (
             log.root
             and not only_by_hand(project, site.fn)
             and not handed_in(project, site.fn, receiver(site.fn, site.call))
         ):
-            yield Hit(
-                f"`{site.model.name}` in `{site.fn.name}()` logs to the root logger: the record cannot be filtered by module. "
+            where = "where the module is loaded" if site.fn.is_module else f"in `{site.fn.name}()`"
+            hit = Hit(
+                f"`{site.model.name}` {where} {ROOT}: the record cannot be filtered by module. "
                 "Use `logging.getLogger(__name__)`.",
                 site.fn.location(site.call.span),
                 function=site.fn.fqn,
             )
+            yield hit, ROOT
         elif prevails and not log.root and distribution(project, site) in {"", *homes}:
-            yield Hit(
-                f"`{site.fn.name}()` logs plain text, while {structured} of the project's {len(sites) - root} log calls write "
+            hit = Hit(
+                f"`{site.fn.name}()` {PLAIN}, while {structured} of the project's {len(sites) - root} log calls write "
                 "structured records. Use the structured logger.",
                 site.fn.location(site.call.span),
                 function=site.fn.fqn,
                 confidence="medium",
             )
+            yield hit, PLAIN
 
 
 def handed_in(project: Project, fn: Fn, vid: Vid) -> bool:
