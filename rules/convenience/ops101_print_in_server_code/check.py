@@ -10,6 +10,7 @@ from backendlint.api import (
     Fn,
     Hit,
     Project,
+    Vid,
     for_developers,
     for_development,
     for_tests,
@@ -23,7 +24,7 @@ CONSOLE = frozenset(["console.py", "terminal.py", ".github"])
 SHOWS = frozenset(["console", "terminal", "stdout"])
 """Words in names of files and classes whose work it is to show something."""
 SWITCHES = frozenset(
-    ["verbose", "verbosity", "debug", "debugging", "quiet", "echo", "tty", "isatty", "dev", "development"]
+    ["verbose", "verbosity", "debug", "debugging", "quiet", "echo", "tty", "isatty", "dev", "development", "testing"]
 )
 """Words for what says that somebody looks at the output."""
 SERVED = frozenset(["controller", "task", "middleware"])
@@ -36,6 +37,8 @@ TOOLS = frozenset(["tools", "qa", "bin", "noxfile", "noxfiles"])
 """Folders and files of what people run by hand."""
 WORDS = 3
 """So many words the name of a switch has."""
+SHOWING = re.compile(r"_*(print|debug_|(write|stream|show|echo|relay)_(\w+_)?(output|std(out|err))(_|$))")
+"""Names of functions that are there to show something, or to pass on what another program says."""
 LOGGING = frozenset(["logging.Handler", "logging.Formatter", "logging.Filter"])
 STREAMS = ("sys.stdout.write", "sys.stderr.write")
 
@@ -63,7 +66,9 @@ def serves(project: Project, fn: Fn, depth: int = 4) -> bool:
         return False
     if project.reach(fn.fqn):
         return True
-    if project.layer(fn) in SERVED or (fn.cls is not None and project.layer(fn) in OF_CLASSES) or fn.facts.is_async:
+    if project.layer(fn) in SERVED or (fn.cls is not None and project.layer(fn) in OF_CLASSES):
+        return True
+    if fn.facts.is_async and any(app.location.path == fn.path for app in project.applications):
         return True
     own = fn.parent
     if own is not None and not own.is_module and serves(project, own, depth):
@@ -133,21 +138,27 @@ def answers_command_line(project: Project, fn: Fn, depth: int = 4) -> bool:
 
 
 def part_of_a_stream(project: Project, fn: Fn) -> bool:
-    """A method of what is written to in place of a stream, or of logging itself, which must not log."""
-    cls = fn.cls
-    if cls is None:
+    """A method of what is written to in place of a stream, or of logging itself and of what is beside it, which must not log."""
+    if fn.cls is None:
         return False
-    if {"write", "flush"} <= cls.methods.keys():
+    if {"write", "flush"} <= fn.cls.methods.keys():
         return True
-    return not LOGGING.isdisjoint(project.hierarchy.library_bases(cls))
+    beside = (project.classes.get(f"{fn.file.module}.{facts.name}") for facts in fn.file.classes.values())
+    return any(cls and not LOGGING.isdisjoint(project.hierarchy.library_bases(cls)) for cls in beside)
 
 
 def begins_line_anew(fn: Fn, call: Call) -> bool:
-    """A progress line of a terminal: `print(f"\\r{done} of {total}")`."""
-    vid = call.args[0] if call.args else -1
+    """A progress line of a terminal: `print(f"\\r{done} of {total}")`, `write("%d done\\r" % done)`."""
+    first, last = (str(fn.const(_end_of(fn, call.args[0], end))) if call.args else "" for end in (0, -1))
+    return first.startswith("\r") or last.endswith("\r")
+
+
+def _end_of(fn: Fn, vid: Vid, end: int) -> Vid:
+    """The first part of a text (0), or its last one (-1)."""
     while vid >= 0 and fn.value(vid)[0] in ("fmt", "binop"):
-        vid = next(iter(operands(fn.value(vid))), -1)
-    return str(fn.const(vid)).startswith("\r")
+        parts = tuple(operands(fn.value(vid)))
+        vid = parts[end] if parts else -1
+    return vid
 
 
 def printed(project: Project) -> Iterator[tuple[Fn, Call, str]]:
@@ -179,8 +190,9 @@ def words_of(fn: Fn) -> tuple[str, ...]:
 
 
 def asked_for(fn: Fn, call: Call) -> bool:
-    """`def print_schedule()`, or below `if verbosity > 1:`, `if settings.DEBUG:`: somebody wants to see it."""
-    if fn.name.lstrip("_").startswith("print"):
+    """`def print_schedule()`, below `if verbosity > 1:` or `if settings.DEBUG:`, or by what the caller hands over
+    (`def run(say=print)`): somebody wants to see it."""
+    if SHOWING.match(fn.name) or fn.unguarded(call.func)[0] == "param":
         return True
     return any(outcome and is_switch(fn, test) for test, outcome in fn.tests_of(call.block)) or made_for_it(fn)
 
@@ -197,7 +209,7 @@ def made_for_it(fn: Fn) -> bool:
 def is_switch(fn: Fn, vid: int) -> bool:
     value = fn.unguarded(vid)
     if value[0] in ("bool", "compare"):
-        return value[1] != "or" and any(is_switch(fn, item) for item in value[2])
+        return (all if value[1] == "or" else any)(is_switch(fn, item) for item in value[2])
     if value[0] == "call":
         call = fn.calls[value[1]]
         return is_switch(fn, call.func) or any(is_word(fn.const(vid)) for vid in call.args[:1])
@@ -208,7 +220,7 @@ def is_switch(fn: Fn, vid: int) -> bool:
 def is_word(name: object) -> bool:
     """`verbose`, `SQL_ECHO`, `settings.is_development`, the key of `environ.get("SHOP_DEV_SERVER")`."""
     words = identifier_words(name) if isinstance(name, str) else ()
-    return name == "print_output" or (len(words) <= WORDS and not SWITCHES.isdisjoint(words))
+    return name in ("print_output", "stream_output") or (len(words) <= WORDS and not SWITCHES.isdisjoint(words))
 
 
 def ends_the_program(project: Project, fn: Fn, call: Call) -> bool:
