@@ -1,18 +1,22 @@
+"""REL201: a handler in which nothing happens, and `with suppress(...)`."""
+
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-
-import libcst as cst
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from backendlint.api import (
+    Block,
     Call,
     FileFacts,
+    Fn,
     FunctionFacts,
     Hit,
+    Project,
     Span,
     Statement,
-    SyntaxSite,
     Value,
     around,
     below,
@@ -22,6 +26,7 @@ from backendlint.api import (
     clause,
     clause_text,
     siblings,
+    split_lines,
 )
 
 CLEANUP_FUNCTION = re.compile(
@@ -67,10 +72,49 @@ SUPPRESS = "contextlib.suppress"
 IMPORTERS = ("import_module", "import_string", "import_from_string", "__import__", "find_spec")
 
 
-def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int]:
+@dataclass
+class Place:
+    """A block that was found suspect."""
+
+    project: Project
+    fn: Fn
+    block: int
+    options: Mapping[str, object]
+
+    @property
+    def file(self) -> FileFacts:
+        return self.fn.file
+
+    @property
+    def function(self) -> FunctionFacts:
+        return self.fn.facts
+
+    @property
+    def facts(self) -> Block:
+        return self.fn.facts.blocks[self.block]
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return split_lines(self.project.sources(self.fn.path))
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        """What is called in the code that is tried."""
+        body = self.block if self.facts.kind == "with" else self.facts.group
+        return [call for call in calls_in(self.function, body) if not is_suppress(self.function, call.value)]
+
+    def name(self, call: Call) -> str:
+        return called_name(self.file, self.function, call)
+
+
+def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
+    for fn in filter(project.counts, project.functions_with("except", "with")):
+        for block in suspects(fn.facts):
+            yield from judged(Place(project, fn, block, options))
+
+
+def suspects(function: FunctionFacts) -> Iterator[int]:
     """Handlers in which nothing happens, and `with suppress(...)`."""
-    if not any(block.kind in ("except", "with") for block in function.blocks):
-        return
     idle = unraised(function)
     active = {item.block for item in function.calls if not any(made.span.holds(item.span) for made in idle)}
     active |= {item.block for item in function.statements if item not in idle}
@@ -117,7 +161,7 @@ def is_suppress(function: FunctionFacts, vid: int) -> bool:
     return function.values[function.calls[value[1]].func] == ("name", SUPPRESS)
 
 
-def check(site: SyntaxSite) -> Iterator[Hit]:
+def judged(site: Place) -> Iterator[Hit]:
     kind, types = what_is_caught(site)
     if not kind or is_expected(site, types):
         return
@@ -143,10 +187,10 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         )
     yield Hit(
         f"{sentence(types, block.kind)} in {what} {outcome} without a trace, so {harm}; {advice}.",
-        site.location(function.span_of(block.value) if block.kind == "with" else clause(function, site.block)),
+        site.fn.location(function.span_of(block.value) if block.kind == "with" else clause(function, site.block)),
         profile="strict" if quiet else None,
         confidence="medium" if quiet or not outcome.startswith("goes on") else None,
-        function=function.qualname or None,
+        function=site.fn.fqn,
     )
 
 
@@ -162,7 +206,7 @@ def consequence(kind: str) -> str:
     return "an outage of what it calls looks like nothing happened"
 
 
-def what_is_caught(site: SyntaxSite) -> tuple[str, tuple[str, ...]]:
+def what_is_caught(site: Place) -> tuple[str, tuple[str, ...]]:
     """ "broad", "failure" or "" (an exception that may well be expected), and the types."""
     function, block = site.function, site.facts
     if block.kind == "with":
@@ -186,7 +230,7 @@ def strings(value: object) -> frozenset[str]:
     return frozenset(value) if isinstance(value, list | tuple) else frozenset()
 
 
-def is_expected(site: SyntaxSite, types: tuple[str, ...]) -> bool:
+def is_expected(site: Place, types: tuple[str, ...]) -> bool:
     """Cleaning up, counting, optional imports, pauses that may end early, tasks that are asked later: places where an error
     must not get in the way."""
     function = site.function
@@ -195,47 +239,37 @@ def is_expected(site: SyntaxSite, types: tuple[str, ...]) -> bool:
     owner = site.facts.parent
     if any(function.blocks[index].kind in ("finally", "except") for index in around(function, owner)):
         return True
-    body = site.block if site.facts.kind == "with" else site.facts.group
-    calls = calls_in(function, body)
-    names = [
-        called_name(site.file, function, call).rpartition(".")[2]
-        for call in calls
-        if not is_suppress(function, call.value)
-    ]
+    names = [site.name(call).rpartition(".")[2] for call in site.calls]
     if names and all(CLEANUP_CALL.fullmatch(name) for name in names):
         return True
-    if pauses(site, calls) and types and all(name.endswith("TimeoutError") for name in types):
+    if pauses(site) and types and all(name.endswith("TimeoutError") for name in types):
         return True
     if names == ["shield"] and any(
-        called_name(site.file, function, call).rpartition(".")[2] in HELD and call.span[:2] > site.facts.span[2:]
-        for call in function.calls
+        site.name(call).rpartition(".")[2] in HELD and call.span[:2] > site.facts.span[2:] for call in function.calls
     ):
         return True
     return any(name in IMPORTERS for name in names) or is_import(site)
 
 
-def pauses(site: SyntaxSite, calls: Sequence[Call]) -> bool:
+def pauses(site: Place) -> bool:
     """Whether nothing is done but to wait for a time, also for what comes at its own time: `wait_for(queue.get(), 1)`."""
-    waits = [call for call in calls if called_name(site.file, site.function, call).rpartition(".")[2] in PAUSE]
+    waits = [call for call in site.calls if site.name(call).rpartition(".")[2] in PAUSE]
     return bool(waits) and all(
         call in waits
         or (
             not call.passed
             and any(item.span.holds(call.span) for item in waits)
-            and called_name(site.file, site.function, call).rpartition(".")[2] in COMES
+            and site.name(call).rpartition(".")[2] in COMES
         )
-        for call in calls
+        for call in site.calls
     )
 
 
-def only_parses(site: SyntaxSite) -> bool:
+def only_parses(site: Place) -> bool:
     """Whether a function tries nothing but to read a value, by a call that can fail for the value alone."""
-    function, known = site.function, strings(site.options["parses"])
-    body = site.block if site.facts.kind == "with" else site.facts.group
-    calls = [call for call in calls_in(function, body) if not is_suppress(function, call.value)]
-    names = [called_name(site.file, function, call) for call in calls]
+    known, names = strings(site.options["parses"]), [site.name(call) for call in site.calls]
     return (
-        bool(function.name)
+        bool(site.function.name)
         and not known.isdisjoint(names)
         and all(
             name in known or name.rpartition(".")[2] in OF_VALUES or name.removeprefix("builtins.") in BUILDERS
@@ -244,16 +278,17 @@ def only_parses(site: SyntaxSite) -> bool:
     )
 
 
-def is_import(site: SyntaxSite) -> bool:
-    """Whether the tried code only imports."""
-    node = site.node
-    body = node.body.body if isinstance(node, cst.Try | cst.TryStar | cst.With) else []
-    first = body[0] if body else None
-    small = first.body if isinstance(first, cst.SimpleStatementLine) else []
-    return any(isinstance(item, cst.Import | cst.ImportFrom) for item in small)
+def is_import(site: Place) -> bool:
+    """Whether the tried code imports first."""
+    facts, function = site.facts, site.function
+    body = facts.span if facts.kind == "with" else function.blocks[facts.group].span
+    own = next(number for number, item in enumerate(site.file.functions) if item is function)
+    first = min((call.span for call in site.calls), default=body)
+    end = first[:2] if site.calls else facts.span[2:] if facts.kind == "with" else facts.span[:2]
+    return any(item.function == own and body.holds(item.span) and item.span[:2] < end for item in site.file.imports)
 
 
-def outcome_of(site: SyntaxSite) -> str:
+def outcome_of(site: Place) -> str:
     """What the handler does instead; empty where it does something about the error."""
     function = site.function
     inside = below(function, site.block)
@@ -278,7 +313,7 @@ def outcome_of(site: SyntaxSite) -> str:
     return "goes on"
 
 
-def says_what_failed(site: SyntaxSite) -> bool:
+def says_what_failed(site: Place) -> bool:
     """`except Timeout: return False, "timed out"`: the caller gets the failure and its reason."""
     function, inside = site.function, below(site.function, site.block)
     returned = [function.values[item.value] for item in function.returns if item.block in inside and item.value >= 0]
@@ -310,7 +345,7 @@ def tells(function: FunctionFacts, value: Value) -> bool:
     return False
 
 
-def site_text(site: SyntaxSite, span: Span) -> str:
+def site_text(site: Place, span: Span) -> str:
     lines = list(site.lines[span.line - 1 : span.end_line])
     lines[-1] = lines[-1][: span.end_column]
     lines[0] = lines[0][span.column :]
@@ -336,7 +371,7 @@ def flat(items: Sequence[object]) -> Iterator[int]:
             yield item
 
 
-def is_quiet(site: SyntaxSite, outcome: str) -> bool:
+def is_quiet(site: Place, outcome: str) -> bool:
     """Where dropping it is a decision that a reader can follow: advice at most."""
     function = site.function
     if has_comment(site) or QUIET_FUNCTION.fullmatch(function.name):
@@ -349,7 +384,7 @@ def is_quiet(site: SyntaxSite, outcome: str) -> bool:
     return function.blocks[site.facts.group].exits == "return" or ends_in_failure(site)
 
 
-def ends_in_failure(site: SyntaxSite) -> bool:
+def ends_in_failure(site: Place) -> bool:
     """Where success returns in the tried code, and whatever comes below answers that it failed."""
     function, tried = site.function, below(site.function, site.facts.group)
     below_it = [item.value for item in function.returns if item.span[:2] > site.facts.span[2:]]
@@ -370,16 +405,16 @@ def answers_failure(function: FunctionFacts, vid: int) -> bool:
     return any(item[0] == "const" and isinstance(item[1], int) and item[1] >= 400 for item in said)
 
 
-def is_count(site: SyntaxSite) -> bool:
+def is_count(site: Place) -> bool:
     """Whether nothing but a metric is tried (`requests.labels(path).inc()`)."""
     statements = [item for item in site.function.statements if item.block == site.facts.group]
-    calls = {call.value: called_name(site.file, site.function, call) for call in site.function.calls}
+    calls = {call.value: site.name(call) for call in site.function.calls}
     return bool(statements) and all(
         item.kind == "expr" and calls.get(item.value, "").rpartition(".")[2] in COUNTED for item in statements
     )
 
 
-def is_deed(site: SyntaxSite) -> bool:
+def is_deed(site: Place) -> bool:
     """Whether the tried code does something and then says that it has: its `False` is a failure, not an answer."""
     function = site.function
     if STATE_FUNCTION.fullmatch(function.name) or site.facts.kind != "except":
@@ -391,7 +426,7 @@ def is_deed(site: SyntaxSite) -> bool:
     return bool(said) and all(vid >= 0 and function.values[vid] in BOOLS for vid in said)
 
 
-def has_comment(site: SyntaxSite) -> bool:
+def has_comment(site: Place) -> bool:
     """A comment in the handler, at the `with`, or on the line above says why."""
     first, last = site.facts.span.line, site.facts.span.end_line
     lines = site.lines[first - 1 : last if site.facts.kind == "except" else first + 1]
