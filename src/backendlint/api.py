@@ -50,7 +50,7 @@ from backendlint.project.cartesian import unconnected
 from backendlint.project.certain import Given, certain, given, ruled_out
 from backendlint.project.clocks import Clocks
 from backendlint.project.conditions import holds
-from backendlint.project.conversions import only_converts
+from backendlint.project.conversions import asks_nobody, only_converts
 from backendlint.project.credentials import HEADER, SESSION
 from backendlint.project.decorators import decorator_models, is_job
 from backendlint.project.effects import BLOCKING, Site, called, waits
@@ -250,6 +250,7 @@ __all__ = [
     "arguments",
     "around",
     "asked",
+    "asks_nobody",
     "before",
     "below",
     "bind",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from backendlint.api import (
     Block,
     Call,
-    FileFacts,
     Fn,
     FunctionFacts,
     Hit,
@@ -19,18 +18,25 @@ from backendlint.api import (
     Statement,
     Value,
     around,
+    asks_nobody,
     below,
+    block_at,
+    by_style,
     called_name,
     calls_in,
     caught,
     clause,
     clause_text,
+    for_developers,
+    only_by_hand,
+    request_reads,
     siblings,
     split_lines,
+    told_once,
 )
 
 CLEANUP_FUNCTION = re.compile(
-    r"__(a?exit|del)__|_*(a?close|shutdown|stop|clean_?up|disconnect|dispose|tear_?down|terminate|kill|cancel|release|discard)"
+    r"__(a?exit|del)__|_*(a?close|shutdown|stop|clean_?up|disconnect|dispose|tear_?down|terminate|kill|cancel|release|discard|revert|rollback|undo)"
     r"(_\w+)?|tearDown\w*|on_(shutdown|close|disconnect)"
 )
 CLEANUP_CALL = re.compile(
@@ -51,24 +57,46 @@ HELD = ("result", "exception")
 """What asks a future for the exception that it keeps."""
 COUNTED = frozenset({"inc", "dec", "observe"})
 """What is asked of a metric; nothing else bears these names."""
-STATE_FUNCTION = re.compile(r"(\w+_)?(valid|ok|exists|alive|ready|healthy|online|\w+(ed|able|ing|ken))")
+STATE_FUNCTION = re.compile(
+    r"_*(validate|test|ping)(_\w+)?|(\w+_)?(valid|ok|exists|alive|ready|healthy|online|\w+(ed|able|ing|ken))"
+)
 """Functions that ask something; together with QUIET_FUNCTION."""
 BOOLEANS = ("returns `False`", "returns `True`")
 ACCEPTED = re.compile(r"(noqa|nosec):?[^#]*\b(S110|S112|B110|B112)\b")
 """Markers by which others' checks for the very same flaw are silenced."""
-MARKER = re.compile(r"\s*(noqa|type:|nosec|pylint:|pragma:|fmt:|expect:|backendlint:)")
+MARKER = re.compile(
+    r"\s*(noqa(: *[A-Z]+[0-9]+([, ]+[A-Z]+[0-9]+)*)?|(type|pylint|pragma|fmt|expect|backendlint): *[^-#]*|nosec(:? *B\d+)*)"
+)
 BOOLS = (("const", True), ("const", False))
 EXCEPTION = re.compile(r"[A-Z]\w*(Error|Exception)")
 TOLD = frozenset({"error", "errors", "message", "detail", "reason"})
 """Keys under which a body tells what failed."""
 FLAGS = frozenset({"success", "ok"})
-OF_VALUES = frozenset(
-    "get items keys values strip lstrip rstrip split rsplit replace lower upper encode decode startswith endswith group "
-    "isoformat timestamp astimezone".split()
-)
-"""Methods of the language's own values."""
-BUILDERS = frozenset("isinstance len str bool list dict tuple set any all sorted min max round bytes".split())
+HARMS = {
+    "broad": "a bug or an outage there looks like nothing happened",
+    "failure": "an outage of what it calls looks like nothing happened",
+}
+UNTRACED = " without a trace"
 SUPPRESS = "contextlib.suppress"
+QUIET_EFFECTS = frozenset({"log", "blocking", "cpu"})
+CHANGES = frozenset({"db-write", "commit", "flush", "queue-publish", "mail"})
+STORES = CHANGES | {"db", "db-read", "cache-read", "cache-write"}
+WORKS = STORES | {"http", "cloud", "grpc", "search", "socket", "db-connect", "subprocess", "ssh", "dns"}
+DECIDED = re.compile(
+    r"best[- ]effort|swallow|fail[- ]?(soft|open|silent)|silently|(never|not|n't|without|instead of) rais(e|es|ing)\b|"
+    r"(ignor|suppress|dropp)\w* (any |all |every )?(errors?|exceptions?|failures?)|"
+    r"(errors?|exceptions?|failures?) (is|are|will be) (ignored|dropped|suppressed)|"
+    r"(never|not) (break|fail|block|disturb|crash|abort|interrupt)s?\b",
+    re.IGNORECASE,
+)
+"""A docstring that says that failures are dropped."""
+MEASURES = re.compile(
+    r"(^|[/_])(telemetry|analytics|tracing|instrumentation|metrics|opentelemetry|otel|posthog|statsd|mixpanel)([/_.]|$)"
+)
+"""Files of what measures and reports how the program is used: that must not get in its way."""
+ON_SPANS = COUNTED | {"set_attribute", "set_attributes", "add_event", "record_exception", "set_tag", "labels"}
+"""What is asked of a span or a metric."""
+LOGGER = re.compile(r"(get|make|create)_?\w*logger", re.IGNORECASE)
 IMPORTERS = ("import_module", "import_string", "import_from_string", "__import__", "find_spec")
 
 
@@ -80,10 +108,6 @@ class Place:
     fn: Fn
     block: int
     options: Mapping[str, object]
-
-    @property
-    def file(self) -> FileFacts:
-        return self.fn.file
 
     @property
     def function(self) -> FunctionFacts:
@@ -104,13 +128,31 @@ class Place:
         return [call for call in calls_in(self.function, body) if not is_suppress(self.function, call.value)]
 
     def name(self, call: Call) -> str:
-        return called_name(self.file, self.function, call)
+        return called_name(self.fn.file, self.function, call)
 
 
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
-    for fn in filter(project.counts, project.functions_with("except", "with")):
+    styles = by_style(project, project.functions_with("except", "with"), partial(hits_in, project, options))
+    yield from styles.pop("", ())
+    for hits in styles.values():
+        yield from told_once(
+            hits, lambda hit, others: hit.message.replace(UNTRACED, f"{UNTRACED}, here and in {others}", 1)
+        )
+
+
+def hits_in(project: Project, options: Mapping[str, object], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and which style of the project it is one of; "" for those that are told for themselves."""
+    for fn in functions:
         for block in suspects(fn.facts):
-            yield from judged(Place(project, fn, block, options))
+            place = Place(project, fn, block, options)
+            for hit in judged(place):
+                yield hit, "request" if hit.profile is None and reads_request(place) else ""
+
+
+def reads_request(site: Place) -> bool:
+    """Whether it reads the request that is tried, which projects do the same way in all their handlers."""
+    tried = below(site.function, site.block if site.facts.kind == "with" else site.facts.group)
+    return any(block_at(site.fn, item.span) in tried for item in request_reads(site.project, site.fn))
 
 
 def suspects(function: FunctionFacts) -> Iterator[int]:
@@ -170,23 +212,24 @@ def judged(site: Place) -> Iterator[Hit]:
     told = says_what_failed(site)
     if not outcome or (kind == "failure" and told):
         return
-    parses = kind == "broad" and only_parses(site)
+    parses = kind == "broad" and (only_parses(site) or computes(site))
     quiet = (
         parses
-        or "/migrations/" in f"/{site.file.path}"  # it has run, and cannot be changed any more
+        or is_aside(site)
+        or "/migrations/" in f"/{site.fn.file.path}"  # it has run, and cannot be changed any more
         or is_quiet(site, outcome)
         or (kind == "failure" and WAITING_FUNCTION.fullmatch(function.name) is not None)
     )
     what = f"`{function.name}()`" if function.name else "the module"
-    harm = "whoever runs the service never learns of a bug or an outage there" if told else consequence(kind)
+    harm = "whoever runs the service never learns of a bug or an outage there" if told else HARMS[kind]
     advice = "log it with its traceback, or catch only what you expect"
     if parses:
         harm, advice = (
             "a bug there looks like a value that cannot be read",
-            "catch only what reading it raises (`ValueError`)",
+            "catch only what reading it raises" + (" (`ValueError`)" if site.calls else ""),
         )
     yield Hit(
-        f"{sentence(types, block.kind)} in {what} {outcome} without a trace, so {harm}; {advice}.",
+        f"{sentence(types, block.kind)} in {what} {outcome}{UNTRACED}, so {harm}; {advice}.",
         site.fn.location(function.span_of(block.value) if block.kind == "with" else clause(function, site.block)),
         profile="strict" if quiet else None,
         confidence="medium" if quiet or not outcome.startswith("goes on") else None,
@@ -200,18 +243,13 @@ def sentence(types: Sequence[str], kind: str) -> str:
     return clause_text(types)
 
 
-def consequence(kind: str) -> str:
-    if kind == "broad":
-        return "a bug or an outage there looks like nothing happened"
-    return "an outage of what it calls looks like nothing happened"
-
-
 def what_is_caught(site: Place) -> tuple[str, tuple[str, ...]]:
     """ "broad", "failure" or "" (an exception that may well be expected), and the types."""
     function, block = site.function, site.facts
     if block.kind == "with":
         call = function.calls[function.values[block.value][1]]
-        types = tuple(called_type(function, vid) for vid in call.args)
+        values = [function.values[vid] for vid in call.args]
+        types = tuple(str(value[1]) if value[0] == "name" else "?" for value in values)
         if not types:
             return "", ()
     else:
@@ -219,11 +257,6 @@ def what_is_caught(site: Place) -> tuple[str, tuple[str, ...]]:
     if not types or set(types) & strings(site.options["broad"]):
         return "broad", types
     return ("failure" if set(types) <= strings(site.options["failures"]) else ""), types
-
-
-def called_type(function: FunctionFacts, vid: int) -> str:
-    value = function.values[vid]
-    return str(value[1]) if value[0] == "name" else "?"
 
 
 def strings(value: object) -> frozenset[str]:
@@ -248,6 +281,8 @@ def is_expected(site: Place, types: tuple[str, ...]) -> bool:
         site.name(call).rpartition(".")[2] in HELD and call.span[:2] > site.facts.span[2:] for call in function.calls
     ):
         return True
+    if names and all(LOGGER.fullmatch(name) for name in names):
+        return True
     return any(name in IMPORTERS for name in names) or is_import(site)
 
 
@@ -267,25 +302,61 @@ def pauses(site: Place) -> bool:
 
 def only_parses(site: Place) -> bool:
     """Whether a function tries nothing but to read a value, by a call that can fail for the value alone."""
-    known, names = strings(site.options["parses"]), [site.name(call) for call in site.calls]
+    known = strings(site.options["parses"])
+    reads = [site.name(call) in known for call in site.calls]
     return (
         bool(site.function.name)
-        and not known.isdisjoint(names)
-        and all(
-            name in known or name.rpartition(".")[2] in OF_VALUES or name.removeprefix("builtins.") in BUILDERS
-            for name in names
-        )
+        and any(reads)
+        and all(read or asks_nobody(site.project, site.fn, call) for read, call in zip(reads, site.calls, strict=True))
     )
+
+
+def computes(site: Place) -> bool:
+    """Whether nothing is called, or the function does nothing but make values of others and calls what is known to ask nobody."""
+    project, fn = site.project, site.fn
+    if not site.calls:
+        return not waits_or_loops(site)
+    own = set(project.effects.of(fn)) - QUIET_EFFECTS
+    return not own and not fn.is_module and all(asks_nobody(project, fn, call) for call in site.calls)
+
+
+def waits_or_loops(site: Place) -> bool:
+    """What may ask somebody without a call: `async for`, a loop over what is read on the way, a context."""
+    body = below(site.function, site.block if site.facts.kind == "with" else site.facts.group)
+    waits = (vid for vid, value in enumerate(site.function.values) if value[0] == "await")
+    return any(site.function.blocks[number].kind in ("for", "with") for number in body if number != site.block) or any(
+        block_at(site.fn, site.function.span_of(vid)) in body for vid in waits
+    )
+
+
+def is_aside(site: Place) -> bool:
+    """Where a failure is no news for whoever runs the service: tools that are run by hand and store nothing, what measures, and
+    what says of itself that it drops failures."""
+    project, fn = site.project, site.fn
+    if DECIDED.search(site.function.docstring):
+        return True
+    done = {effect for call in site.calls for effect in project.effects.call_effects(fn, call)}
+    measured = any(site.name(call).rpartition(".")[2] in ON_SPANS for call in site.calls)
+    if ("log" in done or measured) and all(is_said(site, call) for call in site.calls):
+        return True
+    if not done & CHANGES and (for_developers(fn.path) or only_by_hand(project, fn)):
+        return True
+    return not done & STORES and project.layer(fn) != "controller" and MEASURES.search(fn.path.lower()) is not None
+
+
+def is_said(site: Place, call: Call) -> bool:
+    """What only logs or measures, or makes what is logged."""
+    return site.name(call).rpartition(".")[2] in ON_SPANS or asks_nobody(site.project, site.fn, call)
 
 
 def is_import(site: Place) -> bool:
     """Whether the tried code imports first."""
     facts, function = site.facts, site.function
     body = facts.span if facts.kind == "with" else function.blocks[facts.group].span
-    own = next(number for number, item in enumerate(site.file.functions) if item is function)
+    own = next(number for number, item in enumerate(site.fn.file.functions) if item is function)
     first = min((call.span for call in site.calls), default=body)
     end = first[:2] if site.calls else facts.span[2:] if facts.kind == "with" else facts.span[:2]
-    return any(item.function == own and body.holds(item.span) and item.span[:2] < end for item in site.file.imports)
+    return any(item.function == own and body.holds(item.span) and item.span[:2] < end for item in site.fn.file.imports)
 
 
 def outcome_of(site: Place) -> str:
@@ -308,9 +379,7 @@ def outcome_of(site: Place) -> str:
     made = next((item for item in unraised(function) if item.block in inside), None)
     if made is not None:
         return f"makes `{site_text(site, made.span)}` without raising it, and goes on"
-    if site.facts.exits == "continue" or site.facts.exits == "break":
-        return f"goes on (`{site.facts.exits}`)"
-    return "goes on"
+    return f"goes on (`{site.facts.exits}`)" if site.facts.exits in ("continue", "break") else "goes on"
 
 
 def says_what_failed(site: Place) -> bool:
@@ -381,7 +450,18 @@ def is_quiet(site: Place, outcome: str) -> bool:
     # where the tried code returns, the code below is what happens instead
     if outcome != "goes on" or site.facts.kind != "except":
         return False
-    return function.blocks[site.facts.group].exits == "return" or ends_in_failure(site)
+    return function.blocks[site.facts.group].exits == "return" or ends_in_failure(site) or tries_first(site)
+
+
+def tries_first(site: Place) -> bool:
+    """Where success returns in the tried code, which asks nobody else, and the code below makes the result in another way."""
+    tried = below(site.function, site.facts.group)
+    asked = {effect for call in site.calls for effect in site.project.effects.call_effects(site.fn, call)}
+    return (
+        any(item.block in tried for item in site.function.returns)
+        and not asked & WORKS
+        and any(call.span[:2] > site.facts.span[2:] for call in site.function.calls)
+    )
 
 
 def ends_in_failure(site: Place) -> bool:
@@ -433,9 +513,11 @@ def has_comment(site: Place) -> bool:
     above = site.lines[first - 2] if first > 1 else ""
     if above.lstrip().startswith("#"):
         lines = [above, *lines]
-    return any(is_reason(line.partition("#")[2]) for line in lines)
+    return any(is_reason(part) for line in lines for part in line.split("#")[1:])
 
 
 def is_reason(comment: str) -> bool:
-    """Whether a comment is prose (not empty, and no marker for a tool), or accepts this very flaw."""
-    return bool(comment.strip()) and (not MARKER.match(comment) or ACCEPTED.search(comment) is not None)
+    """Whether a comment is prose (not empty, and no marker for a tool alone), or accepts this very flaw."""
+    marker = MARKER.match(comment)
+    said = comment[marker.end() :].strip(" -:;,.#") if marker else comment.strip()
+    return len(said.split()) > (1 if marker else 0) or ACCEPTED.search(comment) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,13 @@ _VALUES = frozenset(
 """Methods of the language's own values."""
 _MAKING = frozenset({"__init__", "__post_init__", "__new__", "model_post_init"})
 """Methods that run while an object is made; so may those that are decorated (validators)."""
+_OF_LISTS = frozenset("append extend isoformat timestamp astimezone hexdigest digest group rsplit".split())
+_ASKS_NOBODY = re.compile(
+    r"builtins\.(?!open$|input$|exec$|eval$|compile$|__import__$|breakpoint$)\w+|"
+    r"(base64|binascii|collections|copy|dataclasses|datetime|decimal|hashlib|hmac|html|inspect|itertools|json|math|operator|re|string|"
+    r"struct|textwrap|typing|unicodedata|urllib\.parse|uuid|zlib)\.[\w.]+|time\.\w*time(_ns)?"
+)
+"""What reads and makes values."""
 _MAX_DEPTH = 3
 """Functions of the project inside one another that are read for what a `try` does."""
 
@@ -37,6 +45,24 @@ def only_converts(project: Project, fn: Fn, handler: int) -> bool:
             project, fn, tried
         )
     return all(_is_conversion(project, fn, call) for call in calls)
+
+
+def asks_nobody(project: Project, fn: Fn, call: Call, depth: int = _MAX_DEPTH) -> bool:
+    """Whether it is known of a call that it makes a value of others, or only logs: no disk, network or database is asked."""
+    models = project.models(fn, call)
+    if call.awaited or any(set(item.effect) - {"log"} or item.orm or item.spawn or item.executor for item in models):
+        return False
+    if any(item.blocking and not item.effect for item in models):
+        return False
+    targets = project.targets(fn, call)
+    if targets:
+        return depth > 0 and all(
+            asks_nobody(project, target, inner, depth - 1) for target in targets for inner in target.calls
+        )
+    value = fn.unguarded(call.func)
+    if models or _ASKS_NOBODY.fullmatch(str(value[-1])):
+        return True
+    return value[0] == "attr" and (value[2] in _VALUES or value[2] in _OF_LISTS)
 
 
 def _only_assigns(project: Project, fn: Fn, tried: Collection[int]) -> bool:
