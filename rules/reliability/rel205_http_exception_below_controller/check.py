@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
-from backendlint.api import Fn, Hit, Profile, Project, Span
+from backendlint.api import Fn, Hit, Profile, Project, Span, by_style, told_once
 
 BELOW = frozenset({"service", "repository", "model"})
 
 
+HARM = ": a job, a command or another protocol cannot use it"
+
+
 def check(project: Project) -> Iterator[Hit]:
     """Raised HTTP exceptions, and calls that raise one (`abort`), in services, repositories and models."""
-    decorated = _decorated(project)
-    for fn in project.reviewed():
+    styles = by_style(project, list(project.all_functions()), partial(_hits_in, project, _decorated(project)))
+    yield from styles.pop("", ())
+    for hits in styles.values():
+        yield from told_once(hits, _throughout)
+
+
+def _throughout(hit: Hit, others: str) -> str:
+    return hit.message.replace(HARM, f", as happens in {others}{HARM}", 1)
+
+
+def _hits_in(project: Project, decorated: dict[str, list[Fn]], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and which style of the project it is one of; "" for advice."""
+    for fn in functions:
         layer = project.layer(fn)
         raised = list(_raised(project, fn)) if layer in BELOW and not fn.is_module else []
         if not raised or _above(project, fn) or _injected(project, fn) or _wraps_handlers(project, fn, decorated):
             continue
         for span, name, profile in raised:
-            yield Hit(
-                f"`{fn.name}()` belongs to the {layer} layer and raises `{name}`: a job, a command or another protocol cannot use it, "
+            hit = Hit(
+                f"`{fn.name}()` belongs to the {layer} layer and raises `{name}`{HARM}, "
                 "and HTTP statuses are decided in two places; raise a domain exception instead.",
                 fn.location(span),
                 function=fn.fqn,
                 profile=profile,
             )
+            yield hit, "" if profile else "http"
 
 
 def _above(project: Project, fn: Fn) -> bool:
