@@ -26,7 +26,9 @@ ROOT, PLAIN = "logs to the root logger", "logs plain text"
 
 
 def check(project: Project) -> Iterator[Hit]:
-    for style, hits in by_style(project, list(project.all_functions()), partial(hits_in, project)).items():
+    styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
+    yield from styles.pop("", ())
+    for style, hits in styles.items():
         yield from told_once(hits, partial(everywhere, style))
 
 
@@ -35,7 +37,7 @@ def everywhere(style: str, hit: Hit, others: str) -> str:
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
-    """Each hit, and which style of the project it is one of."""
+    """Each hit, and which style of the project it is one of; "" for a migration, which has run."""
     wanted = set(functions)
     sites = [site for site in project.effects.sites if is_logger(project, site)]
     structured = sum(1 for site in sites if site.model.log is not None and site.model.log.structured)
@@ -57,8 +59,9 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
                 "Use `logging.getLogger(__name__)`.",
                 site.fn.location(site.call.span),
                 function=site.fn.fqn,
+                profile="strict" if (ran := project.layer(site.fn) == "migration") else None,
             )
-            yield hit, ROOT
+            yield hit, "" if ran else ROOT
         elif prevails and not log.root and distribution(project, site) in {"", *homes}:
             hit = Hit(
                 f"`{site.fn.name}()` {PLAIN}, while {structured} of the project's {len(sites) - root} log calls write "
