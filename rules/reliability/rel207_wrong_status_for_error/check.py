@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from backendlint.api import (
@@ -15,6 +15,7 @@ from backendlint.api import (
     Project,
     Vid,
     answers,
+    asks_nobody,
     below,
     block_at,
     called_name,
@@ -32,6 +33,7 @@ TEXTS = frozenset({"message", "detail", "description", "msg", "strerror", "reaso
 """Attributes of exceptions that say what happened."""
 FAILED = re.compile(r"(^|[_-])(error|fail(ed|ure)?)$", re.IGNORECASE)
 OK, SERVER = 200, 500
+DEPTH = 3
 DONE = frozenset({"http", "db-write", "queue-publish", "mail", "cloud", "socket", "subprocess"})
 OUTSIDE = DONE | {
     "db",
@@ -119,14 +121,26 @@ def _computes(project: Project, fn: Fn, handler: int) -> bool:
     return bool(calls) and not shared and all(_is_pure(project, fn, call) for call in calls)
 
 
-def _is_pure(project: Project, fn: Fn, call: Call) -> bool:
+def _is_pure(project: Project, fn: Fn, call: Call, depth: int = DEPTH) -> bool:
     if OUTSIDE & project.effects.call_effects(fn, call):
         return False
     models = project.models(fn, call)
-    if call.awaited or any(item.orm or item.spawn or item.executor or item.effect for item in models):
+    if call.awaited and (any(item.source == "request" for item in models) or _reads_upload(fn, call, models)):
+        return True
+    targets = project.targets(fn, call)
+    if call.awaited and targets and not models:
+        return COMPUTES.search(fn.callee_name(call)) is not None or (
+            depth > 0 and all(_is_pure(project, item, inner, depth - 1) for item in targets for inner in item.calls)
+        )
+    if call.awaited or any(item.orm or item.spawn or item.executor or set(item.effect) - {"log"} for item in models):
         return False
-    builtin = str(fn.unguarded(call.func)[-1]).startswith("builtins.")
-    return bool(models) or builtin or COMPUTES.search(fn.callee_name(call)) is not None
+    return asks_nobody(project, fn, call) or COMPUTES.search(fn.callee_name(call)) is not None
+
+
+def _reads_upload(fn: Fn, call: Call, models: Sequence[object]) -> bool:
+    """`await file.read()` of what the function is given."""
+    func = fn.unguarded(call.func)
+    return not models and func[0] == "attr" and func[2] == "read" and fn.unguarded(func[1])[0] == "param"
 
 
 def _is_the_same(

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.facts.within import below
+from backendlint.facts.within import below, log_call
 from backendlint.project.decorators import takes_fields
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import CallModel
@@ -28,7 +28,7 @@ _MAKING = frozenset({"__init__", "__post_init__", "__new__", "model_post_init"})
 _OF_LISTS = frozenset("append extend isoformat timestamp astimezone hexdigest digest group rsplit".split())
 _ASKS_NOBODY = re.compile(
     r"builtins\.(?!open$|input$|exec$|eval$|compile$|__import__$|breakpoint$)\w+|"
-    r"(base64|binascii|collections|copy|dataclasses|datetime|decimal|hashlib|hmac|html|inspect|itertools|json|math|operator|re|string|"
+    r"(base64|binascii|collections|copy|csv|dataclasses|datetime|decimal|hashlib|hmac|html|inspect|io|itertools|json|math|operator|re|string|"
     r"struct|textwrap|typing|unicodedata|urllib\.parse|uuid|zlib)\.[\w.]+|time\.\w*time(_ns)?"
 )
 """What reads and makes values."""
@@ -50,6 +50,8 @@ def only_converts(project: Project, fn: Fn, handler: int) -> bool:
 def asks_nobody(project: Project, fn: Fn, call: Call, depth: int = _MAX_DEPTH) -> bool:
     """Whether it is known of a call that it makes a value of others, or only logs: no disk, network or database is asked."""
     models = project.models(fn, call)
+    if log_call(fn.file, fn.facts, call) is not None:
+        return True
     if call.awaited or any(set(item.effect) - {"log"} or item.orm or item.spawn or item.executor for item in models):
         return False
     if any(item.blocking and not item.effect for item in models):
@@ -59,6 +61,9 @@ def asks_nobody(project: Project, fn: Fn, call: Call, depth: int = _MAX_DEPTH) -
         return depth > 0 and all(
             asks_nobody(project, target, inner, depth - 1) for target in targets for inner in target.calls
         )
+    refs = project.callees(fn, call)
+    if refs and all(_is_exception(project, ref) or _only_fills(project, ref) for ref in refs):
+        return True
     value = fn.unguarded(call.func)
     if models or _ASKS_NOBODY.fullmatch(str(value[-1])):
         return True
