@@ -339,7 +339,7 @@ def is_aside(site: Place) -> bool:
     measured = any(site.name(call).rpartition(".")[2] in ON_SPANS for call in site.calls)
     if ("log" in done or measured) and all(is_said(site, call) for call in site.calls):
         return True
-    if not done & CHANGES and (for_developers(fn.path) or only_by_hand(project, fn)):
+    if not done & CHANGES and (for_developers(fn.path) or (not fn.is_module and only_by_hand(project, fn))):
         return True
     return not done & STORES and project.layer(fn) != "controller" and MEASURES.search(fn.path.lower()) is not None
 
