@@ -43,7 +43,11 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
     structured = sum(1 for site in sites if site.model.log is not None and site.model.log.structured)
     root = sum(1 for site in sites if site.model.log is not None and site.model.log.root)
     prevails = structured >= 2 and structured > len(sites) - structured and not bridged(project)
-    homes = {distribution(project, site) for site in sites if site.model.log is not None and site.model.log.structured}
+    homes = {
+        project.modules.distribution(site.fn.path)
+        for site in sites
+        if site.model.log is not None and site.model.log.structured
+    }
     for site in sites:
         log = site.model.log
         if site.fn not in wanted or log is None or log.structured or in_main_block(site.fn, site.call):
@@ -62,7 +66,7 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
                 profile="strict" if (ran := project.layer(site.fn) == "migration") else None,
             )
             yield hit, "" if ran else ROOT
-        elif prevails and not log.root and distribution(project, site) in {"", *homes}:
+        elif prevails and not log.root and project.modules.distribution(site.fn.path) in {"", *homes}:
             hit = Hit(
                 f"`{site.fn.name}()` {PLAIN}, while {structured} of the project's {len(sites) - root} log calls write "
                 "structured records. Use the structured logger.",
@@ -85,14 +89,6 @@ def handed_in(project: Project, fn: Fn, vid: Vid) -> bool:
         return False
     calls = [(edge.caller, edge.call) for edge in project.graph.callers(fn) if edge.call is not None]
     return bool(calls) and all(value[1] in bind(caller, call, fn) for caller, call in calls)
-
-
-def distribution(project: Project, site: Site) -> str:
-    """The folder from which the file's package is imported (`packages/client/` of `packages/client/shop_client/http.py`):
-    what lies in another may be installed alone, without the project's logger; "" for the project's own and loose files."""
-    folders = site.fn.path.split("/")[:-1]
-    tops = (i for i in range(len(folders)) if "/".join((*folders[: i + 1], "__init__.py")) in project.files)
-    return "/".join(folders[: next(tops, 0)])
 
 
 def bridged(project: Project) -> bool:

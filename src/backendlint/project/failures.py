@@ -259,8 +259,14 @@ class Failures:
         return tuple(name for name in types if self.project.exception_kind(name) in INFRASTRUCTURE)
 
     def _raises_own(self, fn: Fn, index: int) -> bool:
+        """Whether the handler raises an exception of the project for whatever it catches: none goes on as it is."""
         inside = below(fn.facts, index)
-        return any(
+        again = [
+            item
+            for item in fn.facts.raises
+            if item.block in inside and (item.exc < 0 or fn.unguarded(item.exc) == ("exc", index))
+        ]
+        return not again and any(
             name in self.project.classes and not _REFUSES.search(name.rpartition(".")[2])
             for statement in fn.facts.raises
             if statement.block in inside
@@ -284,14 +290,25 @@ class Failures:
         open_ones: list[tuple[Fn, str, Escape]] = []
         for fn in members:
             name, escape = self._failure(fn) if fn not in wrapping else ("", None)
-            if escape is not None and not self._wrapped_above(fn, name):
+            if escape is not None and not self._wrapped_above(fn, name) and not self._is_librarys(fn, name):
                 open_ones.append((fn, name, escape))
         for fn, name, escape in open_ones:
-            alike = [item for item, types in wrapping.items() if self._alike(types, name)]
+            home = self.project.modules.distribution(fn.path)
+            alike = [
+                item
+                for item, types in wrapping.items()
+                if self._alike(types, name) and self.project.modules.distribution(item.path) == home
+            ]
             own = [item for item in alike if _together(item, fn)]
             others = sum(1 for item, _, _ in open_ones if _together(item, fn))
             if (own and len(own) >= others) or len(alike) > len(open_ones):
                 yield Unwrapped(fn, name, escape, (own or alike)[0])
+
+    def _is_librarys(self, fn: Fn, name: str) -> bool:
+        """A method of a class that is one of the library's own: whoever has it expects what the library raises."""
+        library = name.partition(".")[0]
+        bases = self.project.hierarchy.library_bases(fn.cls) if fn.cls is not None else ()
+        return any(base.partition(".")[0] == library for base in bases)
 
     def _wrapped_above(self, fn: Fn, name: str) -> bool:
         """A private helper all of whose callers handle the failure, or others of the same library: the wrapping is theirs."""
@@ -320,6 +337,7 @@ class Failures:
             if (
                 escape.site is not None
                 and self.project.exception_kind(name) in INFRASTRUCTURE
+                and self.project.exception_kind(name) != "integrity"
                 and name not in self.project.classes
                 and not self._alike(handled, name)
             ):

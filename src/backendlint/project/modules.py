@@ -32,6 +32,8 @@ class Modules:
         self.by_name: dict[str, FileFacts] = {}
         self._suffixes: dict[str, list[str]] = {}
         self._packages: set[str] = set()
+        self._folders: set[str] = set()
+        """Folders with an `__init__.py`."""
         self._memo: dict[tuple[str, str], Target] = {}
         self._defs: dict[str, dict[str, str]] = {}
         for file in files:
@@ -41,6 +43,8 @@ class Modules:
 
     def _add(self, file: FileFacts) -> None:
         self.by_name.setdefault(file.module, file)
+        if file.path.endswith("/__init__.py"):
+            self._folders.add(file.path.rpartition("/")[0])
         parts = file.module.split(".")
         for start in range(len(parts)):
             self._suffixes.setdefault(".".join(parts[start:]), []).append(file.module)
@@ -48,6 +52,13 @@ class Modules:
             self._packages.add(".".join(parts[:end]))
         self._defs[file.module] = {function.qualname: "function" for function in file.functions if function.qualname}
         self._defs[file.module].update(dict.fromkeys(file.classes, "class"))
+
+    def distribution(self, path: str) -> str:
+        """The folder from which the file's package is imported (`packages/client` of `packages/client/shop_client/http.py`):
+        what lies in another may be installed alone, without the rest; "" for the project's own and loose files."""
+        folders = path.split("/")[:-1]
+        tops = (i for i in range(len(folders)) if "/".join(folders[: i + 1]) in self._folders)
+        return "/".join(folders[: next(tops, 0)])
 
     def find(self, dotted: str, importer: str = "") -> FileFacts | None:
         """The module that code in module `importer` means by `dotted`."""
