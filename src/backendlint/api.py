@@ -33,6 +33,7 @@ from backendlint.facts.within import (
     clause_text,
     log_call,
     name_of,
+    only_for_types,
     siblings,
 )
 from backendlint.findings.model import Edit, Fix, Hit, Location, Profile, Severity, Step
@@ -115,7 +116,7 @@ from backendlint.project.resolvers import resolved
 from backendlint.project.resources import Leak
 from backendlint.project.responsemodels import responded
 from backendlint.project.retry_settings import Policy
-from backendlint.project.routes import SAFE, UNKNOWN, Application, Route, RouteParam, status_of
+from backendlint.project.routes import SAFE, UNKNOWN, Application, Route, status_of
 from backendlint.project.routes.params import public_name
 from backendlint.project.routes.paths import is_parameter, parameters, segments, shape, subject, versions
 from backendlint.project.running import RUNNING, runs
@@ -219,7 +220,6 @@ __all__ = [
     "Repeated",
     "Return",
     "Route",
-    "RouteParam",
     "Schema",
     "Serialized",
     "Severity",
@@ -331,6 +331,7 @@ __all__ = [
     "only_calendar",
     "only_claims",
     "only_converts",
+    "only_for_types",
     "only_from_main",
     "only_planned",
     "openings",

@@ -17,7 +17,9 @@ from backendlint.api import (
     Value,
     around,
     called_name,
+    for_development,
     name_of,
+    only_for_types,
 )
 
 Profile = Literal["strict", "audit"]
@@ -47,6 +49,9 @@ PROOF = re.compile(r"decode|verify|unsign|introspect|claims|token", re.IGNORECAS
 HOW_FAR = re.compile(r"(^|_)(status|state|phase)$")
 CHOOSES = frozenset({"in", "==", "is"})
 COPIES = frozenset({"dict", "list", "tuple", "set", "frozenset", "sorted", "str", "int", "float", "len"})
+ASSERTS = re.compile(r"_*assert_")
+"""Functions that are there to assert: tests call them."""
+ENVIRONMENT = ("os.environ.get", "os.getenv")
 HANDLER = re.compile(  # decorators of functions that the outside calls: request handlers, tasks, commands
     r"(^|\.)(route|get|post|put|patch|delete|websocket|api_view|action|task|shared_task|command|view_config|expose)$"
 )
@@ -65,6 +70,8 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     statement = next((item for item in function.statements if item.span == site.span), None)
     if not isinstance(node, cst.Assert) or statement is None or is_answered(site, statement):
         return
+    if only_for_types(function, site.span) or ASSERTS.match(function.name):
+        return
     where = f"`{function.name}()`" if function.name else "the module"
     work = working_call(site)
     if work is not None:
@@ -77,6 +84,10 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         return
     direct, looked_up = origins(site, statement.value)
     narrows = is_narrowing(node.test)
+    if node.msg is not None and is_configured(site, statement.value):
+        message = f"The assert in {where} checks the configuration: with `python -O` the check is gone"
+        yield hit(site, f"{message}{advice(site, node)}")
+        return
     if not direct and (narrows or not looked_up):
         return
     profile: Profile | None = None
@@ -87,6 +98,8 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         quiet = (
             is_decorated(site, VALIDATOR)
             or MIGRATION.search(site.file.path)
+            or for_development(site.file.path)
+            or is_injected(site, statement.value)
             or is_contract(site, statement.value)
             or is_tested_before(site, statement.value)
         )
@@ -102,6 +115,32 @@ def advice(site: SyntaxSite, node: cst.Assert) -> str:
     if node.msg is not None:
         return "; raise an exception of a class that callers can tell from a bug."
     return ", and without it callers get a bare AssertionError; raise an exception that says what is wrong."
+
+
+def is_injected(site: SyntaxSite, vid: int) -> bool:
+    """`def move(crane=None): assert crane` below a decorator, which gives it: nobody leaves it out."""
+    function = site.function
+    value = unguarded(function, vid)
+    if value[0] != "param" or not function.decorators or function.parent < 0:
+        return False
+    default = function.params[value[1]].default
+    return default >= 0 and site.file.functions[function.parent].values[default] == ("const", None)
+
+
+def is_configured(site: SyntaxSite, vid: int) -> bool:
+    """A name of the module's own that stands for a variable of the environment, asked in a function."""
+    value, module = unguarded(site.function, vid), site.file.functions[0]
+    name = str(value[1]).rpartition(".")[2] if value[0] == "name" else ""
+    bound = [item.value for item in module.bindings if item.name == name and item.value >= 0]
+    return bool(site.function.name) and bool(bound) and all(reads_environment(site, module, item) for item in bound)
+
+
+def reads_environment(site: SyntaxSite, module: FunctionFacts, vid: int) -> bool:
+    """`os.environ["PIER_MAIL"]`, `os.environ.get("PIER_MAIL", "")`, `os.getenv("PIER_MAIL")`."""
+    value = unguarded(module, vid)
+    if value[0] == "item":
+        return name_of(site.file, module, value[1]) == "os.environ"
+    return value[0] == "call" and called_name(site.file, module, module.calls[value[1]]) in ENVIRONMENT
 
 
 def is_answered(site: SyntaxSite, statement: Statement) -> bool:
@@ -139,7 +178,8 @@ def shorten(text: str) -> str:
 
 
 def is_narrowing(test: cst.BaseExpression) -> bool:
-    """Tests that tell a type checker what a thing is: `x`, `x is not None`, `isinstance(x, T)`, `is_user(x)`."""
+    """Tests that tell a type checker what a thing is: `x`, `x is not None`, `isinstance(x, T)`, `is_user(x)`,
+    `type(x) is T`."""
     if isinstance(test, cst.BooleanOperation):
         return is_narrowing(test.left) and is_narrowing(test.right)
     if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
@@ -150,6 +190,8 @@ def is_narrowing(test: cst.BaseExpression) -> bool:
         return not STATE.match(test.attr.value)
     if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
         target = test.comparisons[0]
+        if isinstance(test.left, cst.Call) and isinstance(test.left.func, cst.Name) and test.left.func.value == "type":
+            return True
         if not isinstance(target.operator, cst.Is | cst.IsNot):
             return False
         return isinstance(target.comparator, cst.Name) and target.comparator.value == "None"
