@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Block, Fn, Hit, Project, Return, Vid, below, clause, waiting_sites
+from backendlint.api import Block, Fn, Hit, Project, Return, Vid, below, clause, ingredients, waiting_sites
 
 DATABASE = ("db", "db-read", "db-write", "commit", "flush", "db-connect")
+READS = frozenset({"db", "db-read"})
 ALL = ("builtins.Exception", "builtins.BaseException")
 LAYERS = frozenset({"repository", "service", "model"})
 FILES = ("builtins.OSError", "builtins.FileNotFoundError", "builtins.IsADirectoryError", "builtins.NotADirectoryError")
@@ -41,7 +42,7 @@ def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]
     for item in fn.facts.returns:
         if item.block == index and not item.is_yield:
             what = _empty(fn, item)
-            if what and not _tells(project, fn, item, inside):
+            if what and not _tells(project, fn, item, inside) and (what != "`False`" or _asks(project, fn, inside)):
                 yield Hit(
                     f"`{fn.name}()` returns {what} when the database fails: its caller cannot tell a failure from an empty result and "
                     "goes on with it; raise one of the project's exceptions from the error.",
@@ -50,6 +51,18 @@ def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]
                     function=fn.fqn,
                 )
                 return
+
+
+def _asks(project: Project, fn: Fn, inside: frozenset[int]) -> bool:
+    """Whether what is returned where all went well is `False` too, or comes from the database: else it is that something
+    was not done."""
+    given = [item.value for item in fn.facts.returns if item.block not in inside and item.value >= 0]
+    if any(fn.const(vid) is False for vid in given):
+        return True
+    parts = ingredients(fn.facts, given)
+    return any(
+        site.call.value in parts and not READS.isdisjoint(site.model.effect) for site in project.effects.direct(fn)
+    )
 
 
 def _tells(project: Project, fn: Fn, item: Return, inside: frozenset[int]) -> bool:
