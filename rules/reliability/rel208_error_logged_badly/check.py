@@ -22,6 +22,7 @@ from backendlint.api import (
     Span,
     Step,
     around,
+    asks_nobody,
     below,
     by_style,
     called_name,
@@ -32,6 +33,7 @@ from backendlint.api import (
     ingredients,
     log_call,
     of_caught,
+    only_converts,
     split_lines,
     told_once,
 )
@@ -39,6 +41,7 @@ from backendlint.api import (
 BROAD, BROADEST = "builtins.Exception", "builtins.BaseException"
 MANY = 2
 MAX_DEPTH = 5
+DECIDED = re.compile(r"best[- ]effort|swallow|(never|not|n't|without|instead of) rais(e|es|ing)\b", re.IGNORECASE)
 CHAIN = re.compile(r"\w+(\.\w+)+")
 TRACEBACKS = ("format_exc", "format_exception", "format_tb", "print_exc", "print_exception")
 FAILED = ("error", "critical", "fatal")
@@ -231,8 +234,26 @@ def hits_in(project: Project, options: Mapping[str, object], functions: Iterable
             for verdict in judged(fn.file, fn.facts, index) if block.kind == "except" else ():
                 hit = told(project, fn, verdict, index, options)
                 if hit is not None:
-                    hit = replace(hit, profile="strict") if for_developers(fn.path) else hit
+                    lost_little = verdict.again is None and (
+                        only_reads(project, fn, index) or (verdict.why == "hidden" and is_decided(project, fn, index))
+                    )
+                    hit = replace(hit, profile="strict") if lost_little or for_developers(fn.path) else hit
                     yield hit, verdict.why if hit.profile is None else ""
+
+
+def only_reads(project: Project, fn: Fn, handler: int) -> bool:
+    """Whether nothing is tried but to make a value of another: what failed there is the value."""
+    calls = calls_in(fn.facts, fn.facts.blocks[handler].group)
+    return only_converts(project, fn, handler) or (
+        bool(calls) and all(asks_nobody(project, fn, call) for call in calls)
+    )
+
+
+def is_decided(project: Project, fn: Fn, handler: int) -> bool:
+    """Whether a line of comment in the handler says why it is so little, or the docstring that failures are none."""
+    span = fn.facts.blocks[handler].span
+    lines = split_lines(project.sources(fn.path))[span.line - 1 : span.end_line]
+    return DECIDED.search(fn.facts.docstring) is not None or any(line.lstrip().startswith("#") for line in lines)
 
 
 def traces(functions: Iterable[Fn], without: int) -> bool:
@@ -265,7 +286,10 @@ def formats_traceback(project: Project, fn: Fn, call: Call) -> bool:
 
 
 def twice(project: Project, fn: Fn, found: LogCall, again: Raise) -> Hit:
-    alone = outermost(project, fn) or parts_ways(fn.facts, found, again) or not logged_above(project, fn, again)
+    said = found.traceback or of_caught(fn.facts, again.block, inputs(found.call))  # else it tells what was under way
+    alone = (
+        not said or outermost(project, fn) or parts_ways(fn.facts, found, again) or not logged_above(project, fn, again)
+    )
     return Hit(
         f"`{written(project, fn, found.call)}` logs an error {LOST['repeated'][0]}, so {LOST['repeated'][1]}; log it only where "
         "it is handled, or raise it without logging.",

@@ -161,9 +161,13 @@ def for_development(path: str) -> bool:
     )
 
 
+_TOOLS = re.compile(r"dev|hack|\..+|(build|release|packag(e|ing)|deploy(ment)?|ci)[-_]?(scripts?|tools?)")
+"""Folders of tools."""
+
+
 def for_developers(path: str) -> bool:
-    """Tools of the developers (generators, what CI runs), by the folder."""
-    return any(part in ("dev", "hack") or part.startswith(".") for part in path.lower().split("/")[:-1])
+    """Tools of the developers (generators, what builds and releases, what CI runs), by the folder."""
+    return any(_TOOLS.fullmatch(part) for part in path.lower().split("/")[:-1])
 
 
 def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: bool = False) -> bool:
