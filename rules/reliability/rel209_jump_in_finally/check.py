@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from backendlint.api import FileFacts, FunctionFacts, Hit, SyntaxSite, below, ingredients
+from backendlint.api import FileFacts, FunctionFacts, Hit, SyntaxSite, below, caught, ingredients
 
+EVERY = frozenset({"builtins.Exception", "builtins.BaseException"})
 JUMPS = {cst.Return: "return", cst.Break: "break", cst.Continue: "continue", cst.Raise: "raise"}
 
 
@@ -24,13 +25,29 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         if isinstance(jump, cst.Raise) and kept(site, jump):
             continue
         word = JUMPS[type(jump)]
+        handled = word == "raise" and ends_all(site)
         where = f" of `{site.function.name}()`" if site.function.name else ""
         yield Hit(
             f"{message(word, where)} Move the `{word}` behind the try statement.",
             site.location(jump),
+            profile="strict" if handled else None,
             confidence="medium" if word == "raise" else None,
             function=site.function.qualname or None,
         )
+
+
+def ends_all(site: SyntaxSite) -> bool:
+    """Whether a handler of the same `try` has caught every Exception and raises none: only a stop is still under way."""
+    function = site.function
+    for number, block in enumerate(function.blocks):
+        if (
+            block.kind == "except"
+            and block.group == site.facts.group
+            and EVERY.intersection(caught(function, number) or EVERY)
+        ):
+            inside = below(function, number)
+            return not any(item.block in inside for item in function.raises)
+    return False
 
 
 def kept(site: SyntaxSite, jump: cst.Raise) -> bool:
