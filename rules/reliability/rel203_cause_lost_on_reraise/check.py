@@ -22,6 +22,8 @@ from backendlint.api import (
     below,
     bind,
     by_style,
+    called_name,
+    calls_in,
     error_classes,
     ingredients,
     inherits_any,
@@ -36,6 +38,9 @@ UNKNOWN = "?"
 WITHOUT = " without `from`"
 UNSAID = ", and the cause is not recorded"
 TRACEBACKS = ("format_exc", "format_exception", "format_tb", "exc_info")
+PRINTED = ("print_exc", "print_exception")
+TIMEOUTS = ("builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.exceptions.TimeoutError")
+WAITS = ("asyncio.wait_for", "asyncio.timeout", "asyncio.timeout_at")
 FILES = ("builtins.OSError", "builtins.IOError", "builtins.FileNotFoundError", "builtins.EnvironmentError")
 NAMES = ("err", "error", "exc", "cause")
 HOLDS = re.compile(r"(^|_)(cause|inner|orig|original|wrapped|nested|underlying)(_|$)", re.IGNORECASE)
@@ -126,7 +131,9 @@ def is_insisted(
 
     Exceptions that become a client's answer do not: unless something broke, everybody knows what they stand for.
     """
-    if is_ended_here(project, fn, item, made) or is_missing_file(made, caught):
+    if is_ended_here(project, fn, item, made) or is_missing_file(made, caught) or is_wait(fn, handler, caught):
+        return False
+    if made.kind in policy.answer_kinds and is_logged(fn, item, handler, traceback=True):
         return False
     if not caught or any(is_broken(project, kind, policy) for kind in caught):
         return True
@@ -245,16 +252,25 @@ def is_said(fn: Fn, item: Raise, handler: int) -> bool:
     return of_caught(fn.facts, handler, (item.exc,))
 
 
-def is_logged(fn: Fn, item: Raise, handler: int) -> bool:
-    """Whether the handler has logged the caught one before, with its traceback or its text."""
+def is_logged(fn: Fn, item: Raise, handler: int, *, traceback: bool = False) -> bool:
+    """Whether the handler has logged the caught one before, with its traceback or (unless that is asked for) its text."""
     inside = [number for number in around(fn.facts, item.block) if number >= handler]
+    before = [call for call in fn.facts.calls if call.block in inside and call.span < item.span]
+    if any(last(called_name(fn.file, fn.facts, call)) in PRINTED for call in before):
+        return True
     return any(
-        call.block in inside
-        and call.span < item.span
-        and (found := log_call(fn.file, fn.facts, call))
-        and (found.traceback or of_caught(fn.facts, handler, call.passed))
-        for call in fn.facts.calls
+        found.traceback or (not traceback and of_caught(fn.facts, handler, call.passed))
+        for call in before
+        if (found := log_call(fn.file, fn.facts, call))
     )
+
+
+def is_wait(fn: Fn, handler: int, caught: list[ErrorClass]) -> bool:
+    """`except TimeoutError` around `asyncio.wait_for(...)`: it says no more than that the time is over."""
+    if not caught or any(kind.name not in TIMEOUTS for kind in caught):
+        return False
+    tried = calls_in(fn.facts, fn.facts.blocks[handler].group)
+    return any(called_name(fn.file, fn.facts, call) in WAITS for call in tried)
 
 
 def carries_traceback(fn: Fn, item: Raise) -> bool:
