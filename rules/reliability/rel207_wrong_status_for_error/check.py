@@ -53,6 +53,9 @@ COMPUTES = re.compile(
     re.IGNORECASE,
 )
 """Words of functions that make something of a value, or say no to it."""
+MADE = re.compile(r"(^|\.)_*[A-Z]\w*$")
+"""A class that is called."""
+NOTHING = (("dict", ()), ("list", ()), ("tuple", ()))
 ALL = ("builtins.Exception", "builtins.BaseException")
 READING = (
     "builtins.KeyError",
@@ -278,10 +281,20 @@ def _is_empty(fn: Fn, given: Given) -> bool:
     return bool(found) and all(found)
 
 
+def _makes(fn: Fn, call: Call) -> bool:
+    """Whether a class is called, also one of some type: `Page[dict](items=[])`."""
+    func = fn.unguarded(call.func)
+    func = fn.unguarded(func[1]) if func[0] == "item" else func
+    return MADE.search(str(func[-1])) is not None
+
+
 def _empty(fn: Fn, vid: Vid) -> bool:
     value = fn.unguarded(vid) if vid >= 0 else ("",)
     if value[0] == "dict":
         return bool(value[1]) and all(_empty(fn, item) for _, item in value[1])
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    if call is not None and call.kwargs and not call.args and _makes(fn, call):
+        return all(_empty(fn, item) or fn.unguarded(item) in NOTHING for _, item in call.kwargs)  # `Page(items=[])`
     return value == ("const", None)
 
 
