@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 from backendlint.api import (
     SERVING,
+    SLIPS,
     Call,
     FileFacts,
     Fn,
     Hit,
     Project,
     Vid,
+    by_style,
     for_developers,
     for_development,
     for_tests,
@@ -18,6 +21,7 @@ from backendlint.api import (
     in_main_block,
     only_by_hand,
     operands,
+    told_once,
 )
 
 CONSOLE = frozenset(["console.py", "terminal.py", ".github"])
@@ -40,24 +44,44 @@ WORDS = 3
 SHOWING = re.compile(r"_*(print|debug_|(write|stream|show|echo|relay)_(\w+_)?(output|std(out|err))(_|$))")
 """Names of functions that are there to show something, or to pass on what another program says."""
 LOGGING = frozenset(["logging.Handler", "logging.Formatter", "logging.Filter"])
+PAST = "writes past the log"
 STREAMS = ("sys.stdout.write", "sys.stderr.write")
 
 
 def check(project: Project) -> Iterator[Hit]:
+    styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
+    yield from styles.pop("", ())
+    for hits in styles.values():
+        yield from told_once(hits, everywhere, SLIPS)
+
+
+def everywhere(hit: Hit, others: str) -> str:
+    return hit.message.replace(PAST, f"{PAST}, here and in {others}", 1)
+
+
+def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and which style of the project it is one of; "" for advice."""
+    wanted = set(functions)
     served = bool(project.routes) or any(project.layer(fn) == "task" for fn in project.all_functions())
     for fn, call, name in printed(project):
-        if in_main_block(fn, call) or project.layer(fn) == "migration" or by_intention(project, fn, call):
+        if (
+            fn not in wanted
+            or in_main_block(fn, call)
+            or project.layer(fn) == "migration"
+            or by_intention(project, fn, call)
+        ):
             continue
         if (fn.is_module and not served) or from_script(project, fn):
             continue
         where = "at import" if fn.is_module else f"in `{named(fn).name}()`"
         sure = served and not fn.is_module and serves(project, fn)
-        yield Hit(
-            f"`{name}` {where} writes past the log: no level, no time, no request id. Use a logger.",
+        hit = Hit(
+            f"`{name}` {where} {PAST}: no level, no time, no request id. Use a logger.",
             fn.location(call.span),
             function=fn.fqn,
             profile="default" if sure else "strict",
         )
+        yield hit, "printed" if sure else ""
 
 
 def serves(project: Project, fn: Fn, depth: int = 4) -> bool:
