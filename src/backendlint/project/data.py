@@ -140,9 +140,13 @@ class Data:
         return {table.owner: table for table in self.models.tables.values() if table.owner}
 
     @cached_property
-    def alembic(self) -> list[Migration]:
-        """Alembic's revisions in order."""
+    def _revisions(self) -> list[Migration]:
         return read_alembic(self._files, self.links, self.dialect)
+
+    @cached_property
+    def alembic(self) -> list[Migration]:
+        """Alembic's revisions in order; of copies for several databases the first."""
+        return [migration for migration in self._revisions if not migration.copy]
 
     @cached_property
     def django_history(self) -> History:
@@ -175,7 +179,7 @@ class Data:
     @cached_property
     def alembic_schema(self) -> Schema:
         """The tables that Alembic's revisions make."""
-        return played(self.alembic)
+        return played(self._revisions)
 
     @cached_property
     def django_migrated(self) -> Schema:

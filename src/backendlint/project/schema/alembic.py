@@ -11,6 +11,7 @@ from backendlint.project.schema.ddl import read_script
 from backendlint.project.schema.executed import data_text, may_change_schema, sql_node
 from backendlint.project.schema.model import Check, Constraint, ForeignKey, Table, Unique
 from backendlint.project.schema.reading import CallNode, Links, Node, location_of, strings
+from backendlint.project.schema.revisions import histories
 from backendlint.project.schema.sa_columns import (
     Made,
     column_call,
@@ -30,26 +31,9 @@ _DEPTH = 3
 
 
 def read_alembic(files: Sequence[FileFacts], links: Links, dialect: str) -> list[ops.Migration]:
-    """All revisions, parents before children."""
+    """All revisions, parents before children, copies for other databases among them."""
     found = [migration for file in files if (migration := read_revision(file, links, dialect)) is not None]
-    return in_order(_located(found))
-
-
-def _located(found: list[ops.Migration]) -> list[ops.Migration]:
-    """Without archives: Alembic does not look into folders below that of its revisions, so what lies there runs only if
-    the revisions above are its parents or children."""
-    folders = {item.path.rpartition("/")[0] for item in found}
-    nested = {folder for folder in folders if any(folder.startswith(f"{other}/") for other in folders)}
-    if not nested:
-        return found
-    known = {(item.id, item.path.rpartition("/")[0]) for item in found}
-    joined: set[str] = set()
-    for item in found:
-        folder = item.path.rpartition("/")[0]
-        for parent in item.depends:
-            others = {other for name, other in known if name == parent}
-            joined |= {folder, *others} if others and folder not in others else set()
-    return [item for item in found if (folder := item.path.rpartition("/")[0]) not in nested or folder in joined]
+    return histories(found)
 
 
 def is_revision(file: FileFacts) -> bool:
@@ -92,24 +76,6 @@ def _downgrade_kind(file: FileFacts, index: int) -> str:
     if facts.raises:
         return "raises"
     return "empty"
-
-
-def in_order(found: list[ops.Migration]) -> list[ops.Migration]:
-    """Parents before children; what depends on itself keeps its place."""
-    by_id = {item.id: item for item in found}
-    done: dict[str, ops.Migration] = {}
-
-    def visit(item: ops.Migration, path: frozenset[str]) -> None:
-        if item.id in done or item.id in path:
-            return
-        for parent in item.depends:
-            if parent in by_id:
-                visit(by_id[parent], path | {item.id})
-        done[item.id] = item
-
-    for item in sorted(found, key=lambda migration: migration.path):
-        visit(item, frozenset())
-    return list(done.values())
 
 
 class _Script:

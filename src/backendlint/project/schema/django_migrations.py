@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from backendlint.facts.model import ClassFacts, FileFacts
 from backendlint.project.schema import operations as ops
-from backendlint.project.schema.alembic import in_order
 from backendlint.project.schema.django_apps import Apps, settings_of
 from backendlint.project.schema.django_fields import MANY, RELATIONS, field_kind, target_of
 from backendlint.project.schema.django_operations import Replay
 from backendlint.project.schema.django_state import State
 from backendlint.project.schema.reading import CallNode, Links, Node, class_node, location_of, strings
+from backendlint.project.schema.revisions import in_order
 
 _BESIDE = frozenset({"AlterUniqueTogether", "AlterIndexTogether", "AddConstraint", "AddIndex"})
 """What the second part of an app's first migration holds besides relations."""

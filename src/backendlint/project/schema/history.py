@@ -105,7 +105,7 @@ def moments(migrations: Sequence[ops.Migration], released: Collection[str] = ())
         for operation, within in flat(migration.operations):
             if operation.state_only:
                 continue
-            yield Moment(migration, operation, schema, created, ages[migration.id], within, earlier)
+            yield Moment(migration, operation, schema, created, ages[migration.path], within, earlier)
             if isinstance(operation, ops.CreateTable):
                 created |= {
                     operation.table.name.lower(),
@@ -147,18 +147,18 @@ def flat(operations: Sequence[ops.Operation]) -> Iterator[tuple[ops.Operation, o
 
 
 def ages_of(migrations: Sequence[ops.Migration], released: Collection[str]) -> dict[str, int]:
-    """How many migrations came after each in its chain; more for those that are history by their folder or their dates."""
+    """How many migrations came after each (by its path) in its chain; more for those that are history by their folder or their dates."""
     chains: dict[str, list[str]] = {}
     for migration in migrations:
-        chains.setdefault(chain_with(migration), []).append(migration.id)
-    ages = {name: len(chain) - 1 - position for chain in chains.values() for position, name in enumerate(chain)}
-    past = {migration.id for migration in migrations if is_archived(migration.path)}.union(released)
-    return {name: age + RECENT if name in past else age for name, age in ages.items()}
+        chains.setdefault(chain_with(migration), []).append(migration.path)
+    ages = {path: len(chain) - 1 - position for chain in chains.values() for position, path in enumerate(chain)}
+    past = {migration.path for migration in migrations if is_archived(migration.path)}.union(released)
+    return {path: age + RECENT if path in past else age for path, age in ages.items()}
 
 
 def chain_with(migration: ops.Migration) -> str:
-    """The chain in which a migration runs: an app's, a folder's, the revisions'."""
-    return chain_of(migration.path) if migration.kind != "alembic" else "alembic"
+    """The chain in which a migration runs: an app's, a folder's, that of the revisions of one database."""
+    return chain_of(migration.path) if migration.kind != "alembic" else f"alembic {migration.chain}"
 
 
 def chain_of(path: str) -> str:

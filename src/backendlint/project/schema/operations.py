@@ -260,5 +260,9 @@ class Migration:
     after_deploy: bool = False
     """Marked to run when the old release is gone (`safe = Safe.after_deploy()` of django-safemigrate)."""
     dialect: str = ""
+    chain: str = ""
+    """For Alembic's: the folder in which its history begins; a project may have several, each with a database of its own."""
+    copy: bool = False
+    """The same revision lies in another history too, and is told there."""
     location: Location | None = None
     reverse_location: Location | None = None
