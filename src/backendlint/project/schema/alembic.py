@@ -11,7 +11,7 @@ from backendlint.project.schema.ddl import read_script
 from backendlint.project.schema.executed import data_text, may_change_schema, sql_node
 from backendlint.project.schema.model import Check, Constraint, ForeignKey, Table, Unique
 from backendlint.project.schema.reading import CallNode, Links, Node, location_of, strings
-from backendlint.project.schema.revisions import histories
+from backendlint.project.schema.revisions import dialect_at, histories
 from backendlint.project.schema.sa_columns import (
     Made,
     column_call,
@@ -32,7 +32,11 @@ _DEPTH = 3
 
 def read_alembic(files: Sequence[FileFacts], links: Links, dialect: str) -> list[ops.Migration]:
     """All revisions, parents before children, copies for other databases among them."""
-    found = [migration for file in files if (migration := read_revision(file, links, dialect)) is not None]
+    found = [
+        migration
+        for file in files
+        if (migration := read_revision(file, links, dialect_at(file.path, dialect))) is not None
+    ]
     return histories(found)
 
 

@@ -13,6 +13,7 @@ from backendlint.project.schema import operations as ops
 from backendlint.project.schema.apply import apply, apply_all
 from backendlint.project.schema.ddl import read_script
 from backendlint.project.schema.model import DEFAULT_NAMESPACES, Index, Schema, Table, key_of
+from backendlint.project.schema.revisions import dialect_at
 from backendlint.project.sqltext.assemble import HOLE
 from backendlint.project.sqltext.places import place_in
 
@@ -207,7 +208,8 @@ def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list
             continue
         if is_archived(path) and chain_of(path) in initial:
             continue  # what the archive did is part of what sets up the database
-        script = read_script(_forward(text), dialect, partial(place_in, path, text))
+        spoken = dialect_at(path, dialect)
+        script = read_script(_forward(text), spoken, partial(place_in, path, text))
         name = path.rpartition("/")[2]
         if _MIGRATION_FOLDER.search(path.rpartition("/")[0]) or _NUMBERED.match(name):
             chain = chain_of(path)
@@ -215,7 +217,7 @@ def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list
             found.append(
                 ops.Migration(path, path, "sql", (previous.id,) if previous else (), operations=list(script.operations),
                               reverse_kind="missing", initial=_INITIAL.search(_folder(path)) is not None,
-                              dialect=dialect, location=Location(path, 1, 1, 1, 1))
+                              dialect=spoken, location=Location(path, 1, 1, 1, 1))
             )  # fmt: skip
         else:
             apply_all(schema, script.operations)

@@ -6,6 +6,16 @@ from dataclasses import replace
 
 from backendlint.project.schema import operations as ops
 
+_FOLDERS = {
+    "sqlite": "sqlite", "sqlite3": "sqlite", "postgres": "postgres", "postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql",
+}  # fmt: skip
+"""Folders that tell for which database their scripts are, in projects that serve several."""
+
+
+def dialect_at(path: str, dialect: str) -> str:
+    """The dialect of a migration: by the nearest folder that says so, else the project's."""
+    return next((_FOLDERS[name] for name in reversed(path.split("/")[:-1]) if name in _FOLDERS), dialect)
+
 
 def histories(found: list[ops.Migration]) -> list[ops.Migration]:
     """All revisions, parents before children, each with the history that it is part of: a folder of revisions is one, with
