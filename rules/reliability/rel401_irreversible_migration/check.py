@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Location, Moment, Project, ops
+from backendlint.api import Hit, Location, Moment, Project, ops, told_once
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """Alembic's missing, empty and raising downgrades; Django's RunPython and RunSQL without a reverse; lone `.up.sql` files."""
+    """Alembic's missing, empty and raising downgrades; Django's RunPython and RunSQL without a reverse; lone `.up.sql` files.
+    Where no downgrade is ever written, that is a style, told once."""
     told: set[str] = set()
+    revisions: list[Hit] = []
     for moment in project.data.moments():
         migration = moment.migration
         if migration.kind == "django":
@@ -17,8 +19,15 @@ def check(project: Project) -> Iterator[Hit]:
         elif migration.id not in told:
             told.add(migration.id)
             hit = _alembic(moment) if migration.kind == "alembic" else _sql(project, moment)
-            if hit is not None:
+            if hit is not None and migration.kind == "alembic" and hit.profile is None:
+                revisions.append(hit)
+            elif hit is not None:
                 yield hit
+    yield from told_once(revisions, _everywhere)
+
+
+def _everywhere(hit: Hit, places: str) -> str:
+    return f"{hit.message[:-1]}. So it is with {places.replace('place', 'revision')}."
 
 
 def _django(moment: Moment) -> Iterator[Hit]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import groupby
 
-from backendlint.api import Hit, Moment, Project, ops
+from backendlint.api import Hit, Moment, Project, ops, told_once
 
 _SAFE = {
     "alembic": "pass `postgresql_concurrently=True` inside `with op.get_context().autocommit_block():`",
@@ -32,15 +33,25 @@ _UNIQUE = {
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """Indexes and unique constraints on tables that existed before the migration."""
-    for moment in project.data.moments():
-        operation = moment.operation
-        if isinstance(operation, ops.CreateIndex) and moment.existing(operation.table):
-            yield from _index(moment, operation)
-        elif isinstance(operation, ops.AddConstraint | ops.AddColumn) and moment.existing(operation.table):
-            yield from _unique(moment, operation)
-        else:
-            yield from _others(moment, operation)
+    """Indexes and unique constraints on tables that existed before the migration; of many in one migration the first."""
+    for _, moments in groupby(project.data.moments(), lambda moment: moment.migration.path):
+        hits = [hit for moment in moments for hit in _judged(moment)]
+        yield from (hit for hit in hits if hit.profile or hit.severity)
+        yield from told_once([hit for hit in hits if not hit.profile and not hit.severity], _too)
+
+
+def _too(hit: Hit, places: str) -> str:
+    return f"{hit.message[:-1]}. So it is in {places} of this migration."
+
+
+def _judged(moment: Moment) -> Iterator[Hit]:
+    operation = moment.operation
+    if isinstance(operation, ops.CreateIndex) and moment.existing(operation.table):
+        yield from _index(moment, operation)
+    elif isinstance(operation, ops.AddConstraint | ops.AddColumn) and moment.existing(operation.table):
+        yield from _unique(moment, operation)
+    else:
+        yield from _others(moment, operation)
 
 
 def _others(moment: Moment, operation: ops.Operation) -> Iterator[Hit]:
