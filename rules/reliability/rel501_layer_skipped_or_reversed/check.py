@@ -132,7 +132,7 @@ def reversed_calls(project: Project) -> Iterator[Hit]:
 
 def web_imports(project: Project) -> Iterator[Hit]:
     """Repositories and models that import the web framework, and what else is below that imports handlers."""
-    handlers = handler_files(project)
+    handlers = handler_files(project) | {route.location.path for route in project.routes}
     injected = {fn.fqn for route in project.routes for fn in route.dependencies}
     for file in project.files.values():
         layer = project.layers.of_path(file.path)
@@ -197,9 +197,16 @@ def imports_controller(project: Project, file: FileFacts, item: Import, injected
         named = fn.facts.qualname == found.name
         if fn.fqn in project.route_functions and (by_place or found.kind == "module" or named):
             return "which lies among the handlers"
-        if named and by_place and (fn.fqn in injected or takes_request(project, fn)):
+        above = takes_request(project, fn) or (fn.fqn in injected and knows_web(project, found.file))
+        if named and by_place and above:
             return "a dependency of handlers"
     return ""
+
+
+def knows_web(project: Project, file: FileFacts) -> bool:
+    """Whether a module uses the web framework at all: what others inject may well lie below them, whatever it is called."""
+    libraries = (project.libraries.library_of(project.libraries.canonical(item.target)) for item in file.imports)
+    return any(library is not None and library.kind == "web-framework" for library in libraries)
 
 
 def takes_request(project: Project, fn: Fn) -> bool:
