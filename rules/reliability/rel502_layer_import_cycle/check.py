@@ -10,6 +10,10 @@ RANKS = {
 }  # fmt: skip
 """Higher layers may import lower ones. What is called settings may be anything: it has no rank."""
 
+SHOWN = 5
+NEAR = 2
+"""Longer ways back go through half of the project: the knot is elsewhere than at this import."""
+
 
 def check(project: Project) -> Iterator[Hit]:
     edges = {file.path: imports(project, file) for file in project.files.values()}
@@ -40,8 +44,9 @@ def check(project: Project) -> Iterator[Hit]:
                 project.module_function(file).location(item.span),
                 related=tuple(
                     Step(project.module_function(project.files[step]).location(way.span), f"imports `{way.target}`")
-                    for step, way in back
+                    for step, way in back[:SHOWN]
                 ),
+                profile=None if len(back) <= NEAR else "strict",
             )
 
 
@@ -51,6 +56,9 @@ def layer_of(project: Project, path: str) -> str:
     own = [fn for fn in project.functions_of(project.files[path]) if not fn.is_module and is_outer(fn)]
     handlers = sum(fn.fqn in project.route_functions for fn in own)
     by_place = project.layers.certain(path)
+    classes = project.layers.classes_of(path)
+    if classes and all(project.hierarchy.role(cls) == "settings" for cls in classes):
+        return ""
     if handlers and (by_place == "controller" or 2 * handlers >= len(own)):
         return "controller"
     return by_place if by_place != "controller" else ""
@@ -133,5 +141,5 @@ def way_back(edges: dict[str, list[tuple[str, Import]]], start: str, goal: str) 
                     step, way = previous[goal]
                     chain.append((step, way))
                     goal = step
-                return chain[::-1][:5]
+                return chain[::-1]
     return []
