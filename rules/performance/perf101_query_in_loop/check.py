@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import (
     Edge,
@@ -20,6 +21,7 @@ from backendlint.api import (
     Step,
     TemplateRead,
     Vid,
+    for_development,
     for_tests,
     identifier_words,
     is_django,
@@ -40,6 +42,7 @@ OUTSIDE = frozenset({"http", "mail", "queue-publish", "subprocess", "cloud", "gr
 """Effects beside the query that make the loop's body such a unit."""
 ACTS = re.compile(r"_*(send|publish|notify|dispatch|emit|enqueue|export|broadcast|trigger)(_|$)")
 """Names of functions that do something for each item, even where what they do it with could not be followed."""
+WARNS = ("warning", "warn", "error")
 FAR = 3
 """Calls between the loop and the query from which on the loop's author cannot be expected to know."""
 
@@ -63,15 +66,25 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _queries(project: Project, items: list[Repeated]) -> Iterator[Hit]:
-    told: set[tuple[str, int, str]] = set()
+    loops: dict[tuple[str, int], list[Repeated]] = {}
     for item in items:
-        key = (item.fn.fqn, item.loop.line, item.query.name.rpartition(".")[0] or item.query.name)
+        loops.setdefault((item.fn.fqn, item.loop.line), []).append(item)
+    for found in loops.values():
+        yield from _loop(project, found)
+
+
+def _loop(project: Project, items: list[Repeated]) -> Iterator[Hit]:
+    """One hit for all that is asked in a loop; what is advice is told for itself."""
+    told: set[str] = set()
+    own: list[tuple[Hit, Repeated]] = []
+    for item in items:
+        key = item.query.name.rpartition(".")[0] or item.query.name
         if key in told:
             continue
         told.add(key)
         target = _called(item.edges[0]) if item.edges else f"`{item.query.name}`"
         asks = f" asks the database (`{item.query.name}`)" if item.edges else " asks the database"
-        yield Hit(
+        hit = Hit(
             f"{target} in `{item.fn.name}()`{asks} once for each item of the loop in line {item.loop.line}; "
             "fetch what all items need in one query before the loop.",
             item.fn.location(item.span),
@@ -80,6 +93,24 @@ def _queries(project: Project, items: list[Repeated]) -> Iterator[Hit]:
             function=item.fn.fqn,
             profile=_profile(project, item),
         )
+        if hit.profile is None:
+            own.append((hit, item))
+        else:
+            yield hit
+    if own:
+        (first, _), *others = sorted(own, key=lambda found: found[0].location.line)
+        also = tuple(Step(hit.location, f"asks too (`{item.query.name}`)") for hit, item in others)
+        yield replace(first, message=_and_others(first.message, len(others)), related=(*first.related, *also))
+        yield from (replace(hit, profile="strict") for hit, _ in others)
+
+
+def _and_others(message: str, others: int) -> str:
+    """The message, with how much else the loop asks."""
+    if not others:
+        return message
+    return (
+        f"{message[:-1]}. So do{'es' if others == 1 else ''} {others} other quer{'y' if others == 1 else 'ies'} in it."
+    )
 
 
 def _called(edge: Edge) -> str:
@@ -152,12 +183,18 @@ def _after_failure(item: Repeated) -> bool:
 
 
 def _failed(fn: Fn, block: int, loop: Span | None) -> bool:
-    for _, part in fn.blocks_of(block):
+    for number, part in fn.blocks_of(block):
         if part.span == loop:
             return False
-        if part.kind == "except" or (part.kind in ("if", "else", "case") and part.exits == "raise"):
+        branch = part.kind in ("if", "else", "case")
+        if part.kind == "except" or (branch and (part.exits == "raise" or _warns(fn, number))):
             return True
     return False
+
+
+def _warns(fn: Fn, block: int) -> bool:
+    """Whether a branch logs that it should not have come to this."""
+    return any(call.block == block and fn.callee_name(call) in WARNS for call in fn.calls)
 
 
 def _dispatched(item: Repeated) -> bool:
@@ -185,7 +222,10 @@ def _works(project: Project, fn: Fn) -> bool:
 
 
 def _by_hand(project: Project, fn: Fn) -> bool:
-    return project.layer(fn) in ONCE or only_by_hand(project, fn) or for_tests(project, fn)
+    """Whether it runs seldom and nobody waits: by hand, in tests, to fill a database for a demonstration, at the start."""
+    if project.layer(fn) in ONCE or only_by_hand(project, fn) or for_tests(project, fn):
+        return True
+    return not project.reach(fn.fqn) and (for_development(fn.path) or fn.fqn in project.lifecycle.startup)
 
 
 def _relations(project: Project) -> Iterator[Hit]:

@@ -92,6 +92,8 @@ _NOUNS = {"Repository", "Repo"}
 """Classes that are rows of a table in a host of git ..."""
 _ABOUT_THEM = frozenset({"repository", "repositories", "repo", "repos"})
 """... and the words that mean those there, and no layer."""
+_NUMBERED = re.compile(r"\d{3,}_")
+"""`0007_fill_in_owners.py`: no `import` can name it; what loads it runs such files one after the other, each once."""
 _ENTRY = frozenset({"main", "app", "wsgi", "asgi", "server", "__main__", "manage"})
 
 
@@ -248,6 +250,8 @@ def _words(path: str) -> list[str]:
 def _clear(words: list[str], nouns: frozenset[str]) -> str:
     """The layer by names that are not ambiguous, here and in this project."""
     unsure = _AMBIGUOUS | nouns
+    if _NUMBERED.match(words[0]):
+        return "migration"
     decisive = next((word for word in words[1:] if word in _DECISIVE), "")
     if decisive:
         return _FOLDERS[decisive]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FEW = 20
 """A loop over fewer constants than this does not grow with the data."""
+STEPS = 6
 HANDFUL = 5
 """So many rows of a query are no more than a handful."""
 _SET_OPERATIONS = ("-", "&", "|", "+")
@@ -24,6 +25,9 @@ _GIVES_BATCHES = re.compile(
     r"chunk|batch|pages|paginat|slices|window|partition|attempt|retr|poll|in_groups|buckets", re.IGNORECASE
 )
 """Functions that give batches; `page()` gives one page, that is items."""
+_AS_THEY_COME = re.compile(r"(?:^|_)(?:listen|subscribe|consume|watch|tail|follow)(?:_|$)", re.IGNORECASE)
+"""Functions that give one item whenever there is one: no round could be put together with the next."""
+_CONFIGURED = ("django.conf.settings.", "flask.current_app.config")
 
 
 _CODE = frozenset({"_meta", "__mapper__", "__table__"})
@@ -109,8 +113,8 @@ def _named_batch(fn: Fn, block: Block) -> bool:
     if value[0] != "call":
         return False
     func = fn.facts.values[fn.facts.calls[value[1]].func]
-    name = str(func[1] if func[0] == "name" else func[2] if func[0] == "attr" else "")
-    return bool(_GIVES_BATCHES.search(name.rpartition(".")[2]))
+    name = str(func[1] if func[0] == "name" else func[2] if func[0] == "attr" else "").rpartition(".")[2]
+    return bool(_GIVES_BATCHES.search(name) or _AS_THEY_COME.search(name))
 
 
 def few(project: Project, fn: Fn, vid: Vid) -> bool:
@@ -122,7 +126,7 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     value = fn.facts.values[vid]
     if value[0] in ("list", "tuple", "set"):
         return not any(fn.facts.values[item][0] == "star" for item in value[1])
-    if value[0] in ("dict", "const"):
+    if value[0] in ("dict", "const") or _configured(fn, vid):
         return True
     if value[0] == "comp" and depth:  # no more than what it goes through
         return all(_few(project, fn, plain(fn, item.value), depth - 1) for item in _loops_of(fn, value[4]))
@@ -153,6 +157,17 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
             owner = project.module_function(target.file)
             return owner is not fn and _few(project, owner, plain(owner, target.vid), depth - 1)
     return False
+
+
+def _configured(fn: Fn, vid: Vid) -> bool:
+    """`settings.ROLES`, `settings.ROLES.get(name, [])`: as many as somebody wrote into the settings."""
+    value = fn.facts.values[plain(fn, vid)]
+    for _ in range(STEPS):
+        if value[0] == "call":
+            value = fn.facts.values[fn.facts.calls[value[1]].func]
+        elif value[0] in ("attr", "item"):
+            value = fn.facts.values[plain(fn, value[1])]
+    return value[0] == "name" and str(value[1]).startswith(_CONFIGURED)
 
 
 def _loops_of(fn: Fn, block: int) -> list[Block]:

@@ -66,7 +66,7 @@ def _got_from(fn: Fn, vid: Vid) -> Vid:
 
 
 def made(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> Vid:
-    """The display or call with which a local dictionary began, or -1."""
+    """The display or call with which a local dictionary began, or one of the function around; or -1."""
     if depth == 0 or vid < 0:
         return -1
     value = fn.facts.values[vid]
@@ -74,7 +74,7 @@ def made(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> Vid:
         return made(fn, value[1], depth - 1)
     if value[0] == "phi":
         return next((found for item in value[1] if item != vid and (found := made(fn, item, depth // 2)) >= 0), -1)
-    return vid if value[0] in ("dict", "call") else -1
+    return vid if value[0] in ("dict", "call", "outer") else -1
 
 
 class _Put(NamedTuple):

@@ -11,7 +11,17 @@ from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.feasible import way
-from backendlint.project.loops import depends, few, for_one_item, grows, loops_around, plain, stops_early, when_full
+from backendlint.project.loops import (
+    block_at,
+    depends,
+    few,
+    for_one_item,
+    grows,
+    loops_around,
+    plain,
+    stops_early,
+    when_full,
+)
 from backendlint.project.passing import decides, inputs, parts_of
 from backendlint.project.queries import Query
 from backendlint.project.remembered import made, remembered
@@ -26,6 +36,7 @@ MAX_STEPS = 16
 _NAMES_TABLE = re.compile(rf"\b(FROM|JOIN|TABLE)\s+[\"`\[']?(?:{HOLE.pattern})", re.IGNORECASE)
 """A statement on a table that is put into it: one for each table."""
 _MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "_meta"})
+_COLLECTS = frozenset({"append", "extend", "insert"})
 MAPPING = frozenset({"builtins.map", "builtins.filter"})
 
 
@@ -194,11 +205,46 @@ def _in_groups(fn: Fn, number: int, vids: list[Vid]) -> bool:
         value = fn.facts.values[plain(fn, vid)]
         if value[0] == "item" and depends(fn, [value[2]], number):  # `id__in=ids_of[key]`
             return True
-        if by_key and _is_group(fn, vid):
+        if by_key and _is_group(fn, _whole(fn, vid)):
+            return True
+        if _collected_within(fn, number, vid):
             return True
         if value[0] == "slice" and depends(fn, [bound for bound in value[2:4] if bound >= 0], number):
             return True
     return False
+
+
+def _whole(fn: Fn, vid: Vid) -> Vid:
+    """`rows` for `rows.keys()` and the like."""
+    value = fn.facts.values[plain(fn, vid)]
+    func = fn.facts.values[fn.facts.calls[value[1]].func] if value[0] == "call" else ("",)
+    return func[1] if func[0] == "attr" and func[2] in ("items", "keys", "values") else vid
+
+
+def _collected_within(fn: Fn, number: int, vid: Vid) -> bool:
+    """Whether the round itself puts together a list or set of what it then asks for: `ids = {row.id for row in group.rows}`."""
+    begun = _begun(fn, vid)
+    if begun < 0:
+        return False
+    value = fn.facts.values[begun]
+    block = fn.facts.blocks[value[4]].parent if value[0] == "comp" else block_at(fn, fn.facts.span_of(begun))
+    return any(inner == number for inner, _ in loops_around(fn, block))
+
+
+def _begun(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> Vid:
+    """The comprehension, or the empty list or set, from which a collection comes, or -1."""
+    if depth == 0 or vid < 0:
+        return -1
+    value = fn.facts.values[vid]
+    if value[0] in ("guard", "store", "mut"):
+        return _begun(fn, value[1], depth - 1)
+    if value[0] == "phi":
+        return next((found for item in value[1] if item != vid and (found := _begun(fn, item, depth // 2)) >= 0), -1)
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        empty = not call.passed and fn.facts.values[call.func] in (("name", "builtins.set"), ("name", "builtins.list"))
+        return vid if empty else -1
+    return vid if value[0] == "comp" or (value[0] in ("list", "set") and not value[1]) else -1
 
 
 def _is_group(fn: Fn, vid: Vid) -> bool:
@@ -223,7 +269,9 @@ def _sets_asked_for(fn: Fn, vids: list[Vid]) -> Iterator[Vid]:
     todo, seen = [vid for vid in vids if vid >= 0], set(vids)
     while todo:
         value = fn.facts.values[todo.pop()]
-        if value[0] != "call":
+        if value[0] == "mut" and value[2] not in _COLLECTS:
+            inner = [value[1]]  # a session remembers all that it was given
+        elif value[0] != "call":
             inner = list(operands(value))
         else:
             call = fn.facts.calls[value[1]]
@@ -244,6 +292,8 @@ def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...],
         varies = decides(edges, query, lambda vid: any(depends(fn, [vid], number) for number in loops), closures=True)
     many = query.model.orm is not None and query.model.orm.op == "in_bulk"
     grouped = many or _in_groups(fn, loop, vids)
+    if not grouped and edges and edges[0].call is not None:
+        grouped = decides(edges, query, lambda vid: _collected_within(fn, loop, vid), closures=False)
     call = edges[0].call if edges else query.call
     known = call is not None and remembered(fn, loop, call)
     return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies, grouped, known)
