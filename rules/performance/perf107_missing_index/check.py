@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from backendlint.api import (
+    SLIPS,
     Column,
     ColumnUse,
     Hit,
@@ -21,6 +22,7 @@ from backendlint.api import (
     sql,
     sqltypes,
     stays_small,
+    told_once,
 )
 
 _OFF_PATH = frozenset({"command", "migration", "test"})
@@ -48,8 +50,29 @@ def check(project: Project) -> Iterator[Hit]:
     for need, place, function in [*_statements(project), *_uses(project)]:
         known = needs.setdefault((need.table.name, need.columns, need.kind), need)
         known.places.append((place, function))
+    styled: list[Hit] = []
     for need in needs.values():
-        yield _hit(project, need)
+        hit = _hit(project, need)
+        if hit.profile is None and any(_serves(other, need) for other in needs.values()):
+            hit = replace(hit, profile="strict")
+        if hit.profile is None and any(need.columns[0] in key.columns for key in need.table.foreign_keys):
+            styled.append(hit)
+        else:
+            yield hit
+    yield from told_once(styled, _everywhere, SLIPS)
+
+
+def _serves(other: Need, need: Need) -> bool:
+    """Whether the index that another query wants finds few rows for this one too: on some of its columns, or on the same ones."""
+    if other is need or other.table.name != need.table.name or {other.kind, need.kind} != {"filter"}:
+        return False
+    return set(other.columns) < set(need.columns) or (
+        sorted(other.columns) == sorted(need.columns) and other.columns < need.columns
+    )
+
+
+def _everywhere(hit: Hit, places: str) -> str:
+    return f"{hit.message[:-1]}. So it is where {places.split(maxsplit=1)[0]} other queries look for a foreign key."
 
 
 def _hit(project: Project, need: Need) -> Hit:

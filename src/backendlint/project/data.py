@@ -13,7 +13,15 @@ from backendlint.project.schema.ddl import read_script
 from backendlint.project.schema.django_migrations import History, read_django_migrations
 from backendlint.project.schema.django_models import read_django_models
 from backendlint.project.schema.django_state import State
-from backendlint.project.schema.history import Moment, index_foreign_keys, merged, moments, played, read_sql_files
+from backendlint.project.schema.history import (
+    Moment,
+    add_indexes,
+    index_foreign_keys,
+    merged,
+    moments,
+    played,
+    read_sql_files,
+)
 from backendlint.project.schema.links import ModuleLinks
 from backendlint.project.schema.model import Schema, Table
 from backendlint.project.schema.operations import DropTable, Migration, Operation, RenameTable
@@ -235,6 +243,7 @@ class Data:
     def schema(self) -> Schema:
         """The tables as far as anything tells: models, migrations, DDL."""
         whole = merged(merged(self.models, self.migrated), self.defined)
+        add_indexes(whole, self.alembic, self.alembic_schema)
         whole.dialect = self.dialect
         if self.dialect == "mysql":
             index_foreign_keys(whole)

@@ -248,6 +248,22 @@ def index_foreign_keys(schema: Schema) -> None:
                 table.indexes.append(Index(key.name, key.columns, location=key.location))
 
 
+def add_indexes(schema: Schema, migrations: Sequence[ops.Migration], made: Schema) -> None:
+    """Indexes that migrations put on tables which they have not made themselves, but models (`create_all`) have."""
+    for migration in migrations:
+        for operation, _ in flat(migration.operations):
+            if not isinstance(operation, ops.CreateIndex | ops.DropIndex) or not operation.table:
+                continue
+            table = schema.find(operation.table) if made.find(operation.table) is None else None
+            if table is None:
+                continue
+            again = isinstance(operation, ops.CreateIndex) and any(
+                index.columns == operation.index.columns for index in table.searchable()
+            )
+            if not again:
+                apply(schema, operation)
+
+
 def merged(first: Schema, second: Schema) -> Schema:
     """Both schemas' tables; where both have one, the first's with what only the second knows of columns, indexes and keys."""
     whole = first.copy()

@@ -196,7 +196,8 @@ def _sqlalchemy(tables: Tables, fn: Fn) -> Iterator[Use]:
         name = fn.callee_name(call)
         if name in _METHODS:
             for use in _method(tables, fn, call, name):
-                yield replace(use, how="shown") if call.value in shown and use.how != "order" else use
+                how = "or" if use.how == "in" and not use.function and call.value in alternatives else use.how
+                yield replace(use, how="shown" if call.value in shown and how != "order" else how)
         elif name == "filter_by":
             yield from _filter_by(tables, fn, call)
         elif name == "order_by":
