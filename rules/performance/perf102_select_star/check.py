@@ -95,7 +95,7 @@ def _only_counted(select: exp.Select) -> bool:
 def _narrowed(select: exp.Select) -> bool:
     """A derived table or CTE from which the outer query takes named columns alone: the database drops the rest."""
     holder = select.parent
-    if isinstance(holder, exp.Subquery) and isinstance(holder.parent, exp.From | exp.Join):
+    if isinstance(holder, exp.Subquery) and isinstance(holder.parent, exp.From | exp.Join | exp.Lateral):
         above = holder.find_ancestor(exp.Select)
         return above is not None and not any(sql.is_star(item) for item in above.expressions)
     return isinstance(holder, exp.CTE)

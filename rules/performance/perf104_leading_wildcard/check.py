@@ -16,6 +16,7 @@ from backendlint.api import (
     Span,
     SqlStatement,
     Step,
+    for_development,
     only_by_hand,
     sql,
     sqltypes,
@@ -43,9 +44,14 @@ def check(project: Project) -> Iterator[Hit]:
     narrowing = {fqn for fqn, _ in narrowed.tables}
     for uses in groups.values():
         small = stays_small(uses[0].table.name)
-        small = small or _of_each_row(uses[0]) or only_by_hand(project, uses[0].fn)
+        small = small or _of_each_row(uses[0]) or only_by_hand(project, uses[0].fn) or _for_show(project, uses[0].fn)
         profile: Profile | None = "strict" if small or _scoped(project, uses[0].fn, narrowing) else None
         yield from (replace(hit, profile=profile) for hit in _told(uses))
+
+
+def _for_show(project: Project, fn: Fn) -> bool:
+    """Code that fills a database for a demonstration and the like."""
+    return for_development(fn.path) and not project.reach(fn.fqn)
 
 
 def _statement(project: Project, statement: SqlStatement) -> Iterator[Hit]:
@@ -71,6 +77,9 @@ def _like(project: Project, statement: SqlStatement, scope: sql.Scope, node: exp
     if column is None or not _leads_with_wildcard(project, statement, node.expression):
         return None
     meaning = scope.resolve(column)
+    sources = [meaning.source] if meaning.source is not None else list(scope.sources.values())
+    if sources and all(map(sql.is_system, sources)):
+        return None
     table = meaning.source.table if meaning.source is not None else None
     if table is not None and (sql.trigram(table, column.name) or table.kind == "virtual"):
         return None
