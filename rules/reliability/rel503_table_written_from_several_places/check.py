@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import Cls, Fn, Hit, Project, Step, Write, decorator_models, only_by_hand, stored_entity
 
@@ -35,6 +36,10 @@ SHARED = (
     "setup",
     "install",
 )
+GENERAL = frozenset({*SHARED, "manager", "access", "data", "store", "session"})
+"""Words of files that may write any table: `db_manager`."""
+WHOLE = 3
+"""So many tables from which a function deletes make it one that removes a thing with all its parts."""
 LAYER_FOLDERS = ("service", "repository", "controller", "model", "client", "schema")
 
 
@@ -90,6 +95,7 @@ def reported(
     offered = [(offer, kinds_made(project, offer.fn, entity)) for offer in offers]
     seen: set[str] = set()
     for unit, found in strangers.items():
+        default: list[Hit] = []
         for write in found:
             if write.fn.fqn in seen or is_called_by(project, write.fn, owner) or links(project, write):
                 continue
@@ -100,9 +106,10 @@ def reported(
             seen.add(write.fn.fqn)
             example = next((offer for offer in alike if does_as_much(offer, write)), None)
             aside = shared or project.layer(write.fn) in ABOVE or only_by_hand(project, write.fn) or example is None
+            aside = aside or removes_a_whole(project, write)
             advice = f"Call {owner} instead" if example is not None else f"Offer an operation in {owner} and call that"
             shown = example or alike[0]
-            yield Hit(
+            hit = Hit(
                 f"`{write.fn.name}()` in {unit} writes `{name}`, which {owner} owns and writes too (`{shown.fn.name}()`): its "
                 f"rules are by-passed. {advice}.",
                 write.fn.location(write.call.span),
@@ -110,6 +117,29 @@ def reported(
                 function=write.fn.fqn,
                 profile="strict" if aside else "default",
             )
+            if aside:
+                yield hit
+            else:
+                default.append(hit)
+        yield from told_together(default)
+
+
+def told_together(hits: list[Hit]) -> Iterator[Hit]:
+    """The first of what a unit writes of a table, with the number of the other functions."""
+    for number, hit in enumerate(hits):
+        if number:
+            yield replace(hit, profile="strict")
+        elif len(hits) > 1:
+            others = "another function" if len(hits) == 2 else f"{len(hits) - 1} other functions"
+            yield replace(hit, message=f"{hit.message[:-1]}. So it is with {others} there.")
+        else:
+            yield hit
+
+
+def removes_a_whole(project: Project, write: Write) -> bool:
+    """A row goes with all that belongs to it: a delete beside those of several other tables."""
+    gone = {other.entity for other in project.writes.direct(write.fn) if other.op == "delete"}
+    return write.op == "delete" and len(gone) >= WHOLE
 
 
 def links(project: Project, write: Write) -> bool:
@@ -246,7 +276,7 @@ def unit_of(project: Project, write: Write, apps: frozenset[str]) -> str:
                 "",
                 inner[0],
             )
-            return stem or package or inner[0]
+            return "" if GENERAL.issuperset(stem.split("_")) and stem else stem or package or inner[0]
     if parts[-1] in SHARED or (len(parts) > 1 and parts[-2] in SHARED):
         return ""
     if len(parts) > 1:
