@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import (
     Call,
@@ -45,18 +46,36 @@ def check(project: Project) -> Iterator[Hit]:
     for fn in filter(project.counts, project.functions_with("for", "comp")):
         if for_tests(project, fn):
             continue
-        for query in project.queries.direct(fn):
-            loop = _loop(project, fn, query.block)
-            if loop >= 0 and query.call is not None and _stores(project, query) and not _bulk(project, fn, query):
-                yield _hit(project, fn, query.call, loop, query, None)
-        yield from _flushed(project, fn)
-        for edge in project.graph.callees(fn):
-            if edge.kind != "call" or edge.call is None:
-                continue
-            loop = _loop(project, fn, edge.call.block)
-            written = _written(project, edge) if loop >= 0 else None
-            if written is not None:
-                yield _hit(project, fn, edge.call, loop, written, edge)
+        hits = list(_written_in(project, fn))
+        yield from (hit for hit in hits if hit.profile is not None)
+        yield from _together([hit for hit in hits if hit.profile is None])
+
+
+def _together(hits: list[Hit]) -> Iterator[Hit]:
+    """What a function writes so in several loops is told once, with their number."""
+    for number, hit in enumerate(sorted(hits, key=lambda hit: hit.location.line)):
+        if number:
+            yield replace(hit, profile="strict")
+        elif len(hits) > 1:
+            others = "1 other write" if len(hits) == 2 else f"{len(hits) - 1} other writes"
+            yield replace(hit, message=f"{hit.message[:-1]}. So it is with {others} of the function.")
+        else:
+            yield hit
+
+
+def _written_in(project: Project, fn: Fn) -> Iterator[Hit]:
+    for query in project.queries.direct(fn):
+        loop = _loop(project, fn, query.block)
+        if loop >= 0 and query.call is not None and _stores(project, query) and not _bulk(project, fn, query):
+            yield _hit(project, fn, query.call, loop, query, None)
+    yield from _flushed(project, fn)
+    for edge in project.graph.callees(fn):
+        if edge.kind != "call" or edge.call is None:
+            continue
+        loop = _loop(project, fn, edge.call.block)
+        written = _written(project, edge) if loop >= 0 else None
+        if written is not None:
+            yield _hit(project, fn, edge.call, loop, written, edge)
 
 
 def _flushed(project: Project, fn: Fn) -> Iterator[Hit]:
