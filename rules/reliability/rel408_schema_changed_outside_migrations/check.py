@@ -17,7 +17,12 @@ _ANY_TABLE = re.compile(
     r"(?:TABLE(?:\s+IF\s+(?:NOT\s+)?EXISTS)?|\sON)\s+(?:ONLY\s+)?(?:%s|%\(|\"?hole_\d+_)", re.IGNORECASE
 )
 """A table whose name is worked out: as users make tables of their own, there is no migration that could know it."""
-_MAKERS = frozenset({"create_all", "drop_all"})
+_HARM = {
+    "create_all": "a table that it makes has no revision, so the next migration finds it there and fails, and its later changes "
+    "never reach production",
+    "drop_all": "the tables go and their revisions stay marked as done, so the next migration finds nothing to change and fails",
+}
+_MAKERS = frozenset(_HARM)
 _RUN = "run_sync"
 _EXEMPT = re.compile(
     r"(?:^|/)(?:tests?|conftest\.py|testing|fixtures|scripts?|bin|tools|management|benchmarks?|examples?|cli|commands|alembic|migrations?|seeds?)(?:/|$|\.py$)"
@@ -45,14 +50,13 @@ def _created(project: Project, fn: Fn, call: Call, migrated: bool) -> Iterator[H
     if name == "drop_all" and only_by_hand(project, fn):
         return  # an operator empties a database, and says so
     if migrated:
+        aside = _switched(project, fn, call) or _unused(project, fn)
         yield Hit(
-            f"`{name}()` in `{fn.name}()` changes the schema beside the migrations: a table that it "
-            "makes has no revision, so the next "
-            "migration finds it there and fails, and its later changes never reach production; let "
-            "migrations alone change the schema.",
+            f"`{name}()` in `{fn.name}()` changes the schema beside the migrations: {_HARM[name]}; let migrations alone change the "
+            "schema.",
             place,
             function=fn.fqn,
-            profile="strict" if _switched(project, fn, call) else None,
+            profile="strict" if aside else None,
         )
     elif not fn.is_module or name == "create_all":
         yield Hit(
@@ -64,6 +68,13 @@ def _created(project: Project, fn: Fn, call: Call, migrated: bool) -> Iterator[H
             profile="strict",
             confidence="medium",
         )
+
+
+def _unused(project: Project, fn: Fn) -> bool:
+    """A method that nothing of the project calls: one of what a class offers."""
+    if fn.cls is None or fn.decorators or any(project.graph.callers(fn)):
+        return False
+    return all(project.targets(other, call) for other, call in project.graph.calls_written(fn.name))
 
 
 def _switched(project: Project, fn: Fn, call: Call) -> bool:
