@@ -24,6 +24,8 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _listed(project: Project, fn: Fn) -> bool:
-    """Whether a route that reads leads here, outside of administration."""
+    """Whether a route that reads waits for this, outside of administration."""
     routes = project.endpoints.leading_to(fn.fqn)
-    return any((not route.methods or "GET" in route.methods) and not for_admins(route) for route in routes)
+    return fn in project.in_request and any(
+        (not route.methods or "GET" in route.methods) and not for_admins(route) for route in routes
+    )

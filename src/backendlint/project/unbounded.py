@@ -14,6 +14,7 @@ from backendlint.project.origins import Origin
 from backendlint.project.queries import Query
 from backendlint.project.races import root
 from backendlint.project.sqltext.assemble import HOLE
+from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -167,6 +168,8 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
     ]  # `if recent: rows = rows[:8]` leaves the other way
     if not origins:
         return None
+    if fn.fqn not in project.route_functions and any(_cut_for_callers(item) for item in found):
+        return None
     entity = _entity(project, origins[0])
     if entity is None or any(item.path for item in origins):
         return None
@@ -178,6 +181,16 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
     keyed = keyed or any(_KEY.search(name) for name in compared)
     own = any(_USER.search(name) for name in compared)
     return Unbounded(fn, query, entity.name, filtered, keyed, own)
+
+
+def _cut_for_callers(origin: Origin) -> bool:
+    """`if limit is not None: query = query.limit(limit)` for a parameter: whoever wants a page says so."""
+    limits = [step for step in origin.steps if step.model.orm is not None and step.model.orm.op == "limit"]
+    return any(
+        step.fn.facts.values[vid][0] == "param"
+        for step in limits
+        for vid in ingredients(step.fn.facts, list(step.call.passed))
+    )
 
 
 def _of_one_parent(project: Project, entity: Cls, lookup: str) -> bool:
