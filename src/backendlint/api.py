@@ -91,6 +91,7 @@ from backendlint.project.percall import MadePerCall
 from backendlint.project.places import calls_at, functions_in
 from backendlint.project.programs import (
     SERVING,
+    fills_database,
     for_developers,
     for_development,
     for_tests,
@@ -283,6 +284,7 @@ __all__ = [
     "failure_status",
     "few",
     "filled_fields",
+    "fills_database",
     "first_time_only",
     "flow_hit",
     "flow_hits",

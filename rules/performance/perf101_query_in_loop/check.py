@@ -21,7 +21,7 @@ from backendlint.api import (
     Step,
     TemplateRead,
     Vid,
-    for_development,
+    fills_database,
     for_tests,
     identifier_words,
     is_django,
@@ -225,7 +225,7 @@ def _by_hand(project: Project, fn: Fn) -> bool:
     """Whether it runs seldom and nobody waits: by hand, in tests, to fill a database for a demonstration, at the start."""
     if project.layer(fn) in ONCE or only_by_hand(project, fn) or for_tests(project, fn):
         return True
-    return not project.reach(fn.fqn) and (for_development(fn.path) or fn.fqn in project.lifecycle.startup)
+    return not project.reach(fn.fqn) and (fills_database(fn.path) or fn.fqn in project.lifecycle.startup)
 
 
 def _relations(project: Project) -> Iterator[Hit]:

@@ -16,7 +16,7 @@ from backendlint.api import (
     Span,
     SqlStatement,
     Step,
-    for_development,
+    fills_database,
     only_by_hand,
     sql,
     sqltypes,
@@ -51,7 +51,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _for_show(project: Project, fn: Fn) -> bool:
     """Code that fills a database for a demonstration and the like."""
-    return for_development(fn.path) and not project.reach(fn.fqn)
+    return fills_database(fn.path) and not project.reach(fn.fqn)
 
 
 def _statement(project: Project, statement: SqlStatement) -> Iterator[Hit]:

@@ -161,6 +161,16 @@ def for_development(path: str) -> bool:
     )
 
 
+_FILLS = re.compile(r"(^|[_.-])(seeds?|seeding|populate|demo|fixtures?)($|[_.-])")
+
+
+@lru_cache(maxsize=1024)
+def fills_database(path: str) -> bool:
+    """Code that puts rows of its own into an empty database, by what its file or folder is called."""
+    *folders, name = path.lower().split("/")
+    return any(map(_FILLS.search, (name.removesuffix(".py"), *folders)))
+
+
 _TOOLS = re.compile(r"dev|hack|\..+|(build|release|packag(e|ing)|deploy(ment)?|ci)[-_]?(scripts?|tools?)")
 """Folders of tools."""
 
