@@ -91,6 +91,8 @@ def _dropped_aside(moment: Moment, data: Moment | None) -> bool:
     if not isinstance(moment.operation, ops.DropTable) or moment.dialect == "mysql":
         return False
     change = data.operation if data is not None else None
+    if moment.migration.kind == "django" and moment.table(moment.operation.table) is None:
+        return True  # no model's: a view, whose rows no code changes
     return change is None or (isinstance(change, ops.DataChange) and change.table != moment.operation.table)
 
 
