@@ -23,8 +23,10 @@ from backendlint.api import (
     Vid,
     fills_database,
     for_tests,
+    grows,
     identifier_words,
     is_django,
+    loops_around,
     only_by_hand,
     repeated,
     resolved,
@@ -135,9 +137,21 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
     if apart or (item.edges and _works(project, item.edges[0].callee)):
         return "strict"
     filled = any(edge.kind == "property" and project.queries.filled_in(edge.callee) for edge in item.edges)
-    if filled or _until_found(item) or _after_failure(item) or _beside_work(project, item):
+    if (
+        filled
+        or _loops_below(project, item)
+        or _until_found(item)
+        or _after_failure(item)
+        or _beside_work(project, item)
+    ):
         return "strict"
     return None
+
+
+def _loops_below(project: Project, item: Repeated) -> bool:
+    """Whether what is called loops itself over what it asks for: that loop is the place to mend."""
+    fn, block = item.query.fn, item.query.block
+    return bool(item.edges) and any(grows(project, fn, number) for number, _ in loops_around(fn, block))
 
 
 def _beside_work(project: Project, item: Repeated) -> bool:
