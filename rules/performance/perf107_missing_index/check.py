@@ -51,11 +51,12 @@ def check(project: Project) -> Iterator[Hit]:
         known = needs.setdefault((need.table.name, need.columns, need.kind), need)
         known.places.append((place, function))
     styled: list[Hit] = []
-    for need in needs.values():
-        hit = _hit(project, need)
-        if hit.profile is None and any(_serves(other, need) for other in needs.values()):
-            hit = replace(hit, profile="strict")
-        if hit.profile is None and any(need.columns[0] in key.columns for key in need.table.foreign_keys):
+    hits = [(need, _hit(project, need)) for need in needs.values()]
+    told = [need for need, hit in hits if hit.profile is None]
+    for need, hit in hits:
+        if hit.profile is None and any(_serves(other, need) for other in told):
+            yield replace(hit, profile="strict")
+        elif hit.profile is None and any(need.columns[0] in key.columns for key in need.table.foreign_keys):
             styled.append(hit)
         else:
             yield hit
