@@ -24,7 +24,7 @@ WHOLESALE = ("builtins.vars", "django.forms.models.model_to_dict", "django.core.
 
 
 def check(project: Project) -> Iterator[Hit]:
-    seen: set[Location] = set()
+    seen: set[Location | tuple[str, str]] = set()
     encoded = by_encoders(project)
     for route in project.routes:
         if route.handler is None or route.kind != "http" or serialized_by_decorator(project, route.handler):
@@ -33,7 +33,9 @@ def check(project: Project) -> Iterator[Hit]:
         if found is None or found[1] in seen:
             continue
         entity, place, how = found
-        seen.add(place)
+        if (route.handler.fqn, entity.fqn) in seen:
+            continue  # PUT and PATCH of one handler
+        seen |= {place, (route.handler.fqn, entity.fqn)}
         # without a schema FastAPI takes what the object holds, and loads nothing
         loads = "" if route.documented and how == "returns" else " and lazy relations load while serialising"
         yield Hit(
