@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from backendlint.api import Call, Fn, Hit, Project, Vid, for_tests, ingredients, one_row, only_by_hand, operands
 
 SAME = ("guard", "await")
+BINDS = ("builtins.staticmethod", "builtins.classmethod", "builtins.property")
+"""Decorators that give the function's own result; others may keep it for whoever asks next."""
 FEW = 10
 """Rows of which it does not matter that they are fetched."""
 _ASKS = (
@@ -76,6 +78,7 @@ def _builds(project: Project, fn: Fn, call: Call) -> tuple[Fn, Call] | None:
         len(targets) != 1
         or targets[0].facts.is_generator
         or targets[0].facts.is_async
+        or any(ref.name not in BINDS for ref in targets[0].decorators)
         or project.queries.direct(targets[0])
     ):
         return None
