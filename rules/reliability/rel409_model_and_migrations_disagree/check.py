@@ -271,10 +271,11 @@ def _hit(place: Location | None, message: str, other: Location | None, profile: 
 
 def _harmless(model: Column, made: Column, framework: str) -> bool:
     """Null or not, where no insert fails by it: SQLAlchemy takes NOT NULL from the annotation, and the database lets more in;
-    or the model puts a value of its own in."""
+    or the model puts a value of its own in, or leaves the column to the database's default."""
     if model.nullable == made.nullable:
         return False
-    return model.client_default if model.nullable else framework == "Alembic"
+    filled = framework == "Alembic" and model.default is not None and made.default is not None
+    return model.client_default or filled if model.nullable else framework == "Alembic"
 
 
 def _difference(model: Column, made: Column) -> str:

@@ -27,7 +27,7 @@ from backendlint.project.schema.sqlalchemy_models import add_part, autoincrement
 
 Bound = tuple[tuple[int, Node], ...]
 _DEPTH = 3
-"""Helpers of the same project that are followed from upgrade()."""
+"""Helpers of the same project that are followed from upgrade(), and loops in each other that are read round by round."""
 
 
 def read_alembic(files: Sequence[FileFacts], links: Links, dialect: str) -> list[ops.Migration]:
@@ -197,11 +197,15 @@ def in_autocommit(file: FileFacts, index: int, call: Call) -> bool:
     return False
 
 
-def _unrolled(view: CallNode) -> list[CallNode]:
-    """The call once for each round of a loop over a constant list that feeds it; else just itself."""
-    loop = next((found for arg in view.args for found in _looped(arg)), None)
-    rounds = _rounds(loop) if loop is not None else []
-    return [CallNode(replace(view.node, bound=bound), view.call) for bound in rounds] or [view]
+def _unrolled(view: CallNode, depth: int = _DEPTH) -> list[CallNode]:
+    """The call once for each round of the loops over constant lists that feed it; else just itself."""
+    loops = (found for arg in view.args for found in _looped(arg)) if depth else ()
+    rounds = next((rounds for loop in loops if (rounds := _rounds(loop))), [])
+    return [
+        inner
+        for bound in rounds
+        for inner in _unrolled(CallNode(replace(view.node, bound=(*view.node.bound, *bound)), view.call), depth - 1)
+    ] or [view]
 
 
 def _rounds(loop: Node) -> list[Bound]:
