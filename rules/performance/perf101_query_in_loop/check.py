@@ -21,6 +21,7 @@ from backendlint.api import (
     Step,
     TemplateRead,
     Vid,
+    depends,
     fills_database,
     for_tests,
     grows,
@@ -150,8 +151,10 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
 
 def _loops_below(project: Project, item: Repeated) -> bool:
     """Whether what is called loops itself over what it asks for: that loop is the place to mend."""
-    fn, block = item.query.fn, item.query.block
-    return bool(item.edges) and any(grows(project, fn, number) for number, _ in loops_around(fn, block))
+    fn, query = item.query.fn, item.query
+    return bool(item.edges) and any(
+        grows(project, fn, number) and depends(fn, [query.vid], number) for number, _ in loops_around(fn, query.block)
+    )
 
 
 def _beside_work(project: Project, item: Repeated) -> bool:
