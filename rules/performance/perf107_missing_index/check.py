@@ -31,6 +31,7 @@ _BROAD = re.compile(
     re.IGNORECASE,
 )
 """Columns that by their names have few different values."""
+_LEADS = frozenset({"join", "outerjoin", "join_from", "select_from", "contains_eager", "on_conflict_do_update"})
 SHOWN = 3
 
 
@@ -231,10 +232,10 @@ def _finds_few(use: ColumnUse) -> bool:
 
 
 def _joins(use: ColumnUse) -> bool:
-    """True when the function joins: another table may lead to this one."""
+    """True when the function joins, or writes over rows in conflict: another table, or a unique key, leads to the rows."""
     for call in use.fn.calls:
         func = use.fn.value(call.func)
-        if func[0] == "attr" and func[2] in {"join", "outerjoin", "join_from", "select_from", "contains_eager"}:
+        if func[0] == "attr" and func[2] in _LEADS:
             return True
     return False
 
