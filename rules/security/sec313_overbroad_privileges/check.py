@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import Fn, Hit, Project, SqlStatement
 
@@ -13,7 +14,9 @@ _ROLE_POWERS = {
     "BYPASSRLS": "is exempt from row-level security",
     "CREATEROLE": "may make and change other roles",
 }
-_WITHOUT_ROWS = frozenset({"DATABASE", "LANGUAGE", "TABLESPACE", "FUNCTION", "PROCEDURE", "ROUTINE", "TYPE", "DOMAIN"})
+_WITHOUT_ROWS = frozenset(
+    {"DATABASE", "SCHEMA", "LANGUAGE", "TABLESPACE", "FUNCTION", "PROCEDURE", "ROUTINE", "TYPE", "DOMAIN"}
+)
 """Kinds of objects where ALL lets nobody read, change or delete what tables hold: to connect or to execute (PostgreSQL 17)."""
 
 
@@ -51,7 +54,16 @@ def _grant(statement: SqlStatement, words: list[str]) -> Iterator[Hit]:
     to = statement.tokens[split + 1].raw if len(words) > split + 1 else ""
     on = _named(statement, words.index("ON") + 1, split)
     kind = words[words.index("ON") + 1]
-    if words[1:2] == ["ALL"] and kind not in _WITHOUT_ROWS:
+    columns = "(" in words[2:4]  # `ALL (last_seen) ON people`: to read and write that column
+    if words[1:2] == ["ALL"] and kind == "SCHEMA" and words[split + 1 : split + 2] != ["PUBLIC"]:
+        yield replace(
+            statement.hit(
+                f"GRANT ALL on {on} lets `{to}` make tables and functions there, which only migrations need; grant USAGE "
+                "to the role that serves requests."
+            ),
+            profile="strict",
+        )
+    elif words[1:2] == ["ALL"] and kind not in _WITHOUT_ROWS and not columns:
         yield statement.hit(
             f"GRANT ALL on {on} gives `{to}` every privilege there, those to delete, truncate and change "
             "it too; grant what it needs, such as SELECT, "
