@@ -82,6 +82,9 @@ def _argument(wrapper: Fn, call: Call, name: str, position: int) -> Handed | int
             return Handed(wrapper, vid)
         if key == "**" and _stored(wrapper, vid, name):
             return Handed(wrapper, vid, (f"[{name!r}]",))
+        added = _added(wrapper, vid, name) if key == "**" else -1
+        if added >= 0:
+            return Handed(wrapper, added)
     for number, vid in enumerate(call.args):
         if wrapper.facts.values[vid][0] == "star":
             own = sum(param.kind in ("pos", "any") for param in wrapper.facts.params)
@@ -101,3 +104,17 @@ def _stored(fn: Fn, vid: Vid, name: str) -> bool:
     if value[0] == "dict":
         return any(fn.const(key) == name for key, _ in value[1] if key >= 0)
     return False
+
+
+def _added(fn: Fn, vid: Vid, name: str) -> Vid:
+    """The entry of that name with which a mapping was updated before (`kwargs.update({"user": ...})`), else -1."""
+    value = fn.facts.values[vid]
+    while value[0] in ("store", "mut", "guard", "star"):
+        if value[0] == "mut" and value[2] == "update":
+            for item in value[3]:
+                given = fn.facts.values[item]
+                found = [entry for key, entry in (given[1] if given[0] == "dict" else ()) if fn.const(key) == name]
+                if found:
+                    return found[-1]
+        value = fn.facts.values[value[1]]
+    return -1
