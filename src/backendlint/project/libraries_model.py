@@ -669,6 +669,8 @@ class CallModel:
     """The result is such data."""
     sanitizes: tuple[TaintKind, ...] = ()
     """The result is clean of these kinds."""
+    sanitizes_item: dict[str, tuple[TaintKind, ...]] = field(default_factory=dict)
+    """So is an element of the tuple that is the result, by its number."""
     decodes: bool = False
     """Undoes an encoding or escaping: the result is as dirty as what was encoded."""
     guard: Guard | None = None

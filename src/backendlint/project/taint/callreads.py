@@ -147,6 +147,8 @@ class CallReads:
         found = lb.part(passed if same else lb.read_out(passed), path)
         found = lb.clear(found, (*replaced(fn, call), *substituted(self.project, fn, call, model))) if found else found
         found = self.reader.urls.shortened(fn, call, found)
+        if model.sanitizes_item and path:
+            found = lb.clear(found, model.sanitizes_item.get(path[0].strip("[]"), ()))
         return self._made(fn, call, model, found) if found else found
 
     def _names_its_keys(self, fn: Fn, call: Call, model: CallModel) -> bool:

@@ -19,6 +19,7 @@ _REPLACED: dict[str, tuple[str, ...]] = {
     "'": ("xpath",),
     '"': ("xpath",),
     "<": ("xss",),
+    "/": ("path", "archive"),
     "\n": LINES,
     "\r": LINES,
 }
