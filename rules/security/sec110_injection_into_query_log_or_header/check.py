@@ -32,6 +32,7 @@ SET = frozenset({"__setitem__", "add_header", "replace_header"})
 
 def check(project: Project) -> Iterator[Hit]:
     for kind, harm in HARM.items():
+        shown = set()
         for flow in place_flows(project, (kind,)):
             if kind in LESS and (is_quoted(flow) or is_escaped(project, flow)):
                 continue
@@ -40,7 +41,10 @@ def check(project: Project) -> Iterator[Hit]:
             hit = replace(flow_hit(project, flow, harm), severity="note" if kind in LESS else None)
             doubtful = not is_sure(project, flow) if kind in LESS else flow.turns > FAR
             refused = kind in REFUSED or flow.site.model.name.rpartition(".")[2] in SET
-            yield replace(hit, profile="strict", confidence="low") if doubtful or refused else hit
+            again = kind in LESS and flow.site.fn.fqn in shown  # whoever quotes the one line sees the others
+            if not (doubtful or refused or again):
+                shown.add(flow.site.fn.fqn)
+            yield replace(hit, profile="strict", confidence="low") if doubtful or refused or again else hit
 
 
 def is_sure(project: Project, flow: Flow) -> bool:

@@ -221,6 +221,8 @@ class Stored:
             parts = [self.found(fn, item, known, depth - 1) for item in vids if item != vid]
             together = op == "bool" and value[1] == "and"
             return NOTHING if not parts else frozenset().union(*parts) if together else frozenset.intersection(*parts)
+        if op == "compare":  # `return query.first() is not None`
+            return self._implied(fn, vid, True, known, depth - 1)
         if op != "call":
             return NOTHING
         call = fn.facts.calls[value[1]]
