@@ -61,6 +61,8 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     seen = set()
     services = tuple(options["services"])
     for site in project.effects.sites:
+        if in_process(site):
+            continue
         for owner, vid, wanted in (item for given in arguments(site) for item in passed(project, site.fn, *given, FAR)):
             place = located(project, owner, vid)
             if place is None or is_setting(project, *place):
@@ -77,6 +79,12 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             seen.add(location)
             whole = shown(owner, vid) or str(text)
             yield report(project, site, kind, fn, literal, published(whole, services) or beside(whole, site))
+
+
+def in_process(site: Site) -> bool:
+    """A client whose requests a program of this process answers: `httpx.AsyncClient(transport=ASGITransport(app=app))`."""
+    value = site.fn.unguarded(site.call.kwarg("transport")) if site.call.kwarg("transport") >= 0 else ("",)
+    return value[0] == "call" and site.fn.callee_name(site.fn.calls[value[1]]) in ("ASGITransport", "WSGITransport")
 
 
 def passed(project: Project, fn: Fn, vid: Vid, wanted: str, depth: int) -> Iterator[tuple[Fn, Vid, str]]:

@@ -18,7 +18,7 @@ from backendlint.api import (
 )
 
 NOTHING = ("", "true", "false", "yes", "no", "on", "off", "0", "1", "none", "null", "not found", "unknown", "undefined")
-DUMMIES = frozenset({"dummy", "fake", "none", "unset", "placeholder", "foo", "bar", "disabled"})
+DUMMIES = frozenset({"dummy", "fake", "none", "unset", "placeholder", "foo", "bar", "disabled", "your", "here"})
 PUBLIC = re.compile(r"(phc|pk)_\w+")
 """Keys that services call public: whoever has one may only send."""
 NAMES = re.compile(r"[A-Z][A-Z0-9_]*(,\s*[A-Z][A-Z0-9_]*)+")

@@ -115,6 +115,6 @@ def _added(fn: Fn, vid: Vid, name: str) -> Vid:
                 given = fn.facts.values[item]
                 found = [entry for key, entry in (given[1] if given[0] == "dict" else ()) if fn.const(key) == name]
                 if found:
-                    return found[-1]
+                    return int(found[-1])
         value = fn.facts.values[value[1]]
     return -1

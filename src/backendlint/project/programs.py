@@ -144,7 +144,7 @@ def _below_tests(path: str) -> bool:
 
 _ELSEWHERE = re.compile(
     r"(^|[_.-])(tests?|testing|ci|dev|develop|development|devstack|devenv|local|e2e|smoke_?tests?|smoke|seeds?|populate|demo|fixtures?"
-    r"|benchmarks?|bench(es)?|mocks?|fakes?|stubs?|qa|docker_?compose|examples?)($|[_.-])"
+    r"|bench(?:es|marks?)?|load_?test(?:s|ing)?|mocks?|fakes?|stubs?|qa|docker_?compose|examples?)($|[_.-])"
 )
 """Words of files and folders that are no part of production."""
 _STANDS_IN = re.compile(r"(^|[_.-])(e2e|smoke|mocks?|fakes?|benchmarks?)($|[_.-])")

@@ -46,15 +46,17 @@ _STANDS_FOR = re.compile(
 _PLACEHOLDER = re.compile(
     r"""^(?:
         __\w+__ | x+ | \*+ | \.+ | -+ | _+ | \s* | <.*> | \[.*\] | \{.*\} | \$.* | %.* | .*\{\w*\}.* |
-        (?:your|some|insert|enter|put|add|replace|provide)[-_ ].* |
+        (?:your|some|insert|enter|put|add|replace|provide)[-_ ].* | (?-i:your[A-Z]\w*) |
         .*(?:change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|placeholder|redacted|example|dummy|fake|masked|to[-_ ]?be[-_ ]?set).* |
         (?:.*[-_ ])?(?:set|fill|edit|put|insert)[-_ ]?(?:me|this|it|here)(?:[-_ !].*)? |
         (?:un)?set | none | null | nil | undefined | default | optional | required | missing | empty | unknown | invalid | hidden | n/a |
         .*[-_](?:in)?valid | (?:in)?valid[-_].* | (?:not|un)[-_ ]?(?:active|used|configured|available|found) | input | field | guest |
+        value | key | name | content | data | payload | infected |
         test(?:ing)? | sample | foo | bar | baz | string | str | text | bytes | varchar | true | false | yes | no | on | off | \d{1,3}
     )$""",
     re.IGNORECASE | re.VERBOSE,
 )
+"""`infected` is the password with which samples of malware are packed, so that nobody opens one by mistake."""
 _IDENTIFIER = re.compile(
     r"^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|_*[a-z][a-z0-9]*(?:_[a-z0-9]+)*|[A-Z][a-z]+(?:[A-Z][a-z]+)*)$"
 )
