@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Fn, Hit, Project, Vid, evident, flow_hit, place_flows, sensitive
+from backendlint.api import Flow, Fn, Hit, Project, Vid, evident, flow_hit, for_developers, place_flows, sensitive
 
 HARM = "so proxies, error texts and the other side's access logs keep it; send it in a header or the body where that is taken."
 ENDS = re.compile(
@@ -18,7 +18,11 @@ def check(project: Project) -> Iterator[Hit]:
     known = set()
     doubtful = []
     for flow in place_flows(project, ("url",), ("secret",)):
+        if is_address(flow):
+            continue
         hit = flow_hit(project, flow, HARM)
+        if for_developers(flow.site.fn.path):
+            hit = replace(hit, profile="strict")
         if flow.weak or evident(project, flow):
             known.add(hit.location)
             yield hit
@@ -26,7 +30,7 @@ def check(project: Project) -> Iterator[Hit]:
             doubtful.append(replace(hit, profile="strict", confidence="low"))
     for site in project.taint.sinks("url"):
         location = site.fn.location(site.call.span)
-        name = named_secret(site.fn, site.vid)
+        name = named_secret(project, site.fn, site.vid)
         if name and location not in known:
             known.add(location)
             called = site.model.name.rpartition(".")[2]
@@ -38,7 +42,15 @@ def check(project: Project) -> Iterator[Hit]:
     yield from (hit for hit in doubtful if hit.location not in known)
 
 
-def named_secret(fn: Fn, vid: Vid) -> str:
+def is_address(flow: Flow) -> bool:
+    """A URL that is kept secret as a whole (a webhook's): there is nothing in it to send elsewhere."""
+    fn, vid = flow.site.fn, flow.site.vid
+    while fn.value(vid)[0] in ("guard", "await", "conv"):
+        vid = fn.value(vid)[1]
+    return flow.source.fn == fn.fqn and flow.source.slot == vid
+
+
+def named_secret(project: Project, fn: Fn, vid: Vid) -> str:
     """What the URL (`...?api_key={x}`) or the query (`{"api_key": x}`) itself calls a secret, whatever its value is called."""
     value = fn.unguarded(vid)
     if value[0] == "fmt":
@@ -49,6 +61,8 @@ def named_secret(fn: Fn, vid: Vid) -> str:
                 return match[1]
     for key, item in value[1] if value[0] == "dict" else ():
         name = fn.const(key) if key >= 0 else ...
+        if any(ref.name == "builtins.bool" for ref in project.refs(fn, item)):
+            continue  # whether it is wanted
         if isinstance(name, str) and name not in TOO_SHORT and sensitive(name) == "secret" and fn.const(item) is ...:
             return name
     return ""

@@ -77,7 +77,7 @@ _PERSONAL_PAIRS = _pairs(
 )
 _SPEAKS = frozenset(
     "is has num max min no use check validate invalid incorrect missing enable enabled disable wrong bad empty weak allow require "
-    "requires required expired forgot change changed regex pattern show hide remaining".split()
+    "requires required include exclude expired forgot change changed regex pattern show hide remaining".split()
 )
 """First words that make the name speak about a secret: a flag, or the code of an error."""
 _KEYS = frozenset({"id", "ids", "uuid", "guid", "pk"})

@@ -291,10 +291,15 @@ class Reader:
         given = (self.calls.injected(fn, index, path), self.calls.handed(fn, index, path))
         found = lb.merge((found, *given)) if any(given) else found
         if not path:
-            found = self.named(found, fn, vid, param.name)
+            found = found if self._is_flag(fn, index) else self.named(found, fn, vid, param.name)
         elif index == 0 and fn.cls is not None:
             found = lb.merge((found, self._field_sources(fn, path)))
         return found
+
+    def _is_flag(self, fn: Fn, index: int) -> bool:
+        """`with_secret: bool` is no secret."""
+        refs = self.project.resolver.param(fn, index) if fn.facts.params[index].annotation >= 0 else ()
+        return bool(refs) and all(ref.name == "builtins.bool" for ref in refs)
 
     def _only_data(self, fn: Fn, index: int, path: Path) -> bool:
         """A form or serializer that a method of a view is handed: what was sent is in its data, and nothing else of it is."""
