@@ -160,12 +160,15 @@ def guarded(fn: Fn, vid: Vid) -> bool:
 def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
     """Validated data, or a declared schema's own fields."""
     value = fn.facts.values[vid]
-    while value[0] in ("guard", "mut", "store"):  # however many entries are set one by one
+    while value[0] in ("guard", "mut", "store", "setattr"):  # however many entries are set one by one
         if value[0] == "store" and fn.const(value[2]) is ... and requested(project, fn, value[2]):
             return False
         value = fn.facts.values[value[1]]
     if depth > 12:
         return False
+    filled = gathered(fn, value[1]) if value[0] == "elem" else []
+    if filled:
+        return all(narrowed(project, fn, item, depth + 1) for item in filled)
     if value[0] in ("await", "item", "slice", "elem", "unpack", "star"):
         return narrowed(project, fn, value[1], depth + 1)
     if value[0] == "attr":
@@ -188,8 +191,34 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
             return True
         if any(validates(project, model) for model in project.models(fn, call)) or (not targets and picks(fn, call)):
             return True
+        if any(ref.name == "builtins.dict" for ref in project.callees(fn, call)):  # `dict(name=name, **dumped)`
+            parts = (*call.args, *(vid for key, vid in call.kwargs if key == "**"))
+            return all(narrowed(project, fn, part, depth + 1) for part in parts)
         return bool(call.args) and narrowed(project, fn, call.args[0], depth + 1)
     return any(ref.kind == "inst" for ref in project.refs(fn, vid))
+
+
+def gathered(fn: Fn, vid: Vid) -> list[Vid]:
+    """What a list of the function's own was filled with (`rows.append(row)`); nothing where it may be another."""
+    todo, seen, found = [vid], set[Vid](), list[Vid]()
+    while todo:
+        item = todo.pop()
+        value = fn.facts.values[item]
+        if item in seen:
+            continue
+        seen.add(item)
+        if value[0] == "phi":
+            todo += value[1]
+        elif value[0] == "guard":
+            todo.append(value[1])
+        elif value[0] == "mut" and value[2] == "append":
+            todo.append(value[1])
+            found += value[3]
+        elif value[0] == "list":
+            found += value[1]
+        else:
+            return []
+    return found
 
 
 def picks(fn: Fn, call: Call) -> bool:
