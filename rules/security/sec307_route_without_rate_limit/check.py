@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import SAFE, Call, Fn, Hit, Profile, Project, Route, Step, request_reads
+from backendlint.api import SAFE, Call, Fn, Hit, Profile, Project, Route, Step, Vid, request_reads
 
 SIGN_IN = re.compile(
     r"(^|_)(log_?in|sign_?in|authenticate|access_token|obtain_token|token_auth|auth_token|jwt_create|otp|mfa|two_?factor|2fa|totp|verify_code|"
@@ -29,6 +29,22 @@ ADDRESS = frozenset(
 """Reads of a request that are no credentials."""
 OF_RESOURCE = re.compile(r"\{[^{}]*\}/([\w-]+[-_])?tokens?/?$", re.IGNORECASE)
 """Tokens that belong to something the path names (`/users/{id}/api-tokens`): made there, not tried."""
+
+
+CREDENTIAL = re.compile(
+    r"(\w+_)?(pass(word|wd|code|phrase)?|pwd|otp|totp|pin|code|token|secret|credentials?|assertion|proof|answer)s?_?\d?(_\w+)?",
+    re.IGNORECASE,
+)
+"""What a client sends to get in."""
+MAILED = re.compile(r"(\w+_)?(otp|totp|pin|code|token|key|e?mail|username|phone)s?(_\w+)?", re.IGNORECASE)
+"""What whoever has forgotten a password gives instead: a text out of a mail, or where to send one."""
+COMPARES = re.compile(
+    r"authenticat|verif|check_|validat|log_?in|sign_?in|log_?user|magic|two_?factor|otp|send|mail", re.IGNORECASE
+)
+"""Calls that look at it, or let somebody in."""
+CALLER = frozenset({"user", "user_id", "current_user"})
+SEEN = frozenset({"is_authenticated", "is_anonymous", "is_active"})
+"""What a page asks of a visitor before it lets him sign in."""
 
 
 OF_ACCOUNT = re.compile(r"change|update|edit|delete|remove|confirm", re.IGNORECASE)
@@ -57,7 +73,7 @@ def check(project: Project) -> Iterator[Hit]:
             )
             message = f"can be tried without end: {what} that way. Limit attempts per account and per address."
             seen.add(route.place)
-            profile: Profile = "default" if asks(project, route) else "strict"
+            profile: Profile = "default" if asks(project, route) and tries(project, route) else "strict"
             yield Hit(f"{route.label} {message}", route.place, function=route.function, profile=profile)
             continue
         if route.handler is None or project.access.authentication(route):
@@ -86,6 +102,56 @@ def tries_password(project: Project, route: Route) -> bool:
             if (asks_who and given) or (model.password is not None and model.password.op == "verify"):
                 return True
     return False
+
+
+def tries(project: Project, route: Route) -> bool:
+    """Whether something is compared there that can be guessed, or mail is sent: not what somebody does who is in already."""
+    if route.handler is None or sends(project, route):
+        return True
+    if "/admin/" in route.path and FORGOTTEN.search(route.path):
+        return False  # what those who run the service do for others
+    fns = reached(project, route)
+    models = [site.model for fn in fns for site in project.effects.direct(fn)]
+    if any(
+        model.password is not None or (model.auth is not None and model.auth.role == "authenticate") for model in models
+    ):
+        return True
+    bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
+    goes_on = bool(bases) and any(hands_on(project, route.handler, call) for call in route.handler.calls)
+    if goes_on and any(re.search("log_?in|sign_?in|token|auth", snake(name.rpartition(".")[2])) for name in bases):
+        return True
+    if any(uses_caller(fn) for fn in (route.handler, *route.called, *(fn for fn in fns if fn.cls is route.cls))):
+        return False
+    if goes_on:
+        return True
+    given = MAILED if FORGOTTEN.search(route.path) else CREDENTIAL
+    return any(takes_credential(fn, given) for fn in fns)
+
+
+def uses_caller(fn: Fn) -> bool:
+    """`request.user` as the one whom it is about, and not only to ask whether there is one."""
+    asked = {fn.value(vid)[1] for vid in fn.made_by("attr") if fn.value(vid)[2] in SEEN}
+    found = (vid for vid in fn.made_by("attr") if fn.value(vid)[2] in CALLER and vid not in asked)
+    return any(of_request(fn, fn.value(vid)[1]) for vid in found)
+
+
+def of_request(fn: Fn, vid: Vid) -> bool:
+    """`request`, `self.request`, `request.state`."""
+    value = fn.unguarded(vid)
+    if value[0] == "attr":
+        return value[2] == "request" or (value[2] == "state" and of_request(fn, value[1]))
+    return value[0] == "param" and fn.facts.params[value[1]].name in ("request", "req")
+
+
+def takes_credential(fn: Fn, given: re.Pattern[str]) -> bool:
+    """A field, parameter or call of that name."""
+    names = [param.name for param in fn.facts.params]
+    names += [fn.value(vid)[2] for vid in fn.made_by("attr")]
+    names += [text for vid in fn.made_by("const") if isinstance(text := fn.value(vid)[1], str) and len(text) < 40]
+    called = [fn.callee_name(call) for call in fn.calls]
+    return any(given.fullmatch(name) for name in names) or any(
+        COMPARES.search(name) for name in called if not name[:1].isupper()
+    )
 
 
 def takes_signed(project: Project, route: Route) -> bool:
