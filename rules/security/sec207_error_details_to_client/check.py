@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from backendlint.api import (
     BLOCKING,
+    SLIPS,
     Call,
     Cls,
     Flow,
@@ -19,12 +20,15 @@ from backendlint.api import (
     below,
     flow_hit,
     operands,
+    told_once,
     tries_out,
     weak_hits,
 )
 
 HARM = "so clients see internals such as SQL, paths and hosts; log it and answer with a fixed message."
 SENT = "which its error handler sends, so clients see internals such as SQL, paths and hosts; log it and raise a fixed message."
+MANY = 3
+"""So many responses with one text are told one by one."""
 NEAR = 1
 """More calls than this between the caught exception and the one that is raised make it advice."""
 DEBUG = "never switch it on in production."
@@ -54,6 +58,7 @@ def check(project: Project) -> Iterator[Hit]:
         known = places.get(place)
         if known is None or rank(project, flow) > rank(project, known):
             places[place] = flow
+    found: list[tuple[Flow, Hit]] = []
     for place, flow in places.items():
         level = rank(project, flow)
         if level == 0:
@@ -62,13 +67,51 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         sent = flow.site.model.name in project.classes
         hit = replace(flow_hit(project, flow, SENT if sent else HARM), location=place)
-        yield (
-            hit
-            if level == 2 and not (sent and len(flow.chain) > NEAR) and not tried_out(project, flow)
-            else replace(hit, profile="strict", confidence="low")
-        )
+        sure = level == 2 and not (sent and len(flow.chain) > NEAR) and not tried_out(project, flow)
+        if sure and hit.profile is None:
+            found.append((flow, hit))
+        else:
+            yield replace(hit, profile="strict", confidence="low")
+    ones, others = told_apart(found)
+    yield from (replace(hit, profile="strict") for hit in others)
+    habit = [hit for flow, hit in ones if is_habit(project, flow)]
+    yield from (hit for flow, hit in ones if hit not in habit)
+    yield from (replace(hit, severity=None) for hit in told_once(habit, everywhere, SLIPS))
     yield from weak_hits(project, ("debug",), DEBUG, is_switched)
     yield from debug_settings(project)
+
+
+def told_apart(found: list[tuple[Flow, Hit]]) -> tuple[list[tuple[Flow, Hit]], list[Hit]]:
+    """The first place of each function, and of each text that goes into many responses; and the other places."""
+    sources: dict[tuple[str, int], list[Location]] = {}
+    for flow, hit in found:
+        sources.setdefault((flow.source.fn, flow.source.slot), []).append(hit.location)
+    first: list[tuple[Flow, Hit]] = []
+    again: list[Hit] = []
+    functions = set()
+    for flow, hit in sorted(found, key=lambda item: item[1].location):
+        shared = sources[flow.source.fn, flow.source.slot]
+        if flow.site.fn.fqn in functions or (len(shared) > MANY and hit.location != min(shared)):
+            again.append(hit)
+            continue
+        functions.add(flow.site.fn.fqn)
+        more = f" It is in {len(shared) - 1} other responses too." if len(shared) > MANY else ""
+        first.append((flow, replace(hit, message=hit.message + more)))
+    return first, again
+
+
+def is_habit(project: Project, flow: Flow) -> bool:
+    """`except Exception as error:` in the handler itself, whose text it answers with."""
+    if flow.chain or flow.source.fn != flow.site.fn.fqn:
+        return False
+    types = caught_types(project, flow.site.fn, flow.source.slot)
+    return types is not None and any(name in BROAD for _, name in types)
+
+
+def everywhere(hit: Hit, places: str) -> str:
+    return (
+        f"{hit.message} So does the code in {places}: one error handler for the whole application can answer for all."
+    )
 
 
 def in_development(fn: Fn, block: int, span: Span) -> bool:
