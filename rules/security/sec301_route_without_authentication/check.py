@@ -3,13 +3,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import SAFE, Fn, Hit, Project, Route, Step, answers
+from backendlint.api import SAFE, UNKNOWN, Fn, Hit, Project, Route, Step, answers, operands
 
 PUBLIC = re.compile(
     r"log_?in|log_?out|sign_?(in|up|out)|register|registration|password|passwd|forgot|recover|reset|(^|_)tokens?($|_)|refresh|oauth|sso|saml|openid|jwks|"
     r"health|heart_?beat|live(ness)?|ready|readiness|(^|_)ping|(^|_)status|metrics|version|docs|redoc|openapi|swagger|schema|favicon|robots|sitemap|well_known|"
     r"web_?hooks?|(^|_)hooks?|callback|public|anonymous|guest|verify|verification|confirm|activate|(un)?subscribe|(^|_)shared?($|_)|otp|captcha|csrf|static|assets|media|"
-    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|impressum|imprint|legal|opensearch|embed(ded)?($|_)|invite|two_?factor|2fa|mfa|resend|set_?up|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|install|bootstrap|(^|_)init(iali[sz]e)?(_|$)|authenticate|authorize|(^|_)auth(_(types?|methods?|providers?|config))?$|session",
+    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|impressum|imprint|legal|opensearch|embed(ded)?($|_)|invite|invitation|(^|_)badges?($|_)|agreement|widget|two_?factor|2fa|mfa|resend|set_?up|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|install|bootstrap|(^|_)init(iali[sz]e)?(_|$)|authenticate|authorize|(^|_)auth(_(types?|methods?|providers?|config))?$|session",
     re.IGNORECASE,
 )
 SIGNING_IN = re.compile(
@@ -19,12 +19,16 @@ SIGNING_IN = re.compile(
 """Names of classes of views for those who have not signed in yet."""
 SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 READABLE = re.compile(
-    r"(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|feature_?flags|(^|_)(logo|icon|avatar|thumb(nail)?|picture)s?($|_)|about|(^|_)info($|_)",
+    r"(^|_)(plans|pricing)($|_)|(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|feature_?flags|(^|_)(logo|icon|avatar|thumb(nail)?|picture)s?($|_)|about|(^|_)info($|_)",
     re.IGNORECASE,
 )
 """What anybody may read; who changes it is another question."""
 MARKED = re.compile(r"/(?:public|anonymous|guest)(?:/|$)", re.IGNORECASE)
 """Prefixes that say so of all routes below them."""
+GIVEN = frozenset({"role", "principal", "actor", "identity", "caller", "viewer", "current_user", "auth", "auth_user"})
+"""Parameters for whoever calls, which nobody sends."""
+SWITCH = re.compile(r"(\w+_)?(allow|enable|public|anonym|open|dev)\w*|\w+_(enabled?|allowed|disabled)", re.IGNORECASE)
+"""Settings that open a route, which is closed without them."""
 CATCH_ALL = re.compile(r"/?\{\w+\}/?")
 """Whatever no other route answers: the files of a front end."""
 SEARCH = re.compile(r"search|query|filter|lookup|preview|list", re.IGNORECASE)
@@ -34,9 +38,10 @@ SIGN_UP = re.compile(r"sign[-_]?up|regist", re.IGNORECASE)
 LASTING = ("db-write", "commit", "mail", "queue-publish")
 PASSING = frozenset({"log", "cpu", "blocking"})
 """Effects that leave nothing behind and give nothing away."""
+STRANGERS = ("is_authenticated", "is_anonymous")
 LOGGER = "logging.Logger"
 BESIDE = "beside it"
-DEEPEST = 4
+DEEPEST = 6
 """Levels of what a fixed answer holds."""
 
 
@@ -59,9 +64,10 @@ def check(project: Project) -> Iterator[Hit]:
         ):
             continue
         group = siblings(project, route, routes)
-        if group is None or route.place in seen or asks_who(project, route):
+        place = route.handler.location(route.handler.facts.span) if route.handler is not None else route.place
+        if group is None or not seen.isdisjoint((route.place, place)) or asks_who(project, route):
             continue
-        seen.add(route.place)
+        seen.update((route.place, place))
         guarded, where = group
         example, name = shown(project, guarded)
         yield Hit(
@@ -74,7 +80,9 @@ def check(project: Project) -> Iterator[Hit]:
                 ),
             ),
             function=route.function,
-            profile=None if where == BESIDE and exceptional(project, route, routes, len(guarded)) else "strict",
+            profile=None
+            if where == BESIDE and UNKNOWN not in route.own_path and exceptional(project, route, routes, len(guarded))
+            else "strict",
         )
 
 
@@ -101,9 +109,13 @@ def exceptional(project: Project, route: Route, routes: list[Route], guarded: in
 
 def asks_who(project: Project, route: Route) -> bool:
     """Whether it finds out who calls below its handler, in a mixin, or by a signature; also what only another class answers."""
+    if route.cls is not None and any(uses_caller(method) for method in route.cls.methods.values()):
+        return True
     if route.handler is None:
         return route.cls is not None and not project.hierarchy.library_bases(route.cls)
     if {"authenticate", "authorize"} & project.access.of_function(route.handler):
+        return True
+    if any(param.name in GIVEN for param in route.handler.facts.params) or is_switched(route.handler):
         return True
     sites = (site for fn, _ in project.graph.below(route.handler, 3) for site in project.effects.direct(fn))
     if any(site.model.constant_time for site in sites):
@@ -113,6 +125,47 @@ def asks_who(project: Project, route: Route) -> bool:
     )
     methods = [method for owner in mixed for method in owner.methods.values()]
     return any(fn.value(vid)[2] == "user" for fn in methods for vid in fn.made_by("attr"))
+
+
+def uses_caller(fn: Fn) -> bool:
+    """`self.request.user.seats()`: nobody else has any."""
+    users = {vid for vid in fn.made_by("attr") if fn.value(vid)[2] == "user" and is_request(fn, fn.value(vid)[1])}
+    asked = {fn.value(vid)[1] for vid in fn.made_by("attr") if fn.value(vid)[2] in STRANGERS}
+    return bool(users - asked)
+
+
+def is_request(fn: Fn, vid: int) -> bool:
+    """`request` or `self.request`."""
+    value = fn.unguarded(vid)
+    return (value[0] == "attr" and value[2] == "request") or value == ("param", 1)
+
+
+def is_switched(fn: Fn) -> bool:
+    """Whether it answers nobody unless a setting says so: `if not settings.ALLOW_SIGN_UPS: raise ...`."""
+    found = [block.value for block in fn.facts.blocks if block.kind == "if" and block.value >= 0 and block.parent == 0]
+    return any(names_switch(fn, vid) for vid in found)
+
+
+def names_switch(fn: Fn, vid: int, depth: int = 5) -> bool:
+    value = fn.unguarded(vid)
+    if value[0] in ("attr", "name"):
+        owner, _, last = str(value[-1]).rpartition(".")
+        held = owner or value[0] == "attr"
+        return bool(
+            held and SWITCH.fullmatch(last) and re.search("settings|config|conf|param|flags|env", named(fn, vid))
+        )
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        return any(SWITCH.fullmatch(str(fn.const(item))) for item in call.args) and "config" in named(fn, call.func)
+    return depth > 0 and any(names_switch(fn, item, depth - 1) for item in operands(value))
+
+
+def named(fn: Fn, vid: int) -> str:
+    """The names along an attribute."""
+    value = fn.unguarded(vid)
+    if value[0] == "attr":
+        return f"{named(fn, value[1])}.{value[2]}".lower()
+    return str(value[1]).lower() if value[0] == "name" else ""
 
 
 def misplaced(project: Project) -> Iterator[Hit]:
@@ -143,8 +196,10 @@ def knows_strangers(project: Project, route: Route) -> bool:
     """It shows less to those who have not signed in, or takes a secret from the body that leads to the row."""
     if route.handler is None:
         return False
+    if any(route.handler.value(vid)[1] == "Authorization" for vid in route.handler.made_by("const")):
+        return True  # handed on to those who look at it
     for fn, _ in project.graph.below(route.handler, 2, ("call", "property")):
-        if any(fn.value(vid)[2] in ("is_authenticated", "is_anonymous") for vid in fn.made_by("attr")):
+        if any(fn.value(vid)[2] in STRANGERS for vid in fn.made_by("attr")):
             return True
         asked = [call for call in fn.calls if any(SECRET.fullmatch(key) for key, _ in call.kwargs)]
         models = [model for call in asked for model in project.models(fn, call)]
@@ -156,6 +211,8 @@ def knows_strangers(project: Project, route: Route) -> bool:
 def is_plain_page(project: Project, route: Route) -> bool:
     """A fixed page or text (a probe), or a page that calculates with what the client sends."""
     found = answers(project, route.handler) if route.handler is not None else []
+    if route.handler is not None and not (found or route.handler.calls or route.handler.facts.raises):
+        return True  # a stub
     if route.handler is not None and found and not project.effects.has(route.handler, *LASTING):
         bodies = [answer.body for answer in found if not answer.failed]
         if bodies and all(vid >= 0 and is_fixed(project, route.handler, vid) for vid in bodies):
@@ -170,7 +227,7 @@ def is_fixed(project: Project, fn: Fn, vid: int, depth: int = DEEPEST) -> bool:
     """Text, or a structure of constants, also under the name of one."""
     value = fn.value(vid) if vid >= 0 and depth else ("",)
     if value[0] == "const":
-        return value[1] is not None or depth < DEEPEST
+        return value[1] not in (None, "") or depth < DEEPEST
     if depth == DEEPEST and value[0] in ("list", "tuple", "dict") and not value[1]:
         return False  # nothing is said yet
     if value[0] in ("list", "tuple", "set"):
