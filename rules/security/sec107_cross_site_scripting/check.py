@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Hit, Project, advice_hits, flow_hit, place_flows, weak_hits
+from backendlint.api import Flow, Hit, Project, advice_hits, flow_hit, for_development, place_flows, weak_hits
 
 MAIL = re.compile(r"mail", re.IGNORECASE)
 HTML = "so a caller's script runs in other users' browsers; render it with an auto-escaping template."
@@ -16,6 +16,8 @@ UNSENT = frozenset(
 """What no link and no form of another site sends as it likes to a visitor's browser."""
 FAR = 2
 """More turns than this, from function to function and back, and markup has most often been escaped or refused on the way."""
+TYPES = ("content_type", "mimetype", "media_type")
+CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 TYPED = 2
 """Elements of an answer, after which its headers follow, a content type among them."""
 TEMPLATE = "so a caller's template code runs on the server; pass it as a variable to a fixed template."
@@ -29,7 +31,10 @@ def check(project: Project) -> Iterator[Hit]:
             if is_data(project, flow):
                 continue
             hit = flow_hit(project, flow, harm)
-            doubtful = kind == "xss" and not is_sure(project, flow)
+            doubtful = kind == "xss" and (
+                not is_sure(project, flow) or is_typed(project, flow) or is_held(project, flow)
+            )
+            doubtful = doubtful or for_development(flow.site.fn.path)
             yield replace(hit, profile="strict", confidence="low") if doubtful else hit
     for hit in advice_hits(project, ("xss", "template"), OPEN, known):
         if "response" not in hit.message.split("`")[1]:
@@ -52,6 +57,28 @@ def is_sure(project: Project, flow: Flow) -> bool:
     if made is not None and flow.turns and flow.site.model.name == "response" and project.targets(fn, made):
         return False  # what a function of the project made of it is sent
     return made is None or all(model.name != "json.dumps" for model in project.models(fn, made))
+
+
+def is_typed(project: Project, flow: Flow) -> bool:
+    """A response whose content type is given, and not known here."""
+    fn, call = flow.site.fn, flow.site.call
+    made = [(fn, call), *project.allocations.of(fn, call.func)]
+    return any(
+        item.kwarg(key) >= 0 and not isinstance(owner.const(item.kwarg(key)), str)
+        for owner, item in made
+        for key in TYPES
+    )
+
+
+def is_held(project: Project, flow: Flow) -> bool:
+    """A form's data in a Django project that looks at its tokens: no other site can send it."""
+    if flow.source.path[:1] != ("POST",) or not any(text == CSRF for _, _, text in project.literals.all()):
+        return False
+    handlers = [project.functions[flow.source.fn], flow.site.fn, *(hop.edge.caller for hop in flow.chain)]
+    decorated = [
+        str(owner.value(vid)[-1]) for fn in handlers if (owner := fn.parent) is not None for vid in fn.facts.decorators
+    ]
+    return not any(name.endswith("csrf_exempt") for name in decorated)
 
 
 def is_data(project: Project, flow: Flow) -> bool:

@@ -30,11 +30,13 @@ TOKEN = "whose content everybody can read who sees the token; leave it out."
 CLAIMED = frozenset({"password", "passwd", "pwd", "secret"})
 ISSUED = re.compile(r"token|jwt|otp|csrf|nonce|state|ticket|recovery|backup|client_secret", re.IGNORECASE)
 ISSUING = re.compile(
-    r"create|issue|generate|rotate|refresh|log_?in|sign_?(in|up)|register|auth|token|reset|regenerate|new_|mint|enroll|setup|exchange|otp|mfa|2fa",
+    r"create|issue|generate|rotate|refresh|log_?in|sign_?(in|up)|register|auth|token|reset|regenerate|new_|mint|enroll|setup|export|exchange|otp|mfa|2fa",
     re.IGNORECASE,
 )
 KEPT = frozenset({"credential", "secret", "key", "apikey"})
 """Words for secrets that services keep for others."""
+GIVEN_OUT = frozenset({"credential", "secret"})
+"""What routes end in that are there to give secrets out."""
 STORED = re.compile(
     r"(hashed_?password|password_?(hash|digest)|secret_?(key|hash)|private_?key|(totp|otp|mfa|2fa)_?secret)$",
     re.IGNORECASE,
@@ -184,6 +186,11 @@ def is_asked(project: Project, flow: Flow) -> bool:
     handlers = on_the_way(flow)
     routes = [route for fn in handlers for route in project.route_functions.get(fn.fqn, ())]
     named = [*(route.path for route in routes), *(fn.name for fn in handlers)]
+    ends = [route.path.rstrip("/").rpartition("/")[2] for route in routes] + [
+        fn.name.partition("_")[0] for fn in handlers
+    ]
+    if GIVEN_OUT.intersection(end.rstrip("s").lower() for end in ends) and not PASSWORD_HASH.search(name):
+        return True
     paths = {word.rstrip("s") for text in named for word in identifier_words(text)}
     return bool(kept & paths) and not PASSWORD_HASH.search(name)
 
@@ -192,6 +199,8 @@ def response_models(project: Project) -> Iterator[Hit]:
     """Secret fields of the schemas that routes answer with, where they are declared."""
     seen = set()
     for route in project.routes:
+        if route.handler is not None and route.handler.facts.blocks[0].exits == "raise":
+            continue  # not there yet
         origin = route.response_model
         for cls in schemas(project, named_types(project, origin.fn, origin.vid) if origin is not None else ()):
             nearer: set[str] = set()

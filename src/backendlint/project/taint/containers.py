@@ -10,6 +10,7 @@ from backendlint.facts.model import Value, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import KEYS, NONE, Labels, Path
+from backendlint.project.taint.naming import words
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
@@ -19,6 +20,7 @@ _MERGES = frozenset({"extend", "extendleft", "update"})
 _WRITES = ("write", "writelines")
 _REMOVES = frozenset({"pop", "popleft", "popitem", "remove", "discard", "sort", "reverse"})
 _KEYED = frozenset({"set", "setdefault", "__setitem__", "add_header", "set_header"})
+_PUBLIC = frozenset({"public", "publishable"})
 MAX_WAYS = 16
 """Ways in which a list may have been made."""
 MAX_PARTS = 400
@@ -67,14 +69,20 @@ class Containers:
             elif path[:1] == (KEYS,):
                 parts.append(self.reader.read(fn, key, path[1:]))
             elif not path or path[0] == "[*]":
-                parts.append(self.reader.read(fn, vid, path[1:]))
+                parts.append(self._entry(fn, key, vid, path[1:]))
                 if not path:
                     parts.append(self.reader.read(fn, key, ()))
             else:
                 known = fn.const(key)
                 if known is ... or lb.item(known) == path[0]:
-                    parts.append(self.reader.read(fn, vid, path[1:]))
+                    parts.append(self._entry(fn, key, vid, path[1:]))
         return lb.merge(parts)
+
+    def _entry(self, fn: Fn, key: Vid, vid: Vid, path: Path) -> Labels:
+        """What stands under a key; what is called public there is no secret (`"public_key": pair.secret`)."""
+        found, name = self.reader.read(fn, vid, path), fn.const(key)
+        public = bool(found) and isinstance(name, str) and not _PUBLIC.isdisjoint(words(name))
+        return lb.clear(found, ("secret",)) if public else found
 
     def _comp(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
         if path[:1] == (KEYS,) and value[3] >= 0:
@@ -111,13 +119,13 @@ class Containers:
         if path[:1] == (KEYS,):
             return lb.merge((self.reader.read(fn, base, path), self.reader.read(fn, key, path[1:])))
         if not path or path[0] == "[*]" or not path[0].startswith("["):
-            inside = NONE if path and not path[0].startswith("[") else self.reader.read(fn, stored, path[1:])
+            inside = NONE if path and not path[0].startswith("[") else self._entry(fn, key, stored, path[1:])
             return lb.merge((self.reader.read(fn, base, path), inside))
         known = fn.const(key)
         if known is ...:
             return lb.merge((self.reader.read(fn, base, path), self.reader.read(fn, stored, path[1:])))
         if lb.item(known) == path[0]:
-            return self.reader.read(fn, stored, path[1:])
+            return self._entry(fn, key, stored, path[1:])
         return self.reader.read(fn, base, path)
 
     def _mut(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:

@@ -336,12 +336,12 @@ class Taint:
     def _shown(self, kind: str, fn: Fn, vid: Vid, path: Path, call: Call, here: bool = False) -> Labels:
         """Labels of what a call is given; for a log, of the text that it becomes, if it does so `here` even of bytes."""
         found = self.labels(fn, vid, path)
-        if kind != "log" or not found:
+        if kind not in ("log", "xss") or not found:
             return found
-        if not path:
+        if not path and kind == "log":
             rendering = self.reader.rendering
             found = rendering.read(fn, vid) if here else rendering.shown(fn, vid, found)
-        return self.stored.less(found, fn, vid, path, call) if found else found
+        return self.stored.less(found, fn, vid, path, call, kind) if found else found
 
     def _at_caller(self, kind: str, edge: Edge, item: _Pending) -> Labels:
         """Labels of the argument that the caller passes for the pending parameter."""

@@ -19,7 +19,7 @@ from backendlint.project.taint.declared import SENT, VALIDATED, Declared
 from backendlint.project.taint.guards import Guards
 from backendlint.project.taint.identifiers import Identifiers
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
-from backendlint.project.taint.naming import sensitive
+from backendlint.project.taint.naming import sensitive, words
 from backendlint.project.taint.pairs import Pairs
 from backendlint.project.taint.rendering import QUOTED, Rendering
 from backendlint.project.taint.substitutions import LINES
@@ -180,9 +180,21 @@ class Reader:
             for binding in fn.facts.bindings:
                 if binding.value >= 0 and sensitive(binding.name):
                     op = fn.facts.values[binding.value][0]
-                    if op in ("call", "await", "item", "attr", "name", "binop", "unpack"):
+                    spoken = self._is_link(fn, binding.value) or self._is_constant(fn, binding.value)
+                    if op in ("call", "await", "item", "attr", "name", "binop", "unpack") and not spoken:
                         known[binding.value] = binding.name
         return known
+
+    @staticmethod
+    def _is_link(fn: Fn, vid: Vid) -> bool:
+        """`password = reset_link(user)`: what is called says it better."""
+        value = fn.facts.values[vid]
+        value = fn.facts.values[value[1]] if value[0] == "await" else value
+        return value[0] == "call" and words(fn.callee_name(fn.facts.calls[value[1]]))[-1:] in (
+            ("link",),
+            ("url",),
+            ("uri",),
+        )
 
     # operations
 
@@ -342,7 +354,7 @@ class Reader:
             if target.kind == "variable" and target.file is not None and target.vid >= 0:
                 owner = self.project.module_function(target.file)
                 found = lb.merge((found, self.read(owner, target.vid, (*target.rest, *path)[:MAX_PATH])))
-                if owner.facts.values[target.vid][0] == "const" and not target.rest:
+                if not target.rest and self._is_constant(owner, target.vid):
                     return found
             elif target.kind == "library" and not head:
                 return NONE
@@ -350,6 +362,14 @@ class Reader:
         if path or not sensitive(last) or any(ref.kind in ("class", "func") for ref in self.project.refs(fn, vid)):
             return found
         return self.named(found, fn, vid, last)
+
+    @staticmethod
+    def _is_constant(fn: Fn, vid: Vid) -> bool:
+        """Also a flag: `CAN_SET_PASSWORD = 1 << 3`."""
+        value = fn.facts.values[vid]
+        return value[0] == "const" or (
+            value[0] == "binop" and all(isinstance(fn.const(item), int) for item in value[2:4])
+        )
 
     def _library_source(self, fn: Fn, vid: Vid, dotted: str, path: Path = ()) -> Labels | None:
         """Labels where the name, or what it is an attribute of, is a source by a library's model."""

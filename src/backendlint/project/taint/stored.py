@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.binding import below, bind
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, given, ruled_out, truth
@@ -45,8 +45,8 @@ class Stored:
         self._at: dict[tuple[int, str, int, _End, _Known], Places] = {}
         self._summaries: dict[tuple[int, str, bool, _Known], Places] = {}
 
-    def less(self, found: Labels, fn: Fn, vid: Vid, path: Path, call: Call) -> Labels:
-        """The labels of a text that `call` is given, cleaned of line breaks where they come from stored values alone."""
+    def less(self, found: Labels, fn: Fn, vid: Vid, path: Path, call: Call, kind: str) -> Labels:
+        """The labels of a text that `call` is given, clean of this kind where they come from stored values alone."""
         known = self.at(fn, call.block, call.span[:2])
         if not known:
             return found
@@ -57,7 +57,7 @@ class Stored:
             (stored if place(fn, part, path) in known else free).update(read(fn, part, path))
         only = stored - free
         return {
-            origin: mark._replace(cleared=mark.cleared | {"log"}) if origin in only else mark
+            origin: mark._replace(cleared=mark.cleared | {kind}) if origin in only else mark
             for origin, mark in found.items()
         }
 
@@ -68,12 +68,11 @@ class Stored:
         while todo:
             part = todo.pop()
             value = fn.facts.values[part]
-            place_of_vids = _MADE_OF.get(value[0])
-            if place_of_vids is None:
+            inner = _made_of(value)
+            if inner is None:
                 yield part
                 continue
-            inner = value[place_of_vids]
-            fresh = [item for item in ([inner] if isinstance(inner, int) else inner) if item not in seen]
+            fresh = [item for item in inner if item not in seen]
             seen.update(fresh)
             todo += fresh
 
@@ -306,3 +305,16 @@ class Stored:
 
 def _key(known: Given | None) -> _Known:
     return tuple(sorted(known.items(), key=lambda item: item[0])) if known else ()
+
+
+def _made_of(value: Value) -> list[Vid] | None:
+    """The values that a text is made of; None where it is one by itself."""
+    if value[0] == "binop":  # `"no ship %(name)s" % {"name": name}`
+        return list(value[2:4])
+    if value[0] == "dict":
+        return [vid for _, vid in value[1]]
+    place_of_vids = _MADE_OF.get(value[0])
+    if place_of_vids is None:
+        return None
+    inner = value[place_of_vids]
+    return [inner] if isinstance(inner, int) else list(inner)
