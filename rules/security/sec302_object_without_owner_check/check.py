@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from backendlint.api import SAFE, Call, Cls, Fn, Hit, Location, Project, Route, Step, Value, Vid, derived
+from backendlint.api import SAFE, Call, Cls, Fn, Hit, Location, Project, Route, Step, Value, Vid, derived, told_once
 
 OWNER = re.compile(
     r"(current_|request_|requesting_)?(owner|user|customer|author|account|tenant|org(anization|anisation)?|member|created_by|creator|seller|buyer|company|"
@@ -24,6 +25,7 @@ CHECKS = re.compile(
     re.IGNORECASE,
 )
 READING = re.compile(r"get|find|fetch|load|read|select|first|one|filter|query|_(of|for|by)(_|$)", re.IGNORECASE)
+KEY = re.compile(r"(id|slug|pk)$", re.IGNORECASE)
 ROWS = ("get_queryset", "filter_queryset")
 OBJECTS = ("has_object_permission", "filter_queryset")
 READS = {"db-read", "db"}
@@ -43,6 +45,7 @@ def check(project: Project) -> Iterator[Hit]:
     reading = [route for route in owned if SAFE.issuperset(route.methods)]
     comparing = [route for route in owned if compares_caller(route, route.handler)]
     seen = set()
+    found: dict[str, list[Hit]] = {}
     for route, call in fetching:
         assert route.handler is not None
         if checked(project, route) or not project.access.authentication(route) or project.access.exempt(route):
@@ -61,14 +64,38 @@ def check(project: Project) -> Iterator[Hit]:
         by_owner = example in owned
         missing = "that it belongs to the caller" if by_owner else "what the caller may do"
         cure = "Add the owner to the condition, or compare it." if by_owner else "Ask for the same permission."
-        yield Hit(
+        advice = uses_caller(route, route.handler) or (not by_owner and is_scoped(route, call))
+        hit = Hit(
             f"{route.label} fetches an object by the id in the path and never checks {missing}, as "
-            f"{example.label} does: any user can reach any object. {cure}",
+            f"{example.label} does: whoever may call it reaches the objects of others. {cure}",
             place,
             related=(Step(example.place, f"{example.label} checks {'the owner' if by_owner else 'a permission'}"),),
             function=route.function,
-            profile="strict" if uses_caller(route, route.handler) else "default",
+            profile="strict" if advice else "default",
         )
+        shared = project.targets(route.handler, call)
+        found.setdefault(shared[0].fqn if shared and not advice and changes(project, shared[0]) else "", []).append(hit)
+    yield from found.pop("", ())
+    for hits in found.values():  # one function that does it all for several routes
+        yield from (replace(hit, severity=None) for hit in told_once(hits, elsewhere, 1))
+
+
+def elsewhere(hit: Hit, places: str) -> str:
+    return f"{hit.message} So do the routes in {places}, which call the same function."
+
+
+def changes(project: Project, fn: Fn) -> bool:
+    """Whether a function does not only read the object."""
+    return bool({"db-write", "commit"} & set(project.effects.of(fn)))
+
+
+def is_scoped(route: Route, call: Call) -> bool:
+    """What is read is looked for with something that a decorator passes too: the project that the caller may enter."""
+    fn = route.handler
+    assert fn is not None
+    given = {fn.unguarded(vid)[1] for vid in call.passed if fn.unguarded(vid)[0] == "param"}
+    names = (fn.facts.params[index].name for index in given)
+    return any(f"{{{name}" not in route.path for name in names if KEY.search(name)) and bool(fn.facts.decorators)
 
 
 def fetch(project: Project, route: Route) -> Call | None:
