@@ -30,10 +30,16 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
     elif not hit.message.startswith(UNVERIFIED):
         yield hit
         return
-    if any(chosen(fn, block, span) for fn, block, span in places(project, hit.location)):
+    called = any(is_named_so(fn, call) for fn, call in calls_at(project, hit.location))
+    if called or any(chosen(fn, block, span) for fn, block, span in places(project, hit.location)):
         yield replace(hit, message=CHOICE, profile="strict", severity="note", confidence="medium")
     else:
         yield hit
+
+
+def is_named_so(fn: Fn, call: Call) -> bool:
+    """`insecure_transport = HTTPTransport(verify=False)`: there is another one, and somebody chooses."""
+    return any(item.value == call.value and SKIPS.search(item.name) for item in fn.facts.bindings)
 
 
 def places(project: Project, location: Location) -> Iterator[tuple[Fn, int, Span]]:

@@ -18,6 +18,7 @@ from backendlint.project.taint.containers import composite
 from backendlint.project.taint.declared import SENT, takes_extra
 from backendlint.project.taint.identifiers import kept_as_secret
 from backendlint.project.taint.labels import CLEAN_TYPES, KEYS, MAX_PATH, NONE, Labels, Path, Trail
+from backendlint.project.taint.naming import words
 from backendlint.project.taint.substitutions import replaced, substituted
 from backendlint.project.taint.tuples import NamedTuples
 from backendlint.project.taint.uploads import opened
@@ -127,6 +128,8 @@ class CallReads:
             found = self.reader.source(model.source, fn, vid, self._source_name(fn, call, model))
             if model.source == "secret" and model.strong_random and not kept_as_secret(fn, vid):
                 found = lb.weaken(found)
+            if model.source == "secret" and self._loads_anything(fn, call):
+                found = lb.weaken(found)
             key = fn.const(call.args[0]) if call.args else ...
             if isinstance(key, str) and not path:
                 found = self.reader.named(found, fn, vid, key)
@@ -150,6 +153,13 @@ class CallReads:
         if model.sanitizes_item and path:
             found = lb.clear(found, model.sanitizes_item.get(path[0].strip("[]"), ()))
         return self._made(fn, call, model, found) if found else found
+
+    @staticmethod
+    def _loads_anything(fn: Fn, call: Call) -> bool:
+        """`vault.get_secret(name)` in a function for all settings, of which most are none."""
+        named = call.args[0] if call.args else -1
+        given = named >= 0 and not {"const", "name"}.intersection((fn.unguarded(named)[0],))
+        return given and not any("secret" in word or "credential" in word for word in words(fn.facts.qualname))
 
     def _names_its_keys(self, fn: Fn, call: Call, model: CallModel) -> bool:
         """A dump of a schema's object: its keys are the declared fields, whatever was sent."""

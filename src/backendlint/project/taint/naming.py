@@ -62,7 +62,8 @@ _KEPT_UNDER = frozenset("password passwd credential credentials param parameter 
 _OTHER_TOKENS = frozenset(
     (
         "cancel cancellation page next continuation cursor sync eos bos pad padding unk mask special stop start end max prompt "
-        "completion total input output cached idempotency concurrency change snapshot stopping fencing lock lease pagination resume"
+        "completion total input output cached idempotency concurrency change snapshot stopping fencing lock lease reservation "
+        "pagination resume"
     ).split()
 )
 """Words before `token` that make it a word, a place or a ticket."""
