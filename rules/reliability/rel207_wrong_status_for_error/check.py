@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from backendlint.api import (
+    SLIPS,
     Answer,
     Call,
     Fn,
@@ -24,6 +26,7 @@ from backendlint.api import (
     only_converts,
     request_reads,
     says_missing,
+    told_once,
     tries_out,
 )
 
@@ -56,6 +59,7 @@ COMPUTES = re.compile(
 MADE = re.compile(r"(^|\.)_*[A-Z]\w*$")
 """A class that is called."""
 NOTHING = (("dict", ()), ("list", ()), ("tuple", ()))
+EVERY = "to every failure"
 ALL = ("builtins.Exception", "builtins.BaseException")
 READING = (
     "builtins.KeyError",
@@ -94,6 +98,21 @@ class Given(NamedTuple):
 
 
 def check(project: Project) -> Iterator[Hit]:
+    """The hits; where dozens of handlers answer so to whatever fails, that is told once."""
+    habit: list[Hit] = []
+    for hit in _found(project):
+        if hit.profile is None and EVERY in hit.message:
+            habit.append(hit)
+        else:
+            yield hit
+    yield from (replace(hit, severity=None) for hit in told_once(habit, _throughout, SLIPS))
+
+
+def _throughout(hit: Hit, places: str) -> str:
+    return f"{hit.message} So it is in {places}: one error handler for the whole application can tell them apart."
+
+
+def _found(project: Project) -> Iterator[Hit]:
     """One hit an answer inside an `except` block of a handler.
 
     Where other answers say in a body of 200 that something failed, and nothing is written, whether it works is what is asked: advice.
@@ -313,7 +332,7 @@ def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], st
     if any(name in ALL for name in types):
         if only_converts(project, fn, handler) or (status in AUTH and _asks_who(project, fn, handler)):
             return None
-        return f"answers {status} to every failure", "bugs and outages are reported as the client's mistake"
+        return f"answers {status} {EVERY}", "bugs and outages are reported as the client's mistake"
     if (
         all(_is_servers(project, name) or (failure_status(project, name) or 0) >= SERVER for name in types)
         and status not in FITTING
