@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Block, Call, Span
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
+from backendlint.project.certain import Given, given, ruled_out
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
@@ -65,7 +66,7 @@ class Transactions:
             for model in self.project.models(fn, call):
                 if model.transaction in _OPENS:
                     return True
-            if any(self.opens(target) for target in self.project.targets(fn, call) if target.name != "__init__"):
+            if any(self._opened(fn, call, target) for target in self.project.targets(fn, call)):
                 return True
             if _NAMED.search(fn.callee_name(call)) and self._only_forwarded(fn, call):
                 return True
@@ -103,6 +104,13 @@ class Transactions:
         entered = self.project.method(cls, "__enter__") or self.project.method(cls, "__aenter__")
         return entered is not None and self.project.method(cls, "commit") is not None
 
+    def _opened(self, fn: Fn, call: Call, target: Fn) -> bool:
+        """Whether a transaction is open in what is entered, called so: `session(begin=False)` may open none."""
+        if target.name == "__init__" or not self.opens(target):
+            return False
+        known = given(Edge(fn, target, call, "call", call.span))
+        return not known or not target.facts.is_generator or self._yields_inside(target, known)
+
     def opens(self, fn: Fn) -> bool:
         """Whether a generator function yields inside a transaction, or commits after its yield."""
         known = self._opens.get(fn.fqn)
@@ -111,14 +119,14 @@ class Transactions:
             known = self._opens[fn.fqn] = self._yields_inside(fn)
         return known
 
-    def _yields_inside(self, fn: Fn) -> bool:
-        yields = [item for item in fn.facts.returns if item.is_yield]
+    def _yields_inside(self, fn: Fn, known: Given | None = None) -> bool:
+        yields = [item for item in fn.facts.returns if item.is_yield and not ruled_out(fn, item.block, known or {})]
         if not yields:
             return any(self._returned_opens(fn, item.value) for item in fn.facts.returns if item.value >= 0)
         if any(self.around(fn, item.block) is not None for item in yields):
             return True
         last = max(item.span for item in yields)
-        return any(call.span > last for call in self.commits(fn))
+        return any(call.span > last and not ruled_out(fn, call.block, known or {}) for call in self.commits(fn))
 
     def _returned_opens(self, fn: Fn, vid: int) -> bool:
         """`def transaction(): return session.begin()`."""
