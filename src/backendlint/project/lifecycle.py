@@ -11,6 +11,7 @@ from backendlint.project.binding import receiver
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel, ClassModel
+from backendlint.project.programs import for_tests
 from backendlint.project.uses import aliases
 
 if TYPE_CHECKING:
@@ -46,6 +47,19 @@ class Lifecycle:
     def starts(self, fn: Fn) -> bool:
         """Whether the function is a start-up hook or a lifespan itself."""
         return fn.fqn in self._roots
+
+    def alone_leads_to(self, fn: Fn, depth: int = 6) -> bool:
+        """Whether nothing runs the function but the start of the application: modules as they are loaded, hooks, lifespans."""
+        if fn.is_module or self.starts(fn):
+            return True
+        edges = [edge for edge in self.project.graph.callers(fn) if edge.caller is not fn]
+        edges = [edge for edge in edges if not for_tests(self.project, edge.caller)]
+        if not edges or depth == 0 or self.project.reach(fn.fqn) or any(edge.kind != "call" for edge in edges):
+            return False
+        return all(
+            self.alone_leads_to(caller, depth - 1)
+            for caller in {edge.caller.fqn: edge.caller for edge in edges}.values()
+        )
 
     @cached_property
     def _roots(self) -> dict[str, Fn]:
