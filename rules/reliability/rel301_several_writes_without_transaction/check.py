@@ -30,10 +30,11 @@ from backendlint.api import (
     related,
 )
 
-FLEETING = re.compile(r"token|reset|otp|nonce|challenge|captcha|code$|lock$|draft", re.IGNORECASE)
+FLEETING = re.compile(r"token|reset|otp|nonce|challenge|captcha|code$|lock$|draft|invit", re.IGNORECASE)
 """Entities that are soon made anew anyway."""
 ASIDE = re.compile(
-    r"rate_?limit|throttl|log(?!in)|audit|event|history|session|notification|metric|stat(?!us|e)|search|dirty|cache|vector|visit",
+    r"rate_?limit|throttl|log(?!in)|audit|event|history|session|notification|metric|stat(?!us|e)|search|dirty|cache|vector|visit"
+    r"|(user|track|record)_?activit",
     re.IGNORECASE,
 )
 """Entities whose loss beside the main write is bearable, and what is computed anew anyway."""
@@ -76,7 +77,8 @@ def _apart(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Dur
 
 
 def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Durable, Durable] | None:
-    """The first two steps that belong together; what is inserted only where it is missing may well stay alone."""
+    """The first two steps that belong together, journals and the like only where nothing else does; what is inserted only
+    where it is missing may well stay alone."""
     steps = [
         step
         for step in durable_steps(project, fn)
@@ -84,6 +86,11 @@ def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Dura
     ]
     if len(steps) < 2 or project.transactions.entered_in(fn) is not None:
         return None
+    main = [step for step in steps if not _aside(fn, step)]
+    return next(_found(project, fn, main), None) or next(_found(project, fn, steps), None)
+
+
+def _found(project: Project, fn: Fn, steps: list[Durable]) -> Iterator[tuple[Durable, Durable]]:
     for number, first in enumerate(steps):
         for second in steps[number + 1 :]:
             apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(fn, first, second)
@@ -92,8 +99,7 @@ def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Dura
             if apart or not _different(fn, first, second) or _undone(project, fn, first, second):
                 continue
             if related(project, fn, first, second):
-                return first, second
-    return None
+                yield first, second
 
 
 def _counts(fn: Fn, step: Durable, ensured: set[tuple[str, int]]) -> bool:
@@ -388,7 +394,8 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
         for model in project.models(step.write.fn, step.write.call)
     )
     by_hand = only_by_hand(project, fn) or _for_framework(project, fn)
-    by_hand = by_hand or only_planned(project, fn) or (for_development(fn.path) and not project.reach(fn.fqn))
+    by_hand = by_hand or only_planned(project, fn) or project.lifecycle.alone_leads_to(fn)
+    by_hand = by_hand or (for_development(fn.path) and not project.reach(fn.fqn))
     heals = (
         _reconciles(first, second)
         or _each_alone(fn, first, second)
@@ -418,15 +425,17 @@ def _reconciles(first: Durable, second: Durable) -> bool:
 
 
 def _each_alone(fn: Fn, first: Durable, second: Durable) -> bool:
-    """Rows of one kind that stand for themselves: one more for each item by the same function, or constants set on others."""
+    """Rows of one kind that stand for themselves: one more or one less for each item by the same function, or constants set
+    on others."""
     if first.write.entity != second.write.entity:
         return False
     if first.edges and second.edges:
         func = fn.value(second.call.func)
         changes = func[0] == "attr" and fn.value(object_root(fn, func[1]))[0] in ("elem", "item", "unpack")
         made = first.write.creates and second.write.creates and not changes
+        gone = first.write.op == second.write.op == "delete"
         same = called_name(fn.file, fn.facts, first.call) == called_name(fn.file, fn.facts, second.call)
-        return made and same and fn.inside(second.call.block, "for") is not None
+        return (made or gone) and same and fn.inside(second.call.block, "for") is not None
     return all(
         step.write.op == "update" and step.call.kwargs and all(fn.const(vid) is not ... for _, vid in step.call.kwargs)
         for step in (first, second)
