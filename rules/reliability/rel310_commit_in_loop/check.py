@@ -14,16 +14,19 @@ from backendlint.api import (
     Project,
     Site,
     Step,
+    Store,
     below,
     certain,
     given,
     grows,
+    object_root,
     only_by_hand,
     stops_early,
 )
 
 OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep", "queue-consume")
 CHANGES = frozenset(("db-write", "db"))
+STORAGE = CHANGES | {"db-read"}
 PLAIN = frozenset("get items keys values join format strip split lower upper startswith endswith".split())
 """What is done with lists and texts, whatever is not known of them."""
 LOOPS = ("for", "comp")
@@ -72,10 +75,36 @@ def _commit(project: Project, fn: Fn, call: Call) -> tuple[str, tuple[Step, ...]
         edges, site = project.effects.chain(target, "commit")
         if site is None or len(edges) >= MAX_DEPTH or project.transactions.ends(site.fn, site.call) != "commit":
             continue
+        if site.fn.facts.is_generator and not _stores(project, target, edges[-1]):
+            continue
         passed = given(Edge(fn, target, call, "call", call.span))
         if _certainly(edges, site, passed):
             return f"`{target.name}()`", (site.fn.step(site.call.span, "commits"),), target
     return None
+
+
+def _stores(project: Project, target: Fn, edge: Edge) -> bool:
+    """Whether anything is written before the end of the session's `with` commits whatever was done in it."""
+    entering, call = edge.caller, edge.call
+    entered = {
+        number
+        for number, block in enumerate(entering.facts.blocks)
+        if block.kind == "with"
+        and call is not None
+        and block.value >= 0
+        and object_root(entering, block.value) == call.value
+    }
+    inside = {number for block in entered for number in below(entering.facts, block)}
+    changed = (store for store in entering.facts.stores if store.name and store.block in inside)
+    return any(_of_row(project, entering, store) for store in changed) or bool(project.writes.reached(target))
+
+
+def _of_row(project: Project, fn: Fn, store: Store) -> bool:
+    """Whether it may be a row that is changed: not what a function of the project's makes of one (`to_dto(row).label = ...`)."""
+    value = fn.facts.values[object_root(fn, store.base)]
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    made = call is not None and project.targets(fn, call) and not project.effects.call_effects(fn, call) & STORAGE
+    return not made
 
 
 def _writes(project: Project, fn: Fn, loop: int, target: Fn | None) -> bool:
@@ -124,7 +153,8 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, target: Fn | None)
             return "strict"
     if fn not in project.in_request and _own_work(inside, target):
         return "strict"
-    return "strict" if only_by_hand(project, fn) or project.layer(fn) == "migration" else None
+    aside = only_by_hand(project, fn) or project.lifecycle.alone_leads_to(fn) or project.layer(fn) == "migration"
+    return "strict" if aside else None
 
 
 def _own_work(inside: list[Call], target: Fn | None) -> bool:
