@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from backendlint.api import Call, Fn, Hit, Project, SqlStatement, Write, identifier_words, sql
+from backendlint.api import Call, Fn, Hit, Project, SqlStatement, Write, for_development, identifier_words, sql
 
 _MEANT = re.compile(
     r"(?:^|_)(?:clear|reset|truncate|purge|wipe|nuke|invalidate|rebuild|flush|empty|delete_all|remove_all|drop|teardown|clean_?up|seed|populate)(?:_|$)",
@@ -33,6 +33,9 @@ _KEY = re.compile(
     re.IGNORECASE,
 )
 """Parameters by which rows are picked."""
+_WAY = re.compile(
+    r"^_?(?:db|database|(?:db_?)?session|conn|connection|engine|cursor|tx|transaction|using)$", re.IGNORECASE
+)
 _WHOLE = frozenset(
     {
         "objects",
@@ -62,7 +65,7 @@ def check(project: Project) -> Iterator[Hit]:
             and statement.source.role != "file"
             and project.counts(statement.location())
         ):
-            yield from _statement(statement)
+            yield from _statement(project, statement)
     for write in project.writes.all():
         fn = write.fn
         if (
@@ -96,7 +99,7 @@ def _parts(name: str) -> set[str]:
     return {word.removesuffix("s") for word in identifier_words(name.rpartition(".")[2])}
 
 
-def _statement(statement: SqlStatement) -> Iterator[Hit]:
+def _statement(project: Project, statement: SqlStatement) -> Iterator[Hit]:
     tree = statement.tree
     if not isinstance(tree, exp.Update | exp.Delete) or statement.partial:
         return
@@ -123,7 +126,8 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
     yield statement.hit(
         f"{what} every row of {shown}, and no backup but the last one brings them back; add the condition, "
         "or, if all rows are meant, "
-        "say so in the function's name (`..._all_...`)."
+        "say so in the function's name (`..._all_...`).",
+        profile="strict" if _aside(project, fn) else None,
     )
 
 
@@ -145,11 +149,10 @@ def _moves_a_mark(statement: SqlStatement, tree: exp.Update, table: str) -> bool
 def _operation(project: Project, write: Write) -> Iterator[Hit]:
     """An ORM's bulk delete or update with no condition on the way from the model."""
     fn, call = write.fn, write.call
-    sent = fn.callee_name(call) in _EXECUTES
+    sent, start = _sent(fn, call)
     models = [model.orm for model in project.models(fn, call) if model.orm is not None]
     if not sent and (any(orm.lazy for orm in models) or not any(orm.bulk for orm in models)):
         return  # a statement that others send, or one object
-    start = call.args[0] if sent and call.args else call.value
     if not _everything(project, fn, start, MAX_STEPS) or _replaced(project, write) or _mark(fn, call, start):
         return
     model = write.entity.rpartition(".")[2]
@@ -161,8 +164,19 @@ def _operation(project: Project, write: Write) -> Iterator[Hit]:
         "brings them back; add the condition, or, if all rows are meant, say so in the function's name (`..._all_...`).",
         fn.location(call.span),
         function=fn.fqn,
-        profile="strict" if _starts_over(project, fn) else None,
+        profile="strict" if _aside(project, fn) or _starts_over(project, fn) else None,
     )
+
+
+def _sent(fn: Fn, call: Call) -> tuple[bool, int]:
+    """Whether the call sends a statement, and the value that says which rows are meant."""
+    sent = fn.callee_name(call) in _EXECUTES
+    return sent, call.args[0] if sent and call.args else call.value
+
+
+def _aside(project: Project, fn: Fn | None) -> bool:
+    """Benchmarks, seeds and demonstrations that no request leads to: the tables are theirs."""
+    return fn is not None and for_development(fn.path) and not project.reach(fn.fqn)
 
 
 def _starts_over(project: Project, fn: Fn) -> bool:
@@ -174,13 +188,16 @@ def _starts_over(project: Project, fn: Fn) -> bool:
         return False
     own = fn.cls.fqn if fn.cls is not None else ""
     return all(
-        item.op == "delete" and (item.entity in ("", own) or _everything(project, fn, item.call.value, MAX_STEPS))
+        item.op == "delete"
+        and (item.entity in ("", own) or _everything(project, fn, _sent(fn, item.call)[1], MAX_STEPS))
         for item in writes
     )
 
 
 def _picks(fn: Fn, number: int) -> bool:
-    """Whether rows could be picked by the parameter; not by the object or class itself."""
+    """Whether rows could be picked by the parameter; not by the object or class itself, nor by the way to the database."""
+    if _WAY.search(fn.facts.params[number].name):
+        return False
     return number > 0 or fn.cls is None or fn.kind not in ("method", "classmethod")
 
 

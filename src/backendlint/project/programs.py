@@ -147,7 +147,7 @@ _ELSEWHERE = re.compile(
     r"|bench(?:es|marks?)?|load_?test(?:s|ing)?|mocks?|fakes?|stubs?|qa|docker_?compose|examples?)($|[_.-])"
 )
 """Words of files and folders that are no part of production."""
-_STANDS_IN = re.compile(r"(^|[_.-])(e2e|smoke|mocks?|fakes?|benchmarks?|examples?)($|[_.-])")
+_STANDS_IN = re.compile(r"(^|[_.-])(e2e|smoke|mocks?|fakes?|bench(?:es|marks?)?|examples?)($|[_.-])")
 """Those that say it of a folder with other words beside them too: `payment_mock`."""
 
 
