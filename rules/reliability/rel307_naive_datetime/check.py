@@ -39,8 +39,10 @@ from backendlint.api import (
     told_once,
 )
 
-UTC_USES = frozenset(["utctimetuple", "timetuple"])
-SOUND_USES = frozenset(["timestamp", "timetuple", "astimezone"])
+ANYWHERE = ("second", "microsecond")
+"""What clocks show alike in all zones."""
+UTC_USES = frozenset(["utctimetuple", "timetuple", *ANYWHERE])
+SOUND_USES = frozenset(["timestamp", "timetuple", "astimezone", *ANYWHERE])
 """What is right for a naive local time too: these take it for local."""
 HELPERS = ("make_", "to_", "as_", "aware", "localize", "ensure_")
 MAKES_AWARE = frozenset(["make_aware", "localize"])
