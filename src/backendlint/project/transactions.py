@@ -102,7 +102,22 @@ class Transactions:
             if method is not None and self.project.effects.has(method, "commit", "rollback"):
                 return True
         entered = self.project.method(cls, "__enter__") or self.project.method(cls, "__aenter__")
-        return entered is not None and self.project.method(cls, "commit") is not None
+        commit = self.project.method(cls, "commit")
+        return entered is not None and commit is not None and self._of_database(commit)
+
+    def _of_database(self, commit: Fn) -> bool:
+        """Whether what a class calls its commit may be a database's: left to subclasses, or asked of something that it holds
+        (`self.session.commit()`). Others only keep results or run hooks."""
+        calls = [call for call in commit.calls if commit.callee_name(call) != "NotImplementedError"]
+        if not calls or self.project.effects.has(commit, "commit"):
+            return True
+        named = [commit.value(call.func) for call in calls]
+        return any(
+            func[0] == "attr"
+            and "commit" in func[2]
+            and (commit.unguarded(func[1])[0] == "attr" or func[2] != "commit")
+            for func in named
+        )
 
     def _opened(self, fn: Fn, call: Call, target: Fn) -> bool:
         """Whether a transaction is open in what is entered, called so: `session(begin=False)` may open none."""
