@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Vid
+from backendlint.facts.model import Call, Vid
+from backendlint.facts.within import name_of
+from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, OfClass, Present, barred, given
 from backendlint.project.effects import SAME_THREAD
@@ -21,6 +24,7 @@ MAX_VISITED = 200
 MAX_DEPTH = 6
 _MADE = ("attr", "elem", "unpack", "item", "fmt", "comp", "mut", "store", "setattr", "binop")
 """Operations whose result is taken to be there."""
+_ADDRESS = re.compile(r"ur[li]s?(?![a-z])|link|href|address|endpoint|^https?:", re.IGNORECASE)
 _LEAVES = ("return", "raise", "continue", "break")
 _DISPLAYS = ("list", "tuple", "set", "dict")
 
@@ -35,22 +39,60 @@ def way(project: Project, edge: Edge) -> tuple[list[Edge], Query | None]:
 def happens(project: Project, edge: Edge, effects: Collection[str]) -> bool:
     """Whether the callee, called with these arguments, may come to a library call with one of the effects."""
     search, wanted = _Search(project, edge), frozenset(effects)
-    queue: deque[tuple[Fn, Given]] = deque([(edge.callee, search.given(edge, {}))])
+    queue: deque[tuple[Edge, Given]] = deque([(edge, search.given(edge, {}))])
     seen: set[tuple[str, frozenset[tuple[int, object]]]] = set()
     while queue and len(seen) < MAX_VISITED:
-        fn, known = queue.popleft()
+        entry, known = queue.popleft()
+        fn = entry.callee
         state = (fn.fqn, frozenset(known.items()))
         if state in seen:
             continue
         seen.add(state)
         for site in project.effects.direct(fn):
-            if not wanted.isdisjoint(site.model.effect) and not barred(fn, site.call.block, site.call.span, known):
+            if wanted.isdisjoint(site.model.effect) or barred(fn, site.call.block, site.call.span, known):
+                continue
+            if not _for_addresses(entry, site.call):
                 return True
         for inner in project.graph.callees(fn):
             asks = inner.kind in SAME_THREAD and project.effects.has(inner.callee, *effects)
             if asks and not barred(fn, inner.block, inner.span, known):
-                queue.append((inner.callee, search.given(inner, known)))
+                queue.append((inner, search.given(inner, known)))
     return bool(queue)
+
+
+def _for_addresses(edge: Edge, call: Call) -> bool:
+    """Whether the callee makes the call for addresses alone (`if not source.startswith("http"): return ...`), and is given
+    what by its name is none."""
+    fn = edge.callee
+    tests = [
+        *fn.tests_of(call.block),
+        *((item.value, False) for item in fn.left_before(call.block, call.span, _LEAVES)),
+    ]
+    asked = {number for vid, outcome in tests for number in _address(fn, vid, outcome)}
+    if not asked or edge.call is None:
+        return False
+    bound = bind(edge.caller, edge.call, fn)
+    passed = [vid for number in asked for vid, _ in bound.get(number, [])]
+    return not any(_ADDRESS.search(_named(edge.caller, vid)) for vid in passed)
+
+
+def _address(fn: Fn, test: Vid, outcome: bool) -> Iterator[int]:
+    """The parameter that the test says to be an address."""
+    value = fn.unguarded(test)
+    if value[0] == "not":
+        value, outcome = fn.unguarded(value[1]), not outcome
+    if value[0] == "call" and outcome:
+        call = fn.facts.calls[value[1]]
+        func = fn.value(call.func)
+        start = fn.const(call.args[0]) if call.args else None
+        tested = fn.unguarded(func[1]) if func[0] == "attr" and func[2] == "startswith" else ("",)
+        if tested[0] == "param" and isinstance(start, str) and start.startswith("http"):
+            yield tested[1]
+
+
+def _named(fn: Fn, vid: Vid) -> str:
+    known = fn.const(vid)
+    return known if isinstance(known, str) else name_of(fn.file, fn.facts, vid)
 
 
 class _Search:
