@@ -336,9 +336,18 @@ def _stale_sum(project: Project, write: Write, call: Call, chain: list[Call]) ->
     fn = write.fn
     for key, vid in settings(fn, call):
         value = fn.facts.values[vid]
-        if value[0] == "binop" and value[1] in ("+", "-") and not compared(fn, chain, key):
+        summed = value[0] == "binop" and value[1] in ("+", "-")
+        if summed and not compared(fn, chain, key) and not any(_in_database(fn, side, key) for side in value[2:4]):
             for side in value[2:4]:
                 yield from _read_of(project, write, key, side)
+
+
+def _in_database(fn: Fn, vid: Vid, key: str) -> bool:
+    """`F("counter") + n`, `Account.balance - n`: the database adds to what it has then."""
+    value = fn.unguarded(vid)
+    if value[0] == "call":
+        return fn.callee_name(fn.facts.calls[value[1]]) == "F"
+    return value[0] == "name" and str(value[1]).rpartition(".")[2] == key
 
 
 def settings(fn: Fn, call: Call) -> Iterator[tuple[str, Vid]]:
