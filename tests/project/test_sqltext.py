@@ -170,6 +170,14 @@ def test_statements_are_cut_outside_of_bodies() -> None:
     assert [items[0].text for items in statements(text, "sqlite")] == ["CREATE", "SELECT", "DO"]
 
 
+def test_psql_sends_a_statement_by_a_command() -> None:
+    text = "\\c harbour\nSELECT 'CREATE ROLE bosun' WHERE 1 = 1\\gexec\nSELECT 2 \\gset tide_\nSELECT '\\g' AS c;\n"
+    blank = blank_psql(text)
+    assert len(blank) == len(text)
+    assert [items[0].text for items in statements(blank, "postgres")] == ["SELECT", "SELECT", "SELECT"]
+    assert "gexec" not in blank and "tide_" not in blank and "\\g'" in blank
+
+
 def test_psql_dumps_keep_their_offsets() -> None:
     text = "\\connect x\nCOPY t (a) FROM stdin;\n1\tDROP TABLE t;\n\\.\nSELECT 1;\n"
     blank = blank_psql(text)

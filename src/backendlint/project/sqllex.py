@@ -121,8 +121,13 @@ def _body(current: list[Token], token: Token, body: int) -> int:
     return body
 
 
+_SENT = re.compile(r"\\(?:g|gx|gset|gexec|gdesc|crosstabview|watch)(?:[ \t][^'\n]*)?$", re.MULTILINE)
+"""psql's commands that send the statement before them, at a line's end."""
+
+
 def blank_psql(text: str) -> str:
-    """`text` with psql's backslash commands and COPY data made blank, offsets kept (dumps are full of them)."""
+    """`text` with psql's backslash commands and COPY data made blank, offsets kept (dumps are full of them); commands that
+    send a statement (`\\gexec`) are its end."""
     if "\\" not in text:
         return text
     lines: list[str] = []
@@ -135,7 +140,7 @@ def blank_psql(text: str) -> str:
             lines.append(_blank(line))
         else:
             in_data = bool(re.match(r"COPY\b.*\bFROM stdin;\s*$", line, re.IGNORECASE))
-            lines.append(line)
+            lines.append(_SENT.sub(lambda found: ";" + _blank(found[0][1:]), line))
     return "".join(lines)
 
 
