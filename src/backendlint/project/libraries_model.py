@@ -797,6 +797,8 @@ class AttributeModel:
     """What is kept on it lives as long as one request (`flask.g`)."""
     announces: tuple[str, ...] = ()
     """A signal that these operations of the ORM send while their transaction is open (`post_save`)."""
+    in_transaction: bool = False
+    """The operation that sends the signal always opens a transaction of its own (`post_delete`)."""
     leads_back: tuple[str, ...] = ()
     """Keys under which a map of headers names the page that sent the visitor (`Referer`)."""
     status: int = 0

@@ -11,6 +11,7 @@ from backendlint.facts.model import Block, Call, Span
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, given, ruled_out
+from backendlint.project.decorators import decorations
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
@@ -216,11 +217,22 @@ class Transactions:
 
     def _from_framework(self, fn: Fn) -> Opening | None:
         """Hooks that the framework calls in a transaction; for what they call it counts if nothing else calls that."""
-        if fn.cls is None or not any(
-            fn.name in model.in_transaction for model in self.project.hierarchy.library_models(fn.cls)
-        ):
+        models = self.project.hierarchy.library_models(fn.cls) if fn.cls is not None else ()
+        if not any(fn.name in model.in_transaction for model in models) and not self._hears_inside(fn):
             return None
         return Opening("caller", Step(fn.header, "the framework calls this in a transaction"))
+
+    def _hears_inside(self, fn: Fn) -> bool:
+        """`@receiver(post_delete)`: the ORM sends this signal inside a transaction that it opens itself."""
+        home = fn.parent or fn
+        return any(
+            signal is not None and signal.in_transaction
+            for vid in fn.facts.decorators
+            for item in decorations(self.project, home, vid)
+            if item.call is not None and item.call.args and item.ref.kind == "lib"
+            for ref in self.project.refs(item.fn, item.call.args[0])
+            if (signal := self.project.libraries.attribute(ref.name)) is not None
+        )
 
     def _entries(self, fn: Fn) -> list[Edge]:
         """Calls of the function, and of the methods of its bases that it overrides (`super()` means those alone)."""
