@@ -63,7 +63,7 @@ def _hit(project: Project, fn: Fn, call: Call, handler: int, what: str) -> Hit:
         fn.location(block.span._replace(end_line=block.span.line, end_column=block.span.column + len("except"))),
         related=(fn.step(call.span, f"the {what} that can fail"),),
         function=fn.fqn,
-        profile="strict" if runs_by_hand(project, fn) else None,
+        profile="strict" if runs_by_hand(project, fn) or project.layer(fn) == "migration" else None,
     )
 
 
@@ -118,10 +118,10 @@ def _ends(project: Project, fn: Fn, call: Call, handler: int) -> bool:
 def _last(project: Project, fn: Fn, handler: int, root: int) -> bool:
     """Whether the handler and what follows it leave the session alone; with no root, anything that asks a database uses it."""
     group = fn.facts.blocks[handler].group
-    if any(item.kind in ("for", "while") for _, item in fn.blocks_of(group)):
+    leaves = fn.facts.blocks[handler].exits == "return"
+    if not leaves and any(item.kind in ("for", "while") for _, item in fn.blocks_of(group)):
         return False
     inside, tried = below(fn.facts, handler), fn.facts.blocks[group].span
-    leaves = fn.facts.blocks[handler].exits == "return"
     later = [other for other in fn.calls if other.block in inside or (other.span[:2] > tried[2:] and not leaves)]
     if root < 0:
         return not any(ASKS & project.effects.call_effects(fn, other) for other in later)
