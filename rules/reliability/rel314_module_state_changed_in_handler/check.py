@@ -111,7 +111,7 @@ def of_each(project: Project, fn: Fn, span: Span, block: int, name: str, how: st
         return True
     if how in ("writes into", "changes") and (fills(fn, block, name) or made_before(project, fn, span, name)):
         return True
-    return how == "changes" and under_way(project, fn, name)
+    return how != "replaces" and (ended(project, fn, name) or (how == "changes" and under_way(project, fn, name)))
 
 
 def keeps_sent(project: Project, fn: Fn, span: Span, block: int, name: str, how: str) -> bool:
@@ -268,6 +268,15 @@ def under_way(project: Project, fn: Fn, name: str) -> bool:
             if taken and dotted_state(project, owner, dotted)[0] == name:
                 return True
     return False
+
+
+def ended(project: Project, fn: Fn, name: str) -> bool:
+    """`waiting[queue] = wish`, `finally: del waiting[queue]` of a queue that is made here: of use to this process alone, and for
+    as long as the function runs."""
+    made = (store for store in fn.facts.stores if store.key >= 0 and module_name(project, fn, store.base) == name)
+    return any(fn.value(root(fn, store.key))[0] == "call" for store in made) and any(
+        deleted == name and fn.inside(block, "finally") is not None for deleted, _, block, _ in deletions(project, fn)
+    )
 
 
 def decorates(fn: Fn) -> bool:
