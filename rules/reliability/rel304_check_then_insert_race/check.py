@@ -23,7 +23,7 @@ _HANDLE = "Handle the constraint's violation around the insert and answer as if 
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit an insert whose conflict nobody handles."""
+    """One hit a check: the first insert that depends on it, if nobody handles its conflict."""
     mapped = any(
         project.exception_kind(ref.name) == "integrity" for refs in project.error_handlers.values() for ref in refs
     )
@@ -31,10 +31,13 @@ def check(project: Project) -> Iterator[Hit]:
         return
     found = [raced for raced in project.checked_inserts if not raced.handled]
     inner = {raced.fn.fqn for raced in found}
+    told: set[tuple[str, int]] = set()
     for raced in found:
         if project.layer(raced.fn) == "migration" or raced.inner in inner or adds_itself(raced.fn, raced.insert):
             continue
-        if not of_others(project, raced):
+        key = (raced.fn.fqn, raced.check.value)
+        if key not in told and not of_others(project, raced):
+            told.add(key)
             yield _hit(project, raced)
 
 
