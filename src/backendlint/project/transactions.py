@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Block, Call, Span
+from backendlint.facts.model import Block, Call, Span, Value
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, given, ruled_out
@@ -160,7 +160,8 @@ class Transactions:
             opening = model is not None and model.transaction in _OPENS
             if ref.kind == "func":
                 wrapper = self.project.functions[ref.name]
-                opening = bool(_NAMED.search(wrapper.name)) or self._wraps(wrapper)
+                named = _NAMED.search(wrapper.name) is not None and not _marks_only(wrapper)
+                opening = named or self._wraps(wrapper)
             if opening:
                 return Opening("decorator", Step(fn.header, "the function runs in a transaction"))
         return None
@@ -356,6 +357,18 @@ class Transactions:
             return False
         library = self.project.libraries.library(model.library)
         return library is not None and (library.kind in ("orm", "web-framework") or bool(library.dialect))
+
+
+def _marks_only(decorator: Fn) -> bool:
+    """`def in_transaction(function): function.marked = True; return function`: it runs nothing around it."""
+    given = [decorator.value(item.value) for item in decorator.facts.returns if item.value >= 0]
+    return bool(given) and all(_unchanged(decorator, value) for value in given)
+
+
+def _unchanged(fn: Fn, value: Value) -> bool:
+    while value[0] in ("guard", "setattr", "mut"):
+        value = fn.value(value[1])
+    return value == ("param", 0)
 
 
 def exclusive(fn: Fn, first: int, second: int) -> bool:
