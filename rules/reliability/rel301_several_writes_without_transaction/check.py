@@ -34,7 +34,7 @@ FLEETING = re.compile(r"token|reset|otp|nonce|challenge|captcha|code$|lock$|draf
 """Entities that are soon made anew anyway."""
 ASIDE = re.compile(
     r"rate_?limit|throttl|log(?!in)|audit|event|history|session|notification|metric|stat(?!us|e)|search|dirty|cache|vector|visit"
-    r"|(user|track|record)_?activit",
+    r"|(user|track|record)_?activit|last_?(activity|seen|used|access|login)",
     re.IGNORECASE,
 )
 """Entities whose loss beside the main write is bearable, and what is computed anew anyway."""
