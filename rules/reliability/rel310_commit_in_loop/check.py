@@ -40,19 +40,22 @@ def check(project: Project) -> Iterator[Hit]:
     for fn in project.reviewed():
         if not project.effects.has(fn, "commit") or not any(block.kind in LOOPS for block in fn.facts.blocks):
             continue
+        told: set[int] = set()
         for call in fn.calls:
             loop = _loop(project, fn, call.block)
             commit = _commit(project, fn, call) if loop >= 0 else None
             if commit is None or not _writes(project, fn, loop, commit[2]):
                 continue
             line = fn.facts.blocks[loop].span.line
+            profile = "strict" if loop in told else _profile(project, fn, loop, call, commit[2])
+            told |= {loop} if profile is None else set()
             yield Hit(
                 f"{commit[0]} commits for each item of the loop in line {line} of `{fn.name}()`: if one item fails, the earlier ones "
                 "stay stored, and each commit waits for the disk; commit once after the loop.",
                 fn.location(call.span),
                 related=commit[1],
                 function=fn.fqn,
-                profile=_profile(project, fn, loop, call, commit[2]),
+                profile=profile,
             )
 
 
