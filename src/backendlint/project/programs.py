@@ -50,21 +50,39 @@ def runs_by_hand(project: Project, fn: Fn, *, beside: bool = False) -> bool:
     own: Fn | None = fn
     while own is not None:
         for ref in own.decorators:
-            library = project.libraries.library_of(ref.name)
-            if (library is not None and library.kind == "cli") or ref.name.partition(".")[0] in (
-                "click",
-                "typer",
-                "invoke",
-            ):
+            if _is_cli(project, ref):
                 return True
             if ref.name.endswith((".command", ".cli")) or ".cli." in ref.name:
                 return True
+        if _of_group(project, own):
+            return True
         own = own.parent
     if project.reach(fn.fqn):
         return False
     return only_from_main(project, fn, beside=beside) or (
         _is_program(project, fn) and not _served(project, fn) and not project.importers.used(fn.file)
     )
+
+
+def _of_group(project: Project, fn: Fn) -> bool:
+    """`@tool.command()`, where a library for command lines has made a group of the function `tool`."""
+    for vid in fn.facts.decorators if fn.parent is not None else ():
+        home = fn.parent or fn
+        value = home.facts.values[vid]
+        func = home.facts.values[home.facts.calls[value[1]].func] if value[0] == "call" else value
+        owner, _, name = str(func[1]).rpartition(".") if func[0] == "name" else ("", "", str(func[-1]))
+        if name not in ("command", "group"):
+            continue
+        refs = project.resolver.dotted(owner, fn.file.module) if owner else project.refs(home, func[1])
+        groups = (project.functions[ref.name] for ref in refs if ref.kind == "func")
+        if any(_is_cli(project, ref) for group in groups for ref in group.decorators):
+            return True
+    return False
+
+
+def _is_cli(project: Project, ref: Ref) -> bool:
+    library = project.libraries.library_of(ref.name)
+    return (library is not None and library.kind == "cli") or ref.name.partition(".")[0] in ("click", "typer", "invoke")
 
 
 def _packages(file: FileFacts) -> bool:
