@@ -30,7 +30,7 @@ _SEPARATED = re.compile(r"\b(comma|semicolon|pipe)[- ]?(separated|delimited)\b",
 _NAMED = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+[\"`]?(?:\w+[\"`]?\.[\"`]?)?(\w+)", re.IGNORECASE)
 _LIST = re.compile(r"(?:^|_)(?:ids|csv|id_list|codes|emails)$", re.IGNORECASE)
 _KEPT = frozenset(
-    "log logs audit audits history archive archives event events snapshot snapshots journal trail catalog".split()
+    "log logs auditlog auditlogs audit audits history archive archives event events snapshot snapshots journal trail catalog".split()
 )
 """Tables of what has been keep ids of rows that may be gone."""
 _FOREIGN = re.compile(r"\b(fks?|foreign[ -]?keys?|referential)\b", re.IGNORECASE)
