@@ -14,6 +14,7 @@ from backendlint.api import Hit, SqlStatement, Step, Table, sql, sqltypes
 _PARSED = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"})
 _NUMBERS = frozenset({"integer", "decimal", "float"})
 _UUID = re.compile(r"^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$", re.IGNORECASE)
+_DECLARES = re.compile(r"^DECLARE +@?\w+ +\w", re.IGNORECASE | re.MULTILINE)
 MANY = 2
 """A project that speaks to more kinds of databases than that has texts whose kind cannot be told."""
 ALIKE = 0.8
@@ -28,7 +29,7 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
     if tree is None or statement.parsed.foreign:
         yield from _syntax(statement)
         return
-    if statement.in_migration or not statement.executed:
+    if statement.in_migration or not statement.executed or _of_script(statement):
         return
     yield from _parameters(statement)
     yield from _trailing_comma(statement)
@@ -42,6 +43,11 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
             yield from _columns(statement, scope)
             yield from _types(statement, scope)
         yield from _assigned(statement, scope)
+
+
+def _of_script(statement: SqlStatement) -> bool:
+    """Of a file with variables of its own, for which its names may stand: a warehouse's script, not the application's SQL."""
+    return statement.source.role == "file" and _DECLARES.search(statement.source.text) is not None
 
 
 def _syntax(statement: SqlStatement) -> Iterator[Hit]:
