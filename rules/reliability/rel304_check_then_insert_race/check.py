@@ -32,13 +32,18 @@ def check(project: Project) -> Iterator[Hit]:
     found = [raced for raced in project.checked_inserts if not raced.handled]
     inner = {raced.fn.fqn for raced in found}
     told: set[tuple[str, int]] = set()
-    for raced in found:
+    for raced in sorted(found, key=_in_handler):
         if project.layer(raced.fn) == "migration" or raced.inner in inner or adds_itself(raced.fn, raced.insert):
             continue
         key = (raced.fn.fqn, raced.check.value)
         if key not in told and not of_others(project, raced):
             told.add(key)
             yield _hit(project, raced)
+
+
+def _in_handler(raced: Raced) -> bool:
+    """Whether the insert only says that something else failed."""
+    return raced.fn.inside(raced.insert.block, "except") is not None
 
 
 def _hit(project: Project, raced: Raced) -> Hit:
