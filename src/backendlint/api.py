@@ -36,7 +36,7 @@ from backendlint.facts.within import (
     only_for_types,
     siblings,
 )
-from backendlint.findings.model import Edit, Fix, Hit, Location, Profile, Severity, Step
+from backendlint.findings.model import Edit, Fix, Hit, Location, Profile, Step
 from backendlint.findings.once import FEW, SLIPS, by_style, told_once
 from backendlint.parse import split_lines
 from backendlint.project.allocations import Made
@@ -50,7 +50,6 @@ from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.cartesian import unconnected
 from backendlint.project.certain import Given, certain, given, ruled_out
 from backendlint.project.clocks import Clocks
-from backendlint.project.conditions import holds
 from backendlint.project.conversions import asks_nobody, only_converts
 from backendlint.project.credentials import HEADER, SESSION
 from backendlint.project.decorators import decorator_models, is_job
@@ -58,7 +57,6 @@ from backendlint.project.effects import BLOCKING, Site, called, waits
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.eventloops import runs_alone
 from backendlint.project.exception_kinds import ErrorClass, error_classes, inherits_any
-from backendlint.project.exceptions import Escape
 from backendlint.project.failures import Unmapped, says_missing, waiting_sites
 from backendlint.project.fanout import Fanout
 from backendlint.project.feasible import happens
@@ -117,9 +115,9 @@ from backendlint.project.resolvers import resolved
 from backendlint.project.resources import Leak
 from backendlint.project.responsemodels import responded
 from backendlint.project.retry_settings import Policy
-from backendlint.project.routes import SAFE, UNKNOWN, Application, Route, status_of
+from backendlint.project.routes import SAFE, UNKNOWN, Route, status_of
 from backendlint.project.routes.params import public_name
-from backendlint.project.routes.paths import is_parameter, parameters, segments, shape, subject, versions
+from backendlint.project.routes.paths import is_parameter, segments, shape, subject, versions
 from backendlint.project.running import RUNNING, runs
 from backendlint.project.saved import stored_by_itself
 from backendlint.project.schema import operations as ops
@@ -172,7 +170,6 @@ __all__ = [
     "SLIPS",
     "UNKNOWN",
     "Answer",
-    "Application",
     "Block",
     "Bound",
     "CacheUse",
@@ -187,7 +184,6 @@ __all__ = [
     "Edge",
     "Edit",
     "ErrorClass",
-    "Escape",
     "Fanout",
     "FileFacts",
     "Fix",
@@ -223,7 +219,6 @@ __all__ = [
     "Route",
     "Schema",
     "Serialized",
-    "Severity",
     "Shaped",
     "Site",
     "Span",
@@ -297,7 +292,6 @@ __all__ = [
     "grows",
     "handed_updates",
     "happens",
-    "holds",
     "identifier_words",
     "in_main_block",
     "ingredients",
@@ -339,7 +333,6 @@ __all__ = [
     "openings",
     "operands",
     "ops",
-    "parameters",
     "place_flows",
     "place_kind",
     "place_words",
