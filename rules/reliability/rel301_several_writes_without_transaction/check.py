@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from backendlint.api import (
     Call,
@@ -26,6 +28,7 @@ from backendlint.api import (
     object_root,
     only_by_hand,
     only_planned,
+    openings,
     operands,
     related,
 )
@@ -38,6 +41,8 @@ ASIDE = re.compile(
     re.IGNORECASE,
 )
 """Entities whose loss beside the main write is bearable, and what is computed anew anyway."""
+AUDITS = re.compile(r"audit", re.IGNORECASE)
+"""What is no longer aside where the project stores it in the transaction of what it tells of."""
 JOURNALS = frozenset("log logs audit audits journal history metrics notifications".split())
 TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_at$|timestamp", re.IGNORECASE)
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
@@ -59,34 +64,66 @@ ALL = ("builtins.Exception", "builtins.BaseException")
 REPEATABLE = frozenset({"get_or_create", "update_or_create", "write"})
 
 
+class Known(NamedTuple):
+    """What is known of the whole project."""
+
+    ensured: frozenset[tuple[str, int]]
+    """Inserts of what was looked for and not found."""
+    trails: frozenset[str]
+    """Audit records that the project stores together with the change, in one transaction."""
+
+
 def check(project: Project) -> Iterator[Hit]:
     """One hit a function, at the second step that stands alone."""
-    ensured = {(raced.fn.fqn, raced.insert.value) for raced in project.checked_inserts}
+    ensured = frozenset((raced.fn.fqn, raced.insert.value) for raced in project.checked_inserts)
+    known = Known(ensured, _trails(project))
     for fn in project.reviewed():
-        pair = _apart(project, fn, ensured)
+        pair = _apart(project, fn, known)
         inner = {edge.callee for step in pair or () for edge in step.edges}
-        if pair is not None and not any(_apart(project, callee, ensured) for callee in inner):
-            yield _hit(project, fn, *pair)
+        if pair is not None and not any(_apart(project, callee, known) for callee in inner):
+            yield _hit(project, fn, *pair, known)
 
 
-def _apart(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Durable, Durable] | None:
+def _trails(project: Project) -> frozenset[str]:
+    """Two functions at least store a change and its record in one transaction of theirs."""
+    records = {write.entity for write in project.writes.all() if AUDITS.search(write.entity.rpartition(".")[2])}
+    if not records:
+        return frozenset()
+    found: Counter[str] = Counter()
+    for fn, block, _ in openings(project):
+        inside = {
+            write.entity
+            for edge in project.graph.callees(fn)
+            if edge.call is not None and any(number == block for number, _ in fn.blocks_of(edge.block))
+            for write, _ in project.writes.reached(edge.callee)
+        }
+        inside |= {
+            write.entity
+            for write in project.writes.direct(fn)
+            if any(number == block for number, _ in fn.blocks_of(write.call.block))
+        }
+        found.update(inside & records if inside - records else ())
+    return frozenset(entity for entity, times in found.items() if times > 1)
+
+
+def _apart(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durable] | None:
     """Two steps of the function that can fail one without the other."""
     if fn.is_module or project.layer(fn) == "migration" or for_tests(project, fn):
         return None
-    return _pair(project, fn, ensured) or _closed_pair(project, fn, ensured)
+    return _pair(project, fn, known) or _closed_pair(project, fn, known)
 
 
-def _pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Durable, Durable] | None:
+def _pair(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durable] | None:
     """The first two steps that belong together, journals and the like only where nothing else does; what is inserted only
     where it is missing may well stay alone."""
     steps = [
         step
         for step in durable_steps(project, fn)
-        if _counts(fn, step, ensured) and project.transactions.around(fn, step.call.block) is None
+        if _counts(fn, step, known.ensured) and project.transactions.around(fn, step.call.block) is None
     ]
     if len(steps) < 2 or project.transactions.entered_in(fn) is not None:
         return None
-    main = [step for step in steps if not _aside(fn, step)]
+    main = [step for step in steps if not _aside(fn, step, known)]
     return next(_found(project, fn, main), None) or next(_found(project, fn, steps), None)
 
 
@@ -98,11 +135,16 @@ def _found(project: Project, fn: Fn, steps: list[Durable]) -> Iterator[tuple[Dur
             apart = apart or _dispensable(project, fn, first, second) or _dispensable(project, fn, second, first)
             if apart or not _different(fn, first, second) or _undone(project, fn, first, second):
                 continue
-            if related(project, fn, first, second):
+            if related(project, fn, first, second) or _refills(first, second):
                 yield first, second
 
 
-def _counts(fn: Fn, step: Durable, ensured: set[tuple[str, int]]) -> bool:
+def _refills(first: Durable, second: Durable) -> bool:
+    """`Rate.objects.all().delete()`, then `Rate.objects.bulk_create(...)`: what is left if that fails is an empty table."""
+    return first.write.op == "delete" and second.write.creates and first.write.entity == second.write.entity != ""
+
+
+def _counts(fn: Fn, step: Durable, ensured: frozenset[tuple[str, int]]) -> bool:
     """Whether a write may need another beside it."""
     return (
         step.write.op not in REPEATABLE
@@ -115,11 +157,15 @@ def _counts(fn: Fn, step: Durable, ensured: set[tuple[str, int]]) -> bool:
     )
 
 
-def _closed_pair(project: Project, fn: Fn, ensured: set[tuple[str, int]]) -> tuple[Durable, Durable] | None:
+def _closed_pair(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durable] | None:
     """Writes of two transactions, one after the other, that work on the same things. Where the second changes what the first
     has stored, the first's state is one to go on from."""
     closed = [
-        [step for step in steps if step.write.entity and _counts(fn, step, ensured) and not _aside(fn, step)]
+        [
+            step
+            for step in steps
+            if step.write.entity and _counts(fn, step, known.ensured) and not _aside(fn, step, known)
+        ]
         for steps in closed_steps(project, fn)
     ]
     if len(closed) < 2 or project.transactions.entered_in(fn) is not None:
@@ -298,10 +344,9 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
         return False
     if _saves_made(fn, first, second):
         return False
-    replaced = first.write.op == "delete" and second.write.creates
-    if replaced and FLEETING.search(second.write.entity):
+    if first.write.op == "delete" and second.write.creates and FLEETING.search(second.write.entity):
         return False
-    if first.write.entity != second.write.entity or (replaced and second.write.entity):
+    if first.write.entity != second.write.entity or _refills(first, second):
         return True
     if all(step.write.op == "save" and step.write.call is step.call for step in (first, second)):
         return not _same(fn, _receiver(fn, first), _receiver(fn, second))
@@ -374,8 +419,10 @@ def _passed(fn: Fn, call: Call) -> tuple[object, ...]:
     return tuple(known if known is not ... else object_root(fn, vid) for vid, known in zip(vids, consts, strict=True))
 
 
-def _aside(fn: Fn, step: Durable) -> bool:
+def _aside(fn: Fn, step: Durable, known: Known) -> bool:
     """By the entity's name, by the names of the functions that store it, or by those of their modules (`logs.service`)."""
+    if step.write.entity in known.trails:
+        return False
     names = [step.write.entity.rpartition(".")[2], *(edge.callee.name for edge in step.edges)]
     names += [edge.callee.cls.name for edge in step.edges if edge.callee.cls is not None]
     owner = called_name(fn.file, fn.facts, step.call).rpartition(".")[0].rpartition(".")[2]
@@ -384,17 +431,18 @@ def _aside(fn: Fn, step: Durable) -> bool:
     return any(ASIDE.search(name) for name in names) or not modules.isdisjoint(JOURNALS)
 
 
-def _hit(project: Project, fn: Fn, first: Durable, second: Durable) -> Hit:
+def _hit(project: Project, fn: Fn, first: Durable, second: Durable, known: Known) -> Hit:
     one, two = _what(first), _what(second)
     two = two.removeprefix("stores ") if one.startswith("stores ") else two
-    aside = _aside(fn, first) or _aside(fn, second)
+    aside = _aside(fn, first, known) or _aside(fn, second, known)
     managed = any(
         "related_descriptors" in model.name
         for step in (first, second)
         for model in project.models(step.write.fn, step.write.call)
     )
     by_hand = only_by_hand(project, fn) or _for_framework(project, fn)
-    by_hand = by_hand or only_planned(project, fn) or project.lifecycle.alone_leads_to(fn)
+    planned = only_planned(project, fn) and not _refills(first, second)  # the table is empty until the next run
+    by_hand = by_hand or planned or project.lifecycle.alone_leads_to(fn)
     by_hand = by_hand or (for_development(fn.path) and not project.reach(fn.fqn))
     heals = (
         _reconciles(first, second)

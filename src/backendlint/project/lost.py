@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Store, Vid
+from backendlint.project.binding import bind, receiver, unchanged
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.races import FOR_UPDATE, FROM, asked, fetches, locked, root, serialized
 from backendlint.project.schema import types
@@ -216,7 +217,26 @@ def _save_of(project: Project, fn: Fn, store: Store) -> Call | None:
             models = project.models(fn, call)
             if value[2] in ("save", "asave") or any(m.orm is not None and m.orm.op == "save" for m in models):
                 found.append(call)
+    found += [] if found else _handed_to_save(project, fn, base)
     return next((call for call in found if not before(call.span, store.span)), found[0] if found else None)
+
+
+def _handed_to_save(project: Project, fn: Fn, base: Vid) -> Iterator[Call]:
+    """`orders.save(order)` of a function that saves what it is given."""
+    for edge in project.graph.callees(fn):
+        if edge.kind != "call" or edge.call is None:
+            continue
+        saved = {
+            value[1]
+            for write in project.writes.direct(edge.callee)
+            if write.op == "save"
+            for vid in [receiver(edge.callee, write.call)]
+            for value in [unchanged(edge.callee, vid) if vid >= 0 else ("",)]
+            if value[0] == "param"
+        }
+        passed = bind(fn, edge.call, edge.callee) if saved else {}
+        if any(root(fn, vid) == base for index in saved for vid, part in passed.get(index, ()) if not part):
+            yield edge.call
 
 
 class Stale(NamedTuple):

@@ -12,6 +12,7 @@ from backendlint.facts.model import Binding, Call, Value, Vid
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.loops import behind
 from backendlint.project.names import Names
+from backendlint.project.passed import Passed
 from backendlint.project.results import Results
 from backendlint.project.tables import bound
 from backendlint.project.types import MAX_REFS, TypeNames, unique
@@ -40,6 +41,7 @@ class Resolver:
         self.types = TypeNames(project, self)
         self.names = Names(project, self)
         self.results = Results(self)
+        self.passed = Passed(project, self)
         self._params: dict[tuple[str, int], Refs] = {}
         self._fields: dict[tuple[str, str], Refs] = {}
         self._methods: dict[tuple[Ref, str], Refs] = {}
@@ -424,7 +426,7 @@ class Resolver:
             return [Ref("libinst", wrapper, ref) for ref in found][:1] if wrapper else found
         if param.annotation >= 0 or param.kind in ("args", "kwargs"):
             return ()
-        return self.types.by_name(fn, index)
+        return self.types.by_name(fn, index) or self.passed.rows(fn, index)
 
     # shapes
 
