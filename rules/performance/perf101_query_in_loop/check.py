@@ -355,11 +355,14 @@ def _counting(item: TemplateRead) -> str:
 
 def _serializers(project: Project) -> Iterator[Hit]:
     for item in serialized(project):
+        place, other = item.place, Step(item.read.location, "read for each object")
+        if item.read.own:
+            place, other = item.read.location, Step(item.place, "the objects are listed here")
         yield Hit(
             f"The serializer `{item.serializer.name}` asks the database for each listed object: {item.read.what}; "
             f"{_loading(item)}.",
-            item.place,
-            related=(Step(item.read.location, "read for each object"),),
+            place,
+            related=(other,),
             flow=item.read.steps,
             function=item.function,
             fingerprint_key=f"{item.serializer.fqn} {item.read.what}",

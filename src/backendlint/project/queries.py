@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Block, Call, Span, Vid
+from backendlint.facts.model import Block, Call, Span, Value, Vid
 from backendlint.findings.model import Step
 from backendlint.project.associations import declared
 from backendlint.project.binding import receiver
@@ -276,13 +276,20 @@ class Queries:
 
     def managed(self, query: Query, param: int) -> str | None:
         """The to-many relation of the function's parameter that the query reads as prefetching would: `self.tags.all()`."""
+        path = self.managed_path(query, param)
+        return path[0] if len(path) == 1 else None
+
+    def managed_path(self, query: Query, param: int) -> tuple[str, ...]:
+        """The same with what lies between: `line.order.tags.all()` of a parameter `line`; empty where it is none."""
         fn, op = query.fn, query.model.orm.op if query.model.orm is not None else ""
         for vid, value in enumerate(fn.facts.values) if op in _CACHED else ():
-            if value[0] == "attr" and fn.unguarded(value[1]) == ("param", param):
-                relation = declared(self.project, fn, vid)
-                if relation is not None and self._plain_rows(fn, query.vid, vid):
-                    return relation.name
-        return None
+            if value[0] == "attr":
+                root, between = attributes(fn, value[1])
+                if root == ("param", param):
+                    relation = declared(self.project, fn, vid)
+                    if relation is not None and self._plain_rows(fn, query.vid, vid):
+                        return (*between, relation.name)
+        return ()
 
     def _plain_rows(self, fn: Fn, vid: Vid, relation: Vid) -> bool:
         """Whether a query takes all rows of a to-many relation, which prefetching would have brought: no `filter()` between."""
@@ -421,3 +428,13 @@ def _text(fn: Fn, vid: Vid, depth: int) -> str:
 def _bound(fn: Fn, vid: Vid) -> str:
     """The name that the value has: `order` for `order = cast(Order, found)`."""
     return next((binding.name for binding in reversed(fn.facts.bindings) if binding.value == vid), "")
+
+
+def attributes(fn: Fn, vid: Vid) -> tuple[Value, tuple[str, ...]]:
+    """The object at the head of `row.order.owner`, and the names behind it."""
+    names: tuple[str, ...] = ()
+    value = fn.unguarded(vid)
+    while value[0] == "attr":
+        names = (str(value[2]), *names)
+        value = fn.unguarded(value[1])
+    return value, names

@@ -22,15 +22,15 @@ from backendlint.project.loops import (
     stops_early,
     when_full,
 )
+from backendlint.project.origins import Path
 from backendlint.project.passing import decides, inputs, parts_of
-from backendlint.project.queries import Query
+from backendlint.project.queries import Query, attributes
 from backendlint.project.remembered import made, remembered
 from backendlint.project.sqltext.assemble import HOLE
 from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
-    from backendlint.project.origins import Origin
 
 MAX_STEPS = 16
 _NAMES_TABLE = re.compile(rf"\b(FROM|JOIN|TABLE)\s+[\"`\[']?(?:{HOLE.pattern})", re.IGNORECASE)
@@ -96,28 +96,47 @@ def _read_from(fn: Fn, edge: Edge) -> list[Vid]:
 
 def _came_along(project: Project, fn: Fn, edges: tuple[Edge, ...], query: Query) -> bool | None:
     """Whether what is asked of the loop's item (`self.tags.all()`) is a relation that its query loaded with it; None where
-    nobody knows the item's query."""
+    nobody knows the item's query, or what lies between the two."""
     for slot in range(len(query.fn.facts.params)):
-        relation = project.queries.managed(query, slot)
-        origins = _item_origins(project, fn, edges, slot) if relation is not None else None
-        if relation is not None and origins is not None:
-            if query.fn is not fn and not (origins and all(item.known for item in origins)):
-                return None  # in a recursion nobody has loaded all levels
-            if origins and all(item.loads.has((*item.path, relation)) for item in origins):
-                return True
+        below = project.queries.managed_path(query, slot)
+        item = _item(project, fn, edges, slot) if below else None
+        if item is None:
+            continue
+        vid, above = item
+        path = (*above, *below)
+        origins = list(project.origins.of(fn, vid))
+        if query.fn is not fn and not (origins and all(origin.known for origin in origins)):
+            return None  # in a recursion nobody has loaded all levels
+        if origins and all(origin.loads.has((*origin.path, *path)) for origin in origins):
+            return True
+        if len(path) > 1 and not _all_relations(project, fn, vid, path):
+            return None
     return False
 
 
-def _item_origins(project: Project, fn: Fn, edges: tuple[Edge, ...], slot: int) -> list[Origin] | None:
-    """Where the loop's item comes from, if it is what the last callee gets as the parameter; None if it is not."""
+def _all_relations(project: Project, fn: Fn, vid: Vid, path: Path) -> bool:
+    """Whether each step is a relation; a property may give what was loaded by another name."""
+    items = [part for ref in project.refs(fn, vid) for part in project.resolver.element(ref) if part.kind == "inst"]
+    entity = project.classes[items[0].name] if len(items) == 1 else None
+    for name in path:
+        relation = project.associations.find(entity, name) if entity is not None else None
+        entity = project.classes.get(relation.target) if relation is not None else None
+        if relation is None:
+            return False
+    return True
+
+
+def _item(project: Project, fn: Fn, edges: tuple[Edge, ...], slot: int) -> tuple[Vid, Path] | None:
+    """Over what the loop goes whose item, or what attributes lead to from it, the last callee gets as the parameter."""
+    above: Path = ()
     for edge in reversed(edges):
-        passed = _passed(edge, slot)
-        values = {edge.caller.facts.values[plain(edge.caller, vid)] for vid in passed}
+        values = {attributes(edge.caller, plain(edge.caller, vid)) for vid in _passed(edge, slot)}
         if len(values) != 1:
             return None
-        value = values.pop()
+        value, names = values.pop()
+        above = (*names, *above)
         if edge is edges[0]:
-            return list(project.origins.of(fn, value[1])) if value[0] in ("elem", "unpack") else None
+            return (value[1], above) if value[0] in ("elem", "unpack") else None
         if value[0] != "param":
             return None
         slot = value[1]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Location, Step
 from backendlint.project.associations import Relation, declared
-from backendlint.project.entities import Cls, Fn
+from backendlint.project.binding import bind, unchanged
+from backendlint.project.entities import Cls, Fn, Refs
 from backendlint.project.origins import Origin, Path
 from backendlint.project.queries import Query
 from backendlint.project.uniqueness import one_row
@@ -35,6 +36,8 @@ class FieldRead(NamedTuple):
     steps: tuple[Step, ...] = ()
     narrowed: bool = False
     """`line_set.filter(...)`: what was loaded with the list does not answer it."""
+    own: bool = False
+    """A statement that a field's method itself sends."""
 
     @property
     def sends(self) -> bool:
@@ -62,9 +65,30 @@ def serialized(project: Project) -> Iterator[Serialized]:
         if fn.const(call.kwarg("many")) is True and call.args:
             if fn.value(call.func)[0] == "item":  # any of a table of serializers
                 continue
-            for ref in project.callees(fn, call):
-                if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) == "serializer":
-                    yield from _call(project, fn, call, project.classes[ref.name])
+            for serializer in _serializers(project, project.callees(fn, call)):
+                yield from _call(project, fn, call, serializer)
+            yield from _handed(project, fn, call)
+
+
+def _serializers(project: Project, refs: Refs) -> list[Cls]:
+    classes = [project.classes[ref.name] for ref in refs if ref.kind == "class"]
+    return [cls for cls in classes if project.hierarchy.role(cls) == "serializer"]
+
+
+def _handed(project: Project, fn: Fn, call: Call) -> Iterator[Serialized]:
+    """`def paged(serializer_class, rows): ... serializer_class(rows, many=True)`, for each call of that."""
+    made, rows = fn.unguarded(call.func), unchanged(fn, call.args[0])
+    if made[0] != "param" or rows[0] != "param":
+        return
+    for edge in project.graph.callers(fn):
+        if edge.kind != "call" or edge.call is None:
+            continue
+        bound = bind(edge.caller, edge.call, fn)
+        passed = [[vid for vid, part in bound.get(index, ()) if not part] for index in (made[1], rows[1])]
+        if all(len(vids) == 1 for vids in passed):
+            place = edge.caller.location(edge.call.span)
+            for serializer in _serializers(project, project.refs(edge.caller, passed[0][0])):
+                yield from _judged(project, edge.caller, passed[1][0], serializer, place, edge.caller.fqn)
 
 
 def _call(project: Project, fn: Fn, call: Call, serializer: Cls) -> Iterator[Serialized]:
@@ -261,9 +285,11 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
     if query is not None:
         managed = project.queries.managed(query, slot)
         if managed is not None:
-            yield FieldRead((*prefix, managed), method.location(query.span), f"{shown} asks {query.name}", None)
+            path, sent = (*prefix, managed), None
         else:
-            yield FieldRead(prefix, method.location(query.span), f"{shown} asks {query.name}", query)
+            path, sent = prefix, query
+        place = method.location(query.span)
+        yield FieldRead(path, place, f"{shown} asks {query.name}", sent, own=method.kind != "property")
         return
     reason = project.queries.reason(method)
     if reason is not None:
@@ -278,7 +304,9 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
             if relation is not None:
                 narrowed = relation.manager and _asked_anew(method, vid)
                 text = f"{shown} {'asks' if narrowed else 'reads'} `{value[2]}`"
-                yield FieldRead((*prefix, str(value[2])), method.place(vid), text, None, narrowed=narrowed)
+                yield FieldRead(
+                    (*prefix, str(value[2])), method.place(vid), text, None, narrowed=narrowed, own=relation.manager
+                )
                 return
 
 

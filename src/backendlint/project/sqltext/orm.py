@@ -22,6 +22,15 @@ _LOOKUPS = frozenset(
     "exact iexact contains icontains startswith istartswith endswith iendswith regex iregex gt gte lt lte range in isnull date year "
     "month day week hour minute second time search trigram_similar contained_by overlap has_key len".split()
 )
+_HOWS = {
+    "exact": "eq",
+    "gt": "range",
+    "gte": "range",
+    "lt": "range",
+    "lte": "range",
+    "range": "range",
+    "isnull": "null",
+}
 _SORTED = frozenset({"desc", "asc", "label"})
 _SHOWING = _SORTED | {"order_by", "case", "group_by", "add_columns", "with_entities", "with_only_columns"}
 """Calls whose arguments (or what they are called on) are no conditions of the query."""
@@ -394,7 +403,10 @@ def resolve_lookup(tables: Tables, model: Model, key: str) -> tuple[Table, Colum
         if name in {"pk", "id"} and field is None:
             table = tables.django_table(current)
             primary = table.columns.get(table.primary_key[0]) if table is not None and table.primary_key else None
-            return (table, primary, "eq") if table is not None and primary is not None and len(parts) < 2 else None
+            if table is None or primary is None or len(parts) > 1 or not _LOOKUPS.issuperset(parts):
+                return None
+            lookup = parts[0] if parts else "exact"
+            return table, primary, _HOWS.get(lookup, lookup)
         if field is None and name.endswith("_id"):
             field = current.fields.get(name.removesuffix("_id"))
         if field is None or field.many:
@@ -406,17 +418,8 @@ def resolve_lookup(tables: Tables, model: Model, key: str) -> tuple[Table, Colum
             return None
         table = tables.django_table(current)
         column = table.column(column_name(field)) if table is not None else None
-        how = {
-            "exact": "eq",
-            "gt": "range",
-            "gte": "range",
-            "lt": "range",
-            "lte": "range",
-            "range": "range",
-            "isnull": "null",
-        }
         lookup = parts[0] if parts else "exact"
-        return (table, column, how.get(lookup, lookup)) if table is not None and column is not None else None
+        return (table, column, _HOWS.get(lookup, lookup)) if table is not None and column is not None else None
     return None
 
 
