@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Vid
 from backendlint.project.anonymous import (
     asks_for,
+    by_list,
+    counts_attempts,
     is_foreign,
     items,
     lets_through,
@@ -17,6 +19,7 @@ from backendlint.project.anonymous import (
     lists_none,
     screens,
     turns_away,
+    unlimited,
 )
 from backendlint.project.answers import answers
 from backendlint.project.binding import unchanged
@@ -46,11 +49,6 @@ _AUTHORIZE_NAME = re.compile(
 )
 _MAY_NOT = re.compile(f"{_AUTHORIZE_NAME.pattern}|privilege|forbidden|denied", re.IGNORECASE)
 _LIMIT_NAME = re.compile(r"rate_?limit|throttl|limiter|token_?bucket", re.IGNORECASE)
-_ATTEMPTS = re.compile(
-    r"rate_?limit|throttl|limiter|token_?bucket|lock_?out|is_locked|(failed|login|max|password)_?\w*(attempt|failure|tries)|too_?many",
-    re.IGNORECASE,
-)
-_NAMED = ("name", "attr", "const")
 _OPTIONAL_NAME = re.compile(r"optional|maybe|or_none|if_any|anonymous", re.IGNORECASE)
 _OPEN_TO_READ = re.compile(r"Or(Anon(ymous)?)?ReadOnly$|^ReadOnly(Permission)?s?$")
 """Permissions by whose names anybody may read."""
@@ -109,7 +107,7 @@ class Access:
 
     def rate_limits(self, route: Route) -> tuple[str, ...]:
         """Names of what limits how often the route can be called."""
-        return self._of(route).get(LIMIT, ())
+        return () if unlimited(self.project, route) else self._of(route).get(LIMIT, ())
 
     def limits_inside(self, route: Route) -> bool:
         """Whether attempts are limited below the handler: in a helper, a form or a service."""
@@ -120,19 +118,12 @@ class Access:
             if fn.fqn in seen:
                 continue
             seen.add(fn.fqn)
-            if self._counts_attempts(fn):
+            if counts_attempts(fn):
                 return True
             if depth < DEPTH:
                 todo.extend((edge.callee, depth + 1) for edge in self.project.graph.callees(fn) if edge.kind == "call")
                 todo.extend((method, depth + 1) for method in self._made(fn))
         return False
-
-    def _counts_attempts(self, fn: Fn) -> bool:
-        """By the names that it uses, or by its answer: 429 Too Many Requests."""
-        values = fn.facts.values
-        names = [str(v[-1] if v[0] == "attr" else v[1]) for v in values if v[0] in _NAMED]
-        names += [binding.name for binding in fn.facts.bindings]
-        return ("const", 429) in values or any(_ATTEMPTS.search(name) for name in (fn.name, *names))
 
     def _made(self, fn: Fn) -> Iterator[Fn]:
         """Methods of forms and schemas that a function makes."""
@@ -161,10 +152,9 @@ class Access:
         own = list(self._route_evidence(route))
         yield from own
         roles = {role for role, _ in own}
-        if EXEMPT not in roles:
-            for role, name in self._by_default(route):
-                if role not in roles or role == LIMIT:
-                    yield role, name
+        for role, name in self._by_default(route):
+            if role == LIMIT or not roles & {role, EXEMPT}:
+                yield role, name
 
     def _route_evidence(self, route: Route) -> Iterator[tuple[str, str]]:
         yield from self._before(route)
@@ -173,8 +163,9 @@ class Access:
 
     def _before(self, route: Route) -> Iterator[tuple[str, str]]:
         """What stands between client and handler."""
+        listing = by_list(self.project, route.handler)
         for ref in route.guards:
-            for role, name in self.of_ref(ref):
+            for role, name in self.of_ref(ref) if ref.name not in listing else ():
                 if ref not in route.idle or role not in (AUTHENTICATE, AUTHORIZE):
                     yield role, name
         for fn in (*route.dependencies, *route.hooks):

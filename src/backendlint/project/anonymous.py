@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
 SIGNED_IN = {"is_authenticated": True, "is_anonymous": False}
 """The attributes (of Django's and Flask-Login's users) that tell, and what they say of those who have signed in."""
 REFUSED = (401, 403)
+_ATTEMPTS = re.compile(
+    r"rate_?limit|throttl|limiter|token_?bucket|lock_?out|is_locked|(failed|login|max|password)_?\w*(attempt|failure|tries)|too_?many",
+    re.IGNORECASE,
+)
+_NAMED = ("name", "attr", "const")
 _LEAVES = ("return", "raise")
+_NONE = (("list", ()), ("tuple", ()))
+_CHECKS = ("permission", "authentication", "throttle")
 _SENT = frozenset(
     {"method", "GET", "POST", "FILES", "META", "COOKIES", "headers", "path", "path_info", "body", "content_type"}
 )
@@ -42,7 +50,65 @@ def lists_none(classes: Iterable[Cls]) -> bool:
     for owner in classes:
         vid = owner.facts.attributes.get("permission_classes", -1)
         if vid >= 0:
-            return owner.owner.value(vid) in (("list", ()), ("tuple", ()))
+            return owner.owner.value(vid) in _NONE
+    return False
+
+
+def counts_attempts(fn: Fn) -> bool:
+    """By the names that it uses, or by its answer: 429 Too Many Requests."""
+    values = fn.facts.values
+    names = [str(v[-1] if v[0] == "attr" else v[1]) for v in values if v[0] in _NAMED]
+    names += [binding.name for binding in fn.facts.bindings]
+    return ("const", 429) in values or any(_ATTEMPTS.search(name) for name in (fn.name, *names))
+
+
+def by_list(project: Project, fn: Fn | None) -> set[str]:
+    """Decorators that say no more than the list of known classes which they are given: `@permission_classes([AllowAny])`."""
+    return {name for name, vids, home in _listing(project, fn) if all(_known(project, home, vid) for vid in vids)}
+
+
+def _listing(project: Project, fn: Fn | None) -> Iterator[tuple[str, tuple[Vid, ...], Fn]]:
+    """The decorators that are given one list, by name, with its items."""
+    home = (fn.parent or fn) if fn is not None else None
+    for vid in fn.facts.decorators if fn is not None else ():
+        made = home.value(vid) if home is not None else ("",)
+        if home is None or made[0] != "call":
+            continue
+        call = home.calls[made[1]]
+        given = home.value(call.args[0]) if len(call.args) == 1 else ("",)
+        if given[0] in ("list", "tuple"):
+            yield from ((ref.name, given[1], home) for ref in project.callees(home, call))
+
+
+def _known(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether it is a class of permission, authentication or throttling."""
+    refs = project.refs(fn, vid)
+    classes = [project.classes[ref.name] for ref in refs if ref.kind == "class"]
+    return any(project.hierarchy.role(cls) in _CHECKS for cls in classes) or any(
+        model.subclass_role in _CHECKS
+        for ref in refs
+        if ref.kind == "lib"
+        for model in project.libraries.lineage(ref.name)
+    )
+
+
+def unlimited(project: Project, route: Route) -> bool:
+    """Whether the route is taken out of the limits that hold elsewhere: `@limiter.exempt`, `@throttle_classes([])`."""
+    fn = route.handler
+    if fn is None:
+        return False
+    for ref in fn.decorators:
+        model = project.libraries.decorator(ref.name) or project.libraries.call(ref.name)
+        if model is not None and model.ratelimit is not None and model.ratelimit.role == "exempt":
+            return True
+    for name, vids, _ in _listing(project, fn):
+        listing = project.libraries.decorator(name)
+        if not vids and listing is not None and listing.ratelimit is not None:
+            return True
+    for owner in project.hierarchy.mro(route.cls) if route.cls is not None else ():
+        vid = owner.facts.attributes.get("throttle_classes", -1)
+        if vid >= 0:
+            return owner.owner.value(vid) in _NONE
     return False
 
 
