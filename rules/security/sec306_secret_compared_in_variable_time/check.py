@@ -30,7 +30,7 @@ def check(project: Project) -> Iterator[Hit]:
                 continue
             if fn.const(left) is not ... or fn.const(right) is not ...:
                 continue
-            found = judged(project, fn, left, right)
+            found = judged(project, fn, left, right) or handed(project, fn, left, right)
             if found and all(project.constants(fn, side) is None for side in sides):
                 name, sure = found
                 hit = Hit(
@@ -66,6 +66,23 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
     return None
 
 
+def handed(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] | None:
+    """The same of what callers pass to a function that only compares: `def same(given, stored): return given == stored`."""
+    sides = fn.unguarded(left), fn.unguarded(right)
+    if any(value[0] != "param" for value in sides):
+        return None
+    for edge in project.graph.callers(fn):
+        if edge.call is None or edge.kind != "call":
+            continue
+        bound = project.taint.bound(edge)
+        passed = [[vid for vid, part in bound.get(value[1], ()) if not part] for value in sides]
+        if all(len(vids) == 1 for vids in passed):
+            found = judged(project, edge.caller, passed[0][0], passed[1][0])
+            if found is not None:
+                return found
+    return None
+
+
 def in_path(fn: Fn, vid: Vid) -> bool:
     """`self.kwargs["key"]`: whether a row lies below what the path names."""
     value = fn.unguarded(vid)
@@ -80,6 +97,8 @@ def name_in(fn: Fn, vid: Vid) -> str:
 def unwrapped(fn: Fn, vid: Vid) -> tuple[str, bool]:
     """The name of a value, whatever its form, and whether a `SecretStr` is asked for it, which says that it is a secret."""
     value, wrapped = fn.unguarded(vid), False
+    while value[0] == "bool" and value[1] == "or":  # `row.token or ""`
+        vid, value = value[2][0], fn.unguarded(value[2][0])
     while value[0] == "call":
         func = fn.unguarded(fn.facts.calls[value[1]].func)
         owner, _, method = str(func[-1]).rpartition(".") if func[0] == "name" else ("", "", func[-1])
