@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Block, Call, Span, Value, Vid
+from backendlint.facts.model import Block, Call, Span, Vid
 from backendlint.findings.model import Step
 from backendlint.project.associations import declared
 from backendlint.project.binding import receiver
@@ -40,6 +40,7 @@ _ACTING = re.compile(rf"\s*SELECT\s+{_ACTORS}\s*\((?!.*\bFROM\b)", re.IGNORECASE
 _ACTS = re.compile(rf"(^|\.){_ACTORS}$", re.IGNORECASE)
 _CACHED = frozenset({"count", "exists", "all", "iterate", "first"})
 """Operations of a to-many manager that use rows which were prefetched."""
+_COPIES = (("name", "copy.copy"), ("name", "copy.deepcopy"))
 _CHANGING = frozenset({"insert", "update", "delete"})
 """Functions, and methods of tables, with which a statement begins that writes."""
 
@@ -285,7 +286,7 @@ class Queries:
         for vid, value in enumerate(fn.facts.values) if op in _CACHED else ():
             if value[0] == "attr":
                 root, between = attributes(fn, value[1])
-                if root == ("param", param):
+                if fn.value(root) == ("param", param):
                     relation = declared(self.project, fn, vid)
                     if relation is not None and self._plain_rows(fn, query.vid, vid):
                         return (*between, relation.name)
@@ -430,11 +431,23 @@ def _bound(fn: Fn, vid: Vid) -> str:
     return next((binding.name for binding in reversed(fn.facts.bindings) if binding.value == vid), "")
 
 
-def attributes(fn: Fn, vid: Vid) -> tuple[Value, tuple[str, ...]]:
-    """The object at the head of `row.order.owner`, and the names behind it."""
+def attributes(fn: Fn, vid: Vid, depth: int = 8) -> tuple[Vid, tuple[str, ...]]:
+    """The object at the head of `row.order.owner`, also of a copy of it, and the names behind it."""
     names: tuple[str, ...] = ()
-    value = fn.unguarded(vid)
-    while value[0] == "attr":
-        names = (str(value[2]), *names)
-        value = fn.unguarded(value[1])
-    return value, names
+    while True:
+        vid = plain(fn, vid)
+        value = fn.facts.values[vid]
+        call = fn.facts.calls[value[1]] if value[0] == "call" else None
+        if value[0] == "attr":
+            names = (str(value[2]), *names)
+            vid = value[1]
+        elif value[0] in ("setattr", "mut", "store"):
+            vid = value[1]
+        elif call is not None and call.args and fn.value(call.func) in _COPIES:
+            vid = call.args[0]
+        elif value[0] == "phi" and depth:
+            heads = {attributes(fn, item, depth - 1) for item in value[1] if item != vid}
+            head = next(iter(heads))
+            return (head[0], (*head[1], *names)) if len(heads) == 1 else (vid, names)
+        else:
+            return vid, names

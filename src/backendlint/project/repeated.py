@@ -99,44 +99,46 @@ def _came_along(project: Project, fn: Fn, edges: tuple[Edge, ...], query: Query)
     nobody knows the item's query, or what lies between the two."""
     for slot in range(len(query.fn.facts.params)):
         below = project.queries.managed_path(query, slot)
-        item = _item(project, fn, edges, slot) if below else None
-        if item is None:
+        head = _head(fn, edges, slot) if below else None
+        if head is None:
             continue
-        vid, above = item
-        path = (*above, *below)
-        origins = list(project.origins.of(fn, vid))
-        if query.fn is not fn and not (origins and all(origin.known for origin in origins)):
-            return None  # in a recursion nobody has loaded all levels
-        if origins and all(origin.loads.has((*origin.path, *path)) for origin in origins):
+        vid, above = head
+        item = fn.unguarded(vid)[0] in ("elem", "unpack")
+        rows, path = fn.unguarded(vid)[1] if item else vid, (*above, *below)
+        origins = list(project.origins.of(fn, rows))
+        known = bool(origins) and all(origin.known for origin in origins)
+        if known and all(origin.loads.has((*origin.path, *path)) for origin in origins):
             return True
-        if len(path) > 1 and not _all_relations(project, fn, vid, path):
-            return None
+        unseen = (item and query.fn is not fn and not known) or any(origin.open for origin in origins)
+        if unseen or not _all_relations(project, fn, vid, path):
+            return None  # in a recursion nobody has loaded all levels
     return False
 
 
 def _all_relations(project: Project, fn: Fn, vid: Vid, path: Path) -> bool:
     """Whether each step is a relation; a property may give what was loaded by another name."""
-    items = [part for ref in project.refs(fn, vid) for part in project.resolver.element(ref) if part.kind == "inst"]
-    entity = project.classes[items[0].name] if len(items) == 1 else None
+    rows = [project.classes[ref.name] for ref in project.refs(fn, vid) if ref.kind == "inst"]
+    entity = rows[0] if len(rows) == 1 else None
     for name in path:
         relation = project.associations.find(entity, name) if entity is not None else None
-        entity = project.classes.get(relation.target) if relation is not None else None
-        if relation is None:
+        if relation is None and (entity is not None or name not in project.associations.names):
             return False
+        entity = project.classes.get(relation.target) if relation is not None else None
     return True
 
 
-def _item(project: Project, fn: Fn, edges: tuple[Edge, ...], slot: int) -> tuple[Vid, Path] | None:
-    """Over what the loop goes whose item, or what attributes lead to from it, the last callee gets as the parameter."""
+def _head(fn: Fn, edges: tuple[Edge, ...], slot: int) -> tuple[Vid, Path] | None:
+    """What the last callee gets as the parameter, as the loop's function has it, and the attributes that lead on from it."""
     above: Path = ()
     for edge in reversed(edges):
-        values = {attributes(edge.caller, plain(edge.caller, vid)) for vid in _passed(edge, slot)}
-        if len(values) != 1:
+        passed = _passed(edge, slot)
+        if len({edge.caller.facts.values[plain(edge.caller, vid)] for vid in passed}) != 1:
             return None
-        value, names = values.pop()
+        vid, names = attributes(edge.caller, passed[0])
         above = (*names, *above)
         if edge is edges[0]:
-            return (value[1], above) if value[0] in ("elem", "unpack") else None
+            return vid, above
+        value = edge.caller.facts.values[vid]
         if value[0] != "param":
             return None
         slot = value[1]
