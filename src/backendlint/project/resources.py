@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import SAME, receiver
+from backendlint.project.binding import SAME, bind, receiver
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel, ClassModel
@@ -33,6 +33,10 @@ _GIVEN = (
 """File objects: an archive that is read from one holds nothing itself."""
 
 
+_COLLECTS = frozenset({"append", "appendleft", "add", "put", "put_nowait", "insert", "setdefault"})
+_ENDS = frozenset({"close", "aclose", "release", "shutdown", "quit", "disconnect", "__exit__", "__aexit__", "detach"})
+
+
 class Leak(NamedTuple):
     """A resource that some way out of the function leaves open."""
 
@@ -51,6 +55,7 @@ class Resources:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._kept: dict[tuple[str, int], bool] = {}
 
     def leaks(self) -> Iterator[Leak]:
         """All resources that are not closed on every path, by place."""
@@ -204,7 +209,7 @@ class Resources:
         closes = cls is None or cls.closes_on_exit
         return closes and any(block.kind == "with" and block.value in held for block in fn.facts.blocks)
 
-    def _escapes(self, fn: Fn, held: set[Vid], opened: Call) -> bool:
+    def _escapes(self, fn: Fn, held: set[Vid], opened: Call | None) -> bool:
         """True where somebody else may close it: it is returned, kept, or handed to code that is not a library's."""
         facts = fn.facts
         if any(self._made_from(fn, item.value, held) for item in facts.returns):
@@ -227,8 +232,10 @@ class Resources:
             )
             if keeps and vid not in held and held.intersection(operands(value)):
                 return True
-        if any(value[0] == "outer" and value[1] in held for inner in fn.file.functions for value in inner.values):
-            return True
+        for inner in self.project.functions_of(fn.file):
+            outer = (inner.value(vid) for vid in inner.made_by("outer"))
+            if any(value[1] in held and inner.outer(value) is fn for value in outer):
+                return True
         return any(self._hands_over(fn, call, held) for call in fn.calls if call is not opened)
 
     def _made_from(self, fn: Fn, vid: Vid, held: set[Vid]) -> bool:
@@ -244,12 +251,33 @@ class Resources:
             return False
         models = self.project.models(fn, call)
         refs = self.project.callees(fn, call)
+        if fn.callee_name(call) in _COLLECTS:
+            return True
+        if not models and refs and all(ref.kind == "func" for ref in refs):
+            return any(
+                self._keeps(target, index)
+                for target in self.project.targets(fn, call)
+                for index, passed in bind(fn, call, target).items()
+                if any(vid in held for vid, _ in passed)
+            )
         if not models:
             return not refs or any(ref.kind != "lib" for ref in refs) or not self._reads_only(call)
         return any(
             model.registers_cleanup or model.returns == "arg0" or model.response is not None or self._wraps(model)
             for model in models
         )
+
+    def _keeps(self, fn: Fn, index: int) -> bool:
+        """Whether a function of the project's closes what it is given as this parameter, or keeps or hands it on."""
+        key = (fn.fqn, index)
+        if key not in self._kept:
+            self._kept[key] = True  # of a recursion nothing is known
+            held = self._aliases(fn, index)
+            entered = any(block.kind == "with" and block.value in held for block in fn.facts.blocks)
+            ends = any(fn.callee_name(call) in _ENDS and receiver(fn, call) in held for call in fn.calls)
+            whole = fn.facts.params[index].kind in ("args", "kwargs") or fn.facts.is_generator or bool(fn.decorators)
+            self._kept[key] = whole or entered or ends or self._escapes(fn, held, None)
+        return self._kept[key]
 
     @staticmethod
     def _reads_only(call: Call) -> bool:
@@ -258,7 +286,8 @@ class Resources:
 
     def _wraps(self, model: CallModel) -> bool:
         cls = self.project.libraries.cls(model.returns) if model.returns else None
-        return bool(model.opens) or (cls is not None and bool(cls.close))
+        sent = "http" in model.effect  # `requests.put(url, data=file)`: the answer does not hold the file
+        return bool(model.opens) or (cls is not None and bool(cls.close) and not sent)
 
     def _closes(self, fn: Fn, call: Call, held: set[Vid], model: CallModel, cls: ClassModel | None) -> bool:
         func = fn.facts.values[call.func]
