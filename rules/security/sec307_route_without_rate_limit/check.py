@@ -12,8 +12,8 @@ SIGN_IN = re.compile(
     re.IGNORECASE,
 )
 NOT_SIGN_IN = re.compile(
-    r"refresh|revoke|logout|sign_?out|test|blacklist|callback|done|complete|sent|oauth|validate_token|verify_token|token_?verify|webhook|docs|html|google|github|gitlab|facebook|"
-    r"apple|microsoft|linkedin|saml|oidc|(^|_)sso($|_)|log_?ins?_(logs?|history|events?|audit)",
+    r"refresh|revoke|logout|sign_?out|test|blacklist|callback|done|complete|sent|oauth|validate_token|verify_token|token_?verify|webhook|docs|html|"
+    r"with_(google|github|gitlab|facebook|apple|microsoft|linkedin)|log_?ins?_(logs?|history|events?|audit)",
     re.IGNORECASE,
 )
 

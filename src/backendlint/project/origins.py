@@ -242,7 +242,7 @@ class _Walk:
                 before = len(self.found)
                 self.visit(fn, base, (name, *path), steps, context, depth)
                 if len(self.found) == before:
-                    self._end(steps, (name, *path))
+                    self._end(steps, (name, *path), known=not self._lent(fn, base))
                 return
             method = self.project.method(cls, name)
             if method is not None and method.kind == "property":
@@ -259,6 +259,12 @@ class _Walk:
             nothing = (len(self.found), self._met) == started
         if nothing and any(ref.kind == "libinst" for ref in self.project.refs(fn, vid)):
             self._end(steps, path)
+
+    @staticmethod
+    def _lent(fn: Fn, vid: Vid) -> bool:
+        """Whether it is a row of which only the calls tell that it is one: who calls may have loaded more with it."""
+        value = fn.facts.values[plain(fn, vid)]
+        return value[0] == "param" and value[1] >= (fn.cls is not None) and fn.facts.params[value[1]].annotation < 0
 
     def _name(self, fn: Fn, dotted: str, path: Path, steps: tuple[Step, ...], depth: int) -> None:
         target = self.project.modules.resolve(dotted, fn.file.module)

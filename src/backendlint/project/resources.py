@@ -204,10 +204,18 @@ class Resources:
                     return found
         return self.project.libraries.cls(model.returns) if model.returns else None
 
-    @staticmethod
-    def _managed(fn: Fn, held: set[Vid], cls: ClassModel | None) -> bool:
+    def _managed(self, fn: Fn, held: set[Vid], cls: ClassModel | None) -> bool:
         closes = cls is None or cls.closes_on_exit
-        return closes and any(block.kind == "with" and block.value in held for block in fn.facts.blocks)
+        entered = [block.value for block in fn.facts.blocks if block.kind == "with"] if closes else ()
+        return any(vid in held or (vid >= 0 and self._itself(fn, vid, held, cls)) for vid in entered)
+
+    def _itself(self, fn: Fn, vid: Vid, held: set[Vid], cls: ClassModel | None) -> bool:
+        """`with engine.connect().execution_options(...) as connection`: a method that gives its own object back, or who knows what."""
+        value = fn.facts.values[vid]
+        if cls is None or value[0] != "call" or receiver(fn, fn.facts.calls[value[1]]) not in held:
+            return False
+        refs = self.project.refs(fn, vid)
+        return not refs or any(ref.kind == "libinst" and ref.name == cls.name for ref in refs)
 
     def _escapes(self, fn: Fn, held: set[Vid], opened: Call | None) -> bool:
         """True where somebody else may close it: it is returned, kept, or handed to code that is not a library's."""
@@ -251,7 +259,7 @@ class Resources:
             return False
         models = self.project.models(fn, call)
         refs = self.project.callees(fn, call)
-        if fn.callee_name(call) in _COLLECTS:
+        if fn.callee_name(call) in _COLLECTS and not any("http" in model.effect for model in models):
             return True
         if not models and refs and all(ref.kind == "func" for ref in refs):
             return any(
