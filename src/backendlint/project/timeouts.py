@@ -259,7 +259,7 @@ class Timeouts:
                 lacking.append(Made(edge.caller, edge.call))
         if len(lacking) == len(edges):
             return None
-        few = timeout.default is None and 0 < 2 * len(lacking) < len(edges)
+        few = timeout.default is None and 0 < 2 * len(lacking) <= len(edges)
         return Wait("forever", default=True, left_out=tuple(lacking)) if few else UNKNOWN
 
     def by_callers(self, fn: Fn, call: Call, timeout: Timeout) -> Iterator[tuple[Made, float]]:
