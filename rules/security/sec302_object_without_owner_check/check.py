@@ -26,6 +26,8 @@ CHECKS = re.compile(
 )
 READING = re.compile(r"get|find|fetch|load|read|select|first|one|filter|query|_(of|for|by)(_|$)", re.IGNORECASE)
 KEY = re.compile(r"(id|slug|pk)$", re.IGNORECASE)
+KEPT = ("flask.g", "quart.g")
+"""The request's own objects."""
 ROWS = ("get_queryset", "filter_queryset")
 OBJECTS = ("has_object_permission", "filter_queryset")
 READS = {"db-read", "db"}
@@ -134,7 +136,7 @@ def checked(project: Project, route: Route, *, certain: bool = False, owner: boo
     if not owner and any(asks_permission(item, depth) for item, depth in steps):
         return True
     found = any(checks_owner(project, item, certain) for item, _ in steps)
-    return found or passes_caller(route, fn, certain)
+    return found or passes_caller(project, route, fn, certain)
 
 
 def asks_permission(fn: Fn, depth: int) -> bool:
@@ -216,16 +218,16 @@ def compares_caller(route: Route, fn: Fn | None) -> bool:
     return False
 
 
-def passes_caller(route: Route, fn: Fn, certain: bool) -> bool:
+def passes_caller(project: Project, route: Route, fn: Fn, certain: bool) -> bool:
     """The id and the caller go into one call: `store.order_of(order_id, user.id)`."""
     names = {part.partition("}")[0] for part in route.path.split("{")[1:]}
     for call in fn.facts.calls:
         passed = [fn.facts.values[vid] for vid in call.passed]
         by_id = any(side[0] == "param" and fn.facts.params[side[1]].name in names for side in passed)
         caller = any(
-            side[0] in ("param", "attr", "item", "call")
+            side[0] in ("param", "attr", "item", "call", "name")
             and not (side[0] == "param" and fn.facts.params[side[1]].name in names)
-            and names_caller(fn, side)
+            and names_caller(project, fn, side)
             for side in passed
         )
         if by_id and caller and (not certain or READING.search(last_name(fn, call))):
@@ -233,8 +235,11 @@ def passes_caller(route: Route, fn: Fn, certain: bool) -> bool:
     return False
 
 
-def names_caller(fn: Fn, side: Value) -> bool:
-    """A parameter, an attribute or a helper that says who calls (`current_account_id()`)."""
+def names_caller(project: Project, fn: Fn, side: Value) -> bool:
+    """A parameter, an attribute or a helper that says who calls (`current_account_id()`), or what a guard notes of that."""
+    if side[0] == "name":
+        owner, _, name = str(side[1]).rpartition(".")
+        return owner in KEPT and (bool(OWNER.fullmatch(name)) or name in project.access.identities)
     if side[0] == "call":
         return bool(OWNER.fullmatch(last_name(fn, fn.calls[side[1]])))
     while side[0] in ("attr", "item", "guard"):

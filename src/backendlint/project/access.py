@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
@@ -11,6 +12,7 @@ from backendlint.project.anonymous import (
     asks_for,
     by_list,
     counts_attempts,
+    identities,
     is_foreign,
     items,
     lets_through,
@@ -99,6 +101,11 @@ class Access:
     def authorization(self, route: Route) -> tuple[str, ...]:
         """Names of what checks roles, permissions or ownership before or in the handler."""
         return self._of(route).get(AUTHORIZE, ())
+
+    @cached_property
+    def identities(self) -> frozenset[str]:
+        """Attributes of the request's own object that say who calls."""
+        return identities(self.project, lambda fn: AUTHENTICATE in self.of_function(fn))
 
     def unapplied(self, route: Route) -> tuple[str, ...]:
         """Names of what was to check the caller, but stands above the decorator that registers the route without it."""

@@ -24,6 +24,7 @@ _ATTEMPTS = re.compile(
 _NAMED = ("name", "attr", "const")
 _LEAVES = ("return", "raise")
 _NONE = (("list", ()), ("tuple", ()))
+_REQUEST = (("name", "flask.g"), ("name", "quart.g"))
 _CHECKS = ("permission", "authentication", "throttle")
 _SENT = frozenset(
     {"method", "GET", "POST", "FILES", "META", "COOKIES", "headers", "path", "path_info", "body", "content_type"}
@@ -90,6 +91,16 @@ def _known(project: Project, fn: Fn, vid: Vid) -> bool:
         if ref.kind == "lib"
         for model in project.libraries.lineage(ref.name)
     )
+
+
+def identities(project: Project, authenticates: Callable[[Fn], bool]) -> frozenset[str]:
+    """What functions that tell who calls keep for the request: `g.member_no = claims["sub"]`."""
+    found = set()
+    for fn in project.all_functions():
+        kept = [store.name for store in fn.facts.stores if store.name and fn.value(store.base) in _REQUEST]
+        if kept and (authenticates(fn) or (fn.parent is not None and authenticates(fn.parent))):
+            found.update(kept)
+    return frozenset(found)
 
 
 def unlimited(project: Project, route: Route) -> bool:
