@@ -185,6 +185,7 @@ class Writes:
         for site in self.project.effects.sites:
             if site.model.transaction == "commit":
                 yield from self._changed(site.fn, site.call)
+        yield from self._in_scopes()
 
     def _of_fetched(self) -> Iterator[Write]:
         """`self.get_object().delete()`: a generic view's object, whose type nothing tells."""
@@ -199,6 +200,28 @@ class Writes:
             func = fn.facts.values[fn.facts.calls[receiver[1]].func] if receiver[0] == "call" else ("",)
             if func[0] == "attr" and func[2] in _FETCHERS:
                 yield Write(fn, call, value[2], "")
+
+    def _in_scopes(self) -> Iterator[Write]:
+        """Attributes of rows assigned in a `with` of the project that commits where it ends (`with session_scope():`)."""
+        entering = self.project.functions_with("with")
+        for fn in entering if self.project.imports("sqlalchemy") else ():
+            for store in fn.facts.stores:
+                entity = self._mapped(fn, store.base) if store.name else ""
+                opening = self.project.transactions.around(fn, store.block) if entity else None
+                if opening is not None and opening.kind == "with":
+                    entered = fn.unguarded(fn.facts.blocks[opening.block].value)
+                    if entered[0] == "call" and self.project.targets(fn, fn.facts.calls[entered[1]]):
+                        yield Write(fn, fn.facts.calls[entered[1]], "update", entity)
+                        break
+
+    def _mapped(self, fn: Fn, vid: Vid) -> str:
+        """The class of a row that its session stores without being told."""
+        for ref in self.project.refs(fn, vid):
+            cls = self.project.classes[ref.name] if ref.kind == "inst" else None
+            if cls is not None and stored_entity(self.project, cls):
+                bases = self.project.hierarchy.library_bases(cls)
+                return ref.name if any(base.startswith(("sqlalchemy.", "sqlmodel.")) for base in bases) else ""
+        return ""
 
     def _changed(self, fn: Fn, commit: Call) -> Iterator[Write]:
         """Attributes of entities assigned in a function that commits, since the commit before."""
