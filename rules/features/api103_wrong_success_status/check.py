@@ -155,7 +155,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     last = route.path.rstrip("/").rpartition("/")[2]
     if ACTION.search(route.name) or (ACTION.search(last) and "{" not in last):
         return None
-    if is_signed(route.handler):
+    if is_signed(route.handler) or signs_in(project, route.handler):
         return None
     own = singular(last.replace("-", "_").lower())
     added = ADDED.fullmatch(route.name)  # `add_member` to a team: a link, unless the path is that of what is added
@@ -173,6 +173,16 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     stores = project.effects.has(route.handler, "db-write", "db", "commit", "cache-write")
     said = named and not POSTED.match(route.name) and not changes and stores
     return found if found or said else None
+
+
+def signs_in(project: Project, fn: Fn) -> bool:
+    """Whether it compares a password, whatever it is called: it answers with a token."""
+    models = (site.model for item, _ in project.graph.below(fn, 3) for site in project.effects.direct(item))
+    return any(
+        (model.password is not None and model.password.op == "verify")
+        or (model.auth is not None and model.auth.role == "authenticate")
+        for model in models
+    )
 
 
 def snake(name: str) -> str:
