@@ -64,8 +64,8 @@ def own_query(project: Project, fn: Fn) -> Site | None:
     has, and asking whether the database is there, are no queries)."""
     for site in project.effects.direct(fn):
         model = site.model
-        if model.orm is not None and model.orm.op == "refresh":
-            continue
+        if (model.orm is not None and model.orm.op == "refresh") or model.auth is not None:
+            continue  # `authenticate(request, ...)`: a library asks for the user
         built = model.orm is not None and model.orm.lazy and model.orm.op in BUILDS and site.call.func >= 0
         sent = QUERIES.intersection(model.effect) and not model.transaction and "commit" not in model.effect
         if (sent and not is_probe(project, fn, site)) or (not sent and built and not fed(project, fn, site)):
