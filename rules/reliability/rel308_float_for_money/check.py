@@ -20,7 +20,7 @@ from backendlint.api import (
 )
 
 MONEY = frozenset(
-    "price prices amount cost costs balance fee fees salary wage revenue subtotal refund payout tax cents".split()
+    "price prices amount cost costs balance fee fees salary wage revenue subtotal refund payout tax surcharge surcharges cents".split()
 )
 AMBIGUOUS = frozenset(["total", "discount", "payment", "paid", "due"])
 CONTEXT = frozenset(
@@ -58,6 +58,11 @@ PAID = frozenset(
 SPEAKS = MONEY | AMBIGUOUS | CONTEXT | LEDGERS | PAID
 """What beside an amount says that it is one of money."""
 COSTS = frozenset(["cost", "costs"])
+PRICES = frozenset(["price", "prices", "fee", "fees"])
+MEASURES = frozenset(
+    "kg g gram kilo kilogram ton tonne l liter litre m meter metre km piece unit night day week month year hour person seat".split()
+)
+"""By what goods and stays are sold."""
 STORES = frozenset(["model", "schema", "serializer", "form"])
 
 
@@ -255,11 +260,18 @@ def _called(fn: Fn, vid: Vid) -> str:
 
 def _is_money(name: str, owner: str) -> bool:
     parts = identifier_words(name)
-    if not parts or NOT_MONEY.intersection(parts):
+    other = NOT_MONEY.intersection(parts)
+    if not parts or (other and not (other == {"per"} and _of_goods(parts))):
         return False
     if MONEY.intersection(parts):
         return True
     return bool(AMBIGUOUS.intersection(parts[-1:]) and CONTEXT.intersection(identifier_words(owner)))
+
+
+def _of_goods(parts: tuple[str, ...]) -> bool:
+    """`price_per_kg`, `price_per_night`: of what is sold by that measure; `price_per_token` is a rate with many digits."""
+    measure = parts[parts.index("per") + 1 :]
+    return bool(PRICES.intersection(parts)) and len(measure) == 1 and measure[0] in MEASURES
 
 
 def _hit(fn: Fn, span: Span, name: str, profile: Profile | None = None) -> Hit:
