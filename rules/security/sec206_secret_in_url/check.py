@@ -4,7 +4,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Fn, Hit, Project, Vid, evident, flow_hit, for_developers, place_flows, sensitive
+from backendlint.api import (
+    Flow,
+    Fn,
+    Hit,
+    Project,
+    Vid,
+    evident,
+    flow_hit,
+    for_developers,
+    name_of_value,
+    place_flows,
+    sensitive,
+)
 
 HARM = "so proxies, error texts and the other side's access logs keep it; send it in a header or the body where that is taken."
 ENDS = re.compile(
@@ -50,6 +62,12 @@ def is_address(flow: Flow) -> bool:
     return flow.source.fn == fn.fqn and flow.source.slot == vid
 
 
+def is_key_setting(fn: Fn, vid: Vid) -> bool:
+    """`settings.BANK_KEY`, `API_TOKEN`: what is called so among settings is a secret."""
+    words = name_of_value(fn, vid).split("_")
+    return len(words) > 1 and "_".join(words).isupper() and words[-1].lower() in TOO_SHORT and "PUBLIC" not in words
+
+
 def named_secret(project: Project, fn: Fn, vid: Vid) -> str:
     """What the URL (`...?api_key={x}`) or the query (`{"api_key": x}`) itself calls a secret, whatever its value is called."""
     value = fn.unguarded(vid)
@@ -57,7 +75,7 @@ def named_secret(project: Project, fn: Fn, vid: Vid) -> str:
         for before, part in zip(value[2], value[2][1:], strict=False):
             text = fn.const(before)
             match = ENDS.search(text) if isinstance(text, str) and fn.const(part) is ... else None
-            if match and match[1].lower() not in TOO_SHORT:
+            if match and (match[1].lower() not in TOO_SHORT or is_key_setting(fn, part)):
                 return match[1]
     for key, item in value[1] if value[0] == "dict" else ():
         name = fn.const(key) if key >= 0 else ...
