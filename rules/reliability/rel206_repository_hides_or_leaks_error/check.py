@@ -88,8 +88,9 @@ def _is_made(project: Project, fn: Fn, vid: Vid) -> bool:
 def _for_database(project: Project, fn: Fn, index: int, block: Block) -> bool:
     """Whether the handler is for failures of the database: by the classes, or by all that its `try` does."""
     types = project.exceptions.caught_types(fn, block)
-    sites = waiting_sites(project, fn, block.group, *DATABASE)
-    if not sites:
+    inside = below(fn.facts, block.group)
+    read = any(query.block in inside for query in project.queries.direct(fn))  # `list(Order.objects.all())`
+    if not read and not waiting_sites(project, fn, block.group, *DATABASE):
         return False
     return any(
         name in ALL or (project.exception_kind(name) == "infrastructure" and name not in FILES) for name in types

@@ -313,10 +313,11 @@ class Queries:
                         span, at = fn.facts.span_of(vid), _first_sent(fn, vid, block.parent, model)
                         found.append(Query(fn, span, at, vid, "read", _chain_name(fn, vid), model, None))
         for call in consumers.values():
-            model = self.unsent(fn, call.args[0]) if call.args else None
+            vid = _sliced_here(fn, call.args[0]) if call.args else -1
+            model = self.unsent(fn, vid) if vid >= 0 else None
             if model is not None:
-                name, at = _chain_name(fn, call.args[0]), _first_sent(fn, call.args[0], call.block, model)
-                found.append(Query(fn, call.span, at, call.args[0], "read", name, model, None))
+                name, at = _chain_name(fn, vid), _first_sent(fn, vid, call.block, model)
+                found.append(Query(fn, call.span, at, vid, "read", name, model, None))
         known = {plain(fn, item.vid) for item in found}
         for call in fn.facts.calls:  # `rows = await Order.filter(...)`
             model = self.unsent(fn, call.value) if call.awaited and call.value not in known else None
@@ -383,6 +384,13 @@ def _first_sent(fn: Fn, vid: Vid, block: int, model: CallModel) -> int:
         return block
     made = fn.facts.calls[value[1]].block
     return made if any(number == made for number, _ in fn.blocks_of(block)) or made == 0 else block
+
+
+def _sliced_here(fn: Fn, vid: Vid) -> Vid:
+    """The query of `list(rows.order_by("id")[:50])`; a part that has a name is kept with its rows."""
+    value = fn.unguarded(vid)
+    named = any(item.value == vid for item in fn.facts.bindings)
+    return value[1] if value[0] == "slice" and not named else vid
 
 
 def _chain_name(fn: Fn, vid: Vid) -> str:
