@@ -172,7 +172,8 @@ def _closed_pair(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durab
         return None
     for number, firsts in enumerate(closed):
         for seconds in closed[number + 1 :]:
-            if {step.write.entity for step in firsts} & {step.write.entity for step in seconds}:
+            both = {step.write.entity for step in firsts} & {step.write.entity for step in seconds}
+            if both - known.trails:
                 continue
             for first in firsts:
                 for second in seconds:
