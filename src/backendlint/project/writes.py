@@ -211,7 +211,8 @@ class Writes:
                 if opening is not None and opening.kind == "with":
                     entered = fn.unguarded(fn.facts.blocks[opening.block].value)
                     if entered[0] == "call" and self.project.targets(fn, fn.facts.calls[entered[1]]):
-                        yield Write(fn, fn.facts.calls[entered[1]], "update", entity)
+                        done = fn.facts.calls[entered[1]]._replace(block=store.block, span=store.span)
+                        yield Write(fn, done, "update", entity)  # by the scope's end, but here is what it stores
                         break
 
     def _mapped(self, fn: Fn, vid: Vid) -> str:
