@@ -24,6 +24,8 @@ FREE = re.compile(
     re.IGNORECASE,
 )
 
+STRAYS = 1
+"""So many routes that are there a second time, without the `v1` of the others, are an oversight."""
 OWN_VERSION = re.compile(r"[-_.]v\d+$", re.IGNORECASE)
 """`/rate-order-v2`."""
 
@@ -48,7 +50,17 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
     homes = {route.path.partition("/" + version)[0] for route in versioned for version in versions(route.path)[:1]}
     bare = [route for route in bare if route.path.rstrip("/") not in homes]  # the list of versions itself
     kept = {subject(route.path) for route in versioned}  # without a version, these are the first version
-    bare = [route for route in bare if subject(route.path) not in kept]
+    first = {
+        (subject(route.path), methods)
+        for route in versioned
+        if "v1" in versions(route.path)
+        for methods in route.methods
+    }
+    again = [
+        route for route in bare if route.methods and all((subject(route.path), name) in first for name in route.methods)
+    ]
+    strays = again if len(again) <= STRAYS else []  # more of them are kept for old clients
+    bare = [route for route in bare if subject(route.path) not in kept or route in strays]
     if bare and has_pages(project):
         bare = [route for route in bare if not for_pages(project, route, homes)]
     rooted = [route for route in versioned if route.path.strip("/").partition("/")[0] in versions(route.path)[:1]]
