@@ -1,4 +1,4 @@
-"""What callers agree on: the rows of one model that they pass for a parameter which says nothing of its type."""
+"""What callers agree on: that they pass rows of one model, or a library's client, for a parameter which says nothing of its type."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ MAX_CALLS = 40
 """A function that is called more often is a tool for anything."""
 
 
+_LOCAL = frozenset({"", "file", "lock", "file-descriptor", "archive", "executor"})
+"""Kinds of objects that ask no other system."""
+
+
 class Passed:
     """Answers `rows(fn, index)`; owned by the Resolver."""
 
@@ -24,8 +28,8 @@ class Passed:
         self.project = project
         self.resolver = resolver
 
-    def rows(self, fn: Fn, index: int) -> Refs:
-        """The one model of which the project's calls of a module's function pass a row; what the calls pass of which
+    def agreed(self, fn: Fn, index: int) -> Refs:
+        """The one type of row or client that the project's calls of a module's function pass; what the calls pass of which
         nothing is known may be as many as those at most."""
         if fn.kind != "function" or fn.parent is None or not fn.parent.is_module:
             return ()
@@ -39,7 +43,7 @@ class Passed:
                     continue
                 known += 1
                 found.update(refs)
-        return tuple(found) if len(found) == 1 and unknown <= known and all(map(self._row, found)) else ()
+        return tuple(found) if len(found) == 1 and unknown <= known and all(map(self._tells, found)) else ()
 
     def _calls_of(self, fn: Fn) -> list[tuple[Fn, Call]]:
         calls = self._by_word.get(fn.name, ())
@@ -51,8 +55,14 @@ class Passed:
         ]
         return found if len(found) <= MAX_CALLS else []
 
-    def _row(self, ref: Ref) -> bool:
-        return ref.kind == "inst" and self.project.hierarchy.role(self.project.classes[ref.name]) == "model"
+    def _tells(self, ref: Ref) -> bool:
+        """Whether it is a row, what asks another system (a client, a session, a connection), or what limits how often."""
+        if ref.kind == "inst":
+            return self.project.hierarchy.role(self.project.classes[ref.name]) == "model"
+        cls = self.project.libraries.cls(ref.name) if ref.kind == "libinst" else None
+        made = self.project.libraries.call(ref.name) if cls is not None else None
+        limits = made is not None and made.concurrency is not None and made.concurrency.kind == "semaphore"
+        return limits or (cls is not None and cls.resource not in _LOCAL)
 
     @cached_property
     def _by_word(self) -> dict[str, list[tuple[Fn, Call]]]:

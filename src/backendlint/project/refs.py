@@ -426,7 +426,7 @@ class Resolver:
             return [Ref("libinst", wrapper, ref) for ref in found][:1] if wrapper else found
         if param.annotation >= 0 or param.kind in ("args", "kwargs"):
             return ()
-        return self.types.by_name(fn, index) or self.passed.rows(fn, index)
+        return self.types.by_name(fn, index) or self.passed.agreed(fn, index)
 
     # shapes
 
