@@ -61,6 +61,7 @@ def check(project: Project) -> Iterator[Hit]:
             or project.access.exempt(route)
             or is_plain_page(project, route)
             or knows_strangers(project, route)
+            or (not signs_up and takes_password(project, route))
         ):
             continue
         group = siblings(project, route, routes)
@@ -84,6 +85,14 @@ def check(project: Project) -> Iterator[Hit]:
             if where == BESIDE and UNKNOWN not in route.own_path and exceptional(project, route, routes, len(guarded))
             else "strict",
         )
+
+
+def takes_password(project: Project, route: Route) -> bool:
+    """`POST /members`, which stores the hash of a password: where nothing else is for signing up, this is."""
+    if route.handler is None or route.methods != ("POST",):
+        return False
+    models = (site.model for fn, _ in project.graph.below(route.handler, 3) for site in project.effects.direct(fn))
+    return any(model.password is not None and model.password.op in ("hash", "verify") for model in models)
 
 
 def shown(project: Project, guarded: list[Route]) -> tuple[Route, str]:

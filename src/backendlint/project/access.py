@@ -253,6 +253,7 @@ class Access:
             found.update(role for role, _ in _by_name(fn.name))
             for nested in self._nested(fn):
                 found.update(self.of_function(nested, depth))
+                found.update(role for ref in nested.decorators for role, _ in self.of_ref(ref))
             if depth > 0:
                 for edge in self.project.graph.callees(fn):
                     if edge.kind in ("call", "inject"):

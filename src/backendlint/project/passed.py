@@ -17,8 +17,8 @@ MAX_CALLS = 40
 """A function that is called more often is a tool for anything."""
 
 
-_LOCAL = frozenset({"", "file", "lock", "file-descriptor", "archive", "executor"})
-"""Kinds of objects that ask no other system."""
+_LOCAL = frozenset({"", "file", "lock", "file-descriptor", "archive", "executor", "socket"})
+"""Kinds of objects that ask no other system, or whose caller waits for them (`select`)."""
 
 
 class Passed:
