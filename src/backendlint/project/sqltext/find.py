@@ -15,6 +15,7 @@ from backendlint.project.sqltext.assemble import Assembled, Hole, SourceMap, ass
 from backendlint.project.sqltext.detect import is_statement, may_be_sql, starts_like_sql
 from backendlint.project.sqltext.dialects import file_dialect
 from backendlint.project.sqltext.forward import Taker, forwarded
+from backendlint.project.sqltext.named import Block, Named, without
 from backendlint.project.sqltext.pieces import Builder
 from backendlint.project.sqltext.places import place_in
 
@@ -52,7 +53,7 @@ class SqlText:
     params: Vid = -1
     """The bound parameters' value, in `fn`'s table."""
     paramstyle: str = ""
-    map: SourceMap | None = None
+    map: SourceMap | Block | None = None
     alternative: int = 0
     """Which of the texts that the value may be."""
     others: tuple[str, ...] = ()
@@ -61,6 +62,8 @@ class SqlText:
     """Certainly no bound parameters are passed."""
     sink: Location | None = None
     """Where a helper executes what `call` passes to it."""
+    again: bool = False
+    """Another call sends the same named statement: it is judged there."""
 
     def location(self, start: int, end: int) -> Location:
         """Where the characters from `start` to before `end` stand."""
@@ -72,11 +75,6 @@ class SqlText:
 def sql_texts(project: Project, sql_files: Sequence[str]) -> list[SqlText]:
     """All texts: those of the .sql files, then what is executed, then what is only written down; each text once."""
     dialect = project.data.dialect
-    found: list[SqlText] = []
-    for path in sql_files:
-        text = project.sources(path)
-        if "{{" not in text and "{%" not in text:
-            found.append(SqlText(text, path, dialect, "file", certain=True))
     builder = Builder(project)
     spoken = {path: file_dialect(file) or dialect for path, file in project.files.items()}
     names = _sql_names(project)
@@ -88,7 +86,10 @@ def sql_texts(project: Project, sql_files: Sequence[str]) -> list[SqlText]:
         if call.args or call.kwargs
         for taker in _takers(project, fn, call, spoken[fn.path])
     ]
-    for taker in (*takers, *forwarded(project, takers)):
+    takers += forwarded(project, takers)
+    named = _named(project, takers)
+    found = [*_files(project, sql_files, named), *named]
+    for taker in takers:
         for key, text_ in _texts(builder, taker, taken, project):
             known = made.get(key)
             if known is None or _says_less(known, text_):
@@ -105,6 +106,32 @@ def sql_texts(project: Project, sql_files: Sequence[str]) -> list[SqlText]:
                 if is_statement(whole.text):
                     found.append(_text(project, whole, fn, None, "constant", spoken[fn.path], False, number))
     return found
+
+
+def _named(project: Project, takers: Sequence[Taker]) -> list[SqlText]:
+    """What calls send that .sql files keep under a name."""
+    named, found, seen = Named(project), [], set()
+    for taker in takers:
+        block = named.asked(taker.fn, taker.sql)
+        if block is not None:
+            found.append(
+                SqlText(
+                    block.text, block.path, taker.dialect, taker.role, True, fn=taker.fn, call=taker.call,
+                    params=taker.params, paramstyle=taker.paramstyle, map=block, bare=taker.bare, sink=taker.sink,
+                    again=block in seen,
+                )
+            )  # fmt: skip
+            seen.add(block)
+    return found
+
+
+def _files(project: Project, sql_files: Sequence[str], named: Sequence[SqlText]) -> Iterator[SqlText]:
+    """The texts of the .sql files, without what calls send by its name."""
+    for path in sql_files:
+        text = project.sources(path)
+        if "{{" not in text and "{%" not in text:
+            sent = [item.map for item in named if item.path == path and isinstance(item.map, Block)]
+            yield SqlText(without(text, sent), path, project.data.dialect, "file", certain=True)
 
 
 def _sql_names(project: Project) -> frozenset[str]:

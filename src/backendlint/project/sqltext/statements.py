@@ -360,6 +360,8 @@ def statements(project: Project) -> Iterator[Statement]:
     """All statements of all texts of the project."""
     parser = Parser()
     for source in project.data.texts:
+        if source.again:
+            continue
         yield from statements_of(project, source, parser)
 
 
