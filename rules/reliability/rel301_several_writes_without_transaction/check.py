@@ -121,6 +121,10 @@ def _pair(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durable] | N
         for step in durable_steps(project, fn)
         if _counts(fn, step, known.ensured) and project.transactions.around(fn, step.call.block) is None
     ]
+    for begin, commit in project.transactions.begun(fn) if len(steps) > 1 else ():
+        steps = [
+            step for step in steps if not (before(begin.span, step.call.span) and before(step.call.span, commit.span))
+        ]
     if len(steps) < 2 or project.transactions.entered_in(fn) is not None:
         return None
     main = [step for step in steps if not _aside(fn, step, known)]

@@ -9,6 +9,7 @@ from backendlint.api import Block, Call, Fn, Hit, Project, Site, before, below, 
 STORES = frozenset({"commit", "flush"})
 ASKS = frozenset({"db", "db-read", "db-write", "commit", "flush"})
 AUTOCOMMIT = "autocommit"
+MAX_CHAIN = 6
 CAUGHT = ("builtins.Exception", "builtins.BaseException")
 
 
@@ -36,6 +37,40 @@ def check(project: Project) -> Iterator[Hit]:
             if not _rolled_back(project, fn, handler) and not _closed(project, fn, call, fn.facts.blocks[handler]):
                 seen.add((fn.fqn, handler))
                 yield _hit(project, fn, call, handler, site.model.transaction)
+        yield from _begun(project, fn)
+
+
+def _begun(project: Project, fn: Fn) -> Iterator[Hit]:
+    """A transaction of a connection from elsewhere that is begun and committed by calls, with nothing that rolls it back."""
+    for begin, commit in project.transactions.begun(fn):
+        ends = any(
+            project.effects.call_effects(fn, call) & {"rollback"} or any(m.closes for m in project.models(fn, call))
+            for call in fn.calls
+        )
+        if ends or not _from_elsewhere(project, fn, begin) or project.transactions.around(fn, begin.block) is not None:
+            continue
+        yield Hit(
+            f"`{fn.name}()` begins a transaction here and commits it in line {commit.span.line}, but rolls it back nowhere: "
+            "after an error between the two the connection goes on inside it, and what uses it next fails or is lost; "
+            "open the transaction by `with`, or roll back on the way out.",
+            fn.location(begin.span),
+            related=(fn.step(commit.span, "committed here, if nothing failed"),),
+            function=fn.fqn,
+            profile="strict" if runs_by_hand(project, fn) else None,
+        )
+
+
+def _from_elsewhere(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether the connection of a call was neither opened nor entered here: `self.conn.transaction()`."""
+    for _ in range(MAX_CHAIN):
+        func = fn.value(call.func)
+        owner = fn.value(object_root(fn, func[1])) if func[0] == "attr" else func
+        if owner[0] != "call":
+            return owner[0] in ("param", "attr", "name")
+        call = fn.calls[owner[1]]
+        if any(model.opens for model in project.models(fn, call)):
+            return False
+    return False
 
 
 def _below(project: Project, fn: Fn) -> Iterator[tuple[Call, Site]]:

@@ -324,6 +324,18 @@ class Transactions:
         models = (self.project.libraries.cls(ref.name) for ref in owners if ref.kind == "libinst")
         return any(model is not None and name in model.request_scoped for model in models)
 
+    def begun(self, fn: Fn) -> list[tuple[Call, Call]]:
+        """Transactions that the function begins by a call of its own and commits later: `await tr.start()`, `await tr.commit()`."""
+        entered = {fn.unguarded(block.value) for block in fn.facts.blocks if block.kind == "with" and block.value >= 0}
+        found = []
+        for site in self.project.effects.direct(fn):
+            begins = site.model.transaction == "begin" and ("call", fn.place_of(site.call)) not in entered
+            for commit in self.commits(fn) if begins else ():
+                if before(site.call.span, commit.span) and not exclusive(fn, site.call.block, commit.block):
+                    found.append((site.call, commit))
+                    break
+        return found
+
     def ends(self, fn: Fn, call: Call) -> str:
         """commit or rollback, where the call itself does that; else ""."""
         for model in self.project.models(fn, call):
