@@ -38,6 +38,8 @@ DEVELOPING = frozenset({"debug", "development", "dev"})
 FAR = 2
 """Calls through which an exception is followed upwards."""
 BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
+COPIES = frozenset({"builtins.dict", "builtins.str", "builtins.repr", "copy.copy", "json.dumps"})
+"""What shows all that it is given."""
 NEAR = 2
 """Helpers through which what is logged is followed to those who pass it."""
 PRINTS = frozenset({"builtins.print", "click.echo", "click.secho", "typer.echo"})
@@ -215,7 +217,7 @@ def object_with_secret(project: Project, fn: Fn, vid: Vid) -> str:
 
 def entry_with_secret(fn: Fn, vid: Vid) -> str:
     """The secret that the function itself takes out of the mapping that is printed: `answer["access_token"]`."""
-    for part in printed(fn, vid):
+    for part in printed(fn, vid, COPIES):
         if fn.facts.values[part][0] not in ("call", "await", "param", "attr", "name", "unpack"):
             continue
         same = {part}
@@ -233,8 +235,8 @@ def entry_with_secret(fn: Fn, vid: Vid) -> str:
     return ""
 
 
-def printed(fn: Fn, vid: Vid) -> Iterator[Vid]:
-    """The values that a text is made of, each once."""
+def printed(fn: Fn, vid: Vid, copies: frozenset[str] = frozenset()) -> Iterator[Vid]:
+    """The values that a text is made of, each once; also what the named functions only give in another form."""
     todo, seen = [vid], set()
     while todo:
         vid = todo.pop()
@@ -246,8 +248,17 @@ def printed(fn: Fn, vid: Vid) -> Iterator[Vid]:
             todo.append(value[1])
         elif value[0] == "fmt":
             todo += reversed(value[2])
+        elif value[0] == "call" and len(copied := copy_of(fn, value[1], copies)) == 1:
+            todo += copied
         else:
             yield vid
+
+
+def copy_of(fn: Fn, number: int, copies: frozenset[str]) -> tuple[Vid, ...]:
+    """What a call gives in another form: `row` of `dict(row)`."""
+    call = fn.calls[number]
+    func = fn.value(call.func)
+    return call.args if func[0] == "name" and func[1] in copies and not call.kwargs else ()
 
 
 def secret_field(project: Project, fn: Fn, vid: Vid) -> str:
