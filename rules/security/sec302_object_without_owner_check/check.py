@@ -4,7 +4,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import SAFE, Call, Cls, Fn, Hit, Location, Project, Route, Step, Value, Vid, derived, told_once
+from backendlint.api import (
+    SAFE,
+    Call,
+    Cls,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Route,
+    Step,
+    Value,
+    Vid,
+    bind,
+    derived,
+    told_once,
+)
 
 OWNER = re.compile(
     r"(current_|request_|requesting_)?(owner|user|customer|author|account|tenant|org(anization|anisation)?|member|created_by|creator|seller|buyer|company|"
@@ -32,6 +47,10 @@ ROWS = ("get_queryset", "filter_queryset")
 OBJECTS = ("has_object_permission", "filter_queryset")
 READS = {"db-read", "db"}
 """Reading may be open to all where changing takes a permission."""
+DEPTH = 3
+"""Calls through which the caller is followed."""
+PARTS = ("attr", "item", "guard", "await", "conv")
+GUARDS = {"authenticate", "authorize"}
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -59,19 +78,22 @@ def check(project: Project) -> Iterator[Hit]:
             example = sibling(route, comparing)
         else:
             example = sibling(route, owned) or sibling(route, careful)
-        place = route.handler.location(call.span)
+        place = route.place if route.entry.decorator else route.handler.location(call.span)
         if example is None or place in seen or not usual(project, route, fetching, careful):
             continue
         seen.add(place)
         by_owner = example in owned
         missing = "that it belongs to the caller" if by_owner else "what the caller may do"
         cure = "Add the owner to the condition, or compare it." if by_owner else "Ask for the same permission."
-        advice = uses_caller(route, route.handler) or (not by_owner and is_scoped(route, call))
+        advice = uses_caller(project, route, route.handler) or (not by_owner and is_scoped(route, call))
         hit = Hit(
             f"{route.label} fetches an object by the id in the path and never checks {missing}, as "
             f"{example.label} does: whoever may call it reaches the objects of others. {cure}",
             place,
-            related=(Step(example.place, f"{example.label} checks {'the owner' if by_owner else 'a permission'}"),),
+            related=(
+                route.handler.step(call.span, "fetched here"),
+                Step(example.place, f"{example.label} checks {'the owner' if by_owner else 'a permission'}"),
+            ),
             function=route.function,
             profile="strict" if advice else "default",
         )
@@ -131,6 +153,8 @@ def checked(project: Project, route: Route, *, certain: bool = False, owner: boo
     fn = route.handler
     assert fn is not None
     if (project.access.authorization(route) and not owner) or compares_caller(route, fn):
+        return True
+    if compares_identity(project, route, fn):
         return True
     steps = list(project.graph.below(fn, 3))
     if not owner and any(asks_permission(item, depth) for item, depth in steps):
@@ -249,23 +273,71 @@ def names_caller(project: Project, fn: Fn, side: Value) -> bool:
     return side[0] == "param" and bool(OWNER.fullmatch(fn.facts.params[side[1]].name))
 
 
-def uses_caller(route: Route, fn: Fn) -> bool:
+def uses_caller(project: Project, route: Route, fn: Fn) -> bool:
     """The caller takes part in what happens: a favourite, a comment, a record of who did it."""
+    callers = identities(project, route, fn)
+    used = set().union(*(derived(fn, vid) for vid in callers)) if callers else set()
+    return any(set(call.passed) & used for call in fn.facts.calls)
+
+
+def identities(project: Project, route: Route, fn: Fn) -> set[Vid]:
+    """Values of the handler that say who calls: by their names, or injected by what authenticates."""
     names = {part.partition("}")[0] for part in route.path.split("{")[1:]}
-    identities = set()
+    found = set()
     for vid, value in enumerate(fn.facts.values):
         name = ""
         if value[0] == "param":
             name = fn.facts.params[value[1]].name
+            injected = project.graph.injected(fn, value[1])
+            if any(GUARDS & project.access.of_function(item) for item in injected):
+                found.add(vid)
         elif value[0] == "name":
             name = str(value[1]).rpartition(".")[2] or str(value[1])
             name = name if "current_user" in str(value[1]) or ".user" in str(value[1]) else ""
         elif value[0] == "attr" and value[2] in ("user", "current_user"):
             name = str(value[2])
         if name and name not in names and OWNER.fullmatch(name):
-            identities.add(vid)
-    used = set().union(*(derived(fn, vid) for vid in identities)) if identities else set()
-    return any(set(call.passed) & used for call in fn.facts.calls)
+            found.add(vid)
+    return found
+
+
+def compares_identity(project: Project, route: Route, handler: Fn) -> bool:
+    """Whether who calls is compared with a part of something else, in the handler or below it: `row["client_id"] != me.id`."""
+    todo = [(handler, identities(project, route, handler))]
+    for depth in range(DEPTH + 1):
+        following = []
+        for fn, starts in todo:
+            mine = parts(fn, starts)
+            if any(is_compared(fn, value, mine, depth) for value in fn.facts.values if value[0] == "compare"):
+                return True
+            for edge in project.graph.callees(fn) if mine else ():
+                if edge.kind == "call" and edge.call is not None:
+                    bound = bind(fn, edge.call, edge.callee)
+                    given = {index for index, vids in bound.items() if any(vid in mine for vid, _ in vids)}
+                    params = {("param", index) for index in given}
+                    inner = {vid for vid, value in enumerate(edge.callee.facts.values) if value in params}
+                    following += [(edge.callee, inner)] if inner else []
+        todo = following
+    return False
+
+
+def parts(fn: Fn, starts: set[Vid]) -> set[Vid]:
+    """The values, and what is read out of them."""
+    found = set(starts)
+    for vid, value in enumerate(fn.facts.values) if starts else ():
+        if value[0] in PARTS and value[1] in found:
+            found.add(vid)
+    return found
+
+
+def is_compared(fn: Fn, value: Value, mine: set[Vid], depth: int) -> bool:
+    """Whether one side is the caller's, and the other a part of something else; not of the handler's parameters or of `self`."""
+    sides = value[2]
+    others = [fn.unguarded(vid) for vid in sides if vid not in mine]
+    owners = [fn.unguarded(other[1]) for other in others if other[0] in ("attr", "item")]
+    return len(others) < len(sides) and any(
+        owner[0] != "param" or (depth > 0 and (owner[1] > 0 or fn.cls is None)) for owner in owners
+    )
 
 
 def sibling(route: Route, careful: list[Route]) -> Route | None:

@@ -49,7 +49,7 @@ _AUTH_NAME = re.compile(
 _AUTHORIZE_NAME = re.compile(
     r"permi|role|scope|admin|staff|superuser|owner|authori[sz]|access|tenant|member", re.IGNORECASE
 )
-_MAY_NOT = re.compile(f"{_AUTHORIZE_NAME.pattern}|privilege|forbidden|denied", re.IGNORECASE)
+_MAY_NOT = re.compile(f"{_AUTHORIZE_NAME.pattern}|privilege|forbidden|denied|not_?allowed", re.IGNORECASE)
 _LIMIT_NAME = re.compile(r"rate_?limit|throttl|limiter|token_?bucket", re.IGNORECASE)
 _OPTIONAL_NAME = re.compile(r"optional|maybe|or_none|if_any|anonymous", re.IGNORECASE)
 _OPEN_TO_READ = re.compile(r"Or(Anon(ymous)?)?ReadOnly$|^ReadOnly(Permission)?s?$")
