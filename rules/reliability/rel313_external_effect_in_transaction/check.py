@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Step, before, below, happens, left_to_worker, openings
+from backendlint.api import (
+    Call,
+    Fn,
+    Hit,
+    Project,
+    Step,
+    before,
+    below,
+    exclusive,
+    happens,
+    left_to_worker,
+    openings,
+)
 
 WAITS = ("http", "mail", "grpc", "cloud", "search", "subprocess", "sleep")
 ASKS = frozenset({"db", "db-read", "db-write", "flush", "begin"})
@@ -28,6 +40,37 @@ def check(project: Project) -> Iterator[Hit]:
             if effect and not _ended(project, fn, call):
                 seen.add((fn.fqn, call.value))
                 yield _hit(project, fn, call, effect, opening.step)
+    for fn in project.reviewed():
+        if "flush" not in project.effects.of(fn) or "commit" not in project.effects.of(fn):
+            continue
+        if project.layer(fn) not in ("migration", "command"):
+            yield from _flushed(project, fn, seen)
+
+
+def _flushed(project: Project, fn: Fn, seen: set[tuple[str, int]]) -> Iterator[Hit]:
+    """Calls between a flush and the commit of what it has sent: the session began the transaction by itself."""
+    effects = [(call, project.effects.call_effects(fn, call)) for call in fn.calls]
+    ends = [call for call, found in effects if found & {"commit", "rollback"}]
+    commits = [call for call, found in effects if "commit" in found and not found & {"flush", *WAITS}]
+    flushes = [call for call, found in effects if "flush" in found and not found & {"commit", "rollback", *WAITS}]
+    for call, found in effects if flushes and commits else ():
+        if found & {"commit", "rollback"} or not found & {*WAITS} or (fn.fqn, call.value) in seen:
+            continue
+        sent = [item for item in flushes if _follows(fn, item, call) and not _between(ends, item, call)]
+        stored = [item for item in commits if _follows(fn, call, item)]
+        effect = _waited_for(project, fn, call) if sent and stored else ""
+        if effect:
+            seen.add((fn.fqn, call.value))
+            opened = fn.step(sent[-1].span, "sent to the database here, and locked")
+            yield _hit(project, fn, call, effect, opened, "has open")
+
+
+def _follows(fn: Fn, first: Call, second: Call) -> bool:
+    return before(first.span, second.span) and not exclusive(fn, first.block, second.block)
+
+
+def _between(calls: list[Call], first: Call, second: Call) -> bool:
+    return any(before(first.span, call.span) and before(call.span, second.span) for call in calls)
 
 
 def _waited_for(project: Project, fn: Fn, call: Call) -> str:
@@ -55,7 +98,7 @@ def _ended(project: Project, fn: Fn, call: Call) -> bool:
     return last is not None and not any(ASKS & project.effects.call_effects(fn, other) for other in asked)
 
 
-def _hit(project: Project, fn: Fn, call: Call, effect: str, opened: Step) -> Hit:
+def _hit(project: Project, fn: Fn, call: Call, effect: str, opened: Step, does: str = "opens") -> Hit:
     steps: tuple[Step, ...] = ()
     name = next((model.name for model in project.models(fn, call) if effect in model.effect), "")
     for target in project.targets(fn, call):
@@ -63,7 +106,7 @@ def _hit(project: Project, fn: Fn, call: Call, effect: str, opened: Step) -> Hit
             name = name or f"{target.name}()"
             steps = (fn.step(call.span, f"calls {target.name}()"), *project.effects.witness(target, effect))
     return Hit(
-        f"`{name}` {WORDS[effect]} inside the transaction that `{fn.name}()` opens: its locks and its connection are held all the "
+        f"`{name}` {WORDS[effect]} inside the transaction that `{fn.name}()` {does}: its locks and its connection are held all the "
         "while, and a rollback does not undo the call; do it before, or after the commit.",
         fn.location(call.span),
         related=(opened, *steps[-1:]),
