@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _OPENS = frozenset({"atomic", "begin", "savepoint"})
 _NAMED = re.compile(r"transaction|atomic|unit_?of_?work|(^|_)uow($|_)", re.IGNORECASE)
+_SILENT = frozenset({"log", "blocking", "file"})
 MAX_DEPTH = 8
 _BRANCHES = frozenset({"if", "else", "case", "except", "try-else", "try"})
 
@@ -289,23 +290,31 @@ class Transactions:
         """The function's own calls that commit, in order; helpers that do nothing else (`def commit():`) count as a commit."""
         sites = self.project.effects.direct(fn)
         found = {site.call.value: site.call for site in sites if site.model.transaction == "commit"}
-        for edge in self.project.graph.callees(fn) if self._committers else ():
-            if edge.kind == "call" and edge.call is not None and edge.callee.fqn in self._committers:
+        for edge in self.project.graph.callees(fn) if self.committers else ():
+            if edge.kind == "call" and edge.call is not None and edge.callee.fqn in self.committers:
                 found[edge.call.value] = edge.call
         return sorted(found.values(), key=lambda call: call.span)
 
     @cached_property
-    def _committers(self) -> frozenset[str]:
-        """Functions that commit, and neither write nor call anything of the project's."""
-        found = {site.fn.fqn: site.fn for site in self.project.effects.sites if site.model.transaction == "commit"}
+    def committers(self) -> frozenset[str]:
+        """Functions that commit, and neither write nor call anything that does: `uow.commit()`, also of one that translates errors."""
+        effects = self.project.effects
+        found = {site.fn.fqn: site.fn for site in effects.sites if site.model.transaction == "commit"}
         return frozenset(
             name
             for name, fn in found.items()
             if not fn.is_module
-            and not self.project.graph.callees(fn)
-            and all(site.model.transaction for site in self.project.effects.direct(fn) if site.model.library)
-            and not self.project.writes.direct(fn)
+            and not any(effects.of(edge.callee).keys() - _SILENT for edge in self.project.graph.callees(fn))
+            and all(site.model.transaction for site in effects.direct(fn) if site.model.library)
+            and not any(store.name for store in fn.facts.stores)
         )
+
+    @cached_property
+    def only_committing(self) -> tuple[str, ...]:
+        """Those of which all calls are known: none of them can be a write."""
+        known = self.project.callees
+        functions = (self.project.functions[name] for name in sorted(self.committers))
+        return tuple(fn.fqn for fn in functions if all(known(fn, call) for call in fn.calls))
 
     def of_request(self, fn: Fn, call: Call) -> bool:
         """Whether a method is called on a session that the framework drops when the request ends: `db.session.commit()`."""

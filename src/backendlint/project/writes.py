@@ -185,6 +185,10 @@ class Writes:
         for site in self.project.effects.sites:
             if site.model.transaction == "commit":
                 yield from self._changed(site.fn, site.call)
+        for name in self.project.transactions.only_committing:
+            for edge in self.project.graph.callers(self.project.functions[name]):
+                if edge.kind == "call" and edge.call is not None:
+                    yield from self._changed(edge.caller, edge.call)
         yield from self._in_scopes()
 
     def _of_fetched(self) -> Iterator[Write]:
@@ -239,7 +243,10 @@ class Writes:
         """Whether a call commits on the way to the commit."""
         if not before(call.span, commit.span) or exclusive(fn, call.block, commit.block):
             return False
-        return any(model.transaction == "commit" for model in self.project.models(fn, call))
+        committers = self.project.transactions.only_committing
+        return any(model.transaction == "commit" for model in self.project.models(fn, call)) or any(
+            target.fqn in committers for target in self.project.targets(fn, call)
+        )
 
     def _executed(self, fn: Fn, built: Call) -> Call:
         """The call that sends a lazily built statement: around it, or its own `execute`."""
@@ -360,8 +367,8 @@ def _upserts(site: Site) -> bool:
 
 
 def _unsaved(fn: Fn, call: Call) -> bool:
-    """`form.save(commit=False)` only makes the object."""
-    return fn.const(call.kwarg("commit")) is False
+    """`form.save(commit=False)` only makes the object, `session.merge(row, load=False)` only brings it into the session."""
+    return fn.const(call.kwarg("commit")) is False or fn.const(call.kwarg("load")) is False
 
 
 def collection(project: Project, fn: Fn, call: Call) -> str:
