@@ -147,7 +147,7 @@ from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import before, exclusive, openings
 from backendlint.project.trials import tries_out
 from backendlint.project.unbounded import Unbounded, doubtful, unbounded
-from backendlint.project.uniqueness import by_range, of_others, one_row, stopped_by, table_of
+from backendlint.project.uniqueness import by_range, never_violated, of_others, one_row, stopped_by, table_of
 from backendlint.project.uses import aliases, ingredients, is_used, of_caught, operands
 from backendlint.project.variables import display, variable
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
@@ -317,6 +317,7 @@ __all__ = [
     "name_of",
     "name_of_value",
     "names_key",
+    "never_violated",
     "object_root",
     "of_caught",
     "of_others",

@@ -11,6 +11,7 @@ from backendlint.api import (
     Project,
     Raced,
     by_range,
+    never_violated,
     object_root,
     of_others,
     only_by_hand,
@@ -23,13 +24,15 @@ _HANDLE = "Handle the constraint's violation around the insert and answer as if 
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a check: the first insert that depends on it, if nobody handles its conflict."""
+    """One hit a check: the first insert that depends on it, if nobody handles its conflict, or none can arise."""
     mapped = any(
         project.exception_kind(ref.name) == "integrity" for refs in project.error_handlers.values() for ref in refs
     )
-    if mapped:
-        return
-    found = [raced for raced in project.checked_inserts if not raced.handled]
+    found = [
+        raced
+        for raced in project.checked_inserts
+        if not (raced.handled or mapped) or (raced.handled != "locked" and never_violated(project, raced))
+    ]
     inner = {raced.fn.fqn for raced in found}
     told: set[tuple[str, int]] = set()
     for raced in sorted(found, key=_in_handler):

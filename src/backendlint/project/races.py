@@ -106,8 +106,8 @@ class Raced(NamedTuple):
     """The check or the insert is in a callee."""
     inner: str
     """The callee that inserts, or ""."""
-    handled: bool
-    """A conflict of two such inserts is caught, or a lock prevents it."""
+    handled: str
+    """caught: a conflict of two such inserts is; locked: a lock prevents it; or ""."""
 
 
 def checks_before_insert(project: Project) -> Iterator[Raced]:
@@ -117,10 +117,11 @@ def checks_before_insert(project: Project) -> Iterator[Raced]:
             continue
         inserts = list(_inserts(project, fn))
         checks = list(_checks(project, fn)) if inserts else []
-        for insert, entity, inner in inserts:
+        for insert, entity, inner, caught in inserts:
             for check, found, deep in checks:
                 if found == entity and before(check.span, insert.span) and _decides(project, fn, check, insert):
-                    handled = conflict_handled(project, fn, insert) or serialized(project, fn, insert)
+                    catches = caught or conflict_handled(project, fn, insert)
+                    handled = "locked" if serialized(project, fn, insert) else "caught" if catches else ""
                     yield Raced(fn, check, insert, entity, deep or bool(inner), inner, handled)
                     break
 
@@ -228,23 +229,25 @@ def _replaces(project: Project, write: Write) -> bool:
     return any(model.orm is not None and "*" in model.orm.upserts for model in models)
 
 
-def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, str]]:
-    """The insert, its entity, and the callee that carries it out."""
+def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, str, bool]]:
+    """The insert, its entity, and the callee that carries it out, with whether that catches a conflict."""
     for write in project.writes.direct(fn):
         if write.creates and write.entity and not _SAFE_INSERT.search(project.queries.text(fn, write.call)):
             if not _stored_already(project, write):
-                yield write.call, _key(write.entity), ""
+                yield write.call, _key(write.entity), "", False
         elif write.op == "save" and write.entity and _new(project, fn, write.call) and not _replaces(project, write):
-            yield write.call, write.entity, ""
+            yield write.call, write.entity, "", False
     for edge in project.graph.callees(fn):
         if edge.kind != "call" or edge.call is None:
             continue
-        for write, chain in project.writes.reached(edge.callee):
+        for found, chain in project.writes.reached(edge.callee):
+            write = project.writes.received(found, (edge, *chain)) if found.entity else found
             text = project.queries.text(write.fn, write.call)
             entity = write.entity or _receiving(project, fn, edge)
             if write.creates and entity and len(chain) <= 1 and not _SAFE_INSERT.search(text):
-                if not conflict_handled(project, write.fn, write.call) and not _stored_already(project, write):
-                    yield edge.call, _key(entity), edge.callee.fqn
+                if not _stored_already(project, write):
+                    caught = conflict_handled(project, write.fn, write.call)
+                    yield edge.call, _key(entity), edge.callee.fqn, caught
                 break
 
 

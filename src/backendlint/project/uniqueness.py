@@ -38,6 +38,16 @@ def stopped_by(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
     return "", ()
 
 
+def never_violated(project: Project, raced: Raced) -> bool:
+    """Whether no unique constraint of a table that is known whole has anything to do with what was looked for: nothing stops
+    the second insert, and who catches the conflict waits for what never comes."""
+    table = table_of(project, raced.entity)
+    looked = set(_asked(project, raced, table)) if table is not None else set()
+    keys = [item for item in table.searchable() if item.unique] if table is not None else []
+    known = table is not None and table.complete and table.managed
+    return known and bool(looked) and all(not key.expressions and looked.isdisjoint(key.columns) for key in keys)
+
+
 def _same_again(fn: Fn, vid: Vid) -> bool:
     """Constants, and attributes of what the function was given: two runs for the same thing have them in common, while what
     a call makes or the caller passes may be new each time."""
