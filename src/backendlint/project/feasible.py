@@ -12,8 +12,9 @@ from backendlint.facts.within import name_of
 from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, OfClass, Present, barred, given
-from backendlint.project.effects import SAME_THREAD
+from backendlint.project.effects import SAME_THREAD, Site
 from backendlint.project.entities import Fn
+from backendlint.project.letgo import runs_beside
 from backendlint.project.loops import plain
 from backendlint.project.queries import Query
 
@@ -49,15 +50,22 @@ def happens(project: Project, edge: Edge, effects: Collection[str]) -> bool:
             continue
         seen.add(state)
         for site in project.effects.direct(fn):
-            if wanted.isdisjoint(site.model.effect) or barred(fn, site.call.block, site.call.span, known):
+            if wanted.isdisjoint(site.model.effect) or gives_way(site):
+                continue
+            if barred(fn, site.call.block, site.call.span, known):
                 continue
             if not _for_addresses(entry, site.call):
                 return True
         for inner in project.graph.callees(fn):
             asks = inner.kind in SAME_THREAD and project.effects.has(inner.callee, *effects)
-            if asks and not barred(fn, inner.block, inner.span, known):
+            if asks and not runs_beside(project, inner) and not barred(fn, inner.block, inner.span, known):
                 queue.append((inner, search.given(inner, known)))
     return bool(queue)
+
+
+def gives_way(site: Site) -> bool:
+    """`asyncio.sleep(0)`: others may run, but nobody waits."""
+    return "sleep" in site.model.effect and any(site.fn.const(vid) == 0 for vid in site.call.args[:1])
 
 
 def _for_addresses(edge: Edge, call: Call) -> bool:
