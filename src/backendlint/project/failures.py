@@ -36,6 +36,20 @@ _REFUSES = re.compile(
     r"NotFound|DoesNotExist|Invalid|Wrong|Malformed|Bad[A-Z]|Format|Validation|Unprocessable|Forbidden|Denied|NotAllowed"
 )
 """Exceptions of the project that say what is wrong with what the caller passed: answers, no failures in a wrapping."""
+_OUTSIDE = (
+    "http",
+    "subprocess",
+    "grpc",
+    "cloud",
+    "mail",
+    "socket",
+    "search",
+    "file",
+    "db",
+    "db-read",
+    "db-write",
+    "cache-read",
+)
 _ALL = ("builtins.Exception", "builtins.BaseException")
 
 
@@ -80,7 +94,8 @@ class Failures:
                 if escape.edge is not None and self._told_there(escape.edge.callee, name):
                     continue
                 kind = self.judge(fn, name)
-                settled = self.mapped.covers(fn, name) or self._asked_above(fn, name)
+                refused = kind == "domain" and self._of_input(fn, name)
+                settled = self.mapped.covers(fn, name, domain=refused) or self._asked_above(fn, name)
                 if kind and (escape.span, kind) not in seen and not settled:
                     seen.add((escape.span, kind))
                     yield Unmapped(fn, name, escape, kind)
@@ -105,6 +120,12 @@ class Failures:
         """A handler that another one calls, most often the method that it overrides: the exception leaves that one too."""
         routes = self.project.route_functions.get(callee.fqn, ())
         return any(route.kind == "http" for route in routes) and not self.mapped.covers(callee, name)
+
+    def _of_input(self, fn: Fn, name: str) -> bool:
+        """Whether what raises it asks nobody outside: it judges what it was given, and does not tell that something failed."""
+        steps = chain(self.project, fn, name)
+        raiser = steps[-1][0] if steps else fn
+        return not self.project.effects.has(raiser, *_OUTSIDE)
 
     def _asked_above(self, fn: Fn, name: str) -> bool:
         """Whether it is raised where a question has the answer no (`if signed_in(): ... raise Unknown()`) that a decorator of

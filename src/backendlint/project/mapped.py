@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
+from backendlint.project.answers import answers
 from backendlint.project.decorators import made_within
 from backendlint.project.entities import Fn
-from backendlint.project.errorhandlers import exception_parameter
+from backendlint.project.errorhandlers import Registration, exception_parameter
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -28,9 +29,12 @@ class Mapped:
     def __init__(self, project: Project) -> None:
         self.project = project
 
-    def covers(self, fn: Fn, name: str) -> bool:
-        """Whether something between the handler `fn` and the client turns the exception into a response."""
+    def covers(self, fn: Fn, name: str, *, domain: bool = False) -> bool:
+        """Whether something between the handler `fn` and the client turns the exception into a response; for a `domain`
+        exception that is no handler of everything that answers 500, where others of the project's are mapped for themselves."""
         types = {*self.types, *self._around(fn)}
+        if self.last_resorts and not (domain and self._maps_own):
+            types.add(EVERYTHING)
         return any(self.project.hierarchy.subclass_of(name, item) for item in types) or any(
             item in types for item in _ALL
         )
@@ -40,6 +44,8 @@ class Mapped:
         """Exceptions that the application's handlers or middleware turn into responses, by class name."""
         found: set[str] = set()
         for item in self.project.error_registrations:
+            if item in self.last_resorts:
+                continue
             found |= {ref.name for ref in item.types}
             if item.everything or item.unreadable:
                 found.add(EVERYTHING)
@@ -49,6 +55,20 @@ class Mapped:
         for function in self._set():
             found |= self.given(function) if function is not None else {EVERYTHING}
         return frozenset(found)
+
+    @cached_property
+    def last_resorts(self) -> list[Registration]:
+        """Handlers of `Exception` that answer 500 whatever they are given."""
+        named = [item for item in self.project.error_registrations if {ref.name for ref in item.types} & {*_ALL}]
+        return [item for item in named if item.handlers and all(map(self._fails, item.handlers))]
+
+    def _fails(self, handler: str) -> bool:
+        statuses = {answer.status for answer in answers(self.project, self.project.functions[handler])}
+        return statuses == {500}
+
+    @cached_property
+    def _maps_own(self) -> bool:
+        return any(ref.name in self.project.classes for item in self.project.error_registrations for ref in item.types)
 
     def _set(self) -> Iterator[Fn | None]:
         """What the settings name as the handler of all exceptions; None where it is not found."""
