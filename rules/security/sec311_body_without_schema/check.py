@@ -38,6 +38,9 @@ FORMS = ("the body (`form`)", "the body (`POST`)")
 ABSENCE = ("KeyError", "LookupError", "Exception", "BaseException")
 DEFINED = ("create", "update", "partial_update", "post", "put", "patch")
 """Methods of library views that hold the body against the view's serializer or form."""
+PARSERS = ("json.loads", "orjson.loads", "ujson.loads")
+RAW = ("body", "stream", "data", "get_data", "read")
+"""Reads that give the body's bytes."""
 READERS = ("get", "pop", "items", "values", "keys", "setdefault", "copy")
 
 
@@ -169,7 +172,21 @@ def loose_body(project: Project, route: Route, fn: Fn, bodies: frozenset[str]) -
     for read in request_reads(project, fn):
         if read.name in bodies and used(project, fn, read.vid):
             return fn.location(read.span), named(read.name), read.vid
+    for call in fn.calls:
+        name = read_below(project, fn, call)
+        if name and used(project, fn, call.value):
+            return fn.location(call.span), named(name), call.value
     return None
+
+
+def read_below(project: Project, fn: Fn, call: Call) -> str:
+    """Which read of a helper's a call parses: `json.loads(await limited(request))`."""
+    func = fn.value(call.func)
+    if func[0] != "name" or func[1] not in PARSERS or not call.args:
+        return ""
+    labels = project.taint.labels(fn, call.args[0])
+    found = (item.path[0] for item in labels if item.what == "request" and item.fn != fn.fqn and item.path)
+    return next((name for name in found if name in RAW), "")
 
 
 def used(project: Project, fn: Fn, start: Vid, depth: int = DEPTH) -> bool:
