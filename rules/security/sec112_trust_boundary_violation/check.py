@@ -16,6 +16,7 @@ RIGHT = re.compile(
     r"admin|staff|superuser|supervis|manager|moderator|operator|role|perm|privilege|can_|verified", re.IGNORECASE
 )
 """Keys that stand for rights, which no caller may give to himself."""
+CHECKED = frozenset({"trust", "all"})
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -33,6 +34,34 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         hit = flow_hit(project, flow, HARM)
         yield hit if is_authority(project, flow) else replace(hit, profile="strict")
+    yield from kept(project)
+
+
+def kept(project: Project) -> Iterator[Hit]:
+    """A right in what the framework keeps for the request (`request.state`, `flask.g`), as a header or parameter says."""
+    for fn in project.reviewed():
+        for store in fn.facts.stores:
+            if store.base < 0 or not RIGHT.search(store.name) or not of_request(project, fn, store.base):
+                continue
+            labels = project.taint.labels(fn, store.value)
+            if any(o.what == "request" and not m.weak and m.cleared.isdisjoint(CHECKED) for o, m in labels.items()):
+                yield Hit(
+                    f"Request data becomes `{store.name}` of the request in `{fn.name}()`, {HARM}",
+                    fn.location(store.span),
+                    function=fn.fqn,
+                )
+
+
+def of_request(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether a value is an object on which a framework keeps what belongs to one request."""
+    value = fn.unguarded(vid)
+    while value[0] in ("setattr", "store"):
+        value = fn.unguarded(value[1])
+    names = [str(value[1])] if value[0] == "name" else []
+    if value[0] == "attr":
+        names = [f"{ref.name}.{value[2]}" for ref in project.refs(fn, value[1]) if ref.kind in ("lib", "libinst")]
+    models = (project.libraries.attribute(project.libraries.canonical(name)) for name in names)
+    return any(model is not None and model.per_request for model in models)
 
 
 def is_authority(project: Project, flow: Flow) -> bool:
