@@ -18,6 +18,7 @@ from backendlint.api import (
     aliases,
     around,
     before,
+    bind,
     certain,
     depends,
     for_tests,
@@ -29,6 +30,7 @@ from backendlint.api import (
     only_by_hand,
     stops_early,
     stored_by_itself,
+    unchanged,
 )
 
 CHECKING = frozenset({"get_or_create", "update_or_create", "merge", "bulk_create", "bulk_update"})
@@ -36,6 +38,7 @@ CHECKING = frozenset({"get_or_create", "update_or_create", "merge", "bulk_create
 MAX_CHAIN = 20
 OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep")
 BESIDE = frozenset({*OUTSIDE, "file", "db-read", "db-write", "db"})
+ASKED = frozenset({"db", "db-read", "db-write", "flush", "commit"})
 MANY_ROWS = re.compile(r"^\s*INSERT\b.*\bSELECT\b|\bWHERE\b.*\bIN\s*\(", re.IGNORECASE | re.DOTALL)
 """Statements that write what another gives, or a group of rows."""
 CHANGING = frozenset({"insert", "update", "delete"})
@@ -73,6 +76,9 @@ def _written_in(project: Project, fn: Fn) -> Iterator[Hit]:
         if edge.kind != "call" or edge.call is None:
             continue
         loop = _loop(project, fn, edge.call.block)
+        if loop >= 0 and _flushed_below(project, edge) and not _does_more(project, fn, loop, edge.call, edge):
+            yield _flushes(project, fn, edge.call, loop)
+            continue
         written = _written(project, edge) if loop >= 0 else None
         if written is not None:
             yield _hit(project, fn, edge.call, loop, written, edge)
@@ -86,14 +92,51 @@ def _flushed(project: Project, fn: Fn) -> Iterator[Hit]:
         loop = _loop(project, fn, site.call.block) if site.model.transaction == "flush" else -1
         rows = [call.args[0] for call in added if call.args and loop >= 0 and fn.blocks_of(call.block)[0][0] >= loop]
         if rows and not any(_asked_after(fn, vid, site.call) for vid in rows):
-            line = fn.facts.blocks[loop].span.line
-            yield Hit(
-                f"`{fn.name}()` flushes after each row of the loop in line {line}: an INSERT and a round trip each, which one flush "
-                "after the loop would send together.",
-                fn.location(site.call.span),
-                function=fn.fqn,
-                profile="strict" if only_by_hand(project, fn) else None,
-            )
+            yield _flushes(project, fn, site.call, loop)
+
+
+def _flushes(project: Project, fn: Fn, call: Call, loop: int) -> Hit:
+    line = fn.facts.blocks[loop].span.line
+    return Hit(
+        f"`{fn.name}()` flushes after each row of the loop in line {line}: an INSERT and a round trip each, which one flush "
+        "after the loop would send together.",
+        fn.location(call.span),
+        function=fn.fqn,
+        profile="strict" if only_by_hand(project, fn) else None,
+    )
+
+
+def _flushed_below(project: Project, edge: Edge) -> bool:
+    """`repository.add(Line(...))` of a function that adds and flushes what it is given and does nothing else with the database,
+    where the caller asks for nothing of the row afterwards."""
+    fn, callee, call = edge.caller, edge.callee, edge.call
+    if call is None or "flush" not in project.effects.of(callee) or is_result_used(fn, call):
+        return False
+    sites = [site for site in project.effects.direct(callee) if not ASKED.isdisjoint(site.model.effect)]
+    added = [site.call for site in sites if site.model.orm is not None and site.model.orm.op == "add"]
+    plain = len(sites) == len(added) + 1 == 2 and any(site.model.transaction == "flush" for site in sites)
+    if (
+        not plain
+        or not added[0].args
+        or any(e.kind == "call" and _asks(project, e) for e in project.graph.callees(callee))
+    ):
+        return False
+    row = unchanged(callee, added[0].args[0])
+    given_rows = bind(fn, call, callee).get(row[1], []) if row[0] == "param" else []
+    return len(given_rows) == 1 and not given_rows[0][1] and not _asked_after(fn, given_rows[0][0], call)
+
+
+def _asks(project: Project, edge: Edge) -> bool:
+    return not ASKED.isdisjoint(project.effects.of(edge.callee))
+
+
+def is_result_used(fn: Fn, call: Call) -> bool:
+    """Whether anything is done with what a call gives, awaited or not."""
+    return any(
+        is_used(fn.facts, vid)
+        for vid, value in enumerate(fn.facts.values)
+        if (vid == call.value and not call.awaited) or value == ("await", call.value)
+    )
 
 
 def _asked_after(fn: Fn, vid: Vid, flush: Call) -> bool:
