@@ -132,9 +132,10 @@ class Resources:
             held = {alias for alias in self._descriptors(fn, start) for alias in aliases(fn.facts, alias)} or held
             held |= self._same_name(fn, held)
         cls = self._class(fn, start, model)
-        if self._managed(fn, held, cls) or self._escapes(fn, held, call):
+        closes = [item for item in fn.calls if self._closes(fn, item, held, model, cls)]
+        if self._managed(fn, held, cls) or self._escapes(fn, held, call, handed=not closes):
             return None
-        return self._unclosed(fn, call, model, [item for item in fn.calls if self._closes(fn, item, held, model, cls)])
+        return self._unclosed(fn, call, model, closes)
 
     def _unclosed(self, fn: Fn, call: Call, model: CallModel, closes: list[Call]) -> Leak | None:
         if not closes:
@@ -217,8 +218,9 @@ class Resources:
         refs = self.project.refs(fn, vid)
         return not refs or any(ref.kind == "libinst" and ref.name == cls.name for ref in refs)
 
-    def _escapes(self, fn: Fn, held: set[Vid], opened: Call | None) -> bool:
-        """True where somebody else may close it: it is returned, kept, or handed to code that is not a library's."""
+    def _escapes(self, fn: Fn, held: set[Vid], opened: Call | None, *, handed: bool = True) -> bool:
+        """True where somebody else may close it: it is returned, kept, or (`handed`, unless the function closes it itself)
+        given to code that is not a library's."""
         facts = fn.facts
         if any(self._made_from(fn, item.value, held) for item in facts.returns):
             return True
@@ -244,7 +246,7 @@ class Resources:
             outer = (inner.value(vid) for vid in inner.made_by("outer"))
             if any(value[1] in held and inner.outer(value) is fn for value in outer):
                 return True
-        return any(self._hands_over(fn, call, held) for call in fn.calls if call is not opened)
+        return handed and any(self._hands_over(fn, call, held) for call in fn.calls if call is not opened)
 
     def _made_from(self, fn: Fn, vid: Vid, held: set[Vid]) -> bool:
         """`return connection.cursor()`: what is returned keeps the resource in use."""
