@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Store, Vid
-from backendlint.project.binding import receiver
+from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel, ClassModel
@@ -149,7 +149,8 @@ class Lifecycle:
             if lasting or closes == ("cancel",):
                 names |= {item.name for item in fn.facts.bindings if item.value in held}
             names.discard("")
-            if names and not self._handed_on(fn, held, call) and not any(self._closed(name, closes) for name in names):
+            inside = self._handed_on(fn, held, call)
+            if names and inside is not None and not any(self._closed(name, closes) for name in names | inside):
                 yield Unclosed(fn, call, model.name, min(names), closes, self._idle(model))
 
     @staticmethod
@@ -191,14 +192,37 @@ class Lifecycle:
         value = fn.facts.values[store.base]
         return store.name or (str(value[1]).rpartition(".")[2] if value[0] == "name" else "")
 
-    def _handed_on(self, fn: Fn, held: set[Vid], opened: Call) -> bool:
-        """True where other code gets it (returned, yielded, passed): it may close it."""
+    def _handed_on(self, fn: Fn, held: set[Vid], opened: Call) -> set[str] | None:
+        """None where other code gets it (returned, yielded, passed): it may close it. Else the attributes in which objects of the
+        project keep it that are made with it, and whose classes do nothing else with it."""
         if any(item.value in held for item in fn.facts.returns):
-            return True
+            return None
         if any(value[0] == "yield" and value[1] in held for value in fn.facts.values):
-            return True
-        passed = [call for call in fn.calls if call is not opened and held.intersection(call.args)]
-        return any(self.project.targets(fn, call) or not self.project.callees(fn, call) for call in passed)
+            return None
+        names: set[str] = set()
+        for call in fn.calls:
+            if call is opened or not held.intersection(call.passed):
+                continue
+            targets = self.project.targets(fn, call)
+            if not targets and self.project.callees(fn, call):
+                continue
+            kept = [self._kept_by(fn, call, target, held) for target in targets]
+            if not kept or "" in kept:
+                return None
+            names.update(kept)
+        return names
+
+    @staticmethod
+    def _kept_by(fn: Fn, call: Call, made: Fn, held: set[Vid]) -> str:
+        """The attribute in which a constructor stores what it is given, and does nothing else with it; or ""."""
+        if made.name != "__init__":
+            return ""
+        given = [index for index, vids in bind(fn, call, made).items() if any(vid in held for vid, _ in vids)]
+        taken = {vid for vid, value in enumerate(made.facts.values) if value[0] == "param" and value[1] in given}
+        if any(taken.intersection(inner.passed) for inner in made.calls):
+            return ""
+        stored = [item.name for item in made.facts.stores if item.value in taken and item.name]
+        return stored[0] if len(stored) == 1 else ""
 
     def _started(self, fn: Fn, call: Call) -> Iterator[Unclosed]:
         """`scheduler.start()`, `database.connect()`: an object of a library that has a method to stop it."""
