@@ -46,6 +46,8 @@ def _hit(project: Project, made: MadePerCall) -> Hit:
     site = made.site
     route = project.in_request.route(site.fn)
     when = "in each round of a loop" if made.loop or route is None else f"with each request (`{route.label}`)"
+    if made.beside:
+        when = f"in each call, although `self.{made.beside}` is one,"
     loses = LOSES.get(made.cls.resource, "making it costs more than using it")
     return Hit(
         message=f"`{site.model.name}` is made {when} in `{site.fn.name}()`: {loses}.",
@@ -59,7 +61,7 @@ def _hit(project: Project, made: MadePerCall) -> Hit:
 def _profile(project: Project, made: MadePerCall) -> Profile | None:
     """Advice for what scripts and jobs do, for pools of threads, for a session that serves several calls at least, and for
     what is made when something failed."""
-    if made.cls.resource in CHEAPER or made.site.fn not in project.in_request or _reused(made):
+    if made.cls.resource in CHEAPER or _reused(made) or not (made.beside or made.site.fn in project.in_request):
         return "strict"
     after_failure = made.site.fn.inside(made.site.call.block, "except") is not None
     return "strict" if after_failure or _for_this_call(made) or _for_any_host(project, made) else None

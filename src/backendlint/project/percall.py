@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _SHARED = ("db-pool", "db-engine", "redis-pool")
 _HOLDS = ("tuple", "list", "dict", "unpack", "store", "mut")
 _EMPTY = ("builtins.dict", "builtins.list", "builtins.set", "collections.defaultdict")
+_APART = frozenset("auth cookies cookie_jar connector transport base_url proxy proxies mounts verify cert db".split())
+"""Settings for which a client of its own may be wanted."""
 MAX_LINKS = 40
 MAX_DEPTH = 4
 
@@ -31,6 +33,8 @@ class MadePerCall(NamedTuple):
     site: Site
     cls: ClassModel
     loop: bool
+    beside: str = ""
+    """The attribute in which the method's own object keeps one like it."""
 
 
 class PerCall:
@@ -46,8 +50,31 @@ class PerCall:
             if cls is None or site.fn.is_module or self._shares(site.fn, site.call):
                 continue
             looped = self._looped(site.fn, site.call)
-            if self._anew(site.fn, site.call, 0) or (looped and not self._kept(site.fn, site.call)):
+            beside = self._beside(site.fn, site.call, cls)
+            if beside:
+                yield MadePerCall(site, cls, looped, beside)
+            elif self._anew(site.fn, site.call, 0) or (looped and not self._kept(site.fn, site.call)):
                 yield MadePerCall(site, cls, looped)
+
+    def _beside(self, fn: Fn, call: Call, cls: ClassModel) -> str:
+        """The attribute whose HTTP client other methods use, where this one makes its own of the same kind, for no other end."""
+        apart = cls.resource != "http-session" or any(key in _APART for key, _ in call.kwargs)
+        if fn.cls is None or fn.kind != "method" or apart:
+            return ""
+        held = self._held(fn, call)
+        if self._kept(fn, call) or any(item.value in held for item in fn.facts.returns):
+            return ""
+        for method in fn.cls.methods.values():
+            if method is fn or method.name.startswith("__"):
+                continue
+            for inner in method.calls:
+                base = receiver(method, inner)
+                value = method.unguarded(base) if base >= 0 else ("",)
+                if value[0] == "attr" and method.unguarded(value[1]) == ("param", 0):
+                    named = (ref.name for ref in self.project.refs(method, base) if ref.kind == "libinst")
+                    if any(cls in self.project.libraries.lineage(name) for name in named):
+                        return str(value[2])
+        return ""
 
     def _costly(self, fn: Fn, call: Call, model: CallModel) -> ClassModel | None:
         """The class of what is made, where that is costly to make; not what comes out of a pool."""
