@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ABOVE = ("builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.GeneratorExit", "asyncio.CancelledError")
 """Exceptions that do not inherit from Exception."""
+_TUPLES = ("tuple", "list", "set", "binop")
 _EVERYTHING = ("builtins.Exception", "builtins.BaseException")
 
 
@@ -117,9 +118,13 @@ class Exceptions:
         value = fn.facts.values[vid]
         if value[0] in ("tuple", "list", "set"):
             return tuple(name for item in value[1] for name in self.class_names(fn, item, depth))
+        if value[0] == "star":  # `except (*FAILURES, ValueError)`
+            return self.class_names(fn, value[1], depth)
+        if value[0] == "binop" and value[1] == "+":
+            return tuple(name for item in value[2:4] for name in self.class_names(fn, item, depth))
         if value[0] == "name" and depth:
             named = variable(self.project, fn, value[1])
-            if named is not None and named[0].facts.values[named[1]][0] in ("tuple", "list", "set"):
+            if named is not None and named[0].facts.values[named[1]][0] in _TUPLES:
                 return self.class_names(*named, depth - 1)
         found = tuple(self._canonical(ref) for ref in self.project.refs(fn, vid) if ref.kind in ("class", "lib"))
         return found or self._of_some_model(str(value[-1]).rpartition(".")[2] if value[0] in ("name", "attr") else "")
