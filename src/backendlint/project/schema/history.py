@@ -219,8 +219,8 @@ def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list
                               reverse_kind="missing", initial=_INITIAL.search(_folder(path)) is not None,
                               dialect=spoken, location=Location(path, 1, 1, 1, 1))
             )  # fmt: skip
-        else:
-            apply_all(schema, script.operations)
+        elif not all(isinstance(item, ops.DataChange | ops.Other) for item in script.operations):
+            apply_all(schema, script.operations)  # statements for the code to send say nothing of the schema
     return found, schema
 
 
