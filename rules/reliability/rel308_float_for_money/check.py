@@ -17,6 +17,7 @@ from backendlint.api import (
     identifier_words,
     operands,
     runs_by_hand,
+    sqltypes,
 )
 
 MONEY = frozenset(
@@ -76,9 +77,27 @@ def check(project: Project) -> Iterator[Hit]:
     for fn in project.reviewed():
         for call in fn.calls:
             yield from _columns(project, fn, call, declared)
+    yield from _tables(project)
     for fn, call in project.graph.calls_of("builtins.float"):
         if project.counts(fn):
             yield from _conversion(project, fn, call)
+
+
+def _tables(project: Project) -> Iterator[Hit]:
+    """`fee real NOT NULL` in the DDL of a table that no model describes."""
+    for table in project.data.schema.tables.values():
+        if table.source != "ddl" or table.kind != "table":
+            continue
+        for column in table.columns.values():
+            place = column.location
+            if place is None or sqltypes.family(column.type) != "float" or not _is_money(column.name, table.name):
+                continue
+            beside = [table.name, *(name for name in table.columns if name != column.name)]
+            vague = column.name.lower() == "amount" and (
+                SPEAKS.isdisjoint(_words(beside)) or not QUANTITY.isdisjoint(beside)
+            )
+            if project.counts(place) and not vague and not _unpaid(column.name, beside):
+                yield Hit(_message(f"{table.name}.{column.name}"), place, fingerprint_key=f"{table.name}.{column.name}")
 
 
 def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
@@ -274,9 +293,13 @@ def _of_goods(parts: tuple[str, ...]) -> bool:
     return bool(PRICES.intersection(parts)) and len(measure) == 1 and measure[0] in MEASURES
 
 
+def _message(name: str) -> str:
+    return f"`{name}` keeps money as a float: sums drift by cents, and equal amounts compare as different."
+
+
 def _hit(fn: Fn, span: Span, name: str, profile: Profile | None = None) -> Hit:
     return Hit(
-        message=f"`{name}` keeps money as a float: sums drift by cents, and equal amounts compare as different.",
+        message=_message(name),
         location=fn.location(span),
         fingerprint_key=name,
         profile=profile,
