@@ -23,6 +23,9 @@ CONVERTER = re.compile(r"<(?:(\w+)(?:\([^<>]*\))?:)?\w+>")
 KNOWN = {"", "str", "string", "path", "default", "slug", "int", "float", "uuid", "any"}
 """Converters of the frameworks."""
 
+REQUESTS = (".Request", ".HTTPConnection", ".WebSocket")
+BESIDE_PATH = frozenset({"app", "state", "headers", "cookies", "client", "query_params", "session", "user", "auth"})
+"""What of a request says nothing of its path."""
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 DISPATCHING = frozenset({"dispatch", "dispatch_request", "setup", "initial", "prepare", "__call__", "as_view"})
 DECORATING = frozenset({"decorators", "method_decorators"})
@@ -176,7 +179,7 @@ def mismatches(project: Project) -> Iterator[Hit]:
             continue
         if route.framework in ("starlette", "aiohttp", "tornado") or any(name == "?" for name in names):
             continue
-        if any(takes_request(project, dependency) for dependency in route.dependencies):
+        if any(reads_path(project, dependency) for dependency in route.dependencies):
             continue
         supplied = {param.name for param in route.params if param.origin == "path"}
         missing = [name for name in names if name not in taken and name not in supplied]
@@ -263,12 +266,25 @@ def is_parameter_of(fn: Fn, vid: int, depth: int = 6) -> bool:
     return bool(value[0] == "param")
 
 
+def reads_path(project: Project, fn: Fn) -> bool:
+    """Whether a dependency is given the request and may take the path's parameters out of it: not where it asks for the
+    application or a header alone (`request.app.state.pool`)."""
+    if not takes_request(project, fn):
+        return False
+    given = {vid for vid in fn.made_by("param") if is_request(project, fn, fn.value(vid)[1])}
+    handed = any(given.intersection(call.passed) for call in fn.calls)
+    asked = {str(fn.value(vid)[2]) for vid in fn.made_by("attr") if fn.value(vid)[1] in given}
+    return handed or not asked or not asked <= BESIDE_PATH
+
+
+def is_request(project: Project, fn: Fn, index: int) -> bool:
+    refs = project.resolver.param(fn, index)
+    return any(ref.kind == "libinst" and ref.name.endswith(REQUESTS) for ref in refs)
+
+
 def takes_request(project: Project, fn: Fn) -> bool:
-    """A dependency that is given the request may read the path itself."""
-    refs = (ref for index in range(len(fn.facts.params)) for ref in project.resolver.param(fn, index))
-    return any(
-        ref.kind == "libinst" and ref.name.endswith((".Request", ".HTTPConnection", ".WebSocket")) for ref in refs
-    )
+    """A function that is given the request may read the path itself."""
+    return any(is_request(project, fn, index) for index in range(len(fn.facts.params)))
 
 
 def braces(segment: str) -> list[str]:
