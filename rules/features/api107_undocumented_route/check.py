@@ -76,12 +76,16 @@ def has_model(project: Project, route: Route) -> bool:
     """A declared result, or none to declare."""
     fn = route.handler
     assert fn is not None
-    if route.response_model is not None or fn.facts.returns_annotation >= 0 or route.status == 204:
+    found = [answer for answer in answers(project, fn) if not answer.failed]
+    origin = route.response_model
+    refused = origin is not None and origin.fn.const(origin.vid) is None
+    if refused and any(answer.shape in ("dict", "list") and not answer.special for answer in found):
+        origin = None  # `response_model=None` of a body that could have one
+    if origin is not None or fn.facts.returns_annotation >= 0 or route.status == 204:
         return True
     call = route.entry.call
-    if call is not None and any(key in ("response_class", "responses", "response_model") for key, _ in call.kwargs):
+    if call is not None and any(key in ("response_class", "responses") for key, _ in call.kwargs):
         return True
-    found = [answer for answer in answers(project, fn) if not answer.failed]
     if found and all(answer.special or answer.shape == "none" for answer in found):
         return True
     return bool(found) and all(is_response(project, route, item.value) for item in fn.facts.returns)

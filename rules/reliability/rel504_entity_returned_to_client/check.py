@@ -17,6 +17,9 @@ from backendlint.api import (
     stored_entity,
 )
 
+NESTED = 3
+UNSURE = ("unpack", "phi", "elem", "item")
+"""Values that may be one of several kinds."""
 CONTAINERS = ("builtins.list", "builtins.tuple", "builtins.set", "builtins.dict", "typing.Iterator")
 ENCODERS = ("JSONEncoder", "JSONProvider")
 ALL_OF_IT = ("__dict__", "__table__", "__mapper__", "vars", "inspect")
@@ -62,10 +65,21 @@ def declared(project: Project, route: Route) -> tuple[Cls, Location, str] | None
             return (entity, route.place, "declares as its result") if entity else None
     for answer in answers(project, fn):
         if answer.body >= 0 and not answer.failed and not answer.special:
-            entity = entity_of(project, project.refs(fn, answer.body))
+            entity = held(project, fn, answer.body)
             if entity is not None:
                 return entity, route.place, "returns"
     return None
+
+
+def held(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> Cls | None:
+    """The entity that a body is, or has among its entries: `{"items": orders}`."""
+    value = fn.unguarded(vid)
+    if value[0] == "dict" and depth < NESTED:
+        found = (held(project, fn, item, depth + 1) for key, item in value[1] if key >= 0)
+        return next((entity for entity in found if entity is not None), None)
+    if depth and value[0] in UNSURE:
+        return None
+    return entity_of(project, project.refs(fn, vid))
 
 
 def by_encoders(project: Project) -> frozenset[str]:
