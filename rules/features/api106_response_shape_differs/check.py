@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from backendlint.api import Answer, Hit, Location, Project, Route, Step, answers
+from backendlint.api import Answer, Cls, Hit, Location, Project, Route, Step, answers
 
 ENVELOPES = (
     "data",
@@ -24,14 +24,69 @@ ENVELOPES = (
 ACKNOWLEDGES = frozenset({"success", "status", "ok", "code", "message", "error", "errors", "detail"})
 """Keys that say how it went: an answer of these alone wraps nothing."""
 FEWEST = 3
+BARE = "list"
 
 
 def check(project: Project) -> Iterator[Hit]:
     groups: dict[Location | None, list[tuple[Route, Answer]]] = {}
     for route in project.routes:
         groups.setdefault(route.inner, []).extend(bodies(project, route))
+    seen: set[Location] = set()
     for shaped in groups.values():
-        yield from differing(shaped)
+        for hit in differing(shaped):
+            seen.add(hit.location)
+            yield hit
+    for hit in unwrapped(project):
+        if hit.location not in seen:
+            yield hit
+
+
+def unwrapped(project: Project) -> Iterator[Hit]:
+    """Lists that are declared bare, where most are declared as an envelope of the project's own: `Page[OrderOut]`."""
+    groups: dict[Location | None, list[tuple[Route, str]]] = {}
+    for route in project.routes:
+        kind = listed(project, route)
+        if kind:
+            groups.setdefault(route.inner, []).append((route, kind))
+    for found in groups.values():
+        counts = Counter(kind for _, kind in found if kind != BARE)
+        name, times = counts.most_common(1)[0] if counts else ("", 0)
+        if times < FEWEST or times * 3 < len(found) * 2:
+            continue
+        example = next(route for route, kind in found if kind == name)
+        for route, kind in found:
+            if kind == BARE:
+                yield Hit(
+                    f"{route.label} answers a bare list, while {times} of {len(found)} lists are wrapped in "
+                    f"`{name.rpartition('.')[2]}`: clients need a special case. Use the same shape.",
+                    route.place,
+                    related=(Step(example.place, f"{example.label} answers with `{name.rpartition('.')[2]}`"),),
+                    function=route.function,
+                )
+
+
+def listed(project: Project, route: Route) -> str:
+    """How a route that lists something declares its answer: bare, or the generic schema that wraps the list; "" for others."""
+    fn, origin = route.handler, route.response_model
+    if fn is None or fn.parent is None or route.kind != "http" or not route.documented or "GET" not in route.methods:
+        return ""
+    if origin is not None and origin.fn.const(origin.vid) is None:
+        return ""
+    home, vid = (origin.fn, origin.vid) if origin is not None else (fn.parent, fn.facts.returns_annotation)
+    for ref in project.resolver.types.annotation(home, vid) if vid >= 0 else ():
+        if ref.name == "builtins.list" and ref.arg is not None and ref.arg.kind == "inst":
+            return BARE
+        cls = project.classes.get(ref.name) if ref.kind == "inst" and ref.arg is not None else None
+        if cls is not None and project.hierarchy.role(cls) == "schema" and holds_list(project, cls):
+            return ref.name
+    return ""
+
+
+def holds_list(project: Project, cls: Cls) -> bool:
+    fields = [vid for name, vid in cls.facts.annotations.items() if name in ENVELOPES]
+    return any(
+        ref.name == "builtins.list" for vid in fields for ref in project.resolver.types.annotation(cls.owner, vid)
+    )
 
 
 def differing(shaped: list[tuple[Route, Answer]]) -> Iterator[Hit]:
