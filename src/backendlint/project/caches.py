@@ -141,13 +141,36 @@ class Caches:
     def _sets(self, fn: Fn) -> Iterator[CacheUse]:
         for site in self.project.effects.direct(fn):
             cache = site.model.cache
-            if cache is None or cache.role != "set" or cache.expiry is None or self._expires(fn, site.call, cache):
+            if cache is None or cache.role != "set" or cache.expiry is None:
+                continue
+            if self._expires(fn, site.call, cache):
+                yield from self._left_out(fn, argument_of(site.call, cache.expiry))
                 continue
             endless = cache.expiry.default == 0 or argument_of(site.call, cache.expiry) >= 0
             keys = self._keys(site.call, cache)
             says = endless or self._called_cache(fn, site.call) or any(self._looked_up(fn, site.call, k) for k in keys)
             sure = self._many_keys(fn, keys) and says
             yield CacheUse(fn, site.call.span, "no-expiry", site.model.name, sure)
+
+    def _left_out(self, fn: Fn, expiry: Vid) -> Iterator[CacheUse]:
+        """Calls of a helper of a cache's (`cache.write(key, value, ttl=None)`) that leave out the time which others pass."""
+        value = fn.unguarded(expiry) if expiry >= 0 else ("",)
+        default = fn.facts.params[value[1]].default if value[0] == "param" else -1
+        home = fn.parent if default >= 0 else None
+        if home is None or home.const(default) is not None:
+            return
+        edges = [edge for edge in self.project.graph.callers(fn) if edge.kind == "call" and edge.call is not None]
+        without = [
+            edge for edge in edges if edge.call is not None and not bind(edge.caller, edge.call, fn).get(value[1])
+        ]
+        named = f"{fn.name} {fn.cls.name if fn.cls is not None else ''}".lower()
+        if len(without) == len(edges) or not any(word in named for word in _WORDS):
+            return
+        for edge in without:
+            if edge.call is not None and not edge.call.open_ended:
+                yield CacheUse(
+                    edge.caller, edge.span, "no-expiry", fn.name, self._many_keys(edge.caller, edge.call.args[:1])
+                )
 
     @staticmethod
     def _keys(call: Call, cache: Cache) -> Sequence[Vid]:
