@@ -129,6 +129,7 @@ def _scope(statement: SqlStatement, scope: sql.Scope) -> Iterator[tuple[Need, Lo
             for item in found
             if item.source is source and item.column is not None and item.schema_column is not None
         ]
+        mine = [item for item in mine if not (item.kind == "range" and _is_cursor(table, item.schema_column))]
         if any(item.kind in {"eq", "in", "range", "join"} and item.wrapper is None and _indexed(item) for item in mine):
             continue
         if _each_served(scope, source):
@@ -227,7 +228,14 @@ def _columns(used: list[tuple[Column, str]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*equal, *ranged]))[:3]
 
 
+def _is_cursor(table: Table, column: Column | None) -> bool:
+    """`id > :after`: where a page begins says nothing of how many rows lie behind."""
+    return column is not None and table.primary_key == (column.name,)
+
+
 def _finds_few(use: ColumnUse) -> bool:
+    if use.how == "range" and _is_cursor(use.table, use.column):
+        return False
     return use.how in {"eq", "in", "range"} and not use.function and sql.leads(use.table, use.column.name) is not None
 
 
@@ -268,9 +276,10 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
     tables: dict[str, set[str]] = {}
     for use in project.data.uses:
         tables.setdefault(_query(use), set()).add(use.table.name)
-    for uses in groups.values():
-        table = uses[0].table
-        if (
+    for group in groups.values():
+        table = group[0].table
+        uses = [use for use in group if not (use.how == "range" and _is_cursor(table, use.column))]
+        if not uses or (
             any(use.partial for use in uses)
             or _narrows(uses[0]) in reached
             or any(len(tables[_query(use)]) > 1 for use in uses)
