@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import Hit, Location, Moment, Project, ops, told_once
+
+DOWN = re.compile(r"^--\s*(?:migrate:down|\+goose\s+down|\+migrate\s+down).*$", re.IGNORECASE | re.MULTILINE)
+WRITTEN = -1
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -79,9 +83,20 @@ def _all(migration: ops.Migration) -> Iterator[ops.Operation]:
 
 
 def _sql(project: Project, moment: Moment) -> Hit | None:
-    """A `x.up.sql` without `x.down.sql`, where the project writes such pairs."""
+    """A `x.up.sql` without `x.down.sql`, or a `migrate:down` without a statement, where the project writes such pairs."""
     path = moment.migration.path
     files = set(project.sql_files)
+    empty = _way_back(project, path)
+    if empty is not None:
+        if empty >= 0 and any(_way_back(project, item) == WRITTEN for item in files if _beside(item, path)):
+            deliberate = all(isinstance(item, ops.DataChange | ops.Other) for item in moment.migration.operations)
+            message = (
+                f"`{path.rpartition('/')[2]}` has no statement in its way back, unlike its siblings: a release that goes wrong "
+                "cannot be rolled back with its schema; undo there what the way forward does, in reverse order."
+            )
+            place = Location(path, empty + 1, 1, empty + 1, 1)
+            return moment.hit(message, at=place, profile="strict") if deliberate else moment.hit(message, at=place)
+        return None
     if not path.endswith(".up.sql") or path.removesuffix(".up.sql") + ".down.sql" in files:
         return None
     if not any(name.endswith(".down.sql") for name in files):
@@ -91,3 +106,18 @@ def _sql(project: Project, moment: Moment) -> Hit | None:
         "rolled back with its schema; write the way back.",
         at=Location(path, 1, 1, 1, 1),
     )
+
+
+def _way_back(project: Project, path: str) -> int | None:
+    """The line (from 0) of an empty way back in a migration that holds both ways (dbmate, goose, sql-migrate), WRITTEN where
+    there is a statement in it; None for other files."""
+    text = project.sources(path)
+    marker = DOWN.search(text)
+    if marker is None:
+        return None
+    rest = re.sub(r"--[^\n]*|/\*.*?\*/", "", text[marker.end() :], flags=re.DOTALL)
+    return text.count("\n", 0, marker.start()) if not rest.strip(" \t\r\n;") else WRITTEN
+
+
+def _beside(path: str, other: str) -> bool:
+    return path != other and path.rpartition("/")[0] == other.rpartition("/")[0]
