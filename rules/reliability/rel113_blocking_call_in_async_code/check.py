@@ -33,6 +33,8 @@ CONSUMERS = frozenset(f"builtins.{name}" for name in "list tuple set dict sorted
 
 BRIEF = 0.01
 """Seconds."""
+DATABASE = ("db", "commit", "flush")
+"""First words of a database's effects."""
 WRITING = frozenset("wax+")
 """Modes in which a file is opened to be written to."""
 
@@ -50,7 +52,7 @@ class Waiting(NamedTuple):
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call of an async function that waits synchronously, or calls what does; and a property that does.
 
-    What many places reach is told once, and so is a library that is used everywhere like this: the remedy is one too.
+    What many places reach is told once, and so is a database library that is used everywhere like this: the remedy is one too.
     """
     styles = by_style(project, list(project.all_functions()), partial(_hits, project))
     yield from styles.pop("", ())
@@ -59,7 +61,7 @@ def check(project: Project) -> Iterator[Hit]:
         libraries.setdefault(style.partition("\n")[0], []).append(style)
     for library, places in libraries.items():
         hits = [hit for place in places for hit in styles[place]]
-        if len(hits) > SLIPS and not library.startswith("python_"):
+        if library and len(hits) > SLIPS:
             yield from told_once(hits, partial(_throughout, by=f" with {library.split()[0]}"), 1, None)
             continue
         for place in places:
@@ -72,12 +74,13 @@ def _throughout(hit: Hit, others: str, by: str = "") -> str:
 
 
 def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
-    """Each hit, with the library that waits and the place of the waiting call, if that is another function's; what a client
-    waits for is apart. "" for advice, and for calls that fail."""
+    """Each hit, with the library if it asks a database, and the place of the waiting call if that is another function's; what a
+    client waits for is apart. "" for advice, and for calls that fail."""
     for fn in functions:
         for hit, model in _hits_in(project, fn) if fn.facts.is_async else ():
             place = str(hit.related[-1].location) if hit.related else ""
-            style = f"{model.library} {fn in project.in_request}\n{place}"
+            asks = any(effect.partition("-")[0] in DATABASE for effect in model.effect)
+            style = f"{model.library} {fn in project.in_request}\n{place}" if asks else f"\n{place}"
             yield hit, style if hit.profile is None and not _refused(project, model) else ""
 
 
