@@ -17,7 +17,6 @@ UNSENT = frozenset(
 FAR = 2
 """More turns than this, from function to function and back, and markup has most often been escaped or refused on the way."""
 TYPES = ("content_type", "mimetype", "media_type")
-CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 TYPED = 2
 """Elements of an answer, after which its headers follow, a content type among them."""
 TEMPLATE = "so a caller's template code runs on the server; pass it as a variable to a fixed template."
@@ -31,9 +30,7 @@ def check(project: Project) -> Iterator[Hit]:
             if is_data(project, flow):
                 continue
             hit = flow_hit(project, flow, harm)
-            doubtful = kind == "xss" and (
-                not is_sure(project, flow) or is_typed(project, flow) or is_held(project, flow)
-            )
+            doubtful = kind == "xss" and (not is_sure(project, flow) or is_typed(project, flow))
             doubtful = doubtful or for_development(flow.site.fn.path)
             yield replace(hit, profile="strict", confidence="low") if doubtful else hit
     for hit in advice_hits(project, ("xss", "template"), OPEN, known):
@@ -68,17 +65,6 @@ def is_typed(project: Project, flow: Flow) -> bool:
         for owner, item in made
         for key in TYPES
     )
-
-
-def is_held(project: Project, flow: Flow) -> bool:
-    """A form's data in a Django project that looks at its tokens: no other site can send it."""
-    if flow.source.path[:1] != ("POST",) or not any(text == CSRF for _, _, text in project.literals.all()):
-        return False
-    handlers = [project.functions[flow.source.fn], flow.site.fn, *(hop.edge.caller for hop in flow.chain)]
-    decorated = [
-        str(owner.value(vid)[-1]) for fn in handlers if (owner := fn.parent) is not None for vid in fn.facts.decorators
-    ]
-    return not any(name.endswith("csrf_exempt") for name in decorated)
 
 
 def is_data(project: Project, flow: Flow) -> bool:
