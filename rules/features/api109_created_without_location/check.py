@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Answer, Fn, Hit, Location, Project, Route, among_pages, answers, shape
+from backendlint.api import Answer, Fn, Hit, Location, Project, Route, among_pages, answers, shape, told_once
 
 FEW = 5
+MANY = 4
+"""More, and more than do give it, are told once."""
 USUAL = 3
 ITEM = {"GET", "PUT", "PATCH", "DELETE"}
 
@@ -16,9 +18,14 @@ def check(project: Project) -> Iterator[Hit]:
     practice = sum(says_where(project, route) for route in project.routes) if found else 0
     usual = practice >= max(USUAL, 2 * len(found))
     against = not practice and (len(found) >= FEW or collections_made(project) >= FEW)
-    for hit, pointed in found:
-        if pointed or usual:
-            yield replace(hit, profile="strict") if against else hit
+    hits = [replace(hit, profile="strict") if against else hit for hit, pointed in found if pointed or usual]
+    told = [hit for hit in hits if hit.profile is None]
+    yield from (hit for hit in hits if hit.profile is not None)
+    yield from told_once(told, everywhere, len(told) if len(told) <= practice else MANY)
+
+
+def everywhere(hit: Hit, places: str) -> str:
+    return f"{hit.message} So it is in {places}."
 
 
 def says_where(project: Project, route: Route) -> bool:
