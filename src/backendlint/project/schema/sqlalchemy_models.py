@@ -113,6 +113,8 @@ def _read_model(model: _Model, links: Links, optional: bool = False) -> Table:
         for made in _class_columns(where, item, table, custom, links, taken):
             put(table, made)
     _table_args(chain, table, links)
+    if any("__mapper_cls__" in item.methods or "__mapper_cls__" in item.attributes for _, item in chain):
+        table.complete = False  # its own mapper may add columns: one for the row's version, say
     if is_table_model(model.file, model.cls, links):
         for made in read_fields(chain, table.name, links, optional):
             put(table, made)
