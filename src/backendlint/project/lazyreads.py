@@ -13,7 +13,8 @@ from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.loops import behind, block_at, grows, loops_around, plain, side_by_side, stops_early
-from backendlint.project.origins import Path
+from backendlint.project.origins import Origin, Path
+from backendlint.project.origins import Step as Sent
 from backendlint.project.responsemodels import schema_reads
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 4
 """Calls through which a relation read of a parameter is followed."""
+SESSIONS = frozenset({"sqlalchemy", "flask_extensions", "sqlmodel"})
+"""Libraries whose sessions hold each row once."""
 MAX_READS = 24
 """Reads through callees that are kept of one function."""
 
@@ -120,11 +123,19 @@ class LazyReads:
             if self.project.associations.leads_back(path[:-1], relation):
                 continue
             asks = origin.known and origin.steps and not origin.awaited and not origin.ops & {"values", "none"}
-            if asks and not origin.loads.has(path):
+            if asks and not origin.loads.has(path) and not self._one_for_all(origin, (*root.path, relation.name)):
                 last = origin.steps[0]
                 query = last.fn.step(last.call.span, f"the query does not load `{relation.name}`")
                 yield LazyRead(fn, span, fn.facts.blocks[loop].span, relation, root.path, steps, query)
                 return
+
+    def _one_for_all(self, origin: Origin, path: Path) -> bool:
+        """Whether the query picks the items by the first relation of the path, so that all of them have the same one, which a
+        session holds after the first read: `query.filter_by(harbour_id=...)`, then `item.harbour`."""
+        if origin.path:
+            return False
+        names = {path[0], f"{path[0]}_id"}
+        return any(_picks(self.project, step, names) for step in origin.steps if step.model.library in SESSIONS)
 
     def _loop_over(self, fn: Fn, iterable: Vid, block: int) -> int:
         for number, item in loops_around(fn, block):
@@ -270,6 +281,48 @@ class LazyReads:
                 if root.kind == "item":
                     whole = root._replace(path=(*root.path, *read.path))
                     yield from self._judged(fn, edge.span, whole, read.relation, read.steps, edge.block)
+
+
+def _picks(project: Project, step: Sent, names: set[str]) -> bool:
+    """Whether a condition of a query's call compares a column or relation of one of these names with one value."""
+    fn, call = step.fn, step.call
+    if call.kwargs and fn.callee_name(call) == "filter_by" and any(key in names for key, _ in call.kwargs):
+        return True
+    return any(_fixes(project, fn, vid, names) for vid in call.args)
+
+
+def _fixes(project: Project, fn: Fn, vid: Vid, names: set[str]) -> bool:
+    """`Berth.harbour_id == number`, `Berth.harbour_id.is_(None)`."""
+    value = fn.unguarded(vid)
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        owner, _, method = _dotted(fn, call.func).rpartition(".")
+        null = bool(call.args) and fn.const(call.args[0]) is None
+        return method == "is_" and null and owner.rpartition(".")[2] in names
+    if value[0] != "compare" or value[1] != ("==",):
+        return False
+    columns = [_is_column(project, fn, side) for side in value[2]]
+    named = (_dotted(fn, side).rpartition(".")[2] in names for side in value[2])
+    return columns.count(True) == 1 and any(own and named_so for own, named_so in zip(columns, named, strict=True))
+
+
+def _dotted(fn: Fn, vid: Vid) -> str:
+    """A name with its attributes, also where only the attributes are known."""
+    value = fn.unguarded(vid)
+    if value[0] == "attr":
+        return f"{_dotted(fn, value[1])}.{value[2]}"
+    return str(value[1]) if value[0] == "name" else ""
+
+
+def _is_column(project: Project, fn: Fn, vid: Vid) -> bool:
+    """An attribute of a class."""
+    value = fn.unguarded(vid)
+    if value[0] == "attr":
+        return any(ref.kind == "class" for ref in project.refs(fn, value[1]))
+    if value[0] != "name":
+        return False
+    target = project.modules.resolve(str(value[1]).rpartition(".")[0], fn.file.module)
+    return target.kind == "class"
 
 
 def _attributes_of(fn: Fn, vid: Vid, slot: int) -> tuple[str, ...]:

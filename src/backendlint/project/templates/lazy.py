@@ -47,6 +47,8 @@ class _State(NamedTuple):
     """Whether it is one of many."""
     pending: bool = False
     """A manager or query of a relation, not sent yet."""
+    shared: bool = False
+    """Reached by the way back to the one entity whose elements were passed: all of them have the very same."""
 
 
 def template_reads(project: Project) -> Iterator[TemplateRead]:
@@ -87,6 +89,8 @@ class _Judge:
         self.project = project
         self.rendering = rendering
         self.template = template
+        self.given: Path = ()
+        """The relations that lead from a query's own entity to what is passed: `depot.crates.all()`."""
 
     def reads(self, by_root: dict[str, list[Seen]]) -> Iterator[TemplateRead]:
         """What asks the database for each element."""
@@ -97,6 +101,7 @@ class _Judge:
                 if not state.refs or not (origins or passed.entity) or any(origin.awaited for origin in origins):
                     continue
                 loads, place, function = self._source(passed, origins)
+                self.given = state.path
                 for seen in by_root[name]:
                     for item in self._walk(seen, state, loads, place, function):
                         yield item._replace(path=item.path[len(state.path) :])
@@ -163,9 +168,10 @@ class _Judge:
         if relation is not None:
             refs = self.project.associations.member(cls, name)
             back = self.project.associations.leads_back(state.path, relation)
-            if state.each and relation.loads and not back and not loads.has(path):
+            if state.each and relation.loads and not back and not state.shared and not loads.has(path):
                 return None, (path, cls.fqn, ())
-            return _State(refs, path, state.each, relation.manager), None
+            shared = state.shared or (back and state.path == self.given)
+            return _State(refs, path, state.each, relation.manager, shared), None
         method = self.project.method(cls, name)
         if method is None:
             return None, None
@@ -177,7 +183,9 @@ class _Judge:
         """A property, or a method that the template calls: the relations of `self` that it reads, or its query."""
         for read in self.project.lazy_reads.of_self(method):
             path = (*state.path, *read.path, read.relation.name)
-            if not loads.has(path) and not self.project.associations.leads_back(path[:-1], read.relation):
+            if loads.has(path) or self._of_parent(cls, state, read.path):
+                continue
+            if not self.project.associations.leads_back(path[:-1], read.relation):
                 return path, read.relation.owner, read.steps
         query = next((item for item in self.project.queries.direct(method) if item.kind == "read"), None)
         if query is not None:
@@ -186,6 +194,11 @@ class _Judge:
                 path = (*state.path, managed) if managed is not None else ()
                 return path, cls.fqn, (method.step(query.span, f"asks the database: {query.name}"),)
         return None
+
+    def _of_parent(self, cls: Cls, state: _State, path: Path) -> bool:
+        """Whether the path begins with the way back to the one entity whose elements were passed."""
+        relation = self.project.associations.find(cls, path[0]) if path and state.path == self.given else None
+        return relation is not None and self.project.associations.leads_back(state.path, relation)
 
     def _of_library(
         self, ref: Ref, state: _State, name: str, loads: Loads
