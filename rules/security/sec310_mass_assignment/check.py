@@ -14,6 +14,7 @@ from backendlint.api import (
     Route,
     Step,
     Vid,
+    ingredients,
     stored_entity,
     validated_by_decorator,
     validates,
@@ -23,6 +24,7 @@ WRITES = {"create", "update", "get_or_create", "update_or_create", "values"}
 DROPS = re.compile(r"omit|without|exclu|drop|remove|reject", re.IGNORECASE)
 """Functions that take the named fields away."""
 COLUMNS = ("psycopg.sql.Identifier", "psycopg2.sql.Identifier")
+COPIES = ("set", "frozenset", "dict", "list", "sorted")
 VALIDATED = ("validated_data", "cleaned_data", "validated")
 DUMPS = ("model_dump", "dict", "dump", "asdict")
 
@@ -151,6 +153,8 @@ def arrivals(
     place itself, or the caller of a helper that only hands on the mapping, or has several callers."""
     if narrowed(project, fn, vid) or guarded(fn, vid) or validated_by_decorator(project, fn):
         return
+    if refuses_others(project, fn, vid):
+        return
     labels = project.taint.labels(fn, vid)
     if any(origin.what == "request" for origin in labels):
         yield fn, place
@@ -238,15 +242,67 @@ def requested(project: Project, fn: Fn, vid: Vid) -> bool:
 
 
 def guarded(fn: Fn, vid: Vid) -> bool:
-    """`if key in ALLOWED:`."""
+    """`if key in ALLOWED:`, not `if "name" in data:`."""
     value = fn.facts.values[vid]
     while value[0] in ("guard", "conv"):
         if value[0] == "guard":
             test = fn.facts.values[value[2]]
-            if test[0] == "compare" and set(test[1]) & {"in", "not in"}:
+            if test[0] == "compare" and set(test[1]) & {"in", "not in"} and fn.const(test[2][0]) is ...:
                 return True
         value = fn.facts.values[value[1]]
     return False
+
+
+def refuses_others(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`if data.keys() - ALLOWED: raise`: whoever sends another field is turned away."""
+    source = mapping_of(fn, vid)
+    for block in fn.facts.blocks:
+        if block.kind != "if" or block.exits not in ("raise", "return") or block.value < 0:
+            continue
+        parts = ingredients(fn.facts, [block.value])
+        tests = (fn.facts.values[part][2] for part in parts if fn.facts.values[part][0] == "guard")
+        for sides in (compared_keys(fn, part) for part in (*parts, *tests)):
+            if sides is not None and mapping_of(fn, sides[0]) == source and not requested(project, fn, sides[1]):
+                return True
+    return False
+
+
+def compared_keys(fn: Fn, vid: Vid) -> tuple[Vid, Vid] | None:
+    """The mapping (or its keys) and the names that it may have: `keys - names`, `keys <= names`, `key not in names`,
+    `keys.difference(names)`."""
+    value = fn.facts.values[vid]
+    if value[0] == "binop" and value[1] == "-":
+        return value[2], value[3]
+    if value[0] == "compare" and value[1] in (("<=",), ("not in",)):
+        return value[2][0], value[2][1]
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        func = fn.facts.values[call.func]
+        if func[0] == "attr" and func[2] in ("difference", "issubset") and call.args:
+            return func[1], call.args[0]
+    return None
+
+
+def mapping_of(fn: Fn, vid: Vid) -> Vid:
+    """The mapping behind its keys, a set of them, one of them, or itself with entries set or taken out."""
+    for _ in range(FAR * 4):
+        value = fn.facts.values[vid]
+        if value[0] in ("guard", "mut", "store", "setattr", "await", "elem", "conv"):
+            vid = value[1]
+        elif value[0] == "phi":
+            vid = next((item for item in value[1] if item != vid), value[1][0])
+        elif value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            func = fn.facts.values[call.func]
+            if func[0] == "attr" and func[2] in ("keys", "copy") and not call.args:
+                vid = func[1]
+            elif fn.callee_name(call) in COPIES and len(call.args) == 1:
+                vid = call.args[0]
+            else:
+                return vid
+        else:
+            return vid
+    return vid
 
 
 def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
