@@ -11,6 +11,9 @@ MANY = 4
 """More, and more than do give it, are told once."""
 USUAL = 3
 ITEM = {"GET", "PUT", "PATCH", "DELETE"}
+LINKS = {"url", "href", "uri", "self", "link", "links", "_links", "location"}
+"""Fields of a body that say where a resource is."""
+BUILT = ("call", "fmt", "binop", "dict")
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -54,7 +57,8 @@ def lacking(project: Project) -> Iterator[tuple[Hit, bool]]:
         judged: list[Answer | None] = [*found] or [None]
         for answer in judged:
             status = answer.status if answer is not None and answer.status is not None else route.status
-            if status == 201 and fn.header not in seen and not lists(project, route, answer):
+            told = answer is not None and links(fn, answer)
+            if status == 201 and fn.header not in seen and not told and not lists(project, route, answer):
                 seen.add(fn.header)
                 hit = Hit(
                     f"{route.label} answers 201 Created without a Location header: clients must guess where the new resource is. "
@@ -96,6 +100,19 @@ def lists(project: Project, route: Route, answer: Answer | None) -> bool:
         return False
     refs = project.resolver.types.annotation(handler.parent, handler.facts.returns_annotation)
     return any(ref.name == "builtins.list" for ref in refs)
+
+
+def links(fn: Fn, answer: Answer) -> bool:
+    """`{"url": item.get_absolute_url()}`: the body says where, by a path that is put together for it."""
+    if not answer.keys or LINKS.isdisjoint(answer.keys):
+        return False
+    for vid in fn.made_by("dict"):
+        entries = fn.facts.values[vid][1]
+        keys = [fn.const(key) for key, _ in entries if key >= 0]
+        if set(answer.keys) != set(keys):
+            continue
+        return any(fn.const(key) in LINKS and fn.unguarded(item)[0] in BUILT for key, item in entries if key >= 0)
+    return False
 
 
 def place_of(route: Route, answer: Answer | None) -> Location:
