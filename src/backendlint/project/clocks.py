@@ -201,7 +201,8 @@ class Clocks:
             other = fn.unguarded(vid)
             if other[0] == "call":
                 call = fn.calls[other[1]]
-                given = fn.callee_name(call) == "replace" and call.kwarg("tzinfo") >= 0
+                zone = call.kwarg("tzinfo") if fn.callee_name(call) == "replace" else -1
+                given = zone >= 0 and (local or fn.const(zone) is not None)  # `None` takes the zone away
                 if given or any(self._aware(call, model.name) for model in self.project.models(fn, call)):
                     return True
             if clock(self.project, fn, vid) == ("utc" if local else "local"):
