@@ -13,6 +13,7 @@ from backendlint.api import (
     Shaped,
     below,
     develops,
+    develops_in,
     for_development,
     issued_key,
     known_shape,
@@ -60,7 +61,10 @@ def check(project: Project) -> Iterator[Hit]:
             if literal.vid in examples[literal.fn.fqn]:
                 continue
             soft = (
-                for_development(literal.fn.path) or develops(project, literal.fn.file) or is_by_hand(project, literal)
+                for_development(literal.fn.path)
+                or develops(project, literal.fn.file)
+                or (literal.cls is not None and develops_in(project, literal.cls, literal.name))
+                or is_by_hand(project, literal)
             )
             yield replace(report(literal), profile="strict") if soft else report(literal)
 

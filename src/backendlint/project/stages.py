@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import FileFacts, Vid
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Cls, Fn
+from backendlint.project.taint.naming import words as identifier_words
 from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _SWITCH = "DEBUG"
+_STAGES = frozenset({"dev", "development", "develop", "local", "test", "testing", "tests", "ci"})
+"""Words in names of classes with settings that production does not use."""
 _ON = (True, "True", "true")
 _OWN_MACHINE = re.compile(r"://(\w*):(\1|password|postgres|guest|root|admin)@(localhost|127\.0\.0\.1)\b", re.IGNORECASE)
 
@@ -38,6 +41,17 @@ def develops(project: Project, file: FileFacts) -> bool:
         for other in project.files.values()
         if other is not file and other.path.rpartition("/")[0] == folder and _SWITCH in other.names
     )
+
+
+def develops_in(project: Project, cls: Cls, setting: str) -> bool:
+    """`class Development(Config): SECRET_KEY = "..."`, where `Config` takes that setting from elsewhere."""
+    if _STAGES.isdisjoint(identifier_words(cls.name)):
+        return False
+    for base in project.hierarchy.mro(cls):
+        vid = base.facts.attributes.get(setting, -1) if base is not cls else -1
+        if vid >= 0 and not isinstance(base.owner.const(vid), str):
+            return True
+    return False
 
 
 def _bases(project: Project, file: FileFacts) -> Iterator[str]:
