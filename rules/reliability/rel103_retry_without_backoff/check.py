@@ -57,7 +57,8 @@ def _hit(project: Project, policy: Policy) -> Hit:
     pace = "without a pause" if policy.backoff == "none" else "at a fixed pace"
     random = policy.jitter and policy.backoff == "constant"
     once = policy.kind == "loop" and policy.attempts == 2.0  # one more attempt hammers nobody
-    soft = random or once or runs_by_hand(project, policy.fn)  # such as a script that waits for its database
+    by_hand = runs_by_hand(project, policy.fn) or project.layer(policy.fn) == "migration"
+    soft = random or once or by_hand  # such as a script that waits for its database: it runs once
     return Hit(
         message=f"{what} of `{policy.fn.name}()` tries again {pace}: all callers hammer a struggling service together."
         if not random

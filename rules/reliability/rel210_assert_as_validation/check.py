@@ -43,7 +43,8 @@ SETUP = re.compile(r"__init__|_*(init|setup|set_up|register|configure|install|co
 """Functions that start-up calls."""
 VERBS = frozenset(["get", "post", "put", "patch", "delete", "dispatch"])
 VIEW = re.compile(r"(View|ViewSet|Resource|Handler|Controller|Endpoint|Api|API)$")
-MIGRATION = re.compile(r"(^|/)(migrations|alembic)/")
+BY_HAND = re.compile(r"(^|/)(migrations|alembic|scripts?)/")
+"""Folders of what somebody runs and watches."""
 PROOF = re.compile(r"decode|verify|unsign|introspect|claims|token", re.IGNORECASE)
 """Calls that say who somebody is."""
 HOW_FAR = re.compile(r"(^|_)(status|state|phase)$")
@@ -97,7 +98,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         seen = is_public(function) and not (direct and is_inner(site)) and is_validation(site, node, statement.value)
         quiet = (
             is_decorated(site, VALIDATOR)
-            or MIGRATION.search(site.file.path)
+            or BY_HAND.search(site.file.path)
             or for_development(site.file.path)
             or is_injected(site, statement.value)
             or is_contract(site, statement.value)
@@ -303,7 +304,7 @@ def is_bounded(site: SyntaxSite, vid: int) -> bool:
     """A comparison of something that was passed in with a constant, with something else that was passed in, or with what a
     token says."""
     value = site.function.values[vid]
-    if value[0] != "compare":
+    if value[0] != "compare" or any(is_remainder(site, item) for item in value[2]):
         return False
     if is_state(site, value[2]):
         return True
@@ -313,6 +314,12 @@ def is_bounded(site: SyntaxSite, vid: int) -> bool:
     return bool(given) and all(
         is_constant(site.function, item) or (origins(site, item)[0] and not origins(site, item)[1]) for item in value[2]
     )
+
+
+def is_remainder(site: SyntaxSite, vid: int) -> bool:
+    """`slot = number % size` before `assert 0 <= slot < size`: what has been computed to be so, whatever was passed in."""
+    value = unguarded(site.function, vid)
+    return value[0] == "binop" and value[1] == "%" and not site.span.holds(site.function.span_of(vid))
 
 
 def is_state(site: SyntaxSite, sides: Sequence[int]) -> bool:
