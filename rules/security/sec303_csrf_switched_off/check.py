@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from backendlint.api import (
 
 VERBS = ("post", "put", "patch", "delete")
 LASTING = ("db-write", "commit", "mail", "queue-publish", "file", "subprocess", "http", "cache")
+SIGNS_IN = re.compile(r"(^|[/_-])(log_?-?in|sign_?-?in|sso|saml2?|acs|oidc|oauth2?)([/_-]|$)", re.IGNORECASE)
 FORM = "CSRF protection of forms"
 """How the message about a form begins."""
 OPEN = (
@@ -38,7 +40,7 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
     found = list(exempted(project, hit.location))
     hit = replace(hit, location=switched_off(project, hit.location))
     if not found:
-        yield hit
+        yield replace(hit, profile="strict", confidence="low") if for_signing_in(project, hit.location) else hit
         return
     views = [(fn, route) for fn, route in found if changes(project, fn, route)]
     asked = [evidence(project, fn, route) for fn, route in views]
@@ -48,6 +50,16 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         name = hit.message.partition("`")[2].partition("`")[0] if hit.message.startswith("`") else ""
         message = f"`{name}` {OPEN}" if name else f"This route {OPEN}"
         yield replace(hit, message=message, profile="strict", confidence="low")
+
+
+def for_signing_in(project: Project, place: Location) -> bool:
+    """A library's view below a path like `login/` or `sso/acs/`: nobody is signed in yet, and other sites send people there."""
+    for route in project.routes:
+        where = route.place
+        around = where.path == place.path and where.line <= place.line <= where.end_line
+        if around and route.handler is None and SIGNS_IN.search(route.path):
+            return True
+    return False
 
 
 def form(project: Project, hit: Hit) -> Iterator[Hit]:

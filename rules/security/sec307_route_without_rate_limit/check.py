@@ -20,6 +20,8 @@ NOT_SIGN_IN = re.compile(
 TOKEN = re.compile(
     r"\{(\w*_)?(token|uidb?64|signature)\}|(password|reset|recover)[^{]*\{(\w*_)?(code|key|hash)\}", re.IGNORECASE
 )
+SENT_ON = re.compile(r"\{(\w*_)?(backend|provider|idp|strategy|connector)(_\w+)?\}/?$", re.IGNORECASE)
+"""`login/{provider}`: another site asks for the password."""
 FORGOTTEN = re.compile(r"password|forgot|reset|recover|magic_?link|send_?code|resend", re.IGNORECASE)
 """Routes that send mail to whoever is named, or take what was in it."""
 
@@ -231,6 +233,8 @@ def is_sign_in(route: Route) -> bool:
     ]
     if TOKEN.search(route.path) or OF_RESOURCE.search(route.path):
         return False  # who knows the token need not guess
+    if route.handler is None and SENT_ON.search(route.path):
+        return False
     words = [*parts[-1:], snake(route.name), snake(route.cls.name) if route.cls else ""]
     texts = [re.sub(r"[-.]+", "_", word) for word in words if word]
     if any(NOT_SIGN_IN.search(text) for text in (*texts, *map(snake, parts[-2:]))):
