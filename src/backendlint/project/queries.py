@@ -41,6 +41,8 @@ _ACTS = re.compile(rf"(^|\.){_ACTORS}$", re.IGNORECASE)
 _CACHED = frozenset({"count", "exists", "all", "iterate", "first"})
 """Operations of a to-many manager that use rows which were prefetched."""
 _COPIES = (("name", "copy.copy"), ("name", "copy.deepcopy"))
+_KEEPS = frozenset({"set", "get", "memoize", "memoized", "remember", "wrap"})
+"""Methods of a cache that are decorators: `@page_cache.set("berths-{harbour_id}")`."""
 _CHANGING = frozenset({"insert", "update", "delete"})
 """Functions, and methods of tables, with which a statement begins that writes."""
 
@@ -121,7 +123,10 @@ class Queries:
             model = self.project.libraries.decorator(ref.name) if ref.kind == "lib" else None
             if model is not None and model.cache is not None:
                 return True
-            if "cache" in ref.name.rpartition(".")[2].lower() and "property" not in ref.name:
+            owner, _, name = ref.name.rpartition(".")
+            if "cache" in name.lower() and "property" not in ref.name:
+                return True
+            if "cache" in owner.rpartition(".")[2].lower() and name in _KEEPS:
                 return True
             made = self.project.functions.get(ref.name)
             if made is not None and self._memoizes(made):
