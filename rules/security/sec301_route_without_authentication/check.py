@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import SAFE, UNKNOWN, Fn, Hit, Project, Route, Step, answers, operands
+from backendlint.api import SAFE, UNKNOWN, Call, Fn, Hit, Project, Route, Step, answers, operands
 
 PUBLIC = re.compile(
     r"log_?in|log_?out|sign_?(in|up|out)|register|registration|password|passwd|forgot|recover|reset|(^|_)tokens?($|_)|refresh|oauth|sso|saml|openid|jwks|"
@@ -19,7 +19,8 @@ SIGNING_IN = re.compile(
 """Names of classes of views for those who have not signed in yet."""
 SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 READABLE = re.compile(
-    r"(^|_)(plans|pricing)($|_)|(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|feature_?flags|(^|_)(logo|icon|avatar|thumb(nail)?|picture)s?($|_)|about|(^|_)info($|_)",
+    r"(^|_)(plans|pricing)($|_)|(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|feature_?flags|(^|_)(logo|icon|avatar|thumb(nail)?|picture)s?($|_)|about|(^|_)info($|_)|"
+    r"(^|_)published($|_)",
     re.IGNORECASE,
 )
 """What anybody may read; who changes it is another question."""
@@ -32,6 +33,7 @@ SWITCH = re.compile(r"(\w+_)?(allow|enable|public|anonym|open|dev)\w*|\w+_(enabl
 CATCH_ALL = re.compile(r"/?\{\w+\}/?")
 """Whatever no other route answers: the files of a front end."""
 SEARCH = re.compile(r"search|query|filter|lookup|preview|list", re.IGNORECASE)
+SHOWN = re.compile(r"(is_)?(published|public)")
 SECRET = re.compile(r"(\w+_)?(token|secret|signature)(_hash)?", re.IGNORECASE)
 FINDS = ("filter", "get", "get_or_404")
 SIGN_UP = re.compile(r"sign[-_]?up|regist", re.IGNORECASE)
@@ -202,7 +204,8 @@ def only_redirects(project: Project, route: Route) -> bool:
 
 
 def knows_strangers(project: Project, route: Route) -> bool:
-    """It shows less to those who have not signed in, or takes a secret from the body that leads to the row."""
+    """It shows less to those who have not signed in, or only what is published, or takes a secret from the body that leads to
+    the row."""
     if route.handler is None:
         return False
     if any(route.handler.value(vid)[1] == "Authorization" for vid in route.handler.made_by("const")):
@@ -210,11 +213,18 @@ def knows_strangers(project: Project, route: Route) -> bool:
     for fn, _ in project.graph.below(route.handler, 2, ("call", "property")):
         if any(fn.value(vid)[2] in STRANGERS for vid in fn.made_by("attr")):
             return True
+        if reads(project, route) and any(picks_published(fn, call) for call in fn.calls):
+            return True
         asked = [call for call in fn.calls if any(SECRET.fullmatch(key) for key, _ in call.kwargs)]
         models = [model for call in asked for model in project.models(fn, call)]
         if any(model.orm is not None and model.orm.op in FINDS for model in models):
             return True
     return False
+
+
+def picks_published(fn: Fn, call: Call) -> bool:
+    """`Post.objects.filter(published=True)`: rows that are for everybody."""
+    return any(SHOWN.fullmatch(key) and fn.const(vid) is True for key, vid in call.kwargs)
 
 
 def is_plain_page(project: Project, route: Route) -> bool:
