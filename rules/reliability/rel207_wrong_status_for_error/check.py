@@ -19,6 +19,7 @@ from backendlint.api import (
     answers,
     asks_nobody,
     below,
+    bind,
     block_at,
     called_name,
     failure_status,
@@ -233,7 +234,8 @@ def _judged(
         if what and types:
             found = f"answers {answer.status or 200} with {what}", "clients, caches and monitors take it for success"
     elif answer.failed and answer.status is not None:
-        found = None if _chosen(fn, handler, answer) else _mismatch(project, fn, handler, types, answer.status)
+        chosen = _chosen(fn, handler, answer) or _sorted_out(project, fn, handler)
+        found = None if chosen else _mismatch(project, fn, handler, types, answer.status)
     if found is not None:
         yield Hit(
             f"`{fn.name}()` catches `{names}` and {found[0]}: {found[1]}; answer with the status that says what happened.",
@@ -251,6 +253,20 @@ def _chosen(fn: Fn, handler: int, answer: Answer) -> bool:
         tested = ingredients(fn.facts, [block.value]) if block.kind in ("if", "case") else ()
         if any(fn.facts.values[vid][0] == "exc" for vid in tested):
             return True
+    return False
+
+
+def _sorted_out(project: Project, fn: Fn, handler: int) -> bool:
+    """`return answer_for(error)`, where that function raises again what it has no answer for."""
+    inside = below(fn.facts, handler)
+    for call in (item for item in fn.calls if item.block in inside):
+        given = {vid for vid in call.passed if fn.facts.values[vid] == ("exc", handler)}
+        for target in project.targets(fn, call) if given else ():
+            bound = bind(fn, call, target)
+            slots = {index for index, items in bound.items() for vid, _ in items if vid in given}
+            again = (target.unguarded(item.exc) for item in target.facts.raises if item.exc >= 0)
+            if any(value[0] == "param" and value[1] in slots for value in again):
+                return True
     return False
 
 
