@@ -19,13 +19,13 @@ SIGNING_IN = re.compile(
 """Names of classes of views for those who have not signed in yet."""
 SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 READABLE = re.compile(
-    r"(^|_)(plans|pricing)($|_)|(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|feature_?flags|(^|_)(logo|icon|avatar|thumb(nail)?|picture)s?($|_)|about|(^|_)info($|_)|"
-    r"(^|_)published($|_)",
+    r"(^|_)(plans|pricing)($|_)|(^|_)tags($|_)|categories|countries|currenc|languages|time_?zones|locales|(^|_)config($|_)|features|feature_?flags|(^|_)(logo|icon|avatar|thumb(nail)?|picture)s?($|_)|about|(^|_)info($|_)",
     re.IGNORECASE,
 )
 """What anybody may read; who changes it is another question."""
 MARKED = re.compile(r"/(?:public|anonymous|guest)(?:/|$)", re.IGNORECASE)
 """Prefixes that say so of all routes below them."""
+PUBLISHED = re.compile(r"[/_-]published(?:[/_-]|$)", re.IGNORECASE)
 GIVEN = frozenset({"role", "principal", "actor", "identity", "caller", "viewer", "current_user", "auth", "auth_user"})
 """Parameters for whoever calls, which nobody sends."""
 SWITCH = re.compile(r"(\w+_)?(allow|enable|public|anonym|open|dev)\w*|\w+_(enabled?|allowed|disabled)", re.IGNORECASE)
@@ -350,5 +350,5 @@ def public(route: Route, signs_up: bool) -> bool:
         return True
     named = PUBLIC.search(words) or PUBLIC.search(route.name) or MARKED.search(route.path)
     if SAFE.issuperset(route.methods):
-        named = named or READABLE.search(words) or READABLE.search(route.name)
+        named = named or READABLE.search(words) or READABLE.search(route.name) or PUBLISHED.search(route.path)
     return bool(named) or not route.path.strip("/")
