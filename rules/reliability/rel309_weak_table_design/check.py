@@ -33,6 +33,8 @@ _KEPT = frozenset(
     "log logs auditlog auditlogs audit audits history archive archives event events snapshot snapshots journal trail catalog".split()
 )
 """Tables of what has been keep ids of rows that may be gone."""
+_LATER = ("history", "archive", "archived", "old", "past")
+"""Words of tables into which rows are moved."""
 _FOREIGN = re.compile(r"\b(fks?|foreign[ -]?keys?|referential)\b", re.IGNORECASE)
 _SEPARATORS = frozenset({",", ";", "|", ", "})
 FEWEST = 3
@@ -190,6 +192,7 @@ def _unreferenced(project: Project, table: Table, column: Column) -> Iterator[Hi
         return
     words = set(identifier_words(table.name))
     advice = bool(words & _KEPT) or (column.nullable and table.source != "ddl") or _explained(project, column)
+    advice = advice or _moves_on(project, target)
     yield Hit(
         f"`{table.name}.{column.name}` refers to `{target.name}` without a foreign key: rows can name one "
         "that was deleted or never existed; add "
@@ -197,6 +200,17 @@ def _unreferenced(project: Project, table: Table, column: Column) -> Iterator[Hi
         _place(table, column),
         profile="strict" if advice else None,
     )
+
+
+def _moves_on(project: Project, target: Table) -> bool:
+    """Whether old rows of the table are deleted, and another one keeps them (`parcels_history`): the id outlives its row."""
+    singular = target.name.removesuffix("s")
+    kept = [f"{name}_{word}" for name in (target.name, singular) for word in _LATER]
+    kept += [f"{word}_{target.name}" for word in _LATER]
+    if not any(project.data.schema.find(name) for name in kept):
+        return False
+    names = {target.name, target.owner} - {""}
+    return any(write.op == "delete" and write.entity in names for write in project.writes.all())
 
 
 def _constrained(project: Project, table: Table, column: Column) -> bool:
