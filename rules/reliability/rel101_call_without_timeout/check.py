@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Made, Profile, Project, Site, Wait, aliases, exclusive, only_by_hand
+from backendlint.api import (
+    CallModel,
+    Fn,
+    Hit,
+    Made,
+    Profile,
+    Project,
+    Site,
+    Wait,
+    aliases,
+    bind,
+    exclusive,
+    only_by_hand,
+)
 
 OUTBOUND = frozenset(
     ["http", "db-connect", "cache-read", "cache-write", "mail", "socket", "grpc", "cloud", "search", "subprocess"]
@@ -41,6 +54,31 @@ def check(project: Project) -> Iterator[Hit]:
         for model in project.timeouts.handed_over(site):
             if OUTBOUND.intersection(model.effect):
                 yield _hit(project, Site(site.fn, site.call, model), UNBOUNDED)
+    yield from _passed(project)
+
+
+def _passed(project: Project) -> Iterator[Hit]:
+    """`method(url, json=body)`, where callers pass `requests.get` or `requests.post` for `method`."""
+    for fn in project.reviewed():
+        for call in fn.calls:
+            func = fn.unguarded(call.func)
+            if func[0] != "param" or call.open_ended or project.layer(fn) == "migration":
+                continue
+            for model in _given(project, fn, func[1]):
+                wait = project.timeouts.of(fn, call, model)
+                if wait is not None and wait.kind == "forever" and OUTBOUND.intersection(model.effect):
+                    yield _hit(project, Site(fn, call, model), wait)
+                    break
+
+
+def _given(project: Project, fn: Fn, index: int) -> Iterator[CallModel]:
+    """The functions of libraries that callers pass for a parameter."""
+    for edge in project.graph.callers(fn):
+        bound = bind(edge.caller, edge.call, fn).get(index, ()) if edge.call is not None else ()
+        for ref in (ref for vid, _ in bound for ref in project.refs(edge.caller, vid)):
+            model = project.libraries.call(ref.name) if ref.kind == "lib" else None
+            if model is not None and model.timeout is not None:
+                yield model
 
 
 def _streams(site: Site, wait: Wait) -> bool:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _CARRIERS = frozenset({"transport", "session", "http_client", "client", "adapter", "connection_pool"})
 """Keywords of constructors for objects that may carry a timeout of their own."""
 MAX_LINKS = 30
+MAX_HELPERS = 3
+"""Helpers through which `**kwargs` are followed to those who fill them."""
 _UNITS = {"s": 1.0, "ms": 0.001, "us": 0.000001, "min": 60.0, "object": 1.0}
 
 
@@ -109,7 +111,7 @@ class Timeouts:
         written = self._in_dsn(fn, call, timeout) if timeout.dsn else False
         if written or (written is None and timeout.dsn_usual):
             return UNKNOWN
-        if any(fn.facts.values[vid][0] == "star" for vid in call.args):
+        if any(_is_star(fn, vid) for vid in call.args) and not self._short(fn, call, timeout):
             return UNKNOWN
         spread = self._spread(fn, call.kwarg("**"), timeout) if call.open_ended else None
         return Wait("forever", default=True, sure=False) if spread is None and written is None else spread
@@ -245,7 +247,26 @@ class Timeouts:
             return next((wait for wait in found if wait is not None), None if found else UNKNOWN)
         return None
 
-    def _passed_on(self, fn: Fn, index: int, timeout: Timeout) -> Wait | None:
+    def _short(self, fn: Fn, call: Call, timeout: Timeout, depth: int = MAX_HELPERS) -> bool:
+        """Whether the `*args` that a helper hands on, its own, hold too few for the timeout's position to be among them."""
+        own = [vid for vid in call.args if fn.facts.values[vid][0] == "star"]
+        value = fn.unguarded(fn.facts.values[own[0]][1]) if len(own) == 1 else ("",)
+        if value[0] != "param" or fn.facts.params[value[1]].kind != "args" or not depth:
+            return False
+        if timeout.position < 0:
+            return True
+        left = timeout.position - len(call.args) + 1
+        edges = self.project.graph.callers(fn)
+        for edge in edges:
+            if edge.call is None or sum(not _is_star(edge.caller, vid) for vid in edge.call.args) > left:
+                return False
+            if any(_is_star(edge.caller, vid) for vid in edge.call.args) and not self._short(
+                edge.caller, edge.call, timeout, depth - 1
+            ):
+                return False
+        return bool(edges)
+
+    def _passed_on(self, fn: Fn, index: int, timeout: Timeout, depth: int = MAX_HELPERS) -> Wait | None:
         """A helper's own `**kwargs`: nothing where every caller is known and none passes a timeout; where some do, the
         others leave it out."""
         edges = [edge for edge in self.project.graph.callers(fn) if edge.caller is not fn]
@@ -253,7 +274,9 @@ class Timeouts:
             return UNKNOWN
         lacking: list[Made] = []
         for edge in edges:
-            if edge.call is None or edge.call.open_ended:
+            if edge.call is None or (
+                edge.call.open_ended and not self._hands_nothing(edge.caller, edge.call, timeout, depth)
+            ):
                 return UNKNOWN
             if not any(edge.call.kwarg(key) >= 0 for key in timeout.keywords):
                 lacking.append(Made(edge.caller, edge.call))
@@ -261,6 +284,14 @@ class Timeouts:
             return None
         few = timeout.default is None and 0 < 2 * len(lacking) <= len(edges)
         return Wait("forever", default=True, left_out=tuple(lacking)) if few else UNKNOWN
+
+    def _hands_nothing(self, fn: Fn, call: Call, timeout: Timeout, depth: int) -> bool:
+        """`self._request("get", *args, **kwargs)`: whether the `**kwargs` that a helper hands on never hold a timeout."""
+        value = fn.unguarded(call.kwarg("**")) if call.kwarg("**") >= 0 else ("",)
+        while value[0] == "mut" and value[2] in ("pop", "get"):
+            value = fn.unguarded(value[1])
+        own = depth > 0 and value[0] == "param" and fn.facts.params[value[1]].kind == "kwargs"
+        return own and self._passed_on(fn, value[1], timeout, depth - 1) is None
 
     def by_callers(self, fn: Fn, call: Call, timeout: Timeout) -> Iterator[tuple[Made, float]]:
         """The seconds that callers of a function pass for the timeout of a call in it, each with the caller's call."""
@@ -464,3 +495,8 @@ class Timeouts:
     def _same_type(self, owner: Fn, base: Vid, fn: Fn, call: Call) -> bool:
         mine = {ref.name for ref in self.project.refs(fn, receiver(fn, call))} if receiver(fn, call) >= 0 else set()
         return bool(mine & {ref.name for ref in self.project.refs(owner, base)})
+
+
+def _is_star(fn: Fn, vid: Vid) -> bool:
+    """`*args` in a call."""
+    return bool(fn.facts.values[vid][0] == "star")
