@@ -3,7 +3,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Edge, FileFacts, Fn, Hit, Import, Profile, Project, Site, Step, Vid, derived
+from backendlint.api import (
+    SLIPS,
+    Edge,
+    FileFacts,
+    Fn,
+    Hit,
+    Import,
+    Profile,
+    Project,
+    Site,
+    Step,
+    Vid,
+    derived,
+    told_once,
+)
 
 QUERIES = {"db-read", "db-write", "db"}
 BUILDS = {"all", "filter", "exclude", "values", "order", "raw"}
@@ -42,8 +56,8 @@ def skipped(project: Project) -> Iterator[Hit]:
     example, edge = through[0]
     layer = project.layer(edge.callee)
     profile: Profile | None = None if len(direct) == 1 or len(through) >= RULE * len(direct) else "strict"
-    for fn, site in direct:
-        yield Hit(
+    hits = [
+        Hit(
             f"`{fn.name}()` queries the database itself, although {len(through)} of the project's "
             f"{len(through) + len(direct)} handlers go through a {layer}; move the query there.",
             fn.location(site.call.span),
@@ -51,6 +65,13 @@ def skipped(project: Project) -> Iterator[Hit]:
             function=fn.fqn,
             profile=profile,
         )
+        for fn, site in direct
+    ]
+    yield from hits if profile else told_once(hits, everywhere, SLIPS, severity=None)
+
+
+def everywhere(hit: Hit, places: str) -> str:
+    return hit.message.replace(" itself, although", f" itself, here and in {places}, although", 1)
 
 
 def handler_files(project: Project) -> set[str]:
