@@ -157,7 +157,7 @@ def _loops_below(project: Project, item: Repeated) -> bool:
     )
 
 
-def _beside_work(project: Project, item: Repeated) -> bool:
+def _beside_work(project: Project, item: Repeated | LazyRead) -> bool:
     """Whether the loop's body also calls other services or commits for each item: the query is one step of a unit of work."""
     fn = item.fn
     for call in fn.calls:
@@ -261,7 +261,7 @@ def _relations(project: Project) -> Iterator[Hit]:
             related=(item.query,) if item.query is not None else (),
             flow=item.steps,
             function=item.fn.fqn,
-            profile="strict" if few or _by_hand(project, item.fn) else None,
+            profile="strict" if few or _by_hand(project, item.fn) or _beside_work(project, item) else None,
         )
 
 
