@@ -19,6 +19,7 @@ from backendlint.api import (
     SqlStatement,
     Step,
     Table,
+    block_at,
     sql,
     sqltypes,
     stays_small,
@@ -42,6 +43,8 @@ class Need:
     table: Table
     columns: tuple[str, ...]
     kind: str
+    optional: bool = False
+    """Each of the conditions holds only where somebody asks for it, as in a form with which one searches."""
     places: list[tuple[Location, str | None]] = field(default_factory=list)
 
 
@@ -51,6 +54,7 @@ def check(project: Project) -> Iterator[Hit]:
     for need, place, function in [*_statements(project), *_uses(project)]:
         known = needs.setdefault((need.table.name, need.columns, need.kind), need)
         known.places.append((place, function))
+        known.optional = known.optional and need.optional
     styled: list[Hit] = []
     hits = [(need, _hit(project, need)) for need in needs.values()]
     told = [need for need, hit in hits if hit.profile is None]
@@ -93,7 +97,9 @@ def _hit(project: Project, need: Need) -> Hit:
         place,
         others,
         function=function,
-        profile=None if (served and not stays_small(need.table.name)) or need.kind == "join" else "strict",
+        profile=None
+        if (served and not need.optional and not stays_small(need.table.name)) or need.kind == "join"
+        else "strict",
         fingerprint_key=f"{need.kind} {need.table.name}({columns})",
     )
 
@@ -258,6 +264,15 @@ def _narrows(use: ColumnUse) -> str:
     return f"{use.fn.fqn}:{use.table.name}" if use.framework == "django" else use.fn.fqn
 
 
+def _optional(filters: list[ColumnUse]) -> bool:
+    """`if name: query = query.filter(...)`, `if since: query = query.filter(...)`: several conditions, each under a test of its own."""
+    tests = {
+        next((number for number, block in use.fn.blocks_of(block_at(use.fn, use.span)) if block.kind == "if"), -1)
+        for use in filters
+    }
+    return len(tests) > 1 and -1 not in tests
+
+
 def _loaded_beside(project: Project, use: ColumnUse) -> bool:
     """`Prefetch("lines", queryset=Line.objects.filter(...))`: the relation's key narrows it first of all."""
     place = use.query or use.span
@@ -293,4 +308,5 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
         if columns:
             first = next(use for use in filters if use.column.name in columns)
             if not _loaded_beside(project, first):
-                yield Need(table, columns, "filter"), first.location, first.fn.fqn
+                optional = _optional([use for use in filters if _selective(use.column)])
+                yield Need(table, columns, "filter", optional), first.location, first.fn.fqn
