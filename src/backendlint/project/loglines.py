@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backendlint.dependency_files import dependency_files
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Cls, Fn
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
+_FORMATTERS = re.compile(
+    r"^[\s\"'-]*(python[-_]json[-_]logger|json[-_]log[-_]formatter|ecs[-_]logging|logstash[-_]formatter)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Packages whose formatters write one line a record, as a dependency file names them."""
 _NO_LINES = ("NullHandler", "AdminEmailHandler", "SMTPHandler", "HTTPHandler", "SentryHandler", "EventHandler")
 """Handlers that write no lines for people to read."""
 
@@ -24,9 +32,10 @@ class LogLines:
 
     @cached_property
     def escaped(self) -> bool:
-        """True where every handler that loggers use has such a formatter, in one of its settings at least, and there is one."""
+        """True where every handler that loggers use has such a formatter, in one of its settings at least, and there is one;
+        where the code formats no logs itself, and depends on what writes them as JSON."""
         found = list(_configured(self.project)) or list(_set(self.project))
-        return any(found) and all(found)
+        return (any(found) and all(found)) if found else _declared(self.project.root)
 
     @cached_property
     def rendered(self) -> bool:
@@ -39,6 +48,18 @@ class LogLines:
             for ref in self.project.callees(fn, call)
             if ref.kind == "lib"
         )
+
+
+def _declared(root: Path) -> bool:
+    """Whether the project's dependency files name a formatter that writes JSON, which a library of its own may set up."""
+    for path in dependency_files(root):
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:  # discovery has named it
+            continue
+        if _FORMATTERS.search(text):
+            return True
+    return False
 
 
 def _configured(project: Project) -> Iterator[bool]:
