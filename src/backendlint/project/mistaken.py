@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backendlint.facts.model import Call
+from backendlint.facts.model import Call, Value
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 
@@ -17,5 +17,11 @@ def is_mistaken(fn: Fn, call: Call, model: CallModel) -> bool:
         return False
     given, target = fn.const(call.args[0]), fn.unguarded(call.func)
     owner = fn.unguarded(target[1]) if target[0] == "attr" else ("",)
-    by_name = owner[0] == "param" and fn.facts.params[owner[1]].annotation < 0
-    return by_name and isinstance(given, str) and re.fullmatch(model.mistaken, given) is not None
+    return _by_name(fn, owner) and isinstance(given, str) and re.fullmatch(model.mistaken, given) is not None
+
+
+def _by_name(fn: Fn, owner: Value) -> bool:
+    """Whether nothing but its name says what an object is: a parameter's, or that of what a function returns."""
+    if owner[0] == "param":
+        return fn.facts.params[owner[1]].annotation < 0
+    return owner[0] == "call" and not fn.callee_name(fn.facts.calls[owner[1]])[:1].isupper()
