@@ -67,7 +67,7 @@ from backendlint.project.kepttimes import KeptTimes
 from backendlint.project.lazyreads import LazyRead
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.literals import NamedLiteral, name_of_value, written
-from backendlint.project.longwork import LongWork
+from backendlint.project.longwork import LongWork, at_once
 from backendlint.project.lookups import sent
 from backendlint.project.loops import block_at, depends, grows, loops_around, stops_early
 from backendlint.project.lost import read_modify_writes, sql_read_modify_writes, stale_updates
@@ -247,6 +247,7 @@ __all__ = [
     "around",
     "asked",
     "asks_nobody",
+    "at_once",
     "before",
     "below",
     "bind",

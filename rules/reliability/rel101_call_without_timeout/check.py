@@ -14,6 +14,7 @@ from backendlint.api import (
     Site,
     Wait,
     aliases,
+    at_once,
     bind,
     exclusive,
     only_by_hand,
@@ -207,5 +208,7 @@ def _profile(project: Project, site: Site) -> Profile | None:
         return "strict"
     if "subprocess" not in site.model.effect:
         return None
+    if at_once(site.fn, site.call, always=True):
+        return "strict"
     serves = project.reach(site.fn.fqn) > 0 or project.layer(site.fn) in REQUEST_LAYERS
     return None if serves else "strict"

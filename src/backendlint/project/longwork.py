@@ -32,6 +32,8 @@ _AT_ONCE = frozenset(
     "test touch true tty uname uptime who whoami whereis which".split()
 )
 """Programs that are done as soon as they are started."""
+_BY_SIZE = frozenset("cat chgrp chmod chown cp df mv rm stat tail touch".split())
+"""Of those, what takes as long as the files, and the disk that they are on."""
 _ASKS = frozenset({"--version", "-V", "--help", "-h"})
 _GIT_ASKS = frozenset(
     {"branch", "config", "describe", "log", "remote", "rev-list", "rev-parse", "show", "status", "tag"}
@@ -215,10 +217,12 @@ class LongWorks:
         return "", 0
 
 
-def at_once(fn: Fn, call: Call) -> bool:
-    """Whether a program is one that ends at once, by its name as the code writes it."""
+def at_once(fn: Fn, call: Call, *, always: bool = False) -> bool:
+    """Whether a program is one that ends at once, by its name as the code writes it; `always`: whatever it is given."""
     words = _words(fn, call.args[0]) if call.args else []
     name = words[0].rpartition("/")[2] if words else ""
+    if always:
+        return name in _AT_ONCE - _BY_SIZE
     asks = words[1:2] if name == "git" else words[1:]
     return name in _AT_ONCE or not (_GIT_ASKS if name == "git" else _ASKS).isdisjoint(asks)
 
