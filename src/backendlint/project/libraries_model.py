@@ -770,6 +770,8 @@ class CallModel:
     """A call with more positional arguments is of something else that is called so (`session.get(key, 0)`)."""
     mistaken: str = ""
     """Of an object known by its name alone, a call with such a constant as first argument is of something else (`session.get("cart")`)."""
+    queued: dict[str, str] = field(default_factory=dict)
+    """By setting, what it begins with where the call only hands a job to a queue (`EMAIL_BACKEND: djcelery_email`)."""
     prints: bool = False
     note: str = ""
     """For people: the source of a fact, with the version."""

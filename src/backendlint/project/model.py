@@ -22,7 +22,7 @@ from backendlint.project.hierarchy import Hierarchy
 from backendlint.project.jobs import Jobs
 from backendlint.project.libraries import Hints, Libraries
 from backendlint.project.libraries_model import CallModel
-from backendlint.project.mistaken import is_mistaken
+from backendlint.project.meant import Meant
 from backendlint.project.modules import Modules
 from backendlint.project.params import Params
 from backendlint.project.refs import Resolver
@@ -94,6 +94,7 @@ class Project:
         self.hierarchy = Hierarchy(self)
         self.attached = Attached(self)
         self.associations = Associations(self)
+        self.meant = Meant(self)
         self._hints: dict[str, Hints] = {}
         self._models: dict[int, list[CallModel]] = {}
         self._callees: dict[int, Refs] = {}
@@ -170,11 +171,8 @@ class Project:
         """Library models of what a call may call (usually one or none)."""
         known = self._models.get(id(call))
         if known is None:
-            known = []
-            for ref in self.callees(fn, call):
-                model = self.libraries.call(ref.name) if ref.kind == "lib" else None
-                if model is not None and not is_mistaken(fn, call, model):
-                    known.append(model)
+            named = [ref.name for ref in self.callees(fn, call) if ref.kind == "lib"]
+            known = [model for name in named if (model := self.meant.by(fn, call, name)) is not None]
             if self.resolver.idle:
                 self._models[id(call)] = known
         return known
