@@ -116,12 +116,14 @@ class _Search:
         if vid < 0 or depth == 0 or key in self._seen or not self._carries(fn, vid, up):
             return False
         self._seen.add(key)
-        value = fn.facts.values[vid]
+        value, name = fn.facts.values[vid], name_of_value(fn, vid)
+        if self.project.taint.reader.identifiers.in_address(name):
+            return False
         if (fn.fqn, vid) == (self.source.fn, self.source.slot) and self.source.path and opens(fn, self.source.path[0]):
             return not self._is_number(fn, vid)
         if value[0] == "call" and self._makes(fn, value[1]):
             return True
-        if value[0] not in (*_SAME, "slice") and self._named(fn, name_of_value(fn, vid)):
+        if value[0] not in (*_SAME, "slice") and self._named(fn, name):
             return not self._is_number(fn, vid)
         if value[0] == "dict" and any(self._entry(fn, key, item, up) for key, item in value[1]):
             return True

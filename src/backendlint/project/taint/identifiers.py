@@ -66,7 +66,7 @@ class Identifiers:
         self._clouds: dict[str, bool] = {}
 
     def covers(self, fn: Fn, vid: Vid, name: str) -> bool:
-        """Whether the value is an object that prints no secret of its own, or the primary key of a row."""
+        """Whether the value is an object that prints no secret of its own, or what a row is known by."""
         if self._is_word(fn, vid, name) or self._is_answer(fn, vid):
             return True
         parts = words(name)
@@ -74,6 +74,8 @@ class Identifiers:
             return self._is_cloud(fn)
         if parts[-1] != _TOKEN:
             return False
+        if self.in_address(name):
+            return True
         refs = self.project.refs(fn, vid)
         if (refs and all(self._is_object(ref) for ref in refs)) or (not refs and _has_parts(fn, vid)):
             return True
@@ -82,6 +84,10 @@ class Identifiers:
         value = fn.facts.values[vid]
         owners = self.project.refs(fn, value[1]) if value[0] == "attr" and len(parts) == 1 else ()
         return "".join(parts[:-1]) in self._keyed or any(ref.name in self._keyed for ref in owners)
+
+    def in_address(self, name: str) -> bool:
+        """Whether rows are known by a field of that name, which everybody sees in the addresses of their pages."""
+        return name in self._public and len(words(name)) > 1
 
     def _is_answer(self, fn: Fn, vid: Vid) -> bool:
         """Whether the value is a framework's response: what it holds is told where it is made."""
@@ -136,6 +142,21 @@ class Identifiers:
             written
             or any(owner.facts.decorators for owner in owners)
             or bool(self.project.hierarchy.library_bases(cls))
+        )
+
+    @cached_property
+    def _public(self) -> frozenset[str]:
+        """Fields that stand in the address of their row's page, which Django's `get_absolute_url` makes."""
+        found = (
+            cls.methods["get_absolute_url"]
+            for cls in self.project.classes.values()
+            if "get_absolute_url" in cls.methods
+        )
+        return frozenset(
+            fn.value(vid)[2]
+            for fn in found
+            for vid in fn.made_by("attr")
+            if fn.unguarded(fn.value(vid)[1]) == ("param", 0)
         )
 
     @cached_property
