@@ -16,6 +16,10 @@ NOT_SIGN_IN = re.compile(
     r"with_(google|github|gitlab|facebook|apple|microsoft|linkedin)|log_?ins?_(logs?|history|events?|audit)",
     re.IGNORECASE,
 )
+BY_OTHERS = re.compile(r"(^|_)(oidc|saml2?|openid|sso|social)($|_)", re.IGNORECASE)
+"""Words of routes where another site asks for the password, and what it sends back is too long to be guessed."""
+MAY = re.compile(r"(^|_)(can|may)_(log|sign)_?in($|_)", re.IGNORECASE)
+"""What a page asks before it shows a form."""
 
 TOKEN = re.compile(
     r"\{(\w*_)?(token|uidb?64|signature)\}|(password|reset|recover)[^{]*\{(\w*_)?(code|key|hash)\}", re.IGNORECASE
@@ -76,7 +80,8 @@ def check(project: Project) -> Iterator[Hit]:
             )
             message = f"can be tried without end: {what} that way. Limit attempts per account and per address."
             seen.add(route.place)
-            profile: Profile = "default" if asks(project, route) and tries(project, route) else "strict"
+            guessed = asks(project, route) and tries(project, route) and not elsewhere(project, route)
+            profile: Profile = "default" if guessed else "strict"
             yield Hit(f"{route.label} {message}", route.place, function=route.function, profile=profile)
             continue
         if route.handler is None or project.access.authentication(route):
@@ -107,6 +112,21 @@ def tries_password(project: Project, route: Route) -> bool:
     return False
 
 
+def elsewhere(project: Project, route: Route) -> bool:
+    """Whether the route is about signing in, and its words say that the password is asked for at another place."""
+    parts = [part for part in route.path.split("/") if part and "{" not in part]
+    words = [snake(re.sub(r"[-.]+", "_", part)) for part in (*parts[-2:], route.name)]
+    return any(BY_OTHERS.search(word) or MAY.search(word) for word in words) and not asks_password(project, route)
+
+
+def asks_password(project: Project, route: Route) -> bool:
+    """Whether something that it calls looks at a password, or at who gave one."""
+    models = [site.model for fn in reached(project, route) for site in project.effects.direct(fn)]
+    return any(
+        model.password is not None or (model.auth is not None and model.auth.role == "authenticate") for model in models
+    )
+
+
 def tries(project: Project, route: Route) -> bool:
     """Whether something is compared there that can be guessed, or mail is sent: not what somebody does who is in already."""
     if route.handler is None or sends(project, route):
@@ -114,10 +134,7 @@ def tries(project: Project, route: Route) -> bool:
     if "/admin/" in route.path and FORGOTTEN.search(route.path):
         return False  # what those who run the service do for others
     fns = reached(project, route)
-    models = [site.model for fn in fns for site in project.effects.direct(fn)]
-    if any(
-        model.password is not None or (model.auth is not None and model.auth.role == "authenticate") for model in models
-    ):
+    if asks_password(project, route):
         return True
     bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
     goes_on = bool(bases) and any(hands_on(project, route.handler, call) for call in route.handler.calls)
@@ -221,8 +238,18 @@ def takes_form(project: Project, fn: Fn) -> bool:
 
 
 def reached(project: Project, route: Route) -> list[Fn]:
-    """The handler and what it calls."""
-    return [fn for fn, _ in project.graph.below(route.handler, 3)] if route.handler is not None else []
+    """The handler and what it calls, a serializer's check of its data included (`self.serializer_class(data=request.data)`)."""
+    if route.handler is None:
+        return []
+    found = [fn for fn, _ in project.graph.below(route.handler, 3)]
+    asks = {value[2] for fn in found for vid in fn.made_by("attr") if (value := fn.value(vid))[1] == 0}
+    if route.cls is None or asks.isdisjoint({"serializer_class", "get_serializer"}):
+        return found
+    owner = next((cls for cls in project.hierarchy.mro(route.cls) if "serializer_class" in cls.facts.attributes), None)
+    refs = project.refs(owner.owner, owner.facts.attributes["serializer_class"]) if owner is not None else ()
+    classes = [project.classes[ref.name] for ref in refs if ref.kind == "class"]
+    checks = (project.method(cls, "validate") for cls in classes)
+    return found + [fn for check in checks if check is not None for fn, _ in project.graph.below(check, 2)]
 
 
 def is_sign_in(route: Route) -> bool:
