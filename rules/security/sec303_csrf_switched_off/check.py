@@ -37,6 +37,8 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
     if hit.message.startswith(FORM):
         yield from form(project, hit)
         return
+    if without_effect(project, hit.location):
+        return
     found = list(exempted(project, hit.location))
     hit = replace(hit, location=switched_off(project, hit.location))
     if not found:
@@ -95,6 +97,18 @@ def switched_off(project: Project, place: Location) -> Location:
             if exempts(home, vid):
                 return home.place(vid)
     return place
+
+
+def without_effect(project: Project, place: Location) -> bool:
+    """Django asks the view, which `as_view` makes of `dispatch`: `csrf_exempt` on a view's `post` changes nothing."""
+    return any(
+        start(fn.header) == start(place) and fn.cls is not None and fn.name in ("get", *VERBS) and uses_django(fn)
+        for fn in functions_in(project, place)[1:]
+    )
+
+
+def uses_django(fn: Fn) -> bool:
+    return any(item.target.startswith("django.views.decorators.csrf") for item in fn.file.imports)
 
 
 def exempts(home: Fn, vid: int) -> bool:
