@@ -155,6 +155,17 @@ def status_in(project: Project, frame: Frame, vid: Vid, depth: int = MAX_DEPTH) 
     return status_of(project, home, param.default) if home is not None and param.default >= 0 else None
 
 
+def handed_on(project: Project, frame: Frame, call: Call, keywords: tuple[str, ...]) -> int | None:
+    """A status among the keywords that a helper hands on: `self.answer(data, status=400)` with `JsonResponse(data, **kwargs)`."""
+    rest = call.kwarg("**")
+    value = frame.fn.unguarded(rest) if rest >= 0 else ("",)
+    if value[0] != "param" or frame.call is None or frame.outer is None:
+        return None
+    given = [vid for key in keywords if (vid := frame.call.kwarg(key)) >= 0]
+    collects = frame.fn.facts.params[value[1]].kind == "kwargs"
+    return status_in(project, frame.outer, given[0]) if collects and given else None
+
+
 def _left_out(frame: Frame, vid: Vid) -> bool:
     """Whether it is a parameter that the call does not pass: its default says nothing."""
     value = frame.fn.unguarded(vid)
