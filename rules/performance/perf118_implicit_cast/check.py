@@ -26,7 +26,7 @@ def _value(statement: SqlStatement, condition: sql.Condition) -> Hit | None:
     column = condition.schema_column
     if column is None or condition.wrapper is not None or condition.kind not in {"eq", "in", "range"}:
         return None
-    if sqltypes.family(column.type) != "text" or not _numeric(statement, condition):
+    if not _is_text(column.type) or not _numeric(statement, condition):
         return None
     assert condition.source is not None
     indexed = condition.table is not None and sql.leads(condition.table, column.name) is not None
@@ -37,6 +37,11 @@ def _value(statement: SqlStatement, condition: sql.Condition) -> Hit | None:
         f"row, so {cost}; compare with a text.",
         condition.node,
     )
+
+
+def _is_text(type_text: str) -> bool:
+    """ENUM and SET are kept as numbers, and compared as such with one."""
+    return sqltypes.family(type_text) == "text" and sqltypes.base(type_text) not in ("ENUM", "SET")
 
 
 def _numeric(statement: SqlStatement, condition: sql.Condition) -> bool:
@@ -52,6 +57,8 @@ def _join(statement: SqlStatement, condition: sql.Condition) -> Hit | None:
         return None
     left, right = condition.found.column, condition.other.column
     if left is None or right is None:
+        return None
+    if not all(_is_text(item.type) or sqltypes.family(item.type) != "text" for item in (left, right)):
         return None
     kinds = {sqltypes.family(left.type), sqltypes.family(right.type)}
     if len(kinds) != 2 or "text" not in kinds or not kinds & (_NUMBERS | {"uuid"}):
