@@ -332,14 +332,17 @@ def _forms(fn: Fn, block: int) -> set[str]:
 
 
 def _compared(fn: Fn, block: int) -> dict[str, str]:
+    """What is equal to what around the block; a value without a name (`kind` after a test of it) goes by its number."""
     found = {}
     for _, item in fn.blocks_of(block):
         value = fn.facts.values[item.value] if item.kind == "if" and item.value >= 0 else ("",)
         if value[0] == "compare" and tuple(value[1]) == ("==",):
             left, right = (name_of(fn.file, fn.facts, vid) for vid in value[2])
             known = fn.const(value[2][1])
-            if "?" not in left and (known is not ... or "?" not in right):
-                found[left] = right if known is ... else repr(known)
+            if known is not ...:
+                found[f"{value[2][0]}" if "?" in left else left] = repr(known)
+            elif "?" not in left and "?" not in right:
+                found[left] = right
     return found
 
 
