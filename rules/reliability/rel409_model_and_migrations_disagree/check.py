@@ -65,10 +65,10 @@ def _todays(project: Project) -> Iterator[Hit]:
     ]
     profiles = {item.migration.path: item.profile for item in project.data.moments()} if found else {}
     for fn, (cls, vid) in found:
-        late = _changed_later(project, fn, cls)
+        late = _changed_later(project, fn, cls, fn.place(vid))
         fails = (
-            "on a new database it runs before the later migrations that the model relies on, and fails for columns that are not "
-            "there yet"
+            "on a database that is new, or some releases behind, it runs before the later migrations that the model relies on, and "
+            "fails for columns that are not there yet"
             if late
             else "as soon as a later migration changes the table, this one fails on a new database for columns that are not there yet"
         )
@@ -81,8 +81,9 @@ def _todays(project: Project) -> Iterator[Hit]:
         )
 
 
-def _changed_later(project: Project, fn: Fn, cls: Cls) -> bool:
-    """Whether the function's migration or one after it changes the model's table; True where its table is not known."""
+def _changed_later(project: Project, fn: Fn, cls: Cls, place: Location) -> bool:
+    """Whether the function's migration or one after it changes the model's table; True where its table is not known. Of a
+    revision's own changes those count that add columns after the model is used."""
     table = table_of(project, cls.fqn)
     paths = [migration.path for migration in project.data.migrations]
     if table is None or fn.path not in paths:
@@ -92,7 +93,13 @@ def _changed_later(project: Project, fn: Fn, cls: Cls) -> bool:
         str(getattr(operation, "table", "")).lower() == table.name.lower() or isinstance(operation, ops.RunSQL)
         for migration in later
         for operation in migration.operations
+        if migration.path != fn.path or migration.kind != "alembic" or _adds_after(operation, place)
     )
+
+
+def _adds_after(operation: ops.Operation, place: Location) -> bool:
+    adds = isinstance(operation, ops.AddColumn | ops.RenameColumn | ops.RunSQL)
+    return adds and (operation.location is None or operation.location.line > place.line)
 
 
 def _model_used(project: Project, fn: Fn) -> tuple[Cls, int] | None:
