@@ -11,7 +11,11 @@ AUTHORITY = re.compile(
     r"user|account|role|admin|auth|login|logged|perm|scope|group|tenant|org|staff|owner|member|customer|uid|is_",
     re.IGNORECASE,
 )
-
+OF_USER = re.compile(
+    r"(^|_)(time_?zone|tz|lang|language|locale|theme|currency|country|email|mail|phone|url|uri|next|path|state|nonce|agent|time|date)$",
+    re.IGNORECASE,
+)
+"""What a key ends in that is about a user, and gives no rights: what he likes, where he is reached, where he comes from."""
 RIGHT = re.compile(
     r"admin|staff|superuser|supervis|manager|moderator|operator|role|perm|privilege|can_|verified", re.IGNORECASE
 )
@@ -70,7 +74,9 @@ def is_authority(project: Project, flow: Flow) -> bool:
     if len(args) < 2:
         return False
     keys = project.constants(flow.site.fn, args[1])
-    return keys is None or any(AUTHORITY.search(str(key)) for key in keys)
+    if keys is None:
+        return any(origin.what == "request" for origin in project.taint.labels(flow.site.fn, args[1]))
+    return any(AUTHORITY.search(str(key)) and not OF_USER.search(str(key)) for key in keys)
 
 
 def decided(project: Project, fn: Fn, vid: Vid) -> bool:
