@@ -68,8 +68,8 @@ def _alembic(moment: Moment) -> Hit | None:
         "undo there what `upgrade()` does, in reverse order."
     )
     deliberate = kind == "raises" or all(
-        isinstance(item, ops.DataChange | ops.RunCode | ops.Other) for item in _all(migration)
-    )
+        item.guarded or isinstance(item, ops.DataChange | ops.RunCode | ops.Other) for item in _all(migration)
+    )  # what only mends a schema that lacks something has nothing to undo
     hit = moment.hit(message, at=place)
     return hit if not deliberate or hit.profile else moment.hit(message, at=place, profile="strict")
 

@@ -158,15 +158,19 @@ def _is_operations(view: CallNode) -> bool:
 
 
 def _guarded(file: FileFacts, index: int, call: Call) -> bool:
-    """True under an `if`, a `try`'s handler or a loop whose rounds are not known."""
+    """True under an `if`, a `try`'s handler or a loop whose rounds are not known, and beyond an `if ...: return`."""
     facts = file.functions[index]
-    block = call.block
+    block, around = call.block, {0}
     while block > 0:
         item = facts.blocks[block]
         if item.kind in {"if", "else", "except", "while", "case"}:
             return True
+        around.add(block)
         block = item.parent
-    return False
+    return any(
+        item.kind == "if" and item.exits == "return" and item.parent in around and item.span[2:] <= call.span[:2]
+        for item in facts.blocks
+    )
 
 
 def _batch_table(view: CallNode) -> str:
