@@ -95,13 +95,29 @@ def check(project: Project) -> Iterator[Hit]:
 def _judged(times: Times, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
     """Each hit, and the style of the project that it is one of: told once; "" where it is told for itself."""
     usual: Profile | None = "strict" if _naive_by_setting(times.project) else None
+    django = _said(times.project, "USE_TZ") == {True}
     for fn in functions:
-        for naive in (*_made(times.project, fn, usual), *_handed(times.project, fn, usual)):
+        for made in (*_made(times.project, fn, usual), *_handed(times.project, fn, usual)):
+            naive = _in_django(times.project, made) if django and made.local else made
             if naive.hit.profile is not None or naive.hit.message == RELABELLED:
                 yield naive.hit, ""
                 continue
             style = _style(times, naive)
             yield (replace(naive.hit, profile="strict"), "") if style == ADVICE else (naive.hit, style)
+
+
+def _in_django(project: Project, naive: Naive) -> Naive:
+    """Django runs the process in `TIME_ZONE`, and reads naive times so."""
+    if naive.hit.message == RELABELLED:
+        return naive
+    what = naive.hit.message.partition(":")[0]
+    shifts = "" if _runs_in_utc(project) else ", an hour off when the clocks change"
+    cure = "ask `timezone.now()`" if ".now`" in what else "make it with a zone"
+    message = (
+        f"{what} although `USE_TZ` is on: models and queries take it for one in `TIME_ZONE`, with a warning{shifts}; beside an "
+        f"aware time it raises; {cure}."
+    )
+    return naive._replace(hit=replace(naive.hit, message=message))
 
 
 def _style(times: Times, naive: Naive) -> str:
