@@ -19,6 +19,7 @@ from backendlint.project.anonymous import (
     limiting_views,
     limits,
     lists_none,
+    open_to_read,
     screens,
     turns_away,
     unlimited,
@@ -28,7 +29,7 @@ from backendlint.project.binding import unchanged
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.owncodes import exception_status
-from backendlint.project.routes import SAFE, Route, status_of
+from backendlint.project.routes import Route, status_of
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -52,8 +53,6 @@ _AUTHORIZE_NAME = re.compile(
 _MAY_NOT = re.compile(f"{_AUTHORIZE_NAME.pattern}|privilege|forbidden|denied|not_?allowed", re.IGNORECASE)
 _LIMIT_NAME = re.compile(r"rate_?limit|throttl|limiter|token_?bucket", re.IGNORECASE)
 _OPTIONAL_NAME = re.compile(r"optional|maybe|or_none|if_any|anonymous", re.IGNORECASE)
-_OPEN_TO_READ = re.compile(r"Or(Anon(ymous)?)?ReadOnly$|^ReadOnly(Permission)?s?$")
-"""Permissions by whose names anybody may read."""
 _IDENTITY_TEST = re.compile(
     r"is_(authenticated|staff|superuser|admin)|has_(object_)?perms?(ission)?(_for)?|has_role|can_\w+"
 )
@@ -80,6 +79,7 @@ class Access:
         self._functions: dict[str, frozenset[str]] = {}
         self._routes: dict[int, dict[str, tuple[str, ...]]] = {}
         self._defaults = self._project_defaults()
+        self._opens_reads = open_to_read(project)
 
     def authentication(self, route: Route) -> tuple[str, ...]:
         """Names of what authenticates or authorises the caller; empty where nothing is known to."""
@@ -148,9 +148,8 @@ class Access:
         known = self._routes.get(id(route))
         if known is None:
             found: dict[str, dict[str, None]] = {}
-            reads = bool(route.methods) and SAFE.issuperset(route.methods)
             for role, name in self._evidence(route):
-                opened = reads and role in (AUTHENTICATE, AUTHORIZE) and _OPEN_TO_READ.search(name)
+                opened = role in (AUTHENTICATE, AUTHORIZE) and self._opens_reads(route, name)
                 found.setdefault(EXEMPT if opened else role, {})[name] = None
             known = self._routes[id(route)] = {role: tuple(names) for role, names in found.items()}
         return known

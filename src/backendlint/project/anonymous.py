@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Span, Vid
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.routes import Route, status_of
+from backendlint.project.routes import SAFE, Route, status_of
 from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ _ATTEMPTS = re.compile(
     re.IGNORECASE,
 )
 _NAMED = ("name", "attr", "const")
+_OPEN_TO_READ = re.compile(r"Or(Anon(ymous)?)?ReadOnly$|^ReadOnly(Permission)?s?$")
+"""Permissions by whose names anybody may read."""
 _LEAVES = ("return", "raise")
 _NONE = (("list", ()), ("tuple", ()))
 _REQUEST = (("name", "flask.g"), ("name", "quart.g"))
@@ -44,6 +46,34 @@ def lets_through(fn: Fn) -> bool:
     """Whether what tells who calls may say that it knows nobody, and so lets the call go on."""
     given = [item.value for item in fn.facts.returns if not item.is_yield]
     return not fn.facts.blocks[0].exits or any(vid < 0 or fn.value(vid) == ("const", None) for vid in given)
+
+
+def open_to_read(project: Project) -> Callable[[Route, str], bool]:
+    """Whether a route only reads, and a permission of that name lets anybody: by the name, or because its code says so."""
+    methods = ((cls.name, cls.methods.get("has_permission")) for cls in project.classes.values())
+    named = {name for name, method in methods if method is not None and _lets_read(method)}
+
+    def opens(route: Route, name: str) -> bool:
+        reads = bool(route.methods) and SAFE.issuperset(route.methods)
+        return reads and (name in named or _OPEN_TO_READ.search(name) is not None)
+
+    return opens
+
+
+def _lets_read(fn: Fn) -> bool:
+    """`if request.method in SAFE_METHODS: return True`, whatever else it may ask of others."""
+    granted = [
+        fn.facts.blocks[item.block] for item in fn.facts.returns if item.value >= 0 and fn.const(item.value) is True
+    ]
+    tests = (
+        fn.value(block.value) for block in granted if block.kind == "if" and block.parent == 0 and block.value >= 0
+    )
+    return any(
+        test[0] == "compare"
+        and tuple(test[1]) == ("in",)
+        and str(fn.unguarded(test[2][1])[-1]).rpartition(".")[2] == "SAFE_METHODS"
+        for test in tests
+    )
 
 
 def lists_none(classes: Iterable[Cls]) -> bool:
