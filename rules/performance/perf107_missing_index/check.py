@@ -92,8 +92,8 @@ def _hit(project: Project, need: Need) -> Hit:
     served = any(function and _may_serve(project, function) for _, function in need.places)
     return Hit(
         f"The query{inside} {what} `{need.table.name}` by ({columns}), and no index of the table begins with "
-        f"{'it' if len(need.columns) == 1 else 'any of these'}: every row is read; `CREATE INDEX ON "
-        f"{need.table.name} ({', '.join(map(sql.quoted, need.columns))})`.",
+        f"{'it' if len(need.columns) == 1 else 'any of these'}: every row is read; `CREATE INDEX "
+        f"{_index_name(need)} ON {need.table.name} ({', '.join(map(sql.quoted, need.columns))})`.",
         place,
         others,
         function=function,
@@ -102,6 +102,11 @@ def _hit(project: Project, need: Need) -> Hit:
         else "strict",
         fingerprint_key=f"{need.kind} {need.table.name}({columns})",
     )
+
+
+def _index_name(need: Need) -> str:
+    """MySQL and SQLite take no index without a name; no database one that is longer than this."""
+    return re.sub(r"\W+", "_", "_".join((need.table.name, *need.columns)))[:60]
 
 
 def _may_serve(project: Project, function: str) -> bool:
