@@ -253,9 +253,13 @@ def _by_setting(fn: Fn, block: int) -> bool:
 
 def _beside_naive(fn: Fn, block: int) -> bool:
     """In a branch for a time that has no zone either: `if last.tzinfo is None: age = datetime.now() - last`."""
-    for _, item in fn.blocks_of(block):
-        value = fn.value(item.value) if item.kind == "if" and item.value >= 0 else ("",)
-        if value[0] == "compare" and tuple(value[1]) == ("is",) and fn.const(value[2][1]) is None:
+    for test, outcome in fn.tests_of(block):
+        value = fn.value(test) if test >= 0 else ("",)
+        if (
+            value[0] == "compare"
+            and tuple(value[1]) == (("is",) if outcome else ("is not",))
+            and fn.const(value[2][1]) is None
+        ):
             tested = fn.value(value[2][0])
             if tested[0] == "attr" and tested[2] == "tzinfo":
                 return True
