@@ -67,7 +67,7 @@ class Flow(NamedTuple):
     def weak(self) -> bool:
         """True where a step was a guess, or where what a name says is too far away to be believed."""
         named = self.source.what in ("secret", "personal")
-        return self.mark.weak or (named and self.calls > FAR)
+        return self.mark.is_guess(self.site.kind) or (named and self.calls > FAR)
 
     @property
     def calls(self) -> int:

@@ -69,6 +69,7 @@ class Trail(NamedTuple):
     before: Trail | None
 
 
+_NOTHING: frozenset[str] = frozenset()
 _CONVERTED = frozenset({"all", "trust", *HIDDEN})
 """What decoding does not undo."""
 
@@ -83,6 +84,8 @@ class Mark(NamedTuple):
     trail: Trail | None = None
     decoded: bool = False
     """True where an encoding was undone: what protected it before does no longer."""
+    doubtful: frozenset[str] = frozenset()
+    """Kinds of sinks for which all ways but those that are guesses leave it harmless."""
 
     def after(self, before: Mark, trail: Trail | None) -> Mark:
         """What happened to a value in all, of which `before` is what happened first."""
@@ -90,7 +93,12 @@ class Mark(NamedTuple):
         cleared = kept | self.cleared
         if UPLOAD in cleared and not (UPLOAD in before.cleared and UPLOAD in self.cleared):
             cleared -= WHOLE
-        return Mark(cleared, before.weak or self.weak, trail, before.decoded or self.decoded)
+        doubtful = (before.doubtful | self.doubtful) - cleared if before.doubtful or self.doubtful else _NOTHING
+        return Mark(cleared, before.weak or self.weak, trail, before.decoded or self.decoded, doubtful)
+
+    def is_guess(self, kind: str) -> bool:
+        """Whether nothing but a guess says that it is not harmless at a sink of this kind."""
+        return self.weak or kind in self.doubtful or ("all" in self.doubtful and kind in INJECTION)
 
     def clean_for(self, kind: str, what: str = "") -> bool:
         """Whether the value may reach a sink of this kind; `what` is the source's kind, of which it may be cleaned too."""
@@ -142,11 +150,25 @@ def nearest(labels: Labels) -> Labels:
 
 def weaker(left: Mark, right: Mark) -> Mark:
     """The mark of a value that is one or the other."""
-    if left.cleared == right.cleared and (left.weak, left.decoded) == (right.weak, right.decoded):
+    if left.cleared == right.cleared and (left.weak, left.decoded, left.doubtful) == (
+        right.weak,
+        right.decoded,
+        right.doubtful,
+    ):
         return left
-    cleared = left.cleared & right.cleared
+    cleared, weak = left.cleared & right.cleared, left.weak and right.weak
     better = left if len(left.cleared) <= len(right.cleared) else right
-    return Mark(cleared, left.weak and right.weak, better.trail, left.decoded or right.decoded)
+    doubtful = _NOTHING
+    if not weak and (left.weak or right.weak or left.doubtful or right.doubtful):
+        kinds = (left.cleared | right.cleared | left.doubtful | right.doubtful) - cleared
+        doubtful = frozenset(
+            kind for kind in kinds if _no_more_than_guess(left, kind) and _no_more_than_guess(right, kind)
+        )
+    return Mark(cleared, weak, better.trail, left.decoded or right.decoded, doubtful)
+
+
+def _no_more_than_guess(mark: Mark, kind: str) -> bool:
+    return mark.weak or kind in mark.cleared or kind in mark.doubtful
 
 
 def clear(labels: Labels, kinds: Iterable[str]) -> Labels:
@@ -154,7 +176,7 @@ def clear(labels: Labels, kinds: Iterable[str]) -> Labels:
     added = frozenset(kinds)
     if not added or not labels:
         return labels
-    return {origin: Mark(mark.cleared | added, mark.weak, mark.trail, mark.decoded) for origin, mark in labels.items()}
+    return {origin: mark._replace(cleared=mark.cleared | added) for origin, mark in labels.items()}
 
 
 def reopen(labels: Labels, kinds: Iterable[str]) -> Labels:
@@ -172,23 +194,23 @@ def read_out(labels: Labels) -> Labels:
 
 def soil(labels: Labels) -> Labels:
     """The labels of a value that was decoded: escaping no longer protects it, conversions still do."""
-    return {origin: Mark(mark.cleared & _CONVERTED, mark.weak, mark.trail, True) for origin, mark in labels.items()}
+    return {
+        origin: Mark(mark.cleared & _CONVERTED, mark.weak, mark.trail, True, mark.doubtful & _CONVERTED)
+        for origin, mark in labels.items()
+    }
 
 
 def weaken(labels: Labels, kinds: Iterable[str] | None = None) -> Labels:
     """The labels of a value that passed through something unknown; `kinds` are those of the sources that it concerns (None: all)."""
     return {
-        origin: Mark(mark.cleared, True, mark.trail, mark.decoded) if kinds is None or origin.what in kinds else mark
+        origin: mark._replace(weak=True) if kinds is None or origin.what in kinds else mark
         for origin, mark in labels.items()
     }
 
 
 def step(labels: Labels, fn: str, span: Span, note: str) -> Labels:
     """The labels with one more step on their trail."""
-    return {
-        origin: Mark(mark.cleared, mark.weak, Trail(fn, span, note, mark.trail), mark.decoded)
-        for origin, mark in labels.items()
-    }
+    return {origin: mark._replace(trail=Trail(fn, span, note, mark.trail)) for origin, mark in labels.items()}
 
 
 def part(labels: Labels, path: Path) -> Labels:
