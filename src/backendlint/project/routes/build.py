@@ -289,7 +289,7 @@ class RouteTable:
             app=way.app,
             status=status,
             status_declared=declared,
-            response_model=self._response_model(entry),
+            response_model=self._response_model(entry, decorators),
             dependencies=self._closure(dependencies),
             guards=(*entry.wrappers, *dependencies, *way.hooks, *self._around(fn, cls, action)),
             params=tuple(self._params(entry, fn, types)),
@@ -388,11 +388,12 @@ class RouteTable:
         default = param.default
         return (default if isinstance(default, int) else None), False
 
-    def _response_model(self, entry: Entry) -> Origin | None:
-        named = entry.model.response_model
-        if named is None:
-            return None
-        return next((Origin(fn, vid) for fn, call in _registering(entry) for vid in arguments(call, named)), None)
+    def _response_model(self, entry: Entry, around: list[tuple[Decoration, DecoratorModel]]) -> Origin | None:
+        """The registration's, else what a decorator of the handler puts the answer into (`@ns.marshal_with(order)`)."""
+        named = [(*item, entry.model.response_model) for item in _registering(entry)]
+        named += [(item.fn, item.call, model.response_model) for item, model in around if item.call is not None]
+        found = (Origin(fn, vid) for fn, call, arg in named if arg is not None for vid in arguments(call, arg))
+        return next(found, None)
 
     def _keyword(self, entry: Entry, name: str) -> object:
         return next((fn.const(vid) for fn, call in _registering(entry) if (vid := call.kwarg(name)) >= 0), ...)
