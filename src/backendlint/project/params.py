@@ -20,6 +20,11 @@ _BY_PATH = ("django", "flask")
 _OPERATED = frozenset({"command", "migration"})
 """Run by people who have a shell already."""
 _CONTEXTS = frozenset({"context", "ctx", ""})
+_HTTP_EVENT = frozenset(
+    "body headers multiValueHeaders queryStringParameters multiValueQueryStringParameters pathParameters httpMethod "
+    "requestContext rawPath rawQueryString cookies arguments".split()
+)
+"""Entries of the events that gateways make of HTTP requests."""
 _PLAIN = ("builtins.", "uuid.", "datetime.", "decimal.", "typing.", "pydantic.", "enum.", "ipaddress.", "pathlib.")
 
 
@@ -28,6 +33,24 @@ def is_serverless(fn: Fn) -> bool:
     names = [param.name for param in fn.facts.params[:2]]
     called = fn.kind == "function" and fn.name.endswith("handler")
     return called and len(names) == 2 and names[0] == "event" and names[1].strip("_") in _CONTEXTS
+
+
+def _event(project: Project, fn: Fn) -> str:
+    """What a serverless function is called with: a request, or where it reads only entries of its own (`event["detail"]`)
+    and answers nothing that a browser reads, what a scheduler, a bus or another program sends."""
+    keys: set[str] = set()
+    for value in fn.facts.values:
+        if value[0] == "item" and fn.unguarded(value[1]) == ("param", 0):
+            keys.add(str(fn.const(value[2])))
+        elif value[0] == "dict" and any(key >= 0 and fn.const(key) == "headers" for key, _ in value[1]):
+            return "request"
+    for call in fn.calls:
+        func = fn.facts.values[call.func]
+        if func[0] == "attr" and func[2] == "get" and call.args and fn.unguarded(func[1]) == ("param", 0):
+            keys.add(str(fn.const(call.args[0])))
+        elif any(fn.unguarded(vid) == ("param", 0) for vid in call.passed) and project.targets(fn, call):
+            return "request"
+    return "queue" if keys and keys.isdisjoint(_HTTP_EVENT) else "request"
 
 
 class Params:
@@ -175,7 +198,7 @@ class Params:
                 return "queue"
         if fn.fqn in self._required or fn.fqn in self.project.route_functions:
             return "request"
-        return "request" if is_serverless(fn) else ""
+        return _event(self.project, fn) if is_serverless(fn) else ""
 
     @cached_property
     def _required(self) -> frozenset[str]:
