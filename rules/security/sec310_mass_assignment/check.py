@@ -327,7 +327,9 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
         return all(narrowed(project, fn, item, depth + 1) for item in value[1] if item != vid)
     if value[0] in ("dict", "const"):
         keys = value[1] if value[0] == "dict" else ()
-        return all(key >= 0 or narrowed(project, fn, item, depth + 1) for key, item in keys)
+        return all(
+            key >= 0 or by_name(project, fn, item) or narrowed(project, fn, item, depth + 1) for key, item in keys
+        )
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
         targets = project.targets(fn, call)
@@ -344,6 +346,15 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
             return all(narrowed(project, fn, part, depth + 1) for part in parts)
         return bool(call.args) and narrowed(project, fn, call.args[0], depth + 1)
     return any(ref.kind == "inst" for ref in project.refs(fn, vid))
+
+
+def by_name(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`**kwargs` of the function's own, which its callers fill with names that they write down."""
+    value = fn.unguarded(vid)
+    if value[0] != "param" or fn.facts.params[value[1]].kind != "kwargs":
+        return False
+    calls = [edge.call for edge in project.graph.callers(fn) if edge.call is not None]
+    return all(key != "**" for call in calls for key, _ in call.kwargs)
 
 
 def gathered(fn: Fn, vid: Vid) -> list[Vid]:
