@@ -148,7 +148,11 @@ class CallReads:
         passed = self._passed(fn, call, model, path)
         same = fn.callee_name(call) in _GETTERS and opened(path)
         found = lb.part(passed if same else lb.read_out(passed), path)
-        found = lb.clear(found, (*replaced(fn, call), *substituted(self.project, fn, call, model))) if found else found
+        found = (
+            lb.clear(found, (*replaced(fn, call, path), *substituted(self.project, fn, call, model)))
+            if found
+            else found
+        )
         found = self.reader.urls.shortened(fn, call, found)
         if model.sanitizes_item and path:
             found = lb.clear(found, model.sanitizes_item.get(path[0].strip("[]"), ()))
@@ -314,7 +318,7 @@ class CallReads:
                 passed = self.reader.read(fn, call.args[1], ())
             elif not self._is_text_method(name):
                 own = lb.weaken(own)
-            found = lb.clear(lb.part(lb.merge((own, passed)), path), replaced(fn, call))
+            found = lb.clear(lb.part(lb.merge((own, passed)), path), replaced(fn, call, path))
             return self.reader.urls.shortened(fn, call, found)
         named = self.reader.urls.shortened(fn, call, self._receiver_name(fn, call))
         return lb.part(lb.merge((named, passed)), path)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.taint.labels import Path
 from backendlint.project.taint.patterns import Kinds, removes
 from backendlint.project.variables import variable
 
@@ -24,12 +25,17 @@ _REPLACED: dict[str, tuple[str, ...]] = {
     "\r": LINES,
 }
 """What a text is clean of once a character has been replaced in it."""
+_LAST = {"split": ("[-1]",), "rsplit": ("[-1]",), "rpartition": ("[-1]", "[2]")}
+"""Where the part of a text after its last separator is."""
 _FUNCTION, _METHOD = "re.sub", "re.Pattern.sub"
 
 
-def replaced(fn: Fn, call: Call) -> tuple[str, ...]:
-    """Kinds that `text.replace(x, y)` with constants cleans, and of which each of the lines of a text is clean."""
+def replaced(fn: Fn, call: Call, path: Path) -> tuple[str, ...]:
+    """Kinds that `text.replace(x, y)` with constants cleans, of which each of the lines of a text is clean, and of which
+    `text.split("/")[-1]` is, which leads nowhere else, as a base name does."""
     func = fn.facts.values[call.func]
+    if func[0] == "attr" and path and path[0] in _LAST.get(func[2], ()) and call.args:
+        return _REPLACED["/"] if fn.const(call.args[0]) == "/" else ()
     if func[0] == "attr" and func[2] == "splitlines" and not call.passed:
         return LINES
     if func[0] != "attr" or func[2] != "replace" or len(call.args) != 2:
