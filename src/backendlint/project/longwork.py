@@ -151,21 +151,26 @@ class LongWorks:
         return any(item.span not in failed for item in given)
 
     def _capped(self, fn: Fn, vid: Vid, block: int, depth: int = 2) -> bool:
-        """Whether more items than a limit were refused before: `if len(items) > LIMIT: return`, here or where they come from."""
+        """Whether there are but a few: more than a limit were refused before (`if len(items) > LIMIT: return`), here or where
+        they come from, or all endpoints pass a list of one (`stop_all([shop])`)."""
         vid = plain(fn, vid)
         span = fn.facts.blocks[block].span if block else fn.facts.span_of(vid)
         return self._refused(fn, vid, block, span) or (depth > 0 and self._capped_by_callers(fn, vid, depth))
 
     def _capped_by_callers(self, fn: Fn, vid: Vid, depth: int) -> bool:
         value = fn.facts.values[vid]
-        edges = self.project.graph.callers(fn) if value[0] == "param" else []
+        callers = self.project.graph.callers(fn) if value[0] == "param" else []
+        edges = [edge for edge in callers if edge.caller in self.project.in_request]
         for edge in edges:
             bound = bind(edge.caller, edge.call, fn).get(value[1], ()) if edge.call is not None else ()
             passed = [plain(edge.caller, item) for item, part in bound if not part]
             if edge.call is None or len(passed) != 1:
                 return False
-            if not self._refused(edge.caller, passed[0], edge.block, edge.span) and not (
-                depth > 1 and self._capped_by_callers(edge.caller, passed[0], depth - 1)
+            few = self.project.fanouts.small(edge.caller, passed[0])
+            if (
+                not few
+                and not self._refused(edge.caller, passed[0], edge.block, edge.span)
+                and not (depth > 1 and self._capped_by_callers(edge.caller, passed[0], depth - 1))
             ):
                 return False
         return bool(edges)
