@@ -315,6 +315,8 @@ class _Walk:
                 for item in target.facts.returns:
                     self.visit(target, item.value, path, steps, inner, depth)
             return
+        if self._of_view(fn, call, path, steps, depth):
+            return
         models = self.project.models(fn, call)
         if not models:
             base = receiver(fn, call)
@@ -324,6 +326,20 @@ class _Walk:
             self._unknown -= base >= 0
             return
         self._library(fn, call, models[0], path, steps, context, depth)
+
+    def _of_view(self, fn: Fn, call: Call, path: Path, steps: tuple[Step, ...], depth: int) -> bool:
+        """`super().get_queryset()` of a library's view: what the class names as its `queryset`."""
+        base = receiver(fn, call)
+        if base < 0 or fn.callee_name(call) != "get_queryset":
+            return False
+        before = (len(self.found), self._met)
+        for ref in self.project.refs(fn, base):
+            cls = self.project.classes.get(ref.name) if ref.kind in ("super", "inst") else None
+            for owner in self.project.hierarchy.mro(cls) if cls is not None else ():
+                if "queryset" in owner.facts.attributes:
+                    self.visit(owner.owner, owner.facts.attributes["queryset"], path, steps, None, depth)
+                    break
+        return (len(self.found), self._met) != before
 
     def _library(
         self,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 4
 _LISTS = "list"
+_ONE = frozenset({"retrieve", "create", "update", "partial_update", "destroy"})
+"""Actions of viewsets that show one object."""
 _NARROWS = frozenset(
     "filter exclude get order_by values values_list annotate aggregate distinct last latest earliest".split()
 )
@@ -58,8 +60,10 @@ class Serialized(NamedTuple):
 
 def serialized(project: Project) -> Iterator[Serialized]:
     """Views that list objects, and calls with `many=True`, with the fields that are not loaded."""
+    actions = _routed(project)
     for cls in project.classes.values():
-        if project.hierarchy.role(cls) == "controller":
+        routed = actions.get(cls.fqn, set())
+        if project.hierarchy.role(cls) == "controller" and (_LISTS in routed or routed.isdisjoint(_ONE)):
             yield from _view(project, cls)
     for fn, call in project.graph.calls_with("many"):
         if fn.const(call.kwarg("many")) is True and call.args:
@@ -89,6 +93,15 @@ def _handed(project: Project, fn: Fn, call: Call) -> Iterator[Serialized]:
             place = edge.caller.location(edge.call.span)
             for serializer in _serializers(project, project.refs(edge.caller, passed[0][0])):
                 yield from _judged(project, edge.caller, passed[1][0], serializer, place, edge.caller.fqn)
+
+
+def _routed(project: Project) -> dict[str, set[str]]:
+    """The actions of view classes to which routes lead: `as_view({"get": "retrieve"})` lists nothing."""
+    found: dict[str, set[str]] = {}
+    for route in project.routes:
+        for cls in project.hierarchy.mro(route.cls) if route.cls is not None else ():
+            found.setdefault(cls.fqn, set()).add(route.action)
+    return found
 
 
 def _call(project: Project, fn: Fn, call: Call, serializer: Cls) -> Iterator[Serialized]:
