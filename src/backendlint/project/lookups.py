@@ -28,6 +28,7 @@ _FUNCTIONS = (
 MISSING = re.compile(r"not_?found|does_?not_?exist|missing|unknown", re.IGNORECASE)
 """Names of exceptions that say that something is not there."""
 _KEYS = frozenset({"pk", "id"})
+_VALIDATED = frozenset({"validated_data", "cleaned_data"})
 _ONE_ROW = frozenset({"exists", "insert", "count"})
 _REFUSALS = frozenset({"builtins.ValueError", "builtins.KeyError", "builtins.LookupError", "builtins.IndexError"})
 _MEANS = frozenset({"session", "db", "db_session", "conn", "connection", "cursor", "cur", "using"})
@@ -72,7 +73,7 @@ def asked_for(project: Project, fn: Fn, name: str) -> bool:
         if not given:
             return True
         read = _read(project, caller)
-        if all(vid in read or _authenticated(caller, vid) for vid in given):
+        if all(vid in read or _authenticated(caller, vid) or _checked(caller, vid) for vid in given):
             return False
         last = caller
     return _of_request(project, last, given)
@@ -217,7 +218,29 @@ def _by_own_key(project: Project, fn: Fn, call: Call) -> bool:
     if not keys or len(keys) < len(call.kwargs) or call.args:
         return False
     read = _read(project, fn)
-    return all(fn.facts.values[vid][0] == "attr" and fn.facts.values[vid][2] in _KEYS and vid in read for vid in keys)
+    return all(
+        (fn.facts.values[vid][0] == "attr" and fn.facts.values[vid][2] in _KEYS and vid in read)
+        or _checked(fn, vid)
+        or _answered(project, fn, vid)
+        for vid in keys
+    )
+
+
+def _checked(fn: Fn, vid: Vid) -> bool:
+    """`serializer.validated_data["shelf"].id`: the key of a row that the validation has found."""
+    value = fn.unguarded(vid)
+    row = fn.unguarded(value[1]) if value[0] == "attr" and value[2] in _KEYS else ("",)
+    held = fn.unguarded(row[1]) if row[0] == "item" else ("",)
+    return held[0] == "attr" and held[2] in _VALIDATED
+
+
+def _answered(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`response.data["id"]` of what `super().create(...)` has just answered: the key of a row that is there now."""
+    value = fn.unguarded(vid)
+    data = fn.unguarded(value[1]) if value[0] == "item" and fn.const(value[2]) in _KEYS else ("",)
+    made = fn.unguarded(data[1]) if data[0] == "attr" and data[2] == "data" else ("",)
+    func = fn.unguarded(fn.calls[made[1]].func) if made[0] == "call" else ("",)
+    return func[0] == "attr" and any(ref.kind == "super" for ref in project.refs(fn, func[1]))
 
 
 def _just_seen(fn: Fn, block: int, call: Call) -> bool:
