@@ -12,6 +12,7 @@ from backendlint.project.calls import argument_of, arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Cache
 from backendlint.project.memos import asked, bounded, few, few_passed, keeps_client, same
+from backendlint.project.programs import only_by_hand
 from backendlint.project.uses import ingredients
 from backendlint.project.variables import variable
 
@@ -77,6 +78,7 @@ class Caches:
             span = fn.decorator_span(vid)
             if fn.cls is not None and fn.kind == "method" and not self._passes_cache(home, vid):
                 sure = self._endless(home, vid, cache) or fn in self.project.in_request
+                sure = sure and not only_by_hand(self.project, fn)  # the process ends with its one object
                 size = self._size(home, vid, cache)
                 yield CacheUse(fn, span, "method" if size is None else "shared", fn.name, sure, size or 0)
             elif self._endless(home, vid, cache) and (keys := self._open_keys(fn)):
