@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, flow_hits
+from backendlint.api import Flow, Hit, Project, flow_hit, ingredients, place_flows
 
 SINKS = ("ssrf",)
 HARM = (
@@ -12,4 +12,15 @@ HARM = (
 
 
 def check(project: Project) -> Iterator[Hit]:
-    yield from flow_hits(project, SINKS, HARM)
+    """One hit a place; a request that is put together first is told where it is sent."""
+    flows = list(place_flows(project, SINKS))
+    sent = {key for flow in flows for key in handed_on(flow)}
+    for flow in flows:
+        if flow.site.model.effect or (flow.site.fn.fqn, flow.site.call.value) not in sent:
+            yield flow_hit(project, flow, HARM)
+
+
+def handed_on(flow: Flow) -> set[tuple[str, int]]:
+    """The values of which what is sent was made: `urlopen(Request(url))`."""
+    fn, vid = flow.site.fn, flow.site.vid
+    return {(fn.fqn, item) for item in ingredients(fn.facts, (vid,))} if not flow.weak else set()
