@@ -23,6 +23,8 @@ VALIDATED = frozenset({"cleaned_data", "validated_data"})
 """Attributes of forms and serializers that hold what the fields let pass."""
 SENT = frozenset({*VALIDATED, "data", "initial_data", "files"})
 """Attributes of forms and serializers, and of a form's fields, that hold what was sent."""
+_SHOWS = "rest_framework.serializers.BaseSerializer"
+_STORED: Kinds = frozenset({"ssrf", "redirect", "path"})
 _NO_TEXT = frozenset({"integer", "decimal", "float", "bool", "date", "time", "timestamp", "uuid"})
 """Families of columns whose values nobody can write as they like."""
 _FREE = ("", "model")
@@ -48,9 +50,21 @@ class Declared:
         value = fn.facts.values[base]
         while value[0] in ("guard", "mut", "store"):
             value = fn.facts.values[value[1]]
-        if value[0] != "attr" or value[2] not in VALIDATED or not isinstance(key, str):
+        if value[0] != "attr" or not isinstance(key, str):
+            return NOTHING
+        if value[2] == "data":
+            return self._shown(self.project.refs(fn, value[1]), key) if not path else NOTHING
+        if value[2] not in VALIDATED:
             return NOTHING
         return of_part(self.cleaned(self.project.refs(fn, value[1]), key), path)
+
+    def _shown(self, refs: tuple[Ref, ...], key: str) -> Kinds:
+        """`serializer.data["label"]`: what was validated, as it is shown; of a file the address where it was stored."""
+        classes = [self.project.classes[ref.name] for ref in refs if ref.kind == "inst"]
+        if len(classes) < len(refs) or not all(self.project.hierarchy.is_a(cls, _SHOWS) for cls in classes):
+            return NOTHING
+        kinds = self.cleaned(refs, key)
+        return kinds | _STORED if "upload" in kinds else kinds
 
     def _field(self, cls: Cls, name: str) -> Kinds:
         known = self._known.get((cls.fqn, name))
