@@ -5,7 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, MadePerCall, Profile, Project, Value, Vid, aliases, bind, few, told_once
+from backendlint.api import (
+    Call,
+    Fn,
+    Hit,
+    MadePerCall,
+    Profile,
+    Project,
+    Value,
+    Vid,
+    aliases,
+    bind,
+    few,
+    stored_entity,
+    told_once,
+)
 
 LOSES = {
     "db-connection": "each costs a handshake and a server process, and nothing limits their number",
@@ -18,6 +32,7 @@ LOSES = {
 }
 NAMED = re.compile(r"key|token|secret|auth|user|password|server|host|url", re.IGNORECASE)
 SERVICE = re.compile(r"api|base|server|service|endpoint|host|sandbox", re.IGNORECASE)
+SETTINGS = re.compile(r"conf|cfg|setting|option|env|app|ctx|context|args|param", re.IGNORECASE)
 LOOPS = ("for", "while", "comp")
 REMAKES = frozenset({"urlparse", "urlsplit", "urlunparse", "urlunsplit", "urljoin", "str"})
 SAME = frozenset({"_replace", "rstrip", "strip", "geturl"})
@@ -64,18 +79,30 @@ def _profile(project: Project, made: MadePerCall) -> Profile | None:
     if made.cls.resource in CHEAPER or _reused(made) or not (made.beside or made.site.fn in project.in_request):
         return "strict"
     after_failure = made.site.fn.inside(made.site.call.block, "except") is not None
-    return "strict" if after_failure or _for_this_call(made) or _for_any_host(project, made) else None
+    return "strict" if after_failure or _for_this_call(project, made) or _for_any_host(project, made) else None
 
 
-def _for_this_call(made: MadePerCall) -> bool:
-    """A client for whom the caller names: credentials or a host that are parameters, or a transport for hosts of all kinds."""
+def _for_this_call(project: Project, made: MadePerCall) -> bool:
+    """A client for whom the caller names: credentials or a host that are parameters or columns of a row (each shop's own
+    key), or a transport for hosts of all kinds."""
     if made.cls.resource.startswith(("db-", "redis-", "queue-")):
         return False
     fn, call = made.site.fn, made.site.call
     passed = [vid for key, vid in call.kwargs if NAMED.search(key)]
     values = [fn.value(vid) for vid in (*call.args, *passed)]
     params = [fn.facts.params[value[1]] for value in values if value[0] == "param"]
-    return any(param.default < 0 for param in params) or any(key == "transport" for key, _ in call.kwargs)
+    if any(param.default < 0 for param in params) or any(key == "transport" for key, _ in call.kwargs):
+        return True
+    return any(value[0] == "attr" and _row(project, fn, value[1]) for value in values)
+
+
+def _row(project: Project, fn: Fn, vid: Vid) -> bool:
+    """A row of the database, or a parameter of which nothing is known but that its name tells of no settings."""
+    refs = project.refs(fn, vid)
+    value = fn.unguarded(vid)
+    if refs or value[0] != "param" or (value[1] == 0 and fn.cls is not None):
+        return any(ref.kind == "inst" and stored_entity(project, project.classes[ref.name]) for ref in refs)
+    return SETTINGS.search(fn.facts.params[value[1]].name) is None
 
 
 def _for_any_host(project: Project, made: MadePerCall) -> bool:
