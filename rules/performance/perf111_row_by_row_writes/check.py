@@ -35,6 +35,8 @@ from backendlint.api import (
 
 CHECKING = frozenset({"get_or_create", "update_or_create", "merge", "bulk_create", "bulk_update"})
 """Writes that a bulk write does not replace one to one; nor does it the deletion of objects, with their signals."""
+SERIALIZER = "rest_framework.serializers.BaseSerializer.save"
+"""Validates and stores one object; with `many=True` it goes through them too."""
 MAX_CHAIN = 20
 OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep")
 BESIDE = frozenset({*OUTSIDE, "file", "db-read", "db-write", "db"})
@@ -241,6 +243,8 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
     if only_by_hand(project, fn) or project.layer(fn) in ("migration", "command"):
         return "strict"
     if op == "save" and (_own_save(project, query) or (edge is not None and edge.callee.name == "save")):
+        return "strict"
+    if query.model.name == SERIALIZER:
         return "strict"
     if op == "create" and _no_plain_rows(project, query):
         return "strict"
