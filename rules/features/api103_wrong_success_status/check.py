@@ -85,7 +85,8 @@ def judge(project: Project, route: Route) -> Iterator[tuple[Location, str, bool]
         return
     silent = not found and ends_without_answer(route.handler, given)
     judged: list[Answer | None] = [None] if silent else [*found]
-    made = creations(project, route) if method == "POST" else None
+    tells = any(answer.status == 201 for answer in found)  # what it answers 200 to was there before
+    made = creations(project, route) if method == "POST" and not tells else None
     for answer in judged:
         if answer is not None and not answer.made and not answer.shape and not route.documented:
             continue
