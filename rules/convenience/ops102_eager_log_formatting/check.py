@@ -45,6 +45,8 @@ def judged(project: Project, site: Site) -> Iterator[Hit]:
     log = site.model.log
     if log is None or log.message is None or site.model.prints or for_developers(site.fn.path):
         return
+    if not log.lazy and not log.structured:
+        return  # it takes no values beside the text
     for vid in arguments(site.call, log.message):
         way = eager(project, site.fn, vid)
         if way and not shared(site.fn, site.call, vid):
