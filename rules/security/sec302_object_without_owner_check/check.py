@@ -409,7 +409,18 @@ def unscoped(project: Project) -> Iterator[Hit]:
             f"reaches the rows of all others. Narrow the rows by `{parent}`, as `{example.name}` does.",
             place,
             related=(Step(example.header, f"`{example.name}` narrows by `{parent}`"),),
+            profile=None if kept_apart(project, cls, example) else "strict",
         )
+
+
+def kept_apart(project: Project, cls: Cls, example: Cls) -> bool:
+    """Whether anything asks who may enter a parent: a permission of either view, or the example's own look at the caller.
+    Where everybody who has signed in may enter each, the path is no boundary."""
+    if any(project.access.authorization(route) for route in project.routes if route.cls in (cls, example)):
+        return True
+    return any(
+        method.facts.values[vid][2] == "user" for method in example.methods.values() for vid in method.made_by("attr")
+    )
 
 
 def model_of(project: Project, cls: Cls | None) -> tuple[Location, Cls] | None:

@@ -19,6 +19,7 @@ from backendlint.project.anonymous import (
     limiting_views,
     limits,
     lists_none,
+    lists_own,
     open_to_read,
     screens,
     turns_away,
@@ -60,15 +61,7 @@ _BEFORE = ("dispatch", "prepare", "initial", "check_permissions")
 """Methods of a class of handlers that run before the one that answers."""
 _ROWS = ("get_object", "get_queryset")
 """Methods of a class of handlers that fetch what it is about."""
-_METHODS = (
-    "__call__",
-    "dispatch",
-    "process_request",
-    "process_view",
-    "has_permission",
-    "authenticate",
-    "allow_request",
-)
+_METHODS = tuple("__call__ dispatch process_request process_view has_permission authenticate allow_request".split())
 
 
 class Access:
@@ -96,7 +89,9 @@ class Access:
 
     def _by_default(self, route: Route) -> Iterator[tuple[str, str]]:
         """What the settings say of a route that says nothing itself: role, name."""
-        return ((role, name) for role, library, name in self._defaults if not library or self._uses(route, library))
+        own = "rest_framework" if lists_own(self.project, route.cls) else "-"
+        found = (item for item in self._defaults if not item[1] or self._uses(route, item[1]))
+        return ((role, name) for role, library, name in found if role == LIMIT or library != own)
 
     def authorization(self, route: Route) -> tuple[str, ...]:
         """Names of what checks roles, permissions or ownership before or in the handler."""

@@ -153,6 +153,16 @@ def unlimited(project: Project, route: Route) -> bool:
     return False
 
 
+def lists_own(project: Project, cls: Cls | None) -> bool:
+    """Whether a view or its bases list permission classes, which stand in the place of the settings'."""
+    for owner in project.hierarchy.mro(cls) if cls is not None else ():
+        vid = owner.facts.attributes.get("permission_classes", -1)
+        if vid >= 0:
+            value = owner.owner.value(vid)
+            return value[0] in ("list", "tuple") and bool(value[1])
+    return False
+
+
 def is_foreign(project: Project, ref: Ref) -> bool:
     """A permission of a package that nobody knows, or of the project's own that inherits from one."""
     if ref.kind in ("lib", "libinst"):
