@@ -54,11 +54,13 @@ class Policy(NamedTuple):
     narrow: tuple[str, ...]
     narrow_kinds: frozenset[str]
     answer_kinds: frozenset[str]
+    dropped: frozenset[str]
+    """Classes of the project which only those catch who go on without a traceback: a message for the user, most often."""
 
 
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     everywhere = project.functions_with("except")
-    styles = by_style(project, everywhere, partial(hits_in, project, policy_of(options)))
+    styles = by_style(project, everywhere, partial(hits_in, project, policy_of(options, dropped(project, everywhere))))
     yield from styles.pop("", ())
     few = SLIPS if names_causes(everywhere, sum(map(len, styles.values()))) else FEW
     for hits in styles.values():
@@ -82,7 +84,7 @@ def throughout(hit: Hit, others: str) -> str:
     return hit.message.replace(WITHOUT, f"{WITHOUT}, here and in {others}", 1)
 
 
-def policy_of(options: Mapping[str, object]) -> Policy:
+def policy_of(options: Mapping[str, object], dropped: frozenset[str]) -> Policy:
     def strings(key: str) -> tuple[str, ...]:
         value = options[key]
         return tuple(str(item) for item in value) if isinstance(value, list | tuple) else ()
@@ -92,7 +94,29 @@ def policy_of(options: Mapping[str, object]) -> Policy:
         strings("narrow"),
         frozenset(strings("narrow_kinds")),
         frozenset(strings("answer_kinds")),
+        dropped,
     )
+
+
+def dropped(project: Project, functions: Iterable[Fn]) -> frozenset[str]:
+    """Classes of the project that are caught somewhere, and wherever they, or those they inherit from, are, no traceback is printed."""
+    found: dict[str, bool] = {}
+    for fn in functions:
+        for number, block in enumerate(fn.facts.blocks):
+            for name in project.exceptions.caught_types(fn, block) if block.kind == "except" else ():
+                if name in project.classes:
+                    found[name] = found.get(name, True) and drops(fn, number)
+    lines = {name: [item.fqn for item in project.hierarchy.mro(project.classes[name])] for name in found}
+    return frozenset(name for name, line in lines.items() if all(found.get(item, True) for item in line))
+
+
+def drops(fn: Fn, handler: int) -> bool:
+    """Whether an `except` block goes on: it raises nothing, and logs no traceback."""
+    inside = below(fn.facts, handler)
+    if any(item.block in inside for item in fn.facts.raises):
+        return False
+    logged = (log_call(fn.file, fn.facts, call) for call in fn.facts.calls if call.block in inside)
+    return not any(found and found.traceback for found in logged)
 
 
 def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit]:
@@ -131,12 +155,19 @@ def is_insisted(
 
     Exceptions that become a client's answer do not: unless something broke, everybody knows what they stand for.
     """
-    if is_ended_here(project, fn, item, made) or is_missing_file(made, caught) or is_wait(fn, handler, caught):
+    if (
+        made.name in policy.dropped
+        or is_ended_here(project, fn, item, made)
+        or is_missing_file(made, caught)
+        or is_wait(fn, handler, caught)
+    ):
         return False
     if made.kind in policy.answer_kinds and is_logged(fn, item, handler, traceback=True):
         return False
     if not caught or any(is_broken(project, kind, policy) for kind in caught):
         return True
+    if made.name in policy.dropped:
+        return False
     answers = made.kind in policy.answer_kinds or (
         is_handler(project, fn) and all(kind.name in project.classes for kind in caught)
     )
@@ -148,11 +179,7 @@ def is_insisted(
 def is_ended_here(project: Project, fn: Fn, item: Raise, made: ErrorClass) -> bool:
     """Whether the function itself catches the new exception further out and drops it: no traceback is ever printed."""
     end = project.exceptions.caught_by(fn, item.block, made.name)
-    inside = below(fn.facts, end) if end >= 0 else set()
-    if not inside or any(other.block in inside for other in fn.facts.raises):
-        return False
-    logged = (log_call(fn.file, fn.facts, call) for call in fn.facts.calls if call.block in inside)
-    return not any(found and found.traceback for found in logged)
+    return end >= 0 and bool(below(fn.facts, end)) and drops(fn, end)
 
 
 def is_missing_file(made: ErrorClass, caught: list[ErrorClass]) -> bool:
