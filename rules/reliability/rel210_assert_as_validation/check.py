@@ -102,6 +102,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
             or for_development(site.file.path)
             or is_injected(site, statement.value)
             or is_contract(site, statement.value)
+            or is_last_case(site, statement.value)
             or is_tested_before(site, statement.value)
         )
         profile = "strict" if quiet or not seen else None
@@ -282,10 +283,45 @@ def is_contract(site: SyntaxSite, vid: int) -> bool:
     if value[0] == "bool":
         parts = [unguarded(site.function, item) for item in value[2]]
         return all(
-            part[0] == "param" or (part[0] == "compare" and tuple(part[1]) == ("!=",) and is_given(site, part[2]))
+            part[0] == "param"
+            or (part[0] == "compare" and tuple(part[1]) == ("!=",) and is_given(site, part[2]))
+            or is_left_out(site, part)
             for part in parts
         )
     return value[0] == "compare" and set(value[1]) <= CHOOSES and is_given(site, value[2])
+
+
+def is_left_out(site: SyntaxSite, part: Value) -> bool:
+    """`not extra`, `"skip" not in kwargs`: one of the ways to say it."""
+    function = site.function
+    if part[0] == "not":
+        return bool(unguarded(function, part[1])[0] == "param")
+    if part[0] != "compare" or tuple(part[1]) != ("not in",):
+        return False
+    holder = unguarded(function, part[2][1])
+    return holder[0] == "param" and function.params[holder[1]].kind == "kwargs"
+
+
+def is_last_case(site: SyntaxSite, vid: int) -> bool:
+    """`assert stage == Stage.SHUT` behind tests that have left the function for the other stages."""
+    function = site.function
+    value = unguarded(function, vid)
+    if value[0] != "compare" or not set(value[1]) <= {"==", "is"}:
+        return False
+    left = (block for block in function.blocks if block.kind == "if" and block.exits and block.span < site.span)
+    tests = (unguarded(function, block.value) for block in left if block.value >= 0)
+    return any(
+        test[0] == "compare" and tuple(test[1]) == tuple(value[1]) and alike(function, test[2][0], value[2][0])
+        for test in tests
+    )
+
+
+def alike(function: FunctionFacts, one: int, other: int) -> bool:
+    """Whether two values are the same parameter, name or attribute of one."""
+    ours, theirs = unguarded(function, one), unguarded(function, other)
+    if ours[0] == theirs[0] == "attr":
+        return bool(ours[2] == theirs[2]) and alike(function, ours[1], theirs[1])
+    return ours[0] in ("param", "name") and ours == theirs
 
 
 def is_given(site: SyntaxSite, sides: Sequence[int]) -> bool:
