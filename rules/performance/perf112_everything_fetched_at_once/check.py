@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, for_tests, only_by_hand, only_from_main, unbounded
+from backendlint.api import Fn, Hit, Project, Vid, for_tests, only_by_hand, only_from_main, unbounded
 
 RECURRING = re.compile(
     r"export|report|dump|sync|clean|purge|expire|nightly|daily|hourly|weekly|cron|backup|index|send|notify|remind|digest",
@@ -28,7 +28,7 @@ def check(project: Project) -> Iterator[Hit]:
         for item in unbounded(project, fn):
             if item.keyed or item.small:
                 continue
-            many = item.grows and not item.filtered and _recurs(project, fn)
+            many = item.grows and not item.filtered and _recurs(project, fn) and not _one_column(fn, item.query.vid)
             narrowed = "every matching row" if item.filtered else "every row"
             yield Hit(
                 f"`{fn.name}()` fetches {narrowed} of `{item.entity}` at once: the job's memory grows with the table until it is killed; "
@@ -37,6 +37,18 @@ def check(project: Project) -> Iterator[Hit]:
                 function=fn.fqn,
                 profile=None if many else "strict",
             )
+
+
+def _one_column(fn: Fn, vid: Vid) -> bool:
+    """`Order.objects.values_list("pk", flat=True)`: a number or a key of each row takes little."""
+    value = fn.unguarded(vid)
+    while value[0] == "call":
+        call = fn.calls[value[1]]
+        if fn.callee_name(call) == "values_list" and len(call.args) == 1:
+            return fn.const(call.kwarg("flat")) is True
+        func = fn.unguarded(call.func)
+        value = fn.unguarded(func[1]) if func[0] == "attr" else ("",)
+    return False
 
 
 def _recurs(project: Project, fn: Fn) -> bool:
