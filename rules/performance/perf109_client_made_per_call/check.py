@@ -17,6 +17,7 @@ from backendlint.api import (
     aliases,
     bind,
     few,
+    ingredients,
     stored_entity,
     told_once,
 )
@@ -93,7 +94,22 @@ def _for_this_call(project: Project, made: MadePerCall) -> bool:
     params = [fn.facts.params[value[1]] for value in values if value[0] == "param"]
     if any(param.default < 0 for param in params) or any(key == "transport" for key, _ in call.kwargs):
         return True
-    return any(value[0] == "attr" and _row(project, fn, value[1]) for value in values)
+    return any(
+        (value[0] == "attr" and _row(project, fn, value[1]))
+        or (value[0] == "item" and _looked_up(project, fn, value[1]))
+        for value in values
+    )
+
+
+def _looked_up(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`keys_of(studio.id)["secret"]`: what a function gives for the one that is passed."""
+    value = fn.unguarded(vid)
+    call = fn.calls[value[1]] if value[0] == "call" else None
+    if call is None or not project.targets(fn, call):
+        return False
+    made = (fn.facts.values[item] for item in ingredients(fn.facts, call.passed))
+    params = (item[1] for item in made if item[0] == "param" and not (item[1] == 0 and fn.cls is not None))
+    return any(SETTINGS.search(fn.facts.params[index].name) is None for index in params)
 
 
 def _row(project: Project, fn: Fn, vid: Vid) -> bool:
