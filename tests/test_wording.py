@@ -115,6 +115,7 @@ LOGGERS = (
         ("REL114", MAILED.format("await asyncio.to_thread(mail)"), "in `mail()`: the client waits."),
         ("REL114", MAILED.format("mail()"), "the client waits, and the worker is held meanwhile."),
         ("REL202", CLOSED.format("line.close()"), "swallows KeyboardInterrupt and SystemExit, so"),
+        ("REL202", CLOSED.format("line.close()").replace("pass", "raise OSError"), "SystemExit into an error of its own, so"),
         ("REL202", CLOSED.format("await line.close()"), "SystemExit and the cancellation of its task, so"),
         ("REL202", CLOSED.format("async with line: line.close()"), "SystemExit and the cancellation of its task, so"),
         ("REL203", RAISED.format("logger.error('%s', error)"), "by accident; write"),

@@ -80,10 +80,13 @@ def consequence(site: SyntaxSite, cancelled: bool, loops_on: bool) -> str:
         so = "and goes on with its loop, so the task cannot be cancelled" if loops_on else "and does not raise it again"
         return f"catches the cancellation of its task {so}; shutdown and timeouts wait for it; end it with `raise`."
     stops = "KeyboardInterrupt, SystemExit and the cancellation of its task" if is_awaiting(site) else ""
-    return (
-        f"also swallows {stops or 'KeyboardInterrupt and SystemExit'}, so a stop that comes there is lost; "
-        "catch `Exception`, or end the handler with `raise`."
-    )
+    stops = stops or "KeyboardInterrupt and SystemExit"
+    if site.facts.exits == "raise":
+        return (
+            f"also turns {stops} into an error of its own, so a stop that comes there is handled like a failure; "
+            "catch `Exception`."
+        )
+    return f"also swallows {stops}, so a stop that comes there is lost; catch `Exception`, or end the handler with `raise`."
 
 
 def is_awaiting(site: SyntaxSite) -> bool:
