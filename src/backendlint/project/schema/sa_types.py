@@ -132,7 +132,7 @@ class Annotation:
 
 
 def annotation_of(node: Node, custom: dict[str, Node] | None = None, text: str = "") -> Annotation:
-    """Read an annotation; `custom` maps names of Python types to SQLAlchemy type expressions (`type_annotation_map`)."""
+    """Read an annotation; `custom` maps Python types (see `python_type`) to SQLAlchemy type expressions (`type_annotation_map`)."""
     found = Annotation()
     _annotate(node, found, custom or {}, 0)
     return found
@@ -170,10 +170,20 @@ def _generic(node: Node, found: Annotation, custom: dict[str, Node], depth: int)
             _annotate(part, found, custom, depth + 1)
     elif outer == "Literal":
         found.type, found.known = "VARCHAR", True
-    elif outer.lower() in {"dict", "list"} and outer in custom:
-        found.type, found.known = type_of(custom[outer]), True
+    elif (mapped := custom.get(python_type(node)) or custom.get(outer.lower())) is not None:
+        found.type, found.known = type_of(mapped), True
     else:
         found.target = outer
+
+
+def python_type(node: Node) -> str:
+    """The name by which a `type_annotation_map` tells types apart: `list[str]` is another one than `list[dict[str, Any]]`."""
+    value = node.value
+    if value[0] != "item":
+        return node.last()
+    inner = node.at(value[2])
+    parts = (inner.elements() if inner.value[0] == "tuple" else None) or [inner]
+    return f"{node.at(value[1]).last().lower()}[{', '.join(map(python_type, parts))}]"
 
 
 def _named(node: Node, found: Annotation, custom: dict[str, Node], depth: int) -> None:

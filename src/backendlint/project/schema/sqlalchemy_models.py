@@ -11,7 +11,6 @@ from backendlint.project.schema.reading import (
     CallNode,
     Links,
     Node,
-    base_name,
     class_node,
     foreign_bases,
     lineage,
@@ -21,7 +20,7 @@ from backendlint.project.schema.reading import (
 from backendlint.project.schema.sa_columns import Made, column_call, read_column, read_index, table_part
 from backendlint.project.schema.sa_names import is_mapped, namespace, own, table_name
 from backendlint.project.schema.sa_sqlmodel import is_table_model, none_is_optional, read_fields
-from backendlint.project.schema.sa_types import Annotation, annotation_of
+from backendlint.project.schema.sa_types import Annotation, annotation_of, python_type
 
 _LIBRARIES = frozenset({"sqlalchemy", "sqlmodel", "flask_sqlalchemy", "sqlalchemy_utils", "advanced_alchemy"})
 _NOT_COLUMNS = frozenset(
@@ -193,7 +192,7 @@ def _annotation_map(chain: list[tuple[FileFacts, ClassFacts]], links: Links) -> 
         if vid < 0:
             continue
         for key, value in class_node(where, item, vid, links).pairs() or []:
-            found.setdefault(key.last() or base_name(key).rpartition(".")[2], value)
+            found.setdefault(python_type(key), value)
     return found
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Numeric, String, func
+from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKey, Numeric, String, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from sqlalchemy.types import JSON
@@ -20,6 +20,8 @@ class Base(DeclarativeBase):
     type_annotation_map = {
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSON().with_variant(JSONB, "postgresql"),
+        list[dict[str, Any]]: JSON().with_variant(JSONB, "postgresql"),
+        list[str]: ARRAY(String).with_variant(String(400), "sqlite"),
         uuid.UUID: String(36),
     }
 

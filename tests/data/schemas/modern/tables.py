@@ -42,6 +42,8 @@ class User(TimestampMixin, TenantMixin, Base):
     born: Mapped[Optional[date]]
     score: Mapped[float] = mapped_column(default=0.0)
     settings: Mapped[dict[str, Any]]
+    labels: Mapped[list[str]]
+    steps: Mapped[list[dict[str, Any]] | None]
     external: Mapped[Optional[uuid.UUID]] = mapped_column(index=True)
     is_admin: Mapped[bool] = mapped_column("admin_flag", server_default=text("false"))
     manager_id: Mapped[Optional[int]] = mapped_column(ForeignKey("users.id"))
