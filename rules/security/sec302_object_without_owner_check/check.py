@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from backendlint.api import (
     SAFE,
@@ -101,7 +100,7 @@ def check(project: Project) -> Iterator[Hit]:
         found.setdefault(shared[0].fqn if shared and not advice and changes(project, shared[0]) else "", []).append(hit)
     yield from found.pop("", ())
     for hits in found.values():  # one function that does it all for several routes
-        yield from (replace(hit, severity=None) for hit in told_once(hits, elsewhere, 1))
+        yield from told_once(hits, elsewhere, 1, severity=None)
 
 
 def elsewhere(hit: Hit, places: str) -> str:
