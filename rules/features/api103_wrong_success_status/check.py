@@ -46,8 +46,10 @@ def check(project: Project) -> Iterator[Hit]:
         if route.handler is None or route.kind != "http" or len(route.methods) != 1:
             continue
         method = route.methods[0]
-        proper[method] += PROPER.get(method) in statuses(project, route)
-        for place, message, sure in judge(project, route):
+        given = answers(project, route.handler)
+        if method in PROPER:
+            proper[method] += PROPER[method] in statuses(route, given)
+        for place, message, sure in judge(project, route, given):
             if place not in seen:
                 seen.add(place)
                 hit = Hit(
@@ -65,20 +67,17 @@ def everywhere(hit: Hit, others: str) -> str:
     return hit.message.replace("; answer", f", here and in {others}; answer", 1)
 
 
-def statuses(project: Project, route: Route) -> set[int]:
+def statuses(route: Route, given: list[Answer]) -> set[int]:
     """The codes of its successes."""
-    assert route.handler is not None
-    found = [answer for answer in answers(project, route.handler) if not answer.failed and not answer.special]
-    return {default_status(route) if answer.status is None else answer.status for answer in found} or {
-        default_status(route)
-    }
+    usual = default_status(route)
+    found = [answer for answer in given if not answer.failed and not answer.special]
+    return {usual if answer.status is None else answer.status for answer in found} or {usual}
 
 
-def judge(project: Project, route: Route) -> Iterator[tuple[Location, str, bool]]:
+def judge(project: Project, route: Route, given: list[Answer]) -> Iterator[tuple[Location, str, bool]]:
     """What is wrong with which answer, and whether that is more than what the handler's name says."""
     assert route.handler is not None
     method = route.methods[0]
-    given = answers(project, route.handler)
     found = [answer for answer in given if not answer.failed and not answer.special and not answer.unsaid]
     sets_status = any(store.name == "status_code" for store in route.handler.facts.stores)
     if sets_status:
