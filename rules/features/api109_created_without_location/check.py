@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Answer, Fn, Hit, Location, Project, Route, among_pages, answers, shape, told_once
+from backendlint.api import FEW, Answer, Fn, Hit, Location, Project, Route, among_pages, answers, shape, told_once
 
-FEW = 5
-MANY = 4
-"""More, and more than do give it, are told once."""
+MANY = 5
+"""So many without it show that the project has decided against it."""
 USUAL = 3
 ITEM = {"GET", "PUT", "PATCH", "DELETE"}
 LINKS = {"url", "href", "uri", "self", "link", "links", "_links", "location"}
@@ -20,11 +19,11 @@ def check(project: Project) -> Iterator[Hit]:
     found = list(lacking(project))
     practice = sum(says_where(project, route) for route in project.routes) if found else 0
     usual = practice >= max(USUAL, 2 * len(found))
-    against = not practice and (len(found) >= FEW or collections_made(project) >= FEW)
+    against = not practice and (len(found) >= MANY or collections_made(project) >= MANY)
     hits = [replace(hit, profile="strict") if against else hit for hit, pointed in found if pointed or usual]
     told = [hit for hit in hits if hit.profile is None]
     yield from (hit for hit in hits if hit.profile is not None)
-    yield from told_once(told, everywhere, len(told) if len(told) <= practice else MANY)
+    yield from told_once(told, everywhere, max(FEW, practice))
 
 
 def everywhere(hit: Hit, places: str) -> str:
