@@ -30,9 +30,8 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
-    wanted = set(functions)
-    for site in project.effects.sites:
-        if site.model.log is not None and site.fn in wanted:
+    for fn in functions:
+        for site in project.effects.direct(fn):
             yield from ((hit, "eager") for hit in judged(project, site))
 
 
