@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from backendlint.api import FEW, SLIPS, Call, Cls, Edge, Fn, Hit, Project, Route, Step, Value, bind, told_once
+from backendlint.api import FEW, SLIPS, Call, Cls, Edge, Fn, Hit, Project, Route, Step, Value, aliases, bind, told_once
 
 SENT_ONLY = ("exclude_unset", "exclude_none", "exclude_defaults")
 APPLY = re.compile(r"(^|_)(update|patch|modify|edit|apply|merge|values|change)(_|$)")
@@ -184,10 +184,7 @@ def parameters_of(edge: Edge, given: set[int]) -> Iterator[int]:
 
 def sets_by_field(fn: Fn, dump: Call) -> bool:
     """Whether the fields of a dump are set one by one, or given to what changes something; not stored as a whole."""
-    held = {dump.value}
-    for vid, value in enumerate(fn.facts.values):
-        if value[0] in ("guard", "await", "mut", "store", "phi") and not held.isdisjoint(operands_of(value)):
-            held.add(vid)
+    held = aliases(fn.facts, dump.value)
     if any(names_fields(value, held) for value in fn.facts.values):
         return True
     for call in fn.facts.calls:
@@ -197,10 +194,6 @@ def sets_by_field(fn: Fn, dump: Call) -> bool:
         if any(key in ("update", "updates", "values", "changes") and vid in held for key, vid in call.kwargs):
             return True
     return False
-
-
-def operands_of(value: Value) -> Iterable[int]:
-    return value[1] if value[0] == "phi" else value[1:2]
 
 
 def names_fields(value: Value, held: set[int]) -> bool:
