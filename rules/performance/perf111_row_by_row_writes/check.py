@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from backendlint.api import (
     Call,
@@ -30,6 +29,7 @@ from backendlint.api import (
     only_by_hand,
     stops_early,
     stored_by_itself,
+    told_once,
     unchanged,
 )
 
@@ -53,19 +53,12 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         hits = list(_written_in(project, fn))
         yield from (hit for hit in hits if hit.profile is not None)
-        yield from _together([hit for hit in hits if hit.profile is None])
+        yield from told_once((hit for hit in hits if hit.profile is None), _together, few=1, severity=None)
 
 
-def _together(hits: list[Hit]) -> Iterator[Hit]:
+def _together(hit: Hit, others: str) -> str:
     """What a function writes so in several loops is told once, with their number."""
-    for number, hit in enumerate(sorted(hits, key=lambda hit: hit.location.line)):
-        if number:
-            yield replace(hit, profile="strict")
-        elif len(hits) > 1:
-            others = "1 other write" if len(hits) == 2 else f"{len(hits) - 1} other writes"
-            yield replace(hit, message=f"{hit.message[:-1]}. So it is with {others} of the function.")
-        else:
-            yield hit
+    return f"{hit.message[:-1]}. So it is with {others.replace('more place', 'other write')} of the function."
 
 
 def _written_in(project: Project, fn: Fn) -> Iterator[Hit]:
