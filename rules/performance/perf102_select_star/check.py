@@ -24,7 +24,7 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
         return
     for scope in sql.scopes(statement.tree, statement.schema):
         select = scope.node
-        if not isinstance(select, exp.Select) or _harmless(select, scope):
+        if not isinstance(select, exp.Select) or _harmless(select):
             continue
         for item in select.expressions:
             if sql.is_star(item):
@@ -74,7 +74,7 @@ def _sources(scope: sql.Scope, item: exp.Expression) -> list[sql.Source]:
     return named or meant
 
 
-def _harmless(select: exp.Select, scope: sql.Scope) -> bool:
+def _harmless(select: exp.Select) -> bool:
     parent = select.parent
     if isinstance(parent, exp.Exists):
         return True
