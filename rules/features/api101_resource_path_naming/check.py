@@ -62,7 +62,8 @@ def by_word(told: Mapping[str, list[Hit]]) -> Iterator[Hit]:
         words = [found for hits in told.values() if (found := [hit for hit in hits if said in hit.message])]
         if len(words) > SLIPS:
             yield from told_once(itertools.chain.from_iterable(words), partial(elsewhere, said, "like others"))
-        for hits in words if len(words) <= SLIPS else ():
+            continue
+        for hits in words:
             yield from told_once(hits, partial(elsewhere, said, "here and"), few=1)
 
 
