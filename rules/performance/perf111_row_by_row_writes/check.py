@@ -127,11 +127,8 @@ def _asks(project: Project, edge: Edge) -> bool:
 
 def is_result_used(fn: Fn, call: Call) -> bool:
     """Whether anything is done with what a call gives, awaited or not."""
-    return any(
-        is_used(fn.facts, vid)
-        for vid, value in enumerate(fn.facts.values)
-        if (vid == call.value and not call.awaited) or value == ("await", call.value)
-    )
+    awaited = next((vid for vid, value in enumerate(fn.facts.values) if value == ("await", call.value)), call.value)
+    return is_used(fn.facts, awaited)
 
 
 def _asked_after(fn: Fn, vid: Vid, flush: Call) -> bool:
@@ -334,8 +331,7 @@ def _composite(project: Project, fn: Fn, loop: int, query: Query) -> bool:
     if query.fn is not fn or query.call is None:
         return others > 0
     op = query.model.orm.op if query.model.orm is not None else ""
-    result = next((vid for vid, value in enumerate(fn.facts.values) if value == ("await", query.call.value)), -1)
-    used = is_used(fn.facts, result if result >= 0 else query.call.value)
+    used = is_result_used(fn, query.call)
     return others > 0 or (used and op in ("create", "add")) or (op == "save" and _needed_after(project, fn, query.call))
 
 
@@ -382,8 +378,7 @@ def _given_back(fn: Fn, call: Call, edge: Edge | None) -> bool:
         edge.callee.const(item.value) is not ... for item in edge.callee.facts.returns if item.value >= 0
     ):
         return False
-    result = next((vid for vid, value in enumerate(fn.facts.values) if value == ("await", call.value)), call.value)
-    return is_used(fn.facts, result)
+    return is_result_used(fn, call)
 
 
 def _needed_after(project: Project, fn: Fn, call: Call) -> bool:
