@@ -37,7 +37,7 @@ from backendlint.facts.within import (
     siblings,
 )
 from backendlint.findings.model import Edit, Fix, Hit, Location, Profile, Step
-from backendlint.findings.once import FEW, SLIPS, by_style, told_once
+from backendlint.findings.once import FEW, SLIPS, by_style, here_and_in, told_once
 from backendlint.parse import split_lines
 from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers, refusals
@@ -294,6 +294,7 @@ __all__ = [
     "grows",
     "handed_updates",
     "happens",
+    "here_and_in",
     "identifier_words",
     "in_main_block",
     "ingredients",

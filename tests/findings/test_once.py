@@ -8,7 +8,7 @@ from dataclasses import replace
 from building import build
 
 from backendlint.findings.model import Hit, Location
-from backendlint.findings.once import FEW, by_style, told_once
+from backendlint.findings.once import FEW, by_style, here_and_in, told_once
 from backendlint.project.entities import Fn
 
 
@@ -32,6 +32,17 @@ def test_what_is_doubtful_does_not_stand_for_the_others() -> None:
     first, *_ = told_once([replace(doubtful, confidence="low"), *sure], lambda hit, others: hit.message)
 
     assert first.message == "hit 2"
+
+
+def test_where_else_it_is_so_stands_inside_of_the_message() -> None:
+    hit = Hit("`pack()` prints to the log, although others do not.", Location("shop.py", 1, 0, 1, 4))
+
+    assert here_and_in(hit, "4 more places", after="prints", before=" to") == (
+        "`pack()` prints, here and in 4 more places to the log, although others do not."
+    )
+    assert here_and_in(hit, "4 more places", before=", although") == (
+        "`pack()` prints to the log, here and in 4 more places, although others do not."
+    )
 
 
 def _judged(functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:

@@ -17,6 +17,7 @@ from backendlint.api import (
     for_developers,
     for_development,
     for_tests,
+    here_and_in,
     identifier_words,
     in_main_block,
     only_by_hand,
@@ -52,11 +53,7 @@ def check(project: Project) -> Iterator[Hit]:
     styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
     yield from styles.pop("", ())
     for hits in styles.values():
-        yield from told_once(hits, everywhere, SLIPS)
-
-
-def everywhere(hit: Hit, others: str) -> str:
-    return hit.message.replace(PAST, f"{PAST}, here and in {others}", 1)
+        yield from told_once(hits, partial(here_and_in, after=PAST), SLIPS)
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:

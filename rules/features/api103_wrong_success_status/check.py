@@ -4,6 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from backendlint.api import (
     FEW,
@@ -17,6 +18,7 @@ from backendlint.api import (
     Span,
     among_pages,
     answers,
+    here_and_in,
     is_signed,
     told_once,
 )
@@ -60,11 +62,9 @@ def check(project: Project) -> Iterator[Hit]:
                 else:
                     styles[method, message].append(hit)
     for (method, _), hits in styles.items():
-        yield from told_once(hits, everywhere, SLIPS if proper[method] >= len(hits) else FEW)
-
-
-def everywhere(hit: Hit, others: str) -> str:
-    return hit.message.replace("; answer", f", here and in {others}; answer", 1)
+        yield from told_once(
+            hits, partial(here_and_in, before="; answer"), SLIPS if proper[method] >= len(hits) else FEW
+        )
 
 
 def statuses(route: Route, given: list[Answer]) -> set[int]:

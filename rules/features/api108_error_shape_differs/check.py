@@ -4,8 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
-from backendlint.api import Answer, Fn, Hit, Location, Project, Step, answers, is_api, told_once
+from backendlint.api import Answer, Fn, Hit, Location, Project, Step, answers, here_and_in, is_api, told_once
 
 FEWEST = 3
 PAGE = "text/html"
@@ -65,11 +66,7 @@ def differing(errors: list[tuple[Fn, Answer, str]], raised: list[tuple[Location,
         if told.setdefault(form, {}).setdefault(fn.fqn, hit) is not hit:
             yield replace(hit, profile="strict")  # the same slip once more
     for hits in told.values():
-        yield from told_once(hits.values(), everywhere)
-
-
-def everywhere(hit: Hit, others: str) -> str:
-    return hit.message.replace(", while", f", here and in {others}, while", 1)
+        yield from told_once(hits.values(), partial(here_and_in, before=", while"))
 
 
 def application(project: Project, fn: Fn) -> object:

@@ -28,6 +28,7 @@ from backendlint.api import (
     clause,
     clause_text,
     for_developers,
+    here_and_in,
     only_by_hand,
     request_reads,
     siblings,
@@ -135,9 +136,7 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     styles = by_style(project, project.functions_with("except", "with"), partial(hits_in, project, options))
     yield from styles.pop("", ())
     for hits in styles.values():
-        yield from told_once(
-            hits, lambda hit, others: hit.message.replace(UNTRACED, f"{UNTRACED}, here and in {others}", 1)
-        )
+        yield from told_once(hits, partial(here_and_in, after=UNTRACED))
 
 
 def hits_in(project: Project, options: Mapping[str, object], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:

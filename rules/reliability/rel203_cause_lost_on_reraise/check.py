@@ -25,6 +25,7 @@ from backendlint.api import (
     called_name,
     calls_in,
     error_classes,
+    here_and_in,
     ingredients,
     inherits_any,
     log_call,
@@ -64,7 +65,7 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     yield from styles.pop("", ())
     few = SLIPS if names_causes(everywhere, sum(map(len, styles.values()))) else FEW
     for hits in styles.values():
-        yield from told_once(hits, throughout, few)
+        yield from told_once(hits, partial(here_and_in, after=WITHOUT), few)
 
 
 def hits_in(project: Project, policy: Policy, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -78,10 +79,6 @@ def hits_in(project: Project, policy: Policy, functions: Iterable[Fn]) -> Iterat
 def names_causes(functions: Iterable[Fn], without: int) -> bool:
     """Whether the project usually writes `from`."""
     return sum(item.cause >= 0 for fn in functions for item in fn.facts.raises) >= without
-
-
-def throughout(hit: Hit, others: str) -> str:
-    return hit.message.replace(WITHOUT, f"{WITHOUT}, here and in {others}", 1)
 
 
 def policy_of(options: Mapping[str, object], dropped: frozenset[str]) -> Policy:

@@ -29,6 +29,7 @@ from backendlint.api import (
     calls_in,
     caught,
     for_developers,
+    here_and_in,
     in_main_block,
     ingredients,
     log_call,
@@ -224,7 +225,7 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     yield from styles.pop("", ())
     for why, hits in styles.items():
         few = SLIPS if len(hits) > FEW and why == "untraced" and traces(everywhere, len(hits)) else FEW
-        yield from told_once(hits, partial(throughout, LOST[why][0]), few)
+        yield from told_once(hits, partial(here_and_in, after=LOST[why][0]), few)
 
 
 def hits_in(project: Project, options: Mapping[str, object], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -266,10 +267,6 @@ def traces(functions: Iterable[Fn], without: int) -> bool:
     )
     logged = (log_call(fn.file, fn.facts, call) for fn, call in handled)
     return sum(found is not None and found.traceback for found in logged) >= without
-
-
-def throughout(what: str, hit: Hit, others: str) -> str:
-    return hit.message.replace(what, f"{what}, here and in {others}", 1)
 
 
 def told(project: Project, fn: Fn, verdict: Verdict, handler: int, options: Mapping[str, object]) -> Hit | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from backendlint.api import (
     SLIPS,
@@ -16,6 +17,7 @@ from backendlint.api import (
     Step,
     Vid,
     derived,
+    here_and_in,
     told_once,
 )
 
@@ -68,11 +70,8 @@ def skipped(project: Project) -> Iterator[Hit]:
         )
         for fn, site in direct
     ]
-    yield from hits if profile else told_once(hits, everywhere, SLIPS, severity=None)
-
-
-def everywhere(hit: Hit, places: str) -> str:
-    return hit.message.replace(" itself, although", f" itself, here and in {places}, although", 1)
+    told = partial(here_and_in, after=" itself", before=", although")
+    yield from hits if profile else told_once(hits, told, SLIPS, severity=None)
 
 
 def writes(site: Site) -> bool:

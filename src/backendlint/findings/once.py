@@ -48,3 +48,8 @@ def told_once(
     places = f"{len(others)} more place{'s' if len(others) > 1 else ''}"
     yield replace(first, message=told(first, places), severity=severity)
     yield from (replace(hit, profile="strict") for hit in others)
+
+
+def here_and_in(hit: Hit, others: str, *, after: str = "", before: str = "") -> str:
+    """The hit's message with where else it is so, behind what it says first and before what it goes on with."""
+    return hit.message.replace(f"{after}{before}", f"{after}, here and in {others}{before}", 1)
