@@ -108,17 +108,22 @@ def _looked_up(project: Project, fn: Fn, vid: Vid) -> bool:
     if call is None or not project.targets(fn, call):
         return False
     made = (fn.facts.values[item] for item in ingredients(fn.facts, call.passed))
-    params = (item[1] for item in made if item[0] == "param" and not (item[1] == 0 and fn.cls is not None))
-    return any(SETTINGS.search(fn.facts.params[index].name) is None for index in params)
+    return any(item[0] == "param" and _names_another(fn, item[1]) for item in made)
 
 
 def _row(project: Project, fn: Fn, vid: Vid) -> bool:
     """A row of the database, or a parameter of which nothing is known but that its name tells of no settings."""
     refs = project.refs(fn, vid)
-    value = fn.unguarded(vid)
-    if refs or value[0] != "param" or (value[1] == 0 and fn.cls is not None):
+    if refs:
         return any(ref.kind == "inst" and stored_entity(project, project.classes[ref.name]) for ref in refs)
-    return SETTINGS.search(fn.facts.params[value[1]].name) is None
+    value = fn.unguarded(vid)
+    return bool(value[0] == "param") and _names_another(fn, value[1])
+
+
+def _names_another(fn: Fn, index: int) -> bool:
+    """A parameter that is not the method's own object, and whose name tells of no settings."""
+    own = index == 0 and fn.cls is not None
+    return not own and SETTINGS.search(fn.facts.params[index].name) is None
 
 
 def _for_any_host(project: Project, made: MadePerCall) -> bool:
