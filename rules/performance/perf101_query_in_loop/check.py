@@ -242,7 +242,7 @@ def _by_hand(project: Project, fn: Fn) -> bool:
     """Whether it runs seldom and nobody waits: by hand, in tests, to fill a database for a demonstration, at the start."""
     if project.layer(fn) in ONCE or only_by_hand(project, fn) or for_tests(project, fn):
         return True
-    return not project.reach(fn.fqn) and (fills_database(fn.path) or fn.fqn in project.lifecycle.startup)
+    return fills_database(project, fn) or (fn.fqn in project.lifecycle.startup and not project.reach(fn.fqn))
 
 
 def _relations(project: Project) -> Iterator[Hit]:

@@ -43,15 +43,16 @@ def check(project: Project) -> Iterator[Hit]:
             groups.setdefault((use.fn.fqn, use.table.name, _query(use)), []).append(use)
     narrowing = {fqn for fqn, _ in narrowed.tables}
     for uses in groups.values():
-        small = stays_small(uses[0].table.name)
-        small = small or _of_each_row(uses[0]) or only_by_hand(project, uses[0].fn) or _for_show(project, uses[0].fn)
-        profile: Profile | None = "strict" if small or _scoped(project, uses[0].fn, narrowing) else None
+        fn = uses[0].fn
+        aside = (
+            stays_small(uses[0].table.name)
+            or _of_each_row(uses[0])
+            or only_by_hand(project, fn)
+            or fills_database(project, fn)
+            or _scoped(project, fn, narrowing)
+        )
+        profile: Profile | None = "strict" if aside else None
         yield from (replace(hit, profile=profile) for hit in _told(uses))
-
-
-def _for_show(project: Project, fn: Fn) -> bool:
-    """Code that fills a database for a demonstration and the like."""
-    return fills_database(fn.path) and not project.reach(fn.fqn)
 
 
 def _statement(project: Project, statement: SqlStatement) -> Iterator[Hit]:

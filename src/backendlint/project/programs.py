@@ -182,11 +182,10 @@ def for_development(path: str) -> bool:
 _FILLS = re.compile(r"(^|[_.-])(seeds?|seeding|populate|demo|fixtures?)($|[_.-])")
 
 
-@lru_cache(maxsize=1024)
-def fills_database(path: str) -> bool:
-    """Code that puts rows of its own into an empty database, by what its file or folder is called."""
-    *folders, name = path.lower().split("/")
-    return any(map(_FILLS.search, (name.removesuffix(".py"), *folders)))
+def fills_database(project: Project, fn: Fn) -> bool:
+    """Code that puts rows of its own into an empty database, by what its file or folder is called; no endpoint leads there."""
+    *folders, name = fn.path.lower().split("/")
+    return any(map(_FILLS.search, (name.removesuffix(".py"), *folders))) and not project.reach(fn.fqn)
 
 
 _TOOLS = re.compile(r"dev|hack|\..+|(build|release|packag(e|ing)|deploy(ment)?|ci)[-_]?(scripts?|tools?)")
