@@ -34,10 +34,10 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     verbs = re.compile(rf"({'|'.join(options['verbs'])})(?=$|[-_]|[A-Z])")
     followed = collections(project)
     nouns = set(options["nouns"]) | {word for cls in project.classes.values() for word in stems(cls.name)}
-    prescribed = set(options["prescribed"])
+    prescribed, uncountable = set(options["prescribed"]), set(options["uncountable"])
     seen: set[Location] = set()
     owned = {last_collection(route.path) for route in project.routes if route.kind == "http"}
-    singular = prefers_singular(followed, set(options["uncountable"]))
+    singular = prefers_singular(followed, uncountable)
     later = {part for route in project.routes if versions(route.path) for part in segments(route.path)}
     told: dict[str, list[Hit]] = defaultdict(list)
     for route in project.routes:
@@ -45,7 +45,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             continue
         if not prescribed.isdisjoint(segments(route.path)):
             continue
-        problem = judge(route, verbs, set(options["uncountable"]), followed, nouns, owned)
+        problem = judge(route, verbs, uncountable, followed, nouns, owned)
         if problem and not (problem.endswith(ALIKE) and not versions(route.path) and plural(problem) in later):
             seen.add(route.location)
             hit = Hit(f"{route.label}: {problem}.", route.location, function=route.function)
