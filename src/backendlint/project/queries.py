@@ -13,6 +13,7 @@ from backendlint.findings.model import Step
 from backendlint.project.associations import declared
 from backendlint.project.binding import receiver
 from backendlint.project.calls import Edge
+from backendlint.project.decorators import made_within
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
@@ -137,9 +138,9 @@ class Queries:
         """Whether a decorator of the project keeps answers: what it puts around a function fills a cache, and returns what is there."""
         known = self._memoizing.get(decorator.fqn)
         if known is None:
-            within = f"{decorator.fqn}."
-            inner = (fn for fn in self.project.functions_of(decorator.file) if fn.fqn.startswith(within))
-            known = self._memoizing[decorator.fqn] = any(self._asks_cache(fn) and self._gives_kept(fn) for fn in inner)
+            known = self._memoizing[decorator.fqn] = any(
+                self._asks_cache(fn) and self._gives_kept(fn) for fn in made_within(self.project, decorator)
+            )
         return known
 
     def _gives_kept(self, fn: Fn) -> bool:

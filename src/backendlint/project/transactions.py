@@ -11,7 +11,7 @@ from backendlint.facts.model import Block, Call, Span, Value
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, given, ruled_out
-from backendlint.project.decorators import decorations
+from backendlint.project.decorators import decorations, made_within
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
@@ -169,15 +169,11 @@ class Transactions:
 
     def _wraps(self, decorator: Fn) -> bool:
         """A project's decorator whose inner function calls what it wraps inside a transaction."""
-        for inner in self.project.functions_of(decorator.file):
-            home = inner.parent
-            while home is not None and home is not decorator:
-                home = home.parent
-            if home is decorator and any(
-                item.kind == "with" and self.is_transaction(inner, item) for item in inner.facts.blocks
-            ):
-                return True
-        return False
+        return any(
+            block.kind == "with" and self.is_transaction(inner, block)
+            for inner in made_within(self.project, decorator)
+            for block in inner.facts.blocks
+        )
 
     # through callers
 
