@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Block, Call, Span, Value
+from backendlint.facts.model import Block, Call, Span
 from backendlint.findings.model import Step
+from backendlint.project.binding import unchanged
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, given, ruled_out
 from backendlint.project.decorators import decorations, made_within
@@ -378,14 +379,8 @@ class Transactions:
 
 def _marks_only(decorator: Fn) -> bool:
     """`def in_transaction(function): function.marked = True; return function`: it runs nothing around it."""
-    given = [decorator.value(item.value) for item in decorator.facts.returns if item.value >= 0]
-    return bool(given) and all(_unchanged(decorator, value) for value in given)
-
-
-def _unchanged(fn: Fn, value: Value) -> bool:
-    while value[0] in ("guard", "setattr", "mut"):
-        value = fn.value(value[1])
-    return value == ("param", 0)
+    given = [unchanged(decorator, item.value) for item in decorator.facts.returns if item.value >= 0]
+    return bool(given) and all(value == ("param", 0) for value in given)
 
 
 def exclusive(fn: Fn, first: int, second: int) -> bool:
