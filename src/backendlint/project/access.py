@@ -84,7 +84,7 @@ class Access:
         roles = {role for role, _ in self._before(route)}
         if roles & {AUTHENTICATE, AUTHORIZE}:
             return True
-        open_to_all = EXEMPT in roles or (route.cls is not None and lists_none(self.project.hierarchy.mro(route.cls)))
+        open_to_all = EXEMPT in roles or lists_none(self.project, route.cls)
         return not open_to_all and any(role in (AUTHENTICATE, AUTHORIZE) for role, _ in self._by_default(route))
 
     def _by_default(self, route: Route) -> Iterator[tuple[str, str]]:

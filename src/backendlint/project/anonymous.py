@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Span, Vid
+from backendlint.facts.model import Span, Value, Vid
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.routes import SAFE, Route, status_of
 from backendlint.project.uses import operands
@@ -76,13 +76,24 @@ def _lets_read(fn: Fn) -> bool:
     )
 
 
-def lists_none(classes: Iterable[Cls]) -> bool:
+def lists_none(project: Project, cls: Cls | None) -> bool:
     """`permission_classes = []` of a view or its bases: what the settings say does not hold."""
-    for owner in classes:
-        vid = owner.facts.attributes.get("permission_classes", -1)
+    return _set_to(project, cls, "permission_classes") in _NONE
+
+
+def lists_own(project: Project, cls: Cls | None) -> bool:
+    """Whether a view or its bases list permission classes, which stand in the place of the settings'."""
+    value = _set_to(project, cls, "permission_classes")
+    return value[0] in ("list", "tuple") and value not in _NONE
+
+
+def _set_to(project: Project, cls: Cls | None, name: str) -> Value:
+    """The value of an attribute of a view, its own or of the nearest of its bases that has one."""
+    for owner in project.hierarchy.mro(cls) if cls is not None else ():
+        vid = owner.facts.attributes.get(name, -1)
         if vid >= 0:
-            return owner.owner.value(vid) in _NONE
-    return False
+            return owner.owner.value(vid)
+    return ("",)
 
 
 def counts_attempts(fn: Fn) -> bool:
@@ -95,15 +106,16 @@ def counts_attempts(fn: Fn) -> bool:
 
 def by_list(project: Project, fn: Fn | None) -> set[str]:
     """Decorators that say no more than the list of known classes which they are given: `@permission_classes([AllowAny])`."""
-    return {name for name, vids, home in _listing(project, fn) if all(_known(project, home, vid) for vid in vids)}
+    found = _listing(project, fn) if fn is not None else ()
+    return {name for name, vids, home in found if all(_known(project, home, vid) for vid in vids)}
 
 
-def _listing(project: Project, fn: Fn | None) -> Iterator[tuple[str, tuple[Vid, ...], Fn]]:
+def _listing(project: Project, fn: Fn) -> Iterator[tuple[str, tuple[Vid, ...], Fn]]:
     """The decorators that are given one list, by name, with its items."""
-    home = (fn.parent or fn) if fn is not None else None
-    for vid in fn.facts.decorators if fn is not None else ():
-        made = home.value(vid) if home is not None else ("",)
-        if home is None or made[0] != "call":
+    home = fn.parent or fn
+    for vid in fn.facts.decorators:
+        made = home.value(vid)
+        if made[0] != "call":
             continue
         call = home.calls[made[1]]
         given = home.value(call.args[0]) if len(call.args) == 1 else ("",)
@@ -146,21 +158,7 @@ def unlimited(project: Project, route: Route) -> bool:
         listing = project.libraries.decorator(name)
         if not vids and listing is not None and listing.ratelimit is not None:
             return True
-    for owner in project.hierarchy.mro(route.cls) if route.cls is not None else ():
-        vid = owner.facts.attributes.get("throttle_classes", -1)
-        if vid >= 0:
-            return owner.owner.value(vid) in _NONE
-    return False
-
-
-def lists_own(project: Project, cls: Cls | None) -> bool:
-    """Whether a view or its bases list permission classes, which stand in the place of the settings'."""
-    for owner in project.hierarchy.mro(cls) if cls is not None else ():
-        vid = owner.facts.attributes.get("permission_classes", -1)
-        if vid >= 0:
-            value = owner.owner.value(vid)
-            return value[0] in ("list", "tuple") and bool(value[1])
-    return False
+    return _set_to(project, route.cls, "throttle_classes") in _NONE
 
 
 def is_foreign(project: Project, ref: Ref) -> bool:
