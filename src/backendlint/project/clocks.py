@@ -12,7 +12,7 @@ from backendlint.project.calls import argument_of
 from backendlint.project.entities import Fn
 from backendlint.project.naivetimes import CLAIMS, clock
 from backendlint.project.programs import for_tests
-from backendlint.project.uses import ingredients, operands
+from backendlint.project.uses import ingredients, made_of, operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -128,7 +128,7 @@ class Clocks:
             return set()
         value = fn.value(vid)
         if value[0] in ("phi", "bool", "guard", "binop"):
-            return set().union(*(self.kinds(fn, item, depth - 1) for item in parts(value)))
+            return set().union(*(self.kinds(fn, item, depth - 1) for item in made_of(value)))
         if value[0] == "name":
             return set().union(*(self._made(ref.name) for ref in self.project.refs(fn, vid) if ref.kind == "lib"))
         if value[0] != "call":
@@ -259,11 +259,3 @@ class Clocks:
             and not any("log" in model.effect for model in self.project.models(fn, call))
             for call in fn.calls
         )
-
-
-def parts(value: Value) -> tuple[Vid, ...]:
-    if value[0] == "phi":
-        return tuple(value[1])
-    if value[0] == "binop":
-        return tuple(value[2:4])
-    return (value[1],) if value[0] == "guard" else tuple(value[2])

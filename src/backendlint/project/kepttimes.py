@@ -8,11 +8,11 @@ from functools import cached_property
 
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.binding import bind
-from backendlint.project.clocks import CLOCKS, Clocks, parts
+from backendlint.project.clocks import CLOCKS, Clocks
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.naivetimes import CALENDAR
 from backendlint.project.races import root
-from backendlint.project.uses import operands
+from backendlint.project.uses import made_of, operands
 
 _CALENDAR = CALENDAR | {"time"}
 _ENDS = ("datetime.datetime.max", "datetime.datetime.min")
@@ -131,7 +131,7 @@ class KeptTimes:
         if depth == 0:
             return False
         if value[0] in ("guard", "phi", "bool"):
-            return all(self._like(fn, item, depth - 1) for item in parts(value) if item != vid)
+            return all(self._like(fn, item, depth - 1) for item in made_of(value) if item != vid)
         if value[0] == "attr":
             return value[2] in self.fields
         if value[0] == "name":
