@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from backendlint.facts.model import Block, Call, Span, Value, Vid
@@ -65,16 +65,22 @@ def _got_from(fn: Fn, vid: Vid) -> Vid:
     return func[1] if func[0] == "attr" and func[2] == "get" else -1
 
 
-def made(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> Vid:
+def made(fn: Fn, vid: Vid) -> Vid:
     """The display or call with which a local dictionary began, or one of the function around; or -1."""
+    return begun(fn, vid, lambda value: value[0] in ("dict", "call", "outer"))
+
+
+def begun(fn: Fn, vid: Vid, begins: Callable[[Value], bool], depth: int = MAX_STEPS) -> Vid:
+    """The value of that kind with which a collection began, before it was filled; or -1."""
     if depth == 0 or vid < 0:
         return -1
     value = fn.facts.values[vid]
     if value[0] in ("guard", "store", "mut"):
-        return made(fn, value[1], depth - 1)
+        return begun(fn, value[1], begins, depth - 1)
     if value[0] == "phi":
-        return next((found for item in value[1] if item != vid and (found := made(fn, item, depth // 2)) >= 0), -1)
-    return vid if value[0] in ("dict", "call", "outer") else -1
+        ways = (begun(fn, item, begins, depth // 2) for item in value[1] if item != vid)
+        return next((found for found in ways if found >= 0), -1)
+    return vid if begins(value) else -1
 
 
 class _Put(NamedTuple):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Span, Vid
+from backendlint.facts.model import Span, Value, Vid
 from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
@@ -25,7 +25,7 @@ from backendlint.project.loops import (
 from backendlint.project.origins import Path
 from backendlint.project.passing import decides, inputs, parts_of
 from backendlint.project.queries import Query, attributes
-from backendlint.project.remembered import made, remembered
+from backendlint.project.remembered import begun, made, remembered
 from backendlint.project.sqltext.assemble import HOLE
 from backendlint.project.uses import operands
 
@@ -37,6 +37,7 @@ _NAMES_TABLE = re.compile(rf"\b(FROM|JOIN|TABLE)\s+[\"`\[']?(?:{HOLE.pattern})",
 """A statement on a table that is put into it: one for each table."""
 _MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "_meta"})
 _COLLECTS = frozenset({"append", "extend", "insert"})
+_EMPTY = (("name", "builtins.set"), ("name", "builtins.list"))
 MAPPING = frozenset({"builtins.map", "builtins.filter"})
 
 
@@ -244,28 +245,20 @@ def _whole(fn: Fn, vid: Vid) -> Vid:
 
 def _collected_within(fn: Fn, number: int, vid: Vid) -> bool:
     """Whether the round itself puts together a list or set of what it then asks for: `ids = {row.id for row in group.rows}`."""
-    begun = _begun(fn, vid)
-    if begun < 0:
+    start = begun(fn, vid, lambda value: _collects(fn, value))
+    if start < 0:
         return False
-    value = fn.facts.values[begun]
-    block = fn.facts.blocks[value[4]].parent if value[0] == "comp" else block_at(fn, fn.facts.span_of(begun))
+    value = fn.facts.values[start]
+    block = fn.facts.blocks[value[4]].parent if value[0] == "comp" else block_at(fn, fn.facts.span_of(start))
     return any(inner == number for inner, _ in loops_around(fn, block))
 
 
-def _begun(fn: Fn, vid: Vid, depth: int = MAX_STEPS) -> Vid:
-    """The comprehension, or the empty list or set, from which a collection comes, or -1."""
-    if depth == 0 or vid < 0:
-        return -1
-    value = fn.facts.values[vid]
-    if value[0] in ("guard", "store", "mut"):
-        return _begun(fn, value[1], depth - 1)
-    if value[0] == "phi":
-        return next((found for item in value[1] if item != vid and (found := _begun(fn, item, depth // 2)) >= 0), -1)
+def _collects(fn: Fn, value: Value) -> bool:
+    """A comprehension, or an empty list or set."""
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
-        empty = not call.passed and fn.facts.values[call.func] in (("name", "builtins.set"), ("name", "builtins.list"))
-        return vid if empty else -1
-    return vid if value[0] == "comp" or (value[0] in ("list", "set") and not value[1]) else -1
+        return not call.passed and fn.facts.values[call.func] in _EMPTY
+    return value[0] == "comp" or (value[0] in ("list", "set") and not value[1])
 
 
 def _is_group(fn: Fn, vid: Vid) -> bool:
@@ -278,8 +271,8 @@ def _is_group(fn: Fn, vid: Vid) -> bool:
 
 def _gathers(fn: Fn, vid: Vid) -> bool:
     """Whether a mapping collects what belongs together: `defaultdict(list)`."""
-    begun = fn.facts.values[vid] if (vid := made(fn, vid)) >= 0 else ("",)
-    call = fn.facts.calls[begun[1]] if begun[0] == "call" else None
+    start = fn.facts.values[vid] if (vid := made(fn, vid)) >= 0 else ("",)
+    call = fn.facts.calls[start[1]] if start[0] == "call" else None
     if call is None or fn.facts.values[call.func] != ("name", "collections.defaultdict"):
         return False
     return any(fn.facts.values[item] in (("name", "builtins.list"), ("name", "builtins.set")) for item in call.args)
