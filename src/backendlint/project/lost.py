@@ -226,14 +226,9 @@ def _handed_to_save(project: Project, fn: Fn, base: Vid) -> Iterator[Call]:
     for edge in project.graph.callees(fn):
         if edge.kind != "call" or edge.call is None:
             continue
-        saved = {
-            value[1]
-            for write in project.writes.direct(edge.callee)
-            if write.op == "save"
-            for vid in [receiver(edge.callee, write.call)]
-            for value in [unchanged(edge.callee, vid) if vid >= 0 else ("",)]
-            if value[0] == "param"
-        }
+        saves = (write.call for write in project.writes.direct(edge.callee) if write.op == "save")
+        objects = [unchanged(edge.callee, vid) for call in saves if (vid := receiver(edge.callee, call)) >= 0]
+        saved = {value[1] for value in objects if value[0] == "param"}
         passed = bind(fn, edge.call, edge.callee) if saved else {}
         if any(root(fn, vid) == base for index in saved for vid, part in passed.get(index, ()) if not part):
             yield edge.call
