@@ -249,7 +249,7 @@ class Timeouts:
 
     def _short(self, fn: Fn, call: Call, timeout: Timeout, depth: int = MAX_HELPERS) -> bool:
         """Whether the `*args` that a helper hands on, its own, hold too few for the timeout's position to be among them."""
-        own = [vid for vid in call.args if fn.facts.values[vid][0] == "star"]
+        own = [vid for vid in call.args if _is_star(fn, vid)]
         value = fn.unguarded(fn.facts.values[own[0]][1]) if len(own) == 1 else ("",)
         if value[0] != "param" or fn.facts.params[value[1]].kind != "args" or not depth:
             return False
