@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -37,6 +37,27 @@ class Edge(NamedTuple):
     def block(self) -> int:
         """The caller's block in which it happens."""
         return self.call.block if self.call is not None else block_at(self.caller, self.span)
+
+
+class Written:
+    """All calls by how they are written, which is known before anything is resolved."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def calls(self, word: str) -> Sequence[tuple[Fn, Call]]:
+        """Those whose callee is written with this as its last part."""
+        return self._by_word.get(word, ())
+
+    @cached_property
+    def _by_word(self) -> dict[str, list[tuple[Fn, Call]]]:
+        found: dict[str, list[tuple[Fn, Call]]] = {}
+        for fn in self.project.all_functions():
+            for call in fn.facts.calls:
+                func = fn.facts.values[call.func]
+                word = func[-1].rpartition(".")[2] if func[0] == "attr" or func[0] == "name" else ""
+                found.setdefault(word, []).append((fn, call))
+        return found
 
 
 class CallGraph:
@@ -130,21 +151,11 @@ class CallGraph:
                     found.setdefault(keyword, []).append((fn, call))
         return found
 
-    @cached_property
-    def _by_word(self) -> dict[str, list[tuple[Fn, Call]]]:
-        found: dict[str, list[tuple[Fn, Call]]] = {}
-        for fn in self.project.all_functions():
-            for call in fn.facts.calls:
-                func = fn.facts.values[call.func]
-                word = func[-1].rpartition(".")[2] if func[0] == "attr" or func[0] == "name" else ""
-                found.setdefault(word, []).append((fn, call))
-        return found
-
     def calls_written(self, *words: str) -> Iterator[tuple[Fn, Call]]:
         """All calls whose callee is written with one of these as its last part (`x.word()`, `word()`), by word; "" stands
         for those that are no names (`table[key]()`)."""
         for word in words:
-            yield from self._by_word.get(word, ())
+            yield from self.project.written.calls(word)
 
     def _add(self, caller: Fn, callee: Fn, call: Call | None, kind: str, span: Span) -> None:
         edge = Edge(caller, callee, call, kind, span)

@@ -12,7 +12,7 @@ from backendlint.project.allocations import Allocations
 from backendlint.project.associations import Associations
 from backendlint.project.attached import Attached
 from backendlint.project.bases import bases
-from backendlint.project.calls import CallGraph
+from backendlint.project.calls import CallGraph, Written
 from backendlint.project.decorators import add_applied, decorate, decorate_methods
 from backendlint.project.effects import Effects
 from backendlint.project.entities import Cls, Fn, Ref, Refs
@@ -90,6 +90,7 @@ class Project:
         self.functions: dict[str, Fn] = {}
         self.classes: dict[str, Cls] = {}
         self.modules = Modules(files.values(), libraries)
+        self.written = Written(self)
         self.resolver = Resolver(self)
         self.hierarchy = Hierarchy(self)
         self.attached = Attached(self)

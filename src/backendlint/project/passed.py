@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
@@ -15,14 +14,12 @@ if TYPE_CHECKING:
 
 MAX_CALLS = 40
 """A function that is called more often is a tool for anything."""
-
-
 _LOCAL = frozenset({"", "file", "lock", "file-descriptor", "archive", "executor", "socket"})
 """Kinds of objects that ask no other system, or whose caller waits for them (`select`)."""
 
 
 class Passed:
-    """Answers `rows(fn, index)`; owned by the Resolver."""
+    """Answers `agreed(fn, index)`; owned by the Resolver."""
 
     def __init__(self, project: Project, resolver: Resolver) -> None:
         self.project = project
@@ -46,11 +43,12 @@ class Passed:
         return tuple(found) if len(found) == 1 and unknown <= known and all(map(self._tells, found)) else ()
 
     def _calls_of(self, fn: Fn) -> list[tuple[Fn, Call]]:
-        calls = self._by_word.get(fn.name, ())
+        """Calls of what is known by a name of its own."""
         found = [
             (caller, call)
-            for caller, call in calls
+            for caller, call in self.project.written.calls(fn.name)
             if caller is not fn
+            and caller.value(call.func)[0] == "name"
             and any(ref.name == fn.fqn and ref.kind == "func" for ref in self.resolver.refs(caller, call.func))
         ]
         return found if len(found) <= MAX_CALLS else []
@@ -63,14 +61,3 @@ class Passed:
         made = self.project.libraries.call(ref.name) if cls is not None else None
         limits = made is not None and made.concurrency is not None and made.concurrency.kind == "semaphore"
         return limits or (cls is not None and cls.resource not in _LOCAL)
-
-    @cached_property
-    def _by_word(self) -> dict[str, list[tuple[Fn, Call]]]:
-        """Calls of what is known by a name of its own, by the last word of that."""
-        found: dict[str, list[tuple[Fn, Call]]] = {}
-        for fn in self.project.all_functions():
-            for call in fn.facts.calls:
-                func = fn.facts.values[call.func]
-                if func[0] == "name":
-                    found.setdefault(str(func[1]).rpartition(".")[2], []).append((fn, call))
-        return found
