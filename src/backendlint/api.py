@@ -149,7 +149,7 @@ from backendlint.project.trials import tries_out
 from backendlint.project.unbounded import Unbounded, doubtful, unbounded
 from backendlint.project.uniqueness import by_range, never_violated, of_others, one_row, stopped_by, table_of
 from backendlint.project.uses import aliases, ingredients, is_used, of_caught, operands
-from backendlint.project.variables import display, variable
+from backendlint.project.variables import display, of_all_modules, variable
 from backendlint.project.weak import WeakUse, weak_hits, weak_uses
 from backendlint.project.webapi import among_pages, for_admins, is_api, is_plain, is_signed
 from backendlint.project.writes import Write, stored_entity
@@ -322,6 +322,7 @@ __all__ = [
     "names_key",
     "never_violated",
     "object_root",
+    "of_all_modules",
     "of_caught",
     "of_others",
     "on_own_machine",

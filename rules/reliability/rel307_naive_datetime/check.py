@@ -32,6 +32,7 @@ from backendlint.api import (
     into_dates,
     kept,
     measures,
+    of_all_modules,
     only_calendar,
     only_claims,
     operands,
@@ -234,8 +235,7 @@ def _naive_by_setting(project: Project) -> bool:
 
 def _said(project: Project, setting: str) -> set[object]:
     """What the project's modules set it to."""
-    files = (file for file in project.files.values() if setting in file.names)
-    return {project.module_function(file).const(file.names[setting]) for file in files}
+    return {module.const(vid) for module, vid in of_all_modules(project, setting)}
 
 
 def _by_setting(fn: Fn, block: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, calls_at
+from backendlint.api import Call, Fn, Hit, Project, calls_at, of_all_modules
 
 FLASK = "`supports_credentials` with any origin"
 """How the message about flask-cors begins."""
@@ -51,10 +51,8 @@ def says_itself(project: Project, hit: Hit) -> bool:
 
 def settings(project: Project, names: tuple[str, ...]) -> Iterator[tuple[Fn, int]]:
     """Where the configuration is given a key: names of modules and classes, `app.config[...] = ...`, keywords and keys."""
-    for file in project.files.values():
-        yield from (
-            (project.module_function(file), file.names[name]) for name in names if file.names.get(name, -1) >= 0
-        )
+    for name in names:
+        yield from of_all_modules(project, name)
     for cls in project.classes.values():
         attributes = cls.facts.attributes
         yield from ((cls.owner, attributes[name]) for name in names if attributes.get(name, -1) >= 0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.variables import of_all_modules
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -240,9 +241,8 @@ class Associations:
         return self._user_model(cls) if named.endswith("AUTH_USER_MODEL") or value[0] == "call" else ""
 
     def _user_model(self, cls: Cls) -> str:
-        for file in self.project.files.values():
-            vid = file.names.get("AUTH_USER_MODEL", -1)
-            text = self.project.module_function(file).const(vid) if vid >= 0 else ...
+        for module, vid in of_all_modules(self.project, "AUTH_USER_MODEL"):
+            text = module.const(vid)
             if isinstance(text, str):
                 return self._named(text, cls)
         return ""

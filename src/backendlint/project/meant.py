@@ -11,6 +11,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.mistaken import is_mistaken
+from backendlint.project.variables import of_all_modules
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -40,10 +41,8 @@ class Meant:
     def _set_to(self, setting: str) -> list[str]:
         known = self._texts.get(setting)
         if known is None:
-            files = [file for file in self.project.files.values() if setting in file.names]
-            known = self._texts[setting] = [
-                text for file in files for text in _texts(self.project.module_function(file), file.names[setting])
-            ]
+            given = of_all_modules(self.project, setting)
+            known = self._texts[setting] = [text for fn, vid in given for text in _texts(fn, vid)]
         return known
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
@@ -21,6 +22,14 @@ def variable(project: Project, fn: Fn, dotted: str) -> tuple[Fn, Vid] | None:
     if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
         return None
     return project.module_function(target.file), target.vid
+
+
+def of_all_modules(project: Project, name: str) -> Iterator[tuple[Fn, Vid]]:
+    """The variables of that name in whatever modules have one: a setting."""
+    for file in project.files.values():
+        vid = file.names.get(name, -1)
+        if vid >= 0:
+            yield project.module_function(file), vid
 
 
 def display(project: Project, fn: Fn, vid: Vid, depth: int = DEPTH) -> tuple[Fn, Vid]:

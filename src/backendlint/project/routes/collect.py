@@ -18,6 +18,7 @@ from backendlint.project.routes.origins import Origins
 from backendlint.project.routes.reading import Reading
 from backendlint.project.routes.registering import SAYING, Registering, models_of, overridden, registering
 from backendlint.project.routes.tabled import Looping
+from backendlint.project.variables import of_all_modules
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -48,9 +49,8 @@ class Registrations:
         for fn, call, model in pending:
             if model.app is not None:
                 self._application(fn, call, model)
-        for file in project.files.values():
-            if file.names.get(URL_LIST, -1) >= 0:
-                self._url_list(project.module_function(file), file.names[URL_LIST])
+        for module, vid in of_all_modules(project, URL_LIST):
+            self._url_list(module, vid)
         for holder in list(self.holders.values()):
             if holder.app is not None and holder.app.routes is not None and holder.call is not None:
                 for vid in arguments(holder.call, holder.app.routes):
