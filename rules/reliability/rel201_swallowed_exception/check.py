@@ -122,14 +122,22 @@ class Place:
     def lines(self) -> list[str]:
         return split_lines(self.project.sources(self.fn.path))
 
+    @property
+    def tried(self) -> int:
+        """The block of the code that is tried."""
+        return self.block if self.facts.kind == "with" else self.facts.group
+
     @cached_property
     def calls(self) -> list[Call]:
         """What is called in the code that is tried."""
-        body = self.block if self.facts.kind == "with" else self.facts.group
-        return [call for call in calls_in(self.function, body) if not is_suppress(self.function, call.value)]
+        return [call for call in calls_in(self.function, self.tried) if not is_suppress(self.function, call.value)]
 
     def name(self, call: Call) -> str:
         return called_name(self.fn.file, self.function, call)
+
+    def word(self, call: Call) -> str:
+        """The last part of the name."""
+        return self.name(call).rpartition(".")[2]
 
 
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
@@ -150,7 +158,7 @@ def hits_in(project: Project, options: Mapping[str, object], functions: Iterable
 
 def reads_request(site: Place) -> bool:
     """Whether it reads the request that is tried, which projects do the same way in all their handlers."""
-    tried = below(site.function, site.block if site.facts.kind == "with" else site.facts.group)
+    tried = below(site.function, site.tried)
     return any(block_at(site.fn, item.span) in tried for item in request_reads(site.project, site.fn))
 
 
@@ -271,13 +279,13 @@ def is_expected(site: Place, types: tuple[str, ...]) -> bool:
     owner = site.facts.parent
     if any(function.blocks[index].kind in ("finally", "except") for index in around(function, owner)):
         return True
-    names = [site.name(call).rpartition(".")[2] for call in site.calls]
+    names = [site.word(call) for call in site.calls]
     if names and all(CLEANUP_CALL.fullmatch(name) for name in names):
         return True
     if pauses(site) and types and all(name.endswith("TimeoutError") for name in types):
         return True
     if names == ["shield"] and any(
-        site.name(call).rpartition(".")[2] in HELD and call.span[:2] > site.facts.span[2:] for call in function.calls
+        site.word(call) in HELD and call.span[:2] > site.facts.span[2:] for call in function.calls
     ):
         return True
     if names and all(LOGGER.fullmatch(name) for name in names):
@@ -287,14 +295,10 @@ def is_expected(site: Place, types: tuple[str, ...]) -> bool:
 
 def pauses(site: Place) -> bool:
     """Whether nothing is done but to wait for a time, also for what comes at its own time: `wait_for(queue.get(), 1)`."""
-    waits = [call for call in site.calls if site.name(call).rpartition(".")[2] in PAUSE]
+    waits = [call for call in site.calls if site.word(call) in PAUSE]
     return bool(waits) and all(
         call in waits
-        or (
-            not call.passed
-            and any(item.span.holds(call.span) for item in waits)
-            and site.name(call).rpartition(".")[2] in COMES
-        )
+        or (not call.passed and any(item.span.holds(call.span) for item in waits) and site.word(call) in COMES)
         for call in site.calls
     )
 
@@ -321,10 +325,9 @@ def computes(site: Place) -> bool:
 
 def waits_or_loops(site: Place) -> bool:
     """What may ask somebody without a call: `async for`, a loop over what is read on the way, a context."""
-    body = below(site.function, site.block if site.facts.kind == "with" else site.facts.group)
-    waits = (vid for vid, value in enumerate(site.function.values) if value[0] == "await")
+    body = below(site.function, site.tried)
     return any(site.function.blocks[number].kind in ("for", "with") for number in body if number != site.block) or any(
-        block_at(site.fn, site.function.span_of(vid)) in body for vid in waits
+        block_at(site.fn, site.function.span_of(vid)) in body for vid in site.fn.made_by("await")
     )
 
 
@@ -335,7 +338,7 @@ def is_aside(site: Place) -> bool:
     if DECIDED.search(site.function.docstring):
         return True
     done = {effect for call in site.calls for effect in project.effects.call_effects(fn, call)}
-    measured = any(site.name(call).rpartition(".")[2] in ON_SPANS for call in site.calls)
+    measured = any(site.word(call) in ON_SPANS for call in site.calls)
     if ("log" in done or measured) and all(is_said(site, call) for call in site.calls):
         return True
     if not done & CHANGES and (for_developers(fn.path) or (not fn.is_module and only_by_hand(project, fn))):
@@ -345,14 +348,13 @@ def is_aside(site: Place) -> bool:
 
 def is_said(site: Place, call: Call) -> bool:
     """What only logs or measures, or makes what is logged."""
-    return site.name(call).rpartition(".")[2] in ON_SPANS or asks_nobody(site.project, site.fn, call)
+    return site.word(call) in ON_SPANS or asks_nobody(site.project, site.fn, call)
 
 
 def is_import(site: Place) -> bool:
     """Whether the tried code imports first."""
-    facts, function = site.facts, site.function
-    body = facts.span if facts.kind == "with" else function.blocks[facts.group].span
-    own = next(number for number, item in enumerate(site.fn.file.functions) if item is function)
+    facts, own = site.facts, site.fn.index
+    body = site.function.blocks[site.tried].span
     first = min((call.span for call in site.calls), default=body)
     end = first[:2] if site.calls else facts.span[2:] if facts.kind == "with" else facts.span[:2]
     return any(item.function == own and body.holds(item.span) and item.span[:2] < end for item in site.fn.file.imports)
@@ -487,10 +489,8 @@ def answers_failure(function: FunctionFacts, vid: int) -> bool:
 def is_count(site: Place) -> bool:
     """Whether nothing but a metric is tried (`requests.labels(path).inc()`)."""
     statements = [item for item in site.function.statements if item.block == site.facts.group]
-    calls = {call.value: site.name(call) for call in site.function.calls}
-    return bool(statements) and all(
-        item.kind == "expr" and calls.get(item.value, "").rpartition(".")[2] in COUNTED for item in statements
-    )
+    calls = {call.value: site.word(call) for call in site.function.calls}
+    return bool(statements) and all(item.kind == "expr" and calls.get(item.value, "") in COUNTED for item in statements)
 
 
 def is_deed(site: Place) -> bool:
