@@ -163,8 +163,6 @@ def is_insisted(
         return False
     if not caught or any(is_broken(project, kind, policy) for kind in caught):
         return True
-    if made.name in policy.dropped:
-        return False
     answers = made.kind in policy.answer_kinds or (
         is_handler(project, fn) and all(kind.name in project.classes for kind in caught)
     )
@@ -176,7 +174,7 @@ def is_insisted(
 def is_ended_here(project: Project, fn: Fn, item: Raise, made: ErrorClass) -> bool:
     """Whether the function itself catches the new exception further out and drops it: no traceback is ever printed."""
     end = project.exceptions.caught_by(fn, item.block, made.name)
-    return end >= 0 and bool(below(fn.facts, end)) and drops(fn, end)
+    return end >= 0 and drops(fn, end)
 
 
 def is_missing_file(made: ErrorClass, caught: list[ErrorClass]) -> bool:
