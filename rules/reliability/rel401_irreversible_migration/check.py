@@ -68,18 +68,12 @@ def _alembic(moment: Moment) -> Hit | None:
         "undo there what `upgrade()` does, in reverse order."
     )
     deliberate = kind == "raises" or all(
-        item.guarded or isinstance(item, ops.DataChange | ops.RunCode | ops.Other) for item in _all(migration)
+        item.guarded or isinstance(item, ops.DataChange | ops.RunCode | ops.Other)
+        for item in migration.whole
+        if not isinstance(item, ops.RunSQL)
     )  # what only mends a schema that lacks something has nothing to undo
     hit = moment.hit(message, at=place)
     return hit if not deliberate or hit.profile else moment.hit(message, at=place, profile="strict")
-
-
-def _all(migration: ops.Migration) -> Iterator[ops.Operation]:
-    for operation in migration.operations:
-        if isinstance(operation, ops.RunSQL):
-            yield from operation.operations
-        else:
-            yield operation
 
 
 def _sql(project: Project, moment: Moment) -> Hit | None:

@@ -51,7 +51,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _refilled(moment: Moment, table: str) -> bool:
     """Whether the migration fills the emptied table again from others."""
-    done = [item for item in _flat(moment.migration.operations) if not item.state_only]
+    done = [item for item in moment.migration.whole if not item.state_only]
     changes = (item for item in done[len(moment.earlier) :] if isinstance(item, ops.DataChange))
     return any(
         item.kind == "INSERT" and item.table.lower() == table.lower() and "SELECT" in item.text.upper()
@@ -67,7 +67,7 @@ def _forgotten(project: Project) -> dict[tuple[str, str], str]:
     """Tables (column "") and columns that leave Django's state alone, so that code stops using them first, with the migration."""
     found: dict[tuple[str, str], str] = {}
     for migration in project.data.migrations:
-        for operation in _flat(migration.operations):
+        for operation in migration.whole:
             if operation.state_only and isinstance(operation, ops.DropTable | ops.DropColumn):
                 column = operation.column if isinstance(operation, ops.DropColumn) else ""
                 found.setdefault((operation.table.lower(), column), migration.id)
@@ -132,25 +132,22 @@ def _moved(project: Project, moment: Moment, column: str) -> bool:
 
 def _goes_with_table(moment: Moment, operation: ops.DropColumn) -> bool:
     """Its whole table is dropped by the same migration, and reported."""
-    flat = _flat(moment.migration.operations)
-    return any(isinstance(item, ops.DropTable) and item.table == operation.table for item in flat)
+    return any(isinstance(item, ops.DropTable) and item.table == operation.table for item in moment.migration.whole)
 
 
 def _replaced(moment: Moment, operation: ops.DropColumn) -> bool:
     """Another column takes its name in the same migration: that is what the code names."""
-    flat = _flat(moment.migration.operations)
     return any(
         isinstance(item, ops.RenameColumn) and (item.table, item.new) == (operation.table, operation.column)
-        for item in flat
+        for item in moment.migration.whole
     )
 
 
 def _made_anew(moment: Moment, operation: ops.DropColumn) -> bool:
     """The same migration adds a column of that name, of another type."""
-    flat = _flat(moment.migration.operations)
     return any(
         isinstance(item, ops.AddColumn) and (item.table, item.column.name) == (operation.table, operation.column)
-        for item in flat
+        for item in moment.migration.whole
     )
 
 
@@ -161,17 +158,9 @@ def _real(moment: Moment, table: str) -> bool:
     bare = table.rpartition(".")[2].lower()
     if _BOOKS.search(bare):
         return False
-    flat = list(_flat(moment.migration.operations))
-    if any(isinstance(item, ops.RenameTable) and item.new.lower() == bare for item in flat):
+    if any(isinstance(item, ops.RenameTable) and item.new.lower() == bare for item in moment.migration.whole):
         return False
     return not any(_copies(item, bare) for item in moment.earlier)
-
-
-def _flat(operations: list[ops.Operation]) -> Iterator[ops.Operation]:
-    for operation in operations:
-        yield operation
-        if isinstance(operation, ops.RunSQL):
-            yield from operation.operations
 
 
 def _copies(operation: ops.Operation, table: str) -> bool:

@@ -6,6 +6,7 @@ change the framework's idea of the schema and not the database; `database_only` 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from backendlint.findings.model import Location
@@ -266,3 +267,11 @@ class Migration:
     """The same revision lies in another history too, and is told there."""
     location: Location | None = None
     reverse_location: Location | None = None
+
+    @property
+    def whole(self) -> Iterator[Operation]:
+        """Its operations with those inside RunSQL behind it."""
+        for operation in self.operations:
+            yield operation
+            if isinstance(operation, RunSQL):
+                yield from operation.operations
