@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from backendlint.api import (
@@ -22,6 +21,7 @@ from backendlint.api import (
     bind,
     block_at,
     called_name,
+    calls_in,
     failure_status,
     ingredients,
     only_converts,
@@ -106,7 +106,7 @@ def check(project: Project) -> Iterator[Hit]:
             habit.append(hit)
         else:
             yield hit
-    yield from (replace(hit, severity=None) for hit in told_once(habit, _throughout, SLIPS))
+    yield from told_once(habit, _throughout, SLIPS, severity=None)
 
 
 def _throughout(hit: Hit, places: str) -> str:
@@ -148,7 +148,7 @@ def _is_pure(project: Project, fn: Fn, call: Call, depth: int = DEPTH) -> bool:
     if OUTSIDE & project.effects.call_effects(fn, call):
         return False
     models = project.models(fn, call)
-    if call.awaited and (any(item.source == "request" for item in models) or _reads_upload(fn, call, models)):
+    if call.awaited and (any(item.source == "request" for item in models) or (not models and _reads_upload(fn, call))):
         return True
     targets = project.targets(fn, call)
     if call.awaited and targets and not models:
@@ -160,10 +160,10 @@ def _is_pure(project: Project, fn: Fn, call: Call, depth: int = DEPTH) -> bool:
     return asks_nobody(project, fn, call) or COMPUTES.search(fn.callee_name(call)) is not None
 
 
-def _reads_upload(fn: Fn, call: Call, models: Sequence[object]) -> bool:
+def _reads_upload(fn: Fn, call: Call) -> bool:
     """`await file.read()` of what the function is given."""
     func = fn.unguarded(call.func)
-    return not models and func[0] == "attr" and func[2] == "read" and fn.unguarded(func[1])[0] == "param"
+    return func[0] == "attr" and bool(func[2] == "read") and fn.unguarded(func[1])[0] == "param"
 
 
 def _is_the_same(
@@ -173,8 +173,7 @@ def _is_the_same(
     if not any(name in ALL or project.exception_kind(name) == "infrastructure" for name in types):
         return False
     tried = below(fn.facts, fn.facts.blocks[handler].group)
-    inside = below(fn.facts, handler)
-    told = [fn.const(vid) for call in fn.calls if call.block in inside for vid in call.passed]
+    told = [fn.const(vid) for call in calls_in(fn.facts, handler) for vid in call.passed]
     if any(isinstance(item, int) and SERVER - 100 <= item < SERVER + 100 for item in told):
         return False  # a function is given the status: `self.write_error(500)`
     others = [item.answer for item in usual]
@@ -258,8 +257,7 @@ def _chosen(fn: Fn, handler: int, answer: Answer) -> bool:
 
 def _sorted_out(project: Project, fn: Fn, handler: int) -> bool:
     """`return answer_for(error)`, where that function raises again what it has no answer for."""
-    inside = below(fn.facts, handler)
-    for call in (item for item in fn.calls if item.block in inside):
+    for call in calls_in(fn.facts, handler):
         given = {vid for vid in call.passed if fn.facts.values[vid] == ("exc", handler)}
         for target in project.targets(fn, call) if given else ():
             bound = bind(fn, call, target)
