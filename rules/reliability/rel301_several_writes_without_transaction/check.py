@@ -91,18 +91,15 @@ def _trails(project: Project) -> frozenset[str]:
         return frozenset()
     found: Counter[str] = Counter()
     for fn, block, _ in openings(project):
-        inside = {
+        inside = below(fn.facts, block)
+        stored = {write.entity for write in project.writes.direct(fn) if write.call.block in inside}
+        stored |= {
             write.entity
             for edge in project.graph.callees(fn)
-            if edge.call is not None and any(number == block for number, _ in fn.blocks_of(edge.block))
+            if edge.call is not None and edge.block in inside
             for write, _ in project.writes.reached(edge.callee)
         }
-        inside |= {
-            write.entity
-            for write in project.writes.direct(fn)
-            if any(number == block for number, _ in fn.blocks_of(write.call.block))
-        }
-        found.update(inside & records if inside - records else ())
+        found.update(stored & records if stored - records else ())
     return frozenset(entity for entity, times in found.items() if times > 1)
 
 
