@@ -19,15 +19,14 @@ def check(project: Project) -> Iterator[Hit]:
     edges = {file.path: imports(project, file) for file in project.files.values()}
     component = components({path: {target for target, _ in found} for path, found in edges.items()})
     for path, found in edges.items():
-        own = layer_of(project, path)
+        in_cycle = [(target, item) for target, item in found if component[target] == component[path]]
+        own = layer_of(project, path) if in_cycle else ""
         if own not in RANKS:
             continue
         seen: set[str] = set()
-        for target, item in found:
-            other = layer_of(project, target)
-            if target == path or component[target] != component[path] or target in seen or other not in RANKS:
-                continue
-            if RANKS[other] <= RANKS[own]:
+        for target, item in in_cycle:
+            other = layer_of(project, target) if target not in seen else ""
+            if other not in RANKS or RANKS[other] <= RANKS[own]:
                 continue
             seen.add(target)
             back = way_back(edges, target, path)
@@ -77,8 +76,6 @@ def imports(project: Project, file: FileFacts) -> list[tuple[str, Import]]:
         if item.type_checking:
             continue
         target = project.modules.resolve(item.target, file.module)
-        if item.name == "*":
-            target = target if target.file is not None else project.modules.resolve(item.target, file.module)
         own = target.kind == "module" and target.file is not None and file.module.startswith(f"{target.file.module}.")
         if target.file is not None and target.file.path != file.path and not own:
             found.append((target.file.path, item))
