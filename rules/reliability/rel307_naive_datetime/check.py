@@ -95,11 +95,13 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _judged(times: Times, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
     """Each hit, and the style of the project that it is one of: told once; "" where it is told for itself."""
-    usual: Profile | None = "strict" if _naive_by_setting(times.project) else None
-    django = _said(times.project, "USE_TZ") == {True}
+    zones = _said(times.project, "USE_TZ")
+    usual: Profile | None = "strict" if zones == {False} else None  # the whole project, its database included, has none
+    shifts = "" if _runs_in_utc(times.project) else ", an hour off when the clocks change"
     for fn in functions:
         for made in (*_made(times.project, fn, usual), *_handed(times.project, fn, usual)):
-            naive = _in_django(times.project, made) if django and made.local else made
+            in_django = zones == {True} and made.local and made.hit.message != RELABELLED
+            naive = _in_django(made, shifts) if in_django else made
             if naive.hit.profile is not None or naive.hit.message == RELABELLED:
                 yield naive.hit, ""
                 continue
@@ -107,12 +109,9 @@ def _judged(times: Times, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
             yield (replace(naive.hit, profile="strict"), "") if style == ADVICE else (naive.hit, style)
 
 
-def _in_django(project: Project, naive: Naive) -> Naive:
+def _in_django(naive: Naive, shifts: str) -> Naive:
     """Django runs the process in `TIME_ZONE`, and reads naive times so."""
-    if naive.hit.message == RELABELLED:
-        return naive
     what = naive.hit.message.partition(":")[0]
-    shifts = "" if _runs_in_utc(project) else ", an hour off when the clocks change"
     cure = "ask `timezone.now()`" if ".now`" in what else "make it with a zone"
     message = (
         f"{what} although `USE_TZ` is on: models and queries take it for one in `TIME_ZONE`, with a warning{shifts}; beside an "
@@ -226,11 +225,6 @@ def _field(project: Project, fn: Fn, call: Call) -> str:
 def _runs_in_utc(project: Project) -> bool:
     """Django's `TIME_ZONE = "UTC"`: Django makes it the zone of the process."""
     return _said(project, "TIME_ZONE") == {"UTC"}
-
-
-def _naive_by_setting(project: Project) -> bool:
-    """Django's `USE_TZ = False`: the whole project, its database included, has times without a zone."""
-    return _said(project, "USE_TZ") == {False}
 
 
 def _said(project: Project, setting: str) -> set[object]:
