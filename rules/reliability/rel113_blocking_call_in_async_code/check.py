@@ -49,39 +49,48 @@ class Waiting(NamedTuple):
         return self._replace(hit=replace(self.hit, profile=profile or self.hit.profile))
 
 
+class Style(NamedTuple):
+    """What hits have in common that may be told once."""
+
+    library: str
+    """Which asks a database, or ""."""
+    served: bool
+    """Whether a client waits for that."""
+    place: str
+    """Of the waiting call, if that is another function's."""
+
+
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call of an async function that waits synchronously, or calls what does; and a property that does.
 
     What many places reach is told once, and so is a database library that is used everywhere like this: the remedy is one too.
     """
     styles = by_style(project, list(project.all_functions()), partial(_hits, project))
-    yield from styles.pop("", ())
-    libraries: dict[str, list[str]] = {}
-    for style in styles:
-        libraries.setdefault(style.partition("\n")[0], []).append(style)
-    for library, places in libraries.items():
-        hits = [hit for place in places for hit in styles[place]]
+    yield from styles.pop(None, ())
+    libraries: dict[tuple[str, bool], list[Style]] = {}
+    for style in filter(None, styles):
+        libraries.setdefault((style.library, style.served), []).append(style)
+    for (library, _), alike in libraries.items():
+        hits = [hit for style in alike for hit in styles[style]]
         if library and len(hits) > SLIPS:
-            yield from told_once(hits, partial(_throughout, by=f" with {library.split()[0]}"), 1, None)
+            yield from told_once(hits, partial(_throughout, by=f" with {library}"), 1, None)
             continue
-        for place in places:
-            single = place.endswith("\n")
-            yield from styles[place] if single else told_once(styles[place], _throughout, severity=None)
+        for style in alike:
+            yield from told_once(styles[style], _throughout, severity=None) if style.place else styles[style]
 
 
 def _throughout(hit: Hit, others: str, by: str = "") -> str:
     return f"{hit.message[:-1]} (here and in {others}{by})."
 
 
-def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
-    """Each hit, with the library if it asks a database, and the place of the waiting call if that is another function's; what a
-    client waits for is apart. "" for advice, and for calls that fail."""
+def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Style | None]]:
+    """Each hit, with its style; None for advice, and for calls that fail."""
     for fn in functions:
         for hit, model in _hits_in(project, fn) if fn.facts.is_async else ():
             place = str(hit.related[-1].location) if hit.related else ""
             asks = any(effect.partition("-")[0] in DATABASE for effect in model.effect)
-            style = f"{model.library} {fn in project.in_request}\n{place}" if asks else f"\n{place}"
-            yield hit, style if hit.profile is None and not _refused(project, model) else ""
+            style = Style(model.library if asks else "", asks and fn in project.in_request, place)
+            yield hit, style if hit.profile is None and not _refused(project, model) else None
 
 
 def _hits_in(project: Project, fn: Fn) -> Iterator[Waiting]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from backendlint.findings.model import Hit, Severity
 
@@ -12,20 +12,22 @@ if TYPE_CHECKING:
     from backendlint.project.entities import Fn
     from backendlint.project.model import Project
 
+StyleT = TypeVar("StyleT", bound=Hashable)
+
 FEW, SLIPS = 4, 12
 """So many places are told one by one; the latter where the project usually does otherwise."""
 
 
 def by_style(
-    project: Project, functions: Sequence[Fn], judged: Callable[[Iterable[Fn]], Iterable[tuple[Hit, str]]]
-) -> dict[str, list[Hit]]:
-    """What is told of the functions, by the style of the project that each hit is one of; under "" those that are told for
-    themselves, of the reviewed functions alone. Of a style all are there: how many decides how they are told.
+    project: Project, functions: Sequence[Fn], judged: Callable[[Iterable[Fn]], Iterable[tuple[Hit, StyleT]]]
+) -> dict[StyleT, list[Hit]]:
+    """What is told of the functions, by the style of the project that each hit is one of; under "" or None those that are told
+    for themselves, of the reviewed functions alone. Of a style all are there: how many decides how they are told.
     """
     found = list(judged(filter(project.counts, functions)))
     if project.focus is not None and any(style for _, style in found):
         found = [item for item in found if not item[1]] + [item for item in judged(functions) if item[1]]
-    styles: dict[str, list[Hit]] = {}
+    styles: dict[StyleT, list[Hit]] = {}
     for hit, style in found:
         styles.setdefault(style, []).append(hit)
     return styles
