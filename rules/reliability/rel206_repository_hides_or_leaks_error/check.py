@@ -34,10 +34,10 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]:
-    if not _for_database(project, fn, index, block) or project.exceptions.reraises(fn, index):
-        return
     inside = below(fn.facts, index)
-    if any(item.block in inside for item in fn.facts.raises) or block.exits != "return":
+    if block.exits != "return" or any(item.block in inside for item in fn.facts.raises):
+        return
+    if not _for_database(project, fn, block) or project.exceptions.reraises(fn, index):
         return
     for item in fn.facts.returns:
         if item.block == index and not item.is_yield:
@@ -85,16 +85,16 @@ def _is_made(project: Project, fn: Fn, vid: Vid) -> bool:
     return bool(refs) and all(ref.kind == "class" for ref in refs)
 
 
-def _for_database(project: Project, fn: Fn, index: int, block: Block) -> bool:
+def _for_database(project: Project, fn: Fn, block: Block) -> bool:
     """Whether the handler is for failures of the database: by the classes, or by all that its `try` does."""
     types = project.exceptions.caught_types(fn, block)
+    if not any(
+        name in ALL or (project.exception_kind(name) == "infrastructure" and name not in FILES) for name in types
+    ):
+        return False
     inside = below(fn.facts, block.group)
     read = any(query.block in inside for query in project.queries.direct(fn))  # `list(Order.objects.all())`
-    if not read and not waiting_sites(project, fn, block.group, *DATABASE):
-        return False
-    return any(
-        name in ALL or (project.exception_kind(name) == "infrastructure" and name not in FILES) for name in types
-    )
+    return read or bool(waiting_sites(project, fn, block.group, *DATABASE))
 
 
 def _empty(fn: Fn, item: Return) -> str:
