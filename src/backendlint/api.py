@@ -44,7 +44,7 @@ from backendlint.project.answers import Answer, answers, refusals
 from backendlint.project.applications import concerned, served_applications
 from backendlint.project.associations import Relation, is_django
 from backendlint.project.badinput import unguarded_conversions
-from backendlint.project.binding import Bound, bind, receiver, unchanged
+from backendlint.project.binding import Bound, bind, receiver, slots, unchanged
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.cartesian import unconnected
@@ -368,6 +368,7 @@ __all__ = [
     "shared_row",
     "siblings",
     "sink_arguments",
+    "slots",
     "slow_part",
     "split_lines",
     "sql",

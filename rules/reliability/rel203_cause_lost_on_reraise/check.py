@@ -20,7 +20,6 @@ from backendlint.api import (
     Span,
     around,
     below,
-    bind,
     by_style,
     called_name,
     calls_in,
@@ -31,6 +30,7 @@ from backendlint.api import (
     log_call,
     object_root,
     of_caught,
+    slots,
     split_lines,
     told_once,
 )
@@ -260,7 +260,7 @@ def keeps(project: Project, fn: Fn, item: Raise, handler: int) -> bool:
     init = project.method(made, "__init__") if made is not None else None
     if init is None:
         return any(vid in given and HOLDS.search(key) for key, vid in call.kwargs)
-    places = {index for index, passed in bind(fn, call, init).items() if any(vid in given for vid, _ in passed)}
+    places = slots(fn, call, init, given)
     return any(
         init.value(object_root(init, store.base)) == ("param", 0)
         and init.unguarded(store.value) in {("param", index) for index in places}

@@ -18,7 +18,6 @@ from backendlint.api import (
     answers,
     asks_nobody,
     below,
-    bind,
     block_at,
     called_name,
     calls_in,
@@ -27,6 +26,7 @@ from backendlint.api import (
     only_converts,
     request_reads,
     says_missing,
+    slots,
     told_once,
     tries_out,
 )
@@ -260,10 +260,9 @@ def _sorted_out(project: Project, fn: Fn, handler: int) -> bool:
     for call in calls_in(fn.facts, handler):
         given = {vid for vid in call.passed if fn.facts.values[vid] == ("exc", handler)}
         for target in project.targets(fn, call) if given else ():
-            bound = bind(fn, call, target)
-            slots = {index for index, items in bound.items() for vid, _ in items if vid in given}
+            taken = slots(fn, call, target, given)
             again = (target.unguarded(item.exc) for item in target.facts.raises if item.exc >= 0)
-            if any(value[0] == "param" and value[1] in slots for value in again):
+            if any(value[0] == "param" and value[1] in taken for value in again):
                 return True
     return False
 

@@ -25,7 +25,6 @@ from backendlint.api import (
     Value,
     Vid,
     argument_of,
-    bind,
     by_style,
     declares_date,
     for_tests,
@@ -37,6 +36,7 @@ from backendlint.api import (
     only_claims,
     operands,
     runs_by_hand,
+    slots,
     told_once,
 )
 
@@ -434,9 +434,8 @@ def _read_as_date(project: Project, fn: Fn, call: Call) -> bool:
     passes = _passes(fn, times)
     for other in passes:
         targets = project.targets(fn, other)
-        bound = bind(fn, other, targets[0]) if len(targets) == 1 else {}
-        slots = [slot for slot, items in bound.items() if any(vid in times for vid, _ in items)]
-        reads = [value for slot in slots for value in _uses(targets[0], _times(targets[0], slot))]
+        taken = slots(fn, other, targets[0], times) if len(targets) == 1 else ()
+        reads = [value for slot in taken for value in _uses(targets[0], _times(targets[0], slot))]
         if not reads or any(value[0] != "attr" or value[2] not in CALENDAR for value in reads):
             return False
     return bool(passes)

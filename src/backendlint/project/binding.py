@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Fn, Ref
 
@@ -74,6 +76,11 @@ def bind(fn: Fn, call: Call, callee: Fn, ref: Ref | None = None, skip: int = 0, 
             bound.setdefault(rest, []).append((vid, entry))
     _keywords(call, callee, bound, entries)
     return bound
+
+
+def slots(fn: Fn, call: Call, callee: Fn, vids: Container[Vid]) -> set[int]:
+    """The parameters for which one of the values is passed."""
+    return {index for index, passed in bind(fn, call, callee).items() if any(vid in vids for vid, _ in passed)}
 
 
 def fits(fn: Fn, call: Call, callee: Fn) -> bool:

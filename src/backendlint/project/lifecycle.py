@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Store, Vid
-from backendlint.project.binding import bind, receiver
+from backendlint.project.binding import receiver, slots
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel, ClassModel
@@ -217,7 +217,7 @@ class Lifecycle:
         """The attribute in which a constructor stores what it is given, and does nothing else with it; or ""."""
         if made.name != "__init__":
             return ""
-        given = [index for index, vids in bind(fn, call, made).items() if any(vid in held for vid, _ in vids)]
+        given = slots(fn, call, made, held)
         taken = {vid for vid, value in enumerate(made.facts.values) if value[0] == "param" and value[1] in given}
         if any(taken.intersection(inner.passed) for inner in made.calls):
             return ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import SAME, bind, receiver
+from backendlint.project.binding import SAME, receiver, slots
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel, ClassModel
@@ -267,8 +267,7 @@ class Resources:
             return any(
                 self._keeps(target, index)
                 for target in self.project.targets(fn, call)
-                for index, passed in bind(fn, call, target).items()
-                if any(vid in held for vid, _ in passed)
+                for index in slots(fn, call, target, held)
             )
         if not models:
             return not refs or any(ref.kind != "lib" for ref in refs) or not self._reads_only(call)
