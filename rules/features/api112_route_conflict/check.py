@@ -14,6 +14,7 @@ from backendlint.api import (
     Step,
     exclusive,
     is_parameter,
+    names_in,
     public_name,
     segments,
 )
@@ -173,7 +174,7 @@ def mismatches(project: Project) -> Iterator[Hit]:
             continue
         if route.cls is not None and (passed_on(project, route, route.cls) or (route.cls.fqn, fn.fqn) in fitting):
             continue
-        names = path_names(route)
+        names = names_in(route.own_path)
         taken = {param.name: param for param in fn.facts.params}
         if any(param.kind == "kwargs" for param in taken.values()) or UNKNOWN in route.path or wrapped(route):
             continue
@@ -211,15 +212,11 @@ def misread(fn: Fn, route: Route) -> bool:
     return not asked or any(param.required and fn.facts.params[param.index].default < 0 for param in asked)
 
 
-def path_names(route: Route) -> list[str]:
-    return [part.strip("{}") for segment in segments(route.own_path) for part in braces(segment)]
-
-
 def served(project: Project) -> Iterator[tuple[str, str]]:
     """Methods of classes that take what some path of the class supplies: one class may serve several, each method its own."""
     for route in project.routes:
         taken = {param.name for param in route.handler.facts.params} if route.handler is not None else set()
-        if route.cls is not None and route.handler is not None and taken.issuperset(path_names(route)):
+        if route.cls is not None and route.handler is not None and taken.issuperset(names_in(route.own_path)):
             yield route.cls.fqn, route.handler.fqn
 
 
@@ -285,10 +282,6 @@ def is_request(project: Project, fn: Fn, index: int) -> bool:
 def takes_request(project: Project, fn: Fn) -> bool:
     """A function that is given the request may read the path itself."""
     return any(is_request(project, fn, index) for index in range(len(fn.facts.params)))
-
-
-def braces(segment: str) -> list[str]:
-    return [part.partition("}")[0] for part in segment.split("{")[1:]]
 
 
 def wrapped(route: Route) -> bool:

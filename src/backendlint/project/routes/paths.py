@@ -92,6 +92,11 @@ def is_parameter(segment: str) -> bool:
     return "{" in segment
 
 
+def names_in(path: str) -> list[str]:
+    """Names of the parameters of a path that is `normal`."""
+    return [part.partition("}")[0] for part in path.split("{")[1:]]
+
+
 def shape(path: str) -> str:
     """The path with its parameters' names left out: what a router matches."""
     return re.sub(r"\{[^{}]*\}", "{}", path).rstrip("/") or "/"

@@ -8,6 +8,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.routes.build import RouteTable
 from backendlint.project.routes.model import Route
 from backendlint.project.routes.params import path_params, signature_params
+from backendlint.project.routes.paths import names_in
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -67,7 +68,7 @@ class Endpoints:
                 self._merge(found, route.handler, {item.index: item.type for item in route.params})
             for fn in route.dependencies:
                 if fn.fqn not in found and route.documented:
-                    names = dict.fromkeys(_path_names(route.path), "")
+                    names = dict.fromkeys(names_in(route.path), "")
                     self._merge(
                         found, fn, {item.index: item.type for item in signature_params(self.project, fn, names)}
                     )
@@ -80,7 +81,3 @@ class Endpoints:
         own = found.setdefault(fn.fqn, {})
         for index, kind in types.items():
             own[index] = kind if own.get(index, kind) == kind else ""
-
-
-def _path_names(path: str) -> list[str]:
-    return [part.partition("}")[0] for part in path.split("{")[1:]]
