@@ -62,6 +62,7 @@ def check(project: Project) -> Iterator[Hit]:
             if call is not None:
                 fetching.append((route, call))
     careful = [route for route, _ in fetching if checked(project, route, certain=True)]
+    bare = {route for route, _ in fetching if route not in careful and not checked(project, route)}
     owned = [route for route in careful if checked(project, route, certain=True, owner=True)]
     reading = [route for route in owned if SAFE.issuperset(route.methods)]
     comparing = [route for route in owned if compares_caller(route, route.handler)]
@@ -69,7 +70,7 @@ def check(project: Project) -> Iterator[Hit]:
     found: dict[str, list[Hit]] = {}
     for route, call in fetching:
         assert route.handler is not None
-        if checked(project, route) or not project.access.authentication(route) or project.access.exempt(route):
+        if route not in bare or not project.access.authentication(route) or project.access.exempt(route):
             continue
         named = bool(USER.fullmatch(parameter(route)))  # `/users/{user_id}`: to look it up says nothing of the caller
         if SAFE.issuperset(route.methods):  # what only its owner may change others may see
@@ -79,7 +80,7 @@ def check(project: Project) -> Iterator[Hit]:
         else:
             example = sibling(route, owned) or sibling(route, careful)
         place = route.place if route.entry.decorator else route.handler.location(call.span)
-        if example is None or place in seen or not usual(project, route, fetching, careful):
+        if example is None or place in seen or not usual(route, fetching, careful, bare):
             continue
         seen.add(place)
         by_owner = example in owned
@@ -110,7 +111,7 @@ def elsewhere(hit: Hit, places: str) -> str:
 
 def changes(project: Project, fn: Fn) -> bool:
     """Whether a function does not only read the object."""
-    return bool({"db-write", "commit"} & set(project.effects.of(fn)))
+    return project.effects.has(fn, "db-write", "commit")
 
 
 def is_scoped(route: Route, call: Call) -> bool:
@@ -361,12 +362,12 @@ def related_to(route: Route, other: Route) -> bool:
     return other.handler.path == route.handler.path or prefix(other) == prefix(route)
 
 
-def usual(project: Project, route: Route, fetching: list[tuple[Route, Call]], careful: list[Route]) -> bool:
+def usual(route: Route, fetching: list[tuple[Route, Call]], careful: list[Route], bare: set[Route]) -> bool:
     """Whether not twice as many routes for the resource do without a check as have one: then those with one are special."""
     alike = [other for other, _ in fetching if related_to(other, route)]
     if SAFE.issuperset(route.methods):
         alike = [other for other in alike if SAFE.issuperset(other.methods)]
-    without = [other for other in alike if other not in careful and not checked(project, other)]
+    without = bare.intersection(alike)
     return len(without) <= 2 * max(1, len([other for other in alike if other in careful]))
 
 
