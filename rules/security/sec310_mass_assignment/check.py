@@ -40,12 +40,9 @@ CHANGES = re.compile(r"\b(UPDATE|INSERT)\b", re.IGNORECASE)
 
 
 def check(project: Project) -> Iterator[Hit]:
-    seen = set()
-    for fn, call in candidates(project):
-        target = assigned(project, fn, call)
-        if target is None:
-            continue
-        vid, name = target
+    seen: set[Location] = set()
+    sites = [(fn, call, target) for fn, call in candidates(project) if (target := assigned(project, fn, call))]
+    for fn, call, (vid, name) in sites:
         for owner, place in arrivals(project, fn, vid, fn.location(call.span), FAR, forwards=True):
             if place in seen or own_value(project, fn, call):
                 continue
@@ -57,15 +54,14 @@ def check(project: Project) -> Iterator[Hit]:
                 place,
                 function=owner.fqn,
             )
-    yield from privileged(project, seen)
+    yield from privileged(project, [(fn, call, vid) for fn, call, (vid, _) in sites], seen)
     yield from everything(project)
 
 
-def privileged(project: Project, seen: set[Location]) -> Iterator[Hit]:
+def privileged(project: Project, sites: list[tuple[Fn, Call, Vid]], seen: set[Location]) -> Iterator[Hit]:
     """All fields of a schema that a route takes whoever calls it, assigned to a stored row, with one that gives rights or money."""
-    for fn, call in candidates(project):
-        target = assigned(project, fn, call) if project.counts(fn) else None
-        dump = dumped(fn, target[0]) if target is not None else None
+    for fn, call, vid in sites:
+        dump = dumped(fn, vid) if project.counts(fn) else None
         entity = changed(project, fn, call) if dump is not None else None
         if dump is None or entity is None or fn.location(call.span) in seen:
             continue
@@ -138,10 +134,8 @@ def taken_from_anybody(project: Project, fn: Fn, schema: Cls, names: list[str]) 
         handler = route.handler
         if handler is None or project.access.authorization(route) or any(speaks_of(handler, name) for name in names):
             continue
-        given = (vid for vid, value in enumerate(handler.facts.values) if value[0] == "param")
-        if any(
-            ref == ("inst", schema.fqn) for vid in given for ref in (item[:2] for item in project.refs(handler, vid))
-        ):
+        given = (ref for vid in handler.made_by("param") for ref in project.refs(handler, vid))
+        if any(ref[:2] == ("inst", schema.fqn) for ref in given):
             return route
     return None
 
