@@ -167,14 +167,9 @@ def sent_back(project: Project, flow: Flow) -> bool:
     return any(origin.what == "request" and not mark.weak for origin, mark in found.items())
 
 
-def on_the_way(flow: Flow) -> tuple[Fn, ...]:
-    """The functions of which one may be the route's handler."""
-    return flow.site.fn, flow.fn, *(hop.edge.caller for hop in flow.chain)
-
-
 def has_schema(project: Project, flow: Flow) -> bool:
     """A route that answers with a declared schema, which is judged itself."""
-    routes = [route for fn in on_the_way(flow) for route in project.route_functions.get(fn.fqn, ())]
+    routes = [route for fn in flow.functions for route in project.route_functions.get(fn.fqn, ())]
     models = [route.response_model for route in routes if route.response_model is not None]
     return any(any(schemas(project, named_types(project, item.fn, item.vid))) for item in models)
 
@@ -183,11 +178,10 @@ def is_asked(project: Project, flow: Flow) -> bool:
     """What the route is there to give: `/credentials/{id}` answers with the credentials that are kept for its callers."""
     name = flow.source.path[0] if flow.source.path else ""
     kept = KEPT.intersection(word.rstrip("s") for word in identifier_words(name))
-    handlers = on_the_way(flow)
-    routes = [route for fn in handlers for route in project.route_functions.get(fn.fqn, ())]
-    named = [*(route.path for route in routes), *(fn.name for fn in handlers)]
+    routes = [route for fn in flow.functions for route in project.route_functions.get(fn.fqn, ())]
+    named = [*(route.path for route in routes), *(fn.name for fn in flow.functions)]
     ends = [route.path.rstrip("/").rpartition("/")[2] for route in routes] + [
-        fn.name.partition("_")[0] for fn in handlers
+        fn.name.partition("_")[0] for fn in flow.functions
     ]
     if GIVEN_OUT.intersection(end.rstrip("s").lower() for end in ends) and not PASSWORD_HASH.search(name):
         return True

@@ -137,8 +137,7 @@ def says_debug(fn: Fn, vid: Vid, truth: bool) -> bool:
 
 def tried_out(project: Project, flow: Flow) -> bool:
     """`POST /channels/{id}/test`: why it does not work is what the client asks."""
-    fns = (flow.site.fn, flow.fn, *(hop.edge.caller for hop in flow.chain))
-    return any(tries_out(project.route_functions.get(fn.fqn, ())) for fn in fns)
+    return any(tries_out(project.route_functions.get(fn.fqn, ())) for fn in flow.functions)
 
 
 def is_switched(use: WeakUse) -> bool:

@@ -86,6 +86,11 @@ class Flow(NamedTuple):
         for _, trail in self.chain:
             yield from _walked(trail)
 
+    @property
+    def functions(self) -> tuple[Fn, ...]:
+        """The functions on its way, of which one may be a route's handler."""
+        return self.site.fn, self.fn, *(hop.edge.caller for hop in self.chain)
+
     def parameter(self, project: Project) -> tuple[Fn, int] | None:
         """The handler's parameter in which the data enters, with its function; None where it enters otherwise."""
         fn = project.functions[self.source.fn]
