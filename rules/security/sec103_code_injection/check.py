@@ -19,7 +19,7 @@ def check(project: Project) -> Iterator[Hit]:
     known = set()
     loading = set()
     for flow in place_flows(project, SINKS):
-        loads = flow.site.model.name.rpartition(".")[2] in IMPORTS
+        loads = flow.site.called in IMPORTS
         hit = flow_hit(project, flow, LOADS if loads else HARM)
         known.add(hit.location)
         again = loads and flow.site.fn.fqn in loading

@@ -51,8 +51,7 @@ def by_source(flows: Iterator[Flow]) -> Iterator[list[Flow]]:
 
 
 def weight(flow: Flow) -> int:
-    name = flow.site.model.name.rpartition(".")[2]
-    return 2 if name in LOOKS else int(name in PREPARES)
+    return 2 if flow.site.called in LOOKS else int(flow.site.called in PREPARES)
 
 
 def hits(project: Project, flows: list[Flow]) -> Iterator[Hit]:
@@ -69,6 +68,6 @@ def hits(project: Project, flows: list[Flow]) -> Iterator[Hit]:
         short = first.within_a_segment(project)
         hit = flow_hit(project, first, UP if short else HARM)
         hit = replace(hit, related=(*hit.related, *again))
-        harmless = short and first.site.model.name.rpartition(".")[2] not in FOLDERS
+        harmless = short and first.site.called not in FOLDERS
         less = weight(first) > min(worst, 1) or harmless or first.turns > FAR
         yield replace(hit, profile="strict", confidence="low") if less else hit

@@ -40,7 +40,7 @@ def check(project: Project) -> Iterator[Hit]:
                 continue
             hit = replace(flow_hit(project, flow, harm), severity="note" if kind in LESS else None)
             doubtful = not is_sure(project, flow) if kind in LESS else flow.turns > FAR
-            refused = kind in REFUSED or flow.site.model.name.rpartition(".")[2] in SET
+            refused = kind in REFUSED or flow.site.called in SET
             again = kind in LESS and flow.site.fn.fqn in shown  # whoever quotes the one line sees the others
             if not (doubtful or refused or again):
                 shown.add(flow.site.fn.fqn)

@@ -45,9 +45,8 @@ def check(project: Project) -> Iterator[Hit]:
         name = named_secret(project, site.fn, site.vid)
         if name and location not in known:
             known.add(location)
-            called = site.model.name.rpartition(".")[2]
             yield Hit(
-                f"A secret (`{name}`) reaches `{called}()` in `{site.fn.name}()`, {HARM}",
+                f"A secret (`{name}`) reaches `{site.called}()` in `{site.fn.name}()`, {HARM}",
                 location,
                 function=site.fn.fqn,
             )

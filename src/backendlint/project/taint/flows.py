@@ -409,10 +409,9 @@ def _walked(trail: Trail | None) -> Iterator[Trail]:
 
 
 def _arrival(site: SinkSite) -> str:
-    name = site.model.name.rpartition(".")[2]
     if site.model is RESPONSE:
         return "becomes the response"
-    return f"is stored in {name}" if site.call.value == site.vid else f"reaches {name}()"
+    return f"is stored in {site.called}" if site.call.value == site.vid else f"reaches {site.called}()"
 
 
 def trail_steps(project: Project, trail: Trail | None) -> list[Step]:

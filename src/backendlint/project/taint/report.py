@@ -141,6 +141,5 @@ def _advice(hit: Hit, profile: Profile) -> Hit:
 
 def _unfixed(site: SinkSite, fn: Fn, location: Location, part: str, harm: str) -> Hit:
     where = f" in `{fn.name}()`" if not fn.is_module else ""
-    called = site.model.name.rpartition(".")[2]
     what = f"is built with `{part}`, whose content nothing here fixes" if part else "is not constant"
-    return Hit(message=f"The text for `{called}()`{where} {what}, {harm}", location=location, function=fn.fqn)
+    return Hit(message=f"The text for `{site.called}()`{where} {what}, {harm}", location=location, function=fn.fqn)

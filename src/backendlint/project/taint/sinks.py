@@ -53,6 +53,11 @@ class SinkSite(NamedTuple):
     path: Path = ()
     """The part of the value that is meant."""
 
+    @property
+    def called(self) -> str:
+        """The last part of the name of what is called."""
+        return self.model.name.rpartition(".")[2]
+
 
 def find_sinks(project: Project) -> dict[str, list[SinkSite]]:
     """All sinks of the project by kind."""
