@@ -74,8 +74,12 @@ def check(project: Project) -> Iterator[Hit]:
             yield replace(hit, profile="strict", confidence="low")
     ones, others = told_apart(found)
     yield from (replace(hit, profile="strict") for hit in others)
-    habit = [hit for flow, hit in ones if is_habit(project, flow)]
-    yield from (hit for flow, hit in ones if hit not in habit)
+    habit: list[Hit] = []
+    for flow, hit in ones:
+        if is_habit(project, flow):
+            habit.append(hit)
+        else:
+            yield hit
     yield from (replace(hit, severity=None) for hit in told_once(habit, everywhere, SLIPS))
     yield from weak_hits(project, ("debug",), DEBUG, is_switched)
     yield from debug_settings(project)
