@@ -126,10 +126,9 @@ class CallReads:
             return self._keyed(fn, vid, call, path) or NONE
         if model.source:
             found = self.reader.source(model.source, fn, vid, self._source_name(fn, call, model))
-            if model.source == "secret" and model.strong_random and not kept_as_secret(fn, vid):
-                found = lb.weaken(found)
-            if model.source == "secret" and self._loads_anything(fn, call):
-                found = lb.weaken(found)
+            if model.source == "secret":
+                made_up = model.strong_random and not kept_as_secret(fn, vid)
+                found = lb.weaken(found) if made_up or self._loads_anything(fn, call) else found
             key = fn.const(call.args[0]) if call.args else ...
             if isinstance(key, str) and not path:
                 found = self.reader.named(found, fn, vid, key)
@@ -162,7 +161,7 @@ class CallReads:
     def _loads_anything(fn: Fn, call: Call) -> bool:
         """`vault.get_secret(name)` in a function for all settings, of which most are none."""
         named = call.args[0] if call.args else -1
-        given = named >= 0 and not {"const", "name"}.intersection((fn.unguarded(named)[0],))
+        given = named >= 0 and fn.unguarded(named)[0] not in ("const", "name")
         return given and not any("secret" in word or "credential" in word for word in words(fn.facts.qualname))
 
     def _names_its_keys(self, fn: Fn, call: Call, model: CallModel) -> bool:
