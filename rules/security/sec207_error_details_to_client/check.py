@@ -222,7 +222,7 @@ def only_parses(project: Project, fn: Fn, vid: int) -> bool:
     return bool(calls) and all(works_alone(project, fn, call, DEEP) for call in calls)
 
 
-def is_replaced(project: Project, fn: Fn) -> bool:
+def is_replaced(fn: Fn) -> bool:
     """A method that does nothing, or nothing but raise, or that a subclass writes anew."""
     facts = fn.facts
     if facts.blocks[0].exits == "raise" or not (facts.calls or facts.returns or facts.stores or facts.raises):
@@ -239,7 +239,7 @@ def works_alone(project: Project, fn: Fn, call: Call, depth: int) -> bool:
     if not ALONE.issuperset(project.effects.call_effects(fn, call)):
         return False
     if targets:
-        known = depth > 0 and not any(is_replaced(project, item) for item in targets)
+        known = depth > 0 and not any(is_replaced(item) for item in targets)
         return known and all(works_alone(project, item, other, depth - 1) for item in targets for other in item.calls)
     made = [project.classes.get(ref.name) for ref in project.callees(fn, call) if ref.kind == "class"]
     if made:

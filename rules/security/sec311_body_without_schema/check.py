@@ -58,7 +58,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         if any(validated(project, fn, item) for item in same_body(project, fn, what, start)):
             continue
         seen.add(place)
-        field = "" if what == FORMS[0] else required(project, fn, start)
+        field = "" if what == FORMS[0] else required(fn, start)
         missing = f"without a field `{field}` it ends in a 500, and " if field else ""
         yield Hit(
             f"{route.label} uses {what} without a schema: {missing}wrong types and sizes travel on. Declare or load a schema.",
@@ -79,7 +79,7 @@ def named(read: str) -> str:
     return f"the body (`{read}`)"
 
 
-def required(project: Project, fn: Fn, start: Vid) -> str:
+def required(fn: Fn, start: Vid) -> str:
     """A field that is subscripted (or popped) where nothing has asked for it and nobody catches its absence; "" if there is none."""
     same = {vid for item in (start, *alike(fn, start)) for vid in aliases(fn, item)}
     asked = set(tested(fn, same))
@@ -265,7 +265,7 @@ def validated(project: Project, fn: Fn, start: Vid, depth: int = DEPTH) -> bool:
         if any(validates(project, model) for model in project.models(fn, call)) or makes_schema(project, fn, call):
             return True
         for ref in project.callees(fn, call):
-            if ref.kind == "class" and takes_data(project, fn, project.classes[ref.name], call, carried):
+            if ref.kind == "class" and takes_data(project, project.classes[ref.name], call, carried):
                 return True
             if ref.kind == "func" and any(
                 word in ref.name.rpartition(".")[2].lower() for word in ("valid", "parse", "schema", "clean", "check")
@@ -304,7 +304,7 @@ def loads(project: Project, fn: Fn, start: Vid) -> bool:
     for call in fn.calls:
         if carried.intersection(call.passed):
             classes = [project.classes[ref.name] for ref in project.callees(fn, call) if ref.kind == "class"]
-            if any(takes_data(project, fn, cls, call, carried) for cls in classes):
+            if any(takes_data(project, cls, call, carried) for cls in classes):
                 return True
             if any(validates(project, model) for model in project.models(fn, call)):
                 return True
@@ -322,7 +322,7 @@ def validated_above(project: Project, fn: Fn) -> bool:
     return False
 
 
-def takes_data(project: Project, fn: Fn, cls: Cls, call: Call, carried: set[Vid]) -> bool:
+def takes_data(project: Project, cls: Cls, call: Call, carried: set[Vid]) -> bool:
     """A schema or form that is given the body; a serializer shows its first argument and validates its `data`."""
     role = project.hierarchy.role(cls)
     if role == "serializer":

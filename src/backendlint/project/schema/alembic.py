@@ -286,7 +286,7 @@ def _create_table(view: CallNode, batch: str) -> Iterator[ops.Operation]:
             table.complete = table.complete and bool(made.column.name)
             put(table, made)
         elif not _left_out(member):
-            add_part(table, table_part(member, name))
+            add_part(table, table_part(member))
     if any(
         view.node.at(vid).value[0] == "star" and view.node.at(view.node.at(vid).value[1]).elements() is None
         for vid in view.call.args

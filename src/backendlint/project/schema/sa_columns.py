@@ -181,7 +181,7 @@ def name_of(node: Node | None) -> str:
     return node.text()
 
 
-def table_part(node: Node, table: str) -> Constraint | Index | tuple[str, ...] | None:
+def table_part(node: Node) -> Constraint | Index | tuple[str, ...] | None:
     """A member of `__table_args__` or `Table(...)`: a constraint, an index, or a primary key's columns."""
     call = node.call()
     if call is None:

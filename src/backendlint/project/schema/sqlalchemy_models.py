@@ -302,7 +302,7 @@ def _table_args(chain: list[tuple[FileFacts, ClassFacts]], table: Table, links: 
             if members is None:
                 table.complete = False
             for member in members or []:
-                add_part(table, table_part(member, table.name))
+                add_part(table, table_part(member))
         return
 
 
@@ -329,7 +329,7 @@ def _plain_table(name: str, view: CallNode) -> Table:
         elif member.value[0] == "star":
             table.complete = False
         else:
-            add_part(table, table_part(member, name))
+            add_part(table, table_part(member))
     table.primary_key = table.primary_key or tuple(col.name for col in table.columns.values() if col.primary_key)
     autoincrement(table)
     return table

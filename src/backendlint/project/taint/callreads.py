@@ -133,7 +133,7 @@ class CallReads:
             if isinstance(key, str) and not path:
                 found = self.reader.named(found, fn, vid, key)
             if model.propagates is not None and model.propagates.receiver:
-                found = lb.merge((found, self._passed(fn, call, model, path)))
+                found = lb.merge((found, self._passed(fn, call, model)))
             return lb.clear(found, model.sanitizes)
         if "all" in model.sanitizes or (path[:1] == (KEYS,) and self._names_its_keys(fn, call, model)):
             return NONE
@@ -144,7 +144,7 @@ class CallReads:
         keyed = None if fetches else self._keyed(fn, vid, call, path)
         if keyed is not None:
             return lb.clear(keyed, model.sanitizes)
-        passed = self._passed(fn, call, model, path)
+        passed = self._passed(fn, call, model)
         same = fn.callee_name(call) in _GETTERS and opened(path)
         found = lb.part(passed if same else lb.read_out(passed), path)
         found = (
@@ -218,7 +218,7 @@ class CallReads:
         key = fn.const(call.args[0]) if call.args else ...
         return str(key) if isinstance(key, str) else model.name.rpartition(".")[2]
 
-    def _passed(self, fn: Fn, call: Call, model: CallModel, path: Path) -> Labels:
+    def _passed(self, fn: Fn, call: Call, model: CallModel) -> Labels:
         """What the model says goes through; without a word, what is only computed from the arguments."""
         base = receiver(fn, call)
         if model.name in _TEXTS and len(call.args) == 1:

@@ -229,9 +229,9 @@ class Finder:
             return all(self._closed(fn, item, kind, depth - 1) for _, item in value[1])
         if op in _BUILT:
             return self.open_part(fn, vid, kind, depth - 1) is None
-        return self._closed_other(fn, vid, value, kind, depth)
+        return self._closed_other(fn, value, kind, depth)
 
-    def _closed_other(self, fn: Fn, vid: Vid, value: Value, kind: str, depth: int) -> bool:
+    def _closed_other(self, fn: Fn, value: Value, kind: str, depth: int) -> bool:
         op = value[0]
         if op == "comp":
             return self._closed(fn, value[2], kind, depth - 1)
