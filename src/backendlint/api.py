@@ -140,7 +140,7 @@ from backendlint.project.taint.evident import evident
 from backendlint.project.taint.naming import names_key, place_words, sensitive
 from backendlint.project.taint.naming import words as identifier_words
 from backendlint.project.taint.report import advice_hits, flow_hit, flow_hits, place_flows
-from backendlint.project.taint.sinks import TYPE_KEYWORDS, sink_arguments
+from backendlint.project.taint.sinks import sink_arguments
 from backendlint.project.taint.whole import whole_environment, whole_request
 from backendlint.project.templates.lazy import TemplateRead, template_reads
 from backendlint.project.timeouts import Wait
@@ -168,7 +168,6 @@ __all__ = [
     "SERVING",
     "SESSION",
     "SLIPS",
-    "TYPE_KEYWORDS",
     "UNKNOWN",
     "Answer",
     "Block",

@@ -4,17 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import (
-    TYPE_KEYWORDS,
-    Flow,
-    Hit,
-    Project,
-    advice_hits,
-    flow_hit,
-    for_development,
-    place_flows,
-    weak_hits,
-)
+from backendlint.api import Flow, Hit, Project, advice_hits, flow_hit, for_development, place_flows, weak_hits
 
 MAIL = re.compile(r"mail", re.IGNORECASE)
 HTML = "so a caller's script runs in other users' browsers; render it with an auto-escaping template."
@@ -26,6 +16,7 @@ UNSENT = frozenset(
 """What no link and no form of another site sends as it likes to a visitor's browser."""
 FAR = 2
 """More turns than this, from function to function and back, and markup has most often been escaped or refused on the way."""
+TYPES = ("content_type", "mimetype", "media_type")
 TYPED = 2
 """Elements of an answer, after which its headers follow, a content type among them."""
 TEMPLATE = "so a caller's template code runs on the server; pass it as a variable to a fixed template."
@@ -72,7 +63,7 @@ def is_typed(project: Project, flow: Flow) -> bool:
     return any(
         item.kwarg(key) >= 0 and not isinstance(owner.const(item.kwarg(key)), str)
         for owner, item in made
-        for key in TYPE_KEYWORDS
+        for key in TYPES
     )
 
 

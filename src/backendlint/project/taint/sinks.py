@@ -27,8 +27,7 @@ RESPONSE = CallModel(name="response")
 """Stands for what a handler returns."""
 _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ksh", "ash", "cmd", "cmd.exe", "powershell"})
 _SCRIPT_FLAGS = frozenset({"-c", "-lc", "-ec", "/c", "/C", "-Command"})
-TYPE_KEYWORDS = ("content_type", "mimetype", "media_type")
-"""Arguments and attributes of a response that say what it is."""
+_TYPE_KEYWORDS = ("content_type", "mimetype", "media_type")
 _UNKNOWN = CallModel(name="execute")
 """Stands for a method of which nothing but its name is known."""
 _TEXT_OR_RESPONSE = re.compile(r"response|markup|html|page|template|^builtins\.(str|bytes)$|string", re.IGNORECASE)
@@ -262,7 +261,7 @@ def _scripts(fn: Fn, call: Call, model: CallModel, vid: Vid) -> Iterator[SinkSit
 
 def _is_plain(fn: Fn, call: Call) -> bool:
     """A response that no browser runs scripts of."""
-    return _retyped(fn, call) or any(_plain(fn.const(call.kwarg(key))) for key in TYPE_KEYWORDS)
+    return _retyped(fn, call) or any(_plain(fn.const(call.kwarg(key))) for key in _TYPE_KEYWORDS)
 
 
 def _made_plain(project: Project, fn: Fn, vid: Vid) -> bool:
@@ -274,7 +273,7 @@ def _made_plain(project: Project, fn: Fn, vid: Vid) -> bool:
 def _retyped(fn: Fn, call: Call) -> bool:
     """`response.mimetype = "text/plain"`, after it was made."""
     for store in fn.facts.stores:
-        typed = store.name in TYPE_KEYWORDS or str(fn.const(store.key)).lower() == "content-type"
+        typed = store.name in _TYPE_KEYWORDS or str(fn.const(store.key)).lower() == "content-type"
         base = store.base
         while typed and base >= 0 and fn.facts.values[base][0] in (*_CHANGED, "attr"):
             base = fn.facts.values[base][1]
