@@ -49,14 +49,7 @@ def made_by(project: Project, fn: Fn, vid: Vid) -> str:
     value = home.facts.values[found]
     if value[0] == "outer" and (owner := home.outer(value)) is not None:
         return made_by(project, owner, value[1])
-    return dotted(home, home.facts.calls[value[1]].func) if value[0] == "call" else ""
-
-
-def dotted(fn: Fn, vid: Vid) -> str:
-    value = fn.facts.values[vid]
-    if value[0] == "attr":
-        return f"{dotted(fn, value[1])}.{value[2]}"
-    return str(value[1]) if value[0] == "name" else ""
+    return home.dotted(home.facts.calls[value[1]].func) if value[0] == "call" else ""
 
 
 def is_service_method(project: Project, fn: Fn) -> bool:
@@ -66,7 +59,7 @@ def is_service_method(project: Project, fn: Fn) -> bool:
     return (
         any(base.endswith("Servicer") for base in project.hierarchy.library_bases(fn.cls))
         or any(cls.name.endswith("Servicer") and cls is not fn.cls for cls in project.hierarchy.mro(fn.cls))
-        or any(dotted(fn.cls.owner, base).endswith("Servicer") for base in fn.cls.facts.bases)
+        or any(fn.cls.owner.dotted(base).endswith("Servicer") for base in fn.cls.facts.bases)
     )
 
 

@@ -163,20 +163,17 @@ def names_switch(fn: Fn, vid: int, depth: int = 5) -> bool:
         owner, _, last = str(value[-1]).rpartition(".")
         held = owner or value[0] == "attr"
         return bool(
-            held and SWITCH.fullmatch(last) and re.search("settings|config|conf|param|flags|env", named(fn, vid))
+            held
+            and SWITCH.fullmatch(last)
+            and re.search("settings|config|conf|param|flags|env", fn.dotted(vid).lower())
         )
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
-        return any(SWITCH.fullmatch(str(fn.const(item))) for item in call.args) and "config" in named(fn, call.func)
+        return (
+            any(SWITCH.fullmatch(str(fn.const(item))) for item in call.args)
+            and "config" in fn.dotted(call.func).lower()
+        )
     return depth > 0 and any(names_switch(fn, item, depth - 1) for item in operands(value))
-
-
-def named(fn: Fn, vid: int) -> str:
-    """The names along an attribute."""
-    value = fn.unguarded(vid)
-    if value[0] == "attr":
-        return f"{named(fn, value[1])}.{value[2]}".lower()
-    return str(value[1]).lower() if value[0] == "name" else ""
 
 
 def misplaced(project: Project) -> Iterator[Hit]:

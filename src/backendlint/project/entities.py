@@ -96,6 +96,13 @@ class Fn:
         func = self.facts.values[call.func]
         return str(func[-1]).rpartition(".")[2] if func[0] in ("attr", "name") else ""
 
+    def dotted(self, vid: Vid) -> str:
+        """A name with its attributes; where only the attributes are known, these (`.user.id`)."""
+        value = self.unguarded(vid)
+        if value[0] == "attr":
+            return f"{self.dotted(value[1])}.{value[2]}"
+        return str(value[1]) if value[0] == "name" else ""
+
     def const(self, vid: Vid) -> object:
         """The constant's Python value; Ellipsis where the value is absent (-1) or no constant."""
         if vid < 0:

@@ -296,22 +296,14 @@ def _fixes(project: Project, fn: Fn, vid: Vid, names: set[str]) -> bool:
     value = fn.unguarded(vid)
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
-        owner, _, method = _dotted(fn, call.func).rpartition(".")
+        owner, _, method = fn.dotted(call.func).rpartition(".")
         null = bool(call.args) and fn.const(call.args[0]) is None
         return method == "is_" and null and owner.rpartition(".")[2] in names
     if value[0] != "compare" or value[1] != ("==",):
         return False
     columns = [_is_column(project, fn, side) for side in value[2]]
-    named = (_dotted(fn, side).rpartition(".")[2] in names for side in value[2])
+    named = (fn.dotted(side).rpartition(".")[2] in names for side in value[2])
     return columns.count(True) == 1 and any(own and named_so for own, named_so in zip(columns, named, strict=True))
-
-
-def _dotted(fn: Fn, vid: Vid) -> str:
-    """A name with its attributes, also where only the attributes are known."""
-    value = fn.unguarded(vid)
-    if value[0] == "attr":
-        return f"{_dotted(fn, value[1])}.{value[2]}"
-    return str(value[1]) if value[0] == "name" else ""
 
 
 def _is_column(project: Project, fn: Fn, vid: Vid) -> bool:
