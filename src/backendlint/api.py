@@ -117,7 +117,7 @@ from backendlint.project.responsemodels import responded
 from backendlint.project.retry_settings import Policy
 from backendlint.project.routes import SAFE, UNKNOWN, Route, status_of
 from backendlint.project.routes.params import public_name
-from backendlint.project.routes.paths import is_parameter, names_in, segments, shape, subject, versions
+from backendlint.project.routes.paths import is_parameter, segments, shape, subject, versions
 from backendlint.project.running import RUNNING, runs
 from backendlint.project.saved import stored_by_itself
 from backendlint.project.schema import operations as ops
@@ -319,7 +319,6 @@ __all__ = [
     "measures",
     "name_of",
     "name_of_value",
-    "names_in",
     "names_key",
     "never_violated",
     "object_root",

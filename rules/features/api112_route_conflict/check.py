@@ -14,7 +14,6 @@ from backendlint.api import (
     Step,
     exclusive,
     is_parameter,
-    names_in,
     public_name,
     segments,
 )
@@ -174,7 +173,7 @@ def mismatches(project: Project) -> Iterator[Hit]:
             continue
         if route.cls is not None and (passed_on(project, route, route.cls) or (route.cls.fqn, fn.fqn) in fitting):
             continue
-        names = names_in(route.own_path)
+        names = route.own_names
         taken = {param.name: param for param in fn.facts.params}
         if any(param.kind == "kwargs" for param in taken.values()) or UNKNOWN in route.path or wrapped(route):
             continue
@@ -216,7 +215,7 @@ def served(project: Project) -> Iterator[tuple[str, str]]:
     """Methods of classes that take what some path of the class supplies: one class may serve several, each method its own."""
     for route in project.routes:
         taken = {param.name for param in route.handler.facts.params} if route.handler is not None else set()
-        if route.cls is not None and route.handler is not None and taken.issuperset(names_in(route.own_path)):
+        if route.cls is not None and route.handler is not None and taken.issuperset(route.own_names):
             yield route.cls.fqn, route.handler.fqn
 
 

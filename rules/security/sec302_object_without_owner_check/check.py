@@ -17,7 +17,6 @@ from backendlint.api import (
     Vid,
     bind,
     derived,
-    names_in,
     told_once,
 )
 
@@ -232,7 +231,7 @@ def compares_caller(route: Route, fn: Fn | None) -> bool:
     """`if user_id != current_user.id`."""
     if fn is None:
         return False
-    names = names_in(route.path)
+    names = route.path_names
     for value in fn.facts.values:
         if value[0] == "compare":
             sides = [fn.facts.values[vid] for vid in value[2]]
@@ -245,7 +244,7 @@ def compares_caller(route: Route, fn: Fn | None) -> bool:
 
 def passes_caller(project: Project, route: Route, fn: Fn, certain: bool) -> bool:
     """The id and the caller go into one call: `store.order_of(order_id, user.id)`."""
-    names = names_in(route.path)
+    names = route.path_names
     for call in fn.facts.calls:
         passed = [fn.facts.values[vid] for vid in call.passed]
         by_id = any(side[0] == "param" and fn.facts.params[side[1]].name in names for side in passed)
@@ -283,7 +282,7 @@ def uses_caller(project: Project, route: Route, fn: Fn) -> bool:
 
 def identities(project: Project, route: Route, fn: Fn) -> set[Vid]:
     """Values of the handler that say who calls: by their names, or injected by what authenticates."""
-    names = names_in(route.path)
+    names = route.path_names
     found = set()
     for vid, value in enumerate(fn.facts.values):
         name = ""

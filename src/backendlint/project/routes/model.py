@@ -10,6 +10,7 @@ from backendlint.findings.model import Location
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import App, DecoratorModel
 from backendlint.project.libraries_model import Route as RouteModel
+from backendlint.project.routes.paths import names_in
 
 UNKNOWN = "{?}"
 """Stands in a path for a part that is not known statically."""
@@ -155,6 +156,16 @@ class Route:
         if self.handler is not None:
             return self.handler.name
         return self.cls.name if self.cls is not None else ""
+
+    @property
+    def path_names(self) -> list[str]:
+        """Names of the parameters in its path."""
+        return names_in(self.path)
+
+    @property
+    def own_names(self) -> list[str]:
+        """Those in its own path, as the registration has it."""
+        return names_in(self.own_path)
 
     @property
     def is_collection(self) -> bool:

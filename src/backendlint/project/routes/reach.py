@@ -8,7 +8,6 @@ from backendlint.project.entities import Fn
 from backendlint.project.routes.build import RouteTable
 from backendlint.project.routes.model import Route
 from backendlint.project.routes.params import path_params, signature_params
-from backendlint.project.routes.paths import names_in
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -68,7 +67,7 @@ class Endpoints:
                 self._merge(found, route.handler, {item.index: item.type for item in route.params})
             for fn in route.dependencies:
                 if fn.fqn not in found and route.documented:
-                    names = dict.fromkeys(names_in(route.path), "")
+                    names = dict.fromkeys(route.path_names, "")
                     self._merge(
                         found, fn, {item.index: item.type for item in signature_params(self.project, fn, names)}
                     )
