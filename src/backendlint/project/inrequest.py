@@ -4,6 +4,7 @@ and without what is made once for the whole process."""
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.findings.model import Step
@@ -52,19 +53,19 @@ class InRequest:
 
     def way(self, fn: Fn) -> tuple[Step, ...]:
         """The calls from the endpoint's handler to the function."""
-        steps: list[Step] = []
-        edge = self._from.get(fn.fqn)
-        while edge is not None:
-            steps.append(Step(edge.caller.location(edge.span), f"calls {edge.callee.name}()"))
-            edge = self._from.get(edge.caller.fqn)
+        steps = [Step(edge.caller.location(edge.span), f"calls {edge.callee.name}()") for edge in self._back(fn)]
         return tuple(reversed(steps))
 
     def in_thread(self, fn: Fn) -> bool:
         """Whether the endpoint hands it to a thread that it awaits: the event loop goes on meanwhile."""
+        return any(edge.kind == "thread" for edge in self._back(fn))
+
+    def _back(self, fn: Fn) -> Iterator[Edge]:
+        """The calls on the way back from the function to the endpoint's handler."""
         edge = self._from.get(fn.fqn)
-        while edge is not None and edge.kind != "thread":
+        while edge is not None:
+            yield edge
             edge = self._from.get(edge.caller.fqn)
-        return edge is not None
 
 
 def _waits_for(edge: Edge) -> bool:
