@@ -94,9 +94,10 @@ class Failures:
                 if escape.edge is not None and self._told_there(escape.edge.callee, name):
                     continue
                 kind = self.judge(fn, name)
+                if not kind or (escape.span, kind) in seen:
+                    continue
                 refused = kind == "domain" and self._of_input(fn, name)
-                settled = self.mapped.covers(fn, name, domain=refused) or self._asked_above(fn, name)
-                if kind and (escape.span, kind) not in seen and not settled:
+                if not self.mapped.covers(fn, name, domain=refused) and not self._asked_above(fn, name):
                     seen.add((escape.span, kind))
                     yield Unmapped(fn, name, escape, kind)
 
