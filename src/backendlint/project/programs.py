@@ -66,8 +66,8 @@ def runs_by_hand(project: Project, fn: Fn, *, beside: bool = False) -> bool:
 
 def _of_group(project: Project, fn: Fn) -> bool:
     """`@tool.command()`, where a library for command lines has made a group of the function `tool`."""
-    for vid in fn.facts.decorators if fn.parent is not None else ():
-        home = fn.parent or fn
+    home = fn.parent or fn
+    for vid in fn.facts.decorators:
         value = home.facts.values[vid]
         func = home.facts.values[home.facts.calls[value[1]].func] if value[0] == "call" else value
         owner, _, name = str(func[1]).rpartition(".") if func[0] == "name" else ("", "", str(func[-1]))
