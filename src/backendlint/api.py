@@ -45,6 +45,7 @@ from backendlint.project.applications import concerned, served_applications
 from backendlint.project.associations import Relation, is_django
 from backendlint.project.badinput import unguarded_conversions
 from backendlint.project.binding import Bound, bind, receiver, slots, unchanged
+from backendlint.project.binding import root as object_root
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.cartesian import unconnected
@@ -101,7 +102,6 @@ from backendlint.project.programs import (
 )
 from backendlint.project.queries import Query
 from backendlint.project.races import Raced
-from backendlint.project.races import root as object_root
 from backendlint.project.regexes import slow_part
 from backendlint.project.repeated import Repeated, repeated
 from backendlint.project.requests import (

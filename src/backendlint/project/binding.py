@@ -29,6 +29,7 @@ def receiver(fn: Fn, call: Call) -> Vid:
 
 SAME = frozenset({"guard", "await", "mut", "store", "setattr", "enter", "star"})
 """Operations whose result is the object that they are about, entered or changed."""
+_CHANGES = SAME - {"enter", "star"}
 
 
 def unchanged(fn: Fn, vid: Vid) -> Value:
@@ -37,6 +38,18 @@ def unchanged(fn: Fn, vid: Vid) -> Value:
     while value[0] in SAME:
         value = fn.facts.values[value[1]]
     return value
+
+
+def root(fn: Fn, vid: Vid) -> Vid:
+    """The object behind changes and guards of it, where branches have changed it too."""
+    value = fn.facts.values[vid]
+    while value[0] in _CHANGES or (value[0] == "phi" and value[1]):
+        following = value[1][0] if value[0] == "phi" else value[1]
+        if following == vid:
+            break
+        vid = following
+        value = fn.facts.values[vid]
+    return vid
 
 
 def handed_back(fn: Fn, call: Call, callee: Fn, returned: Vid) -> list[Vid]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Block, Call
 from backendlint.facts.within import below
 from backendlint.findings.model import Step
+from backendlint.project.binding import root
 from backendlint.project.calls import Edge, arguments
 from backendlint.project.certain import Given, barred, given, ruled_out
 from backendlint.project.decorators import decorations
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.lost import stored_in
-from backendlint.project.races import root
 from backendlint.project.writes import CREATES, WRITES
 
 if TYPE_CHECKING:

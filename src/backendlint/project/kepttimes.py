@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from backendlint.facts.model import Call, Value, Vid
-from backendlint.project.binding import bind
+from backendlint.project.binding import bind, root
 from backendlint.project.clocks import CLOCKS, Clocks
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.naivetimes import CALENDAR
-from backendlint.project.races import root
 from backendlint.project.uses import made_of, operands
 
 _CALENDAR = CALENDAR | {"time"}

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Store, Vid
-from backendlint.project.binding import bind, receiver, unchanged
+from backendlint.project.binding import bind, receiver, root, unchanged
 from backendlint.project.entities import Cls, Fn
-from backendlint.project.races import FOR_UPDATE, FROM, asked, fetches, locked, root, serialized
+from backendlint.project.races import FOR_UPDATE, FROM, asked, fetches, locked, serialized
 from backendlint.project.schema import types
 from backendlint.project.transactions import before, exclusive
 from backendlint.project.uses import operands

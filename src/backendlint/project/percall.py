@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import receiver
+from backendlint.project.binding import receiver, root
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import CallModel, ClassModel
 from backendlint.project.loops import loops_around, stops_early
 from backendlint.project.memos import asked
 from backendlint.project.once import first_time_only, per_request
-from backendlint.project.uses import aliases, ingredients, operands, origin
+from backendlint.project.uses import aliases, ingredients, operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -133,7 +133,7 @@ class PerCall:
     def _put_by(self, fn: Fn, made: Call) -> bool:
         """Whether the result goes into a table that is asked for its key first."""
         for store in fn.facts.stores:
-            base = origin(fn.facts, store.base) if store.base >= 0 else ("",)
+            base = fn.value(root(fn, store.base)) if store.base >= 0 else ("",)
             kept = store.key >= 0 and base[0] == "name" and made.value in ingredients(fn.facts, (store.value,))
             if kept and asked(fn, str(base[1]), store.key):
                 return True

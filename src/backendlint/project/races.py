@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import name_of
+from backendlint.project.binding import root
 from backendlint.project.calls import Edge
 from backendlint.project.conflicts import conflict_handled
 from backendlint.project.entities import Fn, Ref
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from backendlint.project.writes import Write
 
 _NAMES = ("guard", "await", "setattr", "mut", "unpack", "item", "elem")
-_SAME = ("guard", "await", "setattr", "mut", "store")
 FOR_UPDATE = re.compile(r"\bFOR\s+(NO\s+KEY\s+)?UPDATE\b|\bFOR\s+SHARE\b", re.IGNORECASE)
 FROM = re.compile(r"\bFROM\s+[\"`]?(\w+)", re.IGNORECASE)
 _SAFE_INSERT = re.compile(
@@ -31,18 +31,6 @@ _LOCK = re.compile(r"(^|[._])(advisory_?)?(lock|mutex|semaphore)(ed|ing)?($|[._(
 _MISSING = ("DoesNotExist", "NoResultFound", "NotFound", "NotFoundError")
 
 MAX_PARTS = 30
-
-
-def root(fn: Fn, vid: Vid) -> Vid:
-    """The object behind changes and guards of it."""
-    value = fn.facts.values[vid]
-    while value[0] in _SAME or (value[0] == "phi" and value[1]):
-        following = value[1][0] if value[0] == "phi" else value[1]
-        if following == vid:
-            break
-        vid = following
-        value = fn.facts.values[vid]
-    return vid
 
 
 def locked(origin: Origin) -> bool:

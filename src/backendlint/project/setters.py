@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import bind
+from backendlint.project.binding import bind, root
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.lost import Stale, chain_of, compared, settings, sums
-from backendlint.project.races import FOR_UPDATE, FROM, asked, locked, root, serialized
+from backendlint.project.races import FOR_UPDATE, FROM, asked, locked, serialized
 from backendlint.project.transactions import before, exclusive
 
 if TYPE_CHECKING:

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import receiver
+from backendlint.project.binding import receiver, root
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.growth import accumulates, stays_small
 from backendlint.project.origins import Origin
 from backendlint.project.queries import Query
-from backendlint.project.races import root
 from backendlint.project.sqltext.assemble import HOLE
 from backendlint.project.uses import ingredients
 

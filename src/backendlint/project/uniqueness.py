@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import root
 from backendlint.project.entities import Fn
-from backendlint.project.races import Raced, asked, root
+from backendlint.project.races import Raced, asked
 from backendlint.project.schema.model import Column, Table
 from backendlint.project.transactions import before
 

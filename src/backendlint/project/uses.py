@@ -87,12 +87,3 @@ def is_used(facts: FunctionFacts, vid: Vid) -> bool:
 def made_of(value: Value) -> Iterable[Vid]:
     """The same without the tests of branches: a value that was tested is made of nothing but itself."""
     return (value[1],) if value[0] == "guard" else operands(value)
-
-
-def origin(facts: FunctionFacts, vid: Vid) -> Value:
-    """What an object was before it was changed."""
-    value = facts.values[vid]
-    while value[0] in ("guard", "setattr", "mut", "store") or (value[0] == "phi" and value[1][0] < vid):
-        vid = value[1][0] if value[0] == "phi" else value[1]
-        value = facts.values[vid]
-    return value
