@@ -9,9 +9,9 @@ from backendlint.api import (
     Cls,
     Fn,
     Hit,
+    Location,
     Profile,
     Project,
-    Span,
     Value,
     Vid,
     identifier_words,
@@ -93,11 +93,10 @@ def _tables(project: Project) -> Iterator[Hit]:
             if place is None or sqltypes.family(column.type) != "float" or not _is_money(column.name, table.name):
                 continue
             beside = [table.name, *(name for name in table.columns if name != column.name)]
-            vague = column.name.lower() == "amount" and (
-                SPEAKS.isdisjoint(_words(beside)) or not QUANTITY.isdisjoint(beside)
-            )
-            if project.counts(place) and not vague and not _unpaid(column.name, beside):
-                yield Hit(_message(f"{table.name}.{column.name}"), place, fingerprint_key=f"{table.name}.{column.name}")
+            counted = column.name.lower() == "amount" and not QUANTITY.isdisjoint(beside)
+            vague = counted or _of_anything(column.name, beside) or _unpaid(column.name, beside)
+            if project.counts(place) and not vague:
+                yield _hit(place, f"{table.name}.{column.name}")
 
 
 def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
@@ -105,22 +104,23 @@ def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
         return
     quantity = QUANTITY.intersection(cls.facts.field_spans)
     for name, span in cls.facts.field_spans.items():
+        if not _is_money(name, cls.name):
+            continue
+        beside = [other for other in (cls.name, *cls.facts.field_spans) if other != name]
         if (
-            not _is_money(name, cls.name)
-            or (quantity and name == "amount")
+            (quantity and name == "amount")
             or _of_change(name, cls)
-            or _weighs(name, cls)
+            or _unpaid(name, beside)
             or MOTIONS.intersection(identifier_words(name))
             or NOT_MONEY_OWNERS.intersection(identifier_words(cls.name))
         ):
             continue
         annotated = project.resolver.types.annotation(cls.owner, cls.facts.annotations.get(name, -1))
-        column = _float_column(project, cls.owner, cls.facts.attributes.get(name, -1))
-        exact = _other_column(project, cls.owner, cls.facts.attributes.get(name, -1))
-        if column or (not exact and any(ref.name == "builtins.float" for ref in annotated)):
+        types = _column_types(project, cls.owner, cls.facts.attributes.get(name, -1))
+        if "float" in types or (not types and any(ref.name == "builtins.float" for ref in annotated)):
             stored = project.hierarchy.role(cls) in STORES
-            doubtful = not stored or _of_anything(name, cls) or _metered(name, cls)
-            yield _hit(cls.owner, span, f"{cls.name}.{name}", "strict" if doubtful else None)
+            doubtful = not stored or _of_anything(name, beside) or _metered(name, cls)
+            yield _hit(cls.owner.location(span), f"{cls.name}.{name}", "strict" if doubtful else None)
 
 
 def _of_change(name: str, cls: Cls) -> bool:
@@ -137,23 +137,14 @@ def _metered(name: str, cls: Cls) -> bool:
     return metered and MONEY.intersection(identifier_words(name)) <= COSTS
 
 
-def _of_anything(name: str, cls: Cls) -> bool:
-    """A bare `amount` of a class in which nothing speaks of money: of milk, of points."""
-    return name.lower() == "amount" and SPEAKS.isdisjoint(_words(_beside(name, cls)))
-
-
-def _weighs(name: str, cls: Cls) -> bool:
-    """A bare `cost`, of which nothing beside it says that it is paid: what a planner or scheduler compares."""
-    return _unpaid(name, _beside(name, cls))
+def _of_anything(name: str, others: list[str]) -> bool:
+    """A bare `amount` beside which nothing speaks of money: of milk, of points."""
+    return name.lower() == "amount" and SPEAKS.isdisjoint(_words(others))
 
 
 def _unpaid(name: str, others: list[str]) -> bool:
+    """A bare `cost`, of which nothing beside it says that it is paid: what a planner or scheduler compares."""
     return name.lower() in COSTS and (SPEAKS - COSTS).isdisjoint(_words(others))
-
-
-def _beside(name: str, cls: Cls) -> list[str]:
-    """The names of a class and of its other fields."""
-    return [other for other in (cls.name, *cls.facts.field_spans) if other != name]
 
 
 def _words(names: list[str]) -> set[str]:
@@ -183,23 +174,14 @@ def _column_types(project: Project, fn: Fn, vid: int) -> list[str]:
     return found
 
 
-def _float_column(project: Project, fn: Fn, vid: int) -> bool:
-    return "float" in _column_types(project, fn, vid)
-
-
-def _other_column(project: Project, fn: Fn, vid: int) -> bool:
-    types = _column_types(project, fn, vid)
-    return bool(types) and "float" not in types
-
-
 def _columns(project: Project, fn: Fn, call: Call, declared: set[str]) -> Iterator[Hit]:
     """`Column("price", Float)` in tables and migrations; a migration that says what a model says is told at the model."""
     name = fn.const(call.args[0]) if call.args else ...
-    if not isinstance(name, str) or not _is_money(name, "") or not _float_column(project, fn, call.value):
+    if not isinstance(name, str) or not _is_money(name, "") or "float" not in _column_types(project, fn, call.value):
         return
     told = name in declared and project.layer(fn) == "migration"
     if not told and not _unpaid(name, _columns_beside(fn, call)):
-        yield _hit(fn, call.span, name)
+        yield _hit(fn.location(call.span), name)
 
 
 def _columns_beside(fn: Fn, call: Call) -> list[str]:
@@ -293,14 +275,10 @@ def _of_goods(parts: tuple[str, ...]) -> bool:
     return bool(PRICES.intersection(parts)) and len(measure) == 1 and measure[0] in MEASURES
 
 
-def _message(name: str) -> str:
-    return f"`{name}` keeps money as a float: sums drift by cents, and equal amounts compare as different."
-
-
-def _hit(fn: Fn, span: Span, name: str, profile: Profile | None = None) -> Hit:
+def _hit(place: Location, name: str, profile: Profile | None = None) -> Hit:
     return Hit(
-        message=_message(name),
-        location=fn.location(span),
+        message=f"`{name}` keeps money as a float: sums drift by cents, and equal amounts compare as different.",
+        location=place,
         fingerprint_key=name,
         profile=profile,
     )
