@@ -116,12 +116,13 @@ def elsewhere(project: Project, route: Route) -> bool:
     """Whether the route is about signing in, and its words say that the password is asked for at another place."""
     parts = [part for part in route.path.split("/") if part and "{" not in part]
     words = [snake(re.sub(r"[-.]+", "_", part)) for part in (*parts[-2:], route.name)]
-    return any(BY_OTHERS.search(word) or MAY.search(word) for word in words) and not asks_password(project, route)
+    others = any(BY_OTHERS.search(word) or MAY.search(word) for word in words)
+    return others and not asks_password(project, reached(project, route))
 
 
-def asks_password(project: Project, route: Route) -> bool:
-    """Whether something that it calls looks at a password, or at who gave one."""
-    models = [site.model for fn in reached(project, route) for site in project.effects.direct(fn)]
+def asks_password(project: Project, fns: list[Fn]) -> bool:
+    """Whether something that they call looks at a password, or at who gave one."""
+    models = (site.model for fn in fns for site in project.effects.direct(fn))
     return any(
         model.password is not None or (model.auth is not None and model.auth.role == "authenticate") for model in models
     )
@@ -134,7 +135,7 @@ def tries(project: Project, route: Route) -> bool:
     if "/admin/" in route.path and FORGOTTEN.search(route.path):
         return False  # what those who run the service do for others
     fns = reached(project, route)
-    if asks_password(project, route):
+    if asks_password(project, fns):
         return True
     bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
     goes_on = bool(bases) and any(hands_on(project, route.handler, call) for call in route.handler.calls)
@@ -178,9 +179,10 @@ def takes_signed(project: Project, route: Route) -> bool:
     """Whether it goes by a signed text, which nobody guesses, and compares no password."""
     if sends(project, route):
         return False  # whoever has no token yet has one sent
-    if FORGOTTEN.search(route.path) and any(names_token(fn) for fn in reached(project, route)):
+    fns = reached(project, route)
+    if FORGOTTEN.search(route.path) and any(names_token(fn) for fn in fns):
         return True
-    models = [site.model for fn in reached(project, route) for site in project.effects.direct(fn)]
+    models = [site.model for fn in fns for site in project.effects.direct(fn)]
     raised = {
         name: project.libraries.exception(name)
         for model in models
