@@ -158,8 +158,7 @@ def hits_in(project: Project, options: Mapping[str, object], functions: Iterable
 
 def reads_request(site: Place) -> bool:
     """Whether it reads the request that is tried, which projects do the same way in all their handlers."""
-    tried = below(site.function, site.tried)
-    return any(block_at(site.fn, item.span) in tried for item in request_reads(site.project, site.fn))
+    return any(request_reads(site.project, site.fn, below(site.function, site.tried)))
 
 
 def suspects(function: FunctionFacts) -> Iterator[int]:

@@ -18,7 +18,6 @@ from backendlint.api import (
     answers,
     asks_nobody,
     below,
-    block_at,
     called_name,
     calls_in,
     failure_status,
@@ -388,8 +387,7 @@ def _is_malformed(project: Project, fn: Fn, handler: int, types: tuple[str, ...]
     """Whether built-in errors of reading a value are caught around nothing but a read of the request."""
     if not all(name in READING or project.exception_kind(name) == "validation" for name in types):
         return False
-    tried = below(fn.facts, fn.facts.blocks[handler].group)
-    return any(block_at(fn, item.span) in tried for item in request_reads(project, fn))
+    return any(request_reads(project, fn, below(fn.facts, fn.facts.blocks[handler].group)))
 
 
 def _is_servers(project: Project, name: str) -> bool:

@@ -41,9 +41,7 @@ def only_converts(project: Project, fn: Fn, handler: int) -> bool:
     tried = below(fn.facts, fn.facts.blocks[handler].group)
     calls = [call for call in fn.calls if call.block in tried]
     if not calls:
-        return any(block_at(fn, item.span) in tried for item in request_reads(project, fn)) or _only_assigns(
-            project, fn, tried
-        )
+        return any(request_reads(project, fn, tried)) or _only_assigns(project, fn, tried)
     return all(_is_conversion(project, fn, call) for call in calls)
 
 

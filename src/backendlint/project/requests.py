@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Vid
 from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.loops import block_at
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -26,8 +27,14 @@ class RequestRead(NamedTuple):
     call: Call | None
 
 
-def request_reads(project: Project, fn: Fn) -> Iterator[RequestRead]:
-    """Reads of the request in the function itself, in source order; parameters that carry data are not among them."""
+def request_reads(project: Project, fn: Fn, within: Container[int] | None = None) -> Iterator[RequestRead]:
+    """Reads of the request in the function itself (in these blocks of it), in source order; parameters that carry data are not
+    among them."""
+    found = _reads(project, fn)
+    return found if within is None else (item for item in found if block_at(fn, item.span) in within)
+
+
+def _reads(project: Project, fn: Fn) -> Iterator[RequestRead]:
     libraries = project.libraries
     for vid, value in enumerate(fn.facts.values):
         if value[0] == "attr":
