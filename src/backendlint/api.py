@@ -44,8 +44,7 @@ from backendlint.project.answers import Answer, answers, refusals
 from backendlint.project.applications import concerned, served_applications
 from backendlint.project.associations import Relation, is_django
 from backendlint.project.badinput import unguarded_conversions
-from backendlint.project.binding import Bound, bind, receiver, slots, unchanged
-from backendlint.project.binding import root as object_root
+from backendlint.project.binding import Bound, bind, object_root, receiver, slots, unchanged
 from backendlint.project.caches import CacheUse
 from backendlint.project.calls import Edge, argument_of, arguments
 from backendlint.project.cartesian import unconnected
@@ -123,7 +122,7 @@ from backendlint.project.saved import stored_by_itself
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema import types as sqltypes
 from backendlint.project.schema.history import Moment
-from backendlint.project.schema.model import Column, Index, Schema, Table
+from backendlint.project.schema.model import Column, Schema, Table
 from backendlint.project.schema.usage import users_of
 from backendlint.project.secrets import Shaped, is_password, issued_key, known_shape, place_kind, secret_like, shape_of
 from backendlint.project.selected import selected
@@ -193,7 +192,6 @@ __all__ = [
     "Given",
     "Hit",
     "Import",
-    "Index",
     "KeptTimes",
     "LazyRead",
     "Leak",

@@ -10,7 +10,6 @@ from backendlint.api import (
     Column,
     Fn,
     Hit,
-    Index,
     Location,
     Profile,
     Project,
@@ -248,7 +247,7 @@ def _keys(table: Table, made: Table, framework: str) -> Iterator[Hit]:
             )
 
 
-def _is_made(wanted: Index, made: Table) -> bool:
+def _is_made(wanted: ops.Index, made: Table) -> bool:
     """True where an index of that name, or one that serves as well, is in the migrations."""
     size = len(wanted.columns)
     columns = [name.lower() for name in wanted.columns]

@@ -40,7 +40,7 @@ def unchanged(fn: Fn, vid: Vid) -> Value:
     return value
 
 
-def root(fn: Fn, vid: Vid) -> Vid:
+def object_root(fn: Fn, vid: Vid) -> Vid:
     """The object behind changes and guards of it, where branches have changed it too."""
     value = fn.facts.values[vid]
     while value[0] in _CHANGES or (value[0] == "phi" and value[1]):

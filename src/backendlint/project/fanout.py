@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Value, Vid
-from backendlint.project.binding import receiver, root
+from backendlint.project.binding import object_root, receiver
 from backendlint.project.calls import argument_of
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
@@ -373,10 +373,12 @@ class Fanouts:
         if not aliases(fn.facts, call.value).isdisjoint(cancelled):
             return True
         slots = {
-            (fn.value(root(fn, value[1])), value[2]) for vid in cancelled if (value := fn.unguarded(vid))[0] == "attr"
+            (fn.value(object_root(fn, value[1])), value[2])
+            for vid in cancelled
+            if (value := fn.unguarded(vid))[0] == "attr"
         }
         kept = [store for store in fn.facts.stores if store.value == call.value and store.name and store.base >= 0]
-        return any((fn.value(root(fn, store.base)), store.name) in slots for store in kept)
+        return any((fn.value(object_root(fn, store.base)), store.name) in slots for store in kept)
 
     def _guarded(self, fn: Fn, call: Call) -> bool:
         """A semaphore is taken around or before the start, or a bound on the number is tested in the loop."""

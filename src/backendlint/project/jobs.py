@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Block, Call
 from backendlint.facts.within import below
 from backendlint.findings.model import Step
-from backendlint.project.binding import root
+from backendlint.project.binding import object_root
 from backendlint.project.calls import Edge, arguments
 from backendlint.project.certain import Given, barred, given, ruled_out
 from backendlint.project.decorators import decorations
@@ -255,7 +255,7 @@ def left_to_worker(project: Project, fn: Fn) -> bool:
     init = fn.cls.methods.get("__init__") if fn.cls is not None and flag else None
     if init is None or not any(
         store.name == flag
-        and init.facts.values[root(init, store.base)] == ("param", 0)
+        and init.facts.values[object_root(init, store.base)] == ("param", 0)
         and init.const(store.value) is False
         for store in init.facts.stores
     ):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from backendlint.facts.model import Call, Value, Vid
-from backendlint.project.binding import bind, root
+from backendlint.project.binding import bind, object_root
 from backendlint.project.clocks import CLOCKS, Clocks
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.naivetimes import CALENDAR
@@ -69,7 +69,7 @@ class KeptTimes:
             yield from (
                 store.name
                 for store in method.facts.stores
-                if store.name in filled and method.value(root(method, store.base)) == ("param", 0)
+                if store.name in filled and method.value(object_root(method, store.base)) == ("param", 0)
             )
 
     # where a time goes

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Store, Vid
-from backendlint.project.binding import bind, receiver, root, unchanged
+from backendlint.project.binding import bind, object_root, receiver, unchanged
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.races import FOR_UPDATE, FROM, asked, fetches, locked, serialized
 from backendlint.project.schema import types
@@ -81,7 +81,7 @@ def _of_stored_row(project: Project, fn: Fn, store: Store) -> bool:
     that was read before, without a lock as far as the callers' functions show."""
     if fn.cls is None or fn.kind != "method" or fn.name.startswith("_") or fn.name in _HOOKS or fn.decorators:
         return False
-    if fn.facts.values[root(fn, store.base)] != ("param", 0) or project.graph.callers(fn):
+    if fn.facts.values[object_root(fn, store.base)] != ("param", 0) or project.graph.callers(fn):
         return False
     if not project.hierarchy.is_a(fn.cls, "django.db.models.Model") or store.name not in _columns(fn.cls, project):
         return False
@@ -168,7 +168,7 @@ def sums(fn: Fn, vid: Vid) -> list[Vid]:
 
 def _from_itself(fn: Fn, store: Store) -> bool:
     """`x.a = x.a - n` or `x.a -= n`: arithmetic on the attribute's own old value."""
-    base = root(fn, store.base)
+    base = object_root(fn, store.base)
     todo, seen = sums(fn, store.value), set()
     while todo:
         vid = todo.pop()
@@ -176,7 +176,7 @@ def _from_itself(fn: Fn, store: Store) -> bool:
             continue
         seen.add(vid)
         item = fn.facts.values[vid]
-        if item[0] == "attr" and item[2] == store.name and root(fn, item[1]) == base:
+        if item[0] == "attr" and item[2] == store.name and object_root(fn, item[1]) == base:
             return True
         if item[0] in ("binop", "guard", "conv", "bool", "phi"):
             todo.extend(operands(item))
@@ -209,11 +209,11 @@ def _saved(project: Project, fn: Fn, store: Store, entity: Cls) -> tuple[bool, C
 
 def _save_of(project: Project, fn: Fn, store: Store) -> Call | None:
     """The object's `save()` behind the change, else any of them."""
-    base = root(fn, store.base)
+    base = object_root(fn, store.base)
     found: list[Call] = []
     for call in fn.calls:
         value = fn.facts.values[call.func]
-        if value[0] == "attr" and root(fn, value[1]) == base:
+        if value[0] == "attr" and object_root(fn, value[1]) == base:
             models = project.models(fn, call)
             if value[2] in ("save", "asave") or any(m.orm is not None and m.orm.op == "save" for m in models):
                 found.append(call)
@@ -230,7 +230,7 @@ def _handed_to_save(project: Project, fn: Fn, base: Vid) -> Iterator[Call]:
         objects = [unchanged(edge.callee, vid) for call in saves if (vid := receiver(edge.callee, call)) >= 0]
         saved = {value[1] for value in objects if value[0] == "param"}
         passed = bind(fn, edge.call, edge.callee) if saved else {}
-        if any(root(fn, vid) == base for index in saved for vid, part in passed.get(index, ()) if not part):
+        if any(object_root(fn, vid) == base for index in saved for vid, part in passed.get(index, ()) if not part):
             yield edge.call
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import around
-from backendlint.project.binding import root
+from backendlint.project.binding import object_root
 from backendlint.project.entities import Fn
 from backendlint.project.uses import ingredients
 
@@ -78,7 +78,7 @@ def _slot(fn: Fn, base: Vid, name: str) -> Slot | None:
     if not name:
         return None
     own = value == ("param", 0) and fn.kind == "classmethod"
-    if not own and fn.cls is not None and fn.value(root(fn, base)) == ("param", 0):
+    if not own and fn.cls is not None and fn.value(object_root(fn, base)) == ("param", 0):
         return ("self", name)
     named = value[0] in ("name", "def") and str(value[1]).rpartition(".")[2][:1].isupper()
     return ("class", name) if own or named else None

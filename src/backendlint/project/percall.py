@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import receiver, root
+from backendlint.project.binding import object_root, receiver
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import CallModel, ClassModel
@@ -133,7 +133,7 @@ class PerCall:
     def _put_by(self, fn: Fn, made: Call) -> bool:
         """Whether the result goes into a table that is asked for its key first."""
         for store in fn.facts.stores:
-            base = fn.value(root(fn, store.base)) if store.base >= 0 else ("",)
+            base = fn.value(object_root(fn, store.base)) if store.base >= 0 else ("",)
             kept = store.key >= 0 and base[0] == "name" and made.value in ingredients(fn.facts, (store.value,))
             if kept and asked(fn, str(base[1]), store.key):
                 return True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import name_of
-from backendlint.project.binding import root
+from backendlint.project.binding import object_root
 from backendlint.project.calls import Edge
 from backendlint.project.conflicts import conflict_handled
 from backendlint.project.entities import Fn, Ref
@@ -75,7 +75,7 @@ def _locks(project: Project, fn: Fn, call: Call) -> bool:
 def same_receiver(fn: Fn, first: Call, second: Call) -> bool:
     """Whether two calls are methods of one object."""
     one, two = fn.facts.values[first.func], fn.facts.values[second.func]
-    return bool(one[0] == two[0] == "attr" and root(fn, one[1]) == root(fn, two[1]))
+    return bool(one[0] == two[0] == "attr" and object_root(fn, one[1]) == object_root(fn, two[1]))
 
 
 def fetches(project: Project, fn: Fn, read: Call, call: Call) -> bool:
@@ -262,7 +262,7 @@ def _stored_already(project: Project, write: Write) -> bool:
     origins = project.origins.of(write.fn, write.call.args[0])
     if origins and all(origin.known for origin in origins):
         return True
-    value = write.fn.facts.values[root(write.fn, write.call.args[0])]
+    value = write.fn.facts.values[object_root(write.fn, write.call.args[0])]
     return value[0] == "param" and bool(project.graph.injected(write.fn, value[1]))
 
 
@@ -271,7 +271,7 @@ def _new(project: Project, fn: Fn, call: Call) -> bool:
     value = fn.facts.values[call.func]
     if value[0] != "attr":
         return False
-    made = fn.facts.values[root(fn, value[1])]
+    made = fn.facts.values[object_root(fn, value[1])]
     if made[0] != "call":
         return False
     maker = fn.facts.calls[made[1]]

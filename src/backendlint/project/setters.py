@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import bind, root
+from backendlint.project.binding import bind, object_root
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.lost import Stale, chain_of, compared, settings, sums
@@ -103,7 +103,7 @@ def _read_for(project: Project, setter: Setter, edge: Edge) -> Call | None:
         for side in sums(fn, vid) if not part else ():
             value = fn.unguarded(side)
             name = value[2] if value[0] == "attr" else fn.const(value[2]) if value[0] == "item" else ""
-            made = fn.facts.values[root(fn, value[1])] if name == setter.column else ("",)
+            made = fn.facts.values[object_root(fn, value[1])] if name == setter.column else ("",)
             read = fn.facts.calls[made[1]] if made[0] == "call" else None
             if read is not None and _of_table(project, fn, read, setter) and not serialized(project, fn, read):
                 return read if before(read.span, call.span) and not exclusive(fn, read.block, call.block) else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import receiver, root
+from backendlint.project.binding import object_root, receiver
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.growth import accumulates, stays_small
 from backendlint.project.origins import Origin
@@ -116,7 +116,7 @@ def _many(project: Project, fn: Fn, query: Query) -> bool:
 def _taken_whole(project: Project, fn: Fn, call: Call) -> bool:
     """`.all()` or `.fetchall()` of the result, a loop over it, `list()` of it."""
     results = {call.value}
-    cursor = root(fn, receiver(fn, call)) if receiver(fn, call) >= 0 else -2
+    cursor = object_root(fn, receiver(fn, call)) if receiver(fn, call) >= 0 else -2
     whole = False
     for _ in range(3):
         results |= {
@@ -127,7 +127,7 @@ def _taken_whole(project: Project, fn: Fn, call: Call) -> bool:
             value = fn.facts.values[other.func]
             name = value[2] if value[0] == "attr" else ""
             own = base in results or (
-                name.startswith("fetch") and base >= 0 and root(fn, base) == cursor and other.span > call.span
+                name.startswith("fetch") and base >= 0 and object_root(fn, base) == cursor and other.span > call.span
             )
             if own and name in _ONE_ROW:
                 return False

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import root
+from backendlint.project.binding import object_root
 from backendlint.project.entities import Fn
 from backendlint.project.races import Raced, asked
 from backendlint.project.schema.model import Column, Table
@@ -170,7 +170,7 @@ def _given(raced: Raced, table: Table) -> Iterator[tuple[str, Vid]]:
     """The columns that the insert sets by keyword, and their values: its own, or those of the object that it adds."""
     fn, calls = raced.fn, [raced.insert]
     for vid in raced.insert.args[:1]:
-        value = fn.facts.values[root(fn, vid)]
+        value = fn.facts.values[object_root(fn, vid)]
         if value[0] == "call":
             calls.append(fn.facts.calls[value[1]])
     values = {name: vid for call in calls for name, vid in call.kwargs}

@@ -26,6 +26,7 @@ __all__ = [
     "DropIndex",
     "DropTable",
     "ForeignKey",
+    "Index",
     "Migration",
     "Operation",
     "Other",
