@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
@@ -44,6 +44,9 @@ class Stored:
         self._found: dict[tuple[int, str, Vid, _Known], Places] = {}
         self._at: dict[tuple[int, str, int, _End, _Known], Places] = {}
         self._summaries: dict[tuple[int, str, bool, _Known], Places] = {}
+        self._ended: dict[str, set[int]] = {}
+        """Blocks that end with a call from which control does not come back, by the function."""
+        self._lookups: dict[str, list[tuple[Call, bool, Sequence[Fn]]]] = {}
 
     def less(self, found: Labels, fn: Fn, vid: Vid, path: Path, call: Call, kind: str) -> Labels:
         """The labels of a text that `call` is given, clean of this kind where they come from stored values alone."""
@@ -105,19 +108,27 @@ class Stored:
     def _read(self, fn: Fn, block: int, end: _End, known: Given) -> Places:
         """By calls before it that raise where they find nothing."""
         found = NOTHING
-        for call in fn.calls:
-            if call.span[2:] <= end and self._passed(fn, call.block, block):
-                if self._raises(fn, call):
+        around = {number for number, _ in fn.blocks_of(block)}
+        for call, raises, targets in self._looking_up(fn):
+            if call.span[2:] <= end and self._passed(fn, call.block, around):
+                if raises:
                     found |= self.found(fn, call.value, known) | self._by_path(fn, call)
-                for target in self.project.targets(fn, call):
+                for target in targets:
                     found |= self._handed(
                         fn, call, target, self._summary(target, False, self._given(fn, call, target, known))
                     )
         return found
 
-    def _passed(self, fn: Fn, block: int, later: int) -> bool:
-        """Whether what comes later has been through the block: it lies around, or is a `try` whose handlers leave."""
-        around = {number for number, _ in fn.blocks_of(later)}
+    def _looking_up(self, fn: Fn) -> list[tuple[Call, bool, Sequence[Fn]]]:
+        """The calls that may raise where they find nothing, whether they do so themselves, and the functions they run."""
+        if fn.fqn not in self._lookups:
+            calls = ((call, self._raises(fn, call), self.project.targets(fn, call)) for call in fn.calls)
+            self._lookups[fn.fqn] = [item for item in calls if item[1] or item[2]]
+        return self._lookups[fn.fqn]
+
+    def _passed(self, fn: Fn, block: int, around: Collection[int]) -> bool:
+        """Whether what lies in the blocks `around` has been through the block: it is one of them, or is a `try` whose
+        handlers leave."""
         for number, item in fn.blocks_of(block):
             if number in around:
                 return True
@@ -125,7 +136,9 @@ class Stored:
                 handlers = [
                     i for i, other in enumerate(fn.facts.blocks) if other.kind == "except" and other.group == number
                 ]
-                if not all(self._leaves(fn, handler) for handler in handlers) or not around.isdisjoint(handlers):
+                if not all(self._leaves(fn, handler) for handler in handlers) or any(
+                    handler in around for handler in handlers
+                ):
                     return False
             elif item.kind != "with":
                 return False
@@ -135,13 +148,13 @@ class Stored:
         """Whether control does not go on after a block: `return`, `raise`, `continue`, or a call such as `abort(404)`."""
         if fn.facts.blocks[number].exits:
             return True
-        return any(
-            call.block == number
-            and (
-                any(model.exits for model in self.project.models(fn, call))
-                or any(target.facts.blocks[0].exits == "raise" for target in self.project.targets(fn, call))
-            )
-            for call in fn.calls
+        if fn.fqn not in self._ended:
+            self._ended[fn.fqn] = {call.block for call in fn.calls if self._ends(fn, call)}
+        return number in self._ended[fn.fqn]
+
+    def _ends(self, fn: Fn, call: Call) -> bool:
+        return any(model.exits for model in self.project.models(fn, call)) or any(
+            target.facts.blocks[0].exits == "raise" for target in self.project.targets(fn, call)
         )
 
     def _raises(self, fn: Fn, call: Call) -> bool:
