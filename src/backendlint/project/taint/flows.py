@@ -189,7 +189,8 @@ class Taint:
             item = queue.popleft()
             if item.state in barren:
                 continue
-            if len(item.chain) >= MAX_CHAIN:
+            told = not item.forwards and reported[item.report[1]] >= MAX_FLOWS
+            if told or len(item.chain) >= MAX_CHAIN:
                 search.fruitful.add(item.state)
                 continue
             if not search.enter(item.state):
