@@ -12,6 +12,7 @@ import re
 import tokenize
 import warnings
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 MAX_BYTES = 2_000_000
 """Larger files are not parsed: a tree takes about a hundred times the room of its source."""
@@ -50,14 +51,17 @@ class Parsed:
     problem: ParseProblem | None
 
 
-def split_lines(text: str) -> list[str]:
-    """Lines with their ends, split as Python's tokenizer does: \\n, \\r\\n and \\r, not form feeds or U+2028."""
+@lru_cache(maxsize=8)
+def split_lines(text: str) -> tuple[str, ...]:
+    """Lines with their ends, split as Python's tokenizer does: \\n, \\r\\n and \\r, not form feeds or U+2028.
+
+    The last few texts are remembered: rules ask for one line after the other of the same file.
+    """
     if "\r" not in text:
         found = text.split("\n")
         last = found.pop()
-        return [f"{line}\n" for line in found] + ([last] if last else [])
-    lines: list[str] = _LINE.findall(text)
-    return lines
+        return (*(f"{line}\n" for line in found), *((last,) if last else ()))
+    return tuple(_LINE.findall(text))
 
 
 def parse(data: bytes, path: str) -> Parsed:

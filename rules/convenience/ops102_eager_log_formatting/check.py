@@ -65,7 +65,8 @@ def shared(fn: Fn, call: Call, vid: Vid) -> bool:
         return True
     if any(vid == back.value for back in fn.facts.returns) or any(vid == store.value for store in fn.facts.stores):
         return True
-    return any(value[0] not in TESTED and vid in operands(value) for value in fn.facts.values)
+    made = (value for value in fn.facts.values[vid + 1 :] if value[0] not in TESTED)
+    return any(vid in operands(value) for value in made)
 
 
 def eager(project: Project, fn: Fn, vid: Vid) -> str:

@@ -41,17 +41,19 @@ def check(project: Project) -> Iterator[Hit]:
 
 def conflicts(project: Project) -> Iterator[Hit]:
     """Later routes that never run because an earlier one matches first."""
-    groups: dict[tuple[object, int, str], list[Route]] = {}
+    groups: dict[tuple[object, int, str], list[tuple[Route, list[str]]]] = {}
     mounted: dict[int, set[str]] = {}
     for route in sorted(project.routes, key=lambda item: item.order):
         if route.kind == "http" and UNKNOWN not in route.path and route.entry.syntax != "regex":
             # What nobody is seen to register in an application may be one for each function that is given one.
-            key = (route.app.location if route.app else route.entry.fn.fqn, len(segments(route.path)), route.framework)
-            groups.setdefault(key, []).append(route)
+            parts = segments(route.path)
+            key = (route.app.location if route.app else route.entry.fn.fqn, len(parts), route.framework)
+            groups.setdefault(key, []).append((route, parts))
             mounted.setdefault(id(route.entry), set()).add(route.path)
     for routes in groups.values():
-        for position, later in enumerate(routes):
-            for earlier in routes[:position] if project.counts(later.location) else ():
+        for position, (later, ours) in enumerate(routes):
+            before = routes[:position] if project.counts(later.location) else ()
+            for earlier in (route for route, theirs in before if may_meet(theirs, ours)):
                 message = conflict(earlier, later)
                 if message and certain(earlier, later, mounted):
                     yield Hit(
@@ -61,6 +63,12 @@ def conflicts(project: Project) -> Iterator[Hit]:
                         function=later.function,
                     )
                     break
+
+
+def may_meet(theirs: list[str], ours: list[str]) -> bool:
+    """Whether one path may match both: nowhere does the one have another text than the other."""
+    pairs = zip(theirs, ours, strict=True)
+    return all(their == our or is_parameter(their) or is_parameter(our) for their, our in pairs)
 
 
 def certain(earlier: Route, later: Route, mounted: dict[int, set[str]]) -> bool:

@@ -126,10 +126,11 @@ def _starts_up(project: Project, fn: Fn, span: Span) -> bool:
 
 
 def _direct(project: Project, fn: Fn, call: Call) -> Waiting | None:
-    if call.awaited or any(block.value == call.value and block.is_async for block in fn.facts.blocks):
+    models = [model for model in project.models(fn, call) if waits(model)] if not call.awaited else []
+    if models and any(block.value == call.value and block.is_async for block in fn.facts.blocks):
         return None
-    for model in project.models(fn, call):
-        if waits(model) and not _brief(fn, call, model):
+    for model in models:
+        if not _brief(fn, call, model):
             refused = _refused(project, model)
             does = "asks the database on the event loop" if refused else "blocks the event loop"
             start = f"`{model.name}` {does} in `{fn.name}()`"

@@ -119,7 +119,7 @@ class Place:
         return self.fn.facts.blocks[self.block]
 
     @cached_property
-    def lines(self) -> list[str]:
+    def lines(self) -> Sequence[str]:
         return split_lines(self.project.sources(self.fn.path))
 
     @property
@@ -193,7 +193,7 @@ def referred(function: FunctionFacts) -> set[int]:
     """Blocks whose caught exception some other value or statement refers to."""
     exceptions = {vid: value[1] for vid, value in enumerate(function.values) if value[0] == "exc"}
     found: set[int] = set()
-    for value in function.values:
+    for value in function.values if exceptions else ():
         for part in value[1:]:
             for vid in part if isinstance(part, tuple) else (part,):
                 if isinstance(vid, int) and not isinstance(vid, bool) and vid in exceptions and value[0] != "exc":

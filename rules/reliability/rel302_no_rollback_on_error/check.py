@@ -111,8 +111,9 @@ def _what(project: Project, fn: Fn, site: Site) -> str:
     library = project.libraries.library(site.model.library)
     dialect = (library.dialect if library is not None else "") or project.data.dialect
     writes = site.model.sql is not None and any(write.call is site.call for write in project.writes.direct(fn))
-    autocommits = any(AUTOCOMMIT in line for line in _names(fn))
-    return "statement" if writes and dialect == "postgres" and not autocommits else ""
+    if not writes or dialect != "postgres" or any(AUTOCOMMIT in line for line in _names(fn)):
+        return ""
+    return "statement"
 
 
 def _names(fn: Fn) -> Iterator[str]:

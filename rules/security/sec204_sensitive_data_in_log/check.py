@@ -221,10 +221,11 @@ def entry_with_secret(fn: Fn, vid: Vid) -> str:
         if fn.facts.values[part][0] not in ("call", "await", "param", "attr", "name", "unpack"):
             continue
         same = {part}
-        for number, value in enumerate(fn.facts.values):
-            if value[0] == "guard" and value[1] in same:
+        for number in fn.made_by("guard"):
+            if fn.facts.values[number][1] in same:
                 same.add(number)
-        keys = [fn.const(value[2]) for value in fn.facts.values if value[0] == "item" and value[1] in same]
+        items = (fn.facts.values[number] for number in fn.made_by("item"))
+        keys = [fn.const(value[2]) for value in items if value[1] in same]
         for call in fn.calls:
             func = fn.facts.values[call.func]
             if func[0] == "attr" and func[1] in same and func[2] in ("get", "pop") and call.args:

@@ -184,7 +184,9 @@ def _function_at(facts: FileFacts, line: int, column: int) -> str:
     around = [
         (function.span, function.qualname)
         for function in facts.functions[1:]
-        if "<" not in function.qualname and function.span[:2] <= (line, column) < function.span[2:]
+        if function.span.line <= line <= function.span.end_line
+        and function.span[:2] <= (line, column) < function.span[2:]
+        and "<" not in function.qualname
     ]
     return max(around)[1] if around else ""
 

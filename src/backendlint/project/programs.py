@@ -43,7 +43,7 @@ def runs_by_hand(project: Project, fn: Fn, *, beside: bool = False) -> bool:
         or (not _TOOLING.isdisjoint(fn.path.lower().split("/")[:-1]) and not project.reach(fn.fqn))
         or fn.path.rpartition("/")[2] in ("__main__.py", "manage.py", "conftest.py")
         or (fn.path.rpartition("/")[2] == "setup.py" and _packages(fn.file))
-        or any(function.qualname in _BUILDS for function in fn.file.functions)
+        or any(f"{fn.file.module}.{name}" in project.functions for name in _BUILDS)
         or project.importers.only_for_debugging(fn.file)
     ):
         return True
