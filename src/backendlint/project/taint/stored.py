@@ -44,6 +44,8 @@ class Stored:
         self._found: dict[tuple[int, str, Vid, _Known], Places] = {}
         self._at: dict[tuple[int, str, int, _End, _Known], Places] = {}
         self._summaries: dict[tuple[int, str, bool, _Known], Places] = {}
+        self._said: dict[tuple[int, str, Vid, bool, _Known], Places] = {}
+        self._returned: dict[tuple[int, str, Vid, _Known], Places] = {}
         self._ended: dict[str, set[int]] = {}
         """Blocks that end with a call from which control does not come back, by the function."""
         self._lookups: dict[str, list[tuple[Call, bool, Sequence[Fn]]]] = {}
@@ -97,13 +99,20 @@ class Stored:
             if item.value < 0 or item.kind not in ("if", "else"):
                 continue
             if number in around:
-                found |= self._implied(fn, item.value, item.kind == "if", known)
+                found |= self._says(fn, item.value, item.kind == "if", known)
             elif item.parent in around and item.span[:2] < end and self._leaves(fn, number):
-                found |= self._implied(fn, item.value, item.kind != "if", known)
+                found |= self._says(fn, item.value, item.kind != "if", known)
         for said in fn.facts.statements:
             if said.kind == "assert" and said.block in around and said.span[2:] <= end:
-                found |= self._implied(fn, said.value, True, known)
+                found |= self._says(fn, said.value, True, known)
         return found
+
+    def _says(self, fn: Fn, test: Vid, holds: bool, known: Given) -> Places:
+        """What a test that came out so says, remembered: it is asked for each place behind it."""
+        key = (self._level, fn.fqn, test, holds, _key(known))
+        if key not in self._said:
+            self._said[key] = self._implied(fn, test, holds, known)
+        return self._said[key]
 
     def _read(self, fn: Fn, block: int, end: _End, known: Given) -> Places:
         """By calls before it that raise where they find nothing."""
@@ -111,13 +120,19 @@ class Stored:
         around = {number for number, _ in fn.blocks_of(block)}
         for call, raises, targets in self._looking_up(fn):
             if call.span[2:] <= end and self._passed(fn, call.block, around):
-                if raises:
-                    found |= self.found(fn, call.value, known) | self._by_path(fn, call)
-                for target in targets:
-                    found |= self._handed(
-                        fn, call, target, self._summary(target, False, self._given(fn, call, target, known))
-                    )
+                found |= self._behind(fn, call, raises, targets, known)
         return found
+
+    def _behind(self, fn: Fn, call: Call, raises: bool, targets: Sequence[Fn], known: Given) -> Places:
+        """What is known once a call has come back, remembered like tests."""
+        key = (self._level, fn.fqn, call.value, _key(known))
+        if key not in self._returned:
+            found = self.found(fn, call.value, known) | self._by_path(fn, call) if raises else NOTHING
+            for target in targets:
+                told = self._summary(target, False, self._given(fn, call, target, known))
+                found |= self._handed(fn, call, target, told)
+            self._returned[key] = found
+        return self._returned[key]
 
     def _looking_up(self, fn: Fn) -> list[tuple[Call, bool, Sequence[Fn]]]:
         """The calls that may raise where they find nothing, whether they do so themselves, and the functions they run."""
