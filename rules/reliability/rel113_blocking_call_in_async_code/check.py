@@ -33,8 +33,8 @@ CONSUMERS = frozenset(f"builtins.{name}" for name in "list tuple set dict sorted
 
 BRIEF = 0.01
 """Seconds."""
-DATABASE = ("db", "commit", "flush")
-"""First words of a database's effects."""
+DATABASE = ("db", "commit", "flush", "rollback", "search")
+"""First words of the effects of a database or a search engine."""
 WRITING = frozenset("wax+")
 """Modes in which a file is opened to be written to."""
 
@@ -53,7 +53,7 @@ class Style(NamedTuple):
     """What hits have in common that may be told once."""
 
     library: str
-    """Which asks a database, or ""."""
+    """Which asks a database or a search engine, or ""."""
     served: bool
     """Whether a client waits for that."""
     place: str
@@ -63,7 +63,7 @@ class Style(NamedTuple):
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call of an async function that waits synchronously, or calls what does; and a property that does.
 
-    What many places reach is told once, and so is a database library that is used everywhere like this: the remedy is one too.
+    What many places reach is told once, and so is a database's library that is used everywhere like this: the remedy is one too.
     """
     styles = by_style(project, list(project.all_functions()), partial(_hits, project))
     yield from styles.pop(None, ())
@@ -84,13 +84,20 @@ def _throughout(hit: Hit, others: str, by: str = "") -> str:
 
 
 def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Style | None]]:
-    """Each hit, with its style; None for advice, and for calls that fail."""
+    """Each hit, with its style; None for advice, for calls that fail, and for what a function asks the same database next."""
     for fn in functions:
+        asked: set[str] = set()
         for hit, model in _hits_in(project, fn) if fn.facts.is_async else ():
             place = str(hit.related[-1].location) if hit.related else ""
             asks = any(effect.partition("-")[0] in DATABASE for effect in model.effect)
             style = Style(model.library if asks else "", asks and fn in project.in_request, place)
-            yield hit, style if hit.profile is None and not _refused(project, model) else None
+            if hit.profile is not None or _refused(project, model):
+                yield hit, None
+            elif asks and model.library in asked:
+                yield replace(hit, profile="strict"), None
+            else:
+                asked.add(model.library)
+                yield hit, style
 
 
 def _hits_in(project: Project, fn: Fn) -> Iterator[Waiting]:
