@@ -4,17 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Policy, Project, Span, ingredients, runs_by_hand
+from backendlint.api import (
+    FEW,
+    SLIPS,
+    Block,
+    Fn,
+    Hit,
+    Policy,
+    Profile,
+    Project,
+    Span,
+    here_and_in,
+    ingredients,
+    runs_by_hand,
+    told_once,
+)
 
 BROAD = frozenset(["all", "builtins.Exception", "builtins.BaseException"])
+ENDS = frozenset(
+    ["asyncio.CancelledError", "builtins.KeyboardInterrupt", "builtins.SystemExit", "builtins.GeneratorExit"]
+)
+"""Whoever lets them pass has not looked at what went wrong."""
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a policy that retries whatever is raised."""
+    """One hit a policy that retries whatever is raised; decorators that are put everywhere are told once."""
+    written: dict[str, list[Hit]] = {}
     for policy in project.retries.all:
         if BROAD.intersection(policy.on) and policy.attempts not in (0.0, 1.0) and not _chooses(policy):
-            span = _handler(project, policy) if policy.kind == "loop" else policy.span
-            yield _hit(project, policy, policy.home, span)
+            handler = _handler(project, policy) if policy.kind == "loop" else None
+            if policy.kind != "decorator" or not _keeps_all(project, policy.fn):
+                hit = _hit(project, policy, policy.home, handler)
+                written.setdefault("" if hit.profile else policy.kind, []).append(hit)
+    yield from written.pop("", ())
+    for kind, hits in written.items():
+        yield from told_once(hits, _everywhere, FEW if kind == "decorator" else SLIPS, severity=None)
+
+
+def _everywhere(hit: Hit, others: str) -> str:
+    return here_and_in(hit, others, before=": a bug")
 
 
 def _chooses(policy: Policy) -> bool:
@@ -32,22 +60,59 @@ def _chooses(policy: Policy) -> bool:
     return False
 
 
-def _handler(project: Project, policy: Policy) -> Span:
-    """The `except` line of the loop that catches too much."""
+def _handler(project: Project, policy: Policy) -> Block | None:
+    """The `except` of the loop that catches too much: the outermost, after which there is another round."""
+    found: list[tuple[int, Block]] = []
     for block in policy.fn.facts.blocks:
         if block.kind != "except" or policy.fn.facts.blocks[block.group].kind != "try":
             continue
-        inside = any(number == policy.block for number, _ in policy.fn.blocks_of(block.parent))
-        if inside and BROAD.intersection(project.exceptions.surely_caught(policy.fn, block)):
-            return Span(block.span.line, block.span.column, block.span.line, block.span.column + len("except"))
-    return policy.span
+        around = [number for number, _ in policy.fn.blocks_of(block.parent)]
+        if policy.block in around and BROAD.intersection(project.exceptions.surely_caught(policy.fn, block)):
+            found.append((around.index(policy.block), block))
+    return min(found, key=lambda item: item[0])[1] if found else None
 
 
-def _hit(project: Project, policy: Policy, home: Fn, span: Span) -> Hit:
+def _keeps_all(project: Project, fn: Fn) -> bool:
+    """Whether nothing that a function calls can raise through it: all stands in a `try` that answers for everything."""
+    raising = {number for item in fn.facts.raises for number, _ in fn.blocks_of(item.block)}
+    keeping = {
+        block.group
+        for number, block in enumerate(fn.facts.blocks)
+        if block.kind == "except" and number not in raising
+        if BROAD.intersection(project.exceptions.surely_caught(fn, block))
+    }
+    tried = [item.block for item in fn.facts.raises]
+    tried += [call.block for call in fn.calls if not any(item.kind == "except" for _, item in fn.blocks_of(call.block))]
+    return bool(keeping) and all(any(number in keeping for number, _ in fn.blocks_of(block)) for block in tried)
+
+
+def _hit(project: Project, policy: Policy, home: Fn, handler: Block | None) -> Hit:
+    span = policy.span
+    if handler is not None:
+        span = Span(handler.span.line, handler.span.column, handler.span.line, handler.span.column + len("except"))
     return Hit(
         message=f"{policy.retried} is retried after every exception: a bug, a refusal or bad input is tried again "
         "as if it were an outage.",
         location=home.location(span),
         function=policy.fn.fqn,
-        profile="strict" if runs_by_hand(project, policy.fn) else None,  # such as a script that waits for its database
+        profile=_profile(project, policy, handler),
+    )
+
+
+def _profile(project: Project, policy: Policy, handler: Block | None) -> Profile | None:
+    """Advice for a script that waits for its database, for one more attempt, and where some failures do end the loop."""
+    once = policy.kind == "loop" and policy.attempts == 2.0
+    some = handler is not None and _ends_after_some(project, policy.fn, handler)
+    return "strict" if once or some or runs_by_hand(project, policy.fn) else None
+
+
+def _ends_after_some(project: Project, fn: Fn, broad: Block) -> bool:
+    """`except NotFound: return None` above the `except Exception` after which the loop goes on."""
+    return any(
+        block.group == broad.group
+        and block.span < broad.span
+        and block.exits in ("raise", "return", "break")
+        and not ENDS.issuperset(project.exceptions.caught_types(fn, block))
+        for block in fn.facts.blocks
+        if block.kind == "except"
     )

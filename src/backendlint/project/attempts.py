@@ -8,6 +8,8 @@ from backendlint.project.binding import bind
 from backendlint.project.entities import Fn
 from backendlint.project.uses import aliases, ingredients, operands
 
+_TAKES = ("pop", "popleft", "popitem", "heappop")
+_MAX_CHAIN = 40
 _OFF_A_QUEUE = frozenset({"get", "get_nowait", "pop", "popleft", "recv", "receive", "poll"})
 
 
@@ -126,6 +128,52 @@ def _lasts(fn: Fn, vid: Vid, touched: set[Vid]) -> bool:
     if value[0] in ("param", "call"):
         return vid not in touched
     return value[0] in ("const", "compare", "not", "bool", "unary")
+
+
+def leaves_anyhow(fn: Fn, loop: int, handler: int) -> bool:
+    """Whether the loop is left after a handler too, by what stands below its `try`: a step that may fail, then `return`."""
+    blocks = fn.facts.blocks
+    goes_on = any(blocks[number].exits == "continue" for number in below(fn.facts, handler))
+    return not goes_on and _left_below(fn, loop, blocks[blocks[handler].group].parent)
+
+
+def hands_out(fn: Fn, loop: int) -> bool:
+    """Whether a generator's loop hands out one thing a round, and goes on: `line = read()`, `yield parse(line)`."""
+    for given in fn.facts.returns:
+        nearest = next((number for number, item in fn.blocks_of(given.block) if item.kind in ("for", "while")), -1)
+        if given.is_yield and nearest == loop and not _left_below(fn, loop, given.block):
+            return True
+    return False
+
+
+def _left_below(fn: Fn, loop: int, block: int) -> bool:
+    """Whether what follows in a block, or in those around it up to the loop, leaves the loop."""
+    around = [number for number, _ in fn.blocks_of(block)]
+    path = set(around[: around.index(loop) + 1]) if loop in around else set[int]()
+    return any(
+        item.exits in ("return", "break") and (number in path or (item.kind == "try-else" and item.group in path))
+        for number, item in enumerate(fn.facts.blocks)
+    )
+
+
+def takes(fn: Fn, test: Vid) -> bool:
+    """`while urls: url = urls.pop()`: each round has another thing to do."""
+    todo, seen = [test], set[Vid]()
+    while todo and len(seen) < _MAX_CHAIN:
+        vid = todo.pop()
+        if vid < 0 or vid in seen:
+            continue
+        seen.add(vid)
+        value = fn.facts.values[vid]
+        if value[0] == "mut" and value[2] in _TAKES:
+            return True
+        if value[0] in ("mut", "guard", "not", "store"):
+            todo.append(value[1])
+        elif value[0] in ("phi", "bool", "compare"):
+            todo += value[1] if value[0] == "phi" else value[2]
+        elif value[0] == "call":
+            todo += fn.facts.calls[value[1]].args
+    return False
 
 
 def varies(fn: Fn, loop: int, calls: tuple[Call, ...]) -> bool:

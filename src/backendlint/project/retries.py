@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Span, Vid
 from backendlint.facts.within import below
-from backendlint.project.attempts import brought, counted, counted_again, next_item, rounds, same_again, varies
+from backendlint.project.attempts import (
+    brought,
+    counted,
+    counted_again,
+    hands_out,
+    leaves_anyhow,
+    next_item,
+    rounds,
+    same_again,
+    takes,
+    varies,
+)
 from backendlint.project.decorators import wrapping_calls
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Retry
@@ -27,8 +38,6 @@ _INSIDE = frozenset({"sleep", "log", "cpu", "blocking"})
 BROAD = frozenset({"all", "builtins.Exception", "builtins.BaseException"})
 _WAITS = re.compile(r"(^|_)(wait|await|poll|watch|watchdog|probe|readiness)(_|$|for|until)")
 """Words in names of functions that ask until something is ready."""
-_TAKES = ("pop", "popleft", "popitem", "heappop")
-MAX_CHAIN = 40
 _SAID = ("headers", "response")
 """Where a pause comes from that the other side asks for."""
 
@@ -105,6 +114,8 @@ class Retries:
             around = fn.facts.blocks[block.group]
             if self._nearest_loop(fn, around.parent) != loop or not self._failure(fn, block):
                 continue
+            if leaves_anyhow(fn, loop, number):
+                continue
             if self._counts_rounds(fn, loop) or not next_item(fn, loop, block.group):
                 found.append(number)
         return found
@@ -148,7 +159,7 @@ class Retries:
         """True where success leaves the loop: another round means another attempt, not another item."""
         if block.kind == "for" and (not self._counts(fn, block) or varies(fn, loop, calls)):
             return False
-        if self._polls(fn, loop) or self._advances(fn, block) or brought(fn, loop, calls):
+        if self._polls(fn, loop) or self._advances(fn, block) or brought(fn, loop, calls) or hands_out(fn, loop):
             return False
         for item in fn.facts.returns:
             if not item.is_yield and loop in {number for number, _ in fn.blocks_of(item.block)}:
@@ -217,7 +228,7 @@ class Retries:
         """A loop that takes work from a queue, asks a person, or asks at a fixed pace until something is ready is no retry."""
         block = fn.facts.blocks[loop]
         if block.kind == "while":
-            if self._paced(fn, loop) or self._takes(fn, block.value) or self._periodic(fn, loop):
+            if self._paced(fn, loop) or takes(fn, block.value) or self._periodic(fn, loop):
                 return True
             if _WAITS.search(fn.name) and (fn.const(block.value) is ... or self._gives_up(fn, loop)):
                 return True
@@ -230,30 +241,12 @@ class Retries:
                         return True
         return False
 
-    @staticmethod
-    def _takes(fn: Fn, test: Vid) -> bool:
-        """`while urls: url = urls.pop()`: each round has another thing to do."""
-        todo, seen = [test], set[Vid]()
-        while todo and len(seen) < MAX_CHAIN:
-            vid = todo.pop()
-            if vid < 0 or vid in seen:
-                continue
-            seen.add(vid)
-            value = fn.facts.values[vid]
-            if value[0] == "mut" and value[2] in _TAKES:
-                return True
-            if value[0] in ("mut", "guard", "not", "store"):
-                todo.append(value[1])
-            elif value[0] in ("phi", "bool", "compare"):
-                todo += value[1] if value[0] == "phi" else value[2]
-            elif value[0] == "call":
-                todo += fn.facts.calls[value[1]].args
-        return False
-
     def _paced(self, fn: Fn, loop: int) -> bool:
         """True where each round begins with a pause, whatever the last one brought."""
         first = next((call for call in fn.calls if any(number == loop for number, _ in fn.blocks_of(call.block))), None)
-        if first is None or first.block != loop:
+        around = [] if first is None else fn.blocks_of(first.block)
+        inner = [item.kind for number, item in around if number > loop]
+        if first is None or not set(inner) <= {"try"}:
             return False
         return any("sleep" in model.effect for model in self.project.models(fn, first))
 
