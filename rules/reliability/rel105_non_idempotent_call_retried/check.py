@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,7 +11,8 @@ from backendlint.api import Call, Fn, Hit, Policy, Project, bind, identifier_wor
 
 ASKS = frozenset(
     "search query queries find fetch get list lookup read count embed embedding embeddings encode tokenize predict rank rerank "
-    "classify token login authenticate validate verify".split()
+    "classify token login auth authenticate authorize validate verify evaluate evaluation judge check chat completion completions "
+    "generate infer inference summarize transcribe translate convert parse extract detect recognize analyze render resolve".split()
 )
 """Words of functions and addresses that ask for something."""
 STATES = frozenset(
@@ -113,17 +114,30 @@ def _mails(project: Project, sent: Sent) -> bool:
 
 
 def _words(project: Project, sent: Sent, fn: Fn) -> set[str]:
-    """What a call is said to do: by the function's name, and by what is constant in the address."""
+    """What a call is said to do: by the function's name, and by what is constant in the address, also where those say that
+    call the helper."""
     words = {*identifier_words(sent.fn.name), *identifier_words(fn.name)}
-    for vid in _address(sent):
-        value = sent.fn.value(vid)
-        parts = value[2] if value[0] == "fmt" else (vid,)
-        for part in parts:
-            known = project.constants(sent.fn, part) or [sent.fn.const(part)]
+    words |= _said(project, sent.fn, _address(sent))
+    if sent.outer is not None and sent.by is not None:
+        words |= _said(project, sent.outer, [vid for vid in sent.by.args if isinstance(sent.outer.const(vid), str)])
+    told = fn is sent.fn and any(fn.unguarded(vid)[0] == "param" for vid in _address(sent)[:1])
+    for edge in project.graph.callers(fn) if told else ():
+        words |= {*identifier_words(edge.caller.name)}
+        words |= _said(project, edge.caller, edge.call.args[:2] if edge.call is not None else ())
+    return words
+
+
+def _said(project: Project, fn: Fn, address: Iterable[int]) -> set[str]:
+    """Words of what is constant in an address, and of the names that it is made of."""
+    words: set[str] = set()
+    for vid in address:
+        value = fn.value(vid)
+        for part in value[2] if value[0] == "fmt" else (vid,):
+            known = project.constants(fn, part) or [fn.const(part)]
             words.update(
                 word for text in known if isinstance(text, str) for word in identifier_words(HOST.sub("", text))
             )
-            named = sent.fn.value(part)
+            named = fn.value(part)
             if named[0] in ("name", "attr"):
                 words.update(identifier_words(str(named[-1]).rpartition(".")[2]))
     return words
