@@ -67,9 +67,9 @@ def _more(total: Sum) -> str:
 
 
 def _adds_up(total: Sum, budget: float) -> bool:
-    """Whether waits that somebody chose add up; a single one that is too long by itself is reported by REL102."""
+    """Whether waits that somebody chose add up; one that is too long by itself is for REL102 to report, and to be cured first."""
     firm = [part for part in total.parts if not part.soft]
-    if len(firm) == 1 and firm[0].times == 1:
+    if (len(firm) == 1 and firm[0].times == 1) or any(part.seconds > budget for part in firm):
         return False
     return total.firm > budget
 

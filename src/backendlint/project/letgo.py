@@ -31,6 +31,14 @@ def _starts(project: Project, fn: Fn, call: Call) -> bool:
     return bool(models) and all(model.concurrency is not None and model.concurrency.kind == "task" for model in models)
 
 
+def handed_on(fn: Fn, edge: Edge) -> bool:
+    """Whether a call makes a generator that is handed on, as to a streaming response: who asked has an answer from the first
+    item on."""
+    made, call = edge.callee.facts, edge.call
+    plain = call is not None and made.is_generator and not made.decorators
+    return plain and call is not None and any(call.value in other.passed for other in fn.calls)
+
+
 def let_go(fn: Fn, task: Vid) -> bool:
     """Whether a task is at most kept (in a set of the module or of the object) and told what to call when it is done."""
     facts = fn.facts

@@ -12,7 +12,7 @@ from backendlint.project.certain import Given, Present, given, truth
 from backendlint.project.decorators import is_job
 from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
-from backendlint.project.letgo import let_go
+from backendlint.project.letgo import handed_on, let_go
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.numbers import number, rounds_of
 from backendlint.project.once import first_time_only, once_a_request
@@ -381,7 +381,7 @@ class _Body:
         for model in self.project.models(self.fn, call):
             found = found.plus(self._modelled(call, model, rounds))
         kinds = ("call", "thread") if call.awaited else ("call",)
-        edges = [edge for edge in self.edges.get(id(call), ()) if edge.kind in kinds]
+        edges = [edge for edge in self.edges.get(id(call), ()) if edge.kind in kinds and not handed_on(self.fn, edge)]
         if edges and first_time_only(self.fn, call):
             return found  # made once for the whole process
         theirs = longest(self.waits.called(edge, self.known) for edge in edges)
