@@ -79,7 +79,7 @@ def is_used(facts: FunctionFacts, vid: Vid) -> bool:
     for call in facts.calls:
         if vid == call.func or vid in call.args or any(item == vid for _, item in call.kwargs):
             return True
-    if any(item.value == vid for item in facts.returns) or any(item.value == vid for item in facts.stores):
+    if any(item.value == vid for item in facts.returns) or any(vid in (item.value, item.key) for item in facts.stores):
         return True
     return any(block.value == vid for block in facts.blocks)
 
