@@ -43,8 +43,9 @@ def _hit(project: Project, leak: Leak) -> Hit:
 
 
 def _profile(project: Project, leak: Leak) -> Profile | None:
-    """Advice where the interpreter closes it at once, where closing late costs little, and in migrations, which end at once."""
-    if project.layer(leak.fn) == "migration" or (leak.chained and leak.kind == "file"):
+    """Advice where the interpreter closes it at once or only writing to it may fail, where closing late costs little, and in
+    migrations, which end at once."""
+    if project.layer(leak.fn) == "migration" or ((leak.chained or leak.alone) and leak.kind == "file"):
         return "strict"
     if only_by_hand(project, leak.fn):
         return "strict"  # its end closes everything

@@ -48,6 +48,8 @@ class Leak(NamedTuple):
     """The close that an exception (or an early return) skips; None where there is none at all."""
     chained: bool
     """True for `open(path).read()`: nothing holds the resource, CPython closes it at once."""
+    alone: bool = False
+    """Until it is closed nothing is called but methods of its own."""
 
 
 class Resources:
@@ -145,7 +147,12 @@ class Resources:
         if any(fn.inside(item.block, "except") for item in closes) and len(closes) > 1:
             return None
         risky = self._risky(fn, call, closes)
-        return Leak(fn, call, model, model.opens, closes[0], False) if risky else None
+        if not risky:
+            return None
+        held = aliases(fn.facts, call.value)
+        later = fn.calls[fn.place_of(call) + 1 : fn.place_of(closes[0])]
+        alone = all(receiver(fn, item) in held or self._harmless(fn, item) for item in later)
+        return Leak(fn, call, model, model.opens, closes[0], False, alone)
 
     @staticmethod
     def _same_name(fn: Fn, held: set[Vid]) -> set[Vid]:
@@ -168,15 +175,16 @@ class Resources:
         return held
 
     def _given_back_elsewhere(self, fn: Fn, start: Vid) -> bool:
-        """`self.slots`, which another function of the file releases without acquiring it: a slot is handed over on purpose."""
-        path = attribute_path(fn, start)
-        if not path:
+        """`self.slots`, which another function of the file releases without acquiring it: a slot is handed over on purpose.
+        So is `LOCKS[self.room]`, or what `self._lock()` gives."""
+        path = spelled(fn, start)
+        if path is None or path[0] == "param":
             return False
         for other in self.project.functions_of(fn.file):
             used = {
                 func[2]
                 for call in other.calls
-                if (func := other.value(call.func))[0] == "attr" and attribute_path(other, func[1])[1:] == path[1:]
+                if (func := other.value(call.func))[0] == "attr" and spelled(other, func[1]) == path
             }
             if other is not fn and "release" in used and "acquire" not in used:
                 return True
@@ -342,3 +350,23 @@ def attribute_path(fn: Fn, vid: Vid) -> tuple[object, ...]:
         vid = value[1]
         value = fn.facts.values[vid]
     return (value, *names) if names else ()
+
+
+def spelled(fn: Fn, vid: Vid) -> tuple[object, ...] | None:
+    """How an object is got at that is not the function's own, for comparison with other functions of the file: `self.slots`,
+    `LOCKS[self.room]`, `self._lock()`; None for what is made of its own values."""
+    value = fn.unguarded(vid)
+    while value[0] in SAME:
+        value = fn.unguarded(value[1])
+    if value[0] == "param":
+        return ("param", fn.facts.params[value[1]].name)
+    if value[0] in ("name", "const"):
+        return value
+    parts: tuple[tuple[object, ...] | None, ...] = (None,)
+    if value[0] == "attr":
+        parts = (spelled(fn, value[1]), (value[2],))
+    elif value[0] == "item":
+        parts = (spelled(fn, value[1]), spelled(fn, value[2]))
+    elif value[0] == "call" and not fn.facts.calls[value[1]].passed:
+        parts = (spelled(fn, fn.facts.calls[value[1]].func),)
+    return None if None in parts else (value[0], *parts)
