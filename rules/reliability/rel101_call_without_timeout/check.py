@@ -35,7 +35,7 @@ def check(project: Project) -> Iterator[Hit]:
     asked: dict[Made, bool] = {}
     for site in project.effects.sites:
         wait = project.timeouts.of(site.fn, site.call, site.model)
-        if wait is None or wait.kind != "forever" or project.layer(site.fn) == "migration":
+        if wait is None or wait.kind != "forever" or project.layer(site.fn) == "migration" or _otherwise(site):
             continue
         if wait.left_out and _waits(project, site):
             left_out.update(dict.fromkeys(wait.left_out, site))
@@ -82,9 +82,29 @@ def _given(project: Project, fn: Fn, index: int) -> Iterator[CallModel]:
                 yield model
 
 
+def _otherwise(site: Site) -> bool:
+    """`ask(request, timeout=limit) if limit is not None else ask(request)`: the other branch says how long it may take."""
+    fn, timeout = site.fn, site.model.timeout
+    name = fn.callee_name(site.call)
+    for test, outcome in fn.tests_of(site.call.block) if timeout is not None else ():
+        value = fn.unguarded(test)
+        if value[0] != "compare" or len(value[1]) != 1 or value[1][0] != ("is" if outcome else "is not"):
+            continue
+        limit, nothing = value[2]
+        if fn.value(nothing) == ("const", None) and timeout is not None:
+            for call in fn.calls:
+                given = {fn.unguarded(vid) for key, vid in call.kwargs if key in timeout.keywords}
+                same = fn.value(call.func) == fn.value(site.call.func) or (name and fn.callee_name(call) == name)
+                if same and fn.unguarded(limit) in given:
+                    return True
+    return False
+
+
 def _streams(site: Site, wait: Wait) -> bool:
-    """`Timeout(30, read=None)` for `client.stream(...)`: chosen for what comes bit by bit, as long as it takes."""
-    return wait.partly and site.model.name.endswith(".stream")
+    """`Timeout(30, read=None)` for `client.stream(...)`: chosen for what comes bit by bit, as long as it takes; so is one for
+    `client.send(..., stream=True)`."""
+    streams = site.model.name.endswith(".stream") or site.fn.const(site.call.kwarg("stream")) is True
+    return wait.partly and streams
 
 
 def _connects_only(project: Project, site: Site) -> bool:
