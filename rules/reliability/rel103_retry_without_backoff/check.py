@@ -8,6 +8,8 @@ from backendlint.api import Fn, Hit, Policy, Project, Vid, name_of, runs_by_hand
 
 PHASES = ("status", "state", "phase")
 """Names under which answers say how far the other side has got."""
+PATIENT, FEW = 10, 5
+"""Seconds between so many attempts hammer nobody."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -58,7 +60,8 @@ def _hit(project: Project, policy: Policy) -> Hit:
     random = policy.jitter and policy.backoff == "constant"
     once = policy.kind == "loop" and policy.attempts == 2.0  # one more attempt hammers nobody
     by_hand = runs_by_hand(project, policy.fn) or project.layer(policy.fn) == "migration"
-    soft = random or once or by_hand  # such as a script that waits for its database: it runs once
+    slow = policy.backoff == "constant" and (policy.pause or 0) >= PATIENT and 0 < (policy.attempts or 0) <= FEW
+    soft = random or once or by_hand or slow  # such as a script that waits for its database: it runs once
     return Hit(
         message=f"{what} of `{policy.fn.name}()` tries again {pace}: all callers hammer a struggling service together."
         if not random

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from backendlint.facts.model import Block, Call, Vid
 from backendlint.facts.within import below
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn
 from backendlint.project.uses import aliases, ingredients, operands
 
+_PAUSES = re.compile(r"(^|_)(wait|sleep|pause|delay|back_?off)(_|$)")
+_SAID = ("headers", "response")
+"""Where a pause comes from that the other side asks for."""
 _TAKES = ("pop", "popleft", "popitem", "heappop")
 _MAX_CHAIN = 40
 _OFF_A_QUEUE = frozenset({"get", "get_nowait", "pop", "popleft", "recv", "receive", "poll"})
@@ -135,6 +140,19 @@ def leaves_anyhow(fn: Fn, loop: int, handler: int) -> bool:
     blocks = fn.facts.blocks
     goes_on = any(blocks[number].exits == "continue" for number in below(fn.facts, handler))
     return not goes_on and _left_below(fn, loop, blocks[blocks[handler].group].parent)
+
+
+def said(fn: Fn, vid: Vid, depth: int = 8) -> bool:
+    """Something that the answer or the exception says: `error.response.headers.get("Retry-After")`."""
+    value = fn.facts.values[vid]
+    if depth == 0 or value[0] not in ("attr", "item", "guard", "exc"):
+        return False
+    return value[0] == "exc" or (value[0] == "attr" and value[2] in _SAID) or said(fn, value[1], depth - 1)
+
+
+def may_pause(fn: Fn, call: Call) -> bool:
+    """By its name: `self._wait_before_retry()`."""
+    return _PAUSES.search(fn.callee_name(call)) is not None
 
 
 def hands_out(fn: Fn, loop: int) -> bool:

@@ -375,6 +375,8 @@ class Retry:
     wait: Param | None = None
     backoff: Literal["none", "constant", "exponential", "by-argument"] = "none"
     """What it does by default."""
+    pause: Param | None = None
+    """Seconds between the attempts of a constant pace; where left out, `wait` says it."""
     jitter: bool = False
     on: Param | None = None
     """Exceptions that are retried; default `all` or a dotted name."""

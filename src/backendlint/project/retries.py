@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Span, Vid
 from backendlint.facts.within import below
+from backendlint.project import numbers
 from backendlint.project.attempts import (
     brought,
     counted,
     counted_again,
     hands_out,
     leaves_anyhow,
+    may_pause,
     next_item,
     rounds,
+    said,
     same_again,
     takes,
     varies,
@@ -38,8 +41,6 @@ _INSIDE = frozenset({"sleep", "log", "cpu", "blocking"})
 BROAD = frozenset({"all", "builtins.Exception", "builtins.BaseException"})
 _WAITS = re.compile(r"(^|_)(wait|await|poll|watch|watchdog|probe|readiness)(_|$|for|until)")
 """Words in names of functions that ask until something is ready."""
-_SAID = ("headers", "response")
-"""Where a pause comes from that the other side asks for."""
 
 
 class Retries:
@@ -122,9 +123,15 @@ class Retries:
 
     def _failure(self, fn: Fn, handler: Block) -> bool:
         """True for what a broken dependency raises; a lost race (`WatchError`) or a missing row is no outage."""
-        for name in self.project.exceptions.caught_types(fn, handler):
-            model = self.project.libraries.exception(name)
-            if name in BROAD or model is None or model.transient or model.kind == "infrastructure":
+        caught = self.project.exceptions.caught_types(fn, handler)
+        models = {name: self.project.libraries.exception(name) for name in caught}
+        lost = any(
+            model is not None and model.kind == "integrity" for model in models.values()
+        )  # own ones mean that too
+        for name, model in models.items():
+            if name in BROAD or (model is None and not lost):
+                return True
+            if model is not None and (model.transient or model.kind == "infrastructure"):
                 return True
         return handler.value < 0
 
@@ -320,7 +327,10 @@ class Retries:
             name for handler in handlers for name in self.project.exceptions.surely_caught(fn, fn.facts.blocks[handler])
         )
         span = Span(block.span.line, block.span.column, block.span.line, block.span.column + len(block.kind))
-        return Policy("loop", fn, span, fn, attempts, bounded, backoff, jitter, on, calls, loop)
+        pauses = [self._pause(fn, call) for call in fn.calls if any(n == loop for n, _ in fn.blocks_of(call.block))]
+        known = [numbers.number(self.project, fn, vid, {}) or 0.0 for vid in pauses if vid >= 0]
+        pause = max(known, default=None)
+        return Policy("loop", fn, span, fn, attempts, bounded, backoff, jitter, on, calls, loop, pause=pause)
 
     def _bound(self, fn: Fn, loop: int, block: Block) -> tuple[bool, float | None]:
         if block.kind == "for":
@@ -363,9 +373,12 @@ class Retries:
                 else:
                     backoff = "exponential" if grows else "constant" if backoff == "none" else backoff
                 jitter = jitter or random
-            for target in self.project.targets(fn, call):
-                if self.project.effects.has(target, "sleep") and backoff == "none":
-                    backoff = "unknown"
+            targets = self.project.targets(fn, call)
+            if backoff == "none" and (
+                any(self.project.effects.has(target, "sleep") for target in targets)
+                or (not targets and pause < 0 and may_pause(fn, call))
+            ):
+                backoff = "unknown"
         return backoff, jitter
 
     def _grows(self, fn: Fn, vid: Vid, depth: int = 8) -> tuple[bool, bool]:
@@ -381,7 +394,7 @@ class Retries:
                 ref.name.startswith(("random.", "secrets.", "numpy.random")) for ref in self.project.callees(fn, call)
             )
             parts = [self._grows(fn, item, depth - 1) for item in call.args]
-            if self._said(fn, call.func):
+            if said(fn, call.func):
                 return True, random
             own = any(ref.kind == "func" for ref in self.project.callees(fn, call)) and bool(call.args)
             return own or any(grow for grow, _ in parts), random or any(chance for _, chance in parts)
@@ -395,14 +408,6 @@ class Retries:
         parts = [self._grows(fn, item, depth - 1) for item in operands if item != vid]
         changes = value[0] == "phi" and len(operands) > 1
         return changes or any(grow for grow, _ in parts), any(chance for _, chance in parts)
-
-    @staticmethod
-    def _said(fn: Fn, vid: Vid, depth: int = 8) -> bool:
-        """Something that the answer or the exception says: `error.response.headers.get("Retry-After")`."""
-        value = fn.facts.values[vid]
-        if depth == 0 or value[0] not in ("attr", "item", "guard", "exc"):
-            return False
-        return value[0] == "exc" or (value[0] == "attr" and value[2] in _SAID) or Retries._said(fn, value[1], depth - 1)
 
     # decorators and clients
 

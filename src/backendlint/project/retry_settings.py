@@ -8,6 +8,7 @@ from backendlint.facts.model import Call, Span, Vid
 from backendlint.project.calls import argument_of
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Param, Retry
+from backendlint.project.numbers import number
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Policy(NamedTuple):
     block: int = -1
     methods: tuple[str, ...] = ()
     """For clients: HTTP methods that are retried as the code says, `ANY` for all; empty where the library's default holds."""
+    pause: float | None = None
+    """The longest pause of a constant pace in seconds, as far as it is known."""
     handed: str = ""
     """The function that an object is given to run (`again(send, order)`)."""
 
@@ -69,11 +72,20 @@ class RetrySettings:
     def policy(self, kind: str, fn: Fn, home: Fn, span: Span, call: Call | None, retry: Retry) -> Policy:
         attempts, bounded = self._attempts(home, call, retry)
         backoff, jitter = self._backoff(home, call, retry)
-        return Policy(kind, fn, span, home, attempts, bounded, backoff, jitter, self._on(home, call, retry), ())
+        on, pause = self._on(home, call, retry), self._pause(home, call, retry)
+        return Policy(kind, fn, span, home, attempts, bounded, backoff, jitter, on, (), pause=pause)
 
     @staticmethod
     def argument(call: Call | None, param: Param | None) -> Vid:
         return -1 if call is None or param is None else argument_of(call, param)
+
+    def _pause(self, home: Fn, call: Call | None, retry: Retry) -> float | None:
+        vid = self.argument(call, retry.pause or retry.wait)
+        if vid < 0:
+            default = retry.pause.default if retry.pause is not None else None
+            return float(default) if isinstance(default, int | float) else None
+        known = number(self.project, home, vid, {})
+        return self._nested(*self._at_home(home, vid), "wait") if known is None else known
 
     def _attempts(self, home: Fn, call: Call | None, retry: Retry) -> tuple[float | None, bool]:
         limits = [(retry.attempts, 1.0), (retry.max_time, 0.0)]
