@@ -31,6 +31,8 @@ _LIMIT = re.compile(r"(?:^|[._])(?:MAX|LIMIT|CONCURRENCY|WORKERS|POOL)(?:_|$)")
 """A setting that bounds how many run at once."""
 _SETTING = re.compile(r"(?:^|\.)(?:settings|config|conf)\.\w+$")
 """What whoever runs the service lists."""
+_CONFIG = re.compile(r"_?(settings|config|conf|cfg)")
+"""Of which an attribute is that: `self._config.peers`."""
 _PUTS = frozenset({"append", "appendleft", "add", "insert", "setdefault"})
 _STARTS = frozenset({"task", "taskgroup", "thread", "process"})
 
@@ -193,6 +195,8 @@ class Fanouts:
             return self._in_batches(fn, value[1])
         if value[0] == "name":
             return self._constant_name(fn, str(value[1]))
+        if value[0] == "attr":
+            return _CONFIG.fullmatch(str(fn.unguarded(value[1])[-1]).rpartition(".")[2]) is not None
         if value[0] == "call":
             return self._small_call(fn, fn.facts.calls[value[1]], depth)
         return False
