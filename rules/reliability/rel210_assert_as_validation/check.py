@@ -17,6 +17,7 @@ from backendlint.api import (
     Value,
     around,
     called_name,
+    caught,
     for_development,
     name_of,
     only_for_types,
@@ -25,9 +26,10 @@ from backendlint.api import (
 Profile = Literal["strict", "audit"]
 WORKS = re.compile(
     r"(pop|remove|discard|execute|commit|save|send|write|insert|update|delete|create|acquire|release|add|append|push|"
-    r"publish|set|put|start|run|call|process|apply|register|consume|next|read|recv|increment|lock)(_\w+)?"
+    r"publish|set|put|start|run|call|process|apply|register|consume|next|read|recv|increment|lock|enqueue|seed|produce|"
+    r"store)(_\w+)?|queue_(?!size|len|name|key|url|id|depth|count|is|exists)\w+"
 )
-PURE_SET = re.compile(r"set|add|call|run|read|process|apply|next|lock|start|update|put")
+PURE_SET = re.compile(r"set|add|call|run|read|process|apply|next|lock|start|update|put|seed|store")
 TYPE_TEST = re.compile(r"(isinstance|issubclass|callable|hasattr|(is|has)_\w+)")
 PERMITS = re.compile(
     r"(^|_)(permi\w*|perms?|access|owners?|owns|authori[sz]\w*|allowed|privileges?)(_|$)", re.IGNORECASE
@@ -43,13 +45,23 @@ SETUP = re.compile(r"__init__|_*(init|setup|set_up|register|configure|install|co
 """Functions that start-up calls."""
 VERBS = frozenset(["get", "post", "put", "patch", "delete", "dispatch"])
 VIEW = re.compile(r"(View|ViewSet|Resource|Handler|Controller|Endpoint|Api|API)$")
-BY_HAND = re.compile(r"(^|/)(migrations|alembic|scripts?)/")
+VALIDATED = frozenset({"data", "validated_data", "cleaned_data", "save"})
+"""What a serializer or form has once `is_valid()` was called."""
+BY_HAND = re.compile(r"(^|/)(migrations|alembic|scripts?|bin)/")
 """Folders of what somebody runs and watches."""
 PROOF = re.compile(r"decode|verify|unsign|introspect|claims|token", re.IGNORECASE)
 """Calls that say who somebody is."""
 HOW_FAR = re.compile(r"(^|_)(status|state|phase)$")
+ALL = ("builtins.Exception", "builtins.BaseException")
 CHOOSES = frozenset({"in", "==", "is"})
+VALIDATES = re.compile(r"(^|_)(validate|verify|check|ensure|clean|authenticate|authori[sz]e)(_|$)", re.IGNORECASE)
+"""Functions that are there to say no."""
+SECRET = re.compile(r"passw|passphrase|secret|signature|csrf|nonce|digest|hmac", re.IGNORECASE)
+"""What is compared to find out who somebody is."""
+PROSE = re.compile(r"[^\W\d_]{2,}")
+TEXT = re.compile(r"msg|message|error|text|reason", re.IGNORECASE)
 COPIES = frozenset({"dict", "list", "tuple", "set", "frozenset", "sorted", "str", "int", "float", "len"})
+COMPUTES = frozenset({"max", "min", "abs", "sum", "round", "divmod", "pow"})
 ASSERTS = re.compile(r"_*assert_")
 """Functions that are there to assert: tests call them."""
 ENVIRONMENT = ("os.environ.get", "os.getenv")
@@ -69,7 +81,11 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     node = site.node
     function = site.function
     statement = next((item for item in function.statements if item.span == site.span), None)
-    if not isinstance(node, cst.Assert) or statement is None or is_answered(site, statement):
+    if not isinstance(node, cst.Assert) or statement is None:
+        return
+    outside = is_decorated(site, HANDLER) or is_view(site)
+    answered = is_answered(site, statement)
+    if answered == "named" and not outside:
         return
     if only_for_types(function, site.span) or ASSERTS.match(function.name):
         return
@@ -87,17 +103,21 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     narrows = is_narrowing(node.test)
     if node.msg is not None and is_configured(site, statement.value):
         message = f"The assert in {where} checks the configuration: with `python -O` the check is gone"
-        yield hit(site, f"{message}{advice(site, node)}")
+        yield hit(site, f"{message}{advice(site, node, answered)}")
         return
     if not direct and (narrows or not looked_up):
         return
     profile: Profile | None = None
     if narrows and node.msg is None:
         profile = "audit"
-    elif not is_decorated(site, HANDLER) and not is_view(site):
+    elif outside:
+        profile = None if direct or is_decided_elsewhere(site, node, statement.value) else "strict"
+    else:
         seen = is_public(function) and not (direct and is_inner(site)) and is_validation(site, node, statement.value)
         quiet = (
-            is_decorated(site, VALIDATOR)
+            bool(answered)
+            or not function.name
+            or is_decorated(site, VALIDATOR)
             or BY_HAND.search(site.file.path)
             or for_development(site.file.path)
             or is_injected(site, statement.value)
@@ -108,13 +128,13 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         profile = "strict" if quiet or not seen else None
     source = f"`{direct[0]}`, which callers pass in" if direct else f"what `{looked_up[0]}` gave"
     message = f"`assert {shorten(site.code(node.test))}` in {where} checks {source}: with `python -O` the check is gone"
-    yield hit(site, f"{message}{advice(site, node)}", profile)
+    yield hit(site, f"{message}{advice(site, node, answered)}", profile)
 
 
-def advice(site: SyntaxSite, node: cst.Assert) -> str:
+def advice(site: SyntaxSite, node: cst.Assert, answered: str) -> str:
     if is_decorated(site, VALIDATOR):
         return ", raise a ValueError."
-    if node.msg is not None:
+    if node.msg is not None or answered:
         return "; raise an exception of a class that callers can tell from a bug."
     return ", and without it callers get a bare AssertionError; raise an exception that says what is wrong."
 
@@ -145,17 +165,19 @@ def reads_environment(site: SyntaxSite, module: FunctionFacts, vid: int) -> bool
     return value[0] == "call" and called_name(site.file, module, module.calls[value[1]]) in ENVIRONMENT
 
 
-def is_answered(site: SyntaxSite, statement: Statement) -> bool:
-    """Inside a `try` that catches AssertionError: the assert is how the code goes another way."""
-    blocks = site.function.blocks
-    tries = {number for number in around(site.function, statement.block) if blocks[number].kind == "try"}
-    return any(
-        item.kind == "except"
-        and item.group in tries
-        and "AssertionError" in name_of(site.file, site.function, item.value)
-        for item in blocks
-        if item.value >= 0
-    )
+def is_answered(site: SyntaxSite, statement: Statement) -> str:
+    """Inside a `try` that catches AssertionError ("named": the assert is how the code goes another way) or everything
+    ("all"), and does not raise it again."""
+    blocks, function = site.function.blocks, site.function
+    tries = {number for number in around(function, statement.block) if blocks[number].kind == "try"}
+    raising = {number for item in function.raises for number in around(function, item.block)}
+    names = {
+        name
+        for number, item in enumerate(blocks)
+        if item.kind == "except" and item.group in tries and number not in raising
+        for name in caught(function, number) or ALL
+    }
+    return "named" if "builtins.AssertionError" in names else "all" if names.intersection(ALL) else ""
 
 
 def is_inner(site: SyntaxSite) -> bool:
@@ -185,7 +207,9 @@ def is_narrowing(test: cst.BaseExpression) -> bool:
     if isinstance(test, cst.BooleanOperation):
         return is_narrowing(test.left) and is_narrowing(test.right)
     if isinstance(test, cst.UnaryOperation) and isinstance(test.operator, cst.Not):
-        return isinstance(test.expression, cst.Name)
+        return isinstance(test.expression, cst.Name) or (
+            isinstance(test.expression, cst.Call) and is_narrowing(test.expression)
+        )
     if isinstance(test, cst.Call):
         return isinstance(test.func, cst.Name) and bool(TYPE_TEST.fullmatch(test.func.value)) and not permits(test)
     if isinstance(test, cst.Attribute):
@@ -198,6 +222,17 @@ def is_narrowing(test: cst.BaseExpression) -> bool:
             return False
         return isinstance(target.comparator, cst.Name) and target.comparator.value == "None"
     return isinstance(test, cst.Name | cst.Subscript)
+
+
+def asks_type(test: cst.BaseExpression) -> bool:
+    """`isinstance(image, bytes) and len(image) > 0`: what programmers agree on."""
+    if isinstance(test, cst.BooleanOperation):
+        return asks_type(test.left) or asks_type(test.right)
+    return (
+        isinstance(test, cst.Call)
+        and isinstance(test.func, cst.Name)
+        and test.func.value in ("isinstance", "issubclass")
+    )
 
 
 def permits(test: cst.BaseExpression) -> bool:
@@ -215,9 +250,22 @@ def working_call(site: SyntaxSite) -> Call | None:
     for call in site.function.calls:
         inside = site.span.holds(call.span)
         name = called_name(site.file, site.function, call).rpartition(".")[2]
-        if inside and WORKS.fullmatch(name) and not PURE_SET.fullmatch(name):
+        if inside and ((WORKS.fullmatch(name) and not PURE_SET.fullmatch(name)) or fills_in(site, call)):
             return call
     return None
+
+
+def fills_in(site: SyntaxSite, call: Call) -> bool:
+    """`assert form.is_valid()` where the code goes on with `form.cleaned_data`."""
+    function = site.function
+    func = function.values[call.func]
+    if func[0] != "attr" or func[2] != "is_valid" or call.passed:
+        return False
+    base = unguarded(function, func[1])
+    return any(
+        value[0] == "attr" and value[2] in VALIDATED and unguarded(function, value[1]) == base
+        for value in function.values
+    )
 
 
 def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
@@ -251,6 +299,10 @@ def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
             name = called_name(site.file, function, call).removeprefix("builtins.")
             if site.span.holds(call.span) or (call.args and name in COPIES):
                 todo.extend((*reversed(call.args), call.func))
+            elif name in COMPUTES:
+                continue  # what the code itself has computed
+            elif name.rpartition(".")[2][:1].isupper():
+                todo.extend(call.passed)  # what it has made
             else:
                 looked_up.append(name.rpartition(".")[2] + "()")
     return direct, looked_up
@@ -259,14 +311,14 @@ def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
 def is_validation(site: SyntaxSite, node: cst.Assert, vid: int) -> bool:
     """Whether the assert refuses what callers give, rather than remind readers of what must be so.
 
-    With a message, that is any test but one of types and None; without, one that compares what was passed in with a
-    constant or with something else that was passed in.
+    With a message, that is any test but one of types and None; without, one of who somebody is, of how far something has
+    come, or in a function that is there to say no.
     """
-    if is_narrowing(node.test) and not isinstance(node.test, cst.Name):
+    if (is_narrowing(node.test) and not isinstance(node.test, cst.Name)) or asks_type(node.test):
         return False
     if permits(node.test):
         return True
-    if node.msg is not None:
+    if says_why(node):
         parts = [site.function.values[item] for item in conditions(site, vid)]
         states = (part[0] == "attr" and STATE.match(str(part[2])) and origins(site, part[1])[1] for part in parts)
         return bool(origins(site, vid)[0]) or any(part[0] == "compare" for part in parts) or any(states)
@@ -337,18 +389,69 @@ def conditions(site: SyntaxSite, vid: int) -> list[int]:
 
 
 def is_bounded(site: SyntaxSite, vid: int) -> bool:
-    """A comparison of something that was passed in with a constant, with something else that was passed in, or with what a
-    token says."""
+    """A comparison of something that was passed in with what a token says, of secrets, or with constants: of how far it has
+    come, or in a function that validates."""
     value = site.function.values[vid]
     if value[0] != "compare" or any(is_remainder(site, item) for item in value[2]):
         return False
     if is_state(site, value[2]):
         return True
+    tells = VALIDATES.search(site.function.name) or any(is_secret(site, item) for item in value[2])
     given = {name for item in value[2] for name in origins(site, item)[0][:1]}
     if given and any(PROOF.search(name) for item in value[2] for name in origins(site, item)[1][:1]):
         return True
-    return bool(given) and all(
-        is_constant(site.function, item) or (origins(site, item)[0] and not origins(site, item)[1]) for item in value[2]
+    return (
+        bool(given)
+        and bool(tells)
+        and all(
+            is_constant(site.function, item) or (origins(site, item)[0] and not origins(site, item)[1])
+            for item in value[2]
+        )
+    )
+
+
+def is_secret(site: SyntaxSite, vid: int) -> bool:
+    """`row["password"]`, `given_signature`."""
+    function, value = site.function, unguarded(site.function, vid)
+    if value[0] == "param":
+        return SECRET.search(function.params[value[1]].name) is not None
+    said = function.values[value[2]][1:] if value[0] == "item" else value[2:] if value[0] == "attr" else ()
+    return bool(said) and SECRET.search(str(said[0])) is not None
+
+
+def is_decided_elsewhere(site: SyntaxSite, node: cst.Assert, vid: int) -> bool:
+    """Of what a handler has looked up: a check that says why, or of who may do what, of a state or of a constant."""
+    parts = [unguarded(site.function, item) for item in conditions(site, vid)]
+    return (
+        says_why(node)
+        or permits(node.test)
+        or any(part[0] != "compare" or any(origins(site, item) == ([], []) for item in part[2]) for part in parts)
+    )
+
+
+def says_why(node: cst.Assert) -> bool:
+    """Whether the message has words of its own, and is not just the values: `assert low < high, (low, high)`."""
+    message = node.msg
+    if isinstance(message, cst.Tuple):
+        return any(has_words(item.value) for item in message.elements)
+    return message is not None and has_words(message)
+
+
+def has_words(message: cst.BaseExpression) -> bool:
+    if isinstance(message, cst.SimpleString):
+        return PROSE.search(message.raw_value) is not None
+    if isinstance(message, cst.ConcatenatedString):
+        return has_words(message.left) or has_words(message.right)
+    if isinstance(message, cst.FormattedString):
+        texts = [part.value for part in message.parts if isinstance(part, cst.FormattedStringText)]
+        return any(map(PROSE.search, texts))
+    if isinstance(message, cst.BinaryOperation):
+        return has_words(message.left) or has_words(message.right)
+    if isinstance(message, cst.Name):
+        return TEXT.search(message.value) is not None
+    return isinstance(message, cst.Call) and (
+        any(has_words(item.value) for item in message.args)
+        or (isinstance(message.func, cst.Attribute) and has_words(message.func.value))
     )
 
 
@@ -359,10 +462,10 @@ def is_remainder(site: SyntaxSite, vid: int) -> bool:
 
 
 def is_state(site: SyntaxSite, sides: Sequence[int]) -> bool:
-    """`order.status == "open"` of an order that was looked up: what state it is in, others decide."""
+    """`order.status == "open"` of an order that was looked up or passed in: what state it is in, others decide."""
     compared = unguarded(site.function, sides[0])
     named = compared[0] == "attr" and HOW_FAR.search(str(compared[2])) is not None
-    return named and bool(origins(site, sides[0])[1]) and all(is_constant(site.function, item) for item in sides[1:])
+    return named and any(origins(site, sides[0])) and all(is_constant(site.function, item) for item in sides[1:])
 
 
 def is_constant(function: FunctionFacts, vid: int) -> bool:
