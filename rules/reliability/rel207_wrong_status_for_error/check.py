@@ -26,6 +26,7 @@ from backendlint.api import (
     request_reads,
     says_missing,
     slots,
+    split_lines,
     told_once,
     tries_out,
 )
@@ -34,8 +35,14 @@ TELLING = frozenset({"error", "errors", "detail", "exception", "err", "error_mes
 """Keys of a body that tells of a failure."""
 TEXTS = frozenset({"message", "detail", "description", "msg", "strerror", "reason", "args"})
 """Attributes of exceptions that say what happened."""
+RPC = "jsonrpc"
+"""Key of a body of JSON-RPC, whose errors travel in answers of 200."""
+ASIDE = frozenset({"warning", "warnings", "note", "notes", "hint"})
+"""Keys of what is said beside a success."""
 FAILED = re.compile(r"(^|[_-])(error|fail(ed|ure)?)$", re.IGNORECASE)
 OK, SERVER = 200, 500
+WORDS = 6
+"""So many a comment has that says why."""
 DEPTH = 3
 DONE = frozenset({"http", "db-write", "queue-publish", "mail", "cloud", "socket", "subprocess"})
 OUTSIDE = DONE | {
@@ -234,6 +241,8 @@ def _judged(
     elif answer.failed and answer.status is not None:
         chosen = _chosen(fn, handler, answer) or _sorted_out(project, fn, handler)
         found = None if chosen else _mismatch(project, fn, handler, types, answer.status)
+        decided = found is not None and _is_explained(project, fn, handler, [str(answer.status), *types])
+        profile = "strict" if decided else profile
     if found is not None:
         yield Hit(
             f"`{fn.name}()` catches `{names}` and {found[0]}: {found[1]}; answer with the status that says what happened.",
@@ -241,6 +250,15 @@ def _judged(
             function=fn.fqn,
             profile=profile,
         )
+
+
+def _is_explained(project: Project, fn: Fn, handler: int, named: list[str]) -> bool:
+    """Whether a comment in the handler says why it is this status or this exception, by its name."""
+    span = fn.facts.blocks[handler].span
+    lines = split_lines(project.sources(fn.path))[span.line - 1 : span.end_line]
+    said = " ".join(line.strip("# \t") for line in lines if line.lstrip().startswith("#"))
+    words = {name.rpartition(".")[2] for name in named if name not in ALL}
+    return len(said.split()) >= WORDS and any(re.search(rf"\b{re.escape(word)}\b", said) for word in words)
 
 
 def _chosen(fn: Fn, handler: int, answer: Answer) -> bool:
@@ -267,6 +285,8 @@ def _sorted_out(project: Project, fn: Fn, handler: int) -> bool:
 
 
 def _tells(fn: Fn, handler: int, given: Given) -> bool:
+    if RPC in (given.answer.keys or ()):
+        return False
     if given.answer.keys is not None and TELLING.intersection(key.lower() for key in given.answer.keys):
         return True
     return any(_flagged(fn, vid) or _is_text_of(fn, handler, vid) for vid in given.parts)
@@ -291,7 +311,8 @@ def _is_text_of(fn: Fn, handler: int, vid: Vid) -> bool:
     value = fn.unguarded(vid) if vid >= 0 else ("",)
     caught = ("exc", handler)
     if value[0] == "dict":
-        return any(_is_text_of(fn, handler, item) for _, item in value[1])
+        said = [item for key, item in value[1] if key < 0 or fn.const(key) not in ASIDE]
+        return any(_is_text_of(fn, handler, item) for item in said)
     if value[0] == "fmt":
         return any(caught in (fn.facts.values[part], fn.unguarded(_unconverted(fn, part))) for part in value[2])
     if value[0] == "attr":
@@ -387,15 +408,34 @@ def _is_malformed(project: Project, fn: Fn, handler: int, types: tuple[str, ...]
     """Whether built-in errors of reading a value are caught around nothing but a read of the request."""
     if not all(name in READING or project.exception_kind(name) == "validation" for name in types):
         return False
-    return any(request_reads(project, fn, below(fn.facts, fn.facts.blocks[handler].group)))
+    tried = below(fn.facts, fn.facts.blocks[handler].group)
+    reads = {item.vid for item in request_reads(project, fn, tried)}
+    return bool(reads) and not any(
+        _is_fetched(fn, vid, tried)
+        for call in fn.calls
+        if call.block in tried and project.targets(fn, call)
+        for vid in call.passed
+    )
+
+
+def _is_fetched(fn: Fn, vid: Vid, tried: frozenset[int]) -> bool:
+    """What another call gave before: `check(quote, request.data)` is about the quote."""
+    value = fn.unguarded(vid)
+    return value[0] == "call" and fn.facts.calls[value[1]].block not in tried
 
 
 def _is_servers(project: Project, name: str) -> bool:
     """Exceptions that tell of an outage: those of libraries unless the other side refused what was sent, and the
-    project's own by their names."""
+    project's own by their names (not where some of a kind tell what the client asked for: `GatewayNotFound(GatewayError)`)."""
     last = name.rpartition(".")[2]
     if name in project.classes:
-        return project.exception_kind(name) not in ("http", "validation") and SERVERS.search(last) is not None
+        below_it = project.subclasses(project.classes[name])
+        mixed = any(_is_missing(project, item.fqn) or CLIENTS.search(item.name) for item in below_it)
+        return (
+            not mixed
+            and project.exception_kind(name) not in ("http", "validation")
+            and SERVERS.search(last) is not None
+        )
     return (
         project.exception_kind(name) == "infrastructure"
         and not name.startswith("builtins.")

@@ -10,7 +10,7 @@ from backendlint.project.binding import bind
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Response
-from backendlint.project.owncodes import Frame, exception_status, handed_on, response_status, status_in
+from backendlint.project.owncodes import Frame, exception_status, handed_on, response_status, spread_out, status_in
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -160,6 +160,10 @@ def _response(project: Project, frame: Frame, call: Call, model: Response, span:
             unsaid = status is None and fn.const(vid) is not None
         elif (given := handed_on(project, frame, call, model.status.keywords)) is not None:
             status = given
+        elif call.kwarg("**") >= 0:
+            spread, known = spread_out(frame, call, model.status.keywords)
+            status = status_in(project, frame, min(spread)) if len(spread) == 1 else None
+            unsaid = status is None and (bool(spread) or not known)
         elif isinstance(model.status.default, int) and model.status.default != OK:
             status = model.status.default  # `HttpResponseBadRequest()`
     body = next(iter(arguments(call, model.body)), -1) if model.body else -1

@@ -166,6 +166,31 @@ def handed_on(project: Project, frame: Frame, call: Call, keywords: tuple[str, .
     return status_in(project, frame.outer, given[0]) if collects and given else None
 
 
+def spread_out(frame: Frame, call: Call, keywords: tuple[str, ...]) -> tuple[set[Vid], bool]:
+    """The statuses in the dicts that are passed as `**fields`, and whether all of those dicts are written out."""
+    fn, outer = frame.fn, frame.call
+    found: set[Vid] = set()
+    seen: set[Vid] = set()
+    known, todo = True, [vid for key, vid in call.kwargs if key == "**"]
+    while todo:
+        vid = todo.pop()
+        value = fn.unguarded(vid) if vid >= 0 else ("",)
+        if vid in seen:
+            continue
+        seen.add(vid)
+        if value[0] == "phi":
+            todo.extend(value[1])
+        elif value[0] == "store":
+            found.update({value[3]} if fn.const(value[2]) in keywords else ())
+            todo.append(value[1])
+        elif value[0] == "dict":
+            found.update(item for key, item in value[1] if key >= 0 and fn.const(key) in keywords)
+            todo.extend(item for key, item in value[1] if key < 0)
+        elif value[0] != "param" or outer is None or fn.facts.params[value[1]].kind != "kwargs" or outer.open_ended:
+            known = False  # else what a helper's caller wrote, of which `handed_on` has looked for the status
+    return found, known
+
+
 def _left_out(frame: Frame, vid: Vid) -> bool:
     """Whether it is a parameter that the call does not pass: its default says nothing."""
     value = frame.fn.unguarded(vid)
