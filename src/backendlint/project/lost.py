@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Store, Vid
 from backendlint.project.binding import bind, object_root, receiver, unchanged
 from backendlint.project.entities import Cls, Fn
-from backendlint.project.races import FOR_UPDATE, FROM, asked, fetches, locked, serialized
+from backendlint.project.races import FOR_UPDATE, FROM, asked, fetches, locked, runs_locked, serialized
 from backendlint.project.schema import types
 from backendlint.project.transactions import before, exclusive
 from backendlint.project.uses import operands
@@ -72,7 +72,11 @@ def read_modify_writes(project: Project) -> Iterator[Lost]:
                 continue
             written, save = _saved(project, fn, store, entity)
             step = origins[0].steps[0] if origins else None
-            if written and not (step is not None and serialized(project, step.fn, step.call)):
+            given = fn.facts.values[object_root(fn, store.base)][0] == "param"
+            if written and not (
+                (step is not None and serialized(project, step.fn, step.call))
+                or (not given and runs_locked(project, fn))
+            ):
                 yield Lost(fn, store, entity, store.name, origins[0] if origins else None, save)
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _NAMES = ("guard", "await", "setattr", "mut", "unpack", "item", "elem")
 FOR_UPDATE = re.compile(r"\bFOR\s+(NO\s+KEY\s+)?UPDATE\b|\bFOR\s+SHARE\b", re.IGNORECASE)
+_ALONE = re.compile(r"^\s*(BEGIN\s+(IMMEDIATE|EXCLUSIVE)|LOCK\s+TABLE)\b", re.IGNORECASE)
+"""After these nobody else writes until the transaction ends."""
 FROM = re.compile(r"\bFROM\s+[\"`]?(\w+)", re.IGNORECASE)
 _SAFE_INSERT = re.compile(
     r"\bON\s+CONFLICT\b|\bON\s+DUPLICATE\b|INSERT\s+(OR\s+)?IGNORE|WHERE\s+NOT\s+EXISTS", re.IGNORECASE
@@ -49,11 +51,40 @@ def serialized(project: Project, fn: Fn, call: Call) -> bool:
 
 def _locked_before(project: Project, fn: Fn, call: Call) -> bool:
     for _, block in fn.blocks_of(call.block):
-        if block.kind == "with" and block.value >= 0 and _LOCK.search(name_of(fn.file, fn.facts, block.value)):
+        if block.kind == "with" and block.value >= 0 and _holds(project, fn, block.value):
             return True
-    return any(
+    return runs_locked(project, fn) or any(
         before(other.span, call.span) and not exclusive(fn, other.block, call.block) and _takes_lock(project, fn, other)
         for other in fn.calls
+    )
+
+
+def _holds(project: Project, fn: Fn, vid: Vid) -> bool:
+    return bool(_LOCK.search(name_of(fn.file, fn.facts, vid))) or _enters_locked(project, fn, vid)
+
+
+def runs_locked(project: Project, fn: Fn) -> bool:
+    """Whether a decorator takes a lock for as long as the function runs: a context manager of the project's, put on it."""
+    wrapping = (project.functions[ref.name] for ref in fn.decorators if ref.kind == "func")
+    return any(_yields_locked(project, wrapper) for wrapper in wrapping)
+
+
+def _enters_locked(project: Project, fn: Fn, vid: Vid, depth: int = 2) -> bool:
+    """`with exclusively():` of the project's own context manager that takes a lock when it is entered."""
+    value = fn.unguarded(vid)
+    made = project.targets(fn, fn.facts.calls[value[1]]) if value[0] == "call" else ()
+    if depth and any(_yields_locked(project, inner, depth - 1) for inner in made):
+        return True
+    classes = [project.classes[ref.name] for ref in project.refs(fn, vid) if ref.kind == "inst"]
+    entered = [project.method(cls, name) for cls in classes for name in ("__enter__", "__aenter__")]
+    return any(item is not None and any(_takes_lock(project, item, call) for call in item.calls) for item in entered)
+
+
+def _yields_locked(project: Project, fn: Fn, depth: int = 1) -> bool:
+    inside = {number for item in fn.facts.returns if item.is_yield for number, _ in fn.blocks_of(item.block)}
+    opened = (fn.facts.blocks[number] for number in inside)
+    return any(
+        item.kind == "with" and item.value >= 0 and _enters_locked(project, fn, item.value, depth) for item in opened
     )
 
 
@@ -69,7 +100,8 @@ def _locks(project: Project, fn: Fn, call: Call) -> bool:
         return True
     if any(model.orm is not None and model.orm.op == "lock" for model in project.models(fn, call)):
         return True
-    return bool(FOR_UPDATE.search(project.queries.text(fn, call)))
+    text = project.queries.text(fn, call)
+    return bool(FOR_UPDATE.search(text) or _ALONE.search(text))
 
 
 def same_receiver(fn: Fn, first: Call, second: Call) -> bool:

@@ -96,7 +96,12 @@ class Transactions:
         if ref.kind != "inst":
             return False
         cls = self.project.classes[ref.name]
-        return self._unit(cls)
+        return self._derived(cls) or self._unit(cls)
+
+    def _derived(self, cls: Cls) -> bool:
+        """`class Exclusive(Atomic)`."""
+        bases = map(self.project.libraries.cls, self.project.hierarchy.library_bases(cls))
+        return any(base is not None and base.transaction_on_exit for base in bases)
 
     def _unit(self, cls: Cls) -> bool:
         """A class whose exit commits, or that is entered and has a `commit` of its own."""
@@ -215,7 +220,10 @@ class Transactions:
         return None if beside or called is None or self.project.endpoints.leading_to(fn.fqn) else called
 
     def _from_framework(self, fn: Fn) -> Opening | None:
-        """Hooks that the framework calls in a transaction; for what they call it counts if nothing else calls that."""
+        """Hooks that the framework calls in a transaction; for what they call it counts if nothing else calls that. What enters
+        a transaction of its own kind has the transaction's own enter begin it."""
+        if fn.cls is not None and fn.name in ("__enter__", "__aenter__") and self._derived(fn.cls):
+            return Opening("caller", Step(fn.header, "enters the transaction"))
         models = self.project.hierarchy.library_models(fn.cls) if fn.cls is not None else ()
         if not any(fn.name in model.in_transaction for model in models) and not self._hears_inside(fn):
             return None
