@@ -11,6 +11,7 @@ from backendlint.api import (
     Project,
     Raced,
     by_range,
+    for_tests,
     never_violated,
     object_root,
     of_others,
@@ -36,7 +37,8 @@ def check(project: Project) -> Iterator[Hit]:
     inner = {raced.fn.fqn for raced in found}
     told: set[tuple[str, int]] = set()
     for raced in sorted(found, key=_in_handler):
-        if project.layer(raced.fn) == "migration" or raced.inner in inner or adds_itself(raced.fn, raced.insert):
+        aside = project.layer(raced.fn) == "migration" or for_tests(project, raced.fn)
+        if aside or raced.inner in inner or adds_itself(raced.fn, raced.insert):
             continue
         key = (raced.fn.fqn, raced.check.value)
         if key not in told and not of_others(project, raced):

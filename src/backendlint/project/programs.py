@@ -287,11 +287,15 @@ class Importers:
         return file.module in self._used
 
     def for_pytest(self, file: FileFacts) -> bool:
-        """A module of fixtures: at least half of its functions are pytest's fixtures or hooks."""
+        """A module of fixtures: at least half of its functions are pytest's fixtures or hooks; or a `factories.py` that nothing
+        but others of that name imports."""
         known = self._plugins.get(file.path)
         if known is None:
-            known = self._plugins[file.path] = self._mostly_fixtures(file)
+            known = self._plugins[file.path] = self._mostly_fixtures(file) or self._makes_samples(file)
         return known
+
+    def _makes_samples(self, file: FileFacts) -> bool:
+        return all(item.path.rpartition("/")[2] == "factories.py" for item in (file, *self.of(file)))
 
     def _mostly_fixtures(self, file: FileFacts) -> bool:
         if not any(item.target.startswith("pytest") for item in file.imports):
