@@ -131,7 +131,7 @@ def _pair(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durable] | N
 def _found(project: Project, fn: Fn, steps: list[Durable]) -> Iterator[tuple[Durable, Durable]]:
     for number, first in enumerate(steps):
         for second in steps[number + 1 :]:
-            apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(fn, first, second)
+            apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(project, fn, first, second)
             apart = apart or _separate(fn, first, second) or _left(project, fn, first, second)
             apart = apart or _dispensable(project, fn, first, second) or _dispensable(project, fn, second, first)
             if apart or not _different(fn, first, second) or _undone(project, fn, first, second):
@@ -178,7 +178,9 @@ def _closed_pair(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durab
                 continue
             for first in firsts:
                 for second in seconds:
-                    apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(fn, first, second)
+                    apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(
+                        project, fn, first, second
+                    )
                     apart = apart or _left(project, fn, first, second) or _dispensable(project, fn, first, second)
                     if not apart and not _undone(project, fn, first, second) and related(project, fn, first, second):
                         return first, second
@@ -303,44 +305,86 @@ def _rounds(fn: Fn, block: int) -> set[int]:
     return {number for number, item in above[opened:] if item.kind in ("for", "while")}
 
 
-def _alternatives(fn: Fn, first: Durable, second: Durable) -> bool:
-    """`if kind == A: ...`, `if kind == B: ...`: the same thing compared with two others; or two forms of one page."""
+def _alternatives(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+    """`if kind == A: ...`, `if kind == B: ...`: the same thing compared with two others, or of two classes; or two forms of
+    one page."""
     forms = _forms(fn, first.call.block), _forms(fn, second.call.block)
     if all(forms) and forms[0].isdisjoint(forms[1]):
         return True
     one, two = _compared(fn, first.call.block), _compared(fn, second.call.block)
-    return any(one[name] != two[name] for name in one.keys() & two.keys())
+    if any(one[name] != two[name] for name in one.keys() & two.keys()):
+        return True
+    kinds = _kinds(project, fn, first.call.block), _kinds(project, fn, second.call.block)
+    derives = project.hierarchy.subclass_of
+    return any(
+        not derives(kinds[0][vid], kinds[1][vid]) and not derives(kinds[1][vid], kinds[0][vid])
+        for vid in kinds[0].keys() & kinds[1].keys()
+    )
+
+
+def _kinds(project: Project, fn: Fn, block: int) -> dict[int, str]:
+    """The class of which an object is around the block, by `isinstance`."""
+    found: dict[int, str] = {}
+    for vid in _tests(fn, block):
+        value = fn.facts.values[vid]
+        call = fn.facts.calls[value[1]] if value[0] == "call" else None
+        if call is not None and fn.callee_name(call) == "isinstance" and len(call.args) == 2:
+            names = [ref.name for ref in project.refs(fn, call.args[1]) if ref.kind == "class"]
+            found.update({object_root(fn, call.args[0]): names[0]} if len(names) == 1 else {})
+    return found
+
+
+def _tests(fn: Fn, block: int) -> Iterator[int]:
+    """What must be true around the block."""
+    todo = [item.value for _, item in fn.blocks_of(block) if item.kind == "if" and item.value >= 0]
+    while todo:
+        vid = todo.pop()
+        value = fn.facts.values[vid]
+        if value[0] == "bool" and value[1] == "and":
+            todo += value[2]
+        else:
+            yield vid
 
 
 def _forms(fn: Fn, block: int) -> set[str]:
     """The buttons of `if "rename" in request.POST:` around the block."""
     found: set[str] = set()
-    for _, item in fn.blocks_of(block):
-        todo = [item.value] if item.kind == "if" and item.value >= 0 else []
-        while todo:
-            value = fn.facts.values[todo.pop()]
-            if value[0] == "bool" and value[1] == "and":
-                todo += value[2]
-            elif value[0] == "compare" and tuple(value[1]) == ("in",):
-                key, where = fn.const(value[2][0]), fn.unguarded(value[2][1])
-                if isinstance(key, str) and where[0] in ("attr", "name") and FORM.search(str(where[-1])):
-                    found.add(key)
+    for vid in _tests(fn, block):
+        value = fn.facts.values[vid]
+        if value[0] == "compare" and tuple(value[1]) == ("in",):
+            key, where = fn.const(value[2][0]), fn.unguarded(value[2][1])
+            if isinstance(key, str) and where[0] in ("attr", "name") and FORM.search(str(where[-1])):
+                found.add(key)
     return found
 
 
 def _compared(fn: Fn, block: int) -> dict[str, str]:
     """What is equal to what around the block; a value without a name (`kind` after a test of it) goes by its number."""
     found = {}
-    for _, item in fn.blocks_of(block):
-        value = fn.facts.values[item.value] if item.kind == "if" and item.value >= 0 else ("",)
+    for vid in _tests(fn, block):
+        value = fn.facts.values[vid]
         if value[0] == "compare" and tuple(value[1]) == ("==",):
-            left, right = (name_of(fn.file, fn.facts, vid) for vid in value[2])
+            left, right = (_shown(fn, part) for part in value[2])
             known = fn.const(value[2][1])
             if known is not ...:
                 found[f"{value[2][0]}" if "?" in left else left] = repr(known)
             elif "?" not in left and "?" not in right:
                 found[left] = right
     return found
+
+
+def _shown(fn: Fn, vid: int) -> str:
+    """The name, with what calls are given: `request.POST.get('form')`."""
+    while fn.facts.values[vid][0] == "guard":
+        vid = fn.facts.values[vid][1]
+    value = fn.facts.values[vid]
+    if value[0] == "attr":
+        return f"{_shown(fn, value[1])}.{value[2]}"
+    if value[0] != "call":
+        return name_of(fn.file, fn.facts, vid)
+    call = fn.facts.calls[value[1]]
+    given = [fn.const(item) for item in call.args]
+    return "?" if ... in given or call.kwargs else f"{_shown(fn, call.func)}{given}"
 
 
 def _different(fn: Fn, first: Durable, second: Durable) -> bool:
@@ -387,7 +431,10 @@ def _receiver(fn: Fn, step: Durable) -> int:
     if step.write.fn is not fn:
         return -1
     value = fn.value(step.write.call.func)
-    return object_root(fn, value[1]) if value[0] == "attr" else -1
+    owner = object_root(fn, value[1]) if value[0] == "attr" else -1
+    made = fn.value(owner) if owner >= 0 else ("",)
+    edited = fn.facts.calls[made[1]].kwarg("instance") if made[0] == "call" else -1
+    return object_root(fn, edited) if edited >= 0 else owner  # `Form(request.POST, instance=order).save()`
 
 
 def _same(fn: Fn, one: int, two: int) -> bool:
