@@ -41,6 +41,8 @@ ADDS = frozenset({"append", "appendleft", "add", "insert"})
 IMPORTS = frozenset({"importlib.import_module", "django.utils.module_loading.import_string"})
 CLOCKS = frozenset({"time.monotonic", "time.monotonic_ns", "time.perf_counter"})
 TIMES = CLOCKS | {"time.time", "datetime.datetime.now", "datetime.datetime.utcnow", "django.utils.timezone.now"}
+SHARED = frozenset({"cache-read", "cache-write", "queue-publish"})
+STORES = re.compile(r"(^|[._])(redis|valkey|memcached?)(_?(client|conn|connection|pool|cache|db))?$", re.IGNORECASE)
 LOCK = re.compile(r"lock|mutex|semaphore|guard|atomic", re.IGNORECASE)
 
 
@@ -99,7 +101,7 @@ def restored(fn: Fn, block: int, name: str) -> bool:
 def of_each(project: Project, fn: Fn, span: Span, block: int, name: str, how: str) -> bool:
     """Whether each process may well have its own: caches, tables that are filled when first needed, clocks, what is
     under way in the process, and whatever nothing of a client's is kept in."""
-    if advice(name, how) or not keeps_sent(project, fn, span, block, name, how):
+    if advice(name, how) or not keeps_sent(project, fn, span, block, name, how) or mirrors(project, fn, name, how):
         return True
     if how == "replaces":
         return any(made_anew(project, fn, store, name) for store in fn.facts.stores if store.span == span)
@@ -129,6 +131,40 @@ def keeps_sent(project: Project, fn: Fn, span: Span, block: int, name: str, how:
         for store in owner.facts.stores
         if store.key >= 0 and is_named(project, owner, store, name)
     )
+
+
+def mirrors(project: Project, fn: Fn, name: str, how: str) -> bool:
+    """Whether a store that all processes share is kept beside it: `if redis: await redis.set(key, value)`,
+    `else: _values[key] = value`. What is here is a copy, or for when there is no such store."""
+    if how in ("replaces", "adds to"):
+        return shares(project, fn)
+    putters = [owner for owner in project.functions_of(fn.file) if put_into(project, owner, name)]
+    return bool(putters) and all(shares(project, owner) or handed_sharing(project, owner) for owner in putters)
+
+
+def handed_sharing(project: Project, fn: Fn) -> bool:
+    """A helper of those that keep the shared store themselves."""
+    callers = [edge.caller for edge in project.graph.callers(fn) if edge.kind == "call"]
+    return any(shares(project, caller) for caller in callers)
+
+
+def shares(project: Project, fn: Fn) -> bool:
+    """Whether a function asks, or tells, a store that is shared: by its library's model, or by what it is called."""
+    if any(SHARED & set(site.model.effect) for site in project.effects.direct(fn)):
+        return True
+    for call in fn.calls:
+        func = fn.value(call.func)
+        owner = fn.value(object_root(fn, func[1])) if func[0] == "attr" else ("",)
+        if owner[0] in ("call", "await"):
+            owner = fn.unguarded(owner[1]) if owner[0] == "await" else owner
+            shown = fn.callee_name(fn.facts.calls[owner[1]]) if owner[0] == "call" else ""
+        else:
+            shown = (str(func[-1]) if func[0] == "name" else str(owner[-1])).rpartition(".")[
+                0 if func[0] == "name" else 2
+            ]
+        if STORES.search(shown):
+            return True
+    return False
 
 
 def of_own_time(project: Project, fn: Fn, vid: Vid) -> bool:
