@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
 from backendlint.api import Block, Call, Fn, Hit, Project, Site, before, below, object_root, runs_by_hand, siblings
 
@@ -34,7 +35,10 @@ def check(project: Project) -> Iterator[Hit]:
             handler = _handler(project, fn, site._replace(call=call), ())
             if handler < 0 or (fn.fqn, handler) in seen or project.transactions.around(fn, call.block) is not None:
                 continue
-            if not _rolled_back(project, fn, handler) and not _closed(project, fn, call, fn.facts.blocks[handler]):
+            left = _rolled_back(project, fn, handler) or _closed(project, fn, call, fn.facts.blocks[handler])
+            if not left and not any(
+                _own(project, fn, vid) and _last(project, fn, handler, vid) for vid in _given(fn, call)
+            ):
                 seen.add((fn.fqn, handler))
                 yield _hit(project, fn, call, handler, site.model.transaction)
         yield from _begun(project, fn)
@@ -144,11 +148,19 @@ def _ends(project: Project, fn: Fn, call: Call, handler: int) -> bool:
     if value[0] != "attr":
         return False
     root = object_root(fn, value[1])
+    given = answers and fn.facts.values[root][0] == "param"
+    return (given or _own(project, fn, root)) and _last(project, fn, handler, root)
+
+
+def _given(fn: Fn, call: Call) -> list[int]:
+    return [object_root(fn, vid) for vid in call.passed]
+
+
+def _own(project: Project, fn: Fn, root: int) -> bool:
+    """A session that was made here, or is entered by a `with`, whose end closes it."""
     made = fn.facts.values[root]
-    given = answers and made[0] == "param"
-    if not given and not (made[0] == "call" and any(m.opens for m in project.models(fn, fn.facts.calls[made[1]]))):
-        return False
-    return _last(project, fn, handler, root)
+    opened = made[0] == "call" and any(model.opens for model in project.models(fn, fn.facts.calls[made[1]]))
+    return opened or made[0] == "enter"
 
 
 def _last(project: Project, fn: Fn, handler: int, root: int) -> bool:
@@ -204,6 +216,10 @@ def _rolled_back(project: Project, fn: Fn, handler: int) -> bool:
     blocks = set(below(fn.facts, handler))
     for index in siblings(fn.facts, handler, "finally"):
         blocks |= below(fn.facts, index)
+    return _rolls_back(project, fn, blocks)
+
+
+def _rolls_back(project: Project, fn: Fn, blocks: AbstractSet[int]) -> bool:
     for call in fn.calls:
         if call.block not in blocks:
             continue
@@ -219,12 +235,15 @@ def _rolled_back(project: Project, fn: Fn, handler: int) -> bool:
 
 
 def _closed(project: Project, fn: Fn, call: Call, handler: Block) -> bool:
-    """A `with` around the call but inside the handler's `try` ends the transaction before the handler runs; so does one
-    around the whole, if nothing follows."""
+    """A `with` around the call but inside the handler's `try` ends the transaction before the handler runs, and so does a
+    `finally` there that closes; one around the whole does it too, if nothing follows."""
     for number, item in fn.blocks_of(call.block):
         if number == handler.group:
             break
         if item.kind == "with" and item.value >= 0:
+            return True
+        ends = [n for n, other in enumerate(fn.facts.blocks) if other.kind == "finally" and other.group == number]
+        if item.kind == "try" and any(_rolls_back(project, fn, below(fn.facts, end)) for end in ends):
             return True
     return (
         any(
