@@ -7,7 +7,19 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from backendlint.api import Call, Fn, Hit, Project, SqlStatement, Write, for_development, identifier_words, sql
+from backendlint.api import (
+    Call,
+    Fn,
+    Hit,
+    Project,
+    SqlStatement,
+    Write,
+    below,
+    for_development,
+    identifier_words,
+    ingredients,
+    sql,
+)
 
 _MEANT = re.compile(
     r"(?:^|_)(?:clear|reset|truncate|purge|wipe|nuke|invalidate|rebuild|flush|empty|delete_all|remove_all|drop|teardown|clean_?up|seed|populate)(?:_|$)",
@@ -117,6 +129,8 @@ def _statement(project: Project, statement: SqlStatement) -> Iterator[Hit]:
         return
     if _refilled(statement, table) if isinstance(tree, exp.Delete) else _moves_a_mark(statement, tree, table):
         return
+    if isinstance(tree, exp.Update) and _fills_new(statement, tree, table):
+        return
     shown = f"`{table}`"
     what = (
         f"`UPDATE` without WHERE{sql.within(statement)} changes"
@@ -146,6 +160,16 @@ def _moves_a_mark(statement: SqlStatement, tree: exp.Update, table: str) -> bool
     return any(text.fn is statement.function and wanted.search(text.text) for text in statement.project.data.texts)
 
 
+def _fills_new(statement: SqlStatement, tree: exp.Update, table: str) -> bool:
+    """True where the same function adds the columns: `ALTER TABLE t ADD COLUMN place`, then a first value for each row."""
+    set_here = {item.this.name.lower() for item in tree.args["expressions"] if item.this.name}
+    added = re.compile(
+        rf"\bALTER\s+TABLE\s+[\"`]?{re.escape(table)}\b.*?\bADD\s+(?:COLUMN\s+)?[\"`]?(\w+)", re.IGNORECASE | re.DOTALL
+    )
+    texts = (text.text for text in statement.project.data.texts if text.fn is statement.function)
+    return bool(set_here) and set_here <= {name.lower() for text in texts for name in added.findall(text)}
+
+
 def _operation(project: Project, write: Write) -> Iterator[Hit]:
     """An ORM's bulk delete or update with no condition on the way from the model."""
     fn, call = write.fn, write.call
@@ -164,7 +188,9 @@ def _operation(project: Project, write: Write) -> Iterator[Hit]:
         "brings them back; add the condition, or, if all rows are meant, say so in the function's name (`..._all_...`).",
         fn.location(call.span),
         function=fn.fqn,
-        profile="strict" if _aside(project, fn) or _starts_over(project, fn) else None,
+        profile="strict"
+        if _aside(project, fn) or _starts_over(project, fn) or _otherwise_some(project, write)
+        else None,
     )
 
 
@@ -192,6 +218,27 @@ def _starts_over(project: Project, fn: Fn) -> bool:
         and (item.entity in ("", own) or _everything(project, fn, _sent(fn, item.call)[1], MAX_STEPS))
         for item in writes
     )
+
+
+def _otherwise_some(project: Project, write: Write) -> bool:
+    """`if item_id: ...where(...)`, `else:` all of them: whoever calls it decides which."""
+    fn = write.fn
+    for number, item in fn.blocks_of(write.call.block):
+        if item.kind not in ("if", "else"):
+            continue
+        group = item.group if item.kind == "else" else number
+        tested = fn.facts.blocks[group].value
+        asks = tested >= 0 and any(fn.value(vid)[0] == "param" for vid in ingredients(fn.facts, (tested,)))
+        others = {
+            inner
+            for branch, block in enumerate(fn.facts.blocks)
+            if branch != number and (branch == group or (block.kind == "else" and block.group == group))
+            for inner in below(fn.facts, branch)
+        }
+        for other in project.writes.direct(fn) if asks else ():
+            if other.op == write.op and other.entity == write.entity and other.call.block in others:
+                return not _everything(project, fn, _sent(fn, other.call)[1], MAX_STEPS)
+    return False
 
 
 def _picks(fn: Fn, number: int) -> bool:
@@ -269,6 +316,12 @@ def _mark(fn: Fn, call: Call, start: int) -> bool:
             shown = fn.value(vid)
             keys = [fn.value(key) for key, _ in shown[1] if key >= 0] if shown[0] == "dict" else []
             names |= {str(key[-1]).rpartition(".")[2] for key in keys}
-    return any(store.name in names for store in fn.facts.stores) or any(
-        other not in calls and names & {key for key, _ in other.kwargs} for other in fn.calls
-    )
+    if any(store.name in names for store in fn.facts.stores):
+        return True
+    others = [other for other in fn.calls if other not in calls]
+    if any(names & {key for key, _ in other.kwargs} for other in others):
+        return True
+    gathered = {
+        fn.const(key) for dictionary in fn.made_by("dict") for key, _ in fn.facts.values[dictionary][1] if key >= 0
+    }
+    return bool(names & gathered) and any(other.open_ended and fn.callee_name(other) == "update" for other in others)
