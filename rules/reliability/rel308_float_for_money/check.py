@@ -14,7 +14,9 @@ from backendlint.api import (
     Project,
     Value,
     Vid,
+    bind,
     identifier_words,
+    ingredients,
     operands,
     runs_by_hand,
     sqltypes,
@@ -32,7 +34,7 @@ LEDGERS = frozenset(
 )
 NOT_MONEY = frozenset(
     "count rate ratio percent percentage pct score seconds ms time factor weight usage type id name code date at limit "
-    "tokens bytes class category function index threshold alert change growth multiplier per share pts points average".split()
+    "priority tokens bytes class category function index threshold alert change growth multiplier per share pts points average".split()
 )
 NOT_MONEY_OWNERS = frozenset(["meter", "usage", "signal", "metric", "metrics", "stats", "weight"])
 QUANTITY = frozenset(["unit", "units", "quantity_unit", "measure", "food", "ingredient", "uom"])
@@ -65,13 +67,16 @@ MEASURES = frozenset(
 )
 """By what goods and stays are sold."""
 STORES = frozenset(["model", "schema", "serializer", "form"])
+ANSWERS = frozenset(["response_schema", "response_format", "text_format", "output_schema", "output_type"])
+"""By these a language model is told how to answer."""
 
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a column or field whose name says money and whose type says float, and a conversion that is reckoned with."""
     declared: set[str] = set()
+    answers = _Answers(project)
     for cls in project.classes.values():
-        for hit in _fields(project, cls):
+        for hit in _fields(project, cls, answers):
             declared.add(str(hit.fingerprint_key).rpartition(".")[2])
             yield hit
     for fn in project.reviewed():
@@ -99,7 +104,7 @@ def _tables(project: Project) -> Iterator[Hit]:
                 yield _hit(place, f"{table.name}.{column.name}")
 
 
-def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
+def _fields(project: Project, cls: Cls, answers: _Answers) -> Iterator[Hit]:
     if project.hierarchy.role(cls) not in STORES and not _is_data_class(project, cls):
         return
     quantity = QUANTITY.intersection(cls.facts.field_spans)
@@ -119,7 +124,7 @@ def _fields(project: Project, cls: Cls) -> Iterator[Hit]:
         types = _column_types(project, cls.owner, cls.facts.attributes.get(name, -1))
         if "float" in types or (not types and any(ref.name == "builtins.float" for ref in annotated)):
             stored = project.hierarchy.role(cls) in STORES
-            doubtful = not stored or _of_anything(name, beside) or _metered(name, cls)
+            doubtful = not stored or _of_anything(name, beside) or _metered(name, cls) or answers.holds(cls)
             yield _hit(cls.owner.location(span), f"{cls.name}.{name}", "strict" if doubtful else None)
 
 
@@ -135,6 +140,41 @@ def _metered(name: str, cls: Cls) -> bool:
     words = [set(identifier_words(other)) for other in cls.facts.field_spans]
     metered = any("tokens" in item or "llm" in item or {"token", "count"} <= item for item in words)
     return metered and MONEY.intersection(identifier_words(name)) <= COSTS
+
+
+class _Answers:
+    """The classes that a language model fills: what it is told to answer with (`response_schema=Receipt`), and parts of that."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._known: set[str] | None = None
+
+    def holds(self, cls: Cls) -> bool:
+        if self._known is None:
+            self._known = set()
+            for fn in self.project.all_functions():
+                for vid in self._told(fn):
+                    self._add(fn, vid)
+        return cls.fqn in self._known
+
+    def _told(self, fn: Fn) -> Iterator[Vid]:
+        for call in fn.facts.calls:
+            yield from (vid for key, vid in call.kwargs if key in ANSWERS)
+        numbers = [number for number, param in enumerate(fn.facts.params) if param.name in ANSWERS]
+        for edge in self.project.graph.callers(fn) if numbers else ():
+            passed = bind(edge.caller, edge.call, fn) if edge.call is not None else {}
+            for vid in (vid for number in numbers for vid, part in passed.get(number, ()) if not part):
+                self._add(edge.caller, vid)
+
+    def _add(self, fn: Fn, vid: Vid) -> None:
+        assert self._known is not None
+        for part in ingredients(fn.facts, (vid,)):
+            for ref in self.project.refs(fn, part):
+                if ref.kind == "class" and ref.name not in self._known:
+                    self._known.add(ref.name)
+                    cls = self.project.classes[ref.name]
+                    for annotation in cls.facts.annotations.values():
+                        self._add(cls.owner, annotation)
 
 
 def _of_anything(name: str, others: list[str]) -> bool:
