@@ -34,6 +34,18 @@ def test_what_is_doubtful_does_not_stand_for_the_others() -> None:
     assert first.message == "hit 2"
 
 
+def test_of_what_is_alike_the_first_of_each_is_told_and_advice_passes() -> None:
+    hits = [
+        *_hits(3),
+        *(replace(hit, location=replace(hit.location, path="depot.py")) for hit in _hits(2)),
+        replace(_hits(1)[0], profile="strict"),
+    ]
+    found = list(told_once(hits, lambda hit, others: others, severity=None, each=lambda hit: hit.location.path))
+
+    assert [hit.message for hit in found if not hit.profile] == ["2 more places", "hit 1", "hit 2"]
+    assert len(found) == len(hits)
+
+
 def test_where_else_it_is_so_stands_inside_of_the_message() -> None:
     hit = Hit("`pack()` prints to the log, although others do not.", Location("shop.py", 1, 0, 1, 4))
 

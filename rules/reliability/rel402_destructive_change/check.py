@@ -6,13 +6,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Hit, Moment, Project, ops, users_of
+from backendlint.api import Hit, Moment, Project, ops, told_once, users_of
 
 _BOOKS = re.compile(r"(^|_)migrations$|^alembic_version$|^(schema_version|\w*schema_history)$", re.IGNORECASE)
 """Tables in which migration tools note what has run."""
 
 
 def check(project: Project) -> Iterator[Hit]:
+    """What the migrations do; of many of a kind in one migration the first."""
+    yield from told_once(_judged(project), Moment.told, severity=None, each=Moment.kind)
+
+
+def _judged(project: Project) -> Iterator[Hit]:
     """What loses data of tables that existed before the migration, unless it was copied or is only being rebuilt."""
     released = _forgotten(project)
     for moment in project.data.moments():

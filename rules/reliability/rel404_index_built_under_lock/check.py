@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
 
 from backendlint.api import Hit, Moment, Project, ops, told_once
 
@@ -34,14 +33,9 @@ _UNIQUE = {
 
 def check(project: Project) -> Iterator[Hit]:
     """Indexes and unique constraints on tables that existed before the migration; of many in one migration the first."""
-    for _, moments in groupby(project.data.moments(), lambda moment: moment.migration.path):
-        hits = [hit for moment in moments for hit in _judged(moment)]
-        yield from (hit for hit in hits if hit.profile or hit.severity)
-        yield from told_once([hit for hit in hits if not hit.profile and not hit.severity], _too)
-
-
-def _too(hit: Hit, places: str) -> str:
-    return f"{hit.message[:-1]}. So it is in {places} of this migration."
+    hits = [hit for moment in project.data.moments() for hit in _judged(moment)]
+    yield from (hit for hit in hits if hit.severity)
+    yield from told_once((hit for hit in hits if not hit.severity), Moment.told, severity=None, each=Moment.kind)
 
 
 def _judged(moment: Moment) -> Iterator[Hit]:

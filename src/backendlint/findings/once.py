@@ -16,6 +16,8 @@ StyleT = TypeVar("StyleT", bound=Hashable)
 
 FEW, SLIPS = 4, 12
 """So many places are told one by one; the latter where the project usually does otherwise."""
+ALIKE = 2
+"""So many where they stand in one file and say the same."""
 
 
 def by_style(
@@ -34,14 +36,29 @@ def by_style(
 
 
 def told_once(
-    hits: Iterable[Hit], told: Callable[[Hit, str], str], few: int = FEW, severity: Severity | None = "note"
+    hits: Iterable[Hit],
+    told: Callable[[Hit, str], str],
+    few: int = FEW,
+    severity: Severity | None = "note",
+    each: Callable[[Hit], Hashable] | None = None,
 ) -> Iterator[Hit]:
     """Up to `few` hits as they are; of more the first in the default profile, with what `told(hit, "41 more places")` says:
     the first that is certain enough to stand for the others.
 
     It has the `severity`; with none the rule's own. The others are advice, for whoever wants to see each. All the
-    project's hits are needed, whatever is reviewed.
+    project's hits are needed, whatever is reviewed. With `each` what has the same key by it is told once
+    (beyond ALIKE), and advice passes.
     """
+    if each is not None:
+        groups: dict[Hashable, list[Hit]] = {}
+        for hit in hits:
+            if hit.profile == "strict":
+                yield hit
+            else:
+                groups.setdefault(each(hit), []).append(hit)
+        for group in groups.values():
+            yield from told_once(group, told, min(few, ALIKE), severity)
+        return
     ordered = sorted(hits, key=lambda hit: (hit.location.path, hit.location.line, hit.location.column))
     if len(ordered) <= few:
         yield from ordered

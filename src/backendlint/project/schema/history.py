@@ -79,6 +79,16 @@ class Moment:
             more["profile"] = self.profile
         return Hit(HOLE.sub("...", message), place, related, **more)
 
+    @staticmethod
+    def told(hit: Hit, places: str) -> str:
+        """The first hit of a kind in a migration, with in how many more places of it that is so."""
+        return f"{hit.message[:-1]}. So it is in {places} of this migration."
+
+    @staticmethod
+    def kind(hit: Hit) -> tuple[str, str]:
+        """What is told once of a migration: its file, and what the message says before it names anything."""
+        return hit.location.path, hit.message.partition("`")[0]
+
     def existing(self, name: str) -> bool:
         """True for a table that existed before this migration (also when its making was not seen); a name that is not known
         may be one that this migration has made. An empty database has none."""
