@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from backendlint.facts.model import Call, FileFacts
+from backendlint.facts.model import Call, FileFacts, FunctionFacts
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema.ddl import read_script
 from backendlint.project.schema.executed import data_text, may_change_schema, sql_node
 from backendlint.project.schema.model import Check, Constraint, ForeignKey, Table, Unique
 from backendlint.project.schema.reading import CallNode, Links, Node, location_of, strings
-from backendlint.project.schema.revisions import dialect_at, histories
+from backendlint.project.schema.revisions import dialect_at, dialect_named, histories
 from backendlint.project.schema.sa_columns import (
     Made,
     column_call,
@@ -98,7 +98,11 @@ class _Script:
             operations = list(self._call(view, depth))
             guarded, outside = _guarded(self.file, index, call), in_autocommit(self.file, index, call)
             for item in operations:
-                yield replace(item, guarded=guarded, outside_transaction=outside) if guarded or outside else item
+                alone = item.dialect or (_database_of(facts, call, self.dialect) if guarded else "")
+                known = (
+                    item if not (guarded or outside) else replace(item, guarded=guarded, outside_transaction=outside)
+                )
+                yield replace(known, dialect=alone) if alone else known
 
     def _call(self, view: CallNode, depth: int) -> Iterator[ops.Operation]:
         value = view.func.value
@@ -171,6 +175,29 @@ def _guarded(file: FileFacts, index: int, call: Call) -> bool:
         item.kind == "if" and item.exits == "return" and item.parent in around and item.span[2:] <= call.span[:2]
         for item in facts.blocks
     )
+
+
+def _database_of(facts: FunctionFacts, call: Call, dialect: str) -> str:
+    """The other database for which alone a call is made: below `if dialect == "sqlite":`, or in the `else` of the project's own
+    (of which nothing is known but that it is another one: as little is said of SQLite)."""
+    block = call.block
+    while block > 0:
+        item = facts.blocks[block]
+        if item.kind in {"if", "else"}:
+            asked = _asked(facts, item.value if item.kind == "if" else facts.blocks[item.group].value)
+            if asked and (asked == dialect) == (item.kind == "else"):
+                return asked if item.kind == "if" else "sqlite"
+        block = item.parent
+    return ""
+
+
+def _asked(facts: FunctionFacts, test: int) -> str:
+    """The database that a test asks for: `bind.dialect.name == "postgresql"`."""
+    value = facts.values[test] if test >= 0 else ("unknown",)
+    if value[0] != "compare" or value[1] != ("==",):
+        return ""
+    other = facts.values[value[2][1]]
+    return dialect_named(other[1]) if other[0] == "const" else ""
 
 
 def _batch_table(view: CallNode) -> str:

@@ -70,7 +70,7 @@ class Moment:
     @property
     def dialect(self) -> str:
         """The dialect in which it runs, PostgreSQL where nothing tells."""
-        return self.migration.dialect or "postgres"
+        return self.operation.dialect or self.migration.dialect or "postgres"
 
     def hit(self, message: str, *, related: tuple[Step, ...] = (), at: Location | None = None, **more: Any) -> Hit:
         """A hit at the operation."""
@@ -151,8 +151,9 @@ def flat(operations: Sequence[ops.Operation]) -> Iterator[tuple[ops.Operation, o
                 sql=operation.sql, reversible=operation.reversible, known=operation.known, location=operation.location,
                 state_only=operation.state_only, guarded=operation.guarded, text=operation.text,
             ), None  # fmt: skip
+            inherited = {"outside_transaction": operation.outside_transaction, "dialect": operation.dialect}
             for inner in operation.operations:
-                yield (replace(inner, outside_transaction=True) if operation.outside_transaction else inner), operation
+                yield (replace(inner, **inherited) if any(inherited.values()) else inner), operation  # type: ignore[arg-type]
         else:
             yield operation, None
 

@@ -45,7 +45,8 @@ __all__ = [
 class Operation:
     """Base of all operations. `guarded`: under an `if`, so it may not run; `text`: the SQL it comes from, if any.
 
-    `outside_transaction`: in an autocommit block of a migration that otherwise runs in a transaction.
+    `outside_transaction`: in an autocommit block of a migration that otherwise runs in a transaction. `dialect`: the one database
+    for which it is, where that is not the migration's.
     """
 
     location: Location | None = None
@@ -53,6 +54,7 @@ class Operation:
     database_only: bool = False
     guarded: bool = False
     outside_transaction: bool = False
+    dialect: str = ""
     text: str = ""
 
 

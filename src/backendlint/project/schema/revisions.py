@@ -9,12 +9,17 @@ from backendlint.project.schema import operations as ops
 _FOLDERS = {
     "sqlite": "sqlite", "sqlite3": "sqlite", "postgres": "postgres", "postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql",
 }  # fmt: skip
-"""Folders that tell for which database their scripts are, in projects that serve several."""
+"""Names by which folders and tests tell for which database a script is, in projects that serve several."""
 
 
 def dialect_at(path: str, dialect: str) -> str:
     """The dialect of a migration: by the nearest folder that says so, else the project's."""
-    return next((_FOLDERS[name] for name in reversed(path.split("/")[:-1]) if name in _FOLDERS), dialect)
+    return next((found for name in reversed(path.split("/")[:-1]) if (found := dialect_named(name))), dialect)
+
+
+def dialect_named(name: object) -> str:
+    """The dialect of a database by its name; "" for other words."""
+    return _FOLDERS.get(name, "") if isinstance(name, str) else ""
 
 
 def histories(found: list[ops.Migration]) -> list[ops.Migration]:
