@@ -265,7 +265,7 @@ def _looped(node: Node) -> Iterator[Node]:
     value = node.value
     if value[0] == "elem":
         yield node
-    elif value[0] == "unpack":
+    elif value[0] in ("unpack", "guard"):
         yield from _looped(node.at(value[1]))
     elif value[0] == "call":
         for vid in node.facts.calls[value[1]].args:
