@@ -113,7 +113,7 @@ def _unique(moment: Moment, operation: ops.AddConstraint | ops.AddColumn) -> Ite
     if found is None:
         return
     columns = ", ".join(found.columns)
-    yield moment.hit(
+    yield moment.lock(
         f"The unique constraint on `{operation.table}` ({columns}) builds its index under an ACCESS EXCLUSIVE lock: "
         f"reads and writes of the table wait until it is built; {_UNIQUE[moment.migration.kind]}."
     )
@@ -131,12 +131,12 @@ def _index(moment: Moment, operation: ops.CreateIndex) -> Iterator[Hit]:
                     severity="error",
                 )
             return
-        yield moment.hit(
+        yield moment.lock(
             f"Building the {what} takes a SHARE lock: every INSERT, UPDATE and DELETE on the table waits until it is built; "
             f"{_remedy(moment, operation)}."
         )
     elif moment.dialect == "mysql" and _blocks_in_mysql(operation):
-        yield moment.hit(
+        yield moment.lock(
             f"Building the {what} blocks writes to the table in MySQL: a "
             f"{operation.index.method or operation.algorithm or operation.lock} "
             "index has no online build that permits them; use pt-online-schema-change or gh-ost, or a quiet hour."

@@ -66,11 +66,11 @@ def _constraint(moment: Moment, operation: ops.AddConstraint) -> Iterator[Hit]:
     else:
         return
     if moment.dialect == "mysql":
-        yield moment.hit(
+        yield moment.lock(
             f"{what} makes MySQL copy the table and block writes meanwhile; add it in a quiet hour or with an online tool."
         )
         return
-    yield moment.hit(f"{what} {lock}; {_SAFE[moment.migration.kind]}.")
+    yield moment.lock(f"{what} {lock}; {_SAFE[moment.migration.kind]}.")
 
 
 def _just_added(moment: Moment, table: str, columns: tuple[str, ...]) -> bool:
@@ -99,16 +99,16 @@ def _not_null(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
         return
     name = f"`{operation.table}.{operation.column}`"
     if moment.dialect == "mysql":
-        yield moment.hit(_in_mysql(moment, operation, name))
+        yield moment.lock(_in_mysql(moment, operation, name))
         return
     if operation.fills:
-        yield moment.hit(
+        yield moment.lock(
             f"Making {name} NOT NULL first fills its null rows with the default in one UPDATE, then scans the table under an ACCESS "
             "EXCLUSIVE lock: reads and writes wait for both; fill the rows in batches in an earlier migration, and add "
             f"`CHECK ({operation.column} IS NOT NULL) NOT VALID`, validated in a later transaction, before SET NOT NULL."
         )
         return
-    yield moment.hit(
+    yield moment.lock(
         f"SET NOT NULL on {name} scans the table under an ACCESS EXCLUSIVE lock, so reads and writes wait"
         f"{'' if _filled(moment, operation) else ', and fails if a row is null'}; "
         f"first add `CHECK ({operation.column} IS NOT NULL) NOT VALID`, validate it in a later transaction, then set NOT NULL, "

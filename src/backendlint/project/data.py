@@ -27,7 +27,7 @@ from backendlint.project.schema.model import Schema, Table
 from backendlint.project.schema.operations import DropTable, Migration, Operation, RenameTable
 from backendlint.project.schema.released import long_released
 from backendlint.project.schema.sqlalchemy_models import read_sqlalchemy
-from backendlint.project.sqltext.dialects import file_dialect, project_dialect
+from backendlint.project.sqltext.dialects import file_dialect, project_dialect, several_servers
 from backendlint.project.sqltext.find import SqlText, sql_texts
 from backendlint.project.sqltext.orm import Use, uses
 from backendlint.project.sqltext.statements import Statement, statements
@@ -159,7 +159,11 @@ class Data:
     @cached_property
     def django_history(self) -> History:
         """Django's migrations in order."""
-        return read_django_migrations(self._files, self.links, self.dialect)
+        history = read_django_migrations(self._files, self.links, self.dialect)
+        portable = bool(history.migrations) and several_servers(self._project)
+        for migration in history.migrations:
+            migration.portable = portable
+        return history
 
     @cached_property
     def _sql(self) -> tuple[list[Migration], Schema]:

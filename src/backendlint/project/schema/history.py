@@ -79,6 +79,12 @@ class Moment:
             more["profile"] = self.profile
         return Hit(HOLE.sub("...", message), place, related, **more)
 
+    def lock(self, message: str, **more: Any) -> Hit:
+        """A hit about a lock of one kind of server, and its remedy: advice where the migration must run on others too."""
+        if self.migration.portable:
+            more["profile"] = "strict"
+        return self.hit(message, **more)
+
     @staticmethod
     def told(hit: Hit, places: str) -> str:
         """The first hit of a kind in a migration, with in how many more places of it that is so."""

@@ -264,6 +264,8 @@ class Migration:
     after_deploy: bool = False
     """Marked to run when the old release is gone (`safe = Safe.after_deploy()` of django-safemigrate)."""
     dialect: str = ""
+    portable: bool = False
+    """It runs on several kinds of servers, as whoever installs the project chooses."""
     chain: str = ""
     """For Alembic's: the folder in which its history begins; a project may have several, each with a database of its own."""
     copy: bool = False

@@ -84,6 +84,13 @@ def _declared(root: Path) -> list[str]:
     return found
 
 
+def several_servers(project: Project) -> bool:
+    """Whether Django's settings let whoever installs it choose between kinds of database servers: what only one of them
+    understands cannot be in its migrations. SQLite alone tells nothing, which is often for tests."""
+    engines = {_engine(text) for fn, _, text in project.literals.all() if "test" not in fn.path}
+    return len(engines - {"", "sqlite"}) > 1
+
+
 def _told(project: Project) -> list[str]:
     """Dialects that URLs and Django's ENGINE settings in the code name."""
     found: list[str] = []
@@ -93,9 +100,16 @@ def _told(project: Project) -> list[str]:
         match = _URL.match(text)
         if match:
             found.append(_NAMES[match.group(1)])
-        elif text.startswith("django.") and ".backends." in text and text.rpartition(".")[2] in _ENGINES:
-            found.append(_ENGINES[text.rpartition(".")[2]])
+        elif engine := _engine(text):
+            found.append(engine)
     return found
+
+
+def _engine(text: str) -> str:
+    """The dialect of one of Django's ENGINE settings; "" for other texts."""
+    if not text.startswith("django.") or ".backends." not in text:
+        return ""
+    return _ENGINES.get(text.rpartition(".")[2], "")
 
 
 def _special(file: FileFacts) -> list[str]:
