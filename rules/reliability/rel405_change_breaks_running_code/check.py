@@ -33,7 +33,10 @@ def _judged(project: Project) -> Iterator[Hit]:
                 related=related,
             )
         elif (
-            isinstance(operation, ops.RenameColumn) and moment.existing(operation.table) and not _new(moment, operation)
+            isinstance(operation, ops.RenameColumn)
+            and moment.existing(operation.table)
+            and not _new(moment, operation)
+            and not _dropped(moment, operation)
         ):
             related = users_of(project, operation.table, operation.column)
             yield moment.hit(
@@ -51,6 +54,15 @@ def _new(moment: Moment, operation: ops.RenameColumn | ops.AlterColumn) -> bool:
     return not moment.existing(operation.table) or any(
         isinstance(item, ops.AddColumn) and (item.table, item.column.name) == (operation.table, operation.column)
         for item in moment.earlier
+    )
+
+
+def _dropped(moment: Moment, operation: ops.RenameColumn) -> bool:
+    """Whether the same migration drops it under its new name, or its whole table: that is what breaks the old release."""
+    return any(
+        (isinstance(item, ops.DropColumn) and (item.table, item.column) == (operation.table, operation.new))
+        or (isinstance(item, ops.DropTable) and item.table == operation.table)
+        for item in moment.migration.whole
     )
 
 
@@ -78,7 +90,7 @@ def _type(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
     only_checked = bool(old) and sqltypes.family(old) == sqltypes.family(new) == "text"
     if only_checked and moment.dialect == "postgres":
         lock = "PostgreSQL checks every row under an ACCESS EXCLUSIVE lock, so reads and writes wait"
-    hit = moment.hit(f"Changing the type of {name} {change}{narrowed}: {lock}; " + _IN_STEPS)
+    hit = moment.lock(f"Changing the type of {name} {change}{narrowed}: {lock}; " + _IN_STEPS)
     yield hit if old else replace(hit, confidence="medium")
 
 
