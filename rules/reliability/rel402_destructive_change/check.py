@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Hit, Moment, Project, ops, told_once, users_of
+from backendlint.api import Fn, Hit, Moment, Project, ops, told_once, users_of
 
 _BOOKS = re.compile(r"(^|_)migrations$|^alembic_version$|^(schema_version|\w*schema_history)$", re.IGNORECASE)
 """Tables in which migration tools note what has run."""
+SHORTLY = 3
+"""So many migrations before a drop are asked whether they moved what it drops."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -96,7 +98,8 @@ def _dropped_table(project: Project, moment: Moment, operation: ops.DropTable) -
         "keep a backup, and drop it in a later release.",
         related=related,
     )
-    return replace(hit, profile="strict") if stray else hit  # what an uninstalled application left behind
+    # what an uninstalled application left behind, or what has its rows elsewhere by now
+    return replace(hit, profile="strict") if stray or _moved_table(project, moment, table) else hit
 
 
 def _dropped_column(project: Project, moment: Moment, operation: ops.DropColumn) -> Hit:
@@ -111,28 +114,62 @@ def _dropped_column(project: Project, moment: Moment, operation: ops.DropColumn)
         breaks = f"breaks the code that still names it ({related[0].location.path}:{related[0].location.line})"
     else:
         breaks = "breaks instances of the old release that still select it"
-    if _moved(project, moment, operation.column):
-        harm = f"{breaks}, and a downgrade has no more of its values than this migration moved before"
+    moved = _moved(project, moment, operation.column)
+    if moved:
+        harm = f"{breaks}, and a downgrade has no more of its values than the migrations moved before"
     else:
         harm = f"loses its data and {breaks}"
     return moment.hit(
         f"Dropping column {name} {harm}; remove its last use, release that, keep a backup, and drop it in a later release.",
         related=related,
+        profile="strict" if moved and _replaced(moment, operation) else moment.profile,
     )
 
 
 def _moved(project: Project, moment: Moment, column: str) -> bool:
-    """Whether Python code of the migration, which runs before, speaks of the column."""
-    if not any(isinstance(item, ops.RunCode) and item.changes_data for item in moment.earlier):
-        return False
-    name = column.removesuffix("_id")
-    file = project.files.get(moment.migration.path)
+    """Whether Python code of the migration, or of one shortly before, that changes rows speaks of the column."""
+    names = {column, column.removesuffix("_id")}
+    return any(_spoken(fn, names) for fn in _movers(project, moment))
+
+
+def _moved_table(project: Project, moment: Moment, table: str) -> bool:
+    """Whether such code works with the table's model and with another one."""
     return any(
-        (value[0] == "attr" and value[2] in (name, column)) or (value[0] == "const" and value[1] in (name, column))
-        for fn in (project.functions_of(file) if file is not None else ())
-        if not fn.is_module
-        for value in fn.facts.values
+        sum(fn.callee_name(call) == "get_model" for call in fn.calls) > 1
+        and any(
+            value[0] == "const"
+            and isinstance(value[1], str)
+            and value[1]
+            and table.lower().endswith(f"_{value[1].lower()}")
+            for value in fn.facts.values
+        )
+        for fn in _movers(project, moment)
     )
+
+
+def _spoken(fn: Fn, names: set[str]) -> bool:
+    values = (
+        value[2] if value[0] == "attr" else value[1] if value[0] == "const" else None for value in fn.facts.values
+    )
+    return any(value in names for value in values if isinstance(value, str))
+
+
+def _movers(project: Project, moment: Moment) -> Iterator[Fn]:
+    """The functions of the migration, and of those on which it builds, where these change rows before it drops something."""
+    paths = [moment.migration.path] if any(map(_changes_rows, moment.earlier)) else []
+    known = {migration.id: migration for migration in project.data.migrations}
+    wanted = moment.migration.depends
+    for _ in range(SHORTLY):
+        before = [known[name] for name in wanted if name in known]
+        paths += [item.path for item in before if any(map(_changes_rows, item.operations))]
+        wanted = tuple(name for item in before for name in item.depends)
+    for path in dict.fromkeys(paths):
+        file = project.files.get(path)
+        yield from (fn for fn in (project.functions_of(file) if file is not None else ()) if not fn.is_module)
+
+
+def _changes_rows(operation: ops.Operation) -> bool:
+    return isinstance(operation, ops.RunCode) and operation.changes_data
 
 
 def _goes_with_table(moment: Moment, operation: ops.DropColumn) -> bool:
