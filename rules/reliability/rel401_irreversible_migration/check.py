@@ -15,11 +15,12 @@ def check(project: Project) -> Iterator[Hit]:
     """Alembic's missing, empty and raising downgrades; Django's RunPython and RunSQL without a reverse; lone `.up.sql` files.
     Where no downgrade is ever written, that is a style, told once."""
     told: set[str] = set()
+    django: list[Hit] = []
     revisions: list[Hit] = []
     for moment in project.data.moments():
         migration = moment.migration
         if migration.kind == "django":
-            yield from _django(moment)
+            django.extend(_django(moment))
         elif migration.id not in told:
             told.add(migration.id)
             hit = _alembic(moment) if migration.kind == "alembic" else _sql(project, moment)
@@ -28,6 +29,7 @@ def check(project: Project) -> Iterator[Hit]:
             elif hit is not None:
                 yield hit
     yield from told_once(revisions, _everywhere)
+    yield from told_once(django, Moment.told, severity=None, each=Moment.kind)
 
 
 def _everywhere(hit: Hit, places: str) -> str:
@@ -49,6 +51,7 @@ def _django(moment: Moment) -> Iterator[Hit]:
             "`RunSQL` has no `reverse_sql`, so this migration cannot be unapplied, and no release from before it can be gone back "
             "to with its schema; pass the statement that undoes it, or `migrations.RunSQL.noop` if nothing needs undoing.",
             at=place,
+            profile="strict" if operation.refused else None,
         )
 
 

@@ -355,7 +355,7 @@ def _run_sql(replay: Replay, call: CallNode) -> Iterator[ops.Operation]:
     reversible = reverse is not None and reverse.const("?") is not None
     yield ops.RunSQL(
         sql=";\n".join(text for text, _ in texts or []), operations=tuple(understood), reversible=reversible, known=known,
-        location=place,
+        refused=not reversible and reverse is not None, location=place,
     )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ _BACKWARD = re.compile(
     re.IGNORECASE,
 )
 _REFRESHED = re.compile(r"REFRESH\s+MATERIALIZED\s+VIEW\s+(?!CONCURRENTLY\b)([\w.]+)", re.IGNORECASE)
+_OPENING = re.compile(r"^(`?[^`(]*).*$", re.DOTALL)
 RECENT = 10
 """Migrations further back in their chain are history: they have run, and what they did is told in the strict profile only.
 So are those that by their dates are long released."""
@@ -93,7 +94,7 @@ class Moment:
     @staticmethod
     def kind(hit: Hit) -> tuple[str, str]:
         """What is told once of a migration: its file, and what the message says before it names anything."""
-        return hit.location.path, hit.message.partition("`")[0]
+        return hit.location.path, _OPENING.sub(r"\1", hit.message)
 
     def existing(self, name: str) -> bool:
         """True for a table that existed before this migration (also when its making was not seen); a name that is not known
@@ -155,7 +156,7 @@ def flat(operations: Sequence[ops.Operation]) -> Iterator[tuple[ops.Operation, o
         if isinstance(operation, ops.RunSQL):
             yield ops.RunSQL(
                 sql=operation.sql, reversible=operation.reversible, known=operation.known, location=operation.location,
-                state_only=operation.state_only, guarded=operation.guarded, text=operation.text,
+                state_only=operation.state_only, guarded=operation.guarded, text=operation.text, refused=operation.refused,
             ), None  # fmt: skip
             inherited = {"outside_transaction": operation.outside_transaction, "dialect": operation.dialect}
             for inner in operation.operations:

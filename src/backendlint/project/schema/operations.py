@@ -228,6 +228,8 @@ class RunSQL(Operation):
     sql: str
     operations: tuple[Operation, ...] = ()
     reversible: bool = True
+    refused: bool = False
+    """Its way back is None, spelled out: it was thought of."""
     known: bool = True
 
 
