@@ -33,7 +33,7 @@ def check(project: Project) -> Iterator[Hit]:
     """Each framework's models against its own migrations, as far as both were read completely."""
     data = project.data
     if data.alembic:
-        yield from _compare(data.sqlalchemy.tables, data.alembic_schema, "Alembic", _all_read(data.alembic))
+        yield from _compare(project, data.sqlalchemy.tables, data.alembic_schema, "Alembic", _all_read(data.alembic))
     if data.django_history.migrations:
         apps = {migration.id.partition(".")[0].lower() for migration in data.django_history.migrations}
         models = {
@@ -41,7 +41,7 @@ def check(project: Project) -> Iterator[Hit]:
             for name, table in data.django.tables.items()
             if table.managed and data.app_of(table) in apps and _loaded(project, table)
         }
-        yield from _compare(models, data.django_migrated, "Django", True)
+        yield from _compare(project, models, data.django_migrated, "Django", True)
     yield from _todays(project)
 
 
@@ -81,24 +81,32 @@ def _todays(project: Project) -> Iterator[Hit]:
 
 
 def _changed_later(project: Project, fn: Fn, cls: Cls, place: Location) -> bool:
-    """Whether the function's migration or one after it changes the model's table; True where its table is not known. Of a
-    revision's own changes those count that add columns after the model is used."""
+    """Whether the function's migration or one after it gives the model's table a column; True where its table is not known. Of a
+    revision's own changes those count that come after the model is used."""
     table = table_of(project, cls.fqn)
     paths = [migration.path for migration in project.data.migrations]
     if table is None or fn.path not in paths:
         return True
     later = project.data.migrations[paths.index(fn.path) :]
     return any(
-        str(getattr(operation, "table", "")).lower() == table.name.lower() or isinstance(operation, ops.RunSQL)
+        _brings(operation, table.name)
         for migration in later
-        for operation in migration.operations
-        if migration.path != fn.path or migration.kind != "alembic" or _adds_after(operation, place)
+        for operation in migration.whole
+        if migration.path != fn.path or migration.kind != "alembic" or _after(operation, place)
     )
 
 
-def _adds_after(operation: ops.Operation, place: Location) -> bool:
-    adds = isinstance(operation, ops.AddColumn | ops.RenameColumn | ops.RunSQL)
-    return adds and (operation.location is None or operation.location.line > place.line)
+def _brings(operation: ops.Operation, table: str) -> bool:
+    """Whether it gives the table, or nobody knows which, a column or name that was not there before."""
+    if isinstance(operation, ops.RunSQL):
+        return not operation.known
+    name = operation.new if isinstance(operation, ops.RenameTable) else getattr(operation, "table", "")
+    adds = isinstance(operation, ops.AddColumn | ops.RenameColumn | ops.RenameTable)
+    return adds and str(name).lower() == table.lower()
+
+
+def _after(operation: ops.Operation, place: Location) -> bool:
+    return operation.location is None or operation.location.line > place.line
 
 
 def _model_used(project: Project, fn: Fn) -> tuple[Cls, int] | None:
@@ -143,7 +151,9 @@ def _all_read(migrations: list[ops.Migration]) -> bool:
     )
 
 
-def _compare(models: dict[str, Table], migrated: Schema, framework: str, all_read: bool) -> Iterator[Hit]:
+def _compare(
+    project: Project, models: dict[str, Table], migrated: Schema, framework: str, all_read: bool
+) -> Iterator[Hit]:
     known = sum(migrated.find(name) is not None for name in models)
     if not models or known * 2 < len(models):
         return
@@ -160,6 +170,7 @@ def _compare(models: dict[str, Table], migrated: Schema, framework: str, all_rea
             continue
         if made.complete and table.complete and made.kind == table.kind:
             yield from _columns(table, made, framework)
+            yield from _left_over(project, table, made)
             if all_read:
                 yield from _indexes(table, made, framework)
                 yield from _keys(table, made, framework)
@@ -193,20 +204,27 @@ def _columns(table: Table, made: Table, framework: str) -> Iterator[Hit]:
                 other.location or made.location,
                 "strict" if _harmless(column, other, framework) else None,
             )
+
+
+def _left_over(project: Project, table: Table, made: Table) -> Iterator[Hit]:
+    """Columns that each insert must fill, and that the model does not have: neither itself nor from a library's mixin."""
+    cls = project.classes.get(table.owner)
+    lineage = project.hierarchy.mro(cls) if cls is not None else ()
+    if cls is not None and any(base.endswith("Mixin") for base in project.hierarchy.library_bases(cls)):
+        return
     for column in made.columns.values():
-        if (
-            table.column(column.name) is None
-            and not column.nullable
-            and column.default is None
-            and not column.autoincrement
-        ):
-            yield from _hit(
-                table.location,
-                f"The migrations make `{table.name}.{column.name}` NOT NULL without a default, but the "
-                "model has no such column: every "
-                "insert through the model fails; add it to the model, or drop it in a migration.",
-                column.location,
-            )
+        filled = column.nullable or column.default is not None or column.autoincrement
+        if filled or table.column(column.name) is not None:
+            continue
+        if any(column.name in item.facts.attributes for item in lineage):
+            continue  # a library's field, of which is not known whether it has a column
+        yield from _hit(
+            table.location,
+            f"The migrations make `{table.name}.{column.name}` NOT NULL without a default, but the "
+            "model has no such column: every "
+            "insert through the model fails; add it to the model, or drop it in a migration.",
+            column.location,
+        )
 
 
 def _indexes(table: Table, made: Table, framework: str) -> Iterator[Hit]:
