@@ -58,16 +58,11 @@ def _judged(project: Project) -> Iterator[Hit]:
 
 def _refilled(moment: Moment, table: str) -> bool:
     """Whether the migration fills the emptied table again from others."""
-    changes = (item for item in _to_come(moment) if isinstance(item, ops.DataChange))
+    changes = (item for item in moment.to_come if isinstance(item, ops.DataChange))
     return any(
         item.kind == "INSERT" and item.table.lower() == table.lower() and "SELECT" in item.text.upper()
         for item in changes
     )
-
-
-def _to_come(moment: Moment) -> list[ops.Operation]:
-    """The operation, and what the migration does after it."""
-    return [item for item in moment.migration.whole if not item.state_only][len(moment.earlier) :]
 
 
 def _everything(operation: ops.DataChange) -> bool:
@@ -185,7 +180,7 @@ def _replaced(moment: Moment, operation: ops.DropColumn) -> bool:
     """Another column takes its name in the same migration: that is what the code names."""
     return any(
         isinstance(item, ops.RenameColumn) and (item.table, item.new) == (operation.table, operation.column)
-        for item in _to_come(moment)
+        for item in moment.to_come
     )
 
 

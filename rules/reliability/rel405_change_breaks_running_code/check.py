@@ -62,7 +62,7 @@ def _dropped(moment: Moment, operation: ops.RenameColumn) -> bool:
     return any(
         (isinstance(item, ops.DropColumn) and (item.table, item.column) == (operation.table, operation.new))
         or (isinstance(item, ops.DropTable) and item.table == operation.table)
-        for item in moment.migration.whole
+        for item in moment.to_come
     )
 
 

@@ -73,6 +73,11 @@ class Moment:
         """The dialect in which it runs, PostgreSQL where nothing tells."""
         return self.operation.dialect or self.migration.dialect or "postgres"
 
+    @property
+    def to_come(self) -> list[ops.Operation]:
+        """The operation, and what the migration does after it."""
+        return [item for item in self.migration.whole if not item.state_only][len(self.earlier) :]
+
     def hit(self, message: str, *, related: tuple[Step, ...] = (), at: Location | None = None, **more: Any) -> Hit:
         """A hit at the operation."""
         place = at or self.location or Location(self.migration.path, 1, 1, 1, 1)
