@@ -209,8 +209,9 @@ def _order(path: str) -> tuple[object, ...]:
 
 
 def is_migration_path(path: str) -> bool:
-    """True for files in a migrations folder, whatever they hold."""
-    return _MIGRATION_FOLDER.search(path.rpartition("/")[0] + "/") is not None
+    """True for files in a migrations folder, whatever they hold, and for the one file in which all are (`migrations.sql`)."""
+    folder, _, name = path.rpartition("/")
+    return _MIGRATION_FOLDER.search(f"{folder}/") is not None or name in {"migrations.sql", "migration.sql"}
 
 
 def played(migrations: Sequence[ops.Migration]) -> Schema:

@@ -26,6 +26,8 @@ class Condition:
     """The function, cast or arithmetic around the column."""
     other: Found | None = None
     """For joins: what the other column means."""
+    correlated: bool = False
+    """For joins: the other column is of a query around this one, so that it is one value here."""
 
     @property
     def source(self) -> Source | None:
@@ -92,12 +94,19 @@ def _comparison(node: Any, scope: Scope) -> Condition:
     left, right = _bare(node.left), _bare(node.right)
     kind = "eq" if isinstance(node, exp.EQ | exp.NullSafeEQ) else "range"
     if isinstance(left, exp.Column) and isinstance(right, exp.Column):
+        if _of_outer_query(left, scope):
+            left, right = right, left
         return Condition(
-            node, "join" if kind == "eq" else "other", left, scope.resolve(left), right, other=scope.resolve(right)
-        )
+            node, "join" if kind == "eq" else "other", left, scope.resolve(left), right, other=scope.resolve(right),
+            correlated=_of_outer_query(right, scope),
+        )  # fmt: skip
     if _column_in(right) is not None and _column_in(left) is None:
         left, right = right, left
     return _made(node, kind, left, right, scope)
+
+
+def _of_outer_query(column: exp.Column, scope: Scope) -> bool:
+    return bool(column.table) and column.table.lower() not in scope.sources and not scope.opaque
 
 
 def _made(node: exp.Expression, kind: str, side: Any, value: Any, scope: Scope) -> Condition:
@@ -160,18 +169,27 @@ def trigram(table: Table, column: str) -> Index | None:
 
 
 def narrowed(found: list[Condition], but: Condition | None = None) -> bool:
-    """True when another condition already finds few rows by an index: equality on a column that leads one."""
+    """True when another condition already finds few rows by an index: equality on a column that leads one, or both bounds of
+    it; on a view's column it may be one, whose tables are not known here."""
+    bounded: set[tuple[str, str]] = set()
     for condition in found:
-        if (
-            condition is but
-            or condition.wrapper is not None
-            or condition.kind not in {"eq", "in"}
-            or condition.column is None
-        ):
+        column = condition.column
+        if condition is but or condition.wrapper is not None or column is None or not _leading(condition):
             continue
-        if condition.table is not None:
-            if leads(condition.table, condition.column.name) is not None:
-                return True
-        elif condition.column.name.lower() in {"id", "pk", "uuid"} or condition.column.name.lower().endswith("_id"):
+        if condition.kind in {"eq", "in"} or condition.correlated:
             return True
+        if condition.kind == "range":
+            bound = (column.sql().lower(), "low" if isinstance(condition.node, exp.GT | exp.GTE) else "high")
+            bounded.add(bound)
+            if isinstance(condition.node, exp.Between) or {(bound[0], "low"), (bound[0], "high")} <= bounded:
+                return True
     return False
+
+
+def _leading(condition: Condition) -> bool:
+    """Whether the column leads an index, or may well."""
+    assert condition.column is not None
+    name = condition.column.name.lower()
+    if condition.table is None:
+        return name in {"id", "pk", "uuid"} or name.endswith("_id")
+    return condition.table.kind == "view" or leads(condition.table, name) is not None

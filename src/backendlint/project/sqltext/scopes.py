@@ -103,7 +103,11 @@ class Scope:
         if having:
             return _in_source(having[0], name)
         if self.opaque or any(source.columns is None for source in self.sources.values()):
-            return Found("open")
+            tables = [source for source in self.sources.values() if source.table is not None]
+            known = [source for source in tables if source.table is not None and source.table.column(name)]
+            alone = self.parent is None and len(self.sources) == 1
+            meant = known if known or not alone else tables
+            return Found("open", meant[0] if len(meant) == 1 and not self.opaque else None)
         if self.parent is not None:
             return self.parent._plain(name)
         only = next(iter(self.sources.values())) if len(self.sources) == 1 else None
