@@ -61,8 +61,26 @@ class Narrowed:
         self._queries = frozenset((use.fn.fqn, use.query[:2]) for use in found if use.query is not None)
 
     def __contains__(self, use: Use) -> bool:
-        within_query = use.query is not None and (use.fn.fqn, use.query[:2]) in self._queries
-        return within_query or (use.fn.fqn, use.table.name) in self.tables
+        if (use.fn.fqn, use.table.name) in self.tables:
+            return True
+        return use.query is not None and any(
+            self._begun(use.fn, call.value, {}) for call in use.fn.calls if call.span == use.query
+        )
+
+    def _begun(self, fn: Fn, vid: int, known: dict[int, bool]) -> bool:
+        """Whether the query, or what it goes on from (`rows = rows.filter(...)`), has such a condition on every way."""
+        if vid in known:
+            return known[vid]
+        value = fn.unguarded(vid)
+        known[vid] = value[0] == "phi"  # what comes round again in a loop decides nothing
+        if value[0] == "call":
+            call = fn.calls[value[1]]
+            known[vid] = (fn.fqn, call.span[:2]) in self._queries or self._begun(fn, call.func, known)
+        elif value[0] == "phi":
+            known[vid] = all(self._begun(fn, other, known) for other in value[1])
+        elif value[0] == "attr":
+            known[vid] = self._begun(fn, value[1], known)
+        return known[vid]
 
 
 def text_of(project: Project, fn: Fn, vid: int) -> str:
