@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
 from sqlglot import exp
@@ -37,12 +37,12 @@ def check(project: Project) -> Iterator[Hit]:
         if "LIKE" in statement.text.upper() and not statement.in_migration and statement.tree is not None:
             yield from _statement(project, statement)
     narrowed = sql.Narrowed(project)
-    groups: dict[tuple[str, str, tuple[int, ...]], list[ColumnUse]] = {}
+    groups: dict[Hashable, list[ColumnUse]] = {}
     for use in project.data.uses:
         if use not in narrowed and _unanchored(project, use) and not _excluded(use):
             groups.setdefault((use.fn.fqn, use.table.name, _query(use)), []).append(use)
     narrowing = {fqn for fqn, _ in narrowed.tables}
-    for uses in groups.values():
+    for uses in _searches(groups.values()):
         fn = uses[0].fn
         aside = (
             stays_small(uses[0].table.name)
@@ -53,6 +53,23 @@ def check(project: Project) -> Iterator[Hit]:
         )
         profile: Profile | None = "strict" if aside else None
         yield from (replace(hit, profile=profile) for hit in _told(uses))
+
+
+def _searches(queries: Iterable[list[ColumnUse]]) -> Iterable[list[ColumnUse]]:
+    """The queries, in one those in which a function looks for the same value in other columns of the table
+    (`wanted = [Team.name.ilike(term), Team.slug.ilike(term)]`): that is one search."""
+    found: dict[Hashable, list[ColumnUse]] = {}
+    for uses in queries:
+        use, vid = uses[0], uses[0].value
+        while vid >= 0 and use.fn.facts.values[vid][0] == "guard":
+            vid = use.fn.facts.values[vid][1]
+        columns = {item.column.name for item in uses}
+        key: Hashable = (use.fn.fqn, use.table.name, vid) if vid >= 0 else use.location
+        if columns.isdisjoint(item.column.name for item in found.get(key, ())):
+            found.setdefault(key, []).extend(uses)
+        else:
+            found[use.location] = uses
+    return found.values()
 
 
 def _statement(project: Project, statement: SqlStatement) -> Iterator[Hit]:

@@ -9,7 +9,7 @@ from backendlint.project.taint.naming import words as identifier_words
 _SMALL = re.compile(
     r"role|permission|setting|config|countr|currenc|language|locale|categor|type|status|plan|tier|feature|flag|option|version|field|"
     r"page|module|bracket|tag|label|group|link|menu|section|theme|widget|provider|source|storage|path|hint|topic|audience|"
-    r"migration|metadata|schema|region|timezone|unit|template|environment|classification|severit|priorit",
+    r"migration|metadata|schema|region|timezone|unit|template|environment|classification|severit|priorit|(?:^|_)states?$",
     re.IGNORECASE,
 )
 _GROWING = frozenset(
