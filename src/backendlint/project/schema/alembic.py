@@ -90,11 +90,11 @@ class _Script:
         self.links = links
         self.dialect = dialect
 
-    def read(self, index: int, depth: int = 0) -> Iterator[ops.Operation]:
-        """The operations of a function in evaluation order."""
+    def read(self, index: int, depth: int = 0, bound: Bound = ()) -> Iterator[ops.Operation]:
+        """The operations of a function in evaluation order; `bound` is what its parameters are."""
         facts = self.file.functions[index]
         for call in facts.calls:
-            view = CallNode(Node(self.file, index, call.value, self.links), call)
+            view = CallNode(Node(self.file, index, call.value, self.links, bound), call)
             operations = list(self._call(view, depth))
             guarded, outside = _guarded(self.file, index, call), in_autocommit(self.file, index, call)
             for item in operations:
@@ -114,11 +114,11 @@ class _Script:
         elif value[0] == "def" and depth < _DEPTH:
             target = next((i for i, item in enumerate(self.file.functions) if i and item.qualname == value[1]), 0)
             if target:
-                yield from self.read(target, depth + 1)
+                yield from self._helper(view, target, depth)
         elif value[0] == "name" and depth < _DEPTH:
             found = self.links.find_function(value[1], self.file.module)
             if found is not None and found[0] is self.file:
-                yield from self.read(found[1], depth + 1)
+                yield from self._helper(view, found[1], depth)
         elif view.name in {
             "add",
             "add_all",
@@ -128,6 +128,11 @@ class _Script:
             "merge",
         }:
             yield ops.RunCode(name=view.name, location=view.location)
+
+    def _helper(self, view: CallNode, index: int, depth: int) -> Iterator[ops.Operation]:
+        """The operations of a helper with what the call hands to it, once for each round of the loops that feed the call."""
+        for bound in _unrolled(view):
+            yield from self.read(index, depth + 1, _handed(bound, self.file.functions[index]))
 
     def _operation(self, view: CallNode) -> Iterator[ops.Operation]:
         table = _batch_table(view)
@@ -198,6 +203,13 @@ def _asked(facts: FunctionFacts, test: int) -> str:
         return ""
     other = facts.values[value[2][1]]
     return dialect_named(other[1]) if other[0] == "const" else ""
+
+
+def _handed(view: CallNode, helper: FunctionFacts) -> Bound:
+    """What the helper's parameters are in this call."""
+    given = ((view.argument(number, param.name), number) for number, param in enumerate(helper.params))
+    handed = {("param", number): node for node, number in given if node is not None}
+    return tuple((vid, handed[value]) for vid, value in enumerate(helper.values) if value in handed)
 
 
 def _batch_table(view: CallNode) -> str:
