@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from backendlint.api import Answer, Fn, Hit, Location, Project, Step, answers, here_and_in, is_api, told_once
+from backendlint.api import Answer, Call, Fn, Hit, Location, Project, Step, answers, here_and_in, is_api, told_once
 
 FEWEST = 3
 PAGE = "text/html"
@@ -25,7 +25,8 @@ def check(project: Project) -> Iterator[Hit]:
         for answer in answers(project, fn):
             form = shape_of(fn, answer)
             told_anew = answer.raised and translated
-            if form and not told_anew and not (answer.content == PAGE and for_people(project, fn)):
+            elsewhere = told_anew or judged_itself(project, fn, answer)
+            if form and not elsewhere and not (answer.content == PAGE and for_people(project, fn)):
                 found.setdefault(application(project, fn), []).append((fn, answer, form))
     raised = list(handled(project)) if found else []
     apps = [app for app in found if app]
@@ -66,7 +67,14 @@ def differing(errors: list[tuple[Fn, Answer, str]], raised: list[tuple[Location,
         if told.setdefault(form, {}).setdefault(fn.fqn, hit) is not hit:
             yield replace(hit, profile="strict")  # the same slip once more
     for hits in told.values():
-        yield from told_once(hits.values(), partial(here_and_in, before=", while"))
+        yield from told_once(hits.values(), partial(here_and_in, before=", while"), few=1, severity=None)
+
+
+def judged_itself(project: Project, fn: Fn, answer: Answer) -> bool:
+    """Whether another handler gives the answer (`return upload(request, draft=True)`), which is judged itself."""
+    value = fn.facts.values[answer.body] if answer.body >= 0 else ("",)
+    targets = project.targets(fn, fn.calls[value[1]]) if value[0] == "call" else []
+    return any(project.layer(target) in ("controller", "middleware") for target in targets)
 
 
 def application(project: Project, fn: Fn) -> object:
@@ -128,7 +136,7 @@ def is_text(fn: Fn, answer: Answer) -> bool:
 
 def shape_of(fn: Fn, answer: Answer) -> str:
     """How an error's body looks, in words; "" where it is not written out."""
-    if not answer.failed or answer.special:
+    if not answer.failed or answer.special or tells_nothing_usual(fn, answer):
         return ""
     if answer.keys:
         keys = ", ".join(f"`{key}`" for key in sorted(answer.keys)[:4])
@@ -136,6 +144,23 @@ def shape_of(fn: Fn, answer: Answer) -> str:
     if answer.shape == "text" and fn.const(answer.body) not in ("", b""):
         return "a text as detail" if answer.raised else "a bare text"
     return ""
+
+
+def tells_nothing_usual(fn: Fn, answer: Answer) -> bool:
+    """A list of messages for each field, which validation gives by itself beside other errors, or an outcome (`valid=False`)."""
+    value = fn.facts.values[answer.body] if answer.body >= 0 else ("",)
+    parts = [(fn.const(key), item) for key, item in value[1]] if value[0] == "dict" else []
+    if value[0] != "dict":  # `jsonify(valid=False)`
+        parts = next((list(c.kwargs) for c in fn.calls if answer.span.holds(c.span) and _named(c) == answer.keys), [])
+    if not parts or any(key in TELLING for key, _ in parts):
+        return False
+    return all(fn.value(item)[0] == "list" for _, item in parts) or all(
+        isinstance(fn.const(item), bool) for _, item in parts
+    )
+
+
+def _named(call: Call) -> tuple[str, ...]:
+    return tuple(name for name, _ in call.kwargs)
 
 
 def compatible(form: str, usual: str) -> bool:
