@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 from backendlint.api import (
     UNKNOWN,
@@ -10,17 +13,19 @@ from backendlint.api import (
     Project,
     Route,
     among_pages,
+    here_and_in,
     is_api,
     is_plain,
     segments,
     subject,
+    told_once,
     versions,
 )
 
 FREE = re.compile(
     r"health\w*|live(ness|z)?|ready|readyz|readiness|ping|status|metrics|docs?|redoc|openapi|swagger|schema|static|assets|media|favicon|"
     r"robots|\.well-known|oauth\d?|sso|saml|callback|webhooks?|hooks?|admin|login|logout|auth|accounts?|version|graphql|ws|internal|debug|"
-    r"sitemap|manifest|heartbeat|up|__\w+__|index|experiment(al|s)?|beta|alpha|previews?|unstable|private",
+    r"sitemap|manifest|heartbeat|up|index|experiment(al|s)?|beta|alpha|previews?|unstable|private",
     re.IGNORECASE,
 )
 
@@ -67,18 +72,25 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
     anywhere = 2 * len(rooted) > len(versioned)
     modules = {route.handler.path for route in versioned if route.handler is not None}
     example = versioned[0]
-    seen: set[Location] = set()
+    told: dict[str, list[Hit]] = defaultdict(list)
+    seen: set[object] = set()
     for route in bare:
-        if route.location in seen:
+        address = (*route.methods, route.path.rstrip("/"))
+        if route.location in seen or address in seen:
             continue
-        seen.add(route.location)
-        yield Hit(
+        seen |= {route.location, address}
+        hit = Hit(
             f"{route.label} has no version, while {len(versioned)} other routes have one (such as {example.path}): it cannot "
             "change without breaking clients. Mount it below the version.",
             route.location,
             function=route.function,
-            profile=None if anywhere or belongs(route, homes, modules) else "strict",
         )
+        if not anywhere and not belongs(route, homes, modules):
+            yield replace(hit, profile="strict")
+        else:
+            told[hit.location.path].append(hit)
+    for hits in told.values():  # a module's routes are mounted together
+        yield from told_once(hits, partial(here_and_in, before=", while"), few=1, severity=None)
 
 
 def belongs(route: Route, homes: set[str], modules: set[str]) -> bool:
@@ -90,12 +102,15 @@ def belongs(route: Route, homes: set[str], modules: set[str]) -> bool:
 
 
 def free(route: Route) -> bool:
-    """Operational and browser-facing paths that stay where they are."""
+    """Operational and browser-facing paths that stay where they are, and what an application keeps for itself (`/_internal`)."""
     parts = [part for part in segments(route.path) if "{" not in part]
     return (
         not parts
         or any(
-            OWN_VERSION.search(part) or FREE.fullmatch(part) or FREE.fullmatch(re.split(r"[-_.]", part)[0])
+            part.startswith("_")
+            or OWN_VERSION.search(part)
+            or FREE.fullmatch(part)
+            or FREE.fullmatch(re.split(r"[-_.]", part)[0])
             for part in parts
         )
         or not route.in_schema
