@@ -235,7 +235,9 @@ def _told_apart(fn: Fn, test: Vid) -> int:
 
 def _works(project: Project, fn: Fn) -> bool:
     """Whether what is done for each item is a piece of work, of which the query is only a part."""
-    return ACTS.match(fn.name) is not None or project.effects.has(fn, *WORK)
+    if ACTS.match(fn.name) is not None or project.effects.has(fn, *WORK):
+        return True
+    return any(project.queries.hands_write(edge) for edge in project.graph.callees(fn))
 
 
 def _by_hand(project: Project, fn: Fn) -> bool:

@@ -140,6 +140,7 @@ class _Search:
         for edge in self.project.graph.callees(fn):
             asks = edge.kind in SAME_THREAD and queries.reason(edge.callee) is not None
             asks = asks and not queries.cached(edge.callee) and not queries.remembered(fn, edge.call)
+            asks = asks and not queries.hands_write(edge)
             if asks and not self._closed(fn, edge, known):
                 yield edge
 

@@ -30,6 +30,7 @@ _AS_THEY_COME = re.compile(r"(?:^|_)(?:listen|subscribe|consume|watch|tail|follo
 _CONFIGURED = ("django.conf.settings.", "flask.current_app.config")
 
 
+_CUTS = ("split", "rsplit", "partition", "rpartition")
 _CODE = frozenset({"_meta", "__mapper__", "__table__"})
 _OF_CODE = frozenset({"sorted_tables", "get_table_names", "get_app_configs", "all_models", "__subclasses__"})
 """What lists a program's own tables, columns, relations and classes: as many as are written down."""
@@ -281,18 +282,43 @@ def when_full(project: Project, fn: Fn, block: int, loop: int) -> bool:
 
 
 def for_one_item(fn: Fn, block: int, loop: int) -> bool:
-    """Whether the code runs for one constant item of the loop: below `if name == "total"`."""
-    iterable = fn.facts.blocks[loop].value
+    """Whether the code runs for one constant item of the loop: below `if name == "total"`, `if key == "total" and ...` of
+    `for key, value in totals.items()`."""
     for number, item in fn.blocks_of(block):
         if number == loop:
             return False
-        test = fn.facts.values[plain(fn, item.value)] if item.kind == "if" and item.value >= 0 else ("",)
-        if test[0] == "compare" and test[1] == ("==",):
-            sides = [fn.facts.values[plain(fn, vid)] for vid in test[2]]
-            one = any(side[0] == "elem" and plain(fn, side[1]) == plain(fn, iterable) for side in sides)
-            if one and any(side[0] == "const" for side in sides):
-                return True
+        if item.kind == "if" and item.value >= 0 and _says_which(fn, item.value, fn.facts.blocks[loop].value):
+            return True
     return False
+
+
+def _says_which(fn: Fn, test: Vid, iterable: Vid) -> bool:
+    """Whether a test holds for one constant item of the iterable alone."""
+    value = fn.facts.values[plain(fn, test)]
+    if value[0] == "bool":
+        return bool(value[1] == "and") and any(_says_which(fn, part, iterable) for part in value[2])
+    if value[0] != "compare" or value[1] != ("==",):
+        return False
+    texts = [fn.facts.values[plain(fn, vid)][0] == "const" for vid in value[2]]
+    return any(texts) and any(_is_item(fn, vid, iterable) for vid in value[2])
+
+
+def _is_item(fn: Fn, vid: Vid, iterable: Vid) -> bool:
+    """The loop's item, the key where it goes through a mapping's `items()`, or what such a text is cut into."""
+    value = fn.facts.values[plain(fn, vid)]
+    if value[0] == "item":
+        cut = fn.facts.values[plain(fn, value[1])]
+        func = fn.facts.values[fn.facts.calls[cut[1]].func] if cut[0] == "call" else ("",)
+        return func[0] == "attr" and func[2] in _CUTS and _is_item(fn, func[1], iterable)
+    if value[0] == "unpack" and value[2] == 0 and _of_mapping(fn, iterable):
+        value = fn.facts.values[value[1]]
+    return bool(value[0] == "elem" and plain(fn, value[1]) == plain(fn, iterable))
+
+
+def _of_mapping(fn: Fn, iterable: Vid) -> bool:
+    value = fn.facts.values[plain(fn, iterable)]
+    func = fn.facts.values[fn.facts.calls[value[1]].func] if value[0] == "call" else ("",)
+    return func[0] in ("attr", "name") and str(func[-1]).rpartition(".")[2] == "items"
 
 
 def _counts(project: Project, fn: Fn, vid: Vid) -> bool:

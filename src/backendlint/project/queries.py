@@ -178,6 +178,11 @@ class Queries:
             found = self._kept[fn.fqn] = kept(fn)
         return call.value in found
 
+    def hands_write(self, edge: Edge) -> bool:
+        """Whether the callee executes what it is given, and is given a statement that writes."""
+        text = self._texts.get((edge.caller.fqn, edge.call.value), "") if edge.call is not None else ""
+        return text != "" and not (_READING.match(text) and not _ACTING.match(text))
+
     def text(self, fn: Fn, call: Call) -> str:
         """The SQL text that a call sends, as far as it is known."""
         found = self._texts.get((fn.fqn, call.value), "")
@@ -377,7 +382,7 @@ class Queries:
             for edge in self.project.graph.callers(fn):
                 if edge.kind not in SAME_THREAD or edge.caller.fqn in self._reasons:
                     continue
-                if not self.remembered(edge.caller, edge.call):
+                if not self.remembered(edge.caller, edge.call) and not self.hands_write(edge):
                     self._reasons[edge.caller.fqn] = Reason(None, edge)
                     queue.append(edge.caller)
 

@@ -66,8 +66,8 @@ def _got_from(fn: Fn, vid: Vid) -> Vid:
 
 
 def made(fn: Fn, vid: Vid) -> Vid:
-    """The display or call with which a local dictionary began, or one of the function around; or -1."""
-    return begun(fn, vid, lambda value: value[0] in ("dict", "call", "outer"))
+    """The display or call with which a local dictionary began, or one that is handed in or is of the function around; or -1."""
+    return begun(fn, vid, lambda value: value[0] in ("dict", "call", "outer", "param"))
 
 
 def begun(fn: Fn, vid: Vid, begins: Callable[[Value], bool], depth: int = MAX_STEPS) -> Vid:
@@ -84,7 +84,8 @@ def begun(fn: Fn, vid: Vid, begins: Callable[[Value], bool], depth: int = MAX_ST
 
 
 class _Put(NamedTuple):
-    """`known[key] = value`, `region.set(key, value)`: something outlives the function and keeps the value."""
+    """`known[key] = value`, `region.set(key, value)`: something outlives the function and keeps the value; or that it was
+    asked for (`known.add(key)`), then the value is -1."""
 
     holders: frozenset[Value]
     key: Value
@@ -99,9 +100,11 @@ def kept(fn: Fn) -> frozenset[Vid]:
         return frozenset()
     found: set[Vid] = set()
     for put in puts:
-        parts = ingredients(fn.facts, (put.value,))
+        parts = ingredients(fn.facts, (put.value,)) if put.value >= 0 else None
         found.update(
-            call.value for call in fn.calls if call.value in parts and call.span < put.span and _missed(fn, call, put)
+            call.value
+            for call in fn.calls
+            if (parts is None or call.value in parts) and call.span < put.span and _missed(fn, call, put)
         )
     return frozenset(found)
 
@@ -111,8 +114,10 @@ def _puts(fn: Fn) -> Iterator[_Put]:
         if store.key >= 0 and store.base >= 0 and (holders := _outer(fn, store.base)):
             yield _Put(holders, fn.unguarded(store.key), store.value, store.span)
     for call in fn.calls:
-        if len(call.args) > 1 and _PUTS.fullmatch(fn.callee_name(call)) and (holders := _holder(fn, call)):
-            yield _Put(holders, fn.unguarded(call.args[0]), call.args[1], call.span)
+        name = fn.callee_name(call)
+        marked = name == "add" and len(call.args) == 1
+        if (marked or (len(call.args) > 1 and _PUTS.fullmatch(name))) and (holders := _holder(fn, call)):
+            yield _Put(holders, fn.unguarded(call.args[0]), -1 if marked else call.args[1], call.span)
 
 
 def _holder(fn: Fn, call: Call) -> frozenset[Value]:

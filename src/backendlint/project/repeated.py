@@ -75,7 +75,7 @@ def repeated(project: Project) -> Iterator[Repeated]:
             if edge.kind not in ("call", "property") or project.queries.reason(edge.callee) is None:
                 continue
             loop = _loop(project, fn, edge.block)
-            if loop < 0 or project.queries.cached(edge.callee):
+            if loop < 0 or project.queries.cached(edge.callee) or project.queries.hands_write(edge):
                 continue
             edges, last = way(project, edge)
             read = inputs(edge.call) if edge.call is not None else _read_from(fn, edge)
@@ -180,9 +180,14 @@ def _own_statement(project: Project, fn: Fn, query: Query, loop: int) -> bool:
     vid = plain(fn, query.call.args[0])
     value = fn.facts.values[vid]
     if value[0] == "call":
-        func = fn.facts.values[fn.facts.calls[value[1]].func]
+        made_by = fn.facts.calls[value[1]]
+        func = fn.facts.values[made_by.func]
         vid = plain(fn, func[1]) if func[0] == "attr" else vid
+        if func[0] == "name" and len(made_by.passed) == 1 and made_by.args:  # `execute(text(statement))`
+            vid = plain(fn, made_by.args[0])
     value = fn.facts.values[vid]
+    if value[0] == "unpack" and fn.facts.values[value[1]][0] == "elem":
+        value = fn.facts.values[value[1]]
     return value[0] in ("elem", "unpack") and value[1] in (iterable, plain(fn, iterable))
 
 
