@@ -90,7 +90,7 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
         else:
             told[hit.location.path].append(hit)
     for hits in told.values():  # a module's routes are mounted together
-        yield from told_once(hits, partial(here_and_in, before=", while"), few=1, severity=None)
+        yield from told_once(hits, partial(here_and_in, before=", while"), few=2, severity=None)
 
 
 def belongs(route: Route, homes: set[str], modules: set[str]) -> bool:
