@@ -29,6 +29,8 @@ HARM = "so clients see internals such as SQL, paths and hosts; log it and answer
 SENT = "which its error handler sends, so clients see internals such as SQL, paths and hosts; log it and raise a fixed message."
 MANY = 3
 """So many responses with one text are told one by one."""
+REFUSES = "builtins.PermissionError"
+"""What the system says of files, and code by hand of whoever asks."""
 NEAR = 1
 """More calls than this between the caught exception and the one that is raised make it advice."""
 DEBUG = "never switch it on in production."
@@ -42,6 +44,7 @@ CAUSES = ("__cause__", "__context__")
 """What is behind an exception: internals, even where the exception itself was made to be shown."""
 EXPECTED = ("validation", "http", "domain", "not-found", "auth", "control")
 FILES = frozenset({"file", "subprocess"})
+LOGS = frozenset({"file", "log"})
 NETWORK = frozenset({"socket", "dns", "http", "db", "db-connect", "db-read", "db-write", "mail", "cloud", "grpc"})
 """Effects of what raises the system's errors."""
 ALONE = frozenset({"log", "cpu", BLOCKING})
@@ -74,42 +77,53 @@ def check(project: Project) -> Iterator[Hit]:
             yield replace(hit, profile="strict", confidence="low")
     ones, others = told_apart(found)
     yield from (replace(hit, profile="strict") for hit in others)
-    habit: list[Hit] = []
+    habits: dict[bool, list[Hit]] = {True: [], False: []}
     for flow, hit in ones:
-        if is_habit(project, flow):
-            habit.append(hit)
-        else:
+        types = caught_types(project, flow.site.fn, flow.source.slot) if is_own(flow) else None
+        if types is None:
             yield hit
-    yield from (replace(hit, severity=None) for hit in told_once(habit, everywhere, SLIPS))
+        else:
+            habits[any(name in BROAD for _, name in types)].append(hit)
+    for habit in habits.values():
+        yield from told_once(habit, everywhere, SLIPS, severity=None)
     yield from weak_hits(project, ("debug",), DEBUG, is_switched)
     yield from debug_settings(project)
 
 
 def told_apart(found: list[tuple[Flow, Hit]]) -> tuple[list[tuple[Flow, Hit]], list[Hit]]:
-    """The first place of each function, and of each text that goes into many responses; and the other places."""
-    sources: dict[tuple[str, int], list[Location]] = {}
+    """The first place of each function, of each text that goes into many responses, and of each function that many give
+    what they caught; and the other places."""
+    shared: dict[object, list[Location]] = {}
     for flow, hit in found:
-        sources.setdefault((flow.source.fn, flow.source.slot), []).append(hit.location)
+        for key in ways(flow):
+            shared.setdefault(key, []).append(hit.location)
     first: list[tuple[Flow, Hit]] = []
     again: list[Hit] = []
     functions = set()
     for flow, hit in sorted(found, key=lambda item: item[1].location):
-        shared = sources[flow.source.fn, flow.source.slot]
-        if flow.site.fn.fqn in functions or (len(shared) > MANY and hit.location != min(shared)):
+        places = max((shared[key] for key in ways(flow)), key=len)
+        if flow.site.fn.fqn in functions or (len(places) > MANY and hit.location != min(places)):
             again.append(hit)
             continue
         functions.add(flow.site.fn.fqn)
-        more = f" It is in {len(shared) - 1} other responses too." if len(shared) > MANY else ""
+        more = ""
+        if len(places) > MANY:
+            same = places is shared[ways(flow)[0]]
+            made = "It is" if same else f"Through `{flow.handed_to}()` such texts are"
+            more = f" {made} in {len(places) - 1} other responses too."
         first.append((flow, replace(hit, message=hit.message + more)))
     return first, again
 
 
-def is_habit(project: Project, flow: Flow) -> bool:
-    """`except Exception as error:` in the handler itself, whose text it answers with."""
-    if flow.chain or flow.source.fn != flow.site.fn.fqn:
-        return False
-    types = caught_types(project, flow.site.fn, flow.source.slot)
-    return types is not None and any(name in BROAD for _, name in types)
+def ways(flow: Flow) -> list[object]:
+    """What flows have in common whose text is one, or is made by one function (`failed(error)`)."""
+    made = [flow.handed_to] if flow.handed_to else []
+    return [(flow.source.fn, flow.source.slot), *made]
+
+
+def is_own(flow: Flow) -> bool:
+    """`except IntegrityError as error:` in the handler itself, which answers with its text."""
+    return not flow.chain and flow.source.fn == flow.site.fn.fqn
 
 
 def everywhere(hit: Hit, places: str) -> str:
@@ -198,6 +212,8 @@ def rank(project: Project, flow: Flow) -> int:
         return found
     if all(own_words(project, fn, flow.source.slot, name) for _, name in types):
         return 0
+    if all(name == REFUSES and refused_by_hand(project, fn, flow.source.slot) for _, name in types):
+        return 1
     closed = flow.site.kind == "page" and not is_open(project, flow.site.fn)
     broad = any(name in BROAD for _, name in types)
     return 1 if closed or (broad and only_parses(project, fn, flow.source.slot)) else 2
@@ -269,6 +285,48 @@ def own_words(project: Project, fn: Fn, vid: int, name: str) -> bool:
         return False
     raised = [project.exceptions.escaping(target).get(name) for call in calls for target in project.targets(fn, call)]
     return any(raised)
+
+
+def refused_by_hand(project: Project, fn: Fn, vid: int) -> bool:
+    """A `PermissionError` where nothing that is tried is known to touch files, or that is raised by hand ("only its owner may")
+    somewhere below, in a function that touches none by itself."""
+    value = fn.facts.values[vid]
+    inside = below(fn.facts, fn.facts.blocks[value[1]].group) if value[0] == "exc" else ()
+    calls = [call for call in fn.calls if call.block in inside]
+    if not any(fails_at_files(project, fn, call) for call in calls):
+        return True
+    todo = [(item, DEEP) for call in calls for item in project.targets(fn, call)]
+    seen = set()
+    while todo:
+        item, depth = todo.pop()
+        if item.fqn in seen or REFUSES not in project.exceptions.escaping(item):
+            continue
+        seen.add(item.fqn)
+        if raises_by_hand(project, item) and not touches_files(project, item):
+            return True
+        todo += [(other, depth - 1) for call in item.calls if depth for other in project.targets(item, call)]
+    return False
+
+
+def fails_at_files(project: Project, fn: Fn, call: Call) -> bool:
+    """What touches files, other than a log's, and keeps neither an error of the system nor a refusal to itself."""
+    escaping = [project.exceptions.escaping(target) for target in project.targets(fn, call)]
+    told = not escaping or any("builtins.OSError" in item or REFUSES in item for item in escaping)
+    effects = project.effects.call_effects(fn, call)
+    return told and not FILES.isdisjoint(effects) and set(effects) != LOGS
+
+
+def raises_by_hand(project: Project, fn: Fn) -> bool:
+    """`raise PermissionError(...)` in its own code."""
+    made = (fn.unguarded(item.exc) for item in fn.facts.raises if item.exc >= 0)
+    called = (fn.facts.calls[value[1]] for value in made if value[0] == "call")
+    return any(ref.name == REFUSES for call in called for ref in project.callees(fn, call))
+
+
+def touches_files(project: Project, fn: Fn) -> bool:
+    """In its own code, apart from a database that is one."""
+    found = (project.effects.call_effects(fn, call) for call in fn.calls if not project.targets(fn, call))
+    return any(not FILES.isdisjoint(effects) and "db-connect" not in effects for effects in found)
 
 
 def caught_types(project: Project, fn: Fn, vid: int) -> list[tuple[str, str]] | None:

@@ -80,6 +80,15 @@ class Flow(NamedTuple):
         """The same, and how often it went through a function and came back."""
         return self.calls + sum(step.note.startswith(lb.PASSED) for step in self._trails())
 
+    @property
+    def handed_to(self) -> str:
+        """The function of the project that is given the data where it enters; empty where it goes on without one."""
+        steps = [step for step in _walked(self.mark.trail) if step.fn == self.source.fn]
+        names = [step.note for step in steps if step.note.startswith(lb.PASSED)]
+        if not names and self.chain and self.chain[0].edge.caller.fqn == self.source.fn:
+            return self.chain[0].edge.callee.name
+        return names[-1].removeprefix(lb.PASSED).removesuffix("()") if names else ""
+
     def _trails(self) -> Iterator[Trail]:
         """The steps of all its trails."""
         yield from _walked(self.mark.trail)
