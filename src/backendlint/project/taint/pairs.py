@@ -30,13 +30,13 @@ class Pairs:
         func = fn.facts.values[call.func]
         if func[0] == "attr":
             return self._view(fn, func[1], func[2], path) if func[2] in _VIEWS and not call.passed else None
-        if func[0] != "name" or not call.args or call.kwarg("key") >= 0:
-            return None
-        name = str(func[1])
-        if name in _SAME_ITEMS:
-            return self._listed(fn, call.args[0], path)
+        name = str(func[1]) if func[0] == "name" else ""
         if name == "builtins.dict":
             return self._made(fn, call, path)
+        if not name or not call.args or call.kwarg("key") >= 0:
+            return None
+        if name in _SAME_ITEMS:
+            return self._listed(fn, call.args[0], path)
         number = _number(path)
         if number < 0 or any(fn.facts.values[vid][0] == "star" for vid in call.args):
             return None
@@ -83,7 +83,7 @@ class Pairs:
         if not path or not path[0].startswith("[") or call.open_ended:
             return None
         named = [self.reader.read(fn, vid, path[1:]) for key, vid in call.kwargs if path[0] in (lb.item(key), _ANY)]
-        return lb.merge((self.reader.read(fn, call.args[0], path), *named))
+        return lb.merge((*(self.reader.read(fn, vid, path) for vid in call.args), *named))
 
 
 def _number(path: Path) -> int:
