@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Fn, Hit, Project, Vid, arguments, flow_hit, names_key, place_flows
+from backendlint.api import Flow, Fn, Hit, Project, Vid, arguments, flow_hit, names_key, place_flows, told_once
 
 CONVERSION = re.compile(r"%[-#0 +]*\d*(?:\.\d+)?([a-zA-Z])")
 HARM = {
@@ -18,6 +18,8 @@ HARM = {
     "log": "so line breaks in it can forge log entries; log it quoted (`%r`, `!r`), or as a field of a structured log.",
 }
 LESS = ("log",)
+LINES = 6
+"""So many log lines are told one by one."""
 NEAR = 1
 """More calls than this between the request and a log line make it advice."""
 FAR = 3
@@ -32,19 +34,35 @@ SET = frozenset({"__setitem__", "add_header", "replace_header"})
 
 def check(project: Project) -> Iterator[Hit]:
     for kind, harm in HARM.items():
-        shown = set()
+        if kind in LESS:
+            hits = list(logged(project, harm))
+            yield from (hit for hit in hits if hit.profile)
+            yield from told_once((hit for hit in hits if not hit.profile), everywhere, LINES)
+            continue
         for flow in place_flows(project, (kind,)):
-            if kind in LESS and (is_quoted(flow) or is_escaped(project, flow)):
-                continue
             if kind == "ldap-dn" and not names_entry(flow.site.fn, flow.site.vid):
                 continue
-            hit = replace(flow_hit(project, flow, harm), severity="note" if kind in LESS else None)
-            doubtful = not is_sure(project, flow) if kind in LESS else flow.turns > FAR
+            hit = flow_hit(project, flow, harm)
             refused = kind in REFUSED or flow.site.called in SET
-            again = kind in LESS and flow.site.fn.fqn in shown  # whoever quotes the one line sees the others
-            if not (doubtful or refused or again):
-                shown.add(flow.site.fn.fqn)
-            yield replace(hit, profile="strict", confidence="low") if doubtful or refused or again else hit
+            yield replace(hit, profile="strict", confidence="low") if refused or flow.turns > FAR else hit
+
+
+def logged(project: Project, harm: str) -> Iterator[Hit]:
+    """Log lines, of which one in each function is told: whoever quotes that one sees the others."""
+    shown = set()
+    for flow in place_flows(project, LESS, everywhere=True):
+        if is_quoted(flow) or is_escaped(project, flow):
+            continue
+        hit = replace(flow_hit(project, flow, harm), severity="note")
+        if flow.site.fn.fqn in shown or not is_sure(project, flow):
+            yield replace(hit, profile="strict", confidence="low")
+        else:
+            shown.add(flow.site.fn.fqn)
+            yield hit
+
+
+def everywhere(hit: Hit, places: str) -> str:
+    return f"{hit.message} So do log lines in {places}: a formatter that escapes line breaks can answer for all."
 
 
 def is_sure(project: Project, flow: Flow) -> bool:
