@@ -272,11 +272,13 @@ class Taint:
     def _tested_around(self, found: Labels, fn: Fn, vid: Vid, call: Call) -> Labels:
         """Labels less what tests of the same value on the way to a call clear, whatever the test calls it."""
         subject = self._subject(fn, vid) if found else -1
-        return (
-            lb.clear(found, self.reader.guards.around(fn, subject, call.block, call.span.line))
-            if subject >= 0
-            else found
-        )
+        if subject < 0:
+            return found
+        guards, line = self.reader.guards, call.span.line
+        kinds = guards.around(fn, subject, call.block, line)
+        if fn.facts.values[subject][0] == "attr":  # of a name, its value speaks of that
+            kinds |= guards.checked_before(fn, subject, call.block, line)
+        return lb.clear(found, kinds)
 
     def _subject(self, fn: Fn, vid: Vid) -> Vid:
         """The one value that is not constant in a text, or the value itself; -1 where there are several."""

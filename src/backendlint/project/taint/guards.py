@@ -375,6 +375,16 @@ class Guards:
 
     # the project's own validators
 
+    def checked_before(self, fn: Fn, subject: Vid, block: int, line: int) -> Kinds:
+        """What calls for their own sake (`validate(plan.url)`) have said of the subject on the way to a place."""
+        kinds: Kinds = NOTHING
+        enclosing = {number for number, _ in fn.blocks_of(block)}
+        for item in fn.facts.statements:
+            vid = self._strip(fn, item.value) if item.value >= 0 and item.kind == "expr" else -1
+            if vid >= 0 and item.block in enclosing and item.span.line < line and fn.facts.values[vid][0] == "call":
+                kinds |= self.cleared(fn, subject, vid, None)
+        return kinds
+
     def _targets(self, fn: Fn, subject: Vid, call: Call) -> list[tuple[Fn, int]]:
         """The project functions that are called with the subject, and at which parameter."""
         found = []
