@@ -23,6 +23,8 @@ _PERCENT = re.compile(
 )
 _FIELD = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}!:]*)(?P<conv>![rsa])?(?::(?P<spec>[^{}]*))?\}")
 _TEXT = ("const", "fmt", "join")
+_MENTIONS = 8
+"""Steps from a test to a name that it speaks of: `allowed(ParseResult(netloc=urlparse(url).hostname, ...).geturl())`."""
 
 
 class Expressions(Table):
@@ -197,7 +199,7 @@ class Expressions(Table):
         if nothing < 0 and self.facts.values[test][0] not in ("compare", "call", "bool", "not", "attr", "await"):
             return self.env
         spoken = {nothing} if nothing >= 0 else set[Vid]()
-        self._mentioned(test, spoken, 6)
+        self._mentioned(test, spoken, _MENTIONS)
         if not spoken:
             return self.env
         refined = None

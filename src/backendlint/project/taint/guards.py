@@ -26,6 +26,8 @@ _PATH: Kinds = frozenset({"path", "archive"})
 _SAME_METHODS = frozenset({"strip", "lstrip", "rstrip", "lower", "upper", "casefold", "title", "capitalize"})
 _SHAPE_METHODS = frozenset({"isdigit", "isdecimal", "isnumeric", "isalnum", "isalpha", "isidentifier"})
 _HOST_PARTS = frozenset({"hostname", "netloc", "host"})
+_JOINS = frozenset({"ParseResult", "SplitResult", "urlunparse", "urlunsplit", "geturl"})
+"""What puts the parts of a URL together again: its host is that of the one that was taken apart."""
 _RESOLVERS = frozenset({"resolve", "realpath", "abspath", "normpath", "absolute", "commonpath", "commonprefix"})
 _LITERAL: Kinds = frozenset({"code"})
 """A text without a quote between its quotes is a literal."""
@@ -173,7 +175,7 @@ class Guards:
         func = fn.facts.values[call.func]
         name = fn.callee_name(call)
         operands = [func[1]] if func[0] == "attr" else []
-        operands += [*call.args]
+        operands += call.passed if name in _JOINS else call.args
         inner = NOTHING
         for operand in operands:
             inner = inner or self._relation(fn, operand, subject, depth + 1)
@@ -181,6 +183,8 @@ class Guards:
             return NOTHING
         if name in _SAME_METHODS or name in ("str", "Path", "PurePath", "urlparse", "urlsplit", "URL", "yarl"):
             return inner
+        if name in _JOINS:
+            return _HOST if inner else NOTHING
         return _PATH if name in _RESOLVERS else NOTHING
 
     def _same(self, fn: Fn, left: Vid, right: Vid, depth: int = 5) -> bool:
