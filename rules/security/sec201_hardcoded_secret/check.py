@@ -15,6 +15,7 @@ from backendlint.api import (
     develops,
     develops_in,
     for_development,
+    identifier_words,
     issued_key,
     known_shape,
     on_own_machine,
@@ -29,6 +30,8 @@ WARNS = re.compile(r"warn(ing)?|write|error|exception|echo|secho|style|add_error
 """Calls that say what is wrong."""
 HEX = re.compile(r"[0-9a-f]{24,}", re.IGNORECASE)
 SETTINGS = frozenset({"settings", "config", "conf"})
+WORDS = re.compile(r"[a-z]+([ _-][a-z]+)*", re.IGNORECASE)
+ADDRESSES = frozenset({"base_url", "api_base", "endpoint", "azure_endpoint", "server_url", "host", "url"})
 HOW = {"compared": "is compared with", "argument": "is passed", "default": "defaults to", "fallback": "falls back to"}
 
 
@@ -55,7 +58,7 @@ def check(project: Project) -> Iterator[Hit]:
         if literal.how == "environment" or is_setting(project, literal) or literal.location in shaped:
             continue
         named = sensitive(literal.name) == "secret" and secret_like(literal.name, literal.text)
-        if (named or issued_key(literal.name, literal.text)) and not is_refused(literal) and not is_marker(literal):
+        if (named or issued_key(literal.name, literal.text)) and not stands_in(literal):
             if literal.fn.fqn not in examples:
                 examples[literal.fn.fqn] = shown_as_examples(literal.fn)
             if literal.vid in examples[literal.fn.fqn]:
@@ -74,20 +77,9 @@ def is_by_hand(project: Project, literal: NamedLiteral) -> bool:
     fn = literal.fn
     if issued_key("key", literal.text) or HEX.fullmatch(literal.text):
         return False
-    if project.layer(fn) == "command" or below_main(literal):
+    if project.layer(fn) == "command" or literal.below_main:
         return True
     return (literal.how == "argument" or not fn.is_module) and only_by_hand(project, fn)
-
-
-def below_main(literal: NamedLiteral) -> bool:
-    """Below `if __name__ == "__main__":`."""
-    fn = literal.fn
-    span = fn.facts.span_of(literal.vid)
-    for block in fn.facts.blocks if fn.is_module else ():
-        value = fn.facts.values[block.value] if block.kind == "if" and block.value >= 0 else ("unknown",)
-        if value[0] == "compare" and any(fn.const(item) == "__main__" for item in value[2]) and block.span.holds(span):
-            return True
-    return False
 
 
 def is_local(found: Shaped) -> bool:
@@ -116,6 +108,30 @@ def shown_as_examples(fn: Fn) -> set[int]:
         elif value[0] in ("list", "tuple"):
             todo += value[1]
     return found
+
+
+def stands_in(literal: NamedLiteral) -> bool:
+    """What opens nothing: refused values, marks, masks, dummies."""
+    return is_refused(literal) or is_marker(literal) or is_mask(literal) or is_dummy(literal)
+
+
+def is_mask(literal: NamedLiteral) -> bool:
+    """`changes["password"] = "updated"`, over the one that was read there before."""
+    fn = literal.fn
+    if literal.how != "item" or not WORDS.fullmatch(literal.text):
+        return False
+    stores = [item for item in fn.facts.stores if item.value == literal.vid and fn.const(item.key) == literal.name]
+    reads = [vid for vid in fn.made_by("item") if fn.const(fn.value(vid)[2]) == literal.name]
+    return any(fn.facts.span_of(vid)[2:] <= item.span[:2] for item in stores for vid in reads)
+
+
+def is_dummy(literal: NamedLiteral) -> bool:
+    """`Client(base_url=url, api_key="local-model")`: words, where a client wants a key that the server at that address
+    does not ask for; keys that a service issues are no words."""
+    call = literal.call
+    if call is None or identifier_words(literal.name)[-2:] != ("api", "key") or not WORDS.fullmatch(literal.text):
+        return False
+    return any(key in ADDRESSES and literal.fn.value(vid)[0] != "const" for key, vid in call.kwargs)
 
 
 def is_marker(literal: NamedLiteral) -> bool:

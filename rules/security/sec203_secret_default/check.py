@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from backendlint.api import (
+    Fn,
     Hit,
     NamedLiteral,
     Project,
+    Vid,
     develops,
     for_development,
     identifier_words,
+    ingredients,
     on_own_machine,
     only_by_hand,
     sensitive,
@@ -18,6 +21,7 @@ from backendlint.api import (
 )
 
 NOTHING = ("", "true", "false", "yes", "no", "on", "off", "0", "1", "none", "null", "not found", "unknown", "undefined")
+EMPTY = re.compile(r"[\s{}\[\]()\"',;:]*")
 DUMMIES = frozenset({"dummy", "fake", "none", "unset", "placeholder", "foo", "bar", "disabled", "your", "here"})
 OTHERS = frozenset({"api", "aws"})
 SHORTEST = 4
@@ -33,12 +37,43 @@ def check(project: Project) -> Iterator[Hit]:
         setting = literal.cls is not None and project.hierarchy.role(literal.cls) == "settings"
         shaped = shape_of(literal.text) if literal.how == "environment" or setting else ""
         secret = shaped or literal.secret or sensitive(literal.name) == "secret"
-        if not secret or literal.text.strip().lower() in NOTHING or stands_in(literal):
+        if not secret or is_nothing(literal.text) or stands_in(literal):
             continue
-        if literal.how == "environment":
+        if literal.how == "environment" and not refused(project, literal):
             yield report(project, literal, f"`{literal.name}` falls back to a literal where the environment lacks it")
-        elif literal.cls is not None and setting:
+        elif literal.cls is not None and setting and not refused(project, literal):
             yield report(project, literal, f"`{literal.cls.name}.{literal.name}` has a literal as its default")
+
+
+def is_nothing(text: str) -> bool:
+    """Nothing, or an empty object to parse: `{}`."""
+    return text.strip().lower() in NOTHING or EMPTY.fullmatch(text) is not None
+
+
+def refused(project: Project, literal: NamedLiteral) -> bool:
+    """`if self.signing_key.startswith("replace-me"): raise ...`: with the default nothing starts."""
+    text = literal.text.strip().lower()
+    for fn, vid, other in project.literals.all():
+        start = other.strip().lower()
+        if (fn, vid) == (literal.fn, literal.vid):
+            continue
+        if len(start) >= SHORTEST and text.startswith(start) and fn.facts.raises and reads(fn, literal.name):
+            starts = any(fn.callee_name(call) == "startswith" and vid in call.args for call in fn.calls)
+            if (starts or start == text) and raises_for(fn, vid):
+                return True
+    return False
+
+
+def raises_for(fn: Fn, vid: Vid) -> bool:
+    """Whether a test of the literal leads to a `raise`."""
+    tests = {test for item in fn.facts.raises for test, outcome in fn.tests_of(item.block) if outcome}
+    return any(vid in ingredients(fn.facts, (test,)) for test in tests)
+
+
+def reads(fn: Fn, name: str) -> bool:
+    """Whether the function speaks of a setting: by its attribute, its name or a text."""
+    spoken = [fn.value(vid)[2] for vid in fn.made_by("attr")] + [fn.const(vid) for vid in fn.made_by("const")]
+    return name in spoken or any(str(fn.value(vid)[1]).rpartition(".")[2] == name for vid in fn.made_by("name"))
 
 
 def stands_in(literal: NamedLiteral) -> bool:
@@ -56,7 +91,8 @@ def report(project: Project, literal: NamedLiteral, what: str) -> Hit:
         literal.location,
         function=literal.fn.fqn,
     )
-    by_hand = project.layer(literal.fn) == "command" or (not literal.fn.is_module and only_by_hand(project, literal.fn))
+    by_hand = project.layer(literal.fn) == "command" or literal.below_main
+    by_hand = by_hand or (not literal.fn.is_module and only_by_hand(project, literal.fn))
     soft = for_development(literal.fn.path) or develops(project, literal.fn.file) or by_hand
     nothing = on_own_machine(literal.text)  # where the setting is missing, nothing is reached
     return replace(hit, profile="strict") if soft or nothing else hit

@@ -44,6 +44,21 @@ class NamedLiteral(NamedTuple):
     def location(self) -> Location:
         return self.fn.location(self.fn.facts.span_of(self.vid))
 
+    @property
+    def below_main(self) -> bool:
+        """Below `if __name__ == "__main__":`."""
+        fn = self.fn
+        span = fn.facts.span_of(self.vid)
+        for block in fn.facts.blocks if fn.is_module else ():
+            value = fn.facts.values[block.value] if block.kind == "if" and block.value >= 0 else ("unknown",)
+            if (
+                value[0] == "compare"
+                and any(fn.const(item) == "__main__" for item in value[2])
+                and block.span.holds(span)
+            ):
+                return True
+        return False
+
 
 class Literals:
     """The project's text (and bytes) literals; owned by the Project."""

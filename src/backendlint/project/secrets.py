@@ -45,7 +45,8 @@ _STANDS_FOR = re.compile(
 """A URL in which words stand for what is to be filled in, or whose host is reserved for examples."""
 _PLACEHOLDER = re.compile(
     r"""^(?:
-        __\w+__ | x+ | \*+ | \.+ | -+ | _+ | \s* | <.*> | \[.*\] | \{.*\} | \$.* | %.* | .*\{\w*\}.* |
+        __\w+__ | x+ | \*+ | \.+ | -+ | _+ | \s* | <.*> | \[.*\] | \{.*\} | \(\(.*\)\) | \$.* | %.* | .*\{\w*\}.* |
+        [!*][a-z_]* |
         (?:your|some|insert|enter|put|add|replace|provide)[-_ ].* | (?-i:your[A-Z]\w*) |
         .*(?:change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|placeholder|redacted|example|dummy|fake|masked|to[-_ ]?be[-_ ]?set).* |
         (?:.*[-_ ])?(?:set|fill|edit|put|insert)[-_ ]?(?:me|this|it|here)(?:[-_ !].*)? |
@@ -56,7 +57,8 @@ _PLACEHOLDER = re.compile(
     )$""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""`infected` is the password with which samples of malware are packed, so that nobody opens one by mistake."""
+"""`infected` is the password with which samples of malware are packed, so that nobody opens one by mistake; what begins
+with `!` or `*` stands, instead of a hash, for an account into which no password leads."""
 _IDENTIFIER = re.compile(
     r"^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|_*[a-z][a-z0-9]*(?:_[a-z0-9]+)*|[A-Z][a-z]+(?:[A-Z][a-z]+)*)$"
 )

@@ -26,8 +26,15 @@ def on_own_machine(text: str) -> bool:
     return _OWN_MACHINE.search(text) is not None
 
 
+_SAMPLES = frozenset({"factory", "polyfactory", "model_bakery", "mixer"})
+"""Libraries that make rows for tests."""
+
+
 def develops(project: Project, file: FileFacts) -> bool:
-    """A settings module that switches DEBUG on by default, where one beside it, over the same base, has it off."""
+    """A settings module that switches DEBUG on by default, where one beside it, over the same base, has it off; a module
+    that makes rows for tests."""
+    if _makes_samples(project, file):
+        return True
     if _SWITCH not in file.names:
         return False
     bases = set(_bases(project, file))
@@ -41,6 +48,12 @@ def develops(project: Project, file: FileFacts) -> bool:
         for other in project.files.values()
         if other is not file and other.path.rpartition("/")[0] == folder and _SWITCH in other.names
     )
+
+
+def _makes_samples(project: Project, file: FileFacts) -> bool:
+    """`class ClerkFactory(factory.Factory)`."""
+    found = [item.target for item in file.imports if item.target.partition(".")[0] in _SAMPLES]
+    return any(project.modules.resolve(target, file.module).file is None for target in found)
 
 
 def develops_in(project: Project, cls: Cls, setting: str) -> bool:
