@@ -135,6 +135,10 @@ class CallReads:
             if model.propagates is not None and model.propagates.receiver:
                 found = lb.merge((found, self._passed(fn, call, model)))
             return lb.clear(found, model.sanitizes)
+        name = fn.const(call.args[1]) if model.name == "builtins.getattr" and call.args[1:] else ...
+        if isinstance(name, str):
+            read = self.reader.attribute(fn, vid, call.args[0], name, path)
+            return lb.merge((read, *self._whole(fn, [*call.args[2:]])))
         if "all" in model.sanitizes or (path[:1] == (KEYS,) and self._names_its_keys(fn, call, model)):
             return NONE
         converted = self.project.refs(fn, call.kwarg("type"))

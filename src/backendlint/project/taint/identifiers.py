@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _TOKEN = "token"
 _ACCOUNT = ("account", "number")
 _CLOUD = frozenset({"aws", "boto", "botocore", "aioboto", "gcp", "azure"})
+_NUMBERS = frozenset({"builtins.int", "builtins.float"})
 _TEXTS = ("__str__", "__repr__", "__format__")
 
 
@@ -40,6 +41,14 @@ def _has_parts(fn: Fn, vid: Vid) -> bool:
     read = any(value[0] == "attr" and value[1] in same and value[2] not in _PLAIN for value in values)
     read = read or any(not same.isdisjoint(call.args) and fn.callee_name(call) in _OF_ROWS for call in fn.calls)
     return read or any(store.base in same and store.name for store in fn.facts.stores)
+
+
+def _counts(fn: Fn, name: str, refs: tuple[Ref, ...]) -> bool:
+    """Whether it is a number (`chars_per_token: int`), of words that a model reads or writes."""
+    if refs and all(ref.kind == "libinst" and ref.name in _NUMBERS for ref in refs):
+        return True
+    same = (fn.const(item.value) for item in fn.facts.bindings if item.name == name and item.value >= 0)
+    return any(isinstance(value, int | float) and not isinstance(value, bool) for value in same)
 
 
 def kept_as_secret(fn: Fn, vid: Vid) -> bool:
@@ -78,6 +87,8 @@ class Identifiers:
             return True
         refs = self.project.refs(fn, vid)
         if (refs and all(self._is_object(ref) for ref in refs)) or (not refs and _has_parts(fn, vid)):
+            return True
+        if _counts(fn, name, refs):
             return True
         if not self._keyed:
             return False

@@ -432,7 +432,10 @@ class Reader:
         return bool(routes) and not any(re.search(r"[{<:*(\[]", route.path) for route in routes)
 
     def _attr(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
-        base, name = value[1], value[2]
+        return self.attribute(fn, vid, value[1], value[2], path)
+
+    def attribute(self, fn: Fn, vid: Vid, base: Vid, name: str, path: Path) -> Labels:
+        """What the attribute of an object carries, of which `vid` is the reading."""
         refs = self.project.refs(fn, base)
         for ref in refs:
             found = self._attribute_source(fn, vid, ref, name, path)
