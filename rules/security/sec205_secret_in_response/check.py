@@ -45,6 +45,9 @@ STORED = re.compile(
 PASSWORD_HASH = re.compile(r"(hashed_?password|password_?(hash|digest)|secret_?hash)$", re.IGNORECASE)
 SECOND = re.compile(r"(totp|otp|mfa|2fa)_?secret$", re.IGNORECASE)
 """What a user's other device is given once, when it is set up."""
+MASKS = re.compile(r"mask|redact|hide|censor|scrub|sanitiz|strip|without|public", re.IGNORECASE)
+"""Names of methods that make an object fit to be shown."""
+SERIALIZERS = ("field_serializer", "serializer")
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -212,6 +215,8 @@ def response_models(project: Project) -> Iterator[Hit]:
                         continue
                     seen.add((owner.fqn, name))
                     stored = (STORED.search(name) or "password" in name) and not takes(project, route, cls)
+                    if masked(project, cls, name):
+                        continue
                     yield Hit(
                         f"`{cls.name}.{name}` goes to every client of `{route.label}`, whose response model is `{cls.name}`; "
                         "leave it out of the response schema.",
@@ -220,6 +225,21 @@ def response_models(project: Project) -> Iterator[Hit]:
                         confidence=None if stored else "low",
                         function=route.handler.fqn if route.handler else None,
                     )
+
+
+def masked(project: Project, cls: Cls, name: str) -> bool:
+    """`def masked(self)`, which is called and puts something else in the field's place, or `@field_serializer("secret_key")`."""
+    for method in (method for owner in project.hierarchy.mro(cls) for method in owner.methods.values()):
+        spoken = any(method.const(vid) == name for vid in method.made_by("const"))
+        if spoken and MASKS.search(method.name) and project.graph.callers(method):
+            return True
+        home = method.parent or method
+        for vid in method.facts.decorators:
+            value = home.value(vid)
+            call = home.calls[value[1]] if value[0] == "call" else None
+            if call is not None and home.callee_name(call) in SERIALIZERS and name in map(home.const, call.args):
+                return True
+    return False
 
 
 def takes(project: Project, route: Route, cls: Cls) -> bool:
