@@ -13,9 +13,11 @@ from backendlint.api import (
     evident,
     flow_hit,
     for_developers,
+    here_and_in,
     name_of_value,
     place_flows,
     sensitive,
+    told_once,
 )
 
 HARM = "so proxies, error texts and the other side's access logs keep it; send it in a header or the body where that is taken."
@@ -24,33 +26,49 @@ ENDS = re.compile(
 )
 TOO_SHORT = frozenset({"key", "token"})
 """Keys of pages and places as often as secrets."""
+FEW_OF_ONE = 2
 
 
 def check(project: Project) -> Iterator[Hit]:
+    """A client that sends its key so does it in each of its requests: of one secret, a file is told once."""
+    styles: dict[tuple[str, str], list[Hit]] = {}
+    for hit, name in hits(project):
+        if hit.profile == "strict":
+            yield hit
+        else:
+            styles.setdefault((hit.location.path, name), []).append(hit)
+    for alike in styles.values():
+        yield from told_once(alike, told, few=FEW_OF_ONE, severity=None)
+
+
+def told(hit: Hit, others: str) -> str:
+    return here_and_in(hit, others, before=", so proxies")
+
+
+def hits(project: Project) -> Iterator[tuple[Hit, str]]:
+    """Each place, with the name of the secret."""
     known = set()
     doubtful = []
     for flow in place_flows(project, ("url",), ("secret",)):
         if is_address(flow):
             continue
         hit = flow_hit(project, flow, HARM)
+        name = flow.source.path[0] if flow.source.path else ""
         if for_developers(flow.site.fn.path):
             hit = replace(hit, profile="strict")
         if flow.weak or evident(project, flow):
             known.add(hit.location)
-            yield hit
+            yield hit, name
         else:
-            doubtful.append(replace(hit, profile="strict", confidence="low"))
+            doubtful.append((replace(hit, profile="strict", confidence="low"), name))
     for site in project.taint.sinks("url"):
         location = site.fn.location(site.call.span)
         name = named_secret(project, site.fn, site.vid)
         if name and location not in known:
             known.add(location)
-            yield Hit(
-                f"A secret (`{name}`) reaches `{site.called}()` in `{site.fn.name}()`, {HARM}",
-                location,
-                function=site.fn.fqn,
-            )
-    yield from (hit for hit in doubtful if hit.location not in known)
+            text = f"A secret (`{name}`) reaches `{site.called}()` in `{site.fn.name}()`, {HARM}"
+            yield Hit(text, location, function=site.fn.fqn), name
+    yield from (item for item in doubtful if item[0].location not in known)
 
 
 def is_address(flow: Flow) -> bool:
