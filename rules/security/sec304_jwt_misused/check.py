@@ -2,11 +2,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import CallModel, Fn, Hit, Project, Site, Vid, arguments, display, operands
+from backendlint.api import (
+    CallModel,
+    Fn,
+    Hit,
+    Project,
+    Site,
+    Vid,
+    arguments,
+    display,
+    identifier_words,
+    only_by_hand,
+    operands,
+)
 
 OFF = ("verify_signature", "verify_exp", "verify_aud", "verify_iss", "verify_nbf", "verify_iat")
 ROUTING = frozenset({"iss", "kid", "alg", "typ", "aud", "exp", "nbf", "iat"})
 """Claims that choose the key, or say whether a token of one's own is worth sending: who the caller is they do not say."""
+NAMING = frozenset(
+    "sub subject user username uid email name role roles scope scopes group groups admin superuser tenant org permission permissions "
+    "client azp account customer".split()
+)
+"""Words of claims that say who the caller is, or what is allowed."""
+NEAR, FAR = 3, 12
 WHY = {
     "verify_signature": "anybody can make a token that it accepts; verify the signature",
     "verify_exp": "tokens are valid for ever; check `exp`",
@@ -51,28 +69,9 @@ def decoding(project: Project, site: Site) -> Iterator[tuple[str, str]]:
     switched = list(switched_off(project, site))
     for option in OFF:
         if option in switched:
-            if option == "verify_signature" and said_unverified(site):
-                yield f"does not check the signature, as its name says: {WHY[option]}", "strict"
-                continue
-            if option == "verify_signature" and refused_anyway(site):
-                yield (
-                    "does not check the signature, after the check has failed: use what it reads for the log only",
-                    "strict",
-                )
-                continue
-            if option == "verify_signature" and fetched(project, site):
-                yield (
-                    "does not check the signature of a token that it fetched itself: only the connection vouches for it; verify it",
-                    "strict",
-                )
-                continue
-            read = claims_read(site.fn, site.call.value) if option == "verify_signature" else None
-            if read and read <= ROUTING:
-                shown = "`, `".join(sorted(read))
-                yield (
-                    f"does not check the signature, and only `{shown}` is read: verify the token before anything rests on it",
-                    "strict",
-                )
+            excuse = excused(project, site) if option == "verify_signature" else ""
+            if excuse:
+                yield f"does not check the signature{excuse}", "strict"
                 continue
             if option == "verify_exp" and checks_expiry(project, site):
                 yield "leaves `exp` to code of its own: let the library check it", "strict"
@@ -91,6 +90,52 @@ def decoding(project: Project, site: Site) -> Iterator[tuple[str, str]]:
     missing = jwt.algorithms is not None and not arguments(site.call, jwt.algorithms) and not site.call.open_ended
     if missing and not has_key_object(project, site, site.model):
         yield "does not say which algorithms it accepts, so the token chooses; pass `algorithms=[...]`", "default"
+
+
+def excused(project: Project, site: Site) -> str:
+    """Why nobody gets in by a token whose signature is not checked here, as the message goes on; or ""."""
+    if said_unverified(site):
+        return f", as its name says: {WHY['verify_signature']}"
+    if refused_anyway(site):
+        return ", after the check has failed: use what it reads for the log only"
+    if fetched(project, site):
+        return " of a token that it fetched itself: only the connection vouches for it; verify it"
+    if signed_here(project, site):
+        return " of a token that it has just made: take the claims from where they were put together"
+    if only_by_hand(project, site.fn):
+        return ", for whoever runs the command: nothing else may rest on it"
+    read = claims_read(site.fn, site.call.value)
+    if read and read <= ROUTING:
+        shown = "`, `".join(sorted(read))
+        return f", and only `{shown}` is read: verify the token before anything rests on it"
+    if read and behind_a_check(project, site) and not any(NAMING.intersection(identifier_words(key)) for key in read):
+        return " again, where the caller has been checked: read the claims that the check has verified"
+    return ""
+
+
+def behind_a_check(project: Project, site: Site) -> bool:
+    """In the handler of a route that something guards."""
+    routes = project.route_functions.get(site.fn.fqn, ())
+    return bool(routes) and all(project.access.guarded(route) for route in routes)
+
+
+def signed_here(project: Project, site: Site) -> bool:
+    """`token, expires = issue(user)`: what functions of the project give that sign tokens."""
+    fn, vid = site.fn, site.call.args[0] if site.call.args else -1
+    signing = {item.fn.fqn for item in project.effects.sites if item.model.jwt and item.model.jwt.op == "encode"}
+    for _ in range(FAR):
+        value = fn.facts.values[vid] if vid >= 0 else ("",)
+        if value[0] in ("item", "attr", "guard", "await", "unpack"):
+            vid = value[1]
+        elif value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            if any(model.jwt is not None and model.jwt.op == "encode" for model in project.models(fn, call)):
+                return True
+            callees = [project.functions[ref.name] for ref in project.callees(fn, call) if ref.kind == "func"]
+            return any(fn.fqn in signing for callee in callees for fn, _ in project.graph.below(callee, NEAR))
+        else:
+            return False
+    return False
 
 
 def checks_expiry(project: Project, site: Site) -> bool:
