@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import (
     Call,
@@ -28,7 +29,8 @@ def check(project: Project) -> Iterator[Hit]:
         if location is not None and location not in seen:
             seen.add(location)
             name = ".".join(site.model.name.rsplit(".", 2)[-2:])
-            yield Hit(f"`{name}` in `{site.fn.name}()` {what}; {CURE}", location, function=site.fn.fqn)
+            hit = Hit(f"`{name}` in `{site.fn.name}()` {what}; {CURE}", location, function=site.fn.fqn)
+            yield replace(hit, profile="strict", confidence="low") if derives_from_key(project, site) else hit
 
 
 def fast_hash(project: Project, site: Site) -> str:
@@ -112,6 +114,15 @@ def text_of(fn: Fn, vid: Vid) -> Vid:
     return int(func[1]) if value[0] == "call" and func[0] == "attr" else vid
 
 
+def derives_from_key(project: Project, site: Site) -> bool:
+    """`PBKDF2HMAC(...).derive(settings.SECRET_KEY)`: a key is made of a secret that nothing calls a password."""
+    password = site.model.password
+    if password is None or (password.op, password.scheme) != ("context", "pbkdf2"):
+        return False
+    derived = [call for call in site.fn.calls if site.fn.callee_name(call) == "derive"]
+    return not any(is_password(project, site.fn, vid) for call in derived for vid in call.passed)
+
+
 def cheap(project: Project, site: Site) -> str:
     """A password hash whose cost is set too low."""
     password = site.model.password
@@ -127,5 +138,6 @@ def cheap(project: Project, site: Site) -> str:
     for vid in vids:
         for value in project.constants(site.fn, vid) or ():
             if isinstance(value, int) and not isinstance(value, bool) and value < password.min_cost:
-                return f"sets the cost to {value}, below {password.min_cost}, so stolen hashes are guessed quickly"
+                guessed = "what it protects is guessed" if password.op == "context" else "stolen hashes are guessed"
+                return f"sets the cost to {value}, below {password.min_cost}, so {guessed} quickly"
     return ""
