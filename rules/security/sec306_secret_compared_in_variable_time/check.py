@@ -16,6 +16,7 @@ COLLECTIONS = frozenset(
 WRAPPED = "get_secret_value"
 FORMS = frozenset({WRAPPED, "decode", "encode", "strip"})
 """Methods whose result is the same secret in another form."""
+TOKEN_VALUE = ("token", "value")
 MACS = frozenset({"signature", "sig", "hmac", "mac", "digest", "checksum_signature", "x_hub_signature"})
 
 
@@ -51,6 +52,7 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
         name, wrapped = unwrapped(fn, own)
         mac = is_mac(project, fn, own)
         secret = mac or wrapped or sensitive(name) == "secret" or name.lower() in MACS
+        secret = secret or identifier_words(name)[-2:] == TOKEN_VALUE
         if not secret or (not mac and (from_request(project, fn, own) or is_many(project, fn, own, name))):
             continue
         if confirms(name, name_in(fn, other)) or (
@@ -61,6 +63,8 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
             return None
         hashed = HASHED.intersection((*identifier_words(name_in(fn, other)), *identifier_words(name)))
         if not mac and (hashed or IDS.intersection(identifier_words(name)[-1:])):
+            return None
+        if mac and hashed and is_guess(project, fn, own, other):
             return None
         return name or "the digest", mac or from_request(project, fn, other)
     return None
@@ -167,6 +171,13 @@ def from_request(project: Project, fn: Fn, vid: Vid) -> bool:
     return False
 
 
+def is_guess(project: Project, fn: Fn, made: Vid, other: Vid) -> bool:
+    """A digest of what was sent that is compared with one that was kept, not with one that was sent beside: every bit changes
+    with the guess."""
+    sent = (mark for origin, mark in project.taint.labels(fn, other).items() if origin.what == "request")
+    return all(mark.weak for mark in sent) and from_request(project, fn, made)
+
+
 def param_from_request(project: Project, fn: Fn, index: int, depth: int) -> bool:
     if depth == 0:
         return False
@@ -185,9 +196,9 @@ def param_from_request(project: Project, fn: Fn, index: int, depth: int) -> bool
 
 
 def confirms(left: str, right: str) -> bool:
-    """`password == password_confirm`: both typed by the same person."""
+    """`password == password_confirm`: both typed by the same person; or whether a new one is the default."""
     return any(
         word in name.lower()
         for name in (left, right)
-        for word in ("confirm", "repeat", "again", "2", "new", "old", "last", "previous")
+        for word in ("confirm", "repeat", "again", "2", "new", "old", "last", "previous", "default", "initial")
     )
