@@ -204,7 +204,7 @@ class Taint:
                 continue
             if not search.enter(item.state):
                 continue
-            for origin, mark, chain, report, edge in self._one_up(item, site, search):
+            for origin, mark, chain, report, edge in self._one_up(item, site, search, source_kinds):
                 if origin.what == "param":
                     owner = self.project.functions[origin.fn]
                     forwards = item.forwards and self._shared(owner) and self._forwards(edge, origin)
@@ -219,7 +219,7 @@ class Taint:
         barren |= search.barren()
 
     def _one_up(
-        self, item: _Pending, site: SinkSite, search: Search
+        self, item: _Pending, site: SinkSite, search: Search, source_kinds: Collection[str]
     ) -> Iterator[tuple[Origin, Mark, tuple[Hop, ...], tuple[Fn, Location], Edge]]:
         """What the callers pass for the pending parameter, with how it is to be reported."""
         block = item.tested
@@ -233,7 +233,7 @@ class Taint:
             report = (edge.caller, edge.caller.location(edge.span)) if item.forwards else item.report
             chain = (Hop(edge, item.mark.trail), *item.chain)
             for origin, mark in found.items():
-                if mark.clean_for(site.kind, origin.what):
+                if mark.stops(site.kind, origin.what, source_kinds):
                     search.fruitful.add(item.state)
                 else:
                     yield origin, mark, chain, report, edge
@@ -313,7 +313,7 @@ class Taint:
         for origin, mark in found.items():
             if (origin.fn, origin.slot) in entered:
                 continue  # a source by itself: who passes it does not matter
-            if origin.what == "param" and not mark.clean_for(site.kind):
+            if origin.what == "param" and not mark.stops(site.kind, origin.what, source_kinds):
                 owner = self.project.functions[origin.fn]
                 own = origin.fn == site.fn.fqn and site.kind not in _FLAWED
                 forwards = own and (site.kind == "response" or self.forwarded(site.fn, site.vid) == origin.slot)

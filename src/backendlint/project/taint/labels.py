@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from backendlint.facts.model import Span
@@ -109,6 +109,12 @@ class Mark(NamedTuple):
         if kind == "path" and UPLOAD in self.cleared and what not in ("", "param"):
             return True
         return kind == "redirect" and LOCAL in self.cleared and ONE_SLASH in self.cleared
+
+    def stops(self, kind: str, what: str, sources: Collection[str]) -> bool:
+        """The same on the way up to sources of these kinds: what is cleaned for a log still gives a parameter's secret away."""
+        if what != "param" or HIDDEN.isdisjoint(sources):
+            return self.clean_for(kind, what)
+        return all(self.clean_for(kind, source if source in HIDDEN else what) for source in sources)
 
 
 _WHOLE_PARTS = frozenset("value values data text content contents raw body payload result string str bytes".split())
