@@ -212,6 +212,8 @@ def _entropy(text: str) -> float:
 
 
 _DIGEST = frozenset({"hash", "hashed", "digest"})
+_SHORT = frozenset({"pin", "passcode"})
+"""Passwords of a few digits, the first to be guessed."""
 
 
 def is_password(project: Project, fn: Fn, vid: Vid) -> bool:
@@ -221,7 +223,7 @@ def is_password(project: Project, fn: Fn, vid: Vid) -> bool:
             origin.what == "secret"
             and "secret" not in mark.cleared
             and origin.path
-            and _PASSWORD.intersection(words(origin.path[0]))
+            and (_PASSWORD.intersection(words(origin.path[0])) or words(origin.path[0])[-1] in _SHORT)
             and not _DIGEST.intersection(words(origin.path[0]))
         ):
             return True
