@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import SAFE, Call, Fn, Hit, Profile, Project, Route, Step, Vid, request_reads
+from backendlint.api import SAFE, Call, Fn, Hit, Profile, Project, Route, Step, Vid, name_of_value, request_reads
 
 SIGN_IN = re.compile(
     r"(^|_)(log_?in|sign_?in|authenticate|access_token|obtain_token|token_auth|auth_token|jwt_create|otp|mfa|two_?factor|2fa|totp|verify_code|"
@@ -49,6 +49,10 @@ COMPARES = re.compile(
     r"authenticat|verif|check_|validat|log_?in|sign_?in|log_?user|magic|two_?factor|otp|send|mail", re.IGNORECASE
 )
 """Calls that look at it, or let somebody in."""
+STORED = re.compile(
+    r"(\w+_)?(hashed_(password|passwd|pwd|pin)|(password|passwd|pwd|pin|passcode)_?(hash|digest))", re.IGNORECASE
+)
+"""What a database keeps of a password."""
 CALLER = frozenset({"user", "user_id", "current_user"})
 SEEN = frozenset({"is_authenticated", "is_anonymous", "is_active"})
 """What a page asks of a visitor before it lets him sign in."""
@@ -109,6 +113,18 @@ def tries_password(project: Project, route: Route) -> bool:
             given = {key for key, _ in site.call.kwargs} & {"password", "**"}
             if (asks_who and given) or (model.password is not None and model.password.op == "verify"):
                 return True
+        if compares_stored(fn):
+            return True
+    return False
+
+
+def compares_stored(fn: Fn) -> bool:
+    """`account.password_hash != digest_of(given)`."""
+    for vid in fn.made_by("compare"):
+        _, operators, sides = fn.value(vid)
+        names = [name_of_value(fn, side) for side in sides if fn.unguarded(side)[0] == "attr"]
+        if operators in (("==",), ("!=",)) and any(STORED.fullmatch(name) for name in names):
+            return not any(fn.const(side) is None for side in sides)
     return False
 
 

@@ -120,7 +120,7 @@ class Access:
             if fn.fqn in seen:
                 continue
             seen.add(fn.fqn)
-            if counts_attempts(fn):
+            if counts_attempts(self.project, fn):
                 return True
             if depth < DEPTH:
                 todo.extend((edge.callee, depth + 1) for edge in self.project.graph.callees(fn) if edge.kind == "call")

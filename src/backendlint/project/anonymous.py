@@ -96,12 +96,23 @@ def _set_to(project: Project, cls: Cls | None, name: str) -> Value:
     return ("",)
 
 
-def counts_attempts(fn: Fn) -> bool:
+def counts_attempts(project: Project, fn: Fn) -> bool:
     """By the names that it uses, or by its answer: 429 Too Many Requests."""
     values = fn.facts.values
-    names = [str(v[-1] if v[0] == "attr" else v[1]) for v in values if v[0] in _NAMED]
-    names += [binding.name for binding in fn.facts.bindings]
-    return ("const", 429) in values or any(_ATTEMPTS.search(name) for name in (fn.name, *names))
+    named = [(vid, str(v[-1] if v[0] == "attr" else v[1])) for vid, v in enumerate(values) if v[0] in _NAMED]
+    if ("const", 429) in values or any(map(_ATTEMPTS.search, (fn.name, *(item.name for item in fn.facts.bindings)))):
+        return True
+    return any(_ATTEMPTS.search(name) and not _is_record(project, fn, vid) for vid, name in named)
+
+
+def _is_record(project: Project, fn: Fn, vid: Vid) -> bool:
+    """A class that only holds what somebody has sent (`LoginAttempt(username, password)`): nothing is counted in it."""
+    refs = project.refs(fn, vid) if fn.value(vid)[0] != "const" else ()
+    classes = [project.classes[ref.name] for ref in refs if ref.kind == "class" and ref.name in project.classes]
+    return bool(classes) and all(
+        project.hierarchy.role(cls) == "schema" or not (cls.methods or project.hierarchy.library_bases(cls))
+        for cls in classes
+    )
 
 
 def by_list(project: Project, fn: Fn | None) -> set[str]:

@@ -229,8 +229,8 @@ def _answered(project: Project, handler: Fn, cls: Cls, frame: Frame, call: Call 
                 yield status_of(project, handler, vid)
 
 
-def _statuses(project: Project, fn: Fn, vid: Vid) -> Iterator[Vid]:
-    """Values that a handler returns as the status: in a tuple, or of the response that it makes."""
+def _statuses(project: Project, fn: Fn, vid: Vid, *, through: bool = True) -> Iterator[Vid]:
+    """Values that a handler returns as the status: in a tuple, or of the response that it, or a helper, makes."""
     value = fn.unguarded(vid) if vid >= 0 else ("unknown",)
     if value[0] == "tuple" and len(value[1]) in (2, 3):
         yield value[1][1]
@@ -241,8 +241,20 @@ def _statuses(project: Project, fn: Fn, vid: Vid) -> Iterator[Vid]:
             given = argument_of(call, status) if status is not None else -1
             if given >= 0:
                 yield given
+        yield from _by_helper(project, fn, call) if through else ()
     else:  # `response.status_code = error.code; return response`
         yield from (item.value for item in fn.facts.stores if item.name == "status_code")
+
+
+def _by_helper(project: Project, fn: Fn, call: Call) -> Iterator[Vid]:
+    """What is given to a function of the project as the status of its answer: `return problem(error.status_code, ...)`."""
+    for target in project.targets(fn, call):
+        bound = bind(fn, call, target)
+        for item in target.facts.returns:
+            for vid in _statuses(project, target, item.value, through=False):
+                value = target.unguarded(vid)
+                given = bound.get(value[1], []) if value[0] == "param" else []
+                yield from (outer for outer, part in given if not part)
 
 
 def _attribute(project: Project, cls: Cls, name: str, frame: Frame, call: Call | None) -> int | None:
