@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -85,7 +85,7 @@ class Queries:
             if text.fn is not None and text.call is not None:
                 self._texts.setdefault((text.fn.fqn, text.call.value), text.text)
         consumers: dict[str, dict[Vid, Call]] = {}
-        for fn, call in project.graph.calls_of(*_CONSUMERS):
+        for fn, call in (*project.graph.calls_of(*_CONSUMERS), *_serializations(project)):
             consumers.setdefault(fn.fqn, {})[call.value] = call
         for fn in project.all_functions():
             found = [*self._calls(fn), *self._iterations(fn, consumers.get(fn.fqn, {}))]
@@ -385,6 +385,18 @@ class Queries:
                 if not self.remembered(edge.caller, edge.call) and not self.hands_write(edge):
                     self._reasons[edge.caller.fqn] = Reason(None, edge)
                     queue.append(edge.caller)
+
+
+def _serializations(project: Project) -> Iterator[tuple[Fn, Call]]:
+    """`OrderSerializer(rows, many=True)` goes through the rows; not where they are paged first, if there are pages."""
+    for fn, call in project.graph.calls_with("many"):
+        names = {fn.callee_name(other) for other in fn.calls}
+        if fn.const(call.kwarg("many")) is not True or not call.args or "paginate_queryset" in names:
+            continue
+        classes = [project.classes.get(ref.name) for ref in project.callees(fn, call) if ref.kind == "class"]
+        serializer = any(cls is not None and project.hierarchy.role(cls) == "serializer" for cls in classes)
+        if serializer or fn.callee_name(call) == "get_serializer":
+            yield fn, call
 
 
 def _first_sent(fn: Fn, vid: Vid, block: int, model: CallModel) -> int:
