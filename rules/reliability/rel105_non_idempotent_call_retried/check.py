@@ -57,7 +57,8 @@ def check(project: Project) -> Iterator[Hit]:
             place = (sent.outer, sent.by) if method == "passed" or _forwards(sent) else (sent.fn, sent.call)
             if not method or place[0] is None or place[1] is None or (place[0].fqn, place[1]) in seen:
                 continue
-            if not _keyed(sent.fn, sent.call) and not (sent.outer and sent.by and _keyed(sent.outer, sent.by)):
+            keyed = _keyed(project, sent.fn, sent.call)
+            if not keyed and not (sent.outer and sent.by and _keyed(project, sent.outer, sent.by)):
                 seen.add((place[0].fqn, place[1]))
                 words = _words(project, sent, place[0])
                 harmless = not words & MAKES and (bool(words & (ASKS | STATES)) or _addressed(sent))
@@ -168,36 +169,40 @@ def _passed(sent: Sent, vid: int) -> str:
     return str(sent.outer.const(given[0][0])).upper() if given and not given[0][1] else ""
 
 
-def _keyed(fn: Fn, call: Call) -> bool:
+def _keyed(project: Project, fn: Fn, call: Call) -> bool:
     """An idempotency key in a keyword, a header or the body, or one that may be there."""
     if call.open_ended:
         return True
     for key, vid in call.kwargs:
-        if _is_key(key) or _mentions(fn, vid):
+        if _is_key(key) or _mentions(project, fn, vid):
             return True
-    return any(_mentions(fn, vid) for vid in call.args)
+    return any(_mentions(project, fn, vid) for vid in call.args)
 
 
 def _is_key(text: str) -> bool:
     return any(part in text.lower() for part in KEYS)
 
 
-def _mentions(fn: Fn, vid: int, depth: int = 6) -> bool:
+def _mentions(project: Project, fn: Fn, vid: int, depth: int = 6) -> bool:
     value = fn.facts.values[vid]
     if depth == 0:
         return False
     if value[0] == "const":
         return isinstance(value[1], str) and _is_key(value[1])
     if value[0] == "dict":
-        return any(_mentions(fn, item, depth - 1) for pair in value[1] for item in pair if item >= 0)
+        return any(_mentions(project, fn, item, depth - 1) for pair in value[1] for item in pair if item >= 0)
     if value[0] == "phi":
-        return any(_mentions(fn, item, depth - 1) for item in value[1] if item != vid)
+        return any(_mentions(project, fn, item, depth - 1) for item in value[1] if item != vid)
     if value[0] == "store":
-        return _mentions(fn, value[2], depth - 1) or _mentions(fn, value[1], depth - 1)
+        return _mentions(project, fn, value[2], depth - 1) or _mentions(project, fn, value[1], depth - 1)
     if value[0] in ("guard", "mut", "setattr"):
-        return _mentions(fn, value[1], depth - 1)
+        return _mentions(project, fn, value[1], depth - 1)
     if value[0] == "name":
         return "idempot" in value[1].lower()
+    if value[0] == "call":  # `headers=headers_for(order.id)`
+        targets = project.targets(fn, fn.calls[value[1]])
+        made = [(target, item.value) for target in targets for item in target.facts.returns if item.value >= 0]
+        return bool(made) and all(_mentions(project, target, item, depth - 1) for target, item in made)
     if value[0] == "param":
         return "idempot" in fn.facts.params[value[1]].name.lower()
     return value[0] == "attr" and "idempot" in value[2].lower()
