@@ -7,14 +7,36 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import Fix, Hit, SqlStatement, only_by_hand, sql
+from backendlint.api import (
+    Fix,
+    Hit,
+    Project,
+    SqlStatement,
+    for_tests,
+    in_main_block,
+    only_by_hand,
+    sql,
+    told_once,
+)
 
+READS = "reads every column"
 SHOWN = 8
 """Column names that a message lists."""
 
 
-def check(statement: SqlStatement) -> Iterator[Hit]:
-    """Stars of selects, but those that count, test for existence, copy a table, or read what a subquery names anyway."""
+def check(project: Project) -> Iterator[Hit]:
+    """Stars of selects; where the project writes them everywhere the first, as that is its style."""
+    found = {hit.location: hit for statement in project.data.statements for hit in _stars(statement)}
+    yield from (hit for hit in found.values() if hit.profile)
+    yield from told_once((hit for hit in found.values() if not hit.profile), _everywhere)
+
+
+def _everywhere(hit: Hit, places: str) -> str:
+    return hit.message.replace(f"{READS},", f"{READS}, here and in {places},", 1)
+
+
+def _stars(statement: SqlStatement) -> Iterator[Hit]:
+    """All but those that count, test for existence, copy a table, or read what a subquery names anyway."""
     if (
         "*" not in statement.text
         or statement.in_migration
@@ -27,11 +49,20 @@ def check(statement: SqlStatement) -> Iterator[Hit]:
         if not isinstance(select, exp.Select) or _harmless(select):
             continue
         for item in select.expressions:
-            if sql.is_star(item):
-                hit = _judge(statement, scope, item)
-                if hit is not None:
-                    by_hand = only_by_hand(statement.project, statement.function)
-                    yield replace(hit, profile="strict") if by_hand else hit
+            hit = _judge(statement, scope, item) if sql.is_star(item) else None
+            if hit is not None:
+                yield replace(hit, profile="strict") if _aside(statement) else hit
+
+
+def _aside(statement: SqlStatement) -> bool:
+    """What people run by hand, and what serves tests."""
+    fn, project = statement.function, statement.project
+    if only_by_hand(project, fn) or (fn is not None and for_tests(project, fn)):
+        return True
+    if fn is None or not fn.is_module:
+        return False
+    line = statement.location().line
+    return any(call.span.line <= line <= call.span.end_line and in_main_block(fn, call) for call in fn.calls)
 
 
 def _judge(statement: SqlStatement, scope: sql.Scope, item: exp.Expression) -> Hit | None:
@@ -43,7 +74,7 @@ def _judge(statement: SqlStatement, scope: sql.Scope, item: exp.Expression) -> H
     names = ", ".join(f"`{source.name}`" for source in meant[:3])
     columns = sql.star_columns(item, scope)
     star = item.sql(comments=False)
-    message = f"`SELECT {star}` on {names}{sql.within(statement)} reads every column, those added later too; "
+    message = f"`SELECT {star}` on {names}{sql.within(statement)} {READS}, those added later too; "
     if columns is None:
         return statement.hit(message + "name the columns that are used.", item)
     shown = ", ".join(name for _, name in columns[:SHOWN]) + (", ..." if len(columns) > SHOWN else "")
