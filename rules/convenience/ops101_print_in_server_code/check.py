@@ -26,7 +26,7 @@ from backendlint.api import (
 )
 
 CONSOLE = frozenset(["console.py", "terminal.py", ".github"])
-SHOWS = frozenset(["console", "terminal", "stdout"])
+SHOWS = frozenset(["cli", "console", "terminal", "stdout"])
 """Words in names of files and classes whose work it is to show something."""
 SWITCHES = frozenset(
     ["verbose", "verbosity", "debug", "debugging", "quiet", "echo", "tty", "isatty", "dev", "development", "testing"]
