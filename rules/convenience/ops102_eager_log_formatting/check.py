@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from backendlint.api import (
@@ -13,6 +14,7 @@ from backendlint.api import (
     arguments,
     by_style,
     for_developers,
+    only_by_hand,
     operands,
     told_once,
 )
@@ -25,14 +27,19 @@ TESTED = ("guard", "phi")
 
 
 def check(project: Project) -> Iterator[Hit]:
-    for hits in by_style(project, list(project.all_functions()), partial(hits_in, project)).values():
+    styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
+    yield from styles.pop("", ())
+    for hits in styles.values():
         yield from told_once(hits, everywhere)
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and which style of the project it is one of; "" for advice: a migration runs once, a command now and then."""
     for fn in functions:
         for site in project.effects.direct(fn):
-            yield from ((hit, "eager") for hit in judged(project, site))
+            for hit in judged(project, site):
+                seldom = project.layer(fn) == "migration" or only_by_hand(project, fn)
+                yield (replace(hit, profile="strict"), "") if seldom else (hit, "eager")
 
 
 def everywhere(hit: Hit, others: str) -> str:
