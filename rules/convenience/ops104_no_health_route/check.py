@@ -7,7 +7,7 @@ from backendlint.api import Hit, Project, served_applications
 
 HEALTH = re.compile(
     r"(^|[/_.-])(_*health(z|y|_?checks?|-checks?)?|live(ness|z)?|alive|ready(z)?|readiness|ping|pong|heartbeat|up|status|"
-    r"monitor(ing)?|_ah|lbheartbeat|watchman|selftest)([/_.-]|$)",
+    r"monitor(ing)?|_ah|lbheartbeat|watchman|selftest)([/_.-]|$)|^/?check$",
     re.IGNORECASE,
 )
 
