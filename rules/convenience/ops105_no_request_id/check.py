@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import FileFacts, Hit, Project, served_applications
+from backendlint.api import FileFacts, Hit, Project, served_applications, told_once
 
 NAMES = re.compile(
     r"(x[-_])?(request|correlation|trace|transaction|amzn[-_]trace)[-_ ]?(uu)?id(s)?\b|traceparent|correlation|asgi_correlation|"
@@ -15,18 +15,27 @@ LONGEST = 80
 """Characters; longer texts are prose."""
 
 
+def _each(hit: Hit, places: str) -> str:
+    return f"{hit.message} So it is with {places.replace('place', 'application')} of the project."
+
+
 def check(project: Project) -> Iterator[Hit]:
-    applications = [item for item in served_applications(project) if project.counts(item.location)]
-    if not applications or any(site.model.observability in SETUPS for site in project.effects.sites):
+    applications = served_applications(project)
+    if not any(project.counts(item.location) for item in applications):
+        return
+    if any(site.model.observability in SETUPS for site in project.effects.sites):
         return
     if any(names_an_id(file) for file in project.files.values()):
         return
-    for application in applications:
-        yield Hit(
+    hits = (
+        Hit(
             f"Nothing gives the requests of `{application.name}` an id: the log lines of one request cannot be told apart from "
             "others. Add a request-id middleware and log the id.",
             application.location,
         )
+        for application in applications
+    )
+    yield from told_once(hits, _each, 1, None)
 
 
 def names_an_id(file: FileFacts) -> bool:

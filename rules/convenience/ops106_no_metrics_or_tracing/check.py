@@ -3,14 +3,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backendlint.api import Hit, Project, served_applications
+from backendlint.api import Hit, Project, served_applications, told_once
 
 SETUPS = ("metrics", "tracing", "errors")
 
 
+def _each(hit: Hit, places: str) -> str:
+    return f"{hit.message} So it is with {places.replace('place', 'application')} of the project."
+
+
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
-    applications = [item for item in served_applications(project) if project.counts(item.location)]
-    if not applications:
+    applications = served_applications(project)
+    if not any(project.counts(item.location) for item in applications):
         return
     libraries = tuple(options["libraries"])
     for file in project.files.values():
@@ -32,9 +36,12 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     }
     if texts.intersection(libraries):
         return
-    for application in applications:
-        yield Hit(
+    hits = (
+        Hit(
             f"Nothing measures `{application.name}`: its latency and error rate are unknown until users complain. Export request "
             "metrics or install tracing.",
             application.location,
         )
+        for application in applications
+    )
+    yield from told_once(hits, _each, 1, None)
