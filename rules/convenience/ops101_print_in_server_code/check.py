@@ -53,7 +53,13 @@ def check(project: Project) -> Iterator[Hit]:
     styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
     yield from styles.pop("", ())
     for hits in styles.values():
-        yield from told_once(hits, partial(here_and_in, after=PAST), SLIPS)
+        habit = len(hits) > SLIPS
+        told = partial(here_and_in, after=PAST)
+        yield from told_once(hits, told, SLIPS) if habit else told_once(hits, told, severity=None, each=of_function)
+
+
+def of_function(hit: Hit) -> str:
+    return hit.function or hit.location.path
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -198,6 +204,9 @@ def by_intention(project: Project, fn: Fn, call: Call) -> bool:
     """For a terminal: commands and what only they call, helpers of tests, consoles, and what the caller asked for."""
     if CONSOLE.intersection(fn.path.lower().split("/")) or SHOWS.intersection(words_of(fn)) or asked_for(fn, call):
         return True
+    importers = project.importers.of(fn.file)
+    if importers and all(SHOWS.intersection(identifier_words(stem_of(file.path))) for file in importers):
+        return True
     if part_of_a_stream(project, fn) or begins_line_anew(fn, call) or answers_command_line(project, fn):
         return True
     if ends_the_program(project, fn, call):
@@ -206,8 +215,11 @@ def by_intention(project: Project, fn: Fn, call: Call) -> bool:
 
 
 def words_of(fn: Fn) -> tuple[str, ...]:
-    stem = fn.path.rpartition("/")[2].removesuffix(".py")
-    return identifier_words(f"{stem} {fn.cls.name if fn.cls is not None else ''}")
+    return identifier_words(f"{stem_of(fn.path)} {fn.cls.name if fn.cls is not None else ''}")
+
+
+def stem_of(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(".py")
 
 
 def asked_for(fn: Fn, call: Call) -> bool:
