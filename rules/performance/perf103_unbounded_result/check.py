@@ -4,7 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, doubtful, for_admins, for_tests, runs_by_hand, unbounded
+from backendlint.api import (
+    Call,
+    Fn,
+    Hit,
+    Project,
+    doubtful,
+    for_admins,
+    for_tests,
+    identifier_words,
+    only_by_hand,
+    runs_by_hand,
+    unbounded,
+)
+
+MAKERS = (
+    "create",
+    "acreate",
+    "get_or_create",
+    "aget_or_create",
+    "update_or_create",
+    "aupdate_or_create",
+    "bulk_create",
+    "abulk_create",
+)
+
+MANAGERS = ("", "objects", "manager", "model", "_default_manager", "queryset")
+PEOPLE = frozenset({"user", "account", "profile", "member"})
+"""Those sign up through libraries."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -19,7 +46,9 @@ def check(project: Project) -> Iterator[Hit]:
                 "take a limit with an upper bound, and page.",
                 fn.location(item.query.span),
                 function=fn.fqn,
-                profile="strict" if doubtful(item) or not _listed(project, fn) else None,
+                profile="strict"
+                if doubtful(item) or not _listed(project, fn) or _set_up(project, item.entity)
+                else None,
             )
 
 
@@ -29,3 +58,41 @@ def _listed(project: Project, fn: Fn) -> bool:
     return fn in project.in_request and any(
         (not route.methods or "GET" in route.methods) and not for_admins(route) for route in routes
     )
+
+
+def _set_up(project: Project, entity: str) -> bool:
+    """Whether its rows are what an operator sets up: they are made in Django's admin, and by nothing else that is seen."""
+    name = entity.rpartition(".")[2]
+    if not name or not project.imports("django") or PEOPLE.intersection(map(str.lower, identifier_words(name))):
+        return False
+    if not any(name in map(_last, map(fn.dotted, call.args)) for fn, call in project.graph.calls_written("register")):
+        return False
+    made = (*project.graph.calls_written(name), *project.graph.calls_written(*MAKERS))
+    if any(_makes(fn, call, name) and not _by_hand(project, fn) for fn, call in made):
+        return False
+    models = (
+        cls.owner.dotted(cls.facts.attributes["model"])
+        for cls in project.classes.values()
+        if cls.facts.name == "Meta" and cls.facts.attributes.get("model", -1) >= 0
+    )
+    return name not in map(_last, models)  # no serializer, no form
+
+
+def _last(dotted: str) -> str:
+    return dotted.rpartition(".")[2]
+
+
+def _makes(fn: Fn, call: Call, name: str) -> bool:
+    """Whether a call may make rows of the model: by its class, by a manager of which is not known whose it is
+    (`self.model.objects`), or by one that is called after it (`order.items` for OrderItem)."""
+    if fn.callee_name(call) == name:
+        return True
+    before = fn.dotted(call.func).split(".")[:-1]
+    if name in before or any(part[:1].isupper() for part in before):
+        return name in before
+    last = before[-1] if before else ""
+    return last in MANAGERS or any(word in last.lower() for word in identifier_words(name))
+
+
+def _by_hand(project: Project, fn: Fn) -> bool:
+    return project.layer(fn) == "migration" or only_by_hand(project, fn) or for_tests(project, fn)
