@@ -125,7 +125,7 @@ def _after(moment: Moment, described: str, schema: Moment) -> Hit:
 
 
 def _before(moment: Moment) -> Hit:
-    return moment.hit(
+    return moment.lock(
         f"{_what(moment)} runs in one transaction with schema changes: PostgreSQL refuses to alter a table "
         "with pending trigger events, "
         "and the locks last until the commit; put the data change in a migration of its own."
