@@ -93,7 +93,9 @@ def serves(project: Project, fn: Fn, depth: int = 4) -> bool:
         return False
     if project.reach(fn.fqn):
         return True
-    if project.layer(fn) in SERVED or (fn.cls is not None and project.layer(fn) in OF_CLASSES):
+    if project.layer(fn) in SERVED:
+        return True
+    if fn.cls is not None and project.layer(fn) in OF_CLASSES and project.importers.of(fn.file):
         return True
     if fn.facts.is_async and any(app.location.path == fn.path for app in project.applications):
         return True
