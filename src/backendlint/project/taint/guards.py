@@ -11,9 +11,10 @@ from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Guard
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.addresses import Addresses
+from backendlint.project.taint.instances import are_harmless, classes_asked, otherwise
 from backendlint.project.taint.patterns import cleans
 from backendlint.project.taint.substitutions import LINES, written_pattern
-from backendlint.project.taint.tried import raises_on, went_well
+from backendlint.project.taint.tried import ends, raises_on, went_well
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -31,8 +32,6 @@ _JOINS = frozenset({"ParseResult", "SplitResult", "urlunparse", "urlunsplit", "g
 _RESOLVERS = frozenset({"resolve", "realpath", "abspath", "normpath", "absolute", "commonpath", "commonprefix"})
 _LITERAL: Kinds = frozenset({"code"})
 """A text without a quote between its quotes is a literal."""
-_NO_EXCEPTION: Kinds = frozenset({"exception"})
-_ALL_EXCEPTIONS: Kinds = frozenset({"builtins.Exception", "builtins.BaseException"})
 _LINES: Kinds = frozenset(LINES)
 _WITHOUT: dict[str, Kinds] = {
     "..": _PATH, "/": _PATH | {"redirect"}, "../": _PATH, "'": frozenset({"xpath"}), '"': frozenset({"xpath"}), "\n": _LINES, "\r": _LINES,
@@ -169,6 +168,8 @@ class Guards:
         if value[0] == "attr":
             inner = self._relation(fn, value[1], subject, depth + 1)
             return _HOST if inner and value[2] in _HOST_PARTS else NOTHING
+        if value[0] == "bool" and value[1] == "or" and fn.const(value[2][-1]) == "":  # `str(name or "")`
+            return self._relation(fn, value[2][0], subject, depth + 1)
         if value[0] != "call":
             return NOTHING
         call = fn.facts.calls[value[1]]
@@ -233,7 +234,7 @@ class Guards:
             return frozenset({lb.ONE_SLASH}) if same and "//" in texts else NOTHING
         if func == ("name", "builtins.isinstance") and len(call.args) == 2:
             whole = self._relation(fn, call.args[0], subject) == EVERYTHING
-            return _NO_EXCEPTION if whole and not _ALL_EXCEPTIONS.isdisjoint(self._classes(fn, call)) else NOTHING
+            return otherwise(classes_asked(self.project, fn, call)) if whole else NOTHING
         return self._by_address(fn, subject, call)
 
     def _converts(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
@@ -261,7 +262,8 @@ class Guards:
             if kinds:
                 return kinds
         elif func == ("name", "builtins.isinstance") and len(call.args) == 2:
-            return self._isinstance(fn, subject, call)
+            whole = self._relation(fn, call.args[0], subject) == EVERYTHING
+            return EVERYTHING if whole and are_harmless(classes_asked(self.project, fn, call)) else NOTHING
         elif func[0] == "name" and str(func[1]) in ("builtins.all", "builtins.any") and call.args:
             return self._all_characters(fn, subject, call)
         for model in self.project.models(fn, call):
@@ -351,20 +353,6 @@ class Guards:
             return True
         return name == "str" and bool(call.args) and self._resolved(fn, call.args[0])
 
-    def _isinstance(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
-        if self._relation(fn, call.args[0], subject) != EVERYTHING:
-            return NOTHING
-        names = self._classes(fn, call)
-        harmless = {"builtins.int", "builtins.float", "builtins.bool", "uuid.UUID", "decimal.Decimal"}
-        harmless |= {"pathlib.Path", "pathlib.PurePath"}  # which code made: no request holds one
-        return EVERYTHING if names and names <= harmless else NOTHING
-
-    def _classes(self, fn: Fn, call: Call) -> set[str]:
-        """The classes that `isinstance` asks for."""
-        value = fn.facts.values[call.args[1]]
-        vids = value[1] if value[0] == "tuple" else (call.args[1],)
-        return {ref.name for vid in vids for ref in self.project.refs(fn, vid)}
-
     def _all_characters(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
         """`all(c in ALLOWED for c in text)`, `all(c.isalnum() for c in text)`."""
         value = fn.facts.values[call.args[0]]
@@ -429,10 +417,23 @@ class Guards:
             key = (target.fqn, ~index, -1)
             if key not in self._validators:
                 self._validators[key] = NOTHING
-                end = target.facts.span.end_line + 1
-                self._validators[key] = self.around(target, index, 0, end, 0, ("raise",)) | self._tried(target, index)
+                found = [self._at_end(target, index, *end) for end in ends(target)]
+                kinds = frozenset.intersection(*found) if found else NOTHING
+                self._validators[key] = kinds | self._tried(target, index)
             return self._validators[key]
         return NOTHING
+
+    def _at_end(self, fn: Fn, index: int, block: int, line: int) -> Kinds:
+        """What is known of a parameter at one end of its function: whichever way an `if` has gone that let it go on."""
+        kinds = self.around(fn, index, block, line) | self.checked_before(fn, index, block, line)
+        enclosing = {number for number, _ in fn.blocks_of(block)}
+        alternatives = {item.group for item in fn.facts.blocks if item.kind == "else"}
+        for number, item in enumerate(fn.facts.blocks):
+            passed = item.kind == "if" and not item.exits and item.value >= 0 and number not in alternatives
+            if passed and item.parent in enclosing and number not in enclosing and item.span.line < line:
+                otherwise = self.cleared(fn, index, item.value, False, 1)
+                kinds |= otherwise and otherwise & self.checked_before(fn, index, number, item.span.end_line + 1)
+        return kinds
 
     def _converted(self, fn: Fn, index: int, answer: Return) -> Kinds:
         """Conversions of the parameter that went well where a function answers: `try: UUID(text); return True`."""

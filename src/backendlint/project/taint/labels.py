@@ -34,6 +34,13 @@ ONE_SLASH = "does not begin with two"
 """Two halves of a test: a text for which both hold names a place on this host."""
 
 
+NO_TEXT = "is no text"
+NO_PARTS = "is neither a list nor a dict"
+"""And two: what was sent is a number then, true, false or nothing."""
+_NEITHER = frozenset({NO_TEXT, NO_PARTS})
+DOUBLED = "its quotes are doubled"
+
+
 UPLOAD = "upload"
 """Of a source: it is a file that was sent, and opening that reads it. Of a parameter: it is still what was passed."""
 WHOLE = frozenset({UPLOAD})
@@ -41,6 +48,10 @@ WHOLE = frozenset({UPLOAD})
 
 BEHIND = "stands behind a part of the program's own"
 """Of a text: it does not begin with what was sent, so that the host most often is not its to choose."""
+
+
+_OF_ALL = INJECTION | {LOCAL, ONE_SLASH, NO_TEXT, NO_PARTS, DOUBLED, BEHIND}
+"""What holds of a value that is clean of everything."""
 
 
 class Origin(NamedTuple):
@@ -163,6 +174,8 @@ def weaker(left: Mark, right: Mark) -> Mark:
     ):
         return left
     cleared, weak = left.cleared & right.cleared, left.weak and right.weak
+    if ("all" in left.cleared) != ("all" in right.cleared):
+        cleared |= (left.cleared ^ right.cleared) & _OF_ALL
     better = left if len(left.cleared) <= len(right.cleared) else right
     doubtful = _NOTHING
     if not weak and (left.weak or right.weak or left.doubtful or right.doubtful):
@@ -182,7 +195,13 @@ def clear(labels: Labels, kinds: Iterable[str]) -> Labels:
     added = frozenset(kinds)
     if not added or not labels:
         return labels
-    return {origin: mark._replace(cleared=mark.cleared | added) for origin, mark in labels.items()}
+    if added.isdisjoint(_NEITHER):
+        return {origin: mark._replace(cleared=mark.cleared | added) for origin, mark in labels.items()}
+    result = {}
+    for origin, mark in labels.items():
+        cleared = mark.cleared | added
+        result[origin] = mark._replace(cleared=cleared | {"all"} if cleared >= _NEITHER else cleared)
+    return result
 
 
 def reopen(labels: Labels, kinds: Iterable[str]) -> Labels:

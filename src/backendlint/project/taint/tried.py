@@ -1,9 +1,10 @@
-"""Conversions that are tried: where what follows shows that they went well."""
+"""Conversions that are tried, and where a function ends: what has gone well there."""
 
 from __future__ import annotations
 
 from backendlint.facts.model import Call
 from backendlint.project.entities import Fn
+from backendlint.project.uses import ingredients
 
 
 def raises_on(fn: Fn, block: int) -> bool:
@@ -27,6 +28,23 @@ def went_well(fn: Fn, call: Call, block: int, line: int) -> bool:
         if number not in around and not left:
             return False
     return True
+
+
+def ends(fn: Fn) -> list[tuple[int, int]]:
+    """Block and line of each place where a function ends without an exception, unless it is switched off there."""
+    returns = [item for item in fn.facts.returns if not item.is_yield]
+    found = [(item.block, item.span.line) for item in returns if not _is_switched(fn, item.block)]
+    return found if fn.facts.blocks[0].exits else [*found, (0, fn.facts.span.end_line + 1)]
+
+
+def _is_switched(fn: Fn, block: int) -> bool:
+    """Below a test that asks for nothing that was passed: `if not settings.CHECK_URLS: return`."""
+    own = 1 if fn.kind in ("method", "classmethod") and fn.cls is not None else 0
+    for test, _ in fn.tests_of(block):
+        values = (fn.facts.values[vid] for vid in ingredients(fn.facts, (test,)))
+        if not any(value[0] == "param" and value[1] >= own for value in values):
+            return True
+    return False
 
 
 def _handlers(fn: Fn, number: int) -> list[str]:
