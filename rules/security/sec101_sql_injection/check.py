@@ -25,15 +25,16 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def is_doubled(flow: Flow) -> bool:
-    """`f"'{text.replace("'", "''")}'"`, and nothing else that is not constant."""
+    """`f"'{text.replace("'", "''")}'"`, and nothing else that is not constant; or a text that was given to something that
+    doubles its quotes."""
     fn = flow.site.fn
     value = fn.unguarded(flow.site.vid)
     parts = value[2] if value[0] == "fmt" else ()
     texts = [fn.const(part) for part in parts]
     moving = [number for number, text in enumerate(texts) if text is ...]
-    return bool(moving) and all(
-        number > 0 and str(texts[number - 1]).endswith("'") and doubles(fn, parts[number]) for number in moving
-    )
+    if not any(doubles(fn, parts[number]) for number in moving):
+        return flow.doubled
+    return all(number > 0 and str(texts[number - 1]).endswith("'") and doubles(fn, parts[number]) for number in moving)
 
 
 def doubles(fn: Fn, vid: Vid) -> bool:

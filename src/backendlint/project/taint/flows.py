@@ -111,6 +111,11 @@ class Flow(NamedTuple):
         """True where a part of the program's own stands before the data, and so most often names the host."""
         return lb.BEHIND in self.mark.cleared
 
+    @property
+    def doubled(self) -> bool:
+        """True where each quote in it is two (`text.replace("'", "''")`)."""
+        return lb.DOUBLED in self.mark.cleared
+
     def within_a_segment(self, project: Project) -> bool:
         """Whether the data is a part of one segment of the request's path, as it came: no slash is in it."""
         entered = self.parameter(project)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
-from backendlint.project.taint.labels import Path
+from backendlint.project.taint.labels import DOUBLED, Path
 from backendlint.project.taint.patterns import Kinds, removes
 from backendlint.project.variables import variable
 
@@ -41,6 +41,8 @@ def replaced(fn: Fn, call: Call, path: Path) -> tuple[str, ...]:
     if func[0] != "attr" or func[2] != "replace" or len(call.args) != 2:
         return ()
     old, new = fn.const(call.args[0]), fn.const(call.args[1])
+    if (old, new) == ("'", "''"):
+        return (DOUBLED,)
     return _REPLACED.get(old, ()) if isinstance(old, str) and isinstance(new, str) and old not in new else ()
 
 
