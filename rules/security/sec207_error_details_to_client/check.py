@@ -19,6 +19,7 @@ from backendlint.api import (
     WeakUse,
     below,
     flow_hit,
+    for_development,
     operands,
     told_once,
     tries_out,
@@ -154,8 +155,9 @@ def says_debug(fn: Fn, vid: Vid, truth: bool) -> bool:
 
 
 def tried_out(project: Project, flow: Flow) -> bool:
-    """`POST /channels/{id}/test`: why it does not work is what the client asks."""
-    return any(tries_out(project.route_functions.get(fn.fqn, ())) for fn in flow.functions)
+    """`POST /channels/{id}/test`: why it does not work is what the client asks. What is not for production has no others."""
+    routed = [project.route_functions.get(fn.fqn, ()) for fn in flow.functions]
+    return for_development(flow.site.fn.path) or any(map(tries_out, routed))
 
 
 def is_switched(use: WeakUse) -> bool:

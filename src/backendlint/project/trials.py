@@ -13,9 +13,17 @@ if TYPE_CHECKING:
 
 _TRIAL = re.compile(r"(^|[-_])test([-_]|$)", re.IGNORECASE)
 """How the path of a route ends that tries out a connection, a webhook, a credential."""
+_ASKED = re.compile(r"(health|connection|connectivity)([-_]?check)?|ping|probe", re.IGNORECASE)
+"""And how one that asks something named before it (`/mirrors/{id}/ping`); by itself it is about this service."""
 
 
 def tries_out(routes: Sequence[Route]) -> bool:
     """`POST /webhooks/{id}/test`: whether it works is what the client asked, and what the client named may well be wrong."""
-    ends = (next((part for part in reversed(segments(route.path)) if not is_parameter(part)), "") for route in routes)
-    return bool(routes) and all(_TRIAL.search(end) for end in ends)
+    return bool(routes) and all(_tries(route.path) for route in routes)
+
+
+def _tries(path: str) -> bool:
+    parts = segments(path)
+    end = next((part for part in reversed(parts) if not is_parameter(part)), "")
+    named = len(parts) > 1 and parts[-1] is end and is_parameter(parts[-2])
+    return bool(_TRIAL.search(end)) or (named and bool(_ASKED.fullmatch(end)))
