@@ -19,6 +19,7 @@ from backendlint.project.taint.declared import SENT, takes_extra
 from backendlint.project.taint.identifiers import kept_as_secret
 from backendlint.project.taint.labels import CLEAN_TYPES, KEYS, MAX_PATH, NONE, Labels, Path, Trail
 from backendlint.project.taint.naming import words
+from backendlint.project.taint.parsed import Parsed
 from backendlint.project.taint.substitutions import replaced, substituted
 from backendlint.project.taint.tuples import NamedTuples
 from backendlint.project.taint.uploads import opened
@@ -80,6 +81,7 @@ class CallReads:
         self.reader = reader
         self.project = reader.project
         self.tuples = NamedTuples(reader)
+        self.parsed = Parsed(reader.project)
         self._text_methods: dict[str, bool] = {}
 
     def read(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
@@ -100,6 +102,9 @@ class CallReads:
             callee = self.project.functions[ref.name]
             bound = bind(fn, call, callee, ref, entries=True)
             found = self.summary(fn, callee, bound, path, call.span)
+            schema = self.parsed.schema(fn, call, callee) if path and found else None
+            if schema is not None:
+                found = lb.clear(lb.sure(found), self.reader.declared.cleaned((schema,), path[0]))
             if found and (_HIDES.search(callee.name) or _told_to_hide(fn, callee, bound)):
                 found = lb.clear(found, _HIDDEN)
             tested = any("ssrf" not in mark.cleared for mark in found.values()) and self.reader.guards.addresses.tested(

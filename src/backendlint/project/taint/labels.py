@@ -204,6 +204,11 @@ def clear(labels: Labels, kinds: Iterable[str]) -> Labels:
     return result
 
 
+def sure(labels: Labels) -> Labels:
+    """The labels of a value of which it is known after all what was made of it."""
+    return {origin: mark._replace(weak=False) for origin, mark in labels.items()}
+
+
 def reopen(labels: Labels, kinds: Iterable[str]) -> Labels:
     """The labels of a value that is no longer clean of these kinds, unless it is of everything."""
     taken = frozenset((*kinds, LOCAL, ONE_SLASH, BEHIND))
