@@ -8,7 +8,7 @@ from backendlint.api import Bound, Flow, Fn, Hit, Origin, Project, Vid, bind, fl
 
 HARM = "so code that trusts what it finds there acts on a caller's claim; check it, or take it from the signed-in user."
 AUTHORITY = re.compile(
-    r"user|account|role|admin|auth|login|logged|perm|scope|group|tenant|staff|owner|(?<!re)member|customer|(?<![a-z])(?:org|uid|is_)",
+    r"user|account|role|admin|auth|login|logged|perm|scope|group|tenant|operator|staff|owner|(?<!re)member|customer|(?<![a-z])(?:org|uid|is_)",
     re.IGNORECASE,
 )
 OF_USER = re.compile(
