@@ -22,18 +22,19 @@ class Addresses:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._known: dict[str, bool] = {}
+        self._known: dict[tuple[str, int], bool] = {}
 
     def tested(self, fn: Fn, depth: int = _DEPTH) -> bool:
         """True where the function, or one that it calls, tests what kind of address a host has, or whether it may be asked."""
-        known = self._known.get(fn.fqn)
+        key = fn.fqn, depth
+        known = self._known.get(key)
         if known is None:
-            self._known[fn.fqn] = False
+            self._known[key] = False
             known = any(value[0] == "attr" and value[2] in _TESTS for value in fn.facts.values) or self._listed(fn)
             if not known and depth:
                 targets = (item for call in fn.facts.calls for item in self.project.targets(fn, call))
                 known = any(self.tested(item, depth - 1) for item in targets)
-            self._known[fn.fqn] = known
+            self._known[key] = known
         return known
 
     def _listed(self, fn: Fn) -> bool:
