@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, Vid, for_tests, ingredients, one_row, only_by_hand, operands
+from backendlint.api import (
+    Call,
+    Fn,
+    Hit,
+    Project,
+    Vid,
+    for_tests,
+    ingredients,
+    one_row,
+    only_by_hand,
+    operands,
+    unbounded,
+)
 
 SAME = ("guard", "await")
 BINDS = ("builtins.staticmethod", "builtins.classmethod", "builtins.property")
@@ -68,7 +80,7 @@ def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
             return True
     if call.args and any(ref.name == "builtins.list" for ref in project.callees(fn, call)):
         return project.queries.unsent(fn, call.args[0]) is not None
-    return False
+    return any(item.query.call is call for item in unbounded(project, fn))
 
 
 def _builds(project: Project, fn: Fn, call: Call) -> tuple[Fn, Call] | None:

@@ -25,7 +25,7 @@ def check(project: Project) -> Iterator[Hit]:
             orm = site.model.orm
             if orm is not None and orm.op == "lock" and project.transactions.autocommits(site.model):
                 yield from _judged(project, fn, site.call.span, site.call.block)
-        for query in project.queries.direct(fn):
+        for query in project.queries.sent(fn):
             if query.call is None or not project.transactions.autocommits(query.model):
                 continue
             text = project.queries.text(fn, query.call)

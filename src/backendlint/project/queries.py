@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +22,7 @@ from backendlint.project.remembered import kept
 from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
+    from backendlint.project.forwarded import Forwarded
     from backendlint.project.model import Project
 
 READS = frozenset({"db-read"})
@@ -181,7 +182,27 @@ class Queries:
     def hands_write(self, edge: Edge) -> bool:
         """Whether the callee executes what it is given, and is given a statement that writes."""
         text = self._texts.get((edge.caller.fqn, edge.call.value), "") if edge.call is not None else ""
-        return text != "" and not (_READING.match(text) and not _ACTING.match(text))
+        return text != "" and not reads(text)
+
+    def handed(self, fn: Fn) -> list[Forwarded]:
+        """Statements that the function hands to a helper which executes what it is given."""
+        return self._handed.get(fn.fqn, [])
+
+    def sent(self, fn: Fn) -> list[Query]:
+        """Statements of the function's own, whoever executes them for it."""
+        return [*self.direct(fn), *(item.query for item in self.handed(fn))]
+
+    @cached_property
+    def _handed(self) -> dict[str, list[Forwarded]]:
+        from backendlint.project.forwarded import forwarded
+
+        return forwarded(self.project)
+
+    def text_of(self, edges: Sequence[Edge], last: Query) -> str:
+        """The text that is sent at the end of a chain, also where the last call hands it to what executes it."""
+        own = self.text(last.fn, last.call) if last.call is not None else ""
+        call = edges[-1].call if edges and not own else None
+        return self._texts.get((edges[-1].caller.fqn, call.value), "") if call is not None else own
 
     def text(self, fn: Fn, call: Call) -> str:
         """The SQL text that a call sends, as far as it is known."""
@@ -228,7 +249,7 @@ class Queries:
         """read or write, by the statement that is executed; "" where it is not known."""
         text = self.text(fn, call)
         if text:
-            return "read" if _READING.match(text) and not _ACTING.match(text) else "write"
+            return "read" if reads(text) else "write"
         if self._numbers(fn, call):
             return "write"
         for vid in call.args[:1]:
@@ -385,6 +406,11 @@ class Queries:
                 if not self.remembered(edge.caller, edge.call) and not self.hands_write(edge):
                     self._reasons[edge.caller.fqn] = Reason(None, edge)
                     queue.append(edge.caller)
+
+
+def reads(text: str) -> bool:
+    """Whether a statement fetches rows, and does nothing else."""
+    return bool(_READING.match(text) and not _ACTING.match(text))
 
 
 def _serializations(project: Project) -> Iterator[tuple[Fn, Call]]:

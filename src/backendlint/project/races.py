@@ -166,7 +166,7 @@ def _checks(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
             continue
         if not _gives(project, edge.callee):
             continue
-        text = project.queries.text(last.fn, last.call)
+        text = project.queries.text_of((edge, *edges), last)
         tables = FROM.findall(text)
         entity = tables[0].lower() if tables else asked(project, last.fn, last.call)
         if entity and not _locking(project, last.fn, last.call) and not FOR_UPDATE.search(text):

@@ -49,7 +49,7 @@ def handed_updates(project: Project) -> Iterator[Stale]:
 def _by_text(project: Project) -> Iterator[Setter]:
     for text in project.data.texts:
         match = _UPDATE.match(text.text) if text.fn is not None and text.call is not None and not text.holes else None
-        if match is None or text.fn is None or text.sink is not None:
+        if match is None or text.fn is None:
             continue
         for part in _ASSIGNED.finditer(match[2]):
             if not re.search(rf"\b{part[1]}\b", match[3]):  # compared with what was read, or kept above a limit
@@ -70,6 +70,8 @@ def _bound(text: SqlText, place: int) -> Vid:
         return call.args[number] if number < len(call.args) else -1
     passed = text.params if text.params >= 0 else next(iter(call.args[1:2]), -1)
     value = fn.facts.values[passed] if passed >= 0 else ("",)
+    if text.sink is not None and value[0] not in ("dict", "tuple", "list"):  # `self._run("UPDATE ...", total, key)`
+        value = ("tuple", call.args[1:])
     name = found[2] or found[3]
     if name:
         pairs = value[1] if value[0] == "dict" else ()
@@ -110,15 +112,23 @@ def _read_for(project: Project, setter: Setter, edge: Edge) -> Call | None:
     return None
 
 
+def _asking(project: Project, fn: Fn) -> Iterator[Fn]:
+    """The function, and that by which it gets its rows: `owned(key)` asks `by_id(key)` and looks at who owns what came."""
+    yield fn
+    yield from (edge.callee for edge in project.queries.chain(fn)[0][:1])
+
+
 def _of_table(project: Project, fn: Fn, read: Call, setter: Setter) -> bool:
     """Whether the call, or the function that it calls, reads rows of the setter's table, and locks none."""
-    owners = [(fn, read)] + [(target, None) for target in project.targets(fn, read)]
+    owners = [(fn, read)] + [
+        (owner, None) for target in project.targets(fn, read) for owner in _asking(project, target)
+    ]
     if any("for_update" in key or "lock" in key for key, _ in read.kwargs):
         return False
     found = [
         query
         for owner, only in owners
-        for query in project.queries.direct(owner)
+        for query in project.queries.sent(owner)
         if query.kind == "read" and query.call is not None and (only is None or query.call is only)
     ]
     return any(_reads(project, query, setter) for query in found) and not any(_locks(project, query) for query in found)

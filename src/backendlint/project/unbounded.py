@@ -97,6 +97,12 @@ def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
         found = _by_text(fn, query, text) if text else _by_chain(project, fn, query)
         if found is not None:
             yield found
+    for query, sent in project.queries.handed(fn):
+        text = project.queries.text(fn, query.call) if query.call is not None else ""
+        whole = query.kind == "read" and _many(project, sent.fn, sent)
+        found = _by_text(fn, query, text) if whole else None
+        if found is not None:
+            yield found
 
 
 def _many(project: Project, fn: Fn, query: Query) -> bool:
