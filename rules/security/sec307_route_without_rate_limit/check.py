@@ -217,7 +217,7 @@ def mails_to(project: Project, route: Route) -> bool:
     """Whether it sends mail to whoever is named, by what it does or its name."""
     name = f"{route.path} {route.name}"
     return bool(FORGOTTEN.search(name)) and (
-        sends(project, route) or bool(re.search("forgot|magic|send", name, re.IGNORECASE))
+        route.handler is None or sends(project, route) or bool(re.search("forgot|magic|send", name, re.IGNORECASE))
     )
 
 
@@ -280,7 +280,8 @@ def is_sign_in(route: Route) -> bool:
         return False  # who knows the token need not guess
     if route.handler is None and SENT_ON.search(route.path):
         return False
-    words = [*parts[-1:], snake(route.name), snake(route.cls.name) if route.cls else ""]
+    foreign = [snake(ref.name.rpartition(".")[2]) for ref in route.entry.handlers if ref.kind == "lib"]
+    words = [*parts[-1:], snake(route.name), snake(route.cls.name) if route.cls else "", *foreign]
     texts = [re.sub(r"[-.]+", "_", word) for word in words if word]
     if any(NOT_SIGN_IN.search(text) for text in (*texts, *map(snake, parts[-2:]))):
         return False

@@ -15,6 +15,7 @@ from backendlint.project.anonymous import (
     identities,
     is_foreign,
     items,
+    lets_pass,
     lets_through,
     limiting_views,
     limits,
@@ -22,6 +23,7 @@ from backendlint.project.anonymous import (
     lists_own,
     open_to_read,
     screens,
+    texts_in,
     turns_away,
     unlimited,
 )
@@ -71,6 +73,8 @@ class Access:
         self.project = project
         self._functions: dict[str, frozenset[str]] = {}
         self._routes: dict[int, dict[str, tuple[str, ...]]] = {}
+        self._spelled: dict[str, frozenset[str]] = {}
+        """The texts in each middleware of the project's own."""
         self._defaults = self._project_defaults()
         self._opens_reads = open_to_read(project)
 
@@ -91,6 +95,7 @@ class Access:
         """What the settings say of a route that says nothing itself: role, name."""
         own = "rest_framework" if lists_own(self.project, route.cls) else "-"
         found = (item for item in self._defaults if not item[1] or self._uses(route, item[1]))
+        found = (item for item in found if not lets_pass(route, self._spelled.get(item[2], ())))
         return ((role, name) for role, library, name in found if role == LIMIT or library != own)
 
     def authorization(self, route: Route) -> tuple[str, ...]:
@@ -429,6 +434,7 @@ class Access:
                 cls = self.project.classes.get(ref.name) if ref.kind == "class" else None
                 methods = [cls.methods[name] for name in _METHODS if name in cls.methods] if cls is not None else []
                 if cls is not None and any(turns_away(self.project, method, self._raised) for method in methods):
+                    self._spelled[cls.name] = texts_in(methods)
                     yield AUTHENTICATE, cls.name
                 view = cls.methods.get("process_view") if cls is not None else None
                 if cls is not None and view is not None and AUTHORIZE in self.of_function(view):

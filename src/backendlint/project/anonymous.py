@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Span, Value, Vid
@@ -251,6 +251,32 @@ def _refusals(project: Project, fn: Fn, refusals: Callable[[Fn], Iterable[str]])
     for call in fn.calls:
         if any(list(refusals(target)) for target in project.targets(fn, call)):
             yield call.block, call.span
+    for item in fn.facts.returns:
+        always = all(_denies(fn, test, outcome) for test, outcome in fn.tests_of(item.block))
+        if item.value >= 0 and always and _asks_first(project, fn, item.value):
+            yield item.block, item.span
+
+
+def _asks_first(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`login_required(view)(request)`."""
+    value = fn.unguarded(vid)
+    func = fn.value(fn.calls[value[1]].func) if value[0] == "call" else value
+    refs = project.callees(fn, fn.calls[func[1]]) if func[0] == "call" else ()
+    models = [project.libraries.decorator(ref.name) for ref in refs if ref.kind == "lib"]
+    return any(model is not None and model.auth is not None and model.auth.role == "authenticate" for model in models)
+
+
+def texts_in(methods: Iterable[Fn]) -> frozenset[str]:
+    """The texts that functions spell out."""
+    found = (method.const(vid) for method in methods for vid in method.made_by("const"))
+    return frozenset(text for text in found if isinstance(text, str))
+
+
+def lets_pass(route: Route, texts: Collection[str]) -> bool:
+    """Whether a middleware that spells these texts out lets a route pass, by the beginning of its path or by a mark that a
+    decorator sets (`@login_exempt`)."""
+    marks = {ref.name.rpartition(".")[2] for ref in route.guards}
+    return any(text in marks or (text[:1] == "/" != text and route.path.startswith(text)) for text in texts)
 
 
 def _anonymous(fn: Fn, block: int, span: Span) -> bool:

@@ -81,7 +81,15 @@ class Reading:
             if owner:
                 return owner, ()
             return found, around if any(ref.kind == "func" for ref in found) else ()
+        if value[0] == "name" and not found and depth < 4:
+            return self._kept(fn, str(value[1])), ()
         return found, ()
+
+    def _kept(self, fn: Fn, dotted: str) -> tuple[Ref, ...]:
+        """`login = LoginView.as_view()`, of any module: the class."""
+        owner, vid = variable(self.project, fn, dotted) or (fn, -1)
+        value = unchanged(owner, vid) if vid >= 0 else ("unknown",)
+        return self._as_view(owner, owner.facts.calls[value[1]]) if value[0] == "call" else ()
 
     def texts(self, fn: Fn, vid: Vid) -> list[str]:
         """The strings of a display, or the one string."""
