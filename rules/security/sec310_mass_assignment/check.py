@@ -31,6 +31,7 @@ DUMPS = ("model_dump", "dict", "dump", "asdict")
 
 FAR = 3
 """Calls through which a mapping is followed up to the request."""
+DEEPEST = 6
 PRIVILEGED = re.compile(
     r"roles?|is_(admin|superuser|staff|verified)|permissions?|scopes|balance|credits?|wallet|credit_limit",
     re.IGNORECASE,
@@ -301,13 +302,12 @@ def mapping_of(fn: Fn, vid: Vid) -> Vid:
 
 def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
     """Validated data, or a declared schema's own fields."""
-    value = fn.facts.values[vid]
-    while value[0] in ("guard", "mut", "store", "setattr"):  # however many entries are set one by one
-        if value[0] == "store" and fn.const(value[2]) is ... and requested(project, fn, value[2]):
-            return False
-        value = fn.facts.values[value[1]]
-    if depth > 12:
+    roots, keys = unrolled(fn, vid)
+    if depth > 2 * DEEPEST or not all(depth >= DEEPEST or known_key(project, fn, key) for key in keys):
         return False
+    if roots != [vid]:
+        return all(narrowed(project, fn, item, depth + 1) for item in roots)
+    value = fn.facts.values[vid]
     filled = gathered(fn, value[1]) if value[0] == "elem" else []
     if filled:
         return all(narrowed(project, fn, item, depth + 1) for item in filled)
@@ -317,12 +317,10 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
         return value[2] in VALIDATED or narrowed(project, fn, value[1], depth + 1)
     if value[0] == "comp":
         return True
-    if value[0] == "phi":
-        return all(narrowed(project, fn, item, depth + 1) for item in value[1] if item != vid)
     if value[0] in ("dict", "const"):
-        keys = value[1] if value[0] == "dict" else ()
+        entries = value[1] if value[0] == "dict" else ()
         return all(
-            key >= 0 or by_name(project, fn, item) or narrowed(project, fn, item, depth + 1) for key, item in keys
+            key >= 0 or by_name(project, fn, item) or narrowed(project, fn, item, depth + 1) for key, item in entries
         )
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
@@ -340,6 +338,33 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
             return all(narrowed(project, fn, part, depth + 1) for part in parts)
         return bool(call.args) and narrowed(project, fn, call.args[0], depth + 1)
     return any(ref.kind == "inst" for ref in project.refs(fn, vid))
+
+
+def unrolled(fn: Fn, vid: Vid) -> tuple[list[Vid], list[Vid]]:
+    """What a mapping is on all ways, before entries were set or taken out however often, and the keys that were no constants."""
+    todo, seen, roots, keys = [vid], set[Vid](), list[Vid](), list[Vid]()
+    while todo:
+        item = todo.pop()
+        if item in seen:
+            continue
+        seen.add(item)
+        value = fn.facts.values[item]
+        if value[0] in ("guard", "mut", "store", "setattr"):
+            todo.append(value[1])
+            keys += [value[2]] if value[0] == "store" and fn.const(value[2]) is ... else []
+        elif value[0] == "phi":
+            todo += value[1]
+        else:
+            roots.append(item)
+    return roots, keys
+
+
+def known_key(project: Project, fn: Fn, vid: Vid) -> bool:
+    """A key that nobody sends, or one of a validated mapping, in a text too: `data[f"{group}_{name}"] = value`."""
+    value = fn.unguarded(vid)
+    parts = value[2] if value[0] == "fmt" else (vid,)
+    inner = [fn.value(part)[1] if fn.value(part)[0] == "conv" else part for part in parts]
+    return all(narrowed(project, fn, item, DEEPEST) for item in inner if requested(project, fn, item))
 
 
 def by_name(project: Project, fn: Fn, vid: Vid) -> bool:
