@@ -1,16 +1,18 @@
 """SEC308: what is left of the patterns' hits where options come from elsewhere: the application's configuration (flask-cors),
-or a table that the call spreads."""
+or a table that the call spreads; and where the origin is compared before the test."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Project, calls_at, of_all_modules
+from backendlint.api import Call, Fn, Hit, Project, calls_at, functions_in, of_all_modules
 
 FLASK = "`supports_credentials` with any origin"
 """How the message about flask-cors begins."""
 CONFIGURED = "`CORS_SUPPORTS_CREDENTIALS` with any origin"
 SPREAD = "These CORS options"
+REFLECTED = "The caller's own origin"
+ORIGIN = frozenset({"origin", "http_origin"})
 SETTINGS = ("CORS_ORIGINS", "CORS_RESOURCES")
 """Keys of the configuration that flask-cors reads where its call says nothing."""
 CREDENTIALS = ("CORS_SUPPORTS_CREDENTIALS",)
@@ -25,8 +27,33 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         allowed = [fn.const(vid) for fn, vid in settings(project, CREDENTIALS)]
         if any(value is True for value in allowed) and unlisted(project):
             yield hit
+    elif hit.message.startswith(REFLECTED):
+        if not any(compares_origin(fn) for fn in functions_in(project, hit.location) if encloses(fn, hit)):
+            yield hit
     elif not hit.message.startswith(FLASK) or says_itself(project, hit) or unlisted(project):
         yield hit
+
+
+def encloses(fn: Fn, hit: Hit) -> bool:
+    return not fn.is_module and fn.facts.span.line <= hit.location.line <= fn.facts.span.end_line
+
+
+def compares_origin(fn: Fn) -> bool:
+    """`allow = origin in settings.origins`, by which a test goes later."""
+    for vid in fn.made_by("compare"):
+        _, operators, sides = fn.value(vid)
+        if operators in (("in",), ("not in",)) and is_origin(fn, sides[0]) and fn.const(sides[1]) is ...:
+            return True
+    return False
+
+
+def is_origin(fn: Fn, vid: int) -> bool:
+    """`request.headers.get("Origin")`, `request.META["HTTP_ORIGIN"]`."""
+    value = fn.unguarded(vid)
+    key = value[2] if value[0] == "item" else -1
+    if value[0] == "call" and fn.calls[value[1]].args:
+        key = fn.calls[value[1]].args[0]
+    return str(fn.const(key)).lower() in ORIGIN
 
 
 def spreads_open(project: Project, fn: Fn, call: Call) -> bool:
