@@ -31,7 +31,7 @@ VALIDATES = re.compile(
 STORAGE = {"db", "db-read", "db-write", "commit"}
 DEPTH = 3
 """Functions to which a handler's body is handed on as it is."""
-HOOK = re.compile(r"hooks?\b|events?$|events?[-_]?api|callback|notif", re.IGNORECASE)
+HOOK = re.compile(r"hooks?\b|events?$|events?[-_]?api|callback|notif|(^|/)_?internal/", re.IGNORECASE)
 """Another service decides what it sends there."""
 FORMS = ("the body (`form`)", "the body (`POST`)")
 """Fields of HTML forms: a missing one answers 400 by itself."""
