@@ -6,7 +6,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Call, Fn, Hit, Location, Project, Span, Vid, calls_at, functions_in, unchanged
+from backendlint.api import (
+    Call,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Span,
+    Vid,
+    calls_at,
+    for_development,
+    functions_in,
+    unchanged,
+)
 
 UNVERIFIED = "Certificates are not verified here"
 THROUGH = "The request that this makes"
@@ -33,6 +45,8 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
     called = any(is_named_so(fn, call) for fn, call in calls_at(project, hit.location))
     if called or any(chosen(fn, block, span) for fn, block, span in places(project, hit.location)):
         yield replace(hit, message=CHOICE, profile="strict", severity="note", confidence="medium")
+    elif for_development(hit.location.path):
+        yield replace(hit, profile="strict", confidence="low")
     else:
         yield hit
 
