@@ -206,6 +206,8 @@ def takes_signed(project: Project, route: Route) -> bool:
         for name in model.raises
     }
     verifies = any(item is not None and item.kind == "auth" for item in raised.values())
+    if any(names_password(fn) for fn in fns):
+        return False  # by either
     return verifies and not any(model.password is not None and model.password.op == "verify" for model in models)
 
 
@@ -219,6 +221,22 @@ def mails_to(project: Project, route: Route) -> bool:
     return bool(FORGOTTEN.search(name)) and (
         route.handler is None or sends(project, route) or bool(re.search("forgot|magic|send", name, re.IGNORECASE))
     )
+
+
+def names_password(fn: Fn) -> bool:
+    """`authenticate(name, password=request.POST["password"])`: whatever looks at it then."""
+    return any(
+        fn.unguarded(vid)[0] in ("call", "item") and "password" in map(fn.const, parts_of(fn, vid))
+        for call in fn.calls
+        for key, vid in call.kwargs
+        if key == "password"
+    )
+
+
+def parts_of(fn: Fn, vid: Vid) -> tuple[Vid, ...]:
+    """The key of a reading: `form["password"]`, `form.get("password")`."""
+    value = fn.unguarded(vid)
+    return fn.calls[value[1]].args if value[0] == "call" else (value[2],)
 
 
 def names_token(fn: Fn) -> bool:
