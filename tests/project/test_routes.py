@@ -514,3 +514,37 @@ def test_parameters_that_no_path_names_are_no_request_data() -> None:
     assert asked("views.link")[-1] == "name"
     assert asked("views.noted")[-2:] == ["name", "note"]
     assert asked("shop.tree") == ["wood", "number"]
+
+
+def test_a_router_that_a_loader_puts_into_the_modules_it_loads() -> None:
+    project = build(
+        shop__loader="""
+            from importlib.util import module_from_spec, spec_from_file_location
+
+            from flask import Blueprint, Flask
+
+            app = Flask(__name__)
+
+            def load(path):
+                spec = spec_from_file_location(path.stem, path)
+                page = module_from_spec(spec)
+                page.app = app
+                page.pages = Blueprint(path.stem, path.stem)
+                spec.loader.exec_module(page)
+                app.register_blueprint(page.pages, url_prefix="/v1")
+        """,
+        shop__orders="""
+            @pages.route("/orders", methods=["POST"])  # noqa: F821
+            def add():
+                return {}
+        """,
+        shop__own="""
+            from shop.table import pages
+
+            @pages.route("/own")
+            def own():
+                return {}
+        """,
+        shop__table="pages = object()",
+    )
+    assert [(route.label, route.name) for route in project.routes] == [("POST /v1/orders", "add")]

@@ -13,6 +13,7 @@ from backendlint.project.libraries_model import Arg, CallModel, Mount
 from backendlint.project.libraries_model import Route as RouteModel
 from backendlint.project.routes.forwarded import Forwarding
 from backendlint.project.routes.holders import Holder, Key, Mounted, is_hidden
+from backendlint.project.routes.injected import Injected
 from backendlint.project.routes.model import Entry, Origin
 from backendlint.project.routes.origins import Origins
 from backendlint.project.routes.reading import Reading
@@ -43,6 +44,7 @@ class Registrations:
         self._opened: set[Key] = set()
         self._claimed: set[Key] = set()
         self._libraries = project.libraries
+        self.injected = Injected(project)
         self.forwarding = Forwarding(self)
         self.looping = Looping(self)
         pending = registering(project)
@@ -104,6 +106,10 @@ class Registrations:
         value = home.facts.values[func]
         if not refs and value[0] == "attr":
             yield from (f"{name}.{value[2]}" for name in self._given(home, value[1]))
+        origins, method = self.injected.of(home, func) if not refs else ([], "")
+        for origin in origins:
+            for ref in self.project.refs(origin.fn, origin.vid):
+                yield f"{ref.name}.{method}"
 
     def _application(self, fn: Fn, call: Call, model: CallModel) -> None:
         origin = Origin(fn, call.value)
@@ -397,7 +403,8 @@ class Registrations:
         if value[0] == "attr":
             return self.origins.of(home, value[1])
         if value[0] == "name":
-            return tuple(self.origins.dotted(value[1].rpartition(".")[0], home.file.module))
+            found = tuple(self.origins.dotted(value[1].rpartition(".")[0], home.file.module))
+            return found or tuple(self.injected.of(home, func)[0])
         return ()
 
     def _decorator_entries(self, home: Fn, decorators: tuple[Vid, ...], target: Ref) -> Iterator[Entry]:
