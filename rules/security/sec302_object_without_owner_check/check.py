@@ -143,6 +143,8 @@ def fetch(project: Project, route: Route) -> Call | None:
         receiver = fn.facts.values[call.func]
         chained = receiver[0] == "attr" and receiver[1] in carried
         if (passed & carried or chained) and READS & project.effects.call_effects(fn, call):
+            if any(target.fqn in project.route_functions for target in project.targets(fn, call)):
+                return None  # another route's handler, with what stands around it
             return call
     return None
 
