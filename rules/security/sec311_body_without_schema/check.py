@@ -336,7 +336,7 @@ def refuses(project: Project, fn: Fn, start: Vid, field: str) -> bool:
     whole = {vid for item in (start, *alike(fn, start)) for vid in aliases(fn, item)}
     parts = fields(fn, whole) if field else set()
     own = [block for status, block in refusals(project, fn) if status in (400, 422)]
-    if any(not field or looks_at(fn, block, parts) for block in own):
+    if any(not field or looks_at(fn, block, parts) for block in own) or asks_types(fn, whole):
         return True
     carried = whole if field else derived(fn, start)
     helpers = [
@@ -345,6 +345,14 @@ def refuses(project: Project, fn: Fn, start: Vid, field: str) -> bool:
         if edge.kind == "call" and edge.call is not None and carried.intersection(edge.call.args)
     ]
     return any(status in (400, 422) for item in helpers for status, _ in refusals(project, item))
+
+
+def asks_types(fn: Fn, whole: set[Vid]) -> bool:
+    """`if not isinstance(data["names"], list): return ...`, whatever status that has."""
+    parts = fields(fn, whole)
+    asked = {call.value for call in fn.calls if fn.callee_name(call) == "isinstance" and parts.intersection(call.args)}
+    leaving = (block for block in fn.facts.blocks if block.kind == "if" and block.exits in ("return", "raise"))
+    return bool(asked) and any(tests(fn, block.value, asked) for block in leaving if block.value >= 0)
 
 
 def fields(fn: Fn, same: set[Vid]) -> set[Vid]:
