@@ -32,7 +32,7 @@ class KeptTimes:
     @cached_property
     def fields(self) -> frozenset[str]:
         """Fields of the project's classes that are filled with such times, and with no others."""
-        return frozenset(name for name in self._holders if self.clocks.filled[name] == {self.clock})
+        return frozenset(name for name in {*self._holders, *self._listed} if self.clocks.filled[name] == {self.clock})
 
     @cached_property
     def mixed(self) -> frozenset[str]:
@@ -47,6 +47,18 @@ class KeptTimes:
         filled = {name for name, found in self.clocks.filled.items() if self.clock in found}
         classes = self.project.classes.values() if filled else ()
         return Counter(name for cls in classes for name in {*self._declared(cls, filled), *self._set(cls, filled)})
+
+    @cached_property
+    def _listed(self) -> frozenset[str]:
+        """`Token = namedtuple("Token", ["value", "expiration"])`: fields that no class has."""
+        declared = {name for cls in self.project.classes.values() for name in cls.facts.attributes}
+        return frozenset(name for name in self._names() if name in self.clocks.filled and name not in declared)
+
+    def _names(self) -> Iterator[str]:
+        for fn, call in self.project.graph.calls_of("collections.namedtuple"):
+            value = fn.unguarded(call.args[1]) if len(call.args) > 1 else ("",)
+            listed = [fn.const(vid) for vid in value[1]] if value[0] in ("list", "tuple") else [fn.const(call.args[-1])]
+            yield from {name for text in listed if isinstance(text, str) for name in text.replace(",", " ").split()}
 
     def _declared(self, cls: Cls, filled: set[str]) -> Iterator[str]:
         """Not what requests fill, nor what Django or the column (`DateTime(timezone=True)`) reads as a time of some zone;
