@@ -15,6 +15,10 @@ _PARSED = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"})
 _NUMBERS = frozenset({"integer", "decimal", "float"})
 _UUID = re.compile(r"^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$", re.IGNORECASE)
 _DECLARES = re.compile(r"^DECLARE +@?\w+ +\w", re.IGNORECASE | re.MULTILINE)
+_SPREAD = re.compile(r"\bVALUES\s+(?:%s|%\(\w+\)s|\?|\$\d|:\w)", re.IGNORECASE)
+"""`VALUES %s`, where the driver's helper puts in all rows."""
+_CALLED = re.compile(r"\b(\w+)\(")
+_DEFINED = re.compile(r"\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:AGGREGATE|FUNCTION)\s+(\w+)\s*\(", re.IGNORECASE)
 MANY = 2
 """A project that speaks to more kinds of databases than that has texts whose kind cannot be told."""
 ALIKE = 0.8
@@ -64,6 +68,8 @@ def _syntax(statement: SqlStatement) -> Iterator[Hit]:
         return
     if any(mark in statement.text for mark in ("{{", "{%", "<<", "#{")):
         return
+    if _own_functions(statement):
+        return
     at = max(0, parsed.offset)
     token = next((item for item in statement.tokens if item.end - statement.offset > at), statement.tokens[-1])
     near = f" near `{token.raw[:30]}`"
@@ -72,6 +78,15 @@ def _syntax(statement: SqlStatement) -> Iterator[Hit]:
         f"This {statement.verb()}{sql.within(statement)} is no valid SQL{near}: it fails each time it runs; correct it there.",
         at=spot,
         confidence="medium",
+    )
+
+
+def _own_functions(statement: SqlStatement) -> bool:
+    """Whether it calls what the project's own SQL defines: `sum(amount, currency)` is no mistake then."""
+    called = set(_CALLED.findall(statement.text.lower()))
+    return any(
+        text.role == "file" and not called.isdisjoint(_DEFINED.findall(text.text.lower()))
+        for text in statement.project.data.texts
     )
 
 
@@ -226,7 +241,7 @@ def _insert(statement: SqlStatement, scope: sql.Scope) -> Iterator[Hit]:
 
 def _counted(statement: SqlStatement, node: exp.Expression, wanted: int, listed: bool) -> Iterator[Hit]:
     values = node.expression
-    if not wanted or statement.partial:
+    if not wanted or statement.partial or _SPREAD.search(statement.text):
         return
     rows: list[exp.Expression] = []
     if isinstance(values, exp.Values):

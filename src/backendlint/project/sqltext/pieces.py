@@ -138,7 +138,7 @@ class Builder:
     def _concat(
         self, parts: Sequence[tuple[Fn, Vid]], depth: int, seen: frozenset[tuple[str, Vid]], numbered: bool = False
     ) -> list[Pieces]:
-        texts: list[Pieces] = [()]
+        texts: list[tuple[Pieces, dict[tuple[str, Vid], int]]] = [((), {})]
         for number, (fn, vid) in enumerate(parts):
             items = self._build(fn, vid, depth + 1, seen)
             if numbered:
@@ -146,10 +146,16 @@ class Builder:
                     tuple(replace(piece, part=number) if piece.vid == vid else piece for piece in item)
                     for item in items
                 ]
-            texts = [left + right for left in texts for right in items][:MAX_ALTERNATIVES]
-            if any(len(text) > MAX_PIECES for text in texts):
+            key = (fn.fqn, _plain(fn, vid))
+            texts = [
+                (left + right, {**chosen, key: which})
+                for left, chosen in texts
+                for which, right in enumerate(items)
+                if chosen.get(key, which) == which  # a value that comes twice is the same both times
+            ][:MAX_ALTERNATIVES]
+            if any(len(text) > MAX_PIECES for text, _ in texts):
                 return [self._hole(fn, vid)]
-        return texts
+        return [text for text, _ in texts]
 
     def _named(self, fn: Fn, vid: Vid, dotted: str, depth: int, seen: frozenset[tuple[str, Vid]]) -> list[Pieces]:
         target = self.project.modules.resolve(dotted, fn.file.module)
@@ -295,3 +301,9 @@ def _fields(piece: Piece, fields: re.Pattern[str], fn: Fn, vid: Vid) -> list[Pie
     if at < len(piece.text):
         found.append(replace(piece, text=piece.text[at:], part=piece.part + len(found)))
     return found
+
+
+def _plain(fn: Fn, vid: Vid) -> Vid:
+    while vid >= 0 and fn.facts.values[vid][0] in {"conv", "guard", "await"}:
+        vid = fn.facts.values[vid][1]
+    return vid
