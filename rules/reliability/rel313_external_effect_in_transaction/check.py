@@ -20,6 +20,8 @@ from backendlint.api import (
 
 WAITS = ("http", "mail", "grpc", "cloud", "search", "subprocess", "sleep")
 ASKS = frozenset({"db", "db-read", "db-write", "flush", "begin"})
+LEVELS = 2
+"""So far down is looked for what ends the transaction."""
 WORDS = {
     "http": "calls another service", "mail": "sends mail", "grpc": "calls another service", "cloud": "calls a cloud service",
     "search": "asks the search engine", "subprocess": "runs a process", "sleep": "sleeps",
@@ -37,7 +39,7 @@ def check(project: Project) -> Iterator[Hit]:
             if call.block not in inside or (fn.fqn, call.value) in seen:
                 continue
             effect = _waited_for(project, fn, call)
-            if effect and not _ended(project, fn, call):
+            if effect and not _ended(project, fn, call) and not _let_go(project, fn, call, effect):
                 seen.add((fn.fqn, call.value))
                 yield _hit(project, fn, call, effect, opening.step)
     for fn in project.reviewed():
@@ -96,6 +98,23 @@ def _ended(project: Project, fn: Fn, call: Call) -> bool:
     last = max((other.span for other in same if project.transactions.ends(fn, other)), default=None)
     asked = [other for other in same if last is not None and before(last, other.span)]
     return last is not None and not any(ASKS & project.effects.call_effects(fn, other) for other in asked)
+
+
+def _let_go(project: Project, fn: Fn, call: Call, effect: str, depth: int = LEVELS) -> bool:
+    """Whether what is called ends the transaction itself before each wait: `db.commit()`, so that nothing is held."""
+    targets = [target for target in project.targets(fn, call) if project.effects.has(target, effect)]
+    return bool(targets) and all(_let_go_in(project, target, effect, depth) for target in targets)
+
+
+def _let_go_in(project: Project, fn: Fn, effect: str, depth: int) -> bool:
+    ends = [call for call in fn.calls if project.transactions.ends(fn, call)]
+    waits = [call for call in fn.calls if _waited_for(project, fn, call)]
+    written = [site.call for site in project.effects.direct(fn) if {"db-write", "flush"} & {*site.model.effect}]
+    return bool(waits) and all(
+        any(_follows(fn, end, call) and not _between(written, end, call) for end in ends)
+        or (depth > 0 and _let_go(project, fn, call, effect, depth - 1))
+        for call in waits
+    )
 
 
 def _hit(project: Project, fn: Fn, call: Call, effect: str, opened: Step, does: str = "opens") -> Hit:
