@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from backendlint.api import FileFacts, Fn, Hit, Import, Project, Step
+from backendlint.api import FEW, FileFacts, Fn, Hit, Import, Project, Step, here_and_in, told_once
 
 RANKS = {
     "entry": 5, "controller": 4, "middleware": 4, "task": 3, "command": 3, "service": 3, "client": 2, "repository": 2,
@@ -10,12 +11,28 @@ RANKS = {
 }  # fmt: skip
 """Higher layers may import lower ones. What is called settings may be anything: it has no rank."""
 
+USUAL = {("model", "task"): 1}
+"""Models that queue jobs, which read models: where a project does that, it does it in many places."""
 SHOWN = 5
 NEAR = 2
 """Longer ways back go through half of the project: the knot is elsewhere than at this import."""
 
 
 def check(project: Project) -> Iterator[Hit]:
+    """Cycles between layers; what one layer has with another in many files is how the project is built, and told once."""
+    found: dict[tuple[str, str], list[Hit]] = {}
+    for layers, hit in cycles(project):
+        found.setdefault(layers, []).append(hit)
+    for layers, hits in found.items():
+        near = [hit for hit in hits if hit.profile is None]
+        yield from told_once(
+            near, partial(here_and_in, after="which imports it in turn"), few=USUAL.get(layers, FEW), severity=None
+        )
+        yield from (hit for hit in hits if hit.profile is not None)
+
+
+def cycles(project: Project) -> Iterator[tuple[tuple[str, str], Hit]]:
+    """The lower and the higher layer of each."""
     edges = {file.path: imports(project, file) for file in project.files.values()}
     component = components({path: {target for target, _ in found} for path, found in edges.items()})
     for path, found in edges.items():
@@ -37,15 +54,18 @@ def check(project: Project) -> Iterator[Hit]:
                 if delayed
                 else "neither can be loaded or changed alone"
             )
-            yield Hit(
-                f"The {own} layer imports `{item.target}` from the {other} layer, which imports it in turn: {so}. "
-                "Move what both need into the lower one.",
-                project.module_function(file).location(item.span),
-                related=tuple(
-                    Step(project.module_function(project.files[step]).location(way.span), f"imports `{way.target}`")
-                    for step, way in back[:SHOWN]
+            yield (
+                (own, other),
+                Hit(
+                    f"The {own} layer imports `{item.target}` from the {other} layer, which imports it in turn: {so}. "
+                    "Move what both need into the lower one.",
+                    project.module_function(file).location(item.span),
+                    related=tuple(
+                        Step(project.module_function(project.files[step]).location(way.span), f"imports `{way.target}`")
+                        for step, way in back[:SHOWN]
+                    ),
+                    profile=None if len(back) <= NEAR else "strict",
                 ),
-                profile=None if len(back) <= NEAR else "strict",
             )
 
 
