@@ -20,6 +20,8 @@ from backendlint.api import (
     sqltypes,
 )
 
+_ADDRESS = frozenset(["address", "addr", "adres", "adresse", "direccion", "endereco", "indirizzo"])
+"""What is written to lines that a form numbers: `postal_address_abroad_1`."""
 _NUMBERED = re.compile(r"^([a-z][a-z_]*?)_?([1-9])(_[a-z]+)?$", re.IGNORECASE)
 _NOT_REPEATED = frozenset(
     "address address_line line street addr md sha ipv utf iso h level tier part token param arg lat lon x y".split()
@@ -82,7 +84,8 @@ def _repeated(table: Table) -> Iterator[Hit]:
     groups: dict[tuple[str, str], list[Column]] = {}
     for column in table.columns.values():
         match = _NUMBERED.match(column.name)
-        if match and not _NOT_REPEATED & {match.group(1).lower(), match.group(1).lower().rpartition("_")[2]}:
+        words = match.group(1).lower().split("_") if match else []
+        if match and not (_NOT_REPEATED & {match.group(1).lower(), words[-1]} or _ADDRESS & {*words}):
             groups.setdefault((match.group(1), match.group(3) or ""), []).append(column)
     for columns in groups.values():
         if len(columns) < FEWEST or len({sqltypes.base(column.type) for column in columns}) > 1:
