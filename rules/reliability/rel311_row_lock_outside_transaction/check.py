@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Span, for_tests, given, ingredients, ruled_out
+from backendlint.api import Fn, Hit, Profile, Project, Span, for_tests, given, ingredients, ruled_out
 
 FOR_UPDATE = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE)\b", re.IGNORECASE)
 WRITES = re.compile(
@@ -52,7 +52,14 @@ def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
         "nothing; open the transaction around the query and the write.",
         fn.location(span),
         function=fn.fqn,
+        profile=_profile(project, fn),
     )
+
+
+def _profile(project: Project, fn: Fn) -> Profile | None:
+    """`def save(self)` of a model: whoever saves the object decides about the transaction, and most do not lie before us."""
+    hook = fn.cls is not None and fn.name in ("save", "delete") and project.hierarchy.role(fn.cls) == "model"
+    return "strict" if hook else None
 
 
 def _hands_on(project: Project, fn: Fn) -> bool:
@@ -76,6 +83,7 @@ def _by_others(project: Project, fn: Fn, block: int, more: str = "") -> Iterator
                 edge.caller.location(edge.span),
                 related=(fn.step(fn.facts.header, f"locks rows{more}"),),
                 function=edge.caller.fqn,
+                profile=_profile(project, edge.caller),
             )
 
 
