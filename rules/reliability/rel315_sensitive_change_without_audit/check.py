@@ -44,6 +44,7 @@ def check(project: Project) -> Iterator[Hit]:
     if not kept or len(changes) > len(kept):
         return  # what most routes do without is no practice of the project
     example, record = kept[0]
+    shown = record.cls.name if record.name == "__init__" and record.cls is not None else f"{record.name}()"
     seen = set()
     for route, write, chain in changes:
         place = where(project, write, chain)
@@ -53,10 +54,10 @@ def check(project: Project) -> Iterator[Hit]:
         yield Hit(
             f"{route.label} changes `{write.entity.rpartition('.')[2] or 'stored data'}` ({write.op}) "
             "without an audit record, which "
-            f"{len(kept)} of {len(kept) + len(changes)} sensitive routes write (`{record.name}`). Record "
+            f"{len(kept)} of {len(kept) + len(changes)} sensitive routes write (`{shown}`). Record "
             "it in the same transaction.",
             place,
-            related=(Step(example.place, f"{example.label} calls `{record.name}()`"), Step(route.place, route.label)),
+            related=(Step(example.place, f"{example.label} writes `{shown}`"), Step(route.place, route.label)),
             function=write.fn.fqn,
         )
 
