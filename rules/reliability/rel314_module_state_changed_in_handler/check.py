@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from backendlint.api import (
     RUNNING,
+    Call,
     Fn,
     Hit,
     Project,
@@ -143,28 +144,33 @@ def mirrors(project: Project, fn: Fn, name: str, how: str) -> bool:
 
 
 def handed_sharing(project: Project, fn: Fn) -> bool:
-    """A helper of those that keep the shared store themselves."""
-    callers = [edge.caller for edge in project.graph.callers(fn) if edge.kind == "call"]
-    return any(shares(project, caller) for caller in callers)
+    """A helper of those that give the shared store the same: `await redis.set(key, mode)`, then `remember(name, mode)`."""
+    for edge in project.graph.callers(fn):
+        told = [edge.caller.unguarded(vid) for vid in edge.call.passed] if edge.call is not None else []
+        told = [value for value in told if value[0] != "const"]
+        for call in shared_calls(project, edge.caller) if told else ():
+            if any(edge.caller.unguarded(vid) in told for vid in call.passed):
+                return True
+    return False
 
 
 def shares(project: Project, fn: Fn) -> bool:
-    """Whether a function asks, or tells, a store that is shared: by its library's model, or by what it is called."""
-    if any(SHARED & set(site.model.effect) for site in project.effects.direct(fn)):
-        return True
+    return any(True for _ in shared_calls(project, fn))
+
+
+def shared_calls(project: Project, fn: Fn) -> Iterator[Call]:
+    """What asks, or tells, a store that is shared: by its library's model, or by what it is called."""
+    yield from (site.call for site in project.effects.direct(fn) if SHARED & {*site.model.effect})
     for call in fn.calls:
         func = fn.value(call.func)
-        owner = fn.value(object_root(fn, func[1])) if func[0] == "attr" else ("",)
-        if owner[0] in ("call", "await"):
-            owner = fn.unguarded(owner[1]) if owner[0] == "await" else owner
-            shown = fn.callee_name(fn.facts.calls[owner[1]]) if owner[0] == "call" else ""
+        if func[0] == "name":
+            shown = str(func[1]).rpartition(".")[0]
         else:
-            shown = (str(func[-1]) if func[0] == "name" else str(owner[-1])).rpartition(".")[
-                0 if func[0] == "name" else 2
-            ]
+            owner = fn.value(object_root(fn, func[1])) if func[0] == "attr" else ("",)
+            owner = fn.unguarded(owner[1]) if owner[0] == "await" else owner
+            shown = fn.callee_name(fn.facts.calls[owner[1]]) if owner[0] == "call" else str(owner[-1])
         if STORES.search(shown):
-            return True
-    return False
+            yield call
 
 
 def of_own_time(project: Project, fn: Fn, vid: Vid) -> bool:
