@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 Path = tuple[str, ...]
-_LOADS = ("select_related", "prefetch")
+LOADS = ("select_related", "prefetch")
 
 
 class Loads(NamedTuple):
@@ -43,7 +43,7 @@ def loads_of(project: Project, fn: Fn, call: Call, model: CallModel) -> Loads:
     options = call.kwarg("options")
     if options >= 0:
         return _options(project, fn, (options,))
-    if model.orm is None or model.orm.op not in _LOADS:
+    if model.orm is None or model.orm.op not in LOADS:
         return NOTHING
     if model.library == "django" or model.name.startswith("tortoise."):
         return _django(project, fn, call, model)
@@ -101,7 +101,7 @@ def _option(project: Project, fn: Fn, call: Call, prefix: Path) -> tuple[Path, L
         if func[2] == "options":
             return before, loads.merged(_options(project, fn, call.args, before))
     op = _operation(project, fn, call)
-    if op not in (*_LOADS, "lazy_load"):
+    if op not in (*LOADS, "lazy_load"):
         return before, loads if op else EVERYTHING
     path = before
     for vid in call.args:

@@ -9,7 +9,7 @@ from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.binding import bind, receiver
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
-from backendlint.project.loaders import Loads, loads_of
+from backendlint.project.loaders import LOADS, Loads, loads_of
 from backendlint.project.loops import behind, plain
 
 if TYPE_CHECKING:
@@ -363,7 +363,7 @@ class _Walk:
                 self.visit(fn, vid, path, steps, context, depth)
             return
         steps = (*steps, Step(fn, call, model, len(path)))
-        base = receiver(fn, call)
+        base, owner = receiver(fn, call), model.name.rpartition(".")[0]
         before = (len(self.found), self._met)
         if model.orm.op == "execute" or (model.sql is not None and model.orm.op != "raw"):
             self.visit(fn, call.args[0] if call.args else -1, path, steps, context, depth)
@@ -374,7 +374,7 @@ class _Walk:
         elif call.args:
             self.visit(fn, call.args[0], path, steps, context, depth)
         if (len(self.found), self._met) == before:
-            self._end(steps, path, known=bool(path) or not self._handed(fn, base))
+            self._end(steps, path, known=bool(path) or not (self._handed(fn, base) or self._obscure(fn, base, owner)))
 
     def _handed(self, fn: Fn, base: Vid) -> bool:
         """Whether a chain goes on from a query that is only known to be one: by the annotation of a parameter, say."""
@@ -382,6 +382,20 @@ class _Walk:
             return False
         classes = (self.project.libraries.cls(ref.name) for ref in self.project.refs(fn, base) if ref.kind == "libinst")
         return any(cls is not None and cls.iter_effect for cls in classes)
+
+    def _obscure(self, fn: Fn, base: Vid, owner: str) -> bool:
+        """Whether a chain goes on from methods of an object without a type, one of which loads relations if the object is a
+        query as what follows is."""
+        for _ in range(MAX_DEPTH):
+            value = fn.facts.values[plain(fn, base)] if base >= 0 else ("",)
+            call = fn.facts.calls[value[1]] if value[0] == "call" else None
+            if call is None or self.project.models(fn, call) or self.project.targets(fn, call):
+                return False
+            model = self.project.libraries.call(f"{owner}.{fn.callee_name(call)}")
+            if model is not None and model.orm is not None and model.orm.op in LOADS:
+                return True
+            base = receiver(fn, call)
+        return False
 
 
 def _parts(value: Value) -> tuple[Vid, ...]:

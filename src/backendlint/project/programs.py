@@ -146,13 +146,20 @@ def _served(project: Project, fn: Fn) -> bool:
     return bool(layers & {"controller", "service", "repository", "task", "middleware", "client"})
 
 
-def for_tests(project: Project, fn: Fn) -> bool:
-    """Helpers of tests that lie among the code: test classes, pytest plugins, and modules below a folder for testing."""
+_FOR_TESTS = re.compile(r"(^|_)tests?(_|$)")
+
+
+def for_tests(project: Project, fn: Fn, depth: int = 3) -> bool:
+    """Helpers of tests that lie among the code: test classes, factories, pytest plugins, modules below a folder for testing, and
+    what says so by its name (`make_test_users`) and is called by those alone."""
     if project.importers.for_pytest(fn.file):
         return True
     if fn.cls is not None and project.hierarchy.role(fn.cls) == "test":
         return True
-    return _below_tests(fn.path)
+    if _below_tests(fn.path):
+        return True
+    callers = [edge.caller for edge in project.graph.callers(fn)] if depth and _FOR_TESTS.search(fn.name) else []
+    return bool(callers) and all(for_tests(project, caller, depth - 1) for caller in callers)
 
 
 @lru_cache(maxsize=1024)
@@ -207,10 +214,10 @@ def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: boo
     callers = {
         (edge.caller.fqn, edge.kind in _BESIDE): edge
         for edge in project.graph.callers(fn)
-        if edge.caller is not fn and (fn.is_module or not _below_tests(edge.caller.path))
+        if edge.caller is not fn and (fn.is_module or not for_tests(project, edge.caller))
     }
     if depth > 0 and not callers and not fn.is_module and not fn.decorators:
-        return project.importers.by_hand(fn.file)
+        return project.importers.by_hand(fn.file) or _for_shell(project, fn)
     return (
         bool(callers)
         and depth > 0
@@ -220,6 +227,13 @@ def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: boo
             for (_, aside), edge in callers.items()
         )
     )
+
+
+def _for_shell(project: Project, fn: Fn) -> bool:
+    """A function that nothing calls and that prints what it finds: for whoever calls it from a shell."""
+    if fn.cls is not None or fn.parent is None or not fn.parent.is_module or project.reach(fn.fqn):
+        return False
+    return any(ref.name == "builtins.print" for call in fn.calls for ref in project.callees(fn, call))
 
 
 def only_planned(project: Project, fn: Fn, depth: int = 4) -> bool:

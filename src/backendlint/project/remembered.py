@@ -116,7 +116,10 @@ def _puts(fn: Fn) -> Iterator[_Put]:
     for call in fn.calls:
         name = fn.callee_name(call)
         marked = name == "add" and len(call.args) == 1
-        if (marked or (len(call.args) > 1 and _PUTS.fullmatch(name))) and (holders := _holder(fn, call)):
+        holders = _holder(fn, call) if marked or (len(call.args) > 1 and _PUTS.fullmatch(name)) else frozenset()
+        if marked:  # a set that is handed in only tells what this run has seen
+            holders = frozenset(holder for holder in holders if holder[0] in ("attr", "name"))
+        if holders:
             yield _Put(holders, fn.unguarded(call.args[0]), -1 if marked else call.args[1], call.span)
 
 
