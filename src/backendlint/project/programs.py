@@ -230,10 +230,15 @@ def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: boo
 
 
 def _for_shell(project: Project, fn: Fn) -> bool:
-    """A function that nothing calls and that prints what it finds: for whoever calls it from a shell."""
+    """A function that nothing calls, imports or hands on, and that prints what it finds: for whoever calls it from a shell."""
     if fn.cls is not None or fn.parent is None or not fn.parent.is_module or project.reach(fn.fqn):
         return False
-    return any(ref.name == "builtins.print" for call in fn.calls for ref in project.callees(fn, call))
+    if fn.name in project.imported_names or not any(
+        ref.name == "builtins.print" for call in fn.calls for ref in project.callees(fn, call)
+    ):
+        return False
+    handed = ((other, vid) for other in project.functions_of(fn.file) for call in other.calls for vid in call.passed)
+    return not any(ref.name == fn.fqn for other, vid in handed for ref in project.refs(other, vid))
 
 
 def only_planned(project: Project, fn: Fn, depth: int = 4) -> bool:
