@@ -19,7 +19,7 @@ from backendlint.api import (
 )
 
 NAME = re.compile(r"\{[^{}]*\}")
-CONVERTER = re.compile(r"<(?:(\w+)(?:\([^<>]*\))?:)?\w+>")
+CONVERTER = re.compile(r"<(?:([\w-]+)(?:\([^<>]*\))?:)?\w+>")
 KNOWN = {"", "str", "string", "path", "default", "slug", "int", "float", "uuid", "any"}
 """Converters of the frameworks."""
 
