@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Span, Store, Vid
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import argument_of, arguments
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Cls, Fn
 from backendlint.project.libraries_model import Cache
 from backendlint.project.memos import asked, bounded, few, few_passed, keeps_client, same
 from backendlint.project.programs import only_by_hand
@@ -76,7 +76,8 @@ class Caches:
             if cache is None or not cache.keyed_by_args or not cache.process_local:
                 continue
             span = fn.decorator_span(vid)
-            if fn.cls is not None and fn.kind == "method" and not self._passes_cache(home, vid):
+            own = fn.cls is not None and fn.kind == "method" and not self._one_for_all(fn.cls)
+            if own and not self._passes_cache(home, vid):
                 sure = self._endless(home, vid, cache) or fn in self.project.in_request
                 sure = sure and not only_by_hand(self.project, fn)  # the process ends with its one object
                 size = self._size(home, vid, cache)
@@ -85,6 +86,11 @@ class Caches:
                 many = not all(_CONFIGURED.search(name) for name in keys)
                 yield CacheUse(fn, span, "unbounded", fn.name, fn in self.project.in_request and many)
             yield from self._mutable_keys(fn)
+
+    def _one_for_all(self, cls: Cls) -> bool:
+        """Whether a class has one object for the whole process, as a model's manager: a cache keeps nothing alive by it."""
+        models = (self.project.libraries.cls(base) for base in self.project.hierarchy.library_bases(cls))
+        return any(model is not None and model.of_owner for model in models)
 
     def _passes_cache(self, home: Fn, vid: Vid) -> bool:
         """`cached(cache=TTLCache(...))`: the cache has bounds of its own."""

@@ -53,7 +53,7 @@ class Sequences:
         for calls in blocks.values():
             run: list[Call] = []
             for call in calls:
-                fits = self._name(fn, call) != ""
+                fits = self._name(fn, call) != "" and not self._for_its_effect(fn, call)
                 if run and fits and all(self._apart(fn, earlier, call) for earlier in run):
                     run.append(call)
                     continue
@@ -64,6 +64,16 @@ class Sequences:
     def _finished(self, fn: Fn, run: list[Call]) -> Iterator[Run]:
         if len(run) > 1:
             yield Run(fn, tuple(run), tuple(self._name(fn, call) for call in run))
+
+    @staticmethod
+    def _for_its_effect(fn: Fn, call: Call) -> bool:
+        """Whether the result is dropped: `await clean_up()` does something, whatever was seen of it."""
+        return any(
+            item.kind == "expr"
+            and item.value >= 0
+            and fn.unguarded(item.value) in (("await", call.value), ("call", fn.calls.index(call)))
+            for item in fn.facts.statements
+        )
 
     # what may run beside others
 

@@ -108,7 +108,7 @@ def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
 def _many(project: Project, fn: Fn, query: Query) -> bool:
     """Whether the code takes all rows of the result."""
     if query.call is None:
-        return True
+        return not _cut(fn, query.vid)
     orm = query.model.orm
     if orm is not None and orm.rows:
         return orm.rows == "many" and orm.op not in _BOUNDS
@@ -117,6 +117,12 @@ def _many(project: Project, fn: Fn, query: Query) -> bool:
     if query.name.rpartition(".")[2] in _WHOLE:
         return True
     return _taken_whole(project, fn, query.call)
+
+
+def _cut(fn: Fn, vid: Vid) -> bool:
+    """Whether a part with an end is taken of the query at once: `list(rows.order_by("id")[:size])`."""
+    parts = (fn.facts.values[item] for item in fn.made_by("slice"))
+    return any(part[1] == vid and len(part) > 3 and part[3] >= 0 for part in parts)
 
 
 def _taken_whole(project: Project, fn: Fn, call: Call) -> bool:
