@@ -44,6 +44,7 @@ ASKED = frozenset({"db", "db-read", "db-write", "flush", "commit"})
 MANY_ROWS = re.compile(r"^\s*INSERT\b.*\bSELECT\b|\bWHERE\b.*\bIN\s*\(", re.IGNORECASE | re.DOTALL)
 """Statements that write what another gives, or a group of rows."""
 CHANGING = frozenset({"insert", "update", "delete"})
+WARNS = frozenset({"warning", "warn", "error"})
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -240,11 +241,17 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
         return "strict"
     if _composite(project, fn, loop, query) or _by_item(fn, loop, query) or _given_back(fn, call, edge):
         return "strict"
-    if _may_fail_alone(fn, loop, call) or (edge is None and _judged(fn, call)):
+    if _repairs(fn, loop) or _may_fail_alone(fn, loop, call) or (edge is None and _judged(fn, call)):
         return "strict"
     if not _of_this_round(fn, loop, call, op if edge is None else "") or _does_more(project, fn, loop, call, edge):
         return "strict"
     return None
+
+
+def _repairs(fn: Fn, loop: int) -> bool:
+    """Whether the loop puts right what should not be so, in a branch that warns of it."""
+    branches = {number for number, item in fn.blocks_of(loop) if item.kind in ("if", "else", "except")}
+    return any(call.block in branches and fn.callee_name(call) in WARNS for call in fn.calls)
 
 
 def _of_this_round(fn: Fn, loop: int, call: Call, op: str) -> bool:
