@@ -11,6 +11,7 @@ from backendlint.findings.model import Step
 from backendlint.project.associations import AWAITED, Relation, declared
 from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
+from backendlint.project.certain import barred, given
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.loops import behind, block_at, grows, loops_around, plain, side_by_side, stops_early
 from backendlint.project.origins import Origin, Path
@@ -58,6 +59,8 @@ class ParamRead(NamedTuple):
     path: Path
     relation: Relation
     steps: tuple[Step, ...]
+    span: Span | None = None
+    """Where the function reads it, or calls what does."""
 
     @property
     def key(self) -> tuple[int, Path, Relation]:
@@ -193,7 +196,7 @@ class LazyReads:
                 root = self._root(fn, fn.facts.values[vid][1], ())
                 if root is not None and root.kind == "param":
                     step = fn.step(fn.facts.span_of(vid), f"reads `{relation.name}`, which asks the database")
-                    read = ParamRead(root.vid, root.path, relation, (step,))
+                    read = ParamRead(root.vid, root.path, relation, (step,), fn.facts.span_of(vid))
                     found.setdefault(fn.fqn, {}).setdefault(read.key, read)
         frontier = {fqn: list(reads.values()) for fqn, reads in found.items()}
         for _ in range(MAX_DEPTH):
@@ -203,7 +206,8 @@ class LazyReads:
                     for read, root in self._arguments(edge, reads):
                         if root.kind == "param":
                             step = edge.caller.step(edge.span, f"calls {edge.callee.name}()")
-                            lifted = ParamRead(root.vid, (*root.path, *read.path), read.relation, (step, *read.steps))
+                            path, steps = (*root.path, *read.path), (step, *read.steps)
+                            lifted = ParamRead(root.vid, path, read.relation, steps, edge.span)
                             known = found.setdefault(edge.caller.fqn, {})
                             if lifted.key not in known and len(known) < MAX_READS:
                                 known[lifted.key] = lifted
@@ -230,8 +234,11 @@ class LazyReads:
             return
         if edge.call is None or edge.kind != "call":
             return
-        bound = bind(caller, edge.call, edge.callee)
+        bound, known = bind(caller, edge.call, edge.callee), given(edge)
         for read in reads:
+            span = read.span  # `show(row, with_lines=False)` may not come to it
+            if known and span is not None and barred(edge.callee, block_at(edge.callee, span), span, known):
+                continue
             for vid, part in bound.get(read.slot, ()):
                 root = self._root(caller, vid, ()) if not part else None
                 if root is not None:
