@@ -242,7 +242,12 @@ def _works(project: Project, fn: Fn) -> bool:
 
 def _by_hand(project: Project, fn: Fn) -> bool:
     """Whether it runs seldom and nobody waits: by hand, in tests, to fill a database for a demonstration, at the start."""
-    if project.layer(fn) in ONCE or only_by_hand(project, fn) or for_tests(project, fn):
+    if (
+        project.layer(fn) in ONCE
+        or only_by_hand(project, fn)
+        or for_tests(project, fn)
+        or project.importers.for_shell(fn)
+    ):
         return True
     return fills_database(project, fn) or (fn.fqn in project.lifecycle.startup and not project.reach(fn.fqn))
 

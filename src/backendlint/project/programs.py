@@ -217,7 +217,7 @@ def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: boo
         if edge.caller is not fn and (fn.is_module or not for_tests(project, edge.caller))
     }
     if depth > 0 and not callers and not fn.is_module and not fn.decorators:
-        return project.importers.by_hand(fn.file) or _for_shell(project, fn)
+        return project.importers.by_hand(fn.file)
     return (
         bool(callers)
         and depth > 0
@@ -227,18 +227,6 @@ def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: boo
             for (_, aside), edge in callers.items()
         )
     )
-
-
-def _for_shell(project: Project, fn: Fn) -> bool:
-    """A function that nothing calls, imports or hands on, and that prints what it finds: for whoever calls it from a shell."""
-    if fn.cls is not None or fn.parent is None or not fn.parent.is_module or project.reach(fn.fqn):
-        return False
-    if fn.name in project.imported_names or not any(
-        ref.name == "builtins.print" for call in fn.calls for ref in project.callees(fn, call)
-    ):
-        return False
-    handed = ((other, vid) for other in project.functions_of(fn.file) for call in other.calls for vid in call.passed)
-    return not any(ref.name == fn.fqn for other, vid in handed for ref in project.refs(other, vid))
 
 
 def only_planned(project: Project, fn: Fn, depth: int = 4) -> bool:
@@ -300,6 +288,19 @@ class Importers:
             new = [fn for fn in callers if fn.fqn not in found]
             found.update((fn.fqn, fn) for fn in new)
         return frozenset(found)
+
+    def for_shell(self, fn: Fn) -> bool:
+        """A function that nothing calls, imports or hands on, and that prints what it finds: somebody calls it from a shell."""
+        project = self.project
+        if fn.cls is not None or fn.parent is None or not fn.parent.is_module or project.reach(fn.fqn):
+            return False
+        prints = any(ref.name == "builtins.print" for call in fn.calls for ref in project.callees(fn, call))
+        if not prints or fn.decorators or fn.name in project.imported_names or project.graph.callers(fn):
+            return False
+        handed = (
+            (other, vid) for other in project.functions_of(fn.file) for call in other.calls for vid in call.passed
+        )
+        return not any(ref.name == fn.fqn for other, vid in handed for ref in project.refs(other, vid))
 
     def used(self, file: FileFacts) -> bool:
         """A module from which others take what it offers, and which only shows at its end what it can do."""
