@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _STARTS = frozenset({"start", "connect", "open", "start_consuming"})
 _ALWAYS = ("close", "aclose", "stop", "shutdown", "disconnect", "dispose", "terminate", "cancel", "join", "wait_closed")
-_IDLE = frozenset({"http-session", "db-engine"})
+_IDLE = frozenset({"http-session", "db-engine", "redis-client"})
 MAX_DEPTH = 3
 
 
@@ -161,7 +161,7 @@ class Lifecycle:
         return any(value[0] == "elem" and value[1] in lists for value in called)
 
     def _idle(self, model: CallModel) -> bool:
-        """HTTP clients and engines that are closed without `await`: nothing of theirs runs or complains at the end."""
+        """Clients and engines that are closed without `await`: nothing of theirs runs or complains at the end."""
         cls = self._class(model.returns or model.name)
         if cls is None or cls.resource not in _IDLE:
             return False
@@ -181,7 +181,15 @@ class Lifecycle:
         """Models of the call, or of what a function of the project makes and hands out."""
         if not self.project.targets(fn, call):
             return self.project.models(fn, call)
-        return [model for made in self.project.allocations.of(fn, call.value) for model in self.project.models(*made)]
+        made = [found for found in self.project.allocations.of(fn, call.value) if not self._kept_there(*found)]
+        return [model for found in made for model in self.project.models(*found)]
+
+    def _kept_there(self, fn: Fn, call: Call) -> bool:
+        """Whether the function that makes it keeps it too, and something closes what it keeps: a client that many share."""
+        held = aliases(fn.facts, call.value)
+        names = {self._kept(fn, store) for store in fn.facts.stores if store.value in held}
+        closes = {name for model in self.project.models(fn, call) for name in self._closes(model)}
+        return any(self._closed(name, tuple(closes)) for name in names - {""})
 
     @staticmethod
     def _kept(fn: Fn, store: Store) -> str:
