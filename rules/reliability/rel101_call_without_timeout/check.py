@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from backendlint.api import (
+    SLIPS,
     CallModel,
     Fn,
     Hit,
@@ -17,7 +19,9 @@ from backendlint.api import (
     at_once,
     bind,
     exclusive,
+    here_and_in,
     only_by_hand,
+    told_once,
 )
 
 OUTBOUND = frozenset(
@@ -28,7 +32,28 @@ REQUEST_LAYERS = frozenset(["controller", "service", "repository", "client", "ta
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a call, or a client's constructor where that decides for all of the client's calls."""
+    """One hit a call, or a client's constructor where that decides for all of the client's calls.
+
+    A library that is called without a timeout everywhere is told once, for what clients wait for and for the rest: the remedy
+    is one too.
+    """
+    styles: dict[tuple[str, bool], list[Hit]] = {}
+    for hit, name in _hits(project):
+        fn = project.functions.get(hit.function or "")
+        if name and hit.profile is None and fn is not None:
+            styles.setdefault((name.partition(".")[0], fn in project.in_request), []).append(hit)
+        else:
+            yield hit
+    for (library, _), hits in styles.items():
+        yield from told_once(hits, partial(_everywhere, library), SLIPS, severity=None)
+
+
+def _everywhere(library: str, hit: Hit, others: str) -> str:
+    return here_and_in(hit, f"{others} with {library}", before=": if")
+
+
+def _hits(project: Project) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and what is called there; "" where the hit is no such call's."""
     sockets: dict[tuple[str, Made], list[int]] = {}
     clients: dict[Made, tuple[Site, Wait]] = {}
     left_out: dict[Made, Site] = {}
@@ -43,19 +68,19 @@ def check(project: Project) -> Iterator[Hit]:
             asked[wait.at] = asked.get(wait.at, False) or not _streams(site, wait)
             clients.setdefault(wait.at, (site, wait))
         elif _waits(project, site) and _first(project, site, sockets):
-            yield _hit(project, site, wait)
+            yield _hit(project, site, wait), site.model.name
         elif site.model.opens and not site.model.effect and not wait.default:
             clients.setdefault(Made(site.fn, site.call), (site, wait))
     for made, (site, wait) in clients.items():
         if asked.get(made, True):
-            yield _client(project, made, site, wait)
+            yield _client(project, made, site, wait), ""
     for made, site in left_out.items():
-        yield _caller(project, made, site)
+        yield _caller(project, made, site), ""
     for site in project.effects.sites:
         for model in project.timeouts.handed_over(site):
             if OUTBOUND.intersection(model.effect):
-                yield _hit(project, Site(site.fn, site.call, model), UNBOUNDED)
-    yield from _passed(project)
+                yield _hit(project, Site(site.fn, site.call, model), UNBOUNDED), model.name
+    yield from ((hit, "") for hit in _passed(project))
 
 
 def _passed(project: Project) -> Iterator[Hit]:
