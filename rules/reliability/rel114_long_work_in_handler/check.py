@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from backendlint.api import Hit, LongWork, Project, Route, duration, identifier_words
+from backendlint.api import Hit, LongWork, Project, Route, duration, here_and_in, identifier_words, told_once
 
 NEAR = 2
 """Calls from the endpoint down to a pause: further down it is a matter of what happens on the way."""
 FAR = 3
 """Calls from the endpoint down to what is called for each item."""
+LOOPS = 2
+"""So many of an endpoint are told one by one."""
 TRIES = frozenset(["test", "check", "try", "verify", "diagnostics"])
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a call, with the way from an endpoint."""
+    """One hit a call, with the way from an endpoint; of many loops on the way from one endpoint the first tells."""
+    loops: dict[str, list[Hit]] = {}
     for work in project.long_works.all():
         route = project.in_request.route(work.fn)
-        if route is not None:
-            yield Hit(
-                message=f"`{route.label}` {_does(work)}: the client waits{_held(project, work)}.",
-                location=work.fn.location(work.call.span),
-                flow=project.in_request.way(work.fn),
-                function=work.fn.fqn,
-                profile="strict" if _is_advice(project, work, route) else None,
-            )
+        if route is None:
+            continue
+        hit = Hit(
+            message=f"`{route.label}` {_does(work)}: the client waits{_held(project, work)}.",
+            location=work.fn.location(work.call.span),
+            flow=project.in_request.way(work.fn),
+            function=work.fn.fqn,
+            profile="strict" if _is_advice(project, work, route) else None,
+        )
+        if work.kind == "loop" and hit.profile is None:
+            loops.setdefault(route.label, []).append(hit)
+        else:
+            yield hit
+    for hits in loops.values():
+        yield from told_once(hits, partial(here_and_in, before=": the client waits"), LOOPS, severity=None)
 
 
 def _is_advice(project: Project, work: LongWork, route: Route) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Span, Vid
 from backendlint.facts.within import below
 from backendlint.project.answers import answers
-from backendlint.project.binding import bind
+from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
@@ -17,6 +17,7 @@ from backendlint.project.feasible import happens
 from backendlint.project.loops import plain
 from backendlint.project.numbers import number, rounds_of
 from backendlint.project.turns import MAX_ROUNDS, Rounds, decided
+from backendlint.project.uses import aliases
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -84,8 +85,8 @@ class LongWorks:
                     mails.append(site)
             elif (
                 "subprocess" in effects
-                and not self._short(site)
                 and not at_once(fn, site.call)
+                and any(not self._short(item) for item in self._waited(site))
                 and not site.model.opens
                 and site.model.spawn is None
             ):
@@ -114,6 +115,15 @@ class LongWorks:
     def _short(self, site: Site) -> bool:
         wait = self.project.timeouts.of(site.fn, site.call, site.model)
         return wait is not None and wait.kind == "seconds" and wait.seconds <= SHORT_PROCESS
+
+    def _waited(self, site: Site) -> list[Site]:
+        """The call itself, or what its function waits for that is started and handed back: `await process.communicate()`."""
+        if site.model.returns is None or not site.model.awaitable:
+            return [site]
+        held = aliases(site.fn.facts, site.call.value)
+        later = (item for item in self.project.effects.direct(site.fn) if "subprocess" in item.model.effect)
+        usual = (item for item in later if item.fn.inside(item.call.block, "except") is None)  # not after a `kill()`
+        return [item for item in usual if receiver(item.fn, item.call) in held]
 
     def _retries(self, fn: Fn, call: Call) -> bool:
         """A pause between attempts: in a retry loop, or after a failure."""
