@@ -23,6 +23,7 @@ from backendlint.api import (
     given,
     once_a_process,
     only_by_hand,
+    receiver,
     ruled_out,
     runs_alone,
     told_once,
@@ -190,12 +191,27 @@ def _refused(project: Project, model: CallModel) -> str:
 
 def _through(project: Project, fn: Fn, call: Call) -> Waiting | None:
     for target in project.targets(fn, call):
-        if target.facts.is_generator and not _runs(project, fn, call):
+        if (target.facts.is_generator and not _runs(project, fn, call)) or _can_better(project, fn, call, target):
             continue
         found = _way(project, fn, call.span, target) if _reached(project, fn, call, target) else None
         if found is not None:  # of a client that comes in two kinds the other one may be meant
             return None if _awaits(fn, call) else found
     return None
+
+
+def _can_better(project: Project, fn: Fn, call: Call, target: Fn) -> bool:
+    """`if hasattr(client, "aload"): await client.aload()`, `else: client.load()`, and the class has an `aload`."""
+    for test, outcome in fn.tests_of(call.block):
+        value = fn.unguarded(test)
+        asked = fn.calls[value[1]] if value[0] == "call" and not outcome else None
+        if asked is None or len(asked.args) != 2 or target.cls is None or receiver(fn, call) < 0:
+            continue
+        name = fn.const(asked.args[1])
+        same = fn.unguarded(asked.args[0]) == fn.unguarded(receiver(fn, call))
+        if same and isinstance(name, str) and any(ref.name == "builtins.hasattr" for ref in project.callees(fn, asked)):
+            better = project.method(target.cls, name)
+            return better is not None and better.facts.is_async
+    return False
 
 
 def _awaits(fn: Fn, call: Call) -> bool:
