@@ -73,11 +73,14 @@ def check(project: Project) -> Iterator[Hit]:
         libraries.setdefault((style.library, style.served), []).append(style)
     for (library, _), alike in libraries.items():
         hits = [hit for style in alike for hit in styles[style]]
+        yield from (hit for hit in hits if hit.profile is not None)
         if library and len(hits) > SLIPS:
-            yield from told_once(hits, partial(_throughout, by=f" with {library}"), 1, None)
+            first_ones = [hit for hit in hits if hit.profile is None]
+            yield from told_once(first_ones, partial(_throughout, by=f" with {library}"), 1, None)
             continue
         for style in alike:
-            yield from told_once(styles[style], _throughout, severity=None) if style.place else styles[style]
+            first_ones = [hit for hit in styles[style] if hit.profile is None]
+            yield from told_once(first_ones, _throughout, severity=None) if style.place else first_ones
 
 
 def _throughout(hit: Hit, others: str, by: str = "") -> str:
@@ -85,7 +88,7 @@ def _throughout(hit: Hit, others: str, by: str = "") -> str:
 
 
 def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Style | None]]:
-    """Each hit, with its style; None for advice, for calls that fail, and for what a function asks the same database next."""
+    """Each hit, with its style; None for advice, and for calls that fail. What a function asks the same database next is advice."""
     for fn in functions:
         asked: set[str] = set()
         for hit, model in _hits_in(project, fn) if fn.facts.is_async else ():
@@ -95,7 +98,7 @@ def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Styl
             if hit.profile is not None or _refused(project, model):
                 yield hit, None
             elif asks and model.library in asked:
-                yield replace(hit, profile="strict"), None
+                yield replace(hit, profile="strict"), style
             else:
                 asked.add(model.library)
                 yield hit, style
@@ -127,10 +130,19 @@ def _profile(project: Project, fn: Fn, span: Span) -> Profile | None:
 def _starts_up(project: Project, fn: Fn, span: Span) -> bool:
     """In a start-up hook, before a lifespan's `yield` or after it, or in what they alone call: nobody is served then."""
     if not project.lifecycle.starts(fn):
-        callers = [edge.caller for edge in project.graph.callers(fn)]
-        return bool(callers) and all(project.lifecycle.starts(caller) for caller in callers)
+        edges = project.graph.callers(fn)
+        return project.lifecycle.alone_leads_to(fn) and not any(
+            _goes_on(project, edge.caller, edge.call) for edge in edges
+        )
     yields = [item.span for item in fn.facts.returns if item.is_yield]
     return not yields or span < min(yields) or span > max(yields)
+
+
+def _goes_on(project: Project, fn: Fn, call: Call | None) -> bool:
+    """`create_task(beat())`: goes on while the application serves."""
+    starts = [other for other in fn.calls if call is not None and call.value in other.args]
+    models = [model.concurrency for other in starts for model in project.models(fn, other)]
+    return any(item is not None and item.kind == "task" for item in models)
 
 
 def _direct(project: Project, fn: Fn, call: Call) -> Waiting | None:
