@@ -117,13 +117,21 @@ class LongWorks:
         return wait is not None and wait.kind == "seconds" and wait.seconds <= SHORT_PROCESS
 
     def _waited(self, site: Site) -> list[Site]:
-        """The call itself, or what its function waits for that is started and handed back: `await process.communicate()`."""
-        if site.model.returns is None or not site.model.awaitable:
+        """The call itself, or what its function waits for that is started and handed back: `await process.communicate()`;
+        nothing for that, which is told where it is started."""
+        programs = [item for item in self.project.effects.direct(site.fn) if "subprocess" in item.model.effect]
+        if any(self._of(item, site) for item in programs if not (item.model.opens or item.model.spawn)):
+            return []
+        running = (self.project.libraries.call(f"{site.model.returns}.{name}") for name in ("wait", "communicate"))
+        if not any("subprocess" in model.effect for model in running if model is not None):
             return [site]
-        held = aliases(site.fn.facts, site.call.value)
-        later = (item for item in self.project.effects.direct(site.fn) if "subprocess" in item.model.effect)
-        usual = (item for item in later if item.fn.inside(item.call.block, "except") is None)  # not after a `kill()`
-        return [item for item in usual if receiver(item.fn, item.call) in held]
+        usual = (item for item in programs if item.fn.inside(item.call.block, "except") is None)  # not after a `kill()`
+        return [item for item in usual if self._of(site, item)]
+
+    @staticmethod
+    def _of(started: Site, site: Site) -> bool:
+        """Whether a call is a method's of what another one gives."""
+        return receiver(site.fn, site.call) in aliases(started.fn.facts, started.call.value)
 
     def _retries(self, fn: Fn, call: Call) -> bool:
         """A pause between attempts: in a retry loop, or after a failure."""
