@@ -59,7 +59,7 @@ HELD = ("result", "exception")
 COUNTED = frozenset({"inc", "dec", "observe"})
 """What is asked of a metric; nothing else bears these names."""
 STATE_FUNCTION = re.compile(
-    r"_*(validate|test|ping)(_\w+)?|(\w+_)?(valid|ok|exists|alive|ready|healthy|online|\w+(ed|able|ing|ken))"
+    r"(\w+_)?health_?check|_*(validate|test|ping)(_\w+)?|(\w+_)?(valid|ok|exists?|alive|ready|health|healthy|online|\w+(ed|able|ing|ken))"
 )
 """Functions that ask something; together with QUIET_FUNCTION."""
 BOOLEANS = ("returns `False`", "returns `True`")
@@ -68,6 +68,9 @@ ACCEPTED = re.compile(r"(noqa|nosec):?[^#]*\b(S110|S112|B110|B112)\b")
 MARKER = re.compile(
     r"\s*(noqa(: *[A-Z]+[0-9]+([, ]+[A-Z]+[0-9]+)*)?|(type|pylint|pragma|fmt|expect|backendlint): *[^-#]*|nosec(:? *B\d+)*)"
 )
+UNKNOWN = frozenset({"unknown", "n/a", "na", "?", "-", "undefined", "unavailable", "not available"})
+CODE = re.compile(r"\s*(raise|return|pass|print|(self\.)?(logging|log|logger|_logger|LOG|LOGGER)\.\w+)\b\s*(\(.*)?$")
+"""Code that was taken out: no reason."""
 BOOLS = (("const", True), ("const", False))
 EXCEPTION = re.compile(r"[A-Z]\w*(Error|Exception)")
 TOLD = frozenset({"error", "errors", "message", "detail", "reason"})
@@ -153,7 +156,22 @@ def hits_in(project: Project, options: Mapping[str, object], functions: Iterable
         for block in suspects(fn.facts):
             place = Place(project, fn, block, options)
             for hit in judged(place):
-                yield hit, "request" if hit.profile is None and reads_request(place) else ""
+                yield hit, style_of(place) if hit.profile is None else ""
+
+
+def style_of(site: Place) -> str:
+    """What projects do the same way wherever they do it: reading the request, calling back whoever is told of progress."""
+    if calls_back(site):
+        return "callback"
+    return "request" if reads_request(site) else ""
+
+
+def calls_back(site: Place) -> bool:
+    """`notify(0.5, "half way")`, where callers have passed `notify` in, and nothing else is tried."""
+    given = [site.fn.unguarded(call.func)[0] in ("param", "outer") for call in site.calls]
+    return any(given) and all(
+        back or asks_nobody(site.project, site.fn, call) for back, call in zip(given, site.calls, strict=True)
+    )
 
 
 def reads_request(site: Place) -> bool:
@@ -279,9 +297,12 @@ def is_expected(site: Place, types: tuple[str, ...]) -> bool:
     if any(function.blocks[index].kind in ("finally", "except") for index in around(function, owner)):
         return True
     names = [site.word(call) for call in site.calls]
-    if names and all(CLEANUP_CALL.fullmatch(name) for name in names):
+    works = [site.word(call) for call in site.calls if not makes(site, call)]
+    if works and all(CLEANUP_CALL.fullmatch(name) for name in works):
         return True
     if pauses(site) and types and all(name.endswith("TimeoutError") for name in types):
+        return True
+    if polls(site) and types and all(name.endswith("TimeoutError") for name in types):
         return True
     if names == ["shield"] and any(
         site.word(call) in HELD and call.span[:2] > site.facts.span[2:] for call in function.calls
@@ -302,14 +323,48 @@ def pauses(site: Place) -> bool:
     )
 
 
+def polls(site: Place) -> bool:
+    """A loop that waits for what comes at its own time, deals with it, and waits again: `wait_for(feed.get_message(), 5)`."""
+    loops = (site.function.blocks[number].kind == "while" for number in around(site.function, site.facts.parent))
+    waits = [call for call in site.calls if site.word(call) in PAUSE]
+    return (
+        site.facts.kind == "except"
+        and site.facts.exits in ("", "continue")
+        and any(loops)
+        and any(
+            site.word(call) in COMES
+            and not call.args
+            and any(item.span.holds(call.span) and item is not call for item in waits)
+            for call in site.calls
+        )
+    )
+
+
+def makes(site: Place, call: Call) -> bool:
+    """`Path(name)` of `Path(name).unlink()`."""
+    return site.word(call)[:1].isupper() and asks_nobody(site.project, site.fn, call)
+
+
 def only_parses(site: Place) -> bool:
     """Whether a function tries nothing but to read a value, by a call that can fail for the value alone."""
-    known = strings(site.options["parses"])
-    reads = [site.name(call) in known for call in site.calls]
+    reads = [parses(site, site.fn, call) for call in site.calls]
     return (
         bool(site.function.name)
         and any(reads)
         and all(read or asks_nobody(site.project, site.fn, call) for read, call in zip(reads, site.calls, strict=True))
+    )
+
+
+def parses(site: Place, fn: Fn, call: Call, depth: int = 1) -> bool:
+    """A call that reads a value, also in a function of the project that does nothing else, and `answer.json()`."""
+    name = called_name(fn.file, fn.facts, call)
+    if name in strings(site.options["parses"]) or (name.endswith(".json") and not call.passed and not call.awaited):
+        return True
+    targets = site.project.targets(fn, call) if depth else []
+    return bool(targets) and all(
+        any(parses(site, target, inner, 0) for inner in target.calls)
+        and all(parses(site, target, inner, 0) or asks_nobody(site.project, target, inner) for inner in target.calls)
+        for target in targets
     )
 
 
@@ -447,10 +502,40 @@ def is_quiet(site: Place, outcome: str) -> bool:
         return True
     if outcome.startswith("sets") or (outcome in BOOLEANS and not is_deed(site)):
         return True
+    if says_unknown(site) or takes_result(site) or is_on_the_way_to_raise(site):
+        return True
     # where the tried code returns, the code below is what happens instead
     if outcome != "goes on" or site.facts.kind != "except":
         return False
     return function.blocks[site.facts.group].exits == "return" or ends_in_failure(site) or tries_first(site)
+
+
+def says_unknown(site: Place) -> bool:
+    """`return "unknown"`."""
+    function, inside = site.function, below(site.function, site.block)
+    returned = [function.values[item.value] for item in function.returns if item.block in inside and item.value >= 0]
+    return any(
+        value[0] == "const" and isinstance(value[1], str) and value[1].strip().lower() in UNKNOWN for value in returned
+    )
+
+
+def takes_result(site: Place) -> bool:
+    """`task.result()` alone, whose result nobody uses: it marks the failure as seen."""
+    body = [item for item in site.function.statements if item.block == site.tried]
+    return [site.word(call) for call in site.calls] in ([name] for name in HELD) and any(
+        item.value == site.calls[0].value for item in body
+    )
+
+
+def is_on_the_way_to_raise(site: Place) -> bool:
+    """Where the code right below raises in any case, and what was tried would say more about it."""
+    function, block = site.function, site.facts
+    outer = function.blocks[site.tried].parent if block.kind == "except" else block.parent
+    return (
+        not block.exits
+        and not any(item.block in below(function, site.tried) for item in function.returns)
+        and any(item.block == outer and item.span[:2] > block.span[2:] for item in function.raises)
+    )
 
 
 def tries_first(site: Place) -> bool:
@@ -516,6 +601,8 @@ def has_comment(site: Place) -> bool:
 
 def is_reason(comment: str) -> bool:
     """Whether a comment is prose (not empty, and no marker for a tool alone), or accepts this very flaw."""
+    if CODE.match(comment):
+        return False
     marker = MARKER.match(comment)
     said = comment[marker.end() :].strip(" -:;,.#") if marker else comment.strip()
     return len(said.split()) > (1 if marker else 0) or ACCEPTED.search(comment) is not None

@@ -25,11 +25,15 @@ _VALUES = frozenset(
 """Methods of the language's own values."""
 _MAKING = frozenset({"__init__", "__post_init__", "__new__", "model_post_init"})
 """Methods that run while an object is made; so may those that are decorated (validators)."""
-_OF_LISTS = frozenset("append extend isoformat timestamp astimezone hexdigest digest group rsplit".split())
+_OF_LISTS = frozenset(
+    "append extend isoformat timestamp astimezone hexdigest digest group rsplit is_integer partition rpartition title capitalize "
+    "casefold zfill ljust rjust strftime total_seconds fullmatch".split()
+)
 _ASKS_NOBODY = re.compile(
     r"builtins\.(?!open$|input$|exec$|eval$|compile$|__import__$|breakpoint$)\w+|"
-    r"(base64|binascii|collections|copy|csv|dataclasses|datetime|decimal|hashlib|hmac|html|inspect|io|itertools|json|math|operator|re|string|"
-    r"struct|textwrap|typing|unicodedata|urllib\.parse|uuid|zlib)\.[\w.]+|time\.\w*time(_ns)?"
+    r"(ast|base64|binascii|bisect|calendar|collections|copy|csv|dataclasses|datetime|decimal|difflib|enum|fnmatch|fractions|functools|"
+    r"hashlib|heapq|hmac|html|inspect|io|ipaddress|itertools|json|math|numbers|operator|random|re|secrets|statistics|string|struct|textwrap|"
+    r"typing|unicodedata|urllib\.parse|uuid|zlib|zoneinfo)\.[\w.]+|time\.\w*time(_ns)?"
 )
 """What reads and makes values."""
 _MAX_DEPTH = 3
