@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
 
-from backendlint.api import Block, Fn, Hit, Project, Return, Vid, below, clause, ingredients, waiting_sites
+from backendlint.api import (
+    SLIPS,
+    Block,
+    Fn,
+    Hit,
+    Project,
+    Return,
+    Vid,
+    below,
+    by_style,
+    clause,
+    here_and_in,
+    ingredients,
+    told_once,
+    waiting_sites,
+)
 
 DATABASE = ("db", "db-read", "db-write", "commit", "flush", "db-connect")
 READS = frozenset({"db", "db-read"})
@@ -12,16 +29,23 @@ ALL = ("builtins.Exception", "builtins.BaseException")
 LAYERS = frozenset({"repository", "service", "model"})
 FILES = ("builtins.OSError", "builtins.FileNotFoundError", "builtins.IsADirectoryError", "builtins.NotADirectoryError")
 """Failures of files: none of a database's exceptions is one of them."""
+FAILING = " when the database fails"
+SAYS = re.compile(r"fail|error|cannot|could not|can't|unavailable|exception|signal", re.IGNORECASE)
+"""Of a sentence that says what a failure gives."""
+TIDIES = re.compile(r"(^|_)(clean_?up|purge|prune|vacuum|sweep|expire)(_|$)")
+"""Functions that run again and again and say how many rows are gone, which nothing hangs on."""
+NEVER_NONE = frozenset(
+    {"builtins.int", "builtins.len", "builtins.bool", "builtins.str", "builtins.float", "builtins.list"}
+)
 EMPTY = ("list", "tuple", "set", "dict")
 
 
 def check(project: Project) -> Iterator[Hit]:
     """Hidden errors first, then those that get out of repositories."""
-    for fn in project.reviewed():
-        if project.layer(fn) in LAYERS:
-            for index, block in enumerate(fn.facts.blocks):
-                if block.kind == "except":
-                    yield from _hidden(project, fn, index, block)
+    styles = by_style(project, project.functions_with("except"), partial(_all_hidden, project))
+    yield from styles.pop("", ())
+    for hits in styles.values():
+        yield from told_once(hits, partial(here_and_in, after=FAILING), SLIPS, severity=None)
     for leak in project.error_paths.unwrapped("repository"):
         short = leak.name.rpartition(".")[2]
         yield Hit(
@@ -31,6 +55,27 @@ def check(project: Project) -> Iterator[Hit]:
             related=(leak.sibling.step(leak.sibling.facts.header, "wraps it"),),
             function=leak.fn.fqn,
         )
+
+
+def _keeps(project: Project, fn: Fn, inside: frozenset[int]) -> bool:
+    """Whether success returns the row that the function has made and stored: `None` is that it was not stored."""
+    given = [item.value for item in fn.facts.returns if item.block not in inside]
+    rows = [vid for vid in given if vid >= 0 and fn.const(vid) is not None]
+    return (
+        bool(rows)
+        and all(_is_made(project, fn, vid) for vid in rows)
+        and project.effects.has(fn, "db-write", "commit", "flush")
+    )
+
+
+def _all_hidden(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and whether it is one of those that are told once where there are many."""
+    for fn in functions:
+        if project.layer(fn) in LAYERS:
+            for index, block in enumerate(fn.facts.blocks):
+                if block.kind == "except":
+                    for hit in _hidden(project, fn, index, block):
+                        yield hit, "" if hit.profile else "hidden"
 
 
 def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]:
@@ -44,13 +89,29 @@ def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]
             what = _empty(fn, item)
             if what and not _tells(project, fn, item, inside) and (what != "`False`" or _asks(project, fn, inside)):
                 yield Hit(
-                    f"`{fn.name}()` returns {what} when the database fails: its caller cannot tell a failure from an empty result and "
+                    f"`{fn.name}()` returns {what}{FAILING}: its caller cannot tell a failure from an empty result and "
                     "goes on with it; raise one of the project's exceptions from the error.",
                     fn.location(clause(fn.facts, index)),
                     related=(fn.step(item.span, "returned here"),),
                     function=fn.fqn,
+                    profile="strict"
+                    if _is_agreed(fn, what) or (what == "`None`" and _keeps(project, fn, inside))
+                    else None,
                 )
                 return
+
+
+def _is_agreed(fn: Fn, what: str) -> bool:
+    """Whether the docstring says that a failure gives this (`Returns None when the count cannot be read`), or it is how many
+    rows have been tidied up."""
+    if what == "`0`" and TIDIES.search(fn.name):
+        return True
+    value = re.escape(what.strip("`").rpartition(" ")[2])
+    sentences = re.split(r"\.\s|\n\s*\n|^\s*[-*]\s", fn.facts.docstring, flags=re.MULTILINE)
+    told = [
+        re.search(rf"\b{value}\b[`\s]*(to |when |if |on |where |in case )(.*)", item, re.DOTALL) for item in sentences
+    ]
+    return any(match is not None and SAYS.search(match[2]) is not None for match in told)
 
 
 def _asks(project: Project, fn: Fn, inside: frozenset[int]) -> bool:
@@ -77,12 +138,14 @@ def _tells(project: Project, fn: Fn, item: Return, inside: frozenset[int]) -> bo
 
 
 def _is_made(project: Project, fn: Fn, vid: Vid) -> bool:
-    """`Report(rows)`, `{"rows": rows}`: never nothing."""
+    """`Report(rows)`, `{"rows": rows}`, `int(count)`: never nothing."""
     value = fn.unguarded(vid)
+    if value[0] == "const":
+        return value[1] is not None
     if value[0] in EMPTY:
         return bool(value[1])
     refs = project.callees(fn, fn.calls[value[1]]) if value[0] == "call" else ()
-    return bool(refs) and all(ref.kind == "class" for ref in refs)
+    return bool(refs) and all(ref.kind == "class" or ref.name in NEVER_NONE for ref in refs)
 
 
 def _for_database(project: Project, fn: Fn, block: Block) -> bool:
