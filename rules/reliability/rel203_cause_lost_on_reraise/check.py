@@ -19,11 +19,13 @@ from backendlint.api import (
     Raise,
     Span,
     around,
+    asks_nobody,
     below,
     by_style,
     called_name,
     calls_in,
     error_classes,
+    for_developers,
     here_and_in,
     ingredients,
     inherits_any,
@@ -43,6 +45,7 @@ PRINTED = ("print_exc", "print_exception")
 TIMEOUTS = ("builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.exceptions.TimeoutError")
 WAITS = ("asyncio.wait_for", "asyncio.timeout", "asyncio.timeout_at")
 FILES = ("builtins.OSError", "builtins.IOError", "builtins.FileNotFoundError", "builtins.EnvironmentError")
+ERRORS = ("error", "critical", "fatal")
 NAMES = ("err", "error", "exc", "cause")
 HOLDS = re.compile(r"(^|_)(cause|inner|orig|original|wrapped|nested|underlying)(_|$)", re.IGNORECASE)
 """Keywords under which an exception is given another one to keep."""
@@ -159,7 +162,11 @@ def is_insisted(
         or is_wait(fn, handler, caught)
     ):
         return False
-    if made.kind in policy.answer_kinds and is_logged(fn, item, handler, traceback=True):
+    if made.kind in policy.answer_kinds and (
+        is_logged(fn, item, handler, as_error=True) or only_values(project, fn, handler)
+    ):
+        return False
+    if for_developers(fn.path):
         return False
     if not caught or any(is_broken(project, kind, policy) for kind in caught):
         return True
@@ -169,6 +176,12 @@ def is_insisted(
     if answers:
         return False
     return is_said(fn, item, handler) or all(not is_narrow(project, kind, policy) for kind in caught)
+
+
+def only_values(project: Project, fn: Fn, handler: int) -> bool:
+    """Whether nothing is tried but what makes a value of others: that it cannot be made is all there is to know."""
+    calls = calls_in(fn.facts, fn.facts.blocks[handler].group)
+    return bool(calls) and all(asks_nobody(project, fn, call) for call in calls)
 
 
 def is_ended_here(project: Project, fn: Fn, item: Raise, made: ErrorClass) -> bool:
@@ -274,14 +287,14 @@ def is_said(fn: Fn, item: Raise, handler: int) -> bool:
     return of_caught(fn.facts, handler, (item.exc,))
 
 
-def is_logged(fn: Fn, item: Raise, handler: int, *, traceback: bool = False) -> bool:
-    """Whether the handler has logged the caught one before, with its traceback or (unless that is asked for) its text."""
+def is_logged(fn: Fn, item: Raise, handler: int, *, as_error: bool = False) -> bool:
+    """Whether the handler has logged the caught one before, with its traceback or (as an error, if that is asked for) its text."""
     inside = [number for number in around(fn.facts, item.block) if number >= handler]
     before = [call for call in fn.facts.calls if call.block in inside and call.span < item.span]
     if any(last(called_name(fn.file, fn.facts, call)) in PRINTED for call in before):
         return True
     return any(
-        found.traceback or (not traceback and of_caught(fn.facts, handler, call.passed))
+        found.traceback or ((not as_error or found.level in ERRORS) and of_caught(fn.facts, handler, call.passed))
         for call in before
         if (found := log_call(fn.file, fn.facts, call))
     )
