@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
-from backendlint.api import Fn, Hit, Location, Profile, Project, Step, Unmapped, unguarded_conversions
+from backendlint.api import (
+    SLIPS,
+    Fn,
+    Hit,
+    Location,
+    Profile,
+    Project,
+    Step,
+    Unmapped,
+    here_and_in,
+    told_once,
+    unguarded_conversions,
+)
 
 SHOWN = 10
 """Of those others, as related places."""
 MANY = 5
 """Handlers that one `raise` leaves, each told by itself; of more, the first is told and the others are named with it."""
+UNTURNED = ": nobody turns it"
+FAR = 4
+"""So many functions below the handler the request still decides: further down, it may be anything."""
 FAILURES = ("infrastructure", "integrity")
 ALL = ("builtins.Exception", "builtins.BaseException")
 
@@ -29,10 +45,16 @@ def check(project: Project) -> Iterator[Hit]:
     sizes: Counter[tuple[str, Location]] = Counter()
     for (name, _, place), group in told.items():
         sizes[name, place] += len(group)
+    lookups: list[Hit] = []
     for (name, profile, place), group in told.items():
         many = sizes[name, place] > MANY
         for item in group[:1] if many else group:
-            yield _hit(project, item, profile, group[1:] if many else [])
+            hit = _hit(project, item, profile, group[1:] if many else [])
+            if item.kind == "not-found" and profile is None:
+                lookups.append(hit)
+            else:
+                yield hit
+    yield from told_once(lookups, partial(here_and_in, before=UNTURNED), SLIPS, severity=None)
     for item in project.error_paths.of_decorators():
         yield _of_decorator(project, item)
     yield from _of_bad_input(project)
@@ -97,7 +119,8 @@ def _profile(
     """Domain exceptions that hang on what the request says; failures of libraries where most handlers treat them; rows
     that the request asked for; built-in exceptions where a handler expects them. `audit`: none."""
     if item.kind == "domain":
-        return None if project.error_paths.provoked(item.fn, item.name) else "strict"
+        near = len(project.exceptions.witness(item.fn, item.name)) <= FAR
+        return None if near and project.error_paths.provoked(item.fn, item.name) else "strict"
     if item.kind == "not-found":
         return None if project.error_paths.asked_for(item.fn, item.name) else "audit"
     if item.kind == "infrastructure":
@@ -150,7 +173,7 @@ def _hit(project: Project, item: Unmapped, profile: Profile | None, others: list
         else f"catch it, or register an exception handler that answers {status}"
     )
     return Hit(
-        f"`{short}` can leave the handler `{item.fn.name}()` of {route}{more}: nobody turns it into a response, so the client gets a 500; "
+        f"`{short}` can leave the handler `{item.fn.name}()` of {route}{more}{UNTURNED} into a response, so the client gets a 500; "
         f"{cure}.",
         item.fn.location(item.escape.span),
         related=(*steps[-1:], *(Step(other.fn.header, "it can leave this handler too") for other in others[:SHOWN])),

@@ -29,6 +29,7 @@ MISSING = re.compile(r"not_?found|does_?not_?exist|missing|unknown", re.IGNORECA
 """Names of exceptions that say that something is not there."""
 _KEYS = frozenset({"pk", "id"})
 _VALIDATED = frozenset({"validated_data", "cleaned_data"})
+_WRITES = frozenset({"db-write", "commit", "flush"})
 _ONE_ROW = frozenset({"exists", "insert", "count"})
 _REFUSALS = frozenset({"builtins.ValueError", "builtins.KeyError", "builtins.LookupError", "builtins.IndexError"})
 _MEANS = frozenset({"session", "db", "db_session", "conn", "connection", "cursor", "cur", "using"})
@@ -60,6 +61,8 @@ def asked_for(project: Project, fn: Fn, name: str) -> bool:
     given = _inputs(escape.site.call)
     call = escape.site.call
     if _always_one(project, last, given) or _by_own_key(project, last, call) or _just_seen(last, escape.block, call):
+        return False
+    if _is_there(project, last, escape.block) or _from_rows(project, last, call):
         return False
     for caller, above in reversed(steps[:-1]):
         wanted = _behind(project, last, given)
@@ -241,6 +244,59 @@ def _answered(project: Project, fn: Fn, vid: Vid) -> bool:
     made = fn.unguarded(data[1]) if data[0] == "attr" and data[2] == "data" else ("",)
     func = fn.unguarded(fn.calls[made[1]].func) if made[0] == "call" else ("",)
     return func[0] == "attr" and any(ref.kind == "super" for ref in project.refs(fn, func[1]))
+
+
+def _is_there(project: Project, fn: Fn, block: int) -> bool:
+    """In the `except` for a row that could not be stored, as there is one like it."""
+    handler = fn.inside(block, "except")
+    types = project.exceptions.caught_types(fn, handler) if handler is not None else ()
+    if handler is None or not any(project.exception_kind(name) in ("integrity", "validation") for name in types):
+        return False
+    tried = below(fn.facts, handler.group)
+    return any(
+        not _WRITES.isdisjoint(project.effects.call_effects(fn, call)) or fn.callee_name(call) in ("save", "create")
+        for call in fn.calls
+        if call.block in tried
+    )
+
+
+def _from_rows(project: Project, fn: Fn, call: Call) -> bool:
+    """`code, owner = ship.flag.split(":")`, then `get(code=code, owner=owner)`: what rows say of others; and what a form has looked
+    for while it was cleaned."""
+    given = [vid for _, vid in call.kwargs if fn.const(vid) is ...]
+    return (
+        bool(given)
+        and not call.args
+        and all(_from_row(project, fn, vid) or _cleaned(project, fn, vid) for vid in given)
+    )
+
+
+def _from_row(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> bool:
+    value = fn.unguarded(vid)
+    if depth == 0:
+        return False
+    if value[0] == "phi":
+        return all(_from_row(project, fn, item, depth - 1) for item in value[1] if item != vid)
+    if value[0] == "attr":
+        classes = [project.classes.get(ref.name) for ref in project.refs(fn, value[1]) if ref.kind == "inst"]
+        models = [cls for cls in classes if cls is not None and project.hierarchy.role(cls) == "model"]
+        return (bool(models) and fn.unguarded(value[1])[0] != "param") or _from_row(project, fn, value[1], depth - 1)
+    if value[0] in ("unpack", "item"):
+        return _from_row(project, fn, value[1], depth - 1)
+    func = fn.unguarded(fn.calls[value[1]].func) if value[0] == "call" else ("",)
+    return func[0] == "attr" and _from_row(project, fn, func[1], depth - 1)
+
+
+def _cleaned(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`form.cleaned_data["email"]` of a form whose `clean_email()` asks the database for it."""
+    value = fn.unguarded(vid)
+    held = fn.unguarded(value[1]) if value[0] == "item" else ("",)
+    if held[0] != "attr" or held[2] not in _VALIDATED:
+        return False
+    field = fn.const(value[2])
+    classes = [project.classes[ref.name] for ref in project.refs(fn, held[1]) if ref.name in project.classes]
+    checks = [project.method(cls, f"{verb}_{field}") for cls in classes for verb in ("clean", "validate")]
+    return any(check is not None and project.effects.has(check, "db-read", "db") for check in checks)
 
 
 def _just_seen(fn: Fn, block: int, call: Call) -> bool:
