@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import libcst as cst
@@ -25,6 +26,7 @@ from backendlint.api import (
 CANCELLED = ("asyncio.CancelledError", "asyncio.exceptions.CancelledError", "anyio.get_cancelled_exc_class")
 EVERYTHING = ("builtins.BaseException",)
 STOPS = ("builtins.KeyboardInterrupt", "builtins.SystemExit", "builtins.GeneratorExit", *CANCELLED, *EVERYTHING)
+ACCEPTED = re.compile(r"noqa:[^#]*\bE722\b|pylint: *disable=[^#]*\b(bare-except|W0702)\b")
 PASSES_ON = ("set_exception", "put", "put_nowait", "append", "throw", "with_traceback", "completed", "send")
 
 
@@ -62,7 +64,8 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     if stopped_earlier(site) or passes_on(site) or (cancelled and is_awaiting_what_it_cancelled(site)):
         return
     loops_on = goes_on_looping(site)
-    advice = (cancelled and not loops_on) or is_shielded(site)
+    advice = (cancelled and not loops_on) or is_shielded(site) or is_accepted(site)
+    advice = advice or (only_awaits(site) and is_awaiting_what_it_cancelled(site))
     where = f" in `{function.name}()`" if function.name else ""
     yield Hit(
         f"{clause_text(types)}{where} {consequence(site, cancelled, loops_on)}",
@@ -155,6 +158,25 @@ def is_awaiting_what_it_cancelled(site: SyntaxSite) -> bool:
         called_name(site.file, site.function, call).rpartition(".")[2] in ("cancel", "aclose", "cancel_scope")
         for call in site.function.calls
     )
+
+
+def only_awaits(site: SyntaxSite) -> bool:
+    """`await self.task`, and nothing else: it is the task's end that comes there."""
+    function, tried = site.function, site.facts.group
+    body = [item for item in function.statements if item.block == tried]
+    return (
+        len(body) == 1
+        and function.values[body[0].value][0] == "await"
+        and not calls_in(function, tried)
+        and not site.facts.exits
+    )
+
+
+def is_accepted(site: SyntaxSite) -> bool:
+    """A marker by which others' checks for this very flaw are silenced: `# noqa: E722`."""
+    body = site.handler.body
+    comment = body.header.comment if isinstance(body, cst.IndentedBlock) else None
+    return comment is not None and ACCEPTED.search(comment.value) is not None
 
 
 def is_shielded(site: SyntaxSite) -> bool:
