@@ -35,6 +35,7 @@ from backendlint.api import (
     log_call,
     of_caught,
     only_converts,
+    siblings,
     split_lines,
     told_once,
 )
@@ -389,9 +390,30 @@ def lost(project: Project, fn: Fn, verdict: Verdict, handler: int, options: Mapp
 
 def any_of_many(project: Project, fn: Fn, handler: int) -> bool:
     """A class of the project from which others derive: that it is one of them does not say what went wrong, nor where."""
+    if names_class(fn, handler):
+        return False
     names = project.exceptions.caught_types(fn, fn.facts.blocks[handler])
     classes = (project.classes.get(name) for name in names)
-    return any(cls is not None and len(cls.subclasses) >= MANY for cls in classes)
+    treated = {
+        name
+        for other in siblings(fn.facts, handler, "except")
+        if other < handler
+        for name in project.exceptions.caught_types(fn, fn.facts.blocks[other])
+    }
+    return any(cls is not None and sum(item.fqn not in treated for item in cls.subclasses) >= MANY for cls in classes)
+
+
+def names_class(fn: Fn, handler: int) -> bool:
+    """Whether the handler logs which class it is: `type(error).__name__`, `error.__class__.__name__`."""
+    caught_one = ("exc", handler)
+    for value in fn.facts.values:
+        if value[0] == "attr" and value[2] in ("__name__", "__qualname__"):
+            owner = fn.facts.values[value[1]]
+            call = fn.facts.calls[owner[1]] if owner[0] == "call" else None
+            parts = [owner[1]] if owner[0] == "attr" else list(call.args) if call is not None else []
+            if any(fn.facts.values[vid] == caught_one for vid in parts):
+                return True
+    return False
 
 
 def otherwise(fn: Fn, found: LogCall, options: Mapping[str, object]) -> str:
