@@ -121,10 +121,10 @@ def test_deep_nesting_that_cpython_refuses_ends_with_a_problem(name: str) -> Non
 
 def test_lines_split_where_the_tokenizer_splits_them() -> None:
     text = "a\x0cb\r\nc\x0bd\re\u2028f\x85g\n\nh"
-    lines = split_lines(text)
+    lines = list(split_lines(text))
     assert lines == ["a\x0cb\r\n", "c\x0bd\r", "e\u2028f\x85g\n", "\n", "h"]
     assert "".join(lines) == text
-    assert split_lines("") == []
+    assert split_lines("") == ()
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
