@@ -200,12 +200,23 @@ def _mentions(project: Project, fn: Fn, vid: int, depth: int = 6) -> bool:
     if value[0] == "name":
         return "idempot" in value[1].lower()
     if value[0] == "call":  # `headers=headers_for(order.id)`
-        targets = project.targets(fn, fn.calls[value[1]])
-        made = [(target, item.value) for target in targets for item in target.facts.returns if item.value >= 0]
-        return bool(made) and all(_mentions(project, target, item, depth - 1) for target, item in made)
+        call = fn.calls[value[1]]
+        made = [
+            (made, item.value) for made in project.targets(fn, call) for item in made.facts.returns if item.value >= 0
+        ]
+        given = all(_hands_key(fn, call, target) for target, _ in made)
+        return bool(made) and given and all(_mentions(project, target, item, depth - 1) for target, item in made)
     if value[0] == "param":
         return "idempot" in fn.facts.params[value[1]].name.lower()
     return value[0] == "attr" and "idempot" in value[2].lower()
+
+
+def _hands_key(fn: Fn, call: Call, target: Fn) -> bool:
+    """Whether the call hands the key to a function that would put it into the headers: `headers(key=None)` need not."""
+    stores = [value for value in target.facts.values if value[0] == "store" and _is_key(str(target.const(value[2])))]
+    values = (target.unguarded(value[3]) for value in stores)
+    asked = {value[1] for value in values if value[0] == "param"}
+    return asked <= bind(fn, call, target).keys()
 
 
 def _client(policy: Policy) -> Hit:
