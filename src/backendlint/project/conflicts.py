@@ -24,7 +24,7 @@ _CONFLICTS = (
 
 def conflict_handled(project: Project, fn: Fn, insert: Call) -> bool:
     """Whether the violated constraint is caught: around the insert, the flush or commit that sends it, or the caller."""
-    if handles_conflict(project, fn, insert.block):
+    if handles_conflict(project, fn, insert.block) or _answered(project, fn, insert):
         return True
     for call in fn.calls:
         if not before(insert.span, call.span):
@@ -42,6 +42,28 @@ def conflict_handled(project: Project, fn: Fn, insert: Call) -> bool:
         edge.call is not None and handles_conflict(project, edge.caller, edge.call.block, broad=False)
         for edge in project.graph.callers(fn)
     )
+
+
+def _answered(project: Project, fn: Fn, insert: Call) -> bool:
+    """Whether it comes out as the project's own error for a conflict, which the application answers: a `with` around the insert,
+    here or in the function that does it, sees to that."""
+    handlers = {ref.name for refs in project.error_handlers.values() for ref in refs}
+    places = [(fn, insert), *((target, call) for target in project.targets(fn, insert) for call in target.calls)]
+    for name, translators in project.conflict_errors.items():
+        if any(cls.fqn in handlers for cls in project.hierarchy.mro(project.classes[name])) and any(
+            _within(project, place, call, translators) for place, call in places
+        ):
+            return True
+    return False
+
+
+def _within(project: Project, fn: Fn, call: Call, managers: set[str]) -> bool:
+    """Whether the call writes inside `with manager():`."""
+    if not any(model.orm is not None or model.transaction for model in project.models(fn, call)):
+        return False
+    opened = [fn.unguarded(item.value) for _, item in fn.blocks_of(call.block) if item.kind == "with" and item.value >= 0]
+    targets = (target for value in opened if value[0] == "call" for target in project.targets(fn, fn.calls[value[1]]))
+    return any(target.fqn in managers for target in targets)
 
 
 def _stores(project: Project, fn: Fn, call: Call) -> bool:
