@@ -260,7 +260,9 @@ def _compared(origin: Origin) -> Iterator[str]:
         if step.model.orm is not None and step.model.orm.op == "filter":
             todo = [*step.call.args, *(vid for _, vid in step.call.kwargs)]
             for _ in range(MAX_PARTS):
-                value = step.fn.unguarded(todo.pop()) if todo else ("",)
+                vid = todo.pop() if todo else -1
+                value = step.fn.unguarded(vid) if vid >= 0 else ("",)
+                yield from (item.name for item in step.fn.facts.bindings if item.value == vid >= 0)
                 if value[0] == "compare":
                     todo += value[2]
                 elif value[0] == "param":
