@@ -61,7 +61,9 @@ def _within(project: Project, fn: Fn, call: Call, managers: set[str]) -> bool:
     """Whether the call writes inside `with manager():`."""
     if not any(model.orm is not None or model.transaction for model in project.models(fn, call)):
         return False
-    opened = [fn.unguarded(item.value) for _, item in fn.blocks_of(call.block) if item.kind == "with" and item.value >= 0]
+    opened = [
+        fn.unguarded(item.value) for _, item in fn.blocks_of(call.block) if item.kind == "with" and item.value >= 0
+    ]
     targets = (target for value in opened if value[0] == "call" for target in project.targets(fn, fn.calls[value[1]]))
     return any(target.fqn in managers for target in targets)
 

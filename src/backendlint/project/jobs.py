@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Block, Call
 from backendlint.facts.within import below
 from backendlint.findings.model import Step
-from backendlint.project.binding import object_root
+from backendlint.project.binding import object_root, receiver
 from backendlint.project.calls import Edge, arguments
 from backendlint.project.certain import Given, barred, given, ruled_out
 from backendlint.project.decorators import decorations
@@ -227,6 +227,7 @@ class Jobs:
 def _place(site: Site, edges: tuple[Edge, ...]) -> tuple[Fn, Call]:
     task = site.model.task
     given = arguments(site.call, task.function) if task is not None and task.function is not None else []
+    given = [*given, *(vid for vid in (receiver(site.fn, site.call),) if vid >= 0)]  # `def enqueue(task): task.delay()`
     call = edges[-1].call if edges and any(site.fn.value(vid)[0] == "param" for vid in given) else None
     return (edges[-1].caller, call) if call is not None else (site.fn, site.call)
 
