@@ -40,6 +40,8 @@ CHECKS = re.compile(
 )
 READING = re.compile(r"get|find|fetch|load|read|select|first|one|filter|query|_(of|for|by)(_|$)", re.IGNORECASE)
 KEY = re.compile(r"(id|slug|pk)$", re.IGNORECASE)
+OF_KIND = re.compile(r"\w+_(id|uuid|pk|slug)", re.IGNORECASE)
+"""A parameter that says what it is the key of."""
 KEPT = ("flask.g", "quart.g")
 """The request's own objects."""
 ROWS = ("get_queryset", "filter_queryset")
@@ -358,8 +360,11 @@ def shows(example: Route, route: Route) -> bool:
 
 
 def related_to(route: Route, other: Route) -> bool:
-    if resource(other) != resource(route) or other.handler is None or route.handler is None:
+    if other.handler is None or route.handler is None:
         return False
+    if resource(other) != resource(route):  # `/own-letters/{letter_id}` beside `/letters/{letter_id}`
+        same = parameter(other) == parameter(route) and OF_KIND.fullmatch(parameter(route)) is not None
+        return same and other.handler.path == route.handler.path and other.path.endswith("}") and route.path.endswith("}")
     return other.handler.path == route.handler.path or prefix(other) == prefix(route)
 
 
