@@ -328,6 +328,8 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
         if targets and depth < 6 and all(names_fields(project, target, depth) for target in targets):
             return True
         func = fn.facts.values[call.func]
+        if func[0] == "attr" and func[2] in DUMPS and takes_extra(project, fn, func[1]):
+            return call.kwarg("include") >= 0
         dumped = func[0] == "attr" and func[2] in DUMPS and not of_framework(project, fn, func[1])
         if func[0] == "attr" and (dumped or narrowed(project, fn, func[1], depth + 1)):
             return True
@@ -337,7 +339,13 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
             parts = (*call.args, *(vid for key, vid in call.kwargs if key == "**"))
             return all(narrowed(project, fn, part, depth + 1) for part in parts)
         return bool(call.args) and narrowed(project, fn, call.args[0], depth + 1)
-    return any(ref.kind == "inst" for ref in project.refs(fn, vid))
+    return any(ref.kind == "inst" for ref in project.refs(fn, vid)) and not takes_extra(project, fn, vid)
+
+
+def takes_extra(project: Project, fn: Fn, vid: Vid) -> bool:
+    """An object of a schema that keeps what it does not declare: `extra="allow"`."""
+    schemas = [project.classes[ref.name] for ref in project.refs(fn, vid) if ref.kind == "inst"]
+    return any(project.taint.takes_extra(cls) for cls in schemas)
 
 
 def unrolled(fn: Fn, vid: Vid) -> tuple[list[Vid], list[Vid]]:

@@ -12,12 +12,13 @@ from backendlint.findings.model import Location, Step
 from backendlint.project.binding import below, bind, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, Present, given, ruled_out
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Cls, Fn
 from backendlint.project.libraries_model import AttributeModel
 from backendlint.project.loglines import LogLines
 from backendlint.project.routes.params import within_segment
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.barren import Search, State
+from backendlint.project.taint.declared import takes_extra
 from backendlint.project.taint.helpers import only_helps
 from backendlint.project.taint.labels import Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.reads import Reader
@@ -404,6 +405,10 @@ class Taint:
             if any(ref.name == edge.callee.fqn for ref in self.project.refs(edge.caller, vid)):
                 return position + 1
         return 0
+
+    def takes_extra(self, cls: Cls) -> bool:
+        """Whether objects of a schema keep fields that it does not declare."""
+        return takes_extra(self.project, cls)
 
     # reports
 
