@@ -206,7 +206,8 @@ class Writes:
                 yield Write(fn, call, value[2], "")
 
     def _in_scopes(self) -> Iterator[Write]:
-        """Attributes of rows assigned in a `with` of the project that commits where it ends (`with session_scope():`)."""
+        """Attributes of rows assigned in a `with` that commits where it ends: `with session_scope():`, `with Unit() as unit:`,
+        `with Session.begin() as session:`."""
         entering = self.project.functions_with("with")
         for fn in entering if self.project.imports("sqlalchemy") else ():
             for store in fn.facts.stores:
@@ -214,7 +215,7 @@ class Writes:
                 opening = self.project.transactions.around(fn, store.block) if entity else None
                 if opening is not None and opening.kind == "with":
                     entered = fn.unguarded(fn.facts.blocks[opening.block].value)
-                    if entered[0] == "call" and self.project.targets(fn, fn.facts.calls[entered[1]]):
+                    if entered[0] == "call":
                         done = fn.facts.calls[entered[1]]._replace(block=store.block, span=store.span)
                         yield Write(fn, done, "update", entity)  # by the scope's end, but here is what it stores
                         break
