@@ -364,7 +364,9 @@ def related_to(route: Route, other: Route) -> bool:
         return False
     if resource(other) != resource(route):  # `/own-letters/{letter_id}` beside `/letters/{letter_id}`
         same = parameter(other) == parameter(route) and OF_KIND.fullmatch(parameter(route)) is not None
-        return same and other.handler.path == route.handler.path and other.path.endswith("}") and route.path.endswith("}")
+        return (
+            same and other.handler.path == route.handler.path and other.path.endswith("}") and route.path.endswith("}")
+        )
     return other.handler.path == route.handler.path or prefix(other) == prefix(route)
 
 

@@ -328,17 +328,28 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
         if targets and depth < 6 and all(names_fields(project, target, depth) for target in targets):
             return True
         func = fn.facts.values[call.func]
-        if func[0] == "attr" and func[2] in DUMPS and takes_extra(project, fn, func[1]):
-            return call.kwarg("include") >= 0
-        dumped = func[0] == "attr" and func[2] in DUMPS and not of_framework(project, fn, func[1])
-        if func[0] == "attr" and (dumped or narrowed(project, fn, func[1], depth + 1)):
-            return True
+        named = names_dumped(project, fn, call)
+        if named is not None or (func[0] == "attr" and narrowed(project, fn, func[1], depth + 1)):
+            return named is not False
         if any(validates(project, model) for model in project.models(fn, call)) or (not targets and picks(fn, call)):
             return True
         if any(ref.name == "builtins.dict" for ref in project.callees(fn, call)):  # `dict(name=name, **dumped)`
             parts = (*call.args, *(vid for key, vid in call.kwargs if key == "**"))
             return all(narrowed(project, fn, part, depth + 1) for part in parts)
         return bool(call.args) and narrowed(project, fn, call.args[0], depth + 1)
+    return is_object(project, fn, vid)
+
+
+def names_dumped(project: Project, fn: Fn, call: Call) -> bool | None:
+    """Whether what a dump gives are the fields of a schema; None for other calls."""
+    func = fn.facts.values[call.func]
+    if func[0] != "attr" or func[2] not in DUMPS or of_framework(project, fn, func[1]):
+        return None
+    return call.kwarg("include") >= 0 or not takes_extra(project, fn, func[1])
+
+
+def is_object(project: Project, fn: Fn, vid: Vid) -> bool:
+    """An object of the project's, of which the fields are known."""
     return any(ref.kind == "inst" for ref in project.refs(fn, vid)) and not takes_extra(project, fn, vid)
 
 
