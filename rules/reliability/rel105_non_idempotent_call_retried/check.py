@@ -200,23 +200,29 @@ def _mentions(project: Project, fn: Fn, vid: int, depth: int = 6) -> bool:
     if value[0] == "name":
         return "idempot" in value[1].lower()
     if value[0] == "call":  # `headers=headers_for(order.id)`
-        call = fn.calls[value[1]]
-        made = [
-            (made, item.value) for made in project.targets(fn, call) for item in made.facts.returns if item.value >= 0
-        ]
-        given = all(_hands_key(fn, call, target) for target, _ in made)
-        return bool(made) and given and all(_mentions(project, target, item, depth - 1) for target, item in made)
-    if value[0] == "param":
-        return "idempot" in fn.facts.params[value[1]].name.lower()
+        return _made_with_key(project, fn, fn.calls[value[1]], depth)
     return value[0] == "attr" and "idempot" in value[2].lower()
 
 
-def _hands_key(fn: Fn, call: Call, target: Fn) -> bool:
-    """Whether the call hands the key to a function that would put it into the headers: `headers(key=None)` need not."""
-    stores = [value for value in target.facts.values if value[0] == "store" and _is_key(str(target.const(value[2])))]
-    values = (target.unguarded(value[3]) for value in stores)
-    asked = {value[1] for value in values if value[0] == "param"}
-    return asked <= bind(fn, call, target).keys()
+def _made_with_key(project: Project, fn: Fn, call: Call, depth: int) -> bool:
+    """Whether what the project's function gives has a key, which this call does not leave out."""
+    targets = project.targets(fn, call)
+    for target in targets:
+        made = [item.value for item in target.facts.returns if item.value >= 0]
+        if not made or not all(_mentions(project, target, vid, depth - 1) for vid in made):
+            return False
+        passed = bind(fn, call, target)
+        left = {("param", number) for number in range(len(target.facts.params)) if number not in passed}
+        if any(target.value(part) in left for part in ingredients(target.facts, _keys(target))):
+            return False
+    return bool(targets)
+
+
+def _keys(fn: Fn) -> list[int]:
+    """What a function gives as keys, in a mapping or an entry of one."""
+    pairs = [(item.key, item.value) for item in fn.facts.stores if item.key >= 0]
+    pairs += [pair for vid in fn.made_by("dict") for pair in fn.value(vid)[1]]
+    return [vid for key, vid in pairs if key >= 0 and isinstance(text := fn.const(key), str) and _is_key(text)]
 
 
 def _client(policy: Policy) -> Hit:
