@@ -43,6 +43,12 @@ PASSING = frozenset({"log", "cpu", "blocking"})
 STRANGERS = ("is_authenticated", "is_anonymous")
 LOGGER = "logging.Logger"
 BESIDE = "beside it"
+CHANGING = frozenset({"PUT", "PATCH", "DELETE"})
+DECIDING = frozenset(
+    "get_permissions get_queryset get_object filter_queryset check_permissions check_object_permissions get_authenticators initial dispatch "
+    "perform_update perform_destroy".split()
+)
+"""Methods of generic views that may ask who calls, or pick the rows."""
 DEEPEST = 6
 """Levels of what a fixed answer holds."""
 
@@ -51,7 +57,7 @@ def check(project: Project) -> Iterator[Hit]:
     signs_up = any(SIGN_UP.search(route.own_path) or SIGN_UP.search(route.name) for route in project.routes)
     routes = [route for route in project.routes if route.kind in ("http", "websocket") and not public(route, signs_up)]
     seen = set()
-    for hit in misplaced(project):
+    for hit in (*misplaced(project), *thrown_open(project, routes)):
         seen.add(hit.location)
         yield hit
     for route in routes:
@@ -186,6 +192,25 @@ def misplaced(project: Project) -> Iterator[Hit]:
                 "anybody can call it. Move it below.",
                 route.place,
                 function=route.function,
+            )
+
+
+def thrown_open(project: Project, routes: list[Route]) -> Iterator[Hit]:
+    """Generic views that anybody may call by their own word (`AllowAny`), and that change or delete whatever row is named."""
+    told = set()
+    for route in routes:
+        cls = route.cls
+        changes = bool(route.methods) and CHANGING.issuperset(route.methods)
+        if not changes or cls is None or route.handler is not None or cls.fqn in told or not project.counts(route.place):
+            continue
+        own = {name for owner in project.hierarchy.mro(cls) for name in owner.methods}
+        if DECIDING.isdisjoint(own) and project.access.exempt(route) and not project.access.authentication(route):
+            told.add(cls.fqn)
+            does = "delete" if "DELETE" in route.methods else "change"
+            yield Hit(
+                f"{route.label} is open to everybody by the permissions of `{cls.name}`, and nothing asks whose row it is: anybody can "
+                f"{does} any of them. Open the reading only.",
+                cls.header,
             )
 
 
