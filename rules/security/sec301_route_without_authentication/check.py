@@ -45,8 +45,8 @@ LOGGER = "logging.Logger"
 BESIDE = "beside it"
 CHANGING = frozenset({"PUT", "PATCH", "DELETE"})
 DECIDING = frozenset(
-    "get_permissions get_queryset get_object filter_queryset check_permissions check_object_permissions get_authenticators initial dispatch "
-    "perform_update perform_destroy".split()
+    "get_permissions get_queryset get_object filter_queryset check_permissions check_object_permissions get_authenticators initial "
+    "dispatch perform_update perform_destroy".split()
 )
 """Methods of generic views that may ask who calls, or pick the rows."""
 DEEPEST = 6
@@ -201,7 +201,13 @@ def thrown_open(project: Project, routes: list[Route]) -> Iterator[Hit]:
     for route in routes:
         cls = route.cls
         changes = bool(route.methods) and CHANGING.issuperset(route.methods)
-        if not changes or cls is None or route.handler is not None or cls.fqn in told or not project.counts(route.place):
+        if (
+            not changes
+            or cls is None
+            or route.handler is not None
+            or cls.fqn in told
+            or not project.counts(route.place)
+        ):
             continue
         own = {name for owner in project.hierarchy.mro(cls) for name in owner.methods}
         if DECIDING.isdisjoint(own) and project.access.exempt(route) and not project.access.authentication(route):

@@ -11,6 +11,7 @@ from backendlint.api import (
     Site,
     Vid,
     arguments,
+    for_development,
     identifier_words,
     is_password,
     name_of_value,
@@ -22,6 +23,7 @@ CURE = "use argon2, scrypt or bcrypt with cost 12."
 
 def check(project: Project) -> Iterator[Hit]:
     yield from weak_hits(project, ("password",), CURE)
+    yield from preferred(project)
     seen = set()
     for site in project.effects.sites:
         what = fast_hash(project, site) or cheap(project, site)
@@ -31,6 +33,21 @@ def check(project: Project) -> Iterator[Hit]:
             name = ".".join(site.model.name.rsplit(".", 2)[-2:])
             hit = Hit(f"`{name}` in `{site.fn.name}()` {what}; {CURE}", location, function=site.fn.fqn)
             yield replace(hit, profile="strict", confidence="low") if derives_from_key(project, site) else hit
+
+
+def preferred(project: Project) -> Iterator[Hit]:
+    """Django hashes new passwords with the first of its `PASSWORD_HASHERS`; the others only read old ones."""
+    for file in project.files.values():
+        fn, vid = project.module_function(file), file.names.get("PASSWORD_HASHERS", -1)
+        value = fn.unguarded(vid) if vid >= 0 else ("",)
+        first = value[1][0] if value[0] in ("list", "tuple") and value[1] else -1
+        owner, _, name = str(fn.const(first)).rpartition(".") if first >= 0 else ("", "", "")
+        if owner == HASHERS and name in FAST and not for_development(fn.path) and project.counts(fn):
+            yield Hit(
+                f"`{name}` is the first of `PASSWORD_HASHERS`: new passwords are hashed with a fast hash, so stolen hashes are guessed "
+                f"by the billion a second; {CURE}",
+                fn.location(fn.facts.span_of(first)),
+            )
 
 
 def fast_hash(project: Project, site: Site) -> str:
@@ -96,6 +113,10 @@ def shortened(site: Site) -> bool:
     return any(value[0] == "slice" and site.fn.const(value[3]) == PREFIX for value in site.fn.facts.values)
 
 
+HASHERS = "django.contrib.auth.hashers"
+FAST = frozenset(
+    "MD5PasswordHasher SHA1PasswordHasher UnsaltedMD5PasswordHasher UnsaltedSHA1PasswordHasher CryptPasswordHasher".split()
+)
 PREFIX = 5
 KEEPS = ("create", "update", "get_or_create", "update_or_create")
 PASSWORD = frozenset({"password", "passwd", "pwd"})
