@@ -234,6 +234,8 @@ def _judged(
         what = "a body that tells of an error" if _tells(fn, handler, given) else ""
         if not what and all((failure_status(project, name) or 0) >= SERVER for name in types) and _is_empty(fn, given):
             what = "nothing in it"
+        if not what and all(failure_status(project, name) for name in types) and _denies(fn, given, usual):
+            what = "`False` where it says `True` when all went well"
         if not what and _is_the_same(project, fn, handler, types, answer, usual):
             what = "what it answers where all went well"
         if what and types:
@@ -331,6 +333,20 @@ def _is_empty(fn: Fn, given: Given) -> bool:
     """A body that holds no data at all: `{}`, `{"sun": None}`; where it is passed on beside a status, all that is passed."""
     found = [_empty(fn, vid) for vid in given.parts if not isinstance(fn.const(vid), int)]
     return bool(found) and all(found)
+
+
+def _denies(fn: Fn, given: Given, usual: list[Given]) -> bool:
+    """`{"stored": False}`, where another answer is `{"stored": True}`."""
+    said = [entry for item in usual if not item.answer.failed for vid in item.parts for entry in _flags(fn, vid)]
+    return any(not truth and (name, True) in said for vid in given.parts for name, truth in _flags(fn, vid))
+
+
+def _flags(fn: Fn, vid: Vid) -> Iterator[tuple[str, bool]]:
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    for key, item in value[1] if value[0] == "dict" else ():
+        name, said = (fn.const(key) if key >= 0 else ...), fn.const(item)
+        if isinstance(name, str) and isinstance(said, bool):
+            yield name, said
 
 
 def _makes(fn: Fn, call: Call) -> bool:
