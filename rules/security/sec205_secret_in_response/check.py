@@ -27,6 +27,11 @@ from backendlint.api import (
 MANY = 3
 HARM = "so every client gets it; answer with a schema that lists the public fields."
 TOKEN = "whose content everybody can read who sees the token; leave it out."
+MAILED = "so whoever asks has it and needs no mailbox: any account can be taken over. Send it by mail alone."
+FORGOTTEN = re.compile(r"password|passwd|forgot|recover", re.IGNORECASE)
+SET_ANEW = re.compile(r"confirm|verif|complete|validat|change|update|set_|/set|\{", re.IGNORECASE)
+"""Words and parameters of routes to which the mail leads."""
+ONE_TIME = re.compile(r"token_(urlsafe|hex|bytes)$|(reset|recovery|otp|one_?time)|make_token|^code$", re.IGNORECASE)
 CLAIMED = frozenset({"password", "passwd", "pwd", "secret"})
 ISSUED = re.compile(r"token|jwt|otp|csrf|nonce|state|ticket|recovery|backup|client_secret", re.IGNORECASE)
 ISSUING = re.compile(
@@ -64,6 +69,8 @@ def check(project: Project) -> Iterator[Hit]:
         meant = meant or not is_stored(flow) or is_filled_in(project, flow)
         if not flow.weak and not evident(project, flow):
             hit = replace(hit, profile="strict", confidence="low")
+        if meant and not flow.weak and for_mailbox(project, flow):
+            meant, hit = False, replace(hit, message=f"{hit.message.partition(', so ')[0]}, {MAILED}")
         yield replace(hit, profile="strict") if meant else hit
     yield from claims(project)
     yield from environments(project)
@@ -144,6 +151,20 @@ def is_issued(flow: Flow) -> bool:
     handler = flow.fn.name if not flow.chain else flow.chain[0].edge.caller.name
     handler = f"{flow.fn.cls.name}.{handler}" if flow.fn.cls is not None else handler
     return "password" not in name.lower() and bool(ISSUING.search(handler) or ISSUING.search(flow.fn.name))
+
+
+def for_mailbox(project: Project, flow: Flow) -> bool:
+    """What somebody who has forgotten a password is sent by mail, in the answer to whoever asked for it."""
+    name = flow.source.path[0] if flow.source.path else ""
+    if not ONE_TIME.search(name) or not project.effects.has(flow.site.fn, "mail", "queue-publish"):
+        return False
+    routes = project.route_functions.get(flow.site.fn.fqn, ())
+    return any(
+        FORGOTTEN.search(f"{route.path} {route.name}")
+        and not SET_ANEW.search(f"{route.path} {route.name}")
+        and not project.access.guarded(route)
+        for route in routes
+    )
 
 
 def is_stored(flow: Flow) -> bool:
