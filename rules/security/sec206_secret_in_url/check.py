@@ -29,6 +29,10 @@ TOO_SHORT = frozenset({"key", "token"})
 FEW_OF_ONE = 2
 
 
+SHOWN = frozenset({"PUBLIC", "PUBLISHABLE", "SITE"})
+"""Words of keys that pages show."""
+
+
 def check(project: Project) -> Iterator[Hit]:
     """A client that sends its key so does it in each of its requests: of one secret, a file is told once."""
     styles: dict[tuple[str, str], list[Hit]] = {}
@@ -69,6 +73,24 @@ def hits(project: Project) -> Iterator[tuple[Hit, str]]:
             text = f"A secret (`{name}`) reaches `{site.called}()` in `{site.fn.name}()`, {HARM}"
             yield Hit(text, location, function=site.fn.fqn), name
     yield from (item for item in doubtful if item[0].location not in known)
+    asked = {site.fn.fqn for site in project.taint.sinks("url")}
+    yield from (item for fn in project.reviewed() if fn.fqn not in asked for item in handed_out(project, fn))
+
+
+def handed_out(project: Project, fn: Fn) -> Iterator[tuple[Hit, str]]:
+    """`return f"{HOST}/receipts?api_key={settings.SHOP_TOKEN}"`: a link with the service's own key, for whoever gets it."""
+    if any(edge.kind == "call" and project.effects.has(edge.caller, "http") for edge in project.graph.callers(fn)):
+        return  # a request that is made of it is judged where it is sent
+    for item in fn.facts.returns:
+        value = fn.unguarded(item.value) if item.value >= 0 else ("",)
+        pairs = zip(value[2], value[2][1:], strict=False) if value[0] == "fmt" else ()
+        for before, part in pairs:
+            text = fn.const(before)
+            match = ENDS.search(text) if isinstance(text, str) and fn.const(part) is ... else None
+            if match and is_key_setting(fn, part):
+                name = name_of_value(fn, part)
+                text = f"A secret (`{name}`) is in the URL that `{fn.name}()` returns, {HARM}"
+                yield Hit(text, fn.location(fn.facts.span_of(item.value)), function=fn.fqn), name
 
 
 def is_address(flow: Flow) -> bool:
@@ -82,7 +104,7 @@ def is_address(flow: Flow) -> bool:
 def is_key_setting(fn: Fn, vid: Vid) -> bool:
     """`settings.BANK_KEY`, `API_TOKEN`: what is called so among settings is a secret."""
     words = name_of_value(fn, vid).split("_")
-    return len(words) > 1 and "_".join(words).isupper() and words[-1].lower() in TOO_SHORT and "PUBLIC" not in words
+    return len(words) > 1 and "_".join(words).isupper() and words[-1].lower() in TOO_SHORT and SHOWN.isdisjoint(words)
 
 
 def named_secret(project: Project, fn: Fn, vid: Vid) -> str:
