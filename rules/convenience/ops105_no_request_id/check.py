@@ -25,7 +25,7 @@ def check(project: Project) -> Iterator[Hit]:
         return
     if any(site.model.observability in SETUPS for site in project.effects.sites):
         return
-    if any(names_an_id(file) for file in project.files.values()):
+    if any(names_an_id(file) or sets_up(project, file) for file in project.files.values()):
         return
     hits = (
         Hit(
@@ -36,6 +36,15 @@ def check(project: Project) -> Iterator[Hit]:
         for application in applications
     )
     yield from told_once(hits, _each, 1, None)
+
+
+def sets_up(project: Project, file: FileFacts) -> bool:
+    """Whether it lists a middleware that a library has for that: `MIDDLEWARE = ["django_structlog.middlewares.RequestMiddleware"]`."""
+    fn, vid = project.module_function(file), file.names.get("MIDDLEWARE", -1)
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    texts = [fn.const(item) for item in value[1]] if value[0] in ("list", "tuple") else []
+    models = [project.libraries.call(text) for text in texts if isinstance(text, str)]
+    return any(model is not None and model.observability in SETUPS for model in models)
 
 
 def names_an_id(file: FileFacts) -> bool:
