@@ -240,7 +240,20 @@ def _entity(project: Project, origin: Origin) -> Cls | None:
                 if item.arg is None:
                     break
                 item = item.arg
-    return None
+    return next((cls for step in origin.steps for cls in _of_columns(project, step.fn, step.call)), None)
+
+
+def _of_columns(project: Project, fn: Fn, call: Call) -> Iterator[Cls]:
+    """The models whose columns a statement asks for: `session.execute(select(Order.id, Order.total))`."""
+    for vid in ingredients(fn.facts, list(call.args)):
+        value = fn.value(vid)
+        inner = fn.calls[value[1]] if value[0] == "call" and fn.callee_name(fn.calls[value[1]]) == "select" else None
+        for column in inner.args if inner is not None else ():
+            owner, _, name = fn.dotted(column).rpartition(".")
+            for ref in project.resolver.dotted(owner, fn.file.module) if name else ():
+                cls = project.classes.get(ref.name) if ref.kind == "class" else None
+                if cls is not None and project.hierarchy.role(cls) == "model":
+                    yield cls
 
 
 def _columns(origin: Origin) -> Iterator[str]:
