@@ -333,7 +333,7 @@ class Failures:
         return any(base.partition(".")[0] == library for base in bases)
 
     def _wrapped_above(self, fn: Fn, name: str) -> bool:
-        """A private helper all of whose callers handle the failure, or others of the same library: the wrapping is theirs;
+        """A helper all of whose callers handle the failure, or others of the same library: the wrapping is theirs;
         so it is that of the function in which it is defined, where that hands it on."""
         parent = fn.parent
         if parent is not None and not parent.is_module and not self.project.graph.callers(fn):
@@ -343,7 +343,7 @@ class Failures:
                 if block.kind == "except"
             )
             return any(self._alike(frozenset(types), name) for types in caught)
-        callers = self.project.graph.callers(fn) if fn.name.startswith("_") and not fn.name.endswith("__") else ()
+        callers = self.project.graph.callers(fn) if not fn.name.endswith("__") else ()
         return bool(callers) and all(
             edge.call is not None
             and any(
