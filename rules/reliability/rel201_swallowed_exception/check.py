@@ -34,6 +34,7 @@ from backendlint.api import (
     siblings,
     split_lines,
     told_once,
+    waiting_sites,
 )
 
 CLEANUP_FUNCTION = re.compile(
@@ -100,6 +101,7 @@ MEASURES = re.compile(
 """Files of what measures and reports how the program is used: that must not get in its way."""
 ON_SPANS = COUNTED | {"set_attribute", "set_attributes", "add_event", "record_exception", "set_tag", "labels"}
 """What is asked of a span or a metric."""
+NOTHING_FOUND = frozenset(f"returns `{text}`" for text in ("None", "[]", "{}", "()", "0", "''", '""'))
 LOGGER = re.compile(r"(get|make|create)_?\w*logger", re.IGNORECASE)
 IMPORTERS = ("import_module", "import_string", "import_from_string", "__import__", "find_spec")
 
@@ -242,6 +244,7 @@ def judged(site: Place) -> Iterator[Hit]:
         or is_aside(site)
         or "/migrations/" in f"/{site.fn.file.path}"  # it has run, and cannot be changed any more
         or is_quiet(site, outcome)
+        or (kind == "failure" and outcome in NOTHING_FOUND and hides_database(site))
         or (kind == "failure" and WAITING_FUNCTION.fullmatch(function.name) is not None)
     )
     what = f"`{function.name}()`" if function.name else "the module"
@@ -259,6 +262,14 @@ def judged(site: Place) -> Iterator[Hit]:
         confidence="medium" if quiet or not outcome.startswith("goes on") else None,
         function=site.fn.fqn,
     )
+
+
+def hides_database(site: Place) -> bool:
+    """What reads the database and answers with nothing when that fails: REL206 tells it, and what it leads to."""
+    inside = below(site.function, site.tried)
+    asked = any(query.block in inside for query in site.project.queries.direct(site.fn))
+    reads = asked or waiting_sites(site.project, site.fn, site.tried, "db", "db-read")
+    return bool(reads) and site.project.layer(site.fn) in ("repository", "service", "model")
 
 
 def sentence(types: Sequence[str], kind: str) -> str:
