@@ -66,6 +66,8 @@ MEASURES = frozenset(
     "kg g gram kilo kilogram ton tonne l liter litre m meter metre km piece unit night day week month year hour person seat".split()
 )
 """By what goods and stays are sold."""
+PAY = (("hourly", "rate"), ("nightly", "rate"))
+"""Rates that are paid; a `monthly_rate` is one of interest."""
 STORES = frozenset(["model", "schema", "serializer", "form"])
 ANSWERS = frozenset(["response_schema", "response_format", "text_format", "output_schema", "output_type"])
 """By these a language model is told how to answer."""
@@ -302,6 +304,8 @@ def _called(fn: Fn, vid: Vid) -> str:
 def _is_money(name: str, owner: str) -> bool:
     parts = identifier_words(name)
     other = NOT_MONEY.intersection(parts)
+    if parts[-2:] in PAY and other == {"rate"}:
+        return True
     if not parts or (other and not (other == {"per"} and _of_goods(parts))):
         return False
     if MONEY.intersection(parts):
