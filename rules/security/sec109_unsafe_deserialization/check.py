@@ -6,6 +6,7 @@ from dataclasses import replace
 from backendlint.api import Hit, Project, Vid, WeakUse, flow_hits, weak_hits, weak_uses
 
 HARM = "so whoever sends it runs code here; use JSON or `yaml.safe_load` and validate the result."
+ANSWERED = "so whoever runs that service, or gets between, runs code here; use JSON or `yaml.safe_load`, or check a signature first."
 DEPTH = 4
 BESIDE = frozenset({"__file__", "root_path", "BASE_DIR"})
 HELP = "use JSON or `yaml.safe_load`, or sign the bytes."
@@ -16,6 +17,10 @@ def check(project: Project) -> Iterator[Hit]:
     for hit in flow_hits(project, ("deserialize",), HARM):
         reported.add(hit.location)
         yield hit
+    for hit in flow_hits(project, ("deserialize",), ANSWERED, ("response",)):
+        if hit.location not in reported:
+            reported.add(hit.location)
+            yield hit
     own = {use.fn.location(use.call.span) for use in weak_uses(project, ("deserialize",)) if reads_own(project, use)}
     for hit in weak_hits(project, ("deserialize",), HELP):
         if hit.location not in reported:
