@@ -340,13 +340,13 @@ class Queries:
         for block in fn.facts.blocks:
             if block.kind in ("for", "comp") and block.value >= 0:
                 for vid in iterables(fn, block.value):
-                    model = self.unsent(fn, vid) or self._either(fn, block, vid)
+                    model = self.unsent(fn, vid) or self._either(fn, block, vid) or self._returned(fn, vid)
                     if model is not None:
                         span, at = fn.facts.span_of(vid), _first_sent(fn, vid, block.parent, model)
                         found.append(Query(fn, span, at, vid, "read", _chain_name(fn, vid), model, None))
         for call in consumers.values():
             vid = _sliced_here(fn, call.args[0]) if call.args else -1
-            model = self.unsent(fn, vid) if vid >= 0 else None
+            model = self.unsent(fn, vid) or self._returned(fn, vid) if vid >= 0 else None
             if model is not None:
                 name, at = _chain_name(fn, vid), _first_sent(fn, vid, call.block, model)
                 found.append(Query(fn, call.span, at, vid, "read", name, model, None))
@@ -383,6 +383,29 @@ class Queries:
                 if cls is not None and not READS.isdisjoint(cls.iter_effect):
                     return model
         return None
+
+    def _returned(self, fn: Fn, vid: Vid, depth: int = 2) -> CallModel | None:
+        """The same of what functions of the project return: `for order in open_orders():`."""
+        value = fn.unguarded(vid)
+        call = fn.facts.calls[value[1]] if value[0] == "call" and depth else None
+        if call is None or self.remembered(fn, call):
+            return None
+        found: list[CallModel | None] = []
+        for target in self.project.targets(fn, call):
+            if target.facts.is_async or self.cached(target):
+                return None
+            for item in target.facts.returns:
+                own = self.unsent(target, item.value) if item.value >= 0 and not item.is_yield else None
+                kept = own is not None and self._of_relation(target, item.value)
+                made = item.value >= 0 and not item.is_yield and own is None
+                found.append(None if kept else own or (self._returned(target, item.value, depth - 1) if made else None))
+        return found[0] if found and None not in found else None
+
+    def _of_relation(self, fn: Fn, vid: Vid) -> bool:
+        """`self.lines.all()`: rows that may have been prefetched."""
+        value = fn.unguarded(vid)
+        base = receiver(fn, fn.facts.calls[value[1]]) if value[0] == "call" else -1
+        return base >= 0 and fn.value(base)[0] == "attr" and declared(self.project, fn, base) is not None
 
     def shown(self, fn: Fn, vid: Vid) -> str:
         """The chain that builds a query object, as the code writes it."""
