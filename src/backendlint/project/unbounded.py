@@ -90,8 +90,9 @@ def doubtful(item: Unbounded) -> bool:
 
 def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
     """The function's own queries that fetch every row that matches."""
+    counted = _counted(project, fn)
     for query in project.queries.direct(fn):
-        if query.kind != "read" or not _many(project, fn, query):
+        if query.kind != "read" or query.vid in counted or not _many(project, fn, query):
             continue
         text = project.queries.text(fn, query.call) if query.call is not None else ""
         found = _by_text(fn, query, text) if text else _by_chain(project, fn, query)
@@ -103,6 +104,24 @@ def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
         found = _by_text(fn, query, text) if whole else None
         if found is not None:
             yield found
+
+
+def _counted(project: Project, fn: Fn) -> set[Vid]:
+    """What only goes into `len(...)`, which loads all rows to count them: PERF108 tells that."""
+    named = {item.value for item in fn.facts.bindings}
+    given = [
+        call.args[0]
+        for call in fn.calls
+        if len(call.args) == 1 and call.args[0] not in named and fn.callee_name(call) == "len"
+    ]
+    return ingredients(fn.facts, given) if given else set()
+
+
+def _streams(fn: Fn, call: Call) -> bool:
+    """`execution_options(yield_per=500)` of the statement that is sent."""
+    parts = (fn.value(vid) for vid in ingredients(fn.facts, list(call.args)))
+    inner = (fn.calls[value[1]] for value in parts if value[0] == "call")
+    return any(key in ("yield_per", "stream_results") for item in inner for key, _ in item.kwargs)
 
 
 def _many(project: Project, fn: Fn, query: Query) -> bool:
@@ -214,7 +233,9 @@ def _bounded(origin: Origin) -> bool:
     if {"values", "annotate"} <= origin.ops:
         return True  # GROUP BY: a row for each group
     limited = any(step.model.paginates or step.call.kwarg("limit") >= 0 for step in origin.steps)
-    return limited or bool(_BOUNDS & origin.ops) or any(_gives_others(step.fn, step.call) for step in origin.steps)
+    if limited or any(_streams(step.fn, step.call) for step in origin.steps):
+        return True
+    return bool(_BOUNDS & origin.ops) or any(_gives_others(step.fn, step.call) for step in origin.steps)
 
 
 def _gives_others(fn: Fn, call: Call) -> bool:
