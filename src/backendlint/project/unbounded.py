@@ -90,7 +90,7 @@ def doubtful(item: Unbounded) -> bool:
 
 def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
     """The function's own queries that fetch every row that matches."""
-    counted = _counted(project, fn)
+    counted = _counted(fn)
     for query in project.queries.direct(fn):
         if query.kind != "read" or query.vid in counted or not _many(project, fn, query):
             continue
@@ -106,15 +106,21 @@ def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
             yield found
 
 
-def _counted(project: Project, fn: Fn) -> set[Vid]:
+def _counted(fn: Fn) -> set[Vid]:
     """What only goes into `len(...)`, which loads all rows to count them: PERF108 tells that."""
     named = {item.value for item in fn.facts.bindings}
-    given = [
-        call.args[0]
-        for call in fn.calls
-        if len(call.args) == 1 and call.args[0] not in named and fn.callee_name(call) == "len"
-    ]
-    return ingredients(fn.facts, given) if given else set()
+    found: set[Vid] = set()
+    for call in fn.calls:
+        vid = call.args[0] if len(call.args) == 1 and fn.callee_name(call) == "len" else -1
+        while vid >= 0 and vid not in named:
+            found.add(vid)
+            value = fn.unguarded(vid)
+            inner = fn.calls[value[1]] if value[0] == "call" else None
+            base = receiver(fn, inner) if inner is not None else -1
+            vid = (
+                value[1] if value[0] == "await" else base if base >= 0 or inner is None else next(iter(inner.args), -1)
+            )
+    return found
 
 
 def _streams(fn: Fn, call: Call) -> bool:
