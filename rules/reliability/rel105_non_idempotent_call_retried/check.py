@@ -201,6 +201,8 @@ def _mentions(project: Project, fn: Fn, vid: int, depth: int = 6) -> bool:
         return "idempot" in value[1].lower()
     if value[0] == "call":  # `headers=headers_for(order.id)`
         return _made_with_key(project, fn, fn.calls[value[1]], depth)
+    if value[0] == "param":
+        return "idempot" in fn.facts.params[value[1]].name.lower()
     return value[0] == "attr" and "idempot" in value[2].lower()
 
 
