@@ -199,10 +199,10 @@ class Queries:
         return forwarded(self.project)
 
     def text_of(self, edges: Sequence[Edge], last: Query) -> str:
-        """The text that is sent at the end of a chain, also where the last call hands it to what executes it."""
+        """The text that is sent at the end of a chain, also where a call on the way hands it to what executes it."""
         own = self.text(last.fn, last.call) if last.call is not None else ""
-        call = edges[-1].call if edges and not own else None
-        return self._texts.get((edges[-1].caller.fqn, call.value), "") if call is not None else own
+        handed = (self._texts.get((edge.caller.fqn, edge.call.value), "") for edge in reversed(edges) if edge.call)
+        return own or next(filter(None, handed), "")
 
     def text(self, fn: Fn, call: Call) -> str:
         """The SQL text that a call sends, as far as it is known."""
