@@ -63,7 +63,7 @@ def _together(hit: Hit, others: str) -> str:
 
 
 def _written_in(project: Project, fn: Fn) -> Iterator[Hit]:
-    for query in project.queries.direct(fn):
+    for query in project.queries.sent(fn):
         loop = _loop(project, fn, query.block)
         if loop >= 0 and query.call is not None and _stores(project, query) and not _bulk(project, fn, query):
             yield _hit(project, fn, query.call, loop, query, None)
@@ -192,7 +192,7 @@ def _called_in(fn: Fn, call: Call) -> bool:
 
 def _written(project: Project, edge: Edge) -> Query | None:
     """The one write of a callee that does little else."""
-    found = [item for item in project.queries.direct(edge.callee) if _stores(project, item)]
+    found = [item for item in project.queries.sent(edge.callee) if _stores(project, item)]
     reads = project.queries.reason(edge.callee)
     if (
         len(found) != 1
@@ -332,7 +332,7 @@ def _of_object(op: str, query: Query) -> bool:
 def _composite(project: Project, fn: Fn, loop: int, query: Query) -> bool:
     """Whether the row is one part of larger work: other writes in the loop, or its new key is used at once."""
     others = 0
-    for item in project.queries.direct(fn):
+    for item in project.queries.sent(fn):
         if item.kind == "write" and item.call is not query.call and loop in around(fn.facts, item.block):
             others += 1
     if query.fn is not fn or query.call is None:

@@ -95,13 +95,19 @@ def iterables(fn: Fn, vid: Vid) -> list[Vid]:
 
 
 def grows(project: Project, fn: Fn, number: int) -> bool:
-    """Whether a loop runs once for each row or item of data; False for a few constants, batches, attempts, and
-    bodies that always leave after the first item."""
+    """Whether a loop runs once for each row or item of data; False for a few constants, batches, attempts,
+    messages of a queue, and bodies that always leave after the first item."""
     block = fn.facts.blocks[number]
     if block.value < 0 or block.exits in ("return", "break", "raise"):
         return False
     vid = plain(fn, block.value)
-    return not _named_batch(fn, block) and not _few(project, fn, vid, 4)
+    return not _named_batch(fn, block) and not _messages(project, fn, vid) and not _few(project, fn, vid, 4)
+
+
+def _messages(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`async for message in consumer`: as with functions that give one item whenever there is one."""
+    classes = (project.libraries.cls(ref.name) for ref in project.refs(fn, vid) if ref.kind == "libinst")
+    return any(cls is not None and "queue-consume" in cls.iter_effect for cls in classes)
 
 
 def _named_batch(fn: Fn, block: Block) -> bool:
