@@ -182,7 +182,7 @@ def _stores(project: Project, fn: Fn, call: Call) -> Waiting | None:
 def _waiting(project: Project, fn: Fn, model: CallModel) -> str:
     """What becomes of the other requests, or of what else runs where none are served."""
     what = model.effect[0] if model.effect else ""
-    waiting = "sleeps" if what == "sleep" else f"waits for {what}" if what else "waits"
+    waiting = {"sleep": "sleeps", "cpu": "computes"}.get(what) or (f"waits for {what}" if what else "waits")
     served = not project.routes or fn in project.in_request
     stops = "no other request of this process is served" if served else "nothing else on that event loop goes on"
     return f"while it {waiting}, {stops}"

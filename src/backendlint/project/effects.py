@@ -42,8 +42,9 @@ _QUICK = frozenset({"file", "log", "lock", "cpu", "queue-publish"})
 
 
 def waits(model: CallModel) -> bool:
-    """Whether a call of a library stalls its thread noticeably."""
-    return model.blocking and (not model.effect or not _QUICK.issuperset(model.effect))
+    """Whether a call of a library stalls its thread noticeably; a password's hash is slow on purpose."""
+    hashes = model.password is not None and model.password.op in ("hash", "verify") and not model.weak
+    return hashes or (model.blocking and (not model.effect or not _QUICK.issuperset(model.effect)))
 
 
 class Effects:
