@@ -42,9 +42,16 @@ _QUICK = frozenset({"file", "log", "lock", "cpu", "queue-publish"})
 
 
 def waits(model: CallModel) -> bool:
-    """Whether a call of a library stalls its thread noticeably; a password's hash is slow on purpose."""
-    hashes = model.password is not None and model.password.op in ("hash", "verify") and not model.weak
-    return hashes or (model.blocking and (not model.effect or not _QUICK.issuperset(model.effect)))
+    """Whether a call of a library stalls its thread noticeably."""
+    return _hashes(model) or (model.blocking and (not model.effect or not _QUICK.issuperset(model.effect)))
+
+
+def _hashes(model: CallModel) -> bool:
+    """A password's hash is slow on purpose; not one that is as slow as each call says (`pbkdf2_hmac`)."""
+    password = model.password
+    if password is None or password.op not in ("hash", "verify") or model.weak:
+        return False
+    return password.cost is None or password.cost.default is not None
 
 
 class Effects:
