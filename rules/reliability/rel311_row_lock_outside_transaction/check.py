@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Profile, Project, Span, for_tests, given, ingredients, ruled_out
+from backendlint.api import Call, Fn, Hit, Profile, Project, Span, for_tests, given, ingredients, ruled_out
 
 FOR_UPDATE = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE)\b", re.IGNORECASE)
 WRITES = re.compile(
@@ -26,11 +26,13 @@ def check(project: Project) -> Iterator[Hit]:
             if orm is not None and orm.op == "lock" and project.transactions.autocommits(site.model):
                 yield from _judged(project, fn, site.call.span, site.call.block)
         for query in project.queries.sent(fn):
-            if query.call is None or not project.transactions.autocommits(query.model):
+            text = project.queries.text(fn, query.call) if query.call is not None else ""
+            if not FOR_UPDATE.search(text) or WRITES.search(text):
                 continue
-            text = project.queries.text(fn, query.call)
-            if FOR_UPDATE.search(text) and not WRITES.search(text):
+            if project.transactions.autocommits(query.model):
                 yield from _judged(project, fn, query.span, query.block)
+            elif query.call is not None:
+                yield from _by_others(project, fn, query.block, helped=query.call)
 
 
 def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
@@ -69,12 +71,13 @@ def _hands_on(project: Project, fn: Fn) -> bool:
     return returns and called and fn.fqn not in project.route_functions and not project.effects.has(fn, *_CHANGES)
 
 
-def _by_others(project: Project, fn: Fn, block: int, more: str = "") -> Iterator[Hit]:
-    """Calls, by functions that open no transaction, of a function that locks when it is called so."""
+def _by_others(project: Project, fn: Fn, block: int, more: str = "", helped: Call | None = None) -> Iterator[Hit]:
+    """Calls, by functions that open no transaction, of a function that locks when it is called so; `helped` hands the query
+    to a helper, which has to end its transaction."""
     for edge in project.graph.callers(fn):
         if edge.call is None or edge.kind != "call" or for_tests(project, edge.caller):
             continue
-        if ruled_out(fn, block, given(edge)):
+        if ruled_out(fn, block, given(edge)) or (helped and not project.queries.ended(fn, helped, edge)):
             continue
         if project.transactions.open_at(edge.caller, edge.block) is None and not _asked_first(edge.caller, edge.block):
             yield Hit(

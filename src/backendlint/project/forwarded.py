@@ -8,6 +8,7 @@ from backendlint.project.queries import Query, reads
 
 if TYPE_CHECKING:
     from backendlint.facts.model import Call
+    from backendlint.project.calls import Edge
     from backendlint.project.entities import Fn
     from backendlint.project.model import Project
 
@@ -49,3 +50,33 @@ def _sent(project: Project, fn: Fn, call: Call) -> Query | None:
         ):
             return last
     return None
+
+
+def ended(project: Project, fn: Fn, call: Call, edge: Edge | None) -> bool:
+    """Whether the statement is handed to a helper that opens and ends a transaction for it alone, or commits each one; with
+    `edge`, the call of the function, also where the helper would use a connection if it had been lent one."""
+    sent = next((item.sent for item in project.queries.handed(fn) if item.query.call is call), None)
+    if sent is None:
+        return False
+    ways = [
+        item for item in project.queries.direct(sent.fn) if item.call and not project.queries.text(sent.fn, item.call)
+    ]
+    alone = [_stays(project, item) for item in ways]
+    return all(alone) or (any(alone) and edge is not None and _unlent(project, edge))
+
+
+def _stays(project: Project, sent: Query) -> bool:
+    if project.transactions.autocommits(sent.model):
+        return True
+    opening = project.transactions.around(sent.fn, sent.block)
+    return opening is not None and opening.kind == "with"
+
+
+def _unlent(project: Project, edge: Edge) -> bool:
+    """Whether the method's object was made here, and given nothing: `Orders().pay(...)`."""
+    fn = edge.caller
+    func = fn.unguarded(edge.call.func) if edge.call is not None else ("",)
+    made = fn.unguarded(func[1]) if func[0] == "attr" else ("",)
+    call = fn.facts.calls[made[1]] if made[0] == "call" else None
+    refs = project.callees(fn, call) if call is not None and not call.passed else ()
+    return any(ref.kind == "class" for ref in refs)

@@ -192,6 +192,12 @@ class Queries:
         """Statements of the function's own, whoever executes them for it."""
         return [*self.direct(fn), *(item.query for item in self.handed(fn))]
 
+    def ended(self, fn: Fn, call: Call, edge: Edge | None = None) -> bool:
+        """Whether a helper stores the statement that it is handed for good; `edge`: as the function is called there."""
+        from backendlint.project.forwarded import ended
+
+        return ended(self.project, fn, call, edge)
+
     @cached_property
     def _handed(self) -> dict[str, list[Forwarded]]:
         from backendlint.project.forwarded import forwarded

@@ -8,7 +8,6 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, certain, given
 from backendlint.project.entities import Fn
-from backendlint.project.queries import Query
 from backendlint.project.saved import only_made
 from backendlint.project.transactions import before
 from backendlint.project.uses import operands
@@ -163,36 +162,9 @@ def _autocommitted(project: Project, write: Write, edge: Edge | None = None) -> 
     if project.transactions.ends(write.fn, write.call):
         return False
     models = project.models(write.fn, write.call)
-    return any(project.transactions.autocommits(model) for model in models) or _by_helper(project, write, edge)
-
-
-def _by_helper(project: Project, write: Write, edge: Edge | None) -> bool:
-    """A statement that is handed to a helper which stores it by itself (`with pool.connection() as one: one.execute(sql)`);
-    one that takes a connection if it has one only where nothing lent any: `OrderRepository().set_status(...)`."""
-    sent = next((item.sent for item in project.queries.handed(write.fn) if item.query.call is write.call), None)
-    if sent is None:
-        return False
-    ways = [
-        item for item in project.queries.direct(sent.fn) if item.call and not project.queries.text(sent.fn, item.call)
-    ]
-    alone = [_stays(project, item) for item in ways]
-    return all(alone) or (any(alone) and edge is not None and edge.call is not None and _unlent(project, edge))
-
-
-def _stays(project: Project, sent: Query) -> bool:
-    if project.transactions.autocommits(sent.model):
-        return True
-    opening = project.transactions.around(sent.fn, sent.block)
-    return opening is not None and opening.kind == "with"
-
-
-def _unlent(project: Project, edge: Edge) -> bool:
-    """Whether the receiver was made here, and given nothing."""
-    func = edge.caller.unguarded(edge.call.func) if edge.call is not None else ("",)
-    made = edge.caller.unguarded(func[1]) if func[0] == "attr" else ("",)
-    call = edge.caller.facts.calls[made[1]] if made[0] == "call" else None
-    refs = project.callees(edge.caller, call) if call is not None and not call.passed else ()
-    return any(ref.kind == "class" for ref in refs)
+    return any(project.transactions.autocommits(model) for model in models) or project.queries.ended(
+        write.fn, write.call, edge
+    )
 
 
 def related(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
