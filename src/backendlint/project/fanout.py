@@ -423,11 +423,17 @@ class Fanouts:
         vid = argument_of(site.call, bound) if bound is not None and kind in ("executor", "pool") else -1
         if vid < 0:
             return None
-        value = site.fn.facts.values[vid]
+        return Fanout(site, "pool", "") if self._counts_items(site.fn, vid) else None
+
+    def _counts_items(self, fn: Fn, vid: Vid) -> bool:
+        """`len(items)`, also where that is at least one: `len(items) or 1`, `max(1, len(items))`."""
+        value = fn.unguarded(vid)
+        if value[0] == "bool":
+            return value[1] == "or" and self._counts_items(fn, value[2][0])
         if value[0] != "call":
-            return None
-        sized = site.fn.facts.calls[value[1]]
-        names = {ref.name for ref in self.project.callees(site.fn, sized)}
-        if "builtins.len" not in names or not sized.args or self.small(site.fn, sized.args[0]):
-            return None
-        return Fanout(site, "pool", "")
+            return False
+        call = fn.facts.calls[value[1]]
+        names = {ref.name for ref in self.project.callees(fn, call)}
+        if "builtins.max" in names:
+            return any(self._counts_items(fn, item) for item in call.args)
+        return "builtins.len" in names and bool(call.args) and not self.small(fn, call.args[0])
