@@ -82,6 +82,8 @@ IDENTITY = re.compile(
     re.IGNORECASE,
 )
 """Words of code that finds out who somebody is, or what he may do."""
+ASKED = {*AUTH, 404}
+"""What an endpoint may be there to find out."""
 FITTING = (*AUTH, 408, 409, 412, 423, 424, 429)
 """Statuses of the client's range that can stand for a failure of something else."""
 CLIENTS = re.compile(
@@ -236,6 +238,8 @@ def _judged(
             what = "nothing in it"
         if not what and all(failure_status(project, name) for name in types) and _denies(fn, given, usual):
             what = "`False` where it says `True` when all went well"
+        if not what and _overrules(project, types, answer) and all(_is_fixed(fn, vid) for vid in given.parts):
+            what = "the same body for each"
         if not what and _is_the_same(project, fn, handler, types, answer, usual):
             what = "what it answers where all went well"
         if what and types:
@@ -327,6 +331,21 @@ def _is_text_of(fn: Fn, handler: int, vid: Vid) -> bool:
 def _unconverted(fn: Fn, vid: Vid) -> Vid:
     value = fn.facts.values[vid]
     return int(value[1]) if value[0] == "conv" else vid
+
+
+def _overrules(project: Project, types: tuple[str, ...], answer: Answer) -> bool:
+    """Whether 200 is written for failures whose own classes state another status; `{"exists": False}` and `{"signed_in": False}`
+    may be what is asked."""
+    stated = [failure_status(project, name) for name in types]
+    return answer.status == OK and bool(stated) and None not in stated and not {*stated} <= ASKED
+
+
+def _is_fixed(fn: Fn, vid: Vid) -> bool:
+    """`{"data": {"reserved": False}}`: a body of constants."""
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    if value[0] == "dict":
+        return bool(value[1]) and all(_is_fixed(fn, item) for _, item in value[1])
+    return value[0] == "const" and value[1] is not None
 
 
 def _is_empty(fn: Fn, given: Given) -> bool:
