@@ -82,6 +82,7 @@ _AMBIGUOUS = frozenset(
     }
 )
 """Names that say something only where nothing nearer does."""
+_STORES = frozenset({"store", "stores"})
 _STRONG = frozenset({"model", "service", "repository", "schema", "migration", "middleware"})
 """Layers that a folder gives to whatever lies directly in it."""
 _NAMED = frozenset({"service", "repository"})
@@ -158,8 +159,16 @@ class Layers:
         known = self._classes.get(cls.fqn)
         if known is None:
             by_name = (layer for layer, endings in _SUFFIXES if cls.name.endswith(endings))
-            known = self._classes[cls.fqn] = _ROLES.get(self.project.hierarchy.role(cls)) or next(by_name, "")
+            known = _ROLES.get(self.project.hierarchy.role(cls)) or next(by_name, "")
+            known = self._classes[cls.fqn] = known or ("repository" if self._stores(cls) else "")
         return known
+
+    def _stores(self, cls: Cls) -> bool:
+        """`class OrderStore` in a folder `store`, of a file that imports a database's library; other stores keep files or settings."""
+        if not cls.name.endswith("Store") or _STORES.isdisjoint(_words(cls.path)):
+            return False
+        heads = (self.project.libraries.library_of(item.target) for item in self.project.files[cls.path].imports)
+        return any(head is not None and head.kind in ("driver", "orm") for head in heads)
 
     def _outer(self, fn: Fn) -> str:
         parent = fn.parent
