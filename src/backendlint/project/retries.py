@@ -321,7 +321,7 @@ class Retries:
         return timeout if timeout >= 0 else call.args[-1] if call.args else -1
 
     def _loop(self, fn: Fn, loop: int, block: Block, handlers: list[int], calls: tuple[Call, ...]) -> Policy:
-        backoff, jitter = self._pauses(fn, loop)
+        backoff, jitter = self._pauses(fn, loop, calls)
         bounded, attempts = self._bound(fn, loop, block)
         on = tuple(
             name for handler in handlers for name in self.project.exceptions.surely_caught(fn, fn.facts.blocks[handler])
@@ -358,9 +358,10 @@ class Retries:
                     return True
         return False
 
-    def _pauses(self, fn: Fn, loop: int) -> tuple[str, bool]:
-        """What the loop does between attempts, and whether chance plays a part."""
+    def _pauses(self, fn: Fn, loop: int, tried: tuple[Call, ...] = ()) -> tuple[str, bool]:
+        """What the loop does between attempts, and whether chance plays a part; what is tried may have pauses of its own."""
         backoff, jitter = "none", False
+        within = False
         for call in fn.calls:
             if loop not in {number for number, _ in fn.blocks_of(call.block)}:
                 continue
@@ -371,14 +372,15 @@ class Retries:
                 if inner != loop and fn.facts.blocks[inner].kind == "while" and not grows:
                     backoff = "unknown"  # waits for a time that was worked out before
                 else:
-                    backoff = "exponential" if grows else "constant" if backoff == "none" else backoff
+                    backoff = "exponential" if grows else "constant" if backoff == "none" or within else backoff
+                    within = False
                 jitter = jitter or random
             targets = self.project.targets(fn, call)
             if backoff == "none" and (
                 any(self.project.effects.has(target, "sleep") for target in targets)
                 or (not targets and pause < 0 and may_pause(fn, call))
             ):
-                backoff = "unknown"
+                backoff, within = "unknown", call in tried
         return backoff, jitter
 
     def _grows(self, fn: Fn, vid: Vid, depth: int = 8) -> tuple[bool, bool]:
