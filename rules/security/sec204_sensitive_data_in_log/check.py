@@ -68,9 +68,8 @@ def check(project: Project) -> Iterator[Hit]:
             reported.add(hit.location)
             yield hit
     for site in project.taint.sinks("log"):
-        for fn, vid, location in written(project, site.fn, site.vid, site.fn.location(site.call.span), NEAR):
-            what = "" if location in reported else shown(project, fn, vid)
-            if what:
+        for fn, what, location in written(project, site.fn, site.vid, site.fn.location(site.call.span), NEAR):
+            if location not in reported:
                 reported.add(location)
                 hit = Hit(f"{what}; log the fields that are needed.", location, confidence="medium", function=fn.fqn)
                 plain = what.startswith("`") and what.endswith(HELD) and not may_hold_secrets(project, fn)
@@ -119,9 +118,13 @@ def is_command(fn: Fn) -> bool:
     return False
 
 
-def written(project: Project, fn: Fn, vid: Vid, place: Location, depth: int) -> Iterator[tuple[Fn, Vid, Location]]:
-    """What goes to the log, and what callers pass to a helper that only hands it on, each with where it is to be reported."""
-    yield fn, vid, place
+def written(project: Project, fn: Fn, vid: Vid, place: Location, depth: int) -> Iterator[tuple[Fn, str, Location]]:
+    """What goes to the log that should not, with where it is to be reported; else what callers pass to a helper that only hands
+    it on."""
+    what = shown(project, fn, vid)
+    if what:
+        yield fn, what, place
+        return
     index = project.taint.forwarded(fn, vid) if depth else -1
     for edge in project.graph.callers(fn) if index >= 0 else ():
         for passed, _ in project.taint.bound(edge).get(index, ()) if edge.call is not None else ():
