@@ -102,12 +102,18 @@ def judge(project: Project, route: Route, given: list[Answer]) -> Iterator[tuple
             yield place, f"answers 200 {body}; answer 204 No Content.", True
         elif method in ("GET", "HEAD") and status == 201 and not makes(project, route.handler):
             yield place, "reads and answers 201 Created; answer 200.", True
+        elif method == "DELETE" and status == 201 and not inserts(project, route.handler):
+            yield place, "creates nothing and answers 201 Created; answer 204 No Content, or 200 with a body.", True
         elif status == 204 and answer is not None and answer.shape in ("dict", "list"):
             yield (
                 place,
                 "answers 204 No Content with a body, which is dropped or breaks the connection; answer 200.",
                 True,
             )
+
+
+def inserts(project: Project, fn: Fn) -> bool:
+    return any(write.creates or write.op in ("save", "write") for write, _ in project.writes.reached(fn))
 
 
 def silent_response(answer: Answer | None) -> bool:
@@ -164,6 +170,9 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         added is None or (own in added[1].lower() and added[1] == singular(added[1]) and "_to_" not in added[1])
     )
     reached = list(project.writes.reached(route.handler))
+    named = named or any(  # where what was made is to be found
+        item.key >= 0 and route.handler.const(item.key) == "Location" for item in route.handler.facts.stores
+    )
     found = [
         chain[0].span if chain else write.call.span
         for write, chain in reached
