@@ -360,8 +360,7 @@ class Retries:
 
     def _pauses(self, fn: Fn, loop: int, tried: tuple[Call, ...] = ()) -> tuple[str, bool]:
         """What the loop does between attempts, and whether chance plays a part; what is tried may have pauses of its own."""
-        backoff, jitter = "none", False
-        within = False
+        backoff, jitter, within = "none", False, False
         for call in fn.calls:
             if loop not in {number for number, _ in fn.blocks_of(call.block)}:
                 continue
@@ -373,7 +372,6 @@ class Retries:
                     backoff = "unknown"  # waits for a time that was worked out before
                 else:
                     backoff = "exponential" if grows else "constant" if backoff == "none" or within else backoff
-                    within = False
                 jitter = jitter or random
             targets = self.project.targets(fn, call)
             if backoff == "none" and (
