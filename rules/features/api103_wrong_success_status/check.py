@@ -170,9 +170,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         added is None or (own in added[1].lower() and added[1] == singular(added[1]) and "_to_" not in added[1])
     )
     reached = list(project.writes.reached(route.handler))
-    named = named or any(  # where what was made is to be found
-        item.key >= 0 and route.handler.const(item.key) == "Location" for item in route.handler.facts.stores
-    )
+    named = named or located(route.handler)
     found = [
         chain[0].span if chain else write.call.span
         for write, chain in reached
@@ -182,6 +180,13 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     stores = project.effects.has(route.handler, "db-write", "db", "commit", "cache-write")
     said = named and not POSTED.match(route.name) and not changes and stores
     return found if found or said else None
+
+
+def located(fn: Fn) -> bool:
+    """`response.headers["Location"] = ...` of the response that the framework passes in: where what was made is to be found."""
+    stores = (item for item in fn.facts.stores if item.key >= 0 and fn.const(item.key) == "Location")
+    bases = (fn.unguarded(item.base) for item in stores if item.base >= 0)
+    return any(base[0] == "attr" and fn.unguarded(base[1])[0] == "param" for base in bases)
 
 
 def signs_in(project: Project, fn: Fn) -> bool:
