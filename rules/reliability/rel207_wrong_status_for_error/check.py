@@ -67,6 +67,7 @@ MADE = re.compile(r"(^|\.)_*[A-Z]\w*$")
 """A class that is called."""
 NOTHING = (("dict", ()), ("list", ()), ("tuple", ()))
 EVERY = "to every failure"
+TELLS = "a body that tells of an error"
 ALL = ("builtins.Exception", "builtins.BaseException")
 READING = (
     "builtins.KeyError",
@@ -107,14 +108,16 @@ class Given(NamedTuple):
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """The hits; where dozens of handlers answer so to whatever fails, that is told once."""
-    habit: list[Hit] = []
+    """The hits; where dozens of handlers answer so to whatever fails, or all with 200 and a body that tells of it, that is told once."""
+    habits: dict[str, list[Hit]] = {EVERY: [], TELLS: []}
     for hit in _found(project):
-        if hit.profile is None and EVERY in hit.message:
+        habit = next((alike for said, alike in habits.items() if said in hit.message), None)
+        if hit.profile is None and habit is not None:
             habit.append(hit)
         else:
             yield hit
-    yield from told_once(habit, _throughout, SLIPS, severity=None)
+    for alike in habits.values():
+        yield from told_once(alike, _throughout, SLIPS, severity=None)
 
 
 def _throughout(hit: Hit, places: str) -> str:
@@ -233,7 +236,7 @@ def _judged(
     names = ", ".join(name.rpartition(".")[2] for name in types[:2]) or "an exception"
     found: tuple[str, str] | None = None
     if not answer.failed and not answer.unsaid:
-        what = "a body that tells of an error" if _tells(fn, handler, given) else ""
+        what = TELLS if _tells(fn, handler, given) else ""
         if not what and all((failure_status(project, name) or 0) >= SERVER for name in types) and _is_empty(fn, given):
             what = "nothing in it"
         if not what and all(failure_status(project, name) for name in types) and _denies(fn, given, usual):
