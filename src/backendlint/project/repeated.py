@@ -186,8 +186,8 @@ def _own_statement(project: Project, fn: Fn, query: Query, loop: int) -> bool:
         if func[0] == "name" and len(made_by.passed) == 1 and made_by.args:  # `execute(text(statement))`
             vid = plain(fn, made_by.args[0])
     value = fn.facts.values[vid]
-    if value[0] == "unpack" and fn.facts.values[value[1]][0] == "elem":
-        value = fn.facts.values[value[1]]
+    if value[0] in ("unpack", "item") and fn.facts.values[plain(fn, value[1])][0] == "elem":
+        value = fn.facts.values[plain(fn, value[1])]  # of an item that is a statement and its values
     return value[0] in ("elem", "unpack") and value[1] in (iterable, plain(fn, iterable))
 
 
