@@ -19,6 +19,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import iterables, plain
 from backendlint.project.remembered import kept
+from backendlint.project.spelling import chain_name, shown
 from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
@@ -233,7 +234,9 @@ class Queries:
                 continue
             kind = self._kind(fn, call, model)
             if kind and not self._prefetched(fn, call, model):
-                found.append(Query(fn, call.span, call.block, call.value, kind, _shown(fn, call, model), model, call))
+                found.append(
+                    Query(fn, call.span, call.block, call.value, kind, shown(fn, call) or model.name, model, call)
+                )
         return found
 
     def _kind(self, fn: Fn, call: Call, model: CallModel) -> str:
@@ -349,18 +352,18 @@ class Queries:
                     model = self.unsent(fn, vid) or self._either(fn, block, vid) or self._returned(fn, vid)
                     if model is not None:
                         span, at = fn.facts.span_of(vid), _first_sent(fn, vid, block.parent, model)
-                        found.append(Query(fn, span, at, vid, "read", _chain_name(fn, vid), model, None))
+                        found.append(Query(fn, span, at, vid, "read", chain_name(fn, vid), model, None))
         for call in consumers.values():
             vid = _sliced_here(fn, call.args[0]) if call.args else -1
             model = self.unsent(fn, vid) or self._returned(fn, vid) if vid >= 0 else None
             if model is not None:
-                name, at = _chain_name(fn, vid), _first_sent(fn, vid, call.block, model)
+                name, at = chain_name(fn, vid), _first_sent(fn, vid, call.block, model)
                 found.append(Query(fn, call.span, at, vid, "read", name, model, None))
         known = {plain(fn, item.vid) for item in found}
         for call in fn.facts.calls:  # `rows = await Order.filter(...)`
             model = self.unsent(fn, call.value) if call.awaited and call.value not in known else None
             if model is not None:
-                name = _chain_name(fn, call.value)
+                name = chain_name(fn, call.value)
                 found.append(Query(fn, call.span, call.block, call.value, "read", name, model, None))
         return found
 
@@ -415,7 +418,7 @@ class Queries:
 
     def shown(self, fn: Fn, vid: Vid) -> str:
         """The chain that builds a query object, as the code writes it."""
-        return _chain_name(fn, vid)
+        return chain_name(fn, vid)
 
     def _spread(self) -> None:
         queue: deque[Fn] = deque()
@@ -469,52 +472,6 @@ def _sliced_here(fn: Fn, vid: Vid) -> Vid:
     value = fn.unguarded(vid)
     named = any(item.value == vid for item in fn.facts.bindings)
     return value[1] if value[0] == "slice" and not named else vid
-
-
-def _chain_name(fn: Fn, vid: Vid) -> str:
-    value = fn.facts.values[vid]
-    while value[0] in ("guard", "await"):
-        value = fn.facts.values[value[1]]
-    return shown(fn, fn.facts.calls[value[1]]) if value[0] == "call" else "the query"
-
-
-def _shown(fn: Fn, call: Call, model: CallModel) -> str:
-    return shown(fn, call) or model.name
-
-
-def shown(fn: Fn, call: Call) -> str:
-    """A call's function as the code writes it, arguments left out: `self.session.get`, `Order.objects.filter`."""
-    func = fn.unguarded(call.func)
-    wrapped = fn.facts.calls[func[1]].args if func[0] == "call" else ()  # `sync_to_async(Order.objects.get)(pk=1)`
-    text = _text(fn, wrapped[0] if wrapped else call.func, 6)
-    return text.removeprefix(f"{fn.file.module}.") if text else ""
-
-
-def _text(fn: Fn, vid: Vid, depth: int) -> str:
-    value = fn.facts.values[vid]
-    if value[0] == "name":
-        parts = str(value[1]).split(".")
-        keep = max((i for i, part in enumerate(parts) if part[:1].isupper()), default=max(0, len(parts) - 2))
-        return ".".join(parts[keep:])
-    if value[0] == "param":
-        return fn.facts.params[value[1]].name
-    if value[0] in ("guard", "await", "setattr", "enter", "mut"):
-        return _text(fn, value[1], depth - 1) if depth else ""
-    if value[0] == "attr" and depth:
-        base = _text(fn, value[1], depth - 1)
-        return f"{base}.{value[2]}" if base else str(value[2])
-    if value[0] == "call" and depth:
-        func = fn.facts.calls[value[1]].func
-        imported = fn.facts.values[func][0] == "name" and str(fn.facts.values[func][1]).count(".") == 1
-        return (_bound(fn, vid) if imported else "") or _text(fn, func, depth - 1)
-    if value[0] == "outer" and fn.parent is not None and depth and len(value) < 3:
-        return _text(fn.parent, value[1], depth - 1)
-    return _bound(fn, vid)
-
-
-def _bound(fn: Fn, vid: Vid) -> str:
-    """The name that the value has: `order` for `order = cast(Order, found)`."""
-    return next((binding.name for binding in reversed(fn.facts.bindings) if binding.value == vid), "")
 
 
 def attributes(fn: Fn, vid: Vid, depth: int = 8) -> tuple[Vid, tuple[str, ...]]:
