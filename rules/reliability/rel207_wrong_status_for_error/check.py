@@ -239,10 +239,9 @@ def _judged(
         what = TELLS if _tells(fn, handler, given) else ""
         if not what and all((failure_status(project, name) or 0) >= SERVER for name in types) and _is_empty(fn, given):
             what = "nothing in it"
-        if not what and all(failure_status(project, name) for name in types) and _denies(fn, given, usual):
-            what = "`False` where it says `True` when all went well"
-        if not what and _overrules(project, types, answer) and all(_is_fixed(fn, vid) for vid in given.parts):
-            what = "the same body for each"
+        if not what and _states_another(project, types) and all(_is_fixed(fn, vid) for vid in given.parts):
+            denied = "`False` where it says `True` when all went well" if _denies(fn, given, usual) else ""
+            what = denied or ("the same body for each" if answer.status == OK else "")
         if not what and _is_the_same(project, fn, handler, types, answer, usual):
             what = "what it answers where all went well"
         if what and types:
@@ -336,11 +335,11 @@ def _unconverted(fn: Fn, vid: Vid) -> Vid:
     return int(value[1]) if value[0] == "conv" else vid
 
 
-def _overrules(project: Project, types: tuple[str, ...], answer: Answer) -> bool:
-    """Whether 200 is written for failures whose own classes state another status; `{"exists": False}` and `{"signed_in": False}`
-    may be what is asked."""
+def _states_another(project: Project, types: tuple[str, ...]) -> bool:
+    """Whether the failures' own classes state statuses of failures; `{"exists": False}` and `{"signed_in": False}` may be what is
+    asked."""
     stated = [failure_status(project, name) for name in types]
-    return answer.status == OK and bool(stated) and None not in stated and not {*stated} <= ASKED
+    return bool(stated) and None not in stated and not {*stated} <= ASKED
 
 
 def _is_fixed(fn: Fn, vid: Vid) -> bool:
