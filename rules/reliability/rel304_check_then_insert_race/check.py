@@ -29,11 +29,7 @@ def check(project: Project) -> Iterator[Hit]:
     mapped = any(
         project.exception_kind(ref.name) == "integrity" for refs in project.error_handlers.values() for ref in refs
     )
-    found = [
-        raced
-        for raced in project.checked_inserts
-        if not (raced.handled or mapped) or (raced.handled != "locked" and never_violated(project, raced))
-    ]
+    found = [raced for raced in project.checked_inserts if _open(project, raced, mapped)]
     inner = {raced.fn.fqn for raced in found}
     told: set[tuple[str, int]] = set()
     for raced in sorted(found, key=_in_handler):
@@ -44,6 +40,13 @@ def check(project: Project) -> Iterator[Hit]:
         if key not in told and not of_others(project, raced):
             told.add(key)
             yield _hit(project, raced)
+
+
+def _open(project: Project, raced: Raced, mapped: bool) -> bool:
+    """Whether nobody handles the conflict of two such inserts, or none can arise."""
+    if raced.handled == "above" and not mapped:
+        return not stopped_by(project, raced)[1]
+    return not (raced.handled or mapped) or (raced.handled != "locked" and never_violated(project, raced))
 
 
 def _in_handler(raced: Raced) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
@@ -20,6 +22,8 @@ _CONFLICTS = (
     "DatabaseError",
     "SQLAlchemyError",
 )
+_FARTHEST = 10
+"""So many calls up from an insert a handler of its conflict is looked for."""
 
 
 def conflict_handled(project: Project, fn: Fn, insert: Call) -> bool:
@@ -66,6 +70,44 @@ def _within(project: Project, fn: Fn, call: Call, managers: set[str]) -> bool:
     ]
     targets = (target for value in opened if value[0] == "call" for target in project.targets(fn, fn.calls[value[1]]))
     return any(target.fqn in managers for target in targets)
+
+
+def conflict_handled_above(project: Project, fn: Fn) -> bool:
+    """Whether what leads there from afar handles a violated constraint, and nothing else that the database may say: the base class
+    of all jobs that tries once more."""
+    todo = deque([(fn, 0)])
+    seen = {fn.fqn}
+    while todo:
+        item, depth = todo.popleft()
+        ways = [(edge.caller, edge.call) for edge in project.graph.callers(item) if edge.kind == "call" and edge.call]
+        for caller, call in (*ways, *_called_by_base(project, item)):
+            if _only_conflict_handled(project, caller, call.block):
+                return True
+            if caller.fqn not in seen and depth < _FARTHEST:
+                seen.add(caller.fqn)
+                todo.append((caller, depth + 1))
+    return False
+
+
+def _called_by_base(project: Project, fn: Fn) -> Iterator[tuple[Fn, Call]]:
+    """Where a base class calls a method that it leaves to its subclasses: `self.run_impl(...)`."""
+    if fn.cls is None or fn.kind != "method":
+        return
+    bases = {base.fqn for base in project.hierarchy.mro(fn.cls)[1:] if fn.name not in base.methods}
+    for caller, call in project.graph.calls_written(fn.name) if bases else ():
+        func = caller.facts.values[call.func]
+        own = func[0] == "attr" and caller.facts.values[func[1]] == ("param", 0)
+        if own and caller.cls is not None and caller.cls.fqn in bases:
+            yield caller, call
+
+
+def _only_conflict_handled(project: Project, fn: Fn, block: int) -> bool:
+    """Whether a handler around the block names the violated constraint, and does not let it go on."""
+    return any(
+        fn.facts.blocks[number].exits != "raise" and any(project.exception_kind(name) == "integrity" for name in types)
+        for number, types in project.exceptions.handlers(fn, block)
+        if fn.facts.blocks[number].kind == "except"
+    )
 
 
 def _stores(project: Project, fn: Fn, call: Call) -> bool:

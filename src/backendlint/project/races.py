@@ -10,7 +10,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import name_of
 from backendlint.project.binding import object_root
 from backendlint.project.calls import Edge
-from backendlint.project.conflicts import conflict_handled
+from backendlint.project.conflicts import conflict_handled, conflict_handled_above
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.transactions import before, exclusive
 from backendlint.project.uses import ingredients
@@ -127,7 +127,7 @@ class Raced(NamedTuple):
     inner: str
     """The callee that inserts, or ""."""
     handled: str
-    """caught: a conflict of two such inserts is; locked: a lock prevents it; or ""."""
+    """caught: a conflict of two such inserts is; above: what leads there from afar handles conflicts; locked: a lock prevents it; or ""."""
 
 
 def checks_before_insert(project: Project) -> Iterator[Raced]:
@@ -140,10 +140,17 @@ def checks_before_insert(project: Project) -> Iterator[Raced]:
         for insert, entity, inner, caught in inserts:
             for check, found, deep in checks:
                 if found == entity and before(check.span, insert.span) and _decides(project, fn, check, insert):
-                    catches = caught or conflict_handled(project, fn, insert)
-                    handled = "locked" if serialized(project, fn, insert) else "caught" if catches else ""
+                    handled = "caught" if caught else _handled(project, fn, insert)
+                    if serialized(project, fn, insert):
+                        handled = "locked"
                     yield Raced(fn, check, insert, entity, deep or bool(inner), inner, handled)
                     break
+
+
+def _handled(project: Project, fn: Fn, insert: Call) -> str:
+    if conflict_handled(project, fn, insert):
+        return "caught"
+    return "above" if conflict_handled_above(project, fn) else ""
 
 
 def _checks(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:

@@ -164,6 +164,28 @@ def _compared(project: Project, fn: Fn, call: Call, table: Table) -> Iterator[st
                         yield item.schema_column.name
     if any(model.orm is not None and model.orm.op == "get" for model in project.models(fn, call)) and not call.kwargs:
         yield from table.primary_key  # `session.get(Model, key)`
+    by_relation = _keys_of_relations(table)
+    for key in _chained(fn, call) if by_relation else ():
+        if key in by_relation:
+            yield by_relation[key]  # `filter_by(owner=owner)`
+
+
+def _keys_of_relations(table: Table) -> dict[str, str]:
+    """The foreign keys that are set and compared by the name of the relation too: `owner` for `owner_id`."""
+    keys = (key.columns[0] for key in table.foreign_keys if len(key.columns) == 1)
+    found = {name.removesuffix("_id"): name for name in keys if name.endswith("_id")}
+    return {name: column for name, column in found.items() if name not in table.columns}
+
+
+def _chained(fn: Fn, call: Call) -> Iterator[str]:
+    """The keywords of a call and of those whose result it is called on: `query(A).filter_by(owner=owner).first()`."""
+    for _ in range(MAX_CHAIN):
+        yield from (key for key, _ in call.kwargs if key)
+        value = fn.unguarded(call.func)
+        value = fn.unguarded(value[1]) if value[0] == "attr" else value
+        if value[0] != "call":
+            return
+        call = fn.facts.calls[value[1]]
 
 
 def _given(raced: Raced, table: Table) -> Iterator[tuple[str, Vid]]:
@@ -174,6 +196,9 @@ def _given(raced: Raced, table: Table) -> Iterator[tuple[str, Vid]]:
         if value[0] == "call":
             calls.append(fn.facts.calls[value[1]])
     values = {name: vid for call in calls for name, vid in call.kwargs}
+    for name, column_name in _keys_of_relations(table).items():
+        if name in values:
+            values.setdefault(column_name, values[name])
     for column in table.columns.values():
         vid = values.get(column.name, values.get(column.attribute, -1))
         if vid >= 0:
