@@ -156,7 +156,9 @@ def test_generated_code_is_known_from_its_head(tmp_path: Path, head: str, review
     assert bool(names(discover(tmp_path, [tmp_path], Config()))) is reviewed
 
 
-@pytest.mark.parametrize("folder", ["tests_e2e", "e2e-suite", "unit_tests", "load-tests", "end_to_end_tests"])
+@pytest.mark.parametrize(
+    "folder", ["tests_e2e", "e2e-suite", "unit_tests", "load-tests", "end_to_end_tests", "contract-tests"]
+)
 def test_folders_of_one_kind_of_tests(tmp_path: Path, folder: str) -> None:
     tree(tmp_path, "app/a.py", f"{folder}/steps/pages.py")
     assert names(discover(tmp_path, [tmp_path], Config())) == ["app/a.py"]

@@ -43,7 +43,7 @@ _FOLDERS: dict[str, Category] = {
 _TEST_FOLDER = re.compile(
     r"(.*[_-])?e2e([_-].*)?|tests[_-].+"
     r"|(unit|integration|functional|acceptance|api|smoke|system|regression|load|performance|ui|browser|end[_-]to[_-]end|playwright|selenium"
-    r"|cypress|robot|behave|locust|pytest)[_-]?tests?"
+    r"|cypress|robot|behave|locust|pytest|contract|pact|component|sanity|stress|bdd|app)[_-]?tests?"
     r"|test[_-](unit|integration|functional|acceptance|smoke|system|regression)"
 )
 """Folders of one kind of tests (`tests_e2e`, `unit-tests`); `lab_tests` and `test_results` may be what a backend is about."""
