@@ -23,7 +23,7 @@ from backendlint.project.taint.naming import sensitive, words
 from backendlint.project.taint.pairs import Pairs
 from backendlint.project.taint.rendering import QUOTED, Rendering
 from backendlint.project.taint.substitutions import LINES
-from backendlint.project.taint.uploads import are_files, holds_files, opened
+from backendlint.project.taint.uploads import are_files, holds_files, kept_file, opened
 from backendlint.project.taint.urls import Urls
 
 if TYPE_CHECKING:
@@ -450,7 +450,7 @@ class Reader:
         if found and name in ("value", "name") and self.clean_types(refs):
             return lb.clear(found, ("all",))
         if found and self._validating(refs):
-            found = lb.clear(found, self.declared.cleaned(refs, name))
+            found = lb.clear(found, kept_file(self.declared.cleaned(refs, name), path))
         found = lb.clear(found, self._part_cleans(refs, name)) if found else found
         return self.named(found, fn, vid, name) if not path else found
 

@@ -55,3 +55,8 @@ def opened(path: Path) -> tuple[str, ...]:
 def of_part(kinds: frozenset[str], path: Path) -> frozenset[str]:
     """What the part of a field's value at this path is clean of, where the value is clean of these kinds."""
     return kinds - {UPLOAD} | frozenset(opened(path)) if UPLOAD in kinds else kinds
+
+
+def kept_file(kinds: frozenset[str], path: Path) -> frozenset[str]:
+    """What an object's attribute of these kinds is clean of: one that is declared as a file is one, whatever it was given."""
+    return kinds | {"path"} if UPLOAD in kinds and not _FREE.intersection(path) else kinds
