@@ -29,8 +29,10 @@ WORDS = {
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """Calls inside a transaction's block that wait for the outside, directly or through callees."""
+    """Calls inside a transaction's block that wait for the outside, directly or through callees; of one that leads to another
+    transaction nothing is told that is told there."""
     seen: set[tuple[str, int]] = set()
+    held: list[tuple[Fn, Call, str, Step]] = []
     for fn, block, opening in openings(project):
         if project.layer(fn) in ("migration", "command") or project.lifecycle.starts(fn):
             continue
@@ -41,12 +43,25 @@ def check(project: Project) -> Iterator[Hit]:
             effect = _waited_for(project, fn, call)
             if effect and not _ended(project, fn, call) and not _let_go(project, fn, call, effect):
                 seen.add((fn.fqn, call.value))
-                yield _hit(project, fn, call, effect, opening.step)
+                held.append((fn, call, effect, opening.step))
+    for fn, call, effect, opened in held:
+        if not _told_below(project, fn, call, seen):
+            yield _hit(project, fn, call, effect, opened)
     for fn in project.reviewed():
         if "flush" not in project.effects.of(fn) or "commit" not in project.effects.of(fn):
             continue
         if project.layer(fn) not in ("migration", "command"):
             yield from _flushed(project, fn, seen)
+
+
+def _told_below(project: Project, fn: Fn, call: Call, told: set[tuple[str, int]], depth: int = LEVELS) -> bool:
+    """Whether what is called waits in transactions of its own alone: each wait is told there."""
+    targets = [target for target in project.targets(fn, call) if target is not fn]
+    waits = [(target, item) for target in targets for item in target.calls if _waited_for(project, target, item)]
+    return bool(waits) and all(
+        (target.fqn, item.value) in told or (depth > 0 and _told_below(project, target, item, told, depth - 1))
+        for target, item in waits
+    )
 
 
 def _flushed(project: Project, fn: Fn, seen: set[tuple[str, int]]) -> Iterator[Hit]:
