@@ -21,7 +21,7 @@ _FOREVER = ("run_forever", "serve_forever")
 def runs_alone(project: Project, fn: Fn) -> bool:
     """Whether every way to a coroutine function begins in a job, a thread or a handler that waits for a loop which it makes
     for that (`asyncio.run(collect())`): what blocks there blocks nobody else."""
-    todo, seen = [fn], {fn.fqn}
+    todo, seen, begins = [fn], {fn.fqn}, False
     while todo:
         item = todo.pop()
         edges = [edge for edge in project.graph.callers(item) if edge.caller is not item]
@@ -33,9 +33,12 @@ def runs_alone(project: Project, fn: Fn) -> bool:
                 if caller.fqn not in seen:
                     seen.add(caller.fqn)
                     todo.append(caller)
-            elif not _bridged(project, edge) or not _begins(project, caller):
+                continue
+            known = _begins(project, caller) if _bridged(project, edge) else False
+            if known is False:
                 return False
-    return True
+            begins = begins or known is True
+    return begins
 
 
 def _bridged(project: Project, edge: Edge) -> bool:
@@ -54,20 +57,22 @@ def _waits_for(project: Project, edge: Edge, call: Call) -> bool:
     return call is edge.call or edge.call.value in ingredients(edge.caller.facts, call.passed)
 
 
-def _begins(project: Project, fn: Fn, depth: int = 4) -> bool:
-    """A job, a handler or what runs in a thread, or something that only those call."""
+def _begins(project: Project, fn: Fn, depth: int = 4) -> bool | None:
+    """A job, a handler or what runs in a thread, or something that only those call; None for what nobody is seen to call."""
     if is_job(project, fn) or project.layer(fn) == "task" or fn.fqn in project.route_functions:
         return True
     if fn.cls is not None and fn.name == "run" and set(project.hierarchy.library_bases(fn.cls)) & set(_THREADS):
         return True
     edges = [edge for edge in project.graph.callers(fn) if edge.caller is not fn]
-    return bool(edges) and all(
-        edge.kind in ("spawn", "thread", "task")
-        or (
-            depth > 0
-            and edge.kind == "call"
-            and not edge.caller.facts.is_async
-            and _begins(project, edge.caller, depth - 1)
-        )
-        for edge in edges
-    )
+    if not edges:
+        return False if fn.is_module else None
+    ways = {_begins_by(project, edge, depth) for edge in edges}
+    return False if False in ways else True if True in ways else None
+
+
+def _begins_by(project: Project, edge: Edge, depth: int) -> bool | None:
+    if edge.kind in ("spawn", "thread", "task"):
+        return True
+    if depth == 0 or edge.kind != "call" or edge.caller.facts.is_async:
+        return False
+    return _begins(project, edge.caller, depth - 1)
