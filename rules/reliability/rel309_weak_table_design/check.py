@@ -49,6 +49,7 @@ def check(project: Project) -> Iterator[Hit]:
     told_by_migrations = not data.models.tables
     own = _own(project)
     told: dict[str, list[str]] = {}
+    routed = _routed(project)
     for table in data.schema.tables.values():
         known = table.location is not None and (
             told_by_migrations or table.location.path not in data.migration_paths or table.source == "ddl"
@@ -57,7 +58,7 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _repeated(table)
             for column in table.columns.values():
                 yield from _listed(table, column, _declared(project, column, told))
-                yield from _unreferenced(project, table, column)
+                yield from _unreferenced(project, table, column, routed)
     yield from _split(project)
 
 
@@ -179,7 +180,7 @@ def _column_read(project: Project, fn: Fn, vid: int, owners: dict[str, Table]) -
                 yield table, column
 
 
-def _unreferenced(project: Project, table: Table, column: Column) -> Iterator[Hit]:
+def _unreferenced(project: Project, table: Table, column: Column, routed: frozenset[str]) -> Iterator[Hit]:
     stem = column.name.lower().removesuffix("_id")
     if stem == column.name.lower() or not stem or column.primary_key or table.source == "django-migrations":
         return
@@ -188,7 +189,7 @@ def _unreferenced(project: Project, table: Table, column: Column) -> Iterator[Hi
     if any(name.lower() in {f"{stem}_type", f"{stem}_kind", f"{stem}_model"} for name in table.columns):
         return
     target = _target(project, table, stem)
-    if target is None or len(target.primary_key) != 1:
+    if target is None or len(target.primary_key) != 1 or _apart(project, table, target, routed):
         return
     key = target.columns.get(target.primary_key[0])
     if key is None or sqltypes.family(key.type) != sqltypes.family(column.type) or target.source != table.source:
@@ -203,6 +204,34 @@ def _unreferenced(project: Project, table: Table, column: Column) -> Iterator[Hi
         _place(table, column),
         profile="strict" if advice else None,
     )
+
+
+def _routed(project: Project) -> frozenset[str]:
+    """The mapped classes by which sessions choose among databases: in `get_bind()`, and as keys of `binds`."""
+    found: set[str] = set()
+    for cls in project.classes.values():
+        if "get_bind" in cls.methods:
+            fn = cls.methods["get_bind"]
+            found |= {ref.name for vid in fn.made_by("name") for ref in project.refs(fn, vid) if ref.kind == "class"}
+    for fn, call in project.graph.calls_with("binds"):
+        value = fn.value(call.kwarg("binds"))
+        keys = [key for key, _ in value[1]] if value[0] == "dict" else []
+        found |= {ref.name for key in keys if key >= 0 for ref in project.refs(fn, key) if ref.kind == "class"}
+    return frozenset(found)
+
+
+def _apart(project: Project, table: Table, target: Table, routed: frozenset[str]) -> bool:
+    """Whether the two lie in databases of their own, as the sessions say, or Flask-SQLAlchemy's `__bind_key__`: no key leads there."""
+    one, other = project.classes.get(table.owner), project.classes.get(target.owner)
+    if one is None or other is None:
+        return False
+    lines = [project.hierarchy.mro(cls) for cls in (one, other)]
+    mine, others = ({cls.fqn for cls in line} for line in lines)
+    keys = [
+        next((cls.owner.const(vid) for cls in line if (vid := cls.facts.attributes.get("__bind_key__", -1)) >= 0), "")
+        for line in lines
+    ]
+    return keys[0] != keys[1] or any((name in mine) != (name in others) for name in routed)
 
 
 def _moves_on(project: Project, target: Table) -> bool:
