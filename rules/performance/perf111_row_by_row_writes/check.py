@@ -81,14 +81,17 @@ def _written_in(project: Project, fn: Fn) -> Iterator[Hit]:
 
 
 def _flushed(project: Project, fn: Fn) -> Iterator[Hit]:
-    """`session.flush()` for each added row, although nothing asks for the new key."""
+    """`session.flush()` for each added row, although nothing asks for the new key, nor for that of another one in the loop."""
     sites = project.effects.direct(fn)
     added = [site.call for site in sites if site.model.orm is not None and site.model.orm.op == "add"]
+    loops: dict[int, list[Call]] = {}
     for site in sites if added else ():
-        loop = _loop(project, fn, site.call.block) if site.model.transaction == "flush" else -1
+        if site.model.transaction == "flush":
+            loops.setdefault(_loop(project, fn, site.call.block), []).append(site.call)
+    for loop, flushes in loops.items():
         rows = [call.args[0] for call in added if call.args and loop >= 0 and fn.blocks_of(call.block)[0][0] >= loop]
-        if rows and not any(_asked_after(fn, vid, site.call) for vid in rows):
-            yield _flushes(project, fn, site.call, loop)
+        if rows and not any(_asked_after(fn, vid, call) for call in flushes for vid in rows):
+            yield from (_flushes(project, fn, call, loop) for call in flushes)
 
 
 def _flushes(project: Project, fn: Fn, call: Call, loop: int) -> Hit:
