@@ -9,6 +9,7 @@ from backendlint.api import (
     Fn,
     Hit,
     Project,
+    Query,
     doubtful,
     for_admins,
     for_tests,
@@ -43,13 +44,20 @@ def check(project: Project) -> Iterator[Hit]:
             narrowed = "every matching row" if item.filtered else "every row"
             yield Hit(
                 f"`{fn.name}()` fetches {narrowed} of `{item.entity}` while a client waits: memory and response time grow with the table; "
-                "take a limit with an upper bound, and page.",
+                f"take a limit with an upper bound, and page{_or_sum_up(fn, item.query)}.",
                 fn.location(item.query.span),
                 function=fn.fqn,
                 profile="strict"
                 if doubtful(item) or not _listed(project, fn) or _set_up(project, item.entity)
                 else None,
             )
+
+
+def _or_sum_up(fn: Fn, query: Query) -> str:
+    """What else helps where a loop makes something of the rows, which may be all that the client gets."""
+    loops = (block for block in fn.facts.blocks if block.kind == "for" and block.value >= 0)
+    made = any(fn.unguarded(block.value) == fn.unguarded(query.vid) for block in loops)
+    return ", or let the database sum up what the answer needs of them" if made else ""
 
 
 def _listed(project: Project, fn: Fn) -> bool:
