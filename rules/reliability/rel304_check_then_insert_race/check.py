@@ -75,9 +75,9 @@ def _hit(project: Project, raced: Raced) -> Hit:
 
 
 def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
-    """Where two at once are not to be expected, or do no harm: scripts, planned jobs and the start, the one row that all share and that is
-    made once in a lifetime, and rows of which there may be many."""
-    if only_by_hand(project, raced.fn) or shared_row(project, raced):
+    """Where two at once are not to be expected, or do no harm: scripts, planned jobs and the start, what is always called under a lock,
+    the one row that all share and that is made once in a lifetime, and rows of which there may be many."""
+    if raced.held or only_by_hand(project, raced.fn) or shared_row(project, raced):
         return True
     many = not unique and (newest(project, raced) or by_range(project, raced))
     return many or only_planned(project, raced.fn) or project.lifecycle.alone_leads_to(raced.fn)

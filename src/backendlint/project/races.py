@@ -49,6 +49,17 @@ def serialized(project: Project, fn: Fn, call: Call) -> bool:
     )
 
 
+def _held_above(project: Project, fn: Fn, levels: int = 4) -> bool:
+    """Whether each way there goes through a place that holds a lock: `with lock: return self.run_within_lock(...)`."""
+    edges = [edge for edge in project.graph.callers(fn) if edge.caller is not fn] if levels else []
+    return bool(edges) and all(
+        edge.kind == "call"
+        and edge.call is not None
+        and (_locked_before(project, edge.caller, edge.call) or _held_above(project, edge.caller, levels - 1))
+        for edge in edges
+    )
+
+
 def _locked_before(project: Project, fn: Fn, call: Call) -> bool:
     for _, block in fn.blocks_of(call.block):
         if block.kind == "with" and block.value >= 0 and _holds(project, fn, block.value):
@@ -128,6 +139,8 @@ class Raced(NamedTuple):
     """The callee that inserts, or ""."""
     handled: str
     """caught: a conflict of two such inserts is; above: what leads there from afar handles conflicts; locked: a lock prevents it; or ""."""
+    held: bool = False
+    """Each way there holds a lock further up, which may be one for something else."""
 
 
 def checks_before_insert(project: Project) -> Iterator[Raced]:
@@ -143,7 +156,9 @@ def checks_before_insert(project: Project) -> Iterator[Raced]:
                     handled = "caught" if caught else _handled(project, fn, insert)
                     if serialized(project, fn, insert):
                         handled = "locked"
-                    yield Raced(fn, check, insert, entity, deep or bool(inner), inner, handled)
+                    yield Raced(
+                        fn, check, insert, entity, deep or bool(inner), inner, handled, _held_above(project, fn)
+                    )
                     break
 
 
