@@ -40,6 +40,8 @@ from backendlint.api import (
     told_once,
 )
 
+ANSWER = frozenset({"text", "content"})
+"""Where responses of HTTP clients keep what the other side said."""
 BROAD, BROADEST = "builtins.Exception", "builtins.BaseException"
 MANY = 2
 MAX_DEPTH = 5
@@ -286,7 +288,11 @@ def formats_traceback(project: Project, fn: Fn, call: Call) -> bool:
 def twice(project: Project, fn: Fn, found: LogCall, again: Raise) -> Hit:
     said = found.traceback or of_caught(fn.facts, again.block, inputs(found.call))  # else it tells what was under way
     alone = (
-        not said or outermost(project, fn) or parts_ways(fn.facts, found, again) or not logged_above(project, fn, again)
+        not said
+        or tells_the_answer(fn, found)
+        or outermost(project, fn)
+        or parts_ways(fn.facts, found, again)
+        or not logged_above(project, fn, again)
     )
     return Hit(
         f"`{written(project, fn, found.call)}` logs an error {LOST['repeated'][0]}, so {LOST['repeated'][1]}; log it only where "
@@ -297,6 +303,12 @@ def twice(project: Project, fn: Fn, found: LogCall, again: Raise) -> Hit:
         function=fn.fqn,
         profile="strict" if alone else None,
     )
+
+
+def tells_the_answer(fn: Fn, found: LogCall) -> bool:
+    """`extra={"answer": response.text}`: what the other side said, which the error that goes on does not carry."""
+    read = (fn.value(vid) for vid in ingredients(fn.facts, found.call.passed))
+    return any(value[0] == "attr" and value[2] in ANSWER and fn.unguarded(value[1])[0] != "exc" for value in read)
 
 
 def logged_above(project: Project, fn: Fn, again: Raise) -> bool:
