@@ -45,6 +45,8 @@ AUDITS = re.compile(r"audit", re.IGNORECASE)
 """What is no longer aside where the project stores it in the transaction of what it tells of."""
 JOURNALS = frozenset("log logs audit audits journal history metrics notifications".split())
 TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_at$|timestamp", re.IGNORECASE)
+STAGES = 4
+"""So many commits of one job are no oversight."""
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
 QUEUED = "queue-publish"
 SENDS = re.compile(r"(send|post|notify|publish|email|upload)_", re.IGNORECASE)
@@ -502,6 +504,7 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable, known: Known
         or _clears_up(fn, first, second)
         or (REPEATS.search(fn.name) is not None and fn not in project.in_request)
         or (_clears(fn, first) and _clears(fn, second) and project.layer(fn) == "task")
+        or _in_stages(project, fn)
     )
     return Hit(
         f"`{fn.name}()` {one} in line {first.call.span.line} and {two} here, each for good by itself: if the "
@@ -512,6 +515,14 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable, known: Known
         function=fn.fqn,
         profile="strict" if aside or managed or by_hand or heals or _outside(project, fn, first, second) else None,
     )
+
+
+def _in_stages(project: Project, fn: Fn) -> bool:
+    """A job that commits itself after each of its many stages means to keep what is done, and does the rest when it is run again."""
+    if project.layer(fn) != "task" or fn in project.in_request:
+        return False
+    commits = project.transactions.commits(fn)
+    return sum(not exclusive(fn, call.block, commits[-1].block) for call in commits) >= STAGES
 
 
 def _reconciles(first: Durable, second: Durable) -> bool:
