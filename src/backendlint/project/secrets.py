@@ -81,6 +81,8 @@ _SETTING = re.compile(
     r"(?:[A-Z]+_)*(?:SECRET|TOKEN|PASSWORD|API|PRIVATE|SIGNING|ACCESS)(?:_[A-Z]+)*_(?:SECRET|TOKEN|PASSWORD|KEY)"
 )
 """`fallback = "SECRET_KEY"`: the name of a setting that holds one."""
+_ENTRY = re.compile(r"_?[a-z]+(?:[-_:. ][a-z0-9]+)*", re.IGNORECASE)
+"""`CART_SESSION_KEY = "shop:cart"`: under which name something is kept in a session; the key of one is issued at run time."""
 _UPPER = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
 _PASSWORD = frozenset({"password", "passwd", "passphrase", "pwd"})
 _KEY_WORDS = frozenset({"key", "secret", "signing", "jwt", "token"})
@@ -175,6 +177,8 @@ def secret_like(name: str, text: str) -> bool:
     if _KIND.fullmatch(stripped):
         return False
     parts = words(name)
+    if parts[-2:] == ("session", "key") and _ENTRY.fullmatch(stripped):
+        return False
     own = words(stripped)
     if own == parts:
         return stripped == "password" == name

@@ -102,6 +102,16 @@ def _inside(fn: Fn, value: Value) -> list[Vid]:
     return [value[1], *value[3]] if op == "mut" else []
 
 
+def _is_entry(fn: Fn, vid: Vid, name: str) -> bool:
+    """`session[session_key]`, `session.get(session_key)`: the name under which something is kept there."""
+    *holder, last = words(name) or ("",)
+    if last != "key" or not holder:
+        return False
+    named = [(value[1], value[2]) for value in fn.facts.values if value[0] == "item"]
+    named += [(receiver(fn, call), call.args[0]) for call in fn.calls if call.args and fn.callee_name(call) in _GETTERS]
+    return any(key == vid and list(words(name_of_value(fn, base))[-len(holder) :]) == holder for base, key in named)
+
+
 class _Search:
     """Follows what one flow's sink shows."""
 
@@ -117,7 +127,7 @@ class _Search:
             return False
         self._seen.add(key)
         value, name = fn.facts.values[vid], name_of_value(fn, vid)
-        if self.project.taint.reader.identifiers.in_address(name):
+        if self.project.taint.reader.identifiers.in_address(name) or _is_entry(fn, vid, name):
             return False
         if (fn.fqn, vid) == (self.source.fn, self.source.slot) and self.source.path and opens(fn, self.source.path[0]):
             return not self._is_number(fn, vid)
