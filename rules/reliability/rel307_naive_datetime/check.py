@@ -80,6 +80,8 @@ class Naive(NamedTuple):
     """What declares that field."""
     call: Call | None
     """What makes it; None where a function that does is handed on as a default."""
+    converts: bool = False
+    """Made of a time that had a zone: somebody has thought of what takes it."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -134,6 +136,8 @@ def _style(times: Times, naive: Naive) -> str:
         return "utc"
     elif times.clocks.harms(naive.fn, naive.values, local=naive.local) or _into(kept.mixed, naive):
         return ""
+    elif naive.converts:
+        return ADVICE
     elif naive.local and times.clocks.in_rows(naive.fn, naive.values):
         return "rows"
     else:
@@ -198,7 +202,8 @@ def _made(project: Project, fn: Fn, usual: Profile | None) -> Iterator[Naive]:
             hit = _hit(fn, fn.location(call.span), model, usual or _profile(project, fn, call, model))
             if _given_zone(fn, call):
                 hit = replace(hit, message=RELABELLED)
-            yield Naive(fn, hit, _local(model), frozenset(_times(fn, call.value)), "", -1, call)
+            times, converts = frozenset(_times(fn, call.value)), model.propagates is not None
+            yield Naive(fn, hit, _local(model), times, "", -1, call, converts)
 
 
 def _handed(project: Project, fn: Fn, usual: Profile | None) -> Iterator[Naive]:
