@@ -117,7 +117,7 @@ def _dropped_column(project: Project, moment: Moment, operation: ops.DropColumn)
     if moved:
         harm = f"{breaks}, and a downgrade has no more of its values than the migrations moved before"
     else:
-        harm = f"loses its data and {breaks}"
+        harm = f"loses what was not moved elsewhere before, and {breaks}"
     return moment.hit(
         f"Dropping column {name} {harm}; remove its last use, release that, keep a backup, and drop it in a later release.",
         related=related,
