@@ -182,7 +182,21 @@ class Data:
 
     def moments(self) -> Iterator[Moment]:
         """Every operation of every migration, with the schema that it meets."""
-        return moments(self.migrations, self._long_released)
+        return moments(self.migrations, self._long_released, self._single)
+
+    @cached_property
+    def _single(self) -> frozenset[str]:
+        """Tables of one row: their models have a base that is called so (`SingletonModel`, of a library or one's own)."""
+        project, found = self._project, set()
+        for table in self.models.tables.values():
+            cls = project.classes.get(table.owner)
+            if cls is not None:
+                hierarchy = project.hierarchy
+                bases = (*hierarchy.library_bases(cls), *(item.name for item in hierarchy.mro(cls)[1:]))
+                found |= (
+                    {table.name} if any("singleton" in base.rpartition(".")[2].lower() for base in bases) else set()
+                )
+        return frozenset(found)
 
     @cached_property
     def _long_released(self) -> frozenset[str]:

@@ -57,6 +57,8 @@ class Moment:
     within: ops.RunSQL | None = None
     earlier: list[ops.Operation] = field(default_factory=list)
     """What this migration did before it."""
+    single: Collection[str] = ()
+    """Tables that are known to have one row."""
 
     @property
     def location(self) -> Location | None:
@@ -86,8 +88,9 @@ class Moment:
         return Hit(HOLE.sub("...", message), place, related, **more)
 
     def lock(self, message: str, **more: Any) -> Hit:
-        """A hit about a lock of one kind of server, and its remedy: advice where the migration must run on others too."""
-        if self.migration.portable:
+        """A hit about a lock of one kind of server, and its remedy: advice where the migration must run on others too, and
+        where the table has a single row."""
+        if self.migration.portable or getattr(self.operation, "table", "") in self.single:
             more["profile"] = "strict"
         return self.hit(message, **more)
 
@@ -115,8 +118,11 @@ class Moment:
         return self.before.find(name)
 
 
-def moments(migrations: Sequence[ops.Migration], released: Collection[str] = ()) -> Iterator[Moment]:
-    """Every operation of every migration in order, what RunSQL holds included; `released` ones are history by their dates."""
+def moments(
+    migrations: Sequence[ops.Migration], released: Collection[str] = (), single: Collection[str] = ()
+) -> Iterator[Moment]:
+    """Every operation of every migration in order, what RunSQL holds included; `released` ones are history by their dates,
+    `single` tables have one row."""
     schemas: dict[str, Schema] = {}
     ages = ages_of(migrations, released)
     first: set[str] = set()
@@ -128,7 +134,7 @@ def moments(migrations: Sequence[ops.Migration], released: Collection[str] = ())
         for operation, within in flat(migration.operations):
             if operation.state_only:
                 continue
-            yield Moment(migration, operation, schema, created, ages[migration.path], within, earlier)
+            yield Moment(migration, operation, schema, created, ages[migration.path], within, earlier, single)
             if isinstance(operation, ops.CreateTable):
                 created |= {
                     operation.table.name.lower(),
