@@ -59,7 +59,7 @@ class Jobs:
 
     def _in_scope(self, site: Site) -> EarlyJob | None:
         for fn, call, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS):
-            if _never(site, edges):
+            if _never(site, edges) or self._waits(edges) or _rolls_back(site, edges):
                 continue
             opened = self._scope(fn, call)
             if opened is not None and not self._writes_in(fn, opened[2]):
@@ -68,6 +68,17 @@ class Jobs:
                 step, how, _ = opened
                 return EarlyJob(site, (step, *_way(edges), _end(site)), how, _place(site, edges))
         return None
+
+    def _waits(self, edges: tuple[Edge, ...]) -> bool:
+        """Whether a call on the way is left to the commit: `on_commit(partial(send, order.pk))`."""
+        return any(
+            model.transaction == "on_commit"
+            for edge in edges
+            if edge.call is not None
+            for call in edge.caller.calls
+            if edge.call.value in call.passed
+            for model in self.project.models(edge.caller, call)
+        )
 
     def _after_write(self, site: Site) -> EarlyJob | None:
         """`@receiver(post_save, sender=Order)`: it runs in the transaction in which somebody saves one."""
@@ -161,7 +172,7 @@ class Jobs:
     def _before_commit(self, site: Site) -> EarlyJob | None:
         """`session.add(x)`, dispatch, `session.commit()`; the function may also be called between the two."""
         for fn, call, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS, self._commits):
-            steps = self._straddled(fn, call)
+            steps = self._straddled(fn, call) if not self._waits(edges) else None
             if steps is not None:
                 return EarlyJob(site, (steps[0], *_way(edges), _end(site), *steps[1:]), "session", _place(site, edges))
         return None
@@ -238,6 +249,14 @@ def _never(site: Site, edges: tuple[Edge, ...]) -> bool:
     return any(
         call is not None and ruled_out(fn, call.block, given(edge))
         for edge, (fn, call) in zip(edges, places, strict=False)
+    )
+
+
+def _rolls_back(site: Site, edges: tuple[Edge, ...]) -> bool:
+    """In a handler that raises again: the transaction is lost by then, and the job is meant to run all the same."""
+    blocks = [(edge.caller, edge.block) for edge in edges] + [(site.fn, site.call.block)]
+    return any(
+        block.kind == "except" and block.exits == "raise" for fn, number in blocks for _, block in fn.blocks_of(number)
     )
 
 
