@@ -311,10 +311,10 @@ def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
 def is_validation(site: SyntaxSite, node: cst.Assert, vid: int) -> bool:
     """Whether the assert refuses what callers give, rather than remind readers of what must be so.
 
-    With a message, that is any test but one of types and None; without, one of who somebody is, of how far something has
-    come, or in a function that is there to say no.
+    With a message, that is any test but one of types, None and what callers must pass; without, one of who somebody is, of
+    how far something has come, or in a function that is there to say no.
     """
-    if (is_narrowing(node.test) and not isinstance(node.test, cst.Name)) or asks_type(node.test):
+    if (is_narrowing(node.test) and not may_be_left_out(site, vid)) or asks_type(node.test):
         return False
     if permits(node.test):
         return True
@@ -325,10 +325,18 @@ def is_validation(site: SyntaxSite, node: cst.Assert, vid: int) -> bool:
     return not SETUP.fullmatch(site.function.name) and any(is_bounded(site, item) for item in conditions(site, vid))
 
 
+def may_be_left_out(site: SyntaxSite, vid: int) -> bool:
+    """`def load(ship, crane=None): assert crane, "no crane"`."""
+    value = site.function.values[vid]
+    return value[0] == "param" and site.function.params[value[1]].default >= 0
+
+
 def is_contract(site: SyntaxSite, vid: int) -> bool:
     """What programmers agree on, and no data decides: a parameter that is one of some names, parameters that exclude each
-    other."""
+    other, what the class says of itself (`self.kwarg in view.kwargs`)."""
     value = unguarded(site.function, vid)
+    if value[0] == "compare" and is_of_class(site, value[2][0]):
+        return True
     if value[0] == "not":
         value = unguarded(site.function, value[1])
         return value[0] == "bool" and all(unguarded(site.function, item)[0] == "param" for item in value[2])
@@ -341,6 +349,13 @@ def is_contract(site: SyntaxSite, vid: int) -> bool:
             for part in parts
         )
     return value[0] == "compare" and set(value[1]) <= CHOOSES and is_given(site, value[2])
+
+
+def is_of_class(site: SyntaxSite, vid: int) -> bool:
+    """`self.kwarg`, which the class's body sets."""
+    function, value = site.function, unguarded(site.function, vid)
+    own = value[0] == "attr" and function.cls and unguarded(function, value[1]) == ("param", 0)
+    return bool(own) and value[2] in site.file.classes[function.cls].attributes
 
 
 def is_left_out(site: SyntaxSite, part: Value) -> bool:
