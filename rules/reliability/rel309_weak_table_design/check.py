@@ -30,7 +30,8 @@ _ADDRESSES = re.compile(r"emails$|(^|_)(backup|recovery|scratch)_codes$", re.IGN
 """Lists of what is no row of another table."""
 _SEPARATED = re.compile(r"\b(comma|semicolon|pipe)[- ]?(separated|delimited)\b", re.IGNORECASE)
 _NAMED = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+[\"`]?(?:\w+[\"`]?\.[\"`]?)?(\w+)", re.IGNORECASE)
-_LIST = re.compile(r"(?:^|_)(?:ids|csv|id_list|codes|emails)$", re.IGNORECASE)
+_LIST = re.compile(r"(?:^|_)(?:ids|[a-z]+s_csv|id_list|codes|emails)$", re.IGNORECASE)
+"""Of one thing, `report_csv` is a document."""
 _KEPT = frozenset(
     "log logs auditlog auditlogs audit audits history archive archives event events snapshot snapshots journal trail catalog".split()
 )
