@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Fn, Hit, Project, flow_hit, place_flows
+from backendlint.api import Call, Flow, Fn, Hit, Project, Value, aliases, flow_hit, ingredients, place_flows
 
 SINKS = ("redirect",)
 HARM = "so a link to this site can end on any other; allow only paths of your own or a list of hosts."
@@ -25,10 +25,41 @@ FAR = 1
 def check(project: Project) -> Iterator[Hit]:
     for flow in place_flows(project, SINKS):
         sent = not NO_LINK.isdisjoint(flow.source.path) or is_form(project, flow)
+        if is_asked_by_callers(project, flow.site.fn):
+            continue
         hit = flow_hit(project, flow, SENT if sent else HARM)
         if sent or flow.turns > FAR or is_routed(project, flow) or flow.behind:
             hit = replace(hit, profile="strict", confidence="low")
         yield hit
+
+
+def is_asked_by_callers(project: Project, fn: Fn) -> bool:
+    """Whether all callers look at where the answer leads, and leave where they do not like it: `answer["Location"]`."""
+    calls = [(edge.caller, edge.call) for edge in project.graph.callers(fn) if edge.call is not None]
+    calls = calls or ([*project.written.calls(fn.name)] if fn.cls is not None else [])
+    return bool(calls) and all(asks_where(caller, call) for caller, call in calls)
+
+
+def asks_where(caller: Fn, call: Call) -> bool:
+    """`if not is_ours(answer["Location"]): return refused()`, `answer.get("Location")`, `answer.headers["Location"]`."""
+    facts = caller.facts
+    answers = aliases(facts, call.value)
+    targets = {
+        vid
+        for vid, value in enumerate(facts.values)
+        if reads_target(caller, value) and answers & ingredients(facts, (vid,))
+    }
+    return any(
+        block.kind == "if" and block.exits in ("return", "raise") and targets & ingredients(facts, (block.value,))
+        for block in facts.blocks
+    )
+
+
+def reads_target(fn: Fn, value: Value) -> bool:
+    if value[0] == "call":
+        call = fn.calls[value[1]]
+        return fn.callee_name(call) == "get" and bool(call.args) and str(fn.const(call.args[0])).lower() == "location"
+    return value[0] == "item" and str(fn.const(value[2])).lower() == "location"
 
 
 def is_form(project: Project, flow: Flow) -> bool:
