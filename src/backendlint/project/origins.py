@@ -325,6 +325,11 @@ class _Walk:
                 self.visit(fn, vid, path, steps, context, depth)
             self._unknown -= base >= 0
             return
+        if models[0].name == "builtins.getattr":  # what is kept there, no part of the row that it is read from
+            self._end(steps, path, known=False)
+            for vid in call.args[2:]:
+                self.visit(fn, vid, path, steps, context, depth)
+            return
         self._library(fn, call, models[0], path, steps, context, depth)
 
     def _of_view(self, fn: Fn, call: Call, path: Path, steps: tuple[Step, ...], depth: int) -> bool:
