@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -53,7 +54,7 @@ def preferred(project: Project) -> Iterator[Hit]:
 def fast_hash(project: Project, site: Site) -> str:
     """A general hash of a password."""
     model = site.model
-    if model.returns not in HASHES and model.name not in UPDATES:
+    if (model.returns not in HASHES and model.name not in UPDATES) or SIGNS.search(site.fn.name):
         return ""
     for vid in site.call.args:
         if hashed_password(project, site, vid) and not shortened(site):
@@ -118,6 +119,8 @@ FAST = frozenset(
     "MD5PasswordHasher SHA1PasswordHasher UnsaltedMD5PasswordHasher UnsaltedSHA1PasswordHasher CryptPasswordHasher".split()
 )
 PREFIX = 5
+SIGNS = re.compile(r"(^|_)(sha|md5)?sign(ature|ing)?(_(?!up|in|on|out)|$)|hmac|checksum", re.IGNORECASE)
+"""Functions that sign a message by a protocol's rules (`shasign`): the password is its key, and nothing stores the result."""
 KEEPS = ("create", "update", "get_or_create", "update_or_create")
 PASSWORD = frozenset({"password", "passwd", "pwd"})
 HASHES = ("hashlib._Hash",)
