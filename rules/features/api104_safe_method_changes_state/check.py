@@ -13,6 +13,10 @@ TRACES = re.compile(
 """Words of names in snake case that tell of traces which a reader leaves."""
 POSTED = {"method", "POST", "FILES", "body", "is_valid"}
 """What a view reads that tells the methods apart."""
+BACK = re.compile(
+    r"oauth|openid|oidc|sso|saml|callback|\b(auth|log_?in|sign_?in|pay|checkout)\S*/return ", re.IGNORECASE
+)
+"""The way back from a sign-in or a payment elsewhere."""
 MAILED = re.compile(
     r"(confirm|verif|activat)[^{]*(\{[^}]*\}/)?\{[^}]*(code|token|key|hash|secret)[^}]*\}/?$", re.IGNORECASE
 )
@@ -72,8 +76,8 @@ def answers_get(project: Project, route: Route) -> bool:
 
 def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] | None:
     assert route.handler is not None
-    if re.search(r"oauth|openid|oidc|sso|saml|callback", f"{route.path} {route.name}", re.IGNORECASE):
-        return None  # the way back from a sign-in elsewhere
+    if BACK.search(f"{route.path.rstrip('/')} {route.name}"):
+        return None
     if MAILED.search(route.path):
         return None
     if counts_only(route.handler) or authorizes(route.handler):
