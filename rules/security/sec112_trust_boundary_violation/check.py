@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from backendlint.api import Bound, Flow, Fn, Hit, Origin, Project, Vid, bind, flow_hit, place_flows
+from backendlint.api import Bound, Flow, Fn, Hit, Origin, Project, Vid, bind, flow_hit, for_development, place_flows
 
 HARM = "so code that trusts what it finds there acts on a caller's claim; check it, or take it from the signed-in user."
 AUTHORITY = re.compile(
@@ -37,7 +37,8 @@ def check(project: Project) -> Iterator[Hit]:
         if flow.weak:
             continue
         hit = flow_hit(project, flow, HARM)
-        yield hit if is_authority(project, flow) else replace(hit, profile="strict")
+        told = is_authority(project, flow) and not for_development(flow.site.fn.path)  # a mock signs in whom one likes
+        yield hit if told else replace(hit, profile="strict")
     yield from kept(project)
 
 
