@@ -54,6 +54,10 @@ RELABELLED = (
     "This is the server's local time, which `replace(tzinfo=...)` only calls another zone's: wrong by hours wherever the server's clock "
     "is not set to that zone; ask for the time in it: `datetime.now(zone)`."
 )
+ASKED_ANEW = (
+    "`{}()` of a time asks the server's clock anew, without a zone: what that time says plays no part; read it from the time "
+    "itself (`.date()`), or ask the clock of a zone: `datetime.now(zone)`."
+)
 FACTORIES = frozenset(["default", "default_factory", "onupdate", "server_default", "factory"])
 
 
@@ -102,9 +106,9 @@ def _judged(times: Times, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
     shifts = "" if _runs_in_utc(times.project) else ", an hour off when the clocks change"
     for fn in functions:
         for made in (*_made(times.project, fn, usual), *_handed(times.project, fn, usual)):
-            in_django = zones == {True} and made.local and made.hit.message != RELABELLED
+            in_django = zones == {True} and made.local and not _told_already(made)
             naive = _in_django(made, shifts) if in_django else made
-            if naive.hit.profile is not None or naive.hit.message == RELABELLED:
+            if naive.hit.profile is not None or _told_already(naive):
                 yield naive.hit, ""
                 continue
             style = _style(times, naive)
@@ -202,6 +206,8 @@ def _made(project: Project, fn: Fn, usual: Profile | None) -> Iterator[Naive]:
             hit = _hit(fn, fn.location(call.span), model, usual or _profile(project, fn, call, model))
             if _given_zone(fn, call):
                 hit = replace(hit, message=RELABELLED)
+            elif _of_a_time(project, fn, call, model):
+                hit = replace(hit, message=ASKED_ANEW.format(fn.callee_name(call)))
             times, converts = frozenset(_times(fn, call.value)), model.propagates is not None
             yield Naive(fn, hit, _local(model), times, "", -1, call, converts)
 
@@ -401,6 +407,18 @@ def _given_zone(fn: Fn, call: Call) -> bool:
         and fn.const(other.kwarg("tzinfo")) is not None
         for other in fn.calls
     )
+
+
+def _of_a_time(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
+    """`moment.today()`, where the class was meant."""
+    func = fn.value(call.func)
+    owner = model.name.rpartition(".")[0]
+    return func[0] == "attr" and any(ref.kind == "libinst" and ref.name == owner for ref in project.refs(fn, func[1]))
+
+
+def _told_already(naive: Naive) -> bool:
+    """Whether the message says what is wrong whatever the project does elsewhere."""
+    return naive.hit.message == RELABELLED or " asks the server's clock anew" in naive.hit.message
 
 
 def _advice(project: Project, fn: Fn) -> Profile | None:
