@@ -135,7 +135,11 @@ def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit
     name = short(made.name)
     where = f" in `{fn.name}()`" if not fn.is_module else ""
     kept = keeps(project, fn, item, handler)
-    unsaid = "" if kept or is_said(fn, item, handler) or is_logged(fn, item, handler) else UNSAID
+    unsaid = (
+        ""
+        if kept or is_said(fn, item, handler) or is_logged(fn, item, handler) or is_logged_below(project, fn, handler)
+        else UNSAID
+    )
     insisted = not kept and is_insisted(project, fn, item, handler, made, caught, policy)
     yield Hit(
         f"`{name}` raised{where} replaces {types}{WITHOUT}: the traceback reads as if the handler had failed "
@@ -163,7 +167,9 @@ def is_insisted(
     ):
         return False
     if made.kind in policy.answer_kinds and (
-        is_logged(fn, item, handler, as_error=True) or only_values(project, fn, handler)
+        is_logged(fn, item, handler, as_error=True)
+        or only_values(project, fn, handler)
+        or is_logged_below(project, fn, handler)
     ):
         return False
     if for_developers(fn.path):
@@ -297,6 +303,20 @@ def is_logged(fn: Fn, item: Raise, handler: int, *, as_error: bool = False) -> b
         found.traceback or ((not as_error or found.level in ERRORS) and of_caught(fn.facts, handler, call.passed))
         for call in before
         if (found := log_call(fn.file, fn.facts, call))
+    )
+
+
+def is_logged_below(project: Project, fn: Fn, handler: int) -> bool:
+    """Whether what is tried logs what fails in it, as an error or with its traceback, before it comes here."""
+    tried = {call.span for call in calls_in(fn.facts, fn.facts.blocks[handler].group)}
+    reached = [edge.callee for edge in project.graph.callees(fn) if edge.call is not None and edge.call.span in tried]
+    reached += [edge.callee for item in reached for edge in project.graph.callees(item) if edge.kind == "call"]
+    raises = [(item, inner) for item in reached for inner in item.facts.raises]
+    return any(
+        (inside := handler_of(item.facts, inner)) >= 0
+        and (inner.exc < 0 or not is_new(item.facts, inner.exc))
+        and is_logged(item, inner, inside, as_error=True)
+        for item, inner in raises
     )
 
 
