@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Moment, Project, Step, ops
+from backendlint.api import Fn, Hit, Moment, Project, Step, Vid, operands, ops
 
 _BOOKS = re.compile(r"^(django_(content_type|migrations|site)|auth_(permission|group)|alembic_version)$", re.IGNORECASE)
 _WHERE = re.compile(r"\bWHERE\b", re.IGNORECASE)
 _ALTERNATIVE = re.compile(r"\bOR\b", re.IGNORECASE)
 _EMPTY = re.compile(r"(?:\w+\.)?[\"`]?(\w+)[\"`]?\s*(?:\bIS\s+NULL|=\s*'')", re.IGNORECASE)
+_WRITES = frozenset(
+    "save create update delete bulk_create bulk_update get_or_create update_or_create add set remove clear".split()
+)
 _LOCKING = (
     ops.AddColumn,
     ops.DropColumn,
@@ -27,7 +30,7 @@ def check(project: Project) -> Iterator[Hit]:
     """The first data change of each migration that also alters a table which existed before."""
     told: set[str] = set()
     schema: dict[str, Moment] = {}
-    data: dict[str, Moment] = {}
+    data: dict[str, list[Moment]] = {}
     pending: dict[str, Hit] = {}
     for moment in project.data.moments():
         key = moment.migration.id
@@ -36,15 +39,16 @@ def check(project: Project) -> Iterator[Hit]:
         if moment.operation.outside_transaction:
             continue
         if _changes_data(moment):
-            data.setdefault(key, moment)
+            data.setdefault(key, []).append(moment)
             if key in schema:
                 told.add(key)
                 yield _after(moment, *_described(schema[key]))
             else:
                 pending[key] = _before(moment)
-        elif _locks(moment) and not _dropped_aside(moment, data.get(key)):
+        elif _locks(moment) and not _dropped_aside(moment, next(iter(data.get(key, ())), None)):
             schema.setdefault(key, moment)
-            if key in data and moment.migration.kind == "django" and moment.dialect == "postgres":
+            changed = any(_may_change(project, item, moment) for item in data.get(key, ()))
+            if changed and moment.migration.kind == "django" and moment.dialect == "postgres":
                 told.add(key)
                 yield pending[key]
 
@@ -59,6 +63,43 @@ def _changes_data(moment: Moment) -> bool:
             and not _fills_nothing(moment, operation)
         )
     return isinstance(operation, ops.RunCode) and operation.changes_data and moment.migration.kind == "django"
+
+
+def _may_change(project: Project, change: Moment, altered: Moment) -> bool:
+    """Whether the data change may be one of the table that is altered behind it: no row of another holds that up."""
+    table = str(getattr(altered.operation, "table", "")).lower().replace("_", "")
+    if not isinstance(change.operation, ops.RunCode):
+        return True
+    file = project.files.get(change.migration.path)
+    named = [fn for fn in (project.functions_of(file) if file is not None else ()) if fn.name == change.operation.name]
+    if any(project.targets(fn, call) for fn in named for call in fn.calls):
+        return True  # its helpers may
+    written = [model for fn in named for model in _written(fn)]
+    return not written or any(model.lower() in table for model in written)
+
+
+def _written(fn: Fn) -> list[str]:
+    """The models of which a migration's function writes rows; "" where that cannot be told."""
+    models = {call.value: call.args[-1] for call in fn.calls if call.args and fn.callee_name(call) == "get_model"}
+    found: list[str] = []
+    for call in fn.calls:
+        if fn.callee_name(call) in _WRITES and fn.value(call.func)[0] == "attr":
+            origins = models.keys() & _behind(fn, call.func)
+            found += [str(fn.const(models[vid])) for vid in origins] or [""]
+    return found
+
+
+def _behind(fn: Fn, start: Vid) -> set[Vid]:
+    """What a row comes from: `order` of `for order in Order.objects.filter(...)`, not what is passed or put into it on the way."""
+    found, todo = set[Vid](), [start]
+    while todo:
+        vid = todo.pop()
+        if vid not in found:
+            found.add(vid)
+            value = fn.facts.values[vid]
+            whole = value[1:2] if value[0] in ("setattr", "store", "mut") else operands(value)
+            todo += [fn.calls[value[1]].func] if value[0] == "call" else whole
+    return found
 
 
 def _small(operation: ops.DataChange) -> bool:
