@@ -121,7 +121,15 @@ def exceptional(project: Project, route: Route, routes: list[Route], guarded: in
     near = [other for other in routes if other is not route and beside(route, other) and reads(project, other)]
     if any(other.handler is not route.handler and not project.access.authentication(other) for other in near):
         return False
-    return route.handler is None or not any(answer.special == "template" for answer in answers(project, route.handler))
+    if route.handler is None:
+        return not shows_page(project, route)
+    return not any(answer.special == "template" for answer in answers(project, route.handler))
+
+
+def shows_page(project: Project, route: Route) -> bool:
+    """A view of the library's handlers that fills a template, or sends clients on."""
+    classes = project.hierarchy.mro(route.cls) if route.cls is not None else ()
+    return any("template_name" in cls.facts.attributes or "get_redirect_url" in cls.methods for cls in classes)
 
 
 def asks_who(project: Project, route: Route) -> bool:
