@@ -197,6 +197,41 @@ def test_django_includes_nest() -> None:
     assert project.request_param_types(delete.handler) == {2: "uuid"}  # type: ignore[arg-type]
 
 
+def test_functions_of_the_project_that_include() -> None:
+    project = build(
+        urls="""
+        from django.urls import include, path
+        import views
+        from includes import include_for, named
+        urlpatterns = [
+            path("v2/", include_for(views.staff, [path("ships", views.ships), path("piers/", include("piers"))])),
+            path("v3/", named("piers")),
+        ]
+        """,
+        includes="""
+        from django.urls import include
+        def include_for(check, patterns, space=None):
+            if isinstance(patterns, tuple):
+                return patterns
+            module, app, space = include(patterns, namespace=space)
+            return [check(item) for item in module], app, space
+        def named(patterns):
+            return include(patterns)
+        """,
+        piers="""
+        from django.urls import path
+        import views
+        urlpatterns = [path("longest", views.longest)]
+        """,
+        views="""
+        def staff(pattern): ...
+        def ships(request): ...
+        def longest(request): ...
+        """,
+    )
+    assert {route.path for route in project.routes} == {"/v2/ships", "/v2/piers/longest", "/v3/longest"}
+
+
 def test_viewsets_imply_their_methods() -> None:
     project = build(
         shop__urls="from django.urls import include, path\nfrom rest_framework.routers import DefaultRouter\n"

@@ -313,6 +313,20 @@ class Registrations:
                 for model in self.project.models(fn, inner):
                     if model.mount is not None:
                         return fn, inner, model.mount
+                mount = self._wrapped(fn, inner)
+                if mount is not None:
+                    return fn, inner, mount
+        return None
+
+    def _wrapped(self, fn: Fn, call: Call) -> Mount | None:
+        """`include_for(staff, urls)`: a function of the project that includes what it is given."""
+        for target in self.project.targets(fn, call):
+            for inner in target.calls:
+                mounts = [model.mount for model in self.project.models(target, inner) if model.mount is not None]
+                for vid in (item for mount in mounts for item in arguments(inner, mount.child)):
+                    value = target.unguarded(vid)
+                    if value[0] == "param":
+                        return Mount(Arg((value[1],), (target.facts.params[value[1]].name,)))
         return None
 
     def _served(self, fn: Fn, call: Call, route: RouteModel) -> Key | None:
