@@ -93,9 +93,17 @@ def judge(
         word = re.split(r"[-_.]", part)[-1].lower()
         if part in owned and part != last_collection(route.path):
             continue  # said of its own routes
+        if not after and is_kind(route.path):
+            continue
         if is_singular(word) and word in nouns and word not in uncountable and not re.fullmatch(r"v\d+", word):
             return f"`{part}` {NUMBER}; use the plural{ALIKE}"
     return ""
+
+
+def is_kind(path: str) -> bool:
+    """`/variables/registration`: some of the collection before it."""
+    before, *_ = [*segments(path)[-2:-1], ""]
+    return re.fullmatch(r"([a-z]+[-_])*[a-z]{2,}s", before) is not None and not is_singular(before)
 
 
 def does(part: str, verb: str, nouns: set[str]) -> bool:
