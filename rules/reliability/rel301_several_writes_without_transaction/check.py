@@ -136,6 +136,7 @@ def _found(project: Project, fn: Fn, steps: list[Durable]) -> Iterator[tuple[Dur
             apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(project, fn, first, second)
             apart = apart or _separate(fn, first, second) or _left(project, fn, first, second)
             apart = apart or _dispensable(project, fn, first, second) or _dispensable(project, fn, second, first)
+            apart = apart or _one_row(project, fn, first, second) or _closes(project, fn, first, second)
             if apart or not _different(fn, first, second) or _undone(project, fn, first, second):
                 continue
             if related(project, fn, first, second) or _refills(first, second):
@@ -228,6 +229,48 @@ def _undone(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
             if any(object_root(fn, vid) == first.call.value for vid in given):
                 return True
     return False
+
+
+def _closes(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+    """Whether what stores the second is called after a failure of the first as well: `except Exception: job.finish(error)`,
+    `else: job.finish()`; it does not belong to the first's work."""
+    for number, item in fn.blocks_of(first.call.block) if second.edges else ():
+        if item.kind != "try" or any(around == number for around, _ in fn.blocks_of(second.call.block)):
+            continue
+        handlers = {n for n, block in enumerate(fn.facts.blocks) if block.kind == "except" and block.group == number}
+        closing = second.edges[0].callee
+        if any(
+            closing in project.targets(fn, call)
+            for call in fn.calls
+            if handlers.intersection(above for above, _ in fn.blocks_of(call.block))
+        ):
+            return True
+    return False
+
+
+def _one_row(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+    """`track.save()`, then `track.set_state(READY)`, which saves the same row: each state of it is one to go on from."""
+    one, two = (_saved(project, fn, step) for step in (first, second))
+    return bool(first.edges or second.edges) and min(one, two) >= 0 and _same(fn, one, two)
+
+
+def _saved(project: Project, fn: Fn, step: Durable) -> int:
+    """The object whose own row is saved, here or by methods that it calls of itself; or -1."""
+    if step.write.op != "save" or step.write.call is step.call:
+        return _receiver(fn, step) if step.write.op == "save" else -1
+    func = fn.value(step.call.func)
+    inner = [(edge.caller, edge.call) for edge in step.edges[1:]] + [(step.write.fn, step.write.call)]
+    own = all(call is not None and _of_itself(project, method, call) for method, call in inner)
+    return object_root(fn, func[1]) if own and func[0] == "attr" else -1
+
+
+def _of_itself(project: Project, fn: Fn, call: Call) -> bool:
+    """`self.save()`, `super().set_state(...)`."""
+    func = fn.value(call.func)
+    if func[0] != "attr" or fn.cls is None:
+        return False
+    root = object_root(fn, func[1])
+    return fn.value(root) == ("param", 0) or any(ref.kind == "super" for ref in project.refs(fn, root))
 
 
 def _ensures(fn: Fn, step: Durable) -> bool:
