@@ -194,7 +194,7 @@ class LazyReads:
         for fn in self.project.all_functions():
             for vid, relation in self._relations(fn):
                 root = self._root(fn, fn.facts.values[vid][1], ())
-                if root is not None and root.kind == "param":
+                if root is not None and root.kind == "param" and not _of_new(fn, root, fn.facts.span_of(vid)):
                     step = fn.step(fn.facts.span_of(vid), f"reads `{relation.name}`, which asks the database")
                     read = ParamRead(root.vid, root.path, relation, (step,), fn.facts.span_of(vid))
                     found.setdefault(fn.fqn, {}).setdefault(read.key, read)
@@ -204,7 +204,7 @@ class LazyReads:
             for fqn, reads in frontier.items():
                 for edge in self.project.graph.callers(self.project.functions[fqn]):
                     for read, root in self._arguments(edge, reads):
-                        if root.kind == "param":
+                        if root.kind == "param" and not _of_new(edge.caller, root, edge.span):
                             step = edge.caller.step(edge.span, f"calls {edge.callee.name}()")
                             path, steps = (*root.path, *read.path), (step, *read.steps)
                             lifted = ParamRead(root.vid, path, read.relation, steps, edge.span)
@@ -288,6 +288,29 @@ class LazyReads:
                 if root.kind == "item":
                     whole = root._replace(path=(*root.path, *read.path))
                     yield from self._judged(fn, edge.span, whole, read.relation, read.steps, edge.block)
+
+
+def _of_new(fn: Fn, root: _Root, span: Span) -> bool:
+    """Whether a method comes there only for a row that is not stored yet, which no query gives: `if is_new and self.owner`."""
+    if root.vid != 0 or fn.cls is None:
+        return False
+    tests = (*fn.tests_of(block_at(fn, span)), *fn.operands_before(span))
+    return any(_says_new(fn, vid, outcome) for vid, outcome in tests)
+
+
+def _says_new(fn: Fn, vid: Vid, outcome: bool) -> bool:
+    """`self.pk is None`, `not self.id`, `self._state.adding`, also where a name holds it."""
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    if value[0] == "not":
+        return _says_new(fn, value[1], not outcome)
+    if value[0] == "bool":
+        return (value[1] == "and") is outcome and any(_says_new(fn, part, outcome) for part in value[2])
+    if value[0] == "compare" and value[1][0] in ("is", "is not") and fn.const(value[2][1]) is None:
+        vid, outcome = value[2][0], outcome is (value[1][0] == "is not")
+        value = fn.unguarded(vid)
+    elif value[0] == "attr" and value[2] == "adding":
+        return outcome and fn.unguarded(value[1])[-1] == "_state"
+    return not outcome and value[0] == "attr" and value[2] in ("id", "pk") and fn.unguarded(value[1]) == ("param", 0)
 
 
 def _picks(project: Project, step: Sent, names: set[str]) -> bool:
