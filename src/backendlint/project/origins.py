@@ -9,7 +9,7 @@ from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.binding import bind, receiver
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
-from backendlint.project.loaders import LOADS, Loads, loads_of
+from backendlint.project.loaders import EVERYTHING, LOADS, NOTHING, Loads, loads_of
 from backendlint.project.loops import behind, plain
 
 if TYPE_CHECKING:
@@ -199,8 +199,7 @@ class _Walk:
         if target is not None:
             self.visit(target, value[1], path, steps, None, depth)
 
-    def _end(self, steps: tuple[Step, ...], path: Path, known: bool = True) -> None:
-        loads = Loads()
+    def _end(self, steps: tuple[Step, ...], path: Path, known: bool = True, loads: Loads = NOTHING) -> None:
         for step in steps:
             own = loads_of(self.project, step.fn, step.call, step.model)
             loads = loads.merged(own.under(path[: len(path) - step.below]))
@@ -321,8 +320,11 @@ class _Walk:
         if not models:
             base = receiver(fn, call)
             self._unknown += base >= 0
+            first = len(self.found)
             for vid in (base, *call.args):
-                self.visit(fn, vid, path, steps, context, depth)
+                rows = any(item.loads.wild for item in self.found[first:])
+                if vid == base or not rows:  # `rows.visible_to(user)` gives rows, and no user
+                    self.visit(fn, vid, path, steps, context, depth)
             self._unknown -= base >= 0
             return
         if models[0].name == "builtins.getattr":  # what is kept there, no part of the row that it is read from
@@ -333,17 +335,23 @@ class _Walk:
         self._library(fn, call, models[0], path, steps, context, depth)
 
     def _of_view(self, fn: Fn, call: Call, path: Path, steps: tuple[Step, ...], depth: int) -> bool:
-        """`super().get_queryset()` of a library's view: what the class names as its `queryset`."""
+        """`super().get_queryset()` of a library's view: what the class names as its `queryset`, also where that begins with a
+        manager that is not known, and loads something."""
         base = receiver(fn, call)
         if base < 0 or fn.callee_name(call) != "get_queryset":
             return False
-        before = (len(self.found), self._met)
+        before, obscure = (len(self.found), self._met), False
+        rows = next((model.returns for model in self.project.models(fn, call)), "")
         for ref in self.project.refs(fn, base):
             cls = self.project.classes.get(ref.name) if ref.kind in ("super", "inst") else None
             for owner in self.project.hierarchy.mro(cls) if cls is not None else ():
-                if "queryset" in owner.facts.attributes:
-                    self.visit(owner.owner, owner.facts.attributes["queryset"], path, steps, None, depth)
+                vid = owner.facts.attributes.get("queryset", -1)
+                if vid >= 0:
+                    self.visit(owner.owner, vid, path, steps, None, depth)
+                    obscure = obscure or self._obscure(owner.owner, vid, rows)
                     break
+        if obscure and (len(self.found), self._met) == before:
+            self._end(steps, path, loads=EVERYTHING)
         return (len(self.found), self._met) != before
 
     def _library(
