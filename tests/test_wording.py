@@ -81,6 +81,19 @@ COMMAND = """
         subprocess.run(["draw-charts"])
         return ""
 """
+QUEUED = """
+    import subprocess
+    from django_rq import job
+
+    def plot(chart):
+        subprocess.run(["draw-chart", chart])
+
+    {}
+    def draw(chart):
+        plot(chart)
+
+    {}
+"""
 MAILED = """
     import asyncio
     import smtplib
@@ -111,6 +124,8 @@ LOGGERS = (
         ("PERF101", f"{ROWS}\n    def f(s: Session):\n        return [b.owner.id for b in s.query(Boat)]\n", "each different one"),
         ("PERF101", f"{ROWS}\n    def f(s: Session):\n        return [o.boats for o in s.query(Owner)]\n", "of each item asks"),
         ("REL101", COMMAND, "if the command does not end, it hangs forever, and 1 endpoint"),
+        ("REL101", QUEUED.format("@job('charts')", ""), "does not end, it hangs until the queue ends the job."),
+        ("REL101", QUEUED.format("", "draw_job = job(draw)"), "does not end, it hangs until the queue ends the job."),
         ("REL103", TASK.format(""), "tries again at a fixed pace"),
         ("REL114", MAILED.format("await asyncio.to_thread(mail)"), "in `mail()`: the client waits."),
         ("REL114", MAILED.format("mail()"), "the client waits, and the worker is held meanwhile."),

@@ -18,6 +18,7 @@ from backendlint.api import (
     aliases,
     at_once,
     bind,
+    decorator_models,
     exclusive,
     here_and_in,
     only_by_hand,
@@ -28,6 +29,8 @@ OUTBOUND = frozenset(
     ["http", "db-connect", "cache-read", "cache-write", "mail", "socket", "grpc", "cloud", "search", "subprocess"]
 )
 UNBOUNDED = Wait("forever", default=True)
+FAR = 4
+"""Calls from a queue's job down to what it waits for."""
 REQUEST_LAYERS = frozenset(["controller", "service", "repository", "client", "task", "middleware"])
 
 
@@ -190,14 +193,41 @@ def _hit(project: Project, site: Site, wait: Wait) -> Hit:
     place = "" if site.fn.is_module else f" in `{site.fn.name}()`"
     lacks = "a timeout for connecting alone" if wait.partly else "no timeout"
     when = "the command does not end" if "subprocess" in site.model.effect else "the other side does not answer"
+    until = "until the queue ends the job" if _ends(project, site.fn) else "forever"
     return Hit(
-        message=f"`{name}`{place} has {lacks}: if {when}, it hangs forever{_reach(project, site.fn.fqn)}.",
+        message=f"`{name}`{place} has {lacks}: if {when}, it hangs {until}{_reach(project, site.fn.fqn)}.",
         location=site.fn.location(site.call.span),
         help=_help(site),
         confidence=None if wait.sure else "medium",
         function=site.fn.fqn,
         profile=_profile(project, site),
     )
+
+
+def _ends(project: Project, fn: Fn) -> bool:
+    """Whether it runs in jobs of a queue that gives each so much time, and for no client."""
+    if fn in project.in_request:
+        return False
+    known, rising = {fn.fqn}, [fn]
+    for _ in range(FAR):
+        if any(_is_limited(project, item) for item in rising):
+            return True
+        callers = {edge.caller.fqn: edge.caller for item in rising for edge in project.graph.callers(item)}
+        rising = [item for fqn, item in callers.items() if fqn not in known]
+        known |= callers.keys()
+    return False
+
+
+def _is_limited(project: Project, fn: Fn) -> bool:
+    """`@job(...)` above it, or `restock_job = job(restock)` in its module."""
+    models = list(decorator_models(project, fn))
+    home = fn.parent if fn.parent is not None and fn.parent.is_module else None
+    for call in home.calls if home is not None else ():
+        if home and len(call.args) == 1 and any(ref.name == fn.fqn for ref in project.refs(home, call.args[0])):
+            found = (project.libraries.decorator(made.name) for made in project.callees(home, call))
+            models += [model for model in found if model is not None]
+    limits = (model.task.time_limit for model in models if model.task is not None)
+    return any(limit is not None and limit.default is not None for limit in limits)
 
 
 def _client(project: Project, made: Made, site: Site, wait: Wait) -> Hit:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 
-_TOOLING = frozenset({"dev", "scripts", "cli", ".github", "hack", "maintenance"})
+_TOOLING = frozenset({"dev", "scripts", "cli", ".github", ".gitlint", "gitlint", "hack", "maintenance"})
 """Folders of what serves the developers."""
 SERVING = frozenset({"controller", "task", "middleware", "entry"})
 """Layers of code that is run for others, not by hand."""
