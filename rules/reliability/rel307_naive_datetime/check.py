@@ -58,6 +58,7 @@ ASKED_ANEW = (
     "`{}()` of a time asks the server's clock anew, without a zone: what that time says plays no part; read it from the time "
     "itself (`.date()`), or ask the clock of a zone: `datetime.now(zone)`."
 )
+NAME = re.compile(r"(^|_|[a-z])(N|n)ame$")
 FACTORIES = frozenset(["default", "default_factory", "onupdate", "server_default", "factory"])
 
 
@@ -290,7 +291,10 @@ def _factory(project: Project, fn: Fn, vid: Vid) -> CallModel | None:
 
 
 def _sound(project: Project, fn: Fn, call: Call, model: CallModel) -> bool:
-    """`datetime.now().timestamp()`: local time goes in, and the right moment comes out; or it is made aware at once."""
+    """`datetime.now().timestamp()`: local time goes in, and the right moment comes out; or it is made aware at once, or made
+    only to see whether it can be."""
+    if any(item.kind == "expr" and item.value == call.value for item in fn.facts.statements):
+        return True
     local = _local(model)
     fitting = MAKES_AWARE if local else MAKES_AWARE | TAKES_UTC
     times = _times(fn, call.value, _SAME)
@@ -324,6 +328,24 @@ def _told_apart(fn: Fn, call: Call) -> bool:
         or (value[0] in ("compare", "binop") and not stripped.isdisjoint(operands(value)))
         for value in uses
     )
+
+
+def _names(fn: Fn, call: Call) -> bool:
+    """`{"JobName": now.isoformat()}`: a text that tells one thing from others."""
+    times = _times(fn, call.value)
+    shorts = {
+        vid for vid in fn.made_by("attr") if fn.facts.values[vid][1] in times and fn.facts.values[vid][2] == "isoformat"
+    }
+    texts = {other.value for other in fn.calls if other.func in shorts}
+    labelled = [item for other in fn.calls for item in other.kwargs]
+    labelled += [
+        (str(fn.const(key)), vid)
+        for number in fn.made_by("dict")
+        for key, vid in fn.facts.values[number][1]
+        if key >= 0
+    ]
+    named = {vid for key, vid in labelled if NAME.search(key)}
+    return bool(texts) and len(_uses(fn, times)) == len(shorts) and texts <= named
 
 
 def _stripped(fn: Fn) -> set[Vid]:
@@ -438,6 +460,7 @@ def _profile(project: Project, fn: Fn, call: Call, model: CallModel) -> Profile 
         or measures(project, fn, call)
         or _beside_local(project, fn, call)
         or (_local(model) and _told_apart(fn, call))
+        or _names(fn, call)
         or only_claims(project, fn, call)
         or into_dates(project, fn, call)
     ):
