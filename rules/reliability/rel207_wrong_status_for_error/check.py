@@ -65,6 +65,7 @@ COMPUTES = re.compile(
 """Words of functions that make something of a value, or say no to it."""
 MADE = re.compile(r"(^|\.)_*[A-Z]\w*$")
 """A class that is called."""
+FILES = ("builtins.FileNotFoundError", "builtins.NotADirectoryError")
 NOTHING = (("dict", ()), ("list", ()), ("tuple", ()))
 EVERY = "to every failure"
 TELLS = "a body that tells of an error"
@@ -392,7 +393,7 @@ def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], st
     if not types:
         return None
     if status >= 500:
-        if all(_is_missing(project, name) for name in types):
+        if all(_is_missing(project, name) for name in types) and not _own_file(fn, handler, types):
             return f"answers {status}", "what is not there is reported as a failure of the server"
         if _is_malformed(project, fn, handler, types):
             return f"answers {status}", "the client's mistake is reported as the server's"
@@ -420,6 +421,16 @@ def _asks_who(project: Project, fn: Fn, handler: int) -> bool:
     said = [fn.name, *(route.path for route in project.route_functions[fn.fqn]), fn.path]
     said += [called_name(fn.file, fn.facts, call) for call in fn.calls if call.block in tried]
     return any(IDENTITY.search(text) for text in said)
+
+
+def _own_file(fn: Fn, handler: int, types: tuple[str, ...]) -> bool:
+    """A file whose path no request decides: what the server itself should have is missing."""
+    if any(name not in FILES for name in types):
+        return False
+    tried = below(fn.facts, fn.facts.blocks[handler].group)
+    used = [vid for call in fn.calls if call.block in tried for vid in (call.func, *call.passed)]
+    parts = (fn.facts.values[vid] for vid in ingredients(fn.facts, used))
+    return not any(value[0] == "param" and (value[1] > 0 or fn.cls is None) for value in parts)
 
 
 def _is_missing(project: Project, name: str) -> bool:
