@@ -80,7 +80,8 @@ def _profile(project: Project, made: MadePerCall) -> Profile | None:
     if made.cls.resource in CHEAPER or _reused(made) or not (made.beside or made.site.fn in project.in_request):
         return "strict"
     after_failure = made.site.fn.inside(made.site.call.block, "except") is not None
-    return "strict" if after_failure or _for_this_call(project, made) or _for_any_host(project, made) else None
+    apart = _for_this_call(project, made) or _for_any_host(project, made) or _keeps_cookies(made)
+    return "strict" if after_failure or apart else None
 
 
 def _for_this_call(project: Project, made: MadePerCall) -> bool:
@@ -132,6 +133,13 @@ def _for_any_host(project: Project, made: MadePerCall) -> bool:
     addresses = [item.args[0] for item in _calls_of(made) if item.args] if made.cls.resource == "http-session" else []
     given = [_start(fn, vid) for vid in addresses]
     return bool(given) and all(value[0] == "param" and _any_host(project, fn, value[1]) for value in given)
+
+
+def _keeps_cookies(made: MadePerCall) -> bool:
+    """`session.cookies.get_dict()`: a session of whoever asks, whose cookies one for all would mix with those of others."""
+    fn = made.site.fn
+    held = aliases(fn.facts, made.site.call.value) if made.cls.resource == "http-session" else frozenset()
+    return any(value[2] == "cookies" and value[1] in held for value in map(fn.value, fn.made_by("attr")))
 
 
 def _start(fn: Fn, vid: Vid) -> Value:
