@@ -38,6 +38,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     seen: set[Location] = set()
     owned = {last_collection(route.path) for route in project.routes if route.kind == "http"}
     singular = prefers_singular(followed, uncountable)
+    shown = {route.path.rstrip("/") for route in project.routes if "GET" in route.methods}
     later = {part for route in project.routes if versions(route.path) for part in segments(route.path)}
     told: dict[str, list[Hit]] = defaultdict(list)
     for route in project.routes:
@@ -46,6 +47,8 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         if not prescribed.isdisjoint(segments(route.path)):
             continue
         problem = judge(route, verbs, uncountable, followed, nouns, owned)
+        if problem.endswith(ALIKE) and stands_alone(route.path, problem.split("`")[1], shown):
+            continue
         if problem and not (problem.endswith(ALIKE) and not versions(route.path) and plural(problem) in later):
             seen.add(route.location)
             hit = Hit(f"{route.label}: {problem}.", route.location, function=route.function)
@@ -115,6 +118,12 @@ def does(part: str, verb: str, nouns: set[str]) -> bool:
 def plural(problem: str) -> str:
     """The name that a later version of the same resource would have."""
     return f"{problem.split('`')[1]}s"
+
+
+def stands_alone(path: str, word: str, shown: set[str]) -> bool:
+    """Whether the word alone shows something and its plural a collection: `/user` is who asks, beside `/users`."""
+    before = path[: path.rstrip("/").rfind(f"/{word}")]
+    return {f"{before}/{word}", f"{before}/{word}s"} <= shown
 
 
 def last_collection(path: str) -> str:
