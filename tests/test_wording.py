@@ -94,6 +94,23 @@ QUEUED = """
 
     {}
 """
+ROUTED = """
+    from django.core.wsgi import get_wsgi_application
+    from django.http import HttpResponse
+    from django.urls import path
+    from rest_framework import routers, viewsets
+
+    def start(request):
+        return HttpResponse("")
+
+    class BuoyViewSet(viewsets.ModelViewSet):
+        pass
+
+    router = routers.DefaultRouter()
+    router.register("buoys", BuoyViewSet)
+    urlpatterns = [path("", start), path("about", start), path("map", start), *router.urls]
+    application = get_wsgi_application()
+"""
 MAILED = """
     import asyncio
     import smtplib
@@ -121,6 +138,7 @@ LOGGERS = (
     [
         ("REL113", ASYNC, "refuses that with `SynchronousOnlyOperation`"),
         ("REL113", f"{ASYNC}\n    import os\n    os.environ['DJANGO_ALLOW_ASYNC_UNSAFE'] = '1'\n", "no other request"),
+        ("OPS104", ROUTED, "serves 9 routes and none for health checks"),
         ("PERF101", f"{ROWS}\n    def f(s: Session):\n        return [b.owner.id for b in s.query(Boat)]\n", "each different one"),
         ("PERF101", f"{ROWS}\n    def f(s: Session):\n        return [o.boats for o in s.query(Owner)]\n", "of each item asks"),
         ("REL101", COMMAND, "if the command does not end, it hangs forever, and 1 endpoint"),

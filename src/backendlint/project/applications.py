@@ -39,12 +39,13 @@ def served_applications(project: Project) -> list[Served]:
         else:
             loose[route.framework] = loose.get(route.framework, 0) + 1
     found: list[Served] = []
+    served = {app.library for app in project.applications}  # others' routes are added to them: Django REST framework's
     for app in project.applications:
         if app.model is None or app.model.role != "application":
             continue
         own = counts.get(app.location, 0)
         if not own and loose.get(app.library) and not any(item.library == app.library for item in found):
-            own = loose[app.library]
+            own = sum(number for library, number in loose.items() if library == app.library or library not in served)
         if own >= FEWEST_ROUTES:
             found.append(Served(app.name, app.location, own, app.library, _module(project, app)))
     servers = [item for item in found if project.layers.of_path(item.location.path) != "command"]
