@@ -30,6 +30,8 @@ FORGOTTEN = re.compile(r"password|forgot|reset|recover|magic_?link|send_?code|re
 """Routes that send mail to whoever is named, or take what was in it."""
 
 
+CONFIRMS = re.compile(r"confirm|complete|finish", re.IGNORECASE)
+"""The end of what was begun by a mail."""
 ADDRESS = frozenset(
     {"host", "url", "path", "full_path", "base_url", "scheme", "get_host", "build_absolute_uri", "headers", "cookies"}
 )
@@ -193,6 +195,8 @@ def takes_credential(fn: Fn, given: re.Pattern[str]) -> bool:
 
 def takes_signed(project: Project, route: Route) -> bool:
     """Whether it goes by a signed text, which nobody guesses, and compares no password."""
+    if route.handler is None:  # a library's view, which takes what was in a mail
+        return FORGOTTEN.search(route.path) is not None and CONFIRMS.search(route.path) is not None
     if sends(project, route):
         return False  # whoever has no token yet has one sent
     fns = reached(project, route)
