@@ -111,6 +111,12 @@ ROUTED = """
     urlpatterns = [path("", start), path("about", start), path("map", start), *router.urls]
     application = get_wsgi_application()
 """
+UNCHECKED = """
+    import ssl
+
+    context = ssl.{}()
+    context.check_hostname = False
+"""
 MAILED = """
     import asyncio
     import smtplib
@@ -154,6 +160,8 @@ LOGGERS = (
         ("REL203", RAISED.format("logger.error('%s', error)"), "by accident; write"),
         ("REL203", RAISED.format("logger.error('no ferry')"), "by accident, and the cause is not recorded; write"),
         ("REL203", RAISED.format("raise NoFerry(f'no ferry: {error}')"), "by accident; write"),
+        ("SEC401", UNCHECKED.format("create_default_context"), "so any valid certificate of anybody is taken"),
+        ("SEC401", UNCHECKED.format("SSLContext"), "verifies neither the certificate nor the host's name"),
         ("SEC309", "SESSION_COOKIE_SECURE = False\n", "travels over plain HTTP, where it can be read; leave it on"),
         ("SEC309", "SESSION_COOKIE_HTTPONLY = False\n", "so one injected script can steal the cookie; leave it on"),
         ("REL208", LOGGED.format(LOGGERS[0]), "`logger.exception(...)` or log with `.opt(exception=True)`."),

@@ -14,9 +14,11 @@ from backendlint.api import (
     Project,
     Span,
     Vid,
+    called_name,
     calls_at,
     for_development,
     functions_in,
+    object_root,
     unchanged,
 )
 
@@ -31,6 +33,11 @@ VERIFIES = re.compile(r"verif|validat|check|secure|tls|ssl|cert", re.IGNORECASE)
 SKIPS = re.compile(
     r"insecure|(skip|no|without|disable|ignore|unverified)_?\w*(verif|validat|check|tls|ssl|cert)", re.IGNORECASE
 )
+HOST = "The certificate's host name"
+NOTHING = (
+    "A plain `SSLContext` verifies neither the certificate nor the host's name, so anyone on the way can read and change "
+    "the traffic; make it with `ssl.create_default_context()`."
+)
 DEEP = 2
 """Helpers through which the option is followed."""
 
@@ -40,7 +47,10 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         if not any(hands_on(project, fn, call, DEEP) for fn, call in calls_at(project, hit.location)):
             return
     elif not hit.message.startswith(UNVERIFIED):
-        yield hit
+        plain = hit.message.startswith(HOST) and any(
+            of_plain(fn, hit.location) for fn in functions_in(project, hit.location)
+        )
+        yield replace(hit, message=NOTHING) if plain else hit
         return
     called = any(is_named_so(fn, call) for fn, call in calls_at(project, hit.location))
     if called or any(chosen(fn, block, span) for fn, block, span in places(project, hit.location)):
@@ -49,6 +59,19 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         yield replace(hit, profile="strict", confidence="low")
     else:
         yield hit
+
+
+def of_plain(fn: Fn, location: Location) -> bool:
+    """Whether the context is `ssl.SSLContext()`, and nothing sets its `verify_mode`."""
+    held = next((item.base for item in fn.facts.stores if item.span.line == location.line), -1)
+    made = fn.unguarded(object_root(fn, held)) if held >= 0 else ("",)
+    call = fn.calls[made[1]] if made[0] == "call" else None
+    return (
+        call is not None
+        and called_name(fn.file, fn.facts, call) == "ssl.SSLContext"
+        and not call.passed
+        and all(item.name != "verify_mode" for item in fn.facts.stores)
+    )
 
 
 def is_named_so(fn: Fn, call: Call) -> bool:
