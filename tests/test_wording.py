@@ -111,6 +111,15 @@ ROUTED = """
     urlpatterns = [path("", start), path("about", start), path("map", start), *router.urls]
     application = get_wsgi_application()
 """
+REFUSED = """
+    from fastapi import HTTPException
+
+    def berth(harbour, ferry):
+        try:
+            return harbour.free(ferry)
+        except Exception:
+            raise HTTPException(409, "no berth")
+"""
 UNCHECKED = """
     import ssl
 
@@ -160,6 +169,7 @@ LOGGERS = (
         ("REL203", RAISED.format("logger.error('%s', error)"), "by accident; write"),
         ("REL203", RAISED.format("logger.error('no ferry')"), "by accident, and the cause is not recorded; write"),
         ("REL203", RAISED.format("raise NoFerry(f'no ferry: {error}')"), "by accident; write"),
+        ("REL203", REFUSED, "it leaves no traceback, and the cause is not recorded; log what was caught, and write"),
         ("SEC401", UNCHECKED.format("create_default_context"), "so any valid certificate of anybody is taken"),
         ("SEC401", UNCHECKED.format("SSLContext"), "verifies neither the certificate nor the host's name"),
         ("SEC309", "SESSION_COOKIE_SECURE = False\n", "travels over plain HTTP, where it can be read; leave it on"),

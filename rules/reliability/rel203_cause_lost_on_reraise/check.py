@@ -40,6 +40,8 @@ from backendlint.api import (
 UNKNOWN = "?"
 WITHOUT = " without `from`"
 UNSAID = ", and the cause is not recorded"
+ANSWERS = ("http", "validation")
+ANSWERED = "answered to a client, it leaves no traceback"
 TRACEBACKS = ("format_exc", "format_exception", "format_tb", "exc_info")
 PRINTED = ("print_exc", "print_exception")
 TIMEOUTS = ("builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.exceptions.TimeoutError")
@@ -141,9 +143,12 @@ def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit
         else UNSAID
     )
     insisted = not kept and is_insisted(project, fn, item, handler, made, caught, policy)
+    answers = made.kind in ANSWERS and bool(unsaid)
+    harm = ANSWERED if answers else "the traceback reads as if the handler had failed by accident"
+    first = "log what was caught, and " if answers else ""
     yield Hit(
-        f"`{name}` raised{where} replaces {types}{WITHOUT}: the traceback reads as if the handler had failed "
-        f"by accident{unsaid}; write `raise {name}(...) from {block.name or 'err'}`.",
+        f"`{name}` raised{where} replaces {types}{WITHOUT}: {harm}{unsaid}; "
+        f"{first}write `raise {name}(...) from {block.name or 'err'}`.",
         fn.location(item.span),
         function=fn.fqn,
         profile=None if insisted else "strict",
