@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import Fn, Hit, Policy, Project, Vid, name_of, runs_by_hand
 
 PHASES = ("status", "state", "phase")
 """Names under which answers say how far the other side has got."""
+ASKS = frozenset({"http", "db-connect", "socket", "grpc", "cloud"})
+REPORTS = re.compile(r"notif|report|alert|send|publish|log(?!_?in)|record|capture|mark", re.IGNORECASE)
 PATIENT, FEW = 10, 5
 """Seconds between so many attempts hammer nobody."""
 
@@ -52,6 +55,20 @@ def _key(fn: Fn, vid: Vid) -> object:
     return None
 
 
+def _mends(project: Project, policy: Policy) -> bool:
+    """`except Stale: renew(session)` before the next attempt: it is another one than that which failed."""
+    fn = policy.fn
+    tried = {number for call in policy.calls for number, block in fn.blocks_of(call.block) if block.kind == "try"}
+    handlers = {n for n, block in enumerate(fn.facts.blocks) if block.kind == "except" and block.group in tried}
+    return policy.kind == "loop" and any(
+        ASKS & project.effects.call_effects(fn, call)
+        and not REPORTS.search(fn.callee_name(call))
+        and fn not in project.targets(fn, call)
+        and handlers.intersection(number for number, _ in fn.blocks_of(call.block))
+        for call in fn.calls
+    )
+
+
 def _hit(project: Project, policy: Policy) -> Hit:
     what = (
         "The retrying client" if policy.kind == "client" else "The retry loop" if policy.kind == "loop" else "The retry"
@@ -61,7 +78,9 @@ def _hit(project: Project, policy: Policy) -> Hit:
     once = policy.kind == "loop" and policy.attempts == 2.0  # one more attempt hammers nobody
     by_hand = runs_by_hand(project, policy.fn) or project.layer(policy.fn) == "migration"
     slow = policy.backoff == "constant" and (policy.pause or 0) >= PATIENT and 0 < (policy.attempts or 0) <= FEW
-    soft = random or once or by_hand or slow  # such as a script that waits for its database: it runs once
+    soft = (
+        random or once or by_hand or slow or _mends(project, policy)
+    )  # such as a script that waits for its database: it runs once
     return Hit(
         message=f"{what} of `{policy.fn.name}()` tries again {pace}: all callers hammer a struggling service together."
         if not random
