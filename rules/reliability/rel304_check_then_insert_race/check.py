@@ -79,13 +79,28 @@ def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
     the one row that all share and that is made once in a lifetime, and rows of which there may be many."""
     if raced.held or only_by_hand(project, raced.fn) or shared_row(project, raced):
         return True
-    many = not unique and (newest(project, raced) or by_range(project, raced))
+    many = not unique and (newest(project, raced) or by_range(project, raced) or over_relations(project, raced))
     return many or only_planned(project, raced.fn) or project.lifecycle.alone_leads_to(raced.fn)
 
 
 def newest(project: Project, raced: Raced) -> bool:
     """`order_by(...).first()`: there may be many such rows, and one more need not be wrong."""
     return any("order" in origin.ops for origin in project.origins.of(raced.fn, raced.check.value))
+
+
+def over_relations(project: Project, raced: Raced) -> bool:
+    """`filter(berth__harbour=harbour)`: about rows that belong to others, for which no constraint of the table can speak."""
+    steps = [step for origin in project.origins.of(raced.fn, raced.check.value) for step in origin.steps]
+    asked = {key for call in (raced.check, *(step.call for step in steps)) for key, _ in call.kwargs if "__" in key}
+    return any(_leads_on(project, raced.entity, *key.split("__")[:2]) for key in asked)
+
+
+def _leads_on(project: Project, entity: str, name: str, following: str) -> bool:
+    """Whether the first is a relation, and the second a field of what it leads to."""
+    cls = project.classes.get(entity)
+    relation = project.associations.find(cls, name) if cls is not None else None
+    target = project.classes.get(relation.target) if relation is not None else None
+    return target is not None and any(following in owner.facts.attributes for owner in project.hierarchy.mro(target))
 
 
 def adds_itself(fn: Fn, insert: Call) -> bool:
