@@ -38,6 +38,8 @@ FORMS = ("the body (`form`)", "the body (`POST`)")
 ABSENCE = ("KeyError", "LookupError", "Exception", "BaseException")
 DEFINED = ("create", "update", "partial_update", "post", "put", "patch")
 """Methods of library views that hold the body against the view's serializer or form."""
+QUERIES = ("filter", "get", "exclude")
+TEXTUAL = re.compile(r"(token|secret|key|code|name|e?mail|slug|hash)$", re.IGNORECASE)
 PARSERS = ("json.loads", "orjson.loads", "ujson.loads")
 RAW = ("body", "stream", "data", "get_data", "read")
 """Reads that give the body's bytes."""
@@ -65,9 +67,35 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             place,
             function=route.function,
             profile="strict"
-            if what in FORMS or HOOK.search(route.path) or refuses(project, fn, start, field)
+            if what in FORMS
+            or HOOK.search(route.path)
+            or refuses(project, fn, start, field)
+            or (not field and only_asked_for(project, fn, start))
             else "default",
         )
+
+
+def only_asked_for(project: Project, fn: Fn, start: Vid) -> bool:
+    """`filter(token=data.get("token"))`: what is given is compared with stored texts, and goes nowhere else."""
+    same = {vid for item in (start, *alike(fn, start)) for vid in aliases(fn, item)}
+    fields = {call.value for call, method in methods(fn, same) if method == "get"}
+    fields |= {vid for vid, value in enumerate(fn.facts.values) if value[0] == "guard" and value[1] in fields}
+    read = {fn.calls[fn.value(vid)[1]].func for vid in fields if fn.value(vid)[0] == "call"}
+    passed = [(call, vid) for call in fn.calls for vid in call.passed if vid in fields | same]
+    kept = {item.value for item in fn.facts.stores} | {item.value for item in fn.facts.returns}
+    used = (vid for vid, value in enumerate(fn.facts.values) if not (fields | same).isdisjoint(operands(value)))
+    return (
+        bool(passed)
+        and all(vid in fields and compares(project, fn, call, vid) for call, vid in passed)
+        and kept.isdisjoint(fields | same)
+        and all(vid in fields | same | read for vid in used)
+    )
+
+
+def compares(project: Project, fn: Fn, call: Call, vid: Vid) -> bool:
+    """Whether a query compares it with a column that is a text, by its name: no wrong type makes that fail."""
+    queries = any(model.orm is not None and model.orm.op in QUERIES for model in project.models(fn, call))
+    return queries and all(TEXTUAL.search(key) for key, given in call.kwargs if given == vid) and vid not in call.args
 
 
 def same_body(project: Project, fn: Fn, what: str, start: Vid) -> list[Vid]:
