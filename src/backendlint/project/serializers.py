@@ -21,10 +21,8 @@ MAX_DEPTH = 4
 _LISTS = "list"
 _ONE = frozenset({"retrieve", "create", "update", "partial_update", "destroy"})
 """Actions of viewsets that show one object."""
-_NARROWS = frozenset(
-    "filter exclude get order_by values values_list annotate aggregate distinct last latest earliest".split()
-)
-"""Methods of a manager that ask the database again although its rows were prefetched."""
+_ANSWERED = frozenset("all count exists first contains iterator add aadd set aset remove clear create".split())
+"""Methods of a manager that take the rows which were prefetched, or that write; others send a statement, the project's own too."""
 
 
 class FieldRead(NamedTuple):
@@ -326,7 +324,7 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
 def _asked_anew(method: Fn, manager: Vid) -> bool:
     """Whether a method of the manager is called that sends a statement also where all its rows are there."""
     funcs = (method.facts.values[call.func] for call in method.calls)
-    return any(func[0] == "attr" and func[1] == manager and func[2] in _NARROWS for func in funcs)
+    return any(func[0] == "attr" and func[1] == manager and func[2] not in _ANSWERED for func in funcs)
 
 
 def _of_model(project: Project, method: Fn, name: str) -> Relation | None:
