@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from backendlint.api import (
     Call,
@@ -14,12 +15,16 @@ from backendlint.api import (
     below,
     exclusive,
     happens,
+    here_and_in,
     left_to_worker,
     openings,
+    told_once,
 )
 
 WAITS = ("http", "mail", "grpc", "cloud", "search", "subprocess", "sleep")
 ASKS = frozenset({"db", "db-read", "db-write", "flush", "begin"})
+ALIKE = 2
+"""So many calls in the transaction of one decorator are told one by one; more are its style."""
 LEVELS = 2
 """So far down is looked for what ends the transaction."""
 WORDS = {
@@ -32,7 +37,7 @@ def check(project: Project) -> Iterator[Hit]:
     """Calls inside a transaction's block that wait for the outside, directly or through callees; of one that leads to another
     transaction nothing is told that is told there."""
     seen: set[tuple[str, int]] = set()
-    held: list[tuple[Fn, Call, str, Step]] = []
+    held: list[tuple[Fn, Call, str, Step, str]] = []
     for fn, block, opening in openings(project):
         if project.layer(fn) in ("migration", "command") or project.lifecycle.starts(fn):
             continue
@@ -43,10 +48,17 @@ def check(project: Project) -> Iterator[Hit]:
             effect = _waited_for(project, fn, call)
             if effect and not _ended(project, fn, call) and not _let_go(project, fn, call, effect):
                 seen.add((fn.fqn, call.value))
-                held.append((fn, call, effect, opening.step))
-    for fn, call, effect, opened in held:
+                held.append((fn, call, effect, opening.step, _wrapper(fn) if opening.kind == "decorator" else ""))
+    wrapped: dict[str, list[Hit]] = {}
+    for fn, call, effect, opened, wrapper in held:
         if not _told_below(project, fn, call, seen):
-            yield _hit(project, fn, call, effect, opened)
+            hit = _hit(project, fn, call, effect, opened)
+            if wrapper:
+                wrapped.setdefault(wrapper, []).append(hit)
+            else:
+                yield hit
+    for hits in wrapped.values():
+        yield from told_once(hits, partial(here_and_in, before=": its locks"), severity=None, few=ALIKE)
     for fn in project.reviewed():
         if "flush" not in project.effects.of(fn) or "commit" not in project.effects.of(fn):
             continue
@@ -62,6 +74,11 @@ def _told_below(project: Project, fn: Fn, call: Call, told: set[tuple[str, int]]
         (target.fqn, item.value) in told or (depth > 0 and _told_below(project, target, item, told, depth - 1))
         for target, item in waits
     )
+
+
+def _wrapper(fn: Fn) -> str:
+    """The project's own decorator, which puts each function it is used on into a transaction; "" for a library's."""
+    return next((ref.name for ref in fn.decorators if ref.kind == "func"), "")
 
 
 def _flushed(project: Project, fn: Fn, seen: set[tuple[str, int]]) -> Iterator[Hit]:
