@@ -22,9 +22,11 @@ def is_api(project: Project, route: Route) -> bool:
         return False
     if route.handler is None and not route.documented:
         return route.cls is not None and (route.framework != "django" or "/api/" in f"{route.path}/")
-    if route.handler is None or route.documented or "/api/" in f"{route.path}/":
+    if route.handler is None or "/api/" in f"{route.path}/":
         return True
     found = answers(project, route.handler)
+    if route.documented:
+        return not _leads_people(found)
     if not found or any(answer.special for answer in found):
         return False
     declared = route.framework == "django" and any(model.route is not None for model in route.decorators)
@@ -62,6 +64,12 @@ def is_plain(project: Project, route: Route) -> bool:
     bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
     models = (project.libraries.cls(base) for base in bases)
     return all(model is None or model.library == route.framework for model in models)
+
+
+def _leads_people(found: list[Answer]) -> bool:
+    """Whether all that a handler answers are pages and redirects to such."""
+    shown = [answer.special for answer in found if not answer.failed]
+    return bool(shown) and {"template", "redirect"}.issuperset(shown)
 
 
 def _is_data(answer: Answer) -> bool:
