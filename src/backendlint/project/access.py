@@ -22,7 +22,9 @@ from backendlint.project.anonymous import (
     lists_none,
     lists_own,
     open_to_read,
+    raised_at_strangers,
     screens,
+    serves_strangers,
     texts_in,
     turns_away,
     unlimited,
@@ -248,8 +250,7 @@ class Access:
             self._functions[fn.fqn] = frozenset()
             if _OPTIONAL_NAME.search(fn.name):
                 return frozenset()
-            found = set(self._direct(fn))
-            found.update(role for role, _ in _by_name(fn.name))
+            found = {*self._direct(fn), *(role for role, _ in _by_name(fn.name))}
             for nested in self._nested(fn):
                 found.update(self.of_function(nested, depth))
                 found.update(role for ref in nested.decorators for role, _ in self.of_ref(ref))
@@ -309,11 +310,10 @@ class Access:
                 value = fn.unguarded(item.exc)
                 name = fn.callee_name(fn.calls[value[1]]) if value[0] == "call" else str(value[-1])
                 said = _MAY_NOT.search(fn.name) or (_MAY_NOT.search(name) and "uthenticat" not in name)
-                may = status == 403 and said
-                yield LIMIT if status == 429 else AUTHORIZE if may else AUTHENTICATE
+                yield LIMIT if status == 429 else AUTHORIZE if status == 403 and said else AUTHENTICATE
 
     def _raised(self, fn: Fn) -> Iterator[str]:
-        for name in self.project.exceptions.escaping(fn):
+        for name in raised_at_strangers(self.project, fn):
             model = self.project.libraries.exception(name)
             if model is not None and model.status in _REFUSALS:
                 yield _REFUSALS[model.status]
@@ -392,7 +392,7 @@ class Access:
         yield from self._handed_on(fn)
         for edge in self.project.graph.callees(fn):
             if edge.kind == "call" and (_AUTH_NAME.search(edge.callee.name) or _LIMIT_NAME.search(edge.callee.name)):
-                for role in self.of_function(edge.callee):
+                for role in self.of_function(edge.callee) if not serves_strangers(fn, edge) else ():
                     yield role, edge.callee.name
 
     def _handed_on(self, fn: Fn) -> Iterator[tuple[str, str]]:
