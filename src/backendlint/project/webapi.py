@@ -26,7 +26,7 @@ def is_api(project: Project, route: Route) -> bool:
         return True
     found = answers(project, route.handler)
     if route.documented:
-        return not _leads_people(found)
+        return not _leads_people(route, found)
     if not found or any(answer.special for answer in found):
         return False
     declared = route.framework == "django" and any(model.route is not None for model in route.decorators)
@@ -66,10 +66,10 @@ def is_plain(project: Project, route: Route) -> bool:
     return all(model is None or model.library == route.framework for model in models)
 
 
-def _leads_people(found: list[Answer]) -> bool:
-    """Whether all that a handler answers are pages and redirects to such."""
-    shown = [answer.special for answer in found if not answer.failed]
-    return bool(shown) and {"template", "redirect"}.issuperset(shown)
+def _leads_people(route: Route, found: list[Answer]) -> bool:
+    """Whether all that a handler answers are pages, or redirects to such after a form was sent."""
+    shown = {answer.special for answer in found if not answer.failed}
+    return "template" in shown <= {"template", "redirect"} or (shown == {"redirect"} and "GET" not in route.methods)
 
 
 def _is_data(answer: Answer) -> bool:
