@@ -105,15 +105,29 @@ def _judged(times: Times, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
     zones = _said(times.project, "USE_TZ")
     usual: Profile | None = "strict" if zones == {False} else None  # the whole project, its database included, has none
     shifts = "" if _runs_in_utc(times.project) else ", an hour off when the clocks change"
+    programs = _programs_of(times.project, "django") if zones == {True} else set()
     for fn in functions:
         for made in (*_made(times.project, fn, usual), *_handed(times.project, fn, usual)):
-            in_django = zones == {True} and made.local and not _told_already(made)
+            in_django = _program(fn.path) in programs and made.local and not _told_already(made)
             naive = _in_django(made, shifts) if in_django else made
             if naive.hit.profile is not None or _told_already(naive):
                 yield naive.hit, ""
                 continue
             style = _style(times, naive)
             yield (replace(naive.hit, profile="strict"), "") if style == ADVICE else (naive.hit, style)
+
+
+def _programs_of(project: Project, package: str) -> set[str]:
+    """The folders at the root in which some file imports the package: beside them may be other programs."""
+    return {
+        _program(path)
+        for path, file in project.files.items()
+        if any(item.target.partition(".")[0] == package for item in file.imports)
+    }
+
+
+def _program(path: str) -> str:
+    return path.rpartition("/")[0].partition("/")[0]
 
 
 def _in_django(naive: Naive, shifts: str) -> Naive:

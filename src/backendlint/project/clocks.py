@@ -238,10 +238,11 @@ class Clocks:
         longer = {vid for vid, value in reads if value[0] == "fmt"}
         if len(shorts) + len(longer) != len(reads) or self._ends(fn, times, texts):
             return False
-        parts = [value[0] for vid, value in enumerate(fn.facts.values) if not texts.isdisjoint(operands(value))]
-        return (
-            bool(parts or longer or texts) and all(part in _TEXT for part in parts) and not self._ends(fn, texts, set())
-        )
+        parts = [(vid, value[0]) for vid, value in enumerate(fn.facts.values) if not texts.isdisjoint(operands(value))]
+        if not (parts or longer or texts) or any(part not in (*_TEXT, "dict") for _, part in parts):
+            return False
+        fields = {vid for vid, part in parts if part == "dict"}  # `extra={"at": ...}` of a record
+        return not self._ends(fn, texts, set()) and not (fields and self._ends(fn, fields, set()))
 
     @staticmethod
     def _makes_text(fn: Fn, call: Call, times: AbstractSet[Vid]) -> bool:
