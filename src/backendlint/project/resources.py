@@ -135,6 +135,8 @@ class Resources:
             held |= self._same_name(fn, held)
         cls = self._class(fn, start, model)
         closes = [item for item in fn.calls if self._closes(fn, item, held, model, cls)]
+        if model.opens != "file" and self._kept_by_result(fn, held):
+            return None
         if self._managed(fn, held, cls) or self._escapes(fn, held, call, handed=not closes):
             return None
         return self._unclosed(fn, call, model, closes)
@@ -256,6 +258,14 @@ class Resources:
                 return True
         return handed and any(self._hands_over(fn, call, held) for call in fn.calls if call is not opened)
 
+    @staticmethod
+    def _kept_by_result(fn: Fn, held: set[Vid]) -> bool:
+        """`return OrdersStub(channel)`: an object that is made from the resource, and lives on with it."""
+        given = (item.value for item in fn.facts.returns if item.value >= 0 and not item.is_yield)
+        returned = (fn.unguarded(vid) for vid in given)
+        made = [fn.facts.calls[value[1]] for value in returned if value[0] == "call"]
+        return any(fn.callee_name(call)[:1].isupper() and not held.isdisjoint(call.passed) for call in made)
+
     def _made_from(self, fn: Fn, vid: Vid, held: set[Vid]) -> bool:
         """`return connection.cursor()`: what is returned keeps the resource in use."""
         value = fn.facts.values[vid] if vid >= 0 else ("",)
@@ -322,9 +332,9 @@ class Resources:
         return not bound and len(used) <= 1
 
     def _harmless(self, fn: Fn, call: Call) -> bool:
-        """What cannot fail, or only by a bug: `Path(name)`, `len(items)`."""
+        """What cannot fail, or only by a bug: `Path(name)`, `len(items)`, and records of a log."""
         models = self.project.models(fn, call)
-        return bool(models) and all(model.pure and not model.raises for model in models)
+        return bool(models) and all((model.pure or {*model.effect} == {"log"}) and not model.raises for model in models)
 
     def _risky(self, fn: Fn, opened: Call, closes: list[Call]) -> bool:
         """Whether anything between opening and closing may raise or leave."""
