@@ -47,11 +47,13 @@ VERBS = frozenset(["get", "post", "put", "patch", "delete", "dispatch"])
 VIEW = re.compile(r"(View|ViewSet|Resource|Handler|Controller|Endpoint|Api|API)$")
 VALIDATED = frozenset({"data", "validated_data", "cleaned_data", "save"})
 """What a serializer or form has once `is_valid()` was called."""
+PROMISED = frozenset({"validated_data", "cleaned_data"})
 BY_HAND = re.compile(r"(^|/)(migrations|alembic|scripts?|bin)/")
 """Folders of what somebody runs and watches."""
 PROOF = re.compile(r"decode|verify|unsign|introspect|claims|token", re.IGNORECASE)
 """Calls that say who somebody is."""
 HOW_FAR = re.compile(r"(^|_)(status|state|phase)$")
+KIND = re.compile(r"(^|_)(type|kind)$")
 ALL = ("builtins.Exception", "builtins.BaseException")
 CHOOSES = frozenset({"in", "==", "is"})
 VALIDATES = re.compile(r"(^|_)(validate|verify|check|ensure|clean|authenticate|authori[sz]e)(_|$)", re.IGNORECASE)
@@ -111,7 +113,8 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     if narrows and node.msg is None:
         profile = "audit"
     elif outside:
-        profile = None if direct or is_decided_elsewhere(site, node, statement.value) else "strict"
+        decided = is_decided_elsewhere(site, node, statement.value) and not is_promised(site, statement.value)
+        profile = None if direct or decided else "strict"
     else:
         seen = is_public(function) and not (direct and is_inner(site)) and is_validation(site, node, statement.value)
         quiet = (
@@ -348,7 +351,17 @@ def is_contract(site: SyntaxSite, vid: int) -> bool:
             or is_left_out(site, part)
             for part in parts
         )
-    return value[0] == "compare" and set(value[1]) <= CHOOSES and is_given(site, value[2])
+    if value[0] != "compare" or not set(value[1]) <= CHOOSES:
+        return False
+    return is_given(site, value[2]) or is_of_kind(site, value[2])
+
+
+def is_of_kind(site: SyntaxSite, sides: Sequence[int]) -> bool:
+    """`user.type == User.Type.PERSON` of a parameter: which of its kinds it is, as `isinstance` would ask."""
+    function, value = site.function, unguarded(site.function, sides[0])
+    named = value[0] == "attr" and KIND.search(str(value[2])) is not None
+    of_given = named and unguarded(function, value[1])[0] == "param"
+    return of_given and all(is_constant(function, item) for item in sides[1:])
 
 
 def is_of_class(site: SyntaxSite, vid: int) -> bool:
@@ -367,6 +380,18 @@ def is_left_out(site: SyntaxSite, part: Value) -> bool:
         return False
     holder = unguarded(function, part[2][1])
     return holder[0] == "param" and function.params[holder[1]].kind == "kwargs"
+
+
+def is_promised(site: SyntaxSite, vid: int) -> bool:
+    """Whether all that is asked is what a form or serializer has after it was valid (`"crew" in form.validated_data`)."""
+    function, parts = site.function, conditions(site, vid)
+    for part in parts:
+        value = unguarded(function, part)
+        sides = value[2] if value[0] == "compare" else (part,)
+        asked = [unguarded(function, item) for item in sides if not is_constant(function, item)]
+        if not asked or any(item[0] != "attr" or item[2] not in PROMISED for item in asked):
+            return False
+    return True
 
 
 def is_last_case(site: SyntaxSite, vid: int) -> bool:
