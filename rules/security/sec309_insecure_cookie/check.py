@@ -12,13 +12,15 @@ OFF = re.compile(r"`(\w+)` is off")
 HERE = re.compile(r"localhost|127\.0\.0\.1|\b(dev|develop|development|local|test|testing|debug)\b", re.IGNORECASE)
 """Where nobody listens on the way."""
 
-
+SWITCHES = frozenset("on off true false yes no 1 0".split())
 LACKING = "lacks `secure=True` or `httponly=True`"
 """In the messages about cookies without flags."""
 
 
 def check(project: Project, hit: Hit) -> Iterator[Hit]:
-    if LACKING in hit.message and any(may_have_both(fn, call) for fn, call in calls_at(project, hit.location)):
+    if LACKING in hit.message and any(
+        may_have_both(fn, call) or is_alike_for_all(fn, call) for fn, call in calls_at(project, hit.location)
+    ):
         return
     setting = OFF.match(hit.message)
     for fn in functions_in(project, hit.location) if setting else ():
@@ -34,6 +36,12 @@ def may_have_both(fn: Fn, call: Call) -> bool:
     """With the options that are spread (`**COOKIE`), the known ones being among the call's own."""
     flags = [call.kwarg("secure"), call.kwarg("httponly")]
     return call.open_ended or all(vid >= 0 and fn.const(vid) is not False for vid in flags)
+
+
+def is_alike_for_all(fn: Fn, call: Call) -> bool:
+    """`set_cookie("remember_me", "on")`: a switch tells nobody from others."""
+    value = call.kwarg("value") if call.kwarg("value") >= 0 else call.args[1] if len(call.args) > 1 else -1
+    return value >= 0 and str(fn.const(value)).lower() in SWITCHES
 
 
 def assignments(fn: Fn, name: str) -> Iterator[tuple[int, Vid, int]]:
