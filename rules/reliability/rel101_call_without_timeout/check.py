@@ -28,6 +28,8 @@ from backendlint.api import (
 OUTBOUND = frozenset(
     ["http", "db-connect", "cache-read", "cache-write", "mail", "socket", "grpc", "cloud", "search", "subprocess"]
 )
+GENERATED = ".Stub.*"
+"""The model of all methods of generated stubs, whose deadlines API114 is about."""
 UNBOUNDED = Wait("forever", default=True)
 FAR = 4
 """Calls from a queue's job down to what it waits for."""
@@ -64,6 +66,8 @@ def _hits(project: Project) -> Iterator[tuple[Hit, str]]:
     for site in project.effects.sites:
         wait = project.timeouts.of(site.fn, site.call, site.model)
         if wait is None or wait.kind != "forever" or project.layer(site.fn) == "migration" or _otherwise(site):
+            continue
+        if site.model.name.endswith(GENERATED):
             continue
         if wait.left_out and _waits(project, site):
             left_out.update(dict.fromkeys(wait.left_out, site))
