@@ -188,6 +188,19 @@ def _grouped(fn: Fn, call: Call) -> bool:
     return False
 
 
+def _own_columns(query: Query) -> bool:
+    """`Order.update(**changed).where(...)`: which columns are written differs from row to row, so one statement cannot."""
+    fn, todo = query.fn, [query.call] if query.call is not None else []
+    for call in todo:
+        spread = [fn.unguarded(vid) for key, vid in call.kwargs if key == "**"]
+        if fn.callee_name(call) == "update" and any(value[0] != "dict" or not value[1] for value in spread):
+            return True
+        func = fn.unguarded(call.func)
+        value = fn.unguarded(func[1]) if func[0] == "attr" and len(todo) < MAX_CHAIN else ("",)
+        todo += [fn.calls[value[1]]] if value[0] == "call" else []
+    return False
+
+
 def _called_in(fn: Fn, call: Call) -> bool:
     value = fn.facts.values[call.func]
     return value[0] in ("attr", "name") and str(value[-1]).rpartition(".")[2] == "in_"
@@ -242,7 +255,9 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
         return "strict"
     if op == "create" and _no_plain_rows(project, query):
         return "strict"
-    if _composite(project, fn, loop, query) or _by_item(fn, loop, query) or _given_back(fn, call, edge):
+    if _own_columns(query) or _composite(project, fn, loop, query) or _by_item(fn, loop, query):
+        return "strict"
+    if _given_back(fn, call, edge):
         return "strict"
     if _repairs(fn, loop) or _may_fail_alone(fn, loop, call) or (edge is None and _judged(fn, call)):
         return "strict"
