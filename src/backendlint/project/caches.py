@@ -28,6 +28,8 @@ _CONFIGURED = re.compile(
     re.IGNORECASE,
 )
 """Names of keys of which there are as many as a program, or its operators, write down."""
+_ADDRESS = re.compile(r"(^|_)(ur[il]|host|port|address|endpoint|dsn|target|server)$", re.IGNORECASE)
+"""Of what a connection leads to."""
 FEW = 8
 """So few entries of a shared cache keep no crowd of objects alive, but push each other out."""
 _SOURCES = frozenset({"db", "db-read", "http", "grpc", "cloud", "search"})
@@ -83,9 +85,14 @@ class Caches:
                 size = self._size(home, vid, cache)
                 yield CacheUse(fn, span, "method" if size is None else "shared", fn.name, sure, size or 0)
             elif self._endless(home, vid, cache) and (keys := self._open_keys(fn)):
-                many = not all(_CONFIGURED.search(name) for name in keys)
+                many = not all(_CONFIGURED.search(name) for name in keys) and not self._of_servers(fn, keys)
                 yield CacheUse(fn, span, "unbounded", fn.name, fn in self.project.in_request and many)
             yield from self._mutable_keys(fn)
+
+    def _of_servers(self, fn: Fn, keys: Sequence[str]) -> bool:
+        """`def stub(target): return OrdersStub(grpc.insecure_channel(target))`: one client for each address that operators name."""
+        opened = {site.model.opens for site in self.project.effects.direct(fn)} - {None, "", "file", "archive", "lock"}
+        return bool(opened) and all(_ADDRESS.search(name) for name in keys)
 
     def _one_for_all(self, cls: Cls) -> bool:
         """Whether a class has one object for the whole process, as a model's manager: a cache keeps nothing alive by it."""
