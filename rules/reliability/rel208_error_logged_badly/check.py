@@ -35,6 +35,7 @@ from backendlint.api import (
     log_call,
     of_caught,
     only_converts,
+    runs_by_hand,
     siblings,
     split_lines,
     told_once,
@@ -369,7 +370,16 @@ def outermost(project: Project, fn: Fn) -> bool:
     the process."""
     path = f"/{fn.path}"
     command = fn.name == "handle" and "/management/commands/" in path
-    return command or fn.is_module or "/migrations/" in path or starts_program(project, fn)
+    return command or fn.is_module or "/migrations/" in path or starts_program(project, fn) or of_commands(project, fn)
+
+
+def of_commands(project: Project, fn: Fn) -> bool:
+    """What nothing but commands calls, and none of them catches anything."""
+    edges = project.graph.callers(fn)
+    return bool(edges) and all(
+        runs_by_hand(project, edge.caller) and project.exceptions.caught_by(edge.caller, edge.block, BROAD) < 0
+        for edge in edges
+    )
 
 
 def starts_program(project: Project, fn: Fn) -> bool:
