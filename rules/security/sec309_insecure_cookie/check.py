@@ -15,12 +15,14 @@ HERE = re.compile(r"localhost|127\.0\.0\.1|\b(dev|develop|development|local|test
 SWITCHES = frozenset("on off true false yes no 1 0".split())
 LACKING = "lacks `secure=True` or `httponly=True`"
 """In the messages about cookies without flags."""
+IDENTIFIES = "identifies a user"
+"""In those about a cookie by which somebody is known."""
 
 
 def check(project: Project, hit: Hit) -> Iterator[Hit]:
-    if LACKING in hit.message and any(
-        may_have_both(fn, call) or is_alike_for_all(fn, call) for fn, call in calls_at(project, hit.location)
-    ):
+    calls = calls_at(project, hit.location) if LACKING in hit.message else ()
+    who = IDENTIFIES in hit.message
+    if any(may_have_both(fn, call) or (who and is_alike_for_all(fn, call)) for fn, call in calls):
         return
     setting = OFF.match(hit.message)
     for fn in functions_in(project, hit.location) if setting else ():
