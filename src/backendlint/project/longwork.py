@@ -39,6 +39,7 @@ _ASKS = frozenset({"--version", "-V", "--help", "-h"})
 _GIT_ASKS = frozenset(
     {"branch", "config", "describe", "log", "remote", "rev-list", "rev-parse", "show", "status", "tag"}
 )
+_NUMBERS = tuple(("name", f"builtins.{name}") for name in ("range", "len", "enumerate"))
 _BATCH = re.compile(r"(^|_)(batch|batches|batched)($|_)", re.IGNORECASE)
 
 
@@ -171,7 +172,7 @@ class LongWorks:
     def _capped(self, fn: Fn, vid: Vid, block: int, depth: int = 2) -> bool:
         """Whether there are but a few: more than a limit were refused before (`if len(items) > LIMIT: return`), here or where
         they come from, or all endpoints pass a list of one (`stop_all([shop])`)."""
-        vid = plain(fn, vid)
+        vid = _numbered(fn, plain(fn, vid))
         span = fn.facts.blocks[block].span if block else fn.facts.span_of(vid)
         return self._refused(fn, vid, block, span) or (depth > 0 and self._capped_by_callers(fn, vid, depth))
 
@@ -258,6 +259,17 @@ def _words(fn: Fn, vid: Vid) -> list[str]:
     first = value[2][0] if value[0] == "fmt" and value[2] else vid
     text = fn.const(first)
     return text.split() if isinstance(text, str) else []
+
+
+def _numbered(fn: Fn, vid: Vid) -> Vid:
+    """The list behind `enumerate(items)` and `range(len(items))`."""
+    value = fn.facts.values[vid]
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    name = fn.facts.values[call.func] if call is not None and call.args else ("",)
+    if call is None or name not in _NUMBERS or (name[1] == "builtins.range" and len(call.args) > 1):
+        return vid
+    inner = plain(fn, call.args[0])
+    return _numbered(fn, inner) if name[1] != "builtins.range" or _numbered(fn, inner) != inner else vid
 
 
 def _stems(fn: Fn, vid: Vid, iterable: Vid) -> bool:
