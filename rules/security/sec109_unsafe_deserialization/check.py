@@ -36,7 +36,8 @@ def reads_own(project: Project, use: WeakUse) -> bool:
         if value[0] == "enter":
             vid = value[1]
         elif call is not None and use.fn.callee_name(call) == "read":
-            vid = use.fn.facts.values[call.func][1]
+            func = use.fn.facts.values[call.func]
+            vid = func[1] if func[0] == "attr" else -1
         elif call is not None and use.fn.callee_name(call) == "open" and call.args:
             return is_own(project, use, call.args[0])
     return False
