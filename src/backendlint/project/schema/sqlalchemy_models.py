@@ -27,6 +27,8 @@ _NOT_COLUMNS = frozenset(
     "relationship dynamic_loader association_proxy hybrid_property synonym composite validates query_expression backref "
     "Relationship aggregated PrivateAttr ClassVar MetaData registry declared_attr contains_eager object_session".split()
 )
+_MAPPING = frozenset({"__mapper_cls__", "__declare_first__", "__declare_last__", "__init_subclass__"})
+"""Names by which a class has a hand in how its subclasses are mapped: it may add columns."""
 
 
 @dataclass(slots=True)
@@ -112,7 +114,7 @@ def _read_model(model: _Model, links: Links, optional: bool = False) -> Table:
         for made in _class_columns(where, item, table, custom, links, taken):
             put(table, made)
     _table_args(chain, table, links)
-    if any("__mapper_cls__" in item.methods or "__mapper_cls__" in item.attributes for _, item in chain):
+    if any(not _MAPPING.isdisjoint((*item.methods, *item.attributes)) for _, item in chain):
         table.complete = False  # its own mapper may add columns: one for the row's version, say
     if is_table_model(model.file, model.cls, links):
         for made in read_fields(chain, table.name, links, optional):
