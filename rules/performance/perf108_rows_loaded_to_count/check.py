@@ -80,7 +80,8 @@ def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
             return True
     if call.args and any(ref.name == "builtins.list" for ref in project.callees(fn, call)):
         return project.queries.unsent(fn, call.args[0]) is not None
-    return any(item.query.call is call for item in unbounded(project, fn))
+    asks = any(query.call is call for query in project.queries.sent(fn))
+    return asks and any(item.query.call is call for item in unbounded(project, fn))
 
 
 def _builds(project: Project, fn: Fn, call: Call) -> tuple[Fn, Call] | None:
