@@ -55,7 +55,7 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
     called = any(is_named_so(fn, call) for fn, call in calls_at(project, hit.location))
     if called or any(chosen(fn, block, span) for fn, block, span in places(project, hit.location)):
         yield replace(hit, message=CHOICE, profile="strict", severity="note", confidence="medium")
-    elif for_development(hit.location.path):
+    elif for_development(hit.location.path.rpartition("/")[2]):
         yield replace(hit, profile="strict", confidence="low")
     else:
         yield hit
