@@ -34,7 +34,7 @@ from backendlint.api import (
     siblings,
     split_lines,
     told_once,
-    waiting_sites,
+    waits_there,
 )
 
 CLEANUP_FUNCTION = re.compile(
@@ -266,10 +266,8 @@ def judged(site: Place) -> Iterator[Hit]:
 
 def hides_database(site: Place) -> bool:
     """What reads the database and answers with nothing when that fails: REL206 tells it, and what it leads to."""
-    inside = below(site.function, site.tried)
-    asked = any(query.block in inside for query in site.project.queries.direct(site.fn))
-    reads = asked or waiting_sites(site.project, site.fn, site.tried, "db", "db-read")
-    return bool(reads) and site.project.layer(site.fn) in ("repository", "service", "model")
+    in_layer = site.project.layer(site.fn) in ("repository", "service", "model")
+    return in_layer and waits_there(site.project, site.fn, site.tried, "db", "db-read")
 
 
 def sentence(types: Sequence[str], kind: str) -> str:

@@ -20,7 +20,7 @@ from backendlint.api import (
     here_and_in,
     ingredients,
     told_once,
-    waiting_sites,
+    waits_there,
 )
 
 DATABASE = ("db", "db-read", "db-write", "commit", "flush", "db-connect")
@@ -155,9 +155,7 @@ def _for_database(project: Project, fn: Fn, block: Block) -> bool:
         name in ALL or (project.exception_kind(name) == "infrastructure" and name not in FILES) for name in types
     ):
         return False
-    inside = below(fn.facts, block.group)
-    read = any(query.block in inside for query in project.queries.direct(fn))  # `list(Order.objects.all())`
-    return read or bool(waiting_sites(project, fn, block.group, *DATABASE))
+    return waits_there(project, fn, block.group, *DATABASE)
 
 
 def _empty(fn: Fn, item: Return) -> str:

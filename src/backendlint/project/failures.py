@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Block, Vid
 from backendlint.facts.within import below
 from backendlint.project.decorators import made_within
-from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.exceptions import Escape
 from backendlint.project.lookups import MISSING, asked_for, chain, provoked
@@ -376,14 +375,16 @@ class Failures:
         return "", None
 
 
-def waiting_sites(project: Project, fn: Fn, block: int, *effects: str) -> list[Site]:
-    """The function's calls with these effects in a block and below."""
+def waits_there(project: Project, fn: Fn, block: int, *effects: str) -> bool:
+    """Whether one of the function's own calls in a block and below has one of these effects. A query that is gone through there
+    reads the database (`list(Order.objects.all())`)."""
     inside = below(fn.facts, block)
-    return [
-        site
+    if "db-read" in effects and any(query.block in inside for query in project.queries.direct(fn)):
+        return True
+    return any(
+        site.call.block in inside and not set(effects).isdisjoint(site.model.effect)
         for site in project.effects.direct(fn)
-        if site.call.block in inside and not set(effects).isdisjoint(site.model.effect)
-    ]
+    )
 
 
 def says_missing(name: str) -> bool:
