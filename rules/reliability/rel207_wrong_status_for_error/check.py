@@ -148,10 +148,10 @@ def _found(project: Project) -> Iterator[Hit]:
 
 def _computes(project: Project, fn: Fn, handler: int) -> bool:
     """Whether nothing that is tried knows an outage: what fails there is the value, or there is a bug."""
-    tried = below(fn.facts, fn.facts.blocks[handler].group)
-    calls = [call for call in fn.calls if call.block in tried]
     if not any(name in ALL for name in project.exceptions.caught_types(fn, fn.facts.blocks[handler])):
         return False
+    tried = below(fn.facts, fn.facts.blocks[handler].group)
+    calls = [call for call in fn.calls if call.block in tried]
     shared = any(item.block in tried and item.name and fn.unguarded(item.base)[0] == "name" for item in fn.facts.stores)
     return bool(calls) and not shared and all(_is_pure(project, fn, call) for call in calls)
 
@@ -303,11 +303,7 @@ def _tells(fn: Fn, handler: int, given: Given) -> bool:
 
 def _flagged(fn: Fn, vid: Vid) -> bool:
     """`{"success": False}`, `{"status": "refund_failed"}`."""
-    value = fn.unguarded(vid) if vid >= 0 else ("",)
-    if value[0] != "dict":
-        return False
-    for key, item in value[1]:
-        name, said = (fn.const(key) if key >= 0 else ...), fn.const(item)
+    for name, said in _entries(fn, vid):
         if name in ("success", "ok") and said is False:
             return True
         if name in ("status", "state", "result") and isinstance(said, str) and FAILED.search(said):
@@ -315,12 +311,18 @@ def _flagged(fn: Fn, vid: Vid) -> bool:
     return False
 
 
+def _entries(fn: Fn, vid: Vid) -> list[tuple[object, object]]:
+    """The constants of a dict's keys and values; Ellipsis for others."""
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    return [(fn.const(key), fn.const(item)) for key, item in value[1]] if value[0] == "dict" else []
+
+
 def _is_text_of(fn: Fn, handler: int, vid: Vid) -> bool:
     """`str(error)`, `error.message`, `f"no: {error}"`, also as a value of a dict."""
     value = fn.unguarded(vid) if vid >= 0 else ("",)
     caught = ("exc", handler)
     if value[0] == "dict":
-        said = [item for key, item in value[1] if key < 0 or fn.const(key) not in ASIDE]
+        said = [item for key, item in value[1] if fn.const(key) not in ASIDE]
         return any(_is_text_of(fn, handler, item) for item in said)
     if value[0] == "fmt":
         return any(caught in (fn.facts.values[part], fn.unguarded(_unconverted(fn, part))) for part in value[2])
@@ -363,12 +365,8 @@ def _denies(fn: Fn, given: Given, usual: list[Given]) -> bool:
     return any(not truth and (name, True) in said for vid in given.parts for name, truth in _flags(fn, vid))
 
 
-def _flags(fn: Fn, vid: Vid) -> Iterator[tuple[str, bool]]:
-    value = fn.unguarded(vid) if vid >= 0 else ("",)
-    for key, item in value[1] if value[0] == "dict" else ():
-        name, said = (fn.const(key) if key >= 0 else ...), fn.const(item)
-        if isinstance(name, str) and isinstance(said, bool):
-            yield name, said
+def _flags(fn: Fn, vid: Vid) -> list[tuple[str, bool]]:
+    return [(name, said) for name, said in _entries(fn, vid) if isinstance(name, str) and isinstance(said, bool)]
 
 
 def _makes(fn: Fn, call: Call) -> bool:
@@ -417,9 +415,9 @@ def _mismatch(project: Project, fn: Fn, handler: int, types: tuple[str, ...], st
 
 def _asks_who(project: Project, fn: Fn, handler: int) -> bool:
     """Whether the handler, its path, or what it tries has to do with who asks: then any failure may be a refusal."""
-    tried = below(fn.facts, fn.facts.blocks[handler].group)
+    tried = calls_in(fn.facts, fn.facts.blocks[handler].group)
     said = [fn.name, *(route.path for route in project.route_functions[fn.fqn]), fn.path]
-    said += [called_name(fn.file, fn.facts, call) for call in fn.calls if call.block in tried]
+    said += [called_name(fn.file, fn.facts, call) for call in tried]
     return any(IDENTITY.search(text) for text in said)
 
 
@@ -427,8 +425,8 @@ def _own_file(fn: Fn, handler: int, types: tuple[str, ...]) -> bool:
     """A file whose path no request decides: what the server itself should have is missing."""
     if any(name not in FILES for name in types):
         return False
-    tried = below(fn.facts, fn.facts.blocks[handler].group)
-    used = [vid for call in fn.calls if call.block in tried for vid in (call.func, *call.passed)]
+    tried = calls_in(fn.facts, fn.facts.blocks[handler].group)
+    used = [vid for call in tried for vid in (call.func, *call.passed)]
     parts = (fn.facts.values[vid] for vid in ingredients(fn.facts, used))
     return not any(value[0] == "param" and (value[1] > 0 or fn.cls is None) for value in parts)
 
