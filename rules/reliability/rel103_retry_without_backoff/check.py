@@ -57,15 +57,30 @@ def _key(fn: Fn, vid: Vid) -> object:
 
 def _mends(project: Project, policy: Policy) -> bool:
     """`except Stale: renew(session)` before the next attempt: it is another one than that which failed."""
+    if policy.kind != "loop":
+        return False
     fn = policy.fn
     tried = {number for call in policy.calls for number, block in fn.blocks_of(call.block) if block.kind == "try"}
     handlers = {n for n, block in enumerate(fn.facts.blocks) if block.kind == "except" and block.group in tried}
-    return policy.kind == "loop" and any(
+    return any(
         ASKS & project.effects.call_effects(fn, call)
         and not REPORTS.search(fn.callee_name(call))
         and fn not in project.targets(fn, call)
         and handlers.intersection(number for number, _ in fn.blocks_of(call.block))
         for call in fn.calls
+    )
+
+
+def _is_soft(project: Project, policy: Policy) -> bool:
+    """A few attempts far apart, a second one alone, what runs once (a script that waits for its database), and what mends the
+    failure first."""
+    slow = policy.backoff == "constant" and (policy.pause or 0) >= PATIENT and 0 < (policy.attempts or 0) <= FEW
+    return (
+        slow
+        or policy.once_more
+        or runs_by_hand(project, policy.fn)
+        or project.layer(policy.fn) == "migration"
+        or _mends(project, policy)
     )
 
 
@@ -75,12 +90,6 @@ def _hit(project: Project, policy: Policy) -> Hit:
     )
     pace = "without a pause" if policy.backoff == "none" else "at a fixed pace"
     random = policy.jitter and policy.backoff == "constant"
-    once = policy.kind == "loop" and policy.attempts == 2.0  # one more attempt hammers nobody
-    by_hand = runs_by_hand(project, policy.fn) or project.layer(policy.fn) == "migration"
-    slow = policy.backoff == "constant" and (policy.pause or 0) >= PATIENT and 0 < (policy.attempts or 0) <= FEW
-    soft = (
-        random or once or by_hand or slow or _mends(project, policy)
-    )  # such as a script that waits for its database: it runs once
     return Hit(
         message=f"{what} of `{policy.fn.name}()` tries again {pace}: all callers hammer a struggling service together."
         if not random
@@ -89,5 +98,5 @@ def _hit(project: Project, policy: Policy) -> Hit:
         related=tuple(policy.fn.step(call.span, "what is retried") for call in policy.calls[:3]),
         confidence=None if policy.backoff == "none" else "medium",
         function=policy.fn.fqn,
-        profile="strict" if soft else None,
+        profile="strict" if random or _is_soft(project, policy) else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from backendlint.api import (
     FEW,
@@ -34,15 +35,13 @@ def check(project: Project) -> Iterator[Hit]:
         if BROAD.intersection(policy.on) and policy.attempts not in (0.0, 1.0) and not _chooses(policy):
             handler = _handler(project, policy) if policy.kind == "loop" else None
             if policy.kind != "decorator" or not _keeps_all(project, policy.fn):
-                hit = _hit(project, policy, policy.home, handler)
+                hit = _hit(project, policy, handler)
                 written.setdefault("" if hit.profile else policy.kind, []).append(hit)
     yield from written.pop("", ())
     for kind, hits in written.items():
-        yield from told_once(hits, _everywhere, FEW if kind == "decorator" else SLIPS, severity=None)
-
-
-def _everywhere(hit: Hit, others: str) -> str:
-    return here_and_in(hit, others, before=": a bug")
+        yield from told_once(
+            hits, partial(here_and_in, before=": a bug"), FEW if kind == "decorator" else SLIPS, severity=None
+        )
 
 
 def _chooses(policy: Policy) -> bool:
@@ -86,14 +85,14 @@ def _keeps_all(project: Project, fn: Fn) -> bool:
     return bool(keeping) and all(any(number in keeping for number, _ in fn.blocks_of(block)) for block in tried)
 
 
-def _hit(project: Project, policy: Policy, home: Fn, handler: Block | None) -> Hit:
+def _hit(project: Project, policy: Policy, handler: Block | None) -> Hit:
     span = policy.span
     if handler is not None:
         span = Span(handler.span.line, handler.span.column, handler.span.line, handler.span.column + len("except"))
     return Hit(
         message=f"{policy.retried} is retried after every exception: a bug, a refusal or bad input is tried again "
         "as if it were an outage.",
-        location=home.location(span),
+        location=policy.home.location(span),
         function=policy.fn.fqn,
         profile=_profile(project, policy, handler),
     )
@@ -101,9 +100,8 @@ def _hit(project: Project, policy: Policy, home: Fn, handler: Block | None) -> H
 
 def _profile(project: Project, policy: Policy, handler: Block | None) -> Profile | None:
     """Advice for a script that waits for its database, for one more attempt, and where some failures do end the loop."""
-    once = policy.kind == "loop" and policy.attempts == 2.0
     some = handler is not None and _ends_after_some(project, policy.fn, handler)
-    return "strict" if once or some or runs_by_hand(project, policy.fn) else None
+    return "strict" if policy.once_more or some or runs_by_hand(project, policy.fn) else None
 
 
 def _ends_after_some(project: Project, fn: Fn, broad: Block) -> bool:

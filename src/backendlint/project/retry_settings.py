@@ -50,6 +50,11 @@ class Policy(NamedTuple):
         home = f"`{self.fn.name}()`"
         return home if not name else f"`{name}()`" if self.fn.is_module else f"`{name}()` in {home}"
 
+    @property
+    def once_more(self) -> bool:
+        """A loop that tries a second time and then gives up, which hammers nobody."""
+        return self.kind == "loop" and self.attempts == 2.0
+
 
 def plain_name(fn: Fn, vid: Vid) -> str:
     """What is called, also where it is a parameter or lies in an enclosing function; "" where it has no name."""
