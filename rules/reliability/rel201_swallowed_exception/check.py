@@ -137,6 +137,11 @@ class Place:
         """What is called in the code that is tried."""
         return [call for call in calls_in(self.function, self.tried) if not is_suppress(self.function, call.value)]
 
+    @cached_property
+    def parsing(self) -> frozenset[str]:
+        """Names of what reads a value."""
+        return strings(self.options["parses"])
+
     def name(self, call: Call) -> str:
         return called_name(self.fn.file, self.function, call)
 
@@ -309,9 +314,7 @@ def is_expected(site: Place, types: tuple[str, ...]) -> bool:
     works = [site.word(call) for call in site.calls if not makes(site, call)]
     if works and all(CLEANUP_CALL.fullmatch(name) for name in works):
         return True
-    if pauses(site) and types and all(name.endswith("TimeoutError") for name in types):
-        return True
-    if polls(site) and types and all(name.endswith("TimeoutError") for name in types):
+    if types and all(name.endswith("TimeoutError") for name in types) and (pauses(site) or polls(site)):
         return True
     if names == ["shield"] and any(
         site.word(call) in HELD and call.span[:2] > site.facts.span[2:] for call in function.calls
@@ -367,7 +370,7 @@ def only_parses(site: Place) -> bool:
 def parses(site: Place, fn: Fn, call: Call, depth: int = 1) -> bool:
     """A call that reads a value, also in a function of the project that does nothing else, and `answer.json()`."""
     name = called_name(fn.file, fn.facts, call)
-    if name in strings(site.options["parses"]) or (name.endswith(".json") and not call.passed and not call.awaited):
+    if name in site.parsing or (name.endswith(".json") and not call.passed and not call.awaited):
         return True
     targets = site.project.targets(fn, call) if depth else []
     return bool(targets) and all(
