@@ -117,13 +117,15 @@ def _given(project: Project, fn: Fn, index: int) -> Iterator[CallModel]:
 def _otherwise(site: Site) -> bool:
     """`ask(request, timeout=limit) if limit is not None else ask(request)`: the other branch says how long it may take."""
     fn, timeout = site.fn, site.model.timeout
+    if timeout is None:
+        return False
     name = fn.callee_name(site.call)
-    for test, outcome in fn.tests_of(site.call.block) if timeout is not None else ():
+    for test, outcome in fn.tests_of(site.call.block):
         value = fn.unguarded(test)
         if value[0] != "compare" or len(value[1]) != 1 or value[1][0] != ("is" if outcome else "is not"):
             continue
         limit, nothing = value[2]
-        if fn.value(nothing) == ("const", None) and timeout is not None:
+        if fn.value(nothing) == ("const", None):
             for call in fn.calls:
                 given = {fn.unguarded(vid) for key, vid in call.kwargs if key in timeout.keywords}
                 same = fn.value(call.func) == fn.value(site.call.func) or (name and fn.callee_name(call) == name)
@@ -225,9 +227,9 @@ def _ends(project: Project, fn: Fn) -> bool:
 def _is_limited(project: Project, fn: Fn) -> bool:
     """`@job(...)` above it, or `restock_job = job(restock)` in its module."""
     models = list(decorator_models(project, fn))
-    home = fn.parent if fn.parent is not None and fn.parent.is_module else None
-    for call in home.calls if home is not None else ():
-        if home and len(call.args) == 1 and any(ref.name == fn.fqn for ref in project.refs(home, call.args[0])):
+    home = project.module_function(fn.file)
+    for call in home.calls if fn.parent is home else ():
+        if len(call.args) == 1 and any(ref.name == fn.fqn for ref in project.refs(home, call.args[0])):
             found = (project.libraries.decorator(made.name) for made in project.callees(home, call))
             models += [model for model in found if model is not None]
     limits = (model.task.time_limit for model in models if model.task is not None)
