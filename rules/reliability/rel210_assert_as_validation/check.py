@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import libcst as cst
 
@@ -11,6 +10,7 @@ from backendlint.api import (
     FileFacts,
     FunctionFacts,
     Hit,
+    Profile,
     Span,
     Statement,
     SyntaxSite,
@@ -23,7 +23,6 @@ from backendlint.api import (
     only_for_types,
 )
 
-Profile = Literal["strict", "audit"]
 WORKS = re.compile(
     r"(pop|remove|discard|execute|commit|save|send|write|insert|update|delete|create|acquire|release|add|append|push|"
     r"publish|set|put|start|run|call|process|apply|register|consume|next|read|recv|increment|lock|enqueue|seed|produce|"
@@ -45,9 +44,9 @@ SETUP = re.compile(r"__init__|_*(init|setup|set_up|register|configure|install|co
 """Functions that start-up calls."""
 VERBS = frozenset(["get", "post", "put", "patch", "delete", "dispatch"])
 VIEW = re.compile(r"(View|ViewSet|Resource|Handler|Controller|Endpoint|Api|API)$")
-VALIDATED = frozenset({"data", "validated_data", "cleaned_data", "save"})
-"""What a serializer or form has once `is_valid()` was called."""
 PROMISED = frozenset({"validated_data", "cleaned_data"})
+VALIDATED = PROMISED | {"data", "save"}
+"""What a serializer or form has once `is_valid()` was called."""
 BY_HAND = re.compile(r"(^|/)(migrations|alembic|scripts?|bin)/")
 """Folders of what somebody runs and watches."""
 PROOF = re.compile(r"decode|verify|unsign|introspect|claims|token", re.IGNORECASE)
@@ -436,17 +435,14 @@ def is_bounded(site: SyntaxSite, vid: int) -> bool:
         return False
     if is_state(site, value[2]):
         return True
-    tells = VALIDATES.search(site.function.name) or any(is_secret(site, item) for item in value[2])
-    given = {name for item in value[2] for name in origins(site, item)[0][:1]}
-    if given and any(PROOF.search(name) for item in value[2] for name in origins(site, item)[1][:1]):
+    sides = [(item, *origins(site, item)) for item in value[2]]
+    if not any(direct for _, direct, _ in sides):
+        return False
+    if any(PROOF.search(name) for _, _, looked_up in sides for name in looked_up[:1]):
         return True
-    return (
-        bool(given)
-        and bool(tells)
-        and all(
-            is_constant(site.function, item) or (origins(site, item)[0] and not origins(site, item)[1])
-            for item in value[2]
-        )
+    tells = VALIDATES.search(site.function.name) or any(is_secret(site, item) for item in value[2])
+    return bool(tells) and all(
+        is_constant(site.function, item) or (direct and not looked_up) for item, direct, looked_up in sides
     )
 
 
@@ -480,13 +476,11 @@ def says_why(node: cst.Assert) -> bool:
 def has_words(message: cst.BaseExpression) -> bool:
     if isinstance(message, cst.SimpleString):
         return PROSE.search(message.raw_value) is not None
-    if isinstance(message, cst.ConcatenatedString):
+    if isinstance(message, cst.ConcatenatedString | cst.BinaryOperation):
         return has_words(message.left) or has_words(message.right)
     if isinstance(message, cst.FormattedString):
         texts = [part.value for part in message.parts if isinstance(part, cst.FormattedStringText)]
         return any(map(PROSE.search, texts))
-    if isinstance(message, cst.BinaryOperation):
-        return has_words(message.left) or has_words(message.right)
     if isinstance(message, cst.Name):
         return TEXT.search(message.value) is not None
     return isinstance(message, cst.Call) and (
