@@ -427,13 +427,11 @@ def any_of_many(project: Project, fn: Fn, handler: int) -> bool:
 
 def names_class(fn: Fn, handler: int) -> bool:
     """Whether the handler logs which class it is: `type(error).__name__`, `error.__class__.__name__`."""
-    caught_one = ("exc", handler)
-    for value in fn.facts.values:
-        if value[0] == "attr" and value[2] in ("__name__", "__qualname__"):
-            owner = fn.facts.values[value[1]]
-            call = fn.facts.calls[owner[1]] if owner[0] == "call" else None
-            parts = [owner[1]] if owner[0] == "attr" else list(call.args) if call is not None else []
-            if any(fn.facts.values[vid] == caught_one for vid in parts):
+    for _, base, name in map(fn.value, fn.made_by("attr")):
+        if name in ("__name__", "__qualname__"):
+            owner = fn.value(base)
+            parts = owner[1:2] if owner[0] == "attr" else fn.calls[owner[1]].args if owner[0] == "call" else ()
+            if any(fn.value(vid) == ("exc", handler) for vid in parts):
                 return True
     return False
 
