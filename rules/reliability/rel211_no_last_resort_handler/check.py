@@ -7,7 +7,7 @@ from backendlint.api import Fn, Hit, Project, Vid, concerned, served_application
 
 NAMED = re.compile(r"error|exception|handler", re.IGNORECASE)
 """Registrations are called so; looking at every model takes too long."""
-HANDLERS = re.compile(r"(error|exception)_handlers?")
+HANDLERS = frozenset({"error_handler", "error_handlers", "exception_handler", "exception_handlers"})
 BROAD = ("builtins.Exception", "builtins.BaseException")
 WRAPS = ("werkzeug.exceptions.InternalServerError", "werkzeug.exceptions.HTTPException")
 """What Flask and Quart make of an error that nobody expected, and its base: their handlers get it."""
@@ -51,7 +51,7 @@ def catching(project: Project) -> Iterator[Fn]:
 def hands_on(project: Project, fn: Fn) -> bool:
     """`shop_utils.init_app(app, error_handlers=handlers)`: a library that is not known registers them."""
     return any(
-        HANDLERS.fullmatch(key) and not project.models(fn, call) and not project.targets(fn, call)
+        key in HANDLERS and not project.models(fn, call) and not project.targets(fn, call)
         for call in fn.calls
         for key, _ in call.kwargs
     )
