@@ -203,24 +203,28 @@ def _refused(project: Project, model: CallModel) -> str:
 
 def _through(project: Project, fn: Fn, call: Call) -> Waiting | None:
     for target in project.targets(fn, call):
-        if (target.facts.is_generator and not _runs(project, fn, call)) or _can_better(project, fn, call, target):
+        if target.facts.is_generator and not _runs(project, fn, call):
             continue
         found = _way(project, fn, call.span, target) if _reached(project, fn, call, target) else None
-        if found is not None:  # of a client that comes in two kinds the other one may be meant
-            return None if _awaits(fn, call) else found
+        if found is not None and not _can_better(project, fn, call, target):
+            return (
+                None if _awaits(fn, call) else found
+            )  # of a client that comes in two kinds the other one may be meant
     return None
 
 
 def _can_better(project: Project, fn: Fn, call: Call, target: Fn) -> bool:
     """`if hasattr(client, "aload"): await client.aload()`, `else: client.load()`, and the class has an `aload`."""
+    base = receiver(fn, call)
+    if target.cls is None or base < 0:
+        return False
     for test, outcome in fn.tests_of(call.block):
         value = fn.unguarded(test)
         asked = fn.calls[value[1]] if value[0] == "call" and not outcome else None
-        if asked is None or len(asked.args) != 2 or target.cls is None or receiver(fn, call) < 0:
+        if asked is None or len(asked.args) != 2 or fn.unguarded(asked.args[0]) != fn.unguarded(base):
             continue
         name = fn.const(asked.args[1])
-        same = fn.unguarded(asked.args[0]) == fn.unguarded(receiver(fn, call))
-        if same and isinstance(name, str) and any(ref.name == "builtins.hasattr" for ref in project.callees(fn, asked)):
+        if isinstance(name, str) and any(ref.name == "builtins.hasattr" for ref in project.callees(fn, asked)):
             better = project.method(target.cls, name)
             return better is not None and better.facts.is_async
     return False
