@@ -7,7 +7,7 @@ from backendlint.api import Fn, Hit, Project, Vid, concerned, served_application
 
 NAMED = re.compile(r"error|exception|handler", re.IGNORECASE)
 """Registrations are called so; looking at every model takes too long."""
-HANDLERS = frozenset({"error_handler", "error_handlers", "exception_handler", "exception_handlers"})
+HANDLERS = ("error_handler", "error_handlers", "exception_handler", "exception_handlers")
 BROAD = ("builtins.Exception", "builtins.BaseException")
 WRAPS = ("werkzeug.exceptions.InternalServerError", "werkzeug.exceptions.HTTPException")
 """What Flask and Quart make of an error that nobody expected, and its base: their handlers get it."""
@@ -45,16 +45,17 @@ def catching(project: Project) -> Iterator[Fn]:
         if item.everything or item.unreadable or is_broad(project, item.fn, item.exception):
             yield item.fn
     yield from (fn for fn in middlewares(project) if catches_all(project, fn))
-    yield from (fn for fn in project.all_functions() if hands_on(project, fn))
+    yield from handing_on(project)
 
 
-def hands_on(project: Project, fn: Fn) -> bool:
+def handing_on(project: Project) -> set[Fn]:
     """`shop_utils.init_app(app, error_handlers=handlers)`: a library that is not known registers them."""
-    return any(
-        key in HANDLERS and not project.models(fn, call) and not project.targets(fn, call)
-        for call in fn.calls
-        for key, _ in call.kwargs
-    )
+    return {
+        fn
+        for keyword in HANDLERS
+        for fn, call in project.graph.calls_with(keyword)
+        if not project.models(fn, call) and not project.targets(fn, call)
+    }
 
 
 def is_broad(project: Project, fn: Fn, vid: Vid) -> bool:
