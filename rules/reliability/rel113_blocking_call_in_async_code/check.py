@@ -207,9 +207,8 @@ def _through(project: Project, fn: Fn, call: Call) -> Waiting | None:
             continue
         found = _way(project, fn, call.span, target) if _reached(project, fn, call, target) else None
         if found is not None and not _can_better(project, fn, call, target):
-            return (
-                None if _awaits(fn, call) else found
-            )  # of a client that comes in two kinds the other one may be meant
+            # of a client that comes in two kinds the other one may be meant
+            return None if _awaits(fn, call) else found
     return None
 
 

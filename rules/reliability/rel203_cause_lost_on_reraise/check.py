@@ -137,11 +137,8 @@ def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit
     name = short(made.name)
     where = f" in `{fn.name}()`" if not fn.is_module else ""
     kept = keeps(project, fn, item, handler)
-    unsaid = (
-        ""
-        if kept or is_said(fn, item, handler) or is_logged(fn, item, handler) or is_logged_below(project, fn, handler)
-        else UNSAID
-    )
+    said = kept or is_said(fn, item, handler) or is_logged(fn, item, handler) or is_logged_below(project, fn, handler)
+    unsaid = "" if said else UNSAID
     insisted = not kept and is_insisted(project, fn, item, handler, made, caught, policy)
     answers = made.kind in ANSWERS and bool(unsaid)
     harm = ANSWERED if answers else "the traceback reads as if the handler had failed by accident"
@@ -165,7 +162,8 @@ def is_insisted(
     Exceptions that become a client's answer do not: unless something broke, everybody knows what they stand for.
     """
     if (
-        made.name in policy.dropped
+        for_developers(fn.path)
+        or made.name in policy.dropped
         or is_ended_here(project, fn, item, made)
         or is_missing_file(made, caught)
         or is_wait(fn, handler, caught)
@@ -176,8 +174,6 @@ def is_insisted(
         or only_values(project, fn, handler)
         or is_logged_below(project, fn, handler)
     ):
-        return False
-    if for_developers(fn.path):
         return False
     if not caught or any(is_broken(project, kind, policy) for kind in caught):
         return True

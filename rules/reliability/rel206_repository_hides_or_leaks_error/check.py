@@ -88,15 +88,14 @@ def _hidden(project: Project, fn: Fn, index: int, block: Block) -> Iterator[Hit]
         if item.block == index and not item.is_yield:
             what = _empty(fn, item)
             if what and not _tells(project, fn, item, inside) and (what != "`False`" or _asks(project, fn, inside)):
+                agreed = _is_agreed(fn, what) or (what == "`None`" and _keeps(project, fn, inside))
                 yield Hit(
                     f"`{fn.name}()` returns {what}{FAILING}: its caller cannot tell a failure from an empty result and "
                     "goes on with it; raise one of the project's exceptions from the error.",
                     fn.location(clause(fn.facts, index)),
                     related=(fn.step(item.span, "returned here"),),
                     function=fn.fqn,
-                    profile="strict"
-                    if _is_agreed(fn, what) or (what == "`None`" and _keeps(project, fn, inside))
-                    else None,
+                    profile="strict" if agreed else None,
                 )
                 return
 
