@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from backendlint.project.loops import plain
+
 if TYPE_CHECKING:
     from backendlint.facts.model import Call, Vid
     from backendlint.project.entities import Fn
@@ -11,9 +13,7 @@ if TYPE_CHECKING:
 
 def chain_name(fn: Fn, vid: Vid) -> str:
     """The chain that builds a query object, as the code writes it; "the query" where it has no such name."""
-    value = fn.facts.values[vid]
-    while value[0] in ("guard", "await"):
-        value = fn.facts.values[value[1]]
+    value = fn.value(plain(fn, vid))
     return shown(fn, fn.facts.calls[value[1]]) if value[0] == "call" else "the query"
 
 

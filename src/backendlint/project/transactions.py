@@ -16,6 +16,7 @@ from backendlint.project.decorators import decorations, made_within
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.loops import plain
 from backendlint.project.programs import for_tests
 
 if TYPE_CHECKING:
@@ -57,13 +58,10 @@ class Transactions:
 
     def is_transaction(self, fn: Fn, block: Block) -> bool:
         """Whether a `with` block is a transaction."""
-        vid = block.value
-        if vid < 0:
+        if block.value < 0:
             return False
+        vid = plain(fn, block.value)
         value = fn.facts.values[vid]
-        while value[0] in ("guard", "await"):
-            vid = value[1]
-            value = fn.facts.values[vid]
         if value[0] == "call":
             call = fn.facts.calls[value[1]]
             for model in self.project.models(fn, call):

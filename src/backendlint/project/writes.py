@@ -15,6 +15,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.effects import Site
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
+from backendlint.project.loops import plain
 from backendlint.project.saved import abstract, leading, of_itself, only_made, overridden, received
 from backendlint.project.sqltext.assemble import HOLE
 from backendlint.project.transactions import before, exclusive
@@ -379,9 +380,7 @@ def collection(project: Project, fn: Fn, call: Call) -> str:
         return ""
     if value[0] == "name":
         return str(value[1]).rpartition(".")[0].rpartition(".")[2]
-    owner = fn.facts.values[value[1]]
-    while owner[0] in ("guard", "await"):
-        owner = fn.facts.values[owner[1]]
+    owner = fn.value(plain(fn, value[1]))
     if owner[0] == "name":
         return str(owner[1]).rpartition(".")[2]
     name = owner[2] if owner[0] == "attr" else fn.const(owner[2]) if owner[0] == "item" else ""

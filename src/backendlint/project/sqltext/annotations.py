@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Fn
+from backendlint.project.loops import plain
 
 MAX_DEPTH = 12
 _FUNCTIONS = {
@@ -18,9 +19,7 @@ def annotated(fn: Fn, receiver: Vid) -> dict[str, tuple[str, str]]:
     """Annotations of a chain of queryset methods: name to (lookup of the column, function)."""
     found: dict[str, tuple[str, str]] = {}
     for _ in range(MAX_DEPTH):
-        value = fn.facts.values[receiver] if receiver >= 0 else ("unknown",)
-        while value[0] in ("guard", "await"):
-            value = fn.facts.values[value[1]]
+        value = fn.value(plain(fn, receiver)) if receiver >= 0 else ("unknown",)
         if value[0] != "call":
             break
         call = fn.facts.calls[value[1]]
