@@ -182,8 +182,11 @@ class Queries:
 
     def hands_write(self, edge: Edge) -> bool:
         """Whether the callee executes what it is given, and is given a statement that writes."""
-        text = self._texts.get((edge.caller.fqn, edge.call.value), "") if edge.call is not None else ""
+        text = self._handed_text(edge)
         return text != "" and not reads(text)
+
+    def _handed_text(self, edge: Edge) -> str:
+        return self._texts.get((edge.caller.fqn, edge.call.value), "") if edge.call is not None else ""
 
     def handed(self, fn: Fn) -> list[Forwarded]:
         """Statements that the function hands to a helper which executes what it is given."""
@@ -208,8 +211,7 @@ class Queries:
     def text_of(self, edges: Sequence[Edge], last: Query) -> str:
         """The text that is sent at the end of a chain, also where a call on the way hands it to what executes it."""
         own = self.text(last.fn, last.call) if last.call is not None else ""
-        handed = (self._texts.get((edge.caller.fqn, edge.call.value), "") for edge in reversed(edges) if edge.call)
-        return own or next(filter(None, handed), "")
+        return own or next(filter(None, map(self._handed_text, reversed(edges))), "")
 
     def text(self, fn: Fn, call: Call) -> str:
         """The SQL text that a call sends, as far as it is known."""
@@ -415,10 +417,6 @@ class Queries:
         value = fn.unguarded(vid)
         base = receiver(fn, fn.facts.calls[value[1]]) if value[0] == "call" else -1
         return base >= 0 and fn.value(base)[0] == "attr" and declared(self.project, fn, base) is not None
-
-    def shown(self, fn: Fn, vid: Vid) -> str:
-        """The chain that builds a query object, as the code writes it."""
-        return chain_name(fn, vid)
 
     def _spread(self) -> None:
         queue: deque[Fn] = deque()

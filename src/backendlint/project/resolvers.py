@@ -13,6 +13,7 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.loaders import NOTHING, Loads
 from backendlint.project.loops import plain
 from backendlint.project.passing import decides, made_from, parts_of
+from backendlint.project.spelling import chain_name
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -217,7 +218,7 @@ class _Types:
             elif self.project.queries.unsent(fn, vid) is not None:
                 managed = self._manager(fn, vid)
                 if not managed or not self._loaded(cls).has((managed,)):
-                    yield Resolved(fn, fn.facts.span_of(vid), cls, self.project.queries.shown(fn, vid), managed, ())
+                    yield Resolved(fn, fn.facts.span_of(vid), cls, chain_name(fn, vid), managed, ())
                     return
 
     def _manager(self, fn: Fn, vid: Vid) -> str:
