@@ -401,16 +401,23 @@ class Queries:
         call = fn.facts.calls[value[1]] if value[0] == "call" and depth else None
         if call is None or self.remembered(fn, call):
             return None
-        found: list[CallModel | None] = []
+        first: CallModel | None = None
         for target in self.project.targets(fn, call):
             if target.facts.is_async or self.cached(target):
                 return None
             for item in target.facts.returns:
-                own = self.unsent(target, item.value) if item.value >= 0 and not item.is_yield else None
-                kept = own is not None and self._of_relation(target, item.value)
-                made = item.value >= 0 and not item.is_yield and own is None
-                found.append(None if kept else own or (self._returned(target, item.value, depth - 1) if made else None))
-        return found[0] if found and None not in found else None
+                model = None if item.value < 0 or item.is_yield else self._given(target, item.value, depth)
+                if model is None:
+                    return None
+                first = first or model
+        return first
+
+    def _given(self, fn: Fn, vid: Vid, depth: int) -> CallModel | None:
+        """The same of one value that a function returns."""
+        own = self.unsent(fn, vid)
+        if own is None:
+            return self._returned(fn, vid, depth - 1)
+        return None if self._of_relation(fn, vid) else own
 
     def _of_relation(self, fn: Fn, vid: Vid) -> bool:
         """`self.lines.all()`: rows that may have been prefetched."""
