@@ -71,7 +71,7 @@ class Sequences:
         return any(
             item.kind == "expr"
             and item.value >= 0
-            and fn.unguarded(item.value) in (("await", call.value), ("call", fn.calls.index(call)))
+            and fn.unguarded(item.value) in (("await", call.value), fn.value(call.value))
             for item in fn.facts.statements
         )
 
