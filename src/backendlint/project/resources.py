@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import SAME, receiver, slots
+from backendlint.project.binding import SAME, receiver, slots, unchanged
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel, ClassModel
@@ -98,16 +98,6 @@ class Resources:
         return named or self.project.is_instance(fn, vid, *_GIVEN)
 
     @staticmethod
-    def _released_elsewhere(fn: Fn, release: tuple[str, str]) -> bool:
-        """True for a lock that another function of the file gives back without taking it: it is handed over on purpose."""
-        acquire = ("name", release[1].rpartition(".")[0] + ".acquire")
-        for other in fn.file.functions:
-            called = [other.values[call.func] for call in other.calls] if other is not fn.facts else []
-            if release in called and acquire not in called:
-                return True
-        return False
-
-    @staticmethod
     def _returns_it(fn: Fn, call: Call) -> bool:
         """`def connect(): return psycopg2.connect(...)`: each caller gets a resource of its own to close."""
         if fn.facts.is_generator or fn.facts.decorators or len(fn.facts.returns) != 1:
@@ -119,13 +109,13 @@ class Resources:
 
     def _leak(self, fn: Fn, call: Call, model: CallModel) -> Leak | None:
         func = fn.facts.values[call.func]
+        if model.opens == "lock" and self._given_back_elsewhere(fn, call):
+            return None
         if model.opens == "lock" and func[0] == "name":
             release = ("name", func[1].rpartition(".")[0] + ".release")
-            if self._released_elsewhere(fn, release):
-                return None
             return self._unclosed(fn, call, model, [item for item in fn.calls if fn.facts.values[item.func] == release])
         start = receiver(fn, call) if model.opens == "lock" else call.value
-        if start < 0 or (model.opens == "lock" and self._given_back_elsewhere(fn, start)):
+        if start < 0:
             return None
         held = self._aliases(fn, start)
         if model.opens == "socket" and model.awaitable:  # `reader, writer = await wait_for(open_connection(...), 3)`
@@ -167,28 +157,25 @@ class Resources:
     @staticmethod
     def _aliases(fn: Fn, start: Vid) -> set[Vid]:
         held = aliases(fn.facts, start)
-        path = attribute_path(fn, start)
+        path = _attribute_path(fn, start)
         if path:  # `self.lock` is read anew at each use
-            held.update(vid for vid in fn.made_by("attr") if attribute_path(fn, vid) == path)
+            held.update(vid for vid in fn.made_by("attr") if _attribute_path(fn, vid) == path)
         for call in fn.calls:  # `await engine.connect().__aenter__()`
             func = fn.facts.values[call.func]
             if func[0] == "attr" and func[1] in held and func[2] in ("__enter__", "__aenter__"):
                 held |= aliases(fn.facts, call.value)
         return held
 
-    def _given_back_elsewhere(self, fn: Fn, start: Vid) -> bool:
+    def _given_back_elsewhere(self, fn: Fn, taken: Call) -> bool:
         """`self.slots`, which another function of the file releases without acquiring it: a slot is handed over on purpose.
-        So is `LOCKS[self.room]`, or what `self._lock()` gives."""
-        path = spelled(fn, start)
+        So is `LOCK`, `LOCKS[self.room]`, or what `self._lock()` gives."""
+        path = _owner(fn, taken)
         if path is None or path[0] == "param":
             return False
         for other in self.project.functions_of(fn.file):
-            used = {
-                func[2]
-                for call in other.calls
-                if (func := other.value(call.func))[0] == "attr" and spelled(other, func[1]) == path
-            }
-            if other is not fn and "release" in used and "acquire" not in used:
+            own = (call for call in other.calls if other is not fn and _owner(other, call) == path)
+            used = {other.callee_name(call) for call in own}
+            if "release" in used and "acquire" not in used:
                 return True
         return False
 
@@ -350,7 +337,7 @@ class Resources:
         )
 
 
-def attribute_path(fn: Fn, vid: Vid) -> tuple[object, ...]:
+def _attribute_path(fn: Fn, vid: Vid) -> tuple[object, ...]:
     """What an attribute is read from and the names on the way, whatever was tested or changed before; () for other values."""
     names: list[object] = []
     value = fn.facts.values[vid]
@@ -362,21 +349,27 @@ def attribute_path(fn: Fn, vid: Vid) -> tuple[object, ...]:
     return (value, *names) if names else ()
 
 
-def spelled(fn: Fn, vid: Vid) -> tuple[object, ...] | None:
+def _owner(fn: Fn, call: Call) -> tuple[object, ...] | None:
+    """How the object is got at whose method is called."""
+    func = fn.value(call.func)
+    if func[0] == "name":
+        return ("name", str(func[1]).rpartition(".")[0])
+    return _spelled(fn, func[1]) if func[0] == "attr" else None
+
+
+def _spelled(fn: Fn, vid: Vid) -> tuple[object, ...] | None:
     """How an object is got at that is not the function's own, for comparison with other functions of the file: `self.slots`,
     `LOCKS[self.room]`, `self._lock()`; None for what is made of its own values."""
-    value = fn.unguarded(vid)
-    while value[0] in SAME:
-        value = fn.unguarded(value[1])
+    value = unchanged(fn, vid)
     if value[0] == "param":
         return ("param", fn.facts.params[value[1]].name)
     if value[0] in ("name", "const"):
         return value
     parts: tuple[tuple[object, ...] | None, ...] = (None,)
     if value[0] == "attr":
-        parts = (spelled(fn, value[1]), (value[2],))
+        parts = (_spelled(fn, value[1]), (value[2],))
     elif value[0] == "item":
-        parts = (spelled(fn, value[1]), spelled(fn, value[2]))
+        parts = (_spelled(fn, value[1]), _spelled(fn, value[2]))
     elif value[0] == "call" and not fn.facts.calls[value[1]].passed:
-        parts = (spelled(fn, fn.facts.calls[value[1]].func),)
+        parts = (_spelled(fn, fn.facts.calls[value[1]].func),)
     return None if None in parts else (value[0], *parts)
