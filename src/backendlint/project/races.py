@@ -153,17 +153,16 @@ def checks_before_insert(project: Project) -> Iterator[Raced]:
         for insert, entity, inner, caught in inserts:
             for check, found, deep in checks:
                 if found == entity and before(check.span, insert.span) and _decides(project, fn, check, insert):
-                    handled = "caught" if caught else _handled(project, fn, insert)
-                    if serialized(project, fn, insert):
-                        handled = "locked"
-                    yield Raced(
-                        fn, check, insert, entity, deep or bool(inner), inner, handled, _held_above(project, fn)
-                    )
+                    handled = _handled(project, fn, insert, caught=caught)
+                    held = _held_above(project, fn)
+                    yield Raced(fn, check, insert, entity, deep or bool(inner), inner, handled, held)
                     break
 
 
-def _handled(project: Project, fn: Fn, insert: Call) -> str:
-    if conflict_handled(project, fn, insert):
+def _handled(project: Project, fn: Fn, insert: Call, *, caught: bool) -> str:
+    if serialized(project, fn, insert):
+        return "locked"
+    if caught or conflict_handled(project, fn, insert):
         return "caught"
     return "above" if conflict_handled_above(project, fn) else ""
 
