@@ -37,7 +37,7 @@ _NAMES_TABLE = re.compile(rf"\b(FROM|JOIN|TABLE)\s+[\"`\[']?(?:{HOLE.pattern})",
 """A statement on a table that is put into it: one for each table."""
 _MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "_meta"})
 _COLLECTS = frozenset({"append", "extend", "insert"})
-_EMPTY = (("name", "builtins.set"), ("name", "builtins.list"))
+_COLLECTIONS = (("name", "builtins.set"), ("name", "builtins.list"))
 MAPPING = frozenset({"builtins.map", "builtins.filter"})
 
 
@@ -262,7 +262,7 @@ def _collects(fn: Fn, value: Value) -> bool:
     """A comprehension, or an empty list or set."""
     if value[0] == "call":
         call = fn.facts.calls[value[1]]
-        return not call.passed and fn.facts.values[call.func] in _EMPTY
+        return not call.passed and fn.facts.values[call.func] in _COLLECTIONS
     return value[0] == "comp" or (value[0] in ("list", "set") and not value[1])
 
 
@@ -280,7 +280,7 @@ def _gathers(fn: Fn, vid: Vid) -> bool:
     call = fn.facts.calls[start[1]] if start[0] == "call" else None
     if call is None or fn.facts.values[call.func] != ("name", "collections.defaultdict"):
         return False
-    return any(fn.facts.values[item] in (("name", "builtins.list"), ("name", "builtins.set")) for item in call.args)
+    return any(fn.facts.values[item] in _COLLECTIONS for item in call.args)
 
 
 def _sets_asked_for(fn: Fn, vids: list[Vid]) -> Iterator[Vid]:
