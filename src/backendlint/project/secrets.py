@@ -223,12 +223,10 @@ _SHORT = frozenset({"pin", "passcode"})
 def is_password(project: Project, fn: Fn, vid: Vid) -> bool:
     """Whether the value is (made of) a password, by what it is called where it comes from."""
     for origin, mark in project.taint.labels(fn, vid).items():
-        if (
-            origin.what == "secret"
-            and "secret" not in mark.cleared
-            and origin.path
-            and (_PASSWORD.intersection(words(origin.path[0])) or words(origin.path[0])[-1] in _SHORT)
-            and not _DIGEST.intersection(words(origin.path[0]))
-        ):
+        if origin.what != "secret" or "secret" in mark.cleared or not origin.path:
+            continue
+        parts = words(origin.path[0])
+        named = not _PASSWORD.isdisjoint(parts) or not _SHORT.isdisjoint(parts[-1:])
+        if named and _DIGEST.isdisjoint(parts):
             return True
     return False
