@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Span, Vid
-from backendlint.facts.within import below
+from backendlint.facts.within import below, calls_in
 from backendlint.project import numbers
 from backendlint.project.attempts import (
     brought,
@@ -125,9 +125,8 @@ class Retries:
         """True for what a broken dependency raises; a lost race (`WatchError`) or a missing row is no outage."""
         caught = self.project.exceptions.caught_types(fn, handler)
         models = {name: self.project.libraries.exception(name) for name in caught}
-        lost = any(
-            model is not None and model.kind == "integrity" for model in models.values()
-        )  # own ones mean that too
+        # beside a violated constraint, the project's own exceptions mean that too
+        lost = any(model is not None and model.kind == "integrity" for model in models.values())
         for name, model in models.items():
             if name in BROAD or (model is None and not lost):
                 return True
@@ -168,8 +167,9 @@ class Retries:
             return False
         if self._polls(fn, loop) or self._advances(fn, block) or brought(fn, loop, calls) or hands_out(fn, loop):
             return False
+        inside = below(fn.facts, loop)
         for item in fn.facts.returns:
-            if not item.is_yield and loop in {number for number, _ in fn.blocks_of(item.block)}:
+            if not item.is_yield and item.block in inside:
                 return True
         return any(
             inner.exits == "break" and self._nearest_loop(fn, number_of) == loop
@@ -239,21 +239,17 @@ class Retries:
                 return True
             if _WAITS.search(fn.name) and (fn.const(block.value) is ... or self._gives_up(fn, loop)):
                 return True
-        for call in fn.calls:
-            if loop in {number for number, _ in fn.blocks_of(call.block)}:
-                if any(ref.name == "builtins.input" for ref in self.project.callees(fn, call)):
-                    return True
-                for model in self.project.models(fn, call):
-                    if "queue-consume" in model.effect:
-                        return True
+        for call in calls_in(fn.facts, loop):
+            if any(ref.name == "builtins.input" for ref in self.project.callees(fn, call)):
+                return True
+            if any("queue-consume" in model.effect for model in self.project.models(fn, call)):
+                return True
         return False
 
     def _paced(self, fn: Fn, loop: int) -> bool:
         """True where each round begins with a pause, whatever the last one brought."""
-        first = next((call for call in fn.calls if any(number == loop for number, _ in fn.blocks_of(call.block))), None)
-        around = [] if first is None else fn.blocks_of(first.block)
-        inner = [item.kind for number, item in around if number > loop]
-        if first is None or not set(inner) <= {"try"}:
+        first = next(iter(calls_in(fn.facts, loop)), None)
+        if first is None or any(number > loop and item.kind != "try" for number, item in fn.blocks_of(first.block)):
             return False
         return any("sleep" in model.effect for model in self.project.models(fn, first))
 
@@ -327,7 +323,7 @@ class Retries:
             name for handler in handlers for name in self.project.exceptions.surely_caught(fn, fn.facts.blocks[handler])
         )
         span = Span(block.span.line, block.span.column, block.span.line, block.span.column + len(block.kind))
-        pauses = [self._pause(fn, call) for call in fn.calls if any(n == loop for n, _ in fn.blocks_of(call.block))]
+        pauses = [self._pause(fn, call) for call in calls_in(fn.facts, loop)]
         known = [numbers.number(self.project, fn, vid, {}) or 0.0 for vid in pauses if vid >= 0]
         pause = max(known, default=None)
         return Policy("loop", fn, span, fn, attempts, bounded, backoff, jitter, on, calls, loop, pause=pause)
@@ -361,9 +357,7 @@ class Retries:
     def _pauses(self, fn: Fn, loop: int, tried: tuple[Call, ...] = ()) -> tuple[str, bool]:
         """What the loop does between attempts, and whether chance plays a part; what is tried may have pauses of its own."""
         backoff, jitter, within = "none", False, False
-        for call in fn.calls:
-            if loop not in {number for number, _ in fn.blocks_of(call.block)}:
-                continue
+        for call in calls_in(fn.facts, loop):
             pause = self._pause(fn, call)
             if pause >= 0:
                 grows, random = self._grows(fn, pause)
@@ -442,7 +436,7 @@ class Retries:
                 for inner, item in enumerate(fn.facts.blocks)
                 if item.exits == "break" and self._nearest_loop(fn, inner) == number
             ]
-            if not any(number in {outer for outer, _ in fn.blocks_of(inner)} for inner in leaves):
+            if below(fn.facts, number).isdisjoint(leaves):
                 return True
         return False
 
@@ -453,9 +447,9 @@ class Retries:
                 continue
             loop = next((n for n, item in enumerate(fn.facts.blocks) if item.value == site.call.value), -1)
             if loop >= 0 and fn.facts.blocks[loop].kind == "for":  # `for attempt in Retrying(...)`
-                inside = [call for call in fn.calls if any(number == loop for number, _ in fn.blocks_of(call.block))]
+                inside = tuple(call for call in calls_in(fn.facts, loop) if call is not site.call)
                 policy = self._settings.policy("object", fn, fn, site.call.span, site.call, retry)
-                yield policy._replace(calls=tuple(call for call in inside if call is not site.call), block=loop)
+                yield policy._replace(calls=inside, block=loop)
                 continue
             if self._settings.argument(site.call, retry.attempts) >= 0:
                 policy = self._settings.policy("client", fn, fn, site.call.span, site.call, retry)
