@@ -99,11 +99,10 @@ def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
         if found is not None:
             yield found
     for query, sent in project.queries.handed(fn):
-        text = project.queries.text(fn, query.call) if query.call is not None else ""
-        whole = query.kind == "read" and _many(project, sent.fn, sent)
-        found = _by_text(fn, query, text) if whole else None
-        if found is not None:
-            yield found
+        if query.kind == "read" and query.call is not None and _many(project, sent.fn, sent):
+            found = _by_text(fn, query, project.queries.text(fn, query.call))
+            if found is not None:
+                yield found
 
 
 def _counted(fn: Fn) -> set[Vid]:
@@ -114,20 +113,31 @@ def _counted(fn: Fn) -> set[Vid]:
         vid = call.args[0] if len(call.args) == 1 and fn.callee_name(call) == "len" else -1
         while vid >= 0 and vid not in named:
             found.add(vid)
-            value = fn.unguarded(vid)
-            inner = fn.calls[value[1]] if value[0] == "call" else None
-            base = receiver(fn, inner) if inner is not None else -1
-            vid = (
-                value[1] if value[0] == "await" else base if base >= 0 or inner is None else next(iter(inner.args), -1)
-            )
+            vid = _made_from(fn, vid)
     return found
+
+
+def _made_from(fn: Fn, vid: Vid) -> Vid:
+    """What was awaited, or what a method was called on, or the first argument of another call; -1 for other values."""
+    value = fn.unguarded(vid)
+    if value[0] == "await":
+        return int(value[1])
+    if value[0] != "call":
+        return -1
+    call = fn.calls[value[1]]
+    base = receiver(fn, call)
+    return base if base >= 0 else next(iter(call.args), -1)
+
+
+def _calls_within(fn: Fn, call: Call) -> Iterator[Call]:
+    """The calls of which the arguments of a call are made."""
+    parts = (fn.value(vid) for vid in ingredients(fn.facts, call.args))
+    return (fn.calls[value[1]] for value in parts if value[0] == "call")
 
 
 def _streams(fn: Fn, call: Call) -> bool:
     """`execution_options(yield_per=500)` of the statement that is sent."""
-    parts = (fn.value(vid) for vid in ingredients(fn.facts, list(call.args)))
-    inner = (fn.calls[value[1]] for value in parts if value[0] == "call")
-    return any(key in ("yield_per", "stream_results") for item in inner for key, _ in item.kwargs)
+    return any(key in ("yield_per", "stream_results") for inner in _calls_within(fn, call) for key, _ in inner.kwargs)
 
 
 def _many(project: Project, fn: Fn, query: Query) -> bool:
@@ -272,10 +282,8 @@ def _entity(project: Project, origin: Origin) -> Cls | None:
 
 def _of_columns(project: Project, fn: Fn, call: Call) -> Iterator[Cls]:
     """The models whose columns a statement asks for: `session.execute(select(Order.id, Order.total))`."""
-    for vid in ingredients(fn.facts, list(call.args)):
-        value = fn.value(vid)
-        inner = fn.calls[value[1]] if value[0] == "call" and fn.callee_name(fn.calls[value[1]]) == "select" else None
-        for column in inner.args if inner is not None else ():
+    for inner in _calls_within(fn, call):
+        for column in inner.args if fn.callee_name(inner) == "select" else ():
             owner, _, name = fn.dotted(column).rpartition(".")
             for ref in project.resolver.dotted(owner, fn.file.module) if name else ():
                 cls = project.classes.get(ref.name) if ref.kind == "class" else None
