@@ -305,26 +305,29 @@ class Writes:
 
     def _makes_only(self, site: Site) -> bool:
         """`serializer.save()` of one whose own `create` stores nothing, and which has nothing else to store by."""
-        for ref in self.project.callees(site.fn, site.call):
-            owners = (ref.arg, ref.arg.arg) if ref.arg is not None else ()
-            for cls in (self.project.classes.get(owner.name) for owner in owners if owner is not None):
-                if cls is not None and self.project.hierarchy.role(cls) == "serializer":
-                    own = [self.project.method(cls, name) for name in ("create", "update", "save")]
-                    stores = any(fn is not None and self.project.effects.has(fn, "db-write") for fn in own)
-                    return own[0] is not None and not stores and f"{cls.fqn}.Meta" not in self.project.classes
+        for cls in self._serializers(site):
+            own = [self.project.method(cls, name) for name in ("create", "update", "save")]
+            stores = any(fn is not None and self.project.effects.has(fn, "db-write") for fn in own)
+            return own[0] is not None and not stores and f"{cls.fqn}.Meta" not in self.project.classes
         return False
 
     def _done_by_own(self, site: Site, op: str) -> str:
         """`get_or_create` for `serializer.save()` of one whose own `create` does only that."""
-        for ref in self.project.callees(site.fn, site.call) if op == "save" else ():
+        for cls in self._serializers(site) if op == "save" else ():
+            own = self.project.method(cls, "create")
+            if own is not None:
+                orms = [item.model.orm for item in self.project.effects.direct(own) if item.model.orm is not None]
+                ops = {orm.op for orm in orms if orm.op in WRITES}
+                return ops.pop() if len(ops) == 1 and ops <= _REPEATABLE else op
+        return op
+
+    def _serializers(self, site: Site) -> Iterator[Cls]:
+        """The serializers one of which is the object whose method is called."""
+        for ref in self.project.callees(site.fn, site.call):
             owners = (ref.arg, ref.arg.arg) if ref.arg is not None else ()
             for cls in (self.project.classes.get(owner.name) for owner in owners if owner is not None):
-                own = self.project.method(cls, "create") if cls is not None else None
-                if own is not None and cls is not None and self.project.hierarchy.role(cls) == "serializer":
-                    orms = [item.model.orm for item in self.project.effects.direct(own) if item.model.orm is not None]
-                    ops = {orm.op for orm in orms if orm.op in WRITES}
-                    return ops.pop() if len(ops) == 1 and ops <= _REPEATABLE else op
-        return op
+                if cls is not None and self.project.hierarchy.role(cls) == "serializer":
+                    yield cls
 
     def _serialized(self, ref: Ref) -> str:
         """The model that a serializer or form stores, by its `Meta`."""
