@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Store, Vid
 from backendlint.project.binding import bind, object_root, receiver, unchanged
 from backendlint.project.entities import Cls, Fn
-from backendlint.project.races import FOR_UPDATE, FROM, asked, fetches, locked, runs_locked, serialized
+from backendlint.project.races import FROM, asked, fetches
+from backendlint.project.rowlocks import FOR_UPDATE, locked, runs_locked, serialized
 from backendlint.project.schema import types
 from backendlint.project.transactions import before, exclusive
 from backendlint.project.uses import operands

@@ -7,112 +7,27 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.facts.within import name_of
 from backendlint.project.binding import object_root
 from backendlint.project.calls import Edge
 from backendlint.project.conflicts import conflict_handled, conflict_handled_above
 from backendlint.project.entities import Fn, Ref
+from backendlint.project.rowlocks import FOR_UPDATE, held_above, locked, serialized
 from backendlint.project.transactions import before, exclusive
 from backendlint.project.uses import ingredients
 from backendlint.project.writes import collection, named_entity
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
-    from backendlint.project.origins import Origin
     from backendlint.project.writes import Write
 
 _NAMES = ("guard", "await", "setattr", "mut", "unpack", "item", "elem")
-FOR_UPDATE = re.compile(r"\bFOR\s+(NO\s+KEY\s+)?UPDATE\b|\bFOR\s+SHARE\b", re.IGNORECASE)
-_ALONE = re.compile(r"^\s*(BEGIN\s+(IMMEDIATE|EXCLUSIVE)|LOCK\s+TABLE)\b", re.IGNORECASE)
-"""After these nobody else writes until the transaction ends."""
 FROM = re.compile(r"\bFROM\s+[\"`]?(\w+)", re.IGNORECASE)
 _SAFE_INSERT = re.compile(
     r"\bON\s+CONFLICT\b|\bON\s+DUPLICATE\b|INSERT\s+(OR\s+)?IGNORE|WHERE\s+NOT\s+EXISTS", re.IGNORECASE
 )
-_LOCK = re.compile(r"(^|[._])(advisory_?)?(lock|mutex|semaphore)(ed|ing)?($|[._(])", re.IGNORECASE)
 _MISSING = ("DoesNotExist", "NoResultFound", "NotFound", "NotFoundError")
 
 MAX_PARTS = 30
-
-
-def locked(origin: Origin) -> bool:
-    return "lock" in origin.ops or any(any("for_update" in key for key, _ in step.call.kwargs) for step in origin.steps)
-
-
-def serialized(project: Project, fn: Fn, call: Call) -> bool:
-    """Whether a lock is held when the call runs: a row locked before it, here or by the caller, or a `with lock:` around."""
-    if _locked_before(project, fn, call):
-        return True
-    return any(
-        edge.call is not None and edge.kind == "call" and _locked_before(project, edge.caller, edge.call)
-        for edge in project.graph.callers(fn)
-    )
-
-
-def _held_above(project: Project, fn: Fn, levels: int = 4) -> bool:
-    """Whether each way there goes through a place that holds a lock: `with lock: return self.run_within_lock(...)`."""
-    edges = [edge for edge in project.graph.callers(fn) if edge.caller is not fn] if levels else []
-    return bool(edges) and all(
-        edge.kind == "call"
-        and edge.call is not None
-        and (_locked_before(project, edge.caller, edge.call) or _held_above(project, edge.caller, levels - 1))
-        for edge in edges
-    )
-
-
-def _locked_before(project: Project, fn: Fn, call: Call) -> bool:
-    for _, block in fn.blocks_of(call.block):
-        if block.kind == "with" and block.value >= 0 and _holds(project, fn, block.value):
-            return True
-    return runs_locked(project, fn) or any(
-        before(other.span, call.span) and not exclusive(fn, other.block, call.block) and _takes_lock(project, fn, other)
-        for other in fn.calls
-    )
-
-
-def _holds(project: Project, fn: Fn, vid: Vid) -> bool:
-    return bool(_LOCK.search(name_of(fn.file, fn.facts, vid))) or _enters_locked(project, fn, vid)
-
-
-def runs_locked(project: Project, fn: Fn) -> bool:
-    """Whether a decorator takes a lock for as long as the function runs: a context manager of the project's, put on it."""
-    wrapping = (project.functions[ref.name] for ref in fn.decorators if ref.kind == "func")
-    return any(_yields_locked(project, wrapper) for wrapper in wrapping)
-
-
-def _enters_locked(project: Project, fn: Fn, vid: Vid, depth: int = 2) -> bool:
-    """`with exclusively():` of the project's own context manager that takes a lock when it is entered."""
-    value = fn.unguarded(vid)
-    made = project.targets(fn, fn.facts.calls[value[1]]) if value[0] == "call" else ()
-    if depth and any(_yields_locked(project, inner, depth - 1) for inner in made):
-        return True
-    classes = [project.classes[ref.name] for ref in project.refs(fn, vid) if ref.kind == "inst"]
-    entered = [project.method(cls, name) for cls in classes for name in ("__enter__", "__aenter__")]
-    return any(item is not None and any(_takes_lock(project, item, call) for call in item.calls) for item in entered)
-
-
-def _yields_locked(project: Project, fn: Fn, depth: int = 1) -> bool:
-    inside = {number for item in fn.facts.returns if item.is_yield for number, _ in fn.blocks_of(item.block)}
-    opened = (fn.facts.blocks[number] for number in inside)
-    return any(
-        item.kind == "with" and item.value >= 0 and _enters_locked(project, fn, item.value, depth) for item in opened
-    )
-
-
-def _takes_lock(project: Project, fn: Fn, call: Call) -> bool:
-    """A locking query, here or in a function that makes one."""
-    if _locks(project, fn, call):
-        return True
-    return any(_locks(project, target, inner) for target in project.targets(fn, call) for inner in target.calls)
-
-
-def _locks(project: Project, fn: Fn, call: Call) -> bool:
-    if any("for_update" in key for key, _ in call.kwargs):
-        return True
-    if any(model.orm is not None and model.orm.op == "lock" for model in project.models(fn, call)):
-        return True
-    text = project.queries.text(fn, call)
-    return bool(FOR_UPDATE.search(text) or _ALONE.search(text))
 
 
 def same_receiver(fn: Fn, first: Call, second: Call) -> bool:
@@ -154,7 +69,7 @@ def checks_before_insert(project: Project) -> Iterator[Raced]:
             for check, found, deep in checks:
                 if found == entity and before(check.span, insert.span) and _decides(project, fn, check, insert):
                     handled = _handled(project, fn, insert, caught=caught)
-                    held = _held_above(project, fn)
+                    held = held_above(project, fn)
                     yield Raced(fn, check, insert, entity, deep or bool(inner), inner, handled, held)
                     break
 

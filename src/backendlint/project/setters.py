@@ -11,7 +11,8 @@ from backendlint.project.binding import bind, object_root
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.lost import Stale, chain_of, compared, settings, sums
-from backendlint.project.races import FOR_UPDATE, FROM, asked, locked, serialized
+from backendlint.project.races import FROM, asked
+from backendlint.project.rowlocks import FOR_UPDATE, locked, serialized
 from backendlint.project.transactions import before, exclusive
 
 if TYPE_CHECKING:
