@@ -127,7 +127,7 @@ def _called(project: Project, frame: Frame, call: Call, span: Span, block: int) 
             return
     own = response_status(project, frame, call)
     if own is not None:
-        yield _own(frame.fn, call, *own, span, block)
+        yield _own(call, *own, span, block)
         return
     targets = project.targets(frame.fn, call) if frame.depth < HELPERS else []
     if len(targets) == 1 and targets[0].name != "__init__" and frame.runs(targets[0]):
@@ -183,7 +183,7 @@ def _response(project: Project, frame: Frame, call: Call, model: Response, span:
     )  # fmt: skip
 
 
-def _own(fn: Fn, call: Call, model: Response, status: int | None, span: Span, block: int) -> Answer:
+def _own(call: Call, model: Response, status: int | None, span: Span, block: int) -> Answer:
     """A response of a class of the project's own: its constructor says what becomes of the body."""
     special = "redirect" if model.redirect else "template" if model.template else "file" if model.file else ""
     return Answer(span, status, None, "", call.value, block, special, unsaid=status is None and bool(call.passed))

@@ -292,7 +292,7 @@ def _read_before(
 
 def _computed(project: Project, fn: Fn, read: Call, write: Call) -> bool:
     """Whether a parameter of the write is arithmetic on what the read gave."""
-    starts = [call.value for call in fn.calls if before(read.span, call.span) and fetches(project, fn, read, call)]
+    starts = [call.value for call in fn.calls if before(read.span, call.span) and fetches(fn, read, call)]
     made = _carried(project, fn, {read.value, *starts})
     todo = [*write.args[1:], *(vid for _, vid in write.kwargs)]
     seen: set[Vid] = set()

@@ -36,7 +36,7 @@ def same_receiver(fn: Fn, first: Call, second: Call) -> bool:
     return bool(one[0] == two[0] == "attr" and object_root(fn, one[1]) == object_root(fn, two[1]))
 
 
-def fetches(project: Project, fn: Fn, read: Call, call: Call) -> bool:
+def fetches(fn: Fn, read: Call, call: Call) -> bool:
     """`cursor.fetchone()` after `cursor.execute(...)` on the same cursor."""
     return same_receiver(fn, read, call) and str(fn.facts.values[call.func][2]).startswith("fetch")
 
@@ -258,7 +258,7 @@ def _decides(project: Project, fn: Fn, check: Call, insert: Call) -> bool:
         return True
     if exclusive(fn, check.block, insert.block):
         return False
-    made = _result(project, fn, check)
+    made = _result(fn, check)
     for number, block in enumerate(fn.facts.blocks):
         if block.kind != "if" or block.value < 0:
             continue
@@ -285,13 +285,13 @@ def _in_missing_handler(project: Project, fn: Fn, check: Call, around: set[int])
     return False
 
 
-def _result(project: Project, fn: Fn, check: Call) -> set[Vid]:
+def _result(fn: Fn, check: Call) -> set[Vid]:
     """The check's result under its other names: awaited, guarded, unpacked, and what its own methods give (`.first()`);
     for a cursor's statement, what is fetched before its next one."""
     found = {check.value}
     following = [call for call in fn.calls if before(check.span, call.span) and same_receiver(fn, check, call)]
     for call in following:
-        if not fetches(project, fn, check, call):
+        if not fetches(fn, check, call):
             break
         found.add(call.value)
     for vid, value in enumerate(fn.facts.values):

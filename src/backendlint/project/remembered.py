@@ -22,7 +22,7 @@ def remembered(fn: Fn, loop: int, call: Call) -> bool:
     for number, item in fn.blocks_of(call.block):
         if number == loop:
             return False
-        held = made(fn, _looked_up_in(fn, number, item))
+        held = made(fn, _looked_up_in(fn, item))
         stores = (store for store in fn.facts.stores if store.key >= 0 and store.base >= 0)
         if held >= 0 and any(
             made(fn, store.base) == held
@@ -34,7 +34,7 @@ def remembered(fn: Fn, loop: int, call: Call) -> bool:
     return False
 
 
-def _looked_up_in(fn: Fn, number: int, block: Block) -> Vid:
+def _looked_up_in(fn: Fn, block: Block) -> Vid:
     """The mapping in which the block knows that the key was not found, or -1: `key not in known`, the `else` of `key in known`,
     `known.get(key)` that is None or nothing, `except KeyError` after `known[key]`."""
     if block.kind == "except":

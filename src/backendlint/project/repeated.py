@@ -100,7 +100,7 @@ def _came_along(project: Project, fn: Fn, edges: tuple[Edge, ...], query: Query)
     nobody knows the item's query, or what lies between the two."""
     for slot in range(len(query.fn.facts.params)):
         below = project.queries.managed_path(query, slot)
-        head = _head(fn, edges, slot) if below else None
+        head = _head(edges, slot) if below else None
         if head is None:
             continue
         vid, above = head
@@ -128,7 +128,7 @@ def _all_relations(project: Project, fn: Fn, vid: Vid, path: Path) -> bool:
     return True
 
 
-def _head(fn: Fn, edges: tuple[Edge, ...], slot: int) -> tuple[Vid, Path] | None:
+def _head(edges: tuple[Edge, ...], slot: int) -> tuple[Vid, Path] | None:
     """What the last callee gets as the parameter, as the loop's function has it, and the attributes that lead on from it."""
     above: Path = ()
     for edge in reversed(edges):

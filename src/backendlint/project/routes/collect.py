@@ -171,7 +171,7 @@ class Registrations:
         elif op == "comp":
             self._items(holder, fn, value[2], depth + 1)
         elif op == "call":
-            self._item_call(holder, fn, vid, fn.facts.calls[value[1]], depth)
+            self._item_call(holder, fn, fn.facts.calls[value[1]], depth)
         else:
             self._named_item(holder, fn, vid, depth)
 
@@ -191,7 +191,7 @@ class Registrations:
         )
         return True
 
-    def _item_call(self, holder: Holder, fn: Fn, vid: Vid, call: Call, depth: int) -> None:
+    def _item_call(self, holder: Holder, fn: Fn, call: Call, depth: int) -> None:
         models = models_of(self.project, fn, call)
         for model in models:
             if model.route is not None:
