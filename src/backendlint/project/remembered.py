@@ -114,13 +114,13 @@ def _puts(fn: Fn) -> Iterator[_Put]:
         if store.key >= 0 and store.base >= 0 and (holders := _outer(fn, store.base)):
             yield _Put(holders, fn.unguarded(store.key), store.value, store.span)
     for call in fn.calls:
-        name = fn.callee_name(call)
-        marked = name == "add" and len(call.args) == 1
-        holders = _holder(fn, call) if marked or (len(call.args) > 1 and _PUTS.fullmatch(name)) else frozenset()
-        if marked:  # a set that is handed in only tells what this run has seen
-            holders = frozenset(holder for holder in holders if holder[0] in ("attr", "name"))
+        holders, value, name = frozenset[Value](), -1, fn.callee_name(call)
+        if len(call.args) > 1 and _PUTS.fullmatch(name):
+            holders, value = _holder(fn, call), call.args[1]
+        elif len(call.args) == 1 and name == "add":  # a set that is handed in only tells what this run has seen
+            holders = frozenset(holder for holder in _holder(fn, call) if holder[0] in ("attr", "name"))
         if holders:
-            yield _Put(holders, fn.unguarded(call.args[0]), -1 if marked else call.args[1], call.span)
+            yield _Put(holders, fn.unguarded(call.args[0]), value, call.span)
 
 
 def _holder(fn: Fn, call: Call) -> frozenset[Value]:
