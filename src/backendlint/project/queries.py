@@ -453,12 +453,12 @@ def reads(text: str) -> bool:
 def _serializations(project: Project) -> Iterator[tuple[Fn, Call]]:
     """`OrderSerializer(rows, many=True)` goes through the rows; not where they are paged first, if there are pages."""
     for fn, call in project.graph.calls_with("many"):
-        names = {fn.callee_name(other) for other in fn.calls}
-        if fn.const(call.kwarg("many")) is not True or not call.args or "paginate_queryset" in names:
+        if fn.const(call.kwarg("many")) is not True or not call.args:
             continue
-        classes = [project.classes.get(ref.name) for ref in project.callees(fn, call) if ref.kind == "class"]
-        serializer = any(cls is not None and project.hierarchy.role(cls) == "serializer" for cls in classes)
-        if serializer or fn.callee_name(call) == "get_serializer":
+        if any(fn.callee_name(other) == "paginate_queryset" for other in fn.calls):
+            continue
+        classes = (project.classes[ref.name] for ref in project.callees(fn, call) if ref.kind == "class")
+        if fn.callee_name(call) == "get_serializer" or "serializer" in map(project.hierarchy.role, classes):
             yield fn, call
 
 
