@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 PATTERNS = (
@@ -36,3 +37,10 @@ def dependency_files(root: Path) -> Iterator[Path]:
                 continue
             if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_SIZE:
                 yield path
+
+
+def dependency_texts(root: Path) -> Iterator[str]:
+    """The text of each of them that can be read; discovery names the others."""
+    for path in dependency_files(root):
+        with suppress(OSError):
+            yield path.read_text(encoding="utf-8", errors="replace")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backendlint.dependency_files import dependency_files
+from backendlint.dependency_files import dependency_texts
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Cls, Fn
 
@@ -35,7 +34,9 @@ class LogLines:
         """True where every handler that loggers use has such a formatter, in one of its settings at least, and there is one;
         where the code formats no logs itself, and depends on what writes them as JSON."""
         found = list(_configured(self.project)) or list(_set(self.project))
-        return (any(found) and all(found)) if found else _declared(self.project.root)
+        if found:
+            return any(found) and all(found)
+        return any(map(_FORMATTERS.search, dependency_texts(self.project.root)))
 
     @cached_property
     def rendered(self) -> bool:
@@ -48,18 +49,6 @@ class LogLines:
             for ref in self.project.callees(fn, call)
             if ref.kind == "lib"
         )
-
-
-def _declared(root: Path) -> bool:
-    """Whether the project's dependency files name a formatter that writes JSON, which a library of its own may set up."""
-    for path in dependency_files(root):
-        try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError:  # discovery has named it
-            continue
-        if _FORMATTERS.search(text):
-            return True
-    return False
 
 
 def _configured(project: Project) -> Iterator[bool]:

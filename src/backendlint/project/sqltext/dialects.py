@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backendlint.dependency_files import dependency_files
+from backendlint.dependency_files import dependency_texts
 from backendlint.facts.model import FileFacts
 
 if TYPE_CHECKING:
@@ -74,14 +74,7 @@ def file_dialect(file: FileFacts) -> str:
 
 def _declared(root: Path) -> list[str]:
     """Dialects of the drivers and servers that the project's dependency and compose files name: SQLite is often only for tests."""
-    found: list[str] = []
-    for path in dependency_files(root):
-        try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError:  # discovery has named it
-            continue
-        found.extend(_DRIVERS[name.lower()] for name in _DRIVER.findall(text))
-    return found
+    return [_DRIVERS[name.lower()] for text in dependency_texts(root) for name in _DRIVER.findall(text)]
 
 
 def several_servers(project: Project) -> bool:
