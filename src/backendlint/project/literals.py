@@ -10,6 +10,8 @@ from backendlint.facts.model import Call, Value, Vid
 from backendlint.findings.model import Location
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn
+from backendlint.project.loops import block_at
+from backendlint.project.programs import below_main
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
@@ -47,17 +49,7 @@ class NamedLiteral(NamedTuple):
     @property
     def below_main(self) -> bool:
         """Below `if __name__ == "__main__":`."""
-        fn = self.fn
-        span = fn.facts.span_of(self.vid)
-        for block in fn.facts.blocks if fn.is_module else ():
-            value = fn.facts.values[block.value] if block.kind == "if" and block.value >= 0 else ("unknown",)
-            if (
-                value[0] == "compare"
-                and any(fn.const(item) == "__main__" for item in value[2])
-                and block.span.holds(span)
-            ):
-                return True
-        return False
+        return self.fn.is_module and below_main(self.fn, block_at(self.fn, self.fn.facts.span_of(self.vid)))
 
 
 class Literals:

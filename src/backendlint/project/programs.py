@@ -119,11 +119,13 @@ def _beside_server(project: Project, edge: Edge, *, beside: bool) -> bool:
 
 def in_main_block(fn: Fn, call: Call | None) -> bool:
     """A call below `if __name__ == "__main__":`."""
-    if call is None or not fn.is_module:
-        return False
-    return any(
-        block.kind == "if" and block.value >= 0 and _names_main(fn, block.value)
-        for _, block in fn.blocks_of(call.block)
+    return call is not None and below_main(fn, call.block)
+
+
+def below_main(fn: Fn, block: int) -> bool:
+    """Whether a block of a module lies below its `if __name__ == "__main__":`."""
+    return fn.is_module and any(
+        item.kind == "if" and item.value >= 0 and _names_main(fn, item.value) for _, item in fn.blocks_of(block)
     )
 
 
