@@ -101,13 +101,15 @@ def grows(project: Project, fn: Fn, number: int) -> bool:
     if block.value < 0 or block.exits in ("return", "break", "raise"):
         return False
     vid = plain(fn, block.value)
-    return not _named_batch(fn, block) and not _messages(project, fn, vid) and not _few(project, fn, vid, 4)
+    if "queue-consume" in going_through(project, fn, vid):  # `async for message in consumer`: each when it comes
+        return False
+    return not _named_batch(fn, block) and not _few(project, fn, vid, 4)
 
 
-def _messages(project: Project, fn: Fn, vid: Vid) -> bool:
-    """`async for message in consumer`: as with functions that give one item whenever there is one."""
+def going_through(project: Project, fn: Fn, vid: Vid) -> set[str]:
+    """The effects of going through an object of a library: a query is sent, or messages of a queue are waited for."""
     classes = (project.libraries.cls(ref.name) for ref in project.refs(fn, vid) if ref.kind == "libinst")
-    return any(cls is not None and "queue-consume" in cls.iter_effect for cls in classes)
+    return {effect for cls in classes if cls is not None for effect in cls.iter_effect}
 
 
 def _named_batch(fn: Fn, block: Block) -> bool:

@@ -10,7 +10,7 @@ from backendlint.project.binding import bind, receiver
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loaders import EVERYTHING, LOADS, NOTHING, Loads, loads_of
-from backendlint.project.loops import behind, plain
+from backendlint.project.loops import behind, going_through, plain
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -393,8 +393,7 @@ class _Walk:
         """Whether a chain goes on from a query that is only known to be one: by the annotation of a parameter, say."""
         if base < 0 or fn.facts.values[plain(fn, base)][0] != "param":
             return False
-        classes = (self.project.libraries.cls(ref.name) for ref in self.project.refs(fn, base) if ref.kind == "libinst")
-        return any(cls is not None and cls.iter_effect for cls in classes)
+        return bool(going_through(self.project, fn, base))
 
     def _obscure(self, fn: Fn, base: Vid, owner: str) -> bool:
         """Whether a chain goes on from methods of an object without a type, one of which loads relations if the object is a

@@ -17,7 +17,7 @@ from backendlint.project.decorators import made_within
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
-from backendlint.project.loops import iterables, plain
+from backendlint.project.loops import going_through, iterables, plain
 from backendlint.project.remembered import kept
 from backendlint.project.spelling import chain_name, shown
 from backendlint.project.uses import ingredients
@@ -389,10 +389,8 @@ class Queries:
         for model in self.project.models(fn, call):
             if model.orm is None or not model.orm.lazy or self.loaded(fn, call.value):
                 continue
-            for ref in self.project.refs(fn, vid):
-                cls = self.project.libraries.cls(ref.name) if ref.kind == "libinst" else None
-                if cls is not None and not READS.isdisjoint(cls.iter_effect):
-                    return model
+            if not READS.isdisjoint(going_through(self.project, fn, vid)):
+                return model
         return None
 
     def _returned(self, fn: Fn, vid: Vid, depth: int = 2) -> CallModel | None:

@@ -16,6 +16,7 @@ from backendlint.project.loops import (
     depends,
     few,
     for_one_item,
+    going_through,
     grows,
     loops_around,
     plain,
@@ -212,13 +213,8 @@ def _of_each(project: Project, fn: Fn, vid: Vid, loop: int) -> bool:
         elif value[0] == "attr":
             vid = value[1]
         else:
-            return value[0] in ("elem", "unpack") and depends(fn, [vid], loop) and _is_query(project, fn, vid)
+            return value[0] in ("elem", "unpack") and depends(fn, [vid], loop) and bool(going_through(project, fn, vid))
     return False
-
-
-def _is_query(project: Project, fn: Fn, vid: Vid) -> bool:
-    classes = [project.libraries.cls(ref.name) for ref in project.refs(fn, vid) if ref.kind == "libinst"]
-    return any(cls is not None and cls.iter_effect for cls in classes)
 
 
 def _in_groups(fn: Fn, number: int, vids: list[Vid]) -> bool:
