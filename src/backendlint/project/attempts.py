@@ -8,6 +8,7 @@ from backendlint.facts.model import Block, Call, Vid
 from backendlint.facts.within import below
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn
+from backendlint.project.loops import loop_at
 from backendlint.project.uses import aliases, ingredients, operands
 
 _PAUSES = re.compile(r"(^|_)(wait|sleep|pause|delay|back_?off)(_|$)")
@@ -157,11 +158,10 @@ def may_pause(fn: Fn, call: Call) -> bool:
 
 def hands_out(fn: Fn, loop: int) -> bool:
     """Whether a generator's loop hands out one thing a round, and goes on: `line = read()`, `yield parse(line)`."""
-    for given in fn.facts.returns:
-        nearest = next((number for number, item in fn.blocks_of(given.block) if item.kind in ("for", "while")), -1)
-        if given.is_yield and nearest == loop and not _left_below(fn, loop, given.block):
-            return True
-    return False
+    return any(
+        given.is_yield and loop_at(fn, given.block) == loop and not _left_below(fn, loop, given.block)
+        for given in fn.facts.returns
+    )
 
 
 def _left_below(fn: Fn, loop: int, block: int) -> bool:

@@ -15,6 +15,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.handoffs import filled_by_requests, measured, seldom_filled
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.lookups import sent
+from backendlint.project.loops import loop_at
 from backendlint.project.taint.naming import words
 from backendlint.project.uses import aliases
 
@@ -134,9 +135,7 @@ class Fanouts:
             call = next(
                 (item for item in fn.calls if item.args == value[3] and fn.value(item.func)[-1] == "append"), None
             )
-            loop = (
-                next((n for n, item in fn.blocks_of(call.block) if item.kind in ("for", "while")), -1) if call else -1
-            )
+            loop = loop_at(fn, call.block) if call else -1
             if loop >= 0:
                 yield value[3][0], loop
         if value[0] in _SAME:

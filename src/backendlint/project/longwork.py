@@ -14,7 +14,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
 from backendlint.project.feasible import happens
-from backendlint.project.loops import plain
+from backendlint.project.loops import loop_at, plain
 from backendlint.project.numbers import number, rounds_of
 from backendlint.project.turns import MAX_ROUNDS, Rounds, decided
 from backendlint.project.uses import aliases
@@ -102,7 +102,7 @@ class LongWorks:
 
     def _pauses(self, fn: Fn, call: Call) -> list[float]:
         """How long a sleep takes: once, or in each round of a loop that counts them."""
-        loop = next((index for index, block in fn.blocks_of(call.block) if block.kind in ("for", "while")), -1)
+        loop = loop_at(fn, call.block)
         count = rounds_of(self.project, fn, loop) if loop >= 0 else None
         turns = [{loop: turn} for turn in range(min(count, MAX_ROUNDS))] if count else [{}]
         taken = (turn for turn in turns if not turn or not self._skipped(fn, call, turn))
@@ -145,7 +145,7 @@ class LongWorks:
         """The first external call of each loop over any number of items."""
         found: set[int] = set()
         for call in fn.calls:
-            loop = next((n for n, block in fn.blocks_of(call.block) if block.kind in ("for", "comp")), -1)
+            loop = loop_at(fn, call.block, ("for", "comp"))
             if loop < 0 or loop in found or self._ends_early(fn, loop) or self._batches(fn, loop):
                 continue
             iterable = fn.facts.blocks[loop].value

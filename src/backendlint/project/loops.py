@@ -42,6 +42,11 @@ def loops_around(fn: Fn, block: int) -> list[tuple[int, Block]]:
     return [(number, item) for number, item in fn.blocks_of(block) if item.kind in ("for", "comp")]
 
 
+def loop_at(fn: Fn, block: int, kinds: tuple[str, ...] = ("for", "while")) -> int:
+    """The innermost loop around a block, or -1."""
+    return next((number for number, item in fn.blocks_of(block) if item.kind in kinds), -1)
+
+
 def block_at(fn: Fn, span: Span) -> int:
     """The innermost block that contains a place, by its span (for values, which know no block)."""
     best, size = 0, (10**9, 0)

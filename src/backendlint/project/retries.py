@@ -27,6 +27,7 @@ from backendlint.project.attempts import (
 from backendlint.project.decorators import wrapping_calls
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Retry
+from backendlint.project.loops import loop_at
 from backendlint.project.retry_settings import Policy, RetrySettings, plain_name
 from backendlint.project.uses import ingredients
 
@@ -113,7 +114,7 @@ class Retries:
             if block.kind != "except" or block.exits in ("return", "raise", "break"):
                 continue
             around = fn.facts.blocks[block.group]
-            if self._nearest_loop(fn, around.parent) != loop or not self._failure(fn, block):
+            if loop_at(fn, around.parent) != loop or not self._failure(fn, block):
                 continue
             if leaves_anyhow(fn, loop, number):
                 continue
@@ -133,10 +134,6 @@ class Retries:
             if model is not None and (model.transient or model.kind == "infrastructure"):
                 return True
         return handler.value < 0
-
-    @staticmethod
-    def _nearest_loop(fn: Fn, block: int) -> int:
-        return next((number for number, item in fn.blocks_of(block) if item.kind in ("for", "while")), -1)
 
     def _outbound_in(self, fn: Fn, loop: int, handlers: list[int]) -> tuple[Call, ...]:
         tries = {fn.facts.blocks[handler].group for handler in handlers}
@@ -172,7 +169,7 @@ class Retries:
             if not item.is_yield and item.block in inside:
                 return True
         return any(
-            inner.exits == "break" and self._nearest_loop(fn, number_of) == loop
+            inner.exits == "break" and loop_at(fn, number_of) == loop
             for number_of, inner in enumerate(fn.facts.blocks)
             if inner.kind in ("try", "try-else", "if", "else")
         ) or self._counts_rounds(fn, loop)
@@ -280,7 +277,7 @@ class Retries:
         ends = {number for number, _ in fn.blocks_of(pause.block)}  # `try: await wait_for(stop.wait(), 5); break`
         breaks = ((number, item) for number, item in enumerate(fn.facts.blocks) if item.exits == "break")
         exits += [(number, item.span) for number, item in breaks if number not in ends]
-        paced = self._nearest_loop(fn, pause.block)  # `for _ in range(30): if stop.is_set(): return; sleep(1)`
+        paced = loop_at(fn, pause.block)  # `for _ in range(30): if stop.is_set(): return; sleep(1)`
         for number, span in exits:
             around = fn.blocks_of(number)
             inside = {index for index, _ in around}
@@ -361,7 +358,7 @@ class Retries:
             pause = self._pause(fn, call)
             if pause >= 0:
                 grows, random = self._grows(fn, pause)
-                inner = self._nearest_loop(fn, call.block)
+                inner = loop_at(fn, call.block)
                 if inner != loop and fn.facts.blocks[inner].kind == "while" and not grows:
                     backoff = "unknown"  # waits for a time that was worked out before
                 else:
@@ -434,7 +431,7 @@ class Retries:
             leaves += [
                 inner
                 for inner, item in enumerate(fn.facts.blocks)
-                if item.exits == "break" and self._nearest_loop(fn, inner) == number
+                if item.exits == "break" and loop_at(fn, inner) == number
             ]
             if below(fn.facts, number).isdisjoint(leaves):
                 return True

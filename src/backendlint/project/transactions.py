@@ -414,13 +414,6 @@ def exclusive(fn: Fn, first: int, second: int) -> bool:
     return one.kind in _BRANCHES and two.kind in _BRANCHES and one.group == two.group
 
 
-def in_loop(fn: Fn, block: int, *kinds: str) -> int:
-    """The innermost loop around a block, or -1."""
-    return next(
-        (number for number, item in fn.blocks_of(block) if item.kind in (kinds or ("for", "while", "comp"))), -1
-    )
-
-
 def openings(project: Project) -> Iterator[tuple[Fn, int, Opening]]:
     """Every `with` block that is a transaction, and block 0 of every function decorated so."""
     entering = set(project.functions_with("with"))
