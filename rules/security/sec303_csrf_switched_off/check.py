@@ -121,8 +121,7 @@ def exempts(home: Fn, vid: int) -> bool:
 
 def registered(project: Project, fn: Fn, vid: int) -> Iterator[tuple[Fn, Route | None]]:
     """`csrf_exempt(view)` and `csrf_exempt(View.as_view())`."""
-    value = fn.unguarded(vid)
-    func = fn.value(fn.calls[value[1]].func) if value[0] == "call" else ("",)
+    func = fn.func_of(fn.unguarded(vid))
     base = func[1] if func[0] == "attr" and func[2] == "as_view" else vid
     named = func[1].rpartition(".") if func[0] == "name" else ("", "", "")
     if named[2] == "as_view" and f"{named[0]}" in project.classes:

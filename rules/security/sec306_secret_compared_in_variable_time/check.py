@@ -155,8 +155,7 @@ def is_mac(project: Project, fn: Fn, vid: Vid, depth: int = 3) -> bool:
 
 def is_digest(fn: Fn, vid: Vid) -> bool:
     """A hash that is made here: the time tells of it, not of the guess that went into it."""
-    value = fn.unguarded(vid)
-    func = fn.facts.values[fn.facts.calls[value[1]].func] if value[0] == "call" else ("unknown",)
+    func = fn.func_of(fn.unguarded(vid))
     return bool(func[0] == "attr" and func[2] in DIGESTS)
 
 

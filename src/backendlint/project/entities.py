@@ -96,6 +96,10 @@ class Fn:
         func = self.facts.values[call.func]
         return str(func[-1]).rpartition(".")[2] if func[0] in ("attr", "name") else ""
 
+    def func_of(self, value: Value) -> Value:
+        """What is called where a call gives the value (`orders.first` of `orders.first()`); ("",) where none does."""
+        return self.unguarded(self.facts.calls[value[1]].func) if value[0] == "call" else ("",)
+
     def dotted(self, vid: Vid) -> str:
         """A name with its attributes; where only the attributes are known, these (`.user.id`)."""
         value = self.unguarded(vid)

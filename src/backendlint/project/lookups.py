@@ -242,7 +242,7 @@ def _answered(project: Project, fn: Fn, vid: Vid) -> bool:
     value = fn.unguarded(vid)
     data = fn.unguarded(value[1]) if value[0] == "item" and fn.const(value[2]) in _KEYS else ("",)
     made = fn.unguarded(data[1]) if data[0] == "attr" and data[2] == "data" else ("",)
-    func = fn.unguarded(fn.calls[made[1]].func) if made[0] == "call" else ("",)
+    func = fn.func_of(made)
     return func[0] == "attr" and any(ref.kind == "super" for ref in project.refs(fn, func[1]))
 
 
@@ -283,7 +283,7 @@ def _from_row(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> bool:
         return (bool(models) and fn.unguarded(value[1])[0] != "param") or _from_row(project, fn, value[1], depth - 1)
     if value[0] in ("unpack", "item"):
         return _from_row(project, fn, value[1], depth - 1)
-    func = fn.unguarded(fn.calls[value[1]].func) if value[0] == "call" else ("",)
+    func = fn.func_of(value)
     return func[0] == "attr" and _from_row(project, fn, func[1], depth - 1)
 
 

@@ -320,8 +320,7 @@ def _is_item(fn: Fn, vid: Vid, iterable: Vid) -> bool:
     """The loop's item, the key where it goes through a mapping's `items()`, or what such a text is cut into."""
     value = fn.facts.values[plain(fn, vid)]
     if value[0] == "item":
-        cut = fn.facts.values[plain(fn, value[1])]
-        func = fn.facts.values[fn.facts.calls[cut[1]].func] if cut[0] == "call" else ("",)
+        func = fn.func_of(fn.facts.values[plain(fn, value[1])])
         return func[0] == "attr" and func[2] in _CUTS and _is_item(fn, func[1], iterable)
     if value[0] == "unpack" and value[2] == 0 and _of_mapping(fn, iterable):
         value = fn.facts.values[value[1]]
@@ -329,8 +328,7 @@ def _is_item(fn: Fn, vid: Vid, iterable: Vid) -> bool:
 
 
 def _of_mapping(fn: Fn, iterable: Vid) -> bool:
-    value = fn.facts.values[plain(fn, iterable)]
-    func = fn.facts.values[fn.facts.calls[value[1]].func] if value[0] == "call" else ("",)
+    func = fn.func_of(fn.facts.values[plain(fn, iterable)])
     return func[0] in ("attr", "name") and str(func[-1]).rpartition(".")[2] == "items"
 
 

@@ -60,8 +60,7 @@ def _looked_up_in(fn: Fn, block: Block) -> Vid:
 
 def _got_from(fn: Fn, vid: Vid) -> Vid:
     """The mapping of `known.get(key)`, or -1."""
-    value = fn.unguarded(vid)
-    func = fn.unguarded(fn.facts.calls[value[1]].func) if value[0] == "call" else ("",)
+    func = fn.func_of(fn.unguarded(vid))
     return func[1] if func[0] == "attr" and func[2] == "get" else -1
 
 

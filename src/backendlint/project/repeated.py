@@ -219,8 +219,7 @@ def _of_each(project: Project, fn: Fn, vid: Vid, loop: int) -> bool:
 
 def _in_groups(fn: Fn, number: int, vids: list[Vid]) -> bool:
     """Whether each round asks for a whole group: `for key, ids in by_key.items()` with `id__in=ids`, or `id__in=ids[start:end]`."""
-    iterable = fn.facts.values[plain(fn, fn.facts.blocks[number].value)]
-    func = fn.facts.values[fn.facts.calls[iterable[1]].func] if iterable[0] == "call" else ("unknown",)
+    func = fn.func_of(fn.facts.values[plain(fn, fn.facts.blocks[number].value)])
     by_key = func[0] == "attr" and func[2] == "items"
     if by_key and _gathers(fn, func[1]) and any(_is_group(fn, vid) for vid in vids):
         return True
@@ -239,8 +238,7 @@ def _in_groups(fn: Fn, number: int, vids: list[Vid]) -> bool:
 
 def _whole(fn: Fn, vid: Vid) -> Vid:
     """`rows` for `rows.keys()` and the like."""
-    value = fn.facts.values[plain(fn, vid)]
-    func = fn.facts.values[fn.facts.calls[value[1]].func] if value[0] == "call" else ("",)
+    func = fn.func_of(fn.facts.values[plain(fn, vid)])
     return func[1] if func[0] == "attr" and func[2] in ("items", "keys", "values") else vid
 
 

@@ -104,7 +104,7 @@ def bound(project: Project, fn: Fn, vid: Vid) -> Iterator[tuple[Fn, Vid]]:
 def _looped(project: Project, fn: Fn, vid: Vid) -> Iterator[Entry]:
     """The items of a loop's iterable; `table.items()` and the like are seen through."""
     value = fn.facts.values[vid]
-    callee = fn.facts.values[fn.facts.calls[value[1]].func] if value[0] == "call" else ("",)
+    callee = fn.func_of(value)
     table, view = (fn, vid), ""
     if callee[0] == "attr" and callee[2] in _VIEWS:
         table, view = (fn, callee[1]), callee[2]

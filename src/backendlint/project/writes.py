@@ -202,7 +202,7 @@ class Writes:
             receiver = fn.facts.values[value[1]]
             while receiver[0] in ("guard", "setattr", "mut", "await"):
                 receiver = fn.facts.values[receiver[1]]
-            func = fn.facts.values[fn.facts.calls[receiver[1]].func] if receiver[0] == "call" else ("",)
+            func = fn.func_of(receiver)
             if func[0] == "attr" and func[2] in _FETCHERS:
                 yield Write(fn, call, value[2], "")
 
