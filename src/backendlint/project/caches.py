@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Span, Store, Vid
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import argument_of, arguments
-from backendlint.project.entities import Cls, Fn
+from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import Cache
 from backendlint.project.memos import asked, bounded, few, few_passed, keeps_client, same
 from backendlint.project.programs import only_by_hand
@@ -96,8 +96,7 @@ class Caches:
 
     def _one_for_all(self, cls: Cls) -> bool:
         """Whether a class has one object for the whole process, as a model's manager: a cache keeps nothing alive by it."""
-        models = (self.project.libraries.cls(base) for base in self.project.hierarchy.library_bases(cls))
-        return any(model is not None and model.of_owner for model in models)
+        return self.project.resolver.stands_for_owner(Ref("inst", cls.fqn))
 
     def _passes_cache(self, home: Fn, vid: Vid) -> bool:
         """`cached(cache=TTLCache(...))`: the cache has bounds of its own."""
