@@ -187,16 +187,14 @@ class Data:
     @cached_property
     def _single(self) -> frozenset[str]:
         """Tables of one row: their models have a base that is called so (`SingletonModel`, of a library or one's own)."""
-        project, found = self._project, set()
-        for table in self.models.tables.values():
-            cls = project.classes.get(table.owner)
-            if cls is not None:
-                hierarchy = project.hierarchy
-                bases = (*hierarchy.library_bases(cls), *(item.name for item in hierarchy.mro(cls)[1:]))
-                found |= (
-                    {table.name} if any("singleton" in base.rpartition(".")[2].lower() for base in bases) else set()
-                )
-        return frozenset(found)
+        return frozenset(table.name for table in self.models.tables.values() if self._is_singleton(table))
+
+    def _is_singleton(self, table: Table) -> bool:
+        cls, hierarchy = self._project.classes.get(table.owner), self._project.hierarchy
+        if cls is None:
+            return False
+        bases = (*hierarchy.library_bases(cls), *(item.name for item in hierarchy.mro(cls)[1:]))
+        return any("singleton" in base.rpartition(".")[2].lower() for base in bases)
 
     @cached_property
     def _long_released(self) -> frozenset[str]:

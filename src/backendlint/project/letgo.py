@@ -35,8 +35,9 @@ def handed_on(fn: Fn, edge: Edge) -> bool:
     """Whether a call makes a generator that is handed on, as to a streaming response: who asked has an answer from the first
     item on."""
     made, call = edge.callee.facts, edge.call
-    plain = call is not None and made.is_generator and not made.decorators
-    return plain and call is not None and any(call.value in other.passed for other in fn.calls)
+    if call is None or not made.is_generator or made.decorators:
+        return False
+    return any(call.value in other.passed for other in fn.calls)
 
 
 def let_go(fn: Fn, task: Vid) -> bool:
