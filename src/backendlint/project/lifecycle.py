@@ -145,10 +145,9 @@ class Lifecycle:
                 continue
             if self._closed_among(fn, held, closes):
                 continue
-            names = {self._kept(fn, store) for store in fn.facts.stores if store.value in held}
+            names = self._names(fn, held)
             if lasting or closes == ("cancel",):
                 names |= {item.name for item in fn.facts.bindings if item.value in held}
-            names.discard("")
             inside = self._handed_on(fn, held, call)
             if names and inside is not None and not any(self._closed(name, closes) for name in names | inside):
                 yield Unclosed(fn, call, model.name, min(names), closes, self._idle(model))
@@ -186,10 +185,12 @@ class Lifecycle:
 
     def _kept_there(self, fn: Fn, call: Call) -> bool:
         """Whether the function that makes it keeps it too, and something closes what it keeps: a client that many share."""
-        held = aliases(fn.facts, call.value)
-        names = {self._kept(fn, store) for store in fn.facts.stores if store.value in held}
-        closes = {name for model in self.project.models(fn, call) for name in self._closes(model)}
-        return any(self._closed(name, tuple(closes)) for name in names - {""})
+        closes = tuple({name for model in self.project.models(fn, call) for name in self._closes(model)})
+        return any(self._closed(name, closes) for name in self._names(fn, aliases(fn.facts, call.value)))
+
+    def _names(self, fn: Fn, held: set[Vid]) -> set[str]:
+        """The names under which the function keeps it."""
+        return {self._kept(fn, store) for store in fn.facts.stores if store.value in held} - {""}
 
     @staticmethod
     def _kept(fn: Fn, store: Store) -> str:
