@@ -54,9 +54,7 @@ class Written:
         found: dict[str, list[tuple[Fn, Call]]] = {}
         for fn in self.project.all_functions():
             for call in fn.facts.calls:
-                func = fn.facts.values[call.func]
-                word = func[-1].rpartition(".")[2] if func[0] == "attr" or func[0] == "name" else ""
-                found.setdefault(word, []).append((fn, call))
+                found.setdefault(fn.callee_name(call), []).append((fn, call))
         return found
 
 
@@ -212,14 +210,8 @@ class CallGraph:
                 (model.handler, "callback"),
             ):  # fmt: skip
                 if arg is not None and not (model.wraps is not None and _called(fn, call)):
-                    now = (
-                        ""
-                        if kind == "callback" or model.pure
-                        else "alone"
-                        if kind == "thread" and not model.wraps
-                        else "given"
-                    )
-                    self._passed(fn, call, arg, kind, now)
+                    now = kind != "callback" and not model.pure
+                    self._passed(fn, call, arg, kind, now=now, alone=kind == "thread" and not model.wraps)
 
     def _receiver(self, fn: Fn, call: Call, kind: str) -> None:
         """`task.delay(...)`: the receiver is the task's function."""
@@ -232,9 +224,9 @@ class CallGraph:
             if ref.kind == "func":
                 self._add(fn, self.project.functions[ref.name], call, kind, call.span)
 
-    def _passed(self, fn: Fn, call: Call, arg: Arg, kind: str, now: str = "") -> None:
-        """A function (or the coroutine of one) that is passed on to be run; `now`: with the arguments that follow it, if some are
-        `given`, or `alone` as well."""
+    def _passed(self, fn: Fn, call: Call, arg: Arg, kind: str, *, now: bool = False, alone: bool = False) -> None:
+        """A function (or the coroutine of one) that is passed on to be run; `now`: with the arguments that follow it; `alone`: also
+        where none do."""
         for vid in arguments(call, arg):
             value = fn.facts.values[vid]
             if value[0] in ("call", "await"):
@@ -242,7 +234,7 @@ class CallGraph:
             for ref in self.project.refs(fn, vid):
                 if ref.kind == "func":
                     self._add(fn, self.project.functions[ref.name], call, kind, call.span)
-                elif ref.kind == "lib" and now and vid in (call.args if now == "alone" else call.args[:-1]):
+                elif ref.kind == "lib" and now and vid in (call.args if alone else call.args[:-1]):
                     self._handed_on(fn, call, vid, kind)
 
     def _handed_on(self, fn: Fn, call: Call, vid: Vid, kind: str) -> None:
