@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Span, Value, Vid
+from backendlint.facts.model import Span, Value, Vid
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.routes import SAFE, Route, status_of
-from backendlint.project.uses import operands
+from backendlint.project.uses import ingredients, operands
 
 if TYPE_CHECKING:
     from backendlint.project.calls import Edge
@@ -57,24 +57,13 @@ def serves_strangers(fn: Fn, edge: Edge) -> bool:
         return False
     left = (block for block in fn.facts.blocks if block.kind in ("if", "else") and block.exits in ("return", "raise"))
     tests = {(fn.facts.blocks[block.group] if block.kind == "else" else block).value for block in left}
-    return not any(_depends(fn, vid, edge.call) for vid in tests)
+    return edge.call.value not in ingredients(fn.facts, tests)
 
 
 def raised_at_strangers(project: Project, fn: Fn) -> list[str]:
     """Exceptions that leave a function, without what helpers raise that only refuse those who give a wrong name."""
     found = project.exceptions.escaping(fn).items()
     return [name for name, way in found if way.edge is None or not serves_strangers(fn, way.edge)]
-
-
-def _depends(fn: Fn, vid: Vid, call: Call, depth: int = 8) -> bool:
-    """Whether a value is made of what a call gives."""
-    if vid < 0 or depth == 0:
-        return False
-    value = fn.value(vid)
-    if value[0] != "call":
-        return any(_depends(fn, item, call, depth - 1) for item in operands(value) if item != vid)
-    made = fn.facts.calls[value[1]]
-    return made is call or any(_depends(fn, item, call, depth - 1) for item in (made.func, *made.passed))
 
 
 def open_to_read(project: Project) -> Callable[[Route, str], bool]:
