@@ -31,10 +31,12 @@ from backendlint.project.anonymous import (
 )
 from backendlint.project.answers import answers
 from backendlint.project.binding import unchanged
+from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.owncodes import exception_status
 from backendlint.project.routes import Route, status_of
+from backendlint.project.variables import of_all_modules
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -95,10 +97,12 @@ class Access:
 
     def _by_default(self, route: Route) -> Iterator[tuple[str, str]]:
         """What the settings say of a route that says nothing itself: role, name."""
-        own = "rest_framework" if lists_own(self.project, route.cls) else "-"
-        found = (item for item in self._defaults if not item[1] or self._uses(route, item[1]))
-        found = (item for item in found if not lets_pass(route, self._spelled.get(item[2], ())))
-        return ((role, name) for role, library, name in found if role == LIMIT or library != own)
+        own = lists_own(self.project, route.cls)
+        for role, library, name in self._defaults:
+            replaced = own and library == "rest_framework" and role != LIMIT
+            applies = not replaced and (not library or self._uses(route, library))
+            if applies and not lets_pass(route, self._spelled.get(name, ())):
+                yield role, name
 
     def authorization(self, route: Route) -> tuple[str, ...]:
         """Names of what checks roles, permissions or ownership before or in the handler."""
@@ -443,35 +447,30 @@ class Access:
     def _project_defaults(self) -> list[tuple[str, str, str]]:
         """Defaults in settings: (role, library to whose handlers they apply, name)."""
         found = []
+        for fn, vid in of_all_modules(self.project, "REST_FRAMEWORK"):
+            written = unchanged(fn, vid)  # `REST_FRAMEWORK["X"] = ...` adds to it
+            for key, item in written[1] if written[0] == "dict" else ():
+                if key < 0 or fn.const(key) not in _SETTINGS:
+                    continue
+                value = fn.facts.values[item]
+                for text in (str(fn.const(part)) for part in value[1]) if value[0] in ("list", "tuple") else ():
+                    refs = self.project.resolver.dotted(text, fn.file.module)
+                    for given, name in (item for ref in refs for item in self._permission(ref)):
+                        if given != EXEMPT:
+                            found.append((given, "rest_framework", name))
         for file in self.project.files.values():
-            vid = file.names.get("REST_FRAMEWORK", -1)
-            fn = self.project.module_function(file)
-            written = unchanged(fn, vid) if vid >= 0 else ("unknown",)  # `REST_FRAMEWORK["X"] = ...` adds to it
-            if written[0] == "dict":
-                for key, item in written[1]:
-                    role = _SETTINGS.get(str(fn.const(key))) if key >= 0 else None
-                    if role is None:
-                        continue
-                    value = fn.facts.values[item]
-                    for text in (str(fn.const(part)) for part in value[1]) if value[0] in ("list", "tuple") else ():
-                        refs = self.project.resolver.dotted(text, fn.file.module)
-                        for given, name in (item for ref in refs for item in self._permission(ref)):
-                            if given != EXEMPT:
-                                found.append((given, "rest_framework", name))
-            found.extend(
-                (role, "" if role == LIMIT else "django", name) for role, name in self._middleware(fn, file.names)
-            )
+            middleware = self._middleware(self.project.module_function(file), file.names)
+            found.extend((role, "" if role == LIMIT else "django", name) for role, name in middleware)
         for site in self.project.effects.sites:
             limit = site.model.ratelimit
-            if limit is not None and limit.role == "setup" and limit.limit is not None:
-                from backendlint.project.calls import arguments
-
-                if list(arguments(site.call, limit.limit)):
-                    found.append((LIMIT, "", site.model.name.rpartition(".")[2]))
+            if limit is None or limit.role != "setup" or limit.limit is None:
+                continue
+            if list(arguments(site.call, limit.limit)):
+                found.append((LIMIT, "", site.model.name.rpartition(".")[2]))
         return found
 
 
-_SETTINGS = {"DEFAULT_PERMISSION_CLASSES": AUTHORIZE, "DEFAULT_THROTTLE_CLASSES": LIMIT}
+_SETTINGS = frozenset({"DEFAULT_PERMISSION_CLASSES", "DEFAULT_THROTTLE_CLASSES"})
 """Settings of Django REST framework whose classes apply to every view."""
 
 
