@@ -12,7 +12,8 @@ from backendlint.project.entities import Cls, Fn, Ref
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-_CLEANED = frozenset({"validated_data", "cleaned_data"})
+VALIDATED = frozenset({"validated_data", "cleaned_data"})
+"""Attributes of forms and serializers that hold what the fields let pass."""
 _DUMPS = frozenset({"model_dump", "model_dump_json", "dict", "json"})
 _LOADS = frozenset({"load", "loads"})
 _KEEPS = frozenset({"dict", "str", "repr", "dumps", "pformat", "copy", "jsonable_encoder", "asdict", "vars"})
@@ -32,7 +33,7 @@ def filled_fields(project: Project, fn: Fn, vid: Vid, depth: int = _DEPTH) -> It
         for key, item in value[1]:
             if fn.facts.values[item][0] in ("call", "attr") or key < 0:
                 yield from filled_fields(project, fn, item, depth - 1)
-    elif value[0] == "attr" and value[2] in _CLEANED:
+    elif value[0] == "attr" and value[2] in VALIDATED:
         yield from _of_objects(project, project.refs(fn, value[1]), ("form", "serializer"))
     elif value[0] == "call":
         yield from _of_call(project, fn, fn.facts.calls[value[1]], depth)

@@ -10,6 +10,7 @@ from backendlint.facts.within import below
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.exceptions import Escape
+from backendlint.project.filled import VALIDATED
 from backendlint.project.requests import derived, request_reads
 from backendlint.project.uses import ingredients
 
@@ -28,7 +29,6 @@ _FUNCTIONS = (
 MISSING = re.compile(r"not_?found|does_?not_?exist|missing|unknown", re.IGNORECASE)
 """Names of exceptions that say that something is not there."""
 _KEYS = frozenset({"pk", "id"})
-_VALIDATED = frozenset({"validated_data", "cleaned_data"})
 _WRITES = frozenset({"db-write", "commit", "flush"})
 _ONE_ROW = frozenset({"exists", "insert", "count"})
 _REFUSALS = frozenset({"builtins.ValueError", "builtins.KeyError", "builtins.LookupError", "builtins.IndexError"})
@@ -234,7 +234,7 @@ def _checked(fn: Fn, vid: Vid) -> bool:
     value = fn.unguarded(vid)
     row = fn.unguarded(value[1]) if value[0] == "attr" and value[2] in _KEYS else ("",)
     held = fn.unguarded(row[1]) if row[0] == "item" else ("",)
-    return held[0] == "attr" and held[2] in _VALIDATED
+    return held[0] == "attr" and held[2] in VALIDATED
 
 
 def _answered(project: Project, fn: Fn, vid: Vid) -> bool:
@@ -291,7 +291,7 @@ def _cleaned(project: Project, fn: Fn, vid: Vid) -> bool:
     """`form.cleaned_data["email"]` of a form whose `clean_email()` asks the database for it."""
     value = fn.unguarded(vid)
     held = fn.unguarded(value[1]) if value[0] == "item" else ("",)
-    if held[0] != "attr" or held[2] not in _VALIDATED:
+    if held[0] != "attr" or held[2] not in VALIDATED:
         return False
     field = fn.const(value[2])
     classes = [project.classes[ref.name] for ref in project.refs(fn, held[1]) if ref.name in project.classes]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.filled import VALIDATED
 from backendlint.project.routes.params import annotated_type
 from backendlint.project.schema.types import base, family
 from backendlint.project.taint.labels import Path
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 NOTHING: Kinds = frozenset()
 EVERYTHING: Kinds = frozenset({"all"})
-VALIDATED = frozenset({"cleaned_data", "validated_data"})
-"""Attributes of forms and serializers that hold what the fields let pass."""
 SENT = frozenset({*VALIDATED, "data", "initial_data", "files"})
 """Attributes of forms and serializers, and of a form's fields, that hold what was sent."""
 _SHOWS = "rest_framework.serializers.BaseSerializer"

@@ -10,12 +10,13 @@ from backendlint.facts.model import Value, Vid
 from backendlint.project.decorators import is_job
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.errorhandlers import exception_parameter
+from backendlint.project.filled import VALIDATED
 from backendlint.project.libraries_model import AttributeModel
 from backendlint.project.routes.params import markers
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.callreads import CallReads
 from backendlint.project.taint.containers import Containers, later
-from backendlint.project.taint.declared import SENT, VALIDATED, Declared
+from backendlint.project.taint.declared import SENT, Declared
 from backendlint.project.taint.guards import Guards
 from backendlint.project.taint.identifiers import Identifiers
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
