@@ -556,10 +556,7 @@ def holds_state(project: Project, fn: Fn, vid: Vid) -> bool:
 
 def is_container(project: Project, module: Fn, vid: Vid) -> bool:
     """A list, dict or set of the module's own."""
-    value = module.facts.values[vid]
-    while value[0] in ("mut", "store", "guard", "phi"):
-        vid = value[1][0] if value[0] == "phi" else value[1]
-        value = module.facts.values[vid]
+    value = module.value(object_root(module, vid))
     if value[0] in ("list", "dict", "set") or (value[0] == "comp" and value[1] != "gen"):
         return True
     if value[0] != "call":

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
+from backendlint.project.binding import object_root
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.libraries_model import ClassModel
 from backendlint.project.schema.django_fields import NO_MODELS, declares_fields
@@ -145,16 +146,9 @@ class Hierarchy:
             known = self._stores[cls.fqn] = {}
             for method in cls.methods.values():
                 for store in method.facts.stores:
-                    if store.name and self._is_self(method, store.base):
+                    if store.name and method.value(object_root(method, store.base)) == ("param", 0):
                         known.setdefault(store.name, []).append((method, store.value))
         return known.get(name, [])
-
-    @staticmethod
-    def _is_self(fn: Fn, vid: Vid) -> bool:
-        value = fn.facts.values[vid]
-        while value[0] in ("setattr", "guard", "mut", "store", "phi"):
-            value = fn.facts.values[value[1][0] if value[0] == "phi" else value[1]]
-        return value == ("param", 0)
 
     def subclass_of(self, name: str, base: str) -> bool:
         """Whether class `name` is `base` or inherits from it; both fqns or dotted library names (exceptions too)."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Store, Value, Vid
-from backendlint.project.binding import bind
+from backendlint.project.binding import bind, object_root
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.uses import ingredients
 from backendlint.project.variables import variable
@@ -311,18 +311,8 @@ def _written(project: Project, fn: Fn, value: Value) -> bool:
     if found is None:
         return False
     home, vid = found
-    start = _start(home, vid)
+    start = object_root(home, vid)
     table = home.facts.values[start]
     if table[0] in ("dict", "list", "tuple", "set") and table[1]:
         return True
-    return any(store.key >= 0 and _start(home, store.base) == start for store in home.facts.stores)
-
-
-def _start(fn: Fn, vid: Vid) -> Vid:
-    """The table as it was before it was filled."""
-    for _ in range(MAX_LINKS):
-        value = fn.facts.values[vid]
-        if value[0] not in ("store", "mut", "guard", "phi"):
-            break
-        vid = value[1][0] if value[0] == "phi" else value[1]
-    return vid
+    return any(store.key >= 0 and object_root(home, store.base) == start for store in home.facts.stores)

@@ -141,14 +141,9 @@ class PerCall:
 
     def _local(self, fn: Fn, vid: Vid) -> bool:
         """A container that the function makes for itself."""
-        for _ in range(MAX_LINKS):
-            value = fn.facts.values[vid]
-            if value[0] in ("store", "mut", "guard", "phi"):
-                vid = value[1][0] if value[0] == "phi" else value[1]
-                continue
-            called = self.project.callees(fn, fn.calls[value[1]]) if value[0] == "call" else ()
-            return value[0] in ("dict", "list", "set", "comp") or any(ref.name in _EMPTY for ref in called)
-        return False
+        value = fn.value(object_root(fn, vid))
+        called = self.project.callees(fn, fn.calls[value[1]]) if value[0] == "call" else ()
+        return value[0] in ("dict", "list", "set", "comp") or any(ref.name in _EMPTY for ref in called)
 
     def _held(self, fn: Fn, call: Call) -> set[Vid]:
         """The object under all its names, and what holds it: displays, and what a constructor is given it for."""
