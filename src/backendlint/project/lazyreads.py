@@ -331,9 +331,8 @@ def _fixes(project: Project, fn: Fn, vid: Vid, names: set[str]) -> bool:
         return method == "is_" and null and owner.rpartition(".")[2] in names
     if value[0] != "compare" or value[1] != ("==",):
         return False
-    columns = [_is_column(project, fn, side) for side in value[2]]
-    named = (fn.dotted(side).rpartition(".")[2] in names for side in value[2])
-    return columns.count(True) == 1 and any(own and named_so for own, named_so in zip(columns, named, strict=True))
+    columns = [side for side in value[2] if _is_column(project, fn, side)]
+    return len(columns) == 1 and fn.dotted(columns[0]).rpartition(".")[2] in names
 
 
 def _is_column(project: Project, fn: Fn, vid: Vid) -> bool:

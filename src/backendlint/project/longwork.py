@@ -269,7 +269,8 @@ def _numbered(fn: Fn, vid: Vid) -> Vid:
     if call is None or name not in _NUMBERS or (name[1] == "builtins.range" and len(call.args) > 1):
         return vid
     inner = plain(fn, call.args[0])
-    return _numbered(fn, inner) if name[1] != "builtins.range" or _numbered(fn, inner) != inner else vid
+    counted = _numbered(fn, inner)
+    return vid if name[1] == "builtins.range" and counted == inner else counted
 
 
 def _stems(fn: Fn, vid: Vid, iterable: Vid) -> bool:

@@ -249,8 +249,10 @@ def _answered(project: Project, fn: Fn, vid: Vid) -> bool:
 def _is_there(project: Project, fn: Fn, block: int) -> bool:
     """In the `except` for a row that could not be stored, as there is one like it."""
     handler = fn.inside(block, "except")
-    types = project.exceptions.caught_types(fn, handler) if handler is not None else ()
-    if handler is None or not any(project.exception_kind(name) in ("integrity", "validation") for name in types):
+    if handler is None:
+        return False
+    types = project.exceptions.caught_types(fn, handler)
+    if not any(project.exception_kind(name) in ("integrity", "validation") for name in types):
         return False
     tried = below(fn.facts, handler.group)
     return any(
