@@ -11,6 +11,7 @@ from backendlint.project.binding import bind, object_root
 from backendlint.project.clocks import CLOCKS, Clocks
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.naivetimes import CALENDAR
+from backendlint.project.namedtuples import MAKER, fields_of
 from backendlint.project.uses import made_of, operands
 
 _CALENDAR = CALENDAR | {"time"}
@@ -52,13 +53,8 @@ class KeptTimes:
     def _listed(self) -> frozenset[str]:
         """`Token = namedtuple("Token", ["value", "expiration"])`: fields that no class has."""
         declared = {name for cls in self.project.classes.values() for name in cls.facts.attributes}
-        return frozenset(name for name in self._names() if name in self.clocks.filled and name not in declared)
-
-    def _names(self) -> Iterator[str]:
-        for fn, call in self.project.graph.calls_of("collections.namedtuple"):
-            value = fn.unguarded(call.args[1]) if len(call.args) > 1 else ("",)
-            listed = [fn.const(vid) for vid in value[1]] if value[0] in ("list", "tuple") else [fn.const(call.args[-1])]
-            yield from {name for text in listed if isinstance(text, str) for name in text.replace(",", " ").split()}
+        listed = {name for place in self.project.graph.calls_of(MAKER) for name in fields_of(*place)}
+        return frozenset(listed.intersection(self.clocks.filled) - declared)
 
     def _declared(self, cls: Cls, filled: set[str]) -> Iterator[str]:
         """Not what requests fill, nor what Django or the column (`DateTime(timezone=True)`) reads as a time of some zone;

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn
+from backendlint.project.namedtuples import MAKER, fields_of
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import NONE, Labels, Path
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
-
-_MAKER = "collections.namedtuple"
 
 
 class NamedTuples:
@@ -48,11 +47,6 @@ class NamedTuples:
     def _declared(self, module: Fn, vid: Vid) -> tuple[str, ...]:
         value = module.facts.values[vid]
         call = module.facts.calls[value[1]] if value[0] == "call" else None
-        if call is None or len(call.args) < 2 or not any(m.name == _MAKER for m in self.project.models(module, call)):
+        if call is None or not any(model.name == MAKER for model in self.project.models(module, call)):
             return ()
-        text = module.const(call.args[1])
-        if isinstance(text, str):
-            return tuple(text.replace(",", " ").split())
-        inner = module.facts.values[call.args[1]]
-        names = [module.const(item) for item in inner[1]] if inner[0] in ("list", "tuple") else []
-        return tuple(str(name) for name in names) if ... not in names else ()
+        return fields_of(module, call)
