@@ -169,14 +169,14 @@ class LongWorks:
         failed = [answer.span for answer in answers(self.project, fn) if answer.failed] if given else []
         return any(item.span not in failed for item in given)
 
-    def _capped(self, fn: Fn, vid: Vid, block: int, depth: int = 2) -> bool:
+    def _capped(self, fn: Fn, vid: Vid, block: int) -> bool:
         """Whether there are but a few: more than a limit were refused before (`if len(items) > LIMIT: return`), here or where
         they come from, or all endpoints pass a list of one (`stop_all([shop])`)."""
         vid = _numbered(fn, plain(fn, vid))
         span = fn.facts.blocks[block].span if block else fn.facts.span_of(vid)
-        return self._refused(fn, vid, block, span) or (depth > 0 and self._capped_by_callers(fn, vid, depth))
+        return self._refused(fn, vid, block, span) or self._capped_by_callers(fn, vid)
 
-    def _capped_by_callers(self, fn: Fn, vid: Vid, depth: int) -> bool:
+    def _capped_by_callers(self, fn: Fn, vid: Vid, depth: int = 2) -> bool:
         value = fn.facts.values[vid]
         callers = self.project.graph.callers(fn) if value[0] == "param" else []
         edges = [edge for edge in callers if edge.caller in self.project.in_request]

@@ -328,8 +328,8 @@ def _is_item(fn: Fn, vid: Vid, iterable: Vid) -> bool:
 
 
 def _of_mapping(fn: Fn, iterable: Vid) -> bool:
-    func = fn.func_of(fn.facts.values[plain(fn, iterable)])
-    return func[0] in ("attr", "name") and str(func[-1]).rpartition(".")[2] == "items"
+    value = fn.facts.values[plain(fn, iterable)]
+    return value[0] == "call" and fn.callee_name(fn.facts.calls[value[1]]) == "items"
 
 
 def _counts(project: Project, fn: Fn, vid: Vid) -> bool:
