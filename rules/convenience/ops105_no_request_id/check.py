@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from backendlint.api import FileFacts, Hit, Project, served_applications, told_once
 
 NAMES = re.compile(
-    r"(x[-_])?(request|correlation|trace|transaction|amzn[-_]trace)[-_ ]?(uu)?id(s)?\b|traceparent|correlation|asgi_correlation|"
+    r"(request|correlation|trace|transaction|amzn[-_]trace)[-_ ]?(uu)?ids?\b|traceparent|correlation|asgi_correlation|"
     r"requestid|guid_middleware|contextvars\.merge|trace_context",
     re.IGNORECASE,
 )
@@ -25,7 +25,7 @@ def check(project: Project) -> Iterator[Hit]:
         return
     if any(site.model.observability in SETUPS for site in project.effects.sites):
         return
-    if any(names_an_id(file) or sets_up(project, file) for file in project.files.values()):
+    if names_an_id(project) or any(sets_up(project, file) for file in project.files.values()):
         return
     hits = (
         Hit(
@@ -47,17 +47,16 @@ def sets_up(project: Project, file: FileFacts) -> bool:
     return any(model is not None and model.observability in SETUPS for model in models)
 
 
-def names_an_id(file: FileFacts) -> bool:
-    """Whether an import, name, attribute or text of the file speaks of such an id."""
-    texts = {item.target for item in file.imports}
-    texts.update(file.names)
-    for function in file.functions:
-        texts.add(function.name)
-        texts.update(param.name for param in function.params)
-        texts.update(binding.name for binding in function.bindings)
-        texts.update(key for call in function.calls for key, _ in call.kwargs)
-        for value in function.values:
-            text = value[2] if value[0] == "attr" else value[1] if value[0] == "const" else None
-            if isinstance(text, str) and len(text) < LONGEST:
-                texts.add(text)
+def names_an_id(project: Project) -> bool:
+    """Whether an import, name, attribute or text of the project speaks of such an id."""
+    texts = {item.target for file in project.files.values() for item in file.imports}
+    texts.update(name for file in project.files.values() for name in file.names)
+    texts.update(text for _, _, text in project.literals.all() if len(text) < LONGEST)
+    for fn in project.all_functions():
+        function = fn.facts
+        texts.add(fn.name)
+        texts.update([param.name for param in function.params])
+        texts.update([binding.name for binding in function.bindings])
+        texts.update([key for call in function.calls if call.kwargs for key, _ in call.kwargs])
+        texts.update([function.values[vid][2] for vid in fn.made_by("attr")])
     return NAMES.search("\n".join(texts)) is not None

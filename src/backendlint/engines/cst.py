@@ -58,6 +58,7 @@ def run(rules: Sequence[Rule], files: Mapping[str, FileFacts], ctx: EngineContex
     by_id = {rule.id: rule for rule in chosen}
     loaded: dict[str, _Loaded] | None = None
     fresh: dict[str, bytes] = {}
+    whole = True
     for path, key in keys.items():
         if key in stored:
             yield from ((by_id[rule_id], hit) for rule_id, hit in _decode(stored[key]))
@@ -66,12 +67,14 @@ def run(rules: Sequence[Rule], files: Mapping[str, FileFacts], ctx: EngineContex
             fresh[key] = NOTHING
             continue
         if loaded is None:
-            loaded, problems = _load(chosen, ctx)
+            needed = {rule.id for rules in wanted.values() for rule in rules}
+            loaded, problems = _load([rule for rule in chosen if rule.id in needed], ctx)
+            whole = not problems
             yield from problems
         results = list(_file([loaded[rule.id] for rule in wanted[path] if rule.id in loaded], files[path], ctx))
         yield from results
         hits = [(result[0].id, result[1]) for result in results if not isinstance(result, Notification)]
-        if len(hits) == len(results) and len(loaded) == len(chosen):
+        if len(hits) == len(results) and whole:
             fresh[key] = _encode(hits)
     if ctx.cache is not None and fresh:
         ctx.cache.put_many(KIND, fresh)

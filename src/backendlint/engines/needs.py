@@ -8,7 +8,8 @@ Keys of `needs`, all of which must be met (an unknown key is the manifest's mist
 | `names` | mentions one of these words: an attribute, the end of a name, a keyword argument, an assigned name, a short text |
 | `uses` | imports the first word of an entry (`*`: whatever) and mentions one of its others |
 | `calls` | calls something that has one of these effects by the library models; with no values: calls anything |
-| `handlers` `finally` `with` `loops` | has such a block |
+| `handlers` | has an `except`; with values: one for any of these types (dotted, `bare` for an `except:`) |
+| `finally` `with` `loops` | has such a block |
 | `raises` `asserts` | has such a statement |
 | `classes` `decorators` `async` | has any |
 
@@ -20,6 +21,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+from backendlint.facts.within import caught
 
 if TYPE_CHECKING:
     from backendlint.engines.base import EngineContext
@@ -121,7 +124,13 @@ def _block(*kinds: str) -> Test:
 
 def _handlers(facts: FileFacts, wanted: tuple[str, ...], ctx: EngineContext) -> bool:
     """`except`, and `contextlib.suppress`, which is one in disguise."""
-    return _block("except")(facts, wanted, ctx) or "suppress" in _words(facts, ctx)
+    if not wanted:
+        return _block("except")(facts, wanted, ctx) or "suppress" in _words(facts, ctx)
+    return any(
+        block.kind == "except" and not set(caught(function, index) or ("bare",)).isdisjoint(wanted)
+        for function in facts.functions
+        for index, block in enumerate(function.blocks)
+    )
 
 
 def _statement(kind: str) -> Test:
