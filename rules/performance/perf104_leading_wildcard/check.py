@@ -33,7 +33,7 @@ QUERIES = (".Query", ".Select", ".QuerySet")
 
 def check(project: Project) -> Iterator[Hit]:
     """SQL texts, then ORM queries."""
-    for statement in project.data.statements:
+    for statement in project.data.reviewed:
         if "LIKE" in statement.text.upper() and not statement.in_migration and statement.tree is not None:
             yield from _statement(project, statement)
     narrowed = sql.Narrowed(project)

@@ -40,7 +40,7 @@ _DJANGO = {"iexact": "upper", "date": "date", "month": "month", "day": "day"}
 
 def check(project: Project) -> Iterator[Hit]:
     """SQL texts, then ORM queries."""
-    for statement in project.data.statements:
+    for statement in project.data.reviewed:
         if not statement.in_migration and "WHERE" in statement.text.upper() and statement.tree is not None:
             yield from _statement(statement)
     narrowed = sql.Narrowed(project)

@@ -16,7 +16,7 @@ DEEP = 5000
 
 def check(project: Project) -> Iterator[Hit]:
     """SQL texts, then SQLAlchemy's `offset()` and slices of Django's querysets."""
-    for statement in project.data.statements:
+    for statement in project.data.reviewed:
         if "OFFSET" in statement.text.upper() and not statement.in_migration and statement.tree is not None:
             for offset in statement.tree.find_all(exp.Offset):
                 yield from _statement(statement, offset)

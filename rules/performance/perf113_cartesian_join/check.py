@@ -12,7 +12,7 @@ from backendlint.api import Hit, Location, Project, SqlStatement, sql, unconnect
 def check(project: Project) -> Iterator[Hit]:
     """SQL texts, then SQLAlchemy's selects."""
     told: set[Location] = set()
-    for statement in project.data.statements:
+    for statement in project.data.reviewed:
         for hit in _statement(statement):
             if hit.location not in told:
                 told.add(hit.location)

@@ -15,7 +15,7 @@ QUERIES = ("sqlalchemy.sql.Select", "sqlalchemy.orm.Query")
 def check(project: Project) -> Iterator[Hit]:
     """SQL texts, then SQLAlchemy's expressions."""
     told: set[Location] = set()
-    for statement in project.data.statements:
+    for statement in project.data.reviewed:
         for hit in _statement(statement):
             if hit.location not in told:
                 told.add(hit.location)

@@ -70,7 +70,7 @@ MAX_STEPS = 12
 
 def check(project: Project) -> Iterator[Hit]:
     """SQL texts outside of migrations, then ORM calls."""
-    for statement in project.data.statements:
+    for statement in project.data.reviewed:
         if (
             statement.verb() in {"UPDATE", "DELETE", "WITH"}
             and not statement.in_migration

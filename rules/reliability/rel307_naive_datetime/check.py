@@ -398,15 +398,16 @@ _SAME = ("guard", "binop")
 def _times(fn: Fn, start: Vid, through: tuple[str, ...] = (*_SAME, "phi")) -> set[Vid]:
     """The time, also where it was tested, shifted (`now - timedelta(days=30)`) or cut (`now.replace(minute=0)`), or is one
     of several."""
-    found = {start}
-    for vid, value in enumerate(fn.facts.values):
-        if value[0] in through and not found.isdisjoint(operands(value)):
-            found.add(vid)
-        elif value[0] == "call":
-            call = fn.calls[value[1]]
-            func = fn.value(call.func)
-            if func[0] == "attr" and func[2] == "replace" and func[1] in found and call.kwarg("tzinfo") < 0:
-                found |= {vid, call.func}
+    found, todo = {start}, [start]
+    while todo:
+        for vid in fn.made_of(todo.pop()):
+            value = fn.value(vid)
+            made = {vid} if value[0] in through else set[Vid]()
+            if value[0] == "attr" and value[2] == "replace":
+                cut = [call.value for call in fn.calls if call.func == vid and call.kwarg("tzinfo") < 0]
+                made = {vid, *cut} if cut else made
+            todo += made - found
+            found |= made
     return found
 
 
@@ -415,9 +416,8 @@ def _uses(fn: Fn, times: set[Vid]) -> list[Value]:
     passed = [vid for call in fn.calls for vid in call.passed]
     passed += [back.value for back in fn.facts.returns] + [store.value for store in fn.facts.stores]
     found: list[Value] = [("unknown",) for vid in passed if vid in times]
-    return found + [
-        value for vid, value in enumerate(fn.facts.values) if vid not in times and not times.isdisjoint(operands(value))
-    ]
+    users = {vid for item in times for vid in fn.made_of(item)}
+    return found + [fn.value(vid) for vid in sorted(users - times)]
 
 
 def _written_as_utc(fn: Fn, call: Call, model: CallModel) -> bool:

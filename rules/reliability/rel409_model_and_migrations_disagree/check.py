@@ -118,12 +118,12 @@ def _model_used(project: Project, fn: Fn) -> tuple[Cls, int] | None:
         if called_name(fn.file, fn.facts, call).rpartition(".")[2] in _QUERIES
         for vid in call.args
     }
-    managed = {value[1] for value in fn.facts.values if value[0] == "attr" and value[2] in _MANAGERS}
-    for vid, value in enumerate(fn.facts.values):
-        if value[0] != "name":
-            continue
-        owner = _MANAGER.split(str(value[1]))[0]
-        if owner == value[1] and vid not in called | passed | managed:
+    managed = {fn.value(vid)[1] for vid in fn.made_by("attr") if fn.value(vid)[2] in _MANAGERS}
+    used = called | passed | managed
+    for vid in fn.made_by("name"):
+        name = fn.value(vid)[1]
+        owner = _MANAGER.split(name)[0]
+        if owner == name and vid not in used:
             continue
         for ref in project.resolver.dotted(owner, fn.file.module):
             cls = project.classes.get(ref.name) if ref.kind == "class" else None

@@ -222,8 +222,11 @@ def imports_controller(project: Project, file: FileFacts, item: Import, injected
         named = fn.facts.qualname == found.name
         if fn.fqn in project.route_functions and (by_place or found.kind == "module" or named):
             return "which lies among the handlers"
-        above = takes_request(project, fn) or (fn.fqn in injected and knows_web(project, found.file))
-        if named and by_place and above:
+        if (
+            named
+            and by_place
+            and (takes_request(project, fn) or (fn.fqn in injected and knows_web(project, found.file)))
+        ):
             return "a dependency of handlers"
     return ""
 

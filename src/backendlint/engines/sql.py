@@ -28,7 +28,7 @@ def run(rules: Sequence[Rule], project: Project, paths: Sequence[str], ctx: Engi
     if not checks:
         return
     reported: set[tuple[str, object]] = set()
-    for statement in project.data.statements:
+    for statement in project.data.reviewed:
         for rule, check in list(checks.values()):
             with ctx.timed(rule.id):
                 try:

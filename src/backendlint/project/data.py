@@ -66,6 +66,14 @@ class Data:
         """The statements of all texts; each is parsed when its tree is first asked for."""
         return list(statements(self._project))
 
+    @cached_property
+    def reviewed(self) -> list[Statement]:
+        """Those at which a finding may count: the others need not be parsed."""
+        focus = self._project.focus
+        if focus is None:
+            return self.statements
+        return [item for item in self.statements if not focus.isdisjoint(item.source.files)]
+
     def is_doubtful(self, table: str, column: str) -> bool:
         """True for a column that DDL does not define, but several functions name, or where DDL is missing: rather the
         reading is at fault than all of them."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from backendlint.facts.model import Block, Call, ClassFacts, FileFacts, FunctionFacts, Span, Value, Vid
 from backendlint.findings.model import Location, Step
+from backendlint.project.uses import operands
 
 
 class Ref(NamedTuple):
@@ -47,6 +48,7 @@ class Fn:
     known: dict[Vid, tuple[Ref, ...]] = field(default_factory=dict)
     """What its values refer to, as far as asked for: the resolver's memory."""
     _by_operation: dict[str, list[Vid]] | None = None
+    _users: dict[Vid, list[Vid]] | None = None
 
     def made_by(self, operation: str) -> Sequence[Vid]:
         """The values of one operation (`attr`, `const`, `compare` ...), by vid: the table is walked through once only."""
@@ -60,6 +62,16 @@ class Fn:
                 else:
                     known.append(vid)
         return table.get(operation, ())
+
+    def made_of(self, vid: Vid) -> Sequence[Vid]:
+        """The values that are made of one (see `operands`), by vid: the table is walked through once only."""
+        users = self._users
+        if users is None:
+            users = self._users = {}
+            for user, value in enumerate(self.facts.values):
+                for operand in operands(value):
+                    users.setdefault(operand, []).append(user)
+        return users.get(vid, ())
 
     @property
     def is_module(self) -> bool:

@@ -65,6 +65,18 @@ class SqlText:
     again: bool = False
     """Another call sends the same named statement: it is judged there."""
 
+    @property
+    def files(self) -> set[str]:
+        """The files in which a part of it stands, or that have it executed."""
+        found = {self.path}
+        if isinstance(self.map, SourceMap):
+            found.update(piece.fn.path for piece in self.map.assembled.pieces)
+        elif self.map is not None:
+            found.add(self.map.path)
+        if self.fn is not None:
+            found.add(self.fn.path)
+        return found if self.sink is None else found | {self.sink.path}
+
     def location(self, start: int, end: int) -> Location:
         """Where the characters from `start` to before `end` stand."""
         if self.map is not None:

@@ -17,6 +17,8 @@ _OPEN = re.compile(r"([rRbBuUfFtT]{0,2})(\"\"\"|'''|\"|')")
 _ESCAPE = re.compile(
     r"\\(?:\n|[\\'\"abfnrtv]|[0-7]{1,3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}]+\})", re.DOTALL
 )
+_PLAIN = re.compile(r"[^\\'\"{}\n]+")
+"""What stands for itself in every literal, and stays on its line."""
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"'}
 
 
@@ -80,6 +82,13 @@ class _Reader:
         while at < len(self.text):
             if self.text.startswith(quote, at):
                 return at + len(quote)
+            plain = _PLAIN.match(self.text, at)
+            if plain is not None:
+                self.found += [
+                    Char(char, self._line, column) for column, char in enumerate(plain.group(), at - self._base)
+                ]
+                at = plain.end()
+                continue
             char = self.text[at]
             if char == "\\" and not (raw and not self.text[at + 1 : at + 2]):
                 at = self._escape(at, raw)
