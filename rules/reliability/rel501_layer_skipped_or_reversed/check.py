@@ -24,6 +24,8 @@ from backendlint.api import (
 QUERIES = {"db-read", "db-write", "db"}
 BUILDS = {"all", "filter", "exclude", "values", "order", "raw"}
 LOWER = ("repository", "model")
+STORES = ("orm", "driver")
+"""Kinds of libraries whose sessions and connections the lower layers work with."""
 RULE = 4
 """So many handlers go through a lower layer for each one that does not, where that is the project's rule."""
 CORE = "django.core.exceptions."
@@ -39,9 +41,9 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def skipped(project: Project) -> Iterator[Hit]:
-    """Handlers that query themselves, where most go through a lower layer: where nearly all do, by default."""
-    direct: list[tuple[Fn, Site]] = []
-    through: list[tuple[Fn, Edge]] = []
+    """Handlers that query themselves, where most of the same service go through a lower layer: where nearly all do, by default."""
+    direct: dict[str, list[tuple[Fn, Site]]] = {}
+    through: dict[str, list[tuple[Fn, Edge]]] = {}
     homes = handler_files(project)
     for fn in project.all_functions():
         if project.layer(fn) != "controller" or fn.is_module:
@@ -50,10 +52,17 @@ def skipped(project: Project) -> Iterator[Hit]:
             continue  # among the handlers by a vague name alone
         site = own_query(project, fn) if not HEALTH.fullmatch(fn.name) else None
         edge = layered_call(project, fn)
+        service = project.modules.distribution(fn.path)
         if site is not None:
-            direct.append((fn, site))
+            direct.setdefault(service, []).append((fn, site))
         elif edge is not None:
-            through.append((fn, edge))
+            through.setdefault(service, []).append((fn, edge))
+    for service, found in direct.items():
+        yield from exceptions(project, found, through.get(service, []))
+
+
+def exceptions(project: Project, direct: list[tuple[Fn, Site]], through: list[tuple[Fn, Edge]]) -> Iterator[Hit]:
+    """What departs from the rule of its service, if it is one there."""
     if not through or len(direct) > len(through):
         return
     example, edge = through[0]
@@ -61,7 +70,7 @@ def skipped(project: Project) -> Iterator[Hit]:
     profile: Profile | None = None if len(direct) == 1 or len(through) >= RULE * len(direct) else "strict"
     hits = [
         Hit(
-            f"`{fn.name}()` {'writes to' if writes(site) else 'queries'} the database itself, although {len(through)} of the project's "
+            f"`{fn.name}()` {'writes to' if writes(site) else 'queries'} the database itself, although {len(through)} of the service's "
             f"{len(through) + len(direct)} handlers go through a {layer}; move {'that' if writes(site) else 'the query'} there.",
             fn.location(site.call.span),
             related=(example.step(edge.span, f"`{example.name}()` calls the {layer} `{edge.callee.name}()`"),),
@@ -226,9 +235,24 @@ def imports_controller(project: Project, file: FileFacts, item: Import, injected
             named
             and by_place
             and (takes_request(project, fn) or (fn.fqn in injected and knows_web(project, found.file)))
+            and not only_wired(project, file, item, fn)
         ):
             return "a dependency of handlers"
     return ""
+
+
+def only_wired(project: Project, file: FileFacts, item: Import, fn: Fn) -> bool:
+    """What opens the database's session, named to the framework (`Depends(open_session)`) and never called."""
+    home, annotation = fn.parent, fn.facts.returns_annotation
+    if home is None or annotation < 0:
+        return False
+    called = any(
+        function.values[call.func] == ("name", item.target) for function in file.functions for call in function.calls
+    )
+    refs = project.resolver.types.annotation(home, annotation)
+    given = [part.name for ref in refs for part in (ref, ref.arg) if part is not None]
+    heads = (project.libraries.library_of(name) for name in given)
+    return not called and any(head is not None and head.kind in STORES for head in heads)
 
 
 def knows_web(project: Project, file: FileFacts) -> bool:
