@@ -20,6 +20,7 @@ from backendlint.api import (
     Step,
     by_style,
     first_time_only,
+    for_tests,
     given,
     once_a_process,
     only_by_hand,
@@ -124,7 +125,7 @@ def _hits_in(project: Project, fn: Fn) -> Iterator[Waiting]:
 
 def _profile(project: Project, fn: Fn, span: Span) -> Profile | None:
     alone = project.layer(fn) in ("command", "migration") or _starts_up(project, fn, span) or only_by_hand(project, fn)
-    return "strict" if alone or runs_alone(project, fn) else None
+    return "strict" if alone or runs_alone(project, fn) or for_tests(project, fn) else None
 
 
 def _starts_up(project: Project, fn: Fn, span: Span) -> bool:

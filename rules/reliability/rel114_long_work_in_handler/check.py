@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from backendlint.api import Hit, LongWork, Project, Route, duration, here_and_in, identifier_words, told_once
+from backendlint.api import Hit, LongWork, Project, Route, duration, for_tests, here_and_in, identifier_words, told_once
 
 NEAR = 2
 """Calls from the endpoint down to a pause: further down it is a matter of what happens on the way."""
@@ -40,7 +40,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _is_advice(project: Project, work: LongWork, route: Route) -> bool:
     """What an endpoint is there to try, what holds nobody but the one client, and what may happen far below."""
-    if _tries(route) or route.kind != "http":
+    if _tries(route) or route.kind != "http" or for_tests(project, work.fn):
         return True
     way = len(project.in_request.way(work.fn))
     if work.kind == "sleep":

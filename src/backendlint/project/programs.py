@@ -152,11 +152,11 @@ _FOR_TESTS = re.compile(r"(^|_)tests?(_|$)")
 
 
 def for_tests(project: Project, fn: Fn, depth: int = 3) -> bool:
-    """Helpers of tests that lie among the code: test classes, factories, pytest plugins, modules below a folder for testing, and
-    what says so by its name (`make_test_users`) and is called by those alone."""
+    """Helpers of tests that lie among the code: test classes, factories, pytest plugins, modules below a folder for testing,
+    stand-ins (`MockMailer`), and what says so by its name (`make_test_users`) and is called by those alone."""
     if project.importers.for_pytest(fn.file):
         return True
-    if fn.cls is not None and project.hierarchy.role(fn.cls) == "test":
+    if fn.cls is not None and (project.hierarchy.role(fn.cls) == "test" or _STAND_IN.match(fn.cls.name)):
         return True
     if _below_tests(fn.path):
         return True
@@ -164,9 +164,13 @@ def for_tests(project: Project, fn: Fn, depth: int = 3) -> bool:
     return bool(callers) and all(for_tests(project, caller, depth - 1) for caller in callers)
 
 
+_STAND_IN = re.compile(r"_*(Mock|Fake|Dummy)([A-Z]|$)")
+_TESTING = re.compile(r"testing|tests?|test_?fixtures?\w*|mocks|fakes")
+
+
 @lru_cache(maxsize=1024)
 def _below_tests(path: str) -> bool:
-    return any(part in ("testing", "tests", "test") for part in path.lower().split("/")[:-1])
+    return any(_TESTING.fullmatch(part) for part in path.lower().split("/")[:-1])
 
 
 _ELSEWHERE = re.compile(
