@@ -20,6 +20,8 @@ MAX_BASES = 100
 """Bases, direct or not, that are taken from each direct base: generated code may have chains of thousands."""
 _ADDED = "permission"
 _ABSTRACT = frozenset({"abc.ABC", "abc.ABCMeta", "typing.Protocol", "typing_extensions.Protocol"})
+_EMPTY = _ABSTRACT | {"typing.Generic", "builtins.object"}
+"""Bases that have no methods for others to call."""
 _DJANGO_MODEL = "django.db.models.Model"
 
 
@@ -108,10 +110,11 @@ class Hierarchy:
         return (model for base in self.library_bases(cls) for model in self.project.libraries.lineage(base))
 
     def overrides(self, cls: Cls, name: str) -> tuple[Fn, ...]:
-        """Methods of subclasses that a call through `cls` may reach; only for abstract methods or classes."""
+        """Methods of subclasses that a call through `cls` may reach; only for abstract methods, and for those that the class
+        calls and leaves to its subclasses without a word."""
         found: list[Fn] = []
         own = next((item.methods[name] for item in self.mro(cls) if name in item.methods), None)
-        if own is None or not self._abstract(own):
+        if not self._abstract(own) if own is not None else not _EMPTY.issuperset(self.library_bases(cls)):
             return ()
         todo, seen = list(cls.subclasses), {cls.fqn}
         while todo and len(found) < MAX_OVERRIDES:

@@ -326,7 +326,9 @@ class Resolver:
             if self.project.libraries.call(dotted) or self.project.libraries.attribute(dotted):
                 own = ref.arg if ref.arg is not None and self.stands_for_owner(ref) else Ref("class", cls.fqn)
                 return tuple(self.member(Ref(instance, base, own), name))
-        return self.types.inherited(cls, name)
+        overrides = self.project.hierarchy.overrides(cls, name) if ref.kind == "inst" else ()
+        left = tuple(Ref("func", fn.fqn, ref) for fn in overrides if fn.kind != "property")
+        return left or self.types.inherited(cls, name)
 
     def _owned(self, ref: Ref, cls: Cls) -> Ref:
         """`published = PublishedManager()` of a model gives the model's rows."""
