@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Policy, Project, Vid, name_of, runs_by_hand
+from backendlint.api import Fn, Hit, Policy, Project, Vid, ingredients, name_of, runs_by_hand
 
 PHASES = ("status", "state", "phase")
 """Names under which answers say how far the other side has got."""
@@ -13,6 +13,10 @@ ASKS = frozenset({"http", "db-connect", "socket", "grpc", "cloud"})
 REPORTS = re.compile(r"notif|report|alert|send|publish|log(?!_?in)|record|capture|mark", re.IGNORECASE)
 PATIENT, FEW = 10, 5
 """Seconds between so many attempts hammer nobody."""
+STEADY = 2
+"""Seconds between the attempts of a loop that no client waits for."""
+CONFLICT = re.compile(r"Serialization|Deadlock|LockNotAvailable|40001|40P01")
+"""What databases raise when two transactions get in each other's way: the next attempt finds the other one gone."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -71,13 +75,35 @@ def _mends(project: Project, policy: Policy) -> bool:
     )
 
 
+def _conflicts(policy: Policy) -> bool:
+    """`except OperationalError as e: if not isinstance(e.orig, SerializationFailure): raise`: a transaction that lost a race."""
+    fn = policy.fn
+    for number, block in enumerate(fn.facts.blocks) if policy.kind == "loop" else ():
+        if block.kind != "if" or not any(item.kind == "except" for _, item in fn.blocks_of(number)):
+            continue
+        asked = (fn.value(vid) for vid in ingredients(fn.facts, (block.value,)))
+        if any(value[0] in ("name", "const", "attr") and CONFLICT.search(str(value[-1])) for value in asked):
+            return True
+    return False
+
+
+def _is_slow(project: Project, policy: Policy) -> bool:
+    """A few attempts far apart, and those of a loop that no client waits for: jobs seldom come together."""
+    if policy.backoff != "constant":
+        return False
+    pause = policy.pause or 0
+    return (pause >= PATIENT and 0 < (policy.attempts or 0) <= FEW) or (
+        policy.kind == "loop" and pause >= STEADY and policy.fn not in project.in_request
+    )
+
+
 def _is_soft(project: Project, policy: Policy) -> bool:
-    """A few attempts far apart, a second one alone, what runs once (a script that waits for its database), and what mends the
-    failure first."""
-    slow = policy.backoff == "constant" and (policy.pause or 0) >= PATIENT and 0 < (policy.attempts or 0) <= FEW
+    """What is slow, a second attempt alone, what runs once (a script that waits for its database), a lost race, and what mends
+    the failure first."""
     return (
-        slow
+        _is_slow(project, policy)
         or policy.once_more
+        or _conflicts(policy)
         or runs_by_hand(project, policy.fn)
         or project.layer(policy.fn) == "migration"
         or _mends(project, policy)

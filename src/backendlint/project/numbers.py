@@ -44,6 +44,14 @@ def number(project: Project, fn: Fn, vid: Vid, rounds: Rounds, depth: int = 10) 
     return None
 
 
+def usual(project: Project, fn: Fn, vid: Vid) -> float | None:
+    """The number, or what a parameter is where callers leave it out."""
+    value = fn.unguarded(vid)
+    default = fn.facts.params[value[1]].default if value[0] == "param" else -1
+    home = fn.parent
+    return number(project, home, default, {}) if default >= 0 and home is not None else number(project, fn, vid, {})
+
+
 def _binop(project: Project, fn: Fn, value: tuple[object, ...], rounds: Rounds, depth: int) -> float | None:
     left = number(project, fn, int(str(value[2])), rounds, depth - 1)
     right = number(project, fn, int(str(value[3])), rounds, depth - 1)
