@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import Fn, Hit, Policy, Project, is_job, runs_by_hand
+
+
+BEATS = re.compile(r"heart_?beat|keep_?alive", re.IGNORECASE)
+"""Names of what has nothing to do but to get through."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -26,6 +31,23 @@ def _comes_back(project: Project, fn: Fn) -> bool:
     return not counts and not any(call.kwarg("max_retries") >= 0 for call in fn.calls)
 
 
+def _goes_on_anyway(project: Project, fn: Fn) -> bool:
+    """What only endless loops call, round after round, such as a heartbeat's thread: there is nothing that it keeps waiting."""
+    edges = project.graph.callers(fn)
+    return bool(edges) and all(
+        any(
+            item.kind == "while" and edge.caller.const(item.value) is True
+            for _, item in edge.caller.blocks_of(edge.block)
+        )
+        for edge in edges
+    )
+
+
+def _is_soft(project: Project, fn: Fn) -> bool:
+    """A script that waits for its database, and a thread's duty."""
+    return runs_by_hand(project, fn) or bool(BEATS.search(fn.name)) or _goes_on_anyway(project, fn)
+
+
 def _hit(project: Project, policy: Policy) -> Hit:
     reach = project.reach(policy.fn.fqn)
     held = f"; {reach} endpoint{'s wait' if reach > 1 else ' waits'} with it" if reach else ""
@@ -35,5 +57,5 @@ def _hit(project: Project, policy: Policy) -> Hit:
         location=policy.home.location(policy.span),
         related=tuple(policy.fn.step(call.span, "what is retried") for call in policy.calls[:3]),
         function=policy.fn.fqn,
-        profile="strict" if runs_by_hand(project, policy.fn) else None,  # such as a script that waits for its database
+        profile="strict" if _is_soft(project, policy.fn) else None,
     )

@@ -66,6 +66,18 @@ def rounds(fn: Fn, test: Vid) -> float | None:
     return float(max(0, limit - start + (value[1][0] == "<=")))
 
 
+def until_success(fn: Fn, loop: int) -> bool:
+    """`while not done:` where nothing but a success sets the flag: no handler, and no test of anything else."""
+    parts = ingredients(fn.facts, (fn.facts.blocks[loop].value,))
+    meant = {vid for vid in parts if isinstance(fn.const(vid), bool)}
+    if any(fn.value(vid)[0] not in ("not", "phi", "guard") for vid in parts - meant):
+        return False
+    inside = below(fn.facts, loop)
+    sets = [item.block for item in fn.facts.bindings if item.value in meant and item.block in inside]
+    kinds = {fn.facts.blocks[number].kind for start in sets for number, _ in fn.blocks_of(start) if number in inside}
+    return bool(sets) and kinds <= {"while", "try", "try-else", "with"}
+
+
 def counted(fn: Fn, block: Block) -> bool:
     value = fn.facts.values[block.value] if block.value >= 0 else ("",)
     return value[0] == "compare" and value[1][0] in (">", ">=", "<", "<=", "==")

@@ -22,6 +22,7 @@ from backendlint.project.attempts import (
     said,
     same_again,
     takes,
+    until_success,
     varies,
 )
 from backendlint.project.decorators import wrapping_calls
@@ -321,7 +322,7 @@ class Retries:
         )
         span = Span(block.span.line, block.span.column, block.span.line, block.span.column + len(block.kind))
         pauses = [self._pause(fn, call) for call in calls_in(fn.facts, loop)]
-        known = [numbers.number(self.project, fn, vid, {}) or 0.0 for vid in pauses if vid >= 0]
+        known = [numbers.usual(self.project, fn, vid) or 0.0 for vid in pauses if vid >= 0]
         pause = max(known, default=None)
         return Policy("loop", fn, span, fn, attempts, bounded, backoff, jitter, on, calls, loop, pause=pause)
 
@@ -337,7 +338,7 @@ class Retries:
                 number = known[0] if known and isinstance(known[0], int) else None
                 return True, number
             return True, None
-        if fn.const(block.value) is not ...:
+        if fn.const(block.value) is not ... or until_success(fn, loop):
             return self._gives_up(fn, loop), None
         return True, rounds(fn, block.value)
 
