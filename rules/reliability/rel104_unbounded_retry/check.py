@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from backendlint.api import Fn, Hit, Policy, Project, is_job, runs_by_hand
 
-
 BEATS = re.compile(r"heart_?beat|keep_?alive", re.IGNORECASE)
 """Names of what has nothing to do but to get through."""
 

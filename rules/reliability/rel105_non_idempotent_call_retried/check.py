@@ -10,9 +10,10 @@ from typing import NamedTuple
 from backendlint.api import Call, Fn, Hit, Policy, Project, bind, identifier_words, ingredients
 
 ASKS = frozenset(
-    "search query queries find fetch get list lookup read count embed embedding embeddings encode tokenize predict rank rerank "
-    "classify token login auth authenticate authorize validate verify evaluate evaluation judge check chat completion completions "
-    "generate infer inference summarize transcribe translate convert parse extract detect recognize analyze render resolve".split()
+    "search query queries find fetch get list lookup read count details info status embed embedding embeddings encode tokenize "
+    "predict rank rerank classify token login auth authenticate authorize validate verify evaluate evaluation judge check chat "
+    "completion completions generate infer inference summarize transcribe translate convert parse extract detect recognize "
+    "analyze render resolve".split()
 )
 """Words of functions and addresses that ask for something."""
 STATES = frozenset(
@@ -20,12 +21,15 @@ STATES = frozenset(
     "cancellation close stop delete remove unsubscribe archive".split()
 )
 """Words of those that bring a thing into a state, in which it stays when they are repeated."""
+BEATS = frozenset({"heart", "beat"})
 HOST = re.compile(r"^\w+://[^/]*")
 MAKES = frozenset(
     "create add new charge pay payment payments send submit publish notify order orders book transfer refund register insert "
     "invite message messages mail email sms event events webhook checkout invoice invoices bill booking".split()
 )
 """Words of those that do it again when they are repeated, whatever else they say."""
+LOCAL = frozenset("create make new add open send submit start".split())
+"""Of those, what functions do with an object of their own too: `create_session()` posts to `/login`."""
 UNSAFE = ("POST", "PATCH")
 KEYS = ("idempot", "x-request-id", "-delivery", "delivery-id", "dedup", "message-id", "event-id", "webhook-id")
 """Parts of the names of headers and fields by which the other side can tell a repeated request."""
@@ -60,11 +64,20 @@ def check(project: Project) -> Iterator[Hit]:
             keyed = _keyed(project, sent.fn, sent.call)
             if not keyed and not (sent.outer and sent.by and _keyed(project, sent.outer, sent.by)):
                 seen.add((place[0].fqn, place[1]))
-                words = _words(project, sent, place[0])
-                harmless = not words & MAKES and (bool(words & (ASKS | STATES)) or _addressed(sent))
-                harmless |= _mails(project, sent)
+                harmless = _is_harmless(project, sent, place[0]) or _mails(project, sent)
                 hit = _hit(project, policy, sent, place[0], place[1])
                 yield replace(hit, profile="strict") if harmless else hit
+
+
+def _is_harmless(project: Project, sent: Sent, fn: Fn) -> bool:
+    """Whether a request, by what it is said to do, asks, or brings a thing into a state: the address says more than the function."""
+    words, address = _words(project, sent, fn), _said(project, sent.fn, _address(sent)[:1])
+    if address & (ASKS | STATES) and not address & MAKES:
+        words -= LOCAL
+    if words >= BEATS or "heartbeat" in words:
+        return True
+    asks = bool(words & (ASKS | STATES)) or _addressed(sent) or sent.fn.const(sent.call.kwarg("stream")) is True
+    return asks and not words & MAKES
 
 
 def _may_be_late(project: Project, name: str) -> bool:
