@@ -9,14 +9,18 @@ from backendlint.api import (
     FEW,
     SLIPS,
     Block,
+    Call,
     Fn,
     Hit,
     Policy,
     Profile,
     Project,
     Span,
+    aliases,
+    below,
     here_and_in,
     ingredients,
+    receiver,
     runs_by_hand,
     told_once,
 )
@@ -26,6 +30,9 @@ ENDS = frozenset(
     ["asyncio.CancelledError", "builtins.KeyboardInterrupt", "builtins.SystemExit", "builtins.GeneratorExit"]
 )
 """Whoever lets them pass has not looked at what went wrong."""
+
+
+CONNECTS = frozenset(["http", "db-connect", "socket"])
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -99,9 +106,29 @@ def _hit(project: Project, policy: Policy, handler: Block | None) -> Hit:
 
 
 def _profile(project: Project, policy: Policy, handler: Block | None) -> Profile | None:
-    """Advice for a script that waits for its database, for one more attempt, and where some failures do end the loop."""
-    some = handler is not None and _ends_after_some(project, policy.fn, handler)
+    """Advice for a script that waits for its database, for one more attempt, and where some failures do end the loop, or there is
+    nothing else to catch than the network's."""
+    some = handler is not None and (
+        _ends_after_some(project, policy.fn, handler) or _only_connects(project, policy.fn, handler)
+    )
     return "strict" if policy.once_more or some or runs_by_hand(project, policy.fn) else None
+
+
+def _only_connects(project: Project, fn: Fn, broad: Block) -> bool:
+    """Whether nothing stands in the `try` but calls that connect or send: what comes back is not looked at before all is over."""
+    inside = below(fn.facts, broad.group)
+    tried = [call for call in fn.calls if call.block in inside]
+    connects = [
+        call for call in tried if CONNECTS & project.effects.call_effects(fn, call) and _is_library(project, fn, call)
+    ]
+    made = set().union(*(aliases(fn.facts, call.value) for call in connects))
+    others = [call for call in tried if call not in connects]
+    own = all(receiver(fn, call) in made and not project.models(fn, call) for call in others)
+    return bool(connects) and own and not any(item.block in inside for item in fn.facts.raises)
+
+
+def _is_library(project: Project, fn: Fn, call: Call) -> bool:
+    return bool(project.models(fn, call)) and not project.targets(fn, call)
 
 
 def _ends_after_some(project: Project, fn: Fn, broad: Block) -> bool:
