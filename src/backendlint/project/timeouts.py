@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Store, Value, Vid
@@ -54,7 +55,6 @@ class Timeouts:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._global: bool | None = None
 
     def of(self, fn: Fn, call: Call, model: CallModel) -> Wait | None:
         """The wait of one call; None where the model does not speak of time."""
@@ -357,7 +357,7 @@ class Timeouts:
         via = {self.project.libraries.canonical(name) for name in timeout.via}
         if not via:
             return None
-        if self._set_globally(via):
+        if not via.isdisjoint(self._set_globally):
             return UNKNOWN
         made = self._receivers(fn, call)
         constructs = not any(self._is_method(model) for model in self.project.models(fn, call))
@@ -428,13 +428,17 @@ class Timeouts:
                 return self._partly(made.call, model.timeout, wait)._replace(at=wait.at or made)
         return None
 
-    def _set_globally(self, via: set[str]) -> bool:
-        """A module-wide setting such as `socket.setdefaulttimeout` is called somewhere."""
-        if "socket.setdefaulttimeout" not in via:
-            return False
-        if self._global is None:
-            self._global = any(site.model.name == "socket.setdefaulttimeout" for site in self.project.effects.sites)
-        return self._global
+    @cached_property
+    def _set_globally(self) -> frozenset[str]:
+        """Module-wide settings that are made somewhere, such as `socket.setdefaulttimeout`."""
+        return frozenset(
+            site.model.name
+            for site in self.project.effects.sites
+            if site.model.timeout is not None
+            and site.model.name.rpartition(".")[2].startswith("set")
+            and not self._is_method(site.model)
+            and all(holds(self.project, site.fn, site.call, item) for item in site.model.timeout.when)
+        )
 
     def _set_on_object(self, fn: Fn, call: Call, via: set[str], made: list[Made]) -> bool:
         """A setter of the model (`session.mount(...)`) is called on the same object, or `x.timeout = ...` stored."""
