@@ -21,6 +21,7 @@ from backendlint.api import (
     decorator_models,
     exclusive,
     here_and_in,
+    in_main_block,
     only_by_hand,
     told_once,
 )
@@ -289,7 +290,7 @@ def _profile(project: Project, site: Site) -> Profile | None:
         return "strict"
     if "subprocess" not in site.model.effect:
         return None
-    if at_once(site.fn, site.call, always=True):
+    if at_once(site.fn, site.call, always=True) or in_main_block(site.fn, site.call):
         return "strict"
     serves = project.reach(site.fn.fqn) > 0 or project.layer(site.fn) in REQUEST_LAYERS
     return None if serves else "strict"
