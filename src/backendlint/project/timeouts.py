@@ -359,10 +359,10 @@ class Timeouts:
             return None
         if not via.isdisjoint(self._set_globally):
             return UNKNOWN
-        made = self._receivers(fn, call)
         constructs = not any(self._is_method(model) for model in self.project.models(fn, call))
-        if constructs:  # a pool or connection that is passed in
-            made = self._passed(fn, call)
+        made = (
+            self._passed(fn, call) if constructs else self._receivers(fn, call)
+        )  # a pool or connection that is passed in
         decided = [wait for item in made if (wait := self._decided(item, via)) is not None]
         if not decided and not constructs:  # a transport that the client was given
             given = [inner for item in made for inner in self._passed(item.fn, item.call)]
