@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Value, Vid
+from backendlint.facts.within import below
 from backendlint.project.binding import object_root, receiver
 from backendlint.project.calls import argument_of
 from backendlint.project.effects import Site
@@ -35,6 +36,7 @@ _SETTING = re.compile(r"(?:^|\.)(?:settings|config|conf)\.\w+$")
 _CONFIG = re.compile(r"_?(settings|config|conf|cfg)")
 """Of which an attribute is that: `self._config.peers`."""
 _PUTS = frozenset({"append", "appendleft", "add", "insert", "setdefault"})
+_ENDS = frozenset({"join", "wait", "result"})
 _STARTS = frozenset({"task", "taskgroup", "thread", "process"})
 
 
@@ -356,7 +358,12 @@ class Fanouts:
         group = fn.unguarded(receiver(fn, call)) if receiver(fn, call) >= 0 else ("",)
         around = takewhile(lambda found: group != ("enter", found[1].value), fn.blocks_of(call.block))
         number, loop = next(((number, item) for number, item in around if item.kind in ("for", "comp")), (-1, None))
-        if loop is None or self.small(fn, loop.value) or self._acquires(fn, number, call):
+        if (
+            loop is None
+            or self.small(fn, loop.value)
+            or self._acquires(fn, number, call)
+            or self._drained(fn, number, call)
+        ):
             return None
         if kind in ("thread", "process"):
             return None if self._guarded(fn, call) else Fanout(site, kind, self._target(site))
@@ -397,6 +404,20 @@ class Fanouts:
         """Whether each round gets hold of something first (`limiter.acquire_nowait()`), of which there is but so much."""
         before = (call for call in fn.calls if call.span < start.span and "acquire" in words(fn.callee_name(call)))
         return any(number == loop for call in before for number, _ in fn.blocks_of(call.block))
+
+    def _drained(self, fn: Fn, loop: int, start: Call) -> bool:
+        """`if len(pending) >= 5: done, pending = await asyncio.wait(pending, ...)`, before the next one is started."""
+        inside = below(fn.facts, loop)
+        for number, block in enumerate(fn.facts.blocks):
+            if number not in inside or block.kind not in ("if", "while") or block.value < 0 or block.span > start.span:
+                continue
+            test = fn.unguarded(block.value)
+            if test[0] != "compare" or test[1] not in ((">",), (">=",), ("==",)) or not self._counts_up(fn, test[2][0]):
+                continue
+            full = below(fn.facts, number)
+            if any(item.block in full and (item.awaited or fn.callee_name(item) in _ENDS) for item in fn.calls):
+                return True
+        return False
 
     def _target(self, site: Site) -> str:
         edges = self.project.graph.callees(site.fn)

@@ -360,9 +360,8 @@ class Timeouts:
         if not via.isdisjoint(self._set_globally):
             return UNKNOWN
         constructs = not any(self._is_method(model) for model in self.project.models(fn, call))
-        made = (
-            self._passed(fn, call) if constructs else self._receivers(fn, call)
-        )  # a pool or connection that is passed in
+        # to a constructor, a pool or connection is passed in
+        made = self._passed(fn, call) if constructs else self._receivers(fn, call)
         decided = [wait for item in made if (wait := self._decided(item, via)) is not None]
         if not decided and not constructs:  # a transport that the client was given
             given = [inner for item in made for inner in self._passed(item.fn, item.call)]
@@ -380,8 +379,7 @@ class Timeouts:
 
     def _passed(self, fn: Fn, call: Call) -> list[Made]:
         """What made the objects that a call is given."""
-        given = call.passed
-        return [item for vid in given for item in self.project.allocations.of(fn, vid)]
+        return [item for vid in call.passed for item in self.project.allocations.of(fn, vid)]
 
     def _receivers(self, fn: Fn, call: Call, depth: int = 3) -> list[Made]:
         """What made the object on which the method is called, and the objects that made that one (`client.pipeline()`)."""
