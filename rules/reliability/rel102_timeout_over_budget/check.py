@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, Site, Wait, called, duration
+from backendlint.api import Hit, Profile, Project, Site, Wait, called, duration
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -57,5 +57,13 @@ def _hit(project: Project, site: Site, wait: Wait) -> Hit:
         related=related,
         flow=project.in_request.way(site.fn),
         function=site.fn.fqn,
-        profile="strict" if wait.default and not project.waits.plain_client(site.model) else None,
+        profile=_profile(project, site, wait),
     )
+
+
+def _profile(project: Project, site: Site, wait: Wait) -> Profile | None:
+    """A default that somebody may have changed elsewhere, and what hands on an answer as it comes: its wait is for the next part."""
+    fn, call = site.fn, site.call
+    streams = fn.const(call.kwarg("stream")) is True or fn.callee_name(call) == "stream"
+    on_purpose = streams and fn.facts.is_generator and not wait.default
+    return "strict" if on_purpose or (wait.default and not project.waits.plain_client(site.model)) else None
