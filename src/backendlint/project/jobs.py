@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Block, Call
+from backendlint.facts.model import Block, Call, Vid
 from backendlint.facts.within import below
 from backendlint.findings.model import Step
 from backendlint.project.binding import object_root, receiver
 from backendlint.project.calls import Edge, arguments
 from backendlint.project.certain import Given, barred, given, ruled_out
-from backendlint.project.decorators import decorations
+from backendlint.project.decorators import decorations, wrapping_calls
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.lost import stored_in
+from backendlint.project.memos import same
 from backendlint.project.writes import CREATES, WRITES
 
 if TYPE_CHECKING:
@@ -178,8 +179,18 @@ class Jobs:
         return None
 
     def _commits(self, fn: Fn) -> bool:
-        """A callee that commits by itself has ended what its callers began."""
-        return self.project.effects.has(fn, "commit")
+        """A callee that commits by itself, or whose decorator does, has ended what its callers began."""
+        effects = self.project.effects
+        around = wrapping_calls(self.project, fn) if fn.decorators else ()
+        return effects.has(fn, "commit") or any(effects.has(wrapper, "commit") for wrapper, _ in around)
+
+    def _committed(self, fn: Fn, call: Call) -> bool:
+        """Whether what a call writes is committed on the way, by a decorator."""
+        for target in self.project.targets(fn, call):
+            edges, _ = self.project.effects.chain(target, "db-write")
+            if any(map(self._commits, (target, *(edge.callee for edge in edges)))):
+                return True
+        return False
 
     def _straddled(self, fn: Fn, dispatch: Call) -> tuple[Step, ...] | None:
         """The write before and the commit after a call of the function, without a commit between."""
@@ -187,7 +198,7 @@ class Jobs:
         written: Call | None = None
         for call in fn.calls[:number]:
             effects = self.project.effects.call_effects(fn, call)
-            if {"commit", "rollback"} & effects:
+            if {"commit", "rollback"} & effects or ("db-write" in effects and self._committed(fn, call)):
                 written = None if not self._excluded(fn, call, dispatch) else written
             elif "db-write" in effects and not self._excluded(fn, call, dispatch):
                 written = call
@@ -216,9 +227,10 @@ class Jobs:
                         return (source.step(call.span, "commits when the handler is done"),)
         return ()
 
-    @staticmethod
-    def _excluded(fn: Fn, call: Call, dispatch: Call) -> bool:
+    def _excluded(self, fn: Fn, call: Call, dispatch: Call) -> bool:
         """True where the two cannot happen in one run: other branches, handlers, or a branch that leaves."""
+        if self._contradict(fn, call.block, dispatch.block):
+            return True
         mine = {number for number, _ in fn.blocks_of(call.block)}
         other = {number for number, _ in fn.blocks_of(dispatch.block)}
         for number, block in fn.blocks_of(call.block):
@@ -233,6 +245,27 @@ class Jobs:
             if number not in mine and earlier and block.exits in ("return", "raise"):
                 return True
         return False
+
+
+    def _contradict(self, fn: Fn, one: int, other: int) -> bool:
+        """`if kind == "mail": ...`, and then `if kind == "text": ...`."""
+        cases = [[*_cases(fn, block)] for block in (one, other)]
+        for subject, wanted in cases[0]:
+            for asked, meant in cases[1]:
+                known = [self.project.constants(fn, vid) for vid in (wanted, meant)]
+                if known[0] and known[1] and same(fn, subject, asked) and not any(item in known[1] for item in known[0]):
+                    return True
+        return False
+
+
+def _cases(fn: Fn, block: int) -> Iterator[tuple[Vid, Vid]]:
+    """What is equal to what where a block runs."""
+    for test, outcome in fn.tests_of(block):
+        value = fn.unguarded(test)
+        parts = value[2] if value[0] == "bool" and value[1] == "and" else (test,)
+        for part in map(fn.unguarded, parts if outcome else ()):
+            if part[0] == "compare" and part[1] == ("==",):
+                yield part[2][0], part[2][1]
 
 
 def _place(site: Site, edges: tuple[Edge, ...]) -> tuple[Fn, Call]:
