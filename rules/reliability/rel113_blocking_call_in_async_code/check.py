@@ -33,6 +33,8 @@ from backendlint.api import (
 
 CONSUMERS = frozenset(f"builtins.{name}" for name in "list tuple set dict sorted sum min max any all next".split())
 
+HASHES = 2
+"""So many places that hash passwords are told one by one: most often there is one helper to mend."""
 BRIEF = 0.01
 """Seconds."""
 DATABASE = ("db", "commit", "flush", "rollback", "search")
@@ -55,9 +57,11 @@ class Style(NamedTuple):
     """What hits have in common that may be told once."""
 
     library: str
-    """Which asks a database or a search engine, or ""."""
+    """Which asks a database or a search engine, or hashes passwords; else ""."""
     served: bool
     """Whether a client waits for that."""
+    few: int
+    """So many with the library are told one by one."""
     place: str
     """Of the waiting call, if that is another function's."""
 
@@ -73,9 +77,10 @@ def check(project: Project) -> Iterator[Hit]:
     for style in filter(None, styles):
         libraries.setdefault((style.library, style.served), []).append(style)
     for (library, _), alike in libraries.items():
+        few = alike[0].few
         hits = [hit for style in alike for hit in styles[style]]
         yield from (hit for hit in hits if hit.profile is not None)
-        if library and len(hits) > SLIPS:
+        if library and len(hits) > few:
             first_ones = [hit for hit in hits if hit.profile is None]
             yield from told_once(first_ones, partial(_throughout, by=f" with {library}"), 1, None)
             continue
@@ -94,15 +99,23 @@ def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Styl
         asked: set[str] = set()
         for hit, model in _hits_in(project, fn) if fn.facts.is_async else ():
             place = str(hit.related[-1].location) if hit.related else ""
-            asks = any(effect.partition("-")[0] in DATABASE for effect in model.effect)
-            style = Style(model.library if asks else "", asks and fn in project.in_request, place)
+            library = _throughout_library(model)
+            few = SLIPS if model.password is None else HASHES
+            style = Style(library, bool(library) and fn in project.in_request, few, place)
             if hit.profile is not None or _refused(project, model):
                 yield hit, None
-            elif asks and model.library in asked:
+            elif library and library in asked:
                 yield replace(hit, profile="strict"), style
             else:
-                asked.add(model.library)
+                asked.add(library)
                 yield hit, style
+
+
+def _throughout_library(model: CallModel) -> str:
+    """The library of a call that is one of many alike: whoever has chosen it waits for it everywhere."""
+    if any(effect.partition("-")[0] in DATABASE for effect in model.effect):
+        return model.library
+    return model.name.partition(".")[0] if model.password is not None else ""
 
 
 def _hits_in(project: Project, fn: Fn) -> Iterator[Waiting]:
