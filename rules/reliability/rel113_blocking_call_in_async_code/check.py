@@ -19,6 +19,7 @@ from backendlint.api import (
     Span,
     Step,
     by_style,
+    called,
     first_time_only,
     for_tests,
     given,
@@ -280,10 +281,10 @@ def _way(project: Project, fn: Fn, span: Span, target: Fn) -> Waiting | None:
         return None
     names = [target, *(edge.callee for edge in edges)]
     chain = " → ".join(item.name if item.kind == "property" else f"{item.name}()" for item in names)
-    called, refused = chain.partition(" ")[0], _refused(project, site.model)
+    begins, refused = chain.partition(" ")[0], _refused(project, site.model)
     does = "asks the database on the event loop" if refused else "blocks the event loop"
-    start = f"`{called}` {does} in `{fn.name}()`: {chain} → `{site.model.name}`"
-    steps = (fn.step(span, f"calls {called} on the event loop"), *project.effects.witness(target, BLOCKING))
+    start = f"`{begins}` {does} in `{fn.name}()`: {chain} → `{called(project, site)}`"
+    steps = (fn.step(span, f"calls {begins} on the event loop"), *project.effects.witness(target, BLOCKING))
     hit = _hit(fn, span, start, refused or _waiting(project, fn, site.model), steps)
     links = [(edge.caller, edge.call) for edge in edges] + [(site.fn, site.call)]
     once = any(link is not None and first_time_only(caller, link) for caller, link in links) or any(
