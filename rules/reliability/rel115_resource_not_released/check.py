@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from backendlint.api import Hit, Leak, Profile, Project, only_by_hand
+from backendlint.api import Call, Hit, Leak, Profile, Project, only_by_hand
 
 NAMES = {
     "db-connection": "database connection",
@@ -12,19 +13,36 @@ NAMES = {
     "http-session": "HTTP session",
     "pooled-connection": "pooled connection",
     "file-descriptor": "file descriptor",
+    "db-pool": "connection pool",
+    "db-cursor": "cursor",
+    "smtp": "SMTP connection",
+    "ldap": "LDAP connection",
+    "ssh": "SSH connection",
+    "queue-connection": "connection to a queue",
+    "queue-channel": "channel",
+    "grpc-channel": "gRPC channel",
+    "http-response": "HTTP response",
 }
+AN = "aeioFHLMNRSX"
+"""Begin words with a vowel, the capitals as letters that are read one by one."""
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a resource, at the call that opens it."""
+    """One hit a resource, at the call that opens it; of those that one close would end (opened in two branches) the first."""
+    told: set[tuple[str, Call]] = set()
     for leak in project.resources.leaks():
-        yield _hit(project, leak)
+        hit = _hit(project, leak)
+        if leak.closed is not None and hit.profile is None:
+            place = (leak.fn.fqn, leak.closed)
+            hit = replace(hit, profile="strict") if place in told else hit
+            told.add(place)
+        yield hit
 
 
 def _hit(project: Project, leak: Leak) -> Hit:
     what = NAMES.get(leak.kind, leak.kind)
     verb = "acquires" if leak.kind == "lock" else "opens"
-    article = "an" if what.startswith(("a", "e", "i", "o")) else "a"
+    article = "an" if what[0] in AN else "a"
     start = f"`{leak.fn.name}()` {verb} {article} {what} (`{leak.model.name}`) "
     if leak.closed is None:
         message = f"{start}and never {'releases' if leak.kind == 'lock' else 'closes'} it."
