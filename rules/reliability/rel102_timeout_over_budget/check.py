@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from backendlint.api import Hit, Profile, Project, Site, Wait, called, duration
+from backendlint.api import Hit, Profile, Project, Site, Wait, called, duration, here_and_in, told_once
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a call, or the client's constructor where that sets the timeout for all calls."""
+    """One hit a call, or the client's constructor where that sets the timeout for all calls; a default that is left everywhere
+    is told once."""
+    left: dict[str, list[Hit]] = {}
+    for hit, library in _hits(project):
+        if library and hit.profile is None:
+            left.setdefault(library, []).append(hit)
+        else:
+            yield hit
+    for library, hits in left.items():
+        yield from told_once(hits, partial(_everywhere, library), severity=None)
+
+
+def _everywhere(library: str, hit: Hit, others: str) -> str:
+    return here_and_in(hit, f"{others} with {library}", before=", over")
+
+
+def _hits(project: Project) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and the library whose default it is; "" where the code says how long."""
     budget = project.waits.budget("api_ms")
     clients: set[int] = set()
     for site in project.effects.sites:
         if site.fn not in project.in_request or not project.waits.counts(site.model):
             continue
-        yield from _by_callers(project, site, budget)
+        yield from ((hit, "") for hit in _by_callers(project, site, budget))
         wait = project.timeouts.of(site.fn, site.call, site.model)
         if wait is None or wait.kind != "seconds" or wait.seconds <= budget:
             continue
@@ -22,7 +40,7 @@ def check(project: Project) -> Iterator[Hit]:
             if id(wait.at.call) in clients:
                 continue
             clients.add(id(wait.at.call))
-        yield _hit(project, site, wait)
+        yield _hit(project, site, wait), site.model.name.partition(".")[0] if wait.default else ""
 
 
 def _by_callers(project: Project, site: Site, budget: float) -> Iterator[Hit]:
