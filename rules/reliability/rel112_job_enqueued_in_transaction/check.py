@@ -9,6 +9,7 @@ from backendlint.api import Call, EarlyJob, Fn, Hit, Project
 WHERE = {
     "block": "inside an open transaction",
     "decorator": "in a function that runs in one transaction",
+    "request": "while the request's transaction is open",
     "session": "before the commit",
     "signal": "for a signal that is sent inside an open transaction",
 }

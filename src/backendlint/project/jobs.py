@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Block, Call, Vid
 from backendlint.facts.within import below
 from backendlint.findings.model import Step
-from backendlint.project.binding import object_root, receiver
+from backendlint.project.binding import bind, object_root, receiver
 from backendlint.project.calls import Edge, arguments
 from backendlint.project.certain import Given, barred, given, ruled_out
 from backendlint.project.decorators import decorations, wrapping_calls
@@ -32,7 +32,7 @@ class EarlyJob(NamedTuple):
     steps: tuple[Step, ...]
     """Where the transaction opens, the calls from there to the dispatch, and the commit that comes too late, if it is written out."""
     how: str
-    """block, decorator, session or signal."""
+    """block, decorator, session, signal or request."""
     place: tuple[Fn, Call]
     """Where it is handed over: the dispatch, or the call of a helper that is given the job's function."""
 
@@ -50,25 +50,49 @@ class Jobs:
                 yield site
 
     def early(self) -> Iterator[EarlyJob]:
-        """Dispatches inside an open transaction, one a place."""
+        """Dispatches inside an open transaction, one a place: of what helpers hand over for others, one for each of those."""
         for site in self.dispatches():
-            found = self._in_scope(site) or self._before_commit(site) or self._after_write(site)
-            if found is not None:
-                yield found
+            told: set[tuple[str, Call]] = set()
+            for found in self._found(site):
+                place = (found.place[0].fqn, found.place[1])
+                if place not in told:
+                    told.add(place)
+                    yield found
+                if found.place == (site.fn, site.call):
+                    break
+
+    def _found(self, site: Site) -> Iterator[EarlyJob]:
+        for find in (self._in_scope, self._before_commit, self._after_write, self._in_request):
+            yield from find(site)
 
     # scopes: `with transaction.atomic()`, decorators, also of callers
 
-    def _in_scope(self, site: Site) -> EarlyJob | None:
+    def _in_scope(self, site: Site) -> Iterator[EarlyJob]:
         for fn, call, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS):
             if _never(site, edges) or self._waits(edges) or _rolls_back(site, edges):
                 continue
             opened = self._scope(fn, call)
             if opened is not None and not self._writes_in(fn, opened[2]):
-                return None  # the job waits for nothing that this transaction makes
+                return  # the job waits for nothing that this transaction makes
             if opened is not None:
                 step, how, _ = opened
-                return EarlyJob(site, (step, *_way(edges), _end(site)), how, _place(site, edges))
-        return None
+                yield EarlyJob(site, (step, *_way(edges), _end(site)), how, _place(site, edges))
+
+    def _in_request(self, site: Site) -> Iterator[EarlyJob]:
+        """Django's `ATOMIC_REQUESTS`: after a write, here or on the way from the handler."""
+        for fn, call, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS):
+            step = self.project.transactions.of_django_request(fn)
+            if step is None or _never(site, edges) or self._waits(edges) or _rolls_back(site, edges):
+                continue
+            ways = [(edge.caller, edge.call) for edge in edges if edge.call is not None]
+            if any(self._written_before(*way) for way in (*ways, (site.fn, site.call))):
+                yield EarlyJob(site, (step, *_way(edges), _end(site)), "request", _place(site, edges))
+
+    def _written_before(self, fn: Fn, dispatch: Call) -> bool:
+        return any(
+            "db-write" in self.project.effects.call_effects(fn, call) and not self._excluded(fn, call, dispatch)
+            for call in fn.calls[: fn.place_of(dispatch)]
+        )
 
     def _waits(self, edges: tuple[Edge, ...]) -> bool:
         """Whether a call on the way is left to the commit: `on_commit(partial(send, order.pk))`."""
@@ -81,14 +105,13 @@ class Jobs:
             for model in self.project.models(edge.caller, call)
         )
 
-    def _after_write(self, site: Site) -> EarlyJob | None:
+    def _after_write(self, site: Site) -> Iterator[EarlyJob]:
         """`@receiver(post_save, sender=Order)`: it runs in the transaction in which somebody saves one."""
         for fn, call, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS):
-            for entity, operations in self._heard(fn):
+            for entity, operations in self._heard(fn) if not _never(site, edges) else ():
                 steps = self._written(entity, self._for(fn, call, operations))
                 if steps:
-                    return EarlyJob(site, (*steps, *_way(edges), _end(site)), "signal", _place(site, edges))
-        return None
+                    yield EarlyJob(site, (*steps, *_way(edges), _end(site)), "signal", _place(site, edges))
 
     def _written(self, entity: str, operations: tuple[str, ...]) -> tuple[Step, ...]:
         """Where a transaction opens in which one of these is done to the model, down to it: the shortest way."""
@@ -170,13 +193,12 @@ class Jobs:
 
     # sessions: written, dispatched, committed
 
-    def _before_commit(self, site: Site) -> EarlyJob | None:
+    def _before_commit(self, site: Site) -> Iterator[EarlyJob]:
         """`session.add(x)`, dispatch, `session.commit()`; the function may also be called between the two."""
         for fn, call, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS, self._commits):
             steps = self._straddled(fn, call) if not self._waits(edges) else None
             if steps is not None:
-                return EarlyJob(site, (steps[0], *_way(edges), _end(site), *steps[1:]), "session", _place(site, edges))
-        return None
+                yield EarlyJob(site, (steps[0], *_way(edges), _end(site), *steps[1:]), "session", _place(site, edges))
 
     def _commits(self, fn: Fn) -> bool:
         """A callee that commits by itself, or whose decorator does, has ended what its callers began."""
@@ -246,14 +268,18 @@ class Jobs:
                 return True
         return False
 
-
     def _contradict(self, fn: Fn, one: int, other: int) -> bool:
         """`if kind == "mail": ...`, and then `if kind == "text": ...`."""
         cases = [[*_cases(fn, block)] for block in (one, other)]
         for subject, wanted in cases[0]:
             for asked, meant in cases[1]:
                 known = [self.project.constants(fn, vid) for vid in (wanted, meant)]
-                if known[0] and known[1] and same(fn, subject, asked) and not any(item in known[1] for item in known[0]):
+                if (
+                    known[0]
+                    and known[1]
+                    and same(fn, subject, asked)
+                    and not any(item in known[1] for item in known[0])
+                ):
                     return True
         return False
 
@@ -269,11 +295,20 @@ def _cases(fn: Fn, block: int) -> Iterator[tuple[Vid, Vid]]:
 
 
 def _place(site: Site, edges: tuple[Edge, ...]) -> tuple[Fn, Call]:
+    """The dispatch, or where helpers that hand over what they are given are told the job."""
     task = site.model.task
     given = arguments(site.call, task.function) if task is not None and task.function is not None else []
     given = [*given, *(vid for vid in (receiver(site.fn, site.call),) if vid >= 0)]  # `def enqueue(task): task.delay()`
-    call = edges[-1].call if edges and any(site.fn.value(vid)[0] == "param" for vid in given) else None
-    return (edges[-1].caller, call) if call is not None else (site.fn, site.call)
+    fn, call = site.fn, site.call
+    for edge in reversed(edges):
+        values = map(fn.unguarded, given)
+        told = {value[1] for value in values if value[0] == "param" and (fn.cls is None or value[1])}
+        if not told or edge.call is None:
+            break
+        bound = bind(edge.caller, edge.call, fn)
+        given = [vid for index in told for vid, part in bound.get(index, ()) if not part]
+        fn, call = edge.caller, edge.call
+    return fn, call
 
 
 def _never(site: Site, edges: tuple[Edge, ...]) -> bool:
