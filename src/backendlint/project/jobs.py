@@ -80,7 +80,7 @@ class Jobs:
 
     def _in_request(self, site: Site) -> Iterator[EarlyJob]:
         """Django's `ATOMIC_REQUESTS`: after a write, here or on the way from the handler."""
-        for fn, call, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS):
+        for fn, _, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS):
             step = self.project.transactions.of_django_request(fn)
             if step is None or _never(site, edges) or self._waits(edges) or _rolls_back(site, edges):
                 continue
