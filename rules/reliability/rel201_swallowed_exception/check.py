@@ -69,6 +69,18 @@ ACCEPTED = re.compile(r"(noqa|nosec):?[^#]*\b(S110|S112|B110|B112)\b")
 MARKER = re.compile(
     r"\s*(noqa(: *[A-Z]+[0-9]+([, ]+[A-Z]+[0-9]+)*)?|(type|pylint|pragma|fmt|expect|backendlint): *[^-#]*|nosec(:? *B\d+)*)"
 )
+PROBE = re.compile(r"_*((validate|test|ping)(_\w+)?|(\w+_)?(ping|health_?check))")
+"""Functions that ask whether something is there: that it is not is their answer, whatever they say then."""
+ASKS = re.compile(r"ping|head|raise_for_status|is_alive|health_?check")
+"""What is asked to find that out."""
+REPORTS = frozenset({"log_error", "log_exception", "capture_exception", "capture_message", "notice_error"})
+"""What writes an error down, or sends it to who collects them."""
+REPORTING = re.compile(r"_*(log|report)_(error|exception)s?")
+CAUGHT = re.compile(
+    r"\b(except|excepts|exceptions?|catch(es|ing)?|ignor(e|es|ed|ing)|swallow\w*|suppress\w*|best[- ]effort)\b",
+    re.IGNORECASE,
+)
+"""A comment that speaks of the handler."""
 UNKNOWN = frozenset({"unknown", "n/a", "na", "?", "-", "undefined", "unavailable", "not available"})
 CODE = re.compile(r"\s*(raise|return|pass|print|(self\.)?(logging|log|logger|_logger|LOG|LOGGER)\.\w+)\b\s*(\(.*)?$")
 """Code that was taken out: no reason."""
@@ -82,13 +94,16 @@ HARMS = {
     "failure": "an outage of what it calls looks like nothing happened",
 }
 UNTRACED = " without a trace"
+EVERYWHERE = frozenset({"callback", "request"})
+"""Styles of a project; what else has one is the same thing, done again."""
 SUPPRESS = "contextlib.suppress"
 QUIET_EFFECTS = frozenset({"log", "blocking", "cpu"})
 CHANGES = frozenset({"db-write", "commit", "flush", "queue-publish", "mail"})
 STORES = CHANGES | {"db", "db-read", "cache-read", "cache-write"}
 WORKS = STORES | {"http", "cloud", "grpc", "search", "socket", "db-connect", "subprocess", "ssh", "dns"}
 DECIDED = re.compile(
-    r"best[- ]effort|swallow|fail[- ]?(soft|open|silent)|silently|(never|not|n't|without|instead of) rais(e|es|ing)\b|"
+    r"best[- ]effort|swallow|fail[- ]?(soft|open|silent)|silently|"
+    r"(never|not|n't|without|instead of) (rais(e|es|ing)|throw(s|ing)?)\b|"
     r"(ignor|suppress|dropp)\w* (any |all |every )?(errors?|exceptions?|failures?)|"
     r"(errors?|exceptions?|failures?) (is|are|will be) (ignored|dropped|suppressed)|"
     r"(never|not) (break|fail|block|disturb|crash|abort|interrupt)s?\b",
@@ -153,8 +168,11 @@ class Place:
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     styles = by_style(project, project.functions_with("except", "with"), partial(hits_in, project, options))
     yield from styles.pop("", ())
-    for hits in styles.values():
-        yield from told_once(hits, partial(here_and_in, after=UNTRACED))
+    for style, hits in styles.items():
+        if style in EVERYWHERE:
+            yield from told_once(hits, partial(here_and_in, after=UNTRACED))
+        else:
+            yield from told_once(hits, partial(here_and_in, after=UNTRACED), severity=None, each=always)
 
 
 def hits_in(project: Project, options: Mapping[str, object], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -166,11 +184,24 @@ def hits_in(project: Project, options: Mapping[str, object], functions: Iterable
                 yield hit, style_of(place) if hit.profile is None else ""
 
 
+def always(_hit: Hit) -> bool:
+    """The key of what is alike by its style."""
+    return True
+
+
 def style_of(site: Place) -> str:
-    """What projects do the same way wherever they do it: reading the request, calling back whoever is told of progress."""
+    """What projects do the same way wherever they do it: reading the request, calling back whoever is told of progress,
+    asking the very same thing, answering the very same in a file."""
     if calls_back(site):
         return "callback"
-    return "request" if reads_request(site) else ""
+    if reads_request(site):
+        return "request"
+    outcome = outcome_of(site) if site.facts.kind == "except" else "goes on"
+    if outcome.startswith("returns `{"):
+        return "" if outcome in NOTHING_FOUND else f"{site.fn.path}: {outcome}"
+    asked = [call for call in site.calls if site.fn.value(call.func)[0] == "attr"]
+    same = len(asked) == len(site.calls) == 1 and not asked[0].passed and not site.project.models(site.fn, asked[0])
+    return f"{site_text(site, site.function.span_of(asked[0].func))}() {outcome}" if same else ""
 
 
 def calls_back(site: Place) -> bool:
@@ -247,7 +278,7 @@ def judged(site: Place) -> Iterator[Hit]:
     quiet = (
         parses
         or is_aside(site)
-        or "/migrations/" in f"/{site.fn.file.path}"  # it has run, and cannot be changed any more
+        or is_patch(site.fn)
         or is_quiet(site, outcome)
         or (kind == "failure" and outcome in NOTHING_FOUND and hides_database(site))
         or (kind == "failure" and WAITING_FUNCTION.fullmatch(function.name) is not None)
@@ -267,6 +298,12 @@ def judged(site: Place) -> Iterator[Hit]:
         confidence="medium" if quiet or not outcome.startswith("goes on") else None,
         function=site.fn.fqn,
     )
+
+
+def is_patch(fn: Fn) -> bool:
+    """A migration, or a patch of the data: it has run, and cannot be changed any more."""
+    path = f"/{fn.file.path}"
+    return "/migrations/" in path or ("/patches/" in path and fn.name == "execute" and not fn.facts.params)
 
 
 def hides_database(site: Place) -> bool:
@@ -401,10 +438,10 @@ def is_aside(site: Place) -> bool:
     """Where a failure is no news for whoever runs the service: tools that are run by hand and store nothing, what measures, and
     what says of itself that it drops failures."""
     project, fn = site.project, site.fn
-    if DECIDED.search(site.function.docstring):
+    if DECIDED.search(site.function.docstring) or REPORTING.fullmatch(site.function.name):
         return True
     done = {effect for call in site.calls for effect in project.effects.call_effects(fn, call)}
-    measured = any(site.word(call) in ON_SPANS for call in site.calls)
+    measured = any(site.word(call) in ON_SPANS | REPORTS for call in site.calls)
     if ("log" in done or measured) and all(is_said(site, call) for call in site.calls):
         return True
     if not done & CHANGES and (for_developers(fn.path) or (not fn.is_module and only_by_hand(project, fn))):
@@ -414,7 +451,7 @@ def is_aside(site: Place) -> bool:
 
 def is_said(site: Place, call: Call) -> bool:
     """What only logs or measures, or makes what is logged."""
-    return site.word(call) in ON_SPANS or asks_nobody(site.project, site.fn, call)
+    return site.word(call) in ON_SPANS | REPORTS or asks_nobody(site.project, site.fn, call)
 
 
 def is_import(site: Place) -> bool:
@@ -514,12 +551,24 @@ def is_quiet(site: Place, outcome: str) -> bool:
         return True
     if outcome.startswith("sets") or (outcome in BOOLEANS and not is_deed(site)):
         return True
-    if says_unknown(site) or takes_result(site) or is_on_the_way_to_raise(site):
+    if is_probe(site) or says_unknown(site) or takes_result(site) or is_on_the_way_to_raise(site):
         return True
     # where the tried code returns, the code below is what happens instead
     if outcome != "goes on" or site.facts.kind != "except":
         return False
     return function.blocks[site.facts.group].exits == "return" or ends_in_failure(site) or tries_first(site)
+
+
+def is_probe(site: Place) -> bool:
+    """Where it is only asked whether something is there: `status = agent.ping()`, `return requests.head(url).ok`, in `ping()`
+    whatever is returned that is no value of its own."""
+    function, inside = site.function, below(site.function, site.block)
+    said = [function.values[item.value] for item in function.returns if item.block in inside and item.value >= 0]
+    if PROBE.fullmatch(function.name) and said and all(item[0] == "const" for item in said):
+        return True
+    return any(ASKS.fullmatch(site.word(call)) for call in site.calls) and all(
+        ASKS.fullmatch(site.word(call)) or asks_nobody(site.project, site.fn, call) for call in site.calls
+    )
 
 
 def says_unknown(site: Place) -> bool:
@@ -540,14 +589,19 @@ def takes_result(site: Place) -> bool:
 
 
 def is_on_the_way_to_raise(site: Place) -> bool:
-    """Where the code right below raises in any case, and what was tried would say more about it."""
+    """Where the code right below raises in any case, and what was tried would say more about it; also where success has
+    left the function, so that it raises for what failed."""
     function, block = site.function, site.facts
     outer = function.blocks[site.tried].parent if block.kind == "except" else block.parent
-    return (
-        not block.exits
-        and not any(item.block in below(function, site.tried) for item in function.returns)
-        and any(item.block == outer and item.span[:2] > block.span[2:] for item in function.raises)
-    )
+    tried = below(function, site.tried)
+    succeeds = any(item.block in tried for item in function.returns)
+    levels = set(around(function, outer)) if succeeds else {outer}
+    if block.exits and not (succeeds and block.exits == "continue"):
+        return False
+    ends = [(item.span, True, item.block) for item in function.raises]
+    ends += [(item.span, False, item.block) for item in function.returns]
+    after = [item for item in ends if item[0][:2] > block.span[2:] and item[2] in levels]
+    return bool(after) and min(after)[1]
 
 
 def tries_first(site: Place) -> bool:
@@ -608,7 +662,17 @@ def has_comment(site: Place) -> bool:
     above = site.lines[first - 2] if first > 1 else ""
     if above.lstrip().startswith("#"):
         lines = [above, *lines]
-    return any(is_reason(part) for line in lines for part in line.split("#")[1:])
+    return any(is_reason(part) for line in lines for part in line.split("#")[1:]) or says_above(site)
+
+
+def says_above(site: Place) -> bool:
+    """A comment above the `try` that speaks of what is caught there."""
+    number = site.function.blocks[site.tried].span.line - 2
+    said = []
+    while number >= 0 and site.lines[number].lstrip().startswith("#"):
+        said.append(site.lines[number])
+        number -= 1
+    return any(map(CAUGHT.search, said))
 
 
 def is_reason(comment: str) -> bool:

@@ -27,7 +27,7 @@ _MAKING = frozenset({"__init__", "__post_init__", "__new__", "model_post_init"})
 """Methods that run while an object is made; so may those that are decorated (validators)."""
 _OF_LISTS = frozenset(
     "append extend isoformat timestamp astimezone hexdigest digest group rsplit is_integer partition rpartition title capitalize "
-    "casefold zfill ljust rjust strftime total_seconds fullmatch".split()
+    "casefold zfill ljust rjust strftime total_seconds utcoffset fullmatch".split()
 )
 _ASKS_NOBODY = re.compile(
     r"builtins\.(?!open$|input$|exec$|eval$|compile$|__import__$|breakpoint$)\w+|"
