@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from backendlint.api import (
@@ -16,6 +18,7 @@ from backendlint.api import (
     Step,
     Unmapped,
     here_and_in,
+    split_lines,
     told_once,
     unguarded_conversions,
 )
@@ -50,7 +53,9 @@ def check(project: Project) -> Iterator[Hit]:
         many = sizes[name, place] > MANY
         for item in group[:1] if many else group:
             hit = _hit(project, item, profile, group[1:] if many else [])
-            if item.kind == "not-found" and profile is None:
+            if _considered(project, item):
+                hit = replace(hit, profile="strict")
+            if item.kind == "not-found" and hit.profile is None:
                 lookups.append(hit)
             else:
                 yield hit
@@ -136,6 +141,16 @@ def _profile(
         return "audit"
     meant = raised[-1].location in treated and project.error_paths.provoked(item.fn, item.name)
     return None if meant else "strict"
+
+
+def _considered(project: Project, item: Unmapped) -> bool:
+    """Whether the comment above the call names the exception: `# LimitExceeded cannot come, the number was checked`."""
+    lines = split_lines(project.sources(item.fn.path))
+    number, said = item.escape.span.line - 2, ""
+    while number >= 0 and lines[number].lstrip().startswith("#"):
+        said = f"{lines[number]} {said}"
+        number -= 1
+    return re.search(rf"\b{re.escape(item.name.rpartition('.')[2])}\b", said) is not None
 
 
 def _endless(item: Unmapped) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -23,6 +24,8 @@ _ABOVE = ("builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.Generat
 """Exceptions that do not inherit from Exception."""
 _TUPLES = ("tuple", "list", "set", "binop")
 _EVERYTHING = ("builtins.Exception", "builtins.BaseException")
+_IN_MODELS = re.compile(r"\.models\.(\w+\.)*[A-Z]\w*$")
+"""Where Django's applications keep their models."""
 
 
 class Escape(NamedTuple):
@@ -149,8 +152,9 @@ class Exceptions:
         return next(same, None) or next(used, ref.name)
 
     def _is_model(self, name: str) -> bool:
-        """A library's own model, such as Django's `User`."""
-        return any(model.subclass_role == "model" for model in self.project.libraries.lineage(name))
+        """A library's own model, such as Django's `User`; of a library that is not known, a class of its `models`."""
+        known = any(model.subclass_role == "model" for model in self.project.libraries.lineage(name))
+        return known or _IN_MODELS.search(name) is not None
 
     @cached_property
     def _of_models(self) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 VALIDATED = frozenset({"validated_data", "cleaned_data"})
 """Attributes of forms and serializers that hold what the fields let pass."""
-_DUMPS = frozenset({"model_dump", "model_dump_json", "dict", "json"})
+DUMPS = frozenset({"model_dump", "model_dump_json", "dict", "json"})
 _LOADS = frozenset({"load", "loads"})
 _KEEPS = frozenset({"dict", "str", "repr", "dumps", "pformat", "copy", "jsonable_encoder", "asdict", "vars"})
 """Calls whose result shows all that they are given."""
@@ -42,7 +42,7 @@ def filled_fields(project: Project, fn: Fn, vid: Vid, depth: int = _DEPTH) -> It
 def _of_call(project: Project, fn: Fn, call: Call, depth: int) -> Iterator[tuple[Cls, str]]:
     func, name = fn.facts.values[call.func], fn.callee_name(call)
     targets = project.targets(fn, call)
-    whole = name in _DUMPS and not call.args and all(call.kwarg(key) < 0 for key in _PARTIAL)
+    whole = name in DUMPS and not call.args and all(call.kwarg(key) < 0 for key in _PARTIAL)
     if func[0] == "attr" and (whole or (name in _LOADS and not targets)):
         yield from _of_objects(project, project.refs(fn, func[1]), ("schema",))
     elif name in _KEEPS and not targets:

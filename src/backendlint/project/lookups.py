@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.facts.within import below
+from backendlint.facts.within import below, called_name
 from backendlint.project.binding import bind
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.exceptions import Escape
-from backendlint.project.filled import VALIDATED
+from backendlint.project.filled import DUMPS, VALIDATED
 from backendlint.project.requests import derived, request_reads
 from backendlint.project.uses import ingredients
 
@@ -28,7 +28,9 @@ _FUNCTIONS = (
 )
 MISSING = re.compile(r"not_?found|does_?not_?exist|missing|unknown", re.IGNORECASE)
 """Names of exceptions that say that something is not there."""
-_KEYS = frozenset({"pk", "id"})
+_KEYS = frozenset({"pk", "id", "uuid"})
+_PERMITS = ("get_permission_object", "check_permissions", "has_permission")
+"""Methods of views that run before the handler and decide who may call it."""
 _WRITES = frozenset({"db-write", "commit", "flush"})
 _ONE_ROW = frozenset({"exists", "insert", "count"})
 _REFUSALS = frozenset({"builtins.ValueError", "builtins.KeyError", "builtins.LookupError", "builtins.IndexError"})
@@ -62,7 +64,7 @@ def asked_for(project: Project, fn: Fn, name: str) -> bool:
     call = escape.site.call
     if _always_one(project, last, given) or _by_own_key(project, last, call) or _just_seen(last, escape.block, call):
         return False
-    if _is_there(project, last, escape.block) or _from_rows(project, last, call):
+    if _is_there(project, last, escape.block) or _from_rows(project, last, call) or _sought_before(project, last, call):
         return False
     for caller, above in reversed(steps[:-1]):
         wanted = _behind(project, last, given)
@@ -100,7 +102,7 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
         if given:
             wanted = _behind(project, last, given)
             if wanted and edge.call.open_ended:
-                return True
+                return _may_spread(project, caller, edge.call, {last.facts.params[index].name for index in wanted})
             bound = bind(caller, edge.call, edge.callee)
             given = [vid for index in wanted for vid, _ in bound.get(index, ())]
             if found:  # a row that the code has read itself is there
@@ -114,6 +116,24 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
             return False
         last, inner = caller, above
     return _of_request(project, last, [vid for vid in given if not _authenticated(last, vid)])
+
+
+def _may_spread(project: Project, fn: Fn, call: Call, names: set[str]) -> bool:
+    """Whether `**changes.model_dump()` may hold one of these: not where the class of `changes` has no such field."""
+    fields: set[str] = set()
+    for key, vid in call.kwargs:
+        made = fn.unguarded(vid)
+        func = fn.func_of(made) if key == "**" else ("",)
+        if key != "**" or func[0] != "attr" or func[2] not in DUMPS:
+            return True
+        refs = project.refs(fn, func[1])
+        classes = [project.classes[ref.name] for ref in refs if ref.kind == "inst" and ref.name in project.classes]
+        if not classes:
+            return True
+        fields.update(
+            name for cls in classes for owner in project.hierarchy.mro(cls) for name in owner.facts.annotations
+        )
+    return not names.isdisjoint(fields)
 
 
 def sent(project: Project, fn: Fn, vids: list[Vid], depth: int = 3) -> bool:
@@ -316,6 +336,18 @@ def _just_seen(fn: Fn, block: int, call: Call) -> bool:
             if told == wanted:
                 return True
     return False
+
+
+def _sought_before(project: Project, fn: Fn, call: Call) -> bool:
+    """In a view whose check of permissions looks for the same sort of row first: who asks for one that is not there is refused."""
+    sought = called_name(fn.file, fn.facts, call)
+    hooks = [project.method(fn.cls, name) for name in _PERMITS] if fn.cls is not None else []
+    return any(
+        hook is not None
+        and hook is not fn
+        and any(called_name(hook.file, hook.facts, inner) == sought for inner in hook.calls)
+        for hook in hooks
+    )
 
 
 def _inputs(call: Call) -> list[Vid]:
