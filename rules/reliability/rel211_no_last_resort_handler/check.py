@@ -2,8 +2,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
-from backendlint.api import Fn, Hit, Project, Vid, concerned, served_applications, status_of
+from backendlint.api import (
+    Fn,
+    Hit,
+    Profile,
+    Project,
+    Vid,
+    concerned,
+    here_and_in,
+    served_applications,
+    status_of,
+    told_once,
+)
+
+HAS_NONE = "has no handler for errors that nobody expected"
 
 NAMED = re.compile(r"error|exception|handler", re.IGNORECASE)
 """Registrations are called so; looking at every model takes too long."""
@@ -14,16 +28,28 @@ WRAPS = ("werkzeug.exceptions.InternalServerError", "werkzeug.exceptions.HTTPExc
 
 
 def check(project: Project) -> Iterator[Hit]:
+    hits = list(without_handler(project))
+    yield from told_once(hits, partial(here_and_in, after=HAS_NONE), severity=None, each=lambda _: HAS_NONE)
+
+
+def without_handler(project: Project) -> Iterator[Hit]:
     applications = served_applications(project)
     covered = [item for fn in catching(project) for item in concerned(fn, applications)] if applications else []
     supported = set(handling_libraries(project)) if len(covered) < len(applications) else set()
+    profile: Profile | None = "strict" if supported and collects_errors(project) else None
     for application in applications:
         if application.library in supported and application not in covered:
             yield Hit(
-                f"`{application.name}` has no handler for errors that nobody expected: clients get the framework's plain answer, "
-                "with nothing that leads to the failure in the log. Register one for `Exception`.",
+                f"`{application.name}` {HAS_NONE}: clients get the framework's plain answer, with nothing that leads to the failure "
+                "in the log. Register one for `Exception`.",
                 application.location,
+                profile=profile,
             )
+
+
+def collects_errors(project: Project) -> bool:
+    """Whether errors that nobody expected are sent to who collects them (`sentry_sdk.init()`), by the framework's own hooks."""
+    return any(site.model.observability == "errors" for site in project.effects.sites)
 
 
 def handling_libraries(project: Project) -> Iterator[str]:
