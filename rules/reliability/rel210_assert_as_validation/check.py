@@ -19,6 +19,7 @@ from backendlint.api import (
     called_name,
     caught,
     for_development,
+    ingredients,
     name_of,
     only_for_types,
 )
@@ -113,7 +114,8 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         profile = "audit"
     elif outside:
         decided = is_decided_elsewhere(site, node, statement.value) and not is_promised(site, statement.value)
-        profile = None if direct or decided else "strict"
+        reminds = node.msg is None and is_decided_before(site, statement)
+        profile = None if (direct or decided) and not reminds else "strict"
     else:
         seen = is_public(function) and not (direct and is_inner(site)) and is_validation(site, node, statement.value)
         quiet = (
@@ -122,6 +124,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
             or is_decorated(site, VALIDATOR)
             or BY_HAND.search(site.file.path)
             or for_development(site.file.path)
+            or is_program(site)
             or is_injected(site, statement.value)
             or is_contract(site, statement.value)
             or is_last_case(site, statement.value)
@@ -139,6 +142,52 @@ def advice(site: SyntaxSite, node: cst.Assert, answered: str) -> str:
     if node.msg is not None or answered:
         return "; raise an exception of a class that callers can tell from a bug."
     return ", and without it callers get a bare AssertionError; raise an exception that says what is wrong."
+
+
+def is_program(site: SyntaxSite) -> bool:
+    """A file that somebody starts with arguments, or that trains and runs models, and serves nobody."""
+    imported = {item.target.partition(".")[0] for item in site.file.imports}
+    if not imported.isdisjoint(strings(site.options["serves"])):
+        return False
+    return not imported.isdisjoint(strings(site.options["models"])) or (
+        not imported.isdisjoint(strings(site.options["starts"])) and starts(site.file.functions[0])
+    )
+
+
+def strings(value: object) -> frozenset[str]:
+    return frozenset(value) if isinstance(value, list | tuple) else frozenset()
+
+
+def starts(module: FunctionFacts) -> bool:
+    """`if __name__ == "__main__":`"""
+    tests = (module.values[block.value] for block in module.blocks if block.kind == "if" and block.value >= 0)
+    return any(
+        test[0] == "compare" and any(module.values[item] == ("const", "__main__") for item in test[2]) for test in tests
+    )
+
+
+def is_decided_before(site: SyntaxSite, statement: Statement) -> bool:
+    """How parameters stand to each other, below a test of what the code has made of the same ones: what must be so there."""
+    function = site.function
+    given = parameters(function, {statement.value})
+    tests = {
+        block.value for block in map(function.blocks.__getitem__, around(function, statement.block)) if block.value >= 0
+    }
+    made = ingredients(function, tests)
+    chosen = [function.span_of(vid) for vid in made if function.values[vid][0] == "phi"]
+    made |= ingredients(
+        function,
+        [
+            block.value
+            for block in function.blocks
+            if block.kind == "if" and block.value >= 0 and any(span.holds(block.span) for span in chosen)
+        ],
+    )
+    return len(given) > 1 and given <= parameters(function, made)
+
+
+def parameters(function: FunctionFacts, vids: set[int]) -> set[int]:
+    return {function.values[vid][1] for vid in ingredients(function, vids) if function.values[vid][0] == "param"}
 
 
 def is_injected(site: SyntaxSite, vid: int) -> bool:
