@@ -26,7 +26,7 @@ from backendlint.api import (
 CANCELLED = ("asyncio.CancelledError", "asyncio.exceptions.CancelledError", "anyio.get_cancelled_exc_class")
 EVERYTHING = ("builtins.BaseException",)
 STOPS = ("builtins.KeyboardInterrupt", "builtins.SystemExit", "builtins.GeneratorExit", *CANCELLED, *EVERYTHING)
-ACCEPTED = re.compile(r"noqa:[^#]*\bE722\b|pylint: *disable=[^#]*\b(bare-except|W0702)\b")
+ACCEPTED = re.compile(r"noqa:?[^#]*\bE722\b|pylint: *disable=[^#]*\b(bare-except|W0702)\b")
 PASSES_ON = ("set_exception", "put", "put_nowait", "append", "throw", "with_traceback", "completed", "send")
 
 

@@ -49,6 +49,7 @@ WAITS = ("asyncio.wait_for", "asyncio.timeout", "asyncio.timeout_at")
 FILES = ("builtins.OSError", "builtins.IOError", "builtins.FileNotFoundError", "builtins.EnvironmentError")
 ERRORS = ("error", "critical", "fatal")
 NAMES = ("err", "error", "exc", "cause")
+ACCEPTED = re.compile(r"#.*(noqa:?[^#]*\bB904\b|pylint: *disable=[^#]*\b(raise-missing-from|W0707)\b)")
 HOLDS = re.compile(r"(^|_)(cause|inner|orig|original|wrapped|nested|underlying)(_|$)", re.IGNORECASE)
 """Keywords under which an exception is given another one to keep."""
 
@@ -163,6 +164,7 @@ def is_insisted(
     """
     if (
         for_developers(fn.path)
+        or is_accepted(project, fn, item)
         or made.name in policy.dropped
         or is_ended_here(project, fn, item, made)
         or is_missing_file(made, caught)
@@ -183,6 +185,12 @@ def is_insisted(
     if answers:
         return False
     return is_said(fn, item, handler) or all(not is_narrow(project, kind, policy) for kind in caught)
+
+
+def is_accepted(project: Project, fn: Fn, item: Raise) -> bool:
+    """A marker by which others' checks for this very flaw are silenced: `# noqa: B904`."""
+    lines = split_lines(project.sources(fn.path))[item.span.line - 1 : item.span.end_line]
+    return any(map(ACCEPTED.search, lines))
 
 
 def only_values(project: Project, fn: Fn, handler: int) -> bool:
