@@ -313,6 +313,7 @@ class Failures:
             name, escape = self._failure(fn) if fn not in wrapping else ("", None)
             if escape is not None and not self._wrapped_above(fn, name) and not self._is_librarys(fn, name):
                 open_ones.append((fn, name, escape))
+        open_homes = len({_home(item) for item, _, _ in open_ones})
         for fn, name, escape in open_ones:
             home = self.project.modules.distribution(fn.path)
             alike = [
@@ -322,7 +323,8 @@ class Failures:
             ]
             own = [item for item in alike if _together(item, fn)]
             others = sum(1 for item, _, _ in open_ones if _together(item, fn))
-            if (own and len(own) >= others) or len(alike) > len(open_ones):
+            practice = {_home(item) for item in alike}
+            if (own and len(own) >= others) or len(practice) > open_homes:
                 yield Unwrapped(fn, name, escape, (own or alike)[0])
 
     def _is_librarys(self, fn: Fn, name: str) -> bool:
@@ -392,6 +394,11 @@ def says_missing(name: str) -> bool:
     return bool(MISSING.search(name.rpartition(".")[2]))
 
 
+def _home(fn: Fn) -> tuple[str, str]:
+    """The class of a method, the module of a function."""
+    return fn.path, fn.cls.fqn if fn.cls is not None else ""
+
+
 def _together(one: Fn, other: Fn) -> bool:
     """Methods of a class, or functions of a module."""
-    return one.cls is other.cls and one.path == other.path
+    return _home(one) == _home(other)
