@@ -49,6 +49,8 @@ CLEANUP_CALL = re.compile(
 QUIET_FUNCTION = re.compile(
     r"_*(is|has|can|try|safe|maybe|looks|supports|check|should|guess|detect|probe|best_effort)(_\w+)?|\w+_safe(ly)?"
 )
+ASKING = re.compile(r"_*(is|has|looks|supports|check|should|detect|probe)_")
+DEED = re.compile(r"submit|save|charge|refund|mark_as_\w+|send_(mail|email|message|notification)\w*")
 WAITING_FUNCTION = re.compile(r"_*wait_(for|until)_\w+")
 """Asks again and again until something is there: that it is not is no news, but a bug is."""
 PAUSE = frozenset({"wait_for", "wait", "timeout", "timeout_at"})
@@ -547,7 +549,9 @@ def flat(items: Sequence[object]) -> Iterator[int]:
 def is_quiet(site: Place, outcome: str) -> bool:
     """Where dropping it is a decision that a reader can follow: advice at most."""
     function = site.function
-    if has_comment(site) or QUIET_FUNCTION.fullmatch(function.name):
+    if has_comment(site) or (
+        QUIET_FUNCTION.fullmatch(function.name) and not (ASKING.match(function.name) and does(site))
+    ):
         return True
     if outcome.startswith("sets") or (outcome in BOOLEANS and not is_deed(site)):
         return True
@@ -557,6 +561,12 @@ def is_quiet(site: Place, outcome: str) -> bool:
     if outcome != "goes on" or site.facts.kind != "except":
         return False
     return function.blocks[site.facts.group].exits == "return" or ends_in_failure(site) or tries_first(site)
+
+
+def does(site: Place) -> bool:
+    """Whether something is changed or sent where a name says that it is asked: `_check_payment()` that submits the invoice."""
+    done = {effect for call in site.calls for effect in site.project.effects.call_effects(site.fn, call)}
+    return not done.isdisjoint(CHANGES - {"mail"}) or any(DEED.fullmatch(site.word(call)) for call in site.calls)
 
 
 def is_probe(site: Place) -> bool:
