@@ -158,10 +158,17 @@ class Layers:
         """The layer of a class by its library bases, then by its name's ending."""
         known = self._classes.get(cls.fqn)
         if known is None:
-            by_name = (layer for layer, endings in _SUFFIXES if cls.name.endswith(endings))
-            known = _ROLES.get(self.project.hierarchy.role(cls)) or next(by_name, "")
+            by_name = next((layer for layer, endings in _SUFFIXES if cls.name.endswith(endings)), "")
+            known = _ROLES.get(self.project.hierarchy.role(cls), "") or by_name
+            known = by_name if known == "schema" and by_name in _NAMED and self._is_given(cls) else known
             known = self._classes[cls.fqn] = known or ("repository" if self._stores(cls) else "")
         return known
+
+    def _is_given(self, cls: Cls) -> bool:
+        """`session: AsyncSession` in `class OrderRepository(BaseModel)`: a database is no data."""
+        refs = (ref for vid in cls.facts.annotations.values() for ref in self.project.refs(cls.owner, vid))
+        heads = (self.project.libraries.library_of(ref.name) for ref in refs if ref.kind in ("lib", "libinst"))
+        return any(head is not None and head.kind in ("driver", "orm") for head in heads)
 
     def _stores(self, cls: Cls) -> bool:
         """`class OrderStore` in a folder `store`, of a file that imports a database's library; other stores keep files or settings."""
