@@ -41,6 +41,20 @@ def check(project: Project) -> Iterator[Hit]:
             kept.append((item[0], record))
         else:
             changes.append(item)
+    for home in sorted({home_of(project, route) for route, _ in kept}):
+        own = [item for item in kept if home_of(project, item[0]) == home]
+        yield from untold(project, own, [item for item in changes if home_of(project, item[0]) == home])
+
+
+def home_of(project: Project, route: Route) -> str:
+    """Where the program of a route lies: another one beside it has its own practice."""
+    return project.modules.distribution(route.handler.path) if route.handler is not None else ""
+
+
+def untold(
+    project: Project, kept: list[tuple[Route, Fn]], changes: list[tuple[Route, Write, tuple[Edge, ...]]]
+) -> Iterator[Hit]:
+    """The changes of one program without a record, where most of its have one."""
     if not kept or len(changes) > len(kept):
         return  # what most routes do without is no practice of the project
     example, record = kept[0]
