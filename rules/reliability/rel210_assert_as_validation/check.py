@@ -337,6 +337,8 @@ def origins(site: SyntaxSite, vid: int) -> tuple[list[str], list[str]]:
             name = function.params[value[1]].name
             if name not in ("self", "cls", "mcs") and function.params[value[1]].kind not in ("args", "kwargs"):
                 direct.append(name)
+        elif function.name == "__post_init__" and operation == "attr" and unguarded(function, value[1]) == ("param", 0):
+            direct.append(f"self.{value[2]}")  # what whoever makes it has passed
         elif operation in ("attr", "item", "not", "await", "conv", "guard", "elem"):
             todo.append(value[1])
         elif operation == "unary":
