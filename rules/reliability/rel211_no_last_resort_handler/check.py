@@ -34,7 +34,9 @@ def check(project: Project) -> Iterator[Hit]:
 
 def without_handler(project: Project) -> Iterator[Hit]:
     applications = served_applications(project)
-    covered = [item for fn in catching(project) for item in concerned(fn, applications)] if applications else []
+    covered = (
+        [item for fn in catching(project) for item in concerned(project, fn, applications)] if applications else []
+    )
     supported = set(handling_libraries(project)) if len(covered) < len(applications) else set()
     profile: Profile | None = "strict" if supported and collects_errors(project) else None
     for application in applications:

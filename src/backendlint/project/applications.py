@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.findings.model import Location
@@ -58,7 +59,35 @@ def _module(project: Project, app: Application) -> str:
     return next((ref.name.partition(".")[0] for ref in refs if ref.kind == "libinst"), app.library)
 
 
-def concerned(fn: Fn, applications: list[Served]) -> list[Served]:
-    """The applications for which a function may be there: those whose framework its file imports, else all."""
+def concerned(project: Project, fn: Fn, applications: list[Served]) -> list[Served]:
+    """The applications for which a function may be there: those whose framework its file imports, else all; not those of
+    another program beside its own."""
     imported = {item.target.partition(".")[0] for item in fn.file.imports}
-    return [item for item in applications if item.module in imported] or applications
+    programs = project.error_paths.mapped.programs
+    near = [item for item in applications if not programs.apart(fn.path, programs.of(item.location.path))]
+    return [item for item in near if item.module in imported] or near
+
+
+class Programs:
+    """The programs that lie beside each other in a repository, each in a folder of its own with its packages."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @cached_property
+    def homes(self) -> frozenset[str]:
+        """Folders in which packages lie and, there or in a package, an application is made."""
+        found = {self.project.modules.distribution(path) for path in self.project.files} - {""}
+        made = [
+            item.location.path for item in self.project.applications if item.model and item.model.role == "application"
+        ]
+        return frozenset(home for home in found if any(path.startswith(f"{home}/") for path in made))
+
+    def of(self, path: str) -> str:
+        """The folder of the program to which a file belongs; "" for what all may use."""
+        return max((item for item in self.homes if path.startswith(f"{item}/")), key=len, default="")
+
+    def apart(self, path: str, home: str) -> bool:
+        """Whether a file belongs to another program than the one of a folder, and neither lies in the other."""
+        own = self.of(path)
+        return bool(own and home) and not f"{own}/".startswith(f"{home}/") and not f"{home}/".startswith(f"{own}/")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Vid
 from backendlint.project.answers import answers
+from backendlint.project.applications import Programs
 from backendlint.project.decorators import made_within
 from backendlint.project.entities import Fn
 from backendlint.project.errorhandlers import Registration, exception_parameter
@@ -23,52 +24,68 @@ _GIVEN = "process_exception"
 """The method of a middleware that is given every exception (Django's)."""
 
 
+class _Program(NamedTuple):
+    """What maps exceptions between the handlers of one program and its clients."""
+
+    types: frozenset[str]
+    """Exceptions that its handlers or middleware turn into responses, by class name."""
+    last_resort: bool
+    """Whether there is a handler of everything that answers 500."""
+    maps_own: bool
+    """Whether classes of the project are mapped by their names."""
+
+
 class Mapped:
     """Answers `covers(fn, name)`; owned by Failures."""
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self.programs = Programs(project)
+        self._known: dict[str, _Program] = {}
 
     def covers(self, fn: Fn, name: str, *, domain: bool = False) -> bool:
         """Whether something between the handler `fn` and the client turns the exception into a response; for a `domain`
         exception that is no handler of everything that answers 500, where others of the project's are mapped for themselves."""
-        types = {*self.types, *self._around(fn)}
-        if self.last_resorts and not (domain and self._maps_own):
+        program = self._program(fn)
+        types = {*program.types, *self._around(fn)}
+        if program.last_resort and not (domain and program.maps_own):
             types.add(EVERYTHING)
         return any(self.project.hierarchy.subclass_of(name, item) for item in types) or any(
             item in types for item in _ALL
         )
 
-    @cached_property
-    def types(self) -> frozenset[str]:
-        """Exceptions that the application's handlers or middleware turn into responses, by class name."""
-        found: set[str] = set()
-        for item in self.project.error_registrations:
-            if item in self.last_resorts:
-                continue
-            found |= {ref.name for ref in item.types}
-            if item.everything or item.unreadable:
-                found.add(EVERYTHING)
-        for fn in self.project.all_functions():
-            if self.project.layer(fn) == "middleware":
+    def _program(self, fn: Fn) -> _Program:
+        home = self.programs.of(fn.path)
+        if home not in self._known:
+            self._known[home] = self._read(home)
+        return self._known[home]
+
+    def _read(self, home: str) -> _Program:
+        """What maps exceptions of the handlers of one program: all but what another program beside it has."""
+        registered = [item for item in self.project.error_registrations if not self.programs.apart(item.fn.path, home)]
+        last = [item for item in registered if {ref.name for ref in item.types} & {*_ALL} and self._is_last(item)]
+        found = {ref.name for item in registered if item not in last for ref in item.types}
+        if any(item.everything or item.unreadable for item in registered if item not in last):
+            found.add(EVERYTHING)
+        for fn in self._middlewares:
+            if not self.programs.apart(fn.path, home):
                 found |= set(self.given(fn) if fn.name == _GIVEN else self.caught(fn))
         for function in self._set():
             found |= self.given(function) if function is not None else {EVERYTHING}
-        return frozenset(found)
+        own = any(ref.name in self.project.classes for item in registered for ref in item.types)
+        return _Program(frozenset(found), bool(last), own)
 
     @cached_property
-    def last_resorts(self) -> list[Registration]:
-        """Handlers of `Exception` that answer 500 whatever they are given."""
-        named = [item for item in self.project.error_registrations if {ref.name for ref in item.types} & {*_ALL}]
-        return [item for item in named if item.handlers and all(map(self._fails, item.handlers))]
+    def _middlewares(self) -> list[Fn]:
+        return [fn for fn in self.project.all_functions() if self.project.layer(fn) == "middleware"]
+
+    def _is_last(self, item: Registration) -> bool:
+        """A handler of `Exception` that answers 500 whatever it is given."""
+        return bool(item.handlers) and all(map(self._fails, item.handlers))
 
     def _fails(self, handler: str) -> bool:
         statuses = {answer.status for answer in answers(self.project, self.project.functions[handler])}
         return statuses == {500}
-
-    @cached_property
-    def _maps_own(self) -> bool:
-        return any(ref.name in self.project.classes for item in self.project.error_registrations for ref in item.types)
 
     def _set(self) -> Iterator[Fn | None]:
         """What the settings name as the handler of all exceptions; None where it is not found."""
