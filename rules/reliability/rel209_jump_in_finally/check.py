@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from backendlint.api import FileFacts, FunctionFacts, Hit, SyntaxSite, below, caught, ingredients
+from backendlint.api import FileFacts, FunctionFacts, Hit, SyntaxSite, around, below, caught, ingredients
 
 EVERY = frozenset({"builtins.Exception", "builtins.BaseException"})
 JUMPS = {cst.Return: "return", cst.Break: "break", cst.Continue: "continue", cst.Raise: "raise"}
@@ -25,7 +25,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         if isinstance(jump, cst.Raise) and kept(site, jump):
             continue
         word = JUMPS[type(jump)]
-        handled = word == "raise" and ends_all(site)
+        handled = word == "raise" and (ends_all(site) or is_of_cleanup(site, jump))
         where = f" of `{site.function.name}()`" if site.function.name else ""
         yield Hit(
             f"{message(word, where)} Move the `{word}` behind the try statement.",
@@ -48,6 +48,17 @@ def ends_all(site: SyntaxSite) -> bool:
             inside = below(function, number)
             return not any(item.block in inside for item in function.raises)
     return False
+
+
+def is_of_cleanup(site: SyntaxSite, jump: cst.CSTNode) -> bool:
+    """`if released != 1: raise LockLost()` of what the block itself has done before: so would a cleanup that fails by itself."""
+    function, span = site.function, site.span_of(jump)
+    block = next((item.block for item in function.raises if item.span == span), -1)
+    tests = [
+        function.blocks[number].value for number in around(function, block) if function.blocks[number].kind == "if"
+    ]
+    made = {function.values[vid][1] for vid in ingredients(function, tests) if function.values[vid][0] == "call"}
+    return any(site.facts.span.holds(function.calls[number].span) for number in made)
 
 
 def kept(site: SyntaxSite, jump: cst.Raise) -> bool:
