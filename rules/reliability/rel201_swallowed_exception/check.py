@@ -574,11 +574,16 @@ def is_probe(site: Place) -> bool:
     whatever is returned that is no value of its own."""
     function, inside = site.function, below(site.function, site.block)
     said = [function.values[item.value] for item in function.returns if item.block in inside and item.value >= 0]
-    if PROBE.fullmatch(function.name) and said and all(item[0] == "const" for item in said):
+    if PROBE.fullmatch(function.name) and said and all(is_plain(item) for item in said):
         return True
     return any(ASKS.fullmatch(site.word(call)) for call in site.calls) and all(
         ASKS.fullmatch(site.word(call)) or asks_nobody(site.project, site.fn, call) for call in site.calls
     )
+
+
+def is_plain(value: Value) -> bool:
+    """None, a number or a boolean."""
+    return value[0] == "const" and (value[1] is None or isinstance(value[1], int | float))
 
 
 def says_unknown(site: Place) -> bool:
