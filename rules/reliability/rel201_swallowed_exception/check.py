@@ -424,8 +424,23 @@ def computes(site: Place) -> bool:
     project, fn = site.project, site.fn
     if not site.calls:
         return not waits_or_loops(site)
+    if any(of_mapping(site, call) for call in site.calls) and all(
+        of_mapping(site, call) or (fn.value(call.func)[0] == "name" and asks_nobody(project, fn, call))
+        for call in site.calls
+    ):
+        return True
     own = set(project.effects.of(fn)) - QUIET_EFFECTS
     return not own and not fn.is_module and all(asks_nobody(project, fn, call) for call in site.calls)
+
+
+def of_mapping(site: Place, call: Call) -> bool:
+    """`tool.get("shop", {})`, and `.get("name")` of what that gives: no client is asked with a default."""
+    func = site.fn.unguarded(call.func)
+    if func[0] != "attr" or func[2] != "get" or call.kwargs or call.awaited:
+        return False
+    base = site.fn.unguarded(func[1])
+    inner = base[0] == "call" and of_mapping(site, site.fn.calls[base[1]])
+    return inner or (len(call.args) == 2 and is_default(site.function, call.args[1]))
 
 
 def waits_or_loops(site: Place) -> bool:
