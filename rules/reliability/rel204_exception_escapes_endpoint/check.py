@@ -15,6 +15,7 @@ from backendlint.api import (
     Location,
     Profile,
     Project,
+    Span,
     Step,
     Unmapped,
     here_and_in,
@@ -41,10 +42,11 @@ def check(project: Project) -> Iterator[Hit]:
     open_ones = Counter(item.name for item in found)
     treated = {name: _treated(project, name) for name in {item.name for item in found if item.kind == "builtin"}}
     told: dict[tuple[str, Profile | None, Location], list[Unmapped]] = {}
-    for item in found:
-        profile = _profile(project, item, caught, open_ones[item.name], treated.get(item.name, set()))
-        if profile != "audit":
-            told.setdefault((item.name, profile, _raised_at(project, item)), []).append(item)
+    judged = [
+        (item, _profile(project, item, caught, open_ones[item.name], treated.get(item.name, set()))) for item in found
+    ]
+    for item, profile in _worst(judged):
+        told.setdefault((item.name, profile, _raised_at(project, item)), []).append(item)
     sizes: Counter[tuple[str, Location]] = Counter()
     for (name, _, place), group in told.items():
         sizes[name, place] += len(group)
@@ -55,6 +57,9 @@ def check(project: Project) -> Iterator[Hit]:
             hit = _hit(project, item, profile, group[1:] if many else [])
             if _considered(project, item):
                 hit = replace(hit, profile="strict")
+            elif _is_forgotten(project, item, caught, open_ones[item.name]):
+                known = f", which {caught[item.name]} other handlers catch{UNTURNED}"
+                hit = replace(hit, message=hit.message.replace(UNTURNED, known, 1))
             if item.kind == "not-found" and hit.profile is None:
                 lookups.append(hit)
             else:
@@ -63,6 +68,16 @@ def check(project: Project) -> Iterator[Hit]:
     for item in project.error_paths.of_decorators():
         yield _of_decorator(project, item)
     yield from _of_bad_input(project)
+
+
+def _worst(judged: list[tuple[Unmapped, Profile | None]]) -> Iterator[tuple[Unmapped, Profile | None]]:
+    """Of each kind and place one: the first by default, else the first at all."""
+    found: dict[tuple[str, Span, str], tuple[Unmapped, Profile | None]] = {}
+    for item, profile in judged:
+        key = (item.fn.fqn, item.escape.span, item.kind)
+        if profile != "audit" and (key not in found or (found[key][1] is not None and profile is None)):
+            found[key] = (item, profile)
+    yield from found.values()
 
 
 def _of_decorator(project: Project, item: Unmapped) -> Hit:
@@ -121,11 +136,17 @@ def _caught(project: Project, fn: Fn) -> set[str]:
 def _profile(
     project: Project, item: Unmapped, caught: Counter[str], open_ones: int, treated: set[Location]
 ) -> Profile | None:
-    """Domain exceptions that hang on what the request says; failures of libraries where most handlers treat them; rows
+    """Domain exceptions that hang on what the request says, or tell of an outage and are caught in most handlers;
+    failures of libraries where most handlers treat them; rows
     that the request asked for; built-in exceptions where a handler expects them. `audit`: none."""
     if item.kind == "domain":
         near = len(project.exceptions.witness(item.fn, item.name)) <= FAR
-        return None if near and project.error_paths.provoked(item.fn, item.name) else "strict"
+        return (
+            None
+            if _is_forgotten(project, item, caught, open_ones)
+            or (near and project.error_paths.provoked(item.fn, item.name))
+            else "strict"
+        )
     if item.kind == "not-found":
         return None if project.error_paths.asked_for(item.fn, item.name) else "audit"
     if item.kind == "infrastructure":
@@ -141,6 +162,12 @@ def _profile(
         return "audit"
     meant = raised[-1].location in treated and project.error_paths.provoked(item.fn, item.name)
     return None if meant else "strict"
+
+
+def _is_forgotten(project: Project, item: Unmapped, caught: Counter[str], open_ones: int) -> bool:
+    """An outage by the project's own name for it, which most handlers catch."""
+    usual = item.kind == "domain" and caught[item.name] > open_ones
+    return usual and project.error_paths.of_failure(item.fn, item.name)
 
 
 def _considered(project: Project, item: Unmapped) -> bool:

@@ -12,7 +12,7 @@ from backendlint.facts.within import below
 from backendlint.project.decorators import made_within
 from backendlint.project.entities import Fn
 from backendlint.project.exceptions import Escape
-from backendlint.project.lookups import MISSING, asked_for, chain, provoked
+from backendlint.project.lookups import MISSING, asked_for, chain, of_failure, provoked
 from backendlint.project.mapped import Mapped
 from backendlint.project.once import first_time_only
 
@@ -83,21 +83,19 @@ class Failures:
     # what leaves handlers
 
     def unmapped(self) -> Iterator[Unmapped]:
-        """Exceptions that reach the framework unmapped, the first of each kind and place."""
+        """Exceptions that reach the framework unmapped."""
         for fqn, routes in self.project.route_functions.items():
             fn = self.project.functions[fqn]
             if not any(route.kind == "http" for route in routes):
                 continue
-            seen: set[tuple[object, str]] = set()
             for name, escape in self.project.exceptions.escaping(fn).items():
                 if escape.edge is not None and self._told_there(escape.edge.callee, name):
                     continue
                 kind = self.judge(fn, name)
-                if not kind or (escape.span, kind) in seen:
+                if not kind:
                     continue
                 refused = kind == "domain" and self._of_input(fn, name)
                 if not self.mapped.covers(fn, name, domain=refused) and not self._asked_above(fn, name):
-                    seen.add((escape.span, kind))
                     yield Unmapped(fn, name, escape, kind)
 
     def of_decorators(self) -> Iterator[Unmapped]:
@@ -242,6 +240,11 @@ class Failures:
     def provoked(self, fn: Fn, name: str) -> bool:
         """Whether an exception that leaves a handler hangs on what its request says."""
         return provoked(self.project, fn, name)
+
+    def of_failure(self, fn: Fn, name: str) -> bool:
+        """Whether an exception that leaves a handler is raised for one that says nothing about what was passed: an outage."""
+        steps = chain(self.project, fn, name)
+        return bool(steps) and of_failure(self.project, *steps[-1])
 
     # wrapping
 

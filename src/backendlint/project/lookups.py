@@ -91,7 +91,7 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
     if len(steps) < 2:
         return bool(steps)
     last, escape = steps[-1]
-    if _of_failure(project, last, escape):
+    if of_failure(project, last, escape):
         return False
     found = bool(MISSING.search(name.rpartition(".")[2]))
     given, inner = _asked(last, escape), escape
@@ -183,7 +183,7 @@ def _asked(fn: Fn, escape: Escape) -> list[Vid]:
     return [*asked, *(_inputs(escape.site.call) if escape.site is not None else ())]
 
 
-def _of_failure(project: Project, fn: Fn, escape: Escape) -> bool:
+def of_failure(project: Project, fn: Fn, escape: Escape) -> bool:
     """Whether it is raised for an exception that says nothing about what was passed: a host that does not answer."""
     block = fn.inside(escape.block, "except")
     types = project.exceptions.caught_types(fn, block) if block is not None else ()
