@@ -201,9 +201,9 @@ def style_of(site: Place) -> str:
     outcome = outcome_of(site) if site.facts.kind == "except" else "goes on"
     if outcome.startswith("returns `{"):
         return "" if outcome in NOTHING_FOUND else f"{site.fn.path}: {outcome}"
-    asked = [call for call in site.calls if site.fn.value(call.func)[0] == "attr"]
-    same = len(asked) == len(site.calls) == 1 and not asked[0].passed and not site.project.models(site.fn, asked[0])
-    return f"{site_text(site, site.function.span_of(asked[0].func))}() {outcome}" if same else ""
+    callee = whole_text(site, site.function.span_of(site.calls[0].func)) if len(site.calls) == 1 else ""
+    same = callee.startswith("self.") and not site.calls[0].passed and outcome.startswith(("goes on", "returns"))
+    return f"{callee}() {outcome}" if same and not site.project.models(site.fn, site.calls[0]) else ""
 
 
 def calls_back(site: Place) -> bool:
@@ -536,11 +536,15 @@ def tells(function: FunctionFacts, value: Value) -> bool:
 
 
 def site_text(site: Place, span: Span) -> str:
+    text = whole_text(site, span)
+    return text if len(text) <= 30 else text[:27] + "..."
+
+
+def whole_text(site: Place, span: Span) -> str:
     lines = list(site.lines[span.line - 1 : span.end_line])
     lines[-1] = lines[-1][: span.end_column]
     lines[0] = lines[0][span.column :]
-    text = " ".join(" ".join(lines).split())
-    return text if len(text) <= 30 else text[:27] + "..."
+    return " ".join(" ".join(lines).split())
 
 
 def is_default(function: FunctionFacts, vid: int) -> bool:
