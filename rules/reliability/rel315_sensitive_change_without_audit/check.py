@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Call, Edge, Fn, Hit, Location, Project, Route, Step, Write, name_of, object_root
+from backendlint.api import Call, Cls, Edge, Fn, Hit, Location, Project, Route, Step, Write, name_of, object_root
 
 AUDIT = re.compile(
     r"audit|activity_?log|log_?activity|(log|record|track|save|write)_?(action|event|change|history|activity)|LogEntry|history_?(entry|record)|event_?log|journal",
@@ -20,10 +20,11 @@ JOURNAL = re.compile(r"(^|/)[^/]*(log|audit|journal|histor|activit|event)[^/]*(/
 PASSING = re.compile(r"session|token|cache|draft|notification|filter|bookmark|favou?rite", re.IGNORECASE)
 """What comes and goes anyway: its deletion is no matter for an audit."""
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+Change = tuple[Route, Write, tuple[Edge, ...]]
 
 
 def check(project: Project) -> Iterator[Hit]:
-    sensitive: list[tuple[Route, Write, tuple[Edge, ...]]] = []
+    sensitive: list[Change] = []
     ensured = {(raced.fn.fqn, raced.insert.value) for raced in project.checked_inserts}
     for route in project.routes:
         if route.handler is None or (not CHANGING.intersection(route.methods) and route.methods):
@@ -31,10 +32,24 @@ def check(project: Project) -> Iterator[Hit]:
         found = sensitive_change(project, route, ensured)
         if found is not None:
             sensitive.append((route, *found))
+    for group in by_application(sensitive):
+        yield from unrecorded(project, group)
+
+
+def by_application(sensitive: list[Change]) -> list[list[Change]]:
+    """What one service keeps is no practice of another that lies beside it."""
+    groups: dict[Location | None, list[Change]] = {}
+    for item in sensitive:
+        groups.setdefault(item[0].app.location if item[0].app is not None else None, []).append(item)
+    return list(groups.values())
+
+
+def unrecorded(project: Project, sensitive: list[Change]) -> Iterator[Hit]:
+    """The changes of one application that leave no record, where most of its others do."""
     records = {id(item[0]): audit(project, item[0], frozenset()) for item in sensitive}
     journals = frozenset(fn.path for fn in records.values() if fn is not None and JOURNAL.search(fn.path))
     kept: list[tuple[Route, Fn]] = []
-    changes: list[tuple[Route, Write, tuple[Edge, ...]]] = []
+    changes: list[Change] = []
     for item in sensitive:
         record = records[id(item[0])] or (audit(project, item[0], journals) if journals else None)
         if record is not None:
@@ -128,14 +143,14 @@ def audit(project: Project, route: Route, journals: frozenset[str]) -> Fn | None
         if fn.fqn in seen or depth > 6:
             continue
         seen.add(fn.fqn)
-        if depth and (
-            fn.path in journals or AUDIT.search(fn.name) or (fn.cls is not None and AUDIT.search(fn.cls.name))
-        ):
+        own = AUDIT.search(fn.name) or (fn.cls is not None and AUDIT.search(fn.cls.name))
+        if depth and fn.name != "__init__" and (own or fn.path in journals):
             return fn
         for ref in (ref for call in fn.facts.calls for ref in project.callees(fn, call)):
-            if ref.kind == "class" and AUDIT.search(ref.name.rpartition(".")[2]):
+            if ref.kind == "class" and is_record(project, project.classes[ref.name]):
                 return project.method(project.classes[ref.name], "__init__") or fn
-        if any(AUDIT.search(write.entity.rpartition(".")[2]) for write in project.writes.direct(fn)):
+        written = (write for write in project.writes.direct(fn) if write.op != "delete")
+        if any(AUDIT.search(write.entity.rpartition(".")[2]) for write in written):
             return fn
         todo.extend(
             (edge.callee, depth + 1) for edge in project.graph.callees(fn) if edge.kind in ("call", "task", "inject")
@@ -144,6 +159,12 @@ def audit(project: Project, route: Route, journals: frozenset[str]) -> Fn | None
         if AUDIT.search(ref.name.rpartition(".")[2]):
             return project.functions.get(ref.name) or route.handler
     return None
+
+
+def is_record(project: Project, cls: Cls) -> bool:
+    """Whether an object is the record itself; a `JournalWriter` has written none when it is made."""
+    serves = any(not name.startswith("_") for name in cls.methods) and project.hierarchy.role(cls) != "model"
+    return AUDIT.search(cls.name) is not None and not serves
 
 
 def where(project: Project, write: Write, chain: tuple[Edge, ...]) -> Location:
