@@ -38,6 +38,8 @@ _MODULES = ("django.db.models.", "django.contrib.gis.db.models.", "django.contri
 """Where Django keeps its fields."""
 NO_MODELS = ("builtins.", "abc.", "typing.", "enum.", "django.")
 """Where no base lies that could make a model of a class without being known."""
+_SWAPPED = "swapper.get_model_name"
+"""Names the model that the settings put in the place of an app's own, which is that one unless they do."""
 _POSITIVE = frozenset({"PositiveIntegerField", "PositiveBigIntegerField", "PositiveSmallIntegerField"})
 
 
@@ -168,11 +170,16 @@ def read_field(name: str, node: Node) -> Field | None:
         target=target_of(target) if (relation or kind in MANY) and target is not None else "",
         to_field=to_field.text() if to_field else "",
         constraint=call.flag("db_constraint", True) is True,
-        through=target_of(through) if through is not None else "",
+        through=_through(through) if through is not None else "",
         db_table=table.text() if table else "",
         choices=_choices(choices),
         location=call.location,
     )
+
+
+def _through(node: Node) -> str:
+    """The model of a relation's rows; "?" where one is named that cannot be read."""
+    return "" if node.const(...) is None else target_of(node) or "?"
 
 
 def _flag(call: CallNode, own: dict[str, object], name: str, default: bool = False) -> bool:
@@ -257,6 +264,8 @@ def target_of(node: Node) -> str:
     call = node.call()
     if call is not None and call.name == "get_user_model":
         return "AUTH_USER_MODEL"
+    if call is not None and call.dotted == _SWAPPED and len(call.args) == 2:
+        return ".".join(name for name in (item.text() for item in call.args) if name)
     return node.dotted()
 
 

@@ -11,6 +11,7 @@ from backendlint.project.schema.django_known import TABLES
 from backendlint.project.schema.model import Check, Column, Constraint, ForeignKey, Index, Table, Unique
 
 NAME_LIMIT = 63
+_SETTINGS = "django.conf.settings."
 
 
 @dataclass(slots=True)
@@ -84,7 +85,11 @@ class State:
         if model.parents:
             parent = self.stored(model.parents[0])
             return model.table, f"{parent.partition('.')[2]}_ptr_id", self.key_column(parent, depth + 1)[2]
-        return model.table, "id", self.id_type(model.app)
+        return (
+            model.table,
+            "id",
+            self.id_type(model.app) if model.complete else "",
+        )  # a library's base may bring its own
 
     def stored(self, key: str) -> str:
         """The model itself, or the one for which a proxy stands: children point to the table's own model."""
@@ -224,11 +229,12 @@ class State:
         if item.through:
             return None
         key = self.key_of(item.target, model.app, model.name)
+        named = item.target != "" and not item.target.startswith(_SETTINGS)  # else its column has a name unknown here
         target_table, target_column, target_type = self.key_column(key)
         own_table, own_column, own_type = self.key_column(model.key)
         table = Table(
             item.db_table or f"{model.table}_{item.name}"[:NAME_LIMIT], source="django", location=item.location,
-            managed=model.options.managed, owner=f"{model.owner}.{item.name}" if model.owner else "",
+            managed=model.options.managed, owner=f"{model.owner}.{item.name}" if model.owner else "", complete=named,
         )  # fmt: skip
         own, other = model.name.lower(), key.partition(".")[2]
         first, second = (f"from_{own}_id", f"to_{other}_id") if key == model.key else (f"{own}_id", f"{other}_id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -377,13 +378,17 @@ def _owner_of(node: Node, links: Links) -> str:
 
 
 def _resolve_targets(schema: Schema, owners: dict[str, str], links: Links) -> None:
-    """Give foreign keys that name classes their tables, and untyped columns their target's type."""
+    """Give foreign keys that name classes their tables, and untyped columns their target's type. Where two classes map tables of
+    one name (those of two services, say), neither says what the other's is."""
+    mapped = Counter(owners.values())
     for table in schema.tables.values():
+        table.complete = table.complete and mapped[table.name] < 2
         table.foreign_keys = [replace(key, target=_target(key, owners, links)) for key in table.foreign_keys]
     for _ in range(3):
         for table in schema.tables.values():
             for key in table.foreign_keys:
-                _inherit_type(schema, table, key)
+                if mapped[key.target] < 2:
+                    _inherit_type(schema, table, key)
 
 
 def _target(key: ForeignKey, owners: dict[str, str], links: Links) -> str:
