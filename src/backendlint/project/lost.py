@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Store, Vid
 from backendlint.project.binding import bind, object_root, receiver, unchanged
 from backendlint.project.entities import Cls, Fn
+from backendlint.project.isolation import isolated_folders, runs_isolated
 from backendlint.project.races import FROM, asked, fetches
 from backendlint.project.rowlocks import FOR_UPDATE, locked, runs_locked, serialized
 from backendlint.project.schema import types
@@ -60,8 +61,9 @@ class Lost(NamedTuple):
 
 def read_modify_writes(project: Project) -> Iterator[Lost]:
     """Attributes of stored entities that are set to something computed from their own old value, without a lock."""
+    isolated = isolated_folders(project)
     for fn in project.all_functions():
-        for store in (*fn.facts.stores, *_handed_over(project, fn)):
+        for store in (*fn.facts.stores, *_handed_over(project, fn)) if not runs_isolated(fn, isolated) else ():
             if not store.name or not _from_itself(fn, store) or _counted_anew(fn, store):
                 continue
             origins = [item for item in project.origins.of(fn, store.base) if item.known and item.steps]
@@ -329,7 +331,10 @@ def _carried(project: Project, fn: Fn, made: set[Vid]) -> set[Vid]:
 
 def stale_updates(project: Project) -> Iterator[Stale]:
     """`update(Account).values(balance=account.balance - n)`: an ORM's UPDATE with a sum that was made in Python."""
+    isolated = isolated_folders(project)
     for write in project.writes.all():
+        if runs_isolated(write.fn, isolated):
+            continue
         if write.op == "update" and write.entity and not project.queries.text(write.fn, write.call):
             chain = chain_of(write.fn, write.call)
             read = next((found for call in chain for found in _stale_sum(project, write, call, chain)), None)
