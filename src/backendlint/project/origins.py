@@ -21,6 +21,8 @@ MAX_DEPTH = 30
 MAX_ORIGINS = 12
 MAX_CALLERS = 6
 _THROUGH = ("guard", "await", "setattr", "star", "enter", "elem", "unpack", "item", "slice", "store")
+_BY_KEY = tuple(f"builtins.dict.{name}" for name in ("get", "pop", "setdefault"))
+"""Their first argument is a key, and no row that they might give."""
 _MADE = ("create", "bulk_create")
 """Operations that give the very objects that were put together for them."""
 
@@ -372,7 +374,7 @@ class _Walk:
             return
         if model.orm is None:
             base = receiver(fn, call)
-            for vid in (base, *call.args):
+            for vid in (base, *call.args[model.name in _BY_KEY :]):
                 self.visit(fn, vid, path, steps, context, depth)
             return
         steps = (*steps, Step(fn, call, model, len(path)))
