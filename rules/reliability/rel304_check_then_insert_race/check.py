@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backendlint.api import (
+    FEW,
     Call,
     Fn,
     Hit,
@@ -19,13 +20,30 @@ from backendlint.api import (
     only_planned,
     shared_row,
     stopped_by,
+    told_once,
 )
 
 _HANDLE = "Handle the constraint's violation around the insert and answer as if the row had been found, or insert with ON CONFLICT."
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a check: the first insert that depends on it, if nobody handles its conflict, or none can arise."""
+    """One hit a check; of many in one file that a constraint makes fail, the first."""
+    stopped: dict[str, list[Hit]] = {}
+    for hit in _judged(project):
+        if hit.severity is not None and hit.profile is None:
+            stopped.setdefault(hit.location.path, []).append(hit)
+        else:
+            yield hit
+    for hits in stopped.values():
+        yield from told_once(hits, _together, few=FEW - 1, severity=None)
+
+
+def _together(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]}. So it is in {others} of this file."
+
+
+def _judged(project: Project) -> Iterator[Hit]:
+    """The first insert that depends on a check, if nobody handles its conflict, or none can arise."""
     mapped = any(
         project.exception_kind(ref.name) == "integrity" for refs in project.error_handlers.values() for ref in refs
     )
@@ -76,11 +94,18 @@ def _hit(project: Project, raced: Raced) -> Hit:
 
 def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
     """Where two at once are not to be expected, or do no harm: scripts, planned jobs and the start, what is always called under a lock,
-    the one row that all share and that is made once in a lifetime, and rows of which there may be many."""
+    the one row that all share and that is made once in a lifetime, and rows of which there may be many or that one worker makes."""
     if raced.held or only_by_hand(project, raced.fn) or shared_row(project, raced):
         return True
-    many = not unique and (newest(project, raced) or by_range(project, raced) or over_relations(project, raced))
-    return many or only_planned(project, raced.fn) or project.lifecycle.alone_leads_to(raced.fn)
+    many = newest(project, raced) or by_range(project, raced) or over_relations(project, raced)
+    if not unique and (many or by_one_worker(project, raced.fn)):
+        return True
+    return only_planned(project, raced.fn) or project.lifecycle.alone_leads_to(raced.fn)
+
+
+def by_one_worker(project: Project, fn: Fn) -> bool:
+    """What lies with the jobs, and no request is seen to lead to: they run by the clock, one after the other."""
+    return project.layer(fn) == "task" and not project.reach(fn.fqn)
 
 
 def newest(project: Project, raced: Raced) -> bool:
