@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from backendlint.api import (
@@ -16,6 +16,7 @@ from backendlint.api import (
     Step,
     before,
     below,
+    by_style,
     called_name,
     closed_steps,
     decorator_models,
@@ -31,6 +32,7 @@ from backendlint.api import (
     openings,
     operands,
     related,
+    told_once,
 )
 
 FLEETING = re.compile(r"token|reset|otp|nonce|challenge|captcha|code$|lock$|draft|invit", re.IGNORECASE)
@@ -76,14 +78,35 @@ class Known(NamedTuple):
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a function, at the second step that stands alone."""
+    """One hit a function, at the second step that stands alone; that each change leaves a copy first is told once."""
     ensured = frozenset((raced.fn.fqn, raced.insert.value) for raced in project.checked_inserts)
     known = Known(ensured, _trails(project))
-    for fn in project.reviewed():
+    styles = by_style(project, list(project.all_functions()), lambda functions: _judged(project, functions, known))
+    for style, hits in styles.items():
+        yield from told_once(hits, _together, severity=None) if style else hits
+
+
+def _together(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]}. So it is in {others}."
+
+
+def _judged(project: Project, functions: Iterable[Fn], known: Known) -> Iterator[tuple[Hit, str]]:
+    for fn in functions:
         pair = _apart(project, fn, known)
         inner = {edge.callee for step in pair or () for edge in step.edges}
         if pair is not None and not any(_apart(project, callee, known) for callee in inner):
-            yield _hit(project, fn, *pair, known)
+            hit = _hit(project, fn, *pair, known)
+            yield hit, "copies" if hit.profile is None and _copied(project, fn, *pair) else ""
+
+
+def _copied(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
+    """Two rows of one entity that are both made here, one beside the other: a revision, and what is valid now."""
+    made = 0
+    for step in (first, second) if first.write.entity == second.write.entity != "" else ():
+        value = fn.value(_receiver(fn, step)) if step.write.op == "save" else ("",)
+        refs = project.callees(fn, fn.facts.calls[value[1]]) if value[0] == "call" else ()
+        made += any(ref.kind == "class" for ref in refs)
+    return made == 2
 
 
 def _trails(project: Project) -> frozenset[str]:
@@ -191,16 +214,18 @@ def _closed_pair(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durab
 
 
 def _dispensable(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
-    """Whether the second write may fail: its own `try` goes on then (`except IntegrityError: pass`), and the first stays."""
+    """Whether the second write may fail: its own `try` goes on then (`except IntegrityError: pass`), and the first stays. In
+    a loop, what a callee stores is tried for each item whatever the reason: `except RuntimeError: pass`."""
     blocks = fn.facts.blocks
-    return any(
-        blocks[handler].kind == "except"
-        and not blocks[handler].exits
-        and not project.exceptions.reraises(fn, handler)
-        and first.call.block not in below(fn.facts, blocks[handler].group)
-        and any(name in ALL or project.exception_kind(name) == "integrity" for name in types)
-        for handler, types in project.exceptions.handlers(fn, second.call.block)
-    )
+    for handler, types in project.exceptions.handlers(fn, second.call.block):
+        block = blocks[handler]
+        goes_on = block.kind == "except" and not block.exits and not project.exceptions.reraises(fn, handler)
+        if not goes_on or first.call.block in below(fn.facts, block.group):
+            continue
+        tried = second.edges and fn.inside(block.group, "for") is not None
+        if tried or any(name in ALL or project.exception_kind(name) == "integrity" for name in types):
+            return True
+    return False
 
 
 def _compensates(fn: Fn, step: Durable) -> bool:
@@ -307,12 +332,23 @@ def _touches(step: Durable) -> bool:
     if step.write.op == "save" and call is step.call and fn.value(call.func)[0] == "attr":
         saved = _path(fn, fn.value(call.func)[1])
         stored = [item.name for item in fn.facts.stores if item.name and _path(fn, item.base) == saved]
-        if len(saved) > 1 and stored and all(TOUCH.search(name) for name in stored):
+        if (len(saved) > 1 or _only_saved(fn, saved)) and stored and all(TOUCH.search(name) for name in stored):
             return True  # `line.order.modified_at = now`, `line.order.save()`
     fields = call.kwarg("update_fields")
     value = fn.facts.values[fields] if fields >= 0 else ("",)
     names = [fn.const(vid) for vid in value[1]] if value[0] in ("list", "tuple", "set") else []
     return bool(names) and all(isinstance(name, str) and TOUCH.search(name) for name in names)
+
+
+def _only_saved(fn: Fn, saved: tuple[object, ...]) -> bool:
+    """Whether nothing else is done with an object that was looked up: no method of it but its `save()` is called, and no
+    function is given it."""
+    for call in fn.calls:
+        func = fn.value(call.func)
+        own = func[0] == "attr" and func[2] != "save" and _path(fn, func[1]) == saved
+        if own or any(_path(fn, vid) == saved for vid in call.passed):
+            return False
+    return True
 
 
 def _path(fn: Fn, vid: int) -> tuple[object, ...]:

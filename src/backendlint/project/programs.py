@@ -165,7 +165,7 @@ def for_tests(project: Project, fn: Fn, depth: int = 3) -> bool:
 
 
 _STAND_IN = re.compile(r"_*(Mock|Fake|Dummy)([A-Z]|$)")
-_TESTING = re.compile(r"testing|tests?|test_?fixtures?\w*|mocks|fakes")
+_TESTING = re.compile(r"testing|tests?|test_?fixtures?\w*|mocks|fakes|cypress|playwright")
 
 
 @lru_cache(maxsize=1024)
