@@ -96,13 +96,14 @@ def _below(project: Project, fn: Fn) -> Iterator[tuple[Call, Site]]:
 
 def _hit(project: Project, fn: Fn, call: Call, handler: int, what: str) -> Hit:
     block = fn.facts.blocks[handler]
+    once = project.layer(fn) == "migration" or project.lifecycle.alone_leads_to(fn)
     return Hit(
         f"The handler in `{fn.name}()` goes on after a failed {what} without a rollback: the "
         "session stays in its failed transaction, and what uses it next fails too; call `rollback()` here.",
         fn.location(block.span._replace(end_line=block.span.line, end_column=block.span.column + len("except"))),
         related=(fn.step(call.span, f"the {what} that can fail"),),
         function=fn.fqn,
-        profile="strict" if runs_by_hand(project, fn) or project.layer(fn) == "migration" else None,
+        profile="strict" if once or runs_by_hand(project, fn) else None,
     )
 
 

@@ -337,7 +337,11 @@ class Transactions:
             if session[0] != "attr":
                 return False
             owners, name = self.project.refs(fn, session[1]), str(session[2])
-        models = (self.project.libraries.cls(ref.name) for ref in owners if ref.kind == "libinst")
+        names = [ref.name for ref in owners if ref.kind == "libinst"]
+        for ref in owners:
+            if ref.kind == "inst":  # of a class that the project derives from the library's
+                names += self.project.hierarchy.library_bases(self.project.classes[ref.name])
+        models = map(self.project.libraries.cls, names)
         return any(model is not None and name in model.request_scoped for model in models)
 
     def begun(self, fn: Fn) -> list[tuple[Call, Call]]:
