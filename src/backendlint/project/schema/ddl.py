@@ -12,6 +12,9 @@ from backendlint.project.schema.ddl_table import Reader, Where, read_table, spli
 from backendlint.project.schema.model import Column, Table
 from backendlint.project.sqllex import Token, blank_psql, statements
 
+_HEADS = ("ALTER", "CREATE", "DROP")
+_OPENERS = ("BEGIN", "THEN", "ELSE", "LOOP")
+"""What stands before the first statement of a part of a block."""
 _DATA = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE", "COPY"})
 
 
@@ -29,11 +32,29 @@ def read_script(text: str, dialect: str = "", where: Where | None = None) -> Scr
     text = blank_psql(text)
     for items in statements(text, dialect):
         reader = Reader(items, text, where or _nowhere)
-        found = list(read_statement(reader))
+        inside = [found for inner in _block(reader, dialect) for found in read_statement(inner)]
+        found = inside or list(read_statement(reader))
         script.operations.extend(found)
         if not found:
             script.unread.append(reader.source(items))
     return script
+
+
+def _block(reader: Reader, dialect: str) -> Iterator[Reader]:
+    """The statements about tables in a `DO $$ ... $$` block, each from where it begins: whatever conditions it stands under,
+    they ask whether it is done already."""
+    body = next((token for token in reader.items[1:4] if token.raw.startswith("$")), None)
+    if body is None or not reader.items[0].word("DO"):
+        return
+    shift = body.start + body.raw.index("$", 1) + 1
+
+    def where(start: int, end: int) -> Location | None:
+        return reader.where(start + shift, end + shift)
+
+    for items in statements(body.text, dialect):
+        heads = [n for n, token in enumerate(items) if token.word(*_HEADS) and (not n or items[n - 1].word(*_OPENERS))]
+        if heads:
+            yield Reader(items[heads[-1] :], body.text, where)
 
 
 def _nowhere(_start: int, _end: int) -> Location | None:
