@@ -30,6 +30,8 @@ _FOREIGN = ("clickhouse", "bigquery", "snowflake", "duckdb")
 dialect."""
 MAX_LENGTH = 60_000
 """Longer statements (data loads) are not parsed."""
+_TYPED = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ")
+"""Types that are written before a literal of theirs."""
 
 
 @dataclass(slots=True)
@@ -318,6 +320,7 @@ def parseable(text: str, tokens: list[Token]) -> str:
     base = tokens[0].start if tokens else 0
     out = list(text)
     _spell_commands(out, tokens, base)
+    _spell_literals(out, tokens, base)
     previous: Token | None = None
     for token in tokens:
         start = token.start - base
@@ -354,6 +357,15 @@ def _spell_commands(out: list[str], tokens: list[Token], base: int) -> None:
                 start, end = token.start - base, token.end - base
                 out[start:end] = " " * (end - start)
             inside -= token.raw == ")"
+
+
+def _spell_literals(out: list[str], tokens: list[Token], base: int) -> None:
+    """`>= date :start` stands for `date '2024-02-29'` once the driver has put the value in; sqlglot wants a literal there."""
+    for before, kind, value in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        opens = before.kind == "punct" or before.word("BETWEEN", "AND")
+        if opens and kind.word(*_TYPED) and value.kind == "param" and value.raw[0] in ":%":
+            start, end = kind.start - base, kind.end - base
+            out[start:end] = " " * (end - start)
 
 
 def statements(project: Project) -> Iterator[Statement]:
