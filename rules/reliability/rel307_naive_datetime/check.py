@@ -42,6 +42,7 @@ from backendlint.api import (
 
 ANYWHERE = ("second", "microsecond")
 """What clocks show alike in all zones."""
+UTC_NAMES = frozenset(["UTC", "Etc/UTC", "GMT", "Etc/GMT"])
 UTC_USES = frozenset(["utctimetuple", "timetuple", *ANYWHERE])
 SOUND_USES = frozenset(["timestamp", "timetuple", "astimezone", *ANYWHERE])
 """What is right for a naive local time too: these take it for local."""
@@ -104,17 +105,31 @@ def _judged(times: Times, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
     """Each hit, and the style of the project that it is one of: told once; "" where it is told for itself."""
     zones = _said(times.project, "USE_TZ")
     usual: Profile | None = "strict" if zones == {False} else None  # the whole project, its database included, has none
-    shifts = "" if _runs_in_utc(times.project) else ", an hour off when the clocks change"
+    utc = _runs_in_utc(times.project)
+    shifts = "" if utc else ", an hour off when the clocks change"
     programs = _programs_of(times.project, "django") if zones == {True} else set()
     for fn in functions:
-        for made in (*_made(times.project, fn, usual), *_handed(times.project, fn, usual)):
-            in_django = _program(fn.path) in programs and made.local and not _told_already(made)
+        for made in _once_a_test(fn, (*_made(times.project, fn, usual), *_handed(times.project, fn, usual))):
+            in_django = _program(fn.path) in programs and (made.local or utc) and not _told_already(made)
             naive = _in_django(made, shifts) if in_django else made
             if naive.hit.profile is not None or _told_already(naive):
                 yield naive.hit, ""
                 continue
             style = _style(times, naive)
+            if in_django and utc and style not in (ADVICE, "utc"):
+                style = "" if times.clocks.met(naive.fn, naive.values, local=naive.local) else "django"
             yield (replace(naive.hit, profile="strict"), "") if style == ADVICE else (naive.hit, style)
+
+
+def _once_a_test(fn: Fn, made: Iterable[Naive]) -> Iterator[Naive]:
+    """`utcnow() >= fromtimestamp(end)`: of two times that are compared with each other, the first."""
+    told: set[Vid] = set()
+    for naive in made:
+        if told.isdisjoint(naive.values):
+            yield naive
+            for vid in fn.made_by("compare") if naive.hit.profile is None else ():
+                sides = fn.value(vid)[2]
+                told.update(() if naive.values.isdisjoint(sides) else set(sides) - naive.values)
 
 
 def _programs_of(project: Project, package: str) -> set[str]:
@@ -187,6 +202,13 @@ def _kept_in_rows(_: Hit, others: str) -> str:
     )
 
 
+def _kept_by_django(_: Hit, others: str) -> str:
+    return (
+        f"Times without a zone go to Django, here and in {others}, although `USE_TZ` is on: it takes them for UTC, with a warning "
+        "each, and beside an aware time they raise; ask `timezone.now()`."
+    )
+
+
 def _kept_local(_: Hit, others: str) -> str:
     return (
         f"The server's local time is taken without a zone, here and in {others}, while the project has times with "
@@ -199,6 +221,7 @@ STYLES = {
     "utc": (1, _kept_in_utc),
     "stray": (FEW, _kept_in_utc),
     "rows": (FEW, _kept_in_rows),
+    "django": (1, _kept_by_django),
     "local": (SLIPS, _kept_local),
 }
 """So many are told one by one, and what is told of more."""
@@ -250,7 +273,8 @@ def _field(project: Project, fn: Fn, call: Call) -> str:
 
 def _runs_in_utc(project: Project) -> bool:
     """Django's `TIME_ZONE = "UTC"`: Django makes it the zone of the process."""
-    return _said(project, "TIME_ZONE") == {"UTC"}
+    said = _said(project, "TIME_ZONE")
+    return bool(said) and said <= UTC_NAMES
 
 
 def _said(project: Project, setting: str) -> set[object]:

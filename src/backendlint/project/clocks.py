@@ -159,9 +159,13 @@ class Clocks:
         a zone, to what reads it as UTC or as local."""
         return (
             self._reaches(fn, times, self.zoned)
-            or any(self._meets(fn, value, times, local) for value in fn.facts.values)
+            or self.met(fn, times, local=local)
             or (local and any(self._read_as_utc(fn, call, times) for call in fn.calls))
         )
+
+    def met(self, fn: Fn, times: AbstractSet[Vid], *, local: bool) -> bool:
+        """Whether the function itself brings the time together with another clock's."""
+        return any(self._meets(fn, value, times, local) for value in fn.facts.values)
 
     def in_rows(self, fn: Fn, times: AbstractSet[Vid]) -> bool:
         """Whether a time is kept in a database, in a column without a zone, or compared with what is."""

@@ -75,11 +75,24 @@ def only_calendar(fn: Fn, call: Call) -> bool:
     if kept(fn, times) or any(not times.isdisjoint(other.passed) for other in fn.calls):
         return False
     reads = [
-        value
+        (vid, value)
         for vid, value in enumerate(fn.facts.values)
         if vid not in times and vid not in asked and not times.isdisjoint(operands(value))
     ]
-    return bool(reads) and all(value[0] == "attr" and value[2] in CALENDAR for value in reads)
+    return bool(reads) and all(
+        value[0] == "attr" and (value[2] in CALENDAR or (value[2] == "isoformat" and _cut_to_day(fn, vid)))
+        for vid, value in reads
+    )
+
+
+def _cut_to_day(fn: Fn, vid: Vid) -> bool:
+    """`now.isoformat().split("T")`: the day is all that is made of the text."""
+    texts = {call.value for call in fn.calls if call.func == vid}
+    if kept(fn, texts) or any(not texts.isdisjoint(call.passed) for call in fn.calls):
+        return False
+    reads = {number for number, value in enumerate(fn.facts.values) if not texts.isdisjoint(operands(value))}
+    splits = {call.func for call in fn.calls if call.args and fn.const(call.args[0]) == "T"}
+    return bool(reads) and all(number in splits and fn.value(number)[-1] == "split" for number in reads)
 
 
 def only_claims(project: Project, fn: Fn, call: Call) -> bool:
