@@ -48,6 +48,8 @@ def same(fn: Fn, one: Vid, other: Vid) -> bool:
     first, second = (fn.facts.values[_plain(fn, vid)] for vid in (one, other))
     if first[0] == second[0] == "attr" and first[2] == second[2]:
         return _plain(fn, first[1]) == _plain(fn, second[1])
+    if first[0] == second[0] == "tuple" and len(first[1]) == len(second[1]):
+        return all(same(fn, item, partner) for item, partner in zip(first[1], second[1], strict=True))
     return fn.unguarded(one) == fn.unguarded(other) or first == second
 
 
@@ -121,7 +123,7 @@ def _hands_out(fn: Fn, vid: Vid, name: str, store: Store) -> bool:
     parts = kept[1] if kept[0] == "tuple" else (store.value,)
     values = [fn.unguarded(item) for item in (store.value, *parts)]
     value = fn.unguarded(vid)
-    if value in values:
+    if value in values or (value[0] == "phi" and any(fn.unguarded(item) in values for item in value[1])):
         return True
     if value[0] != "item":
         return False
