@@ -40,6 +40,7 @@ _LATER = ("history", "archive", "archived", "old", "past")
 """Words of tables into which rows are moved."""
 _FOREIGN = re.compile(r"\b(fks?|foreign[ -]?keys?|referential)\b", re.IGNORECASE)
 _SEPARATORS = frozenset({",", ";", "|", ", "})
+_FIGURES = ("integer", "decimal", "float")
 FEWEST = 3
 """Numbered columns that make a repeated group; two may be a pair with a meaning."""
 
@@ -98,7 +99,17 @@ def _repeated(table: Table) -> Iterator[Hit]:
             "put them into rows of a table of their own "
             f"that refers to `{table.name}`.",
             _place(table, columns[0]),
+            profile="strict" if _figures(table, columns) else None,
         )
+
+
+def _figures(table: Table, columns: list[Column]) -> bool:
+    """Numbers that refer to nothing: `ranked_1` may count how often something came first, which is no list."""
+    keys = {name for key in table.foreign_keys for name in key.columns}
+    return all(
+        sqltypes.family(column.type) in _FIGURES and column.name not in keys and not column.name.endswith("_id")
+        for column in columns
+    )
 
 
 def _listed(table: Table, column: Column, declared: str) -> Iterator[Hit]:
