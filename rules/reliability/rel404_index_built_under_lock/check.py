@@ -63,7 +63,7 @@ def _others(moment: Moment, operation: ops.Operation) -> Iterator[Hit]:
             yield hit if moment.profile else replace(hit, profile="strict")
     if isinstance(operation, ops.AddPrimaryKey) and not operation.using_index and moment.existing(operation.table):
         yield moment.hit(
-            f"The primary key of `{operation.table}` ({', '.join(operation.columns)}) builds its index under an ACCESS EXCLUSIVE "
+            f"The primary key of {_named(operation.table)} ({', '.join(operation.columns)}) builds its index under an ACCESS EXCLUSIVE "
             "lock: reads and writes of the table wait until it is built; build a unique index CONCURRENTLY, then "
             "`ADD CONSTRAINT ... PRIMARY KEY USING INDEX`."
         )
@@ -114,14 +114,18 @@ def _unique(moment: Moment, operation: ops.AddConstraint | ops.AddColumn) -> Ite
         return
     columns = ", ".join(found.columns)
     yield moment.lock(
-        f"The unique constraint on `{operation.table}` ({columns}) builds its index under an ACCESS EXCLUSIVE lock: "
+        f"The unique constraint on {_named(operation.table)} ({columns}) builds its index under an ACCESS EXCLUSIVE lock: "
         f"reads and writes of the table wait until it is built; {_UNIQUE[moment.migration.kind]}."
     )
 
 
+def _named(table: str) -> str:
+    return f"`{table}`" if table else "a table that is named at run time"
+
+
 def _index(moment: Moment, operation: ops.CreateIndex) -> Iterator[Hit]:
     name = f"`{operation.index.name}` " if operation.index.name else ""
-    what = f"index {name}on `{operation.table}` ({', '.join(operation.index.columns)})"
+    what = f"index {name}on {_named(operation.table)} ({', '.join(operation.index.columns)})"
     if moment.dialect == "postgres":
         if operation.concurrently:
             if moment.migration.transactional and not _outside(moment):

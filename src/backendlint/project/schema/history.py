@@ -39,6 +39,9 @@ _OPENING = re.compile(r"^(`?[^`(]*).*$", re.DOTALL)
 RECENT = 10
 """Migrations further back in their chain are history: they have run, and what they did is told in the strict profile only.
 So are those that by their dates are long released."""
+YOUNG = 2
+"""What so many migrations before have made is likely to come with them, and has few rows; what the first of a chain has made
+may be old."""
 MAX_SQL = 2_000_000
 """Longer .sql files are data, not schema."""
 
@@ -59,6 +62,8 @@ class Moment:
     """What this migration did before it."""
     single: Collection[str] = ()
     """Tables that are known to have one row."""
+    young: Collection[str] = ()
+    """Tables (lower case) that the migrations right before this one have made."""
 
     @property
     def location(self) -> Location | None:
@@ -89,8 +94,9 @@ class Moment:
 
     def lock(self, message: str, **more: Any) -> Hit:
         """A hit about a lock of one kind of server, and its remedy: advice where the migration must run on others too, and
-        where the table has a single row."""
-        if self.migration.portable or getattr(self.operation, "table", "") in self.single:
+        where the table has a single row, or few because it is new."""
+        table = str(getattr(self.operation, "table", ""))
+        if self.migration.portable or table in self.single or table.lower() in self.young:
             more["profile"] = "strict"
         return self.hit(message, **more)
 
@@ -127,14 +133,18 @@ def moments(
     ages = ages_of(migrations, released)
     first: set[str] = set()
     """Tables of initial migrations: the other initial migrations follow at once."""
+    made: dict[str, list[set[str]]] = {}
+    """What the migrations of each chain have made, but the initial ones."""
     for migration in migrations:
+        chain = made.setdefault(chain_with(migration), [])
+        young = set[str]().union(*chain[-YOUNG:])
         schema = schemas.setdefault(migration.kind, Schema())
         created: set[str] = set(first) if migration.initial else set()
         earlier: list[ops.Operation] = []
         for operation, within in flat(migration.operations):
             if operation.state_only:
                 continue
-            yield Moment(migration, operation, schema, created, ages[migration.path], within, earlier, single)
+            yield Moment(migration, operation, schema, created, ages[migration.path], within, earlier, single, young)
             if isinstance(operation, ops.CreateTable):
                 created |= {
                     operation.table.name.lower(),
@@ -147,8 +157,14 @@ def moments(
             created |= {name.lower() for name in _emptied(operation)}
             apply(schema, operation)
             earlier.append(operation)
+        chain.append(set() if migration.initial or not chain else _made_in(earlier))
         if migration.initial:
             first |= created
+
+
+def _made_in(operations: Sequence[ops.Operation]) -> set[str]:
+    """The tables (lower case) that a migration has made."""
+    return {item.table.name.lower() for item in operations if isinstance(item, ops.CreateTable)} - {""}
 
 
 def _emptied(operation: ops.Operation) -> Sequence[str]:
