@@ -81,6 +81,7 @@ def check(project: Project) -> Iterator[Hit]:
         for hit in _fields(project, cls, answers):
             declared.add(str(hit.fingerprint_key).rpartition(".")[2])
             yield hit
+    declared |= _exact(project)
     for fn in project.reviewed():
         for call in fn.calls:
             yield from _columns(project, fn, call, declared)
@@ -88,6 +89,12 @@ def check(project: Project) -> Iterator[Hit]:
     for fn, call in project.graph.calls_of("builtins.float"):
         if project.counts(fn):
             yield from _conversion(project, fn, call)
+
+
+def _exact(project: Project) -> set[str]:
+    """Columns that are decimal in some model: where a migration made a float of one, the two disagree, which REL409 tells."""
+    columns = (column for table in project.data.models.tables.values() for column in table.columns.values())
+    return {column.name for column in columns if sqltypes.family(column.type) == "decimal"}
 
 
 def _tables(project: Project) -> Iterator[Hit]:
@@ -217,7 +224,7 @@ def _column_types(project: Project, fn: Fn, vid: int) -> list[str]:
 
 
 def _columns(project: Project, fn: Fn, call: Call, declared: set[str]) -> Iterator[Hit]:
-    """`Column("price", Float)` in tables and migrations; a migration that says what a model says is told at the model."""
+    """`Column("price", Float)` in tables and migrations; what a model speaks of is told there, or is exact by now."""
     name = fn.const(call.args[0]) if call.args else ...
     if not isinstance(name, str) or not _is_money(name, "") or "float" not in _column_types(project, fn, call.value):
         return
