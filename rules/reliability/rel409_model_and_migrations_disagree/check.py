@@ -20,6 +20,7 @@ from backendlint.api import (
     ops,
     sqltypes,
     table_of,
+    told_once,
 )
 
 _QUERIES = frozenset(
@@ -181,13 +182,15 @@ def _command(framework: str) -> str:
 
 
 def _columns(table: Table, made: Table, framework: str) -> Iterator[Hit]:
+    """The columns of a table that differ; of many that hold something else, the first."""
+    missing, different = list[Hit](), list[Hit]()
     for column in table.columns.values():
         other = made.column(column.name)
         name = f"`{table.name}.{column.name}`"
         if other is None and not column.type:
             continue  # a library's field of its own, which may have no column
         if other is None:
-            yield from _hit(
+            missing += _hit(
                 column.location or table.location,
                 f"{name} is in the model, but no migration adds it: each query of the model fails after a "
                 "deployment; generate the "
@@ -197,13 +200,19 @@ def _columns(table: Table, made: Table, framework: str) -> Iterator[Hit]:
             continue
         difference = _difference(column, other)
         if difference:
-            yield from _hit(
+            different += _hit(
                 column.location or table.location,
                 f"{name} {difference}: code and database disagree about what it can hold; generate the migration with "
                 f"{_command(framework)}, or correct the model.",
                 other.location or made.location,
                 "strict" if _harmless(column, other, framework) else None,
             )
+    yield from missing
+    yield from told_once(different, _together, severity=None, each=lambda _: table.name)
+
+
+def _together(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]}. So it is in {others} of the model."
 
 
 def _left_over(project: Project, table: Table, made: Table) -> Iterator[Hit]:
