@@ -436,3 +436,19 @@ def test_what_an_annotation_leaves_open_the_code_tells(annotation: str, body: st
     )
     (found,) = project.resolver.results.of(fn(project, "app.f"))
     assert (found.arg.name if found.arg else None) == element
+
+
+def test_models_are_known_by_the_names_under_which_django_keeps_them() -> None:
+    project = build(
+        shop__models="from django.db import models\nclass Order(models.Model): ...\nclass Notes: ...\n",
+        depot__models="from django.db import models\nclass Order(models.Model): ...\n",
+        api=(
+            "from django.apps import apps\nfrom swapper import load_model\n"
+            "def f():\n    return apps.get_model('shop', 'Order')\n"
+            "def g():\n    return load_model('depot', 'order')\n"
+            "def h():\n    return apps.get_model('shop.Notes')\n"
+        ),
+    )
+    assert returned(project, "api.f") == [("class", "shop.models.Order")]
+    assert returned(project, "api.g") == [("class", "depot.models.Order")]
+    assert returned(project, "api.h") == []

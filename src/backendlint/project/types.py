@@ -11,6 +11,7 @@ from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.hookarguments import argument_class
 from backendlint.project.libraries_model import Arg
+from backendlint.project.registered import Registered
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class TypeNames:
     def __init__(self, project: Project, resolver: Resolver) -> None:
         self.project = project
         self.resolver = resolver
+        self.registered = Registered(project)
         self._reading: set[tuple[str, Vid]] = set()
         """Aliases that are being read: one may lead back to itself, through other modules too."""
 
@@ -400,6 +402,8 @@ class TypeNames:
         """The type that a model of the callee `ref` names; `arg0`, `elem0` and `annotation0` speak of the call's arguments."""
         if text == "annotation0":
             return self.annotation(fn, call.args[0]) if call.args else ()
+        if text == "model0":
+            return self.registered.of(fn, call)
         if text.startswith(("arg", "elem")) and text[-1:].isdigit():
             return self._by_argument(fn, call, text)
         if text.endswith("]") and text[-2:-1].isdigit():
