@@ -46,7 +46,7 @@ ASIDE = re.compile(
 AUDITS = re.compile(r"audit", re.IGNORECASE)
 """What is no longer aside where the project stores it in the transaction of what it tells of."""
 JOURNALS = frozenset("log logs audit audits journal history metrics notifications".split())
-TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_at$|timestamp", re.IGNORECASE)
+TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_(at|since)$|timestamp", re.IGNORECASE)
 STAGES = 4
 """So many commits of one job are no oversight."""
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
