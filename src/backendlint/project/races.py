@@ -104,9 +104,15 @@ def _checks(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
             continue
         text = project.queries.text_of((edge, *edges), last)
         tables = FROM.findall(text)
-        entity = tables[0].lower() if tables else asked(project, last.fn, last.call)
+        entity = tables[0].lower() if tables else asked(project, last.fn, last.call) or _found(project, fn, edge.call)
         if entity and not _locking(project, last.fn, last.call) and not FOR_UPDATE.search(text):
             yield edge.call, entity, True
+
+
+def _found(project: Project, fn: Fn, call: Call) -> str:
+    """The model of which a helper gives a row, by its type: its statement may go through others (`self.one_or_none(query)`)."""
+    names = [ref.name for ref in project.refs(fn, call.value) if ref.kind == "inst"]
+    return next((name for name in names if project.hierarchy.role(project.classes[name]) == "model"), "")
 
 
 def _gives(project: Project, fn: Fn) -> bool:
@@ -197,7 +203,7 @@ def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, str, bool]]:
         if edge.kind != "call" or edge.call is None:
             continue
         for found, chain in project.writes.reached(edge.callee):
-            write = project.writes.received(found, (edge, *chain)) if found.entity else found
+            write = project.writes.received(found, (edge, *chain))
             text = project.queries.text(write.fn, write.call)
             entity = write.entity or _receiving(project, fn, edge)
             if write.creates and entity and len(chain) <= 1 and not _SAFE_INSERT.search(text):

@@ -40,9 +40,12 @@ def shared_row(project: Project, raced: Raced) -> bool:
     if edge is None:
         return True
     edges, last = project.queries.chain(edge.callee)
-    if edges or last is None or last.call is None:
+    if last is None or last.call is None:
         return False
-    return _alike(project, last.fn, last.call, called=False, given=True)
+    through = [(step.caller, step.call) for step in edges if step.call is not None]
+    return all(_alike(project, fn, call, called=True, given=True) for fn, call in through) and _alike(
+        project, last.fn, last.call, called=bool(edges), given=True
+    )
 
 
 def _alike(project: Project, fn: Fn, call: Call, *, called: bool, given: bool = False) -> bool:
