@@ -79,7 +79,7 @@ class Known(NamedTuple):
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a function, at the second step that stands alone; that each change leaves a copy first is told once."""
-    ensured = frozenset((raced.fn.fqn, raced.insert.value) for raced in project.checked_inserts)
+    ensured = frozenset((raced.fn.fqn, raced.insert.value) for raced in project.checked_inserts if not raced.refuses)
     known = Known(ensured, _trails(project))
     styles = by_style(project, list(project.all_functions()), lambda functions: _judged(project, functions, known))
     for style, hits in styles.items():

@@ -25,9 +25,10 @@ FROM = re.compile(r"\bFROM\s+[\"`]?(\w+)", re.IGNORECASE)
 _SAFE_INSERT = re.compile(
     r"\bON\s+CONFLICT\b|\bON\s+DUPLICATE\b|INSERT\s+(OR\s+)?IGNORE|WHERE\s+NOT\s+EXISTS", re.IGNORECASE
 )
-_MISSING = ("DoesNotExist", "NoResultFound", "NotFound", "NotFoundError")
+_MISSING = ("DoesNotExist", "DoesNotExistError", "NoResultFound", "NotFound", "NotFoundError")
 
 MAX_PARTS = 30
+MAX_EDGES = 3
 
 
 def same_receiver(fn: Fn, first: Call, second: Call) -> bool:
@@ -56,6 +57,8 @@ class Raced(NamedTuple):
     """caught: a conflict of two such inserts is; above: what leads there from afar handles conflicts; locked: a lock prevents it; or ""."""
     held: bool = False
     """Each way there holds a lock further up, which may be one for something else."""
+    refuses: bool = False
+    """Where the row was found, an error is raised: run again after a failure, it does not make up for what is missing."""
 
 
 def checks_before_insert(project: Project) -> Iterator[Raced]:
@@ -67,10 +70,12 @@ def checks_before_insert(project: Project) -> Iterator[Raced]:
         checks = list(_checks(project, fn)) if inserts else []
         for insert, entity, inner, caught in inserts:
             for check, found, deep in checks:
-                if found == entity and before(check.span, insert.span) and _decides(project, fn, check, insert):
+                decides = found == entity and before(check.span, insert.span) and _decides(project, fn, check, insert)
+                if decides:
                     handled = _handled(project, fn, insert, caught=caught)
                     held = held_above(project, fn)
-                    yield Raced(fn, check, insert, entity, deep or bool(inner), inner, handled, held)
+                    refuses = decides == "refuses"
+                    yield Raced(fn, check, insert, entity, deep or bool(inner), inner, handled, held, refuses)
                     break
 
 
@@ -96,7 +101,7 @@ def _checks(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
         if edge.kind != "call" or edge.call is None:
             continue
         edges, last = project.queries.chain(edge.callee)
-        if last is None or last.call is None or len(edges) > 2:
+        if last is None or last.call is None or len(edges) > MAX_EDGES:
             continue
         if project.writes.reached(edge.callee):
             continue
@@ -257,13 +262,15 @@ def _new(project: Project, fn: Fn, call: Call) -> bool:
     return bool(roles) and not any(vid >= 0 and fn.const(vid) is not None for vid in (*first, given))
 
 
-def _decides(project: Project, fn: Fn, check: Call, insert: Call) -> bool:
-    """Whether the insert runs only where the check found nothing: in the branch for that, or behind the other's exit."""
+def _decides(project: Project, fn: Fn, check: Call, insert: Call) -> str:
+    """Whether the insert runs only where the check found nothing: in the branch for that (ensures), or behind the other's
+    exit (refuses, where that is an error)."""
     around = {number for number, _ in fn.blocks_of(insert.block)}
-    if _in_missing_handler(project, fn, check, around):
-        return True
+    missing = _in_missing_handler(project, fn, check, insert, around)
+    if missing:
+        return missing
     if exclusive(fn, check.block, insert.block):
-        return False
+        return ""
     made = _result(fn, check)
     for number, block in enumerate(fn.facts.blocks):
         if block.kind != "if" or block.value < 0:
@@ -275,20 +282,24 @@ def _decides(project: Project, fn: Fn, check: Call, insert: Call) -> bool:
             (i for i, item in enumerate(fn.facts.blocks) if item.kind == "else" and item.group == number), -1
         )
         if (number in around and not found) or (partner in around and found):
-            return True
+            return "ensures"
         if found and block.exits in ("return", "raise", "continue") and block.span[2:] <= insert.span[:2]:
-            return True
-    return False
+            return "refuses" if block.exits == "raise" else "ensures"
+    return ""
 
 
-def _in_missing_handler(project: Project, fn: Fn, check: Call, around: set[int]) -> bool:
-    """`except DoesNotExist:` of the query, with the insert in it; where several catch it, the innermost does."""
+def _in_missing_handler(project: Project, fn: Fn, check: Call, insert: Call, around: set[int]) -> str:
+    """`except DoesNotExist:` of the query, with the insert in it, or behind it where the `try` ends in an error if there was a
+    row; where several catch it, the innermost does."""
+    blocks = fn.facts.blocks
     for number, types in project.exceptions.handlers(fn, check.block):
-        if fn.facts.blocks[number].kind == "except" and any(
+        if blocks[number].kind == "except" and any(
             project.exception_kind(name) == "not-found" or name.endswith(_MISSING) for name in types
         ):
-            return number in around
-    return False
+            tried = blocks[blocks[number].group]
+            behind = tried.exits == "raise" and not blocks[number].exits and tried.span[2:] <= insert.span[:2]
+            return "ensures" if number in around else "refuses" if behind else ""
+    return ""
 
 
 def _result(fn: Fn, check: Call) -> set[Vid]:
