@@ -19,6 +19,7 @@ from backendlint.api import (
     operands,
     refusals,
     request_reads,
+    told_once,
     validated_by_decorator,
     validates,
 )
@@ -43,11 +44,26 @@ TEXTUAL = re.compile(r"(token|secret|key|code|name|e?mail|slug|hash)$", re.IGNOR
 PARSERS = ("json.loads", "orjson.loads", "ujson.loads")
 RAW = ("body", "stream", "data", "get_data", "read")
 """Reads that give the body's bytes."""
+FAILS = "it ends in a 500"
 READERS = ("get", "pop", "items", "values", "keys", "setdefault", "copy")
 
 
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
-    bodies = frozenset(options["bodies"])
+    habits: dict[bool, list[Hit]] = {True: [], False: []}
+    for hit in loose_routes(project, frozenset(options["bodies"])):
+        if hit.profile == "default":
+            habits[FAILS in hit.message].append(hit)
+        else:
+            yield hit
+    for habit in habits.values():
+        yield from told_once(habit, everywhere, severity=None)
+
+
+def everywhere(hit: Hit, places: str) -> str:
+    return f"{hit.message} So do the routes in {places}."
+
+
+def loose_routes(project: Project, bodies: frozenset[str]) -> Iterator[Hit]:
     seen: set[Location] = set()
     for route in project.routes:
         fn = route.handler
@@ -61,7 +77,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             continue
         seen.add(place)
         field = "" if what == FORMS[0] else required(fn, start)
-        missing = f"without a field `{field}` it ends in a 500, and " if field else ""
+        missing = f"without a field `{field}` {FAILS}, and " if field else ""
         yield Hit(
             f"{route.label} uses {what} without a schema: {missing}wrong types and sizes travel on. Declare or load a schema.",
             place,
