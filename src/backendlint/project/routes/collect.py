@@ -265,16 +265,19 @@ class Registrations:
                 self._entry(holder, fn, call, model, model.route)
             if model.mount is not None:
                 self._mount(holder, fn, call, model.mount)
-            arg = model.middleware or model.handler
-            if arg is not None:
-                for vid in arguments(call, arg):
-                    holder.hooks.extend(self.project.refs(fn, vid))
+        self._hook(fn, call, model, origins)
         if not holders and model.route is not None and (fn.fqn, call.value) not in self._claimed:
             value = fn.facts.values[call.func]
             if value[0] == "attr":
                 entry = self._make(fn, call, model, model.route)
                 if entry is not None:
                     self.loose.append(entry)
+
+    def _hook(self, fn: Fn, call: Call, model: CallModel, origins: tuple[Origin, ...]) -> None:
+        arg = model.middleware or model.handler
+        for hooks, near in self.forwarding.hooks(fn, call, arg, origins) if arg is not None else ():
+            for holder in filter(None, map(self.holder_of, near)):
+                holder.hooks.extend(hooks)
 
     def _forwarded(self, found: Iterable[tuple[Entry, tuple[Origin, ...]]]) -> None:
         """Entries that helpers register for their callers."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn, Ref
+from backendlint.project.libraries_model import Arg
 from backendlint.project.libraries_model import Route as RouteModel
 from backendlint.project.routes.model import UNKNOWN, Entry, Origin
 from backendlint.project.routes.uses import Place, Use, parameter, uses
@@ -51,6 +52,22 @@ class Forwarding:
             entries = self._entries(use, fn, call, route, library, (handlers, wrappers))
             found.extend((entry, near) for entry in entries)
         return found or None
+
+    def hooks(
+        self, fn: Fn, call: Call, given: Arg, origins: tuple[Origin, ...]
+    ) -> Iterator[tuple[Refs, tuple[Origin, ...]]]:
+        """What a call hangs before the handlers of which routers; also what a helper does so with for each of its callers:
+        `def add(app, bp, check): bp.before_request(check)`."""
+        vids = tuple(arguments(call, given))
+        helper = self._helper(fn, vids)
+        if helper is None:
+            yield tuple(ref for vid in vids for ref in self.project.refs(fn, vid)), origins
+            return
+        receiver = fn.facts.values[call.func]
+        for use in uses(self.project, helper):
+            refs = [ref for vid in vids for place in use.places(fn, vid) for ref in self.project.refs(*place)]
+            near = self._origins(use, fn, receiver[1]) if receiver[0] == "attr" else ()
+            yield tuple(refs), near or origins
 
     def applied(self) -> Iterator[Found]:
         """Decorators that are called like functions, here or by helpers that are given the method: `method(path)(view)`."""
