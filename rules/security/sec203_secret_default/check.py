@@ -11,6 +11,7 @@ from backendlint.api import (
     Project,
     Vid,
     develops,
+    develops_in,
     for_development,
     identifier_words,
     ingredients,
@@ -26,6 +27,8 @@ DUMMIES = frozenset({"dummy", "fake", "none", "unset", "placeholder", "foo", "ba
 OTHERS = frozenset({"api", "aws"})
 SHORTEST = 4
 """Of a key that another service has given: what is shorter is there for the client's sake."""
+BLANK = re.compile(r"\s*<[^<>]*>\s*")
+"""`<set this>`, to be filled in."""
 PUBLIC = re.compile(r"(phc|pk)_\w+")
 """Keys that services call public: whoever has one may only send."""
 NAMES = re.compile(r"[A-Z][A-Z0-9_]*(,\s*[A-Z][A-Z0-9_]*)+")
@@ -43,6 +46,16 @@ def check(project: Project) -> Iterator[Hit]:
             yield report(project, literal, f"`{literal.name}` falls back to a literal where the environment lacks it")
         elif literal.cls is not None and setting and not refused(project, literal):
             yield report(project, literal, f"`{literal.cls.name}.{literal.name}` has a literal as its default")
+
+
+def of_stage(project: Project, literal: NamedLiteral) -> bool:
+    """Set by a class for development, over one that production uses and that has no default for it."""
+    owners = [cls for cls in project.classes.values() if cls.owner is literal.fn]
+    return any(
+        literal.vid in ingredients(cls.owner.facts, (vid,)) and develops_in(project, cls, name)
+        for cls in owners
+        for name, vid in cls.facts.attributes.items()
+    )
 
 
 def is_nothing(text: str) -> bool:
@@ -82,7 +95,8 @@ def stands_in(literal: NamedLiteral) -> bool:
         return True
     if PUBLIC.fullmatch(literal.text) or NAMES.fullmatch(literal.text.strip()):
         return True
-    return "api" in identifier_words(literal.name) and not DUMMIES.isdisjoint(identifier_words(literal.text))
+    dummy = not DUMMIES.isdisjoint(identifier_words(literal.text)) or BLANK.fullmatch(literal.text) is not None
+    return "api" in identifier_words(literal.name) and dummy
 
 
 def report(project: Project, literal: NamedLiteral, what: str) -> Hit:
@@ -93,6 +107,8 @@ def report(project: Project, literal: NamedLiteral, what: str) -> Hit:
     )
     by_hand = project.layer(literal.fn) == "command" or literal.below_main
     by_hand = by_hand or (not literal.fn.is_module and only_by_hand(project, literal.fn))
-    soft = for_development(literal.fn.path) or develops(project, literal.fn.file) or by_hand
+    soft = (
+        for_development(literal.fn.path) or develops(project, literal.fn.file) or by_hand or of_stage(project, literal)
+    )
     nothing = on_own_machine(literal.text)  # where the setting is missing, nothing is reached
     return replace(hit, profile="strict") if soft or nothing else hit
