@@ -17,6 +17,7 @@ from backendlint.project.taint import labels as lb
 from backendlint.project.taint.callreads import CallReads
 from backendlint.project.taint.containers import Containers, later
 from backendlint.project.taint.declared import SENT, Declared
+from backendlint.project.taint.empty import is_empty
 from backendlint.project.taint.guards import Guards
 from backendlint.project.taint.identifiers import Identifiers
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
@@ -220,6 +221,8 @@ class Reader:
         found = self.read(fn, value[1], path)
         if not found:
             return found
+        if is_empty(fn, value[1], value[2], value[3]):
+            return NONE
         return lb.clear(found, self.guards.cleared(fn, value[1], value[2], value[3]))
 
     def _fmt(self, fn: Fn, vid: Vid, value: Value, _path: Path) -> Labels:
