@@ -34,7 +34,7 @@ KEEPING = frozenset(
     "credential session member profile invite payment card billing bank graphql proxy forward gateway".split()
 )
 """Words of places to which people send secrets, or anything."""
-DEVELOPING = frozenset({"debug", "development", "dev"})
+DEVELOPING = frozenset({"debug", "development", "dev", "developer"})
 FAR = 2
 """Calls through which an exception is followed upwards."""
 BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
@@ -95,15 +95,20 @@ def may_hold_secrets(project: Project, fn: Fn) -> bool:
 
 
 def for_developer(fn: Fn, call: Call) -> bool:
-    """Below `if settings.DEBUG:`, `if settings.is_development():`."""
-    for test, outcome in fn.tests_of(call.block):
-        value = fn.unguarded(test)
-        if value[0] == "call":
-            value = fn.unguarded(fn.calls[value[1]].func)
-        name = str(value[-1]).rpartition(".")[2] if value[0] in ("attr", "name") else ""
-        if outcome and not DEVELOPING.isdisjoint(identifier_words(name)):
-            return True
-    return False
+    """Below `if settings.DEBUG:`, `if settings.is_development() and verbose:`, `if stage == "dev":`."""
+    return any(outcome and asks_stage(fn, test) for test, outcome in fn.tests_of(call.block))
+
+
+def asks_stage(fn: Fn, test: Vid) -> bool:
+    value = fn.unguarded(test)
+    if value[0] == "bool" and value[1] == "and":
+        return any(asks_stage(fn, part) for part in value[2])
+    if value[0] == "compare" and value[1] == ("==",):
+        return any(fn.const(side) in DEVELOPING for side in value[2])
+    if value[0] == "call":
+        value = fn.unguarded(fn.calls[value[1]].func)
+    name = str(value[-1]).rpartition(".")[2] if value[0] in ("attr", "name") else ""
+    return not DEVELOPING.isdisjoint(identifier_words(name))
 
 
 def is_command(fn: Fn) -> bool:
