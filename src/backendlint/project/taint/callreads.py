@@ -18,7 +18,7 @@ from backendlint.project.taint.containers import composite
 from backendlint.project.taint.declared import SENT, takes_extra
 from backendlint.project.taint.identifiers import kept_as_secret
 from backendlint.project.taint.labels import CLEAN_TYPES, KEYS, MAX_PATH, NONE, Labels, Path, Trail
-from backendlint.project.taint.naming import words
+from backendlint.project.taint.naming import is_public, words
 from backendlint.project.taint.parsed import Parsed
 from backendlint.project.taint.substitutions import replaced, substituted
 from backendlint.project.taint.tuples import NamedTuples
@@ -107,6 +107,8 @@ class CallReads:
                 found = lb.clear(lb.sure(found), self.reader.declared.cleaned((schema,), path[0]))
             if found and (_HIDES.search(callee.name) or _told_to_hide(fn, callee, bound)):
                 found = lb.clear(found, _HIDDEN)
+            elif found and is_public(callee.name):
+                found = lb.clear(found, ("secret",))
             tested = any("ssrf" not in mark.cleared for mark in found.values()) and self.reader.guards.addresses.tested(
                 callee
             )

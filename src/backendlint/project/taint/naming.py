@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ _SECRET_PAIRS = _pairs(
     "seed phrase, db pass, database pass, smtp pass, mail pass, email pass, user pass, admin pass, root pass, redis pass, "
     "mysql pass, postgres pass, pg pass, ldap pass, ftp pass, ssh pass, db pw, user pw"
 )
+_PUBLIC_PAIRS = _pairs("public key, public keys, pub key, publishable key, public cert, public certificate")
 _SECRET_ALONE = frozenset({"token", "jwt", "otp", "totp"})
 """Secrets only where they are the whole name or its end."""
 _SECRET_WHOLE = frozenset({("pin",), ("pin", "code"), ("card", "pin"), ("user", "pin")})
@@ -101,6 +103,12 @@ def place_words(fn: Fn) -> set[str]:
 def names_key(name: str) -> bool:
     """Whether the name is that of a row's key, which is a number or a UUID most often."""
     return not _KEYS.isdisjoint(words(name)[-1:])
+
+
+def is_public(name: str) -> bool:
+    """`signer_public_key_data`: the half of a pair that is there to be given away."""
+    parts = words(name)
+    return any(pair in _PUBLIC_PAIRS for pair in itertools.pairwise(parts))
 
 
 @lru_cache(maxsize=65536)

@@ -21,7 +21,7 @@ from backendlint.project.taint.empty import is_empty
 from backendlint.project.taint.guards import Guards
 from backendlint.project.taint.identifiers import Identifiers
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
-from backendlint.project.taint.naming import sensitive, words
+from backendlint.project.taint.naming import is_public, sensitive, words
 from backendlint.project.taint.pairs import Pairs
 from backendlint.project.taint.rendering import QUOTED, Rendering
 from backendlint.project.taint.substitutions import LINES
@@ -436,7 +436,8 @@ class Reader:
         return bool(routes) and not any(re.search(r"[{<:*(\[]", route.path) for route in routes)
 
     def _attr(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
-        return self.attribute(fn, vid, value[1], value[2], path)
+        found = self.attribute(fn, vid, value[1], value[2], path)
+        return lb.clear(found, ("secret",)) if found and is_public(value[2]) else found
 
     def attribute(self, fn: Fn, vid: Vid, base: Vid, name: str, path: Path) -> Labels:
         """What the attribute of an object carries, of which `vid` is the reading."""
