@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from backendlint.api import (
     Call,
+    Cls,
     Fn,
     Hit,
     Project,
@@ -56,12 +57,46 @@ def fast_hash(project: Project, site: Site) -> str:
     model = site.model
     if (model.returns not in HASHES and model.name not in UPDATES) or SIGNS.search(site.fn.name):
         return ""
+    if hashed_again(project, site):
+        return ""
     for vid in site.call.args:
         if hashed_password(project, site, vid) and not shortened(site):
             return "hashes a password with a fast hash, so stolen hashes are guessed by the billion a second"
     if stored_as_password(project, site) and not shortened(site):
         return "hashes a password with a fast hash, so stolen hashes are guessed by the billion a second"
     return ""
+
+
+def hashed_again(project: Project, site: Site) -> bool:
+    """`User(password=digest)`, where the class hashes what its `password` is set to: the digest is a password that was made up."""
+    fn = site.fn
+    for call in fn.calls:
+        if any(made_of(fn, vid, site.call.value) for vid in passwords_given(fn, call)):
+            made = [project.classes[ref.name] for ref in project.callees(fn, call) if ref.kind == "class"]
+            if made and all(any(hashes(project, setter) for setter in setters(project, cls)) for cls in made):
+                return True
+    return False
+
+
+def passwords_given(fn: Fn, call: Call) -> Iterator[Vid]:
+    """The keyword, or the entry of a dict that is spread."""
+    for key, vid in call.kwargs:
+        value = fn.unguarded(vid)
+        if key in PASSWORD:
+            yield vid
+        elif key == "**" and value[0] == "dict":
+            yield from (item for entry, item in value[1] if fn.const(entry) in PASSWORD)
+
+
+def setters(project: Project, cls: Cls) -> Iterator[Fn]:
+    """`@password.setter def password(self, given)` of the class."""
+    found = (fn for fn in project.functions_of(cls.file) if fn.cls is cls and fn.name in PASSWORD)
+    return (fn for fn in found if len(fn.facts.params) == 2)
+
+
+def hashes(project: Project, fn: Fn) -> bool:
+    models = (site.model for below, _ in project.graph.below(fn, 2) for site in project.effects.direct(below))
+    return any(model.password is not None and model.password.op == "hash" for model in models)
 
 
 def stored_as_password(project: Project, site: Site) -> bool:
