@@ -190,19 +190,21 @@ def refused_anyway(site: Site) -> bool:
 
 def fetched(project: Project, site: Site) -> bool:
     """Whether the token is out of the answer to a request of our own (`requests.post(...).json()["id_token"]`)."""
-    fn, vid = site.fn, site.call.args[0] if site.call.args else -1
-    for _ in range(12):
-        value = fn.facts.values[vid] if vid >= 0 else ("",)
-        if value[0] in ("item", "attr", "guard", "await"):
-            vid = value[1]
-        elif value[0] == "call":
-            call = fn.facts.calls[value[1]]
-            if any("http" in model.effect for model in project.models(fn, call)):
-                return True
-            vid = call.func
-        else:
-            return False
-    return False
+    return answered(project, site.fn, site.call.args[0] if site.call.args else -1, FAR)
+
+
+def answered(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
+    """Whether it is a part of what a request gave; of several requests in branches, of whichever was made."""
+    value = fn.facts.values[vid] if vid >= 0 and depth else ("",)
+    if value[0] in ("item", "attr", "guard", "await"):
+        return answered(project, fn, value[1], depth - 1)
+    if value[0] == "phi":
+        return all(answered(project, fn, part, depth - 1) for part in value[1] if part != vid)
+    if value[0] != "call":
+        return False
+    call = fn.facts.calls[value[1]]
+    asked = any("http" in model.effect for model in project.models(fn, call))
+    return asked or answered(project, fn, call.func, depth - 1)
 
 
 def claims_read(fn: Fn, vid: Vid) -> set[str] | None:
