@@ -335,7 +335,8 @@ def caught_types(project: Project, fn: Fn, vid: int) -> list[tuple[str, str]] | 
     """Kind and name of the caught classes; None where it is no `except` (a traceback, a handler of errors)."""
     value = fn.facts.values[vid]
     if value[0] == "param":
-        return [(ref.kind, ref.name) for ref in project.error_handlers.get(fn.fqn, ())] or None
+        caught = project.error_handlers.get(fn.fqn, ()) or project.resolver.param(fn, value[1])  # for each status code
+        return [(ref.kind, ref.name) for ref in caught] or None
     if value[0] != "exc":
         return None
     types = fn.facts.blocks[value[1]].value
@@ -347,7 +348,7 @@ def caught_types(project: Project, fn: Fn, vid: int) -> list[tuple[str, str]] | 
 
 
 def level(project: Project, kind: str, name: str) -> int:
-    if kind == "class":
+    if kind in ("class", "inst"):
         cls = project.classes[name]
         return 0 if project.hierarchy.subclass_of(cls.fqn, "builtins.Exception") else 1
     if kind not in ("lib", "libinst"):
