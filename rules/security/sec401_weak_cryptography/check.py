@@ -14,11 +14,13 @@ from backendlint.api import (
     Project,
     Span,
     Vid,
+    aliases,
     called_name,
     calls_at,
     for_development,
     functions_in,
     object_root,
+    operands,
     unchanged,
 )
 
@@ -33,6 +35,10 @@ VERIFIES = re.compile(r"verif|validat|check|secure|tls|ssl|cert", re.IGNORECASE)
 SKIPS = re.compile(
     r"insecure|(skip|no|without|disable|ignore|unverified)_?\w*(verif|validat|check|tls|ssl|cert)", re.IGNORECASE
 )
+OLD = "SSL and TLS below 1.2"
+VERIFY = "verify_mode"
+DISPLAYS = ("list", "tuple", "dict", "set")
+WRAPS = ("wrap_socket", "wrap_bio")
 HOST = "The certificate's host name"
 NOTHING = (
     "A plain `SSLContext` verifies neither the certificate nor the host's name, so anyone on the way can read and change "
@@ -46,6 +52,8 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
     if hit.message.startswith(THROUGH):
         if not any(hands_on(project, fn, call, DEEP) for fn, call in calls_at(project, hit.location)):
             return
+    elif hit.message.startswith(OLD) and compares_only(project, hit.location):
+        return
     elif not hit.message.startswith(UNVERIFIED):
         plain = hit.message.startswith(HOST) and any(
             of_plain(fn, hit.location) for fn in functions_in(project, hit.location)
@@ -74,6 +82,25 @@ def of_plain(fn: Fn, location: Location) -> bool:
     )
 
 
+def compares_only(project: Project, location: Location) -> bool:
+    """Whether the context that is made so meets no connection: a key is held against its certificate with it."""
+    for fn in functions_in(project, location):
+        for call in fn.calls:
+            if any(starts_at(fn.facts.span_of(vid), location) for vid in call.passed):
+                return all(item.value != call.value for item in fn.facts.stores) and not leaves(fn, call.value)
+    return False
+
+
+def leaves(fn: Fn, made: Vid) -> bool:
+    """Whether a value goes on from the function, or makes a connection; of a module, others may take it."""
+    same = aliases(fn.facts, made)
+    wrapped = any(fn.value(vid)[1] in same and fn.value(vid)[2] in WRAPS for vid in fn.made_by("attr"))
+    passed = any(same.intersection(call.passed) for call in fn.calls)
+    kept = any(value[0] in DISPLAYS and same.intersection(operands(value)) for value in fn.facts.values)
+    given = any(item.value in same for item in (*fn.facts.returns, *fn.facts.stores))
+    return fn.is_module or wrapped or passed or kept or given
+
+
 def is_named_so(fn: Fn, call: Call) -> bool:
     """`insecure_transport = HTTPTransport(verify=False)`: there is another one, and somebody chooses."""
     return any(item.value == call.value and SKIPS.search(item.name) for item in fn.facts.bindings)
@@ -84,12 +111,29 @@ def places(project: Project, location: Location) -> Iterator[tuple[Fn, int, Span
     yield from ((fn, call.block, call.span) for fn, call in calls_at(project, location))
     for fn in functions_in(project, location):
         for item in fn.facts.stores:
-            if (item.span.line, item.span.column + 1) == (location.line, location.column):
+            if starts_at(item.span, location):
                 yield fn, item.block, item.span
 
 
+def starts_at(span: Span, location: Location) -> bool:
+    return (span.line, span.column + 1) == (location.line, location.column)
+
+
+def verified_by_others(fn: Fn, span: Span) -> bool:
+    """`if mode == "verify-full": context.verify_mode = ssl.CERT_REQUIRED`, after it was switched off for the other modes."""
+    modes = [item for item in fn.facts.stores if item.name == VERIFY]
+    if all(item.span != span for item in modes):
+        return False
+    return any(
+        item.span != span and not fn.dotted(item.value).endswith("CERT_NONE") and any(fn.tests_of(item.block))
+        for item in modes
+    )
+
+
 def chosen(fn: Fn, block: int, span: Span) -> bool:
-    """Below `if not verify_ssl:` or `if insecure:`, or beyond `if verify_ssl: return ...`."""
+    """Below `if not verify_ssl:` or `if insecure:`, or beyond `if verify_ssl: return ...`; or one of several modes."""
+    if verified_by_others(fn, span):
+        return True
     tests = [*fn.tests_of(block), *((item.value, False) for item in fn.left_before(block, span, ("return", "raise")))]
     return any(off(fn, test, truth) for test, truth in tests)
 
