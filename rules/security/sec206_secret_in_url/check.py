@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from backendlint.api import (
     flow_hit,
     for_developers,
     here_and_in,
+    identifier_words,
     name_of_value,
     place_flows,
     sensitive,
@@ -24,6 +26,7 @@ HARM = "so proxies, error texts and the other side's access logs keep it; send i
 ENDS = re.compile(
     r"[?&]((?:api_?|access_?|auth_?)?(?:key|token)|password|passwd|secret|client_secret)=$", re.IGNORECASE
 )
+SEGMENT = re.compile(r"/(\w+)/$")
 TOO_SHORT = frozenset({"key", "token"})
 """Keys of pages and places as often as secrets."""
 FEW_OF_ONE = 2
@@ -58,7 +61,9 @@ def hits(project: Project) -> Iterator[tuple[Hit, str]]:
             continue
         hit = flow_hit(project, flow, HARM)
         name = flow.source.path[0] if flow.source.path else ""
-        if for_developers(flow.site.fn.path):
+        if identifier_words(name)[:1] == ("url",):
+            continue  # `url_token`: made to stand there
+        if for_developers(flow.site.fn.path) or is_resource(flow, name):
             hit = replace(hit, profile="strict")
         if flow.weak or evident(project, flow):
             known.add(hit.location)
@@ -91,6 +96,20 @@ def handed_out(project: Project, fn: Fn) -> Iterator[tuple[Hit, str]]:
                 name = name_of_value(fn, part)
                 text = f"A secret (`{name}`) is in the URL that `{fn.name}()` returns, {HARM}"
                 yield Hit(text, fn.location(fn.facts.span_of(item.value)), function=fn.fqn), name
+
+
+def is_resource(flow: Flow, name: str) -> bool:
+    """`f"/cards/token/{token}/groups"`: what the other side calls the thing that is asked for."""
+    fn: Fn | None = flow.site.fn
+    while fn is not None and not fn.is_module:
+        for vid in fn.made_by("fmt"):
+            parts = fn.value(vid)[2]
+            for before, part in itertools.pairwise(parts):
+                ends = SEGMENT.search(str(fn.const(before)))
+                if ends and name_of_value(fn, part) == name and ends[1].rstrip("s") == name.rstrip("s"):
+                    return True
+        fn = fn.parent
+    return False
 
 
 def is_address(flow: Flow) -> bool:
