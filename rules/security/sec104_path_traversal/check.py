@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Hit, Project, Step, advice_hits, flow_hit, place_flows, weak_hits
+from backendlint.api import Flow, Fn, Hit, Project, Step, Vid, advice_hits, flow_hit, place_flows, weak_hits
 
 SINKS = (
     "path",
@@ -22,6 +22,8 @@ FAR = 3
 """More turns than this, from function to function and back, and what arrives is seldom what was sent."""
 FOLDERS = frozenset({"rmtree", "copytree", "make_archive", "move", "removedirs"})
 """What works on all that is in a folder, and so does with `..` as well."""
+PARSED = ("data",)
+"""The request's attribute that holds fields and files alike."""
 PREPARES = frozenset({"mkdir", "makedirs", "glob", "rglob", "iterdir", "listdir", "scandir"})
 """What is no news beside the file that is then read or written."""
 
@@ -58,10 +60,7 @@ def hits(project: Project, flows: list[Flow]) -> Iterator[Hit]:
     """The places of one source: a path that is used again is one flaw, and looking is less than reading."""
     shown: dict[tuple[str, int], list[Flow]] = {}
     for flow in flows:
-        vid, values = flow.site.vid, flow.site.fn.facts.values
-        while values[vid][0] == "guard":
-            vid = values[vid][1]
-        shown.setdefault((flow.site.fn.fqn, vid), []).append(flow)
+        shown.setdefault((flow.site.fn.fqn, itself(flow.site.fn, flow.site.vid)), []).append(flow)
     worst = weight(flows[0])
     for first, *others in shown.values():
         again = tuple(Step(other.location, "the same path is used again") for other in others)
@@ -69,5 +68,22 @@ def hits(project: Project, flows: list[Flow]) -> Iterator[Hit]:
         hit = flow_hit(project, first, UP if short else HARM)
         hit = replace(hit, related=(*hit.related, *again))
         harmless = short and first.site.called not in FOLDERS
-        less = weight(first) > min(worst, 1) or harmless or first.turns > FAR
+        less = weight(first) > min(worst, 1) or harmless or first.turns > FAR or takes_files_too(first)
         yield replace(hit, profile="strict", confidence="low") if less else hit
+
+
+def takes_files_too(flow: Flow) -> bool:
+    """`if isinstance(file, str): open(file)`, given a field of what DRF has parsed: an uploaded file, most often."""
+    if flow.source.path[:1] != PARSED:
+        return False
+    fn, vid = flow.site.fn, itself(flow.site.fn, flow.site.vid)
+    tested = (fn.unguarded(test) for test, outcome in fn.tests_of(flow.site.call.block) if outcome)
+    calls = [fn.calls[value[1]] for value in tested if value[0] == "call"]
+    return any(fn.callee_name(call) == "isinstance" and itself(fn, call.args[0]) == vid for call in calls if call.args)
+
+
+def itself(fn: Fn, vid: Vid) -> Vid:
+    """The value before tests said more of it."""
+    while fn.value(vid)[0] == "guard":
+        vid = fn.value(vid)[1]
+    return vid
