@@ -16,6 +16,7 @@ from backendlint.api import (
     Step,
     Vid,
     ingredients,
+    object_root,
     stored_entity,
     validated_by_decorator,
     validates,
@@ -39,6 +40,7 @@ PRIVILEGED = re.compile(
 )
 """Fields that are not for whoever the row is about to set."""
 USERS = frozenset(f"django.contrib.auth.models.{name}" for name in ("User", "AbstractUser", "PermissionsMixin"))
+SAVES = frozenset({"save", "asave", "save_model", "bulk_update", "abulk_update"})
 CHANGES = re.compile(r"\b(UPDATE|INSERT)\b", re.IGNORECASE)
 
 
@@ -47,7 +49,7 @@ def check(project: Project) -> Iterator[Hit]:
     sites = [(fn, call, target) for fn, call in candidates(project) if (target := assigned(project, fn, call))]
     for fn, call, (vid, name) in sites:
         for owner, place in arrivals(project, fn, vid, fn.location(call.span), FAR, forwards=True):
-            if place in seen or own_value(project, fn, call):
+            if place in seen or own_value(project, fn, call) or only_shown(project, fn, call):
                 continue
             seen.add(place)
             through = "" if owner is fn else f" through `{fn.name}()`"
@@ -455,6 +457,16 @@ def own_value(project: Project, fn: Fn, call: Call) -> bool:
             vid = inner.args[0]
     sources = ("request",) if requested(project, fn, call.args[1]) else ("request", "param")
     return not any(origin.what in sources for origin in project.taint.labels(fn, vid))
+
+
+def only_shown(project: Project, fn: Fn, call: Call) -> bool:
+    """A row of Django's (`Chart.objects.get()`) that neither the function nor who calls it saves: a preview."""
+    made = fn.unguarded(object_root(fn, call.args[0])) if len(call.args) == 3 else ("",)
+    if made[0] != "call" or ".objects." not in fn.dotted(fn.calls[made[1]].func):
+        return False
+    callers = [edge.caller for edge in project.graph.callers(fn)]
+    called = {item.callee_name(other) for item in (fn, *callers) for other in item.calls}
+    return bool(callers) and SAVES.isdisjoint(called)
 
 
 def everything(project: Project) -> Iterator[Hit]:
