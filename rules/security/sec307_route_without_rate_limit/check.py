@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import SAFE, Call, Fn, Hit, Profile, Project, Route, Step, Vid, name_of_value, request_reads
+from backendlint.api import SAFE, Call, Cls, Fn, Hit, Profile, Project, Route, Step, Vid, name_of_value, request_reads
 
 SIGN_IN = re.compile(
     r"(^|_)(log_?in|sign_?in|authenticate|access_token|obtain_token|token_auth|auth_token|jwt_create|otp|mfa|two_?factor|2fa|totp|verify_code|"
@@ -16,7 +16,7 @@ NOT_SIGN_IN = re.compile(
     r"with_(google|github|gitlab|facebook|apple|microsoft|linkedin)|log_?ins?_(logs?|history|events?|audit)",
     re.IGNORECASE,
 )
-BY_OTHERS = re.compile(r"(^|_)(oidc|saml2?|openid|sso|social)($|_)", re.IGNORECASE)
+BY_OTHERS = re.compile(r"(^|_)(oidc|saml2?|openid|cas|sso|social)($|_)", re.IGNORECASE)
 """Words of routes where another site asks for the password, and what it sends back is too long to be guessed."""
 MAY = re.compile(r"(^|_)(can|may)_(log|sign)_?in($|_)", re.IGNORECASE)
 """What a page asks before it shows a form."""
@@ -56,6 +56,8 @@ STORED = re.compile(
 )
 """What a database keeps of a password."""
 CALLER = frozenset({"user", "user_id", "current_user"})
+REACHES = re.compile(r"mail|phone|password", re.IGNORECASE)
+PLAIN_SERIALIZER = "rest_framework.serializers.Serializer"
 SEEN = frozenset({"is_authenticated", "is_anonymous", "is_active"})
 """What a page asks of a visitor before it lets him sign in."""
 
@@ -135,20 +137,24 @@ def elsewhere(project: Project, route: Route) -> bool:
     parts = [part for part in route.path.split("/") if part and "{" not in part]
     words = [snake(re.sub(r"[-.]+", "_", part)) for part in (*parts[-2:], route.name)]
     others = any(BY_OTHERS.search(word) or MAY.search(word) for word in words)
-    return others and not asks_password(project, reached(project, route))
+    return others and not asks_password(project, reached(project, route), ops=("verify",))
 
 
-def asks_password(project: Project, fns: list[Fn]) -> bool:
-    """Whether something that they call looks at a password, or at who gave one."""
-    models = (site.model for fn in fns for site in project.effects.direct(fn))
+def asks_password(project: Project, fns: list[Fn], ops: tuple[str, ...] = ()) -> bool:
+    """Whether something that they call looks at a password (in one of these ways), or at who gave one."""
+    models = [site.model for fn in fns for site in project.effects.direct(fn)]
     return any(
-        model.password is not None or (model.auth is not None and model.auth.role == "authenticate") for model in models
+        (model.password is not None and (not ops or model.password.op in ops))
+        or (model.auth is not None and model.auth.role == "authenticate")
+        for model in models
     )
 
 
 def tries(project: Project, route: Route) -> bool:
     """Whether something is compared there that can be guessed, or mail is sent: not what somebody does who is in already."""
-    if route.handler is None or sends(project, route):
+    if route.handler is None:
+        return not takes_no_credential(project, route)
+    if sends(project, route):
         return True
     if "/admin/" in route.path and FORGOTTEN.search(route.path):
         return False  # what those who run the service do for others
@@ -165,6 +171,23 @@ def tries(project: Project, route: Route) -> bool:
         return True
     given = MAILED if FORGOTTEN.search(route.path) else CREDENTIAL
     return any(takes_credential(fn, given) for fn in fns)
+
+
+def takes_no_credential(project: Project, route: Route) -> bool:
+    """A view of the library's whose serializer spells out its fields, none of which lets anybody in: the caller is known already."""
+    serializer = serializer_of(project, route)
+    if serializer is None or set(project.hierarchy.library_bases(serializer)) != {PLAIN_SERIALIZER}:
+        return False
+    names = [name for cls in project.hierarchy.mro(serializer) for name in cls.facts.attributes]
+    return bool(names) and not any(CREDENTIAL.fullmatch(name) or REACHES.search(name) for name in names)
+
+
+def serializer_of(project: Project, route: Route) -> Cls | None:
+    """The project's class that the view's `serializer_class` names."""
+    owners = project.hierarchy.mro(route.cls) if route.cls is not None else ()
+    owner = next((cls for cls in owners if "serializer_class" in cls.facts.attributes), None)
+    refs = project.refs(owner.owner, owner.facts.attributes["serializer_class"]) if owner is not None else ()
+    return next((project.classes[ref.name] for ref in refs if ref.kind == "class"), None)
 
 
 def uses_caller(fn: Fn) -> bool:
@@ -285,11 +308,9 @@ def reached(project: Project, route: Route) -> list[Fn]:
     asks = {value[2] for fn in found for vid in fn.made_by("attr") if (value := fn.value(vid))[1] == 0}
     if route.cls is None or asks.isdisjoint({"serializer_class", "get_serializer"}):
         return found
-    owner = next((cls for cls in project.hierarchy.mro(route.cls) if "serializer_class" in cls.facts.attributes), None)
-    refs = project.refs(owner.owner, owner.facts.attributes["serializer_class"]) if owner is not None else ()
-    classes = [project.classes[ref.name] for ref in refs if ref.kind == "class"]
-    checks = (project.method(cls, "validate") for cls in classes)
-    return found + [fn for check in checks if check is not None for fn, _ in project.graph.below(check, 2)]
+    serializer = serializer_of(project, route)
+    checked = project.method(serializer, "validate") if serializer is not None else None
+    return found + ([fn for fn, _ in project.graph.below(checked, 2)] if checked is not None else [])
 
 
 def is_sign_in(route: Route) -> bool:
