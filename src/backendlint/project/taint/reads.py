@@ -63,6 +63,10 @@ _EXCEPTION_TEXT = frozenset(
 _NUMERIC_SPEC = frozenset("dioxXeEfFgGcn")
 
 
+_NAMED = frozenset({"call", "await", "item", "attr", "name", "binop", "unpack"})
+"""Operations whose result is what the name says to which it is bound."""
+
+
 class Reader:
     """Demand-driven, remembered; cycles through loops and recursion end at the value in progress."""
 
@@ -183,7 +187,8 @@ class Reader:
                 if binding.value >= 0 and sensitive(binding.name):
                     op = fn.facts.values[binding.value][0]
                     spoken = self._is_link(fn, binding.value) or self._is_constant(fn, binding.value)
-                    if op in ("call", "await", "item", "attr", "name", "binop", "unpack") and not spoken:
+                    loops = op == "elem" and len(words(binding.name)) > 1  # a row of tokens is one of words most often
+                    if (op in _NAMED or loops) and not spoken:
                         known[binding.value] = binding.name
         return known
 
