@@ -4,7 +4,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Hit, Project, advice_hits, flow_hit, for_development, place_flows, weak_hits
+from backendlint.api import (
+    Flow,
+    Fn,
+    Hit,
+    Project,
+    Vid,
+    advice_hits,
+    flow_hit,
+    for_development,
+    operands,
+    place_flows,
+    weak_hits,
+)
 
 MAIL = re.compile(r"mail", re.IGNORECASE)
 HTML = "so a caller's script runs in other users' browsers; render it with an auto-escaping template."
@@ -16,6 +28,9 @@ UNSENT = frozenset(
 """What no link and no form of another site sends as it likes to a visitor's browser."""
 FAR = 2
 """More turns than this, from function to function and back, and markup has most often been escaped or refused on the way."""
+NUMERIC = tuple("dioxXeEfFgG")
+NUMBERS = ("len", "int", "float", "round", "sum", "count")
+PUT_TOGETHER = ("fmt", "binop", "join")
 TYPES = ("content_type", "mimetype", "media_type")
 TYPED = 2
 """Elements of an answer, after which its headers follow, a content type among them."""
@@ -39,6 +54,7 @@ def check(project: Project) -> Iterator[Hit]:
     for hit in weak_hits(project, ("template",), ESCAPE):
         yield replace(hit, profile="strict", confidence="low", severity="warning")
     yield from switched_off(project)
+    yield from (hit for hit in put_together_before(project) if hit.location not in known)
 
 
 def is_sure(project: Project, flow: Flow) -> bool:
@@ -88,3 +104,31 @@ def switched_off(project: Project) -> Iterator[Hit]:
                         "`autoescape` on.",
                         owner.location(owner.facts.span_of(item)),
                     )
+
+
+def put_together_before(project: Project) -> Iterator[Hit]:
+    """`format_html(f"<a href='{url}'>{name}</a>")`: there is nothing left for it to escape."""
+    for fn, call in project.graph.calls_of("django.utils.html.format_html"):
+        given = fn.unguarded(call.args[0]) if len(call.args) == 1 and not call.kwargs else ("",)
+        if given[0] not in PUT_TOGETHER or not project.counts(fn):
+            continue
+        if may_hold_markup(project, fn, call.args[0]):
+            yield Hit(
+                f"`format_html()` in `{fn.name}()` is given a text that is already put together, so nothing in it is escaped and markup "
+                "in its parts runs in other users' browsers; give it the parts as arguments.",
+                fn.location(call.span),
+                confidence="medium",
+                function=fn.fqn,
+            )
+
+
+def may_hold_markup(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Neither text of the code nor a number."""
+    value = fn.unguarded(vid)
+    if value[0] == "conv":
+        return value[2][-1:] not in NUMERIC and may_hold_markup(project, fn, value[1])
+    if value[0] in PUT_TOGETHER:
+        return any(may_hold_markup(project, fn, part) for part in operands(value))
+    if value[0] == "call" and fn.callee_name(fn.calls[value[1]]) in NUMBERS:
+        return False
+    return value[0] != "const" and project.constants(fn, vid) is None
