@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from backendlint.project.calls import arguments
 from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.handed import Handed, handed
+from backendlint.project.libraries_model import CallModel
 from backendlint.project.routes.model import UNKNOWN
+from backendlint.project.routes.params import markers
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -51,6 +54,15 @@ def _event(project: Project, fn: Fn) -> str:
         elif any(fn.unguarded(vid) == ("param", 0) for vid in call.passed) and project.targets(fn, call):
             return "request"
     return "queue" if keys and keys.isdisjoint(_HTTP_EVENT) else "request"
+
+
+def suppliers(project: Project, fn: Fn, index: int) -> Iterator[CallModel]:
+    """What the objects of libraries do that fill a parameter: `key: str = Security(APIKeyHeader(name="X-Key"))`."""
+    for owner, call in markers(project, fn.parent or fn, fn.facts.params[index]):
+        injected = [model.injects for model in project.models(owner, call) if model.injects is not None]
+        for vid in (vid for given in injected for vid in arguments(call, given)):
+            called = [f"{ref.name}.__call__" for ref in project.refs(owner, vid) if ref.kind == "libinst"]
+            yield from filter(None, map(project.libraries.call, called))
 
 
 class Params:
@@ -139,7 +151,9 @@ class Params:
         value = home.facts.values[param.default]
         if value[0] != "call":
             return False
-        return any(model.injects is not None for model in self.project.models(home, home.facts.calls[value[1]]))
+        called = home.facts.calls[value[1]]
+        injects = any(model.injects is not None for model in self.project.models(home, called))
+        return injects and not any(model.source for model in suppliers(self.project, fn, index))
 
     def _data(self, ref: Ref) -> bool:
         if ref.kind == "inst":

@@ -12,6 +12,7 @@ from backendlint.project.entities import Fn, Ref
 from backendlint.project.errorhandlers import exception_parameter
 from backendlint.project.filled import VALIDATED
 from backendlint.project.libraries_model import AttributeModel
+from backendlint.project.params import suppliers
 from backendlint.project.routes.params import markers
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.callreads import CallReads
@@ -330,9 +331,8 @@ class Reader:
     def _marked(self, fn: Fn, index: int) -> frozenset[str]:
         """What a parameter is clean of by where it is taken from: `Header(...)`."""
         calls = markers(self.project, fn.parent or fn, fn.facts.params[index])
-        return frozenset(
-            kind for owner, call in calls for model in self.project.models(owner, call) for kind in model.sanitizes
-        )
+        models = [model for owner, call in calls for model in self.project.models(owner, call)]
+        return frozenset(kind for model in (*models, *suppliers(self.project, fn, index)) for kind in model.sanitizes)
 
     def _field_sources(self, fn: Fn, path: Path) -> Labels:
         """Sources that methods of the class store in the attribute (`self.x = request.args[...]`)."""
