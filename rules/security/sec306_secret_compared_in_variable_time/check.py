@@ -32,7 +32,7 @@ def check(project: Project) -> Iterator[Hit]:
             if fn.const(left) is not ... or fn.const(right) is not ...:
                 continue
             found = judged(project, fn, left, right) or handed(project, fn, left, right)
-            if found and all(project.constants(fn, side) is None for side in sides):
+            if found and all(is_setting(project, fn, side) or project.constants(fn, side) is None for side in sides):
                 name, sure = found
                 hit = Hit(
                     f"`{name}` in `{fn.name}()` is compared with `{operators[0]}`, whose time tells how much of a guess is right; use "
@@ -68,6 +68,19 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
             return None
         return name or "the digest", mac or from_request(project, fn, other)
     return None
+
+
+def is_setting(project: Project, fn: Fn, vid: Vid) -> bool:
+    """A field of a settings object: its constant is a default only."""
+    value = fn.unguarded(vid)
+    if value[0] == "attr":
+        refs = project.refs(fn, value[1])
+    elif value[0] == "name":  # of an imported object
+        refs = project.resolver.dotted(str(value[1]).rpartition(".")[0], fn.file.module)
+    else:
+        return False
+    owners = [project.classes.get(ref.name) for ref in refs if ref.kind == "inst"]
+    return bool(owners) and all(cls is not None and project.hierarchy.role(cls) == "settings" for cls in owners)
 
 
 def handed(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] | None:
