@@ -13,6 +13,7 @@ from backendlint.api import (
     advice_hits,
     flow_hit,
     for_development,
+    object_root,
     operands,
     place_flows,
     weak_hits,
@@ -75,12 +76,21 @@ def is_sure(project: Project, flow: Flow) -> bool:
 def is_typed(project: Project, flow: Flow) -> bool:
     """A response whose content type is given, and not known here."""
     fn, call = flow.site.fn, flow.site.call
+    if has_other_type(fn, flow.site.vid):
+        return True
     made = [(fn, call), *project.allocations.of(fn, call.func)]
     return any(
         item.kwarg(key) >= 0 and not isinstance(owner.const(item.kwarg(key)), str)
         for owner, item in made
         for key in TYPES
     )
+
+
+def has_other_type(fn: Fn, vid: Vid) -> bool:
+    """`response.mimetype = "application/xml"`, of the response that is given the text."""
+    held = {object_root(fn, item.base) for item in fn.facts.stores if item.value == vid}
+    types = (item for item in fn.facts.stores if item.name in TYPES and object_root(fn, item.base) in held)
+    return any("html" not in str(fn.const(item.value)) for item in types)
 
 
 def is_data(project: Project, flow: Flow) -> bool:
