@@ -14,6 +14,7 @@ from backendlint.api import (
     evident,
     filled_fields,
     flow_hit,
+    here_and_in,
     identifier_words,
     in_main_block,
     name_of_value,
@@ -21,6 +22,7 @@ from backendlint.api import (
     place_flows,
     place_words,
     sensitive,
+    told_once,
     whole_environment,
     whole_request,
 )
@@ -35,6 +37,8 @@ KEEPING = frozenset(
 )
 """Words of places to which people send secrets, or anything."""
 DEVELOPING = frozenset({"debug", "development", "dev", "developer"})
+FEW_OF_ONE = 2
+"""So many places of one function that log one secret are told one by one."""
 FAR = 2
 """Calls through which an exception is followed upwards."""
 BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
@@ -48,6 +52,7 @@ OPERATOR = ("command", "migration")
 
 def check(project: Project) -> Iterator[Hit]:
     reported = set()
+    alike: dict[tuple[str | None, str], list[Hit]] = {}
     opened: set[str] | None = None
     for flow in place_flows(project, ("log",), ("secret", "personal")):
         sure = not flow.weak and evident(project, flow)
@@ -61,8 +66,12 @@ def check(project: Project) -> Iterator[Hit]:
         reported.add(hit.location)
         if not sure:
             yield replace(hit, profile="strict", confidence="low")
+        elif is_told(project, flow):
+            yield replace(hit, profile="strict")
         else:
-            yield replace(hit, profile="strict") if is_told(project, flow) else hit
+            alike.setdefault((hit.function, flow.source.path[0] if flow.source.path else ""), []).append(hit)
+    for hits in alike.values():
+        yield from told_once(hits, told, few=FEW_OF_ONE, severity=None)
     for hit in urls_in_exceptions(project):
         if hit.location not in reported:
             reported.add(hit.location)
@@ -74,6 +83,10 @@ def check(project: Project) -> Iterator[Hit]:
                 hit = Hit(f"{what}; log the fields that are needed.", location, confidence="medium", function=fn.fqn)
                 plain = what.startswith("`") and what.endswith(HELD) and not may_hold_secrets(project, fn)
                 yield replace(hit, profile="strict", confidence="low") if plain else hit
+
+
+def told(hit: Hit, others: str) -> str:
+    return here_and_in(hit, others, before=", so everybody")
 
 
 def is_told(project: Project, flow: Flow) -> bool:
