@@ -97,8 +97,8 @@ def leaves(fn: Fn, made: Vid) -> bool:
     wrapped = any(fn.value(vid)[1] in same and fn.value(vid)[2] in WRAPS for vid in fn.made_by("attr"))
     passed = any(same.intersection(call.passed) for call in fn.calls)
     kept = any(value[0] in DISPLAYS and same.intersection(operands(value)) for value in fn.facts.values)
-    given = any(item.value in same for item in (*fn.facts.returns, *fn.facts.stores))
-    return fn.is_module or wrapped or passed or kept or given
+    given = {item.value for item in fn.facts.returns} | {item.value for item in fn.facts.stores}
+    return fn.is_module or wrapped or passed or kept or not same.isdisjoint(given)
 
 
 def is_named_so(fn: Fn, call: Call) -> bool:
