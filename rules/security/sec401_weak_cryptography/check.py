@@ -87,7 +87,7 @@ def compares_only(project: Project, location: Location) -> bool:
     for fn in functions_in(project, location):
         for call in fn.calls:
             if any(starts_at(fn.facts.span_of(vid), location) for vid in call.passed):
-                return all(item.value != call.value for item in fn.facts.stores) and not leaves(fn, call.value)
+                return not leaves(fn, call.value)
     return False
 
 
