@@ -221,12 +221,20 @@ def _handled(project: Project, cls: Cls, frame: Frame, call: Call | None) -> int
 def _answered(project: Project, handler: Fn, cls: Cls, frame: Frame, call: Call | None) -> Iterator[int | None]:
     parameter = exception_parameter(handler)
     for item in handler.facts.returns:
-        for vid in _statuses(project, handler, item.value):
+        for given in _statuses(project, handler, item.value):
+            vid = _number(handler, given)
             value = handler.unguarded(vid)
             if value[0] == "attr" and handler.unguarded(value[1]) == ("param", parameter):
                 yield _attribute(project, cls, value[2], frame, call)
             else:
                 yield status_of(project, handler, vid)
+
+
+def _number(fn: Fn, vid: Vid) -> Vid:
+    """What `int(error.status)` is made of."""
+    value = fn.unguarded(vid)
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    return call.args[0] if call is not None and len(call.args) == 1 and fn.callee_name(call) == "int" else vid
 
 
 def _statuses(project: Project, fn: Fn, vid: Vid, *, through: bool = True) -> Iterator[Vid]:
