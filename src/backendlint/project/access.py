@@ -14,6 +14,7 @@ from backendlint.project.anonymous import (
     counts_attempts,
     identities,
     is_foreign,
+    is_lenient,
     items,
     lets_pass,
     lets_through,
@@ -47,7 +48,7 @@ DEPTH = 3
 _REFUSALS = {401: AUTHENTICATE, 403: AUTHORIZE, 407: AUTHENTICATE, 429: LIMIT}
 _ROLES = {"permission": AUTHORIZE, "authentication": AUTHENTICATE, "throttle": LIMIT}
 _AUTH_NAME = re.compile(
-    r"(current|authenticated|logged_?in|active)_?(active_?)?(user|customer|admin|account|principal|identity|superuser|member|tenant)"
+    r"(current|authenticated|logged_?in|active)_?(active_?)?(user|customer|admin|account|principal|identity|superuser|member)"
     r"|(login|auth|jwt|token|permissions?|roles?|scopes?|admin|staff|api_?key|user|identity|session|signature)_?(is_)?required"
     r"|^(require|requires|need|needs|ensure|check|verify|validate|assert|must_be|enforce)_?\w*"
     r"(auth|login|user|admin|staff|role|permission|perm|scope|token|api_?key|jwt|access|owner|credential|principal|signature)"
@@ -176,7 +177,7 @@ class Access:
     def _before(self, route: Route) -> Iterator[tuple[str, str]]:
         """What stands between client and handler."""
         listing = by_list(self.project, route.handler)
-        for ref in route.guards:
+        for ref in (ref for ref in route.guards if not is_lenient(self.project, route, ref)):
             for role, name in self.of_ref(ref) if ref.name not in listing else ():
                 if ref not in route.idle or role not in (AUTHENTICATE, AUTHORIZE):
                     yield role, name

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Span, Value, Vid
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.routes import SAFE, Route, status_of
+from backendlint.project.routes.params import injections
 from backendlint.project.uses import ingredients, operands
 
 if TYPE_CHECKING:
@@ -131,6 +132,17 @@ def _is_record(project: Project, fn: Fn, vid: Vid) -> bool:
         project.hierarchy.role(cls) == "schema" or not (cls.methods or project.hierarchy.library_bases(cls))
         for cls in classes
     )
+
+
+def is_lenient(project: Project, route: Route, ref: Ref) -> bool:
+    """An object that the project makes only so that it lets everybody through (`HTTPBearer(auto_error=False)`), where
+    dependencies ask for it, and not the handler itself, which looks at what it gives."""
+    model = project.libraries.call(ref.name) if ref.kind == "libinst" else None
+    keyword = model.auth.strict if model is not None and model.auth is not None else ""
+    made = project.graph.calls_of(ref.name) if keyword else ()
+    if not made or any(fn.const(call.kwarg(keyword)) is not False for fn, call in made):
+        return False
+    return route.handler is None or ref not in injections(project, route.handler)
 
 
 def by_list(project: Project, fn: Fn | None) -> set[str]:

@@ -559,6 +559,8 @@ class Auth:
     role: Literal["authenticate", "authorize", "optional", "login", "logout", "exempt"]
     by: Literal["", "session", "header"] = ""
     """What shows who asks: a cookie, which browsers send along by themselves, or a header, which only programs set."""
+    strict: str = ""
+    """The keyword with which, where it is False, it lets everybody through (`auto_error`)."""
 
 
 @dataclass(slots=True)
