@@ -253,7 +253,7 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
         return "strict"
     if query.model.name == SERIALIZER:
         return "strict"
-    if op == "create" and _no_plain_rows(project, query):
+    if (op == "create" and _no_plain_rows(project, query)) or _heard(project, query):
         return "strict"
     if _own_columns(query) or _composite(project, fn, loop, query) or _by_item(fn, loop, query):
         return "strict"
@@ -341,6 +341,12 @@ def _no_plain_rows(project: Project, query: Query) -> bool:
         ):
             return True
     return False
+
+
+def _heard(project: Project, query: Query) -> bool:
+    """Whether somebody listens to each row that is saved: a bulk write would send no signal."""
+    found = (write for write in project.writes.direct(query.fn) if write.call is query.call)
+    return any((write.entity, write.op) in project.writes.heard for write in found)
 
 
 def _of_object(op: str, query: Query) -> bool:

@@ -17,6 +17,7 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import plain
 from backendlint.project.saved import abstract, leading, of_itself, only_made, overridden, received
+from backendlint.project.signals import heard
 from backendlint.project.sqltext.assemble import HOLE
 from backendlint.project.transactions import before, exclusive
 
@@ -82,6 +83,11 @@ class Writes:
     def direct(self, fn: Fn) -> list[Write]:
         """Writes in the function itself."""
         return self.by_function.get(fn.fqn, [])
+
+    @cached_property
+    def heard(self) -> frozenset[tuple[str, str]]:
+        """Models with the operations of which a function of the project is told."""
+        return heard(self.project)
 
     def all(self) -> Iterator[Write]:
         """Every write."""
