@@ -452,3 +452,30 @@ def test_models_are_known_by_the_names_under_which_django_keeps_them() -> None:
     assert returned(project, "api.f") == [("class", "shop.models.Order")]
     assert returned(project, "api.g") == [("class", "depot.models.Order")]
     assert returned(project, "api.h") == []
+
+
+def test_a_dict_holds_what_is_put_into_it_under_keys_that_vary() -> None:
+    project = build(
+        m="""
+            import requests
+            class Alike:
+                def __init__(self, names):
+                    sessions = {}
+                    for name in names:
+                        sessions[name] = requests.Session()
+                    self.sessions = sessions
+                def f(self, name):
+                    return self.sessions[name].get("/")
+            class Mixed:
+                def __init__(self, name):
+                    self.parts = {}
+                    parts = {}
+                    parts["session"] = requests.Session()
+                    self.parts = parts
+                def f(self, name):
+                    return self.parts[name].get("/")
+        """
+    )
+    alike, mixed = fn(project, "Alike.f"), fn(project, "Mixed.f")
+    assert [model.name for model in project.models(alike, alike.calls[0])] == ["requests.Session.get"]
+    assert project.models(mixed, mixed.calls[0]) == []

@@ -5,7 +5,7 @@ Demand-driven and remembered. A cycle (a value that depends on itself through a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Binding, Call, Value, Vid
@@ -14,7 +14,7 @@ from backendlint.project.loops import behind
 from backendlint.project.names import Names
 from backendlint.project.passed import Passed
 from backendlint.project.results import Results
-from backendlint.project.tables import bound
+from backendlint.project.tables import bound, kept_alike
 from backendlint.project.types import MAX_REFS, TypeNames, unique
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ MAX_LISTED = 32
 MAX_DEPTH = 60
 _LITERALS = {"list": "builtins.list", "tuple": "builtins.tuple", "set": "builtins.set", "dict": "builtins.dict"}
 _TEXTS = {"fmt", "conv", "join"}
+_DICT = Ref("libinst", "builtins.dict")
 _MADE = ("call", "await", "enter")
 """Operations that make an object; where nobody knows which, the name that it is given may say."""
 _CHANGES = ("guard", "mut", "store", "setattr")
@@ -96,8 +97,7 @@ class Resolver:
         if op == "param":
             return self.param(fn, value[1])
         if op in _SAME:
-            found = self.refs(fn, value[1])
-            return self.types.narrowed(fn, value, found) if op == "guard" and found else found
+            return self._same(fn, vid, value)
         if op == "phi":
             return self._any(fn, vid)
         if op == "bool":
@@ -116,13 +116,26 @@ class Resolver:
             return [ref for side in value[2:4] for ref in self.refs(fn, side) if ref.name.startswith("pathlib.")][:1]
         return self._literal(fn, value)
 
-    def _any(self, fn: Fn, vid: Vid) -> list[Ref]:
+    def _same(self, fn: Fn, vid: Vid, value: Value) -> Iterable[Ref]:
+        found = self.refs(fn, value[1])
+        if value[0] == "store":
+            return self._filled(fn, vid, found)
+        return self.types.narrowed(fn, value, found) if value[0] == "guard" and found else found
+
+    def _any(self, fn: Fn, vid: Vid) -> Iterable[Ref]:
         """One of several: what comes first (before a loop, say) is known when the others, which may be made of it, are asked."""
         found: list[Ref] = []
         for item in self._sources(fn, vid):
             found.extend(self.refs(fn, item))
             fn.known[vid] = unique(found)
-        return found
+        return self._filled(fn, vid, found)
+
+    def _filled(self, fn: Fn, vid: Vid, found: Sequence[Ref]) -> Sequence[Ref]:
+        """A dict that is made empty, with what is then put into it under keys that the code does not write down."""
+        if found != [_DICT] and found != (_DICT,):
+            return found
+        kinds = (self.refs(fn, item) for item in kept_alike(fn, vid))
+        return tuple(_DICT._replace(arg=refs[0]) for refs in kinds if refs)[:1] or found
 
     def _sources(self, fn: Fn, vid: Vid) -> list[Vid]:
         """What flows together in a phi, past changes of the object and other phis: in a loop these refer to one another."""

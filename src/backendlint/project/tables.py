@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 MAX_DEPTH = 12
+MAX_CHANGES = 40
 _VIEWS = ("items", "keys", "values")
 
 
@@ -23,6 +24,21 @@ class Entry(NamedTuple):
     key: Vid
     """-1 in a sequence."""
     value: Vid
+
+
+def kept_alike(fn: Fn, vid: Vid) -> Iterator[Vid]:
+    """What a dict is given under keys that vary, down to where it was made: things of one kind."""
+    todo, seen = [vid], set[Vid]()
+    while todo and len(seen) < MAX_CHANGES:
+        item = todo.pop()
+        if item < 0 or item in seen:
+            continue
+        seen.add(item)
+        value = fn.facts.values[item]
+        if value[0] == "store" and fn.facts.values[value[2]][0] != "const":
+            yield value[3]
+        if value[0] in ("phi", "store", "mut", "guard"):
+            todo += reversed(value[1]) if value[0] == "phi" else (value[1],)
 
 
 def entries(project: Project, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> Iterator[Entry]:
