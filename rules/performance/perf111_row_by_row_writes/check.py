@@ -49,17 +49,24 @@ WARNS = frozenset({"warning", "warn", "error"})
 
 def check(project: Project) -> Iterator[Hit]:
     """Writes in the loop's body, and calls whose function writes one row."""
+    told: list[Hit] = []
     for fn in filter(project.counts, project.functions_with("for", "comp")):
         if for_tests(project, fn):
             continue
         hits = list(_written_in(project, fn))
         yield from (hit for hit in hits if hit.profile is not None)
-        yield from told_once((hit for hit in hits if hit.profile is None), _together, few=1, severity=None)
+        told += told_once((hit for hit in hits if hit.profile is None), _together, few=1, severity=None)
+    yield from told_once(told, _alike, severity=None, each=lambda hit: (hit.location.path, hit.message.split("`")[1]))
 
 
 def _together(hit: Hit, others: str) -> str:
     """What a function writes so in several loops is told once, with their number."""
     return f"{hit.message[:-1]}. So it is with {others.replace('more place', 'other write')} of the function."
+
+
+def _alike(hit: Hit, others: str) -> str:
+    """A file's habit: the same write in one function after the other."""
+    return f"{hit.message[:-1]}. So it is in {others} of the file."
 
 
 def _written_in(project: Project, fn: Fn) -> Iterator[Hit]:
