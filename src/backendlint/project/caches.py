@@ -28,7 +28,7 @@ _CONFIGURED = re.compile(
     re.IGNORECASE,
 )
 """Names of keys of which there are as many as a program, or its operators, write down."""
-_ADDRESS = re.compile(r"(^|_)(ur[il]|host|port|address|endpoint|dsn|target|server)$", re.IGNORECASE)
+_ADDRESS = re.compile(r"(^|_)(ur[il]|host|port|addr|address|endpoint|dsn|target|server)$", re.IGNORECASE)
 """Of what a connection leads to."""
 FEW = 8
 """So few entries of a shared cache keep no crowd of objects alive, but push each other out."""
@@ -163,7 +163,7 @@ class Caches:
             endless = cache.expiry.default == 0 or argument_of(site.call, cache.expiry) >= 0
             keys = self._keys(site.call, cache)
             says = endless or self._called_cache(fn, site.call) or any(self._looked_up(fn, site.call, k) for k in keys)
-            sure = self._many_keys(fn, keys) and says
+            sure = self._many_keys(fn, keys) and says and not self._state(fn, site.call, keys)
             yield CacheUse(fn, site.call.span, "no-expiry", site.model.name, sure)
 
     def _left_out(self, fn: Fn, expiry: Vid) -> Iterator[CacheUse]:
@@ -193,6 +193,22 @@ class Caches:
     def _many_keys(self, fn: Fn, keys: Sequence[Vid]) -> bool:
         """False where a few keys are overwritten again and again: they may go stale, but nothing grows."""
         return any(self.project.constants(fn, vid) is None and not few(self.project, fn, vid) for vid in keys)
+
+    def _state(self, fn: Fn, call: Call, keys: Sequence[Vid]) -> bool:
+        """`cache.set(key, "up", None)` here and `cache.set(key, "down", None)` there: the state of a thing, written over and over."""
+        written = self._constant(fn, call)
+        names = {_name_of(fn, vid) for vid in keys} - {""}
+        return written is not ... and any(
+            self._constant(site.fn, site.call) not in (..., written)
+            and any(_name_of(site.fn, vid) in names for vid in self._keys(site.call, site.model.cache))
+            for other in self.project.functions_of(fn.file)
+            for site in self.project.effects.direct(other)
+            if site.model.cache is not None and site.model.cache.role == "set"
+        )
+
+    @staticmethod
+    def _constant(fn: Fn, call: Call) -> object:
+        return fn.const(call.args[1]) if len(call.args) > 1 else ...
 
     def _looked_up(self, fn: Fn, call: Call, key: Vid, depth: int = 2) -> bool:
         """Whether the key is asked for before, and only what is not found is fetched from elsewhere: a cache, not a store."""
@@ -281,8 +297,16 @@ class Caches:
             if name not in seen and self._keyed_openly(fn, store) and not self._shrinks(fn, str(base[1])):
                 seen.add(name)
                 sure = fn in self.project.in_request and not self._kept_fresh(fn, str(base[1]))
-                sure = sure and not _CONFIGURED.search(_name_of(fn, store.key))
+                sure = sure and not self._operators(fn, store.key)
                 yield CacheUse(fn, store.span, "grows", name, sure)
+
+    @staticmethod
+    def _operators(fn: Fn, key: Vid) -> bool:
+        """Whether operators write the keys down by their names: a plugin, a locale, one of the models of one of the servers."""
+        value = fn.unguarded(key)
+        names = [_name_of(fn, vid) for vid in (value[1] if value[0] == "tuple" else (key,))]
+        own = [name for name in names if _CONFIGURED.search(name)]
+        return bool(own) and all(name in own or _ADDRESS.search(name) for name in names)
 
     @staticmethod
     def _kept_fresh(fn: Fn, dotted: str) -> bool:
@@ -364,7 +388,9 @@ class Caches:
 
 def _name_of(fn: Fn, key: Vid) -> str:
     """What a key is called: a parameter, an attribute, a variable."""
-    value = fn.unguarded(key)
+    while fn.facts.values[key][0] == "guard":
+        key = fn.facts.values[key][1]
+    value = fn.facts.values[key]
     if value[0] == "param":
         return fn.facts.params[value[1]].name
     return (
