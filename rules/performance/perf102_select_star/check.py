@@ -8,13 +8,19 @@ from dataclasses import replace
 from sqlglot import exp
 
 from backendlint.api import (
+    Call,
     Fix,
+    Fn,
     Hit,
     Project,
     SqlStatement,
+    Vid,
     for_tests,
     in_main_block,
+    ingredients,
+    object_root,
     only_by_hand,
+    receiver,
     sql,
     told_once,
 )
@@ -22,6 +28,8 @@ from backendlint.api import (
 READS = "reads every column"
 SHOWN = 8
 """Column names that a message lists."""
+KEY_AND_VALUE = 2
+"""A table with so few columns has none to leave out."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -51,7 +59,8 @@ def _stars(statement: SqlStatement) -> Iterator[Hit]:
         for item in select.expressions:
             hit = _judge(statement, scope, item) if sql.is_star(item) else None
             if hit is not None:
-                yield replace(hit, profile="strict") if _aside(statement) else hit
+                aside = hit.profile is None and (_aside(statement) or _fills(statement))
+                yield replace(hit, profile="strict") if aside else hit
 
 
 def _aside(statement: SqlStatement) -> bool:
@@ -79,7 +88,8 @@ def _judge(statement: SqlStatement, scope: sql.Scope, item: exp.Expression) -> H
         return statement.hit(message + "name the columns that are used.", item)
     shown = ", ".join(name for _, name in columns[:SHOWN]) + (", ..." if len(columns) > SHOWN else "")
     message += f"name those that are used, of: {shown}."
-    return statement.hit(message, item, fix=_fix(statement, scope, item, columns))
+    hit = statement.hit(message, item, fix=_fix(statement, scope, item, columns))
+    return replace(hit, profile="strict") if len(columns) <= KEY_AND_VALUE else hit
 
 
 def _of_entity(statement: SqlStatement) -> bool:
@@ -93,6 +103,33 @@ def _of_entity(statement: SqlStatement) -> bool:
         if made and any(model.orm is not None and model.orm.op == "raw" for model in project.models(fn, call)):
             return True
     return False
+
+
+def _fills(statement: SqlStatement) -> bool:
+    """`Rating.model_validate(row)`, `Rating(**row)`: each of the columns has its field."""
+    fn, sent, project = statement.source.fn, statement.source.call, statement.project
+    for call in fn.calls if fn is not None and sent is not None else ():
+        spread = tuple(vid for key, vid in call.kwargs if key == "**")
+        if sent is None or fn is None or not (spread or call.args):
+            continue
+        if spread and any(ref.kind == "class" for ref in project.callees(fn, call)):
+            rows = spread
+        elif any(model.schema in ("validate", "serialize") for model in project.models(fn, call)):
+            rows = call.args[:1]
+        else:
+            continue
+        if _come_of(fn, sent, rows):
+            return True
+    return False
+
+
+def _come_of(fn: Fn, sent: Call, rows: tuple[Vid, ...]) -> bool:
+    """Whether the rows are made of what the call gives, or of what its cursor gives afterwards."""
+    found = ingredients(fn.facts, rows)
+    cursor = receiver(fn, sent)
+    fetched = (fn.calls[fn.facts.values[vid][1]] for vid in found if fn.facts.values[vid][0] == "call")
+    given = (receiver(fn, call) for call in fetched) if cursor >= 0 else ()
+    return sent.value in found or any(vid >= 0 and object_root(fn, vid) == object_root(fn, cursor) for vid in given)
 
 
 def _sources(scope: sql.Scope, item: exp.Expression) -> list[sql.Source]:
