@@ -10,7 +10,7 @@ from backendlint.project.binding import object_root, receiver
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import CallModel, ClassModel
-from backendlint.project.loops import loops_around, stops_early
+from backendlint.project.loops import loop_at, loops_around, stops_early
 from backendlint.project.memos import asked
 from backendlint.project.once import first_time_only, per_request
 from backendlint.project.uses import aliases, ingredients, operands
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 _SHARED = ("db-pool", "db-engine", "redis-pool")
-_HOLDS = ("tuple", "list", "dict", "unpack", "store", "mut")
+_HOLDS = ("tuple", "list", "dict", "unpack", "store", "mut", "bool")
 _EMPTY = ("builtins.dict", "builtins.list", "builtins.set", "collections.defaultdict")
 _APART = frozenset("auth cookies cookie_jar connector transport base_url proxy proxies mounts verify cert db".split())
 """Settings for which a client of its own may be wanted."""
+LOOPS = ("for", "comp", "while")
 MAX_LINKS = 40
 MAX_DEPTH = 4
 
@@ -199,7 +200,11 @@ class PerCall:
             return False
         if any(item.value in held and not item.is_yield for item in fn.facts.returns):
             return self._by_callers(fn, depth)
-        return True
+        return loop_at(fn, call.block, LOOPS) >= 0 or not self._of_connection(fn)
+
+    def _of_connection(self, fn: Fn) -> bool:
+        """Whether the function serves a WebSocket: what it makes at its start serves all messages of the connection."""
+        return any(route.handler is fn and route.kind == "websocket" for route in self.project.routes)
 
     def _by_callers(self, fn: Fn, depth: int) -> bool:
         """The same of what callers do with the object that is returned to them; a dependency is called each time."""
