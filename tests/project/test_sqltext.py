@@ -12,7 +12,7 @@ from backendlint.facts.model import Span
 from backendlint.project.libraries import Libraries
 from backendlint.project.libraries_compile import compile_files
 from backendlint.project.model import Project, link
-from backendlint.project.sqllex import blank_psql, statements, tokens
+from backendlint.project.sqllex import blank_psql, statements, tokens, writes_with
 from backendlint.project.sqltext.detect import is_statement, may_be_sql
 from backendlint.project.sqltext.find import SqlText
 from backendlint.project.sqltext.literals import characters
@@ -255,3 +255,18 @@ def test_the_database_whose_own_types_the_tables_use_is_the_projects() -> None:
     connectors = {f"c{n}": "URL = 'mysql+pymysql://reader@shop/db'\n" for n in range(8)}
     assert project_of(**own, **connectors).data.dialect == "postgres"
     assert project_of(m0=own["m0"], **connectors).data.dialect == "mysql"
+
+
+@pytest.mark.parametrize(
+    ("text", "writes"),
+    [
+        ("WITH r AS (SELECT 1) UPDATE m SET n = r.n FROM r", True),
+        ("WITH old AS (DELETE FROM m RETURNING id) SELECT count(*) FROM old", True),
+        ("-- why\nWITH r AS MATERIALIZED (SELECT 1), s(n) AS (SELECT 2) INSERT INTO m SELECT * FROM s", True),
+        ("WITH r AS (SELECT 1) SELECT replace(a, 'x', 'y') FROM m FOR UPDATE", False),
+        ("SELECT 1", False),
+        ("", False),
+    ],
+)
+def test_statements_with_parts_may_write(text: str, writes: bool) -> None:
+    assert writes_with(text) is writes

@@ -20,6 +20,7 @@ from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import going_through, iterables, plain
 from backendlint.project.remembered import kept
 from backendlint.project.spelling import chain_name, shown
+from backendlint.project.sqllex import writes_with
 from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ class Queries:
                 return "write"
             one = model.orm is not None and model.orm.rows in ("one", "scalar")
             text = self._texts.get((fn.fqn, call.value), "")
-            stores = text != "" and not _READING.match(text)  # `fetch_one("INSERT ... RETURNING id")`
+            stores = text != "" and (not _READING.match(text) or writes_with(text))  # `fetch_one("INSERT ... RETURNING id")`
             return "write" if stores or (one and self._numbers(fn, call)) else "read"
         if "db" not in effects:
             return ""
@@ -445,7 +446,7 @@ class Queries:
 
 def reads(text: str) -> bool:
     """Whether a statement fetches rows, and does nothing else."""
-    return bool(_READING.match(text) and not _ACTING.match(text))
+    return bool(_READING.match(text) and not _ACTING.match(text) and not writes_with(text))
 
 
 def _serializations(project: Project) -> Iterator[tuple[Fn, Call]]:

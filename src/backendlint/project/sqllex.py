@@ -71,6 +71,18 @@ def tokens(text: str, dialect: str = "") -> Iterator[Token]:
         yield _token(kind, raw, start, position, mysql)
 
 
+def writes_with(text: str) -> bool:
+    """Whether a statement that begins with WITH, or one of its parts, writes: `WITH old AS (DELETE ...) SELECT ...`."""
+    before, found = "WITH", list(tokens(text))
+    if not found or not found[0].word("WITH"):
+        return False
+    for token in found:
+        if token.word("INSERT", "UPDATE", "DELETE", "MERGE") and before in ("(", ")"):
+            return True
+        before = token.text
+    return False
+
+
 def _token(kind: str, raw: str, start: int, end: int, mysql: bool) -> Token:
     if kind == "word":
         return Token("word", raw.upper(), start, end, raw)
