@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from backendlint.api import (
+    Call,
     Edge,
     Fn,
     Hit,
@@ -174,17 +175,22 @@ def _beside_work(project: Project, item: Repeated | LazyRead) -> bool:
 
 def _until_found(item: Repeated) -> bool:
     """Whether the loop tries one after the other until one is there: `if found: return found`."""
-    fn, call = item.fn, item.edges[0].call if item.edges else item.query.call
-    for block in fn.facts.blocks if call is not None else ():
+    call = item.edges[0].call if item.edges else item.query.call
+    return call is not None and _leaves_by(item.fn, call, item.loop)
+
+
+def _leaves_by(fn: Fn, call: Call, loop: Span) -> bool:
+    """Whether what the call gives decides that the loop ends."""
+    for block in fn.facts.blocks:
         leaves = block.kind == "if" and block.exits in ("return", "break")
-        if not leaves or all(around.span != item.loop for _, around in fn.blocks_of(block.parent)):
+        if not leaves or all(around.span != loop for _, around in fn.blocks_of(block.parent)):
             continue
         test = fn.unguarded(block.value)
         if test[0] == "compare" and test[1][0] == "is not" and fn.const(test[2][1]) is None:
             test = fn.unguarded(test[2][0])
         if test[0] == "await":
             test = fn.unguarded(test[1])
-        if call is not None and test == fn.facts.values[call.value]:
+        if test == fn.facts.values[call.value]:
             return True
     return False
 
@@ -202,7 +208,7 @@ def _after_failure(item: Repeated) -> bool:
 def _failed(fn: Fn, block: int, loop: Span | None) -> bool:
     for number, part in fn.blocks_of(block):
         if part.span == loop:
-            return False
+            return fn.inside(number, "except") is not None  # one by one, where all at once has failed
         branch = part.kind in ("if", "else", "case")
         if part.kind == "except" or (branch and (part.exits == "raise" or _warns(fn, number))):
             return True
@@ -237,6 +243,8 @@ def _works(project: Project, fn: Fn) -> bool:
     """Whether what is done for each item is a piece of work, of which the query is only a part."""
     if ACTS.match(fn.name) is not None or project.effects.has(fn, *WORK):
         return True
+    if any(query.kind == "write" for query in project.queries.direct(fn)):
+        return True
     return any(project.queries.hands_write(edge) for edge in project.graph.callees(fn))
 
 
@@ -253,6 +261,19 @@ def _by_hand(project: Project, fn: Fn) -> bool:
 
 
 def _relations(project: Project) -> Iterator[Hit]:
+    """One hit for what the items of a loop are asked, where one query is to load all of it."""
+    loops: dict[tuple[Location, Step | None, Profile | None], list[tuple[Hit, str]]] = {}
+    for hit, item in _lazy(project):
+        key = (item.fn.location(item.loop), item.query and replace(item.query, message=""), hit.profile)
+        loops.setdefault(key, []).append((hit, item.relation.name))
+    for (first, _), *others in loops.values():
+        also = ", ".join(f"`{name}`" for _, name in others)
+        places = tuple(Step(hit.location, f"reads `{name}`") for hit, name in others)
+        message = f"{first.message[:-1]}. So it is with {also}." if also else first.message
+        yield replace(first, message=message, related=(*first.related, *places))
+
+
+def _lazy(project: Project) -> Iterator[tuple[Hit, LazyRead]]:
     for item in project.lazy_reads.found:
         name, once = item.relation.name, _kept_by_session(project, item.relation)
         asks = (
@@ -261,15 +282,22 @@ def _relations(project: Project) -> Iterator[Hit]:
             else f"`{name}` of each item asks the database again"
         )
         few = once and _few_rows(project, item.relation)
-        yield Hit(
+        aside = few or _by_hand(project, item.fn) or _beside_work(project, item) or _until_one(item)
+        hit = Hit(
             f"{asks} in the loop in line {item.loop.line} of `{item.fn.name}()`; load it together with the items "
             f"({_advice(project, item)}).",
             item.fn.location(item.span),
             related=(item.query,) if item.query is not None else (),
             flow=item.steps,
             function=item.fn.fqn,
-            profile="strict" if few or _by_hand(project, item.fn) or _beside_work(project, item) else None,
+            profile="strict" if aside else None,
         )
+        yield hit, item
+
+
+def _until_one(item: LazyRead) -> bool:
+    """Whether the loop tries one item after the other until what it calls on one says that it will do."""
+    return any(call.span == item.span and _leaves_by(item.fn, call, item.loop) for call in item.fn.calls)
 
 
 def _kept_by_session(project: Project, relation: Relation) -> bool:
