@@ -33,6 +33,8 @@ _BROAD = re.compile(
 )
 """Columns that by their names have few different values."""
 _LEADS = frozenset({"join", "outerjoin", "join_from", "select_from", "contains_eager", "on_conflict_do_update"})
+_PATTERNS = (exp.Like, exp.ILike, exp.RegexpLike, exp.RegexpILike)
+_HOLDERS = (exp.Select, exp.Update, exp.Delete)
 SHOWN = 3
 
 
@@ -143,7 +145,7 @@ def _scope(statement: SqlStatement, scope: sql.Scope) -> Iterator[tuple[Need, Lo
         mine = [item for item in mine if not (item.kind == "range" and _is_cursor(table, item.schema_column))]
         if any(item.kind in {"eq", "in", "range", "join"} and item.wrapper is None and _indexed(item) for item in mine):
             continue
-        if _each_served(scope, source):
+        if _each_served(scope, source) or _by_key(scope, source):
             continue
         if any(
             item.kind == "join" and item.other is not None and item.other.source is source and _other_indexed(item)
@@ -172,6 +174,18 @@ def _each_served(scope: sql.Scope, source: sql.Source) -> bool:
         )
         for branches in sql.alternatives(scope)
     )
+
+
+def _by_key(scope: sql.Scope, source: sql.Source) -> bool:
+    """`(id = x OR id LIKE y) AND ...`, `id ~* z`: rows are looked up by their key, however spelled."""
+    where, key = scope.node.args.get("where"), source.table.primary_key if source.table is not None else ()
+    for column in where.find_all(exp.Column) if isinstance(where, exp.Expression) and len(key) == 1 else ():
+        holder = column.parent
+        plain = isinstance(holder, (exp.EQ, *_PATTERNS)) and not holder.args.get("negate")
+        looked_up = plain and column.find_ancestor(exp.Not, *_HOLDERS) is scope.node
+        if looked_up and column.name.lower() == key[0].lower() and scope.resolve(column).source is source:
+            return True
+    return False
 
 
 def _pair(item: sql.Condition) -> frozenset[str]:
