@@ -17,6 +17,7 @@ from backendlint.api import (
     SqlStatement,
     Step,
     fills_database,
+    for_tests,
     only_by_hand,
     sql,
     sqltypes,
@@ -49,6 +50,7 @@ def check(project: Project) -> Iterator[Hit]:
             or _of_each_row(uses[0])
             or only_by_hand(project, fn)
             or fills_database(project, fn)
+            or for_tests(project, fn)
             or _scoped(project, fn, narrowing)
         )
         profile: Profile | None = "strict" if aside else None

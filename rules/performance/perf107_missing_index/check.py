@@ -20,6 +20,7 @@ from backendlint.api import (
     Step,
     Table,
     block_at,
+    for_tests,
     sql,
     sqltypes,
     stays_small,
@@ -115,7 +116,7 @@ def _may_serve(project: Project, function: str) -> bool:
     """Whether requests lead to the function, or nothing shows who calls what a repository offers."""
     fn = project.functions.get(function)
     if project.reach(function) or fn is None:
-        return project.reach(function) > 0
+        return project.reach(function) > 0 and (fn is None or not for_tests(project, fn))
     return project.layer(fn) == "repository" and not project.graph.callers(fn)
 
 

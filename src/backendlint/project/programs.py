@@ -165,7 +165,8 @@ def for_tests(project: Project, fn: Fn, depth: int = 3) -> bool:
 
 
 _STAND_IN = re.compile(r"_*(Mock|Fake|Dummy)([A-Z]|$)")
-_TESTING = re.compile(r"testing|tests?|test_?fixtures?\w*|mocks|fakes|cypress|playwright")
+_TESTING = re.compile(r"testing|tests?|test_?fixtures?\w*|mocks|fakes|cypress|playwright|selenium")
+"""Folders for tests, also by what drives them from outside: what serves it is no part of production."""
 
 
 @lru_cache(maxsize=1024)
