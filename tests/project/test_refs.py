@@ -479,3 +479,22 @@ def test_a_dict_holds_what_is_put_into_it_under_keys_that_vary() -> None:
     alike, mixed = fn(project, "Alike.f"), fn(project, "Mixed.f")
     assert [model.name for model in project.models(alike, alike.calls[0])] == ["requests.Session.get"]
     assert project.models(mixed, mixed.calls[0]) == []
+
+
+def test_a_mixin_calls_what_all_classes_have_beside_it() -> None:
+    project = build(
+        m="""
+            class Stored:
+                def one(self): ...
+                def name(self): ...
+            class ByKey:
+                def get(self):
+                    self.one()
+                    self.name()
+                    self.nothing()
+            class Lamps(Stored, ByKey): ...
+            class Wicks(Stored, ByKey):
+                def name(self): ...
+        """
+    )
+    assert called(project, "ByKey.get") == [["m.Stored.one"], [], []]

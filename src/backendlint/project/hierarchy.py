@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 MAX_OVERRIDES = 8
 """Overriding methods that a call through a base class is taken to reach."""
+MAX_MIXED = 60
+_SHAPES = frozenset(
+    f"{module}.{name}" for module in ("typing", "typing_extensions") for name in ("Generic", "Protocol")
+) | {
+    "abc.ABC",
+    "builtins.object",
+}
+"""Bases that have no methods of their own."""
 MAX_BASES = 100
 """Bases, direct or not, that are taken from each direct base: generated code may have chains of thousands."""
 _ADDED = "permission"
@@ -33,6 +41,7 @@ class Hierarchy:
         self._mros: dict[str, tuple[Cls, ...]] = {}
         self._fields: dict[tuple[str, str], str] = {}
         self._library: dict[str, tuple[str, ...]] = {}
+        self._mixed: dict[tuple[str, str], Fn | None] = {}
         self._beside: dict[str, tuple[str, ...]] = {}
         self._stores: dict[str, dict[str, list[tuple[Fn, Vid]]]] = {}
 
@@ -76,6 +85,22 @@ class Hierarchy:
             found = [base for item in self.project.subclasses(cls) for base in self.library_bases(item)]
             known = self._beside[cls.fqn] = tuple(dict.fromkeys(found))[:MAX_BASES]
         return known
+
+    def mixed_in(self, cls: Cls, name: str) -> Fn | None:
+        """For a mixin, the one method that all classes into which it is mixed have by that name, from wherever."""
+        key = (cls.fqn, name)
+        if key not in self._mixed:
+            found: dict[str, Fn] = {}
+            own = cls.subclasses and _SHAPES.issuperset(self.library_bases(cls))
+            for item in self.project.subclasses(cls)[:MAX_MIXED] if own else ():
+                method = next((holder.methods[name] for holder in self.mro(item) if name in holder.methods), None)
+                if method is not None:
+                    found[method.fqn] = method
+                if len(found) > 1:
+                    break
+            one = next(iter(found.values()), None)
+            self._mixed[key] = one if len(found) == 1 and one is not None and one.kind == "method" else None
+        return self._mixed[key]
 
     def is_a(self, cls: Cls, library_base: str) -> bool:
         """True where the class inherits from this library class, also through the library's own bases."""

@@ -251,7 +251,9 @@ class Queries:
                 return "write"
             one = model.orm is not None and model.orm.rows in ("one", "scalar")
             text = self._texts.get((fn.fqn, call.value), "")
-            stores = text != "" and (not _READING.match(text) or writes_with(text))  # `fetch_one("INSERT ... RETURNING id")`
+            stores = text != "" and (
+                not _READING.match(text) or writes_with(text)
+            )  # `fetch_one("INSERT ... RETURNING id")`
             return "write" if stores or (one and self._numbers(fn, call)) else "read"
         if "db" not in effects:
             return ""

@@ -341,6 +341,9 @@ class Resolver:
                 return tuple(self.member(Ref(instance, base, own), name))
         overrides = self.project.hierarchy.overrides(cls, name) if ref.kind == "inst" else ()
         left = tuple(Ref("func", fn.fqn, ref) for fn in overrides if fn.kind != "property")
+        mixed = self.project.hierarchy.mixed_in(cls, name) if ref.kind == "inst" and not left else None
+        if mixed is not None:
+            return (Ref("func", mixed.fqn, ref),)
         return left or self.types.inherited(cls, name)
 
     def _owned(self, ref: Ref, cls: Cls) -> Ref:
