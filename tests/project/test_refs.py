@@ -498,3 +498,24 @@ def test_a_mixin_calls_what_all_classes_have_beside_it() -> None:
         """
     )
     assert called(project, "ByKey.get") == [["m.Stored.one"], [], []]
+
+
+def test_a_base_may_be_an_attribute_of_an_object_whose_class_is_read_later() -> None:
+    project = build(
+        app__models="""
+            from flask_sqlalchemy.model import DefaultMeta
+            from app.stores import db
+            Row: DefaultMeta = db.Model
+            class Lamp(Row):
+                id = db.Column(db.Integer, primary_key=True)
+            def lamp(key):
+                return Lamp.query.filter_by(id=key).one()
+        """,
+        app__stores="""
+            from flask_sqlalchemy import SQLAlchemy
+            class Routed(SQLAlchemy): ...
+            db = Routed()
+        """,
+    )
+    assert project.hierarchy.role(project.classes["app.models.Lamp"]) == "model"
+    assert [query.name for query in project.queries.direct(fn(project, "lamp"))] == ["Lamp.query.filter_by.one"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
@@ -17,7 +17,27 @@ MAX_STEPS = 4
 _KINDS = ("class", "lib", "libinst")
 
 
-def bases(project: Project, cls: Cls) -> tuple[Ref, ...]:
+def link_bases(project: Project, classes: Iterable[Cls]) -> None:
+    """Write down the bases of classes, and the classes as subclasses of theirs."""
+    for cls in classes:
+        cls.bases = _bases(project, cls)
+        for base in cls.bases:
+            known = project.classes[base.name].subclasses if base.kind == "class" else [cls]
+            if cls not in known:
+                known.append(cls)
+
+
+def unclear(project: Project) -> list[Cls]:
+    """Classes with a base that nothing tells yet: an attribute of an object, say, whose own class was read after them."""
+    return [
+        cls
+        for cls in project.classes.values()
+        if len(cls.bases) < len(cls.facts.bases)
+        or any(base.kind == "libinst" and project.libraries.cls(base.name) is None for base in cls.bases)
+    ]
+
+
+def _bases(project: Project, cls: Cls) -> tuple[Ref, ...]:
     """Of the class, in order: project classes, library classes, and what library calls make."""
     found: list[Ref] = []
     for vid in cls.facts.bases:

@@ -11,7 +11,7 @@ from backendlint.facts.model import Call, FileFacts, Vid
 from backendlint.project.allocations import Allocations
 from backendlint.project.associations import Associations
 from backendlint.project.attached import Attached
-from backendlint.project.bases import bases
+from backendlint.project.bases import link_bases, unclear
 from backendlint.project.calls import CallGraph, Written
 from backendlint.project.decorators import add_applied, decorate, decorate_methods
 from backendlint.project.effects import Effects
@@ -533,12 +533,11 @@ class Project:
         for file in self.files.values():
             self._define(file)
         spread_options(self)
-        for cls in self.classes.values():
-            cls.bases = bases(self, cls)
-            for base in cls.bases:
-                if base.kind == "class":
-                    self.classes[base.name].subclasses.append(cls)
+        link_bases(self, self.classes.values())
         self._forget()
+        if again := unclear(self):
+            link_bases(self, again)
+            self._forget()
         for fn in self.all_functions():
             if fn.facts.decorators:
                 decorate(self, fn)
