@@ -35,6 +35,7 @@ from backendlint.api import (
     responded,
     serialized,
     stays_small,
+    stored_entity,
     template_reads,
 )
 
@@ -243,9 +244,16 @@ def _works(project: Project, fn: Fn) -> bool:
     """Whether what is done for each item is a piece of work, of which the query is only a part."""
     if ACTS.match(fn.name) is not None or project.effects.has(fn, *WORK):
         return True
-    if any(query.kind == "write" for query in project.queries.direct(fn)):
+    if any(query.kind == "write" for query in project.queries.direct(fn)) or _changes_rows(project, fn):
         return True
     return any(project.queries.hands_write(edge) for edge in project.graph.callees(fn))
+
+
+def _changes_rows(project: Project, fn: Fn) -> bool:
+    """`service.active = False`: what the session then writes."""
+    rows = (store.base for store in fn.facts.stores if store.name and store.base >= 0 and fn.name != "__init__")
+    refs = (ref for vid in rows for ref in project.refs(fn, vid) if ref.kind == "inst")
+    return any(stored_entity(project, project.classes[ref.name]) for ref in refs)
 
 
 def _by_hand(project: Project, fn: Fn) -> bool:

@@ -216,16 +216,26 @@ def _called_in(fn: Fn, call: Call) -> bool:
 def _written(project: Project, edge: Edge) -> Query | None:
     """The one write of a callee that does little else."""
     found = [item for item in project.queries.sent(edge.callee) if _stores(project, item)]
-    reads = project.queries.reason(edge.callee)
     if (
         len(found) != 1
-        or reads is not None
+        or not _reads_alike(project, edge.callee)
         or _bulk(project, edge.callee, found[0])
         or _other_writes(project, edge.callee)
     ):
         return None
     call = found[0].call
     return found[0] if call is not None and certain(edge.callee, call, given(edge)) else None
+
+
+def _reads_alike(project: Project, fn: Fn) -> bool:
+    """Whether a function reads nothing, or by calls that are told nothing: the same for each row, and so once for all of them."""
+    if project.queries.reason(fn) is None or any(item.kind == "read" for item in project.queries.direct(fn)):
+        return project.queries.reason(fn) is None
+    reading = (edge for edge in project.graph.callees(fn) if project.queries.reason(edge.callee) is not None)
+    return all(
+        edge.call is not None and edge.kind == "call" and not edge.call.passed and edge.callee.cls is None
+        for edge in reading
+    )
 
 
 def _other_writes(project: Project, fn: Fn) -> bool:

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Span, Value, Vid
-from backendlint.project.binding import bind
+from backendlint.facts.model import Call, Span, Value, Vid
+from backendlint.facts.within import name_of
+from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import Edge
+from backendlint.project.certain import certain, given
 from backendlint.project.entities import Fn
 from backendlint.project.feasible import way
 from backendlint.project.loops import (
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 MAX_STEPS = 16
 _NAMES_TABLE = re.compile(rf"\b(FROM|JOIN|TABLE)\s+[\"`\[']?(?:{HOLE.pattern})", re.IGNORECASE)
 """A statement on a table that is put into it: one for each table."""
+_CACHE = re.compile(r"cache|redis", re.IGNORECASE)
 _MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "_meta"})
 _COLLECTS = frozenset({"append", "extend", "insert"})
 _COLLECTIONS = (("name", "builtins.set"), ("name", "builtins.list"))
@@ -78,6 +81,8 @@ def repeated(project: Project) -> Iterator[Repeated]:
             loop = _loop(project, fn, edge.block)
             if loop < 0 or project.queries.cached(edge.callee) or project.queries.hands_write(edge):
                 continue
+            if _found_in_cache(project, edge):
+                continue
             edges, last = way(project, edge)
             read = inputs(edge.call) if edge.call is not None else _read_from(fn, edge)
             if last is None or not read or _own_rows(project, fn, edge, read, loop):
@@ -86,6 +91,31 @@ def repeated(project: Project) -> Iterator[Repeated]:
             if came_along is not True:
                 item = _found(fn, edge.span, loop, last, (edge, *edges), read)
                 yield item._replace(borrowed=came_along is None)
+
+
+def _found_in_cache(project: Project, edge: Edge) -> bool:
+    """`load(key, use_cache=True)`: called so, it certainly looks into a cache and gives back what is there."""
+    fn, known = edge.callee, given(edge)
+    asked = [
+        call
+        for call in fn.calls
+        if fn.callee_name(call).startswith("get") and _of_cache(project, fn, call) and certain(fn, call, known)
+    ]
+    return any(
+        block.kind == "if" and block.exits == "return" and test in (fn.value(call.value), ("await", call.value))
+        for block in fn.facts.blocks
+        for call in asked
+        if (test := fn.unguarded(block.value))
+    )
+
+
+def _of_cache(project: Project, fn: Fn, call: Call) -> bool:
+    """By its model, or by what the object or its class is called."""
+    if any("cache-read" in model.effect for model in project.models(fn, call)):
+        return True
+    base = receiver(fn, call)
+    named = [*(ref.name for ref in project.callees(fn, call)), name_of(fn.file, fn.facts, base) if base >= 0 else ""]
+    return any(_CACHE.search(name) for name in named)
 
 
 def _read_from(fn: Fn, edge: Edge) -> list[Vid]:
