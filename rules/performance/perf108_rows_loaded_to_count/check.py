@@ -133,15 +133,17 @@ def _wanted_themselves(fn: Fn, call: Call) -> bool:
 
 
 def _uses(project: Project, fn: Fn, vid: Vid, but: Call | None) -> int:
-    """How often anything else reads the value, followed through guards."""
-    same = {vid, _plain(fn, vid)}
-    for number, value in enumerate(fn.facts.values):
-        if value[0] in SAME and value[1] in same:
-            same.add(number)
+    """How often anything else reads the value, followed through guards and from one round of a loop to the next."""
+    same, before = {vid, _plain(fn, vid)}, 0
+    while len(same) > before:
+        before = len(same)
+        for number, value in enumerate(fn.facts.values):
+            if (value[0] in SAME and value[1] in same) or (value[0] == "phi" and not same.isdisjoint(value[1])):
+                same.add(number)
     count = sum(
         1
         for number, value in enumerate(fn.facts.values)
-        if number not in same and value[0] != "not" and same.intersection(operands(value))
+        if number not in same and value[0] not in ("not", "guard") and same.intersection(operands(value))
     )
     for call in fn.calls:
         if call is not but and same.intersection(call.passed):

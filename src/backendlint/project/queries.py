@@ -370,7 +370,17 @@ class Queries:
             if model is not None:
                 name = chain_name(fn, call.value)
                 found.append(Query(fn, call.span, call.block, call.value, "read", name, model, None))
-        return found
+        return [*found, *self._asked_for_truth(fn, {plain(fn, item.vid) for item in found})]
+
+    def _asked_for_truth(self, fn: Fn, known: set[Vid]) -> Iterator[Query]:
+        """`if order.lines.filter(...):` of Django's, which fetches the rows."""
+        for block in fn.facts.blocks if self.project.imports("django") else ():
+            vid = plain(fn, block.value) if block.kind in ("if", "while") and block.value >= 0 else -1
+            vid = plain(fn, fn.facts.values[vid][1]) if vid >= 0 and fn.facts.values[vid][0] == "not" else vid
+            model = self.unsent(fn, vid) if vid >= 0 and vid not in known else None
+            if model is not None and model.library == "django":
+                known.add(vid)
+                yield Query(fn, fn.facts.span_of(vid), block.parent, vid, "read", chain_name(fn, vid), model, None)
 
     def _either(self, fn: Fn, block: Block, vid: Vid) -> CallModel | None:
         """The same for one of several query objects (`if recent: rows = rows[:8]`), outside of loops."""
