@@ -497,7 +497,7 @@ def test_a_mixin_calls_what_all_classes_have_beside_it() -> None:
                 def name(self): ...
         """
     )
-    assert called(project, "ByKey.get") == [["m.Stored.one"], [], []]
+    assert called(project, "ByKey.get") == [["m.Stored.one"], ["m.Wicks.name"], []]
 
 
 def test_a_base_may_be_an_attribute_of_an_object_whose_class_is_read_later() -> None:
@@ -519,3 +519,29 @@ def test_a_base_may_be_an_attribute_of_an_object_whose_class_is_read_later() -> 
     )
     assert project.hierarchy.role(project.classes["app.models.Lamp"]) == "model"
     assert [query.name for query in project.queries.direct(fn(project, "lamp"))] == ["Lamp.query.filter_by.one"]
+
+
+def test_a_model_may_be_asked_for_by_its_name() -> None:
+    project = build(
+        shop__models="""
+            from django.db import models
+            class Order(models.Model): ...
+            class Line(models.Model): ...
+        """,
+        depot__models="""
+            from django.db import models
+            class Line(models.Model): ...
+        """,
+        shop__services="""
+            from django.apps import apps
+            from swapper import load_model
+            Order = load_model("shop", "Order")
+            def f(name):
+                Order.objects.get(pk=1)
+                apps.get_model("depot.Line").objects.get(pk=2)
+                apps.get_model(name).objects.get(pk=3)
+        """,
+    )
+    services = fn(project, "services.f")
+    assert [query.span.line for query in project.queries.direct(services)] == [6, 7]
+    assert [ref.name for ref in project.refs(services, services.calls[1].value)] == ["depot.models.Line"]

@@ -339,11 +339,11 @@ class Resolver:
             if self.project.libraries.call(dotted) or self.project.libraries.attribute(dotted):
                 own = ref.arg if ref.arg is not None and self.stands_for_owner(ref) else Ref("class", cls.fqn)
                 return tuple(self.member(Ref(instance, base, own), name))
-        overrides = self.project.hierarchy.overrides(cls, name) if ref.kind == "inst" else ()
-        left = tuple(Ref("func", fn.fqn, ref) for fn in overrides if fn.kind != "property")
-        mixed = self.project.hierarchy.mixed_in(cls, name) if ref.kind == "inst" and not left else None
+        mixed = self.project.hierarchy.mixed_in(cls, name) if ref.kind == "inst" else None
         if mixed is not None:
             return (Ref("func", mixed.fqn, ref),)
+        overrides = self.project.hierarchy.overrides(cls, name) if ref.kind == "inst" else ()
+        left = tuple(Ref("func", fn.fqn, ref) for fn in overrides if fn.kind != "property")
         return left or self.types.inherited(cls, name)
 
     def _owned(self, ref: Ref, cls: Cls) -> Ref:

@@ -399,7 +399,8 @@ class TypeNames:
         return self.project.hints(fn.file).type_of(name, parameter=False)
 
     def modelled(self, fn: Fn, call: Call, ref: Ref, text: str) -> Iterable[Ref]:
-        """The type that a model of the callee `ref` names; `arg0`, `elem0` and `annotation0` speak of the call's arguments."""
+        """The type that a model of the callee `ref` names; `arg0`, `elem0`, `annotation0` and `model0` speak of the
+        call's arguments."""
         if text == "annotation0":
             return self.annotation(fn, call.args[0]) if call.args else ()
         if text == "model0":
