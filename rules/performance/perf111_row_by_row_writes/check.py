@@ -41,8 +41,8 @@ MAX_CHAIN = 20
 OUTSIDE = ("http", "mail", "queue-publish", "subprocess", "cloud", "sleep")
 BESIDE = frozenset({*OUTSIDE, "file", "db-read", "db-write", "db"})
 ASKED = frozenset({"db", "db-read", "db-write", "flush", "commit"})
-MANY_ROWS = re.compile(r"^\s*INSERT\b.*\bSELECT\b|\bWHERE\b.*\bIN\s*\(", re.IGNORECASE | re.DOTALL)
-"""Statements that write what another gives, or a group of rows."""
+MANY_ROWS = re.compile(r"^\s*INSERT\b.*\bSELECT\b|\bWHERE\b.*\bIN\s*\(|;\s*[A-Z]", re.IGNORECASE | re.DOTALL)
+"""Statements that write what another gives, or a group of rows; several statements."""
 CHANGING = frozenset({"insert", "update", "delete"})
 WARNS = frozenset({"warning", "warn", "error"})
 
