@@ -316,11 +316,21 @@ def _does_more(project: Project, fn: Fn, loop: int, call: Call, edge: Edge | Non
             continue
         if any(model.transaction for model in project.models(fn, other)):
             continue
-        if not BESIDE.isdisjoint(project.effects.call_effects(fn, other)):
+        if not BESIDE.isdisjoint(project.effects.call_effects(fn, other)) or _likely_asks(project, fn, loop, other):
             return True
     if any(item.kind == "read" and loop in around(fn.facts, item.block) for item in project.queries.direct(fn)):
         return True
     return edge is not None and project.effects.has(edge.callee, "file")
+
+
+def _likely_asks(project: Project, fn: Fn, loop: int, call: Call) -> bool:
+    """A method of something made of the item, whose class nothing tells, where all methods of that name ask or write."""
+    known = project.targets(fn, call) or project.models(fn, call)
+    if known or fn.facts.values[call.func][0] != "attr" or not depends(fn, [call.func], loop):
+        return False
+    name = fn.callee_name(call)
+    found = [cls.methods[name] for cls in project.classes.values() if name in cls.methods]
+    return bool(found) and all(not BESIDE.isdisjoint(project.effects.of(method)) for method in found)
 
 
 def _may_fail_alone(fn: Fn, loop: int, call: Call) -> bool:
