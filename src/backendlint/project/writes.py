@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
@@ -16,6 +16,7 @@ from backendlint.project.effects import Site
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import plain
+from backendlint.project.openways import is_open, other_ways
 from backendlint.project.saved import abstract, leading, of_itself, only_made, overridden, received
 from backendlint.project.signals import heard
 from backendlint.project.sqltext.assemble import HOLE
@@ -95,10 +96,31 @@ class Writes:
             yield from writes
 
     def reached(self, fn: Fn, kinds: tuple[str, ...] = ("call",)) -> list[tuple[Write, tuple[Edge, ...]]]:
-        """Writes of the function and of what it calls, nearest first, with the calls that lead there."""
-        found: list[tuple[Write, tuple[Edge, ...]]] = []
+        """Writes of the function and of what it calls, nearest first, with the calls that lead there and whose arguments
+        do not rule the write out."""
         if fn.fqn not in self.storing:
+            return []
+        found, closed = [], []
+        for write, chain in self._nearest(fn, kinds):
+            (found if is_open(chain, write.fn, write.call) else closed).append((write, chain))
+        if not closed:
             return found
+        wanted = {(write.fn.fqn, write.call.value): write.call for write, _ in closed}
+        others = other_ways(fn, wanted, partial(self._storing_calls, kinds))
+        for write, _ in closed:
+            other = others.get((write.fn.fqn, write.call.value))
+            if other is not None and not only_made(write.fn, write.call, other):
+                found.append((self.received(write, other), other))
+        return found
+
+    def _storing_calls(self, kinds: tuple[str, ...], fn: Fn) -> Iterator[Edge]:
+        for edge in self.project.graph.callees(fn):
+            if edge.kind in kinds and edge.callee.fqn in self.storing:
+                yield edge
+
+    def _nearest(self, fn: Fn, kinds: tuple[str, ...]) -> list[tuple[Write, tuple[Edge, ...]]]:
+        """The shortest way to each, whatever the calls pass."""
+        found: list[tuple[Write, tuple[Edge, ...]]] = []
         queue: deque[tuple[Fn, tuple[Edge, ...]]] = deque([(fn, ())])
         seen = {fn.fqn}
         while queue:
@@ -107,8 +129,8 @@ class Writes:
             found.extend((self.received(write, chain), chain) for write in direct)
             if len(chain) >= MAX_DEPTH:
                 continue
-            for edge in self.project.graph.callees(item):
-                if edge.kind in kinds and edge.callee.fqn not in seen and edge.callee.fqn in self.storing:
+            for edge in self._storing_calls(kinds, item):
+                if edge.callee.fqn not in seen:
                     saved = self.saved(edge)
                     if saved is not None:
                         found.append((saved, chain))
