@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
-from backendlint.api import SAFE, Edge, Fn, Hit, Project, Route, Write
+from backendlint.api import SAFE, Call, Edge, Fn, Hit, Project, Route, Vid, Write, here_and_in, told_once
 
 TRACES = re.compile(
     r"audit|histor(y|ies)|metric|statistics|session|token|cache|usage|analytics|nonce|impression|challenge|captcha|thumbnail|"
@@ -38,6 +39,12 @@ LAZY = {"get_or_create", "update_or_create", "merge"}
 
 
 def check(project: Project) -> Iterator[Hit]:
+    told = partial(here_and_in, after="changes data")
+    yield from told_once(changed(project), told, severity=None, each=lambda hit: hit.flow[-1].location)
+
+
+def changed(project: Project) -> Iterator[Hit]:
+    """One hit a route."""
     seen = set()
     for route in project.routes:
         if route.handler is None or route.kind != "http" or not answers_get(project, route):
@@ -93,10 +100,31 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             or any(ASKING.fullmatch(edge.callee.name) for edge in chain)
             or any(traces(name) for name in names)
             or notes_time(write)
+            or makes_missing(route.handler, chain[0].call if chain else write.call)
         ):
             continue
         return write, chain
     return None
+
+
+def makes_missing(fn: Fn, call: Call | None) -> bool:
+    """`limit = find(...)`, and below `if limit is None:` then `limit = create(...)`: who asks next finds it."""
+    if call is None:
+        return False
+    absent = {missing(fn, test, outcome) for test, outcome in fn.tests_of(call.block)}
+    asked = {item.name for item in fn.facts.bindings if item.value in absent}
+    return any(item.name in asked and fn.unguarded(item.value) == fn.value(call.value) for item in fn.facts.bindings)
+
+
+def missing(fn: Fn, test: Vid, outcome: bool) -> Vid:
+    """The value that a test that came out so says not to be there, or -1."""
+    value = fn.value(test)
+    if value[0] == "not":
+        return missing(fn, value[1], not outcome)
+    if value[0] == "compare":
+        none = len(value[2]) == 2 and fn.const(value[2][1]) is None and value[1][0] in ("is", "==")
+        return value[2][0] if none and outcome else -1
+    return -1 if outcome else test
 
 
 def notes_time(write: Write) -> bool:
