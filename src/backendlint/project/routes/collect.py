@@ -14,6 +14,7 @@ from backendlint.project.libraries_model import Route as RouteModel
 from backendlint.project.routes.forwarded import Forwarding
 from backendlint.project.routes.holders import Holder, Key, Mounted, is_hidden
 from backendlint.project.routes.injected import Injected
+from backendlint.project.routes.lent import lent
 from backendlint.project.routes.model import Entry, Origin
 from backendlint.project.routes.origins import Origins
 from backendlint.project.routes.reading import Reading
@@ -357,9 +358,12 @@ class Registrations:
 
     def _mount(self, holder: Holder, fn: Fn, call: Call, mount: Mount) -> None:
         dependencies = tuple(arguments(call, mount.dependencies)) if mount.dependencies else ()
-        for key in self._children(fn, call, mount.child):
+        found = lent(self, holder, fn, call, mount)
+        if found is None:
+            prefix = self.reading.text(fn, call, mount.prefix)
+            found = [(key, prefix) for key in self._children(fn, call, mount.child)]
+        for key, prefix in found:
             if key != holder.origin.key:
-                prefix = self.reading.text(fn, call, mount.prefix)
                 holder.mounts.append(Mounted(key, prefix, fn, dependencies, hidden=is_hidden(fn, call)))
 
     def _children(self, fn: Fn, call: Call, child: Arg) -> Iterator[Key]:

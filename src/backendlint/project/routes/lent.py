@@ -1,0 +1,55 @@
+"""Mounts by helpers that are given the router: `def add(app, router, prefix=None)` mounts what each of its callers passes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Call
+from backendlint.project.calls import Edge, arguments
+from backendlint.project.certain import given, ruled_out
+from backendlint.project.entities import Fn
+from backendlint.project.libraries_model import Mount
+from backendlint.project.routes.holders import Holder, Key
+from backendlint.project.routes.model import UNKNOWN
+from backendlint.project.routes.uses import Use, parameter, uses
+
+if TYPE_CHECKING:
+    from backendlint.project.routes.collect import Registrations
+
+
+def lent(
+    registrations: Registrations, holder: Holder, fn: Fn, call: Call, mount: Mount
+) -> list[tuple[Key, str]] | None:
+    """What the call mounts in the holder, each with its prefix, by all that call the helper; None where it is none."""
+    children = list(arguments(call, mount.child))
+    if not any(parameter(fn, vid) is fn for vid in children):
+        return None
+    callers = list(uses(registrations.project, fn))
+    found: dict[tuple[Key, str], None] = {}
+    for use in callers:
+        known = given(Edge(use.caller, fn, use.call, "call", use.call.span))
+        if ruled_out(fn, call.block, known) or not _into(registrations, holder, use, fn, call):
+            continue
+        prefix = _prefix(registrations, use, fn, call, mount)
+        for home, item in (place for vid in children for place in use.places(fn, vid)):
+            for origin in registrations.origins.of(home, item):
+                if registrations.holder_of(origin) is not None:
+                    found[origin.key, prefix] = None
+    return list(found) if callers else None
+
+
+def _into(registrations: Registrations, holder: Holder, use: Use, fn: Fn, call: Call) -> bool:
+    """Whether this caller passes the holder, or it is not known what it passes."""
+    func = fn.facts.values[call.func]
+    if func[0] != "attr" or parameter(fn, func[1]) is not fn:
+        return True
+    keys = {
+        origin.key for home, item in use.places(fn, func[1]) for origin in registrations.origins.of(home, item)
+    } & registrations.holders.keys()
+    return not keys or holder.origin.key in keys
+
+
+def _prefix(registrations: Registrations, use: Use, fn: Fn, call: Call, mount: Mount) -> str:
+    for vid in arguments(call, mount.prefix) if mount.prefix else ():
+        return next(iter(registrations.forwarding.texts(use, fn, vid)), UNKNOWN)
+    return ""
