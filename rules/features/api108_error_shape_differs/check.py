@@ -105,7 +105,9 @@ def handled(project: Project) -> Iterator[tuple[object, Location, str]]:
 
 
 def form_of(project: Project, fn: Fn, answer: Answer) -> str:
-    """The keys of an error handler's answer, also where the exception puts them together (`exc.to_dict()`)."""
+    """The keys of an error handler's answer, also where the exception puts them together (`exc.to_dict()`); a page has none."""
+    if answer.special or answer.content == PAGE:
+        return ""
     value = fn.facts.values[answer.body] if answer.body >= 0 else ("",)
     keys = set(answer.keys or ())
     for target in project.targets(fn, fn.calls[value[1]]) if value[0] == "call" and not keys else ():

@@ -4,7 +4,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import FEW, Answer, Fn, Hit, Location, Project, Route, among_pages, answers, shape, told_once
+from backendlint.api import (
+    FEW,
+    Answer,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Route,
+    among_pages,
+    answers,
+    is_api,
+    shape,
+    told_once,
+)
 
 MANY = 5
 """So many without it show that the project has decided against it."""
@@ -31,9 +44,9 @@ def everywhere(hit: Hit, places: str) -> str:
 
 
 def says_where(project: Project, route: Route) -> bool:
-    """Whether it answers 201 with a Location."""
+    """Whether it is no form of a page, and answers 201 with a Location."""
     fn = route.handler
-    if fn is None or route.kind != "http" or not mentions_location(project, fn):
+    if fn is None or route.kind != "http" or not is_api(project, route) or not mentions_location(project, fn):
         return False
     return route.status == 201 or any(answer.status == 201 for answer in answers(project, fn))
 
