@@ -81,6 +81,8 @@ def has_model(project: Project, route: Route) -> bool:
     if (origin is not None and not refused) or fn.facts.returns_annotation >= 0 or route.status == 204:
         return True
     found = [answer for answer in answers(project, fn) if not answer.failed]
+    if not found and all(item.value < 0 for item in fn.facts.returns):
+        return True  # it ends with an error, a redirect that is raised, or nothing
     if refused and all(answer.shape not in ("dict", "list") or answer.special for answer in found):
         return True  # else it is `response_model=None` of a body that could have one
     call = route.entry.call
