@@ -38,6 +38,10 @@ ADDED = re.compile(r"_?add_(?:a_|an_|new_)?(\w+)", re.IGNORECASE)
 
 PROPER = {"POST": 201, "DELETE": 204}
 """By which the project shows that it says what happened."""
+STORING = frozenset({"db-write", "db", "commit", "cache-write"})
+DROPPING = frozenset({"flask"})
+"""Frameworks that leave the body of a 204 out: of `{}` nothing is lost."""
+EMPTY = "answers 204 No Content with an empty object, which is dropped; answer without a body."
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -57,7 +61,7 @@ def check(project: Project) -> Iterator[Hit]:
                 hit = Hit(
                     f"{route.label} {message}", place, confidence=None if sure else "low", function=route.function
                 )
-                if among_pages(project, route):
+                if among_pages(project, route) or message == EMPTY:
                     yield replace(hit, profile="strict")
                 else:
                     styles[method, message].append(hit)
@@ -105,11 +109,8 @@ def judge(project: Project, route: Route, given: list[Answer]) -> Iterator[tuple
         elif method == "DELETE" and status == 201 and not inserts(project, route.handler):
             yield place, "creates nothing and answers 201 Created; answer 204 No Content, or 200 with a body.", True
         elif status == 204 and answer is not None and answer.shape in ("dict", "list"):
-            yield (
-                place,
-                "answers 204 No Content with a body, which is dropped or breaks the connection; answer 200.",
-                True,
-            )
+            body = "answers 204 No Content with a body, which is dropped or breaks the connection; answer 200."
+            yield place, EMPTY if answer.keys == () and route.framework in DROPPING else body, True
 
 
 def inserts(project: Project, fn: Fn) -> bool:
@@ -177,9 +178,15 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         if (write.creates or write.op == "save") and (named or singular(snake(write.entity.rpartition(".")[2])) == own)
     ]
     changes = bool(reached) and all(write.op in CHANGES for write, _ in reached)
-    stores = project.effects.has(route.handler, "db-write", "db", "commit", "cache-write")
-    said = named and not POSTED.match(route.name) and not changes and stores
+    said = named and not POSTED.match(route.name) and not changes and stores(project, route.handler)
     return found if found or said else None
+
+
+def stores(project: Project, fn: Fn) -> bool:
+    """Whether it asks a store, itself or by a call: that the framework commits when it has run says nothing."""
+    if any(STORING.intersection(site.model.effect) for site in project.effects.direct(fn)):
+        return True
+    return any(edge.kind == "call" and project.effects.has(edge.callee, *STORING) for edge in project.graph.callees(fn))
 
 
 def located(fn: Fn) -> bool:
