@@ -29,6 +29,9 @@ FREE = re.compile(
     re.IGNORECASE,
 )
 
+DECIDED = re.compile(r"(^|_)(unversioned|versionless|no_?version|v\d+)(_|$)", re.IGNORECASE)
+"""Names of lists and routers whose routes have none on purpose."""
+
 STRAYS = 1
 """So many routes that are there a second time, without the `v1` of the others, are an oversight."""
 OWN_VERSION = re.compile(r"[-_.]v\d+$", re.IGNORECASE)
@@ -76,7 +79,7 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
     seen: set[object] = set()
     for route in bare:
         address = (*route.methods, route.path.rstrip("/"))
-        if route.location in seen or address in seen:
+        if route.location in seen or address in seen or any(map(DECIDED.search, route.held_by)):
             continue
         seen |= {route.location, address}
         hit = Hit(
@@ -114,6 +117,7 @@ def free(route: Route) -> bool:
             for part in parts
         )
         or not route.in_schema
+        or route.trial
     )
 
 

@@ -42,6 +42,7 @@ class _Way:
     library: str = ""
     inner: Location | None = None
     hidden: bool = False
+    mounts: tuple[tuple[Fn, Call], ...] = ()
 
 
 class RouteTable:
@@ -102,6 +103,7 @@ class RouteTable:
                 way.library,
                 way.inner,
                 way.hidden or mounted.hidden,
+                (*way.mounts, (mounted.fn, mounted.call)) if mounted.call is not None else way.mounts,
             )
             self._walk(child, further, (*seen, holder.origin.key))
 
@@ -125,6 +127,7 @@ class RouteTable:
             holder.library or way.library,
             holder.location if holder.app.role == "application" else way.inner,
             (way.hidden and holder.app.role != "application") or is_hidden(fn, call),
+            way.mounts,
         )
 
     def _prefix(self, holder: Holder, made: tuple[Fn, Call] | None, depth: int = MAX_DEPTH) -> str:
@@ -302,6 +305,7 @@ class RouteTable:
             prefixes=prefixes,
             converters=types,
             inner=way.inner,
+            mounts=way.mounts,
             idle=self._idle(entry, fn) if fn is not None and cls is None else (),
             view=next((item.fn.place(item.vid) for item in views), None),
         )

@@ -291,15 +291,10 @@ class Registrations:
 
     def _entry(self, holder: Holder, fn: Fn, call: Call, model: CallModel, route: RouteModel) -> None:
         self._claimed.add((fn.fqn, call.value))
-        child = self._included(fn, call, route)
-        if child is not None:
-            mount_fn, mount_call, mount = child
-            for key in self._children(mount_fn, mount_call, mount.child):
-                holder.mounts.append(Mounted(key, self.reading.text(fn, call, route.path), fn, (), route.syntax))
-            return
-        served = self._served(fn, call, route)
-        if served is not None:
-            holder.mounts.append(Mounted(served, self.reading.text(fn, call, route.path), fn, (), route.syntax))
+        below = self._below(fn, call, route)
+        if below is not None:
+            prefix = self.reading.text(fn, call, route.path)
+            holder.mounts.extend(Mounted(key, prefix, fn, (), route.syntax, call=call) for key in below)
             return
         entry = self._make(fn, call, model, route)
         if entry is not None:
@@ -307,6 +302,14 @@ class Registrations:
             paths = list(arguments(call, route.path)) if route.path is not None and route.path.rest >= 0 else []
             for vid in paths[1:]:
                 holder.entries.append(replace(entry, path=self.reading.path(fn, vid)))
+
+    def _below(self, fn: Fn, call: Call, route: RouteModel) -> list[Key] | None:
+        """What is mounted in the handler's place, if anything is."""
+        child = self._included(fn, call, route)
+        if child is not None:
+            return list(self._children(child[0], child[1], child[2].child))
+        served = self._served(fn, call, route)
+        return [served] if served is not None else None
 
     def _included(self, fn: Fn, call: Call, route: RouteModel) -> tuple[Fn, Call, Mount] | None:
         """Django's `path("x/", include(...))`: the handler's place holds a mount."""
@@ -364,7 +367,7 @@ class Registrations:
             found = [(key, prefix) for key in self._children(fn, call, mount.child)]
         for key, prefix in found:
             if key != holder.origin.key:
-                holder.mounts.append(Mounted(key, prefix, fn, dependencies, hidden=is_hidden(fn, call)))
+                holder.mounts.append(Mounted(key, prefix, fn, dependencies, hidden=is_hidden(fn, call), call=call))
 
     def _children(self, fn: Fn, call: Call, child: Arg) -> Iterator[Key]:
         if child.receiver:

@@ -24,6 +24,7 @@ class Mounted:
     syntax: str = "braces"
     hidden: bool = False
     """Left out of the documentation."""
+    call: Call | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ UNKNOWN = "{?}"
 """Stands in a path for a part that is not known statically."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that ask and change nothing (RFC 9110, 9.2.1)."""
+
+_TRIALS = frozenset("test tests testing debug dev development fixture fixtures mock mocks cypress e2e".split())
+"""Words of settings that production leaves off."""
 
 
 class Origin(NamedTuple):
@@ -131,11 +135,36 @@ class Route:
     """The decorator that makes a view of the handler, whose path is registered elsewhere."""
     inner: Location | None = None
     """Where the innermost application is made that has the route: a mounted one, else the root."""
+    mounts: tuple[tuple[Fn, Call], ...] = ()
+    """The calls that mount what has it, outermost first."""
 
     @property
     def label(self) -> str:
         """`POST /orders`, as reports name it."""
         return f"{'|'.join(self.methods) or 'ANY'} {self.path}"
+
+    @property
+    def registering(self) -> Iterator[tuple[Fn, Call]]:
+        """The calls that bring it into the application, and its own."""
+        yield from self.mounts
+        if self.entry.call is not None:
+            yield self.entry.fn, self.entry.call
+
+    @property
+    def held_by(self) -> Iterator[str]:
+        """Names of the lists and routers in which it stands: `internal_urls = [path(...)]`, `router_v1.register(...)`."""
+        for fn, call in self.registering:
+            func = fn.facts.values[call.func]
+            owner = func[1] if func[0] == "attr" else -1
+            for item in fn.facts.bindings:
+                if item.value >= 0 and (item.value == owner or fn.facts.span_of(item.value).holds(call.span)):
+                    yield item.name
+
+    @property
+    def trial(self) -> bool:
+        """Whether it is there only where a switch for tests or development is on: below `if settings.ALLOW_FIXTURES:`."""
+        tests = ((fn, vid) for fn, call in self.registering for vid, on in fn.tests_of(call.block) if on)
+        return any(not _TRIALS.isdisjoint(_setting(fn, vid).lower().split("_")) for fn, vid in tests)
 
     @property
     def place(self) -> Location:
@@ -177,3 +206,12 @@ class Route:
     def function(self) -> str:
         """Qualified name of the handler, for reach."""
         return self.handler.fqn if self.handler else self.entry.fn.fqn
+
+
+def _setting(fn: Fn, test: Vid) -> str:
+    """The setting that is asked: `settings.TESTING`, `config["TESTING"]`, `config.get("TESTING")`."""
+    value = fn.unguarded(test)
+    if value[0] in ("attr", "name"):
+        return str(value[-1]).rpartition(".")[2]
+    key = value[2] if value[0] == "item" else fn.calls[value[1]].args[:1] if value[0] == "call" else ()
+    return next((str(fn.const(vid)) for vid in (key if isinstance(key, tuple) else (key,))), "")
