@@ -32,8 +32,8 @@ CAMEL = re.compile(r"[a-z0-9][A-Z]")
 
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     verbs = re.compile(rf"({'|'.join(options['verbs'])})(?=$|[-_]|[A-Z])")
-    followed = collections(project)
     nouns = set(options["nouns"]) | {word for cls in project.classes.values() for word in stems(cls.name)}
+    followed = collections(project, nouns)
     prescribed, uncountable = set(options["prescribed"]), set(options["uncountable"])
     seen: set[Location] = set()
     owned = {last_collection(route.path) for route in project.routes if route.kind == "http"}
@@ -66,8 +66,10 @@ def by_word(told: Mapping[str, list[Hit]]) -> Iterator[Hit]:
         if len(words) > SLIPS:
             yield from told_once(itertools.chain.from_iterable(words), partial(elsewhere, said, "like others"))
             continue
+        each: list[Hit] = []
         for hits in words:
-            yield from told_once(hits, partial(elsewhere, said, "here and"), few=1)
+            each += told_once(hits, partial(elsewhere, said, "here and"), few=1)
+        yield from told_once(each, partial(elsewhere, said, "like others"), each=lambda hit: hit.location.path)
 
 
 def elsewhere(said: str, how: str, hit: Hit, others: str) -> str:
@@ -93,6 +95,8 @@ def judge(
         after = parts[position + 1] if position + 1 < len(parts) else ""
         if is_parameter(part) or not (is_id(after) or (not after and part in followed)):
             continue
+        if of_another(part, after, nouns) or ("_" in part and part == route.name):
+            continue
         word = re.split(r"[-_.]", part)[-1].lower()
         if part in owned and part != last_collection(route.path):
             continue  # said of its own routes
@@ -101,6 +105,17 @@ def judge(
         if is_singular(word) and word in nouns and word not in uncountable and not re.fullmatch(r"v\d+", word):
             return f"`{part}` {NUMBER}; use the plural{ALIKE}"
     return ""
+
+
+def of_another(part: str, after: str, nouns: set[str]) -> bool:
+    """`/access-token/{user_id}`: the id says whose it is, not which."""
+    named = re.fullmatch(r"\{(?:\w+_)?([a-z]+)_\w+\}", after.lower())
+    own = [word for word in re.split(r"[-_.]", part.lower()) if word]
+    return (
+        named is not None
+        and named[1] in nouns
+        and not any(word.startswith(named[1]) or named[1].startswith(word) for word in own)
+    )
 
 
 def is_kind(path: str) -> bool:
@@ -163,12 +178,16 @@ def is_id(part: str) -> bool:
     )
 
 
-def collections(project: Project) -> set[str]:
-    """Segments that an id follows in some route."""
+def collections(project: Project, nouns: set[str]) -> set[str]:
+    """Segments that an id of theirs follows in some route."""
     found: set[str] = set()
     for route in project.routes:
         parts = segments(route.path)
-        found.update(part for part, after in itertools.pairwise(parts) if not is_parameter(part) and is_id(after))
+        found.update(
+            part
+            for part, after in itertools.pairwise(parts)
+            if not is_parameter(part) and is_id(after) and not of_another(part, after, nouns)
+        )
     return found
 
 
