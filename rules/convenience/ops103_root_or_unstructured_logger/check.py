@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from backendlint.api import (
@@ -43,11 +43,9 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
     structured = sum(1 for site in sites if site.model.log is not None and site.model.log.structured)
     root = sum(1 for site in sites if site.model.log is not None and site.model.log.root)
     prevails = structured >= 2 and structured > len(sites) - structured and not bridged(project)
-    homes = {
-        project.modules.distribution(site.fn.path)
-        for site in sites
-        if site.model.log is not None and site.model.log.structured
-    }
+    files = {site.fn.path: site.fn.file for site in sites if site.model.log is not None and site.model.log.structured}
+    homes = {project.modules.distribution(path) for path in files}
+    near = together(project, files) if prevails else set()
     for site in sites:
         log = site.model.log
         if site.fn not in wanted or log is None or log.structured or in_main_block(site.fn, site.call):
@@ -66,7 +64,12 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
                 profile="strict" if (ran := project.layer(site.fn) == "migration") else None,
             )
             yield hit, "" if ran else ROOT
-        elif prevails and not log.root and project.modules.distribution(site.fn.path) in {"", *homes}:
+        elif (
+            prevails
+            and not log.root
+            and project.modules.distribution(site.fn.path) in {"", *homes}
+            and site.fn.path in near
+        ):
             hit = Hit(
                 f"`{site.fn.name}()` {PLAIN}, while {structured} of the project's {len(sites) - root} log calls write "
                 "structured records. Use the structured logger.",
@@ -75,6 +78,22 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
                 confidence="medium",
             )
             yield hit, PLAIN
+
+
+def together(project: Project, files: Mapping[str, FileFacts]) -> set[str]:
+    """Paths of the modules that lie beside one of these, or run with one: that it imports, or that import it, and so on."""
+    folders = {path.rpartition("/")[0] for path in files}
+    linked: dict[str, set[str]] = {}
+    for file in project.files.values():
+        for other in project.importers.of(file):
+            linked.setdefault(file.path, set()).add(other.path)
+            linked.setdefault(other.path, set()).add(file.path)
+    found, todo = set(files), [*files]
+    while todo:
+        new = linked.get(todo.pop(), set()) - found
+        todo.extend(new)
+        found |= new
+    return found | {file.path for file in project.files.values() if file.path.rpartition("/")[0] in folders}
 
 
 def handed_in(project: Project, fn: Fn, vid: Vid) -> bool:
