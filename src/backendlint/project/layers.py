@@ -95,6 +95,8 @@ _ABOUT_THEM = frozenset({"repository", "repositories", "repo", "repos"})
 """... and the words that mean those there, and no layer."""
 _NUMBERED = re.compile(r"\d{3,}_")
 """`0007_fill_in_owners.py`: no `import` can name it; what loads it runs such files one after the other, each once."""
+_VERSION = re.compile(r"v\d+(_\d+)*")
+"""`patches/v2_1/fill_in_owners.py`: what a version changes in the data of those before."""
 _ENTRY = frozenset({"main", "app", "wsgi", "asgi", "server", "__main__", "manage"})
 
 
@@ -266,7 +268,7 @@ def _words(path: str) -> list[str]:
 def _clear(words: list[str], nouns: frozenset[str]) -> str:
     """The layer by names that are not ambiguous, here and in this project."""
     unsure = _AMBIGUOUS | nouns
-    if _NUMBERED.match(words[0]):
+    if _NUMBERED.match(words[0]) or ("patches" in words[2:3] and _VERSION.fullmatch(words[1])):
         return "migration"
     decisive = next((word for word in words[1:] if word in _DECISIVE), "")
     if decisive:
