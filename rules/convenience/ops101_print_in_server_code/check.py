@@ -29,7 +29,21 @@ CONSOLE = frozenset(["console.py", "terminal.py", ".github"])
 SHOWS = frozenset(["cli", "console", "terminal", "stdout"])
 """Words in names of files and classes whose work it is to show something."""
 SWITCHES = frozenset(
-    ["verbose", "verbosity", "debug", "debugging", "quiet", "echo", "tty", "isatty", "dev", "development", "testing"]
+    [
+        "verbose",
+        "verbosity",
+        "debug",
+        "debugging",
+        "quiet",
+        "echo",
+        "tty",
+        "isatty",
+        "dev",
+        "developer",
+        "development",
+        "test",
+        "testing",
+    ]
 )
 """Words for what says that somebody looks at the output."""
 SERVED = frozenset(["controller", "task", "middleware"])
