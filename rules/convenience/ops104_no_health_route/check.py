@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Project, served_applications
+from backendlint.api import Fn, Hit, Project, served_applications
 
 HEALTH = re.compile(
     r"(^|[/_.-])(_*health(z|y|_?checks?|-checks?)?|live(ness|z)?|alive|ready(z)?|readiness|ping|pong|heartbeat|up|status|"
@@ -25,6 +25,8 @@ def check(project: Project) -> Iterator[Hit]:
     if any("health" in item.target for file in project.files.values() for item in file.imports):
         return
     unknown = set(unknown_parts(project))
+    if any(answers_probes(project, fn) for fn in project.all_functions()):
+        return
     applications = [item for item in served_applications(project) if item.library not in unknown]
     for application in applications:
         own = {route.framework for route in project.routes if route.app and route.app.location == application.location}
@@ -35,6 +37,15 @@ def check(project: Project) -> Iterator[Hit]:
             "traffic. Add a route such as `/health`.",
             application.location,
         )
+
+
+def answers_probes(project: Project, fn: Fn) -> bool:
+    """Whether it compares with such a path, as a middleware does that answers before any route: `request.path == "/healthz"`."""
+    compared = {side for vid in fn.made_by("compare") for side in fn.value(vid)[2]}
+    listed = {item for vid in compared if fn.value(vid)[0] in ("tuple", "list", "set") for item in fn.value(vid)[1]}
+    named = (vid for vid in compared | listed if fn.value(vid)[0] in ("const", "name"))
+    texts = (text for vid in named for text in project.constants(fn, vid) or () if isinstance(text, str))
+    return any(text.startswith("/") and HEALTH.search(text.rstrip("/")) for text in texts)
 
 
 def unknown_parts(project: Project) -> Iterator[str]:
