@@ -56,9 +56,10 @@ def judged(project: Project, site: Site) -> Iterator[Hit]:
     for vid in arguments(site.call, log.message):
         way = eager(project, site.fn, vid)
         if way and not shared(site.fn, site.call, vid):
+            level = "" if log.level == "any" else f" {log.level}"
             advice = "as keyword arguments" if log.structured and not log.lazy else "as arguments"
             yield Hit(
-                f"The message of this {log.level} record in `{site.fn.name}()` is built with {way} before the logger can "
+                f"The message of this{level} record in `{site.fn.name}()` is built with {way} before the logger can "
                 f"drop it{EACH_TIME}. Pass the values {advice}.",
                 site.fn.location(site.call.span),
                 function=site.fn.fqn,
