@@ -91,7 +91,7 @@ def judge(project: Project, route: Route, given: list[Answer]) -> Iterator[tuple
     tells = any(answer.status == 201 for answer in found)  # what it answers 200 to was there before
     made = creations(project, route) if method == "POST" and not tells else None
     for answer in judged:
-        if answer is not None and not answer.made and not answer.shape and not route.documented:
+        if answer is not None and not (answer.made or answer.shape or answer.content or route.documented):
             continue
         status = answer.status if answer is not None and answer.status is not None else default_status(route)
         place = location(route, answer)

@@ -44,7 +44,7 @@ class Answer(NamedTuple):
     made: bool = False
     """A modelled call makes the response."""
     content: str = ""
-    """The content type that such a call sends by default."""
+    """The content type that such a call sends by default, or that of what a schema writes out."""
     unsaid: bool = False
     """A status is passed that is not known (`status=error.status_code`)."""
 
@@ -108,9 +108,15 @@ def _returned(project: Project, frame: Frame, vid: Vid, span: Span, block: int, 
             yield from made
             return
     keys, shape = _shape(project, frame, vid)
-    yield Answer(
-        span, None, keys, shape, given if value[0] == "call" else vid, block
-    )  # a test may say more of a result
+    body = given if value[0] == "call" else vid  # a test may say more of a result
+    yield Answer(span, None, keys, shape, body, block, content=_sent(project, fn, vid))
+
+
+def _sent(project: Project, fn: Fn, vid: Vid) -> str:
+    """What is sent where a schema writes out the data: `return order_schema.dumps(order)`."""
+    value = fn.facts.values[vid]
+    models = project.models(fn, fn.facts.calls[value[1]]) if value[0] == "call" else ()
+    return "application/json" if any(model.schema == "serialize" for model in models) else ""
 
 
 def _marked(project: Project, frame: Frame, status: Vid, whole: Iterator[Answer]) -> Iterator[Answer]:
