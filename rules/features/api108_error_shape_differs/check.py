@@ -127,9 +127,15 @@ def gives_no_data(project: Project, fn: Fn) -> bool:
     """A handler of pages, or one whose successes are pages, files, texts and redirects: no client reads JSON there."""
     if fn.fqn not in project.route_functions:
         return False
-    good = [answer for answer in answers(project, fn) if not answer.failed]
+    documented = any(route.documented for route in project.route_functions[fn.fqn])
+    good = [answer for answer in answers(project, fn) if not answer.failed and (documented or is_known(answer))]
     plain = [answer for answer in good if answer.special or answer.content == PAGE or is_text(fn, answer)]
     return bool(good) and len(plain) == len(good)
+
+
+def is_known(answer: Answer) -> bool:
+    """Not what some function of the project's answers with: where any redirect is seen, it is another."""
+    return bool(answer.special or answer.made or answer.shape or answer.content)
 
 
 def is_text(fn: Fn, answer: Answer) -> bool:
