@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, served_applications
+from backendlint.api import UNKNOWN, Fn, Hit, Location, Project, Route, served_applications, told_once
 
 HEALTH = re.compile(
     r"(^|[/_.-])(_*health(z|y|_?checks?|-checks?)?|live(ness|z)?|alive|ready(z)?|readiness|ping|pong|heartbeat|up|status|"
@@ -15,28 +15,46 @@ HEALTH = re.compile(
 def check(project: Project) -> Iterator[Hit]:
     if any(site.model.health for site in project.effects.sites):
         return
-    healthy = {
-        route.framework
-        for route in project.routes
-        if HEALTH.search(route.path.rstrip("/"))
-        or HEALTH.search(route.name)
-        or any(model.health for model in route.decorators)
-    }
+    healthy = [route for route in project.routes if is_probe(route)]
     if any("health" in item.target for file in project.files.values() for item in file.imports):
         return
     unknown = set(unknown_parts(project))
     if any(answers_probes(project, fn) for fn in project.all_functions()):
         return
     applications = [item for item in served_applications(project) if item.library not in unknown]
-    for application in applications:
-        own = {route.framework for route in project.routes if route.app and route.app.location == application.location}
-        if healthy & (own or {application.library}) or (healthy and len(applications) == 1):
-            continue
-        yield Hit(
+    if healthy and len(applications) == 1:
+        return
+    hits = (
+        Hit(
             f"`{application.name}` serves {application.routes} routes and none for health checks: a process that hangs keeps its "
             "traffic. Add a route such as `/health`.",
             application.location,
         )
+        for application in applications
+        if not watched(project, application.location, application.library, healthy)
+    )
+    yield from told_once(hits, _each, 1, None)
+
+
+def _each(hit: Hit, places: str) -> str:
+    return f"{hit.message} So it is with {places.replace('place', 'application')} of the project."
+
+
+def is_probe(route: Route) -> bool:
+    """A path of its own, not the state of some item."""
+    if "{" in route.path.replace(UNKNOWN, ""):
+        return False
+    named = HEALTH.search(route.path.rstrip("/")) or HEALTH.search(route.name)
+    return bool(named) or any(model.health for model in route.decorators)
+
+
+def watched(project: Project, location: Location, library: str, healthy: list[Route]) -> bool:
+    """Whether the application made there has one of the probes, as far as it is known which has which."""
+    own = {route.framework for route in project.routes if route.app and route.app.location == location}
+    return any(
+        probe.app.location == location if own and probe.app is not None else probe.framework in (own or {library})
+        for probe in healthy
+    )
 
 
 def answers_probes(project: Project, fn: Fn) -> bool:
