@@ -1,24 +1,36 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
-from backendlint.api import Call, Fn, Hit, Project, Vid, display, variable
+from backendlint.api import Call, Fn, Hit, Project, Vid, by_style, display, here_and_in, told_once, variable
+
+WAITS = "has no deadline"
 
 
 def check(project: Project) -> Iterator[Hit]:
     if not project.imports("grpc"):
         return
-    for fn in project.reviewed():
+    styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
+    yield from styles.pop("", ())
+    for hits in styles.values():  # a module that passes none has that habit
+        yield from told_once(hits, partial(here_and_in, after=WAITS), severity=None, each=lambda hit: hit.location.path)
+
+
+def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and "" for those that are told for themselves."""
+    for fn in functions:
         for call in fn.facts.calls:
             name = stub_method(project, fn, call)
             if name and call.kwarg("timeout") < 0 and not call.open_ended and len(call.args) < 2:
-                yield Hit(
-                    f"`{name}` in `{fn.name}()` has no deadline: gRPC waits for ever by default. Pass `timeout=` in seconds.",
+                hit = Hit(
+                    f"`{name}` in `{fn.name}()` {WAITS}: gRPC waits for ever by default. Pass `timeout=` in seconds.",
                     fn.location(call.span),
                     function=fn.fqn,
                 )
+                yield hit, WAITS
         if is_service_method(project, fn):
-            yield from unmapped(project, fn)
+            yield from ((hit, "") for hit in unmapped(project, fn))
 
 
 def stub_method(project: Project, fn: Fn, call: Call) -> str:
