@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from backendlint.api import SAFE, Call, Edge, Fn, Hit, Project, Route, Vid, Write, here_and_in, told_once
+from backendlint.api import SAFE, Call, Edge, Fn, Hit, Location, Project, Route, Vid, Write, here_and_in, told_once
 
 TRACES = re.compile(
     r"audit|histor(y|ies)|metric|statistics|session|token|cache|usage|analytics|nonce|impression|challenge|captcha|thumbnail|"
@@ -45,14 +45,14 @@ def check(project: Project) -> Iterator[Hit]:
 
 def changed(project: Project) -> Iterator[Hit]:
     """One hit a route."""
-    seen = set()
+    seen: set[Location] = set()
     for route in project.routes:
         if route.handler is None or route.kind != "http" or not answers_get(project, route):
             continue
         found = changing(project, route)
-        if found is None or route.place in seen:
-            continue
-        seen.add(route.place)
+        if found is None or not seen.isdisjoint((route.place, route.handler.header)):
+            continue  # one function may answer several routes
+        seen |= {route.place, route.handler.header}
         write, chain = found
         entity = write.entity.rpartition(".")[2]
         name = f"`{entity}`" if entity else "stored data"
