@@ -13,6 +13,7 @@ from backendlint.api import (
     Project,
     Route,
     among_pages,
+    answers,
     here_and_in,
     is_api,
     is_plain,
@@ -53,6 +54,7 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
     bare = [route for route in routes if not versions(route.path) and not free(route)]
     also = {id(route.entry) for route in versioned}  # what is mounted again without a version is in the version too
     bare = [route for route in bare if id(route.entry) not in also and is_api(project, route)]
+    bare = [route for route in bare if not leads_on(project, route)]
     if len(versioned) < 2 or len(bare) >= len(versioned):
         return
     homes = {route.path.partition("/" + version)[0] for route in versioned for version in versions(route.path)[:1]}
@@ -119,6 +121,13 @@ def free(route: Route) -> bool:
         or not route.in_schema
         or route.trial
     )
+
+
+def leads_on(project: Project, route: Route) -> bool:
+    """`/t/{short}`: whoever follows it is led elsewhere."""
+    found = answers(project, route.handler) if route.handler is not None else []
+    good = {answer.special for answer in found if not answer.failed}
+    return good == {"redirect"}
 
 
 def has_pages(project: Project) -> bool:
