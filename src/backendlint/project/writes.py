@@ -100,7 +100,8 @@ class Writes:
         do not rule the write out."""
         if fn.fqn not in self.storing:
             return []
-        found, closed = [], []
+        found: list[tuple[Write, tuple[Edge, ...]]] = []
+        closed: list[tuple[Write, tuple[Edge, ...]]] = []
         for write, chain in self._nearest(fn, kinds):
             (found if is_open(chain, write.fn, write.call) else closed).append((write, chain))
         if not closed:
