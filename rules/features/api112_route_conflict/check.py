@@ -20,6 +20,7 @@ from backendlint.api import (
 
 NAME = re.compile(r"\{[^{}]*\}")
 CONVERTER = re.compile(r"<(?:([\w-]+)(?:\([^<>]*\))?:)?\w+>")
+LITERAL = re.compile(r"\^?[\w/-]+/?\$|[\w/-]+")
 KNOWN = {"", "str", "string", "path", "default", "slug", "int", "float", "uuid", "any"}
 """Converters of the frameworks."""
 
@@ -44,7 +45,7 @@ def conflicts(project: Project) -> Iterator[Hit]:
     groups: dict[tuple[object, int, str], list[tuple[Route, list[str]]]] = {}
     mounted: dict[int, set[str]] = {}
     for route in sorted(project.routes, key=lambda item: item.order):
-        if route.kind == "http" and UNKNOWN not in route.path and route.entry.syntax != "regex":
+        if route.kind == "http" and UNKNOWN not in route.path and is_readable(route):
             # What nobody is seen to register in an application may be one for each function that is given one.
             parts = segments(route.path)
             key = (route.app.location if route.app else route.entry.fn.fqn, len(parts), route.framework)
@@ -63,6 +64,11 @@ def conflicts(project: Project) -> Iterator[Hit]:
                         function=later.function,
                     )
                     break
+
+
+def is_readable(route: Route) -> bool:
+    """Whether its path is no regular expression, or one that stands for a single text."""
+    return route.entry.syntax != "regex" or LITERAL.fullmatch(route.entry.path) is not None
 
 
 def may_meet(theirs: list[str], ours: list[str]) -> bool:
@@ -105,9 +111,10 @@ def conflict(earlier: Route, later: Route) -> str:
         if earlier.handler is not None and earlier.handler is later.handler:
             return ""
         when = f" for {' and '.join(partly)}" if partly else ""
+        advice = "Leave that method to one of them" if partly or later.entry.model.actions else "Remove one"
         return (
-            f"{later.label} is registered twice: the handler `{earlier.name}` answers, and `{later.name}` never runs{when}. "
-            f"{'Leave that method to one of them' if partly else 'Remove one'}."
+            f"{later.label} is registered twice: the handler `{named(earlier)}` answers, and `{named(later)}` never "
+            f"runs{when}. {advice}."
         )
     if not later.entry.model.ordered or not shadows(earlier, theirs, ours):
         return ""
@@ -116,6 +123,11 @@ def conflict(earlier: Route, later: Route) -> str:
         f"{what} never runs: {earlier.label} is registered before it and takes `{ours[first_difference(theirs, ours)]}` as "
         "its parameter. Register the fixed path first."
     )
+
+
+def named(route: Route) -> str:
+    """The handler; of a viewset the one of its methods."""
+    return f"{route.cls.name}.{route.action}" if route.cls and route.entry.model.actions else route.name
 
 
 def apart(earlier: Route, later: Route) -> bool:
