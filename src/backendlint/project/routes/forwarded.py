@@ -149,7 +149,7 @@ class Forwarding:
 
     def _paths(self, use: Use, fn: Fn, call: Call, route: RouteModel) -> list[str]:
         texts = [
-            text for vid in (arguments(call, route.path) if route.path else ()) for text in self.texts(use, fn, vid)
+            text for vid in (arguments(call, route.path) if route.path else ()) for text in self._texts(use, fn, vid)
         ]
         if texts:
             return [text for text in dict.fromkeys(texts) if text] or [""]
@@ -157,18 +157,18 @@ class Forwarding:
         passed = [text for vid in top.call.args if isinstance(text := top.caller.const(vid), str)]
         return passed or ([UNKNOWN] if route.path is not None else [""])
 
-    def texts(self, use: Use, fn: Fn, vid: Vid, depth: int = 6) -> list[str]:
+    def _texts(self, use: Use, fn: Fn, vid: Vid, depth: int = 6) -> list[str]:
         """What a path may be; parts that neither the helper nor its caller writes down are left out."""
         value = fn.facts.values[vid]
         if depth == 0:
             return []
         if value[0] == "fmt":
-            parts = [self.texts(use, fn, part, depth - 1) or [""] for part in value[2]]
+            parts = [self._texts(use, fn, part, depth - 1) or [""] for part in value[2]]
             return ["".join(found) for found in itertools.islice(itertools.product(*parts), MAX_TEXTS)]
         if value[0] in ("comp", "star", "elem") and parameter(fn, vid) is None:
-            return self.texts(use, fn, value[2] if value[0] == "comp" else value[1], depth - 1)
+            return self._texts(use, fn, value[2] if value[0] == "comp" else value[1], depth - 1)
         if value[0] == "phi":
-            return [text for item in value[1] if item != vid for text in self.texts(use, fn, item, depth - 1)]
+            return [text for item in value[1] if item != vid for text in self._texts(use, fn, item, depth - 1)]
         found = []
         for home, item in use.places(fn, vid):
             text = self.reading.path(home, item)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call
+from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import Edge, arguments
 from backendlint.project.certain import given, ruled_out
 from backendlint.project.entities import Fn
@@ -50,6 +50,14 @@ def _into(registrations: Registrations, holder: Holder, use: Use, fn: Fn, call: 
 
 
 def _prefix(registrations: Registrations, use: Use, fn: Fn, call: Call, mount: Mount) -> str:
-    for vid in arguments(call, mount.prefix) if mount.prefix else ():
-        return next(iter(registrations.forwarding.texts(use, fn, vid)), UNKNOWN)
-    return ""
+    given_to = arguments(call, mount.prefix) if mount.prefix else ()
+    return next((_text(registrations, use, fn, vid) for vid in given_to), "")
+
+
+def _text(registrations: Registrations, use: Use, fn: Fn, vid: Vid) -> str:
+    """A prefix with what this caller passes for its parts."""
+    value = fn.facts.values[vid]
+    if value[0] == "fmt":
+        return "".join(_text(registrations, use, fn, part) for part in value[2])
+    places = use.places(fn, vid) if parameter(fn, vid) is not None else [(fn, vid)]
+    return registrations.reading.path(*places[0]) if places else UNKNOWN
