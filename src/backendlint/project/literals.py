@@ -12,6 +12,7 @@ from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.loops import block_at
 from backendlint.project.programs import below_main
+from backendlint.project.settinglookups import SettingLookups
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ class Literals:
                 self.texts[fn] = vids
 
     @cached_property
+    def lookups(self) -> SettingLookups:
+        """The project's own ways to read a setting."""
+        return SettingLookups(self.project)
+
+    @cached_property
     def spelled(self) -> frozenset[str]:
         """All texts that the code spells out."""
         return frozenset(text for _, _, text in self.all())
@@ -94,6 +100,7 @@ class Literals:
                 yield from _field_default(self.project, cls, name, vid)
                 yield from _nested_default(self.project, cls, name, vid)
         for fn in filter(self.project.counts, self.texts):
+            yield from self._looked_up(fn)
             yield from _in_function(self.project, fn)
         for fn in self.project.reviewed():
             if fn.parent is not None:
@@ -102,6 +109,13 @@ class Literals:
                         setting = _falls_back(self.project, fn, index)
                         how = "environment" if setting else "default"
                         yield from _literal(fn.parent, param.default, setting or param.name, how)
+
+    def _looked_up(self, fn: Fn) -> Iterator[NamedLiteral]:
+        for call in fn.facts.calls:
+            for vid, given in self.lookups.of(fn, call) if _passes_literal(fn.facts.values, call) else ():
+                name = fn.const(vid)
+                for item in given if isinstance(name, str) else ():
+                    yield from _literal(fn, item, str(name), "environment", call=call)
 
 
 def _field_default(project: Project, cls: Cls, name: str, vid: Vid) -> Iterator[NamedLiteral]:
