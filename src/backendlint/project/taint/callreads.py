@@ -139,7 +139,7 @@ class CallReads:
             key = fn.const(call.args[0]) if call.args else ...
             if isinstance(key, str) and not path:
                 found = self.reader.named(found, fn, vid, key)
-            if model.propagates is not None and model.propagates.receiver:
+            if model.propagates is not None:
                 found = lb.merge((found, self._passed(fn, call, model)))
             return lb.clear(found, model.sanitizes)
         name = fn.const(call.args[1]) if model.name == "builtins.getattr" and call.args[1:] else ...
