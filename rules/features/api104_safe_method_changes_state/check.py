@@ -12,6 +12,8 @@ TRACES = re.compile(
     r"locks?|locked|otp|clicks?|log_?(in|out)|last_access|callback|status|health)(_|$)"
 )
 """Words of names in snake case that tell of traces which a reader leaves."""
+STATES = re.compile(r"(^|_)status$")
+"""A column that says how a thing is, whatever a route of that name is there for."""
 POSTED = {"method", "POST", "FILES", "body", "is_valid"}
 """What a view reads that tells the methods apart."""
 BACK = re.compile(
@@ -142,9 +144,9 @@ def authorizes(fn: Fn) -> bool:
 
 
 def counts_only(fn: Fn) -> bool:
-    """`topic.views += 1` before it is saved, and nothing else."""
+    """`topic.views += 1` before it is saved, and nothing else; a new status is no count."""
     changed = [store.name for store in fn.facts.stores if store.name]
-    return bool(changed) and all(traces(name) for name in changed)
+    return bool(changed) and all(traces(name) and not STATES.search(name) for name in changed)
 
 
 def traces(name: str) -> bool:
