@@ -13,6 +13,7 @@ from backendlint.project.entities import Cls, Fn, Refs
 from backendlint.project.origins import Origin, Path
 from backendlint.project.queries import Query
 from backendlint.project.uniqueness import one_row
+from backendlint.project.viewserializers import serializer_for
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -108,7 +109,7 @@ def _call(project: Project, fn: Fn, call: Call, serializer: Cls) -> Iterator[Ser
 
 def _view(project: Project, cls: Cls) -> Iterator[Serialized]:
     """A generic view that lists: its serializer_class against its queryset."""
-    serializer = _serializer(project, cls) if _lists_itself(project, cls) else None
+    serializer = serializer_for(project, cls, _LISTS) if _lists_itself(project, cls) else None
     if serializer is None:
         return
     method = project.method(cls, "get_queryset")
@@ -135,20 +136,6 @@ def _lists_itself(project: Project, cls: Cls) -> bool:
         names = {str(own.facts.values[call.func][-1]) for call in own.calls if own.facts.values[call.func][0] == "attr"}
         return not names.isdisjoint({"get_serializer", _LISTS})
     return any(_lists(project, base) for base in project.hierarchy.library_bases(cls))
-
-
-def _serializer(project: Project, cls: Cls) -> Cls | None:
-    """The serializer of the view's list: the one of `get_serializer_class`, if it knows only one, else `serializer_class`."""
-    chosen = project.method(cls, "get_serializer_class")
-    if chosen is not None:
-        found = {ref.name for item in chosen.facts.returns if item.value >= 0 for ref in project.refs(chosen, item.value)
-                 if ref.kind == "class"}  # fmt: skip
-        return project.classes[found.pop()] if len(found) == 1 and len(chosen.facts.returns) == 1 else None
-    for owner in project.hierarchy.mro(cls):
-        for ref in project.refs(owner.owner, owner.facts.attributes.get("serializer_class", -1)):
-            if ref.kind == "class":
-                return project.classes[ref.name]
-    return None
 
 
 def _lists(project: Project, base: str) -> bool:
