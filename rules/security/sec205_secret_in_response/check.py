@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from backendlint.api import (
+    Call,
     Cls,
     Flow,
     Fn,
@@ -21,6 +22,7 @@ from backendlint.api import (
     identifier_words,
     name_of_value,
     sensitive,
+    variable,
     whole_environment,
 )
 
@@ -52,6 +54,7 @@ SECOND = re.compile(r"(totp|otp|mfa|2fa)_?secret$", re.IGNORECASE)
 """What a user's other device is given once, when it is set up."""
 MASKS = re.compile(r"mask|redact|hide|censor|scrub|sanitiz|strip|without|public", re.IGNORECASE)
 """Names of methods that make an object fit to be shown."""
+SCHEMA, DUMPS, LEFT_OUT = "marshmallow.Schema", ("dump", "dumps"), ("load_only", "exclude")
 SERIALIZERS = ("field_serializer", "serializer")
 
 
@@ -76,6 +79,7 @@ def check(project: Project) -> Iterator[Hit]:
     yield from environments(project)
     yield from response_models(project)
     yield from serializer_fields(project)
+    yield from schema_fields(project)
 
 
 def environments(project: Project) -> Iterator[Hit]:
@@ -309,12 +313,68 @@ def serializer_fields(project: Project) -> Iterator[Hit]:
             )
 
 
+def schema_fields(project: Project) -> Iterator[Hit]:
+    """Secret fields of marshmallow schemas that a handler dumps."""
+    seen = set()
+    for fn, call in project.graph.calls_written(*DUMPS):
+        for cls in dumped(project, fn, call) if fn.fqn in project.route_functions else ():
+            for owner, name in secret_fields(project, cls):
+                place = owner.owner.place(owner.facts.attributes[name])
+                if place not in seen:
+                    seen.add(place)
+                    yield Hit(
+                        f"`{cls.name}` sends `{name}` to every client that it answers; take the field out, or make it `load_only`.",
+                        place,
+                        related=(fn.step(call.span, "dumped here"),),
+                    )
+
+
+def dumped(project: Project, fn: Fn, call: Call) -> Iterator[Cls]:
+    """The schema of `AccountSchema().dump(...)`, where it was not made to show less: `AccountSchema(exclude=("password",))`."""
+    func = fn.value(call.func)
+    if func[0] == "attr":
+        owner, vid = display(project, fn, func[1])
+    else:
+        owner, vid = variable(project, fn, str(func[-1]).rpartition(".")[0]) or (fn, call.func)
+    made = owner.unguarded(vid)
+    maker = owner.calls[made[1]] if made[0] == "call" else None
+    if maker is None or any(key in ("exclude", "only") for key, _ in maker.kwargs):
+        return
+    for ref in project.callees(owner, maker):
+        cls = project.classes.get(ref.name) if ref.kind == "class" else None
+        if cls is not None and project.hierarchy.is_a(cls, SCHEMA) and not ISSUING.search(cls.name):
+            yield cls
+
+
+def secret_fields(project: Project, cls: Cls) -> Iterator[tuple[Cls, str]]:
+    """Fields that a dump of the schema holds."""
+    meta = project.classes.get(f"{cls.fqn}.Meta")
+    listed = (
+        [meta.owner.value(meta.facts.attributes[key]) for key in LEFT_OUT if key in meta.facts.attributes]
+        if meta
+        else []
+    )
+    left = {meta.owner.const(vid) for value in listed if meta and value[0] in ("tuple", "list") for vid in value[1]}
+    for owner in project.hierarchy.mro(cls):
+        for name, vid in owner.facts.attributes.items():
+            value = owner.owner.unguarded(vid)
+            call = owner.owner.calls[value[1]] if value[0] == "call" else None
+            if call is None or name in left or not (STORED.search(name) or "password" in name):
+                continue
+            if sensitive(name) == "secret" and owner.owner.const(call.kwarg("load_only")) is not True:
+                yield owner, name
+
+
 def answering(project: Project) -> Iterator[Cls]:
     """Serializers that write responses: those of views, and those that are made of an object."""
     refs: list[Ref] = []
     for cls in project.classes.values():
         if project.hierarchy.role(cls) == "controller":
             refs += project.refs(cls.owner, cls.facts.attributes.get("serializer_class", -1))
+            chosen = cls.methods.get("get_serializer_class")
+            for item in chosen.facts.returns if chosen is not None else ():
+                assert chosen is not None
+                refs += project.refs(chosen, item.value) if item.value >= 0 else ()
     for ref in refs:
         if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) == "serializer":
             yield project.classes[ref.name]
