@@ -53,6 +53,7 @@ from backendlint.project.clocks import Clocks
 from backendlint.project.conversions import asks_nobody, only_converts
 from backendlint.project.credentials import HEADER, SESSION
 from backendlint.project.decorators import decorator_models, is_job
+from backendlint.project.dumps import Serialized, serialized
 from backendlint.project.effects import BLOCKING, Site, called, waits
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.eventloops import runs_alone
@@ -126,7 +127,6 @@ from backendlint.project.schema.model import Column, Schema, Table
 from backendlint.project.schema.usage import users_of
 from backendlint.project.secrets import Shaped, is_password, issued_key, known_shape, place_kind, secret_like, shape_of
 from backendlint.project.selected import selected
-from backendlint.project.serializers import Serialized, serialized
 from backendlint.project.setters import handed_updates
 from backendlint.project.sought import shared_row
 from backendlint.project.sqltext.orm import Use as ColumnUse

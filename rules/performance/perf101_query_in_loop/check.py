@@ -403,7 +403,7 @@ def _serializers(project: Project) -> Iterator[Hit]:
             place, other = item.read.location, Step(item.place, "the objects are listed here")
         yield Hit(
             f"The serializer `{item.serializer.name}` asks the database for each listed object: {item.read.what}; "
-            f"{_loading(item)}.",
+            f"{_loading(project, item)}.",
             place,
             related=(other,),
             flow=item.read.steps,
@@ -412,7 +412,9 @@ def _serializers(project: Project) -> Iterator[Hit]:
         )
 
 
-def _loading(item: Serialized) -> str:
+def _loading(project: Project, item: Serialized) -> str:
     if item.read.sends or not item.read.path:
         return "compute it for all objects in the list's own query (`annotate`, `prefetch_related`)"
+    if project.hierarchy.is_a(item.serializer, "marshmallow.Schema"):
+        return f"load it with the list's query (`selectinload` or `joinedload` of `{'.'.join(item.read.path)}`)"
     return f"load it with the list's query (`select_related` or `prefetch_related` of `{'__'.join(item.read.path)}`)"

@@ -30,7 +30,9 @@ def _chosen(project: Project, cls: Cls, owners: list[Cls], action: str) -> set[s
         if chosen is not None:
             found = set()
             for item in chosen.facts.returns:
-                passed = ((block.value, False) for block in chosen.left_before(item.block, item.span, ("return", "raise")))
+                passed = (
+                    (block.value, False) for block in chosen.left_before(item.block, item.span, ("return", "raise"))
+                )
                 if item.value < 0 or _excluded(chosen, (*chosen.tests_of(item.block), *passed), action):
                     continue
                 for vid in _parts(chosen, item.value, action):
