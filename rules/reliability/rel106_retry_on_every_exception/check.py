@@ -44,11 +44,53 @@ def check(project: Project) -> Iterator[Hit]:
             if policy.kind != "decorator" or not _keeps_all(project, policy.fn):
                 hit = _hit(project, policy, handler)
                 written.setdefault("" if hit.profile else policy.kind, []).append(hit)
+    for hit in _tasks(project):
+        written.setdefault("" if hit.profile else "task", []).append(hit)
     yield from written.pop("", ())
     for kind, hits in written.items():
         yield from told_once(
             hits, partial(here_and_in, before=": a bug"), FEW if kind == "decorator" else SLIPS, severity=None
         )
+
+
+def _tasks(project: Project) -> Iterator[Hit]:
+    """`except Exception as error: raise self.retry(exc=error)` in a background task."""
+    for fn, call in project.graph.calls_written("retry"):
+        if not any(model.retry is not None and model.exits for model in project.models(fn, call)):
+            continue
+        around = fn.blocks_of(call.block)
+        number, handler = next(((n, item) for n, item in around if item.kind == "except"), (-1, None))
+        if handler is None or not BROAD.intersection(project.exceptions.surely_caught(fn, handler)):
+            continue
+        tests = [item.value for _, item in around if item.kind in ("if", "else") and item.value >= 0]
+        if ("exc", number) in (fn.value(vid) for vid in ingredients(fn.facts, tests)) or _tells(fn, number):
+            continue
+        span = Span(handler.span.line, handler.span.column, handler.span.line, handler.span.column + len("except"))
+        yield Hit(
+            message=f"`{fn.name}()` is retried after every exception: a bug, a refusal or bad input is tried again "
+            "as if it were an outage.",
+            location=fn.location(span),
+            related=(fn.step(call.span, "retried here"),),
+            function=fn.fqn,
+            profile="strict" if _others(fn, handler) else None,
+        )
+
+
+def _others(fn: Fn, broad: Block) -> bool:
+    """Whether a handler above ends the task for what it catches, or asks for the next attempt by itself."""
+    return any(
+        block.kind == "except" and block.group == broad.group and block.span < broad.span for block in fn.facts.blocks
+    )
+
+
+def _tells(fn: Fn, handler: int) -> bool:
+    """Whether the handler leaves before for some of what it caught: `if is_refusal(error): return`."""
+    for number, block in enumerate(fn.facts.blocks):
+        if block.kind in ("if", "else") and block.value >= 0 and block.exits in ("raise", "return"):
+            inside = any(index == handler for index, _ in fn.blocks_of(number))
+            if inside and ("exc", handler) in map(fn.value, ingredients(fn.facts, (block.value,))):
+                return True
+    return False
 
 
 def _chooses(policy: Policy) -> bool:
