@@ -49,6 +49,11 @@ def _hit(project: Project, leak: Leak) -> Hit:
     else:
         stays, end = ("held", "release") if leak.kind == "lock" else ("open", "close")
         message = f"{start}that stays {stays} when an exception or an early return comes before the {end}."
+        if leak.fn.facts.is_generator:
+            message = (
+                f"{start}that stays {stays} when what uses it fails: that is raised at the `yield`, and the {end} is "
+                "skipped; put it into `finally`."
+            )
     skipped = "the release that is skipped" if leak.kind == "lock" else "the close that is skipped"
     related = () if leak.closed is None else (leak.fn.step(leak.closed.span, skipped),)
     return Hit(

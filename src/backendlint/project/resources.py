@@ -33,6 +33,7 @@ _GIVEN = (
 """File objects: an archive that is read from one holds nothing itself."""
 
 
+_SCOPES = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 _COLLECTS = frozenset({"append", "appendleft", "add", "put", "put_nowait", "insert", "setdefault"})
 _ENDS = frozenset({"close", "aclose", "release", "shutdown", "quit", "disconnect", "__exit__", "__aexit__", "detach"})
 
@@ -127,9 +128,18 @@ class Resources:
         closes = [item for item in fn.calls if self._closes(fn, item, held, model, cls)]
         if model.opens != "file" and self._kept_by_result(fn, held):
             return None
-        if self._managed(fn, held, cls) or self._escapes(fn, held, call, handed=not closes):
+        lent = bool(closes) and self._lends(fn)
+        if self._managed(fn, held, cls) or self._escapes(fn, held, call, handed=not closes, lent=lent):
             return None
         return self._unclosed(fn, call, model, closes)
+
+    def _lends(self, fn: Fn) -> bool:
+        """Whether what the generator yields comes back, and what fails meanwhile is raised at its `yield`: a context manager,
+        or a dependency that a framework injects."""
+        if not fn.facts.is_generator or self.project.lifecycle.starts(fn):
+            return False
+        injected = any(edge.kind == "inject" for edge in self.project.graph.callers(fn))
+        return injected or any(ref.name in _SCOPES for ref in fn.decorators)
 
     def _unclosed(self, fn: Fn, call: Call, model: CallModel, closes: list[Call]) -> Leak | None:
         if not closes:
@@ -215,13 +225,14 @@ class Resources:
         refs = self.project.refs(fn, vid)
         return not refs or any(ref.kind == "libinst" and ref.name == cls.name for ref in refs)
 
-    def _escapes(self, fn: Fn, held: set[Vid], opened: Call | None, *, handed: bool = True) -> bool:
-        """True where somebody else may close it: it is returned, kept, or (`handed`, unless the function closes it itself)
-        given to code that is not a library's."""
+    def _escapes(self, fn: Fn, held: set[Vid], opened: Call | None, *, handed: bool = True, lent: bool = False) -> bool:
+        """True where somebody else may close it: it is returned, yielded (unless it is only `lent`), kept, or (`handed`,
+        unless the function closes it itself) given to code that is not a library's."""
         facts = fn.facts
-        if any(self._made_from(fn, item.value, held) for item in facts.returns):
+        given = [item.value for item in facts.returns if not (lent and item.is_yield)]
+        if any(vid in held or self._made_from(fn, vid, held) for vid in given):
             return True
-        if any(item.value in held for item in facts.returns) or any(item.value in held for item in facts.stores):
+        if any(item.value in held for item in facts.stores):
             return True
         for vid, value in enumerate(facts.values):
             keeps = value[0] in (
@@ -237,6 +248,8 @@ class Resources:
                 "yield",
                 "store",
             )
+            if lent and value[0] == "yield":
+                continue
             if keeps and vid not in held and held.intersection(operands(value)):
                 return True
         for inner in self.project.functions_of(fn.file):
