@@ -61,7 +61,7 @@ def check(project: Project) -> Iterator[Hit]:
             place = (sent.outer, sent.by) if method == "passed" or _forwards(sent) else (sent.fn, sent.call)
             if not method or place[0] is None or place[1] is None or (place[0].fqn, place[1]) in seen:
                 continue
-            keyed = _keyed(project, sent.fn, sent.call)
+            keyed = _keyed(project, sent.fn, sent.call, sent.by)
             if not keyed and not (sent.outer and sent.by and _keyed(project, sent.outer, sent.by)):
                 seen.add((place[0].fqn, place[1]))
                 harmless = _is_harmless(project, sent, place[0]) or _mails(project, sent)
@@ -182,14 +182,26 @@ def _passed(sent: Sent, vid: int) -> str:
     return str(sent.outer.const(given[0][0])).upper() if given and not given[0][1] else ""
 
 
-def _keyed(project: Project, fn: Fn, call: Call) -> bool:
-    """An idempotency key in a keyword, a header or the body, or one that may be there."""
-    if call.open_ended:
+def _keyed(project: Project, fn: Fn, call: Call, by: Call | None = None) -> bool:
+    """An idempotency key in a keyword, a header or the body, or one that may be there; of what a helper hands on (`**kwargs`)
+    the call `by` which it is reached tells."""
+    if call.open_ended and (by is None or by.open_ended or not _hands_on(fn, call)):
         return True
     for key, vid in call.kwargs:
         if _is_key(key) or _mentions(project, fn, vid):
             return True
     return any(_mentions(project, fn, vid) for vid in call.args)
+
+
+def _hands_on(fn: Fn, call: Call) -> bool:
+    """Whether nothing is open in a call but the keywords that the function itself was given."""
+    for key, vid in call.kwargs:
+        value = fn.value(vid)
+        while key == "**" and value[0] in ("guard", "mut", "store"):
+            value = fn.value(value[1])
+        if key == "**" and (value[0] != "param" or fn.facts.params[value[1]].kind != "kwargs"):
+            return False
+    return all(fn.value(vid)[0] != "star" for vid in call.args)
 
 
 def _is_key(text: str) -> bool:
