@@ -35,6 +35,8 @@ class Results:
         if result is None:
             self._known[key] = ()
             result = self._known[key] = unique(self._find(fn, receiver, own))
+        if not result and receiver is not None and self._asks_heir(fn, receiver):
+            return self._of_heir(fn, receiver)
         return self._for_heir(fn, receiver, result) if receiver is not None and fn.kind == "classmethod" else result
 
     def _find(self, fn: Fn, receiver: Ref | None, own: Ref | None) -> Iterable[Ref]:
@@ -80,6 +82,43 @@ class Results:
             return self.resolver.refs(fn, vid)
         members = self.resolver.member(receiver, fn.facts.values[call.func][2])
         return [ref for member in members for ref in self.resolver.result(fn, call, member)]
+
+    def _asks_heir(self, fn: Fn, receiver: Ref) -> bool:
+        """Whether the result is made of an attribute that only the subclass states: `session.get(self.model, key)`."""
+        heir = self.resolver.project.classes.get(receiver.name) if receiver.kind in ("inst", "class") else None
+        if heir is None or fn.cls is None or fn.cls is heir or fn.kind not in ("method", "classmethod", "property"):
+            return False
+        stated = {name for cls in self.resolver.project.hierarchy.mro(heir) for name in cls.facts.attributes}
+        given = [item.value for item in fn.facts.returns if item.value >= 0 and fn.const(item.value) is not None]
+        return bool(given) and all(self._of_attribute(fn, vid, stated) for vid in given)
+
+    def _of_heir(self, fn: Fn, receiver: Ref) -> Refs:
+        """The same once more, with an object of the subclass for `self`."""
+        key = (fn.fqn, receiver)
+        if key not in self._known:
+            self._known[key] = ()
+            usual, fn.known = fn.known, {0: (receiver,)}
+            try:
+                self._known[key] = unique(self._find(fn, receiver, None))
+            finally:
+                fn.known = usual
+        return self._known[key]
+
+    def _of_attribute(self, fn: Fn, vid: Vid, names: set[str], depth: int = MAX_STEPS) -> bool:
+        """Whether a value is made of one of these attributes of `self`."""
+        value = unchanged(fn, vid) if vid >= 0 else ("unknown",)
+        if depth == 0:
+            return False
+        if value[0] == "attr" and value[2] in names and unchanged(fn, value[1]) == ("param", 0):
+            return True
+        if value[0] in ("attr", "elem", "item", "slice", "await"):
+            return self._of_attribute(fn, value[1], names, depth - 1)
+        if value[0] == "phi":
+            return all(fn.const(item) is None or self._of_attribute(fn, item, names, depth // 2) for item in value[1])
+        if value[0] == "call":
+            call = fn.facts.calls[value[1]]
+            return any(self._of_attribute(fn, item, names, depth // 2) for item in (call.func, *call.args))
+        return False
 
     def _for_heir(self, fn: Fn, receiver: Ref, found: Refs) -> Refs:
         """`User.get(1)` is a `User`, where the class method of its base gives `cls.query.get(...)`."""
