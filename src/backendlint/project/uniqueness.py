@@ -72,10 +72,17 @@ def of_others(project: Project, raced: Raced) -> bool:
     return False
 
 
+OVERLAP = 2
+"""A span begins before the other's end and ends after its beginning."""
+
+
 def by_range(project: Project, raced: Raced) -> bool:
-    """Whether the query asks for one of a range (`expires__gt=now`): there may be many such rows one after the other."""
+    """Whether the query asks for one of a range (`expires__gt=now`): there may be many such rows one after the other. Not
+    where it asks for what overlaps (`room=room, start__lt=end, end__gt=start`): of these there must be one at most."""
     table = table_of(project, raced.entity)
-    return table is not None and any(use.how == "range" for use in _uses_in(project, raced.fn, raced.check, table))
+    uses = list(_uses_in(project, raced.fn, raced.check, table)) if table is not None else []
+    ranged = {use.column.name for use in uses if use.how == "range"}
+    return bool(ranged) and not (len(ranged) == OVERLAP and any(use.how == "eq" for use in uses))
 
 
 def one_row(project: Project, fn: Fn, call: Call) -> bool:

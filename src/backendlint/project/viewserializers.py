@@ -20,7 +20,7 @@ _SAME = {"==": True, "is": True, "in": True, "!=": False, "is not": False, "not 
 def serializer_for(project: Project, cls: Cls, action: str) -> Cls | None:
     """The one serializer that the view can take for this action; None where it may be one of several."""
     found = _chosen(project, cls, project.hierarchy.mro(cls), action)
-    return project.classes[found.pop()] if len(found) == 1 else None
+    return project.classes.get(found.pop()) if len(found) == 1 else None
 
 
 def _chosen(project: Project, cls: Cls, owners: list[Cls], action: str) -> set[str]:
