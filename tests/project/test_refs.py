@@ -545,3 +545,29 @@ def test_a_model_may_be_asked_for_by_its_name() -> None:
     services = fn(project, "services.f")
     assert [query.span.line for query in project.queries.direct(services)] == [6, 7]
     assert [ref.name for ref in project.refs(services, services.calls[1].value)] == ["depot.models.Line"]
+
+
+def test_a_base_reads_what_its_heirs_state() -> None:
+    project = build(
+        base="""
+            class Store:
+                model = None
+                def make(self): return self.model()
+                def name(self): return str(self.model)
+        """,
+        heirs="""
+            from base import Store
+            class Cup: ...
+            class Bowl: ...
+            class Cups(Store):
+                model = Cup
+            class Bowls(Store):
+                model = Bowl
+            def a(): return Cups().make()
+            def b(): return Bowls().make()
+            def c(): return Store().make()
+        """,
+    )
+    assert returned(project, "heirs.a") == [("inst", "heirs.Cup")]
+    assert returned(project, "heirs.b") == [("inst", "heirs.Bowl")]
+    assert returned(project, "heirs.c") == []
