@@ -20,6 +20,7 @@ from backendlint.api import (
     calls_at,
     decorator_models,
     functions_in,
+    variable,
 )
 
 VERBS = ("post", "put", "patch", "delete")
@@ -47,7 +48,7 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
     views = [(fn, route) for fn, route in found if changes(project, fn, route)]
     asked = [evidence(project, fn, route) for fn, route in views]
     if any(SESSION in seen and HEADER not in seen for seen in asked):
-        yield hit
+        yield replace(hit, profile="default")
     elif any(HEADER not in seen for seen in asked):
         name = hit.message.partition("`")[2].partition("`")[0] if hit.message.startswith("`") else ""
         message = f"`{name}` {OPEN}" if name else f"This route {OPEN}"
@@ -127,11 +128,34 @@ def registered(project: Project, fn: Fn, vid: int) -> Iterator[tuple[Fn, Route |
     if named[2] == "as_view" and f"{named[0]}" in project.classes:
         yield from of_class(project, project.classes[named[0]])
         return
+    yield from of_blueprint(project, fn, vid)
     for ref in project.refs(fn, base):
         if ref.kind == "func":
             yield from of_function(project, project.functions[ref.name])
         elif ref.kind == "class":
             yield from of_class(project, project.classes[ref.name])
+
+
+def of_blueprint(project: Project, fn: Fn, vid: int) -> Iterator[tuple[Fn, Route | None]]:
+    """`csrf.exempt(billing.bp)`: all that is registered with that variable."""
+    meant = kept_in(project, fn, vid)
+    for route in project.routes if meant is not None else ():
+        call, home = route.entry.call, route.entry.fn
+        func = home.value(call.func) if call is not None else ("",)
+        if func[0] == "attr":
+            owner = kept_in(project, home, func[1])
+        else:
+            owner = variable(project, home, str(func[1]).rpartition(".")[0]) if func[0] == "name" else None
+        if route.handler is not None and owner == meant:
+            yield route.handler, route
+
+
+def kept_in(project: Project, fn: Fn, vid: int) -> tuple[Fn, int] | None:
+    """The variable of a module that a value is."""
+    value = fn.unguarded(vid)
+    if value[0] == "name":
+        return variable(project, fn, str(value[1]))
+    return (fn, vid) if fn.is_module and value[0] == "call" else None
 
 
 def of_function(project: Project, fn: Fn) -> Iterator[tuple[Fn, Route | None]]:
