@@ -33,6 +33,8 @@ from backendlint.api import (
 
 TELLING = frozenset({"error", "errors", "detail", "exception", "err", "error_message", "traceback"})
 """Keys of a body that tells of a failure."""
+SAYS = frozenset({"error", "errors"})
+"""Those that an answer has only where something went wrong."""
 TEXTS = frozenset({"message", "detail", "description", "msg", "strerror", "reason", "args"})
 """Attributes of exceptions that say what happened."""
 RPC = "jsonrpc"
@@ -141,9 +143,38 @@ def _found(project: Project) -> Iterator[Hit]:
             not item.answer.failed and _tells(fn, -1, item) for item in usual
         )
         for item, number in zip(given, handlers, strict=True):
+            if number < 0 and _refuses(fn, item, usual):
+                yield _refused(fn, item.answer, "strict" if asked and tries_out(routes) else None)
             if number >= 0 and not item.answer.special:
                 tried = (tries_out(routes) or _computes(project, fn, number)) if item.answer.failed else asked
                 yield from _judged(project, fn, number, item, usual, "strict" if tried else None)
+
+
+def _refuses(fn: Fn, given: Given, usual: list[Given]) -> bool:
+    """`return jsonify(error="..."), 200` in a branch, where the function's other answers have no error to tell."""
+    answer = given.answer
+    branched = any(item.kind in ("if", "else", "case") for _, item in fn.blocks_of(answer.block))
+    if (
+        answer.status != OK
+        or answer.failed
+        or answer.special
+        or not branched
+        or not SAYS.intersection(answer.keys or ())
+    ):
+        return False
+    others = [item.answer for item in usual if item is not given and not item.answer.failed]
+    told = [said for vid in given.parts for name, said in _entries(fn, vid) if name in SAYS]
+    return all(told) and bool(others) and not any(SAYS.intersection(item.keys or ()) for item in others)
+
+
+def _refused(fn: Fn, answer: Answer, profile: Profile | None) -> Hit:
+    return Hit(
+        f"`{fn.name}()` answers {OK} with {TELLS}: clients, caches and monitors take it for success; answer with the status "
+        "that says what happened.",
+        fn.location(answer.span),
+        function=fn.fqn,
+        profile=profile,
+    )
 
 
 def _computes(project: Project, fn: Fn, handler: int) -> bool:

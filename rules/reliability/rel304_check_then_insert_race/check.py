@@ -79,7 +79,7 @@ def _hit(project: Project, raced: Raced) -> Hit:
         constraint = f"the unique constraint on `{table}` ({', '.join(columns)})"
         outcome = f"find nothing, and the second insert violates {constraint}, which nobody handles: that one fails."
     else:
-        outcome = "find nothing and both insert; rely on a constraint (a unique one, or one that excludes overlaps) and handle its violation."
+        outcome = "find nothing and both insert; rely on a constraint (unique, or one that excludes overlaps) and handle its violation."
     who = "requests" if project.reach(raced.fn.fqn) else "runs"
     return Hit(
         f"`{raced.fn.name}()` looks for a `{name}` and inserts one if there is none: two {who} at once both {outcome}",
