@@ -25,12 +25,13 @@ _SECRET_PAIRS = _pairs(
     "master key, webhook secret, otp code, session key, pass word, recovery code, recovery codes, "
     "backup codes, connection string, login token, verification token, confirmation token, user token, aes key, "
     "seed phrase, db pass, database pass, smtp pass, mail pass, email pass, user pass, admin pass, root pass, redis pass, "
+    "password pepper, hash pepper, "
     "mysql pass, postgres pass, pg pass, ldap pass, ftp pass, ssh pass, db pw, user pw"
 )
 _PUBLIC_PAIRS = _pairs("public key, public keys, pub key, publishable key, public cert, public certificate")
 _SECRET_ALONE = frozenset({"token", "jwt", "otp", "totp"})
 """Secrets only where they are the whole name or its end."""
-_SECRET_WHOLE = frozenset({("pin",), ("pin", "code"), ("card", "pin"), ("user", "pin")})
+_SECRET_WHOLE = frozenset({("pin",), ("pin", "code"), ("card", "pin"), ("user", "pin"), ("pepper",)})
 _STORED = frozenset(
     tuple(name.split())
     for name in ("password hash", "password digest", "hashed password", "passwd hash", "pw hash", "pwd hash")
@@ -56,7 +57,7 @@ _HARMLESS = frozenset(
 """A last or first word that makes the name speak *about* a secret."""
 _DONE = re.compile(r"\w{2,}(ed|ing|able|ible|ly|tion|sion|ment|ance|ence|[^u]er|[^t]or)")
 """Endings of what is done with a secret, or of who does it: `token_updated`, `secret_handling`, `credential_loader`."""
-_NOT_DONE = frozenset("string decrypted decoded unencrypted unhashed unmasked user master order number".split())
+_NOT_DONE = frozenset("string decrypted decoded unencrypted unhashed unmasked user master order number pepper".split())
 """Words with such an ending that leave it the secret."""
 _VERBS = frozenset("is was has had does did".split())
 _KEPT_UNDER = frozenset("password passwd credential credentials param parameter token secrets".split())
