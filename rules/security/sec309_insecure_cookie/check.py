@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from backendlint.api import Call, Fn, Hit, Project, Vid, calls_at, functions_in, operands
+from backendlint.api import Call, Fn, Hit, Location, Project, Vid, calls_at, functions_in, operands
 
 OFF = re.compile(r"`(\w+)` is off")
 """How the message about a setting begins."""
@@ -31,7 +32,19 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
             off = line == hit.location.line and fn.const(value) is False
             if off and (for_development(fn, block) or on_elsewhere(fn, assigned, block)):
                 return
-    yield hit
+    yield replace(hit, location=written_at(project, hit.location, setting[1])) if setting else hit
+
+
+def written_at(project: Project, place: Location, name: str) -> Location:
+    """The line of the setting, where a call over several lines states it beside others."""
+    for fn, call in calls_at(project, place):
+        pairs = [(key, vid) for key, vid in call.kwargs]
+        shown = (fn.value(vid) for vid in call.args)
+        pairs += [(str(fn.const(key)), vid) for value in shown if value[0] == "dict" for key, vid in value[1]]
+        for key, vid in pairs:
+            if key == name and fn.place(vid).line != place.line:
+                return fn.place(vid)
+    return place
 
 
 def may_have_both(fn: Fn, call: Call) -> bool:
