@@ -37,6 +37,7 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.owncodes import exception_status
 from backendlint.project.routes import Route, status_of
+from backendlint.project.unasked import unasked
 from backendlint.project.variables import of_all_modules
 
 if TYPE_CHECKING:
@@ -176,16 +177,17 @@ class Access:
 
     def _before(self, route: Route) -> Iterator[tuple[str, str]]:
         """What stands between client and handler."""
-        listing = by_list(self.project, route.handler)
+        listing, bare = by_list(self.project, route.handler), unasked(self.project, route)
         for ref in (ref for ref in route.guards if not is_lenient(self.project, route, ref)):
             for role, name in self.of_ref(ref) if ref.name not in listing else ():
-                if ref not in route.idle or role not in (AUTHENTICATE, AUTHORIZE):
+                told = role != AUTHORIZE or ref.name not in bare
+                if told and (ref not in route.idle or role not in (AUTHENTICATE, AUTHORIZE)):
                     yield role, name
         for fn in (*route.dependencies, *route.hooks):
             for role in self.of_function(fn):
                 yield role, fn.name
         if route.cls is not None:
-            yield from self._class_evidence(route.cls)
+            yield from self._class_evidence(route.cls, bare)
         yield from ((LIMIT, name) for name in limiting_views(self.project, route))
         if route.handler is not None:
             yield from self._decorator_arguments(route.handler)
@@ -329,10 +331,13 @@ class Access:
 
     # classes and bodies
 
-    def _class_evidence(self, cls: Cls) -> Iterator[tuple[str, str]]:
-        """Lists of permission, authentication and throttle classes, or of decorators, on a class of handlers."""
+    def _class_evidence(self, cls: Cls, bare: set[str]) -> Iterator[tuple[str, str]]:
+        """Lists of permission, authentication and throttle classes, or of decorators, on a class of handlers; `bare` ones ask
+        for nothing but that somebody is known."""
         for ref in self.listed(cls):
-            yield from self._permission(ref)
+            yield from (
+                (role, name) for role, name in self._permission(ref) if role != AUTHORIZE or ref.name not in bare
+            )
         for owner in self.project.hierarchy.mro(cls):
             for ref in self._elements(owner.owner, owner.facts.attributes.get("permission_classes", -1)):
                 if not set(self._permission(ref)) and is_foreign(self.project, ref):
