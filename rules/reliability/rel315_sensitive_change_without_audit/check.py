@@ -17,11 +17,10 @@ SENSITIVE = re.compile(
 LOADING = re.compile(r"_?(get|load|ensure|fetch|find)_", re.IGNORECASE)
 JOURNAL = re.compile(r"(^|/)[^/]*(log|audit|journal|histor|activit|event)[^/]*(/|$)", re.IGNORECASE)
 """Places of modules that are about such records: all their functions keep one."""
-PASSING = re.compile(
-    r"session|token|cache|draft|notification|filter|bookmark|favou?rite|avatar|picture|thumbnail|(^|_|/)(like|follow)s?(_|/|$)",
-    re.IGNORECASE,
-)
+PASSING = re.compile(r"session|token|cache|draft|notification|filter|bookmark|favou?rite", re.IGNORECASE)
 """What comes and goes anyway: its deletion is no matter for an audit."""
+TRIFLES = re.compile(r"avatar|picture|thumbnail|bookmark|favou?rite|(^|_|/)(like|follow)s?(_|/|$)", re.IGNORECASE)
+"""The same of paths."""
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 Change = tuple[Route, Write, tuple[Edge, ...]]
 
@@ -102,7 +101,7 @@ def sensitive_change(
     assert route.handler is not None
     deletes = "DELETE" in route.methods
     named = deletes or bool(SENSITIVE.search(route.name)) or bool(SENSITIVE.search(route.own_path))
-    named = named and not (deletes and PASSING.search(route.own_path))
+    named = named and not (deletes and TRIFLES.search(route.own_path))
     found = project.writes.reached(route.handler)
     for write, chain in sorted(found, key=lambda item: item[0].op != "delete"):
         if (
