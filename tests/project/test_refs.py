@@ -571,3 +571,32 @@ def test_a_base_reads_what_its_heirs_state() -> None:
     assert returned(project, "heirs.a") == [("inst", "heirs.Cup")]
     assert returned(project, "heirs.b") == [("inst", "heirs.Bowl")]
     assert returned(project, "heirs.c") == []
+
+
+def test_type_variables_stand_for_what_an_heir_states() -> None:
+    project = build(
+        base="""
+            from typing import Generic, TypeVar
+            T = TypeVar("T")
+            class Store(Generic[T]):
+                model: type[T]
+                def make(self) -> T: return self.model()
+                def all(self) -> list[T]: return [self.model()]
+        """,
+        heirs="""
+            from base import Store, T
+            class Cup: ...
+            class Bowl: ...
+            class Shelf(Store[T]): ...
+            class Cups(Shelf[Cup]): ...
+            class Bowls(Store[Bowl]): ...
+            def a(): return Cups().make()
+            def b(): return Bowls().make()
+            def c():
+                for cup in Cups().all():
+                    return cup
+        """,
+    )
+    assert returned(project, "heirs.a") == [("inst", "heirs.Cup")]
+    assert returned(project, "heirs.b") == [("inst", "heirs.Bowl")]
+    assert returned(project, "heirs.c") == [("inst", "heirs.Cup")]

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import unchanged
 from backendlint.project.entities import Fn, Ref, Refs
+from backendlint.project.heirs import Heirs
 from backendlint.project.types import OPEN_TYPES, unique
+from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.refs import Resolver
 
 MAX_STEPS = 32
+_HEIR = Ref("super", "")
+"""Marks what was found with what a subclass states."""
 _CALLABLES = ("typing.Callable", "collections.abc.Callable")
 """Annotations of results that say less than the function that is returned."""
 
@@ -24,6 +28,7 @@ class Results:
     def __init__(self, resolver: Resolver) -> None:
         self.resolver = resolver
         self._known: dict[tuple[str, Ref | None], Refs] = {}
+        self.heirs = Heirs(resolver)
         self._made: dict[str, bool] = {}
         """Whether a class method makes what it gives of the class that is asked."""
 
@@ -35,8 +40,8 @@ class Results:
         if result is None:
             self._known[key] = ()
             result = self._known[key] = unique(self._find(fn, receiver, own))
-        if not result and receiver is not None and self._asks_heir(fn, receiver):
-            return self._of_heir(fn, receiver)
+        given = self._of_heir(fn, receiver) if receiver is not None and not fn.facts.is_generator else ()
+        result = given if given and self._narrows(result, given) else result
         return self._for_heir(fn, receiver, result) if receiver is not None and fn.kind == "classmethod" else result
 
     def _find(self, fn: Fn, receiver: Ref | None, own: Ref | None) -> Iterable[Ref]:
@@ -83,42 +88,41 @@ class Results:
         members = self.resolver.member(receiver, fn.facts.values[call.func][2])
         return [ref for member in members for ref in self.resolver.result(fn, call, member)]
 
-    def _asks_heir(self, fn: Fn, receiver: Ref) -> bool:
-        """Whether the result is made of an attribute that only the subclass states: `session.get(self.model, key)`."""
+    def _of_heir(self, fn: Fn, receiver: Ref) -> Refs:
+        """The same once more with what the subclass states, where the result is made of that: `session.get(self.model, key)`."""
         heir = self.resolver.project.classes.get(receiver.name) if receiver.kind in ("inst", "class") else None
         if heir is None or fn.cls is None or fn.cls is heir or fn.kind not in ("method", "classmethod", "property"):
-            return False
-        stated = {name for cls in self.resolver.project.hierarchy.mro(heir) for name in cls.facts.attributes}
-        given = [item.value for item in fn.facts.returns if item.value >= 0 and fn.const(item.value) is not None]
-        return bool(given) and all(self._of_attribute(fn, vid, stated) for vid in given)
-
-    def _of_heir(self, fn: Fn, receiver: Ref) -> Refs:
-        """The same once more, with an object of the subclass for `self`."""
-        key = (fn.fqn, receiver)
+            return ()
+        key = (fn.fqn, receiver._replace(arg=_HEIR))
         if key not in self._known:
             self._known[key] = ()
-            usual, fn.known = fn.known, {0: (receiver,)}
-            try:
-                self._known[key] = unique(self._find(fn, receiver, None))
-            finally:
-                fn.known = usual
+            stated = self._read(fn, self.heirs.stated(heir))
+            if stated:
+                usual, fn.known = fn.known, {0: (receiver,), **stated}
+                try:
+                    self._known[key] = unique(self._returned(fn, None))
+                finally:
+                    fn.known = usual
         return self._known[key]
 
-    def _of_attribute(self, fn: Fn, vid: Vid, names: set[str], depth: int = MAX_STEPS) -> bool:
-        """Whether a value is made of one of these attributes of `self`."""
-        value = unchanged(fn, vid) if vid >= 0 else ("unknown",)
-        if depth == 0:
-            return False
-        if value[0] == "attr" and value[2] in names and unchanged(fn, value[1]) == ("param", 0):
-            return True
-        if value[0] in ("attr", "elem", "item", "slice", "await"):
-            return self._of_attribute(fn, value[1], names, depth - 1)
-        if value[0] == "phi":
-            return all(fn.const(item) is None or self._of_attribute(fn, item, names, depth // 2) for item in value[1])
-        if value[0] == "call":
-            call = fn.facts.calls[value[1]]
-            return any(self._of_attribute(fn, item, names, depth // 2) for item in (call.func, *call.args))
-        return False
+    @staticmethod
+    def _read(fn: Fn, stated: dict[str, Refs]) -> dict[Vid, Refs]:
+        """The stated classes that a function's result is made of, by the values that read them."""
+        made = ingredients(fn.facts, (item.value for item in fn.facts.returns if item.value >= 0)) if stated else ()
+        found = {}
+        for vid in made:
+            value = fn.facts.values[vid]
+            if value[0] == "attr" and value[2] in stated and unchanged(fn, value[1]) == ("param", 0):
+                found[vid] = stated[value[2]]
+        return found
+
+    def _narrows(self, found: Refs, given: Refs) -> bool:
+        """Whether what the heir's class gives says more than what is known: the element of a list, a model for its base."""
+        if not found or all(self._open(ref) for ref in found):
+            return bool(given)
+        below = self.resolver.project.hierarchy.subclass_of
+        above = [ref.name for ref in found if ref.kind == "inst"]
+        return bool(given) and all(ref.kind == "inst" and any(below(ref.name, name) for name in above) for ref in given)
 
     def _for_heir(self, fn: Fn, receiver: Ref, found: Refs) -> Refs:
         """`User.get(1)` is a `User`, where the class method of its base gives `cls.query.get(...)`."""

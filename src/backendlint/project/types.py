@@ -60,6 +60,8 @@ _TYPING = ("typing", "typing_extensions", "collections.abc", "builtins", "sqlalc
 
 MIN_SPELLED = 2
 """Letters of a method's name that the code must spell out to say which methods it may mean."""
+_BARE = frozenset({"typing.Generic", "typing.Protocol", "abc.ABC", "builtins.object"})
+"""Bases without attributes of their own."""
 OPEN_TYPES = frozenset({"self", "elem"})
 """What stays of a model's type where the receiver, or its element's type, is unknown."""
 
@@ -299,7 +301,7 @@ class TypeNames:
 
     def inherited(self, cls: Cls, name: str) -> tuple[Ref, ...]:
         """An attribute that only a library's base, or one that nobody knows, can have."""
-        bases = self.project.hierarchy.library_bases(cls)
+        bases = [base for base in self.project.hierarchy.library_bases(cls) if base not in _BARE]
         if not bases:
             return self.of_unknown(f"{cls.name}.{name}") if cls.facts.bases else ()
         dotted = f"{bases[0]}.{name}"
