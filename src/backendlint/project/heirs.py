@@ -68,7 +68,8 @@ class Heirs:
 
     def _parameters(self, cls: Cls) -> list[TypeVariable]:
         """`Generic[T]`; else the type variables that the class hands to its bases."""
-        named, handed = [], []
+        named: list[TypeVariable] = []
+        handed: list[TypeVariable] = []
         for vid in cls.facts.bases:
             value = cls.owner.value(vid)
             if value[0] == "item":

@@ -21,7 +21,7 @@ _LISTS = ("decorators", "method_decorators")
 
 def unasked(project: Project, route: Route) -> set[str]:
     """Full names of the route's decorators that let through whoever is known, as nobody was named."""
-    found = set()
+    found: set[str] = set()
     for home, vid in _decorators(project, route):
         value = home.unguarded(vid)
         call = home.calls[value[1]] if value[0] == "call" else None

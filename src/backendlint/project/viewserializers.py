@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Value, Vid
@@ -23,7 +23,7 @@ def serializer_for(project: Project, cls: Cls, action: str) -> Cls | None:
     return project.classes.get(found.pop()) if len(found) == 1 else None
 
 
-def _chosen(project: Project, cls: Cls, owners: list[Cls], action: str) -> set[str]:
+def _chosen(project: Project, cls: Cls, owners: Sequence[Cls], action: str) -> set[str]:
     """By the first `get_serializer_class` of these classes, or by the attribute; "" stands for one that nobody knows."""
     for number, owner in enumerate(owners):
         chosen = owner.methods.get(CHOOSES)
@@ -61,7 +61,7 @@ def _parts(fn: Fn, vid: Vid, action: str) -> Iterator[Vid]:
         yield vid
 
 
-def _named(project: Project, cls: Cls, fn: Fn, vid: Vid, above: list[Cls], action: str) -> set[str]:
+def _named(project: Project, cls: Cls, fn: Fn, vid: Vid, above: Sequence[Cls], action: str) -> set[str]:
     """The classes that a value names; {""} where that is not known."""
     value = fn.unguarded(vid)
     func = fn.func_of(value)
