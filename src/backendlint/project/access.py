@@ -37,7 +37,7 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.owncodes import exception_status
 from backendlint.project.routes import Route, status_of
-from backendlint.project.unasked import unasked
+from backendlint.project.unasked import asks, unasked
 from backendlint.project.variables import of_all_modules
 
 if TYPE_CHECKING:
@@ -180,8 +180,7 @@ class Access:
         listing, bare = by_list(self.project, route.handler), unasked(self.project, route)
         for ref in (ref for ref in route.guards if not is_lenient(self.project, route, ref)):
             for role, name in self.of_ref(ref) if ref.name not in listing else ():
-                told = role != AUTHORIZE or ref.name not in bare
-                if told and (ref not in route.idle or role not in (AUTHENTICATE, AUTHORIZE)):
+                if asks(role, ref, bare) and (ref not in route.idle or role not in (AUTHENTICATE, AUTHORIZE)):
                     yield role, name
         for fn in (*route.dependencies, *route.hooks):
             for role in self.of_function(fn):
@@ -335,9 +334,7 @@ class Access:
         """Lists of permission, authentication and throttle classes, or of decorators, on a class of handlers; `bare` ones ask
         for nothing but that somebody is known."""
         for ref in self.listed(cls):
-            yield from (
-                (role, name) for role, name in self._permission(ref) if role != AUTHORIZE or ref.name not in bare
-            )
+            yield from (item for item in self._permission(ref) if asks(item[0], ref, bare))
         for owner in self.project.hierarchy.mro(cls):
             for ref in self._elements(owner.owner, owner.facts.attributes.get("permission_classes", -1)):
                 if not set(self._permission(ref)) and is_foreign(self.project, ref):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Fn, Ref
 from backendlint.project.owncodes import exception_status
 from backendlint.project.uses import ingredients
 
@@ -30,6 +30,11 @@ def unasked(project: Project, route: Route) -> set[str]:
                 if _if_told(project, maker):
                     found.update(fn.fqn for fn in _inside(project, maker))
     return found
+
+
+def asks(role: str, ref: Ref, bare: set[str]) -> bool:
+    """Whether a guard plays the role: one of the `bare` asks for nothing but that somebody is known."""
+    return role != "authorize" or ref.name not in bare
 
 
 def _decorators(project: Project, route: Route) -> Iterator[tuple[Fn, Vid]]:
