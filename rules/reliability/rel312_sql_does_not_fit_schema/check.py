@@ -356,7 +356,7 @@ def _pairs(node: exp.Expression) -> Iterator[tuple[str, exp.Expression]]:
 
 
 def _never(statement: SqlStatement, kind: str, choices: tuple[str, ...], value: object) -> str:
-    if not isinstance(value, exp.Literal):
+    if not isinstance(value, exp.Literal) or statement.is_hole(str(value.this)):  # `'{order_id}'`: who knows
         return ""
     family = sqltypes.family(kind)
     text = str(value.this)
