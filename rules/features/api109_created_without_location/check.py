@@ -25,6 +25,7 @@ USUAL = 3
 ITEM = {"GET", "PUT", "PATCH", "DELETE"}
 LINKS = {"url", "href", "uri", "self", "link", "links", "_links", "location"}
 """Fields of a body that say where a resource is."""
+HEADERS = ("location", "content-location")
 BUILT = ("call", "fmt", "binop", "dict")
 
 
@@ -135,12 +136,12 @@ def place_of(route: Route, answer: Answer | None) -> Location:
 def mentions_location(project: Project, fn: Fn, depth: int = 2) -> bool:
     """Whether the handler, or what it calls, names the header."""
     for value in fn.facts.values:
-        if value[0] == "const" and isinstance(value[1], str) and value[1].lower() in ("location", "content-location"):
+        if value[0] == "const" and isinstance(value[1], str) and value[1].lower() in HEADERS:
             return True
         if value[0] == "setattr" and value[2] == "location":
             return True
     if any(store.name == "location" for store in fn.facts.stores) or any(
-        key == "location" for call in fn.facts.calls for key, _ in call.kwargs
+        key.lower() in HEADERS for call in fn.facts.calls for key, _ in call.kwargs
     ):
         return True
     return depth > 0 and any(
