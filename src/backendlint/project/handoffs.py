@@ -64,7 +64,10 @@ class _Queue:
         if any(item.value in self.held and not item.name for item in facts.stores):
             return True
         puts = self.project.graph.calls_written(*_PUTS) if self.name else ()
-        return any(fn.file is not self.fn.file and self.is_it(fn, receiver(fn, call)) for fn, call in puts)
+        return any(
+            self.named(fn, call) or (fn.file is not self.fn.file and self.is_it(fn, receiver(fn, call)))
+            for fn, call in puts
+        )
 
     def owners(self) -> list[Fn]:
         """Functions that may use it."""
@@ -125,12 +128,21 @@ class _Queue:
         return not classes or any(own in mro(cls) or (own is not None and cls in mro(own)) for cls in classes)
 
     def named(self, fn: Fn, call: Call) -> bool:
-        """`letters.put(it)`, of a module's variable."""
+        """`letters.put(it)`, of a module's variable, or `hub.letters.put(it)`, of an object that one holds."""
         value = fn.unguarded(call.func)
-        if not self.fn.is_module or value[0] != "name":
+        if value[0] != "name":
             return False
-        target = self.project.modules.resolve(str(value[1]).rpartition(".")[0], fn.file.module)
+        dotted = str(value[1]).rpartition(".")[0]
+        if not self.fn.is_module:
+            return bool(self.name) and self._of_object(fn, dotted)
+        target = self.project.modules.resolve(dotted, fn.file.module)
         return target.file is self.fn.file and target.vid in self.held
+
+    def _of_object(self, fn: Fn, dotted: str) -> bool:
+        owner, _, name = dotted.rpartition(".")
+        own, mro = self.fn.cls, self.project.hierarchy.mro
+        refs = self.project.resolver.dotted(owner, fn.file.module) if name == self.name and own is not None else ()
+        return any(own in mro(self.project.classes[ref.name]) for ref in refs if ref.kind == "inst")
 
     def _inside(self, fn: Fn) -> bool:
         home: Fn | None = fn
