@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Span, Store, Vid
 from backendlint.facts.within import around
 from backendlint.project.binding import object_root
 from backendlint.project.entities import Fn
@@ -23,14 +23,23 @@ def first_time_only(fn: Fn, call: Call) -> bool:
     once: `if not self.running: self.running = True`."""
     kept = ((_slot(fn, store.base, store.name), store.value) for store in fn.facts.stores if store.key < 0)
     filled = {slot for slot, value in kept if slot is not None and (slot[0] != "self" or fn.const(value) is True)}
-    if not filled:
-        return False
-    outer = set(around(fn.facts, call.block))
+    return bool(filled) and _while_missing(fn, filled, call.block, call.span)
+
+
+def set_once(fn: Fn, store: Store) -> bool:
+    """Whether what outlives the function is set only while it is missing: `if _client is None: _client = connect()`."""
+    slot = _slot(fn, store.base, store.name) if store.key < 0 and store.base >= 0 else None
+    return slot is not None and _while_missing(fn, {slot}, store.block, store.span)
+
+
+def _while_missing(fn: Fn, slots: set[Slot], inner: int, span: Span) -> bool:
+    """Whether a test leads to a place only where one of these is not there yet."""
+    outer = set(around(fn.facts, inner))
     return any(
-        (_tested(fn, block.value, missing=True) in filled)
+        (_tested(fn, block.value, missing=True) in slots)
         if number in outer
-        else (block.exits == "return" and block.parent in outer and block.span < call.span)
-        and _tested(fn, block.value, missing=False) in filled
+        else (block.exits == "return" and block.parent in outer and block.span < span)
+        and _tested(fn, block.value, missing=False) in slots
         for number, block in enumerate(fn.facts.blocks)
         if block.kind == "if"
     )

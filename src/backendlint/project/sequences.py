@@ -10,6 +10,8 @@ from backendlint.project.binding import receiver
 from backendlint.project.calls import arguments
 from backendlint.project.effects import Site, called
 from backendlint.project.entities import Fn
+from backendlint.project.once import set_once
+from backendlint.project.queries import Query
 from backendlint.project.routes.model import SAFE
 from backendlint.project.uses import operands
 
@@ -37,7 +39,7 @@ class Sequences:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        self._reading: dict[str, bool] = {}
+        self._reading: dict[tuple[str, str, Vid], bool] = {}
 
     def independent(self) -> Iterator[Run]:
         """The longest runs of two or more, block by block."""
@@ -87,24 +89,38 @@ class Sequences:
             return called(self.project, site)
         targets = self.project.targets(fn, call)
         if len(targets) == 1 and targets[0].facts.is_async and self.project.effects.has(targets[0], *_FAR):
-            return f"{targets[0].name}()" if self.reads_only(targets[0]) else ""
+            return f"{targets[0].name}()" if self._call_reads(fn, call, targets[0]) else ""
         return ""
 
-    def reads_only(self, fn: Fn, depth: int = 0) -> bool:
-        """True where the function, with all that it calls, changes nothing and shares no session or lock."""
-        known = self._reading.get(fn.fqn)
+    def _call_reads(self, fn: Fn, call: Call | None, target: Fn, depth: int = 0, sent: Query | None = None) -> bool:
+        """Whether the function that is called only reads, if need be since the statement that it is handed here does."""
+        if self.reads_only(target, depth, sent):
+            return True
+        queries = (item for item in self.project.queries.handed(fn) if item.query.call is call is not None)
+        return any(item.query.kind == "read" and self.reads_only(target, depth, item.sent) for item in queries)
+
+    def reads_only(self, fn: Fn, depth: int = 0, sent: Query | None = None) -> bool:
+        """True where the function, with all that it calls, changes nothing and shares no session or lock; `sent` executes what a
+        caller is known to hand to it."""
+        key = (fn.fqn, sent.fn.fqn if sent is not None else "", sent.vid if sent is not None else -1)
+        known = self._reading.get(key)
         if known is not None:
             return known
-        self._reading[fn.fqn] = True  # a recursion adds nothing
-        fine = depth < MAX_DEPTH and all(self._reads(site) for site in self.project.effects.direct(fn))
+        self._reading[key] = True  # a recursion adds nothing
+        sites = self.project.effects.direct(fn)
+        fine = depth < MAX_DEPTH and all(
+            self._pooled(site) if sent is not None and site.call is sent.call else self._reads(site) for site in sites
+        )
         fine = fine and not any(
-            store.key < 0 or store.base < 0 for store in fn.facts.stores if not self._local(fn, store.base)
+            (store.key < 0 or store.base < 0) and not set_once(fn, store)
+            for store in fn.facts.stores
+            if not self._local(fn, store.base)
         )
         fine = fine and all(
-            edge.kind in ("call", "property") and self.reads_only(edge.callee, depth + 1)
+            edge.kind in ("call", "property") and self._call_reads(fn, edge.call, edge.callee, depth + 1, sent)
             for edge in self.project.graph.callees(fn)
         )
-        self._reading[fn.fqn] = fine
+        self._reading[key] = fine
         return fine
 
     @staticmethod
