@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from backendlint.api import Fn, Hit, Project, Vid, identifier_words, name_of_value, sensitive
 
 DIGESTS = frozenset({"hexdigest", "digest"})
+ENCODERS = re.compile(r"base64\.\w*encode\w*|binascii\.(hexlify|b2a_\w+)|builtins\.str")
+"""Functions whose result says the same in other letters."""
 HASHED = frozenset({"hash", "hashed", "digest", "sha256", "sha512"})
 """Words in the name of a value whose every bit changes with the guess: what its comparison tells is of no use."""
 IDS = frozenset({"id", "ids", "pk", "uuid", "uid", "jti"})
@@ -159,6 +162,9 @@ def is_mac(project: Project, fn: Fn, vid: Vid, depth: int = 3) -> bool:
         return True
     func = fn.facts.values[call.func]
     if func[0] == "attr" and func[2] in ("decode", "hex") and is_mac(project, fn, func[1], depth):
+        return True
+    encodes = any(ENCODERS.fullmatch(model.name) for model in project.models(fn, call))
+    if encodes and call.args and is_mac(project, fn, call.args[0], depth):
         return True
     made = (
         [(target, item.value) for target in project.targets(fn, call) for item in target.facts.returns] if depth else []
