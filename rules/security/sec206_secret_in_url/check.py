@@ -32,6 +32,7 @@ TOO_SHORT = frozenset({"key", "token"})
 FEW_OF_ONE = 2
 
 
+SETTINGS = re.compile(r"_?(settings|config|conf|cfg)")
 SHOWN = frozenset({"PUBLIC", "PUBLISHABLE", "SITE"})
 """Words of keys that pages show."""
 
@@ -121,9 +122,15 @@ def is_address(flow: Flow) -> bool:
 
 
 def is_key_setting(fn: Fn, vid: Vid) -> bool:
-    """`settings.BANK_KEY`, `API_TOKEN`: what is called so among settings is a secret."""
-    words = name_of_value(fn, vid).split("_")
-    return len(words) > 1 and "_".join(words).isupper() and words[-1].lower() in TOO_SHORT and SHOWN.isdisjoint(words)
+    """`settings.BANK_KEY`, `API_TOKEN`, `self.config.bank_key`: what is called so among settings is a secret."""
+    name = name_of_value(fn, vid)
+    words = name.upper().split("_")
+    value = fn.unguarded(vid)
+    owner = fn.unguarded(value[1]) if value[0] == "attr" else ("",)
+    if owner[0] == "param":
+        owner = (fn.facts.params[owner[1]].name,)
+    set_up = name.isupper() or SETTINGS.fullmatch(str(owner[-1]).rpartition(".")[2]) is not None
+    return len(words) > 1 and set_up and words[-1].lower() in TOO_SHORT and SHOWN.isdisjoint(words)
 
 
 def named_secret(project: Project, fn: Fn, vid: Vid) -> str:
