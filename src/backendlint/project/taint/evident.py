@@ -129,7 +129,8 @@ class _Search:
         value, name = fn.facts.values[vid], name_of_value(fn, vid)
         if self.project.taint.reader.identifiers.in_address(name) or _is_entry(fn, vid, name):
             return False
-        if (fn.fqn, vid) == (self.source.fn, self.source.slot) and self.source.path and opens(fn, self.source.path[0]):
+        own = bool(self.source.path) and (fn.fqn, vid) == (self.source.fn, self.source.slot)
+        if own and (opens(fn, self.source.path[0]) or self._issues(fn, value, far)):
             return not self._is_number(fn, vid)
         if value[0] == "call" and self._makes(fn, value[1]):
             return True
@@ -163,6 +164,23 @@ class _Search:
     def _makes(self, fn: Fn, index: int) -> bool:
         """A library's call whose result is a secret: random text, what a vault gives."""
         return any(model.source == "secret" for model in self.project.models(fn, fn.facts.calls[index]))
+
+    def _issues(self, fn: Fn, value: Value, far: int) -> bool:
+        """Whether the value is made as a secret: random text or a signed token, also by functions of the project."""
+        if value[0] in ("guard", "await"):
+            return self._issues(fn, fn.facts.values[value[1]], far)
+        if value[0] != "call":
+            return False
+        call = fn.facts.calls[value[1]]
+        signs = (model.jwt for model in self.project.models(fn, call))
+        if self._makes(fn, value[1]) or any(jwt is not None and jwt.op == "encode" for jwt in signs):
+            return True
+        made = [(target, item.value) for target in self.project.targets(fn, call) for item in target.facts.returns]
+        return (
+            far > 0
+            and bool(made)
+            and all(vid >= 0 and self._issues(owner, owner.facts.values[vid], far - 1) for owner, vid in made)
+        )
 
     def _carries(self, fn: Fn, vid: Vid, up: tuple[Hop, ...]) -> bool:
         """Whether the flow may come through the value."""
