@@ -23,8 +23,8 @@ from backendlint.api import (
     place_words,
     sensitive,
     told_once,
-    whole_environment,
     whole_request,
+    whole_settings,
 )
 
 HARM = "so everybody who reads the logs has it; log an identifier or a masked value instead."
@@ -162,8 +162,9 @@ def written(project: Project, fn: Fn, vid: Vid, place: Location, depth: int) -> 
 
 def shown(project: Project, fn: Fn, vid: Vid) -> str:
     """What a log line says that no one should read there, or ""."""
-    if whole_environment(project, fn, vid):
-        return "The whole environment goes to the log, with passwords and keys in it"
+    whole = whole_settings(project, fn, vid)
+    if whole:
+        return f"{whole} goes to the log"
     what = whole_request(project, fn, vid)
     if what:
         held = "passwords and tokens in it" if what in TOKENS else HELD

@@ -14,6 +14,7 @@ from backendlint.api import (
     Project,
     Ref,
     Route,
+    Vid,
     arguments,
     display,
     evident,
@@ -23,10 +24,11 @@ from backendlint.api import (
     name_of_value,
     sensitive,
     variable,
-    whole_environment,
+    whole_settings,
 )
 
 MANY = 3
+NEAR = 2
 HARM = "so every client gets it; answer with a schema that lists the public fields."
 TOKEN = "whose content everybody can read who sees the token; leave it out."
 MAILED = "so whoever asks has it and needs no mailbox: any account can be taken over. Send it by mail alone."
@@ -83,18 +85,29 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def environments(project: Project) -> Iterator[Hit]:
-    """Responses that hold all variables of the environment."""
+    """Responses that hold all variables of the environment, or all settings."""
     seen = set()
-    for site in project.taint.sinks("response"):
-        location = site.fn.location(site.call.span)
-        if location not in seen and whole_environment(project, site.fn, site.vid):
+    sinks = project.taint.sinks("response")
+    places = ((site.fn, site.vid, site.fn.location(site.call.span)) for site in sinks)
+    for fn, vid, location in (item for place in places for item in handed_on(project, *place, NEAR)):
+        whole = whole_settings(project, fn, vid) if location not in seen else ""
+        if whole:
             seen.add(location)
             yield Hit(
-                f"The whole environment, with passwords and keys in it, is in what `{site.fn.name}()` answers, so every client "
-                "gets it; answer with the values that are needed.",
+                f"{whole} is in what `{fn.name}()` answers, so every client gets it; answer with the values that are needed.",
                 location,
-                function=site.fn.fqn,
+                function=fn.fqn,
             )
+
+
+def handed_on(project: Project, fn: Fn, vid: Vid, place: Location, depth: int) -> Iterator[tuple[Fn, Vid, Location]]:
+    """What is answered, with its place; of a helper that answers with what it is given what its callers pass."""
+    yield fn, vid, place
+    index = project.taint.forwarded(fn, vid) if depth else -1
+    for edge in project.graph.callers(fn) if index >= 0 else ():
+        for passed, path in project.taint.bound(edge).get(index, ()) if edge.call is not None else ():
+            if not path:
+                yield from handed_on(project, edge.caller, passed, edge.caller.location(edge.span), depth - 1)
 
 
 def claims(project: Project) -> Iterator[Hit]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Vid
+from backendlint.facts.model import Call, Vid
 from backendlint.project.entities import Fn, Ref
+from backendlint.project.taint.naming import sensitive
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -30,6 +31,8 @@ _COPIES = frozenset(
     }
 )
 
+_DUMPS = frozenset({"model_dump", "model_dump_json", "dict", "json", "asdict", "jsonable_encoder"})
+ENVIRONMENT = "The whole environment, with passwords and keys in it,"
 _KEEPS = frozenset({"dict", "str", "repr", "dumps", "pformat", "copy", "jsonable_encoder"})
 """Calls whose result shows all that they are given."""
 
@@ -91,8 +94,9 @@ def _is_plain(ref: Ref) -> bool:
     return ref.name == "builtins.dict" or (ref.name == "builtins.list" and inner)
 
 
-def whole_environment(project: Project, fn: Fn, vid: Vid) -> bool:
-    """Whether the value holds all variables of the environment: `dict(os.environ)`, `{"env": os.environ}`."""
+def whole_settings(project: Project, fn: Fn, vid: Vid) -> str:
+    """What the value holds all of, with the secrets in it: the environment (`dict(os.environ)`, `{"env": os.environ}`), an object
+    of settings (`settings.model_dump()`); "" otherwise."""
     todo, seen = [vid], {vid, -1}
     while todo:
         item = todo.pop()
@@ -101,7 +105,7 @@ def whole_environment(project: Project, fn: Fn, vid: Vid) -> bool:
         inner: list[Vid] = []
         if op == "name":
             if project.libraries.canonical(str(value[1])) == "os.environ":
-                return True
+                return ENVIRONMENT
         elif op in ("conv", "guard", "await", "star"):
             inner = [value[1]]
         elif op in ("fmt", "phi", "bool", "list", "tuple"):
@@ -113,11 +117,31 @@ def whole_environment(project: Project, fn: Fn, vid: Vid) -> bool:
             func = fn.facts.values[call.func]
             named = func[0] == "name" and str(func[1]).endswith(".copy")
             if named and project.libraries.canonical(str(func[1]).removesuffix(".copy")) == "os.environ":
-                return True
+                return ENVIRONMENT
             inner = [*call.passed, *(func[1:2] if func[0] == "attr" else ())]
+        if op == "call" and (dumped := _dumped(project, fn, fn.facts.calls[value[1]])):
+            return dumped
         todo += [other for other in inner if other not in seen]
         seen.update(inner)
-    return False
+    return ""
+
+
+def _dumped(project: Project, fn: Fn, call: Call) -> str:
+    """All fields of a settings object (`get_settings().model_dump()`, `asdict(settings)`), of which one is a secret in plain text."""
+    if fn.callee_name(call) not in _DUMPS or not {"include", "exclude"}.isdisjoint(key for key, _ in call.kwargs):
+        return ""
+    func = fn.facts.values[call.func]
+    owner = str(func[1]).rpartition(".")[0] if func[0] == "name" else ""
+    refs = project.resolver.dotted(owner, fn.file.module) if owner else ()
+    for vid in (*call.args[:1], *(func[1:2] if func[0] == "attr" else ())):
+        refs += project.refs(fn, vid)
+    for cls in (project.classes[ref.name] for ref in refs if ref.kind == "inst"):
+        for holder in project.hierarchy.mro(cls) if project.hierarchy.role(cls) == "settings" else ():
+            for name, annotation in holder.facts.annotations.items():
+                plain = not any("Secret" in item.name for item in project.refs(holder.owner, annotation))
+                if plain and sensitive(name) == "secret":
+                    return f"All of `{cls.name}`, with `{name}` in plain text,"
+    return ""
 
 
 def _represents(project: Project, fn: Fn, vid: Vid) -> bool:
