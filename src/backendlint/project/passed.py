@@ -26,9 +26,10 @@ class Passed:
         self.resolver = resolver
 
     def agreed(self, fn: Fn, index: int) -> Refs:
-        """The one type of row or client that the project's calls of a module's function pass; what the calls pass of which
-        nothing is known may be as many as those at most."""
-        if fn.kind != "function" or fn.parent is None or not fn.parent.is_module:
+        """The one type of row or client that the project's calls of a module's function, or of a class, pass; what the calls
+        pass of which nothing is known may be as many as those at most."""
+        makes = fn.cls is not None and fn.name == "__init__"
+        if not makes and (fn.kind != "function" or fn.parent is None or not fn.parent.is_module):
             return ()
         found: set[Ref] = set()
         known = unknown = 0
@@ -44,12 +45,13 @@ class Passed:
 
     def _calls_of(self, fn: Fn) -> list[tuple[Fn, Call]]:
         """Calls of what is known by a name of its own."""
+        wanted = ("func", fn.fqn) if fn.cls is None else ("class", fn.cls.fqn)
         found = [
             (caller, call)
-            for caller, call in self.project.written.calls(fn.name)
+            for caller, call in self.project.written.calls(fn.name if fn.cls is None else fn.cls.name)
             if caller is not fn
             and caller.value(call.func)[0] == "name"
-            and any(ref.name == fn.fqn and ref.kind == "func" for ref in self.resolver.refs(caller, call.func))
+            and any((ref.kind, ref.name) == wanted for ref in self.resolver.refs(caller, call.func))
         ]
         return found if len(found) <= MAX_CALLS else []
 

@@ -442,7 +442,8 @@ class Resolver:
         if found:
             wrapper = {"args": "builtins.tuple", "kwargs": "builtins.dict"}.get(param.kind)
             return [Ref("libinst", wrapper, ref) for ref in found][:1] if wrapper else found
-        if param.annotation >= 0 or param.kind in ("args", "kwargs"):
+        silent = param.annotation < 0 or home.value(param.annotation) == ("name", "typing.Any")
+        if not silent or param.kind in ("args", "kwargs"):
             return ()
         return self.types.by_name(fn, index) or self.passed.agreed(fn, index)
 
