@@ -328,10 +328,13 @@ def decorates(fn: Fn) -> bool:
 
 
 def in_handler(project: Project, fn: Fn) -> bool:
-    """Reached from an endpoint, or a handler that no route is known for; not what only start-up code calls."""
+    """Reached from an endpoint, or a handler that no route is known for, or a middleware; not what only start-up code calls."""
     if project.reach(fn.fqn):
         return True
-    return project.layer(fn) == "controller" and not project.graph.callers(fn)
+    layer = project.layer(fn)
+    return (layer == "controller" or (layer == "middleware" and fn.name != "__init__")) and not project.graph.callers(
+        fn
+    )
 
 
 def advice(name: str, how: str) -> bool:
