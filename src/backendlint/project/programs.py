@@ -143,7 +143,9 @@ def _is_program(project: Project, fn: Fn) -> bool:
 
 
 def _served(project: Project, fn: Fn) -> bool:
-    """A module with handlers or jobs is no script, whatever its last lines do."""
+    """A module with handlers or jobs is no script, whatever its last lines do; nor is one that runs a server there."""
+    if project.module_function(fn.file).fqn in project.importers.serving:
+        return True
     layers = {project.layer(item) for item in project.functions_of(fn.file) if not item.is_module}
     return bool(layers & {"controller", "service", "repository", "task", "middleware", "client"})
 
