@@ -45,6 +45,29 @@ def test_fastapi_prefixes_add_up_across_files() -> None:
     assert read.app.name == "app"
 
 
+def test_routers_that_a_loop_goes_through_are_all_mounted() -> None:
+    router = "from fastapi import APIRouter\nrouter = APIRouter(prefix='/{0}')\n@router.get('')\ndef {0}(): ...\n"
+    project = build(
+        orders=router.format("orders"),
+        parcels=router.format("parcels"),
+        main="from fastapi import FastAPI\nimport orders, parcels\napp = FastAPI()\n"
+        "for module in (orders, parcels):\n    app.include_router(module.router, prefix='/v1')\n",
+    )
+    assert {route.path for route in project.routes if route.app is not None} == {"/v1/orders", "/v1/parcels"}
+
+
+def test_tables_of_aiohttp_routes_belong_to_their_application() -> None:
+    project = build(
+        boats="from aiohttp import web\nroutes = web.RouteTableDef()\n@routes.get('/boats')\nasync def boats(request): ...\n",
+        main="from aiohttp import web\nimport boats\n@web.middleware\nasync def timed(request, handler):\n"
+        "    return await handler(request)\napp = web.Application(middlewares=[timed])\n"
+        "for table in [boats.routes]:\n    app.add_routes(table)\n",
+    )
+    (route,) = project.routes
+    assert route.app is not None
+    assert [fn.name for fn in route.hooks] == ["timed"]
+
+
 def test_fastapi_dependencies_of_application_router_include_and_handler() -> None:
     project = build(
         main="from typing import Annotated\nfrom fastapi import APIRouter, Depends, FastAPI\n"

@@ -100,11 +100,14 @@ class Lifecycle:
                         yield self.project.functions[ref.name]
 
     def _registered(self) -> Iterator[Fn]:
-        """`app.on_startup.append(connect)`."""
+        """`app.on_startup.append(connect)`, `app.cleanup_ctx.extend([database, cache])`."""
         for site in self.project.effects.sites:
             if site.model.lifecycle not in ("startup", "both") or site.model.handler is None:
                 continue
-            for vid in arguments(site.call, site.model.handler):
+            given = list(arguments(site.call, site.model.handler))
+            several = (site.fn.value(vid) for vid in given)
+            given += [vid for value in several if value[0] in ("list", "tuple") for vid in value[1]]
+            for vid in given:
                 for ref in self.project.refs(site.fn, vid):
                     if ref.kind == "func":
                         yield self.project.functions[ref.name]

@@ -88,10 +88,8 @@ class Origins:
         elif op == "attr":
             yield from self._read(fn, value)
         elif op == "elem":
-            for origin in self.of(fn, value[1]):
-                made = origin.fn.facts.values[origin.vid]
-                for item in made[1] if made[0] in ("list", "tuple", "set") else ():
-                    yield from self.of(origin.fn, item)
+            for home, item in self._items(fn, value[1]):
+                yield from self.of(home, item)
         elif op == "param":
             yield from self._passed(fn, value[1])
         elif op == "call":
@@ -100,7 +98,13 @@ class Origins:
             yield Origin(fn, vid)
 
     def _read(self, fn: Fn, value: Value) -> Iterator[Origin]:
-        """`module.name`, `self.name`, `Class.name`, or a part of an object that counts as the object (`router.urls`)."""
+        """`module.name`, `self.name`, `Class.name`, or a part of an object that counts as the object (`router.urls`); of each
+        of several in turn for `for module in (orders, parcels): app.include_router(module.router)`."""
+        owner = fn.unguarded(value[1])
+        if owner[0] == "elem":
+            for home, item in self._items(fn, owner[1]):
+                yield from self._read(home, ("attr", item, value[2]))
+            return
         found = False
         for ref in self.project.refs(fn, value[1]):
             if ref.kind == "module":
@@ -113,6 +117,13 @@ class Origins:
                     yield origin
         if not found:
             yield from self.of(fn, value[1])
+
+    def _items(self, fn: Fn, vid: Vid) -> Iterator[tuple[Fn, Vid]]:
+        """What is written in the lists and tuples that a value may be."""
+        for origin in self.of(fn, vid):
+            made = origin.fn.facts.values[origin.vid]
+            for item in made[1] if made[0] in ("list", "tuple", "set") else ():
+                yield origin.fn, item
 
     def _attribute(self, owners: tuple[Origin, ...], name: str) -> Iterator[Origin]:
         for owner in owners:
