@@ -36,6 +36,34 @@ def test_dependencies_of_routers_authenticate_all_their_routes() -> None:
     assert not project.access.guarded(route(project, "b"))
 
 
+@pytest.mark.parametrize(
+    ("test", "opened"),
+    [
+        ("if request.path in OPEN:\n        return await handler(request)", {"login"}),
+        ("if not request.path.startswith('/api/'):\n        return await handler(request)", set()),
+        (
+            "if request.path.startswith(('/api/docs', '/api/login')):\n        return await handler(request)",
+            {"login", "docs"},
+        ),
+        ("if request.path == '/api/login':\n        raise web.HTTPForbidden()", set()),
+        ("if request.path == '/api/login':\n        return web.Response(status=401)", set()),
+    ],
+)
+def test_paths_that_a_middleware_lets_pass(test: str, opened: set[str]) -> None:
+    project = build(
+        app="from aiohttp import web\nOPEN = {'/api/login'}\n"
+        f"@web.middleware\nasync def signed(request, handler):\n    {test}\n"
+        "    if not request.headers.get('X-Key'):\n        raise web.HTTPUnauthorized()\n    return await handler(request)\n"
+        "routes = web.RouteTableDef()\n"
+        "@routes.get('/api/login')\nasync def login(request): ...\n"
+        "@routes.get('/api/docs/{page}')\nasync def docs(request): ...\n"
+        "@routes.get('/api/orders')\nasync def orders(request): ...\n"
+        "app = web.Application(middlewares=[signed])\napp.add_routes(routes)\n",
+    )
+    assert {item.name for item in project.routes if project.access.exempt(item)} == opened
+    assert {item.name for item in project.routes if not project.access.guarded(item)} == opened
+
+
 def test_a_refusal_in_the_handler_is_not_before_it() -> None:
     project = build(
         app="from fastapi import FastAPI, HTTPException\napp = FastAPI()\n"

@@ -36,6 +36,7 @@ from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.owncodes import exception_status
+from backendlint.project.passages import before_middleware
 from backendlint.project.routes import Route, status_of
 from backendlint.project.unasked import asks, unasked
 from backendlint.project.variables import of_all_modules
@@ -91,7 +92,7 @@ class Access:
 
     def guarded(self, route: Route) -> bool:
         """Whether something checks the caller before the handler runs."""
-        roles = {role for role, _ in self._before(route)}
+        roles = {role for role, _ in before_middleware(self.project, route, self._before(route))}
         if roles & {AUTHENTICATE, AUTHORIZE}:
             return True
         open_to_all = EXEMPT in roles or lists_none(self.project, route.cls)
@@ -171,7 +172,7 @@ class Access:
                 yield role, name
 
     def _route_evidence(self, route: Route) -> Iterator[tuple[str, str]]:
-        yield from self._before(route)
+        yield from before_middleware(self.project, route, self._before(route))
         if route.handler is not None:
             yield from self._body(route.handler)
 
