@@ -42,6 +42,8 @@ READING = re.compile(r"get|find|fetch|load|read|select|first|one|filter|query|_(
 KEY = re.compile(r"(id|slug|pk)$", re.IGNORECASE)
 OF_KIND = re.compile(r"\w+_(id|uuid|pk|slug)", re.IGNORECASE)
 """A parameter that says what it is the key of."""
+FROM_PATH = frozenset({"match_info", "path_params", "view_args"})
+"""Attributes of requests with what the path names."""
 KEPT = ("flask.g", "quart.g")
 """The request's own objects."""
 ROWS = ("get_queryset", "filter_queryset")
@@ -131,16 +133,10 @@ def fetch(project: Project, route: Route) -> Call | None:
     last, _, rest = route.path.rpartition("{")[2].partition("}")
     if (TENANCY.fullmatch(last) and rest.strip("/")) or CAPABILITY.fullmatch(last):
         return None
-    names = {last}
-    starts = [
-        vid
-        for vid, value in enumerate(fn.facts.values)
-        if value[0] == "param" and fn.facts.params[value[1]].name in names
-    ]
-    if not starts:
-        return None
-    carried = set().union(*(derived(fn, vid) for vid in starts))
+    carried = set().union(*(derived(fn, vid) for vid in named_by_path(fn, last)))
     for call in fn.facts.calls:
+        if reads_path(project, fn, call, last):
+            return call
         passed = set(call.passed)
         receiver = fn.facts.values[call.func]
         chained = receiver[0] == "attr" and receiver[1] in carried
@@ -149,6 +145,24 @@ def fetch(project: Project, route: Route) -> Call | None:
                 return None  # another route's handler, with what stands around it
             return call
     return None
+
+
+def named_by_path(fn: Fn, name: str) -> Iterator[Vid]:
+    """The parameter of that name, and what is read of it out of the request: `request.match_info["id"]`."""
+    for vid, value in enumerate(fn.facts.values):
+        if value[0] == "param" and fn.facts.params[value[1]].name == name:
+            yield vid
+        elif value[0] == "item":
+            owner = fn.unguarded(value[1])
+            if owner[0] == "attr" and owner[2] in FROM_PATH and fn.const(value[2]) == name:
+                yield vid
+
+
+def reads_path(project: Project, fn: Fn, call: Call, name: str) -> bool:
+    """`await order_of(request)`: a helper that is given the request looks up what the path names, and reads it."""
+    given = any(fn.unguarded(vid) == ("param", 0) for vid in call.passed)
+    found = (any(named_by_path(target, name)) for target in project.targets(fn, call)) if given else ()
+    return any(found) and bool(READS & project.effects.call_effects(fn, call))
 
 
 def checked(project: Project, route: Route, *, certain: bool = False, owner: bool = False) -> bool:
