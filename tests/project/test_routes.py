@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from building import build
 
 from backendlint.project.model import Project
@@ -54,6 +55,27 @@ def test_routers_that_a_loop_goes_through_are_all_mounted() -> None:
         "for module in (orders, parcels):\n    app.include_router(module.router, prefix='/v1')\n",
     )
     assert {route.path for route in project.routes if route.app is not None} == {"/v1/orders", "/v1/parcels"}
+
+
+@pytest.mark.parametrize(
+    ("loop", "prefixed"),
+    [
+        ("for router, at in ((orders.router, '/a'), (parcels.router, '/b')):\n    app.include_router(router, prefix=at)", True),
+        ("for at, module in {'a': orders, 'b': parcels}.items():\n    app.include_router(module.router, prefix='/' + at)", True),
+        ("for at, router in [('/a', orders.router), ('/b', parcels.router)]:\n    app.include_router(router, prefix=f'{at}')", True),
+        ("ALL = [orders.router]\nALL.append(parcels.router)\nfor router in ALL:\n    app.include_router(router)", False),
+    ],
+)  # fmt: skip
+def test_routers_that_a_loop_mounts_row_by_row(loop: str, prefixed: bool) -> None:
+    router = "from fastapi import APIRouter\nrouter = APIRouter()\n@router.get('/{0}')\ndef {0}(): ...\n"
+    project = build(
+        orders=router.format("orders"),
+        parcels=router.format("parcels"),
+        main=f"from fastapi import FastAPI\nimport orders, parcels\napp = FastAPI()\n{loop}\n",
+    )
+    assert {route.path for route in project.routes if route.app is not None} == (
+        {"/a/orders", "/b/parcels"} if prefixed else {"/orders", "/parcels"}
+    )
 
 
 def test_tables_of_aiohttp_routes_belong_to_their_application() -> None:

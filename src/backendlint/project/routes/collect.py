@@ -363,8 +363,12 @@ class Registrations:
         dependencies = tuple(arguments(call, mount.dependencies)) if mount.dependencies else ()
         found = lent(self, holder, fn, call, mount)
         if found is None:
-            prefix = self.reading.text(fn, call, mount.prefix)
-            found = [(key, prefix) for key in self._children(fn, call, mount.child)]
+            rounds = list(self.origins.rounds(fn, next(iter(arguments(call, mount.child)), -1)))
+            rows = [(origin.key, known) for origin, known in rounds if self.holder_of(origin) is not None]
+            found = [
+                (key, self.reading.text(fn, call, mount.prefix, known))
+                for key, known in rows or ((key, {}) for key in self._children(fn, call, mount.child))
+            ]
         for key, prefix in found:
             if key != holder.origin.key:
                 holder.mounts.append(Mounted(key, prefix, fn, dependencies, hidden=is_hidden(fn, call), call=call))

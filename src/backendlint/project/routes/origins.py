@@ -87,8 +87,8 @@ class Origins:
                 yield from self.of(target, value[1])
         elif op == "attr":
             yield from self._read(fn, value)
-        elif op == "elem":
-            for home, item in self._items(fn, value[1]):
+        elif op in ("elem", "unpack"):
+            for home, item in self._several(fn, value):
                 yield from self.of(home, item)
         elif op == "param":
             yield from self._passed(fn, value[1])
@@ -101,8 +101,8 @@ class Origins:
         """`module.name`, `self.name`, `Class.name`, or a part of an object that counts as the object (`router.urls`); of each
         of several in turn for `for module in (orders, parcels): app.include_router(module.router)`."""
         owner = fn.unguarded(value[1])
-        if owner[0] == "elem":
-            for home, item in self._items(fn, owner[1]):
+        if owner[0] in ("elem", "unpack"):
+            for home, item in self._several(fn, owner):
                 yield from self._read(home, ("attr", item, value[2]))
             return
         found = False
@@ -118,8 +118,56 @@ class Origins:
         if not found:
             yield from self.of(fn, value[1])
 
-    def _items(self, fn: Fn, vid: Vid) -> Iterator[tuple[Fn, Vid]]:
-        """What is written in the lists and tuples that a value may be."""
+    def _several(self, fn: Fn, value: Value) -> Iterator[tuple[Fn, Vid]]:
+        """What a loop's variable stands for in turn, also one of several (`for prefix, router in ROUTERS`)."""
+        if value[0] == "elem":
+            yield from self.items(fn, value[1])
+            return
+        for home, row in self.rows(fn, value[1]):
+            if value[2] < len(row):
+                yield home, row[value[2]]
+
+    def rows(self, fn: Fn, vid: Vid) -> Iterator[tuple[Fn, tuple[Vid, ...]]]:
+        """The pairs (or longer rows) of which a loop takes one in turn: of a list, or of a dict's `items()`."""
+        value = fn.unguarded(vid)
+        for home, item in self.items(fn, value[1]) if value[0] == "elem" else ():
+            row = home.unguarded(item)
+            if row[0] in ("list", "tuple"):
+                yield home, row[1]
+        source = fn.unguarded(value[1]) if value[0] == "elem" else ("",)
+        func = fn.func_of(source)
+        of_items = func[0] in ("attr", "name") and str(func[-1]).rpartition(".")[2] == "items"
+        for origin in self.receiver(fn, fn.calls[source[1]]) if of_items else ():
+            made = origin.fn.facts.values[origin.vid]
+            yield from ((origin.fn, pair) for pair in (made[1] if made[0] == "dict" else ()) if pair[0] >= 0)
+
+    def rounds(self, fn: Fn, vid: Vid) -> Iterator[tuple[Origin, dict[Vid, str]]]:
+        """What a part of a row, or an attribute of one, is in each round of its loop, with the texts of the row's other parts:
+        `for prefix, module in ROUTERS: app.include_router(module.router, prefix=prefix)`."""
+        value = fn.unguarded(vid) if vid >= 0 else ("",)
+        part = fn.unguarded(value[1]) if value[0] == "attr" else value
+        for home, row in self.rows(fn, part[1]) if part[0] == "unpack" else ():
+            cells = {
+                at: item[2] for at, item in enumerate(fn.facts.values) if item[:2] == part[:2] and item[2] < len(row)
+            }
+            texts = {at: text for at, cell in cells.items() if isinstance(text := home.const(row[cell]), str)}
+            for cell in row[part[2] : part[2] + 1]:
+                made = self._read(home, ("attr", cell, value[2])) if value[0] == "attr" else self.of(home, cell)
+                yield from ((origin, texts) for origin in made)
+
+    def items(self, fn: Fn, vid: Vid) -> Iterator[tuple[Fn, Vid]]:
+        """What is written in the lists and tuples that a value may be, or put into them where they are made."""
+        value = fn.facts.values[vid]
+        if value[0] == "name":
+            target = self.project.modules.resolve(str(value[1]), fn.file.module)
+            if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+                yield from self.items(self.project.module_function(target.file), target.vid)
+                return
+        if value[0] in SAME:
+            if value[0] == "mut" and value[2] == "append":
+                yield from ((fn, item) for item in value[3])
+            yield from self.items(fn, value[1])
+            return
         for origin in self.of(fn, vid):
             made = origin.fn.facts.values[origin.vid]
             for item in made[1] if made[0] in ("list", "tuple", "set") else ():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
@@ -27,24 +27,28 @@ class Reading:
     def __init__(self, project: Project) -> None:
         self.project = project
 
-    def text(self, fn: Fn, call: Call | None, arg: Arg | None) -> str:
-        """A path or prefix; unknown parts are UNKNOWN."""
+    def text(self, fn: Fn, call: Call | None, arg: Arg | None, known: Mapping[Vid, str] | None = None) -> str:
+        """A path or prefix; unknown parts are UNKNOWN. `known` are the texts of a loop's variables in this round."""
         if call is None or arg is None:
             return ""
         for vid in arguments(call, arg):
-            return self.path(fn, vid)
+            return self.path(fn, vid, known)
         return ""
 
-    def path(self, fn: Fn, vid: Vid) -> str:
+    def path(self, fn: Fn, vid: Vid, known: Mapping[Vid, str] | None = None) -> str:
+        if known and vid in known:
+            return known[vid]
         value = fn.facts.values[vid]
         if value[0] in ("list", "tuple") and value[1]:
-            return self.path(fn, value[1][0])
+            return self.path(fn, value[1][0], known)
         found = self.project.constants(fn, vid)
         if found:
             texts = [item for item in found if isinstance(item, str)]
             return texts[0] if texts else ""
         if value[0] == "fmt":
-            return "".join(self.path(fn, part) for part in value[2])
+            return "".join(self.path(fn, part, known) for part in value[2])
+        if value[0] == "binop" and value[1] == "+":
+            return "".join(self.path(fn, part, known) for part in value[2:4])
         if value[0] == "call":  # _("articles/"), re.compile(...)
             call = fn.facts.calls[value[1]]
             if len(call.args) == 1 and isinstance(fn.const(call.args[0]), str):
