@@ -13,7 +13,7 @@ from backendlint.project.growth import accumulates, stays_small
 from backendlint.project.origins import Origin
 from backendlint.project.queries import Query
 from backendlint.project.sqltext.assemble import HOLE
-from backendlint.project.uses import ingredients
+from backendlint.project.uses import ingredients, operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -49,6 +49,10 @@ _KEY = re.compile(
 )
 _USER = re.compile(r"(^|[._])(user|person|account|member|me)(_?(id|name|uuid|pk))?$", re.IGNORECASE)
 """Names of whoever asks, as code passes them on."""
+_TENANTS = r"tenant(?:_?(?:id|uuid|pk|key))?"
+_TENANT = re.compile(rf"(?:current_)?{_TENANTS}(?:__(?:id|pk|exact))?", re.IGNORECASE)
+_OF_TENANT = re.compile(rf"\b{_TENANTS}\s*=\s*[\w:%$().'{{}}]+", re.IGNORECASE)
+"""Who shares a system, and has as much in it as one who has it alone."""
 _BY_KEY = re.compile(r"\b\w*(id|key|uuid|email|slug|token|code|name|_by)\b\s*(=|IN\b)|=\s*[:%(]+\w*id\b", re.IGNORECASE)
 _FLAGGED = re.compile(r"(^|_)(admin(istrator)?|superuser|staff|owner)$")
 """Flags that few users have."""
@@ -111,10 +115,17 @@ def _counted(fn: Fn) -> set[Vid]:
     found: set[Vid] = set()
     for call in fn.calls:
         vid = call.args[0] if len(call.args) == 1 and fn.callee_name(call) == "len" else -1
-        while vid >= 0 and vid not in named:
+        while vid >= 0 and (vid not in named or _used_once(fn, vid)):
             found.add(vid)
             vid = _made_from(fn, vid)
     return found
+
+
+def _used_once(fn: Fn, vid: Vid) -> bool:
+    """`rows = await session.scalars(...)`, of which nothing is asked but `len(rows.all())`."""
+    uses = sum(vid in operands(value) for value in fn.facts.values) + sum(vid in call.passed for call in fn.calls)
+    returned = any(item.value == vid for item in (*fn.facts.returns, *fn.facts.stores))
+    return uses == 1 and not returned and all(block.value != vid for block in fn.facts.blocks)
 
 
 def _made_from(fn: Fn, vid: Vid) -> Vid:
@@ -201,7 +212,7 @@ def _by_text(fn: Fn, query: Query, text: str) -> Unbounded | None:
     if table is None or SYSTEM.match(table[1]) or HOLE.search(table[1]):
         return None
     where = re.search(r"\bWHERE\b(.*)", text, re.IGNORECASE | re.DOTALL)
-    keyed = where is not None and _BY_KEY.search(where[1]) is not None
+    keyed = where is not None and _BY_KEY.search(_OF_TENANT.sub("", where[1])) is not None
     return Unbounded(fn, query, table[1], where is not None, keyed)
 
 
@@ -221,12 +232,21 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
         return None
     columns = [name for item in origins for name in _columns(item)]
     filtered = any({"filter", "exclude", "join"} & item.ops for item in origins)
-    keyed = any(_KEY.search(name) or _FLAGGED.search(name) for name in columns) or (filtered and not columns)
-    keyed = keyed or _in_a_window(columns) or any(_of_one_parent(project, entity, name) for name in columns)
+    keyed = any(_KEY.search(name) or _FLAGGED.search(name) for name in map(_plain, columns)) or (
+        filtered and not columns
+    )
+    keyed = (
+        keyed or _in_a_window(columns) or any(_of_one_parent(project, entity, name) for name in map(_plain, columns))
+    )
     compared = [name for item in origins for name in _compared(item)]
-    keyed = keyed or any(_KEY.search(name) for name in compared)
+    keyed = keyed or any(_KEY.search(name) for name in map(_plain, compared))
     own = any(_USER.search(name) for name in compared)
     return Unbounded(fn, query, entity.name, filtered, keyed, own)
+
+
+def _plain(name: str) -> str:
+    """The name of what narrows a query, or "" where that is whose system this is."""
+    return "" if _TENANT.fullmatch(name.rpartition(".")[2]) else name
 
 
 def _cut_for_callers(origin: Origin) -> bool:
