@@ -140,7 +140,7 @@ from backendlint.project.taint.naming import names_key, place_words, sensitive
 from backendlint.project.taint.naming import words as identifier_words
 from backendlint.project.taint.report import advice_hits, flow_hit, flow_hits, place_flows
 from backendlint.project.taint.sinks import sink_arguments
-from backendlint.project.taint.whole import whole_request, whole_settings
+from backendlint.project.taint.whole import held_whole, whole_request
 from backendlint.project.templates.lazy import TemplateRead, template_reads
 from backendlint.project.timeouts import Wait
 from backendlint.project.transactions import before, exclusive, openings
@@ -292,6 +292,7 @@ __all__ = [
     "grows",
     "handed_updates",
     "happens",
+    "held_whole",
     "here_and_in",
     "identifier_words",
     "in_main_block",
@@ -399,7 +400,6 @@ __all__ = [
     "weak_hits",
     "weak_uses",
     "whole_request",
-    "whole_settings",
     "written",
 ]
 

@@ -14,6 +14,7 @@ from backendlint.api import (
     evident,
     filled_fields,
     flow_hit,
+    held_whole,
     here_and_in,
     identifier_words,
     in_main_block,
@@ -24,7 +25,6 @@ from backendlint.api import (
     sensitive,
     told_once,
     whole_request,
-    whole_settings,
 )
 
 HARM = "so everybody who reads the logs has it; log an identifier or a masked value instead."
@@ -162,7 +162,7 @@ def written(project: Project, fn: Fn, vid: Vid, place: Location, depth: int) -> 
 
 def shown(project: Project, fn: Fn, vid: Vid) -> str:
     """What a log line says that no one should read there, or ""."""
-    whole = whole_settings(project, fn, vid)
+    whole = held_whole(project, fn, vid)
     if whole:
         return f"{whole} goes to the log"
     what = whole_request(project, fn, vid)

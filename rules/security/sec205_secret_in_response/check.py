@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from backendlint.api import (
@@ -20,11 +20,11 @@ from backendlint.api import (
     evident,
     flow_hit,
     for_development,
+    held_whole,
     identifier_words,
     name_of_value,
     sensitive,
     variable,
-    whole_settings,
 )
 
 MANY = 3
@@ -90,8 +90,8 @@ def environments(project: Project) -> Iterator[Hit]:
     sinks = project.taint.sinks("response")
     places = ((site.fn, site.vid, site.fn.location(site.call.span)) for site in sinks)
     for fn, vid, location in (item for place in places for item in handed_on(project, *place, NEAR)):
-        whole = whole_settings(project, fn, vid) if location not in seen else ""
-        if whole:
+        whole = held_whole(project, fn, vid) if location not in seen else ""
+        if whole and not by_schema(project, (fn,)):
             seen.add(location)
             yield Hit(
                 f"{whole} is in what `{fn.name}()` answers, so every client gets it; answer with the values that are needed.",
@@ -210,7 +210,11 @@ def sent_back(project: Project, flow: Flow) -> bool:
 
 def has_schema(project: Project, flow: Flow) -> bool:
     """A route that answers with a declared schema, which is judged itself."""
-    routes = [route for fn in flow.functions for route in project.route_functions.get(fn.fqn, ())]
+    return by_schema(project, flow.functions)
+
+
+def by_schema(project: Project, functions: Iterable[Fn]) -> bool:
+    routes = [route for fn in functions for route in project.route_functions.get(fn.fqn, ())]
     models = [route.response_model for route in routes if route.response_model is not None]
     return any(any(schemas(project, named_types(project, item.fn, item.vid))) for item in models)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.taint.naming import sensitive
+from backendlint.project.taint.rows import secret_row
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -31,6 +32,8 @@ _COPIES = frozenset(
     }
 )
 
+FAR = 3
+"""Functions whose results are looked into, one below the other."""
 _DUMPS = frozenset({"model_dump", "model_dump_json", "dict", "json", "asdict", "jsonable_encoder"})
 ENVIRONMENT = "The whole environment, with passwords and keys in it,"
 _KEEPS = frozenset({"dict", "str", "repr", "dumps", "pformat", "copy", "jsonable_encoder"})
@@ -94,36 +97,65 @@ def _is_plain(ref: Ref) -> bool:
     return ref.name == "builtins.dict" or (ref.name == "builtins.list" and inner)
 
 
-def whole_settings(project: Project, fn: Fn, vid: Vid) -> str:
+def held_whole(project: Project, fn: Fn, vid: Vid) -> str:
     """What the value holds all of, with the secrets in it: the environment (`dict(os.environ)`, `{"env": os.environ}`), an object
-    of settings (`settings.model_dump()`); "" otherwise."""
-    todo, seen = [vid], {vid, -1}
+    of settings (`settings.model_dump()`), a row of the database; "" otherwise. Followed into functions that return it."""
+    todo = [(fn, vid, FAR, False)]
+    seen = {(fn.fqn, vid, False)}
     while todo:
-        item = todo.pop()
-        value = fn.facts.values[item]
-        op = value[0]
-        inner: list[Vid] = []
-        if op == "name":
-            if project.libraries.canonical(str(value[1])) == "os.environ":
-                return ENVIRONMENT
-        elif op in ("conv", "guard", "await", "star"):
-            inner = [value[1]]
-        elif op in ("fmt", "phi", "bool", "list", "tuple"):
-            inner = list(value[1] if op in ("phi", "list", "tuple") else value[2])
-        elif op == "dict":
-            inner = [entry for _, entry in value[1]]
-        elif op == "call" and fn.callee_name(fn.facts.calls[value[1]]) in _KEEPS:
-            call = fn.facts.calls[value[1]]
-            func = fn.facts.values[call.func]
-            named = func[0] == "name" and str(func[1]).endswith(".copy")
-            if named and project.libraries.canonical(str(func[1]).removesuffix(".copy")) == "os.environ":
-                return ENVIRONMENT
-            inner = [*call.passed, *(func[1:2] if func[0] == "attr" else ())]
-        if op == "call" and (dumped := _dumped(project, fn, fn.facts.calls[value[1]])):
-            return dumped
-        todo += [other for other in inner if other not in seen]
-        seen.update(inner)
+        home, item, far, part = todo.pop()
+        if item < 0:
+            continue
+        value = home.facts.values[item]
+        found = _is_whole(project, home, value, part)
+        if found:
+            return found
+        inner = [(home, vid, far, part or value[0] == "elem") for vid in _inside(home, value)]
+        if value[0] == "call" and far and not inner:
+            targets = project.targets(home, home.facts.calls[value[1]])
+            inner = [(target, given.value, far - 1, part) for target in targets for given in target.facts.returns]
+        for step in inner:
+            key = (step[0].fqn, step[1], step[3])
+            if key not in seen:
+                seen.add(key)
+                todo.append(step)
     return ""
+
+
+def _is_whole(project: Project, fn: Fn, value: Value, part: bool) -> str:
+    """Whether a value is such a whole; `part`: one of several is meant, which for a mapping is a key."""
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    if call is not None and (row := secret_row(project, fn, call)):
+        return row
+    if part:
+        return ""
+    name = str(value[1]) if value[0] == "name" else ""
+    if call is not None:
+        func = fn.facts.values[call.func]
+        name = str(func[1]).removesuffix(".copy") if func[0] == "name" and str(func[1]).endswith(".copy") else ""
+    if name and project.libraries.canonical(name) == "os.environ":
+        return ENVIRONMENT
+    return _dumped(project, fn, call) if call is not None else ""
+
+
+def _inside(fn: Fn, value: Value) -> list[Vid]:
+    """What a value shows all of."""
+    op = value[0]
+    if op in ("conv", "guard", "await", "star", "elem"):
+        return [value[1]]
+    if op in ("phi", "list", "tuple"):
+        return list(value[1])
+    if op in ("fmt", "bool"):
+        return list(value[2])
+    if op == "dict":
+        return [entry for _, entry in value[1]]
+    if op == "comp":
+        return [value[2]] if value[1] != "dict" else []
+    call = fn.facts.calls[value[1]] if op == "call" else None
+    if call is None or fn.callee_name(call) not in _KEEPS:
+        return []
+    func = fn.facts.values[call.func]
+    return [*call.passed, *(func[1:2] if func[0] == "attr" else ())]
 
 
 def _dumped(project: Project, fn: Fn, call: Call) -> str:
