@@ -107,7 +107,8 @@ def only_from_main(project: Project, fn: Fn, depth: int = 4, *, beside: bool = F
     return all(
         in_main_block(edge.caller, edge.call) and not _beside_server(project, edge, beside=beside)
         if edge.caller.is_module
-        else only_from_main(project, edge.caller, depth - 1, beside=beside or edge.kind in _BESIDE)
+        else not _for_messages(project, edge)
+        and only_from_main(project, edge.caller, depth - 1, beside=beside or edge.kind in _BESIDE)
         for edge in callers
     )
 
@@ -115,6 +116,12 @@ def only_from_main(project: Project, fn: Fn, depth: int = 4, *, beside: bool = F
 def _beside_server(project: Project, edge: Edge, *, beside: bool) -> bool:
     """Whether it goes on while what leads to it serves."""
     return (beside or edge.kind in _BESIDE) and edge.caller.fqn in project.importers.serving
+
+
+def _for_messages(project: Project, edge: Edge) -> bool:
+    """Whether it is called for each message of a queue, in the loop of a program that goes on for ever."""
+    loops = project.importers.consuming.get(edge.caller.fqn, ())
+    return edge.call is not None and any(number in loops for number, _ in edge.caller.blocks_of(edge.call.block))
 
 
 def in_main_block(fn: Fn, call: Call | None) -> bool:
@@ -232,6 +239,7 @@ def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: boo
         and depth > 0
         and all(
             not _beside_server(project, edge, beside=beside)
+            and not _for_messages(project, edge)
             and only_by_hand(project, edge.caller, depth - 1, beside=beside or aside)
             for (_, aside), edge in callers.items()
         )
@@ -289,14 +297,22 @@ class Importers:
 
     @cached_property
     def serving(self) -> frozenset[str]:
-        """Functions that run a server, or call what does; modules too."""
+        """Functions that run a server or a queue's consumer, or call what does; modules too."""
         found = {fn.fqn: fn for fn, _, model in self.project.graph.modelled if model.serves}
+        found.update((fqn, self.project.functions[fqn]) for fqn in self.consuming)
         new = list(found.values())
         for _ in range(_TO_MAIN):
             callers = [edge.caller for fn in new for edge in self.project.graph.callers(fn) if edge.kind == "call"]
             new = [fn for fn in callers if fn.fqn not in found]
             found.update((fn.fqn, fn) for fn in new)
         return frozenset(found)
+
+    @cached_property
+    def consuming(self) -> dict[str, list[int]]:
+        """Functions that take messages from a queue for ever, with the loops in which they do."""
+        from backendlint.project.consuming import consumers
+
+        return consumers(self.project)
 
     def for_shell(self, fn: Fn) -> bool:
         """A function that nothing calls, imports or hands on, and that prints what it finds: somebody calls it from a shell."""
