@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _ASKS = frozenset({"authenticate", "authorize"})
 _METHODS = ("dispatch", "__call__", "process_request", "process_view")
+_PATH = re.compile(r"(^|_)path(_|$)")
 _POSITIVE = (("in",), ("==",))
 _NEGATIVE = (("not in",), ("!=",))
 
@@ -50,8 +52,10 @@ def _functions(project: Project, ref: Ref) -> Iterator[Fn]:
 
 def _passing(project: Project, fn: Fn) -> Iterator[tuple[str, bool]]:
     """The paths with which a call goes on at once, and those with which nobody is asked; True for beginnings of paths."""
+    named = any(_PATH.search(str(fn.facts.values[vid][2])) for vid in fn.made_by("attr"))
+    asks = named or any(fn.const(vid) == "path" for vid in fn.made_by("const"))
     for number, block in enumerate(fn.facts.blocks):
-        if block.kind == "if" and block.value >= 0:
+        if asks and block.kind == "if" and block.value >= 0:
             if block.exits != "return":
                 yield from _texts(project, fn, block.value, outcome=False)
             elif _hands_on(fn, number, block):
