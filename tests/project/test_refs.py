@@ -17,6 +17,15 @@ def test_names_resolve_through_packages_reexports_and_relative_imports() -> None
     assert called(project, "main.g") == [["app.core.helper"], ["app.core.helper"]]
 
 
+def test_bases_that_hang_on_those_of_a_later_class_are_found() -> None:
+    project = build(
+        pier____init__="from pier.storage import Storage\ndb = Storage()\n",
+        pier__boats="from pier import db\nclass Boat(db.Model): ...\n",
+        pier__storage="from flask_sqlalchemy import SQLAlchemy\nclass Storage(SQLAlchemy): ...\n",
+    )
+    assert project.hierarchy.library_bases(project.classes["pier.boats.Boat"]) == ("flask_sqlalchemy.model.Model",)
+
+
 def test_imports_without_the_source_folder_are_found() -> None:
     project = build(
         backend__src__shop__db="def connect(): ...\n",
