@@ -242,7 +242,8 @@ def hits_in(project: Project, options: Mapping[str, object], functions: Iterable
                     lost_little = verdict.again is None and (
                         only_reads(project, fn, index) or (verdict.why == "hidden" and is_decided(project, fn, index))
                     )
-                    hit = replace(hit, profile="strict") if lost_little or for_developers(fn.path) else hit
+                    advice = lost_little or for_developers(fn.path) or is_watched(project, fn, options)
+                    hit = replace(hit, profile="strict") if advice else hit
                     yield hit, verdict.why if hit.profile is None else ""
 
 
@@ -252,6 +253,13 @@ def only_reads(project: Project, fn: Fn, handler: int) -> bool:
     return only_converts(project, fn, handler) or (
         bool(calls) and all(asks_nobody(project, fn, call) for call in calls)
     )
+
+
+def is_watched(project: Project, fn: Fn, options: Mapping[str, object]) -> bool:
+    """What shows somebody how far it has come (`tqdm(posts)`), and no endpoint leads to."""
+    shows = options["watched"]
+    imported = {item.target.partition(".")[0] for item in fn.file.imports}
+    return isinstance(shows, list | tuple) and not imported.isdisjoint(shows) and not project.reach(fn.fqn)
 
 
 def is_decided(project: Project, fn: Fn, handler: int) -> bool:
