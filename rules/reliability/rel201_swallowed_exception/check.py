@@ -79,7 +79,7 @@ REPORTS = frozenset({"log_error", "log_exception", "capture_exception", "capture
 """What writes an error down, or sends it to who collects them."""
 REPORTING = re.compile(r"_*(log|report)_(error|exception)s?")
 CAUGHT = re.compile(
-    r"\b(except|excepts|exceptions?|catch(es|ing)?|ignor(e|es|ed|ing)|swallow\w*|suppress\w*|best[- ]effort)\b",
+    r"\b(except|catch(es|ing)?|ignor(e|es|ed|ing)|swallow\w*|suppress\w*|best[- ]effort)\b",
     re.IGNORECASE,
 )
 """A comment that speaks of the handler."""
