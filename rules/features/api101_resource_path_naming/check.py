@@ -39,6 +39,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     owned = {last_collection(route.path) for route in project.routes if route.kind == "http"}
     singular = prefers_singular(followed, uncountable)
     shown = {route.path.rstrip("/") for route in project.routes if "GET" in route.methods}
+    answered = {(route.path.rstrip("/"), route.handler.header) for route in project.routes if route.handler}
     later = {part for route in project.routes if versions(route.path) for part in segments(route.path)}
     told: dict[str, list[Hit]] = defaultdict(list)
     for route in project.routes:
@@ -47,7 +48,8 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         if route.trial or not prescribed.isdisjoint(segments(route.path)):
             continue
         problem = judge(route, verbs, uncountable, followed, nouns, owned)
-        if problem.endswith(ALIKE) and stands_alone(route.path, problem.split("`")[1], shown):
+        word = problem.split("`")[1] if problem.endswith(ALIKE) else ""
+        if word and (stands_alone(route.path, word, shown) or is_default(route, word, answered)):
             continue
         if problem and not (problem.endswith(ALIKE) and not versions(route.path) and plural(problem) in later):
             seen.add(route.location)
@@ -139,6 +141,14 @@ def stands_alone(path: str, word: str, shown: set[str]) -> bool:
     """Whether the word alone shows something and its plural a collection: `/user` is who asks, beside `/users`."""
     before = path[: path.rstrip("/").rfind(f"/{word}")]
     return {f"{before}/{word}", f"{before}/{word}s"} <= shown
+
+
+def is_default(route: Route, word: str, answered: set[tuple[str, Location]]) -> bool:
+    """`/token` and `/token/{id}`, both by `get_token`: without an id, there is a usual one."""
+    alone = route.path[: route.path.rstrip("/").rfind(f"/{word}")] + f"/{word}"
+    own = {path for path, header in answered if route.handler is not None and header == route.handler.header}
+    named = route.name.endswith(f"_{word.replace('-', '_')}")
+    return named and alone in own and any(path.startswith(f"{alone}/{{") for path in own)
 
 
 def last_collection(path: str) -> str:
