@@ -78,16 +78,35 @@ def test_routers_that_a_loop_mounts_row_by_row(loop: str, prefixed: bool) -> Non
     )
 
 
+def test_routers_of_a_generator_and_of_joined_lists_are_mounted() -> None:
+    router = "from fastapi import APIRouter\nrouter = APIRouter()\n@router.get('/{0}')\ndef {0}(): ...\n"
+    project = build(
+        orders=router.format("orders"),
+        parcels=router.format("parcels"),
+        berths=router.format("berths"),
+        main="from fastapi import FastAPI\nimport berths, orders, parcels\nfrom guards import First, Second\n"
+        "def both():\n    yield orders.router\n    yield parcels.router\n"
+        "ALL = [berths.router] + []\napp = FastAPI()\nfor router in both():\n    app.include_router(router)\n"
+        "for router in ALL:\n    app.include_router(router)\n"
+        "for guard in (First, Second):\n    app.add_middleware(guard)\n",
+        guards="from starlette.middleware.base import BaseHTTPMiddleware\nclass First(BaseHTTPMiddleware): ...\n"
+        "class Second(BaseHTTPMiddleware): ...\n",
+    )
+    assert {route.path for route in project.routes if route.app is not None} == {"/orders", "/parcels", "/berths"}
+    assert {"guards.First", "guards.Second"} <= {ref.name for ref in project.routes[0].guards}
+
+
 def test_tables_of_aiohttp_routes_belong_to_their_application() -> None:
     project = build(
         boats="from aiohttp import web\nroutes = web.RouteTableDef()\n@routes.get('/boats')\nasync def boats(request): ...\n",
         main="from aiohttp import web\nimport boats\n@web.middleware\nasync def timed(request, handler):\n"
-        "    return await handler(request)\napp = web.Application(middlewares=[timed])\n"
-        "for table in [boats.routes]:\n    app.add_routes(table)\n",
+        "    return await handler(request)\n@web.middleware\nasync def counted(request, handler):\n"
+        "    return await handler(request)\napp = web.Application(middlewares=[timed])\napp.middlewares.append(counted)\n"
+        "for table in [boats.routes]:\n    app.router.add_routes(table)\n",
     )
     (route,) = project.routes
     assert route.app is not None
-    assert [fn.name for fn in route.hooks] == ["timed"]
+    assert {fn.name for fn in route.hooks} == {"timed", "counted"}
 
 
 def test_fastapi_dependencies_of_application_router_include_and_handler() -> None:

@@ -124,8 +124,8 @@ def _counted(fn: Fn) -> set[Vid]:
 def _used_once(fn: Fn, vid: Vid) -> bool:
     """`rows = await session.scalars(...)`, of which nothing is asked but `len(rows.all())`."""
     uses = sum(vid in operands(value) for value in fn.facts.values) + sum(vid in call.passed for call in fn.calls)
-    returned = any(item.value == vid for item in (*fn.facts.returns, *fn.facts.stores))
-    return uses == 1 and not returned and all(block.value != vid for block in fn.facts.blocks)
+    given = {item.value for item in fn.facts.returns} | {item.value for item in fn.facts.stores}
+    return uses == 1 and vid not in given and all(block.value != vid for block in fn.facts.blocks)
 
 
 def _made_from(fn: Fn, vid: Vid) -> Vid:

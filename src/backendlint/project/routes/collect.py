@@ -276,7 +276,11 @@ class Registrations:
 
     def _hook(self, fn: Fn, call: Call, model: CallModel, origins: tuple[Origin, ...]) -> None:
         arg = model.middleware or model.handler
-        for hooks, near in self.forwarding.hooks(fn, call, arg, origins) if arg is not None else ():
+        if arg is None:
+            return
+        looped = [item for vid in arguments(call, arg) for item in self.origins.each(fn, vid) if item != (fn, vid)]
+        each = [(tuple(ref for place in looped for ref in self.project.refs(*place)), origins)] if looped else None
+        for hooks, near in each or self.forwarding.hooks(fn, call, arg, origins):
             for holder in filter(None, map(self.holder_of, near)):
                 holder.hooks.extend(hooks)
 

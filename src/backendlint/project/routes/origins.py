@@ -141,6 +141,11 @@ class Origins:
             made = origin.fn.facts.values[origin.vid]
             yield from ((origin.fn, pair) for pair in (made[1] if made[0] == "dict" else ()) if pair[0] >= 0)
 
+    def each(self, fn: Fn, vid: Vid) -> list[tuple[Fn, Vid]]:
+        """The value, or all that a loop's variable stands for in turn."""
+        value = fn.unguarded(vid)
+        return (list(self.items(fn, value[1])) if value[0] == "elem" else []) or [(fn, vid)]
+
     def rounds(self, fn: Fn, vid: Vid) -> Iterator[tuple[Origin, dict[Vid, str]]]:
         """What a part of a row, or an attribute of one, is in each round of its loop, with the texts of the row's other parts:
         `for prefix, module in ROUTERS: app.include_router(module.router, prefix=prefix)`."""
@@ -168,10 +173,14 @@ class Origins:
                 yield from ((fn, item) for item in value[3])
             yield from self.items(fn, value[1])
             return
+        for target in self.project.targets(fn, fn.calls[value[1]]) if value[0] == "call" else ():
+            yield from ((target, item.value) for item in target.facts.returns if item.is_yield)
         for origin in self.of(fn, vid):
             made = origin.fn.facts.values[origin.vid]
             for item in made[1] if made[0] in ("list", "tuple", "set") else ():
                 yield origin.fn, item
+            for side in made[2:4] if made[:2] == ("binop", "+") else ():
+                yield from self.items(origin.fn, side)
 
     def _attribute(self, owners: tuple[Origin, ...], name: str) -> Iterator[Origin]:
         for owner in owners:
