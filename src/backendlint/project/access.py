@@ -184,8 +184,7 @@ class Access:
                 if asks(role, ref, bare) and (ref not in route.idle or role not in (AUTHENTICATE, AUTHORIZE)):
                     yield role, name
         for fn in (*route.dependencies, *route.hooks):
-            for role in self.of_function(fn):
-                yield role, fn.name
+            yield from ((role, fn.name) for role in self.of_function(fn))
         if route.cls is not None:
             yield from self._class_evidence(route.cls, bare)
         yield from ((LIMIT, name) for name in limiting_views(self.project, route))
@@ -199,8 +198,7 @@ class Access:
         last = ref.name.rpartition(".")[2]
         if ref.kind == "func":
             fn = self.project.functions.get(ref.name)
-            for role in self.of_function(fn) if fn else ():
-                yield role, last
+            yield from ((role, last) for role in self.of_function(fn)) if fn else ()
         elif ref.kind in ("class", "inst"):
             cls = self.project.classes.get(ref.name)
             if cls is not None:

@@ -173,8 +173,8 @@ class Origins:
                 yield from ((fn, item) for item in value[3])
             yield from self.items(fn, value[1])
             return
-        for target in self.project.targets(fn, fn.calls[value[1]]) if value[0] == "call" else ():
-            yield from ((target, item.value) for item in target.facts.returns if item.is_yield)
+        for made_by in self.project.targets(fn, fn.calls[value[1]]) if value[0] == "call" else ():
+            yield from ((made_by, item.value) for item in made_by.facts.returns if item.is_yield)
         for origin in self.of(fn, vid):
             made = origin.fn.facts.values[origin.vid]
             for item in made[1] if made[0] in ("list", "tuple", "set") else ():
