@@ -138,8 +138,10 @@ class Hierarchy:
         """Methods of subclasses that a call through `cls` may reach; only for abstract methods, and for those that the class
         calls and leaves to its subclasses without a word."""
         found: list[Fn] = []
-        own = next((item.methods[name] for item in self.mro(cls) if name in item.methods), None)
-        if not self._abstract(own) if own is not None else not _EMPTY.issuperset(self.library_bases(cls)):
+        own = self.project.method(cls, name)
+        if own is None:
+            return tuple(self._left(cls, name)[:MAX_OVERRIDES]) if _EMPTY.issuperset(self.library_bases(cls)) else ()
+        if not self._abstract(own):
             return ()
         todo, seen = list(cls.subclasses), {cls.fqn}
         while todo and len(found) < MAX_OVERRIDES:
@@ -151,6 +153,18 @@ class Hierarchy:
                 found.append(item.methods[name])
             todo.extend(item.subclasses)
         return tuple(found)
+
+    def _left(self, cls: Cls, name: str, depth: int = 4) -> list[Fn]:
+        """Where each subclass has such a method of its own, or leaves it to its own subclasses; a mixin may mean a sibling's."""
+        found: list[Fn] = []
+        for item in cls.subclasses:
+            methods = (
+                [item.methods[name]] if name in item.methods else self._left(item, name, depth - 1) if depth else []
+            )
+            if not methods:
+                return []
+            found += methods
+        return found
 
     def _abstract(self, fn: Fn) -> bool:
         if any(ref.name.startswith("abc.abstract") for ref in fn.decorators):
