@@ -208,7 +208,10 @@ def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, str, bool]]:
         if edge.kind != "call" or edge.call is None:
             continue
         for found, chain in project.writes.reached(edge.callee):
-            write = project.writes.received(found, (edge, *chain))
+            told = found.entity or _made(project, fn, edge.call)  # else it may store again what was there
+            write = project.writes.received(found, (edge, *chain)) if told else found
+            if write.op == "add" and _of_a_row(project, fn, edge.call):
+                break
             text = project.queries.text(write.fn, write.call)
             entity = write.entity or _receiving(project, fn, edge)
             if write.creates and entity and len(chain) <= 1 and not _SAFE_INSERT.search(text):
@@ -216,6 +219,20 @@ def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, str, bool]]:
                     caught = conflict_handled(project, write.fn, write.call)
                     yield edge.call, _key(entity), edge.callee.fqn, caught
                 break
+
+
+def _made(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether the call is given an object that is made here: `orders.create(Order(...))`."""
+    values = [fn.value(object_root(fn, vid)) for vid in call.passed]
+    makers = (fn.facts.calls[value[1]] for value in values if value[0] == "call")
+    return any(ref.kind == "class" for maker in makers for ref in project.callees(fn, maker))
+
+
+def _of_a_row(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether the call is given what belongs to another row, and so was stored before: `customers.update(record.customer)`."""
+    roots = [object_root(fn, vid) for vid in call.args[:1]]
+    owners = [fn.value(root)[1] for root in roots if fn.value(root)[0] == "attr"]
+    return any(_model_of(project, fn, owner) for owner in owners)
 
 
 def _receiving(project: Project, fn: Fn, edge: Edge) -> str:
