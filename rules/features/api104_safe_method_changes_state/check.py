@@ -24,6 +24,8 @@ MAILED = re.compile(
     r"(confirm|verif|activat)[^{]*(\{[^}]*\}/)?\{[^}]*(code|token|key|hash|secret)[^}]*\}/?$", re.IGNORECASE
 )
 """The path of a link in a mail, which only GET can follow; what it holds says who follows it."""
+MIRRORED = re.compile(r"(\{\w+:(path|\.[+*])\}|<path:\w+>)/?$")
+"""The path of whatever file: a mirror keeps what it fetches for the first who asks."""
 FARTHEST = 3
 """Calls between handler and write; what lies deeper serves something else (configuration, caches)."""
 LOADING = re.compile(
@@ -93,11 +95,13 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
         return None
     if traces(route.name) or traces(route.path.rpartition("/")[2]):
         return None
+    mirrors = MIRRORED.search(route.entry.path) is not None
     for write, chain in project.writes.reached(route.handler, ("call", "property")):
         names = (write.entity.rpartition(".")[2], write.fn.name, *(edge.callee.name for edge in chain))
         if (
             write.op in LAZY
             or len(chain) > FARTHEST
+            or (mirrors and chain)
             or any(LOADING.match(fn.name) for fn in (write.fn, *(edge.callee for edge in chain)))
             or any(ASKING.fullmatch(edge.callee.name) for edge in chain)
             or any(traces(name) for name in names)
