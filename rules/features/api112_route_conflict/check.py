@@ -16,6 +16,7 @@ from backendlint.api import (
     is_parameter,
     public_name,
     segments,
+    told_once,
 )
 
 NAME = re.compile(r"\{[^{}]*\}")
@@ -27,6 +28,7 @@ KNOWN = {"", "str", "string", "path", "default", "slug", "int", "float", "uuid",
 REQUESTS = (".Request", ".HTTPConnection", ".WebSocket")
 BESIDE_PATH = frozenset({"app", "state", "headers", "cookies", "client", "query_params", "session", "user", "auth"})
 """What of a request says nothing of its path."""
+MISNAMED = " has the path parameter "
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 DISPATCHING = frozenset({"dispatch", "dispatch_request", "setup", "initial", "prepare", "__call__", "as_view"})
 DECORATING = frozenset({"decorators", "method_decorators"})
@@ -34,10 +36,23 @@ DECORATING = frozenset({"decorators", "method_decorators"})
 
 def check(project: Project) -> Iterator[Hit]:
     seen: set[Location] = set()
+    found: list[Hit] = []
     for hit in (*conflicts(project), *mismatches(project)):
         if hit.location not in seen:
             seen.add(hit.location)
-            yield hit
+            found.append(hit)
+    misnamed = [hit for hit in found if MISNAMED in hit.message]
+    yield from (hit for hit in found if MISNAMED not in hit.message)
+    yield from told_once(misnamed, everywhere, severity=None, each=lambda hit: (hit.location.path, parameter_of(hit)))
+
+
+def parameter_of(hit: Hit) -> str:
+    return hit.message.partition(MISNAMED)[2].partition(", which")[0]
+
+
+def everywhere(hit: Hit, others: str) -> str:
+    """A module whose handlers take no notice of one parameter has that habit."""
+    return hit.message.replace(" does not take:", f" does not take, nor do others in {others}:", 1)
 
 
 def conflicts(project: Project) -> Iterator[Hit]:
@@ -218,7 +233,7 @@ def mismatches(project: Project) -> Iterator[Hit]:
                 else "every call fails"
             )
             yield Hit(
-                f"{route.label} has the path parameter {what}, which `{fn.name}()` does not take: {effect}. Use the same name.",
+                f"{route.label}{MISNAMED}{what}, which `{fn.name}()` does not take: {effect}. Use the same name.",
                 route.location,
                 related=(Step(fn.header, "the handler"),),
                 function=route.function,
