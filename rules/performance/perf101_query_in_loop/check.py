@@ -398,11 +398,12 @@ def _counting(item: TemplateRead) -> str:
 
 def _serializers(project: Project) -> Iterator[Hit]:
     for item in serialized(project):
+        kind = "list of" if project.hierarchy.role(item.serializer) == "admin" else "serializer"
         place, other = item.place, Step(item.read.location, "read for each object")
         if item.read.own:
             place, other = item.read.location, Step(item.place, "the objects are listed here")
         yield Hit(
-            f"The serializer `{item.serializer.name}` asks the database for each listed object: {item.read.what}; "
+            f"The {kind} `{item.serializer.name}` asks the database for each listed object: {item.read.what}; "
             f"{_loading(project, item)}.",
             place,
             related=(other,),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Step
+from backendlint.project.adminlists import admin_lists
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.loaders import NOTHING
 from backendlint.project.origins import Path
@@ -23,8 +24,9 @@ _NESTED, _LIST = ("Nested", "Pluck"), "List"
 
 
 def serialized(project: Project) -> Iterator[Serialized]:
-    """By Django REST framework's serializers, then by marshmallow's schemas."""
+    """By Django REST framework's serializers, by Django's admin, then by marshmallow's schemas."""
     yield from by_serializers(project)
+    yield from admin_lists(project)
     for fn, call in project.graph.calls_written("dump", "dumps"):
         if call.args:
             for schema, many in _schemas(project, fn, call):
