@@ -96,6 +96,22 @@ def test_routers_of_a_generator_and_of_joined_lists_are_mounted() -> None:
     assert {"guards.First", "guards.Second"} <= {ref.name for ref in project.routes[0].guards}
 
 
+def test_a_list_of_routers_that_grows_in_a_loop_ends() -> None:
+    project = build(
+        main="from fastapi import APIRouter, FastAPI\nfirst = APIRouter()\n@first.get('/first')\ndef read(): ...\n"
+        "ALL = [first]\nfor number in range(3):\n    ALL = ALL + [APIRouter()]\n    ALL.append(first)\n"
+        "app = FastAPI()\nfor router in ALL:\n    app.include_router(router)\n",
+    )
+    assert [(route.path, route.app is not None) for route in project.routes] == [("/first", True)]
+    project = build(
+        shop="from fastapi import APIRouter\nrouter = APIRouter()\n@router.get('/shop')\ndef read(): ...\n",
+        main="from fastapi import FastAPI\nimport shop\napp = FastAPI()\nALL = [shop]\nfor module in ALL:\n"
+        "    ALL = [module, *ALL]\n    app.include_router(module.router)\nfor module in ALL:\n    ALL = [module]\n"
+        "    for module in ALL:\n        app.include_router(module.router)\n",
+    )
+    assert {route.path for route in project.routes} == {"/shop"}
+
+
 def test_tables_of_aiohttp_routes_belong_to_their_application() -> None:
     project = build(
         boats="from aiohttp import web\nroutes = web.RouteTableDef()\n@routes.get('/boats')\nasync def boats(request): ...\n",

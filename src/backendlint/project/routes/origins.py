@@ -24,6 +24,7 @@ class Origins:
         self.project = project
         self._known: dict[tuple[str, Vid], tuple[Origin, ...]] = {}
         self._depth = 0
+        self._reading: set[tuple[str, Vid, str]] = set()
 
     def of(self, fn: Fn, vid: Vid) -> tuple[Origin, ...]:
         """The calls and displays that may have made the value; empty where nothing is known."""
@@ -102,8 +103,7 @@ class Origins:
         of several in turn for `for module in (orders, parcels): app.include_router(module.router)`."""
         owner = fn.unguarded(value[1])
         if owner[0] in ("elem", "unpack"):
-            for home, item in self._several(fn, owner):
-                yield from self._read(home, ("attr", item, value[2]))
+            yield from self._read_each(fn, owner, value)
             return
         found = False
         for ref in self.project.refs(fn, value[1]):
@@ -117,6 +117,18 @@ class Origins:
                     yield origin
         if not found:
             yield from self.of(fn, value[1])
+
+    def _read_each(self, fn: Fn, owner: Value, value: Value) -> list[Origin]:
+        """The attribute of each; of a list into which its own items are put again no more than once."""
+        key = (fn.fqn, value[1], str(value[2]))
+        if key in self._reading:
+            return []
+        self._reading.add(key)
+        try:
+            items = list(self._several(fn, owner))
+            return [origin for home, item in items for origin in self._read(home, ("attr", item, value[2]))]
+        finally:
+            self._reading.discard(key)
 
     def _several(self, fn: Fn, value: Value) -> Iterator[tuple[Fn, Vid]]:
         """What a loop's variable stands for in turn, also one of several (`for prefix, router in ROUTERS`)."""
@@ -161,26 +173,35 @@ class Origins:
                 yield from ((origin, texts) for origin in made)
 
     def items(self, fn: Fn, vid: Vid) -> Iterator[tuple[Fn, Vid]]:
-        """What is written in the lists and tuples that a value may be, or put into them where they are made."""
-        value = fn.facts.values[vid]
-        if value[0] == "name":
-            target = self.project.modules.resolve(str(value[1]), fn.file.module)
-            if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-                yield from self.items(self.project.module_function(target.file), target.vid)
-                return
-        if value[0] in SAME:
+        """What is written in the lists and tuples that a value may be, or put into them where they are made; each value is
+        looked at once, as a list that grows in a loop is made of itself."""
+        todo, seen = [(fn, vid)], {(fn.fqn, vid)}
+        while todo:
+            home, at = todo.pop()
+            value = home.facts.values[at]
+            further = self._behind(home, value)
             if value[0] == "mut" and value[2] == "append":
-                yield from ((fn, item) for item in value[3])
-            yield from self.items(fn, value[1])
-            return
-        for made_by in self.project.targets(fn, fn.calls[value[1]]) if value[0] == "call" else ():
-            yield from ((made_by, item.value) for item in made_by.facts.returns if item.is_yield)
-        for origin in self.of(fn, vid):
-            made = origin.fn.facts.values[origin.vid]
-            for item in made[1] if made[0] in ("list", "tuple", "set") else ():
-                yield origin.fn, item
-            for side in made[2:4] if made[:2] == ("binop", "+") else ():
-                yield from self.items(origin.fn, side)
+                yield from ((home, item) for item in value[3])
+            for maker in self.project.targets(home, home.calls[value[1]]) if value[0] == "call" else ():
+                yield from ((maker, item.value) for item in maker.facts.returns if item.is_yield)
+            for origin in self.of(home, at) if not further else ():
+                made = origin.fn.facts.values[origin.vid]
+                yield from ((origin.fn, item) for item in (made[1] if made[0] in ("list", "tuple", "set") else ()))
+                further += [(origin.fn, side) for side in (made[2:4] if made[:2] == ("binop", "+") else ())]
+            for step in further:
+                if (step[0].fqn, step[1]) not in seen:
+                    seen.add((step[0].fqn, step[1]))
+                    todo.append(step)
+
+    def _behind(self, fn: Fn, value: Value) -> list[tuple[Fn, Vid]]:
+        """The same list before it was changed, or the variable that a name means."""
+        if value[0] in SAME:
+            return [(fn, value[1])]
+        if value[0] != "name":
+            return []
+        target = self.project.modules.resolve(str(value[1]), fn.file.module)
+        known = target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest
+        return [(self.project.module_function(target.file), target.vid)] if known and target.file is not None else []
 
     def _attribute(self, owners: tuple[Origin, ...], name: str) -> Iterator[Origin]:
         for owner in owners:
