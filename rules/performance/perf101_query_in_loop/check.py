@@ -54,6 +54,8 @@ FAR = 3
 TORTOISE = "tortoise.models.Model"
 KINDS = 3
 """So many names that a function tells apart make it a switch."""
+FEW_RELATIONS = 2
+"""So many of one query are told where each is read."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -269,12 +271,16 @@ def _by_hand(project: Project, fn: Fn) -> bool:
 
 
 def _relations(project: Project) -> Iterator[Hit]:
-    """One hit for what the items of a loop are asked, where one query is to load all of it."""
+    """One hit for what the items of a loop are asked, where one query is to load all of it and several lines ask."""
     loops: dict[tuple[Location, Step | None, Profile | None], list[tuple[Hit, str]]] = {}
     for hit, item in _lazy(project):
         key = (item.fn.location(item.loop), item.query and replace(item.query, message=""), hit.profile)
         loops.setdefault(key, []).append((hit, item.relation.name))
-    for (first, _), *others in loops.values():
+    for found in loops.values():
+        if len({hit.location.line for hit, _ in found}) == len(found) <= FEW_RELATIONS:
+            yield from (hit for hit, _ in found)
+            continue
+        (first, _), *others = found
         also = ", ".join(f"`{name}`" for _, name in others)
         places = tuple(Step(hit.location, f"reads `{name}`") for hit, name in others)
         message = f"{first.message[:-1]}. So it is with {also}." if also else first.message
