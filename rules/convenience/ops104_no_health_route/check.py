@@ -19,7 +19,9 @@ def check(project: Project) -> Iterator[Hit]:
     if any("health" in item.target for file in project.files.values() for item in file.imports):
         return
     unknown = set(unknown_parts(project))
-    if any(answers_probes(project, fn) for fn in project.all_functions()):
+    if any(map(is_path, project.literals.spelled)) and any(
+        answers_probes(project, fn) for fn in project.all_functions()
+    ):
         return
     applications = [item for item in served_applications(project) if item.library not in unknown]
     if healthy and len(applications) == 1:
@@ -63,7 +65,12 @@ def answers_probes(project: Project, fn: Fn) -> bool:
     listed = {item for vid in compared if fn.value(vid)[0] in ("tuple", "list", "set") for item in fn.value(vid)[1]}
     named = (vid for vid in compared | listed if fn.value(vid)[0] in ("const", "name"))
     texts = (text for vid in named for text in project.constants(fn, vid) or () if isinstance(text, str))
-    return any(text.startswith("/") and HEALTH.search(text.rstrip("/")) for text in texts)
+    return any(map(is_path, texts))
+
+
+def is_path(text: str) -> bool:
+    """Whether it is the path of a probe."""
+    return text.startswith("/") and HEALTH.search(text.rstrip("/")) is not None
 
 
 def unknown_parts(project: Project) -> Iterator[str]:

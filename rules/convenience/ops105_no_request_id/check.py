@@ -7,9 +7,11 @@ from backendlint.api import FileFacts, Hit, Project, served_applications, told_o
 
 NAMES = re.compile(
     r"(request|correlation|trace|transaction|amzn[-_]trace)[-_ ]?(uu)?ids?\b|traceparent|correlation|asgi_correlation|"
-    r"requestid|guid_middleware|contextvars\.merge|trace_context",
-    re.IGNORECASE,
+    r"requestid|guid_middleware|contextvars\.merge|trace_context"
 )
+"""In lower case."""
+HINTS = ("id", "correl", "trace", "merge")
+"""Without any of these nothing is such a name."""
 SETUPS = ("request-id", "tracing")
 LONGEST = 80
 """Characters; longer texts are prose."""
@@ -59,4 +61,5 @@ def names_an_id(project: Project) -> bool:
         texts.update([binding.name for binding in function.bindings])
         texts.update([key for call in function.calls if call.kwargs for key, _ in call.kwargs])
         texts.update([function.values[vid][2] for vid in fn.made_by("attr")])
-    return NAMES.search("\n".join(texts)) is not None
+    hinting = [text for text in map(str.lower, texts) if any(map(text.__contains__, HINTS))]
+    return NAMES.search("\n".join(hinting)) is not None

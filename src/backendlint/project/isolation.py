@@ -19,12 +19,11 @@ def isolated_folders(project: Project) -> frozenset[str]:
     """The folders whose engine is made so: each service of a repository has one of its own."""
     levels = _POSTGRES if project.data.dialect == "postgres" else _EVERYWHERE
     found: set[str] = set()
-    for fn in project.all_functions():
-        for call in fn.facts.calls:
-            level = fn.const(call.kwarg(_KEYWORD)) if call.kwarg(_KEYWORD) >= 0 else None
-            isolates = isinstance(level, str) and level.upper().replace("_", " ") in levels
-            if isolates and any(model.opens == "db-engine" for model in project.models(fn, call)):
-                found.add(_folder(fn))
+    for fn, call in project.graph.calls_with(_KEYWORD):
+        level = fn.const(call.kwarg(_KEYWORD))
+        isolates = isinstance(level, str) and level.upper().replace("_", " ") in levels
+        if isolates and any(model.opens == "db-engine" for model in project.models(fn, call)):
+            found.add(_folder(fn))
     return frozenset(found)
 
 

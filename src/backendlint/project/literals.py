@@ -111,7 +111,7 @@ class Literals:
                         yield from _literal(fn.parent, param.default, setting or param.name, how)
 
     def _looked_up(self, fn: Fn) -> Iterator[NamedLiteral]:
-        for call in fn.facts.calls:
+        for call in fn.facts.calls if self.lookups.known else ():
             for vid, given in self.lookups.of(fn, call) if _passes_literal(fn.facts.values, call) else ():
                 name = fn.const(vid)
                 for item in given if isinstance(name, str) else ():

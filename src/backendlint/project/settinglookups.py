@@ -27,16 +27,13 @@ class SettingLookups:
         """The parameter with the name, and those with a default, by the function's full name."""
         self.names: set[str] = set()
         """The last parts of their names, for a quick look."""
+        asking = dict.fromkeys(fn for fn, _, model in project.graph.modelled if model.env is not None)
         for _ in range(DEPTH):
-            before = len(self.known)
-            for fn in project.all_functions():
-                if fn.fqn not in self.known and len(fn.facts.params) > 1:
-                    self._learn(fn)
-            if len(self.known) == before:
-                break
+            learned = [fn for fn in asking if fn.fqn not in self.known and self._learn(fn)]
+            asking = dict.fromkeys(edge.caller for fn in learned for edge in project.graph.callers(fn))
 
-    def _learn(self, fn: Fn) -> None:
-        for call in fn.calls:
+    def _learn(self, fn: Fn) -> bool:
+        for call in fn.calls if len(fn.facts.params) > 1 else ():
             first = next(iter(call.passed), -1)
             if first < 0 or fn.unguarded(first)[0] not in ("param", "fmt", "binop", "call"):
                 continue
@@ -46,7 +43,8 @@ class SettingLookups:
                 if index >= 0 and others:
                     self.known[fn.fqn] = (index, others)
                     self.names.add(fn.name)
-                    return
+                    return True
+        return False
 
     def _reads(self, fn: Fn, call: Call) -> Iterator[tuple[Vid, list[Vid]]]:
         """The name and the defaults that a call passes to a lookup."""

@@ -12,6 +12,8 @@ from backendlint.project.entities import Fn
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
+_SIGNALS = ("_save", "_delete")
+
 
 def heard(project: Project) -> frozenset[tuple[str, str]]:
     """Models with the operations on their rows that call a function of the project: what writes many rows at once sends no signal.
@@ -20,7 +22,7 @@ def heard(project: Project) -> frozenset[tuple[str, str]]:
     """
     announced: dict[str, tuple[str, ...]] = {}
     found: set[tuple[str, str]] = set()
-    for fn in project.all_functions():
+    for fn in _beside_signals(project):
         signals = {vid for vid in fn.made_by("name") if _announces(project, str(fn.facts.values[vid][1]), announced)}
         for call in fn.calls if signals else ():
             named = [vid for vid in _parts(fn, call) if vid in signals]
@@ -30,11 +32,16 @@ def heard(project: Project) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
+def _beside_signals(project: Project) -> Iterator[Fn]:
+    """The functions of files that import what is called like a signal of rows."""
+    for file in project.files.values():
+        if any(item.target.endswith(_SIGNALS) for item in file.imports):
+            yield from project.functions_of(file)
+
+
 def _announces(project: Project, dotted: str, known: dict[str, tuple[str, ...]]) -> bool:
     if dotted not in known:
-        model = (
-            project.libraries.attribute(dotted) if dotted.rpartition(".")[2].endswith(("_save", "_delete")) else None
-        )
+        model = project.libraries.attribute(dotted) if dotted.endswith(_SIGNALS) else None
         known[dotted] = model.announces if model is not None else ()
     return bool(known[dotted])
 
