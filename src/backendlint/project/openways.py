@@ -15,13 +15,18 @@ Place = tuple[str, int]
 """A call of a function: its name, and what the call gives."""
 
 
-def is_open(chain: Sequence[Edge], fn: Fn, call: Call) -> bool:
-    """Whether the calls, with what they pass, may come to that last one."""
+def is_open(chain: Sequence[Edge], fn: Fn, call: Call, passed: dict[str, Given | None]) -> bool:
+    """Whether the calls, with what they pass, may come to that last one. `passed` keeps what each function is known to be given,
+    None where no call gets there: for chains that lead to no function by two ways."""
     known: Given = {}
     for edge in chain:
-        if barred(edge.caller, edge.block, edge.span, known):
+        if edge.callee.fqn not in passed:
+            closed = barred(edge.caller, edge.block, edge.span, known)
+            passed[edge.callee.fqn] = None if closed else given(edge, known)
+        there = passed[edge.callee.fqn]
+        if there is None:
             return False
-        known = given(edge, known)
+        known = there
     return not barred(fn, call.block, call.span, known)
 
 

@@ -12,6 +12,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.findings.model import Step
 from backendlint.project.binding import bind, unchanged
 from backendlint.project.calls import Edge
+from backendlint.project.certain import Given
 from backendlint.project.effects import Site
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
@@ -102,8 +103,9 @@ class Writes:
             return []
         found: list[tuple[Write, tuple[Edge, ...]]] = []
         closed: list[tuple[Write, tuple[Edge, ...]]] = []
+        passed: dict[str, Given | None] = {}
         for write, chain in self._nearest(fn, kinds):
-            (found if is_open(chain, write.fn, write.call) else closed).append((write, chain))
+            (found if is_open(chain, write.fn, write.call, passed) else closed).append((write, chain))
         if not closed:
             return found
         wanted = {(write.fn.fqn, write.call.value): write.call for write, _ in closed}
