@@ -4,9 +4,8 @@ or a table that the call spreads; and where the origin is compared before the te
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from backendlint.api import Call, Fn, Hit, Location, Project, Route, calls_at, functions_in, of_all_modules
+from backendlint.api import Call, Fn, Hit, Project, calls_at, functions_in, of_all_modules
 
 FLASK = "`supports_credentials` with any origin"
 """How the message about flask-cors begins."""
@@ -21,27 +20,6 @@ ANY = ("*", ".*", "^.*$", r"https?://.*", "https://.*")
 
 
 def check(project: Project, hit: Hit) -> Iterator[Hit]:
-    for item in judged(project, hit):
-        yield replace(item, profile="strict", confidence="low") if knows_nobody(project, hit.location) else item
-
-
-def knows_nobody(project: Project, location: Location) -> bool:
-    """Whether the file makes an application of which no route asks who calls: there is no signed-in user."""
-    routes = [route for route in project.routes if route.inner is not None and route.inner.path == location.path]
-    return bool(routes) and not any(asks_who(project, route) for route in routes)
-
-
-def asks_who(project: Project, route: Route) -> bool:
-    before = [fn for fn in (route.handler, *route.dependencies, *route.hooks) if fn is not None]
-    return (
-        bool(project.access.authentication(route))
-        or route.handler is None
-        or any(project.credentials.of(fn) for fn in before)
-        or any(param.origin in ("cookie", "header") for param in route.params)
-    )
-
-
-def judged(project: Project, hit: Hit) -> Iterator[Hit]:
     if hit.message.startswith(SPREAD):
         if any(spreads_open(project, fn, call) for fn, call in calls_at(project, hit.location)):
             yield hit
