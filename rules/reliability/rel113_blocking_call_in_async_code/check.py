@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from backendlint.api import (
     BLOCKING,
+    FEW,
     SLIPS,
     Call,
     CallModel,
@@ -36,6 +37,8 @@ CONSUMERS = frozenset(f"builtins.{name}" for name in "list tuple set dict sorted
 
 HASHES = 2
 """So many places that hash passwords are told one by one: most often there is one helper to mend."""
+SIBLINGS = 2
+"""So many methods of one class that wait for the same library are told one by one."""
 BRIEF = 0.01
 """Seconds."""
 DATABASE = ("db", "commit", "flush", "rollback", "search")
@@ -62,9 +65,9 @@ class Style(NamedTuple):
     served: bool
     """Whether a client waits for that."""
     few: int
-    """So many with the library are told one by one."""
+    """So many of the style are told one by one."""
     place: str
-    """Of the waiting call, if that is another function's."""
+    """Of the waiting call, if that is another function's; of a method's own the class, and what it waits for."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -74,20 +77,28 @@ def check(project: Project) -> Iterator[Hit]:
     """
     styles = by_style(project, list(project.all_functions()), partial(_hits, project))
     yield from styles.pop(None, ())
-    libraries: dict[tuple[str, bool], list[Style]] = {}
+    libraries: dict[str, list[Style]] = {}
     for style in filter(None, styles):
-        libraries.setdefault((style.library, style.served), []).append(style)
-    for (library, _), alike in libraries.items():
-        few = alike[0].few
-        hits = [hit for style in alike for hit in styles[style]]
-        yield from (hit for hit in hits if hit.profile is not None)
-        if library and len(hits) > few:
-            first_ones = [hit for hit in hits if hit.profile is None]
-            yield from told_once(first_ones, partial(_throughout, by=f" with {library}"), 1, None)
-            continue
-        for style in alike:
-            first_ones = [hit for hit in styles[style] if hit.profile is None]
-            yield from told_once(first_ones, _throughout, severity=None) if style.place else first_ones
+        libraries.setdefault(style.library, []).append(style)
+    for library, alike in libraries.items():
+        served = [hit for style in alike if style.served for hit in styles[style]]
+        others = [hit for style in alike if not style.served for hit in styles[style]]
+        if library and len(served) > alike[0].few:
+            yield from _told(served, f" with {library}")
+            yield from (replace(hit, profile="strict") for hit in others)
+        elif library and len(others) > alike[0].few:
+            yield from served
+            yield from _told(others, f" with {library}")
+        else:
+            for style in alike:
+                yield from _told(styles[style], few=min(style.few, FEW)) if style.place else styles[style]
+
+
+def _told(hits: list[Hit], by: str = "", few: int = 1) -> Iterator[Hit]:
+    """Beyond `few` the first alone; advice passes."""
+    yield from (hit for hit in hits if hit.profile is not None)
+    first_ones = [hit for hit in hits if hit.profile is None]
+    yield from told_once(first_ones, partial(_throughout, by=by), few, None)
 
 
 def _throughout(hit: Hit, others: str, by: str = "") -> str:
@@ -95,28 +106,41 @@ def _throughout(hit: Hit, others: str, by: str = "") -> str:
 
 
 def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Style | None]]:
-    """Each hit, with its style; None for advice, and for calls that fail. What a function asks the same database next is advice."""
+    """Each hit, with its style; None for advice, and for calls that fail. What a function waits for once more is advice."""
     for fn in functions:
-        asked: set[str] = set()
+        known: set[str] = set()
         for hit, model in _hits_in(project, fn) if fn.facts.is_async else ():
-            place = str(hit.related[-1].location) if hit.related else ""
-            library = _throughout_library(model)
-            few = SLIPS if model.password is None else HASHES
-            style = Style(library, bool(library) and fn in project.in_request, few, place)
+            style = _style(project, fn, hit, model)
+            same = style.library or (str(hit.related[-1].location) if hit.related else _package(model))
             if hit.profile is not None or _refused(project, model):
                 yield hit, None
-            elif library and library in asked:
+            elif same in known:
                 yield replace(hit, profile="strict"), style
             else:
-                asked.add(library)
+                known.add(same)
                 yield hit, style
+
+
+def _style(project: Project, fn: Fn, hit: Hit, model: CallModel) -> Style:
+    """The library's, where it is one of the whole project; else that of the one place, or of the class."""
+    library = _throughout_library(model)
+    if library:
+        place = str(hit.related[-1].location) if hit.related else ""
+        return Style(library, fn in project.in_request, SLIPS if model.password is None else HASHES, place)
+    if hit.related:
+        return Style("", False, FEW, str(hit.related[-1].location))
+    return Style("", False, SIBLINGS, f"{fn.cls.fqn} {_package(model)}" if fn.cls is not None else "")
+
+
+def _package(model: CallModel) -> str:
+    return model.name.partition(".")[0]
 
 
 def _throughout_library(model: CallModel) -> str:
     """The library of a call that is one of many alike: whoever has chosen it waits for it everywhere."""
     if any(effect.partition("-")[0] in DATABASE for effect in model.effect):
         return model.library
-    return model.name.partition(".")[0] if model.password is not None else ""
+    return _package(model) if model.password is not None else ""
 
 
 def _hits_in(project: Project, fn: Fn) -> Iterator[Waiting]:
