@@ -32,6 +32,8 @@ OUTBOUND = frozenset(
 GENERATED = ".Stub.*"
 """The model of all methods of generated stubs, whose deadlines API114 is about."""
 UNBOUNDED = Wait("forever", default=True)
+SIBLINGS = 2
+"""So many calls of a class's methods are told one by one."""
 FAR = 4
 """Calls from a queue's job down to what it waits for."""
 REQUEST_LAYERS = frozenset(["controller", "service", "repository", "client", "task", "middleware"])
@@ -41,7 +43,7 @@ def check(project: Project) -> Iterator[Hit]:
     """One hit a call, or a client's constructor where that decides for all of the client's calls.
 
     A library that is called without a timeout everywhere is told once, for what clients wait for and for the rest: the remedy
-    is one too.
+    is one too. So is what one function calls, or one class.
     """
     styles: dict[tuple[str, bool], list[Hit]] = {}
     for hit, name in _hits(project):
@@ -50,8 +52,25 @@ def check(project: Project) -> Iterator[Hit]:
             styles.setdefault((name.partition(".")[0], fn in project.in_request), []).append(hit)
         else:
             yield hit
+    rest: dict[str, list[Hit]] = {}
     for (library, _), hits in styles.items():
-        yield from told_once(hits, partial(_everywhere, library), SLIPS, severity=None)
+        if len(hits) > SLIPS:
+            yield from told_once(hits, partial(_everywhere, library), SLIPS, severity=None)
+        else:
+            rest.setdefault(library, []).extend(hits)
+    for library, hits in rest.items():
+        for few, group in _together(project, hits):
+            yield from told_once(group, partial(_everywhere, library), few, severity=None)
+
+
+def _together(project: Project, hits: list[Hit]) -> Iterator[tuple[int, list[Hit]]]:
+    """What one function or class calls, and how many of it are told one by one."""
+    groups: dict[str, list[Hit]] = {}
+    for hit in hits:
+        fn = project.functions[hit.function or ""]
+        groups.setdefault(fn.fqn if fn.cls is None else fn.cls.fqn, []).append(hit)
+    for group in groups.values():
+        yield SIBLINGS if len({hit.function for hit in group}) > 1 else 1, group
 
 
 def _everywhere(library: str, hit: Hit, others: str) -> str:
