@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Call, Hit, Leak, Profile, Project, only_by_hand
+from backendlint.api import Call, Hit, Leak, Profile, Project, only_by_hand, told_once
 
 NAMES = {
     "db-connection": "database connection",
@@ -23,20 +23,33 @@ NAMES = {
     "grpc-channel": "gRPC channel",
     "http-response": "HTTP response",
 }
+SIBLINGS = 2
+"""So many methods of one class that never close what they open are told one by one."""
 AN = "aeioFHLMNRSX"
 """Begin words with a vowel, the capitals as letters that are read one by one."""
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a resource, at the call that opens it; of those that one close would end (opened in two branches) the first."""
-    told: set[tuple[str, Call]] = set()
+    """One hit a resource, at the call that opens it; of those of one function that one close would end (opened in two branches),
+    or that nothing ends, the first, and so of a class of which several methods never close what they open."""
+    told: set[tuple[str, Call | str]] = set()
+    classes: dict[tuple[str, str], list[Hit]] = {}
     for leak in project.resources.leaks():
         hit = _hit(project, leak)
-        if leak.closed is not None and hit.profile is None:
-            place = (leak.fn.fqn, leak.closed)
+        if hit.profile is None:
+            place = (leak.fn.fqn, leak.closed or leak.model.name)
             hit = replace(hit, profile="strict") if place in told else hit
             told.add(place)
-        yield hit
+        if hit.profile is None and leak.closed is None and leak.fn.cls is not None:
+            classes.setdefault((leak.fn.cls.fqn, leak.model.name), []).append(hit)
+        else:
+            yield hit
+    for hits in classes.values():
+        yield from told_once(hits, _throughout, SIBLINGS, severity=None)
+
+
+def _throughout(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]} (here and in {others})."
 
 
 def _hit(project: Project, leak: Leak) -> Hit:

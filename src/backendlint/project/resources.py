@@ -67,7 +67,7 @@ class Resources:
             if site.model.opens in OWNED and not site.fn.is_module:
                 leak = self._leak(site.fn, site.call, site.model)
                 if leak is not None:
-                    if not self._in_memory(site, leak.closed is not None):
+                    if not self._in_memory(site, leak.closed is not None) and not self._borrows(site):
                         yield leak
                 elif site.model.opens != "lock" and self._returns_it(site.fn, site.call):
                     openers[site.fn.fqn] = site.model
@@ -88,6 +88,13 @@ class Resources:
         mode = next((vid for vid in (call.kwarg("mode"), *call.args[1:2]) if vid >= 0), -1)
         reads = mode < 0 or str(site.fn.const(mode)).startswith("r")
         return (reads or closed) and any(self._is_file(site.fn, vid) for vid in given)
+
+    def _borrows(self, site: Site) -> bool:
+        """`Session(bind=connection)`: a session on somebody's connection, which stays with that, gives nothing back."""
+        given = (*site.call.args[:1], site.call.kwarg("bind")) if site.model.opens == "db-session" else ()
+        refs = (ref for vid in given if vid >= 0 for ref in self.project.refs(site.fn, vid) if ref.kind == "libinst")
+        found = (self.project.libraries.cls(ref.name) for ref in refs)
+        return any(cls is not None and cls.resource == "db-connection" for cls in found)
 
     def _is_file(self, fn: Fn, vid: Vid) -> bool:
         """A file object, also of an upload that has no type here: `request.FILES["archive"]`, `upload.file`."""
