@@ -98,11 +98,12 @@ def _is_slow(project: Project, policy: Policy) -> bool:
 
 
 def _is_soft(project: Project, policy: Policy) -> bool:
-    """What is slow, a second attempt alone, what runs once (a script that waits for its database), a lost race, and what mends
-    the failure first."""
+    """What is slow, a second attempt alone, what runs once (a script that waits for its database), a lost race, what mends
+    the failure first, and what keeps a task alive."""
     return (
         _is_slow(project, policy)
         or policy.once_more
+        or policy.tends
         or _conflicts(policy)
         or runs_by_hand(project, policy.fn)
         or project.layer(policy.fn) == "migration"

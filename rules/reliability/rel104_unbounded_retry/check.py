@@ -56,5 +56,5 @@ def _hit(project: Project, policy: Policy) -> Hit:
         location=policy.home.location(policy.span),
         related=tuple(policy.fn.step(call.span, "what is retried") for call in policy.calls[:3]),
         function=policy.fn.fqn,
-        profile="strict" if _is_soft(project, policy.fn) else None,
+        profile="strict" if policy.tends or _is_soft(project, policy.fn) else None,
     )

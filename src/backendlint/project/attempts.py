@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block, Call, Vid
 from backendlint.facts.within import below
 from backendlint.project.binding import bind
+from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
-from backendlint.project.loops import loop_at
 from backendlint.project.uses import aliases, ingredients, operands
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
 
 _PAUSES = re.compile(r"(^|_)(wait|sleep|pause|delay|back_?off)(_|$)")
 _SAID = ("headers", "response")
@@ -169,9 +173,12 @@ def may_pause(fn: Fn, call: Call) -> bool:
 
 
 def hands_out(fn: Fn, loop: int) -> bool:
-    """Whether a generator's loop hands out one thing a round, and goes on: `line = read()`, `yield parse(line)`."""
+    """Whether a generator's loop hands out one thing a round, or all that comes until a stream breaks off, and goes on:
+    `line = read()`, `yield parse(line)`."""
     return any(
-        given.is_yield and loop_at(fn, given.block) == loop and not _left_below(fn, loop, given.block)
+        given.is_yield
+        and any(number == loop for number, _ in fn.blocks_of(given.block))
+        and not _left_below(fn, loop, given.block)
         for given in fn.facts.returns
     )
 
@@ -242,3 +249,15 @@ def _taken(fn: Fn, group: int) -> set[Vid]:
         if value[0] in ("guard", "phi", "await", "unpack") and not found.isdisjoint(operands(value)):
             found.add(vid)
     return found
+
+
+def tended(project: Project, fn: Fn) -> bool:
+    """`create_task(kept_alive(work))`: a coroutine that all its callers only hand on, so nobody waits for what it goes through."""
+    edges = [edge for edge in project.graph.callers(fn) if edge.caller is not fn]
+    return fn.facts.is_async and bool(edges) and all(_handed_on(edge) for edge in edges)
+
+
+def _handed_on(edge: Edge) -> bool:
+    call = edge.call
+    takers = [other for other in edge.caller.calls if call is not None and call.value in other.passed]
+    return bool(takers) and not any(other.awaited for other in takers)

@@ -22,6 +22,7 @@ from backendlint.project.attempts import (
     said,
     same_again,
     takes,
+    tended,
     until_success,
     varies,
 )
@@ -101,7 +102,8 @@ class Retries:
                 backoff, jitter = self._pauses(fn, number)
                 backoff = "exponential" if backoff == "constant" and self._grows_by(fn, counter) else backoff
                 on = tuple(self.project.exceptions.surely_caught(fn, handler))
-                yield Policy("loop", fn, call.span, fn, None, counter >= 0, backoff, jitter, on, outbound)
+                tends = self._tends(fn, outbound)
+                yield Policy("loop", fn, call.span, fn, None, counter >= 0, backoff, jitter, on, outbound, tends=tends)
 
     def _grows_by(self, fn: Fn, counter: Vid) -> bool:
         """Whether a pause is made of the parameter that counts the attempts."""
@@ -323,8 +325,13 @@ class Retries:
         span = Span(block.span.line, block.span.column, block.span.line, block.span.column + len(block.kind))
         pauses = [self._pause(fn, call) for call in calls_in(fn.facts, loop)]
         known = [numbers.usual(self.project, fn, vid) or 0.0 for vid in pauses if vid >= 0]
-        pause = max(known, default=None)
-        return Policy("loop", fn, span, fn, attempts, bounded, backoff, jitter, on, calls, loop, pause=pause)
+        pause, tends = max(known, default=None), self._tends(fn, calls)
+        return Policy(
+            "loop", fn, span, fn, attempts, bounded, backoff, jitter, on, calls, loop, pause=pause, tends=tends
+        )
+
+    def _tends(self, fn: Fn, calls: tuple[Call, ...]) -> bool:
+        return all(self._handed_in(fn, call) for call in calls) and tended(self.project, fn)
 
     def _bound(self, fn: Fn, loop: int, block: Block) -> tuple[bool, float | None]:
         if block.kind == "for":
