@@ -22,6 +22,8 @@ STATES = frozenset(
 )
 """Words of those that bring a thing into a state, in which it stays when they are repeated."""
 BEATS = frozenset({"heart", "beat"})
+MEASURED = frozenset({"metrics", "telemetry", "gauges"})
+"""Words of what carries the time at which it was measured, and stays the same when it comes twice."""
 HOST = re.compile(r"^\w+://[^/]*")
 MAKES = frozenset(
     "create add new charge pay payment payments send submit publish notify order orders book transfer refund register insert "
@@ -74,7 +76,7 @@ def _is_harmless(project: Project, sent: Sent, fn: Fn) -> bool:
     words, address = _words(project, sent, fn), _said(project, sent.fn, _address(sent)[:1])
     if address & (ASKS | STATES) and not address & MAKES:
         words -= LOCAL
-    if words >= BEATS or "heartbeat" in words:
+    if words >= BEATS or "heartbeat" in words or words & MEASURED:
         return True
     asks = bool(words & (ASKS | STATES)) or _addressed(sent) or sent.fn.const(sent.call.kwarg("stream")) is True
     return asks and not words & MAKES
