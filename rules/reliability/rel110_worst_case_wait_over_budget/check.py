@@ -10,8 +10,8 @@ SHOWN = 4
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit an endpoint's handler (several routes of one handler count once), and one a job; endpoints that wait for the
-    same, or that only what all of them do first makes too slow, such as connecting, are one."""
+    """One hit an endpoint's handler (several routes of one handler count once), and one a job; endpoints that wait at the same
+    places, or that only what all of them do first makes too slow, such as connecting, are one: the longest."""
     seen: set[str] = set()
     alike: dict[object, list[tuple[Route, Fn, Sum]]] = {}
     budget = project.waits.budget("api_ms")
@@ -21,11 +21,14 @@ def check(project: Project) -> Iterator[Hit]:
         seen.add(route.handler.fqn)
         total = project.waits.route(route)
         if total.seconds > budget:
-            same: object = _shared(total, budget) or frozenset((part.location, part.times) for part in total.parts)
+            same: object = _shared(total, budget) or frozenset(part.location for part in total.parts)
             alike.setdefault(same, []).append((route, route.handler, total))
-    for (route, handler, total), *others in alike.values():
-        count = f" and {len(others)} other endpoint{'s' if len(others) > 1 else ''}" if others else ""
-        yield _hit(project, f"`{route.label}`{count}", handler, total, "api_ms", route.place)
+    for group in alike.values():
+        route, handler, total = max(group, key=lambda item: (_adds_up(item[2], budget), item[2].seconds))
+        others = len(group) - 1
+        count = f" and {others} other endpoint{'s' if others > 1 else ''}" if others else ""
+        short = any(item.seconds < total.seconds for _, _, item in group)
+        yield _hit(project, f"`{route.label}`{count}", handler, total, "api_ms", route.place, short)
     for fn in project.reviewed():
         if fn.fqn not in seen and is_job(project, fn):
             total = project.waits.of(fn)
@@ -33,10 +36,10 @@ def check(project: Project) -> Iterator[Hit]:
                 yield _hit(project, f"Job `{fn.name}()`", fn, total, "job_ms", fn.header)
 
 
-def _hit(project: Project, name: str, fn: Fn, total: Sum, key: str, place: Location) -> Hit:
+def _hit(project: Project, name: str, fn: Fn, total: Sum, key: str, place: Location, others_less: bool = False) -> Hit:
     parts = sorted(total.parts, key=lambda part: -part.total)
     return Hit(
-        message=f"{name} can wait {duration(total.seconds)} for others {_more(total)}, "
+        message=f"{name} can wait {'up to ' if others_less else ''}{duration(total.seconds)} for others {_more(total)}, "
         f"over {project.waits.stated(key)}: {_written(parts)}.",
         location=place,
         related=tuple(_step(part) for part in parts[:10]),
