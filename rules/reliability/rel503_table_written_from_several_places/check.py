@@ -4,7 +4,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Cls, Fn, Hit, Project, Step, Write, decorator_models, only_by_hand, stored_entity
+from backendlint.api import (
+    Cls,
+    Fn,
+    Hit,
+    Project,
+    Step,
+    Write,
+    decorator_models,
+    ingredients,
+    only_by_hand,
+    stored_entity,
+)
 
 FREE = ("migration", "command", "task", "middleware", "config", "entry")
 """Layers that may write anything."""
@@ -97,7 +108,7 @@ def reported(
     for unit, found in strangers.items():
         default: list[Hit] = []
         for write in found:
-            if write.fn.fqn in seen or is_called_by(project, write.fn, owner) or links(project, write):
+            if write.fn.fqn in seen or is_called_by(project, write.fn, owner) or links(project, write, unit):
                 continue
             theirs = kinds_made(project, write.fn, entity)
             alike = [offer for offer, ours in offered if are_alike(ours, theirs)]
@@ -142,9 +153,16 @@ def removes_a_whole(project: Project, write: Write) -> bool:
     return write.op == "delete" and len(gone) >= WHOLE
 
 
-def links(project: Project, write: Write) -> bool:
-    """`post.tags.set(tags)`: what is changed is which rows belong together, and that is the writer's own."""
-    return any(LINKS.search(model.name) for model in project.models(write.fn, write.call))
+def links(project: Project, write: Write, unit: str) -> bool:
+    """`post.tags.set(tags)`, or `update(Order).values(crate_id=None)` by what keeps crates: what is changed is which rows belong
+    together, and that is the writer's own."""
+    fn = write.fn
+    if any(LINKS.search(model.name) for model in project.models(fn, write.call)):
+        return True
+    parts = map(fn.value, ingredients(fn.facts, (write.call.value, *write.call.args)))
+    calls = {value[1]: fn.calls[value[1]] for value in parts if value[0] == "call"}.values()
+    pairs = [pair for call in calls if fn.callee_name(call) in ("values", "update") for pair in call.kwargs]
+    return bool(pairs) and all(singular(unit) in key and fn.const(vid) is None for key, vid in pairs)
 
 
 def is_offer(project: Project, write: Write) -> bool:
@@ -195,9 +213,14 @@ def is_hook(project: Project, fn: Fn) -> bool:
 
 
 def home(path: str, owner: str) -> str:
-    """The folder that bears the owner's name, above the file; "" without one."""
+    """The folder that bears the owner's name, or its first words (`order` of `order_item`), above the file; "" without one."""
     folders = path.split("/")[:-1]
-    return "/".join((*folders[: folders.index(owner) + 1], "")) if owner in folders else ""
+    names = (number for number, name in enumerate(folders) if name == owner or begins(owner, name))
+    return "/".join((*folders[: next(names, -1) + 1], ""))
+
+
+def begins(owner: str, folder: str) -> bool:
+    return owner.startswith(f"{folder}_") and folder not in SHARED and folder != "api"
 
 
 def by_entity(project: Project) -> dict[str, list[Write]]:
@@ -269,18 +292,20 @@ def unit_of(project: Project, write: Write, apps: frozenset[str]) -> str:
         if layer == "schema" and position:
             return parts[position - 1]
         if layer in LAYER_FOLDERS:
-            inner = parts[position + 1 :]
-            package = parts[position - 1] if position > 1 else ""
+            inner = [part for part in parts[position + 1 :] if part != "__init__"] or [""]
+            above = parts[position - 1] if position > 1 else ""
             stem = re.sub(
                 r"_?(service|repository|repo|crud|controller|views?|handlers?|dao|api)s?$|^(service|repo|crud)s?_",
                 "",
                 inner[0],
             )
-            return "" if GENERAL.issuperset(stem.split("_")) and stem else stem or package or inner[0]
+            return "" if GENERAL.issuperset(stem.split("_")) and stem else stem or above or inner[0]
+    package = parts[-1] == "__init__" and len(parts) > 1
+    parts = parts[:-1] if package else parts
     if parts[-1] in SHARED or (len(parts) > 1 and parts[-2] in SHARED):
         return ""
-    if len(parts) > 1:
-        return parts[-2]
+    if package or len(parts) > 1:
+        return parts[-1 if package else -2]
     return re.sub(r"_?(service|repository|repo|crud)s?$", "", parts[-1])
 
 
