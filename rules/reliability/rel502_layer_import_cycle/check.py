@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from backendlint.api import FEW, FileFacts, Fn, Hit, Import, Project, Step, here_and_in, told_once
@@ -19,10 +20,15 @@ NEAR = 2
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """Cycles between layers; what one layer has with another in many files is how the project is built, and told once."""
+    """Cycles between layers; what one layer has with another in many files is how the project is built, and told once, as is
+    what one file has with it."""
     found: dict[tuple[str, str], list[Hit]] = {}
+    files: set[tuple[str, tuple[str, str]]] = set()
     for layers, hit in cycles(project):
-        found.setdefault(layers, []).append(hit)
+        place = (hit.location.path, layers)
+        found.setdefault(layers, []).append(replace(hit, profile="strict") if place in files else hit)
+        if hit.profile is None:
+            files.add(place)
     for layers, hits in found.items():
         near = [hit for hit in hits if hit.profile is None]
         yield from told_once(
