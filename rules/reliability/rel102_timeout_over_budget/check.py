@@ -7,6 +7,9 @@ from functools import partial
 
 from backendlint.api import Hit, Profile, Project, Site, Wait, called, duration, here_and_in, told_once
 
+PROXIES = 60.0
+"""Seconds after which proxies and load balancers give up, if nobody tells them otherwise."""
+
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call, or the client's constructor where that sets the timeout for all calls; a default that is left everywhere
@@ -80,8 +83,10 @@ def _hit(project: Project, site: Site, wait: Wait) -> Hit:
 
 
 def _profile(project: Project, site: Site, wait: Wait) -> Profile | None:
-    """A default that somebody may have changed elsewhere, and what hands on an answer as it comes: its wait is for the next part."""
+    """A default that somebody may have changed elsewhere, what hands on an answer as it comes (its wait is for the next part), and
+    a limit that the code sets where the project has no budget, while whoever stands in front still waits."""
     fn, call = site.fn, site.call
     streams = fn.const(call.kwarg("stream")) is True or fn.callee_name(call) == "stream"
     on_purpose = streams and fn.facts.is_generator and not wait.default
-    return "strict" if on_purpose or (wait.default and not project.waits.plain_client(site.model)) else None
+    chosen = project.waits.assumed("api_ms") and not wait.default and wait.seconds <= PROXIES
+    return "strict" if on_purpose or chosen or (wait.default and not project.waits.plain_client(site.model)) else None
