@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
-from backendlint.api import Hit, LongWork, Project, Route, duration, for_tests, here_and_in, identifier_words, told_once
+from backendlint.api import (
+    Hit,
+    LongWork,
+    Project,
+    Route,
+    duration,
+    for_admins,
+    for_tests,
+    here_and_in,
+    identifier_words,
+    told_once,
+)
 
 NEAR = 2
 """Calls from the endpoint down to a pause: further down it is a matter of what happens on the way."""
@@ -17,8 +29,10 @@ TRIES = frozenset(["test", "check", "try", "verify", "diagnostics"])
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a call, with the way from an endpoint; of many loops on the way from one endpoint the first tells."""
+    """One hit a call, with the way from an endpoint; of many loops on the way from one endpoint, and of those of one function
+    that call the same, the first tells."""
     loops: dict[str, list[Hit]] = {}
+    called: set[tuple[str, str]] = set()
     for work in project.long_works.all():
         route = project.in_request.route(work.fn)
         if route is None:
@@ -31,6 +45,11 @@ def check(project: Project) -> Iterator[Hit]:
             profile="strict" if _is_advice(project, work, route) else None,
         )
         if work.kind == "loop" and hit.profile is None:
+            same = (work.fn.fqn, work.name)
+            if same in called:
+                yield replace(hit, profile="strict")
+                continue
+            called.add(same)
             loops.setdefault(route.label, []).append(hit)
         else:
             yield hit
@@ -39,8 +58,11 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _is_advice(project: Project, work: LongWork, route: Route) -> bool:
-    """What an endpoint is there to try, what holds nobody but the one client, and what may happen far below."""
+    """What an endpoint is there to try, what holds nobody but the one client, or one who runs the service, and what may happen
+    far below."""
     if _tries(route) or route.kind != "http" or for_tests(project, work.fn):
+        return True
+    if work.kind == "subprocess" and work.call.awaited and for_admins(route):
         return True
     way = len(project.in_request.way(work.fn))
     if work.kind == "sleep":
@@ -66,7 +88,7 @@ def _does(work: LongWork) -> str:
     if work.kind == "mail":
         return f"sends mail (`{work.name}`) {place}"
     if work.kind == "subprocess":
-        return f"runs a program (`{work.name}`) {place}"
+        return f"runs a command (`{work.name}`) {place}"
     if work.kind == "sleep":
         rounds = f" in {work.rounds} rounds" if work.rounds > 1 else ""
         return f"sleeps {duration(work.seconds)}{rounds} {place}"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from backendlint.project.routes import Route
 
 _SIGNATURE = re.compile(r"[\w-]*[_-]signature", re.IGNORECASE)
-_ADMIN = re.compile(r"(^|[/_-])admin", re.IGNORECASE)
+_ADMIN = re.compile(r"(^|[/_-])(admin|back[_-]?office)", re.IGNORECASE)
 
 
 def is_api(project: Project, route: Route) -> bool:
