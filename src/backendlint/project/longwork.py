@@ -29,12 +29,14 @@ SHORT_PROCESS = 10.0
 """Seconds."""
 _AT_ONCE = frozenset(
     "basename cat chgrp chmod chown cp date df dirname echo env false free getent groups head hostname hostnamectl id ifconfig "
-    "ip kill killall ln locale ls lsb_release lscpu mkdir mv nproc pgrep pidof pkill ps pwd readlink rm rmdir stat sysctl tail "
+    "ip journalctl kill killall ln locale ls lsb_release lscpu mkdir mv nproc pgrep pidof pkill ps pwd readlink rm rmdir stat sysctl tail "
     "test touch true tty uname uptime who whoami whereis which".split()
 )
 """Programs that are done as soon as they are started."""
 _BY_SIZE = frozenset("cat chgrp chmod chown cp df mv rm stat tail touch".split())
 """Of those, what takes as long as the files, and the disk that they are on."""
+_FOLLOWS = {"tail": frozenset({"-f", "-F", "--follow"}), "journalctl": frozenset({"-f", "--follow"})}
+"""What has these go on for ever."""
 _ASKS = frozenset({"--version", "-V", "--help", "-h"})
 _GIT_ASKS = frozenset(
     {"branch", "config", "describe", "log", "remote", "rev-list", "rev-parse", "show", "status", "tag"}
@@ -245,6 +247,8 @@ def at_once(fn: Fn, call: Call, *, always: bool = False) -> bool:
     """Whether a program is one that ends at once, by its name as the code writes it; `always`: whatever it is given."""
     words = _words(fn, call.args[0]) if call.args else []
     name = words[0].rpartition("/")[2] if words else ""
+    if not _FOLLOWS.get(name, frozenset()).isdisjoint(words):
+        return False
     if always:
         return name in _AT_ONCE - _BY_SIZE
     asks = words[1:2] if name == "git" else words[1:]
