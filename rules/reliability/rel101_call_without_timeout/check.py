@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from backendlint.api import (
@@ -32,8 +32,6 @@ OUTBOUND = frozenset(
 GENERATED = ".Stub.*"
 """The model of all methods of generated stubs, whose deadlines API114 is about."""
 UNBOUNDED = Wait("forever", default=True)
-SIBLINGS = 2
-"""So many calls of a class's methods are told one by one."""
 FAR = 4
 """Calls from a queue's job down to what it waits for."""
 REQUEST_LAYERS = frozenset(["controller", "service", "repository", "client", "task", "middleware"])
@@ -59,18 +57,17 @@ def check(project: Project) -> Iterator[Hit]:
         else:
             rest.setdefault(library, []).extend(hits)
     for library, hits in rest.items():
-        for few, group in _together(project, hits):
-            yield from told_once(group, partial(_everywhere, library), few, severity=None)
+        for group in _together(project, hits):
+            yield from told_once(group, partial(_everywhere, library), 1, severity=None)
 
 
-def _together(project: Project, hits: list[Hit]) -> Iterator[tuple[int, list[Hit]]]:
-    """What one function or class calls, and how many of it are told one by one."""
+def _together(project: Project, hits: list[Hit]) -> Iterable[list[Hit]]:
+    """What one function or class calls."""
     groups: dict[str, list[Hit]] = {}
     for hit in hits:
         fn = project.functions[hit.function or ""]
         groups.setdefault(fn.fqn if fn.cls is None else fn.cls.fqn, []).append(hit)
-    for group in groups.values():
-        yield SIBLINGS if len({hit.function for hit in group}) > 1 else 1, group
+    return groups.values()
 
 
 def _everywhere(library: str, hit: Hit, others: str) -> str:

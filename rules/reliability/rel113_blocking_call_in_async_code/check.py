@@ -37,8 +37,6 @@ CONSUMERS = frozenset(f"builtins.{name}" for name in "list tuple set dict sorted
 
 HASHES = 2
 """So many places that hash passwords are told one by one: most often there is one helper to mend."""
-SIBLINGS = 2
-"""So many methods of one class that wait for the same library are told one by one."""
 BRIEF = 0.01
 """Seconds."""
 DATABASE = ("db", "commit", "flush", "rollback", "search")
@@ -129,7 +127,7 @@ def _style(project: Project, fn: Fn, hit: Hit, model: CallModel) -> Style:
         return Style(library, fn in project.in_request, SLIPS if model.password is None else HASHES, place)
     if hit.related:
         return Style("", False, FEW, str(hit.related[-1].location))
-    return Style("", False, SIBLINGS, f"{fn.cls.fqn} {_package(model)}" if fn.cls is not None else "")
+    return Style("", False, 1, f"{fn.cls.fqn} {_package(model)}" if fn.cls is not None else "")
 
 
 def _package(model: CallModel) -> str:

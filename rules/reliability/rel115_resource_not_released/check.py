@@ -23,8 +23,6 @@ NAMES = {
     "grpc-channel": "gRPC channel",
     "http-response": "HTTP response",
 }
-SIBLINGS = 2
-"""So many methods of one class that never close what they open are told one by one."""
 AN = "aeioFHLMNRSX"
 """Begin words with a vowel, the capitals as letters that are read one by one."""
 
@@ -45,7 +43,7 @@ def check(project: Project) -> Iterator[Hit]:
         else:
             yield hit
     for hits in classes.values():
-        yield from told_once(hits, _throughout, SIBLINGS, severity=None)
+        yield from told_once(hits, _throughout, 1, severity=None)
 
 
 def _throughout(hit: Hit, others: str) -> str:
