@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from backendlint.api import (
@@ -40,25 +41,32 @@ REQUEST_LAYERS = frozenset(["controller", "service", "repository", "client", "ta
 def check(project: Project) -> Iterator[Hit]:
     """One hit a call, or a client's constructor where that decides for all of the client's calls.
 
-    A library that is called without a timeout everywhere is told once, for what clients wait for and for the rest: the remedy
-    is one too. So is what one function calls, or one class.
+    A library that is called without a timeout everywhere is told once, where a client waits for it if one does: the remedy is
+    one too. So is what one function calls, or one class.
     """
-    styles: dict[tuple[str, bool], list[Hit]] = {}
+    served: dict[str, list[Hit]] = {}
+    others: dict[str, list[Hit]] = {}
     for hit, name in _hits(project):
         fn = project.functions.get(hit.function or "")
         if name and hit.profile is None and fn is not None:
-            styles.setdefault((name.partition(".")[0], fn in project.in_request), []).append(hit)
+            styles = served if fn in project.in_request else others
+            styles.setdefault(name.partition(".")[0], []).append(hit)
         else:
             yield hit
-    rest: dict[str, list[Hit]] = {}
-    for (library, _), hits in styles.items():
-        if len(hits) > SLIPS:
-            yield from told_once(hits, partial(_everywhere, library), SLIPS, severity=None)
-        else:
-            rest.setdefault(library, []).extend(hits)
-    for library, hits in rest.items():
-        for group in _together(project, hits):
-            yield from told_once(group, partial(_everywhere, library), 1, severity=None)
+    for library in {**served, **others}:
+        waited, rest = served.get(library, []), others.get(library, [])
+        told = partial(_everywhere, library)
+        if max(len(waited), len(rest)) > SLIPS:
+            first, *more = _by_place(waited) + _by_place(rest)
+            yield replace(first, message=told(first, f"{len(more)} more places"))
+            yield from (replace(hit, profile="strict") for hit in more)
+            continue
+        for group in _together(project, [*waited, *rest]):
+            yield from told_once(group, told, 1, severity=None)
+
+
+def _by_place(hits: list[Hit]) -> list[Hit]:
+    return sorted(hits, key=lambda hit: (hit.confidence == "low", hit.location.path, hit.location.line))
 
 
 def _together(project: Project, hits: list[Hit]) -> Iterable[list[Hit]]:
