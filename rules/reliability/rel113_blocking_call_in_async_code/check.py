@@ -109,7 +109,7 @@ def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Styl
         known: set[str] = set()
         for hit, model in _hits_in(project, fn) if fn.facts.is_async else ():
             style = _style(project, fn, hit, model)
-            same = style.library or (str(hit.related[-1].location) if hit.related else _package(model))
+            same = style.library or (str(hit.related[-1].location) if hit.related else _kin(model))
             if hit.profile is not None or _refused(project, model):
                 yield hit, None
             elif same in known:
@@ -127,7 +127,12 @@ def _style(project: Project, fn: Fn, hit: Hit, model: CallModel) -> Style:
         return Style(library, fn in project.in_request, SLIPS if model.password is None else HASHES, place)
     if hit.related:
         return Style("", False, FEW, str(hit.related[-1].location))
-    return Style("", False, 1, f"{fn.cls.fqn} {_package(model)}" if fn.cls is not None else "")
+    return Style("", False, 1, f"{fn.cls.fqn} {_kin(model)}" if fn.cls is not None else "")
+
+
+def _kin(model: CallModel) -> str:
+    """What calls have in common that one other library would replace."""
+    return f"{model.library} {_package(model)}"
 
 
 def _package(model: CallModel) -> str:
