@@ -31,7 +31,7 @@ def rule(rule_id: str = "REL101", name: str = "call-without-timeout", **more: ob
 
 RULES = (
     rule(),
-    rule("REL103", "retry-without-backoff"),
+    rule("REL103", "retry-without-backoff", yields_to=("REL101",)),
     rule("SEC101", "sql-built-from-text", pillar="security"),
     rule("PERF102", "select-star", pillar="performance", severity="warning"),
     rule("OPS101", "print", pillar="convenience", severity="note", profile="strict"),

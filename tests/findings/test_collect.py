@@ -69,6 +69,20 @@ def test_rank(kit: SimpleNamespace) -> None:
     assert [item.confidence for item in found[3:5]] == ["high", "medium"]
 
 
+def test_a_rule_is_advice_where_one_that_it_yields_to_tells_the_same_place(kit: SimpleNamespace) -> None:
+    hits = [
+        ("REL103", kit.hit("a.py", 1)),
+        ("REL101", kit.hit("a.py", 1)),
+        ("REL103", kit.hit("a.py", 2)),
+        ("REL103", kit.hit("a.py", 3)),
+        ("REL101", kit.hit("a.py", 3, profile="strict")),
+    ]
+    found = kit.run(hits, {"a.py": TEXT}, profile="strict").findings
+    said = {(item.rule_id, item.location.line): item.profile for item in found}
+    assert [said["REL103", line] for line in (1, 2, 3)] == ["strict", "default", "default"]
+    assert said["REL101", 1] == "default"
+
+
 def test_profiles_hide_and_count(kit: SimpleNamespace) -> None:
     hits = [("REL101", kit.hit("a.py", at, profile=name)) for at, name in enumerate(("default", "strict", "audit"), 1)]
     counts = {}

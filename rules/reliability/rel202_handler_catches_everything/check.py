@@ -1,36 +1,128 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-
-import libcst as cst
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from backendlint.api import (
+    FEW,
+    SLIPS,
+    Block,
     Edit,
     FileFacts,
     Fix,
+    Fn,
     FunctionFacts,
     Hit,
+    Project,
     Raise,
-    SyntaxSite,
     around,
     below,
+    by_style,
     called_name,
     calls_in,
     caught,
     clause,
     clause_text,
+    here_and_in,
     siblings,
+    split_lines,
+    told_once,
 )
 
 CANCELLED = ("asyncio.CancelledError", "asyncio.exceptions.CancelledError", "anyio.get_cancelled_exc_class")
 EVERYTHING = ("builtins.BaseException",)
 STOPS = ("builtins.KeyboardInterrupt", "builtins.SystemExit", "builtins.GeneratorExit", *CANCELLED, *EVERYTHING)
-ACCEPTED = re.compile(r"noqa:?[^#]*\bE722\b|pylint: *disable=[^#]*\b(bare-except|W0702)\b")
+ACCEPTED = re.compile(r"#.*(noqa:?[^#]*\bE722\b|pylint: *disable=[^#]*\b(bare-except|W0702)\b)")
 PASSES_ON = ("set_exception", "put", "put_nowait", "append", "throw", "with_traceback", "completed", "send")
+ACTIVE, IDLE = "active", "idle"
+"""The habit to write `except:` wherever others write `except Exception:`, where something happens then, and where nothing does."""
+HARMS = (" also swallows", " also turns")
 
 
-def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int]:
+@dataclass(frozen=True)
+class Place:
+    """A handler for everything."""
+
+    fn: Fn
+    block: int
+
+    @property
+    def function(self) -> FunctionFacts:
+        return self.fn.facts
+
+    @property
+    def file(self) -> FileFacts:
+        return self.fn.file
+
+    @property
+    def facts(self) -> Block:
+        return self.fn.facts.blocks[self.block]
+
+
+def check(project: Project) -> Iterator[Hit]:
+    everywhere = project.functions_with("except")
+    styles = by_style(project, everywhere, partial(hits_in, project))
+    yield from styles.pop("", ())
+    active, idle = styles.get(ACTIVE, []), styles.get(IDLE, [])
+    few = SLIPS if usually_narrower(everywhere, len(active) + len(idle)) else FEW
+    if active and len(active) + len(idle) > few:
+        yield from (replace(hit, profile="strict") for hit in idle)  # what they drop is REL201's matter
+        idle = []
+    yield from told_once([*active, *idle], said_once, few, severity=None)
+
+
+def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    """Each hit, and which part of the habit it is one of; "" for those that are told for themselves."""
+    for fn in functions:
+        lines = split_lines(project.sources(fn.path)) if any(suspects(fn.facts)) else ()
+        for block in suspects(fn.facts):
+            site = Place(fn, block)
+            for hit in judged(site, lines):
+                alone = hit.profile is not None or waits(site)
+                yield hit, "" if alone else IDLE if is_idle(site) else ACTIVE
+
+
+def usually_narrower(functions: Iterable[Fn], broad: int) -> bool:
+    """Whether the project usually writes `except Exception:`."""
+    return (
+        sum(
+            block.kind == "except" and caught(fn.facts, number) == ("builtins.Exception",)
+            for fn in functions
+            for number, block in enumerate(fn.facts.blocks)
+        )
+        >= broad
+    )
+
+
+def said_once(hit: Hit, others: str) -> str:
+    return here_and_in(hit, f"{others},", before=next(words for words in HARMS if words in hit.message))
+
+
+def waits(site: Place) -> bool:
+    """Where a stop does come: what is tried waits for something, or is tried again and again."""
+    blocks = site.function.blocks
+    return (
+        only_cancelled(caught(site.function, site.block))
+        or is_awaiting(site)
+        or any(blocks[number].kind == "while" for number in around(site.function, site.block))
+    )
+
+
+def is_idle(site: Place) -> bool:
+    """Whether nothing happens in the handler but a jump or a `return`."""
+    inside, function = below(site.function, site.block), site.function
+    done = (*function.calls, *function.stores, *function.statements, *function.raises, *function.bindings)
+    return all(item.block not in inside for item in done)
+
+
+def only_cancelled(types: Sequence[str]) -> bool:
+    """Whether of what ends a program only the cancellation of its task is caught."""
+    return bool(types) and not any(name in EVERYTHING for name in types)
+
+
+def suspects(function: FunctionFacts) -> Iterator[int]:
     """Handlers for everything below which it is not raised again."""
     if function.name == "__del__":
         return
@@ -57,28 +149,28 @@ def catches_stops(function: FunctionFacts, index: int) -> bool:
     return not types or any(name in EVERYTHING or name in CANCELLED for name in types)
 
 
-def check(site: SyntaxSite) -> Iterator[Hit]:
+def judged(site: Place, lines: Sequence[str]) -> Iterator[Hit]:
     function = site.function
     types = caught(function, site.block)
-    cancelled = bool(types) and not any(name in EVERYTHING for name in types)
+    cancelled = only_cancelled(types)
     if stopped_earlier(site) or passes_on(site) or (cancelled and is_awaiting_what_it_cancelled(site)):
         return
     loops_on = goes_on_looping(site)
-    advice = (cancelled and not loops_on) or is_shielded(site) or is_accepted(site)
+    advice = (cancelled and not loops_on) or is_shielded(site) or is_accepted(site, lines)
     advice = advice or (only_awaits(site) and is_awaiting_what_it_cancelled(site))
     where = f" in `{function.name}()`" if function.name else ""
     yield Hit(
         f"{clause_text(types)}{where} {consequence(site, cancelled, loops_on)}",
-        site.location(clause(function, site.block)),
+        site.fn.location(clause(function, site.block)),
         profile="strict" if advice else None,
         severity="warning" if advice else None,
         confidence="medium" if advice else None,
-        function=function.qualname or None,
+        function=site.fn.fqn,
         fix=None if cancelled else narrowed(site),
     )
 
 
-def consequence(site: SyntaxSite, cancelled: bool, loops_on: bool) -> str:
+def consequence(site: Place, cancelled: bool, loops_on: bool) -> str:
     if cancelled:
         so = "and goes on with its loop, so the task cannot be cancelled" if loops_on else "and does not raise it again"
         return f"catches the cancellation of its task {so}; shutdown and timeouts wait for it; end it with `raise`."
@@ -92,7 +184,7 @@ def consequence(site: SyntaxSite, cancelled: bool, loops_on: bool) -> str:
     return f"also swallows {stops}, so a stop that comes there is lost; catch `Exception`, or end the handler with `raise`."
 
 
-def is_awaiting(site: SyntaxSite) -> bool:
+def is_awaiting(site: Place) -> bool:
     """Whether the tried code waits anywhere: a task is cancelled nowhere else."""
     function, tried = site.function, site.function.blocks[site.facts.group]
     return any(
@@ -100,7 +192,7 @@ def is_awaiting(site: SyntaxSite) -> bool:
     ) or any(function.blocks[number].is_async for number in below(function, site.facts.group))
 
 
-def stopped_earlier(site: SyntaxSite) -> bool:
+def stopped_earlier(site: Place) -> bool:
     """Whether an earlier handler of the same try takes what must not be swallowed."""
     for other in siblings(site.function, site.block, "except"):
         if other >= site.block:
@@ -110,7 +202,7 @@ def stopped_earlier(site: SyntaxSite) -> bool:
     return False
 
 
-def passes_on(site: SyntaxSite) -> bool:
+def passes_on(site: Place) -> bool:
     """Whether the exception is kept for someone else: stored, returned, yielded or given to a future or queue."""
     function, inside = site.function, below(site.function, site.block)
     exception = {vid for vid, value in enumerate(function.values) if value == ("exc", site.block)}
@@ -152,7 +244,7 @@ def spread(function: FunctionFacts, vids: list[int]) -> set[int]:
     return found
 
 
-def is_awaiting_what_it_cancelled(site: SyntaxSite) -> bool:
+def is_awaiting_what_it_cancelled(site: Place) -> bool:
     """`task.cancel()`, then `await task` in a try: the error is the task's, and expected."""
     return any(
         called_name(site.file, site.function, call).rpartition(".")[2] in ("cancel", "aclose", "cancel_scope")
@@ -160,7 +252,7 @@ def is_awaiting_what_it_cancelled(site: SyntaxSite) -> bool:
     )
 
 
-def only_awaits(site: SyntaxSite) -> bool:
+def only_awaits(site: Place) -> bool:
     """`await self.task`, and nothing else: it is the task's end that comes there."""
     function, tried = site.function, site.facts.group
     body = [item for item in function.statements if item.block == tried]
@@ -172,21 +264,19 @@ def only_awaits(site: SyntaxSite) -> bool:
     )
 
 
-def is_accepted(site: SyntaxSite) -> bool:
+def is_accepted(site: Place, lines: Sequence[str]) -> bool:
     """A marker by which others' checks for this very flaw are silenced: `# noqa: E722`."""
-    body = site.handler.body
-    comment = body.header.comment if isinstance(body, cst.IndentedBlock) else None
-    return comment is not None and ACCEPTED.search(comment.value) is not None
+    return ACCEPTED.search(lines[clause(site.function, site.block).end_line - 1]) is not None
 
 
-def is_shielded(site: SyntaxSite) -> bool:
+def is_shielded(site: Place) -> bool:
     """Whether nothing is tried but waiting for a task that a cancellation must not reach: that it goes on is the plan."""
     calls = calls_in(site.function, site.facts.group)
     names = [called_name(site.file, site.function, call).rpartition(".")[2] for call in calls]
     return names == ["shield"]
 
 
-def goes_on_looping(site: SyntaxSite) -> bool:
+def goes_on_looping(site: Place) -> bool:
     """Whether the try is in a loop of this function and the handler does not leave it."""
     if site.facts.exits in ("return", "break"):
         return False
@@ -198,13 +288,13 @@ def goes_on_looping(site: SyntaxSite) -> bool:
     return not ends or blocks[blocks[site.facts.group].parent].kind not in ("while", "for")
 
 
-def narrowed(site: SyntaxSite) -> Fix | None:
+def narrowed(site: Place) -> Fix | None:
     """`except:` and `except BaseException` become `except Exception`."""
-    handler = site.handler
-    if handler.type is None:
-        edit = Edit(site.location(clause(site.function, site.block)), "except Exception")
-    elif isinstance(handler.type, cst.Name):
-        edit = site.edit(handler.type, "Exception")
+    function, types = site.function, site.facts.value
+    if types < 0:
+        edit = Edit(site.fn.location(clause(function, site.block)), "except Exception")
+    elif function.values[types] == ("name", *EVERYTHING):
+        edit = Edit(site.fn.place(types), "Exception")
     else:
         return None
     return Fix("Catch `Exception`", (edit,), safe=False)

@@ -88,7 +88,7 @@ def collect(
     many endpoints lead to a function. Hits are told apart by rule, start of the place and `fingerprint_key`.
     """
     pairs = [(rule, _finding(rule, hit, reach)) for rule, hit in hits]
-    best = _best(pairs)
+    best = _yielded(_best(pairs))
     identified = _identified(best, files, sources)
     comments = suppress.read(files, _others(identified, files, options), sources, options.rules)
     counts = dict.fromkeys(("suppressed", "baselined", "below_profile", "outside", "ignored"), 0)
@@ -149,6 +149,21 @@ def _best(pairs: Iterable[Pair]) -> list[Pair]:
         if key not in found or _quality(finding) < _quality(found[key][1]):
             found[key] = (rule, finding)
     return [found[key] for key in sorted(found, key=lambda key: (*key[:4], key[4] or ""))]
+
+
+def _yielded(pairs: list[Pair]) -> list[Pair]:
+    """What a rule finds where one that it yields to tells something by default is advice."""
+    told = {(rule.id, _start(found)) for rule, found in pairs if found.profile == "default"}
+    return [
+        (rule, replace(found, profile="strict"))
+        if found.profile == "default" and any((other, _start(found)) in told for other in rule.yields_to)
+        else (rule, found)
+        for rule, found in pairs
+    ]
+
+
+def _start(finding: Finding) -> tuple[str, int, int]:
+    return finding.location.path, finding.location.line, finding.location.column
 
 
 def _quality(finding: Finding) -> tuple[int, int, int, bool, int, int, str]:

@@ -32,6 +32,8 @@ class Rule:
     needs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Facts without which the check does not run: calls (effects), sinks, imports (modules), handlers, routes, sql ..."""
     fix: Literal["none", "safe", "unsafe"] = "none"
+    yields_to: tuple[str, ...] = ()
+    """Ids of rules whose finding at the same place says enough: this one's is advice there (`strict`)."""
     references: tuple[str, ...] = ()
     options: dict[str, object] = field(default_factory=dict)
     """Defaults of what users may set in `[tool.backendlint.rules.ID]`."""
