@@ -33,7 +33,7 @@ _ASKS_NOBODY = re.compile(
     r"builtins\.(?!open$|input$|exec$|eval$|compile$|__import__$|breakpoint$)\w+|"
     r"(ast|base64|binascii|bisect|calendar|collections|copy|csv|dataclasses|datetime|decimal|difflib|enum|fnmatch|fractions|functools|"
     r"hashlib|heapq|hmac|html|inspect|io|ipaddress|itertools|json|math|numbers|operator|random|re|secrets|statistics|string|struct|textwrap|"
-    r"typing|unicodedata|urllib\.parse|uuid|zlib|zoneinfo)\.[\w.]+|time\.\w*time(_ns)?"
+    r"typing|unicodedata|urllib\.parse|uuid|zlib|zoneinfo)\.[\w.]+|time\.\w*time(_ns)?|os\.path\.(basename|dirname|join|normpath|split|splitext)"
 )
 """What reads and makes values."""
 _MAX_DEPTH = 3
@@ -64,12 +64,19 @@ def asks_nobody(project: Project, fn: Fn, call: Call, depth: int = _MAX_DEPTH) -
             asks_nobody(project, target, inner, depth - 1) for target in targets for inner in target.calls
         )
     refs = project.callees(fn, call)
-    if refs and all(_is_exception(project, ref) or _only_fills(project, ref) for ref in refs):
+    if refs and all(
+        _is_exception(project, ref) or _only_fills(project, ref) or _is_empty(project, ref) for ref in refs
+    ):
         return True
     value = fn.unguarded(call.func)
     if models or _ASKS_NOBODY.fullmatch(str(value[-1])):
         return True
-    return value[0] == "attr" and (value[2] in _VALUES or value[2] in _OF_LISTS)
+    return value[0] == "attr" and (value[2] in _VALUES or value[2] in _OF_LISTS or _finds(fn, value[2], call))
+
+
+def _finds(fn: Fn, name: str, call: Call) -> bool:
+    """`text.find("/")`: no collection is searched for a text alone."""
+    return name in ("find", "rfind") and len(call.passed) == 1 and isinstance(fn.const(call.passed[0]), str)
 
 
 def _only_assigns(project: Project, fn: Fn, tried: Collection[int]) -> bool:
@@ -125,6 +132,18 @@ def _only_fills(project: Project, ref: Ref) -> bool:
         if fn.decorators or fn.name in _MAKING
     ]
     return not any(project.effects.of(fn) for fn in own)
+
+
+def _is_empty(project: Project, ref: Ref) -> bool:
+    """A class of the project that does nothing while it is made."""
+    cls = project.classes.get(ref.name) if ref.kind == "class" else None
+    return cls is not None and all(
+        not owner.facts.decorators
+        and _MAKING.isdisjoint(owner.methods)
+        and len(owner.bases) == len(owner.facts.bases)
+        and all(base.kind == "class" or base.name == "builtins.object" for base in owner.bases)
+        for owner in project.hierarchy.mro(cls)
+    )
 
 
 def _is_exception(project: Project, ref: Ref) -> bool:

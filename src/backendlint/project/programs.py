@@ -144,9 +144,24 @@ def _names_main(fn: Fn, vid: int) -> bool:
 def _is_program(project: Project, fn: Fn) -> bool:
     """A module with `if __name__ == "__main__":`, or one that reads the command line as soon as it is loaded."""
     module = project.module_function(fn.file)
-    return any(
-        block.kind == "if" and block.value >= 0 and _names_main(module, block.value) for block in module.facts.blocks
-    ) or any(module.value(call.func)[::2] == ("attr", "parse_args") for call in module.calls)
+    return (
+        any(
+            block.kind == "if" and block.value >= 0 and _names_main(module, block.value)
+            for block in module.facts.blocks
+        )
+        or any(module.value(call.func)[::2] == ("attr", "parse_args") for call in module.calls)
+        or _takes_arguments(module)
+    )
+
+
+def _takes_arguments(module: Fn) -> bool:
+    """`if len(sys.argv) < 2: sys.exit(1)`: what is loaded with other arguments than its own ends there."""
+    ends = any(
+        module.value(call.func)[1:] == ("sys.exit",)
+        for call in module.calls
+        if any(block.kind == "if" for _, block in module.blocks_of(call.block))
+    )
+    return ends and any(value == ("name", "sys.argv") for value in module.facts.values)
 
 
 def _served(project: Project, fn: Fn) -> bool:
