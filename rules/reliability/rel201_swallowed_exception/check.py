@@ -27,6 +27,7 @@ from backendlint.api import (
     caught,
     clause,
     clause_text,
+    fills_database,
     for_developers,
     here_and_in,
     only_by_hand,
@@ -79,7 +80,8 @@ REPORTS = frozenset({"log_error", "log_exception", "capture_exception", "capture
 """What writes an error down, or sends it to who collects them."""
 REPORTING = re.compile(r"_*(log|report)_(error|exception)s?")
 CAUGHT = re.compile(
-    r"\b(except|catch(es|ing)?|ignor(e|es|ed|ing)|swallow\w*|suppress\w*|best[- ]effort)\b",
+    r"\b(except|catch(es|ing)?|ignor(e|es|ed|ing)|swallow\w*|suppress\w*|best[- ]effort|"
+    r"handl(e|es|ed|ing) (the |any |all |its )?(error|exception|failure)s?)\b",
     re.IGNORECASE,
 )
 """A comment that speaks of the handler."""
@@ -120,6 +122,14 @@ ON_SPANS = COUNTED | {"set_attribute", "set_attributes", "add_event", "record_ex
 """What is asked of a span or a metric."""
 NOTHING_FOUND = frozenset(f"returns `{text}`" for text in ("None", "[]", "{}", "()", "0", "''", '""'))
 LOGGER = re.compile(r"(get|make|create)_?\w*logger", re.IGNORECASE)
+NUMBERED = re.compile(r"[a-z]*_?\d{2,}_")
+"""Functions of a file of migrations: `m006_add_expiry()`."""
+INCLUDES = frozenset({"django.urls.include", "django.conf.urls.include"})
+OF_TEXTS = frozenset(
+    "strip lstrip rstrip split rsplit splitlines lower upper replace startswith endswith title zfill".split()
+)
+FAILED = re.compile(r"\b(error|failed|failure|unable|cannot|could not|timed out)\b", re.IGNORECASE)
+"""A text that says that something failed, as a result: `return "error fetching version"`."""
 IMPORTERS = ("import_module", "import_string", "import_from_string", "__import__", "find_spec")
 
 
@@ -303,8 +313,11 @@ def judged(site: Place) -> Iterator[Hit]:
 
 
 def is_patch(fn: Fn) -> bool:
-    """A migration, or a patch of the data: it has run, and cannot be changed any more."""
+    """A migration (also one of the numbered functions of a file of them), or a patch of the data: it has run, and cannot be
+    changed any more."""
     path = f"/{fn.file.path}"
+    if re.search(r"/migrations?\.py$", path) and NUMBERED.match(fn.name):
+        return True
     return "/migrations/" in path or ("/patches/" in path and fn.name == "execute" and not fn.facts.params)
 
 
@@ -361,7 +374,11 @@ def is_expected(site: Place, types: tuple[str, ...]) -> bool:
         return True
     if names and all(LOGGER.fullmatch(name) for name in names):
         return True
-    return any(name in IMPORTERS for name in names) or is_import(site)
+    return (
+        any(name in IMPORTERS for name in names)
+        or any(site.name(call) in INCLUDES for call in site.calls)
+        or is_import(site)
+    )
 
 
 def pauses(site: Place) -> bool:
@@ -429,8 +446,16 @@ def computes(site: Place) -> bool:
         for call in site.calls
     ):
         return True
+    if fn.is_module or not all(asks_nobody(project, fn, call) for call in site.calls):
+        return False
     own = set(project.effects.of(fn)) - QUIET_EFFECTS
-    return not own and not fn.is_module and all(asks_nobody(project, fn, call) for call in site.calls)
+    return not own or (all(of_text(fn, call) for call in site.calls) and not waits_or_loops(site))
+
+
+def of_text(fn: Fn, call: Call) -> bool:
+    """`names.split(",")`, `os.path.splitext(name)`: of nothing but a text, whatever else the function does."""
+    func = fn.unguarded(call.func)
+    return func[0] == "name" or (func[0] == "attr" and func[2] in OF_TEXTS)
 
 
 def of_mapping(site: Place, call: Call) -> bool:
@@ -460,6 +485,8 @@ def is_aside(site: Place) -> bool:
     done = {effect for call in site.calls for effect in project.effects.call_effects(fn, call)}
     measured = any(site.word(call) in ON_SPANS | REPORTS for call in site.calls)
     if ("log" in done or measured) and all(is_said(site, call) for call in site.calls):
+        return True
+    if fills_database(project, fn):
         return True
     if not done & CHANGES and (for_developers(fn.path) or (not fn.is_module and only_by_hand(project, fn))):
         return True
@@ -511,6 +538,8 @@ def says_what_failed(site: Place) -> bool:
         parts = [function.values[vid] for vid in value[1]] if value[0] == "tuple" else [value]
         texts = [part[1] for part in parts if part[0] == "const" and isinstance(part[1], str)]
         if (("const", False) in parts or ("const", None) in parts) and any(text.strip() for text in texts):
+            return True
+        if any(FAILED.search(text) for text in texts):
             return True
         if is_failure(value, parts) or any(tells(function, part) for part in parts):
             return True
