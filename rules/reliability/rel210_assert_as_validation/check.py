@@ -159,7 +159,9 @@ def strings(value: object) -> frozenset[str]:
 
 
 def starts(module: FunctionFacts) -> bool:
-    """`if __name__ == "__main__":`"""
+    """`if __name__ == "__main__":`, or the command line is read as soon as the module is loaded."""
+    if any(module.values[call.func][::2] == ("attr", "parse_args") for call in module.calls):
+        return True
     tests = (module.values[block.value] for block in module.blocks if block.kind == "if" and block.value >= 0)
     return any(
         test[0] == "compare" and any(module.values[item] == ("const", "__main__") for item in test[2]) for test in tests
