@@ -26,7 +26,7 @@ _FUNCTIONS = (
     "sqlalchemy.sql.functions.",
     "sqlalchemy.sql.expression.func.",
 )
-MISSING = re.compile(r"not_?found|does_?not_?exist|missing|unknown", re.IGNORECASE)
+MISSING = re.compile(r"not_?found|no_?[a-z]+_?found|does_?not_?exist|missing|unknown", re.IGNORECASE)
 """Names of exceptions that say that something is not there."""
 _KEYS = frozenset({"pk", "id", "uuid"})
 _PERMITS = ("get_permission_object", "check_permissions", "has_permission")
@@ -81,7 +81,7 @@ def asked_for(project: Project, fn: Fn, name: str) -> bool:
         if all(vid in read or _authenticated(caller, vid) or _checked(caller, vid) for vid in given):
             return False
         last = caller
-    return _of_request(project, last, given)
+    return _of_request(project, last, given) and not _refused_before(project, last, given, steps[0][1])
 
 
 def provoked(project: Project, fn: Fn, name: str) -> bool:
@@ -347,6 +347,28 @@ def _sought_before(project: Project, fn: Fn, call: Call) -> bool:
         and hook is not fn
         and any(called_name(hook.file, hook.facts, inner) == sought for inner in hook.calls)
         for hook in hooks
+    )
+
+
+def _refused_before(project: Project, fn: Fn, given: list[Vid], escape: Escape) -> bool:
+    """Whether the handler has looked for the very same value before, by what answers the client itself where nothing is there."""
+    wanted = {value for vid in given if (value := fn.unguarded(vid))[0] == "param"}
+    around = {number for number, _ in fn.blocks_of(escape.block)} | {escape.block}
+    for call in fn.calls:
+        if call.block not in around or call.span[:2] >= escape.span[:2] or len(call.passed) != 1:
+            continue
+        if fn.unguarded(call.passed[0]) in wanted and _answers(project, fn, call):
+            return True
+    return False
+
+
+def _answers(project: Project, fn: Fn, call: Call) -> bool:
+    """Of a function that looks something up, and raises what the framework turns into an answer."""
+    targets = project.targets(fn, call)
+    return bool(targets) and all(
+        project.effects.has(target, *DATABASE)
+        and any(project.exception_kind(name) == "http" for name in project.exceptions.escaping(target))
+        for target in targets
     )
 
 
