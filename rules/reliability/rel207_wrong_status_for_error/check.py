@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from backendlint.api import (
@@ -14,6 +15,7 @@ from backendlint.api import (
     Hit,
     Profile,
     Project,
+    Step,
     Vid,
     answers,
     asks_nobody,
@@ -119,8 +121,24 @@ def check(project: Project) -> Iterator[Hit]:
             habit.append(hit)
         else:
             yield hit
+    firsts = _once_a_handler(habits[EVERY])
+    yield from (hit for hit in firsts if hit.profile is not None)
+    habits[EVERY] = [hit for hit in firsts if hit.profile is None]
     for alike in habits.values():
         yield from told_once(alike, _throughout, SLIPS, severity=None)
+
+
+def _once_a_handler(hits: list[Hit]) -> list[Hit]:
+    """Of one endpoint the first, with where else in it failures are answered so; the others are advice."""
+    by_function: dict[str | None, list[Hit]] = {}
+    for hit in hits:
+        by_function.setdefault(hit.function, []).append(hit)
+    found: list[Hit] = []
+    for alike in by_function.values():
+        first, *others = sorted(alike, key=lambda hit: (hit.location.line, hit.location.column))
+        also = tuple(Step(hit.location, "and so to what fails here") for hit in others)
+        found += [replace(first, related=(*first.related, *also)), *(replace(hit, profile="strict") for hit in others)]
+    return found
 
 
 def _throughout(hit: Hit, places: str) -> str:
