@@ -18,6 +18,7 @@ from backendlint.api import (
     Project,
     Raise,
     around,
+    asks_nobody,
     below,
     by_style,
     called_name,
@@ -79,7 +80,7 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
         lines = split_lines(project.sources(fn.path)) if any(suspects(fn.facts)) else ()
         for block in suspects(fn.facts):
             site = Place(fn, block)
-            for hit in judged(site, lines):
+            for hit in judged(project, site, lines):
                 alone = hit.profile is not None or waits(site)
                 yield hit, "" if alone else IDLE if is_idle(site) else ACTIVE
 
@@ -107,6 +108,13 @@ def waits(site: Place) -> bool:
         only_cancelled(caught(site.function, site.block))
         or is_awaiting(site)
         or any(blocks[number].kind == "while" for number in around(site.function, site.block))
+    )
+
+
+def hardly_stops(project: Project, site: Place) -> bool:
+    """Whether nothing is tried but to make values of others: over so soon that a stop comes elsewhere."""
+    return not waits(site) and all(
+        asks_nobody(project, site.fn, call) for call in calls_in(site.function, site.facts.group)
     )
 
 
@@ -149,7 +157,7 @@ def catches_stops(function: FunctionFacts, index: int) -> bool:
     return not types or any(name in EVERYTHING or name in CANCELLED for name in types)
 
 
-def judged(site: Place, lines: Sequence[str]) -> Iterator[Hit]:
+def judged(project: Project, site: Place, lines: Sequence[str]) -> Iterator[Hit]:
     function = site.function
     types = caught(function, site.block)
     cancelled = only_cancelled(types)
@@ -164,7 +172,7 @@ def judged(site: Place, lines: Sequence[str]) -> Iterator[Hit]:
         site.fn.location(clause(function, site.block)),
         profile="strict" if advice else None,
         severity="warning" if advice else None,
-        confidence="medium" if advice else None,
+        confidence="medium" if advice else "low" if hardly_stops(project, site) else None,
         function=site.fn.fqn,
         fix=None if cancelled else narrowed(site),
     )
