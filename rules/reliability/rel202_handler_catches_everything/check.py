@@ -120,9 +120,11 @@ def hardly_stops(project: Project, site: Place) -> bool:
 
 def is_idle(site: Place) -> bool:
     """Whether nothing happens in the handler but a jump or a `return`."""
-    inside, function = below(site.function, site.block), site.function
-    done = (*function.calls, *function.stores, *function.statements, *function.raises, *function.bindings)
-    return all(item.block not in inside for item in done)
+    function = site.function
+    done = {item.block for item in function.calls} | {item.block for item in function.stores}
+    done |= {item.block for item in function.statements} | {item.block for item in function.bindings}
+    done |= {item.block for item in function.raises}
+    return done.isdisjoint(below(function, site.block))
 
 
 def only_cancelled(types: Sequence[str]) -> bool:
