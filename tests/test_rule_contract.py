@@ -34,6 +34,11 @@ def test_what_looks_at_sql_says_so(rule: Rule) -> None:
     contract.check_needs(rule)
 
 
+def test_rules_yield_to_rules_that_there_are() -> None:
+    known = {rule.id for rule in RULES.rules}
+    assert all(known.issuperset(rule.yields_to) and rule.id not in rule.yields_to for rule in RULES.rules)
+
+
 @each_rule
 def test_document(rule: Rule) -> None:
     contract.check_document(rule)
