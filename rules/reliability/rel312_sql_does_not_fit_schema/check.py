@@ -17,6 +17,7 @@ _UUID = re.compile(r"^\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?$", re.
 _DECLARES = re.compile(r"^DECLARE +@?\w+ +\w", re.IGNORECASE | re.MULTILINE)
 _SPREAD = re.compile(r"\bVALUES\s+(?:%s|%\(\w+\)s|\?|\$\d|:\w)", re.IGNORECASE)
 """`VALUES %s`, where the driver's helper puts in all rows."""
+_VALUES = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:public\.)?values\b(?!\s*\()", re.IGNORECASE)
 _CALLED = re.compile(r"\b(\w+)\(")
 _DEFINED = re.compile(r"\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:AGGREGATE|FUNCTION)\s+(\w+)\s*\(", re.IGNORECASE)
 MANY = 2
@@ -68,7 +69,7 @@ def _syntax(statement: SqlStatement) -> Iterator[Hit]:
         return
     if any(mark in statement.text for mark in ("{{", "{%", "<<", "#{")):
         return
-    if _own_functions(statement):
+    if _own_functions(statement) or _table_of_values(statement):
         return
     at = max(0, parsed.offset)
     token = next((item for item in statement.tokens if item.end - statement.offset > at), statement.tokens[-1])
@@ -79,6 +80,11 @@ def _syntax(statement: SqlStatement) -> Iterator[Hit]:
         at=spot,
         confidence="medium",
     )
+
+
+def _table_of_values(statement: SqlStatement) -> bool:
+    """Whether it reads a table of the project that is called `values`: PostgreSQL takes that word as a name, sqlglot does not."""
+    return _VALUES.search(statement.text) is not None and statement.table("values") is not None
 
 
 def _own_functions(statement: SqlStatement) -> bool:

@@ -127,6 +127,16 @@ class Data:
         return frozenset([*(migration.path for migration in self.migrations), *scripts])
 
     @cached_property
+    def sent_by_migrations(self) -> frozenset[str]:
+        """The .sql files that migrations name: they run once, on the schema of that migration's time."""
+        named = set[str]()
+        for fn in self._project.all_functions() if self._project.sql_files else ():
+            if fn.path in self.migration_paths:
+                texts = (value[1] for value in fn.facts.values if value[0] == "const" and isinstance(value[1], str))
+                named |= {text.rpartition("/")[2] for text in texts if text.endswith(".sql")}
+        return frozenset(path for path in self._project.sql_files if path.rpartition("/")[2] in named)
+
+    @cached_property
     def sqlalchemy(self) -> Schema:
         """The tables that SQLAlchemy's models and `Table`s make; what a migration defines for its own use is none of them."""
         return read_sqlalchemy([file for file in self._files if not is_revision(file)], self.links)

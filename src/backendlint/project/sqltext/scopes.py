@@ -138,6 +138,7 @@ def _visit(node: Any, schema: Schema, parent: Scope | None, ctes: dict[str, Sour
                 ctes[alias.lower()] = Source(alias, cte, "cte", alias, columns=_result(cte, schema, ctes))
             yield from _visit(cte.this, schema, None, ctes)
             ctes[alias.lower()] = Source(alias, cte, "cte", alias, columns=_result(cte, schema, ctes))
+        _number(with_, ctes)
     if isinstance(node, exp.SetOperation):
         yield from _visit(node.left, schema, parent, ctes)
         yield from _visit(node.right, schema, parent, ctes)
@@ -157,6 +158,15 @@ def _visit(node: Any, schema: Schema, parent: Scope | None, ctes: dict[str, Sour
         derived = isinstance(inner.parent, exp.Subquery) and isinstance(inner.parent.parent, exp.From | exp.Join)
         lateral = inner.find_ancestor(exp.Lateral) is not None
         yield from _visit(inner, schema, scope.parent if derived and not lateral else scope, ctes)
+
+
+def _number(with_: exp.With, ctes: dict[str, Source]) -> None:
+    """`SEARCH DEPTH FIRST BY id SET position` and `CYCLE id SET looped USING path` add columns to the last query of WITH."""
+    clauses = [clause for clause in (with_.args.get("search"), with_.args.get("cycle")) if clause]
+    added = [item.name for clause in clauses for key in ("expression", "using") if (item := clause.args.get(key))]
+    last = ctes.get(with_.expressions[-1].alias.lower()) if with_.expressions else None
+    if last is not None and last.columns is not None:
+        last.columns = (*last.columns, *added)
 
 
 def _below_with(inner: exp.Expression, node: exp.Expression) -> bool:

@@ -160,8 +160,8 @@ class Statement:
     @property
     def in_migration(self) -> bool:
         """True for a statement of a migration, which runs once."""
-        path = self.source.path
-        return path in self.project.data.migration_paths or is_migration_path(path)
+        path, data = self.source.path, self.project.data
+        return path in data.migration_paths or path in data.sent_by_migrations or is_migration_path(path)
 
     @property
     def schema(self) -> Schema:
