@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _OPENS = frozenset({"atomic", "begin", "savepoint"})
 _NAMED = re.compile(r"transaction|atomic|unit_?of_?work|(^|_)uow($|_)", re.IGNORECASE)
+_BEGINS = re.compile(f"{_NAMED.pattern}|begin|commit|rollback|session|(^|_)run", re.IGNORECASE)
 _SILENT = frozenset({"log", "blocking", "file"})
 MAX_DEPTH = 8
 _BRANCHES = frozenset({"if", "else", "case", "except", "try-else", "try"})
@@ -166,7 +167,7 @@ class Transactions:
             if ref.kind == "func":
                 wrapper = self.project.functions[ref.name]
                 named = _NAMED.search(wrapper.name) is not None and not _marks_only(wrapper)
-                opening = named or self._wraps(wrapper)
+                opening = (named and not self._opens_none(wrapper)) or self._wraps(wrapper)
             if opening:
                 return Opening("decorator", Step(fn.header, "the function runs in a transaction"))
         return None
@@ -178,6 +179,23 @@ class Transactions:
             for inner in made_within(self.project, decorator)
             for block in inner.facts.blocks
         )
+
+    def _opens_none(self, decorator: Fn) -> bool:
+        """Whether a project's decorator is seen to put no transaction around a function: one that only asks whose transaction
+        it is has the word in its name too."""
+        made = list(made_within(self.project, decorator))
+        return bool(made) and all(
+            not any(block.kind == "with" for block in inner.facts.blocks)
+            and not any(self._may_begin(inner, call) for call in inner.calls)
+            for inner in made
+        )
+
+    def _may_begin(self, fn: Fn, call: Call) -> bool:
+        """Whether a call begins or ends a transaction, or is named or given something that may."""
+        if {"begin", "commit", "rollback"} & self.project.effects.call_effects(fn, call):
+            return True
+        given_on = any(fn.unguarded(vid)[0] == "outer" for vid in call.passed)
+        return given_on or (not self.project.targets(fn, call) and _BEGINS.search(fn.callee_name(call)) is not None)
 
     # through callers
 
