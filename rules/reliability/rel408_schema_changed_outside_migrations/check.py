@@ -13,6 +13,10 @@ _DDL = re.compile(
 _TEMPORARY = re.compile(r"\b(?:TEMP|TEMPORARY)\b|\btmp_|\btemp_|_tmp\b|_temp\b", re.IGNORECASE)
 _PARTITION = re.compile(r"\b(?:PARTITION\s+OF|ATTACH\s+PARTITION|DETACH\s+PARTITION)\b", re.IGNORECASE)
 """Upkeep of a partitioned table goes on for as long as time does: no migration can know the next month."""
+_TOGGLE = re.compile(
+    r"^\s*ALTER\s+TABLE\s+(?:ONLY\s+)?\S+\s+(?:ENABLE|DISABLE)(?:\s+(?:ALWAYS|REPLICA))?\s+TRIGGER\b", re.IGNORECASE
+)
+"""Triggers that a load switches off and on again are no other schema."""
 _ANY_TABLE = re.compile(
     r"(?:TABLE(?:\s+IF\s+(?:NOT\s+)?EXISTS)?|\sON)\s+(?:ONLY\s+)?(?:%s|%\(|\"?hole_\d+_)", re.IGNORECASE
 )
@@ -127,7 +131,7 @@ def _executed(project: Project, inside: frozenset[str]) -> Iterator[Hit]:
             continue  # another database than the one that is migrated
         if match is None or _TEMPORARY.search(text.text[:120]) or project.layer(fn) == "command":
             continue
-        if _PARTITION.search(text.text) or only_by_hand(project, fn):
+        if _PARTITION.search(text.text) or _TOGGLE.match(text.text) or only_by_hand(project, fn):
             continue
         verb = " ".join(match.group().upper().split())
         start = len(match.group()) - len(match.group().lstrip())
