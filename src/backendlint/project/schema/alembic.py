@@ -197,11 +197,16 @@ def _database_of(facts: FunctionFacts, call: Call, dialect: str) -> str:
 
 
 def _asked(facts: FunctionFacts, test: int) -> str:
-    """The database that a test asks for: `bind.dialect.name == "postgresql"`."""
+    """The database that a test asks for: `bind.dialect.name == "postgresql"`, `url.startswith("mysql")`."""
     value = facts.values[test] if test >= 0 else ("unknown",)
-    if value[0] != "compare" or value[1] != ("==",):
-        return ""
-    other = facts.values[value[2][1]]
+    named = -1
+    if value[0] == "compare" and value[1] == ("==",):
+        named = value[2][1]
+    elif value[0] == "call":
+        call = facts.calls[value[1]]
+        func = facts.values[call.func]
+        named = call.args[0] if func[0] == "attr" and func[2] == "startswith" and len(call.args) == 1 else -1
+    other = facts.values[named] if named >= 0 else ("unknown",)
     return dialect_named(other[1]) if other[0] == "const" else ""
 
 
