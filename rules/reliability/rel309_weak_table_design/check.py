@@ -259,7 +259,7 @@ def _moves_on(project: Project, target: Table) -> bool:
 
 def _constrained(project: Project, table: Table, column: Column) -> bool:
     """By the model or the DDL, or by what the migrations made of it (the model's base may come from a library)."""
-    made = project.data.alembic_schema.find(table.name)
+    made = project.data.migrated.find(table.name)
     keys = [*table.foreign_keys, *(made.foreign_keys if made is not None else ())]
     return any(column.name in key.columns for key in keys)
 
