@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import (
     Call,
@@ -42,23 +43,44 @@ def check(project: Project) -> Iterator[Hit]:
         loops = any(block.kind in LOOPS for block in fn.facts.blocks)
         if not loops or not project.effects.has(fn, "commit") or for_tests(project, fn):
             continue
-        told: set[int] = set()
-        for call in fn.calls:
-            loop = _loop(project, fn, call.block)
-            commit = _commit(project, fn, call) if loop >= 0 else None
-            if commit is None or not _writes(project, fn, loop, commit[2]):
-                continue
-            line = fn.facts.blocks[loop].span.line
-            profile = "strict" if loop in told else _profile(project, fn, loop, call, commit[2])
-            told |= {loop} if profile is None else set()
-            yield Hit(
-                f"{commit[0]} commits for each item of the loop in line {line} of `{fn.name}()`: if one item fails, the earlier ones "
-                "stay stored, and each commit waits for the disk; commit once after the loop.",
-                fn.location(call.span),
-                related=commit[1],
-                function=fn.fqn,
-                profile=profile,
-            )
+        yield from _together(list(_judged(project, fn)))
+
+
+def _together(hits: list[tuple[str, Hit]]) -> Iterator[Hit]:
+    """Of the loops in which one function commits in the same way the first, with where the others are."""
+    alike: dict[str, list[Hit]] = {}
+    for cause, hit in hits:
+        if hit.profile is None:
+            alike.setdefault(cause, []).append(hit)
+        else:
+            yield hit
+    for first, *others in alike.values():
+        lines = ", ".join(str(hit.location.line) for hit in others)
+        said = f"{first.message[:-1]}. So it is in line{'s' if len(others) > 1 else ''} {lines}."
+        yield replace(first, message=said) if others else first
+        yield from (replace(hit, profile="strict") for hit in others)
+
+
+def _judged(project: Project, fn: Fn) -> Iterator[tuple[str, Hit]]:
+    """Each commit in a loop of the function, with what commits."""
+    told: set[int] = set()
+    for call in fn.calls:
+        loop = _loop(project, fn, call.block)
+        commit = _commit(project, fn, call) if loop >= 0 else None
+        if commit is None or not _writes(project, fn, loop, commit[2]):
+            continue
+        line = fn.facts.blocks[loop].span.line
+        profile = "strict" if loop in told else _profile(project, fn, loop, call, commit[2])
+        told |= {loop} if profile is None else set()
+        hit = Hit(
+            f"{commit[0]} commits for each item of the loop in line {line} of `{fn.name}()`: if one item fails, the earlier ones "
+            "stay stored, and each commit waits for the disk; commit once after the loop.",
+            fn.location(call.span),
+            related=commit[1],
+            function=fn.fqn,
+            profile=profile,
+        )
+        yield commit[0], hit
 
 
 def _loop(project: Project, fn: Fn, block: int) -> int:
