@@ -13,6 +13,7 @@ from backendlint.api import (
     Raced,
     by_range,
     for_tests,
+    identifier_words,
     never_violated,
     object_root,
     of_others,
@@ -24,6 +25,8 @@ from backendlint.api import (
 )
 
 _HANDLE = "Handle the constraint's violation around the insert and answer as if the row had been found, or insert with ON CONFLICT."
+
+TRAILS = frozenset("tracking visit visits view views impression impressions sighting sightings journal trail".split())
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -97,7 +100,7 @@ def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
     the one row that all share and that is made once in a lifetime, and rows of which there may be many or that one worker makes."""
     if raced.held or only_by_hand(project, raced.fn) or shared_row(project, raced):
         return True
-    many = newest(project, raced) or by_range(project, raced) or over_relations(project, raced)
+    many = newest(project, raced) or by_range(project, raced) or over_relations(project, raced) or of_trail(raced)
     if not unique and (many or by_one_worker(project, raced.fn)):
         return True
     return only_planned(project, raced.fn) or project.lifecycle.alone_leads_to(raced.fn)
@@ -106,6 +109,11 @@ def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
 def by_one_worker(project: Project, fn: Fn) -> bool:
     """What lies with the jobs, and no request is seen to lead to: they run by the clock, one after the other."""
     return project.layer(fn) == "task" and not project.reach(fn.fqn)
+
+
+def of_trail(raced: Raced) -> bool:
+    """A row that notes that something was seen or done: a second one says the same."""
+    return not TRAILS.isdisjoint(identifier_words(raced.entity.rpartition(".")[2]))
 
 
 def newest(project: Project, raced: Raced) -> bool:

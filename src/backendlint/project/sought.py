@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 MAX_CHAIN = 12
+_SETTINGS = frozenset({"config", "settings", "environ", "getenv"})
 _FIXED = (
     "const",
     "name",
@@ -126,8 +127,24 @@ def _fixed(project: Project, fn: Fn, start: Vid, given: bool) -> bool:
                 return False
         elif value[0] == "call":
             call = fn.facts.calls[value[1]]
-            if project.targets(fn, call) or not (call.passed or fn.facts.values[call.func][0] == "attr"):
+            targets = project.targets(fn, call)
+            if not targets and not (call.passed or fn.facts.values[call.func][0] == "attr"):
+                return False
+            if not all(_configured(target) for target in targets):
                 return False
         elif value[0] not in _FIXED:
             return False
     return True
+
+
+def _configured(fn: Fn) -> bool:
+    """Whether all that a function returns is read from the application's settings: `return app.config.get(key)`."""
+    given = [item.value for item in fn.facts.returns if item.value >= 0]
+    return bool(given) and all(
+        any(
+            not _SETTINGS.isdisjoint(str(fn.facts.values[vid][-1]).split("."))
+            for vid in ingredients(fn.facts, (item,))
+            if fn.facts.values[vid][0] in ("name", "attr")
+        )
+        for item in given
+    )
