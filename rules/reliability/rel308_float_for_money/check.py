@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from backendlint.api import (
     Call,
@@ -36,7 +36,7 @@ NOT_MONEY = frozenset(
     "count rate ratio percent percentage pct score seconds ms time factor weight usage type id name code date at limit "
     "priority tokens bytes class category function index threshold alert change growth multiplier per share pts points average".split()
 )
-NOT_MONEY_OWNERS = frozenset(["meter", "usage", "signal", "metric", "metrics", "stats", "weight"])
+NOT_MONEY_OWNERS = frozenset(["count", "counts", "meter", "usage", "signal", "metric", "metrics", "stats", "weight"])
 QUANTITY = frozenset(["unit", "units", "quantity_unit", "measure", "food", "ingredient", "uom"])
 """Fields beside which an `amount` is no money."""
 MOTIONS = frozenset("scroll zoom pan blur swipe drag rotation noise jitter crop pixel rain".split())
@@ -76,9 +76,11 @@ ANSWERS = frozenset(["response_schema", "response_format", "text_format", "outpu
 def check(project: Project) -> Iterator[Hit]:
     """One hit a column or field whose name says money and whose type says float, and a conversion that is reckoned with."""
     declared: set[str] = set()
-    answers = _Answers(project)
+    answers, shares = _Answers(project), _shares(project)
     for cls in project.classes.values():
         for hit in _fields(project, cls, answers):
+            if tuple(identifier_words(str(hit.fingerprint_key).rpartition(".")[2])) in shares:
+                continue
             declared.add(str(hit.fingerprint_key).rpartition(".")[2])
             yield hit
     declared |= _exact(project)
@@ -89,6 +91,32 @@ def check(project: Project) -> Iterator[Hit]:
     for fn, call in project.graph.calls_of("builtins.float"):
         if project.counts(fn):
             yield from _conversion(project, fn, call)
+
+
+def _shares(project: Project) -> frozenset[tuple[str, ...]]:
+    """The words of fields that code takes for percentages (`fee_percent = settings.service_fee`), and of those that are given
+    one of these (`Shown(serviceFee=settings.service_fee)`)."""
+    read = (
+        _attribute(fn, item.value)
+        for fn in project.all_functions()
+        for item in fn.facts.bindings
+        if not SHARES.isdisjoint(identifier_words(item.name))
+    )
+    found = {name for name in read if _is_money(name, "")}
+    given = {
+        key
+        for fn in (project.all_functions() if found else ())
+        for call in fn.calls
+        for key, vid in call.kwargs
+        if _attribute(fn, vid) in found
+    }
+    return frozenset(tuple(identifier_words(name)) for name in found | given)
+
+
+def _attribute(fn: Fn, vid: Vid) -> str:
+    """The attribute that a value is, also one of what a module keeps; "" for anything else."""
+    value = fn.value(vid) if vid >= 0 else ("unknown",)
+    return str(value[-1]).rpartition(".")[2] if value[0] in ("attr", "name") else ""
 
 
 def _exact(project: Project) -> set[str]:
@@ -133,7 +161,9 @@ def _fields(project: Project, cls: Cls, answers: _Answers) -> Iterator[Hit]:
         types = _column_types(project, cls.owner, cls.facts.attributes.get(name, -1))
         if "float" in types or (not types and any(ref.name == "builtins.float" for ref in annotated)):
             stored = project.hierarchy.role(cls) in STORES
-            doubtful = not stored or _of_anything(name, beside) or _metered(name, cls) or answers.holds(cls)
+            doubtful = (
+                not stored or _of_anything(name, beside) or _metered(name, cls.facts.field_spans) or answers.holds(cls)
+            )
             yield _hit(cls.owner.location(span), f"{cls.name}.{name}", "strict" if doubtful else None)
 
 
@@ -144,11 +174,13 @@ def _of_change(name: str, cls: Cls) -> bool:
     return words == {"amount"} and any("amount" in other and SHARES & other for other in others)
 
 
-def _metered(name: str, cls: Cls) -> bool:
+def _metered(name: str, beside: Iterable[str]) -> bool:
     """`run_cost` beside `input_token_count`: what the use of a model is worth by its price list; nobody is charged it."""
-    words = [set(identifier_words(other)) for other in cls.facts.field_spans]
+    words = [set(identifier_words(other)) for other in beside]
     metered = any("tokens" in item or "llm" in item or {"token", "count"} <= item for item in words)
-    return metered and MONEY.intersection(identifier_words(name)) <= COSTS
+    return (
+        metered and bool(COSTS & {*identifier_words(name)}) and MONEY & {*identifier_words(name)} <= {*COSTS, "amount"}
+    )
 
 
 class _Answers:
@@ -229,8 +261,9 @@ def _columns(project: Project, fn: Fn, call: Call, declared: set[str]) -> Iterat
     if not isinstance(name, str) or not _is_money(name, "") or "float" not in _column_types(project, fn, call.value):
         return
     told = name in declared and project.layer(fn) == "migration"
-    if not told and not _unpaid(name, _columns_beside(fn, call)):
-        yield _hit(fn.location(call.span), name)
+    beside = _columns_beside(fn, call)
+    if not told and not _unpaid(name, beside):
+        yield _hit(fn.location(call.span), name, "strict" if _metered(name, beside) else None)
 
 
 def _columns_beside(fn: Fn, call: Call) -> list[str]:
