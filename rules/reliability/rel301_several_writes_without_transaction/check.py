@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from backendlint.api import (
@@ -39,7 +40,7 @@ FLEETING = re.compile(r"token|reset|otp|nonce|challenge|captcha|code$|lock$|draf
 """Entities that are soon made anew anyway."""
 ASIDE = re.compile(
     r"rate_?limit|throttl|log(?!in)|audit|event|history|session|notification|metric|stat(?!us|e)|search|dirty|cache|vector|visit"
-    r"|(user|track|record)_?activit|last_?(activity|seen|used|access|login)",
+    r"|(user|track|record)_?activit|errors?$|last_?(activity|seen|used|access|login)",
     re.IGNORECASE,
 )
 """Entities whose loss beside the main write is bearable, and what is computed anew anyway."""
@@ -52,6 +53,7 @@ STAGES = 4
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
 QUEUED = "queue-publish"
 SENDS = re.compile(r"(send|post|notify|publish|email|upload)_", re.IGNORECASE)
+ATTEMPT = re.compile(r"attempt|retry|retries|tries|^try", re.IGNORECASE)
 FORM = re.compile(r"^(POST|(flask\.)?request\.form|form)$")
 """What a page's form has sent; it names the button that was pressed."""
 CLEANS = re.compile(
@@ -83,7 +85,17 @@ def check(project: Project) -> Iterator[Hit]:
     known = Known(ensured, _trails(project))
     styles = by_style(project, list(project.all_functions()), lambda functions: _judged(project, functions, known))
     for style, hits in styles.items():
-        yield from told_once(hits, _together, severity=None) if style else hits
+        yield from told_once(hits, _together, severity=None) if style else _of_classes(project, hits)
+
+
+def _of_classes(project: Project, hits: list[Hit]) -> Iterator[Hit]:
+    """Of methods of one class whose second step is the same method of it, the first."""
+    told: set[tuple[str, str]] = set()
+    for hit in hits:
+        owner = str(hit.function).rpartition(".")[0]
+        key = (owner, hit.flow[0].message if hit.flow and owner in project.classes else hit.message)
+        yield replace(hit, profile="strict") if key in told else hit
+        told |= {key} if hit.profile is None else set()
 
 
 def _together(hit: Hit, others: str) -> str:
@@ -229,8 +241,22 @@ def _dispensable(project: Project, fn: Fn, first: Durable, second: Durable) -> b
 
 
 def _compensates(fn: Fn, step: Durable) -> bool:
-    """A write in a handler undoes or marks what failed."""
-    return fn.inside(step.call.block, "except") is not None
+    """A write in a handler undoes or marks what failed; so does one behind the `break` of an attempt that did not."""
+    return fn.inside(step.call.block, "except") is not None or _of_failed_attempt(fn, step)
+
+
+def _of_failed_attempt(fn: Fn, step: Durable) -> bool:
+    """`for attempt in range(3): answer = ask(); if answer.ok: break; note(answer)`."""
+    for number, block in fn.blocks_of(step.call.block):
+        if block.kind == "for" and any(
+            item.block == number and ATTEMPT.search(item.name) and item.span.line == block.span.line
+            for item in fn.facts.bindings
+        ):
+            return any(
+                item.parent == number and item.exits == "break" and item.span[2:] <= step.call.span[:2]
+                for item in fn.facts.blocks
+            )
+    return False
 
 
 def _undone(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
