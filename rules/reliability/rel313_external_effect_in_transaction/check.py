@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from backendlint.api import (
@@ -50,9 +51,13 @@ def check(project: Project) -> Iterator[Hit]:
                 seen.add((fn.fqn, call.value))
                 held.append((fn, call, effect, opening.step, _wrapper(fn) if opening.kind == "decorator" else ""))
     wrapped: dict[str, list[Hit]] = {}
+    told: set[tuple[str, str]] = set()
     for fn, call, effect, opened, wrapper in held:
         if not _told_below(project, fn, call, seen):
             hit = _hit(project, fn, call, effect, opened)
+            again = (fn.fqn, hit.message) in told and bool(hit.flow)  # the same helper of the same function
+            told.add((fn.fqn, hit.message))
+            hit = replace(hit, profile="strict") if again else hit
             if wrapper:
                 wrapped.setdefault(wrapper, []).append(hit)
             else:
