@@ -14,6 +14,7 @@ _EMPTY = re.compile(r"(?:\w+\.)?[\"`]?(\w+)[\"`]?\s*(?:\bIS\s+NULL|=\s*'')", re.
 _WRITES = frozenset(
     "save create update delete bulk_create bulk_update get_or_create update_or_create add set remove clear".split()
 )
+_MAKES = frozenset({"create", "get_or_create", "update_or_create", "add"})
 _LOCKING = (
     ops.AddColumn,
     ops.DropColumn,
@@ -38,7 +39,7 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         if moment.operation.outside_transaction:
             continue
-        if _changes_data(moment):
+        if _changes_data(moment) and not _few_rows(project, moment):
             data.setdefault(key, []).append(moment)
             if key in schema:
                 told.add(key)
@@ -70,12 +71,35 @@ def _may_change(project: Project, change: Moment, altered: Moment) -> bool:
     table = str(getattr(altered.operation, "table", "")).lower().replace("_", "")
     if not isinstance(change.operation, ops.RunCode):
         return True
-    file = project.files.get(change.migration.path)
-    named = [fn for fn in (project.functions_of(file) if file is not None else ()) if fn.name == change.operation.name]
+    named = _run(project, change)
     if any(project.targets(fn, call) for fn in named for call in fn.calls):
         return True  # its helpers may
     written = [model for fn in named for model in _written(fn)]
     return not written or any(model.lower() in table for model in written)
+
+
+def _run(project: Project, change: Moment) -> list[Fn]:
+    """The migration's own function that RunPython calls."""
+    file = project.files.get(change.migration.path)
+    name = getattr(change.operation, "name", "")
+    return [fn for fn in (project.functions_of(file) if file is not None else ()) if fn.name == name]
+
+
+def _few_rows(project: Project, change: Moment) -> bool:
+    """Whether the function only makes rows that it names one by one: no backfill, and done in no time."""
+    named = _run(project, change) if isinstance(change.operation, ops.RunCode) else []
+    writes = [(fn, call) for fn in named for call in fn.calls if fn.callee_name(call) in _WRITES]
+    return (
+        bool(writes)
+        and all(
+            fn.callee_name(call) in _MAKES
+            and not any(block.kind in ("for", "while", "comp") for _, block in fn.blocks_of(call.block))
+            for fn, call in writes
+        )
+        and not any(
+            project.targets(fn, call) or fn.callee_name(call).startswith("execute") for fn in named for call in fn.calls
+        )
+    )
 
 
 def _written(fn: Fn) -> list[str]:
