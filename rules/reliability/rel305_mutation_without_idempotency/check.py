@@ -20,6 +20,8 @@ READS = re.compile(
     re.IGNORECASE,
 )
 """Names of functions that ask by POST."""
+OPENS = re.compile(r"(Start|Open)Session")
+"""Names of views that only begin a dialogue with the other service."""
 STORES = {"db-write", "flush", "commit"}
 WRITES = {"POST", "PUT", "PATCH"}
 DUPLICATE = re.compile(r"IntegrityError|UniqueViolation|DuplicateKey|AlreadyExists|Duplicate", re.IGNORECASE)
@@ -72,7 +74,7 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
     while queue:
         fn, chain = queue.pop(0)
         beside = [edge.caller.name for edge in chain[-1:] if len(chain) > 1 and edge.caller.path == fn.path]
-        asks = any(READS.search(name) for name in (fn.name, *beside))
+        asks = any(READS.search(name) for name in (fn.name, *beside)) or OPENS.search(fn.cls.name if fn.cls else "")
         for site in () if asks else project.effects.direct(fn):
             if acts(site, payments, chain) and (site.model.name.startswith(payments) or speaks_of_money(fn, beside)):
                 return site, chain
