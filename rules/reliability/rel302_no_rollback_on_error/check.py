@@ -9,6 +9,7 @@ from backendlint.api import Block, Call, Fn, Hit, Project, Site, before, below, 
 
 STORES = frozenset({"commit", "flush"})
 ASKS = frozenset({"db", "db-read", "db-write", "commit", "flush"})
+PENDING = frozenset({"add", "add_all", "delete", "merge", "execute"})
 AUTOCOMMIT = "autocommit"
 MAX_CHAIN = 6
 CAUGHT = ("builtins.Exception", "builtins.BaseException")
@@ -27,7 +28,9 @@ def check(project: Project) -> Iterator[Hit]:
                 continue
             if what == "statement" and not _goes_on(project, fn, site.call):
                 continue
-            if what != "statement" and _ends(project, fn, site.call, handler):
+            if what != "statement" and (
+                _ends(project, fn, site.call, handler) or _stored_below(project, fn, site.call, handler)
+            ):
                 continue
             seen.add((fn.fqn, handler))
             yield _hit(project, fn, site.call, handler, what)
@@ -151,6 +154,22 @@ def _ends(project: Project, fn: Fn, call: Call, handler: int) -> bool:
     root = object_root(fn, value[1])
     given = answers and fn.facts.values[root][0] == "param"
     return (given or _own(project, fn, root)) and _last(project, fn, handler, root)
+
+
+def _stored_below(project: Project, fn: Fn, commit: Call, handler: int) -> bool:
+    """Whether all that the `try` writes before is committed where it is written, by callees that roll back themselves: then
+    nothing is left for this commit that could fail."""
+    tried = below(fn.facts, fn.facts.blocks[handler].group)
+    if any(store.name and store.block in tried for store in fn.facts.stores):
+        return False
+    earlier = [call for call in fn.calls if call.block in tried and before(call.span, commit.span)]
+    if any(fn.callee_name(call) in PENDING and not project.targets(fn, call) for call in earlier):
+        return False
+    effects = [(call, project.effects.call_effects(fn, call)) for call in earlier]
+    writing = [(call, found) for call, found in effects if found & {"db-write", "flush"}]
+    return bool(writing) and all(
+        {"commit", "rollback"} <= found and bool(project.targets(fn, call)) for call, found in writing
+    )
 
 
 def _given(fn: Fn, call: Call) -> list[int]:
