@@ -10,6 +10,7 @@ from backendlint.api import Fn, Hit, Moment, Project, ops, told_once, users_of
 
 _BOOKS = re.compile(r"(^|_)migrations$|^alembic_version$|^(schema_version|\w*schema_history)$", re.IGNORECASE)
 """Tables in which migration tools note what has run."""
+_INSERTS = re.compile(r"\bINSERT\s+(?:OR\s+\w+\s+)?INTO\b", re.IGNORECASE)
 SHORTLY = 3
 """So many migrations before a drop are asked whether they moved what it drops."""
 
@@ -98,7 +99,8 @@ def _dropped_table(project: Project, moment: Moment, operation: ops.DropTable) -
         related=related,
     )
     # what an uninstalled application left behind, or what has its rows elsewhere by now
-    return replace(hit, profile="strict") if stray or _moved_table(project, moment, table) else hit
+    moved = _moved_table(project, moment, table) or _carried(project, moment, table)
+    return replace(hit, profile="strict") if stray or moved else hit
 
 
 def _dropped_column(project: Project, moment: Moment, operation: ops.DropColumn) -> Hit:
@@ -144,6 +146,18 @@ def _moved_table(project: Project, moment: Moment, table: str) -> bool:
         )
         for fn in _movers(project, moment)
     )
+
+
+def _carried(project: Project, moment: Moment, table: str) -> bool:
+    """Whether a function of the migration reads the table's rows by one statement and inserts what it makes of them by another."""
+    file = project.files.get(moment.migration.path)
+    reads = re.compile(rf"\bSELECT\b.*\bFROM\s+(?:\w+\.)?\"?{re.escape(table)}\b", re.IGNORECASE | re.DOTALL)
+    for fn in project.functions_of(file) if file is not None else ():
+        values = fn.facts.values
+        texts = [value[1] for value in values if value[0] == "const" and isinstance(value[1], str)]
+        if any(map(reads.search, texts)) and any(map(_INSERTS.search, texts)):
+            return True
+    return False
 
 
 def _spoken(fn: Fn, names: set[str]) -> bool:
