@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -33,6 +34,7 @@ PLAIN = frozenset("get items keys values join format strip split lower upper sta
 """What is done with lists and texts, whatever is not known of them."""
 LOOPS = ("for", "comp")
 MAX_DEPTH = 3
+PRODUCTION = re.compile(r"(^|[._])prod(uction)?$", re.IGNORECASE)
 LARGE = 8
 """A job's item for which more calls than this are made is a piece of work of its own."""
 
@@ -181,7 +183,15 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, target: Fn | None)
     if fn not in project.in_request and _own_work(inside, target):
         return "strict"
     aside = only_by_hand(project, fn) or project.lifecycle.alone_leads_to(fn) or project.layer(fn) == "migration"
+    aside = aside or _beside_production(fn, loop)
     return "strict" if aside else None
+
+
+def _beside_production(fn: Fn, loop: int) -> bool:
+    """Below `if not settings.PRODUCTION:`, where developers get their first rows."""
+    tests = (fn.value(item.value) for _, item in fn.blocks_of(loop) if item.kind == "if" and item.value >= 0)
+    asked = (fn.unguarded(value[1]) for value in tests if value[0] == "not")
+    return any(value[0] in ("attr", "name") and PRODUCTION.search(str(value[-1])) for value in asked)
 
 
 def _own_work(inside: list[Call], target: Fn | None) -> bool:
