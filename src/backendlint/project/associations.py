@@ -60,8 +60,10 @@ class Associations:
             self._models.setdefault(cls.name, []).append(cls)
         for cls in models:
             for name, vid in cls.facts.attributes.items():
-                for call, model in self._declarations(cls, vid):
+                for call, model in self._declarations(cls.owner, vid):
                     self._declare(cls, name, call, model)
+        for cls in {item.fqn: item for model in models for item in self.project.hierarchy.mro(model)}.values():
+            self._computed(cls)
 
     @cached_property
     def models(self) -> frozenset[str]:
@@ -101,13 +103,25 @@ class Associations:
             return (Ref("libinst", "sqlalchemy.orm.Query", target),)
         return (Ref("libinst", "builtins.list", target),) if relation.many else (target,)
 
-    def _declarations(self, cls: Cls, vid: Vid) -> list[tuple[Call, CallModel]]:
-        value = cls.owner.facts.values[vid]
+    def _computed(self, cls: Cls) -> None:
+        """SQLAlchemy's `@declared_attr def customer(cls): return relationship(...)`, in models and their mixins."""
+        for name, method in cls.methods.items():
+            if any(ref.name.endswith(".declared_attr") for ref in method.decorators):
+                for item in method.facts.returns:
+                    for call, _ in self._declarations(method, item.value) if item.value >= 0 else ():
+                        stated = self._annotated(method.parent or cls.owner, method.facts.returns_annotation)
+                        self._sqlalchemy(cls, name, call, method, stated)
+
+    def _annotated(self, home: Fn, vid: Vid) -> tuple[Ref, ...]:
+        return tuple(self.project.resolver.types.annotation(home, vid)) if vid >= 0 else ()
+
+    def _declarations(self, home: Fn, vid: Vid) -> list[tuple[Call, CallModel]]:
+        value = home.facts.values[vid]
         if value[0] != "call":
             return []
-        call = cls.owner.facts.calls[value[1]]
+        call = home.facts.calls[value[1]]
         found = []
-        for ref in self.project.refs(cls.owner, call.func):
+        for ref in self.project.refs(home, call.func):
             names = [ref.name] if ref.kind == "lib" else []
             if ref.kind == "class":
                 names = list(self.project.hierarchy.library_bases(self.project.classes[ref.name]))
@@ -123,7 +137,8 @@ class Associations:
         elif model.name.startswith("tortoise."):
             self._tortoise(cls, name, call)
         elif model.orm is not None and model.orm.op == "relationship":
-            self._sqlalchemy(cls, name, call)
+            stated = self._annotated(cls.owner, cls.facts.annotations.get(name, -1))
+            self._sqlalchemy(cls, name, call, cls.owner, stated)
 
     def _put(self, relation: Relation) -> None:
         self._by_class.setdefault(relation.owner, {}).setdefault(relation.name, relation)
@@ -164,27 +179,24 @@ class Associations:
 
     # SQLAlchemy
 
-    def _sqlalchemy(self, cls: Cls, name: str, call: Call) -> None:
-        home = cls.owner
-        annotation = cls.facts.annotations.get(name, -1)
-        refs = self.project.resolver.types.annotation(home, annotation) if annotation >= 0 else ()
+    def _sqlalchemy(self, cls: Cls, name: str, call: Call, home: Fn, stated: tuple[Ref, ...]) -> None:
+        """A relationship that a class's body or a method of it makes; `stated`: what its annotation says."""
         many: bool | None = None
         target = ""
-        for ref in refs:
+        for ref in stated:
             inner = ref.arg if ref.kind == "libinst" else ref
             if inner is not None and inner.kind == "inst":
                 target, many = inner.name, ref.kind == "libinst"
-        target = target or self._target(cls, call.args[0] if call.args else call.kwarg("argument"))
+        target = target or self._target(cls, call.args[0] if call.args else call.kwarg("argument"), home)
         if many is None:
             many = home.const(call.kwarg("uselist")) is not False and not self._points_to(cls, target)
         lazy = home.const(call.kwarg("lazy"))
         lazy = "" if lazy in (..., True, "select") else str(lazy)
         self._put(Relation(cls.fqn, name, target, many, False, lazy))
-        self._backref(cls, call, target, many)
+        self._backref(cls, call, target, many, home)
 
-    def _backref(self, cls: Cls, call: Call, target: str, many: bool) -> None:
+    def _backref(self, cls: Cls, call: Call, target: str, many: bool, home: Fn) -> None:
         """`backref="orders"`, or `backref("orders", lazy=...)`, puts the other direction on the target."""
-        home = cls.owner
         vid = call.kwarg("backref")
         if vid < 0 or not target:
             return
@@ -221,11 +233,11 @@ class Associations:
 
     # targets
 
-    def _target(self, cls: Cls, vid: Vid) -> str:
+    def _target(self, cls: Cls, vid: Vid, home: Fn | None = None) -> str:
         """The model that an argument names: a class, its name as text, a lambda, Django's user model."""
         if vid < 0:
             return ""
-        home = cls.owner
+        home = home or cls.owner
         text = home.const(vid)
         if isinstance(text, str):
             return cls.fqn if text == "self" else self._named(text, cls)
