@@ -20,6 +20,8 @@ READS = re.compile(
     re.IGNORECASE,
 )
 """Names of functions that ask by POST."""
+REQUESTS = re.compile(r"^_*(create|make|add|generate|new|request)_(\w+_)?invoice$", re.IGNORECASE)
+"""Of two invoices of a wallet or a payment provider one stays unpaid; money moves when it is paid."""
 OPENS = re.compile(r"(Start|Open)Session")
 """Names of views that only begin a dialogue with the other service."""
 STORES = {"db-write", "flush", "commit"}
@@ -74,9 +76,12 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
     while queue:
         fn, chain = queue.pop(0)
         beside = [edge.caller.name for edge in chain[-1:] if len(chain) > 1 and edge.caller.path == fn.path]
-        asks = any(READS.search(name) for name in (fn.name, *beside)) or OPENS.search(fn.cls.name if fn.cls else "")
+        names = (fn.name, *beside)
+        asks = any(map(READS.search, names)) or OPENS.search(fn.cls.name if fn.cls else "")
+        bills = not any(map(REQUESTS.search, names))
         for site in () if asks else project.effects.direct(fn):
-            if acts(site, payments, chain) and (site.model.name.startswith(payments) or speaks_of_money(fn, beside)):
+            known = site.model.name.startswith(payments)
+            if acts(site, payments, chain) and (known or (bills and speaks_of_money(fn, beside))):
                 return site, chain
         if len(chain) < 6:
             for edge in project.graph.callees(fn):
