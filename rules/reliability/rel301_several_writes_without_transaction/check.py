@@ -606,6 +606,7 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable, known: Known
     heals = (
         _reconciles(first, second)
         or _each_alone(fn, first, second)
+        or _item_by_item(fn, first, second)
         or _clears_up(fn, first, second)
         or (REPEATS.search(fn.name) is not None and fn not in project.in_request)
         or (_clears(fn, first) and _clears(fn, second) and project.layer(fn) == "task")
@@ -657,6 +658,19 @@ def _each_alone(fn: Fn, first: Durable, second: Durable) -> bool:
         for step in (first, second)
         if not step.edges
     ) and not (first.edges or second.edges)
+
+
+def _item_by_item(fn: Fn, first: Durable, second: Durable) -> bool:
+    """Changes of what is there, then additions of what is not, each in a loop of its own: what is done of them stands, and is not
+    done again by the next run. That each is a transaction is REL310's."""
+    loops = [{n for n, item in fn.blocks_of(step.call.block) if item.kind == "for"} for step in (first, second)]
+    return (
+        all(loops)
+        and loops[0].isdisjoint(loops[1])
+        and not first.write.creates
+        and second.write.creates
+        and first.write.entity == second.write.entity
+    )
 
 
 def _clears_up(fn: Fn, first: Durable, second: Durable) -> bool:
