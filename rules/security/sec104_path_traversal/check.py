@@ -3,7 +3,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Fn, Hit, Project, Step, Vid, advice_hits, flow_hit, place_flows, weak_hits
+from backendlint.api import (
+    Flow,
+    Fn,
+    Hit,
+    Project,
+    Step,
+    Vid,
+    advice_hits,
+    flow_hit,
+    here_and_in,
+    place_flows,
+    told_once,
+    weak_hits,
+)
 
 SINKS = (
     "path",
@@ -30,10 +43,16 @@ PREPARES = frozenset({"mkdir", "makedirs", "glob", "rglob", "iterdir", "listdir"
 
 def check(project: Project) -> Iterator[Hit]:
     known = set()
+    causes: dict[tuple[object, ...], list[Hit]] = {}
     for flows in by_source(place_flows(project, SINKS, everywhere=True)):
-        for hit in hits(project, flows):
+        for flow, hit in hits(project, flows):
             known.add(hit.location)
-            yield hit
+            if hit.profile is None:
+                causes.setdefault(cause(project, flow), []).append(hit)
+            else:
+                yield hit
+    for alike in causes.values():
+        yield from told_once(alike, told, few=1, severity=None)
     for hit in advice_hits(project, ("archive",), OPEN, known):
         known.add(hit.location)
         yield hit
@@ -52,11 +71,23 @@ def by_source(flows: Iterator[Flow]) -> Iterator[list[Flow]]:
         yield sorted(group, key=lambda flow: (weight(flow), len(flow.chain)))
 
 
+def cause(project: Project, flow: Flow) -> tuple[object, ...]:
+    """What is to be mended: one value of a request, or one part of what it is read from, where one file uses it."""
+    fn, vid = project.functions[flow.source.fn], itself(project.functions[flow.source.fn], flow.source.slot)
+    value = fn.value(vid)
+    read = (itself(fn, value[1]), value[2]) if value[0] == "attr" else (vid,)
+    return fn.fqn, flow.fn.path, *read
+
+
+def told(hit: Hit, others: str) -> str:
+    return here_and_in(hit, others, before=", so `..")
+
+
 def weight(flow: Flow) -> int:
     return 2 if flow.site.called in LOOKS else int(flow.site.called in PREPARES)
 
 
-def hits(project: Project, flows: list[Flow]) -> Iterator[Hit]:
+def hits(project: Project, flows: list[Flow]) -> Iterator[tuple[Flow, Hit]]:
     """The places of one source: a path that is used again is one flaw, and looking is less than reading."""
     shown: dict[tuple[str, int], list[Flow]] = {}
     for flow in flows:
@@ -69,7 +100,7 @@ def hits(project: Project, flows: list[Flow]) -> Iterator[Hit]:
         hit = replace(hit, related=(*hit.related, *again))
         harmless = short and first.site.called not in FOLDERS
         less = weight(first) > min(worst, 1) or harmless or first.turns > FAR or takes_files_too(first)
-        yield replace(hit, profile="strict", confidence="low") if less else hit
+        yield first, replace(hit, profile="strict", confidence="low") if less else hit
 
 
 def takes_files_too(flow: Flow) -> bool:
