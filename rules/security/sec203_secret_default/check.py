@@ -19,6 +19,7 @@ from backendlint.api import (
     only_by_hand,
     sensitive,
     shape_of,
+    told_once,
 )
 
 NOTHING = ("", "true", "false", "yes", "no", "on", "off", "0", "1", "none", "null", "not found", "unknown", "undefined")
@@ -27,6 +28,7 @@ DUMMIES = frozenset({"dummy", "fake", "none", "unset", "placeholder", "foo", "ba
 OTHERS = frozenset({"api", "aws"})
 SHORTEST = 4
 """Of a key that another service has given: what is shorter is there for the client's sake."""
+FEW_OF_ONE = 2
 BLANK = re.compile(r"\s*<[^<>]*>\s*")
 """`<set this>`, to be filled in."""
 PUBLIC = re.compile(r"(phc|pk)_\w+")
@@ -36,16 +38,38 @@ NAMES = re.compile(r"[A-Z][A-Z0-9_]*(,\s*[A-Z][A-Z0-9_]*)+")
 
 
 def check(project: Project) -> Iterator[Hit]:
+    """The settings of one class are a habit: beyond a few they are told with the first."""
+    classes: dict[str, list[Hit]] = {}
+    for owner, hit in hits(project):
+        if owner and hit.profile is None:
+            classes.setdefault(owner, []).append(hit)
+        else:
+            yield hit
+    for alike in classes.values():
+        yield from told_once(alike, told, few=FEW_OF_ONE, severity=None)
+
+
+def told(hit: Hit, others: str) -> str:
+    return f"{hit.message.removesuffix('require it instead.')}require it instead, as in {others} of the class."
+
+
+def hits(project: Project) -> Iterator[tuple[str, Hit]]:
+    """Each default, with the class of settings that has it."""
     for literal in project.literals.named:
         setting = literal.cls is not None and project.hierarchy.role(literal.cls) == "settings"
+        setting = setting and not literal.name.startswith("_")  # nothing fills a private attribute
         shaped = shape_of(literal.text) if literal.how == "environment" or setting else ""
         secret = shaped or literal.secret or sensitive(literal.name) == "secret"
         if not secret or is_nothing(literal.text) or stands_in(literal):
             continue
         if literal.how == "environment" and not refused(project, literal):
-            yield report(project, literal, f"`{literal.name}` falls back to a literal where the environment lacks it")
+            yield (
+                "",
+                report(project, literal, f"`{literal.name}` falls back to a literal where the environment lacks it"),
+            )
         elif literal.cls is not None and setting and not refused(project, literal):
-            yield report(project, literal, f"`{literal.cls.name}.{literal.name}` has a literal as its default")
+            said = f"`{literal.cls.name}.{literal.name}` has a literal as its default"
+            yield literal.cls.fqn, report(project, literal, said)
 
 
 def of_stage(project: Project, literal: NamedLiteral) -> bool:
