@@ -32,6 +32,7 @@ HEX = re.compile(r"[0-9a-f]{24,}", re.IGNORECASE)
 SETTINGS = frozenset({"settings", "config", "conf"})
 WORDS = re.compile(r"[a-z]+([ _-][a-z]+)*", re.IGNORECASE)
 ADDRESSES = frozenset({"base_url", "api_base", "endpoint", "azure_endpoint", "server_url", "host", "url"})
+OWN_MACHINE = ("localhost", "127.0.0.1")
 HOW = {"compared": "is compared with", "argument": "is passed", "default": "defaults to", "fallback": "falls back to"}
 
 
@@ -68,6 +69,7 @@ def check(project: Project) -> Iterator[Hit]:
                 or develops(project, literal.fn.file)
                 or (literal.cls is not None and develops_in(project, literal.cls, literal.name))
                 or is_by_hand(project, literal)
+                or is_beside_own_machine(literal)
             )
             yield replace(report(literal), profile="strict") if soft else report(literal)
 
@@ -80,6 +82,16 @@ def is_by_hand(project: Project, literal: NamedLiteral) -> bool:
     if project.layer(fn) == "command" or literal.below_main:
         return True
     return (literal.how == "argument" or not fn.is_module) and only_by_hand(project, fn)
+
+
+def is_beside_own_machine(literal: NamedLiteral) -> bool:
+    """`{"PASSWORD": "postgres", "HOST": "localhost"}`: a word that opens nothing elsewhere."""
+    fn = literal.fn
+    for made in fn.made_by("dict") if literal.how == "item" and WORDS.fullmatch(literal.text) else ():
+        entries = {str(fn.const(key)).lower(): item for key, item in fn.facts.values[made][1] if key >= 0}
+        if literal.vid in entries.values() and fn.const(entries.get("host", -1)) in OWN_MACHINE:
+            return True
+    return False
 
 
 def is_local(found: Shaped) -> bool:
@@ -178,11 +190,12 @@ def warns(fn: Fn, call: Call) -> bool:
 
 
 def is_setting(project: Project, literal: NamedLiteral) -> bool:
-    """A default in a settings class is SEC203; members of an enumeration are names."""
+    """A default in a settings class, which fills no private attributes, is SEC203; members of an enumeration are names."""
     cls = literal.cls
     if cls is None:
         return False
-    return project.hierarchy.role(cls) == "settings" or project.hierarchy.is_a(cls, "enum.Enum")
+    filled = project.hierarchy.role(cls) == "settings" and not literal.name.startswith("_")
+    return filled or project.hierarchy.is_a(cls, "enum.Enum")
 
 
 def report(literal: NamedLiteral) -> Hit:
