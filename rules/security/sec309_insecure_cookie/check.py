@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Call, Fn, Hit, Location, Project, Vid, calls_at, functions_in, operands
+from backendlint.api import Call, Fn, Hit, Location, Project, Vid, calls_at, functions_in, here_and_in, operands
 
 OFF = re.compile(r"`(\w+)` is off")
 """How the message about a setting begins."""
@@ -21,10 +21,17 @@ IDENTIFIES = "identifies a user"
 
 
 def check(project: Project, hit: Hit) -> Iterator[Hit]:
-    calls = calls_at(project, hit.location) if LACKING in hit.message else ()
+    calls = list(calls_at(project, hit.location)) if LACKING in hit.message else []
     who = IDENTIFIES in hit.message
     if any(may_have_both(fn, call) or (who and is_alike_for_all(fn, call)) for fn, call in calls):
         return
+    for fn, call in calls:
+        before, others = alike(project, fn, call)
+        if before:
+            yield replace(hit, profile="strict")
+            return
+        if others:
+            hit = replace(hit, message=here_and_in(hit, f"{others} more place{'s' * (others > 1)}", before=", so"))
     setting = OFF.match(hit.message)
     for fn in functions_in(project, hit.location) if setting else ():
         assigned = list(assignments(fn, setting[1])) if setting else []
@@ -33,6 +40,31 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
             if off and (for_development(fn, block) or on_elsewhere(fn, assigned, block)):
                 return
     yield replace(hit, location=written_at(project, hit.location, setting[1])) if setting else hit
+
+
+def alike(project: Project, fn: Fn, call: Call) -> tuple[bool, int]:
+    """Whether the file sets the same cookie with the same flags before, and how often it does so behind."""
+    own = shown(fn, call)
+    found = [
+        other.span
+        for owner in project.functions_of(fn.file)
+        for other in owner.calls
+        if other is not call and own and shown(owner, other) == own
+    ]
+    return any(span < call.span for span in found), len(found)
+
+
+def shown(fn: Fn, call: Call) -> tuple[object, ...]:
+    """What a call says of a cookie, but its value."""
+    if not fn.callee_name(call).startswith("set_") or "cookie" not in fn.callee_name(call):
+        return ()
+    key = call.kwarg("key") if call.kwarg("key") >= 0 else call.args[0] if call.args else -1
+    name = fn.const(key) if key >= 0 else ...
+    return () if name is ... else (name, *(fn.const(vid) for vid in flags(call)))
+
+
+def flags(call: Call) -> list[Vid]:
+    return [call.kwarg("secure"), call.kwarg("httponly")]
 
 
 def written_at(project: Project, place: Location, name: str) -> Location:
@@ -49,8 +81,7 @@ def written_at(project: Project, place: Location, name: str) -> Location:
 
 def may_have_both(fn: Fn, call: Call) -> bool:
     """With the options that are spread (`**COOKIE`), the known ones being among the call's own."""
-    flags = [call.kwarg("secure"), call.kwarg("httponly")]
-    return call.open_ended or all(vid >= 0 and fn.const(vid) is not False for vid in flags)
+    return call.open_ended or all(vid >= 0 and fn.const(vid) is not False for vid in flags(call))
 
 
 def is_alike_for_all(fn: Fn, call: Call) -> bool:
