@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Fn, Hit, Project, SqlStatement
+from backendlint.api import Fn, Hit, Project, SqlStatement, here_and_in, told_once
 
 _WORDS = re.compile(r"\b(?:GRANT|(?:CREATE|ALTER)\s+(?:ROLE|USER))\b", re.IGNORECASE)
+_GIVES = " gives `"
 _ROLE_POWERS = {
     "SUPERUSER": "may do anything in every database of the server",
     "BYPASSRLS": "is exempt from row-level security",
@@ -21,7 +22,26 @@ _WITHOUT_ROWS = frozenset(
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """SQL texts (migrations and .sql files too), then policy documents in code."""
+    """SQL texts (migrations and .sql files too), then policy documents in code. All that one file gives to one role is told
+    once."""
+    given: dict[tuple[str, str], list[Hit]] = {}
+    for hit in _statements(project):
+        whom = hit.message.partition(_GIVES)[2]
+        if whom and hit.profile is None:
+            given.setdefault((hit.location.path, whom), []).append(hit)
+        else:
+            yield hit
+    for alike in given.values():
+        yield from told_once(alike, _told, few=1, severity=None)
+    for fn in project.reviewed():
+        yield from _policies(fn)
+
+
+def _told(hit: Hit, others: str) -> str:
+    return here_and_in(hit, others, before=_GIVES)
+
+
+def _statements(project: Project) -> Iterator[Hit]:
     for statement in project.data.statements if _mentioned(project) else ():
         words = statement.words()
         if words[0] == "GRANT":
@@ -36,8 +56,6 @@ def check(project: Project) -> Iterator[Hit]:
             yield statement.hit(
                 "These default privileges grant ALL on everything that will be made; grant the ones that are needed."
             )
-    for fn in project.reviewed():
-        yield from _policies(fn)
 
 
 def _mentioned(project: Project) -> bool:
@@ -65,7 +83,7 @@ def _grant(statement: SqlStatement, words: list[str]) -> Iterator[Hit]:
         )
     elif words[1:2] == ["ALL"] and kind not in _WITHOUT_ROWS and not columns:
         yield statement.hit(
-            f"GRANT ALL on {on} gives `{to}` every privilege there, those to delete, truncate and change "
+            f"GRANT ALL on {on}{_GIVES}{to}` every privilege there, those to delete, truncate and change "
             "it too; grant what it needs, such as SELECT, "
             "INSERT, UPDATE."
         )
