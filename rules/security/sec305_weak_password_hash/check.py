@@ -176,8 +176,11 @@ def text_of(fn: Fn, vid: Vid) -> Vid:
 def derives_from_key(project: Project, site: Site) -> bool:
     """`PBKDF2HMAC(...).derive(settings.SECRET_KEY)`: a key is made of a secret that nothing calls a password."""
     password = site.model.password
-    if password is None or (password.op, password.scheme) != ("context", "pbkdf2"):
+    if password is None or password.scheme != "pbkdf2":
         return False
+    if password.op == "hash":
+        given = arguments(site.call, password.password) if password.password is not None else []
+        return bool(given) and not any(is_password(project, site.fn, text_of(site.fn, vid)) for vid in given)
     derived = [call for call in site.fn.calls if site.fn.callee_name(call) == "derive"]
     return not any(is_password(project, site.fn, vid) for call in derived for vid in call.passed)
 
