@@ -20,6 +20,8 @@ WRAPPED = "get_secret_value"
 FORMS = frozenset({WRAPPED, "decode", "encode", "strip"})
 """Methods whose result is the same secret in another form."""
 TOKEN_VALUE = ("token", "value")
+SESSION = "session"
+GETTERS = frozenset({"get", "pop"})
 MACS = frozenset({"signature", "sig", "hmac", "mac", "digest", "checksum_signature", "x_hub_signature"})
 
 
@@ -48,7 +50,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] | None:
     """The secret's name, and whether a caller certainly chooses the other side."""
-    if in_path(fn, left) or in_path(fn, right):
+    if any(in_path(fn, side) or in_session(fn, side) for side in (left, right)):
         return None
     sides = ((left, right), (right, left))
     for own, other in sorted(sides, key=lambda side: not is_mac(project, fn, side[0])):
@@ -107,6 +109,22 @@ def in_path(fn: Fn, vid: Vid) -> bool:
     """`self.kwargs["key"]`: whether a row lies below what the path names."""
     value = fn.unguarded(vid)
     return value[0] == "item" and fn.unguarded(value[1])[2:] == ("kwargs",)
+
+
+def in_session(fn: Fn, vid: Vid) -> bool:
+    """`session["hash"]`, `request.session.get("state")`: signed, or kept by the server, so nobody can guess there."""
+    value = fn.unguarded(vid)
+    if value[0] == "call":
+        func = fn.unguarded(fn.facts.calls[value[1]].func)
+        read = func[1] if func[0] == "attr" and func[2] in GETTERS else -1
+        named = str(func[1]) if func[0] == "name" and func[1].rpartition(".")[2] in GETTERS else ""
+        return (read >= 0 and is_session(fn, read)) or named.rpartition(".")[0].rpartition(".")[2] == SESSION
+    return bool(value[0] == "item" and is_session(fn, value[1]))
+
+
+def is_session(fn: Fn, vid: Vid) -> bool:
+    value = fn.unguarded(vid)
+    return value[0] in ("name", "attr") and str(value[-1]).rpartition(".")[2] == SESSION
 
 
 def name_in(fn: Fn, vid: Vid) -> str:
