@@ -100,6 +100,8 @@ def excused(project: Project, site: Site) -> str:
         return ", after the check has failed: use what it reads for the log only"
     if fetched(project, site):
         return " of a token that it fetched itself: only the connection vouches for it; verify it"
+    if in_session(site.fn, site.call.args[0] if site.call.args else -1, FAR):
+        return " of a token that the session keeps: only what put it there vouches for it; verify it there"
     if signed_here(project, site):
         return " of a token that it has just made: take the claims from where they were put together"
     if only_by_hand(project, site.fn):
@@ -191,6 +193,25 @@ def refused_anyway(site: Site) -> bool:
 def fetched(project: Project, site: Site) -> bool:
     """Whether the token is out of the answer to a request of our own (`requests.post(...).json()["id_token"]`)."""
     return answered(project, site.fn, site.call.args[0] if site.call.args else -1, FAR)
+
+
+def in_session(fn: Fn, vid: Vid, depth: int) -> bool:
+    """Whether the token is a part of what `session` or `request.session` holds, which is signed or kept by the server."""
+    value = fn.unguarded(vid) if vid >= 0 and depth else ("",)
+    if value[0] in ("param", "name", "attr"):
+        named = fn.facts.params[value[1]].name if value[0] == "param" else str(value[-1]).rpartition(".")[2]
+        if named == "session":
+            return True
+        return bool(value[0] == "attr") and in_session(fn, value[1], depth - 1)
+    if value[0] in ("item", "elem", "unpack"):
+        return in_session(fn, value[1], depth - 1)
+    if value[0] == "outer":
+        owner = fn.outer(value)
+        return owner is not None and in_session(owner, value[1], depth - 1)
+    func = fn.unguarded(fn.facts.calls[value[1]].func) if value[0] == "call" else ("",)
+    if func[0] == "name":
+        return str(func[1]).split(".")[-2:] in (["session", "get"], ["session", "pop"])
+    return bool(func[0] == "attr" and func[2] in ("get", "pop")) and in_session(fn, func[1], depth - 1)
 
 
 def answered(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
