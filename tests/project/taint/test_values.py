@@ -111,12 +111,16 @@ def test_does_not_arrive(body: str) -> None:
         "token_namespace",
         "CREDENTIALS_DIRECTORY",
         "REGEX_USER_PASS",
+        "harbour_in_jwt",
+        "user_id_from_token",
     ],
 )
 def test_names_of_holders_and_objects_are_no_secrets(name: str) -> None:
     assert not sensitive(name)
 
 
-@pytest.mark.parametrize("name", ["K8S_TOKEN", "user_token", "user_password", "login_token", "kube_secret_key"])
+@pytest.mark.parametrize(
+    "name", ["K8S_TOKEN", "user_token", "user_password", "login_token", "sign_in_token", "password_in_jwt"]
+)
 def test_secrets_beside_them_are(name: str) -> None:
     assert sensitive(name) == "secret"

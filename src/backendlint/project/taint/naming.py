@@ -59,6 +59,10 @@ _DONE = re.compile(r"\w{2,}(ed|ing|able|ible|ly|tion|sion|ment|ance|ence|[^u]er|
 """Endings of what is done with a secret, or of who does it: `token_updated`, `secret_handling`, `credential_loader`."""
 _NOT_DONE = frozenset("string decrypted decoded unencrypted unhashed unmasked user master order number pepper".split())
 """Words with such an ending that leave it the secret."""
+_WITHIN = frozenset({"in", "from"})
+"""Between a claim and the token in which it is: `role_in_jwt`, `user_id_from_token`."""
+_GONE = ((), ("sign",), ("signed",), ("log",), ("logged",), ("check",), ("opt",))
+"""Before an `in` that says what somebody does: `sign_in_token`."""
 _VERBS = frozenset("is was has had does did".split())
 _KEPT_UNDER = frozenset("password passwd credential credentials param parameter token secrets".split())
 """Words before a last `key` under which a secret is kept: `password_key`."""
@@ -146,6 +150,8 @@ def sensitive(name: str) -> str:
 def _by_its_end(parts: tuple[str, ...]) -> bool:
     """Whether its words say that the name is no secret but something about one, or a token of another kind."""
     last, before = parts[-1], parts[-2] if len(parts) > 1 else ""
+    if before in _WITHIN and parts[-3:-2] not in _GONE and sensitive("_".join(parts[:-2])) != "secret":
+        return True
     if last not in _NOT_DONE and last not in _SECRET and _DONE.fullmatch(last):
         return True
     if not _VERBS.isdisjoint(parts[1:]) or ("or" in parts and not _HARMLESS.isdisjoint(parts)):
