@@ -285,6 +285,8 @@ class Expressions(Table):
             spec = (match["conv"] or "") + (":" + match["spec"] if match["spec"] else "")
             if known is None:
                 known = args[0] if args else named.get("**", template)
+            for part in match["name"].split(".")[1:] if "[" not in match["name"] else ():
+                known = self.derive(("attr", known, part), known)
             parts.append(self.derive(("conv", known, spec), known) if spec else known)
         self._literal(parts, text[end:], template)
         return self.add(("fmt", "format", tuple(parts), template), node)

@@ -34,6 +34,15 @@ _LOOKUPS = frozenset(
 )
 
 
+def sought_by(fn: Fn, call: Call) -> Vid:
+    """`next((item for item in ITEMS if item.link == link), None)`: the test that holds of what is found; -1 of other calls."""
+    if fn.func_of(fn.facts.values[call.value]) != ("name", "builtins.next") or not call.args:
+        return -1
+    made = fn.unguarded(call.args[0])
+    found = fn.facts.values[made[2]] if made[0] == "comp" else ("",)
+    return int(found[2]) if found[0] == "guard" and found[3] else -1
+
+
 class Place(NamedTuple):
     """A value, or the part of one that an access path leads to."""
 

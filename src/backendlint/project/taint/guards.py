@@ -11,6 +11,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Guard
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.addresses import Addresses
+from backendlint.project.taint.asked import sought_by
 from backendlint.project.taint.instances import are_harmless, classes_asked, otherwise
 from backendlint.project.taint.patterns import cleans
 from backendlint.project.taint.substitutions import LINES, written_pattern
@@ -218,8 +219,8 @@ class Guards:
     @staticmethod
     def _strip(fn: Fn, vid: Vid) -> Vid:
         value = fn.facts.values[vid]
-        while value[0] in ("guard", "await"):
-            vid = value[1]
+        while value[0] in ("guard", "await") or (value[0] == "fmt" and len(value[2]) == 1):
+            vid = value[2][0] if value[0] == "fmt" else value[1]
             value = fn.facts.values[vid]
         return vid
 
@@ -257,6 +258,8 @@ class Guards:
         func = fn.facts.values[call.func]
         if self._found_in_table(fn, call):
             return self._relation(fn, call.args[0], subject)
+        if (sought := sought_by(fn, call)) >= 0:
+            return self.cleared(fn, subject, sought, True, depth + 1)
         if func[0] == "attr":
             kinds = self._method(fn, subject, call, func)
             if kinds:
