@@ -39,6 +39,7 @@ DJANGO = frozenset({"INSTALLED_APPS", "MIDDLEWARE", "ROOT_URLCONF"})
 DEVELOPMENT = re.compile(r"dev|local|test|debug|ci\b|example|sample", re.IGNORECASE)
 OPERATED = re.compile(r"(?:^|/)_?(?:admin|backoffice|staff)(?:istration)?(?:[/._]|$)", re.IGNORECASE)
 """Where the pages for those who run the service are."""
+OPERATOR = re.compile(r"(?<![a-z])(admins?|super_?users?|staff|backoffice)(?![a-z])|IsAdmin|AdminUser", re.IGNORECASE)
 DEBUGGING = re.compile(r"(?:is_|in_|flask_|app_)?(?:debug|development)(?:_mode)?", re.IGNORECASE)
 """What a switch for development is called."""
 CAUSES = ("__cause__", "__context__")
@@ -217,8 +218,19 @@ def rank(project: Project, flow: Flow) -> int:
     if all(name == REFUSES and refused_by_hand(project, fn, flow.source.slot) for _, name in types):
         return 1
     closed = flow.site.kind == "page" and not is_open(project, flow.site.fn)
+    closed = closed or for_operators(project, flow)
     broad = any(name in BROAD for _, name in types)
     return 1 if closed or (broad and only_parses(project, fn, flow.source.slot)) else 2
+
+
+def for_operators(project: Project, flow: Flow) -> bool:
+    """Whether only those who run the service may ask: what guards the routes says so (`check_admin`)."""
+    routes = [route for fn in flow.functions for route in project.route_functions.get(fn.fqn, ())]
+    access = project.access
+    return bool(routes) and all(
+        any(OPERATOR.search(name) for name in (*access.authorization(route), *access.authentication(route)))
+        for route in routes
+    )
 
 
 def is_open(project: Project, fn: Fn) -> bool:
