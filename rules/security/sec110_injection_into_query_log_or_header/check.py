@@ -18,8 +18,6 @@ HARM = {
     "log": "so line breaks in it can forge log entries; log it quoted (`%r`, `!r`), or as a field of a structured log.",
 }
 LESS = ("log",)
-LINES = 6
-"""So many log lines are told one by one."""
 NEAR = 1
 """More calls than this between the request and a log line make it advice."""
 FAR = 3
@@ -37,7 +35,7 @@ def check(project: Project) -> Iterator[Hit]:
         if kind in LESS:
             hits = list(logged(project, harm))
             yield from (hit for hit in hits if hit.profile)
-            yield from told_once((hit for hit in hits if not hit.profile), everywhere, LINES)
+            yield from told_once((hit for hit in hits if not hit.profile), everywhere)
             continue
         for flow in place_flows(project, (kind,)):
             if kind == "ldap-dn" and not names_entry(flow.site.fn, flow.site.vid):
@@ -76,7 +74,8 @@ def is_sure(project: Project, flow: Flow) -> bool:
     if entered is None:
         return ADDRESS.isdisjoint(flow.source.path)
     fn, index = entered
-    if names_key(fn.facts.params[index].name):
+    name = fn.facts.params[index].name
+    if names_key(name) or (name.endswith("id") and flow.within_a_segment(project)):
         return False  # it has most often found its row, or been refused, before it is logged
     return not (flow.within_a_segment(project) and is_looked_up(project, flow, fn, index))
 
