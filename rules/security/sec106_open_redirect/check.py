@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Call, Flow, Fn, Hit, Project, Value, aliases, flow_hit, ingredients, place_flows
+from backendlint.api import (
+    Call,
+    Flow,
+    Fn,
+    Hit,
+    Project,
+    Value,
+    aliases,
+    flow_hit,
+    here_and_in,
+    ingredients,
+    place_flows,
+    told_once,
+)
 
 SINKS = ("redirect",)
 HARM = "so a link to this site can end on any other; allow only paths of your own or a list of hosts."
@@ -23,6 +36,8 @@ FAR = 1
 
 
 def check(project: Project) -> Iterator[Hit]:
+    """Of one value that a function redirects to in several branches the first is told: it is looked at once, for all."""
+    targets: dict[tuple[str, int, str], list[Hit]] = {}
     for flow in place_flows(project, SINKS):
         sent = not NO_LINK.isdisjoint(flow.source.path) or is_form(project, flow)
         if is_asked_by_callers(project, flow.site.fn):
@@ -30,7 +45,16 @@ def check(project: Project) -> Iterator[Hit]:
         hit = flow_hit(project, flow, SENT if sent else HARM)
         if sent or flow.turns > FAR or is_routed(project, flow) or flow.behind:
             hit = replace(hit, profile="strict", confidence="low")
-        yield hit
+        if hit.profile is None:
+            targets.setdefault((flow.source.fn, flow.source.slot, flow.fn.fqn), []).append(hit)
+        else:
+            yield hit
+    for alike in targets.values():
+        yield from told_once(alike, told, few=1, severity=None)
+
+
+def told(hit: Hit, others: str) -> str:
+    return here_and_in(hit, others, before=", so ")
 
 
 def is_asked_by_callers(project: Project, fn: Fn) -> bool:
