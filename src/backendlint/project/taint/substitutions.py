@@ -21,6 +21,7 @@ _REPLACED: dict[str, tuple[str, ...]] = {
     '"': ("xpath",),
     "<": ("xss",),
     "/": ("path", "archive"),
+    ".": ("path", "archive"),
     "\n": LINES,
     "\r": LINES,
 }
