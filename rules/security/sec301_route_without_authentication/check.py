@@ -32,7 +32,7 @@ SWITCH = re.compile(r"(\w+_)?(allow|enable|public|anonym|open|dev)\w*|\w+_(enabl
 """Settings that open a route, which is closed without them."""
 CATCH_ALL = re.compile(r"/?\{\w+\}/?")
 """Whatever no other route answers: the files of a front end."""
-SEARCH = re.compile(r"search|query|filter|lookup|preview|list", re.IGNORECASE)
+SEARCH = re.compile(r"search|query|filter|lookup|preview|list|decode|parse|convert", re.IGNORECASE)
 SHOWN = re.compile(r"(is_)?(published|public)")
 SECRET = re.compile(r"(\w+_)?(token|secret|signature)(_hash)?", re.IGNORECASE)
 FINDS = ("filter", "get", "get_or_404")
