@@ -39,6 +39,7 @@ DJANGO = frozenset({"INSTALLED_APPS", "MIDDLEWARE", "ROOT_URLCONF"})
 DEVELOPMENT = re.compile(r"dev|local|test|debug|ci\b|example|sample", re.IGNORECASE)
 OPERATED = re.compile(r"(?:^|/)_?(?:admin|backoffice|staff)(?:istration)?(?:[/._]|$)", re.IGNORECASE)
 """Where the pages for those who run the service are."""
+EXITS = ("return", "raise")
 OPERATOR = re.compile(r"(?<![a-z])(admins?|super_?users?|staff|backoffice)(?![a-z])|IsAdmin|AdminUser", re.IGNORECASE)
 DEBUGGING = re.compile(r"(?:is_|in_|flask_|app_)?(?:debug|development)(?:_mode)?", re.IGNORECASE)
 """What a switch for development is called."""
@@ -136,7 +137,7 @@ def everywhere(hit: Hit, places: str) -> str:
 
 def in_development(fn: Fn, block: int, span: Span) -> bool:
     """Below `if app.debug:`, or beyond `if not settings.DEBUG: return ...`."""
-    tests = [*fn.tests_of(block), *((item.value, False) for item in fn.left_before(block, span, ("return", "raise")))]
+    tests = [*fn.tests_of(block), *((item.value, False) for item in fn.left_before(block, span, EXITS))]
     return any(says_debug(fn, test, truth) for test, truth in tests)
 
 
@@ -224,13 +225,26 @@ def rank(project: Project, flow: Flow) -> int:
 
 
 def for_operators(project: Project, flow: Flow) -> bool:
-    """Whether only those who run the service may ask: what guards the routes says so (`check_admin`)."""
+    """Whether only those who run the service may ask: what guards the routes says so (`check_admin`), or the handler has left
+    before for all others (`if not user.is_admin: return`)."""
+    fn, call = flow.site.fn, flow.site.call
+    tests = [*fn.tests_of(call.block), *((it.value, False) for it in fn.left_before(call.block, call.span, EXITS))]
+    if any(says_operator(fn, test, truth) for test, truth in tests):
+        return True
     routes = [route for fn in flow.functions for route in project.route_functions.get(fn.fqn, ())]
     access = project.access
     return bool(routes) and all(
         any(OPERATOR.search(name) for name in (*access.authorization(route), *access.authentication(route)))
         for route in routes
     )
+
+
+def says_operator(fn: Fn, vid: Vid, truth: bool) -> bool:
+    """Whether a test that came out so says that an operator asks."""
+    value = fn.unguarded(vid)
+    if value[0] == "not":
+        return says_operator(fn, value[1], not truth)
+    return truth and value[0] == "attr" and OPERATOR.search(str(value[2])) is not None
 
 
 def is_open(project: Project, fn: Fn) -> bool:
