@@ -26,6 +26,7 @@ HARM = "so proxies, error texts and the other side's access logs keep it; send i
 ENDS = re.compile(
     r"[?&]((?:api_?|access_?|auth_?)?(?:key|token)|password|passwd|secret|client_secret)=$", re.IGNORECASE
 )
+ONLY_THERE = re.compile(r"://api\.telegram\.org/(file/)?bot$")
 SEGMENT = re.compile(r"/(\w+)/$")
 TOO_SHORT = frozenset({"key", "token"})
 """Keys of pages and places as often as secrets."""
@@ -64,7 +65,7 @@ def hits(project: Project) -> Iterator[tuple[Hit, str]]:
         name = flow.source.path[0] if flow.source.path else ""
         if identifier_words(name)[:1] == ("url",):
             continue  # `url_token`: made to stand there
-        if for_developers(flow.site.fn.path) or is_resource(flow, name):
+        if for_developers(flow.site.fn.path) or is_resource(flow, name) or is_taken_there_only(flow, name):
             hit = replace(hit, profile="strict")
         if flow.weak or evident(project, flow):
             known.add(hit.location)
@@ -111,6 +112,14 @@ def is_resource(flow: Flow, name: str) -> bool:
                     return True
         fn = fn.parent
     return False
+
+
+def is_taken_there_only(flow: Flow, name: str) -> bool:
+    """Where the other side knows no other place for it: the log and the error's text are what can be mended."""
+    fn = flow.site.fn
+    texts = (fn.value(vid)[2] for vid in fn.made_by("fmt"))
+    pairs = (pair for parts in texts for pair in itertools.pairwise(parts))
+    return any(ONLY_THERE.search(str(fn.const(text))) and name_of_value(fn, part) == name for text, part in pairs)
 
 
 def is_address(flow: Flow) -> bool:
