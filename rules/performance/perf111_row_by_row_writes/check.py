@@ -114,13 +114,15 @@ def _flushes(project: Project, fn: Fn, call: Call, loop: int) -> Hit:
 
 def _flushed_below(project: Project, edge: Edge) -> bool:
     """`repository.add(Line(...))` of a function that adds and flushes what it is given and does nothing else with the database,
-    where the caller asks for nothing of the row afterwards."""
+    where the caller asks for nothing of the row afterwards; not one that flushes when it is told to (`flush=False`)."""
     fn, callee, call = edge.caller, edge.callee, edge.call
     if call is None or "flush" not in project.effects.of(callee) or is_result_used(fn, call):
         return False
     sites = [site for site in project.effects.direct(callee) if not ASKED.isdisjoint(site.model.effect)]
     added = [site.call for site in sites if site.model.orm is not None and site.model.orm.op == "add"]
-    plain = len(sites) == len(added) + 1 == 2 and any(site.model.transaction == "flush" for site in sites)
+    known = given(edge)
+    flushes = any(site.model.transaction == "flush" and certain(callee, site.call, known) for site in sites)
+    plain = len(sites) == len(added) + 1 == 2 and flushes
     if (
         not plain
         or not added[0].args
