@@ -6,7 +6,7 @@ import re
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Block, Span, Value, Vid
+from backendlint.facts.model import Block, Call, Return, Span, Value, Vid
 from backendlint.project.entities import Fn, Refs
 from backendlint.project.uses import made_of
 
@@ -18,6 +18,7 @@ FEW = 20
 STEPS = 6
 HANDFUL = 5
 """So many rows of a query are no more than a handful."""
+_VIEWS = ("items", "keys", "values")
 _SET_OPERATIONS = ("-", "&", "|", "+")
 _SAME = ("guard", "await", "star")
 _BATCHES = re.compile(r"chunk|batch|page|slices|window|partition|attempt|retr|poll|in_groups|buckets", re.IGNORECASE)
@@ -153,7 +154,7 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     if value[0] == "binop" and value[1] in _SET_OPERATIONS and depth:
         sides = value[2:4] if value[1] in ("|", "+") else value[2:3]
         return all(_few(project, fn, plain(fn, item), depth - 1) for item in sides)
-    if value[0] == "attr" and depth and value[2] in ("items", "keys", "values"):
+    if value[0] == "attr" and depth and value[2] in _VIEWS:
         return _few(project, fn, plain(fn, value[1]), depth - 1)
     if _names_code(fn, value) or (value[0] == "item" and _names_code(fn, fn.facts.values[plain(fn, value[1])])):
         return True  # also `apps.all_models["shop"]`
@@ -162,14 +163,18 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return True  # an enumeration
     if value[0] == "attr" and depth:
         return _few_of_class(project, project.refs(fn, value[1]), str(value[2]), depth)
-    if value[0] == "name" and depth:
-        target = project.modules.resolve(str(value[1]), fn.file.module)
-        if target.kind == "class" and len(target.rest) == 1:
-            owner_name, _, name = str(value[1]).rpartition(".")
-            return _few_of_class(project, project.resolver.dotted(owner_name, fn.file.module), name, depth)
-        if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
-            owner = project.module_function(target.file)
-            return owner is not fn and _few(project, owner, plain(owner, target.vid), depth - 1)
+    return bool(value[0] == "name" and depth) and _few_named(project, fn, str(value[1]), depth)
+
+
+def _few_named(project: Project, fn: Fn, dotted: str, depth: int) -> bool:
+    """What a module or a class writes down under a name."""
+    target = project.modules.resolve(dotted, fn.file.module)
+    if target.kind == "class" and len(target.rest) == 1:
+        owner_name, _, name = dotted.rpartition(".")
+        return _few_of_class(project, project.resolver.dotted(owner_name, fn.file.module), name, depth)
+    if target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest:
+        owner = project.module_function(target.file)
+        return owner is not fn and _few(project, owner, plain(owner, target.vid), depth - 1)
     return False
 
 
@@ -243,11 +248,33 @@ def _few_called(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return bool(call.args) and bool(depth) and _few(project, fn, plain(fn, call.args[0]), depth - 1)
     if names & {"builtins.zip"}:  # ends with the shortest
         return bool(depth) and any(_few(project, fn, plain(fn, item), depth - 1) for item in call.args)
-    if func[0] == "attr" and func[2] in ("items", "keys", "values", "difference", "intersection", "copy") and depth:
+    if func[0] == "attr" and func[2] in (*_VIEWS, "difference", "intersection", "copy") and depth:
         return _few(project, fn, plain(fn, func[1]), depth - 1)
     if func[0] == "attr" and func[2] == "union" and depth:
         return all(_few(project, fn, plain(fn, item), depth - 1) for item in (func[1], *call.args))
-    return False
+    owner, _, name = str(func[1]).rpartition(".") if func[0] == "name" else ("", "", "")
+    if owner and name in _VIEWS and depth:  # `STEPS.items()` of another module
+        return _few_named(project, fn, owner, depth)
+    return _few_returned(project, fn, call, depth)
+
+
+def _few_returned(project: Project, fn: Fn, call: Call, depth: int) -> bool:
+    """Whether all that the called function can be gives a display that is written there: `return [First(), Second()]`."""
+    targets = project.targets(fn, call)
+    return bool(targets) and all(
+        target is not fn
+        and bool(target.facts.returns)
+        and all(_written_out(target, item) for item in target.facts.returns)
+        for target in targets
+    )
+
+
+def _written_out(fn: Fn, back: Return) -> bool:
+    """A display with something in it: an empty one may be what a subclass is to fill."""
+    value = fn.facts.values[plain(fn, back.value)] if back.value >= 0 and not back.is_yield else ("",)
+    if value[0] not in ("list", "tuple", "set") or not value[1]:
+        return False
+    return not any(fn.facts.values[item][0] == "star" for item in value[1])
 
 
 def depends(fn: Fn, vids: list[Vid], number: int) -> bool:
