@@ -90,6 +90,7 @@ class _Put(NamedTuple):
     key: Value
     value: Vid
     span: Span
+    block: int
 
 
 def kept(fn: Fn) -> frozenset[Vid]:
@@ -103,15 +104,36 @@ def kept(fn: Fn) -> frozenset[Vid]:
         found.update(
             call.value
             for call in fn.calls
-            if (parts is None or call.value in parts) and call.span < put.span and _missed(fn, call, put)
+            if _announced(fn, call, put)
+            or ((parts is None or call.value in parts) and call.span < put.span and _missed(fn, call, put))
         )
     return frozenset(found)
+
+
+def _announced(fn: Fn, call: Call, put: _Put) -> bool:
+    """`if key not in known: known[key] = {}`, and below the same `if` what fills it: the key is not asked for again."""
+    around = {number for number, item in fn.blocks_of(put.block) if item.kind == "if"}
+    return put.span.end_line < call.span.line and any(
+        number in around and any(_lacks(fn, vid, put) for vid in ingredients(fn.facts, (item.value,)))
+        for number, item in fn.blocks_of(call.block)
+    )
+
+
+def _lacks(fn: Fn, vid: Vid, put: _Put) -> bool:
+    """`key not in known`, of the key under which something is put."""
+    value = fn.facts.values[vid]
+    return (
+        value[0] == "compare"
+        and value[1][0] == "not in"
+        and fn.unguarded(value[2][0]) == put.key
+        and _asks(fn, vid, put)
+    )
 
 
 def _puts(fn: Fn) -> Iterator[_Put]:
     for store in fn.facts.stores:
         if store.key >= 0 and store.base >= 0 and (holders := _outer(fn, store.base)):
-            yield _Put(holders, fn.unguarded(store.key), store.value, store.span)
+            yield _Put(holders, fn.unguarded(store.key), store.value, store.span, store.block)
     for call in fn.calls:
         holders, value, name = frozenset[Value](), -1, fn.callee_name(call)
         if len(call.args) > 1 and _PUTS.fullmatch(name):
@@ -119,7 +141,7 @@ def _puts(fn: Fn) -> Iterator[_Put]:
         elif len(call.args) == 1 and name == "add":  # a set that is handed in only tells what this run has seen
             holders = frozenset(holder for holder in _holder(fn, call) if holder[0] in ("attr", "name"))
         if holders:
-            yield _Put(holders, fn.unguarded(call.args[0]), value, call.span)
+            yield _Put(holders, fn.unguarded(call.args[0]), value, call.span, call.block)
 
 
 def _holder(fn: Fn, call: Call) -> frozenset[Value]:
@@ -163,11 +185,17 @@ def _missed(fn: Fn, call: Call, put: _Put) -> bool:
     )
 
 
+def _mapping(fn: Fn, vid: Vid) -> Vid:
+    """`known` for `known.keys()`."""
+    func = fn.func_of(fn.unguarded(vid))
+    return func[1] if func[0] == "attr" and func[2] == "keys" else vid
+
+
 def _asks(fn: Fn, vid: Vid, put: _Put) -> bool:
     """`known.get(key)`, `key in known`; of methods with longer names (`get_blob(key)`) those that are given the same key."""
     value = fn.facts.values[vid]
     if value[0] == "compare":
-        return value[1][0] in ("in", "not in") and not put.holders.isdisjoint(_outer(fn, value[2][1]))
+        return value[1][0] in ("in", "not in") and not put.holders.isdisjoint(_outer(fn, _mapping(fn, value[2][1])))
     call = fn.facts.calls[value[1]] if value[0] == "call" else None
     name = fn.callee_name(call) if call is not None else ""
     if call is None or not call.args or not _GETS.fullmatch(name) or put.holders.isdisjoint(_holder(fn, call)):

@@ -216,10 +216,29 @@ def _own_statement(project: Project, fn: Fn, query: Query, loop: int) -> bool:
         vid = plain(fn, func[1]) if func[0] == "attr" else vid
         if func[0] == "name" and len(made_by.passed) == 1 and made_by.args:  # `execute(text(statement))`
             vid = plain(fn, made_by.args[0])
+    if _table_of_item(fn, query.call.args[0], loop):
+        return True
     value = fn.facts.values[vid]
     if value[0] in ("unpack", "item") and fn.facts.values[plain(fn, value[1])][0] == "elem":
         value = fn.facts.values[plain(fn, value[1])]  # of an item that is a statement and its values
     return value[0] in ("elem", "unpack") and value[1] in (iterable, plain(fn, iterable))
+
+
+def _table_of_item(fn: Fn, vid: Vid, loop: int) -> bool:
+    """`select(entity).where(...)` of an entity that the item leads to: each round asks another table."""
+    for _ in range(MAX_STEPS):
+        value = fn.unguarded(vid)
+        if value[0] != "call":
+            return False
+        call = fn.facts.calls[value[1]]
+        func = fn.unguarded(call.func)
+        if fn.callee_name(call) == "select" and len(call.args) == 1:
+            entity = fn.unguarded(call.args[0])
+            return entity[0] in ("elem", "unpack", "attr", "item") and depends(fn, [call.args[0]], loop)
+        if func[0] != "attr":
+            return False
+        vid = func[1]
+    return False
 
 
 def _own_rows(project: Project, fn: Fn, edge: Edge, read: list[Vid], loop: int) -> bool:
