@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 
 from backendlint.api import (
@@ -29,6 +29,7 @@ from backendlint.api import (
     identifier_words,
     is_django,
     loops_around,
+    name_of,
     only_by_hand,
     repeated,
     resolved,
@@ -47,6 +48,8 @@ OUTSIDE = frozenset({"http", "mail", "queue-publish", "subprocess", "cloud", "gr
 """Effects beside the query that make the loop's body such a unit."""
 ACTS = re.compile(r"_*(send|publish|notify|dispatch|emit|enqueue|export|broadcast|trigger)(_|$)")
 """Names of functions that do something for each item, even where what they do it with could not be followed."""
+READS_TABLE = re.compile(r"^\s*(?!SELECT\b)|\b(FROM|JOIN)\s+(?!\w+\s*\()\S", re.IGNORECASE)
+"""Statements other than a SELECT, and those of one that reads more than what a function gives."""
 WARNS = ("warning", "warn", "error")
 FAR = 3
 """Calls between the loop and the query from which on the loop's author cannot be expected to know."""
@@ -54,6 +57,8 @@ FAR = 3
 TORTOISE = "tortoise.models.Model"
 KINDS = 3
 """So many names that a function tells apart make it a switch."""
+SHOWN = 3
+"""So many other loops of a habit are named."""
 FEW_RELATIONS = 2
 """So many of one query are told where each is read."""
 
@@ -76,11 +81,43 @@ def _queries(project: Project, items: list[Repeated]) -> Iterator[Hit]:
     loops: dict[tuple[str, int], list[Repeated]] = {}
     for item in items:
         loops.setdefault((item.fn.fqn, item.loop.line), []).append(item)
+    habits: dict[Hashable, list[Hit]] = {}
     for found in loops.values():
-        yield from _loop(project, found)
+        for hit, item in _loop(project, found):
+            if hit.profile is None:
+                habits.setdefault(_habit(item), []).append(hit)
+            else:
+                yield hit
+    for hits in habits.values():
+        yield from _again(hits)
 
 
-def _loop(project: Project, items: list[Repeated]) -> Iterator[Hit]:
+def _habit(item: Repeated) -> Hashable:
+    """What a function, or the methods of a class, ask so in one loop after the other."""
+    owner = item.fn.cls.fqn if item.fn.cls is not None else item.fn.fqn
+    edge = item.edges[0] if item.edges else None
+    if edge is None:  # `cursor.execute(...)` does not say what it asks
+        plain = item.query.call is None or not item.query.call.args
+        return owner, item.query.name if plain else item.span
+    if edge.call is None:
+        return owner, edge.callee.fqn
+    return owner, edge.callee.fqn, name_of(item.fn.file, item.fn.facts, edge.call.func)
+
+
+def _again(hits: list[Hit]) -> Iterator[Hit]:
+    """The first of one habit, with where it is so too."""
+    first, *others = sorted(hits, key=lambda hit: hit.location.line)
+    if others:
+        lines = [str(hit.location.line) for hit in others]
+        where = f"lines {', '.join(lines[:-1])} and {lines[-1]}" if lines[1:] else f"line {lines[0]}"
+        where = where if len(lines) <= SHOWN else f"{len(lines)} more loops"
+        also = tuple(Step(hit.location, "asks so too") for hit in others[:SHOWN])
+        first = replace(first, message=f"{first.message[:-1]}. So it is in {where}.", related=(*first.related, *also))
+    yield first
+    yield from (replace(hit, profile="strict") for hit in others)
+
+
+def _loop(project: Project, items: list[Repeated]) -> Iterator[tuple[Hit, Repeated]]:
     """One hit for all that is asked in a loop; what is advice is told for itself."""
     told: set[str] = set()
     own: list[tuple[Hit, Repeated]] = []
@@ -103,12 +140,13 @@ def _loop(project: Project, items: list[Repeated]) -> Iterator[Hit]:
         if hit.profile is None:
             own.append((hit, item))
         else:
-            yield hit
+            yield hit, item
     if own:
-        (first, _), *others = sorted(own, key=lambda found: found[0].location.line)
-        also = tuple(Step(hit.location, f"asks too (`{item.query.name}`)") for hit, item in others)
-        yield replace(first, message=_and_others(first.message, len(others)), related=(*first.related, *also))
-        yield from (replace(hit, profile="strict") for hit, _ in others)
+        (first, item), *others = sorted(own, key=lambda found: found[0].location.line)
+        also = tuple(Step(hit.location, f"asks too (`{other.query.name}`)") for hit, other in others)
+        told_of = replace(first, message=_and_others(first.message, len(others)), related=(*first.related, *also))
+        yield told_of, item
+        yield from ((replace(hit, profile="strict"), other) for hit, other in others)
 
 
 def _and_others(message: str, others: int) -> str:
@@ -145,6 +183,7 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
     if (
         filled
         or _loops_below(project, item)
+        or _computes(project, item)
         or _until_found(item)
         or _after_failure(item)
         or _beside_work(project, item)
@@ -154,11 +193,23 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
 
 
 def _loops_below(project: Project, item: Repeated) -> bool:
-    """Whether what is called loops itself over what it asks for: that loop is the place to mend."""
+    """Whether what is called loops itself over what it asks for, or goes on batch by batch: that loop is the place to mend."""
     fn, query = item.query.fn, item.query
-    return bool(item.edges) and any(
-        grows(project, fn, number) and depends(fn, [query.vid], number) for number, _ in loops_around(fn, query.block)
+    if not item.edges:
+        return False
+    ways = [(edge.caller, edge.block, list(edge.call.passed)) for edge in item.edges[1:] if edge.call is not None]
+    ways.append((fn, query.block, [query.vid]))
+    return fn.inside(query.block, "while") is not None or any(
+        grows(project, caller, number) and depends(caller, vids, number)
+        for caller, block, vids in ways
+        for number, _ in loops_around(caller, block)
     )
+
+
+def _computes(project: Project, item: Repeated) -> bool:
+    """`SELECT regexp_replace(%s, ...)`, which reads no table: there are no rows to fetch beforehand."""
+    text = project.queries.text_of(item.edges, item.query) if item.query.model.sql is not None else ""
+    return text != "" and READS_TABLE.search(text) is None
 
 
 def _beside_work(project: Project, item: Repeated | LazyRead) -> bool:
