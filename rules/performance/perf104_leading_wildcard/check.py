@@ -11,17 +11,19 @@ from backendlint.api import (
     ColumnUse,
     Fn,
     Hit,
-    Profile,
     Project,
     Span,
     SqlStatement,
     Step,
     fills_database,
     for_tests,
+    here_and_in,
+    name_of,
     only_by_hand,
     sql,
     sqltypes,
     stays_small,
+    told_once,
 )
 
 _DJANGO = frozenset({"contains", "icontains", "endswith", "iendswith"})
@@ -29,11 +31,14 @@ _SQLALCHEMY = frozenset({"contains", "icontains", "endswith", "iendswith"})
 
 
 EACH_ROW = frozenset({"exists", "any", "has"})
+SIMILAR = frozenset({"%", "%>", "<%", "%>>", "<<%"})
+"""PostgreSQL's operators that compare trigrams."""
+BEGINS = "begins with a wildcard"
 QUERIES = (".Query", ".Select", ".QuerySet")
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """SQL texts, then ORM queries."""
+    """SQL texts, then ORM queries; a search that the project makes everywhere is told once."""
     for statement in project.data.reviewed:
         if "LIKE" in statement.text.upper() and not statement.in_migration and statement.tree is not None:
             yield from _statement(project, statement)
@@ -43,6 +48,7 @@ def check(project: Project) -> Iterator[Hit]:
         if use not in narrowed and _unanchored(project, use) and not _excluded(use):
             groups.setdefault((use.fn.fqn, use.table.name, _query(use)), []).append(use)
     narrowing = {fqn for fqn, _ in narrowed.tables}
+    styled: list[Hit] = []
     for uses in _searches(groups.values()):
         fn = uses[0].fn
         aside = (
@@ -52,9 +58,27 @@ def check(project: Project) -> Iterator[Hit]:
             or fills_database(project, fn)
             or for_tests(project, fn)
             or _scoped(project, fn, narrowing)
+            or all(map(_by_similarity, uses))
         )
-        profile: Profile | None = "strict" if aside else None
-        yield from (replace(hit, profile=profile) for hit in _told(uses))
+        if aside:
+            yield from (replace(hit, profile="strict") for hit in _told(uses))
+        else:
+            styled.extend(_told(uses))
+    yield from told_once(styled, _everywhere, severity=None)
+
+
+def _everywhere(hit: Hit, places: str) -> str:
+    return here_and_in(hit, places, after=BEGINS)
+
+
+def _by_similarity(use: ColumnUse) -> bool:
+    """`Order.note.op("%>")(term)` on another way through the function: where the database has trigrams, it is asked by them."""
+    fn = use.fn
+    return any(
+        any(fn.const(vid) in SIMILAR for vid in call.args[:1])
+        and name_of(fn.file, fn.facts, call.func).endswith(f".{use.column.name}.op")
+        for call in fn.calls
+    )
 
 
 def _searches(queries: Iterable[list[ColumnUse]]) -> Iterable[list[ColumnUse]]:
@@ -184,7 +208,7 @@ def _told(uses: list[ColumnUse]) -> Iterator[Hit]:
 
 def _hit(use: ColumnUse, shown: str, others: tuple[Step, ...]) -> Hit:
     return Hit(
-        f"`{use.how}` on {shown} in `{use.fn.name}()` searches for a pattern that begins with a wildcard, so no "
+        f"`{use.how}` on {shown} in `{use.fn.name}()` searches for a pattern that {BEGINS}, so no "
         "ordinary index helps and every row is read; add a trigram or full-text index, or search for the start alone.",
         use.location,
         others,
