@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from backendlint.api import (
     Call,
+    Cls,
     Fn,
     Hit,
     MadePerCall,
@@ -37,6 +38,7 @@ SETTINGS = re.compile(r"conf|cfg|setting|option|env|app|ctx|context|args|param",
 LOOPS = ("for", "while", "comp")
 REMAKES = frozenset({"urlparse", "urlsplit", "urlunparse", "urlunsplit", "urljoin", "str"})
 SAME = frozenset({"_replace", "rstrip", "strip", "geturl"})
+RECORDS = frozenset({"schema", "model"})
 MAX_LINKS = 20
 CHEAPER = frozenset({"executor", "ssh"})
 
@@ -128,11 +130,40 @@ def _names_another(fn: Fn, index: int) -> bool:
 
 
 def _for_any_host(project: Project, made: MadePerCall) -> bool:
-    """A session for one address that the caller names, which can be any: the next one goes to another host."""
+    """A session for one address that the caller names, or a record holds, which can be any: the next one goes to another host."""
     fn = made.site.fn
-    addresses = [item.args[0] for item in _calls_of(made) if item.args] if made.cls.resource == "http-session" else []
-    given = [_start(fn, vid) for vid in addresses]
-    return bool(given) and all(value[0] == "param" and _any_host(project, fn, value[1]) for value in given)
+    uses = _calls_of(made) if made.cls.resource == "http-session" else []
+    answers = {item.value for item in uses}
+    addresses = [item.args[0] for item in uses if item.args]
+    addresses = [
+        vid for vid in addresses if answers.isdisjoint(ingredients(fn.facts, (vid,)))
+    ]  # not a link in an answer
+    starts = [_starts(project, fn, vid) for vid in addresses]
+    return bool(starts) and all(found and all(_open(project, fn, value) for value in found) for found in starts)
+
+
+def _open(project: Project, fn: Fn, value: Value) -> bool:
+    if value[0] == "param":
+        return _any_host(project, fn, value[1])
+    own = value[0] == "attr" and fn.cls is not None and fn.unguarded(value[1]) == ("param", 0)
+    return own and fn.cls is not None and _holds(project, fn.cls, str(value[2]))
+
+
+def _holds(project: Project, cls: Cls, name: str) -> bool:
+    """Whether a class of records (a schema, a row) has the attribute as a field for each of them; not settings."""
+    record = project.hierarchy.role(cls) in RECORDS and SETTINGS.search(cls.name) is None
+    return (
+        record
+        and SERVICE.search(name) is None
+        and any(name in item.facts.annotations for item in project.hierarchy.mro(cls))
+    )
+
+
+def _starts(project: Project, fn: Fn, vid: Vid) -> list[Value]:
+    """What an address begins with, on each way that it may be made."""
+    value = _start(project, fn, vid)
+    parts = value[1] if value[0] == "phi" else ()
+    return [_start(project, fn, part) for part in parts] or [value]
 
 
 def _keeps_cookies(made: MadePerCall) -> bool:
@@ -142,21 +173,37 @@ def _keeps_cookies(made: MadePerCall) -> bool:
     return any(value[2] == "cookies" and value[1] in held for value in map(fn.value, fn.made_by("attr")))
 
 
-def _start(fn: Fn, vid: Vid) -> Value:
-    """What an address is made from: the first part of a text, what is parsed, put together again or stripped."""
+def _start(project: Project, fn: Fn, vid: Vid) -> Value:
+    """What an address is made from: the first part of a text, what is parsed, checked, put together again or stripped."""
     value = fn.unguarded(vid)
     for _ in range(MAX_LINKS):
         call = fn.calls[value[1]] if value[0] == "call" else None
-        if call is not None and fn.callee_name(call) in REMAKES and call.args:
+        if call is not None and call.args and (fn.callee_name(call) in REMAKES or _hands_back(project, fn, call)):
             following = call.args[0]
         elif call is not None and fn.callee_name(call) in SAME and fn.value(call.func)[0] == "attr":
             following = fn.value(call.func)[1]
         elif value[0] == "fmt" and value[2]:
             following = value[2][0]
+        elif value[0] == "await":
+            following = value[1]
         else:
             break
         value = fn.unguarded(following)
     return value
+
+
+def _hands_back(project: Project, fn: Fn, call: Call) -> bool:
+    """`checked(url)`: a function that gives its argument back, once it has looked at it."""
+    targets = project.targets(fn, call)
+    return bool(targets) and all(
+        bool(target.facts.returns)
+        and all(
+            item.value >= 0 and ("param", 0) in map(target.value, ingredients(target.facts, (item.value,)))
+            for item in target.facts.returns
+        )
+        and target.cls is None
+        for target in targets
+    )
 
 
 def _any_host(project: Project, fn: Fn, index: int, depth: int = 3) -> bool:
