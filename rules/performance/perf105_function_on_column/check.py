@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import ColumnUse, Hit, Project, SqlStatement, only_by_hand, sql, stays_small
+from backendlint.api import ColumnUse, Hit, Project, SqlStatement, only_by_hand, sql, stays_small, told_once
 
 _REMEDIES = {
     "lower": "index the expression, or store the value in one case",
@@ -45,6 +45,7 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _statement(statement)
     narrowed = sql.Narrowed(project)
     told: set[tuple[str, str, str, str]] = set()
+    together: dict[tuple[str, str], list[Hit]] = {}
     for use in project.data.uses:
         function = use.function or _DJANGO.get(use.how, "") if use.framework == "django" else _orm_function(use)
         if function not in _REMEDIES or use.how in {"order", "shown"} or use in narrowed:
@@ -53,7 +54,17 @@ def check(project: Project) -> Iterator[Hit]:
         if key not in told and sql.functional(use.table, use.column.name, function) is None:
             told.add(key)
             advice = only_by_hand(project, use.fn) or stays_small(use.table.name)
-            yield replace(_use(use, function), profile="strict" if advice else None)
+            if advice:
+                yield replace(_use(use, function), profile="strict")
+            else:
+                together.setdefault((use.fn.fqn, function), []).append(_use(use, function))
+    for hits in together.values():
+        yield from told_once(hits, _other_columns, few=1, severity=None)
+
+
+def _other_columns(hit: Hit, others: str) -> str:
+    """What a function compares so is told at the first column."""
+    return f"{hit.message[:-1]}. So it is in {others} of the function."
 
 
 def _orm_function(use: ColumnUse) -> str:
