@@ -28,6 +28,8 @@ from backendlint.api import (
 READS = "reads every column"
 SHOWN = 8
 """Column names that a message lists."""
+FEW_STARS = 2
+"""So many are told one by one."""
 KEY_AND_VALUE = 2
 """A table with so few columns has none to leave out."""
 
@@ -36,7 +38,7 @@ def check(project: Project) -> Iterator[Hit]:
     """Stars of selects; where the project writes them everywhere the first, as that is its style."""
     found = {hit.location: hit for statement in project.data.statements for hit in _stars(statement)}
     yield from (hit for hit in found.values() if hit.profile)
-    yield from told_once((hit for hit in found.values() if not hit.profile), _everywhere)
+    yield from told_once((hit for hit in found.values() if not hit.profile), _everywhere, few=FEW_STARS)
 
 
 def _everywhere(hit: Hit, places: str) -> str:
