@@ -11,7 +11,7 @@ MESSAGES = {
     "method": "`{name}()` is a method with a cache: the cache keeps each object (`self`) alive and is shared by all of them.",
     "shared": "`{name}()` is a method with a cache of {size} in all, which all objects share: they push each other's results out.",
     "no-expiry": "`{name}` in `{fn}()` stores an entry that never expires: it goes stale, and the cache only grows.",
-    "grows": "`{fn}()` adds to `{name}`, which nothing ever shrinks: it goes stale, and grows until the process ends.",
+    "grows": "`{fn}()` adds to `{name}`, which nothing ever shrinks: it grows until the process ends{stale}.",
     "mutable-key": "`{name}()` is cached by its arguments, and `{fn}()` passes one that is not hashable: the call raises TypeError.",
 }
 HELPS = {
@@ -20,6 +20,7 @@ HELPS = {
     "no-expiry": "Pass a time to live.",
     "mutable-key": "Pass a tuple or a frozenset.",
 }
+LOCKS = frozenset({"Lock", "RLock", "Semaphore", "BoundedSemaphore", "Event", "Condition"})
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -30,12 +31,20 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _hit(use: CacheUse) -> Hit:
     return Hit(
-        message=MESSAGES[use.problem].format(name=use.name, fn=use.fn.name, size=_entries(use.size)),
+        message=MESSAGES[use.problem].format(name=use.name, fn=use.fn.name, size=_entries(use.size), stale=_stale(use)),
         location=use.fn.location(use.span),
         help=HELPS.get(use.problem),
         function=use.fn.fqn,
         profile=None if use.sure else "strict",
     )
+
+
+def _stale(use: CacheUse) -> str:
+    """What is kept may change meanwhile; not a lock."""
+    fn = use.fn
+    put = [fn.unguarded(store.value) for store in fn.facts.stores if store.span == use.span and store.value >= 0]
+    locks = any(value[0] == "call" and fn.callee_name(fn.calls[value[1]]) in LOCKS for value in put)
+    return "" if locks else ", and what it holds goes stale"
 
 
 def _entries(size: int) -> str:
