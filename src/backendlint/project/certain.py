@@ -24,30 +24,43 @@ class Present(Enum):
     EMPTY = "perhaps empty"
 
 
+BUILTINS = frozenset({"str", "bytes", "int", "float", "bool", "dict", "list", "tuple", "set", "frozenset"})
+
+
 class OfClass(NamedTuple):
-    """Stands for an instance of a model from which nothing derives."""
+    """Stands for an instance of a model from which nothing derives, or of a class for which a test asks."""
 
     name: str
     bases: frozenset[str]
     """Names of the classes that it is by inheritance, itself among them."""
     models: frozenset[str]
     """Names of the project's models: of those, it is no other."""
+    empty: bool = False
+    """It may be an empty one."""
 
     def is_a(self, name: str) -> bool | None:
         """Whether it is an instance of the class of this name, as far as that is known."""
-        return True if name in self.bases else False if name in self.models else None
+        if name in self.bases or name == "object":
+            return True
+        plain = name in BUILTINS and not (name == "bool" and "int" in self.bases)
+        return False if plain or name in self.models else None
+
+
+class Rest(NamedTuple):
+    """What a call passes for `*args`, one after the other; `...` for what is not known."""
+
+    items: tuple[object, ...]
 
 
 _THERE = (Present, OfClass)
+There = Callable[[Fn, Vid], Present | OfClass | None]
 _OPEN = ("case", "except", "for", "while", "comp", "lambda")
 _DECIDING = (bool, int, str, type(None))
 _DISPLAYS = ("list", "tuple", "set", "dict")
 MAX_DEPTH = 4
 
 
-def given(
-    edge: Edge, outer: Given | None = None, there: Callable[[Fn, Vid], Present | OfClass | None] | None = None
-) -> Given:
+def given(edge: Edge, outer: Given | None = None, there: There | None = None) -> Given:
     """What the call says about the callee's parameters; `outer` is what is known of the caller's own, `there` says of
     values that are not known whether they are something."""
     if edge.call is None or edge.kind != "call":
@@ -58,15 +71,26 @@ def given(
     for index, param in enumerate(edge.callee.facts.params):
         passed = bound.get(index, [])
         known: object = ...
-        if len(passed) == 1 and not passed[0][1]:
-            known = _constant(edge.caller, passed[0][0], outer or {})
-            if known is ... and there is not None:
-                known = there(edge.caller, passed[0][0]) or ...
+        if param.kind == "args":
+            known = Rest(tuple(_passed(edge.caller, vid, outer, there) for vid, _ in passed)) if passed else ...
+        elif len(passed) == 1 and not passed[0][1]:
+            known = _passed(edge.caller, passed[0][0], outer, there)
         elif not passed and home is not None and param.default >= 0:
             known = "" if _nothing(home, param.default) else home.const(param.default)  # falsy, and not None
-        if isinstance(known, (*_DECIDING, *_THERE)):
+        if isinstance(known, (*_DECIDING, *_THERE, Rest)):
             found[index] = known
     return found
+
+
+def _passed(fn: Fn, vid: Vid, outer: Given | None, there: There | None) -> object:
+    known = _constant(fn, vid, outer or {})
+    if there is not None and (known is ... or isinstance(known, Present)):
+        said = there(fn, vid)
+        if known is ...:
+            known = said or ...
+        elif isinstance(said, OfClass):
+            known = said._replace(empty=said.empty and known is Present.EMPTY)
+    return known if isinstance(known, (*_DECIDING, *_THERE)) else ...
 
 
 def certain(fn: Fn, call: Call, known: Given | None = None) -> bool:
@@ -157,6 +181,10 @@ def _constant(fn: Fn, vid: Vid, known: Given, depth: int = MAX_DEPTH) -> object:
     value = fn.facts.values[plain] if plain >= 0 else ("",)
     if value[0] == "attr":
         return _class_name(fn, plain, known)
+    if value[0] == "item" and (base := fn.unguarded(value[1]))[0] == "param":
+        rest, number = known.get(base[1]), fn.const(value[2])
+        if isinstance(rest, Rest) and isinstance(number, int) and 0 <= number < len(rest.items):
+            return rest.items[number]
     if value[0] == "phi" and depth:
         found = [_constant(fn, item, known, depth - 1) for item in value[1] if _plain(fn, item) != plain]
         same = found and all(type(item) is type(found[0]) and item == found[0] for item in found)
@@ -187,8 +215,10 @@ def truth(fn: Fn, test: Vid, known: Given, depth: int = MAX_DEPTH) -> bool | Non
     if _nothing(fn, test):
         return False
     found = _constant(fn, test, known)
+    if isinstance(found, Rest):
+        return bool(found.items)
     if isinstance(found, _THERE):
-        return None if found is Present.EMPTY else True
+        return None if found is Present.EMPTY or (isinstance(found, OfClass) and found.empty) else True
     return bool(found) if isinstance(found, _DECIDING) else None
 
 

@@ -154,8 +154,11 @@ class _Search:
         return found
 
     def _class(self, fn: Fn, vid: Vid) -> OfClass | None:
-        """What an item of rows is, where its type leaves no doubt: one class, from which nothing derives."""
-        if fn.facts.values[plain(fn, vid)][0] not in ("elem", "unpack"):
+        """What an item of rows, or what one refers to, is, where its type leaves no doubt: one class, from which nothing derives; and what a test
+        before says of a value."""
+        if (name := _asked_class(fn, vid)) != "":
+            return OfClass(name, frozenset({name}), frozenset(), empty=fn.unguarded(vid)[0] not in _DISPLAYS)
+        if fn.facts.values[plain(fn, vid)][0] not in ("elem", "unpack", "attr"):
             return None
         refs = self.project.refs(fn, vid)
         cls = self.project.classes[refs[0].name] if len(refs) == 1 and refs[0].kind == "inst" else None
@@ -198,6 +201,20 @@ class _Search:
 
     def _closed(self, fn: Fn, edge: Edge, known: Given) -> bool:
         return barred(fn, edge.block, edge.span, known)
+
+
+def _asked_class(fn: Fn, vid: Vid) -> str:
+    """The one class of which the value is by a test before (`if isinstance(value, dict): ...`), or by how it is written; or ""."""
+    value = fn.facts.values[vid]
+    while value[0] in ("guard", "store", "mut"):
+        test = fn.unguarded(value[2]) if value[0] == "guard" and value[3] is True else ("",)
+        call = fn.facts.calls[test[1]] if test[0] == "call" else None
+        if call is not None and len(call.args) == 2 and fn.facts.values[call.func] == ("name", "builtins.isinstance"):
+            named = fn.unguarded(call.args[1])
+            if plain(fn, call.args[0]) == plain(fn, value[1]) and named[0] in ("name", "def", "attr"):
+                return str(named[-1]).rpartition(".")[2]
+        value = fn.facts.values[value[1]]
+    return value[0] if value[0] in _DISPLAYS and value[1] else ""
 
 
 def _never(fn: Fn, query: Query, known: Given) -> bool:
