@@ -26,6 +26,7 @@ from backendlint.api import (
     ingredients,
     is_used,
     loops_around,
+    one_row,
     only_by_hand,
     stops_early,
     stored_by_itself,
@@ -153,10 +154,16 @@ def _asked_after(fn: Fn, vid: Vid, flush: Call) -> bool:
 
 def _loop(project: Project, fn: Fn, block: int) -> int:
     for number, _ in loops_around(fn, block):
-        if stops_early(fn, block, number) or not grows(project, fn, number):
+        if stops_early(fn, block, number) or not grows(project, fn, number) or _of_one_row(project, fn, number):
             return -1
         return number
     return -1
+
+
+def _of_one_row(project: Project, fn: Fn, loop: int) -> bool:
+    """`for row in Order.objects.filter(pk=number):`, where there is one at most."""
+    value = fn.unguarded(fn.facts.blocks[loop].value)
+    return value[0] == "call" and one_row(project, fn, fn.calls[value[1]])
 
 
 def _stores(project: Project, query: Query) -> bool:
