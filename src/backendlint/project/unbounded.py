@@ -45,7 +45,9 @@ _AGGREGATE = re.compile(
 )
 _TABLE = re.compile(r"\bFROM\s+[\"`\[]?([\w.]+)", re.IGNORECASE)
 _KEY = re.compile(
-    r"(^|_)(id|ids|pk|key|uuid|guid|slug|token|email|username|code|hash|sku|in)$|_id\b|\.id\b|\bid\b", re.IGNORECASE
+    r"(^|_)(id|ids|pk|key|uuid|guid|slug|token|email|username|code|hash|sku|in)$|_id\b|\.id\b|\bid\b"
+    r"|(?<=[a-z]{4})(?<!val)(?<!pa)(?<!vo)(?<!sol)(?<!br)id$",  # `transactionid`, not `unpaid`
+    re.IGNORECASE,
 )
 _USER = re.compile(r"(^|[._])(user|person|account|member|me)(_?(id|name|uuid|pk))?$", re.IGNORECASE)
 """Names of whoever asks, as code passes them on."""
