@@ -154,8 +154,8 @@ class _Search:
         return found
 
     def _class(self, fn: Fn, vid: Vid) -> OfClass | None:
-        """What an item of rows, or what one refers to, is, where its type leaves no doubt: one class, from which nothing derives; and what a test
-        before says of a value."""
+        """What an item of rows, or what one refers to, is, where its type leaves no doubt: one class, from which nothing
+        derives; and what a test before says of a value."""
         if (name := _asked_class(fn, vid)) != "":
             return OfClass(name, frozenset({name}), frozenset(), empty=fn.unguarded(vid)[0] not in _DISPLAYS)
         if fn.facts.values[plain(fn, vid)][0] not in ("elem", "unpack", "attr"):
