@@ -38,6 +38,7 @@ from backendlint.api import (
     stays_small,
     stored_entity,
     template_reads,
+    told_once,
 )
 
 ONCE = frozenset({"migration", "command"})
@@ -88,8 +89,13 @@ def _queries(project: Project, items: list[Repeated]) -> Iterator[Hit]:
                 habits.setdefault(_habit(item), []).append(hit)
             else:
                 yield hit
-    for hits in habits.values():
-        yield from _again(hits)
+    told = [hit for hits in habits.values() for hit in _again(hits)]
+    yield from told_once(told, _in_other_loops, severity=None, each=lambda hit: hit.function)
+
+
+def _in_other_loops(hit: Hit, others: str) -> str:
+    """A function whose loops ask one thing after the other is told at the first."""
+    return f"{hit.message[:-1]}. Its other loops ask so in {others}."
 
 
 def _habit(item: Repeated) -> Hashable:
