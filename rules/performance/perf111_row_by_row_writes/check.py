@@ -45,6 +45,7 @@ ASKED = frozenset({"db", "db-read", "db-write", "flush", "commit"})
 MANY_ROWS = re.compile(r"^\s*INSERT\b.*\bSELECT\b|\bWHERE\b.*\bIN\s*\(|;\s*[A-Z]", re.IGNORECASE | re.DOTALL)
 """Statements that write what another gives, or a group of rows; several statements."""
 CHANGING = frozenset({"insert", "update", "delete"})
+ERRORS = re.compile(r"(\w+_)?(error|failure|problem|violation)", re.IGNORECASE)
 WARNS = frozenset({"warning", "warn", "error"})
 
 
@@ -285,7 +286,12 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
         return "strict"
     if _given_back(fn, call, edge):
         return "strict"
-    if _repairs(fn, loop) or _may_fail_alone(fn, loop, call) or (edge is None and _judged(fn, call)):
+    if (
+        _repairs(fn, loop)
+        or _of_errors(fn, loop)
+        or _may_fail_alone(fn, loop, call)
+        or (edge is None and _judged(fn, call))
+    ):
         return "strict"
     if not _of_this_round(fn, loop, call, op if edge is None else "") or _does_more(project, fn, loop, call, edge):
         return "strict"
@@ -296,6 +302,13 @@ def _repairs(fn: Fn, loop: int) -> bool:
     """Whether the loop puts right what should not be so, in a branch that warns of it."""
     branches = {number for number, item in fn.blocks_of(loop) if item.kind in ("if", "else", "except")}
     return any(call.block in branches and fn.callee_name(call) in WARNS for call in fn.calls)
+
+
+def _of_errors(fn: Fn, loop: int) -> bool:
+    """`for error in errors:` notes what was wrong with one value, which seldom is more than one thing."""
+    line, iterable = fn.facts.blocks[loop].span.line, fn.facts.blocks[loop].value
+    items = (item for item in fn.facts.bindings if item.span.line == line and ERRORS.fullmatch(item.name))
+    return any(fn.unguarded(item.value)[:2] == ("elem", iterable) for item in items)
 
 
 def _of_this_round(fn: Fn, loop: int, call: Call, op: str) -> bool:
