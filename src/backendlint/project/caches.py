@@ -28,7 +28,7 @@ _CONFIGURED = re.compile(
     re.IGNORECASE,
 )
 """Names of keys of which there are as many as a program, or its operators, write down."""
-_ADDRESS = re.compile(r"(^|_)(ur[il]|host|port|addr|address|endpoint|dsn|target|server)$", re.IGNORECASE)
+_ADDRESS = re.compile(r"(^|_)(ur[il]|host|port|addr|address|endpoint|dsn|target|server|site)$", re.IGNORECASE)
 """Of what a connection leads to."""
 FEW = 8
 """So few entries of a shared cache keep no crowd of objects alive, but push each other out."""
@@ -297,15 +297,23 @@ class Caches:
             if name not in seen and self._keyed_openly(fn, store) and not self._shrinks(fn, str(base[1])):
                 seen.add(name)
                 sure = fn in self.project.in_request and not self._kept_fresh(fn, str(base[1]))
-                sure = sure and not self._operators(fn, store.key)
+                sure = sure and not self._operators(fn, store)
                 yield CacheUse(fn, store.span, "grows", name, sure)
 
     @staticmethod
-    def _operators(fn: Fn, key: Vid) -> bool:
-        """Whether operators write the keys down by their names: a plugin, a locale, one of the models of one of the servers."""
-        value = fn.unguarded(key)
-        names = [_name_of(fn, vid) for vid in (value[1] if value[0] == "tuple" else (key,))]
-        own = [name for name in names if _CONFIGURED.search(name)]
+    def _operators(fn: Fn, store: Store) -> bool:
+        """Whether operators write the keys down by their names: a plugin, a locale, one of the models of one of the servers;
+        or code does, where a class is found by it (`driver_of(name)(server)`)."""
+        value = fn.unguarded(store.key)
+        parts = value[1] if value[0] == "tuple" else (store.key,)
+        made = fn.func_of(fn.unguarded(store.value))
+        found_by = [fn.unguarded(vid) for vid in fn.calls[made[1]].args] if made[0] == "call" else []
+        names = [_name_of(fn, vid) for vid in parts]
+        own = [
+            name
+            for name, vid in zip(names, parts, strict=True)
+            if _CONFIGURED.search(name) or fn.unguarded(vid) in found_by
+        ]
         return bool(own) and all(name in own or _ADDRESS.search(name) for name in names)
 
     @staticmethod
