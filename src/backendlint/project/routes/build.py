@@ -297,8 +297,8 @@ class RouteTable:
             guards=(*entry.wrappers, *dependencies, *way.hooks, *self._around(fn, cls, action)),
             params=tuple(self._params(entry, fn, types)),
             documented=entry.model.documented,
-            summary=self._text(entry, "summary"),
-            description=self._text(entry, "description") or (fn.facts.docstring if fn else ""),
+            summary=self._text(entry, "summary", decorators),
+            description=self._text(entry, "description", decorators) or (fn.facts.docstring if fn else ""),
             in_schema=not way.hidden and self._keyword(entry, "include_in_schema") is not False,
             decorators=tuple(model for _, model in decorators),
             hooks=tuple(self._functions(way.hooks)),
@@ -402,8 +402,11 @@ class RouteTable:
     def _keyword(self, entry: Entry, name: str) -> object:
         return next((fn.const(vid) for fn, call in _registering(entry) if (vid := call.kwarg(name)) >= 0), ...)
 
-    def _text(self, entry: Entry, name: str) -> str:
-        found = [fn.const(vid) for fn, call in _registering(entry) if (vid := call.kwarg(name)) >= 0]
+    def _text(self, entry: Entry, name: str, around: list[tuple[Decoration, DecoratorModel]]) -> str:
+        """The registration's, else that of a decorator which says what is answered (`@ns.doc(description=..., responses=...)`)."""
+        calls = [*_registering(entry)]
+        calls += [(item.fn, item.call) for item, model in around if item.call is not None and model.response_model]
+        found = [fn.const(vid) for fn, call in calls if (vid := call.kwarg(name)) >= 0]
         return next((text if isinstance(text, str) else "…" for text in found), "")
 
 
