@@ -14,12 +14,14 @@ from backendlint.api import (
     Project,
     Vid,
     by_style,
+    called_name,
     for_developers,
     for_development,
     for_tests,
     here_and_in,
     identifier_words,
     in_main_block,
+    log_call,
     only_by_hand,
     operands,
     told_once,
@@ -69,11 +71,16 @@ def check(project: Project) -> Iterator[Hit]:
     for hits in styles.values():
         habit = len(hits) > SLIPS
         told = partial(here_and_in, after=PAST)
-        yield from told_once(hits, told, SLIPS) if habit else told_once(hits, told, severity=None, each=of_function)
+        each = partial(of_function, project)
+        yield from told_once(hits, told, SLIPS) if habit else told_once(hits, told, severity=None, each=each)
 
 
-def of_function(hit: Hit) -> str:
-    return hit.function or hit.location.path
+def of_function(project: Project, hit: Hit) -> str:
+    """The outermost one: what registers handlers defines them."""
+    fn = project.functions.get(hit.function or "")
+    while fn is not None and fn.parent is not None and not fn.parent.is_module:
+        fn = fn.parent
+    return fn.fqn if fn is not None else hit.location.path
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -86,6 +93,7 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
             or in_main_block(fn, call)
             or project.layer(fn) == "migration"
             or by_intention(project, fn, call)
+            or (called_name(fn.file, fn.facts, call) in STREAMS and logged_too(project, fn, call))
         ):
             continue
         if (fn.is_module and not served) or from_script(project, fn):
@@ -236,6 +244,19 @@ def words_of(fn: Fn) -> tuple[str, ...]:
 
 def stem_of(path: str) -> str:
     return path.rpartition("/")[2].removesuffix(".py")
+
+
+def logged_too(project: Project, fn: Fn, call: Call) -> bool:
+    """Written raw on purpose: the values of the text stand in a record of the log just before (`dump=stacks`)."""
+    records = (other for other in fn.calls if other.span < call.span and log_call(fn.file, fn.facts, other))
+    logged = {fn.unguarded(vid) for other in records for vid in other.passed}
+    parts = [part for vid in call.args for part in parts_of(fn, vid) if fn.const(part) is ...]
+    return bool(parts) and all(fn.unguarded(part) in logged for part in parts)
+
+
+def parts_of(fn: Fn, vid: Vid) -> tuple[Vid, ...]:
+    value = fn.value(vid)
+    return tuple(operands(value)) if value[0] in ("fmt", "binop") else (vid,)
 
 
 def asked_for(fn: Fn, call: Call) -> bool:
