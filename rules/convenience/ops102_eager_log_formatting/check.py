@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -21,6 +22,8 @@ from backendlint.api import (
 
 WAYS = {"f": "an f-string", "%": "%-formatting", "format": "str.format", "+": "concatenation", "join": "join"}
 
+ASKED = re.compile(r"is_?enabled_?for|(is_?|in_?)?(debug(ging)?|develop(ment)?|dev)(_?mode)?|verbose", re.IGNORECASE)
+"""Names of what says that somebody reads the record: it is built for them alone."""
 EACH_TIME = ", and differs each time"
 TESTED = ("guard", "phi")
 """What a value becomes by being tested or chosen."""
@@ -55,7 +58,7 @@ def judged(project: Project, site: Site) -> Iterator[Hit]:
         return  # it takes no values beside the text
     for vid in arguments(site.call, log.message):
         way = eager(project, site.fn, vid)
-        if way and not shared(site.fn, site.call, vid):
+        if way and not shared(site.fn, site.call, vid) and not asked_before(site.fn, site.call):
             level = "" if log.level == "any" else f" {log.level}"
             advice = "as keyword arguments" if log.structured and not log.lazy else "as arguments"
             yield Hit(
@@ -65,6 +68,16 @@ def judged(project: Project, site: Site) -> Iterator[Hit]:
                 function=site.fn.fqn,
             )
             break
+
+
+def asked_before(fn: Fn, call: Call) -> bool:
+    """Below `if log.isEnabledFor(DEBUG):` or `if settings.is_development():` nothing is built in vain."""
+    for test, outcome in fn.tests_of(call.block):
+        value = fn.unguarded(test)
+        name = fn.callee_name(fn.calls[value[1]]) if value[0] == "call" else str(value[-1]).rpartition(".")[2]
+        if outcome and ASKED.fullmatch(name):
+            return True
+    return False
 
 
 def shared(fn: Fn, call: Call, vid: Vid) -> bool:
