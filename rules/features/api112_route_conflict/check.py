@@ -71,7 +71,7 @@ def conflicts(project: Project) -> Iterator[Hit]:
             before = routes[:position] if project.counts(later.location) else ()
             for earlier in (route for route, theirs in before if may_meet(theirs, ours)):
                 message = conflict(earlier, later)
-                if message and certain(earlier, later, mounted):
+                if message and certain(earlier, later, mounted) and not has_own_name(project, earlier, later):
                     yield Hit(
                         message,
                         later.location,
@@ -107,6 +107,15 @@ def certain(earlier: Route, later: Route, mounted: dict[int, set[str]]) -> bool:
         len(mounted[id(route.entry)]) == 1 and not (route.entry.through or route.entry.fn.facts.params)
         for route in (earlier, later)
     )
+
+
+def has_own_name(project: Project, earlier: Route, later: Route) -> bool:
+    """A copy of the earlier handler that is there for its name alone: `url_for("pages.files_as_they_are")`."""
+    first, second = earlier.handler, later.handler
+    if first is None or second is None or first.facts.values != second.facts.values:
+        return False
+    spoken = (fn.const(call.args[0]) for fn, call in project.graph.calls_written("url_for") if call.args)
+    return any(isinstance(name, str) and name.rpartition(".")[2] == later.name != earlier.name for name in spoken)
 
 
 def conflict(earlier: Route, later: Route) -> str:
@@ -231,6 +240,8 @@ def mismatches(project: Project) -> Iterator[Hit]:
                 f"the value is dropped{', and a parameter with another name is read from the query' if queried else ''}"
                 if route.documented and route.cls is None
                 else "every call fails"
+                if not all(f"{{{name}}}?" in route.path for name in missing)
+                else "every call with it fails"
             )
             yield Hit(
                 f"{route.label}{MISNAMED}{what}, which `{fn.name}()` does not take: {effect}. Use the same name.",
