@@ -10,12 +10,16 @@ from backendlint.api import (
     FEW,
     SLIPS,
     Answer,
+    Call,
+    Edge,
     Fn,
     Hit,
     Location,
     Project,
     Route,
     Span,
+    Vid,
+    Write,
     among_pages,
     answers,
     here_and_in,
@@ -23,8 +27,10 @@ from backendlint.api import (
     told_once,
 )
 
-CREATE = re.compile(r"_?(create|add|insert|register|new|place|post|clone|duplicate|copy)(_|$)", re.IGNORECASE)
-POSTED = re.compile(r"_?(post|clone|duplicate|copy)(_|$)", re.IGNORECASE)
+BEFORE = r"_?((api|rest|v\d+|handle)_)*"
+"""What some write before the name of each handler."""
+CREATE = re.compile(BEFORE + r"(create|add|insert|register|new|place|post|clone|duplicate|copy)(_|$)", re.IGNORECASE)
+POSTED = re.compile(BEFORE + r"(post|clone|duplicate|copy)(_|$)", re.IGNORECASE)
 """Names that alone do not say that something is made."""
 ACTION = re.compile(
     r"login|logout|sign_?(in|out)|token|auth|refresh|verify|search|query|filter|calculate|validate|check|preview|send|notify|webhook|callback|"
@@ -33,6 +39,8 @@ ACTION = re.compile(
 )
 CHANGES = frozenset({"update", "delete", "get_or_create", "update_or_create"})
 """Writes after which there need not be a row more than before."""
+CHANGING = re.compile(r"_?(update|change|modify|edit|patch|set|mark|touch)(_|$)", re.IGNORECASE)
+"""Functions that hand what is there to the session again."""
 ADDED = re.compile(r"_?add_(?:a_|an_|new_)?(\w+)", re.IGNORECASE)
 
 
@@ -172,14 +180,49 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     )
     reached = list(project.writes.reached(route.handler))
     named = named or located(route.handler)
+    unknown = last != own and "{" not in route.path
     found = [
         chain[0].span if chain else write.call.span
         for write, chain in reached
-        if (write.creates or write.op == "save") and (named or singular(snake(write.entity.rpartition(".")[2])) == own)
+        if (adds(write) or write.op == "save")
+        and (
+            named
+            or singular(snake(write.entity.rpartition(".")[2])) == own
+            or (unknown and adds(write) and not write.entity and not chain)  # whatever `schema.load(data)` made
+        )
+        and not any(replaces(step, write, reached) for step in steps(write, chain))
     ]
-    changes = bool(reached) and all(write.op in CHANGES for write, _ in reached)
+    changes = bool(reached) and all(write.op in CHANGES or (write.creates and not adds(write)) for write, _ in reached)
     said = named and not POSTED.match(route.name) and not changes and stores(project, route.handler)
     return found if found or said else None
+
+
+def adds(write: Write) -> bool:
+    return write.creates and not (write.op == "add" and CHANGING.match(write.fn.name))
+
+
+def steps(write: Write, chain: tuple[Edge, ...]) -> list[tuple[Fn, Call | None]]:
+    """The calls that lead to a write, with that of the write itself."""
+    return [*((edge.caller, edge.call) for edge in chain), (write.fn, write.call)]
+
+
+def replaces(step: tuple[Fn, Call | None], write: Write, reached: list[tuple[Write, tuple[Edge, ...]]]) -> bool:
+    """`if row is None: return create(...)`, and else the row that is there is changed: it need not be a new one."""
+    fn, call = step
+    if call is None or not any(is_missing(fn, *test) for test in fn.tests_of(call.block)):
+        return False
+    others = ((other, chain) for other, chain in reached if not adds(other) and other.entity in ("", write.entity))
+    return any(fn in (caller for caller, _ in steps(other, chain)) for other, chain in others)
+
+
+def is_missing(fn: Fn, test: Vid, outcome: bool) -> bool:
+    """Whether a test that came out so says that something is not there."""
+    value = fn.unguarded(test)
+    if value[0] == "not":
+        return is_missing(fn, value[1], not outcome)
+    if value[0] == "compare":
+        return outcome == (value[1][0] in ("is", "==")) and len(value[2]) == 2 and fn.const(value[2][1]) is None
+    return not outcome and value[0] in ("call", "await", "attr", "param", "item")
 
 
 def stores(project: Project, fn: Fn) -> bool:
