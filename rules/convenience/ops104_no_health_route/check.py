@@ -3,17 +3,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import UNKNOWN, Fn, Hit, Location, Project, Route, served_applications, told_once
+from backendlint.api import UNKNOWN, Fn, Hit, Location, Project, Route, Site, served_applications, told_once
 
 HEALTH = re.compile(
     r"(^|[/_.-])(_*health(z|y|_?checks?|-checks?)?|live(ness|z)?|alive|ready(z)?|readiness|ping|pong|heartbeat|up|status|"
     r"monitor(ing)?|_ah|lbheartbeat|watchman|selftest)([/_.-]|$)|^/?check$",
     re.IGNORECASE,
 )
+SCRIPT = re.compile(r"(^|[/_-])health_?checks?\.py$")
 
 
 def check(project: Project) -> Iterator[Hit]:
-    if any(site.model.health for site in project.effects.sites):
+    if any(site.model.health or asks(site) for site in project.effects.sites):
         return
     healthy = [route for route in project.routes if is_probe(route)]
     if any("health" in item.target for file in project.files.values() for item in file.imports):
@@ -40,6 +41,11 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _each(hit: Hit, places: str) -> str:
     return f"{hit.message} So it is with {places.replace('place', 'application')} of the project."
+
+
+def asks(site: Site) -> bool:
+    """A script that a container's health check runs: it asks some route of the application."""
+    return "http" in site.model.effect and SCRIPT.search(site.fn.path) is not None
 
 
 def is_probe(route: Route) -> bool:
