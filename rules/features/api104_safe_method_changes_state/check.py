@@ -4,7 +4,21 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from backendlint.api import SAFE, Call, Edge, Fn, Hit, Location, Project, Route, Vid, Write, here_and_in, told_once
+from backendlint.api import (
+    SAFE,
+    Call,
+    Edge,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Route,
+    Vid,
+    Write,
+    here_and_in,
+    ingredients,
+    told_once,
+)
 
 TRACES = re.compile(
     r"audit|histor(y|ies)|metric|statistics|session|token|cache|usage|analytics|nonce|impression|challenge|captcha|thumbnail|"
@@ -17,7 +31,10 @@ STATES = re.compile(r"(^|_)status$")
 POSTED = {"method", "POST", "FILES", "body", "is_valid"}
 """What a view reads that tells the methods apart."""
 BACK = re.compile(
-    r"oauth|openid|oidc|sso|saml|callback|\b(auth|log_?in|sign_?in|pay|checkout)\S*/return ", re.IGNORECASE
+    r"oauth|openid|oidc|sso|saml|callback|\b(auth|log_?in|sign_?in|pay|checkout)\S*/return |"
+    r"/(paypal|stripe|mollie|adyen|klarna|alipay|paystack|razorpay|braintree|flutterwave)/(\S+/)?"
+    r"(execut|succe|return|complet|captur|approv|confirm|result|finish)\w* ",
+    re.IGNORECASE,
 )
 """The way back from a sign-in or a payment elsewhere."""
 MAILED = re.compile(
@@ -37,8 +54,11 @@ ASKING = re.compile(
     r"_?(is|has|can|may|should)_\w+|(?!_?(set|update|mark|save)_)\w+_has_\w+|\w*check\w*_(is|can)_\w+", re.IGNORECASE
 )
 """Functions that answer a question, and keep what they found out."""
+ANSWER = re.compile(r"_?(check|get|fetch|query|poll|look_?up|retrieve)(_|$)", re.IGNORECASE)
+"""Functions that ask elsewhere how a thing stands."""
 TIMES = re.compile(r"(^|_)(at|on|date|time|timestamp|modified|updated|checked|synced|used)(_|$)")
 """Columns that say when something was looked at."""
+CHANGED = {"update", "save"}
 LAZY = {"get_or_create", "update_or_create", "merge"}
 
 
@@ -106,11 +126,27 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             or any(ASKING.fullmatch(edge.callee.name) for edge in chain)
             or any(traces(name) for name in names)
             or notes_time(write)
+            or (write.op in CHANGED and any(told_so(project, *step) for step in steps(write, chain)))
             or makes_missing(route.handler, chain[0].call if chain else write.call)
         ):
             continue
         return write, chain
     return None
+
+
+def steps(write: Write, chain: tuple[Edge, ...]) -> list[tuple[Fn, Call | None]]:
+    return [*((edge.caller, edge.call) for edge in chain), (write.fn, write.call)]
+
+
+def told_so(project: Project, fn: Fn, call: Call | None) -> bool:
+    """`status = check_status(payment)`, and below `if status.failed:` a change: what another service says is kept."""
+    tests = [test for test, _ in fn.tests_of(call.block)] if call is not None else []
+    made = [fn.calls[fn.value(vid)[1]] for vid in ingredients(fn.facts, tests) if fn.value(vid)[0] == "call"]
+    return any(
+        ANSWER.match(fn.callee_name(item)) and project.effects.has(target, "http")
+        for item in made
+        for target in project.targets(fn, item)
+    )
 
 
 def makes_missing(fn: Fn, call: Call | None) -> bool:
