@@ -54,8 +54,10 @@ def unwrapped(project: Project) -> Iterator[Hit]:
         if times < FEWEST or times * 3 < len(found) * 2:
             continue
         example = next(route for route, kind in found if kind == name)
+        wrapped = [route for route, kind in found if kind == name]
+        custom = sum(is_plural(route) for route in wrapped) * 2 > len(wrapped)
         for route, kind in found:
-            if kind == BARE:
+            if kind == BARE and (is_plural(route) or not custom):
                 yield Hit(
                     f"{route.label} answers a bare list, while {times} of {len(found)} lists are wrapped in "
                     f"`{name.rpartition('.')[2]}`: clients need a special case. Use the same shape.",
@@ -63,6 +65,11 @@ def unwrapped(project: Project) -> Iterator[Hit]:
                     related=(Step(example.place, f"{example.label} answers with `{name.rpartition('.')[2]}`"),),
                     function=route.function,
                 )
+
+
+def is_plural(route: Route) -> bool:
+    """`/orders`: what is listed there; `/orders/growth` is worked out of it, and nobody turns its pages."""
+    return not route.is_collection or route.path.rstrip("/").endswith("s")
 
 
 def listed(project: Project, route: Route) -> str:
