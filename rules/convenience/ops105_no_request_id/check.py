@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from backendlint.api import FileFacts, Hit, Project, served_applications, told_once
 
 NAMES = re.compile(
-    r"(request|correlation|trace|transaction|amzn[-_]trace)[-_ ]?(uu)?ids?\b|traceparent|correlation|asgi_correlation|"
+    r"(request|correlation|trace|amzn[-_]trace)[-_ ]?(uu)?ids?\b|traceparent|correlation|elasticapm|"
     r"requestid|guid_middleware|contextvars\.merge|trace_context"
 )
 """In lower case."""
-HINTS = ("id", "correl", "trace", "merge")
+HINTS = ("id", "correl", "trace", "merge", "elasticapm")
 """Without any of these nothing is such a name."""
 SETUPS = ("request-id", "tracing")
 LONGEST = 80
