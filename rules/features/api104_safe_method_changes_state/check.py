@@ -26,6 +26,10 @@ TRACES = re.compile(
     r"locks?|locked|otp|clicks?|log_?(in|out)|last_access|callback|status|health)(_|$)"
 )
 """Words of names in snake case that tell of traces which a reader leaves."""
+PASSING = re.compile(
+    r"session|token|cache|nonce|challenge|captcha|expire|stale|temp|(^|_)(old|locks?|locked|otp|log_?(in|out)|callback|view(s|ed)|seen)(_|$)"
+)
+"""Those of them that are deleted on the way too: of a log or a history no reader takes anything."""
 STATES = re.compile(r"(^|_)status$")
 """A column that says how a thing is, whatever a route of that name is there for."""
 POSTED = {"method", "POST", "FILES", "body", "is_valid"}
@@ -124,7 +128,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             or (mirrors and chain)
             or any(LOADING.match(fn.name) for fn in (write.fn, *(edge.callee for edge in chain)))
             or any(ASKING.fullmatch(edge.callee.name) for edge in chain)
-            or any(traces(name) for name in names)
+            or any(traces(name, PASSING if write.op == "delete" else TRACES) for name in names)
             or notes_time(write)
             or (write.op in CHANGED and any(told_so(project, *step) for step in steps(write, chain)))
             or makes_missing(route.handler, chain[0].call if chain else write.call)
@@ -189,7 +193,7 @@ def counts_only(fn: Fn) -> bool:
     return bool(changed) and all(traces(name) and not STATES.search(name) for name in changed)
 
 
-def traces(name: str) -> bool:
+def traces(name: str, those: re.Pattern[str] = TRACES) -> bool:
     """Whether a name tells of what any reader leaves behind: logs, counters, sessions, caches."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
-    return TRACES.search(re.sub(r"\W+", "_", words).lower()) is not None
+    return those.search(re.sub(r"\W+", "_", words).lower()) is not None
