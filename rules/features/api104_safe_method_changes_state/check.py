@@ -121,12 +121,17 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
         return None
     mirrors = MIRRORED.search(route.entry.path) is not None
     for write, chain in project.writes.reached(route.handler, ("call", "property")):
-        names = (write.entity.rpartition(".")[2], write.fn.name, *(edge.callee.name for edge in chain))
+        called = write.fn.callee_name(write.call)
+        names = (write.entity.rpartition(".")[2], called, write.fn.name, *(edge.callee.name for edge in chain))
         if (
             write.op in LAZY
             or len(chain) > FARTHEST
             or (mirrors and chain)
-            or any(LOADING.match(fn.name) for fn in (write.fn, *(edge.callee for edge in chain)))
+            or any(
+                LOADING.match(fn.name)
+                for fn in (write.fn, *(edge.callee for edge in chain))
+                if not is_method(fn, route)
+            )
             or any(ASKING.fullmatch(edge.callee.name) for edge in chain)
             or any(traces(name, PASSING if write.op == "delete" else TRACES) for name in names)
             or notes_time(write)
@@ -151,6 +156,11 @@ def told_so(project: Project, fn: Fn, call: Call | None) -> bool:
         for item in made
         for target in project.targets(fn, item)
     )
+
+
+def is_method(fn: Fn, route: Route) -> bool:
+    """`get()` of a view: named after the method, which says nothing of what it does."""
+    return fn is route.handler and fn.name.upper() in route.methods
 
 
 def makes_missing(fn: Fn, call: Call | None) -> bool:
