@@ -232,11 +232,13 @@ def is_list(project: Project, fn: Fn, vid: int, depth: int = 0) -> bool:
     if value[0] == "call":
         return call_lists(project, fn, vid, fn.facts.calls[value[1]], depth)
     if value[0] == "attr":
-        receiver = fn.facts.values[value[1]]
+        receiver = fn.unguarded(value[1])
         if receiver[0] == "call":
             call = fn.facts.calls[receiver[1]]
             if any(fn.const(item) is True for key, item in call.kwargs if key == "many"):
                 return True
+            if any(model.schema == "serialize" for model in project.models(fn, call)):  # `schema.dump(rows).data`
+                return is_list(project, fn, value[1], depth + 1)
     return any(ref.name == "builtins.list" for ref in project.refs(fn, vid))
 
 
