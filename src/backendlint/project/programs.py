@@ -242,6 +242,8 @@ def only_by_hand(project: Project, fn: Fn | None, depth: int = 5, *, beside: boo
         return False
     if runs_by_hand(project, fn, beside=beside) or project.importers.for_pytest(fn.file):
         return True
+    if fn.fqn in project.route_functions:  # that a command calls it too
+        return False
     callers = {
         (edge.caller.fqn, edge.kind in _BESIDE): edge
         for edge in project.graph.callers(fn)
