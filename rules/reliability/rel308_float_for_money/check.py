@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from backendlint.api import (
@@ -42,6 +43,8 @@ QUANTITY = frozenset(["unit", "units", "quantity_unit", "measure", "food", "ingr
 MOTIONS = frozenset("scroll zoom pan blur swipe drag rotation noise jitter crop pixel rain".split())
 """Of these an `amount` is no money."""
 SHARES = frozenset(["pct", "percent", "percentage", "ratio"])
+_SHARE = re.compile("pct|percent|ratio", re.IGNORECASE)
+"""What the names of all bindings are first searched for."""
 PAID = frozenset(
     [
         "currency",
@@ -100,7 +103,7 @@ def _shares(project: Project) -> frozenset[tuple[str, ...]]:
         _attribute(fn, item.value)
         for fn in project.all_functions()
         for item in fn.facts.bindings
-        if not SHARES.isdisjoint(identifier_words(item.name))
+        if _SHARE.search(item.name) and not SHARES.isdisjoint(identifier_words(item.name))
     )
     found = {name for name in read if _is_money(name, "")}
     given = {
