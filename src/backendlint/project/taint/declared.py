@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Vid
+from backendlint.facts.model import Value, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.filled import VALIDATED
@@ -28,6 +28,7 @@ _NO_TEXT = frozenset({"integer", "decimal", "float", "bool", "date", "time", "ti
 """Families of columns whose values nobody can write as they like."""
 _FREE = ("", "model")
 _VALIDATORS = frozenset({"field_validator", "validator", "validates"})
+_OF_MODELS = frozenset({"root_validator", "model_validator"})
 
 
 class Declared:
@@ -126,7 +127,25 @@ class Declared:
                 if len(method.facts.params) > 1 and self._validates(method, name):
                     end = method.facts.span.end_line + 1
                     kinds |= self.guards.around(method, 1, 0, end, 0, ("raise",))
+                elif self._is_decorated(method, _OF_MODELS):
+                    kinds |= self._refused(method, name)
         return kinds
+
+    def _refused(self, method: Fn, name: str) -> Kinds:
+        """What a validator of the whole refuses of a field: `if values["name"] not in NAMES: raise`."""
+        tests = [block.value for block in method.facts.blocks if block.kind == "if" and block.exits == "raise"]
+        read = [vid for vid, value in enumerate(method.facts.values) if tests and _reads(method, value, name)]
+        found = (self.guards.cleared(method, vid, test, False) for vid in read for test in tests if test >= 0)
+        return frozenset().union(*found)
+
+    def _is_decorated(self, method: Fn, names: Kinds) -> bool:
+        home = method.parent
+        for vid in method.facts.decorators if home is not None else ():
+            assert home is not None
+            func = home.func_of(home.facts.values[vid]) if home.facts.values[vid][0] == "call" else home.value(vid)
+            if str(func[-1]).rpartition(".")[2] in names:
+                return True
+        return False
 
     def _validates(self, method: Fn, name: str) -> bool:
         if method.name == f"validate_{name}":
@@ -141,6 +160,20 @@ class Declared:
                 if called in _VALIDATORS and any(home.const(arg) == name for arg in call.args):
                     return True
         return False
+
+
+def _reads(fn: Fn, value: Value, name: str) -> bool:
+    """`values["name"]`, `values.get("name")`, `self.name`, in a function whose first parameters have the fields."""
+    if value[0] == "attr":
+        return bool(value[2] == name) and fn.unguarded(value[1])[0] == "param"
+    if value[0] == "item":
+        return fn.const(value[2]) == name and fn.unguarded(value[1])[0] == "param"
+    if value[0] != "call":
+        return False
+    call = fn.facts.calls[value[1]]
+    func = fn.facts.values[call.func]
+    known = bool(func[0] == "attr" and func[2] == "get" and call.args)
+    return known and fn.const(call.args[0]) == name and fn.unguarded(func[1])[0] == "param"
 
 
 def takes_extra(project: Project, cls: Cls) -> bool:

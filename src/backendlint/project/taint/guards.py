@@ -153,7 +153,7 @@ class Guards:
         value = fn.facts.values[vid]
         if value[0] in ("const", "list", "tuple", "set", "dict", "name", "comp"):
             return True
-        if value[0] in ("guard", "attr", "call", "mut", "store", "item", "phi", "outer", "param", "enter"):
+        if value[0] in ("guard", "attr", "call", "mut", "store", "item", "phi", "outer", "param", "enter", "bool"):
             labels = self.project.taint.labels(fn, vid)
             return not any(origin.what in ("request", "queue") for origin in labels)
         return False
