@@ -112,6 +112,23 @@ def _is_entry(fn: Fn, vid: Vid, name: str) -> bool:
     return any(key == vid and list(words(name_of_value(fn, base))[-len(holder) :]) == holder for base, key in named)
 
 
+def _is_key(fn: Fn, vid: Vid) -> bool:
+    """`secret = str(group.id).replace("-", "")`: the key of a row, which many see, whatever its text is called."""
+    for _ in range(_FAR * 2):
+        value = fn.unguarded(vid)
+        if value[0] == "attr":
+            return value[2] in ("id", "pk", "uuid")
+        call = fn.facts.calls[value[1]] if value[0] == "call" else None
+        func = fn.facts.values[call.func] if call is not None else ("",)
+        if call is not None and func == ("name", "builtins.str") and call.args:
+            vid = call.args[0]
+        elif func[0] == "attr" and func[2] in ("replace", "lower", "upper", "strip"):
+            vid = func[1]
+        else:
+            return False
+    return False
+
+
 class _Search:
     """Follows what one flow's sink shows."""
 
@@ -128,6 +145,8 @@ class _Search:
         self._seen.add(key)
         value, name = fn.facts.values[vid], name_of_value(fn, vid)
         if self.project.taint.reader.identifiers.in_address(name) or _is_entry(fn, vid, name):
+            return False
+        if _is_key(fn, vid):
             return False
         own = bool(self.source.path) and (fn.fqn, vid) == (self.source.fn, self.source.slot)
         if own and (opens(fn, self.source.path[0]) or self._issues(fn, value, far)):
@@ -159,7 +178,7 @@ class _Search:
     def _entry(self, fn: Fn, key: Vid, vid: Vid, up: tuple[Hop, ...]) -> bool:
         """`{"password": row[3]}`."""
         name = fn.const(key) if key >= 0 else ...
-        return isinstance(name, str) and self._named(fn, name) and self._carries(fn, vid, up)
+        return isinstance(name, str) and self._named(fn, name) and self._carries(fn, vid, up) and not _is_key(fn, vid)
 
     def _makes(self, fn: Fn, index: int) -> bool:
         """A library's call whose result is a secret: random text, what a vault gives."""
