@@ -38,7 +38,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _told(hit: Hit, others: str) -> str:
-    return here_and_in(hit, others, before=_GIVES)
+    return here_and_in(hit, f"{others},", before=_GIVES)
 
 
 def _statements(project: Project) -> Iterator[Hit]:
