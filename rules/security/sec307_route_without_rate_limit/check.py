@@ -13,7 +13,8 @@ SIGN_IN = re.compile(
 )
 NOT_SIGN_IN = re.compile(
     r"refresh|revoke|logout|sign_?out|test|blacklist|callback|done|complete|sent|oauth|validate_token|verify_token|token_?verify|webhook|docs|html|"
-    r"with_(google|github|gitlab|facebook|apple|microsoft|linkedin)|log_?ins?_(logs?|history|events?|audit)",
+    r"with_(google|github|gitlab|facebook|apple|microsoft|linkedin)|log_?ins?_(logs?|history|events?|audit)|"
+    r"(otp|mfa|factor|2fa)(_\w+)?_(settings|preferences)",
     re.IGNORECASE,
 )
 BY_OTHERS = re.compile(r"(^|_)(oidc|saml2?|openid|cas|sso|social)($|_)", re.IGNORECASE)
