@@ -21,6 +21,7 @@ FORMS = frozenset({WRAPPED, "decode", "encode", "strip"})
 """Methods whose result is the same secret in another form."""
 TOKEN_VALUE = ("token", "value")
 SESSION = "session"
+SIGNERS = ("itsdangerous.", "django.core.signing.")
 GETTERS = frozenset({"get", "pop"})
 MACS = frozenset({"signature", "sig", "hmac", "mac", "digest", "checksum_signature", "x_hub_signature"})
 
@@ -50,7 +51,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] | None:
     """The secret's name, and whether a caller certainly chooses the other side."""
-    if any(in_path(fn, side) or in_session(fn, side) for side in (left, right)):
+    if any(in_path(fn, side) or in_session(fn, side) or was_signed(project, fn, side) for side in (left, right)):
         return None
     sides = ((left, right), (right, left))
     for own, other in sorted(sides, key=lambda side: not is_mac(project, fn, side[0])):
@@ -120,6 +121,19 @@ def in_session(fn: Fn, vid: Vid) -> bool:
         named = str(func[1]) if func[0] == "name" and func[1].rpartition(".")[2] in GETTERS else ""
         return (read >= 0 and is_session(fn, read)) or named.rpartition(".")[0].rpartition(".")[2] == SESSION
     return bool(value[0] == "item" and is_session(fn, value[1]))
+
+
+def was_signed(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`signer.loads(code)["digest"]`: nobody can send another one."""
+    value = fn.unguarded(vid)
+    made = fn.unguarded(value[1]) if value[0] == "item" else value
+    if made[0] != "call":
+        return False
+    call = fn.facts.calls[made[1]]
+    returned = [(owner, item.value) for owner in project.targets(fn, call) for item in owner.facts.returns]
+    inner = [(owner, owner.unguarded(vid)) for owner, vid in returned if vid >= 0]
+    calls = [(fn, call), *((owner, owner.facts.calls[value[1]]) for owner, value in inner if value[0] == "call")]
+    return any(model.name.startswith(SIGNERS) for owner, each in calls for model in project.models(owner, each))
 
 
 def is_session(fn: Fn, vid: Vid) -> bool:
