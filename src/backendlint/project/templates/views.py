@@ -55,8 +55,10 @@ def renderings(project: Project) -> Iterator[Rendering]:
         if fn.decorators:
             yield from _decorated(project, fn)
     if project.imports("django"):
+        routed = {route.cls.fqn for route in project.routes if route.cls is not None}
         for cls in project.classes.values():
-            if project.hierarchy.is_a(cls, _TEMPLATE_VIEWS):
+            only_base = cls.subclasses and cls.fqn not in routed
+            if not only_base and project.hierarchy.is_a(cls, _TEMPLATE_VIEWS):
                 yield from _generic(project, cls)
 
 
@@ -209,7 +211,8 @@ def _shown(project: Project, cls: Cls, lists: bool) -> list[Passed]:
     """The objects of a list or detail view: its `get_queryset`, `queryset` or `model`."""
     method = project.method(cls, "get_queryset")
     if method is not None:
-        return [Passed(method, item.value, one=not lists) for item in method.facts.returns[:1] if item.value >= 0]
+        given = [item.value for item in method.facts.returns if item.value >= 0 and not _empty(method, item.value)]
+        return [Passed(method, vid, one=not lists) for vid in given[:1]]
     found = _attribute(project, cls, "queryset")
     if found is not None:
         return [Passed(*found, one=not lists)]
@@ -219,6 +222,12 @@ def _shown(project: Project, cls: Cls, lists: bool) -> list[Passed]:
             span = cls.facts.field_spans.get("model", cls.facts.header)
             return [Passed(cls.owner, -1, ref.name, not lists, span)]
     return []
+
+
+def _empty(fn: Fn, vid: Vid) -> bool:
+    """`Order.objects.none()`, where nothing was asked for."""
+    value = fn.unguarded(vid)
+    return value[0] == "call" and fn.callee_name(fn.calls[value[1]]) == "none"
 
 
 def _attribute(project: Project, cls: Cls, name: str) -> tuple[Fn, Vid] | None:
