@@ -140,13 +140,18 @@ def conflict(earlier: Route, later: Route) -> str:
             f"{later.label} is registered twice: the handler `{named(earlier)}` answers, and `{named(later)}` never "
             f"runs{when}. {advice}."
         )
-    if not later.entry.model.ordered or not shadows(earlier, theirs, ours):
+    if not later.entry.model.ordered or not shadows(earlier, theirs, ours) or sorted_by_router(earlier, later):
         return ""
     what = f"{' and '.join(partly)} {later.path}" if partly else later.label
     return (
         f"{what} never runs: {earlier.label} is registered before it and takes `{ours[first_difference(theirs, ours)]}` as "
         "its parameter. Register the fixed path first."
     )
+
+
+def sorted_by_router(earlier: Route, later: Route) -> bool:
+    """Whether both are of one viewset, whose fixed paths the router puts before those with a parameter."""
+    return earlier.framework == later.framework == "drf" and earlier.cls is not None and earlier.cls is later.cls
 
 
 def named(route: Route) -> str:
