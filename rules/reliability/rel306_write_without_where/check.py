@@ -151,9 +151,15 @@ def _refilled(statement: SqlStatement, table: str) -> bool:
     return any(text.fn is statement.function and wanted.search(text.text) for text in statement.project.data.texts)
 
 
+def _set_in(tree: exp.Update) -> list[str]:
+    """The columns that it sets, as far as the text says them."""
+    told = (item.this for item in tree.expressions)
+    return [column.name for column in told if isinstance(column, exp.Expression) and column.name]
+
+
 def _moves_a_mark(statement: SqlStatement, tree: exp.Update, table: str) -> bool:
     """True where the same function then sets the same column of one row: `UPDATE t SET main = false`, then the main one."""
-    columns = "|".join(re.escape(item.this.name) for item in tree.args["expressions"] if item.this.name)
+    columns = "|".join(map(re.escape, _set_in(tree)))
     wanted = re.compile(
         rf"\bUPDATE\s+[\"`]?{re.escape(table)}\b.*?\bSET\b.*?\b(?:{columns})\b.*?\bWHERE\b", re.IGNORECASE | re.DOTALL
     )
@@ -162,7 +168,7 @@ def _moves_a_mark(statement: SqlStatement, tree: exp.Update, table: str) -> bool
 
 def _fills_new(statement: SqlStatement, tree: exp.Update, table: str) -> bool:
     """True where the same function adds the columns: `ALTER TABLE t ADD COLUMN place`, then a first value for each row."""
-    set_here = {item.this.name.lower() for item in tree.args["expressions"] if item.this.name}
+    set_here = set(map(str.lower, _set_in(tree)))
     added = re.compile(
         rf"\bALTER\s+TABLE\s+[\"`]?{re.escape(table)}\b.*?\bADD\s+(?:COLUMN\s+)?[\"`]?(\w+)", re.IGNORECASE | re.DOTALL
     )

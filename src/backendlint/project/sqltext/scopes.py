@@ -227,7 +227,7 @@ def _inputs(node: exp.Expression) -> Iterator[exp.Expression]:
     if isinstance(node, exp.Insert):
         yield node.this.this if isinstance(node.this, exp.Schema) else node.this
         return
-    if isinstance(node, exp.Update | exp.Delete | exp.Merge) and node.this is not None:
+    if isinstance(node, exp.Update | exp.Delete | exp.Merge):
         yield from _with_joins(node.this)
     source = node.args.get("from_") or node.args.get("from")
     if source is not None:
@@ -240,7 +240,10 @@ def _inputs(node: exp.Expression) -> Iterator[exp.Expression]:
         yield from _with_joins(join.this)
 
 
-def _with_joins(item: exp.Expression) -> Iterator[exp.Expression]:
+def _with_joins(item: exp.Expression | bool | None) -> Iterator[exp.Expression]:
+    """A source and what is joined with it; nothing of what sqlglot puts in place of one that the text lacks."""
+    if not isinstance(item, exp.Expression):
+        return
     if _is_nest(item) and not item.alias:
         yield from _with_joins(item.this)
     else:

@@ -82,7 +82,7 @@ def _parse_in(text: str, dialect: str) -> Parsed:
     import logging
 
     import sqlglot
-    from sqlglot.errors import ParseError, SqlglotError
+    from sqlglot.errors import ParseError
 
     logger = logging.getLogger("sqlglot")
     level = logger.level
@@ -93,7 +93,7 @@ def _parse_in(text: str, dialect: str) -> Parsed:
         details = error.errors[0] if error.errors else {}
         line, column = details.get("line") or 1, details.get("col") or 1
         return Parsed(None, str(details.get("description") or error), dialect, _offset(text, line, column))
-    except (SqlglotError, ValueError, RecursionError) as error:
+    except Exception as error:  # noqa: BLE001 - on broken text sqlglot also raises IndexError, TypeError and others
         return Parsed(None, f"{type(error).__name__}: {error}", dialect)
     finally:
         logger.setLevel(level)
