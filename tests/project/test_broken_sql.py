@@ -18,7 +18,24 @@ WHOLE = (
     "WITH RECURSIVE t AS ( SELECT id FROM parts UNION ALL SELECT p.id FROM parts AS p , t ) SELECT * FROM t , LATERAL f ( t.id )",
     "MERGE INTO a USING b ON a.id = b.id WHEN MATCHED THEN UPDATE SET x = b.x",
 )
-EXTRA = ("TRUE", "(", ")", ",", "*", "AS", "FROM", "JOIN", "LATERAL", "VALUES", "SET", "WHERE", "NULL", ".", "'x'", "::")
+EXTRA = (
+    "TRUE",
+    "(",
+    ")",
+    ",",
+    "*",
+    "AS",
+    "FROM",
+    "JOIN",
+    "LATERAL",
+    "VALUES",
+    "SET",
+    "WHERE",
+    "NULL",
+    ".",
+    "'x'",
+    "::",
+)
 
 
 @st.composite
