@@ -105,6 +105,25 @@ def test_injected_dependencies_are_edges() -> None:
     assert [(edge.kind, edge.callee.fqn) for edge in edges] == [("inject", "main.connect")]
 
 
+def test_what_an_alias_injects_is_placed_where_the_parameter_names_it() -> None:
+    project = build(
+        deps="""
+            from typing import Annotated
+            from fastapi import Depends
+            # far below
+            # everything else
+            def caller(): ...
+            Caller = Annotated[str, Depends(caller)]
+        """,
+        main="""
+            from deps import Caller
+            def me(who: Caller): ...
+        """,
+    )
+    edges = project.graph.callees(fn(project, "main.me"))
+    assert [(edge.kind, edge.callee.fqn, edge.span.line) for edge in edges] == [("inject", "deps.caller", 2)]
+
+
 def test_calls_are_found_by_what_they_call_and_by_how_they_are_written() -> None:
     project = build(
         m="""

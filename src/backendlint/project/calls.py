@@ -258,8 +258,10 @@ class CallGraph:
         if home is None or (param.default < 0 and param.annotation < 0):
             return []
         return [
-            (target, call.span)
+            (target, call.span if owner is home and at.holds(call.span) else at)  # an alias is written elsewhere
             for vid in (param.default, param.annotation)
+            if vid >= 0
+            for at in (home.facts.span_of(vid),)
             for owner, call in self._injections(home, vid)
             for model in self.project.models(owner, call)
             if model.injects is not None
