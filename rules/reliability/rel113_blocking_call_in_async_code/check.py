@@ -19,11 +19,13 @@ from backendlint.api import (
     Project,
     Span,
     Step,
+    Vid,
     by_style,
     called,
     first_time_only,
     for_tests,
     given,
+    object_root,
     once_a_process,
     only_by_hand,
     receiver,
@@ -50,6 +52,8 @@ class Waiting(NamedTuple):
 
     hit: Hit
     model: CallModel
+    call: Call | None = None
+    """That of the function itself; None where it reads a property."""
 
     def rated(self, profile: Profile | None) -> Waiting:
         return self._replace(hit=replace(self.hit, profile=profile or self.hit.profile))
@@ -104,19 +108,28 @@ def _throughout(hit: Hit, others: str, by: str = "") -> str:
 
 
 def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Style | None]]:
-    """Each hit, with its style; None for advice, and for calls that fail. What a function waits for once more is advice."""
+    """Each hit, with its style; None for advice, and for calls that fail. What a function asks the same object or database
+    next is advice."""
     for fn in functions:
         known: set[str] = set()
-        for hit, model in _hits_in(project, fn) if fn.facts.is_async else ():
+        waited: set[Vid] = set()
+        for hit, model, call in _hits_in(project, fn) if fn.facts.is_async else ():
             style = _style(project, fn, hit, model)
-            same = style.library or (str(hit.related[-1].location) if hit.related else _kin(model))
+            same = style.library or (str(hit.related[-1].location) if hit.related else "")
             if hit.profile is not None or _refused(project, model):
                 yield hit, None
-            elif same in known:
+            elif same in known or _on(fn, call) in waited:
                 yield replace(hit, profile="strict"), style
             else:
-                known.add(same)
+                known.update([same] if same else [])
+                waited.update([call.value] if call is not None else [])
                 yield hit, style
+
+
+def _on(fn: Fn, call: Call | None) -> Vid:
+    """The object on which a call is made, by the call that has made it; -1 for none."""
+    vid = object_root(fn, receiver(fn, call)) if call is not None and receiver(fn, call) >= 0 else -1
+    return object_root(fn, fn.value(vid)[1]) if vid >= 0 and fn.value(vid)[0] == "enter" else vid
 
 
 def _style(project: Project, fn: Fn, hit: Hit, model: CallModel) -> Style:
@@ -127,7 +140,7 @@ def _style(project: Project, fn: Fn, hit: Hit, model: CallModel) -> Style:
         return Style(library, fn in project.in_request, SLIPS if model.password is None else HASHES, place)
     if hit.related:
         return Style("", False, FEW, str(hit.related[-1].location))
-    return Style("", False, 1, f"{fn.cls.fqn} {_kin(model)}" if fn.cls is not None else "")
+    return Style("", False, FEW, f"{fn.cls.fqn} {_kin(model)}" if fn.cls is not None else "")
 
 
 def _kin(model: CallModel) -> str:
@@ -153,7 +166,7 @@ def _hits_in(project: Project, fn: Fn) -> Iterator[Waiting]:
         found = _direct(project, fn, call) or _stores(project, fn, call) or _through(project, fn, call)
         if found is not None:
             once = first_time_only(fn, call)  # such as a connection string that is fetched with the first request
-            yield found.rated("strict" if once else _profile(project, fn, call.span))
+            yield found.rated("strict" if once else _profile(project, fn, call.span))._replace(call=call)
     seen: set[str] = set()
     for edge in project.graph.callees(fn):
         if edge.kind != "property" or edge.callee.fqn in seen:
