@@ -36,6 +36,8 @@ UNBOUNDED = Wait("forever", default=True)
 FAR = 4
 """Calls from a queue's job down to what it waits for."""
 REQUEST_LAYERS = frozenset(["controller", "service", "repository", "client", "task", "middleware"])
+FEW_TOGETHER = 2
+"""So many calls of one function or class are told one by one."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -62,7 +64,7 @@ def check(project: Project) -> Iterator[Hit]:
             yield from (replace(hit, profile="strict") for hit in more)
             continue
         for group in _together(project, [*waited, *rest]):
-            yield from told_once(group, told, 1, severity=None)
+            yield from told_once(group, told, FEW_TOGETHER, severity=None)
 
 
 def _by_place(hits: list[Hit]) -> list[Hit]:

@@ -23,6 +23,8 @@ NAMES = {
     "grpc-channel": "gRPC channel",
     "http-response": "HTTP response",
 }
+FEW = 2
+"""So many methods of one class are told one by one."""
 AN = "aeioFHLMNRSX"
 """Begin words with a vowel, the capitals as letters that are read one by one."""
 
@@ -43,7 +45,7 @@ def check(project: Project) -> Iterator[Hit]:
         else:
             yield hit
     for hits in classes.values():
-        yield from told_once(hits, _throughout, 1, severity=None)
+        yield from told_once(hits, _throughout, FEW, severity=None)
 
 
 def _throughout(hit: Hit, others: str) -> str:
