@@ -75,7 +75,19 @@ class Scope:
             return Found("open")
         if self._is_set(column):
             return _in_source(next(iter(self.sources.values())), name)
-        return self._qualified(qualifier, name) if qualifier else self._plain(name)
+        found = self._qualified(qualifier, name) if qualifier else self._plain(name)
+        if found.status == "ambiguous":
+            near = [source for source in self._joined_before(column) if source.has(name)]
+            return _in_source(near[0], name) if len(near) == 1 else found
+        return found
+
+    def _joined_before(self, column: exp.Column) -> list[Source]:
+        """The sources that the condition of a join may name: what is joined further down is not there yet (SQL-92, 7.5)."""
+        join = column.find_ancestor(exp.Join)
+        sources = list(self.sources.values())
+        last = join.this if join is not None and join.parent is self.node else None
+        ends = (number for number, source in enumerate(sources, 1) if source.node is last)
+        return sources[: next(ends, len(sources))]
 
     def _is_set(self, column: exp.Column) -> bool:
         """Whether UPDATE sets it: a column of the table that is updated, whatever FROM reads besides."""
