@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Vid
 from backendlint.findings.model import Step
 from backendlint.project.associations import Relation
+from backendlint.project.binding import receiver
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.serializers import FieldRead, Serialized
 
@@ -48,7 +49,7 @@ def _read(project: Project, cls: Cls, model: Cls, method: Fn, loaded: list[str])
 def _asks(method: Fn, vid: Vid, relation: Relation, loaded: list[str]) -> bool:
     """Whether each row's relation is asked for: of one that came with the rows nothing is."""
     if relation.manager:
-        return any(method.value(call.func)[0] == "attr" and method.value(call.func)[1] == vid for call in method.calls)
+        return any(receiver(method, call) == vid for call in method.calls)
     return relation.loads and "*" not in loaded and not any(name.split("__")[0] == relation.name for name in loaded)
 
 

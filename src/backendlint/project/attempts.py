@@ -175,10 +175,9 @@ def may_pause(fn: Fn, call: Call) -> bool:
 def hands_out(fn: Fn, loop: int) -> bool:
     """Whether a generator's loop hands out one thing a round, or all that comes until a stream breaks off, and goes on:
     `line = read()`, `yield parse(line)`."""
+    inside = below(fn.facts, loop)
     return any(
-        given.is_yield
-        and any(number == loop for number, _ in fn.blocks_of(given.block))
-        and not _left_below(fn, loop, given.block)
+        given.is_yield and given.block in inside and not _left_below(fn, loop, given.block)
         for given in fn.facts.returns
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Block
+from backendlint.facts.within import below, calls_in
 from backendlint.project.entities import Fn
 from backendlint.project.loops import going_through, plain
 
@@ -32,10 +33,10 @@ def _goes_on(project: Project, fn: Fn, number: int, block: Block) -> bool:
         return False
     if block.kind == "while" and fn.unguarded(block.value)[0] not in _RUNNING:
         return False
-    inside = [item for item, _ in enumerate(fn.facts.blocks) if any(outer == number for outer, _ in fn.blocks_of(item))]
-    ways_out = (item for item in inside if item != number and fn.facts.blocks[item].exits in ("break", "return"))
+    inside = below(fn.facts, number) - {number}
+    ways_out = (item for item in inside if fn.facts.blocks[item].exits in ("break", "return"))
     if any(fn.inside(item, "except") is None for item in ways_out):
         return False
     return block.kind == "for" or any(
-        call.block in inside and _TAKES in project.effects.call_effects(fn, call) for call in fn.calls
+        _TAKES in project.effects.call_effects(fn, call) for call in calls_in(fn.facts, number)
     )

@@ -93,7 +93,7 @@ class Hierarchy:
             found: dict[str, Fn] = {}
             own = cls.subclasses and _SHAPES.issuperset(self.library_bases(cls))
             for item in self.project.subclasses(cls)[:MAX_MIXED] if own else ():
-                method = next((holder.methods[name] for holder in self.mro(item) if name in holder.methods), None)
+                method = self.project.method(item, name)
                 if method is not None:
                     found[method.fqn] = method
                 if len(found) > 1:
