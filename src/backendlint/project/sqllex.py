@@ -73,9 +73,11 @@ def tokens(text: str, dialect: str = "") -> Iterator[Token]:
 
 def writes_with(text: str) -> bool:
     """Whether a statement that begins with WITH, or one of its parts, writes: `WITH old AS (DELETE ...) SELECT ...`."""
-    before, found = "WITH", list(tokens(text))
-    if not found or not found[0].word("WITH"):
+    found = tokens(text)
+    first = next(found, None)
+    if first is None or not first.word("WITH"):
         return False
+    before = first.text
     for token in found:
         if token.word("INSERT", "UPDATE", "DELETE", "MERGE") and before in ("(", ")"):
             return True
