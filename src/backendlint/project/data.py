@@ -132,8 +132,8 @@ class Data:
         named = set[str]()
         for fn in self._project.all_functions() if self._project.sql_files else ():
             if fn.path in self.migration_paths:
-                texts = (value[1] for value in fn.facts.values if value[0] == "const" and isinstance(value[1], str))
-                named |= {text.rpartition("/")[2] for text in texts if text.endswith(".sql")}
+                texts = (fn.value(vid)[1] for vid in fn.made_by("const"))
+                named |= {text.rpartition("/")[2] for text in texts if isinstance(text, str) and text.endswith(".sql")}
         return frozenset(path for path in self._project.sql_files if path.rpartition("/")[2] in named)
 
     @cached_property

@@ -74,15 +74,15 @@ def only_calendar(fn: Fn, call: Call) -> bool:
             times.add(vid)
     if kept(fn, times) or any(not times.isdisjoint(other.passed) for other in fn.calls):
         return False
-    reads = [
-        (vid, value)
-        for vid, value in enumerate(fn.facts.values)
-        if vid not in times and vid not in asked and not times.isdisjoint(operands(value))
-    ]
+    reads = _users(fn, times) - times - asked
     return bool(reads) and all(
         value[0] == "attr" and (value[2] in CALENDAR or (value[2] == "isoformat" and _cut_to_day(fn, vid)))
-        for vid, value in reads
+        for vid, value in ((vid, fn.value(vid)) for vid in reads)
     )
+
+
+def _users(fn: Fn, vids: set[Vid]) -> set[Vid]:
+    return {user for vid in vids for user in fn.made_of(vid)}
 
 
 def _cut_to_day(fn: Fn, vid: Vid) -> bool:
@@ -90,7 +90,7 @@ def _cut_to_day(fn: Fn, vid: Vid) -> bool:
     texts = {call.value for call in fn.calls if call.func == vid}
     if kept(fn, texts) or any(not texts.isdisjoint(call.passed) for call in fn.calls):
         return False
-    reads = {number for number, value in enumerate(fn.facts.values) if not texts.isdisjoint(operands(value))}
+    reads = _users(fn, texts)
     splits = {call.func for call in fn.calls if call.args and fn.const(call.args[0]) == "T"}
     return bool(reads) and all(number in splits and fn.value(number)[-1] == "split" for number in reads)
 
@@ -100,9 +100,7 @@ def only_claims(project: Project, fn: Fn, call: Call) -> bool:
     times = _shifted(project, fn, call.value)
     if clock(project, fn, call.value) != "utc" or kept(fn, times):
         return False
-    reads = {
-        vid for vid, value in enumerate(fn.facts.values) if vid not in times and not times.isdisjoint(operands(value))
-    }
+    reads = _users(fn, times) - times
     reads |= {other.value for other in fn.calls if not times.isdisjoint(other.passed)}
     made = {other.value for other in fn.calls if fn.value(other.func) == ("name", "builtins.dict")}
     signs = [other for other in fn.calls if any(model.name in CLAIMS for model in project.models(fn, other))]

@@ -161,7 +161,7 @@ def _takes_arguments(module: Fn) -> bool:
         for call in module.calls
         if any(block.kind == "if" for _, block in module.blocks_of(call.block))
     )
-    return ends and any(value == ("name", "sys.argv") for value in module.facts.values)
+    return ends and any(module.value(vid)[1] == "sys.argv" for vid in module.made_by("name"))
 
 
 def _served(project: Project, fn: Fn) -> bool:

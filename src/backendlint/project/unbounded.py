@@ -13,7 +13,7 @@ from backendlint.project.growth import accumulates, stays_small
 from backendlint.project.origins import Origin
 from backendlint.project.queries import Query
 from backendlint.project.sqltext.assemble import HOLE
-from backendlint.project.uses import ingredients, operands
+from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -125,7 +125,7 @@ def _counted(fn: Fn) -> set[Vid]:
 
 def _used_once(fn: Fn, vid: Vid) -> bool:
     """`rows = await session.scalars(...)`, of which nothing is asked but `len(rows.all())`."""
-    uses = sum(vid in operands(value) for value in fn.facts.values) + sum(vid in call.passed for call in fn.calls)
+    uses = len(set(fn.made_of(vid))) + sum(vid in call.passed for call in fn.calls)
     given = {item.value for item in fn.facts.returns} | {item.value for item in fn.facts.stores}
     return uses == 1 and vid not in given and all(block.value != vid for block in fn.facts.blocks)
 
@@ -233,15 +233,15 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
     if entity is None or any(item.path for item in origins):
         return None
     columns = [name for item in origins for name in _columns(item)]
-    filtered = any({"filter", "exclude", "join"} & item.ops for item in origins)
-    keyed = any(_KEY.search(name) or _FLAGGED.search(name) for name in map(_plain, columns)) or (
-        filtered and not columns
-    )
-    keyed = (
-        keyed or _in_a_window(columns) or any(_of_one_parent(project, entity, name) for name in map(_plain, columns))
-    )
     compared = [name for item in origins for name in _compared(item)]
-    keyed = keyed or any(_KEY.search(name) for name in map(_plain, compared))
+    filtered = any({"filter", "exclude", "join"} & item.ops for item in origins)
+    narrowing = [_plain(name) for name in columns]
+    keyed = (
+        (filtered and not columns)
+        or _in_a_window(columns)
+        or any(_KEY.search(name) for name in (*narrowing, *map(_plain, compared)))
+        or any(_FLAGGED.search(name) or _of_one_parent(project, entity, name) for name in narrowing)
+    )
     own = any(_USER.search(name) for name in compared)
     return Unbounded(fn, query, entity.name, filtered, keyed, own)
 
