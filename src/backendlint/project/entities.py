@@ -93,6 +93,13 @@ class Fn:
         """The call's position among the function's calls; of one that a library makes of what it is handed, that call's."""
         return next(number for number, item in enumerate(self.facts.calls) if item.value == call.value)
 
+    def lies_in(self, outer: Fn) -> bool:
+        """Whether it is the function, or is defined in it, at any depth."""
+        home: Fn | None = self
+        while home is not None and home is not outer:
+            home = home.parent
+        return home is outer
+
     def value(self, vid: Vid) -> Value:
         return self.facts.values[vid]
 

@@ -72,7 +72,7 @@ class _Queue:
     def owners(self) -> list[Fn]:
         """Functions that may use it."""
         found = self.project.functions_of(self.fn.file)
-        return [item for item in found if (not self._elsewhere(item) if self.name else self._inside(item))]
+        return [item for item in found if (not self._elsewhere(item) if self.name else item.lies_in(self.fn))]
 
     def _elsewhere(self, fn: Fn) -> bool:
         """A method, or a function in one, of a class that has nothing to do with the one in which the queue is kept."""
@@ -97,7 +97,7 @@ class _Queue:
         """The function that makes it, or one in that which is called or started there once: no callback."""
         if owner is self.fn:
             return True
-        edges = self.project.graph.callers(owner) if self._inside(owner) else []
+        edges = self.project.graph.callers(owner) if owner.lies_in(self.fn) else []
         return bool(edges) and all(
             edge.caller is self.fn
             and edge.kind in ("call", "spawn", "thread")
@@ -143,9 +143,3 @@ class _Queue:
         own, mro = self.fn.cls, self.project.hierarchy.mro
         refs = self.project.resolver.dotted(owner, fn.file.module) if name == self.name and own is not None else ()
         return any(own in mro(self.project.classes[ref.name]) for ref in refs if ref.kind == "inst")
-
-    def _inside(self, fn: Fn) -> bool:
-        home: Fn | None = fn
-        while home is not None and home is not self.fn:
-            home = home.parent
-        return home is self.fn

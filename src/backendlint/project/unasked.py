@@ -60,12 +60,7 @@ def _if_told(project: Project, maker: Fn) -> bool:
 
 def _inside(project: Project, maker: Fn) -> Iterator[Fn]:
     """The function and those that it holds."""
-    for fn in project.functions_of(maker.file):
-        at: Fn | None = fn
-        while at is not None and at is not maker:
-            at = at.parent
-        if at is maker:
-            yield fn
+    return (fn for fn in project.functions_of(maker.file) if fn.lies_in(maker))
 
 
 def _refused(project: Project, fn: Fn) -> Iterator[int]:
