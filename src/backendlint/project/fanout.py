@@ -16,7 +16,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.handoffs import filled_by_requests, measured, seldom_filled
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.lookups import sent
-from backendlint.project.loops import loop_at
+from backendlint.project.loops import LOOPS, VIEWS, loop_at
 from backendlint.project.taint.naming import words
 from backendlint.project.uses import aliases
 
@@ -214,7 +214,7 @@ class Fanouts:
 
     def _few_rounds(self, fn: Fn, block: int) -> bool:
         for _, item in fn.blocks_of(block):
-            if item.kind in ("for", "while", "comp"):
+            if item.kind in LOOPS:
                 return False
             test = fn.unguarded(item.value) if item.kind == "if" and item.value >= 0 else ("",)
             upto = test[0] == "compare" and test[1] in (("<",), ("<=",)) and self._counts_up(fn, test[2][0])
@@ -233,7 +233,7 @@ class Fanouts:
 
     def _small_call(self, fn: Fn, call: Call, depth: int) -> bool:
         func = fn.facts.values[call.func]
-        if func[0] == "attr" and func[2] in ("items", "keys", "values"):
+        if func[0] == "attr" and func[2] in VIEWS:
             return self.small(fn, func[1], depth - 1)
         if any(self._kind(model) == "gather" for model in self.project.models(fn, call)):
             return all(

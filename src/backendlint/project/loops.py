@@ -18,7 +18,9 @@ FEW = 20
 STEPS = 6
 HANDFUL = 5
 """So many rows of a query are no more than a handful."""
-_VIEWS = ("items", "keys", "values")
+VIEWS = ("items", "keys", "values")
+"""Methods of dicts that go through them."""
+LOOPS = ("for", "while", "comp")
 _SET_OPERATIONS = ("-", "&", "|", "+")
 _SAME = ("guard", "await", "star")
 _BATCHES = re.compile(r"chunk|batch|page|slices|window|partition|attempt|retr|poll|in_groups|buckets", re.IGNORECASE)
@@ -154,7 +156,7 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     if value[0] == "binop" and value[1] in _SET_OPERATIONS and depth:
         sides = value[2:4] if value[1] in ("|", "+") else value[2:3]
         return all(_few(project, fn, plain(fn, item), depth - 1) for item in sides)
-    if value[0] == "attr" and depth and value[2] in _VIEWS:
+    if value[0] == "attr" and depth and value[2] in VIEWS:
         return _few(project, fn, plain(fn, value[1]), depth - 1)
     if _names_code(fn, value) or (value[0] == "item" and _names_code(fn, fn.facts.values[plain(fn, value[1])])):
         return True  # also `apps.all_models["shop"]`
@@ -248,17 +250,17 @@ def _few_called(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return bool(call.args) and bool(depth) and _few(project, fn, plain(fn, call.args[0]), depth - 1)
     if names & {"builtins.zip"}:  # ends with the shortest
         return bool(depth) and any(_few(project, fn, plain(fn, item), depth - 1) for item in call.args)
-    if func[0] == "attr" and func[2] in (*_VIEWS, "difference", "intersection", "copy") and depth:
+    if func[0] == "attr" and func[2] in (*VIEWS, "difference", "intersection", "copy") and depth:
         return _few(project, fn, plain(fn, func[1]), depth - 1)
     if func[0] == "attr" and func[2] == "union" and depth:
         return all(_few(project, fn, plain(fn, item), depth - 1) for item in (func[1], *call.args))
     owner, _, name = str(func[1]).rpartition(".") if func[0] == "name" else ("", "", "")
-    if owner and name in _VIEWS and depth:  # `STEPS.items()` of another module
+    if owner and name in VIEWS and depth:  # `STEPS.items()` of another module
         return _few_named(project, fn, owner, depth)
-    return _few_returned(project, fn, call, depth)
+    return _few_returned(project, fn, call)
 
 
-def _few_returned(project: Project, fn: Fn, call: Call, depth: int) -> bool:
+def _few_returned(project: Project, fn: Fn, call: Call) -> bool:
     """Whether all that the called function can be gives a display that is written there: `return [First(), Second()]`."""
     targets = project.targets(fn, call)
     return bool(targets) and all(

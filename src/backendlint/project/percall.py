@@ -10,7 +10,7 @@ from backendlint.project.binding import object_root, receiver
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import CallModel, ClassModel
-from backendlint.project.loops import loop_at, loops_around, stops_early
+from backendlint.project.loops import LOOPS, loop_at, loops_around, stops_early
 from backendlint.project.memos import asked
 from backendlint.project.once import first_time_only, per_request
 from backendlint.project.uses import aliases, ingredients, operands
@@ -23,7 +23,6 @@ _HOLDS = ("tuple", "list", "dict", "unpack", "store", "mut", "bool")
 _EMPTY = ("builtins.dict", "builtins.list", "builtins.set", "collections.defaultdict")
 _APART = frozenset("auth cookies cookie_jar connector transport base_url proxy proxies mounts verify cert db".split())
 """Settings for which a client of its own may be wanted."""
-LOOPS = ("for", "comp", "while")
 MAX_LINKS = 40
 MAX_DEPTH = 4
 

@@ -14,6 +14,7 @@ from backendlint.project.certain import certain, given
 from backendlint.project.entities import Fn
 from backendlint.project.feasible import way
 from backendlint.project.loops import (
+    VIEWS,
     block_at,
     depends,
     few,
@@ -288,7 +289,7 @@ def _in_groups(fn: Fn, number: int, vids: list[Vid]) -> bool:
 def _whole(fn: Fn, vid: Vid) -> Vid:
     """`rows` for `rows.keys()` and the like."""
     func = fn.func_of(fn.facts.values[plain(fn, vid)])
-    return func[1] if func[0] == "attr" and func[2] in ("items", "keys", "values") else vid
+    return func[1] if func[0] == "attr" and func[2] in VIEWS else vid
 
 
 def _collected_within(fn: Fn, number: int, vid: Vid) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Fn
+from backendlint.project.loops import VIEWS
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 12
 MAX_CHANGES = 40
-_VIEWS = ("items", "keys", "values")
 
 
 class Entry(NamedTuple):
@@ -122,9 +122,9 @@ def _looped(project: Project, fn: Fn, vid: Vid) -> Iterator[Entry]:
     value = fn.facts.values[vid]
     callee = fn.func_of(value)
     table, view = (fn, vid), ""
-    if callee[0] == "attr" and callee[2] in _VIEWS:
+    if callee[0] == "attr" and callee[2] in VIEWS:
         table, view = (fn, callee[1]), callee[2]
-    elif callee[0] == "name" and callee[1].rpartition(".")[2] in _VIEWS:
+    elif callee[0] == "name" and callee[1].rpartition(".")[2] in VIEWS:
         name, _, view = callee[1].rpartition(".")
         table = variable(project, fn, name) or table
     for entry in entries(project, *table):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from backendlint.project.answers import answers
 from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Fn
+from backendlint.project.loops import LOOPS
 from backendlint.project.routes import Route
 from backendlint.review.model import Endpoint
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _PAGE = re.compile(r"page\w*|per_?page|limit|offset|cursor|skip|take|after|before|pagination\w*|paging", re.IGNORECASE)
 _QUERIES = frozenset({"db-read", "db-write", "db"})
 _DATABASE = frozenset({"db-read", "db-write", "db", "db-connect", "commit", "rollback", "flush", "subprocess", "file"})
-_LOOPS = ("for", "while", "comp")
 _CHANGING = frozenset({"POST", "PUT", "PATCH"})
 MAX_FUNCTIONS = 400
 
@@ -71,7 +71,7 @@ def _reached(project: Project, route: Route) -> Iterator[tuple[Fn, bool]]:
         yield fn, looped
         for edge in project.graph.callees(fn):
             if edge.kind in ("call", "inject", "property", "thread"):
-                inside = edge.call is not None and fn.inside(edge.call.block, *_LOOPS) is not None
+                inside = edge.call is not None and fn.inside(edge.call.block, *LOOPS) is not None
                 queue.append((edge.callee, looped or inside))
 
 
@@ -148,5 +148,5 @@ def _queries(project: Project, reached: list[tuple[Fn, bool]]) -> str:
         for site in project.effects.direct(fn):
             if _QUERIES.intersection(site.model.effect) and "commit" not in site.model.effect:
                 count += 1
-                looped += in_loop or fn.inside(site.call.block, *_LOOPS) is not None
+                looped += in_loop or fn.inside(site.call.block, *LOOPS) is not None
     return f"{count}, {looped} in a loop" if looped else str(count)
