@@ -11,7 +11,7 @@ from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import argument_of, arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import Cache
-from backendlint.project.memos import asked, bounded, few, few_passed, keeps_client, same
+from backendlint.project.memos import asked, bounded, few, few_passed, keeps_client, same, without_tests
 from backendlint.project.programs import only_by_hand
 from backendlint.project.uses import ingredients
 from backendlint.project.variables import variable
@@ -396,9 +396,8 @@ class Caches:
 
 def _name_of(fn: Fn, key: Vid) -> str:
     """What a key is called: a parameter, an attribute, a variable."""
-    while fn.facts.values[key][0] == "guard":
-        key = fn.facts.values[key][1]
-    value = fn.facts.values[key]
+    key = without_tests(fn, key)
+    value = fn.value(key)
     if value[0] == "param":
         return fn.facts.params[value[1]].name
     return (
