@@ -22,9 +22,8 @@ def link_bases(project: Project, classes: Iterable[Cls]) -> None:
     for cls in classes:
         cls.bases = _bases(project, cls)
         for base in cls.bases:
-            known = project.classes[base.name].subclasses if base.kind == "class" else [cls]
-            if cls not in known:
-                known.append(cls)
+            if base.kind == "class" and cls not in project.classes[base.name].subclasses:
+                project.classes[base.name].subclasses.append(cls)
 
 
 def unclear(project: Project) -> list[Cls]:

@@ -100,21 +100,21 @@ class Heirs:
     def _of_parameters(self, cls: Cls, bound: dict[TypeVariable, Refs]) -> Iterator[tuple[str, Refs]]:
         """`def __init__(self, model: type[T]): self.model = model`."""
         made = cls.methods.get("__init__")
-        for name, index in _kept(made) if made is not None and made.parent is not None and bound else ():
-            assert made is not None and made.parent is not None
+        if made is None or made.parent is None or not bound:
+            return
+        for name, index in _kept(made):
             yield name, self._typed(made.parent, made.facts.params[index].annotation, bound)
 
     def _passed(self, cls: Cls) -> Iterator[tuple[str, Refs]]:
         """`super().__init__(session, Order)`."""
         made = cls.methods.get("__init__")
-        for call in made.calls if made is not None else ():
-            assert made is not None
+        if made is None:
+            return
+        for call in made.calls:
             func = made.value(call.func)
-            if (
-                func[0] != "attr"
-                or func[2] != "__init__"
-                or made.func_of(made.value(func[1]))[1:] != ("builtins.super",)
-            ):
+            if func[0] != "attr" or func[2] != "__init__":
+                continue
+            if made.func_of(made.value(func[1]))[1:] != ("builtins.super",):
                 continue
             for target in self.resolver.project.targets(made, call):
                 given = bind(made, call, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Block, Call, Vid
@@ -270,16 +271,10 @@ class Jobs:
 
     def _contradict(self, fn: Fn, one: int, other: int) -> bool:
         """`if kind == "mail": ...`, and then `if kind == "text": ...`."""
-        cases = [[*_cases(fn, block)] for block in (one, other)]
-        for subject, wanted in cases[0]:
-            for asked, meant in cases[1]:
-                known = [self.project.constants(fn, vid) for vid in (wanted, meant)]
-                if (
-                    known[0]
-                    and known[1]
-                    and same(fn, subject, asked)
-                    and not any(item in known[1] for item in known[0])
-                ):
+        for (subject, wanted), (asked, meant) in product(_cases(fn, one), _cases(fn, other)):
+            if same(fn, subject, asked):
+                first, second = (self.project.constants(fn, vid) for vid in (wanted, meant))
+                if first and second and not any(item in second for item in first):
                     return True
         return False
 

@@ -353,7 +353,7 @@ def _sought_before(project: Project, fn: Fn, call: Call) -> bool:
 def _refused_before(project: Project, fn: Fn, given: list[Vid], escape: Escape) -> bool:
     """Whether the handler has looked for the very same value before, by what answers the client itself where nothing is there."""
     wanted = {value for vid in given if (value := fn.unguarded(vid))[0] == "param"}
-    around = {number for number, _ in fn.blocks_of(escape.block)} | {escape.block}
+    around = {number for number, _ in fn.blocks_of(escape.block)}
     for call in fn.calls:
         if call.block not in around or call.span[:2] >= escape.span[:2] or len(call.passed) != 1:
             continue

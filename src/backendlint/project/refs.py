@@ -132,7 +132,7 @@ class Resolver:
 
     def _filled(self, fn: Fn, vid: Vid, found: Sequence[Ref]) -> Sequence[Ref]:
         """A dict that is made empty, with what is then put into it under keys that the code does not write down."""
-        if found != [_DICT] and found != (_DICT,):
+        if tuple(found) != (_DICT,):
             return found
         kinds = (self.refs(fn, item) for item in kept_alike(fn, vid))
         return tuple(_DICT._replace(arg=refs[0]) for refs in kinds if refs)[:1] or found

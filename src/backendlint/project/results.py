@@ -118,11 +118,11 @@ class Results:
 
     def _narrows(self, found: Refs, given: Refs) -> bool:
         """Whether what the heir's class gives says more than what is known: the element of a list, a model for its base."""
-        if not found or all(self._open(ref) for ref in found):
-            return bool(given)
+        if all(self._open(ref) for ref in found):
+            return True
         below = self.resolver.project.hierarchy.subclass_of
         above = [ref.name for ref in found if ref.kind == "inst"]
-        return bool(given) and all(ref.kind == "inst" and any(below(ref.name, name) for name in above) for ref in given)
+        return all(ref.kind == "inst" and any(below(ref.name, name) for name in above) for ref in given)
 
     def _for_heir(self, fn: Fn, receiver: Ref, found: Refs) -> Refs:
         """`User.get(1)` is a `User`, where the class method of its base gives `cls.query.get(...)`."""
