@@ -278,7 +278,7 @@ class Registrations:
         arg = model.middleware or model.handler
         if arg is None:
             return
-        looped = [item for vid in arguments(call, arg) for item in self.origins.each(fn, vid) if item != (fn, vid)]
+        looped = [item for vid in arguments(call, arg) for item in self.origins.each(fn, vid)]
         each = [(tuple(ref for place in looped for ref in self.project.refs(*place)), origins)] if looped else None
         for hooks, near in each or self.forwarding.hooks(fn, call, arg, origins):
             for holder in filter(None, map(self.holder_of, near)):

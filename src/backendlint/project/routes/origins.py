@@ -9,6 +9,7 @@ from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.binding import SAME, handed_back, unchanged
 from backendlint.project.entities import Fn
 from backendlint.project.routes.model import Origin
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -142,32 +143,34 @@ class Origins:
     def rows(self, fn: Fn, vid: Vid) -> Iterator[tuple[Fn, tuple[Vid, ...]]]:
         """The pairs (or longer rows) of which a loop takes one in turn: of a list, or of a dict's `items()`."""
         value = fn.unguarded(vid)
-        for home, item in self.items(fn, value[1]) if value[0] == "elem" else ():
+        if value[0] != "elem":
+            return
+        for home, item in self.items(fn, value[1]):
             row = home.unguarded(item)
             if row[0] in ("list", "tuple"):
                 yield home, row[1]
-        source = fn.unguarded(value[1]) if value[0] == "elem" else ("",)
-        func = fn.func_of(source)
-        of_items = func[0] in ("attr", "name") and str(func[-1]).rpartition(".")[2] == "items"
-        for origin in self.receiver(fn, fn.calls[source[1]]) if of_items else ():
+        source = fn.unguarded(value[1])
+        call = fn.calls[source[1]] if source[0] == "call" else None
+        for origin in self.receiver(fn, call) if call is not None and fn.callee_name(call) == "items" else ():
             made = origin.fn.facts.values[origin.vid]
             yield from ((origin.fn, pair) for pair in (made[1] if made[0] == "dict" else ()) if pair[0] >= 0)
 
     def each(self, fn: Fn, vid: Vid) -> list[tuple[Fn, Vid]]:
-        """The value, or all that a loop's variable stands for in turn."""
+        """All that a loop's variable stands for in turn, but itself; nothing for another value."""
         value = fn.unguarded(vid)
-        return (list(self.items(fn, value[1])) if value[0] == "elem" else []) or [(fn, vid)]
+        return [item for item in self.items(fn, value[1]) if item != (fn, vid)] if value[0] == "elem" else []
 
     def rounds(self, fn: Fn, vid: Vid) -> Iterator[tuple[Origin, dict[Vid, str]]]:
         """What a part of a row, or an attribute of one, is in each round of its loop, with the texts of the row's other parts:
         `for prefix, module in ROUTERS: app.include_router(module.router, prefix=prefix)`."""
         value = fn.unguarded(vid) if vid >= 0 else ("",)
         part = fn.unguarded(value[1]) if value[0] == "attr" else value
-        for home, row in self.rows(fn, part[1]) if part[0] == "unpack" else ():
-            cells = {
-                at: item[2] for at, item in enumerate(fn.facts.values) if item[:2] == part[:2] and item[2] < len(row)
-            }
-            texts = {at: text for at, cell in cells.items() if isinstance(text := home.const(row[cell]), str)}
+        if part[0] != "unpack":
+            return
+        places = {at: item[2] for at in fn.made_of(part[1]) if (item := fn.value(at))[:2] == part[:2]}
+        for home, row in self.rows(fn, part[1]):
+            cells = {at: row[place] for at, place in places.items() if place < len(row)}
+            texts = {at: text for at, cell in cells.items() if isinstance(text := home.const(cell), str)}
             for cell in row[part[2] : part[2] + 1]:
                 made = self._read(home, ("attr", cell, value[2])) if value[0] == "attr" else self.of(home, cell)
                 yield from ((origin, texts) for origin in made)
@@ -197,11 +200,8 @@ class Origins:
         """The same list before it was changed, or the variable that a name means."""
         if value[0] in SAME:
             return [(fn, value[1])]
-        if value[0] != "name":
-            return []
-        target = self.project.modules.resolve(str(value[1]), fn.file.module)
-        known = target.kind == "variable" and target.file is not None and target.vid >= 0 and not target.rest
-        return [(self.project.module_function(target.file), target.vid)] if known and target.file is not None else []
+        named = variable(self.project, fn, value[1]) if value[0] == "name" else None
+        return [named] if named is not None else []
 
     def _attribute(self, owners: tuple[Origin, ...], name: str) -> Iterator[Origin]:
         for owner in owners:
