@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Value, Vid
+from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.filled import VALIDATED
@@ -127,7 +128,7 @@ class Declared:
                 if len(method.facts.params) > 1 and self._validates(method, name):
                     end = method.facts.span.end_line + 1
                     kinds |= self.guards.around(method, 1, 0, end, 0, ("raise",))
-                elif self._is_decorated(method, _OF_MODELS):
+                elif any(decorator in _OF_MODELS for decorator, _ in _decorators(method)):
                     kinds |= self._refused(method, name)
         return kinds
 
@@ -138,28 +139,24 @@ class Declared:
         found = (self.guards.cleared(method, vid, test, False) for vid in read for test in tests if test >= 0)
         return frozenset().union(*found)
 
-    def _is_decorated(self, method: Fn, names: Kinds) -> bool:
-        home = method.parent
-        for vid in method.facts.decorators if home is not None else ():
-            assert home is not None
-            func = home.func_of(home.facts.values[vid]) if home.facts.values[vid][0] == "call" else home.value(vid)
-            if str(func[-1]).rpartition(".")[2] in names:
-                return True
-        return False
-
     def _validates(self, method: Fn, name: str) -> bool:
         if method.name == f"validate_{name}":
             return True
-        home = method.parent
-        for vid in method.facts.decorators if home is not None else ():
-            assert home is not None
-            value = home.facts.values[vid]
-            if value[0] == "call":
-                call = home.facts.calls[value[1]]
-                called = str(home.facts.values[call.func][-1]).rpartition(".")[2]
-                if called in _VALIDATORS and any(home.const(arg) == name for arg in call.args):
-                    return True
-        return False
+        home = method.parent or method
+        return any(
+            call is not None and decorator in _VALIDATORS and any(home.const(arg) == name for arg in call.args)
+            for decorator, call in _decorators(method)
+        )
+
+
+def _decorators(method: Fn) -> Iterator[tuple[str, Call | None]]:
+    """The last names of a method's decorators, each with the call that makes it, if one does."""
+    home = method.parent or method
+    for vid in method.facts.decorators:
+        value = home.facts.values[vid]
+        call = home.facts.calls[value[1]] if value[0] == "call" else None
+        func = home.facts.values[call.func] if call is not None else value
+        yield str(func[-1]).rpartition(".")[2], call
 
 
 def _reads(fn: Fn, value: Value, name: str) -> bool:

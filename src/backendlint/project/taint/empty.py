@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backendlint.facts.model import Vid
 from backendlint.project.entities import Fn
+from backendlint.project.loops import plain
 
 _DEPTH = 6
 
@@ -12,7 +13,7 @@ def is_empty(fn: Fn, subject: Vid, test: Vid, truth: bool | None, depth: int = _
     """Whether `subject` is None or empty where the value `test` is truthy (`truth`) or falsy."""
     if truth is None or depth == 0:
         return False
-    if not truth and _itself(fn, test) == _itself(fn, subject):
+    if not truth and plain(fn, test) == plain(fn, subject):
         return True
     value = fn.facts.values[test]
     if value[0] == "not":
@@ -23,9 +24,3 @@ def is_empty(fn: Fn, subject: Vid, test: Vid, truth: bool | None, depth: int = _
     if value[0] == "compare" and value[1] in (("is",), ("is not",)) and fn.const(value[2][1]) is None:
         return is_empty(fn, subject, value[2][0], truth == (value[1] == ("is not",)), depth - 1)
     return False
-
-
-def _itself(fn: Fn, vid: Vid) -> Vid:
-    while fn.facts.values[vid][0] in ("guard", "await"):
-        vid = fn.facts.values[vid][1]
-    return vid

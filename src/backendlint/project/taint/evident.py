@@ -12,6 +12,7 @@ from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.binding import bind, receiver
 from backendlint.project.entities import Fn
 from backendlint.project.literals import name_of_value
+from backendlint.project.loops import plain
 from backendlint.project.taint.flows import Flow, Hop
 from backendlint.project.taint.naming import place_words, sensitive, words
 from backendlint.project.variables import variable
@@ -149,7 +150,7 @@ class _Search:
         if _is_key(fn, vid):
             return False
         own = bool(self.source.path) and (fn.fqn, vid) == (self.source.fn, self.source.slot)
-        if own and (opens(fn, self.source.path[0]) or self._issues(fn, value, far)):
+        if own and (opens(fn, self.source.path[0]) or self._issues(fn, vid, far)):
             return not self._is_number(fn, vid)
         if value[0] == "call" and self._makes(fn, value[1]):
             return True
@@ -184,10 +185,9 @@ class _Search:
         """A library's call whose result is a secret: random text, what a vault gives."""
         return any(model.source == "secret" for model in self.project.models(fn, fn.facts.calls[index]))
 
-    def _issues(self, fn: Fn, value: Value, far: int) -> bool:
+    def _issues(self, fn: Fn, vid: Vid, far: int) -> bool:
         """Whether the value is made as a secret: random text or a signed token, also by functions of the project."""
-        if value[0] in ("guard", "await"):
-            return self._issues(fn, fn.facts.values[value[1]], far)
+        value = fn.value(plain(fn, vid)) if vid >= 0 else ("",)
         if value[0] != "call":
             return False
         call = fn.facts.calls[value[1]]
@@ -195,11 +195,7 @@ class _Search:
         if self._makes(fn, value[1]) or any(jwt is not None and jwt.op == "encode" for jwt in signs):
             return True
         made = [(target, item.value) for target in self.project.targets(fn, call) for item in target.facts.returns]
-        return (
-            far > 0
-            and bool(made)
-            and all(vid >= 0 and self._issues(owner, owner.facts.values[vid], far - 1) for owner, vid in made)
-        )
+        return far > 0 and bool(made) and all(self._issues(owner, given, far - 1) for owner, given in made)
 
     def _carries(self, fn: Fn, vid: Vid, up: tuple[Hop, ...]) -> bool:
         """Whether the flow may come through the value."""

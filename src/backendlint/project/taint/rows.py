@@ -36,10 +36,9 @@ def secret_row(project: Project, fn: Fn, call: Call) -> str:
 
 def _text(project: Project, fn: Fn, call: Call) -> str:
     """The statement that a call sends, or that was sent by the cursor whose rows it takes."""
-    found = project.queries.text(fn, call)
-    if found or fn.callee_name(call) not in _FETCHES or receiver(fn, call) < 0:
+    found, cursor = project.queries.text(fn, call), receiver(fn, call)
+    if found or fn.callee_name(call) not in _FETCHES or cursor < 0:
         return found
-    cursor = receiver(fn, call)
     made = fn.unguarded(cursor)
     if made[0] == "call" and (found := project.queries.text(fn, fn.calls[made[1]])):
         return found  # `conn.execute(...).fetchone()`
