@@ -144,8 +144,7 @@ def _best(pairs: Iterable[Pair]) -> list[Pair]:
     """One finding for each rule, place and key, by place: several flows to one sink are one problem."""
     found: dict[tuple[str, str, int, int, str | None], Pair] = {}
     for rule, finding in pairs:
-        place = finding.location
-        key = (rule.id, place.path, place.line, place.column, finding.fingerprint_key)
+        key = (rule.id, *_start(finding), finding.fingerprint_key)
         if key not in found or _quality(finding) < _quality(found[key][1]):
             found[key] = (rule, finding)
     return [found[key] for key in sorted(found, key=lambda key: (*key[:4], key[4] or ""))]

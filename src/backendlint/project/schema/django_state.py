@@ -85,11 +85,8 @@ class State:
         if model.parents:
             parent = self.stored(model.parents[0])
             return model.table, f"{parent.partition('.')[2]}_ptr_id", self.key_column(parent, depth + 1)[2]
-        return (
-            model.table,
-            "id",
-            self.id_type(model.app) if model.complete else "",
-        )  # a library's base may bring its own
+        implicit = self.id_type(model.app) if model.complete else ""  # a library's base may bring its own
+        return model.table, "id", implicit
 
     def stored(self, key: str) -> str:
         """The model itself, or the one for which a proxy stands: children point to the table's own model."""
