@@ -46,7 +46,7 @@ class Forwarding:
             if views and not handlers:
                 continue
             own = receiver[0] != "attr"
-            holders = self.origins.receiver(fn, call) if own else self._origins(use, fn, receiver[1])
+            holders = self.origins.receiver(fn, call) if own else self.origins.of_all(use.places(fn, receiver[1]))
             top = use.outermost
             near = holders or self.origins.receiver(top.caller, top.call)
             entries = self._entries(use, fn, call, route, library, (handlers, wrappers))
@@ -66,7 +66,7 @@ class Forwarding:
         receiver = fn.facts.values[call.func]
         for use in uses(self.project, helper):
             refs = [ref for vid in vids for place in use.places(fn, vid) for ref in self.project.refs(*place)]
-            near = self._origins(use, fn, receiver[1]) if receiver[0] == "attr" else ()
+            near = self.origins.of_all(use.places(fn, receiver[1])) if receiver[0] == "attr" else ()
             yield tuple(refs), near or origins
 
     def applied(self) -> Iterator[Found]:
@@ -103,7 +103,7 @@ class Forwarding:
                 near = (
                     self.registrations.receiver(maker, vid)
                     if given is not None
-                    else self._origins(use, fn, func[1])
+                    else self.origins.of_all(use.places(fn, func[1]))
                     if func[0] == "attr"
                     else self.registrations.receiver(fn, inner.func)
                 )
@@ -209,9 +209,6 @@ class Forwarding:
             return ((target,) if target is not None else ()), ()
         found = [self.reading.handlers(*place) for place in use.places(fn, vid)]
         return tuple(ref for refs, _ in found for ref in refs), tuple(ref for _, refs in found for ref in refs)
-
-    def _origins(self, use: Use, fn: Fn, vid: Vid) -> tuple[Origin, ...]:
-        return tuple(dict.fromkeys(origin for place in use.places(fn, vid) for origin in self.origins.of(*place)))
 
     def _decorated_by(self, use: Use) -> Ref | None:
         """What the helper's result decorates."""

@@ -31,10 +31,9 @@ def lent(
         if ruled_out(fn, call.block, known) or not _into(registrations, holder, use, fn, call):
             continue
         prefix = _prefix(registrations, use, fn, call, mount)
-        for home, item in (place for vid in children for place in use.places(fn, vid)):
-            for origin in registrations.origins.of(home, item):
-                if registrations.holder_of(origin) is not None:
-                    found[origin.key, prefix] = None
+        for origin in registrations.origins.of_all(place for vid in children for place in use.places(fn, vid)):
+            if registrations.holder_of(origin) is not None:
+                found[origin.key, prefix] = None
     return list(found) if callers else None
 
 
@@ -43,9 +42,8 @@ def _into(registrations: Registrations, holder: Holder, use: Use, fn: Fn, call: 
     func = fn.facts.values[call.func]
     if func[0] != "attr" or parameter(fn, func[1]) is not fn:
         return True
-    keys = {
-        origin.key for home, item in use.places(fn, func[1]) for origin in registrations.origins.of(home, item)
-    } & registrations.holders.keys()
+    passed = registrations.origins.of_all(use.places(fn, func[1]))
+    keys = {origin.key for origin in passed} & registrations.holders.keys()
     return not keys or holder.origin.key in keys
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
@@ -42,6 +42,10 @@ class Origins:
                 self._depth -= 1
             known = self._known[key] = found
         return known
+
+    def of_all(self, places: Iterable[tuple[Fn, Vid]]) -> tuple[Origin, ...]:
+        """The origins of several values, each once."""
+        return tuple(dict.fromkeys(origin for place in places for origin in self.of(*place)))
 
     def receiver(self, fn: Fn, call: Call) -> tuple[Origin, ...]:
         """Origins of the object whose method is called."""
