@@ -344,8 +344,7 @@ def _spell_commands(out: list[str], tokens: list[Token], base: int) -> None:
     SQLite's `UPDATE OR IGNORE` no conflict clause."""
     verb = tokens[0] if tokens else None
     if len(tokens) > 2 and tokens[0].word("UPDATE") and tokens[1].word("OR"):
-        start, end = tokens[1].start - base, tokens[2].end - base
-        out[start:end] = " " * (end - start)
+        _blank(out, tokens[1], tokens[2], base)
     if verb is not None and verb.word("KILL") and HOLE.fullmatch(tokens[-1].raw):
         start, end = tokens[-1].start - base, tokens[-1].end - base
         out[start:end] = "0".ljust(end - start)
@@ -354,8 +353,7 @@ def _spell_commands(out: list[str], tokens: list[Token], base: int) -> None:
         for token in tokens[2:]:
             inside += token.raw == "("
             if inside:
-                start, end = token.start - base, token.end - base
-                out[start:end] = " " * (end - start)
+                _blank(out, token, token, base)
             inside -= token.raw == ")"
 
 
@@ -364,8 +362,12 @@ def _spell_literals(out: list[str], tokens: list[Token], base: int) -> None:
     for before, kind, value in zip(tokens, tokens[1:], tokens[2:], strict=False):
         opens = before.kind == "punct" or before.word("BETWEEN", "AND")
         if opens and kind.word(*_TYPED) and value.kind == "param" and value.raw[0] in ":%":
-            start, end = kind.start - base, kind.end - base
-            out[start:end] = " " * (end - start)
+            _blank(out, kind, kind, base)
+
+
+def _blank(out: list[str], first: Token, last: Token, base: int) -> None:
+    start, end = first.start - base, last.end - base
+    out[start:end] = " " * (end - start)
 
 
 def statements(project: Project) -> Iterator[Statement]:
