@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
@@ -94,16 +94,13 @@ class RouteTable:
             if child is None:
                 continue
             types = tuple((item.name, item.type) for item in parameters(mounted.prefix, mounted.syntax))
-            further = _Way(
-                way.app,
-                (*way.prefixes, normal(mounted.prefix, mounted.syntax)),
-                way.types + types,
-                way.dependencies + tuple(listed(self.project, mounted.fn, mounted.dependencies)),
-                way.hooks,
-                way.library,
-                way.inner,
-                way.hidden or mounted.hidden,
-                (*way.mounts, (mounted.fn, mounted.call)) if mounted.call is not None else way.mounts,
+            further = replace(
+                way,
+                prefixes=(*way.prefixes, normal(mounted.prefix, mounted.syntax)),
+                types=way.types + types,
+                dependencies=way.dependencies + tuple(listed(self.project, mounted.fn, mounted.dependencies)),
+                hidden=way.hidden or mounted.hidden,
+                mounts=(*way.mounts, (mounted.fn, mounted.call)) if mounted.call is not None else way.mounts,
             )
             self._walk(child, further, (*seen, holder.origin.key))
 
@@ -118,16 +115,19 @@ class RouteTable:
         middlewares = tuple(arguments(call, holder.app.middlewares)) if holder.app.middlewares else ()
         hooks = tuple(holder.hooks) + tuple(middleware(self.project, fn, middlewares))
         types = tuple((item.name, item.type) for item in (*parameters(prefix, "braces"), *parameters(prefix, "angle")))
-        return _Way(
-            way.app,
-            (*way.prefixes, normal(normal(prefix, "braces"), "angle")),
-            way.types + types,
-            (*way.dependencies, *self._added(made, holder.app.dependencies), *listed(self.project, fn, vids)),
-            way.hooks + hooks,
-            holder.library or way.library,
-            holder.location if holder.app.role == "application" else way.inner,
-            (way.hidden and holder.app.role != "application") or is_hidden(fn, call),
-            way.mounts,
+        return replace(
+            way,
+            prefixes=(*way.prefixes, normal(normal(prefix, "braces"), "angle")),
+            types=way.types + types,
+            dependencies=(
+                *way.dependencies,
+                *self._added(made, holder.app.dependencies),
+                *listed(self.project, fn, vids),
+            ),
+            hooks=way.hooks + hooks,
+            library=holder.library or way.library,
+            inner=holder.location if holder.app.role == "application" else way.inner,
+            hidden=(way.hidden and holder.app.role != "application") or is_hidden(fn, call),
         )
 
     def _prefix(self, holder: Holder, made: tuple[Fn, Call] | None, depth: int = MAX_DEPTH) -> str:
