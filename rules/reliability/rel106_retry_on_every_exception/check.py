@@ -20,6 +20,7 @@ from backendlint.api import (
     below,
     here_and_in,
     ingredients,
+    of_caught,
     receiver,
     runs_by_hand,
     told_once,
@@ -30,9 +31,8 @@ ENDS = frozenset(
     ["asyncio.CancelledError", "builtins.KeyboardInterrupt", "builtins.SystemExit", "builtins.GeneratorExit"]
 )
 """Whoever lets them pass has not looked at what went wrong."""
-
-
 CONNECTS = frozenset(["http", "db-connect", "socket"])
+RETRIED = "is retried after every exception: a bug, a refusal or bad input is tried again as if it were an outage."
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -63,34 +63,42 @@ def _tasks(project: Project) -> Iterator[Hit]:
         if handler is None or not BROAD.intersection(project.exceptions.surely_caught(fn, handler)):
             continue
         tests = [item.value for _, item in around if item.kind in ("if", "else") and item.value >= 0]
-        if ("exc", number) in (fn.value(vid) for vid in ingredients(fn.facts, tests)) or _tells(fn, number):
+        if of_caught(fn.facts, number, tests) or _tells(fn, number):
             continue
-        span = Span(handler.span.line, handler.span.column, handler.span.line, handler.span.column + len("except"))
         yield Hit(
-            message=f"`{fn.name}()` is retried after every exception: a bug, a refusal or bad input is tried again "
-            "as if it were an outage.",
-            location=fn.location(span),
+            message=f"`{fn.name}()` {RETRIED}",
+            location=fn.location(_keyword(handler)),
             related=(fn.step(call.span, "retried here"),),
             function=fn.fqn,
-            profile="strict" if _others(fn, handler) else None,
+            # one above ends the task for what it catches, or asks for the next attempt by itself
+            profile="strict" if _above(fn, handler) else None,
         )
 
 
-def _others(fn: Fn, broad: Block) -> bool:
-    """Whether a handler above ends the task for what it catches, or asks for the next attempt by itself."""
-    return any(
-        block.kind == "except" and block.group == broad.group and block.span < broad.span for block in fn.facts.blocks
-    )
+def _keyword(handler: Block) -> Span:
+    """The word `except`."""
+    line, column = handler.span[:2]
+    return Span(line, column, line, column + len("except"))
+
+
+def _above(fn: Fn, broad: Block) -> list[Block]:
+    """The handlers of the same `try` before this one."""
+    return [
+        block
+        for block in fn.facts.blocks
+        if block.kind == "except" and block.group == broad.group and block.span < broad.span
+    ]
 
 
 def _tells(fn: Fn, handler: int) -> bool:
     """Whether the handler leaves before for some of what it caught: `if is_refusal(error): return`."""
-    for number, block in enumerate(fn.facts.blocks):
-        if block.kind in ("if", "else") and block.value >= 0 and block.exits in ("raise", "return"):
-            inside = any(index == handler for index, _ in fn.blocks_of(number))
-            if inside and ("exc", handler) in map(fn.value, ingredients(fn.facts, (block.value,))):
-                return True
-    return False
+    inside = map(fn.facts.blocks.__getitem__, below(fn.facts, handler))
+    return any(
+        block.kind in ("if", "else")
+        and block.exits in ("raise", "return")
+        and of_caught(fn.facts, handler, (block.value,))
+        for block in inside
+    )
 
 
 def _chooses(policy: Policy) -> bool:
@@ -135,13 +143,9 @@ def _keeps_all(project: Project, fn: Fn) -> bool:
 
 
 def _hit(project: Project, policy: Policy, handler: Block | None) -> Hit:
-    span = policy.span
-    if handler is not None:
-        span = Span(handler.span.line, handler.span.column, handler.span.line, handler.span.column + len("except"))
     return Hit(
-        message=f"{policy.retried} is retried after every exception: a bug, a refusal or bad input is tried again "
-        "as if it were an outage.",
-        location=policy.home.location(span),
+        message=f"{policy.retried} {RETRIED}",
+        location=policy.home.location(policy.span if handler is None else _keyword(handler)),
         function=policy.fn.fqn,
         profile=_profile(project, policy, handler),
     )
@@ -177,10 +181,6 @@ def _is_library(project: Project, fn: Fn, call: Call) -> bool:
 def _ends_after_some(project: Project, fn: Fn, broad: Block) -> bool:
     """`except NotFound: return None` above the `except Exception` after which the loop goes on."""
     return any(
-        block.group == broad.group
-        and block.span < broad.span
-        and block.exits in ("raise", "return", "break")
-        and not ENDS.issuperset(project.exceptions.caught_types(fn, block))
-        for block in fn.facts.blocks
-        if block.kind == "except"
+        block.exits in ("raise", "return", "break") and not ENDS.issuperset(project.exceptions.caught_types(fn, block))
+        for block in _above(fn, broad)
     )
