@@ -79,7 +79,7 @@ def _conflicts(policy: Policy) -> bool:
     """`except OperationalError as e: if not isinstance(e.orig, SerializationFailure): raise`: a transaction that lost a race."""
     fn = policy.fn
     for number, block in enumerate(fn.facts.blocks) if policy.kind == "loop" else ():
-        if block.kind != "if" or not any(item.kind == "except" for _, item in fn.blocks_of(number)):
+        if block.kind != "if" or fn.inside(number, "except") is None:
             continue
         asked = (fn.value(vid) for vid in ingredients(fn.facts, (block.value,)))
         if any(value[0] in ("name", "const", "attr") and CONFLICT.search(str(value[-1])) for value in asked):

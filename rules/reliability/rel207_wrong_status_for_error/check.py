@@ -171,12 +171,11 @@ def _found(project: Project) -> Iterator[Hit]:
 def _refuses(fn: Fn, given: Given, usual: list[Given]) -> bool:
     """`return jsonify(error="..."), 200` in a branch, where the function's other answers have no error to tell."""
     answer = given.answer
-    branched = any(item.kind in ("if", "else", "case") for _, item in fn.blocks_of(answer.block))
     if (
         answer.status != OK
         or answer.failed
         or answer.special
-        or not branched
+        or fn.inside(answer.block, "if", "else", "case") is None
         or not SAYS.intersection(answer.keys or ())
     ):
         return False

@@ -92,8 +92,7 @@ def _few_rows(project: Project, change: Moment) -> bool:
     return (
         bool(writes)
         and all(
-            fn.callee_name(call) in _MAKES
-            and not any(block.kind in ("for", "while", "comp") for _, block in fn.blocks_of(call.block))
+            fn.callee_name(call) in _MAKES and fn.inside(call.block, "for", "while", "comp") is None
             for fn, call in writes
         )
         and not any(
