@@ -115,7 +115,7 @@ def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Styl
         waited: set[Vid] = set()
         for hit, model, call in _hits_in(project, fn) if fn.facts.is_async else ():
             style = _style(project, fn, hit, model)
-            same = style.library or (str(hit.related[-1].location) if hit.related else "")
+            same = style.library or _place(hit)
             if hit.profile is not None or _refused(project, model):
                 yield hit, None
             elif same in known or _on(fn, call) in waited:
@@ -134,13 +134,16 @@ def _on(fn: Fn, call: Call | None) -> Vid:
 
 def _style(project: Project, fn: Fn, hit: Hit, model: CallModel) -> Style:
     """The library's, where it is one of the whole project; else that of the one place, or of the class."""
-    library = _throughout_library(model)
+    place, library = _place(hit), _throughout_library(model)
     if library:
-        place = str(hit.related[-1].location) if hit.related else ""
         return Style(library, fn in project.in_request, SLIPS if model.password is None else HASHES, place)
-    if hit.related:
-        return Style("", False, FEW, str(hit.related[-1].location))
-    return Style("", False, FEW, f"{fn.cls.fqn} {_kin(model)}" if fn.cls is not None else "")
+    own = f"{fn.cls.fqn} {_kin(model)}" if fn.cls is not None else ""
+    return Style("", False, FEW, place or own)
+
+
+def _place(hit: Hit) -> str:
+    """Of the waiting call, if that is another function's."""
+    return str(hit.related[-1].location) if hit.related else ""
 
 
 def _kin(model: CallModel) -> str:
