@@ -120,6 +120,7 @@ MEASURES = re.compile(
 """Files of what measures and reports how the program is used: that must not get in its way."""
 ON_SPANS = COUNTED | {"set_attribute", "set_attributes", "add_event", "record_exception", "set_tag", "labels"}
 """What is asked of a span or a metric."""
+RECORDS = ON_SPANS | REPORTS
 NOTHING_FOUND = frozenset(f"returns `{text}`" for text in ("None", "[]", "{}", "()", "0", "''", '""'))
 LOGGER = re.compile(r"(get|make|create)_?\w*logger", re.IGNORECASE)
 NUMBERED = re.compile(r"[a-z]*_?\d{2,}_")
@@ -163,6 +164,11 @@ class Place:
     def calls(self) -> list[Call]:
         """What is called in the code that is tried."""
         return [call for call in calls_in(self.function, self.tried) if not is_suppress(self.function, call.value)]
+
+    @cached_property
+    def effects(self) -> frozenset[str]:
+        """What these calls do."""
+        return frozenset[str]().union(*(self.project.effects.call_effects(self.fn, call) for call in self.calls))
 
     @cached_property
     def parsing(self) -> frozenset[str]:
@@ -482,8 +488,8 @@ def is_aside(site: Place) -> bool:
     project, fn = site.project, site.fn
     if DECIDED.search(site.function.docstring) or REPORTING.fullmatch(site.function.name):
         return True
-    done = {effect for call in site.calls for effect in project.effects.call_effects(fn, call)}
-    measured = any(site.word(call) in ON_SPANS | REPORTS for call in site.calls)
+    done = site.effects
+    measured = any(site.word(call) in RECORDS for call in site.calls)
     if ("log" in done or measured) and all(is_said(site, call) for call in site.calls):
         return True
     if fills_database(project, fn):
@@ -495,7 +501,7 @@ def is_aside(site: Place) -> bool:
 
 def is_said(site: Place, call: Call) -> bool:
     """What only logs or measures, or makes what is logged."""
-    return site.word(call) in ON_SPANS | REPORTS or asks_nobody(site.project, site.fn, call)
+    return site.word(call) in RECORDS or asks_nobody(site.project, site.fn, call)
 
 
 def is_import(site: Place) -> bool:
@@ -613,8 +619,9 @@ def is_quiet(site: Place, outcome: str) -> bool:
 
 def does(site: Place) -> bool:
     """Whether something is changed or sent where a name says that it is asked: `_check_payment()` that submits the invoice."""
-    done = {effect for call in site.calls for effect in site.project.effects.call_effects(site.fn, call)}
-    return not done.isdisjoint(CHANGES - {"mail"}) or any(DEED.fullmatch(site.word(call)) for call in site.calls)
+    return not site.effects.isdisjoint(CHANGES - {"mail"}) or any(
+        DEED.fullmatch(site.word(call)) for call in site.calls
+    )
 
 
 def is_probe(site: Place) -> bool:
