@@ -77,8 +77,9 @@ def check(project: Project) -> Iterator[Hit]:
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
     """Each hit, and which part of the habit it is one of; "" for those that are told for themselves."""
     for fn in functions:
-        lines = split_lines(project.sources(fn.path)) if any(suspects(fn.facts)) else ()
-        for block in suspects(fn.facts):
+        suspected = list(suspects(fn.facts))
+        lines = split_lines(project.sources(fn.path)) if suspected else ()
+        for block in suspected:
             site = Place(fn, block)
             for hit in judged(project, site, lines):
                 alone = hit.profile is not None or waits(site)
