@@ -100,10 +100,21 @@ def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
     the one row that all share and that is made once in a lifetime, and rows of which there may be many or that one worker makes."""
     if raced.held or only_by_hand(project, raced.fn) or shared_row(project, raced):
         return True
-    many = newest(project, raced) or by_range(project, raced) or over_relations(project, raced) or of_trail(raced)
-    if not unique and (many or by_one_worker(project, raced.fn)):
-        return True
-    return only_planned(project, raced.fn) or project.lifecycle.alone_leads_to(raced.fn)
+    return (
+        (not unique and _may_be_many(project, raced))
+        or only_planned(project, raced.fn)
+        or project.lifecycle.alone_leads_to(raced.fn)
+    )
+
+
+def _may_be_many(project: Project, raced: Raced) -> bool:
+    return (
+        newest(project, raced)
+        or by_range(project, raced)
+        or over_relations(project, raced)
+        or of_trail(raced)
+        or by_one_worker(project, raced.fn)
+    )
 
 
 def by_one_worker(project: Project, fn: Fn) -> bool:
