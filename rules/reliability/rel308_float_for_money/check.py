@@ -82,10 +82,10 @@ def check(project: Project) -> Iterator[Hit]:
     answers, shares = _Answers(project), _shares(project)
     for cls in project.classes.values():
         for hit in _fields(project, cls, answers):
-            if tuple(identifier_words(str(hit.fingerprint_key).rpartition(".")[2])) in shares:
-                continue
-            declared.add(str(hit.fingerprint_key).rpartition(".")[2])
-            yield hit
+            name = str(hit.fingerprint_key).rpartition(".")[2]
+            if tuple(identifier_words(name)) not in shares:
+                declared.add(name)
+                yield hit
     declared |= _exact(project)
     for fn in project.reviewed():
         for call in fn.calls:
@@ -181,9 +181,8 @@ def _metered(name: str, beside: Iterable[str]) -> bool:
     """`run_cost` beside `input_token_count`: what the use of a model is worth by its price list; nobody is charged it."""
     words = [set(identifier_words(other)) for other in beside]
     metered = any("tokens" in item or "llm" in item or {"token", "count"} <= item for item in words)
-    return (
-        metered and bool(COSTS & {*identifier_words(name)}) and MONEY & {*identifier_words(name)} <= {*COSTS, "amount"}
-    )
+    own = set(identifier_words(name))
+    return metered and bool(COSTS & own) and MONEY & own <= {*COSTS, "amount"}
 
 
 class _Answers:

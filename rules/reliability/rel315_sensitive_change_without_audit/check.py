@@ -68,11 +68,9 @@ def home_of(project: Project, route: Route) -> str:
     return project.modules.distribution(route.handler.path) if route.handler is not None else ""
 
 
-def untold(
-    project: Project, kept: list[tuple[Route, Fn]], changes: list[tuple[Route, Write, tuple[Edge, ...]]]
-) -> Iterator[Hit]:
+def untold(project: Project, kept: list[tuple[Route, Fn]], changes: list[Change]) -> Iterator[Hit]:
     """The changes of one program without a record, where most of its have one."""
-    if not kept or len(changes) > len(kept):
+    if len(changes) > len(kept):
         return  # what most routes do without is no practice of the project
     example, record = kept[0]
     shown = record.cls.name if record.name == "__init__" and record.cls is not None else f"{record.name}()"
