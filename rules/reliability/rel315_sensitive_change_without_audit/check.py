@@ -139,12 +139,7 @@ def audit(project: Project, route: Route, journals: frozenset[str]) -> Fn | None
     """The audit function that the route reaches, or the function that stores an audit entity; `journals` are files all of
     whose functions count."""
     assert route.handler is not None
-    todo, seen = [(route.handler, 0)], set()
-    while todo:
-        fn, depth = todo.pop(0)
-        if fn.fqn in seen or depth > 6:
-            continue
-        seen.add(fn.fqn)
+    for fn, depth in project.graph.below(route.handler, 6, ("call", "task", "inject")):
         own = AUDIT.search(fn.name) or (fn.cls is not None and AUDIT.search(fn.cls.name))
         if depth and fn.name != "__init__" and (own or fn.path in journals):
             return fn
@@ -154,9 +149,6 @@ def audit(project: Project, route: Route, journals: frozenset[str]) -> Fn | None
         written = (write for write in project.writes.direct(fn) if write.op != "delete")
         if any(AUDIT.search(write.entity.rpartition(".")[2]) for write in written):
             return fn
-        todo.extend(
-            (edge.callee, depth + 1) for edge in project.graph.callees(fn) if edge.kind in ("call", "task", "inject")
-        )
     for ref in route.handler.decorators:
         if AUDIT.search(ref.name.rpartition(".")[2]):
             return project.functions.get(ref.name) or route.handler
