@@ -138,7 +138,7 @@ def _keeps_all(project: Project, fn: Fn) -> bool:
         if BROAD.intersection(project.exceptions.surely_caught(fn, block))
     }
     tried = [item.block for item in fn.facts.raises]
-    tried += [call.block for call in fn.calls if not any(item.kind == "except" for _, item in fn.blocks_of(call.block))]
+    tried += [call.block for call in fn.calls if fn.inside(call.block, "except") is None]
     return bool(keeping) and all(any(number in keeping for number, _ in fn.blocks_of(block)) for block in tried)
 
 

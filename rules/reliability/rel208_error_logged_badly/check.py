@@ -271,12 +271,7 @@ def is_decided(project: Project, fn: Fn, handler: int) -> bool:
 
 def traces(functions: Iterable[Fn], without: int) -> bool:
     """Whether the project usually logs errors with their traceback."""
-    handled = (
-        (fn, call)
-        for fn in functions
-        for call in fn.calls
-        if any(item.kind == "except" for _, item in fn.blocks_of(call.block))
-    )
+    handled = ((fn, call) for fn in functions for call in fn.calls if fn.inside(call.block, "except") is not None)
     logged = (log_call(fn.file, fn.facts, call) for fn, call in handled)
     return sum(found is not None and found.traceback for found in logged) >= without
 

@@ -92,7 +92,7 @@ def _below(project: Project, fn: Fn) -> Iterator[tuple[Call, Site]]:
             continue
         value = site.fn.facts.values[site.call.func]
         base = site.fn.facts.values[object_root(site.fn, value[1])] if value[0] == "attr" else value
-        alone = not any(item.kind in ("with", "try") for _, item in site.fn.blocks_of(site.call.block))
+        alone = site.fn.inside(site.call.block, "with", "try") is None
         if alone and base[0] in ("attr", "param", "name"):
             yield edge.call, site
 
@@ -187,7 +187,7 @@ def _last(project: Project, fn: Fn, handler: int, root: int) -> bool:
     """Whether the handler and what follows it leave the session alone; with no root, anything that asks a database uses it."""
     group = fn.facts.blocks[handler].group
     leaves = fn.facts.blocks[handler].exits == "return"
-    if not leaves and any(item.kind in ("for", "while") for _, item in fn.blocks_of(group)):
+    if not leaves and fn.inside(group, "for", "while") is not None:
         return False
     inside, tried = below(fn.facts, handler), fn.facts.blocks[group].span
     later = [other for other in fn.calls if other.block in inside or (other.span[:2] > tried[2:] and not leaves)]
