@@ -197,11 +197,11 @@ def _keyed(project: Project, fn: Fn, call: Call, by: Call | None = None) -> bool
 
 def _hands_on(fn: Fn, call: Call) -> bool:
     """Whether nothing is open in a call but the keywords that the function itself was given."""
-    for key, vid in call.kwargs:
+    for vid in (vid for key, vid in call.kwargs if key == "**"):
         value = fn.value(vid)
-        while key == "**" and value[0] in ("guard", "mut", "store"):
+        while value[0] in ("guard", "mut", "store"):
             value = fn.value(value[1])
-        if key == "**" and (value[0] != "param" or fn.facts.params[value[1]].kind != "kwargs"):
+        if value[0] != "param" or fn.facts.params[value[1]].kind != "kwargs":
             return False
     return all(fn.value(vid)[0] != "star" for vid in call.args)
 

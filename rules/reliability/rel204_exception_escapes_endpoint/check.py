@@ -141,12 +141,8 @@ def _profile(
     that the request asked for; built-in exceptions where a handler expects them. `audit`: none."""
     if item.kind == "domain":
         near = len(project.exceptions.witness(item.fn, item.name)) <= FAR
-        return (
-            None
-            if _is_forgotten(project, item, caught, open_ones)
-            or (near and project.error_paths.provoked(item.fn, item.name))
-            else "strict"
-        )
+        provoked = near and project.error_paths.provoked(item.fn, item.name)
+        return None if provoked or _is_forgotten(project, item, caught, open_ones) else "strict"
     if item.kind == "not-found":
         return None if project.error_paths.asked_for(item.fn, item.name) else "audit"
     if item.kind == "infrastructure":
