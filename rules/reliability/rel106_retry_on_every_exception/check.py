@@ -15,7 +15,6 @@ from backendlint.api import (
     Policy,
     Profile,
     Project,
-    Span,
     aliases,
     below,
     here_and_in,
@@ -67,18 +66,12 @@ def _tasks(project: Project) -> Iterator[Hit]:
             continue
         yield Hit(
             message=f"`{fn.name}()` {RETRIED}",
-            location=fn.location(_keyword(handler)),
+            location=fn.location(handler.keyword),
             related=(fn.step(call.span, "retried here"),),
             function=fn.fqn,
             # one above ends the task for what it catches, or asks for the next attempt by itself
             profile="strict" if _above(fn, handler) else None,
         )
-
-
-def _keyword(handler: Block) -> Span:
-    """The word `except`."""
-    line, column = handler.span[:2]
-    return Span(line, column, line, column + len("except"))
 
 
 def _above(fn: Fn, broad: Block) -> list[Block]:
@@ -145,7 +138,7 @@ def _keeps_all(project: Project, fn: Fn) -> bool:
 def _hit(project: Project, policy: Policy, handler: Block | None) -> Hit:
     return Hit(
         message=f"{policy.retried} {RETRIED}",
-        location=policy.home.location(policy.span if handler is None else _keyword(handler)),
+        location=policy.home.location(policy.span if handler is None else handler.keyword),
         function=policy.fn.fqn,
         profile=_profile(project, policy, handler),
     )

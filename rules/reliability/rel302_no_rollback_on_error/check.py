@@ -103,7 +103,7 @@ def _hit(project: Project, fn: Fn, call: Call, handler: int, what: str) -> Hit:
     return Hit(
         f"The handler in `{fn.name}()` goes on after a failed {what} without a rollback: the "
         "session stays in its failed transaction, and what uses it next fails too; call `rollback()` here.",
-        fn.location(block.span._replace(end_line=block.span.line, end_column=block.span.column + len("except"))),
+        fn.location(block.keyword),
         related=(fn.step(call.span, f"the {what} that can fail"),),
         function=fn.fqn,
         profile="strict" if once or runs_by_hand(project, fn) else None,

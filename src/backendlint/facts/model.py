@@ -82,6 +82,12 @@ class Block(NamedTuple):
     """What an `except ... as name` binds."""
     span: Span
 
+    @property
+    def keyword(self) -> Span:
+        """The word `except` with which a handler begins."""
+        line, column = self.span[:2]
+        return Span(line, column, line, column + len("except"))
+
 
 class Call(NamedTuple):
     """A call; calls are listed in evaluation order."""

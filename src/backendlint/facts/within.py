@@ -64,11 +64,10 @@ def caught(function: FunctionFacts, block: int) -> tuple[str, ...]:
 def clause(function: FunctionFacts, block: int) -> Span:
     """An `except` from its keyword to the end of the types."""
     item = function.blocks[block]
-    line, column = item.span[:2]
     if item.value < 0:
-        return Span(line, column, line, column + len("except"))
+        return item.keyword
     types = function.span_of(item.value)
-    return Span(line, column, types.end_line, types.end_column)
+    return item.span._replace(end_line=types.end_line, end_column=types.end_column)
 
 
 def clause_text(types: Sequence[str]) -> str:
