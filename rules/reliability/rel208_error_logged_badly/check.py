@@ -258,8 +258,7 @@ def only_reads(project: Project, fn: Fn, handler: int) -> bool:
 def is_watched(project: Project, fn: Fn, options: Mapping[str, object]) -> bool:
     """What shows somebody how far it has come (`tqdm(posts)`), and no endpoint leads to."""
     shows = options["watched"]
-    imported = {item.target.partition(".")[0] for item in fn.file.imports}
-    return isinstance(shows, list | tuple) and not imported.isdisjoint(shows) and not project.reach(fn.fqn)
+    return isinstance(shows, list | tuple) and not fn.file.packages.isdisjoint(shows) and not project.reach(fn.fqn)
 
 
 def is_decided(project: Project, fn: Fn, handler: int) -> bool:
@@ -444,7 +443,7 @@ def otherwise(fn: Fn, found: LogCall, options: Mapping[str, object]) -> str:
     ways = options["traceback"]
     if not isinstance(ways, Mapping):
         return ""
-    imported = {item.target.partition(".")[0] for item in fn.file.imports} & ways.keys()
+    imported = fn.file.packages & ways.keys()
     named = called_name(fn.file, fn.facts, found.call).partition(".")[0]
     library = named if named in ways else imported.pop() if len(imported) == 1 else ""
     return f" or {ways[library]}" if library else ""

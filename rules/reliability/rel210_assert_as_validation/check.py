@@ -146,7 +146,7 @@ def advice(site: SyntaxSite, node: cst.Assert, answered: str) -> str:
 
 def is_program(site: SyntaxSite) -> bool:
     """A file that somebody starts with arguments, or that trains and runs models, and serves nobody."""
-    imported = {item.target.partition(".")[0] for item in site.file.imports}
+    imported = site.file.packages
     if not imported.isdisjoint(strings(site.options["serves"])):
         return False
     return not imported.isdisjoint(strings(site.options["models"])) or (

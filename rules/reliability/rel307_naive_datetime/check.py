@@ -134,11 +134,7 @@ def _once_a_test(fn: Fn, made: Iterable[Naive]) -> Iterator[Naive]:
 
 def _programs_of(project: Project, package: str) -> set[str]:
     """The folders at the root in which some file imports the package: beside them may be other programs."""
-    return {
-        _program(path)
-        for path, file in project.files.items()
-        if any(item.target.partition(".")[0] == package for item in file.imports)
-    }
+    return {_program(path) for path, file in project.files.items() if package in file.packages}
 
 
 def _program(path: str) -> str:

@@ -287,3 +287,8 @@ class FileFacts:
     docstring: str = ""
     problems: list[tuple[str, str, int, int]] = field(default_factory=list)
     """(kind, message, line, column) of what could not be read."""
+
+    @property
+    def packages(self) -> set[str]:
+        """The first parts of all that it imports: `django` of `django.db.models`."""
+        return {item.target.partition(".")[0] for item in self.imports}

@@ -62,7 +62,7 @@ def _module(project: Project, app: Application) -> str:
 def concerned(project: Project, fn: Fn, applications: list[Served]) -> list[Served]:
     """The applications for which a function may be there: those whose framework its file imports, else all; not those of
     another program beside its own."""
-    imported = {item.target.partition(".")[0] for item in fn.file.imports}
+    imported = fn.file.packages
     programs = project.error_paths.mapped.programs
     near = [item for item in applications if not programs.apart(fn.path, programs.of(item.location.path))]
     return [item for item in near if item.module in imported] or near

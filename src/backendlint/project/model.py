@@ -230,7 +230,7 @@ class Project:
     @cached_property
     def _framework_imports(self) -> set[str]:
         """Libraries that some file imports."""
-        return {item.target.partition(".")[0] for file in self.files.values() for item in file.imports}
+        return set[str]().union(*(file.packages for file in self.files.values()))
 
     @cached_property
     def imported_names(self) -> frozenset[str]:

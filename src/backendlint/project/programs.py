@@ -87,7 +87,7 @@ def _is_cli(project: Project, ref: Ref) -> bool:
 
 def _packages(file: FileFacts) -> bool:
     """A `setup.py` for setuptools, not an application's own."""
-    return any(item.target.partition(".")[0] in ("setuptools", "distutils", "skbuild") for item in file.imports)
+    return not file.packages.isdisjoint(("setuptools", "distutils", "skbuild"))
 
 
 def imported(project: Project, fn: Fn) -> bool:
