@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,8 +12,6 @@ HARM = (
 )
 LOADS = "so whoever sends it chooses which module is loaded, and its code runs; pick from a dict of the modules that are meant."
 OPEN = "so it may run what others wrote; parse data as data, or pick from a dict of functions."
-PLUGINS = re.compile(r"plug-?in|extension|add-?on|module|package", re.IGNORECASE)
-OPERATOR = re.compile(r"(?<![a-z])(admins?|super_?users?)(?![a-z])", re.IGNORECASE)
 IMPORTS = frozenset({"import_module", "__import__"})
 
 
@@ -25,7 +22,7 @@ def check(project: Project) -> Iterator[Hit]:
         loads = flow.site.called in IMPORTS
         hit = flow_hit(project, flow, LOADS if loads else HARM)
         known.add(hit.location)
-        if loads and hit.profile is None and not within_a_package(project, flow) and not installs(project, flow):
+        if loads and hit.profile is None and not within_a_package(project, flow) and not flow.installs(project):
             loading.setdefault((flow.source.fn, flow.source.slot), []).append(hit)
         else:
             yield replace(hit, profile="strict") if loads else hit
@@ -36,17 +33,6 @@ def check(project: Project) -> Iterator[Hit]:
 
 def told(hit: Hit, others: str) -> str:
     return here_and_in(hit, others, before=", so whoever")
-
-
-def installs(project: Project, flow: Flow) -> bool:
-    """`POST /plugins`, for those who run the service alone: to choose what code it has is what they are asked for."""
-    routes = [route for fn in flow.functions for route in project.route_functions.get(fn.fqn, ())]
-    access = project.access
-    return bool(routes) and all(
-        PLUGINS.search(route.path)
-        and any(map(OPERATOR.search, (*access.authorization(route), *access.authentication(route))))
-        for route in routes
-    )
 
 
 def within_a_package(project: Project, flow: Flow) -> bool:

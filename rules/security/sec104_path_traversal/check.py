@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -36,8 +35,6 @@ FAR = 3
 """More turns than this, from function to function and back, and what arrives is seldom what was sent."""
 FOLDERS = frozenset({"rmtree", "copytree", "make_archive", "move", "removedirs"})
 """What works on all that is in a folder, and so does with `..` as well."""
-PLUGINS = re.compile(r"plug-?in|extension|add-?on|module|package", re.IGNORECASE)
-OPERATOR = re.compile(r"(?<![a-z])(admins?|super_?users?)(?![a-z])", re.IGNORECASE)
 PARSED = ("data",)
 """The request's attribute that holds fields and files alike."""
 PREPARES = frozenset({"mkdir", "makedirs", "glob", "rglob", "iterdir", "listdir", "scandir"})
@@ -50,7 +47,7 @@ def check(project: Project) -> Iterator[Hit]:
     for flows in by_source(place_flows(project, SINKS, everywhere=True)):
         for flow, hit in hits(project, flows):
             known.add(hit.location)
-            if hit.profile is None and installs(project, flow):
+            if hit.profile is None and flow.installs(project):
                 yield replace(hit, profile="strict")
             elif hit.profile is None:
                 causes.setdefault(cause(project, flow), []).append(hit)
@@ -82,17 +79,6 @@ def cause(project: Project, flow: Flow) -> tuple[object, ...]:
     value = fn.value(vid)
     read = (itself(fn, value[1]), value[2]) if value[0] == "attr" else (vid,)
     return fn.fqn, flow.fn.path, *read
-
-
-def installs(project: Project, flow: Flow) -> bool:
-    """`POST /plugins`, for those who run the service alone: who chooses the code that it has may write where it may."""
-    routes = [route for fn in flow.functions for route in project.route_functions.get(fn.fqn, ())]
-    access = project.access
-    return bool(routes) and all(
-        PLUGINS.search(route.path)
-        and any(map(OPERATOR.search, (*access.authorization(route), *access.authentication(route))))
-        for route in routes
-    )
 
 
 def told(hit: Hit, others: str) -> str:

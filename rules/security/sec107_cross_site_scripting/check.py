@@ -9,7 +9,6 @@ from backendlint.api import (
     Fn,
     Hit,
     Project,
-    Route,
     Vid,
     advice_hits,
     flow_hit,
@@ -64,14 +63,11 @@ def check(project: Project) -> Iterator[Hit]:
 
 def previews(project: Project, flow: Flow) -> bool:
     """What only those who run the site may send, to see how it looks: they write its pages anyway."""
-    routes = [route for fn in flow.functions for route in project.route_functions.get(fn.fqn, ())]
+    routes = flow.routes(project)
     return bool(routes) and all(
-        PREVIEW.search(route.path) is not None and any(map(OPERATOR.search, guards(project, route))) for route in routes
+        PREVIEW.search(route.path) and any(map(OPERATOR.search, project.access.authentication(route)))
+        for route in routes
     )
-
-
-def guards(project: Project, route: Route) -> tuple[str, ...]:
-    return (*project.access.authorization(route), *project.access.authentication(route))
 
 
 def is_sure(project: Project, flow: Flow) -> bool:

@@ -91,7 +91,7 @@ def environments(project: Project) -> Iterator[Hit]:
     places = ((site.fn, site.vid, site.fn.location(site.call.span)) for site in sinks)
     for fn, vid, location in (item for place in places for item in handed_on(project, *place, NEAR)):
         whole = held_whole(project, fn, vid) if location not in seen else ""
-        if whole and not by_schema(project, (fn,)):
+        if whole and not by_schema(project, project.route_functions.get(fn.fqn, ())):
             seen.add(location)
             yield Hit(
                 f"{whole} is in what `{fn.name}()` answers, so every client gets it; answer with the values that are needed.",
@@ -210,11 +210,10 @@ def sent_back(project: Project, flow: Flow) -> bool:
 
 def has_schema(project: Project, flow: Flow) -> bool:
     """A route that answers with a declared schema, which is judged itself."""
-    return by_schema(project, flow.functions)
+    return by_schema(project, flow.routes(project))
 
 
-def by_schema(project: Project, functions: Iterable[Fn]) -> bool:
-    routes = [route for fn in functions for route in project.route_functions.get(fn.fqn, ())]
+def by_schema(project: Project, routes: Iterable[Route]) -> bool:
     models = [route.response_model for route in routes if route.response_model is not None]
     return any(any(schemas(project, named_types(project, item.fn, item.vid))) for item in models)
 
@@ -223,7 +222,7 @@ def is_asked(project: Project, flow: Flow) -> bool:
     """What the route is there to give: `/credentials/{id}` answers with the credentials that are kept for its callers."""
     name = flow.source.path[0] if flow.source.path else ""
     kept = KEPT.intersection(word.rstrip("s") for word in identifier_words(name))
-    routes = [route for fn in flow.functions for route in project.route_functions.get(fn.fqn, ())]
+    routes = flow.routes(project)
     named = [*(route.path for route in routes), *(fn.name for fn in flow.functions)]
     ends = [route.path.rstrip("/").rpartition("/")[2] for route in routes] + [
         fn.name.partition("_")[0] for fn in flow.functions

@@ -231,12 +231,8 @@ def for_operators(project: Project, flow: Flow) -> bool:
     tests = [*fn.tests_of(call.block), *((it.value, False) for it in fn.left_before(call.block, call.span, EXITS))]
     if any(says_operator(fn, test, truth) for test, truth in tests):
         return True
-    routes = [route for fn in flow.functions for route in project.route_functions.get(fn.fqn, ())]
-    access = project.access
-    return bool(routes) and all(
-        any(OPERATOR.search(name) for name in (*access.authorization(route), *access.authentication(route)))
-        for route in routes
-    )
+    routes = flow.routes(project)
+    return bool(routes) and all(any(map(OPERATOR.search, project.access.authentication(route))) for route in routes)
 
 
 def says_operator(fn: Fn, vid: Vid, truth: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Collection, Iterator
 from functools import cached_property
@@ -29,6 +30,7 @@ from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
+    from backendlint.project.routes import Route
 
 MAX_CHAIN = 12
 """Callers through which a parameter is followed upwards."""
@@ -40,6 +42,8 @@ _TESTED = frozenset({"call", "attr", "item", "param", "unpack", "elem"})
 """Values that a test may name once more, or by what was looked up with them."""
 MAX_FLOWS = 2
 """Sources reported at one place."""
+_PLUGINS = re.compile(r"plug-?in|extension|add-?on|module|package", re.IGNORECASE)
+_OPERATOR = re.compile(r"(?<![a-z])(admins?|super_?users?)(?![a-z])", re.IGNORECASE)
 
 
 class Hop(NamedTuple):
@@ -100,6 +104,19 @@ class Flow(NamedTuple):
     def functions(self) -> tuple[Fn, ...]:
         """The functions on its way, of which one may be a route's handler."""
         return self.site.fn, self.fn, *(hop.edge.caller for hop in self.chain)
+
+    def routes(self, project: Project) -> list[Route]:
+        """The routes that the functions on its way answer."""
+        return [route for fn in self.functions for route in project.route_functions.get(fn.fqn, ())]
+
+    def installs(self, project: Project) -> bool:
+        """`POST /plugins`, for those who run the service alone: to choose what code it has, and where that lies, is what they
+        are asked for."""
+        routes = self.routes(project)
+        return bool(routes) and all(
+            _PLUGINS.search(route.path) and any(map(_OPERATOR.search, project.access.authentication(route)))
+            for route in routes
+        )
 
     def parameter(self, project: Project) -> tuple[Fn, int] | None:
         """The handler's parameter in which the data enters, with its function; None where it enters otherwise."""
