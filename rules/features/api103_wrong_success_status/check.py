@@ -190,7 +190,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
             or singular(snake(write.entity.rpartition(".")[2])) == own
             or (unknown and adds(write) and not write.entity and not chain)  # whatever `schema.load(data)` made
         )
-        and not any(replaces(step, write, reached) for step in steps(write, chain))
+        and not any(replaces(step, write, reached) for step in write.calls(chain))
     ]
     changes = bool(reached) and all(write.op in CHANGES or (write.creates and not adds(write)) for write, _ in reached)
     said = named and not POSTED.match(route.name) and not changes and stores(project, route.handler)
@@ -201,18 +201,13 @@ def adds(write: Write) -> bool:
     return write.creates and not (write.op == "add" and CHANGING.match(write.fn.name))
 
 
-def steps(write: Write, chain: tuple[Edge, ...]) -> list[tuple[Fn, Call | None]]:
-    """The calls that lead to a write, with that of the write itself."""
-    return [*((edge.caller, edge.call) for edge in chain), (write.fn, write.call)]
-
-
 def replaces(step: tuple[Fn, Call | None], write: Write, reached: list[tuple[Write, tuple[Edge, ...]]]) -> bool:
     """`if row is None: return create(...)`, and else the row that is there is changed: it need not be a new one."""
     fn, call = step
     if call is None or not any(is_missing(fn, *test) for test in fn.tests_of(call.block)):
         return False
     others = ((other, chain) for other, chain in reached if not adds(other) and other.entity in ("", write.entity))
-    return any(fn in (caller for caller, _ in steps(other, chain)) for other, chain in others)
+    return any(fn in (caller for caller, _ in other.calls(chain)) for other, chain in others)
 
 
 def is_missing(fn: Fn, test: Vid, outcome: bool) -> bool:

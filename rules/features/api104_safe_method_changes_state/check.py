@@ -135,16 +135,12 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             or any(ASKING.fullmatch(edge.callee.name) for edge in chain)
             or any(traces(name, PASSING if write.op == "delete" else TRACES) for name in names)
             or notes_time(write)
-            or (write.op in CHANGED and any(told_so(project, *step) for step in steps(write, chain)))
+            or (write.op in CHANGED and any(told_so(project, *step) for step in write.calls(chain)))
             or makes_missing(route.handler, chain[0].call if chain else write.call)
         ):
             continue
         return write, chain
     return None
-
-
-def steps(write: Write, chain: tuple[Edge, ...]) -> list[tuple[Fn, Call | None]]:
-    return [*((edge.caller, edge.call) for edge in chain), (write.fn, write.call)]
 
 
 def told_so(project: Project, fn: Fn, call: Call | None) -> bool:

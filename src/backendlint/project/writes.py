@@ -67,6 +67,10 @@ class Write(NamedTuple):
     def creates(self) -> bool:
         return self.op in CREATES
 
+    def calls(self, chain: tuple[Edge, ...]) -> list[tuple[Fn, Call | None]]:
+        """The calls that lead to it, with its own."""
+        return [*((edge.caller, edge.call) for edge in chain), (self.fn, self.call)]
+
 
 class Writes:
     """All writes of the project, by function; owned by the Project."""
