@@ -86,9 +86,8 @@ def _searches(queries: Iterable[list[ColumnUse]]) -> Iterable[list[ColumnUse]]:
     (`wanted = [Team.name.ilike(term), Team.slug.ilike(term)]`): that is one search."""
     found: dict[Hashable, list[ColumnUse]] = {}
     for uses in queries:
-        use, vid = uses[0], uses[0].value
-        while vid >= 0 and use.fn.facts.values[vid][0] == "guard":
-            vid = use.fn.facts.values[vid][1]
+        use = uses[0]
+        vid = use.fn.untested(use.value) if use.value >= 0 else -1
         columns = {item.column.name for item in uses}
         key: Hashable = (use.fn.fqn, use.table.name, vid) if vid >= 0 else use.location
         if columns.isdisjoint(item.column.name for item in found.get(key, ())):

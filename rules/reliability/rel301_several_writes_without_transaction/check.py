@@ -482,9 +482,8 @@ def _compared(fn: Fn, block: int) -> dict[str, str]:
 
 def _shown(fn: Fn, vid: int) -> str:
     """The name, with what calls are given: `request.POST.get('form')`."""
-    while fn.facts.values[vid][0] == "guard":
-        vid = fn.facts.values[vid][1]
-    value = fn.facts.values[vid]
+    vid = fn.untested(vid)
+    value = fn.value(vid)
     if value[0] == "attr":
         return f"{_shown(fn, value[1])}.{value[2]}"
     if value[0] != "call":

@@ -5,11 +5,9 @@ from dataclasses import replace
 
 from backendlint.api import (
     Flow,
-    Fn,
     Hit,
     Project,
     Step,
-    Vid,
     advice_hits,
     flow_hit,
     here_and_in,
@@ -75,9 +73,10 @@ def by_source(flows: Iterator[Flow]) -> Iterator[list[Flow]]:
 
 def cause(project: Project, flow: Flow) -> tuple[object, ...]:
     """What is to be mended: one value of a request, or one part of what it is read from, where one file uses it."""
-    fn, vid = project.functions[flow.source.fn], itself(project.functions[flow.source.fn], flow.source.slot)
+    fn = project.functions[flow.source.fn]
+    vid = fn.untested(flow.source.slot)
     value = fn.value(vid)
-    read = (itself(fn, value[1]), value[2]) if value[0] == "attr" else (vid,)
+    read = (fn.untested(value[1]), value[2]) if value[0] == "attr" else (vid,)
     return fn.fqn, flow.fn.path, *read
 
 
@@ -93,7 +92,7 @@ def hits(project: Project, flows: list[Flow]) -> Iterator[tuple[Flow, Hit]]:
     """The places of one source: a path that is used again is one flaw, and looking is less than reading."""
     shown: dict[tuple[str, int], list[Flow]] = {}
     for flow in flows:
-        shown.setdefault((flow.site.fn.fqn, itself(flow.site.fn, flow.site.vid)), []).append(flow)
+        shown.setdefault((flow.site.fn.fqn, flow.site.fn.untested(flow.site.vid)), []).append(flow)
     worst = weight(flows[0])
     for first, *others in shown.values():
         again = tuple(Step(other.location, "the same path is used again") for other in others)
@@ -109,14 +108,8 @@ def takes_files_too(flow: Flow) -> bool:
     """`if isinstance(file, str): open(file)`, given a field of what DRF has parsed: an uploaded file, most often."""
     if flow.source.path[:1] != PARSED:
         return False
-    fn, vid = flow.site.fn, itself(flow.site.fn, flow.site.vid)
+    fn = flow.site.fn
+    vid = fn.untested(flow.site.vid)
     tested = (fn.unguarded(test) for test, outcome in fn.tests_of(flow.site.call.block) if outcome)
     calls = [fn.calls[value[1]] for value in tested if value[0] == "call"]
-    return any(fn.callee_name(call) == "isinstance" and itself(fn, call.args[0]) == vid for call in calls if call.args)
-
-
-def itself(fn: Fn, vid: Vid) -> Vid:
-    """The value before tests said more of it."""
-    while fn.value(vid)[0] == "guard":
-        vid = fn.value(vid)[1]
-    return vid
+    return any(fn.callee_name(call) == "isinstance" and fn.untested(call.args[0]) == vid for call in calls if call.args)

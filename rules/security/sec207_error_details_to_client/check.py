@@ -137,8 +137,7 @@ def everywhere(hit: Hit, places: str) -> str:
 
 def in_development(fn: Fn, block: int, span: Span) -> bool:
     """Below `if app.debug:`, or beyond `if not settings.DEBUG: return ...`."""
-    tests = [*fn.tests_of(block), *((item.value, False) for item in fn.left_before(block, span, EXITS))]
-    return any(says_debug(fn, test, truth) for test, truth in tests)
+    return any(says_debug(fn, test, truth) for test, truth in fn.tests_before(block, span, EXITS))
 
 
 def says_debug(fn: Fn, vid: Vid, truth: bool) -> bool:
@@ -228,8 +227,7 @@ def for_operators(project: Project, flow: Flow) -> bool:
     """Whether only those who run the service may ask: what guards the routes says so (`check_admin`), or the handler has left
     before for all others (`if not user.is_admin: return`)."""
     fn, call = flow.site.fn, flow.site.call
-    tests = [*fn.tests_of(call.block), *((it.value, False) for it in fn.left_before(call.block, call.span, EXITS))]
-    if any(says_operator(fn, test, truth) for test, truth in tests):
+    if any(says_operator(fn, test, truth) for test, truth in fn.tests_before(call.block, call.span, EXITS)):
         return True
     routes = flow.routes(project)
     return bool(routes) and all(any(map(OPERATOR.search, project.access.authentication(route))) for route in routes)

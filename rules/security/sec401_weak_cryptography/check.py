@@ -134,8 +134,7 @@ def chosen(fn: Fn, block: int, span: Span) -> bool:
     """Below `if not verify_ssl:` or `if insecure:`, or beyond `if verify_ssl: return ...`; or one of several modes."""
     if verified_by_others(fn, span):
         return True
-    tests = [*fn.tests_of(block), *((item.value, False) for item in fn.left_before(block, span, ("return", "raise")))]
-    return any(off(fn, test, truth) for test, truth in tests)
+    return any(off(fn, test, truth) for test, truth in fn.tests_before(block, span, ("return", "raise")))
 
 
 def off(fn: Fn, test: Vid, truth: bool) -> bool:

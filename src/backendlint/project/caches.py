@@ -11,7 +11,7 @@ from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import argument_of, arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import Cache
-from backendlint.project.memos import asked, bounded, few, few_passed, keeps_client, same, without_tests
+from backendlint.project.memos import asked, bounded, few, few_passed, keeps_client, same
 from backendlint.project.programs import only_by_hand
 from backendlint.project.uses import ingredients
 from backendlint.project.variables import variable
@@ -396,7 +396,7 @@ class Caches:
 
 def _name_of(fn: Fn, key: Vid) -> str:
     """What a key is called: a parameter, an attribute, a variable."""
-    key = without_tests(fn, key)
+    key = fn.untested(key)
     value = fn.value(key)
     if value[0] == "param":
         return fn.facts.params[value[1]].name

@@ -110,6 +110,12 @@ class Fn:
             value = self.facts.values[value[1]]
         return value
 
+    def untested(self, vid: Vid) -> Vid:
+        """The vid of that value."""
+        while self.facts.values[vid][0] == "guard":
+            vid = self.facts.values[vid][1]
+        return vid
+
     def callee_name(self, call: Call) -> str:
         """The last part of what is called (`load` of `self.rows.load()`); "" for what has no name, such as `table[key]()`."""
         func = self.facts.values[call.func]
@@ -172,6 +178,11 @@ class Fn:
         for item in self.facts.blocks:
             if item.kind == "if" and item.exits in exits and item.parent in around and item.span[2:] <= span[:2]:
                 yield item
+
+    def tests_before(self, block: int, span: Span, exits: Collection[str]) -> Iterator[tuple[Vid, bool]]:
+        """The tests on the way to a place, and those of what leaves before it, each with how it came out."""
+        yield from self.tests_of(block)
+        yield from ((item.value, False) for item in self.left_before(block, span, exits))
 
     def inside(self, block: int, *kinds: str) -> Block | None:
         """The innermost enclosing block of one of these kinds."""

@@ -72,10 +72,7 @@ def _for_addresses(edge: Edge, call: Call) -> bool:
     """Whether the callee makes the call for addresses alone (`if not source.startswith("http"): return ...`), and is given
     what by its name is none."""
     fn = edge.callee
-    tests = [
-        *fn.tests_of(call.block),
-        *((item.value, False) for item in fn.left_before(call.block, call.span, _LEAVES)),
-    ]
+    tests = fn.tests_before(call.block, call.span, _LEAVES)
     asked = {number for vid, outcome in tests for number in _address(fn, vid, outcome)}
     if not asked or edge.call is None:
         return False

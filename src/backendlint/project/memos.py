@@ -57,19 +57,12 @@ def _plain(fn: Fn, vid: Vid) -> Vid:
     """The value without the tests before, and without the branches that have left it as it was."""
     for _ in range(MAX_LINKS):
         value = fn.facts.values[vid]
-        if value[0] == "phi" and len({without_tests(fn, item) for item in value[1]}) == 1:
+        if value[0] == "phi" and len(set(map(fn.untested, value[1]))) == 1:
             vid = value[1][0]
         elif value[0] == "guard":
             vid = value[1]
         else:
             break
-    return vid
-
-
-def without_tests(fn: Fn, vid: Vid) -> Vid:
-    """The value without the tests before."""
-    while fn.facts.values[vid][0] == "guard":
-        vid = fn.facts.values[vid][1]
     return vid
 
 

@@ -80,9 +80,7 @@ class _Turns:
         return any(self.counts(vid, depth - 1) for vid in inner)
 
     def _carries(self, vid: Vid) -> bool:
-        while self.fn.facts.values[vid][0] == "guard":
-            vid = self.fn.facts.values[vid][1]
-        return carried(self.fn, vid)
+        return carried(self.fn, self.fn.untested(vid))
 
     # numbers
 

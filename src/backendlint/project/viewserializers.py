@@ -30,10 +30,8 @@ def _chosen(project: Project, cls: Cls, owners: Sequence[Cls], action: str) -> s
         if chosen is not None:
             found = set()
             for item in chosen.facts.returns:
-                passed = (
-                    (block.value, False) for block in chosen.left_before(item.block, item.span, ("return", "raise"))
-                )
-                if item.value < 0 or _excluded(chosen, (*chosen.tests_of(item.block), *passed), action):
+                tests = chosen.tests_before(item.block, item.span, ("return", "raise"))
+                if item.value < 0 or _excluded(chosen, tests, action):
                     continue
                 for vid in _parts(chosen, item.value, action):
                     found |= _named(project, cls, chosen, vid, owners[number + 1 :], action)
