@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
 from backendlint.project.binding import object_root
-from backendlint.project.entities import Cls, Fn
+from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import ClassModel
 from backendlint.project.schema.django_fields import NO_MODELS, declares_fields
 
@@ -118,6 +118,15 @@ class Hierarchy:
             known = next((role for role in said if role != _ADDED), said[0] if said else "")
             self._fields[cls.fqn, "subclass_role"] = known
         return known
+
+    def model_in(self, ref: Ref) -> Cls | None:
+        """The model that it is, or that it holds: as a queryset does, a list of lists, a bound method."""
+        item: Ref | None = ref
+        while item is not None:
+            if item.kind in ("inst", "class") and self.role(self.project.classes[item.name]) == "model":
+                return self.project.classes[item.name]
+            item = item.arg
+        return None
 
     def resolvers(self, cls: Cls) -> str:
         """How the names of methods begin that get a parent object in place of `self`, or ""."""

@@ -10,7 +10,7 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import object_root
 from backendlint.project.calls import Edge
 from backendlint.project.conflicts import conflict_handled, conflict_handled_above
-from backendlint.project.entities import Fn, Ref
+from backendlint.project.entities import Fn
 from backendlint.project.rowlocks import FOR_UPDATE, held_above, locked, serialized
 from backendlint.project.transactions import before, exclusive
 from backendlint.project.uses import ingredients
@@ -181,11 +181,9 @@ def asked(project: Project, fn: Fn, call: Call) -> str:
 
 def _model_of(project: Project, fn: Fn, vid: Vid) -> str:
     for ref in project.refs(fn, vid):
-        item: Ref | None = ref
-        while item is not None:
-            if item.kind in ("inst", "class") and project.hierarchy.role(project.classes[item.name]) == "model":
-                return item.name
-            item = item.arg
+        model = project.hierarchy.model_in(ref)
+        if model is not None:
+            return model.fqn
     value = fn.facts.values[vid]
     return named_entity(project, fn, str(value[1])) if value[0] == "name" else ""
 

@@ -292,13 +292,9 @@ def _in_a_window(columns: list[str]) -> bool:
 def _entity(project: Project, origin: Origin) -> Cls | None:
     for step in reversed(origin.steps):
         for ref in (*project.callees(step.fn, step.call), *project.refs(step.fn, step.call.value)):
-            item = ref
-            while item is not None:
-                if item.kind in ("inst", "class") and project.hierarchy.role(project.classes[item.name]) == "model":
-                    return project.classes[item.name]
-                if item.arg is None:
-                    break
-                item = item.arg
+            model = project.hierarchy.model_in(ref)
+            if model is not None:
+                return model
     return next((cls for step in origin.steps for cls in _of_columns(project, step.fn, step.call)), None)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Span, Value, Vid
 from backendlint.project.binding import receiver
 from backendlint.project.calls import arguments
-from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.entities import Cls, Fn
 from backendlint.project.libraries_model import Arg, Renders
 
 if TYPE_CHECKING:
@@ -252,13 +252,7 @@ def entity_of(project: Project, passed: Passed) -> Cls | None:
     """The model of the objects, or of the object, that is passed."""
     if passed.entity:
         return project.classes.get(passed.entity)
-    for ref in project.refs(passed.fn, passed.vid):
-        item: Ref | None = ref
-        while item is not None:
-            if item.kind in ("inst", "class") and project.hierarchy.role(project.classes[item.name]) == "model":
-                return project.classes[item.name]
-            item = item.arg
-    return None
+    return next(filter(None, map(project.hierarchy.model_in, project.refs(passed.fn, passed.vid))), None)
 
 
 def _default_names(project: Project, shown: Passed, lists: bool) -> list[str]:
