@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call
 from backendlint.findings.model import Step
 from backendlint.project.adminlists import admin_lists
 from backendlint.project.entities import Cls, Fn
-from backendlint.project.loaders import NOTHING
+from backendlint.project.loaders import together
 from backendlint.project.origins import Path
+from backendlint.project.responsemodels import entity_of
 from backendlint.project.serializers import MAX_DEPTH, FieldRead, Serialized
 from backendlint.project.serializers import serialized as by_serializers
 from backendlint.project.variables import display, variable
@@ -53,26 +54,15 @@ def _schemas(project: Project, fn: Fn, call: Call) -> Iterator[tuple[Cls, bool]]
 
 def _dumped(project: Project, fn: Fn, call: Call, schema: Cls) -> Iterator[Serialized]:
     rows = call.args[0]
-    entity = _entity(project, fn, rows)
+    entity = entity_of(project, fn, rows, many=True)
     origins = project.origins.entities(fn, rows) if entity is not None else ()
     if entity is None or not origins or any(origin.awaited or not origin.known for origin in origins):
         return
-    loads = NOTHING
-    for origin in origins:
-        loads = loads.merged(origin.loads)
+    loads = together(origin.loads for origin in origins)
     for read in _reads(project, schema, entity, (), 0):
         if not loads.has((*origins[0].path, *read.path)):
             source = Step(fn.place(rows), "the objects come from here")
             yield Serialized(fn.location(call.span), fn.fqn, schema, read, source)
-
-
-def _entity(project: Project, fn: Fn, rows: Vid) -> Cls | None:
-    for ref in project.refs(fn, rows):
-        for item in project.resolver.element(ref):
-            cls = project.classes.get(item.name) if item.kind == "inst" else None
-            if cls is not None and project.hierarchy.role(cls) == "model":
-                return cls
-    return None
 
 
 def _reads(project: Project, schema: Cls, entity: Cls, prefix: Path, depth: int) -> Iterator[FieldRead]:

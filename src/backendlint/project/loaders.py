@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
@@ -38,6 +40,11 @@ NOTHING = Loads()
 EVERYTHING = Loads(wild=True)
 
 
+def together(parts: Iterable[Loads]) -> Loads:
+    """All that comes with one of several queries."""
+    return reduce(Loads.merged, parts, NOTHING)
+
+
 def loads_of(project: Project, fn: Fn, call: Call, model: CallModel) -> Loads:
     """What one call of a query's chain adds."""
     options = call.kwarg("options")
@@ -53,11 +60,8 @@ def loads_of(project: Project, fn: Fn, call: Call, model: CallModel) -> Loads:
 def _django(project: Project, fn: Fn, call: Call, model: CallModel) -> Loads:
     if not call.args and model.orm is not None and model.orm.op == "select_related":
         return EVERYTHING
-    found = NOTHING
     objects = model.orm is not None and not model.orm.lazy  # `prefetch_related_objects(orders, "lines")`
-    for vid in call.args[1 if objects else 0 :]:
-        found = found.merged(_lookup(project, fn, vid))
-    return found
+    return together(_lookup(project, fn, vid) for vid in call.args[1 if objects else 0 :])
 
 
 def _lookup(project: Project, fn: Fn, vid: Vid) -> Loads:

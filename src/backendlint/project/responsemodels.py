@@ -9,7 +9,7 @@ from backendlint.facts.model import Vid
 from backendlint.findings.model import Location
 from backendlint.project.associations import Relation
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.loaders import NOTHING, Loads
+from backendlint.project.loaders import Loads, together
 from backendlint.project.loops import plain
 from backendlint.project.origins import Path
 
@@ -163,15 +163,13 @@ class _Match:
         return ()
 
     def _judged(self, vid: Vid, schema: Cls, *, many: bool) -> Iterator[Responded]:
-        entity = self._entity(vid, many)
+        entity = entity_of(self.project, self.fn, vid, many=many)
         if entity is None:
             return
         origins = self.project.origins.entities(self.fn, vid)
         if not origins or any(origin.awaited for origin in origins):
             return
-        base, loads = origins[0].path, NOTHING
-        for origin in origins:
-            loads = loads.merged(origin.loads)
+        base, loads = origins[0].path, together(origin.loads for origin in origins)
         for read in schema_reads(self.project, schema, entity):
             if (many or read.each) and self._asks(read, base, loads):
                 place = self._place(vid)
@@ -183,15 +181,6 @@ class _Match:
         back = self.project.associations.leads_back(path[:-1], read.relation)
         return read.relation.loads and not back and not loads.has(path)
 
-    def _entity(self, vid: Vid, many: bool) -> Cls | None:
-        for ref in self.project.refs(self.fn, vid):
-            elements = self.project.resolver.element(ref) if many else (ref,)
-            for item in elements:
-                cls = self.project.classes.get(item.name) if item.kind == "inst" else None
-                if cls is not None and self.project.hierarchy.role(cls) == "model":
-                    return cls
-        return None
-
     def _place(self, vid: Vid) -> Location:
         """The query, where the handler itself makes it; else where it gets the result."""
         for origin in self.project.origins.of(self.fn, vid):
@@ -199,3 +188,13 @@ class _Match:
             if step is not None:
                 return step.fn.location(step.call.span)
         return self.fn.place(vid)
+
+
+def entity_of(project: Project, fn: Fn, vid: Vid, *, many: bool) -> Cls | None:
+    """The model of which a value is a row, or, if `many`, holds rows."""
+    for ref in project.refs(fn, vid):
+        for item in project.resolver.element(ref) if many else (ref,):
+            cls = project.classes.get(item.name) if item.kind == "inst" else None
+            if cls is not None and project.hierarchy.role(cls) == "model":
+                return cls
+    return None

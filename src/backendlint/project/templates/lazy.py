@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.findings.model import Location, Step
 from backendlint.project.entities import Cls, Fn, Ref
-from backendlint.project.loaders import NOTHING, Loads
+from backendlint.project.loaders import NOTHING, Loads, together
 from backendlint.project.origins import Origin, Path
 from backendlint.project.templates.expand import Seen, Templates
 from backendlint.project.templates.syntax import EACH
@@ -117,10 +117,7 @@ class _Judge:
         """What the value's query loads, and where it stands."""
         if passed.entity:
             return NOTHING, passed.fn.location(passed.span or self.rendering.span), self.rendering.fn.fqn
-        loads = NOTHING
-        for origin in origins:
-            loads = loads.merged(origin.loads)
-        return loads, self._place(passed, origins), passed.fn.fqn
+        return together(origin.loads for origin in origins), self._place(passed, origins), passed.fn.fqn
 
     def _place(self, passed: Passed, origins: tuple[Origin, ...]) -> Location:
         """The query, where the view itself makes it; else where the view gets its result."""
