@@ -55,14 +55,13 @@ def _asks(method: Fn, vid: Vid, relation: Relation, loaded: list[str]) -> bool:
 
 def _names(project: Project, cls: Cls, attribute: str) -> list[str] | None:
     """The names that a list of the class holds; [] where it has none, None where nobody knows, or all is loaded."""
-    for owner in project.hierarchy.mro(cls):
-        vid = owner.facts.attributes.get(attribute, -1)
-        if vid >= 0:
-            value = owner.owner.unguarded(vid)
-            names = [owner.owner.const(item) for item in value[1]] if value[0] in ("list", "tuple") else [...]
-            known = [name for name in names if isinstance(name, str)]
-            return known if len(known) == len(names) else [] if owner.owner.const(vid) is False else None
-    return []
+    stated = project.hierarchy.attribute(cls, attribute)
+    if stated is None or stated[0].const(stated[1]) is False:
+        return []
+    value = stated[0].unguarded(stated[1])
+    names = [stated[0].const(item) for item in value[1]] if value[0] in ("list", "tuple") else [...]
+    known = [name for name in names if isinstance(name, str)]
+    return known if len(known) == len(names) else None
 
 
 def _model(project: Project, cls: Cls) -> Cls | None:

@@ -108,11 +108,8 @@ def lists_own(project: Project, cls: Cls | None) -> bool:
 
 def _set_to(project: Project, cls: Cls | None, name: str) -> Value:
     """The value of an attribute of a view, its own or of the nearest of its bases that has one."""
-    for owner in project.hierarchy.mro(cls) if cls is not None else ():
-        vid = owner.facts.attributes.get(name, -1)
-        if vid >= 0:
-            return owner.owner.value(vid)
-    return ("",)
+    found = project.hierarchy.attribute(cls, name) if cls is not None else None
+    return found[0].value(found[1]) if found is not None else ("",)
 
 
 def counts_attempts(project: Project, fn: Fn) -> bool:

@@ -190,6 +190,11 @@ class Hierarchy:
             and bool(fn.cls and _ABSTRACT.intersection(self.library_bases(fn.cls)))
         )
 
+    def attribute(self, cls: Cls, name: str) -> tuple[Fn, Vid] | None:
+        """What the body of the class, or of the nearest of its bases that has one, sets an attribute to, and in whose table."""
+        owner = next((item for item in self.mro(cls) if name in item.facts.attributes), None)
+        return (owner.owner, owner.facts.attributes[name]) if owner is not None else None
+
     def stores(self, cls: Cls, name: str) -> list[tuple[Fn, Vid]]:
         """Values that the class's own methods assign to `self.name`."""
         known = self._stores.get(cls.fqn)

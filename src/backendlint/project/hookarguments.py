@@ -17,9 +17,6 @@ def argument_class(project: Project, fn: Fn) -> Refs:
         return ()
     models = project.hierarchy.library_models(cls)
     attribute = next((said for model in models if (said := model.argument_classes.get(fn.name))), "")
-    for owner in project.hierarchy.mro(cls):
-        vid = owner.facts.attributes.get(attribute, -1)
-        if vid >= 0:
-            found = [item for ref in project.refs(owner.owner, vid) for item in project.resolver.instance(ref)]
-            return tuple(dict.fromkeys(found))
-    return ()
+    stated = project.hierarchy.attribute(cls, attribute)
+    refs = project.refs(*stated) if stated is not None else ()
+    return tuple(dict.fromkeys(item for ref in refs for item in project.resolver.instance(ref)))

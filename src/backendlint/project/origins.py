@@ -346,12 +346,10 @@ class _Walk:
         rows = next((model.returns for model in self.project.models(fn, call)), "")
         for ref in self.project.refs(fn, base):
             cls = self.project.classes.get(ref.name) if ref.kind in ("super", "inst") else None
-            for owner in self.project.hierarchy.mro(cls) if cls is not None else ():
-                vid = owner.facts.attributes.get("queryset", -1)
-                if vid >= 0:
-                    self.visit(owner.owner, vid, path, steps, None, depth)
-                    obscure = obscure or self._obscure(owner.owner, vid, rows)
-                    break
+            stated = self.project.hierarchy.attribute(cls, "queryset") if cls is not None else None
+            if stated is not None:
+                self.visit(*stated, path, steps, None, depth)
+                obscure = obscure or self._obscure(*stated, rows)
         if obscure and (len(self.found), self._met) == before:
             self._end(steps, path, loads=EVERYTHING)
         return (len(self.found), self._met) != before

@@ -129,11 +129,8 @@ def _stated(project: Project, cls: Cls) -> Iterator[int]:
 
 
 def _class_status(project: Project, cls: Cls, name: str) -> int | None:
-    for owner in project.hierarchy.mro(cls):
-        vid = owner.facts.attributes.get(name, -1)
-        if vid >= 0:
-            return status_of(project, owner.owner, vid)
-    return None
+    found = project.hierarchy.attribute(cls, name)
+    return status_of(project, *found) if found is not None else None
 
 
 def status_in(project: Project, frame: Frame, vid: Vid, depth: int = MAX_DEPTH) -> int | None:

@@ -122,11 +122,10 @@ def _view(project: Project, cls: Cls) -> Iterator[Serialized]:
                     told.add(found.read.what)
                     yield found
         return
-    for owner in project.hierarchy.mro(cls):
-        vid = owner.facts.attributes.get("queryset", -1)
-        if vid >= 0:
-            yield from _judged(project, owner.owner, vid, serializer, owner.owner.place(vid), owner.owner.fqn)
-            return
+    rows = project.hierarchy.attribute(cls, "queryset")
+    if rows is not None:
+        home, vid = rows
+        yield from _judged(project, home, vid, serializer, home.place(vid), home.fqn)
 
 
 def _lists_itself(project: Project, cls: Cls) -> bool:

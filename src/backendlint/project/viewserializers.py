@@ -40,11 +40,8 @@ def _chosen(project: Project, cls: Cls, owners: Sequence[Cls], action: str) -> s
 
 
 def _by_attribute(project: Project, cls: Cls) -> set[str]:
-    for owner in project.hierarchy.mro(cls):
-        if ATTRIBUTE in owner.facts.attributes:
-            refs = project.refs(owner.owner, owner.facts.attributes[ATTRIBUTE])
-            return {ref.name for ref in refs if ref.kind == "class"}
-    return set()
+    stated = project.hierarchy.attribute(cls, ATTRIBUTE)
+    return {ref.name for ref in project.refs(*stated) if ref.kind == "class"} if stated is not None else set()
 
 
 def _parts(fn: Fn, vid: Vid, action: str) -> Iterator[Vid]:
@@ -94,9 +91,8 @@ def _entry(project: Project, cls: Cls, fn: Fn, value: Value, action: str) -> tup
 
 def _table(project: Project, cls: Cls, fn: Fn, base: Vid) -> tuple[Fn, Value]:
     value = fn.unguarded(base)
-    name = str(value[2]) if value[0] == "attr" else ""
-    owner = next((item for item in project.hierarchy.mro(cls) if name in item.facts.attributes), None)
-    return (owner.owner, owner.owner.unguarded(owner.facts.attributes[name])) if owner is not None else (fn, value)
+    stated = project.hierarchy.attribute(cls, str(value[2])) if value[0] == "attr" else None
+    return (stated[0], stated[0].unguarded(stated[1])) if stated is not None else (fn, value)
 
 
 def _excluded(fn: Fn, tests: Iterable[tuple[Vid, bool]], action: str) -> bool:

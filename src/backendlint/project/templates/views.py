@@ -187,7 +187,7 @@ def _collect_call(project: Project, fn: Fn, call: Call, context: Context, depth:
 
 def _generic(project: Project, cls: Cls) -> Iterator[Rendering]:
     """A view class that fills `template_name` with what it lists and what `get_context_data` adds."""
-    stated = _attribute(project, cls, "template_name")
+    stated = project.hierarchy.attribute(cls, "template_name")
     names = _texts(project, stated[0], stated[1]) if stated is not None else []
     context: Context = {}
     method = project.method(cls, "get_context_data")
@@ -213,10 +213,10 @@ def _shown(project: Project, cls: Cls, lists: bool) -> list[Passed]:
     if method is not None:
         given = [item.value for item in method.facts.returns if item.value >= 0 and not _empty(method, item.value)]
         return [Passed(method, vid, one=not lists) for vid in given[:1]]
-    found = _attribute(project, cls, "queryset")
+    found = project.hierarchy.attribute(cls, "queryset")
     if found is not None:
         return [Passed(*found, one=not lists)]
-    found = _attribute(project, cls, "model")
+    found = project.hierarchy.attribute(cls, "model")
     for ref in project.refs(*found) if found is not None else ():
         if ref.kind == "class":
             span = cls.facts.field_spans.get("model", cls.facts.header)
@@ -230,15 +230,8 @@ def _empty(fn: Fn, vid: Vid) -> bool:
     return value[0] == "call" and fn.callee_name(fn.calls[value[1]]) == "none"
 
 
-def _attribute(project: Project, cls: Cls, name: str) -> tuple[Fn, Vid] | None:
-    for owner in project.hierarchy.mro(cls):
-        if name in owner.facts.attributes:
-            return owner.owner, owner.facts.attributes[name]
-    return None
-
-
 def _context_names(project: Project, cls: Cls, lists: bool, shown: list[Passed]) -> list[str]:
-    stated = _attribute(project, cls, "context_object_name")
+    stated = project.hierarchy.attribute(cls, "context_object_name")
     own = stated[0].const(stated[1]) if stated is not None else ...
     names = ["object_list", "page_obj"] if lists else ["object"]
     if isinstance(own, str):
