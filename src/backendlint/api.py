@@ -38,7 +38,6 @@ from backendlint.facts.within import (
 )
 from backendlint.findings.model import Edit, Fix, Hit, Location, Profile, Step
 from backendlint.findings.once import FEW, SLIPS, by_style, here_and_in, told_once
-from backendlint.parse import split_lines
 from backendlint.project.allocations import Made
 from backendlint.project.answers import Answer, answers, refusals
 from backendlint.project.applications import concerned, served_applications
@@ -87,7 +86,7 @@ from backendlint.project.naivetimes import (
 from backendlint.project.once import first_time_only, once_a_process
 from backendlint.project.owncodes import failure_status
 from backendlint.project.percall import MadePerCall
-from backendlint.project.places import calls_at, functions_in
+from backendlint.project.places import calls_at, comment_above, functions_in, lines_of
 from backendlint.project.programs import (
     SERVING,
     fills_database,
@@ -262,6 +261,7 @@ __all__ = [
     "clause",
     "clause_text",
     "closed_steps",
+    "comment_above",
     "concerned",
     "declares_date",
     "decorator_models",
@@ -313,6 +313,7 @@ __all__ = [
     "kept",
     "known_shape",
     "left_to_worker",
+    "lines_of",
     "log_call",
     "loops_around",
     "measures",
@@ -369,7 +370,6 @@ __all__ = [
     "sink_arguments",
     "slots",
     "slow_part",
-    "split_lines",
     "sql",
     "sql_read_modify_writes",
     "sqltypes",

@@ -27,13 +27,14 @@ from backendlint.api import (
     caught,
     clause,
     clause_text,
+    comment_above,
     fills_database,
     for_developers,
     here_and_in,
+    lines_of,
     only_by_hand,
     request_reads,
     siblings,
-    split_lines,
     told_once,
     waits_there,
 )
@@ -153,7 +154,7 @@ class Place:
 
     @cached_property
     def lines(self) -> Sequence[str]:
-        return split_lines(self.project.sources(self.fn.path))
+        return lines_of(self.project, self.fn.path)
 
     @property
     def tried(self) -> int:
@@ -737,12 +738,8 @@ def has_comment(site: Place) -> bool:
 
 def says_above(site: Place) -> bool:
     """A comment above the `try` that speaks of what is caught there."""
-    number = site.function.blocks[site.tried].span.line - 2
-    said = []
-    while number >= 0 and site.lines[number].lstrip().startswith("#"):
-        said.append(site.lines[number])
-        number -= 1
-    return any(map(CAUGHT.search, said))
+    line = site.function.blocks[site.tried].span.line
+    return any(map(CAUGHT.search, comment_above(site.project, site.fn.path, line)))
 
 
 def is_reason(comment: str) -> bool:

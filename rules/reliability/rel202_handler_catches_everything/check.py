@@ -27,8 +27,8 @@ from backendlint.api import (
     clause,
     clause_text,
     here_and_in,
+    lines_of,
     siblings,
-    split_lines,
     told_once,
 )
 
@@ -78,7 +78,7 @@ def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
     """Each hit, and which part of the habit it is one of; "" for those that are told for themselves."""
     for fn in functions:
         suspected = list(suspects(fn.facts))
-        lines = split_lines(project.sources(fn.path)) if suspected else ()
+        lines = lines_of(project, fn.path) if suspected else ()
         for block in suspected:
             site = Place(fn, block)
             for hit in judged(project, site, lines):

@@ -29,11 +29,11 @@ from backendlint.api import (
     here_and_in,
     ingredients,
     inherits_any,
+    lines_of,
     log_call,
     object_root,
     of_caught,
     slots,
-    split_lines,
     told_once,
 )
 
@@ -189,7 +189,7 @@ def is_insisted(
 
 def is_accepted(project: Project, fn: Fn, item: Raise) -> bool:
     """A marker by which others' checks for this very flaw are silenced: `# noqa: B904`."""
-    lines = split_lines(project.sources(fn.path))[item.span.line - 1 : item.span.end_line]
+    lines = lines_of(project, fn.path)[item.span.line - 1 : item.span.end_line]
     return any(map(ACCEPTED.search, lines))
 
 
@@ -364,7 +364,7 @@ def fix(project: Project, fn: Fn, item: Raise, handler: int) -> Fix | None:
 
 def ends_clause(project: Project, fn: Fn, types: Span) -> bool:
     """Whether the colon follows the caught types: no closing bracket or comment stands between."""
-    lines = split_lines(project.sources(fn.path))
+    lines = lines_of(project, fn.path)
     return types.end_line <= len(lines) and lines[types.end_line - 1][types.end_column :].lstrip().startswith(":")
 
 

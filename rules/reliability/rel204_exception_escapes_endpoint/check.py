@@ -18,8 +18,8 @@ from backendlint.api import (
     Span,
     Step,
     Unmapped,
+    comment_above,
     here_and_in,
-    split_lines,
     told_once,
     unguarded_conversions,
 )
@@ -168,12 +168,8 @@ def _is_forgotten(project: Project, item: Unmapped, caught: Counter[str], open_o
 
 def _considered(project: Project, item: Unmapped) -> bool:
     """Whether the comment above the call names the exception: `# LimitExceeded cannot come, the number was checked`."""
-    lines = split_lines(project.sources(item.fn.path))
-    number, said = item.escape.span.line - 2, ""
-    while number >= 0 and lines[number].lstrip().startswith("#"):
-        said = f"{lines[number]} {said}"
-        number -= 1
-    return re.search(rf"\b{re.escape(item.name.rpartition('.')[2])}\b", said) is not None
+    name = re.compile(rf"\b{re.escape(item.name.rpartition('.')[2])}\b")
+    return any(map(name.search, comment_above(project, item.fn.path, item.escape.span.line)))
 
 
 def _endless(item: Unmapped) -> bool:

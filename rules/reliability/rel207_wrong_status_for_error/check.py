@@ -24,11 +24,11 @@ from backendlint.api import (
     calls_in,
     failure_status,
     ingredients,
+    lines_of,
     only_converts,
     request_reads,
     says_missing,
     slots,
-    split_lines,
     told_once,
     tries_out,
 )
@@ -312,7 +312,7 @@ def _judged(
 def _is_explained(project: Project, fn: Fn, handler: int, named: list[str]) -> bool:
     """Whether a comment in the handler says why it is this status or this exception, by its name."""
     span = fn.facts.blocks[handler].span
-    lines = split_lines(project.sources(fn.path))[span.line - 1 : span.end_line]
+    lines = lines_of(project, fn.path)[span.line - 1 : span.end_line]
     said = " ".join(line.strip("# \t") for line in lines if line.lstrip().startswith("#"))
     words = {name.rpartition(".")[2] for name in named if name not in ALL}
     return len(said.split()) >= WORDS and any(re.search(rf"\b{re.escape(word)}\b", said) for word in words)

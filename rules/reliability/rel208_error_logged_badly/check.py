@@ -32,12 +32,12 @@ from backendlint.api import (
     here_and_in,
     in_main_block,
     ingredients,
+    lines_of,
     log_call,
     of_caught,
     only_converts,
     runs_by_hand,
     siblings,
-    split_lines,
     told_once,
 )
 
@@ -264,7 +264,7 @@ def is_watched(project: Project, fn: Fn, options: Mapping[str, object]) -> bool:
 def is_decided(project: Project, fn: Fn, handler: int) -> bool:
     """Whether a line of comment in the handler says why it is so little, or the docstring that failures are none."""
     span = fn.facts.blocks[handler].span
-    lines = split_lines(project.sources(fn.path))[span.line - 1 : span.end_line]
+    lines = lines_of(project, fn.path)[span.line - 1 : span.end_line]
     return DECIDED.search(fn.facts.docstring) is not None or any(line.lstrip().startswith("#") for line in lines)
 
 
@@ -467,7 +467,7 @@ LOST = {
 def written(project: Project, fn: Fn, call: Call) -> str:
     """The last two parts of the callee as it is written: `logger.error`."""
     span = fn.facts.span_of(call.func)
-    lines = split_lines(project.sources(fn.path))
+    lines = lines_of(project, fn.path)
     text = lines[span.line - 1][span.column : span.end_column] if span.line == span.end_line <= len(lines) else ""
     name = text if CHAIN.fullmatch(text) else called_name(fn.file, fn.facts, call)
     return ".".join(name.split(".")[-2:])

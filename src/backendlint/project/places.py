@@ -1,12 +1,14 @@
-"""What of the code stands at the place of a finding: for checks that judge what a pattern has found."""
+"""What of the code stands at the place of a finding: for checks that judge what a pattern has found, or read comments."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
 from backendlint.findings.model import Location
+from backendlint.parse import split_lines
 from backendlint.project.entities import Fn
 
 if TYPE_CHECKING:
@@ -25,3 +27,14 @@ def calls_at(project: Project, place: Location) -> Iterator[tuple[Fn, Call]]:
         for call in fn.calls:
             if (call.span.line, call.span.column + 1) == (place.line, place.column):
                 yield fn, call
+
+
+def lines_of(project: Project, path: str) -> tuple[str, ...]:
+    """The lines of a file, with their ends."""
+    return split_lines(project.sources(path))
+
+
+def comment_above(project: Project, path: str, line: int) -> list[str]:
+    """The lines of comment right above a line, the nearest first."""
+    above = reversed(lines_of(project, path)[: line - 1])
+    return list(takewhile(lambda text: text.lstrip().startswith("#"), above))
