@@ -9,12 +9,12 @@ from backendlint.api import (
     Fn,
     Hit,
     Project,
+    Value,
     Vid,
     for_tests,
     ingredients,
     one_row,
     only_by_hand,
-    operands,
     unbounded,
 )
 
@@ -134,17 +134,15 @@ def _wanted_themselves(fn: Fn, call: Call) -> bool:
 
 def _uses(project: Project, fn: Fn, vid: Vid, but: Call | None) -> int:
     """How often anything else reads the value, followed through guards and from one round of a loop to the next."""
-    same, before = {vid, _plain(fn, vid)}, 0
-    while len(same) > before:
-        before = len(same)
-        for number, value in enumerate(fn.facts.values):
-            if (value[0] in SAME and value[1] in same) or (value[0] == "phi" and not same.isdisjoint(value[1])):
-                same.add(number)
-    count = sum(
-        1
-        for number, value in enumerate(fn.facts.values)
-        if number not in same and value[0] not in ("not", "guard") and same.intersection(operands(value))
-    )
+    same: set[Vid] = set()
+    todo = [vid, _plain(fn, vid)]
+    while todo:
+        held = todo.pop()
+        if held not in same:
+            same.add(held)
+            todo += (user for user in fn.made_of(held) if _goes_on(fn.value(user), held))
+    users = {user for held in same for user in fn.made_of(held)} - same
+    count = sum(1 for user in users if fn.value(user)[0] not in ("not", "guard"))
     for call in fn.calls:
         if call is not but and same.intersection(call.passed):
             count += 1
@@ -154,6 +152,11 @@ def _uses(project: Project, fn: Fn, vid: Vid, but: Call | None) -> int:
             count += 1
     count += sum(1 for item in fn.facts.stores if item.value in same)
     return count + sum(1 for block in fn.facts.blocks if block.value in same)
+
+
+def _goes_on(value: Value, held: Vid) -> bool:
+    """Whether a value that is made of another is that other still."""
+    return value[0] == "phi" or (value[0] in SAME and value[1] == held)
 
 
 def _hit(project: Project, fn: Fn, call: Call, what: str, better: str) -> Hit:

@@ -149,13 +149,12 @@ def fetch(project: Project, route: Route) -> Call | None:
 
 def named_by_path(fn: Fn, name: str) -> Iterator[Vid]:
     """The parameter of that name, and what is read of it out of the request: `request.match_info["id"]`."""
-    for vid, value in enumerate(fn.facts.values):
-        if value[0] == "param" and fn.facts.params[value[1]].name == name:
+    yield from (vid for vid in fn.made_by("param") if fn.facts.params[fn.value(vid)[1]].name == name)
+    for vid in fn.made_by("item"):
+        value = fn.value(vid)
+        owner = fn.unguarded(value[1])
+        if owner[0] == "attr" and owner[2] in FROM_PATH and fn.const(value[2]) == name:
             yield vid
-        elif value[0] == "item":
-            owner = fn.unguarded(value[1])
-            if owner[0] == "attr" and owner[2] in FROM_PATH and fn.const(value[2]) == name:
-                yield vid
 
 
 def reads_path(project: Project, fn: Fn, call: Call, name: str) -> bool:

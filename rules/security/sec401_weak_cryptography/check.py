@@ -20,7 +20,6 @@ from backendlint.api import (
     for_development,
     functions_in,
     object_root,
-    operands,
     unchanged,
 )
 
@@ -94,9 +93,10 @@ def compares_only(project: Project, location: Location) -> bool:
 def leaves(fn: Fn, made: Vid) -> bool:
     """Whether a value goes on from the function, or makes a connection; of a module, others may take it."""
     same = aliases(fn.facts, made)
-    wrapped = any(fn.value(vid)[1] in same and fn.value(vid)[2] in WRAPS for vid in fn.made_by("attr"))
+    users = [fn.value(user) for vid in same for user in fn.made_of(vid)]
+    wrapped = any(value[0] == "attr" and value[2] in WRAPS for value in users)
     passed = any(same.intersection(call.passed) for call in fn.calls)
-    kept = any(value[0] in DISPLAYS and same.intersection(operands(value)) for value in fn.facts.values)
+    kept = any(value[0] in DISPLAYS for value in users)
     given = {item.value for item in fn.facts.returns} | {item.value for item in fn.facts.stores}
     return fn.is_module or wrapped or passed or kept or not same.isdisjoint(given)
 
