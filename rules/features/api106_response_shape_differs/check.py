@@ -53,8 +53,8 @@ def unwrapped(project: Project) -> Iterator[Hit]:
         name, times = counts.most_common(1)[0] if counts else ("", 0)
         if times < FEWEST or times * 3 < len(found) * 2:
             continue
-        example = next(route for route, kind in found if kind == name)
         wrapped = [route for route, kind in found if kind == name]
+        example = wrapped[0]
         custom = sum(is_plural(route) for route in wrapped) * 2 > len(wrapped)
         for route, kind in found:
             if kind == BARE and (is_plural(route) or not custom):

@@ -241,19 +241,21 @@ def mismatches(project: Project) -> Iterator[Hit]:
             continue  # the handler does not need it
         if missing and (route.documented or route.entry.syntax in ("angle", "named", "regex")):
             what = ", ".join(f"`{name}`" for name in missing)
-            effect = (
-                f"the value is dropped{', and a parameter with another name is read from the query' if queried else ''}"
-                if route.documented and route.cls is None
-                else "every call fails"
-                if not all(f"{{{name}}}?" in route.path for name in missing)
-                else "every call with it fails"
-            )
             yield Hit(
-                f"{route.label}{MISNAMED}{what}, which `{fn.name}()` does not take: {effect}. Use the same name.",
+                f"{route.label}{MISNAMED}{what}, which `{fn.name}()` does not take: {effect(route, missing, queried)}. Use the "
+                "same name.",
                 route.location,
                 related=(Step(fn.header, "the handler"),),
                 function=route.function,
             )
+
+
+def effect(route: Route, missing: list[str], queried: bool) -> str:
+    """What comes of parameters that the handler does not take."""
+    if route.documented and route.cls is None:
+        return f"the value is dropped{', and a parameter with another name is read from the query' if queried else ''}"
+    optional = all(f"{{{name}}}?" in route.path for name in missing)
+    return "every call with it fails" if optional else "every call fails"
 
 
 def misread(fn: Fn, route: Route) -> bool:
