@@ -110,10 +110,10 @@ def _of_entity(statement: SqlStatement) -> bool:
 def _fills(statement: SqlStatement) -> bool:
     """`Rating.model_validate(row)`, `Rating(**row)`: each of the columns has its field."""
     fn, sent, project = statement.source.fn, statement.source.call, statement.project
-    for call in fn.calls if fn is not None and sent is not None else ():
+    if fn is None or sent is None:
+        return False
+    for call in fn.calls:
         spread = tuple(vid for key, vid in call.kwargs if key == "**")
-        if sent is None or fn is None or not (spread or call.args):
-            continue
         if spread and any(ref.kind == "class" for ref in project.callees(fn, call)):
             rows = spread
         elif any(model.schema in ("validate", "serialize") for model in project.models(fn, call)):

@@ -135,18 +135,17 @@ def _for_any_host(project: Project, made: MadePerCall) -> bool:
     uses = _calls_of(made) if made.cls.resource == "http-session" else []
     answers = {item.value for item in uses}
     addresses = [item.args[0] for item in uses if item.args]
-    addresses = [
-        vid for vid in addresses if answers.isdisjoint(ingredients(fn.facts, (vid,)))
-    ]  # not a link in an answer
-    starts = [_starts(project, fn, vid) for vid in addresses]
-    return bool(starts) and all(found and all(_open(project, fn, value) for value in found) for found in starts)
+    links = [vid for vid in addresses if not answers.isdisjoint(ingredients(fn.facts, (vid,)))]  # in an answer
+    starts = [_starts(project, fn, vid) for vid in addresses if vid not in links]
+    return bool(starts) and all(_open(project, fn, value) for found in starts for value in found)
 
 
 def _open(project: Project, fn: Fn, value: Value) -> bool:
     if value[0] == "param":
         return _any_host(project, fn, value[1])
-    own = value[0] == "attr" and fn.cls is not None and fn.unguarded(value[1]) == ("param", 0)
-    return own and fn.cls is not None and _holds(project, fn.cls, str(value[2]))
+    if value[0] != "attr" or fn.cls is None or fn.unguarded(value[1]) != ("param", 0):
+        return False
+    return _holds(project, fn.cls, str(value[2]))
 
 
 def _holds(project: Project, cls: Cls, name: str) -> bool:

@@ -365,12 +365,7 @@ def dumped(project: Project, fn: Fn, call: Call) -> Iterator[Cls]:
 def secret_fields(project: Project, cls: Cls) -> Iterator[tuple[Cls, str]]:
     """Fields that a dump of the schema holds."""
     meta = project.classes.get(f"{cls.fqn}.Meta")
-    listed = (
-        [meta.owner.value(meta.facts.attributes[key]) for key in LEFT_OUT if key in meta.facts.attributes]
-        if meta
-        else []
-    )
-    left = {meta.owner.const(vid) for value in listed if meta and value[0] in ("tuple", "list") for vid in value[1]}
+    left = set(left_out(meta)) if meta is not None else set()
     for owner in project.hierarchy.mro(cls):
         for name, vid in owner.facts.attributes.items():
             value = owner.owner.unguarded(vid)
@@ -381,6 +376,14 @@ def secret_fields(project: Project, cls: Cls) -> Iterator[tuple[Cls, str]]:
                 yield owner, name
 
 
+def left_out(meta: Cls) -> Iterator[object]:
+    """The fields that the options of a schema keep out of its dumps."""
+    for key in LEFT_OUT:
+        value = meta.owner.value(meta.facts.attributes[key]) if key in meta.facts.attributes else ("",)
+        if value[0] in ("tuple", "list"):
+            yield from map(meta.owner.const, value[1])
+
+
 def answering(project: Project) -> Iterator[Cls]:
     """Serializers that write responses: those of views, and those that are made of an object."""
     refs: list[Ref] = []
@@ -388,9 +391,8 @@ def answering(project: Project) -> Iterator[Cls]:
         if project.hierarchy.role(cls) == "controller":
             refs += project.refs(cls.owner, cls.facts.attributes.get("serializer_class", -1))
             chosen = cls.methods.get("get_serializer_class")
-            for item in chosen.facts.returns if chosen is not None else ():
-                assert chosen is not None
-                refs += project.refs(chosen, item.value) if item.value >= 0 else ()
+            if chosen is not None:
+                refs += [ref for item in chosen.facts.returns for ref in project.refs(chosen, item.value)]
     for ref in refs:
         if ref.kind == "class" and project.hierarchy.role(project.classes[ref.name]) == "serializer":
             yield project.classes[ref.name]

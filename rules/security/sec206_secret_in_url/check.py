@@ -104,12 +104,10 @@ def is_resource(flow: Flow, name: str) -> bool:
     """`f"/cards/token/{token}/groups"`: what the other side calls the thing that is asked for."""
     fn: Fn | None = flow.site.fn
     while fn is not None and not fn.is_module:
-        for vid in fn.made_by("fmt"):
-            parts = fn.value(vid)[2]
-            for before, part in itertools.pairwise(parts):
-                ends = SEGMENT.search(str(fn.const(before)))
-                if ends and name_of_value(fn, part) == name and ends[1].rstrip("s") == name.rstrip("s"):
-                    return True
+        for before, part in neighbours(fn):
+            ends = SEGMENT.search(str(fn.const(before)))
+            if ends and name_of_value(fn, part) == name and ends[1].rstrip("s") == name.rstrip("s"):
+                return True
         fn = fn.parent
     return False
 
@@ -117,9 +115,15 @@ def is_resource(flow: Flow, name: str) -> bool:
 def is_taken_there_only(flow: Flow, name: str) -> bool:
     """Where the other side knows no other place for it: the log and the error's text are what can be mended."""
     fn = flow.site.fn
-    texts = (fn.value(vid)[2] for vid in fn.made_by("fmt"))
-    pairs = (pair for parts in texts for pair in itertools.pairwise(parts))
-    return any(ONLY_THERE.search(str(fn.const(text))) and name_of_value(fn, part) == name for text, part in pairs)
+    return any(
+        ONLY_THERE.search(str(fn.const(before))) and name_of_value(fn, part) == name for before, part in neighbours(fn)
+    )
+
+
+def neighbours(fn: Fn) -> Iterator[tuple[Vid, Vid]]:
+    """Each two parts that stand side by side in a text of the function's."""
+    for vid in fn.made_by("fmt"):
+        yield from itertools.pairwise(fn.value(vid)[2])
 
 
 def is_address(flow: Flow) -> bool:

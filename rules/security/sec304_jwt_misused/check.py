@@ -208,7 +208,7 @@ def in_session(fn: Fn, vid: Vid, depth: int) -> bool:
     if value[0] == "outer":
         owner = fn.outer(value)
         return owner is not None and in_session(owner, value[1], depth - 1)
-    func = fn.unguarded(fn.facts.calls[value[1]].func) if value[0] == "call" else ("",)
+    func = fn.func_of(value)
     if func[0] == "name":
         return str(func[1]).split(".")[-2:] in (["session", "get"], ["session", "pop"])
     return bool(func[0] == "attr" and func[2] in ("get", "pop")) and in_session(fn, func[1], depth - 1)

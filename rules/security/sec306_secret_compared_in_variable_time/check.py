@@ -115,11 +115,12 @@ def in_path(fn: Fn, vid: Vid) -> bool:
 def in_session(fn: Fn, vid: Vid) -> bool:
     """`session["hash"]`, `request.session.get("state")`: signed, or kept by the server, so nobody can guess there."""
     value = fn.unguarded(vid)
-    if value[0] == "call":
-        func = fn.unguarded(fn.facts.calls[value[1]].func)
-        read = func[1] if func[0] == "attr" and func[2] in GETTERS else -1
-        named = str(func[1]) if func[0] == "name" and func[1].rpartition(".")[2] in GETTERS else ""
-        return (read >= 0 and is_session(fn, read)) or named.rpartition(".")[0].rpartition(".")[2] == SESSION
+    func = fn.func_of(value)
+    if func[0] == "name":
+        owner, _, method = str(func[1]).rpartition(".")
+        return method in GETTERS and owner.rpartition(".")[2] == SESSION
+    if func[0] == "attr":
+        return func[2] in GETTERS and is_session(fn, func[1])
     return bool(value[0] == "item" and is_session(fn, value[1]))
 
 

@@ -70,9 +70,9 @@ def flags(call: Call) -> list[Vid]:
 def written_at(project: Project, place: Location, name: str) -> Location:
     """The line of the setting, where a call over several lines states it beside others."""
     for fn, call in calls_at(project, place):
-        pairs = [(key, vid) for key, vid in call.kwargs]
-        shown = (fn.value(vid) for vid in call.args)
-        pairs += [(str(fn.const(key)), vid) for value in shown if value[0] == "dict" for key, vid in value[1]]
+        pairs = list(call.kwargs)
+        given = (fn.value(vid) for vid in call.args)
+        pairs += [(str(fn.const(key)), vid) for value in given if value[0] == "dict" for key, vid in value[1]]
         for key, vid in pairs:
             if key == name and fn.place(vid).line != place.line:
                 return fn.place(vid)
