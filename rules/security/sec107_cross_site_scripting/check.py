@@ -48,9 +48,9 @@ def check(project: Project) -> Iterator[Hit]:
             if is_data(project, flow):
                 continue
             hit = flow_hit(project, flow, harm)
-            doubtful = kind == "xss" and (not is_sure(project, flow) or is_typed(project, flow))
-            doubtful = doubtful or for_development(flow.site.fn.path)
-            doubtful = doubtful or (kind == "xss" and previews(project, flow))
+            doubtful = for_development(flow.site.fn.path) or (
+                kind == "xss" and (not is_sure(project, flow) or is_typed(project, flow) or previews(project, flow))
+            )
             yield replace(hit, profile="strict", confidence="low") if doubtful else hit
     for hit in advice_hits(project, ("xss", "template"), OPEN, known):
         if "response" not in hit.message.split("`")[1]:

@@ -63,10 +63,8 @@ def hits(project: Project) -> Iterator[tuple[str, Hit]]:
         if not secret or is_nothing(literal.text) or stands_in(literal):
             continue
         if literal.how == "environment" and not refused(project, literal):
-            yield (
-                "",
-                report(project, literal, f"`{literal.name}` falls back to a literal where the environment lacks it"),
-            )
+            said = f"`{literal.name}` falls back to a literal where the environment lacks it"
+            yield "", report(project, literal, said)
         elif literal.cls is not None and setting and not refused(project, literal):
             said = f"`{literal.cls.name}.{literal.name}` has a literal as its default"
             yield literal.cls.fqn, report(project, literal, said)
@@ -74,10 +72,10 @@ def hits(project: Project) -> Iterator[tuple[str, Hit]]:
 
 def of_stage(project: Project, literal: NamedLiteral) -> bool:
     """Set by a class for development, over one that production uses and that has no default for it."""
-    owners = [cls for cls in project.classes.values() if cls.owner is literal.fn]
     return any(
-        literal.vid in ingredients(cls.owner.facts, (vid,)) and develops_in(project, cls, name)
-        for cls in owners
+        literal.vid in ingredients(literal.fn.facts, (vid,)) and develops_in(project, cls, name)
+        for cls in project.classes.values()
+        if cls.owner is literal.fn
         for name, vid in cls.facts.attributes.items()
     )
 

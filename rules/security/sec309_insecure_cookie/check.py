@@ -45,11 +45,13 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
 def alike(project: Project, fn: Fn, call: Call) -> tuple[bool, int]:
     """Whether the file sets the same cookie with the same flags before, and how often it does so behind."""
     own = shown(fn, call)
+    if not own:
+        return False, 0
     found = [
         other.span
         for owner in project.functions_of(fn.file)
         for other in owner.calls
-        if other is not call and own and shown(owner, other) == own
+        if other is not call and shown(owner, other) == own
     ]
     return any(span < call.span for span in found), len(found)
 
