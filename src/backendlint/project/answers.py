@@ -11,6 +11,7 @@ from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Response
 from backendlint.project.owncodes import Frame, exception_status, handed_on, response_status, spread_out, status_in
+from backendlint.project.perfunction import per_function
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -53,6 +54,7 @@ class Answer(NamedTuple):
         return self.raised or (self.status is not None and self.status >= 400)
 
 
+@per_function
 def answers(project: Project, fn: Fn) -> list[Answer]:
     """All answers of a handler, in source order."""
     found: list[Answer] = []

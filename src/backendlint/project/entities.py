@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from backendlint.facts.model import Block, Call, ClassFacts, FileFacts, FunctionFacts, Span, Value, Vid
 from backendlint.findings.model import Location, Step
@@ -47,8 +47,11 @@ class Fn:
     """So many leading parameters its decorator fills, whoever calls it (`self` of a bound task)."""
     known: dict[Vid, tuple[Ref, ...]] = field(default_factory=dict)
     """What its values refer to, as far as asked for: the resolver's memory."""
+    worked_out: dict[Callable[..., Any], Any] = field(default_factory=dict)
+    """What else was asked of it (see project.perfunction), by what works it out."""
     _by_operation: dict[str, list[Vid]] | None = None
     _users: dict[Vid, list[Vid]] | None = None
+    _results: dict[Vid, list[Vid]] | None = None
 
     def made_by(self, operation: str) -> Sequence[Vid]:
         """The values of one operation (`attr`, `const`, `compare` ...), by vid: the table is walked through once only."""
@@ -72,6 +75,16 @@ class Fn:
                 for operand in operands(value):
                     users.setdefault(operand, []).append(user)
         return users.get(vid, ())
+
+    def results_of(self, vid: Vid) -> Sequence[Vid]:
+        """The results of calls to which a value is passed, or of which it is what is called."""
+        results = self._results
+        if results is None:
+            results = self._results = {}
+            for call in self.facts.calls:
+                for operand in (call.func, *call.passed):
+                    results.setdefault(operand, []).append(call.value)
+        return results.get(vid, ())
 
     @property
     def is_module(self) -> bool:

@@ -92,35 +92,10 @@ def made_by_schema(project: Project, fn: Fn) -> bool:
 def derived(fn: Fn, start: Vid) -> set[Vid]:
     """Values of the function that are made from a value: parts, conversions, containers, results of calls."""
     found = {start}
-    changed = True
-    while changed:
-        changed = False
-        for vid, value in enumerate(fn.facts.values):
-            if vid in found:
-                continue
-            parts: set[Vid] = set()
-            if value[0] == "call":
-                call = fn.facts.calls[value[1]]
-                parts = {*call.passed, call.func}
-            else:
-                parts = set(_operands(value))
-            if parts & found:
-                found.add(vid)
-                changed = True
+    todo = [start]
+    while todo:
+        vid = todo.pop()
+        further = {*fn.made_of(vid), *fn.results_of(vid)} - found
+        found |= further
+        todo += further
     return found
-
-
-def _operands(value: tuple[object, ...]) -> Iterator[Vid]:
-    op = value[0]
-    if op in ("const", "param", "name", "outer", "def", "exc", "unknown"):
-        return
-    parts = value[1:2] if op == "unpack" else value[2:4] if op == "comp" else value[1:]
-    for item in parts:
-        if isinstance(item, int) and not isinstance(item, bool):
-            yield item
-        elif isinstance(item, tuple):
-            for part in item:
-                if isinstance(part, int):
-                    yield part
-                elif isinstance(part, tuple):
-                    yield from (inner for inner in part if isinstance(inner, int))

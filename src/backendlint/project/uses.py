@@ -23,6 +23,8 @@ def operands(value: Value) -> Iterator[Vid]:
         yield from value[2:4]
     elif op == "unary":
         yield value[2]
+    elif op == "unpack":
+        yield value[1]
     elif op == "comp":
         yield from (item for item in value[2:4] if item >= 0)
     elif op == "mut":
