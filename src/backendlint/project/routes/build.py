@@ -53,6 +53,7 @@ class RouteTable:
         self.registrations = Registrations(project)
         self.applications: list[Application] = []
         self.routes: list[Route] = []
+        self._walked: set[tuple[Key, str]] = set()
         holders = self.registrations.holders
         children = {mounted.child for holder in holders.values() for mounted in holder.mounts}
         roots = [holder for key, holder in holders.items() if key not in children]
@@ -84,8 +85,12 @@ class RouteTable:
         return "application"
 
     def _walk(self, holder: Holder, way: _Way, seen: tuple[Key, ...]) -> None:
+        place = (holder.origin.key, join(*way.prefixes))
+        if place in self._walked:  # the same paths again, by another branch of a condition
+            return
         if holder.origin.key in seen or len(seen) > MAX_DEPTH or len(self.routes) > MAX_ROUTES:
             return
+        self._walked.add(place)
         way = self._entered(holder, way)
         for entry in holder.entries:
             self.routes.extend(self._routes(entry, way))
