@@ -73,16 +73,13 @@ REPEATABLE = frozenset({"get_or_create", "update_or_create", "write"})
 class Known(NamedTuple):
     """What is known of the whole project."""
 
-    ensured: frozenset[tuple[str, int]]
-    """Inserts of what was looked for and not found."""
     trails: frozenset[str]
     """Audit records that the project stores together with the change, in one transaction."""
 
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a function, at the second step that stands alone; that each change leaves a copy first is told once."""
-    ensured = frozenset((raced.fn.fqn, raced.insert.value) for raced in project.checked_inserts if not raced.refuses)
-    known = Known(ensured, _trails(project))
+    known = Known(_trails(project))
     styles = by_style(project, list(project.all_functions()), lambda functions: _judged(project, functions, known))
     for style, hits in styles.items():
         yield from told_once(hits, _together, severity=None) if style else _of_classes(project, hits)
@@ -153,7 +150,7 @@ def _pair(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durable] | N
     steps = [
         step
         for step in durable_steps(project, fn)
-        if _counts(fn, step, known.ensured) and project.transactions.around(fn, step.call.block) is None
+        if _counts(project, fn, step) and project.transactions.around(fn, step.call.block) is None
     ]
     for begin, commit in project.transactions.begun(fn) if len(steps) > 1 else ():
         steps = [
@@ -183,12 +180,12 @@ def _refills(first: Durable, second: Durable) -> bool:
     return first.write.op == "delete" and second.write.creates and first.write.entity == second.write.entity != ""
 
 
-def _counts(fn: Fn, step: Durable, ensured: frozenset[tuple[str, int]]) -> bool:
+def _counts(project: Project, fn: Fn, step: Durable) -> bool:
     """Whether a write may need another beside it."""
     return (
         step.write.op not in REPEATABLE
-        and (step.write.fn.fqn, step.write.call.value) not in ensured
-        and (fn.fqn, step.call.value) not in ensured
+        and not _makes_missing(project, step.write.fn, step.write.call)
+        and not _makes_missing(project, fn, step.call)
         and not _compensates(fn, step)
         and not _ensures(fn, step)
         and not _touches(step)
@@ -196,15 +193,16 @@ def _counts(fn: Fn, step: Durable, ensured: frozenset[tuple[str, int]]) -> bool:
     )
 
 
+def _makes_missing(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether the call inserts what was looked for and not found."""
+    return any(raced.insert.value == call.value and not raced.refuses for raced in project.checked_inserts(fn))
+
+
 def _closed_pair(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durable] | None:
     """Writes of two transactions, one after the other, that work on the same things. Where the second changes what the first
     has stored, the first's state is one to go on from."""
     closed = [
-        [
-            step
-            for step in steps
-            if step.write.entity and _counts(fn, step, known.ensured) and not _aside(fn, step, known)
-        ]
+        [step for step in steps if step.write.entity and _counts(project, fn, step) and not _aside(fn, step, known)]
         for steps in closed_steps(project, fn)
     ]
     if len(closed) < 2 or project.transactions.entered_in(fn) is not None:

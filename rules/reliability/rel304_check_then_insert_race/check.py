@@ -50,17 +50,20 @@ def _judged(project: Project) -> Iterator[Hit]:
     mapped = any(
         project.exception_kind(ref.name) == "integrity" for refs in project.error_handlers.values() for ref in refs
     )
-    found = [raced for raced in project.checked_inserts if _open(project, raced, mapped)]
-    inner = {raced.fn.fqn for raced in found}
-    told: set[tuple[str, int]] = set()
-    for raced in sorted(found, key=_in_handler):
-        aside = project.layer(raced.fn) == "migration" or for_tests(project, raced.fn)
-        if aside or raced.inner in inner or adds_itself(raced.fn, raced.insert):
-            continue
-        key = (raced.fn.fqn, raced.check.value)
-        if key not in told and not of_others(project, raced):
-            told.add(key)
-            yield _hit(project, raced)
+    for fn in project.reviewed():
+        told: set[int] = set()
+        for raced in sorted(_open_in(project, fn, mapped), key=_in_handler):
+            inner = project.functions[raced.inner] if raced.inner else None
+            aside = project.layer(fn) == "migration" or for_tests(project, fn) or adds_itself(fn, raced.insert)
+            if aside or (inner is not None and any(_open_in(project, inner, mapped))):
+                continue
+            if raced.check.value not in told and not of_others(project, raced):
+                told.add(raced.check.value)
+                yield _hit(project, raced)
+
+
+def _open_in(project: Project, fn: Fn, mapped: bool) -> Iterator[Raced]:
+    return (raced for raced in project.checked_inserts(fn) if _open(project, raced, mapped))
 
 
 def _open(project: Project, raced: Raced, mapped: bool) -> bool:

@@ -27,11 +27,10 @@ Change = tuple[Route, Write, tuple[Edge, ...]]
 
 def check(project: Project) -> Iterator[Hit]:
     sensitive: list[Change] = []
-    ensured = {(raced.fn.fqn, raced.insert.value) for raced in project.checked_inserts}
     for route in project.routes:
         if route.handler is None or (not CHANGING.intersection(route.methods) and route.methods):
             continue
-        found = sensitive_change(project, route, ensured)
+        found = sensitive_change(project, route)
         if found is not None:
             sensitive.append((route, *found))
     for group in by_application(sensitive):
@@ -91,9 +90,7 @@ def untold(project: Project, kept: list[tuple[Route, Fn]], changes: list[Change]
         )
 
 
-def sensitive_change(
-    project: Project, route: Route, ensured: set[tuple[str, int]]
-) -> tuple[Write, tuple[Edge, ...]] | None:
+def sensitive_change(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] | None:
     """A deletion, or a write on a route whose name says that it matters; what undoes a failure or makes what is missing
     is none."""
     assert route.handler is not None
@@ -106,8 +103,8 @@ def sensitive_change(
             AUDIT.search(write.entity)
             or any(AUDIT.search(edge.callee.name) for edge in chain)
             or AUDIT.search(write.fn.name)
-            or any(aside(edge, ensured) for edge in chain)
-            or (write.fn.fqn, write.call.value) in ensured
+            or any(aside(project, edge) for edge in chain)
+            or makes_missing(project, write.fn, write.call)
             or (write.op == "delete" and PASSING.search(write.entity or _place(write.fn, chain)))
         ):
             continue
@@ -117,14 +114,19 @@ def sensitive_change(
     return (Write(site.fn, site.call, "update", ""), tuple(edges)) if site is not None else None
 
 
-def aside(edge: Edge, ensured: set[tuple[str, int]]) -> bool:
+def aside(project: Project, edge: Edge) -> bool:
     """A call in a handler of exceptions, or one that makes what was looked for and not found, by the code or its name."""
     call = edge.call
     if call is None:
         return False
     if LOADING.match(edge.callee.name):
         return True
-    return edge.caller.inside(call.block, "except") is not None or (edge.caller.fqn, call.value) in ensured
+    return edge.caller.inside(call.block, "except") is not None or makes_missing(project, edge.caller, call)
+
+
+def makes_missing(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether the call inserts what was looked for and not found."""
+    return any(raced.insert.value == call.value for raced in project.checked_inserts(fn))
 
 
 def _place(fn: Fn, chain: tuple[Edge, ...]) -> str:

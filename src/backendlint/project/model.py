@@ -379,12 +379,11 @@ class Project:
 
         return conflict_errors(self)
 
-    @cached_property
-    def checked_inserts(self) -> list[Raced]:
-        """Inserts of rows that were looked for and not found."""
+    def checked_inserts(self, fn: Fn) -> tuple[Raced, ...]:
+        """A function's inserts of rows that were looked for and not found."""
         from backendlint.project.races import checks_before_insert
 
-        return list(checks_before_insert(self))
+        return checks_before_insert(self, fn)
 
     @cached_property
     def retries(self) -> Retries:

@@ -11,6 +11,7 @@ from backendlint.project.binding import object_root
 from backendlint.project.calls import Edge
 from backendlint.project.conflicts import conflict_handled, conflict_handled_above
 from backendlint.project.entities import Fn
+from backendlint.project.perfunction import per_function
 from backendlint.project.rowlocks import FOR_UPDATE, held_above, locked, serialized
 from backendlint.project.transactions import before, exclusive
 from backendlint.project.uses import ingredients
@@ -61,22 +62,26 @@ class Raced(NamedTuple):
     """Where the row was found, an error is raised: run again after a failure, it does not make up for what is missing."""
 
 
-def checks_before_insert(project: Project) -> Iterator[Raced]:
-    """Inserts that depend on a query which did not find the row; ask `project.checked_inserts` for them."""
-    for fn in project.functions_with("if", "except"):
-        if fn.fqn not in project.writes.storing:
-            continue
-        inserts = list(_inserts(project, fn))
-        checks = list(_checks(project, fn)) if inserts else []
-        for insert, entity, inner, caught in inserts:
-            for check, found, deep in checks:
-                decides = found == entity and before(check.span, insert.span) and _decides(project, fn, check, insert)
-                if decides:
-                    handled = _handled(project, fn, insert, caught=caught)
-                    held = held_above(project, fn)
-                    refuses = decides == "refuses"
-                    yield Raced(fn, check, insert, entity, deep or bool(inner), inner, handled, held, refuses)
-                    break
+@per_function
+def checks_before_insert(project: Project, fn: Fn) -> tuple[Raced, ...]:
+    """Inserts of the function that depend on a query which did not find the row; ask `project.checked_inserts` for them."""
+    return tuple(_checked(project, fn))
+
+
+def _checked(project: Project, fn: Fn) -> Iterator[Raced]:
+    if fn.fqn not in project.writes.storing or not any(item.kind in ("if", "except") for item in fn.facts.blocks):
+        return
+    inserts = list(_inserts(project, fn))
+    checks = list(_checks(project, fn)) if inserts else []
+    for insert, entity, inner, caught in inserts:
+        for check, found, deep in checks:
+            decides = found == entity and before(check.span, insert.span) and _decides(project, fn, check, insert)
+            if decides:
+                handled = _handled(project, fn, insert, caught=caught)
+                held = held_above(project, fn)
+                refuses = decides == "refuses"
+                yield Raced(fn, check, insert, entity, deep or bool(inner), inner, handled, held, refuses)
+                break
 
 
 def _handled(project: Project, fn: Fn, insert: Call, *, caught: bool) -> str:
