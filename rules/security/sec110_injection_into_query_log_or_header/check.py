@@ -35,7 +35,8 @@ def check(project: Project) -> Iterator[Hit]:
         if kind in LESS:
             hits = list(logged(project, harm))
             yield from (hit for hit in hits if hit.profile)
-            yield from told_once((hit for hit in hits if not hit.profile), everywhere)
+            sure = (hit for hit in hits if not hit.profile)
+            yield from told_once(sure, everywhere, others=elsewhere(project, harm))
             continue
         for flow in place_flows(project, (kind,)):
             if kind == "ldap-dn" and not names_entry(flow.site.fn, flow.site.vid):
@@ -45,10 +46,10 @@ def check(project: Project) -> Iterator[Hit]:
             yield replace(hit, profile="strict", confidence="low") if refused or flow.turns > FAR else hit
 
 
-def logged(project: Project, harm: str) -> Iterator[Hit]:
+def logged(project: Project, harm: str, *, elsewhere: bool = False) -> Iterator[Hit]:
     """Log lines, of which one in each function is told: whoever quotes that one sees the others."""
     shown = set()
-    for flow in place_flows(project, LESS, everywhere=True):
+    for flow in place_flows(project, LESS, everywhere=elsewhere, by_file=elsewhere):
         if is_quoted(flow) or is_escaped(project, flow):
             continue
         hit = replace(flow_hit(project, flow, harm), severity="note")
@@ -57,6 +58,12 @@ def logged(project: Project, harm: str) -> Iterator[Hit]:
         else:
             shown.add(flow.site.fn.fqn)
             yield hit
+
+
+def elsewhere(project: Project, harm: str) -> Iterator[Hit]:
+    """Those that would be told, of the files that are not reviewed."""
+    found = logged(project, harm, elsewhere=True) if project.focus is not None else ()
+    return (hit for hit in found if not hit.profile and not project.counts(hit.location))
 
 
 def everywhere(hit: Hit, places: str) -> str:

@@ -140,14 +140,24 @@ def claims(project: Project) -> Iterator[Hit]:
                 )
 
 
-def worst_flows(project: Project) -> Iterator[Flow]:
-    """One flow to each place: a stored secret rather than a token that the client is meant to get."""
+def worst_flows(project: Project) -> Iterable[Flow]:
+    """One flow to each place: a stored secret rather than a token that the client is meant to get. None of what is sent
+    elsewhere, where none is in a reviewed file."""
+    near = worst_of(project, everywhere=False)
+    if project.focus is None or not any(map(project.counts, near)):
+        return near.values()
+    return worst_of(project, everywhere=True).values()
+
+
+def worst_of(project: Project, *, everywhere: bool) -> dict[Location, Flow]:
+    """The flows by their places."""
+    sites = project.taint.sinks("response") if everywhere else project.taint.reviewed_sinks("response")
     best: dict[Location, Flow] = {}
-    for flow in project.taint.flows(("response",), ("secret",)):
+    for flow in (flow for site in sites for flow in project.taint.flows_to(site, ("secret",))):
         known = best.get(flow.location)
         if known is None or (flow.weak, is_issued(flow)) < (known.weak, is_issued(known)):
             best[flow.location] = flow
-    yield from best.values()
+    return best
 
 
 def shown(flows: list[Flow]) -> list[Flow]:

@@ -41,12 +41,14 @@ def told_once(
     few: int = FEW,
     severity: Severity | None = "note",
     each: Callable[[Hit], Hashable] | None = None,
+    others: Iterable[Hit] = (),
 ) -> Iterator[Hit]:
     """Up to `few` hits as they are; of more the first in the default profile, with what `told(hit, "41 more places")` says:
     the first that is certain enough to stand for the others.
 
     It has the `severity`; with none the rule's own. The others are advice, for whoever wants to see each. All the
-    project's hits are needed, whatever is reviewed. With `each` what has the same key by it is told once
+    project's hits are needed, whatever is reviewed; those elsewhere may come as `others`, in the order of their places: they
+    are asked for only as long as they may decide what is told. With `each` what has the same key by it is told once
     (beyond ALIKE), and advice passes.
     """
     if each is not None:
@@ -59,14 +61,38 @@ def told_once(
         for group in groups.values():
             yield from told_once(group, told, min(few, ALIKE), severity)
         return
-    ordered = sorted(hits, key=lambda hit: (hit.location.path, hit.location.line, hit.location.column))
+    own = list(hits)
+    further = _stand_aside(own, others, few)
+    if further is None:
+        yield from (replace(hit, profile="strict") for hit in own)
+        return
+    ordered = sorted([*own, *further], key=_place)
     if len(ordered) <= few:
         yield from ordered
         return
-    first, *others = sorted(ordered, key=lambda hit: hit.confidence == "low")
-    places = f"{len(others)} more place{'s' if len(others) > 1 else ''}"
+    first, *rest = sorted(ordered, key=lambda hit: hit.confidence == "low")
+    places = f"{len(rest)} more place{'s' if len(rest) > 1 else ''}"
     yield replace(first, message=told(first, places), severity=severity)
-    yield from (replace(hit, profile="strict") for hit in others)
+    yield from (replace(hit, profile="strict") for hit in rest)
+
+
+def _stand_aside(own: Sequence[Hit], others: Iterable[Hit], few: int) -> list[Hit] | None:
+    """The other hits; None as soon as one of them is sure to be told for all."""
+    if not own:
+        return []
+    first = min(map(_place, own))
+    seen: list[Hit] = []
+    earlier = False
+    for hit in others:
+        seen.append(hit)
+        earlier = earlier or (hit.confidence != "low" and _place(hit) < first)
+        if earlier and len(own) + len(seen) > few:
+            return None
+    return seen
+
+
+def _place(hit: Hit) -> tuple[str, int, int]:
+    return hit.location.path, hit.location.line, hit.location.column
 
 
 def here_and_in(hit: Hit, others: str, *, after: str = "", before: str = "") -> str:

@@ -196,8 +196,25 @@ class Taint:
         """Sinks whose flows may be reported in a reviewed file: those that lie there, and helpers' that hand on what they get."""
         for site in self.sinks(*kinds):
             answers = site.kind == "response" and site.fn.fqn not in self.project.route_functions
-            if self.project.counts(site.fn) or answers or self.forwarded(site.fn, site.vid) >= 0:
+            if self.project.counts(site.fn) or (
+                (answers or self.forwarded(site.fn, site.vid) >= 0) and self._handed_by_reviewed(site.fn)
+            ):
                 yield site
+
+    def _handed_by_reviewed(self, fn: Fn) -> bool:
+        """Whether a reviewed function calls this one, maybe through others that hand on what they are given."""
+        todo, seen = [fn], {fn}
+        for callee in todo:
+            for edge in self.project.graph.callers(callee):
+                if self.project.counts(edge.caller):
+                    return True
+                hands_on = edge.call is not None and any(
+                    self.forwarded(edge.caller, vid) >= 0 for vid in edge.call.passed
+                )
+                if hands_on and edge.caller not in seen:
+                    seen.add(edge.caller)
+                    todo.append(edge.caller)
+        return False
 
     def flows(self, sink_kinds: Collection[str], source_kinds: Collection[str]) -> Iterator[Flow]:
         """All flows from such sources to such sinks, without those that were cleaned on the way."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from backendlint.findings.model import Hit, Location, Profile, Severity, Step
@@ -50,16 +51,33 @@ def flow_hits(
 
 
 def place_flows(
-    project: Project, sinks: Collection[str], sources: Collection[str] = ATTACKER, *, everywhere: bool = False
+    project: Project,
+    sinks: Collection[str],
+    sources: Collection[str] = ATTACKER,
+    *,
+    everywhere: bool = False,
+    by_file: bool = False,
 ) -> Iterator[Flow]:
-    """The surest flow to each place that is reviewed, or to each place."""
-    best: dict[Location, Flow] = {}
+    """The surest flow to each place that is reviewed, or to each place; `by_file` from the sinks of one file after the other's."""
     sites = project.taint.sinks(*sinks) if everywhere else project.taint.reviewed_sinks(*sinks)
+    if not by_file:
+        yield from _surest(project, sites, sources).values()
+        return
+    for _, own in groupby(sorted(sites, key=_path), key=_path):
+        yield from _surest(project, own, sources).values()
+
+
+def _path(site: SinkSite) -> str:
+    return site.fn.path
+
+
+def _surest(project: Project, sites: Iterable[SinkSite], sources: Collection[str]) -> dict[Location, Flow]:
+    best: dict[Location, Flow] = {}
     for flow in (flow for site in sites for flow in project.taint.flows_to(site, sources)):
         known = best.get(flow.location)
         if known is None or (known.weak and not flow.weak):
             best[flow.location] = flow
-    yield from best.values()
+    return best
 
 
 def flow_hit(project: Project, flow: Flow, harm: str) -> Hit:
