@@ -70,9 +70,7 @@ class Data:
     def reviewed(self) -> list[Statement]:
         """Those at which a finding may count: the others need not be parsed."""
         focus = self._project.focus
-        if focus is None:
-            return self.statements
-        return [item for item in self.statements if not focus.isdisjoint(item.source.files)]
+        return self.statements if focus is None else list(statements(self._project, focus))
 
     def is_doubtful(self, table: str, column: str) -> bool:
         """True for a column that DDL does not define, but several functions name, or where DDL is missing: rather the

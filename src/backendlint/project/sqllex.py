@@ -11,14 +11,15 @@ from typing import NamedTuple
 
 _TOKEN = re.compile(
     r"""
-    (?P<space>\s+|--[^\n]*|/\*(?:.|\n)*?\*/|\#(?=[\s!])[^\n]*)
+    (?P<word>(?![eEnNbBxX]')[^\W\d]\w*\$?)
+  | (?P<space>\s+|--[^\n]*|/\*(?:.|\n)*?\*/|\#(?=[\s!])[^\n]*)
   | (?P<dollar>\$(?P<tag>[A-Za-z_]*)\$(?:.|\n)*?\$(?P=tag)\$)
   | (?P<estring>[eE]'(?:[^'\\]|\\(?:.|\n)|'')*')
   | (?P<string>[nNbBxX]?'(?:[^']|'')*')
   | (?P<name>"(?:[^"]|"")*"|`(?:[^`]|``)*`)
   | (?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
   | (?P<param>%\([^)]*\)s|%s|\$\d+|\?|:[A-Za-z_]\w*(?<!:)|@[A-Za-z_]\w*)
-  | (?P<word>[^\W\d]\w*\$?)
+  | (?P<unended>[^\W\d]\w*\$?)
   | (?P<punct>::|\|\||<<=|>>=|<>|!=|<=|>=|:=|->>|->|\#>>|\#>|@>|<@|~\*|!~\*|!~|.)
     """,
     re.VERBOSE,
@@ -52,23 +53,27 @@ def tokens(text: str, dialect: str = "") -> Iterator[Token]:
     position, size = 0, len(text)
     mysql = dialect in {"mysql", "mariadb"}
     brackets = dialect in {"sqlite", "tsql"}
+    next_token = _TOKEN.match
     while position < size:
-        match = _TOKEN.match(text, position)
+        match = next_token(text, position)
         if match is None:
             return
         kind = match.lastgroup or "punct"
+        if kind == "space":
+            position = match.end()
+            continue
         if kind == "string" and mysql and "\\" in match.group():
             match = _BACKSLASHED.match(text, position) or match
-        if brackets and match.group() == "[":
+        raw = match.group()
+        if brackets and raw == "[":
             match = _BRACKETED.match(text, position) or match
-            kind = "name" if len(match.group()) > 1 else kind
-        raw, start, position = match.group(), position, match.end()
-        if kind == "space":
-            continue
+            raw = match.group()
+            kind = "name" if len(raw) > 1 else kind
+        start, position = position, match.end()
         if kind == "param" and raw.startswith(":") and start and text[start - 1] == ":":
             yield Token("word", raw[1:].upper(), start + 1, position, raw[1:])
-            continue
-        yield _token(kind, raw, start, position, mysql)
+        else:
+            yield _token(kind, raw, start, position, mysql)
 
 
 def writes_with(text: str) -> bool:
@@ -86,7 +91,7 @@ def writes_with(text: str) -> bool:
 
 
 def _token(kind: str, raw: str, start: int, end: int, mysql: bool) -> Token:
-    if kind == "word":
+    if kind in {"word", "unended"}:
         return Token("word", raw.upper(), start, end, raw)
     if kind == "name":
         quote = raw[0]
@@ -106,17 +111,22 @@ def statements(text: str, dialect: str = "") -> Iterator[list[Token]]:
     current: list[Token] = []
     depth = 0
     body = 0
+    creates = False
     for token in tokens(text, dialect):
-        if token.raw == "(":
+        raw = token.raw
+        if raw == "(":
             depth += 1
-        elif token.raw == ")":
+        elif raw == ")":
             depth = max(0, depth - 1)
-        if token.raw == ";" and not depth and not body:
+        elif raw == ";" and not depth and not body:
             if current:
                 yield current
             current = []
             continue
-        body = _body(current, token, body)
+        if not current:
+            creates = token.word("CREATE")
+        elif creates:
+            body = _body(current, token, body)
         current.append(token)
     if current:
         yield current
@@ -124,8 +134,6 @@ def statements(text: str, dialect: str = "") -> Iterator[list[Token]]:
 
 def _body(current: list[Token], token: Token, body: int) -> int:
     """How many BEGIN/CASE bodies are open, inside CREATE TRIGGER/FUNCTION/PROCEDURE only."""
-    if not current or not current[0].word("CREATE"):
-        return 0
     if not any(item.word("TRIGGER", "FUNCTION", "PROCEDURE") for item in current[1:6]):
         return 0
     if token.word("BEGIN", "CASE"):

@@ -370,13 +370,12 @@ def _blank(out: list[str], first: Token, last: Token, base: int) -> None:
     out[start:end] = " " * (end - start)
 
 
-def statements(project: Project) -> Iterator[Statement]:
-    """All statements of all texts of the project."""
+def statements(project: Project, paths: frozenset[str] | None = None) -> Iterator[Statement]:
+    """The statements of all texts of the project, or of those that have to do with these files."""
     parser = Parser()
     for source in project.data.texts:
-        if source.again:
-            continue
-        yield from statements_of(project, source, parser)
+        if not source.again and (paths is None or not paths.isdisjoint(source.files)):
+            yield from statements_of(project, source, parser)
 
 
 def statements_of(project: Project, source: SqlText, parser: Parser) -> Iterator[Statement]:
