@@ -81,14 +81,14 @@ class Waits:
         return library is not None and library.kind in ("http-client", "stdlib", "web-framework")
 
     def route(self, route: Route) -> Sum:
-        """Of an endpoint: its dependencies, then its handler."""
+        """Of an endpoint: its dependencies, each once a request, then its handler."""
         if route.handler is None:
             return Sum()
         found = self.of(route.handler)
         own = {edge.callee.fqn for edge in self.project.graph.callees(route.handler) if edge.kind == "inject"}
         for fn in route.dependencies:
             if fn.fqn not in own:
-                found = self.of(fn).plus(found)
+                found = self.of(fn).kept().plus(found)
         return found
 
     def of(self, fn: Fn, known: Given | None = None) -> Sum:
@@ -214,7 +214,7 @@ class _Body:
         through, left = self._block(0, {})
         for edge in self.project.graph.callees(self.fn):
             if edge.kind == "inject":
-                before = self.waits.of(edge.callee)
+                before = self.waits.of(edge.callee).kept()  # asked for on several ways, it runs once a request
                 through, left = before.plus(through), [before.plus(item) for item in left]
         return longest([through, *left])
 
