@@ -2,41 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from backendlint.api import Fn, Hit, Location, Part, Project, Route, Step, Sum, duration, is_job, terms
 
 SHOWN = 4
+LEAST = 1
+"""Seconds of a wait that makes a difference."""
+
+
+class Slow(NamedTuple):
+    """An endpoint that can wait too long."""
+
+    route: Route
+    handler: Fn
+    total: Sum
 
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit an endpoint's handler (several routes of one handler count once), and one a job; endpoints that wait at the same
-    places, or that only what all of them do first makes too slow, such as connecting, are one: the longest."""
+    places, that the same place alone makes too slow, or only what all of them do first, such as connecting, are one: the
+    longest. What all do first is told by that one, and makes no other too slow."""
     seen: set[str] = set()
-    alike: dict[object, list[tuple[Route, Fn, Sum]]] = {}
+    slow = list(_slow(project, seen))
     budget = project.waits.budget("api_ms")
+    first = frozenset[Location]().union(*(_shared(item.total, budget) for item in slow))
+    alike: dict[frozenset[Location], list[Slow]] = {}
+    for item in slow:
+        own = _own(item.total, first)
+        most = [part for part in own if not part.soft and part.total > budget] or own
+        alike.setdefault(_shared(item.total, budget) or frozenset(part.location for part in most), []).append(item)
+    for same, group in alike.items():
+        yield _longest(project, group, first - same)
+    for fn in project.reviewed():
+        if fn.fqn not in seen and is_job(project, fn):
+            total, limit = project.waits.of(fn), project.waits.budget("job_ms")
+            if total.seconds > limit:
+                certain = _adds_up(total.parts, limit)
+                yield _hit(project, f"Job `{fn.name}()`", fn, total, "job_ms", fn.header, certain)
+
+
+def _slow(project: Project, seen: set[str]) -> Iterator[Slow]:
+    """Endpoints over the budget, one a handler; those seen are noted."""
     for route in project.routes:
         if route.handler is None or route.handler.fqn in seen or route.kind == "websocket":
             continue
         seen.add(route.handler.fqn)
         total = project.waits.route(route)
-        if total.seconds > budget:
-            same: object = _shared(total, budget) or frozenset(part.location for part in total.parts)
-            alike.setdefault(same, []).append((route, route.handler, total))
-    for group in alike.values():
-        route, handler, total = max(group, key=lambda item: (_adds_up(item[2], budget), item[2].seconds))
-        others = len(group) - 1
-        count = f" and {others} other endpoint{'s' if others > 1 else ''}" if others else ""
-        short = any(item.seconds < total.seconds for _, _, item in group)
-        yield _hit(project, f"`{route.label}`{count}", handler, total, "api_ms", route.place, short)
-    for fn in project.reviewed():
-        if fn.fqn not in seen and is_job(project, fn):
-            total = project.waits.of(fn)
-            if total.seconds > project.waits.budget("job_ms"):
-                yield _hit(project, f"Job `{fn.name}()`", fn, total, "job_ms", fn.header)
+        if total.seconds > project.waits.budget("api_ms"):
+            yield Slow(route, route.handler, total)
 
 
-def _hit(project: Project, name: str, fn: Fn, total: Sum, key: str, place: Location, others_less: bool = False) -> Hit:
+def _longest(project: Project, group: list[Slow], told: frozenset[Location]) -> Hit:
+    """Of endpoints that wait alike the one that waits longest."""
+    budget = project.waits.budget("api_ms")
+    rated = [(_adds_up(_own(item.total, told), budget), item.total.seconds, item) for item in group]
+    certain, seconds, (route, handler, total) = max(rated, key=lambda item: item[:2])
+    others = len(group) - 1
+    count = f" and {others} other endpoint{'s' if others > 1 else ''}" if others else ""
+    short = any(item.total.seconds < seconds for item in group)
+    return _hit(project, f"`{route.label}`{count}", handler, total, "api_ms", route.place, certain, short)
+
+
+def _hit(
+    project: Project, name: str, fn: Fn, total: Sum, key: str, place: Location, certain: bool, others_less: bool = False
+) -> Hit:
     parts = sorted(total.parts, key=lambda part: -part.total)
     return Hit(
         message=f"{name} can wait {'up to ' if others_less else ''}{duration(total.seconds)} for others {_more(total)}, "
@@ -45,7 +76,7 @@ def _hit(project: Project, name: str, fn: Fn, total: Sum, key: str, place: Locat
         related=tuple(_step(part) for part in parts[:10]),
         flow=tuple(_step(part) for part in total.parts),
         function=fn.fqn,
-        profile=None if _adds_up(total, project.waits.budget(key)) and not _leisure(project, key) else "strict",
+        profile=None if certain and not _leisure(project, key) else "strict",
         fingerprint_key=f"{fn.fqn}: worst-case wait",
     )
 
@@ -69,12 +100,17 @@ def _more(total: Sum) -> str:
     return "and more" if total.open else "at worst"
 
 
-def _adds_up(total: Sum, budget: float) -> bool:
+def _own(total: Sum, told: frozenset[Location]) -> list[Part]:
+    """Without what is waited for once a request at a place that is told."""
+    return [part for part in total.parts if not (part.once and part.location in told)]
+
+
+def _adds_up(parts: Iterable[Part], budget: float) -> bool:
     """Whether waits that somebody chose add up; one that is too long by itself is for REL102 to report, and to be cured first."""
-    firm = [part for part in total.parts if not part.soft]
+    firm = [part for part in parts if not part.soft]
     if (len(firm) == 1 and firm[0].times == 1) or any(part.seconds > budget for part in firm):
         return False
-    return total.firm > budget
+    return sum(part.total for part in firm if part.total >= LEAST) > budget
 
 
 def _written(parts: list[Part]) -> str:
