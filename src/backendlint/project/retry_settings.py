@@ -106,8 +106,7 @@ class RetrySettings:
             if known is None:
                 owner, vid = self._at_home(home, vid)
                 number = self._nested(owner, vid, "attempts")
-                endless = any(name.endswith("stop_never") for name in self._names(owner, vid))
-                return number, not endless
+                return number, not self._endless(owner, vid)
             if known == [None]:
                 continue
             if all(isinstance(item, int | float) and item < 0 for item in known):
@@ -121,6 +120,16 @@ class RetrySettings:
         value = home.facts.values[vid]
         found = variable(self.project, home, value[1]) if value[0] == "name" else None
         return found or (home, vid)
+
+    def _endless(self, home: Fn, vid: Vid) -> bool:
+        """`stop_never`, and no other choice beside it: `stop_after_attempt(tries) if tries >= 0 else stop_never`."""
+        value = home.facts.values[vid]
+        if value[0] == "outer":
+            owner = home.outer(value)
+            return owner is not None and self._endless(owner, value[1])
+        if value[0] == "phi":
+            return all(self._endless(home, item) for item in value[1])
+        return any(name.endswith("stop_never") for name in self._names(home, vid))
 
     def _names(self, home: Fn, vid: Vid) -> list[str]:
         value = home.facts.values[vid]
