@@ -82,6 +82,19 @@ def until_success(fn: Fn, loop: int) -> bool:
     return bool(sets) and kinds <= {"while", "try", "try-else", "with"}
 
 
+def sets(fn: Fn, loop: int, group: int) -> bool:
+    """Whether the `try`, what follows from it, or each round changes what `while` tests: an attempt counts, or a success ends
+    it; not where a branch elsewhere does."""
+    inside, parts = below(fn.facts, loop), ingredients(fn.facts, (fn.facts.blocks[loop].value,))
+    changed = [item.block for item in fn.facts.bindings if item.value in parts and item.block in inside]
+    near = {number for number, item in enumerate(fn.facts.blocks) if group in (number, item.group)}
+    for block in changed:
+        path = [(number, item) for number, item in fn.blocks_of(block) if number in inside and number != loop]
+        if any(number in near for number, _ in path) or all(item.kind in ("with", "try") for _, item in path):
+            return True
+    return not changed
+
+
 def counted(fn: Fn, block: Block) -> bool:
     value = fn.facts.values[block.value] if block.value >= 0 else ("",)
     return value[0] == "compare" and value[1][0] in (">", ">=", "<", "<=", "==")
@@ -97,9 +110,17 @@ def next_item(fn: Fn, loop: int, group: int) -> bool:
     inside = below(fn.facts, loop).difference(*(below(fn.facts, number) for number in failed))
     exits = [(item.block, item.span[:2]) for item in fn.facts.returns if item.block in inside and not item.is_yield]
     exits += [(number, blocks[number].span[:2]) for number in inside if blocks[number].exits == "break"]
-    leaves = [place for number, place in exits if not _settled(fn, loop, number) and not _refused(fn, loop, number)]
+    leaves = [
+        place
+        for number, place in exits
+        if not (_settled(fn, loop, number) or _refused(fn, loop, number) or _of_another(fn, number, group))
+    ]
     start, end = blocks[group].span[:2], blocks[group].span[2:]
-    if blocks[loop].exits or any(place >= end for place in leaves):
+    if blocks[loop].exits:
+        return False
+    if _continued(fn, loop, group, leaves):
+        return True
+    if any(place >= end for place in leaves):
         return False
     if not any(place >= start for place in leaves) and not any(
         item.kind == "try-else" and item.group == group and item.exits for item in blocks
@@ -108,6 +129,25 @@ def next_item(fn: Fn, loop: int, group: int) -> bool:
     taken = _taken(fn, group)
     later = (call for call in fn.calls if call.block in inside and call.span[:2] >= end)
     return any(not taken.isdisjoint(call.passed) for call in later)
+
+
+def _of_another(fn: Fn, number: int, group: int) -> bool:
+    """Whether a place lies in a handler of a later `try`: what fails there is something else."""
+    tried = fn.facts.blocks[group].span
+    return any(
+        item.kind == "except" and fn.facts.blocks[item.group].span[:2] >= tried[2:] for _, item in fn.blocks_of(number)
+    )
+
+
+def _continued(fn: Fn, loop: int, group: int, leaves: list[tuple[int, int]]) -> bool:
+    """Whether a branch that the `try` stands in ends in `continue`, which nothing in it leaves before."""
+    tried = fn.facts.blocks[group]
+    for number, item in fn.blocks_of(tried.parent):
+        if number == loop:
+            return False
+        if item.exits == "continue" and item.kind in ("if", "else", "case"):
+            return not any(tried.span[:2] <= place <= item.span[2:] for place in leaves)
+    return False
 
 
 def _refused(fn: Fn, loop: int, number: int) -> bool:
@@ -223,13 +263,16 @@ def varies(fn: Fn, loop: int, calls: tuple[Call, ...]) -> bool:
 
 def brought(fn: Fn, loop: int, calls: tuple[Call, ...]) -> bool:
     """Whether each round asks something else: what is passed first is what the round took before it tried, or any of it is
-    what comes off a queue (`queue.get()`)."""
+    what comes off a queue (`queue.get()`): what was taken from one of the process's own is gone after a failure."""
     inside = below(fn.facts, loop)
     taken = {call.value: call for call in fn.calls if call.block in inside and not call.args}
     queued = {vid for vid, call in taken.items() if fn.callee_name(call) in _OFF_A_QUEUE}
     for call in calls:
         given = ingredients(fn.facts, call.args[:1]) & taken.keys() | ingredients(fn.facts, call.passed) & queued
-        if not any(taken[vid].span < call.span and not _tried_with(fn, taken[vid], call) for vid in given):
+        gone = {vid for vid in given & queued if taken[vid] not in calls}
+        if not any(
+            taken[vid].span < call.span and (vid in gone or not _tried_with(fn, taken[vid], call)) for vid in given
+        ):
             return False
     return True
 

@@ -21,6 +21,7 @@ from backendlint.project.attempts import (
     rounds,
     said,
     same_again,
+    sets,
     takes,
     tended,
     until_success,
@@ -121,7 +122,7 @@ class Retries:
                 continue
             if leaves_anyhow(fn, loop, number):
                 continue
-            if self._counts_rounds(fn, loop) or not next_item(fn, loop, block.group):
+            if (self._counts_rounds(fn, loop) and sets(fn, loop, block.group)) or not next_item(fn, loop, block.group):
                 found.append(number)
         return found
 
