@@ -13,10 +13,14 @@ ASKS = frozenset({"http", "db-connect", "socket", "grpc", "cloud"})
 REPORTS = re.compile(r"notif|report|alert|send|publish|log(?!_?in)|record|capture|mark", re.IGNORECASE)
 PATIENT, FEW = 10, 5
 """Seconds between so many attempts hammer nobody."""
+FAR_APART = 60
+"""Seconds between any number of attempts."""
 STEADY = 2
 """Seconds between the attempts of a loop that no client waits for."""
 CONFLICT = re.compile(r"Serialization|Deadlock|LockNotAvailable|40001|40P01")
 """What databases raise when two transactions get in each other's way: the next attempt finds the other one gone."""
+LOCKS = re.compile(r"(^|_)acquire\w*_(lock|mutex|lease)s?$", re.IGNORECASE)
+"""Names of functions that take a lock, if nobody else has it."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -87,24 +91,31 @@ def _conflicts(policy: Policy) -> bool:
     return False
 
 
+def _takes_lock(policy: Policy) -> bool:
+    """`if acquire_row_locks(rows): break`: what is waited for is that another one gives it back."""
+    asked = [policy.fn.callee_name(call) for call in policy.calls] if policy.kind == "loop" else []
+    return policy.backoff == "constant" and any(LOCKS.search(name) for name in asked)
+
+
 def _is_slow(project: Project, policy: Policy) -> bool:
     """A few attempts far apart, and those of a loop that no client waits for: jobs seldom come together."""
     if policy.backoff != "constant":
         return False
     pause = policy.pause or 0
-    return (pause >= PATIENT and 0 < (policy.attempts or 0) <= FEW) or (
+    return (pause >= (PATIENT if 0 < (policy.attempts or 0) <= FEW else FAR_APART)) or (
         policy.kind == "loop" and pause >= STEADY and policy.fn not in project.in_request
     )
 
 
 def _is_soft(project: Project, policy: Policy) -> bool:
-    """What is slow, a second attempt alone, what runs once (a script that waits for its database), a lost race, what mends
-    the failure first, and what keeps a task alive."""
+    """What is slow, a second attempt alone, what runs once (a script that waits for its database), a lost race, a lock that
+    another one has, what mends the failure first, and what keeps a task alive."""
     return (
         _is_slow(project, policy)
         or policy.once_more
         or policy.tends
         or _conflicts(policy)
+        or _takes_lock(policy)
         or runs_by_hand(project, policy.fn)
         or project.layer(policy.fn) == "migration"
         or _mends(project, policy)

@@ -45,8 +45,11 @@ def number(project: Project, fn: Fn, vid: Vid, rounds: Rounds, depth: int = 10) 
 
 
 def usual(project: Project, fn: Fn, vid: Vid) -> float | None:
-    """The number, or what a parameter is where callers leave it out."""
+    """The number, or what a parameter is where callers leave it out, also one of the function around."""
     value = fn.unguarded(vid)
+    if value[0] == "outer":
+        outer = fn.outer(value)
+        return usual(project, outer, value[1]) if outer is not None else None
     default = fn.facts.params[value[1]].default if value[0] == "param" else -1
     home = fn.parent
     return number(project, home, default, {}) if default >= 0 and home is not None else number(project, fn, vid, {})
