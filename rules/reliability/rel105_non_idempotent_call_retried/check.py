@@ -52,7 +52,7 @@ def check(project: Project) -> Iterator[Hit]:
     for policy in (*project.retries.all, *project.retries.wrapped):
         if policy.kind == "client":
             if {"ANY", *UNSAFE}.intersection(policy.methods) and policy.attempts != 0.0:
-                yield _client(policy)
+                yield _client(project, policy)
             continue
         if policy.attempts in (0.0, 1.0) or (policy.kind in ("decorator", "object") and not policy.on):
             continue
@@ -132,15 +132,21 @@ def _mails(project: Project, sent: Sent) -> bool:
 def _words(project: Project, sent: Sent, fn: Fn) -> set[str]:
     """What a call is said to do: by the function's name, and by what is constant in the address, also where those say that
     call the helper."""
-    words = {*identifier_words(sent.fn.name), *identifier_words(fn.name)}
+    words = {*_deeds(sent.fn.name), *_deeds(fn.name)}
     words |= _said(project, sent.fn, _address(sent))
     if sent.outer is not None and sent.by is not None:
         words |= _said(project, sent.outer, [vid for vid in sent.by.args if isinstance(sent.outer.const(vid), str)])
     told = fn is sent.fn and any(fn.unguarded(vid)[0] == "param" for vid in _address(sent)[:1])
     for edge in project.graph.callers(fn) if told else ():
-        words |= {*identifier_words(edge.caller.name)}
+        words |= _deeds(edge.caller.name)
         words |= _said(project, edge.caller, edge.call.args[:2] if edge.call is not None else ())
     return words
+
+
+def _deeds(name: str) -> set[str]:
+    """The words of a name that say what is done, and not by what: `search_account_by_email`."""
+    words = list(identifier_words(name))
+    return set(words[: words.index("by")] if "by" in words[1:] else words)
 
 
 def _said(project: Project, fn: Fn, address: Iterable[int]) -> set[str]:
@@ -254,14 +260,28 @@ def _keys(fn: Fn) -> list[int]:
     return [vid for key, vid in pairs if key >= 0 and isinstance(text := fn.const(key), str) and _is_key(text)]
 
 
-def _client(policy: Policy) -> Hit:
+def _client(project: Project, policy: Policy) -> Hit:
     methods = "every method" if "ANY" in policy.methods else "POST"
     return Hit(
         message=f"The client made in `{policy.fn.name}()` retries {methods} without an idempotency key: an answer lost on the way "
         "back repeats the effect.",
         location=policy.home.location(policy.span),
         function=policy.fn.fqn,
+        profile="strict" if policy.fn.cls is not None and not _posts(project, policy.fn) else None,
     )
+
+
+def _posts(project: Project, fn: Fn) -> bool:
+    """Whether the file of a class that makes a client sends anything but what may be repeated: `session.post(...)`,
+    `self._request("POST", ...)`, or what callers say."""
+    for other in project.functions_of(fn.file):
+        for call in other.calls:
+            if any(str(other.const(vid)).upper() in UNSAFE for vid in call.passed):
+                return True
+            methods = [model.method for model in project.models(other, call) if "http" in model.effect]
+            if any(method in UNSAFE for method in methods):
+                return True
+    return False
 
 
 def _hit(project: Project, policy: Policy, sent: Sent, fn: Fn, call: Call) -> Hit:
