@@ -145,12 +145,13 @@ def _hit(project: Project, policy: Policy, handler: Block | None) -> Hit:
 
 
 def _profile(project: Project, policy: Policy, handler: Block | None) -> Profile | None:
-    """Advice for a script, or a start, that waits for its database, for one more attempt, for what keeps a task alive, and where
-    some failures do end the loop, or there is nothing else to catch than the network's."""
+    """Advice for a script, a migration or a start that waits for its database, for one more attempt, for what keeps a task alive,
+    and where some failures do end the loop, or there is nothing else to catch than the network's."""
     some = handler is not None and (
         _ends_after_some(project, policy.fn, handler) or _only_connects(project, policy.fn, handler)
     )
-    once = policy.once_more or runs_by_hand(project, policy.fn) or project.lifecycle.alone_leads_to(policy.fn)
+    by_hand = runs_by_hand(project, policy.fn) or project.layer(policy.fn) == "migration"
+    once = policy.once_more or by_hand or project.lifecycle.alone_leads_to(policy.fn)
     return "strict" if once or some or policy.tends else None
 
 
