@@ -36,7 +36,7 @@ UNBOUNDED = Wait("forever", default=True)
 FAR = 4
 """Calls from a queue's job down to what it waits for."""
 REQUEST_LAYERS = frozenset(["controller", "service", "repository", "client", "task", "middleware"])
-FEW_TOGETHER = 2
+FEW_TOGETHER = 1
 """So many calls of one function or class are told one by one."""
 
 
@@ -90,6 +90,7 @@ def _hits(project: Project) -> Iterator[tuple[Hit, str]]:
     clients: dict[Made, tuple[Site, Wait]] = {}
     left_out: dict[Made, Site] = {}
     asked: dict[Made, bool] = {}
+    found: list[tuple[Site, Hit]] = []
     for site in project.effects.sites:
         wait = project.timeouts.of(site.fn, site.call, site.model)
         if wait is None or wait.kind != "forever" or project.layer(site.fn) == "migration" or _otherwise(site):
@@ -102,12 +103,16 @@ def _hits(project: Project) -> Iterator[tuple[Hit, str]]:
             asked[wait.at] = asked.get(wait.at, False) or not _streams(site, wait)
             clients.setdefault(wait.at, (site, wait))
         elif _waits(project, site) and _first(project, site, sockets):
-            yield _hit(project, site, wait), site.model.name
+            found.append((site, _hit(project, site, wait)))
         elif site.model.opens and not site.model.effect and not wait.default:
             clients.setdefault(Made(site.fn, site.call), (site, wait))
     for made, (site, wait) in clients.items():
         if asked.get(made, True):
             yield _client(project, made, site, wait), ""
+    kinds = {model.returns or model.name for made in clients for model in project.models(made.fn, made.call)}
+    for site, hit in found:
+        told = any(site.model.name.startswith(f"{kind}.") for kind in kinds)  # where its client is made, most likely
+        yield replace(hit, profile="strict") if told else hit, site.model.name
     for made, site in left_out.items():
         yield _caller(project, made, site), ""
     for site in project.effects.sites:
@@ -192,6 +197,14 @@ def _ended(site: Site) -> bool:
     return any(value[0] == "attr" and value[2] in ("kill", "terminate") for value in before)
 
 
+def _watched(project: Project, site: Site) -> bool:
+    """`try: server.wait()`, `except KeyboardInterrupt: server.stop()`: somebody sits before it, and ends it."""
+    facts = site.fn.facts
+    tries = {number for number, block in site.fn.blocks_of(site.call.block) if block.kind == "try"}
+    handlers = (block for block in facts.blocks if block.kind == "except" and block.group in tries)
+    return any("builtins.KeyboardInterrupt" in project.exceptions.caught_types(site.fn, item) for item in handlers)
+
+
 def _datagram(project: Project, site: Site) -> bool:
     """`socket(AF_INET, SOCK_DGRAM).connect(...)`: only notes the address, nobody is asked."""
     func = site.fn.value(site.call.func)
@@ -273,7 +286,7 @@ def _client(project: Project, made: Made, site: Site, wait: Wait) -> Hit:
         related=used,
         confidence=None if wait.sure else "medium",
         function=site.fn.fqn,
-        profile="strict" if only_by_hand(project, made.fn) else None,
+        profile="strict" if _own_pool(site) or only_by_hand(project, made.fn) else None,
     )
 
 
@@ -286,8 +299,13 @@ def _caller(project: Project, made: Made, site: Site) -> Hit:
         location=made.fn.location(made.call.span),
         related=(site.fn.step(site.call.span, f"{site.model.name} waits as long as its caller says"),),
         function=made.fn.fqn,
-        profile="strict" if only_by_hand(project, made.fn) else None,
+        profile="strict" if _own_pool(site) or only_by_hand(project, made.fn) else None,
     )
+
+
+def _own_pool(site: Site) -> bool:
+    """Whether it waits for a connection of one's own pool, or a lock, until another one gives it back."""
+    return site.model.timeout is not None and site.model.timeout.covers == "acquire"
 
 
 def _reach(project: Project, fqn: str) -> str:
@@ -307,8 +325,8 @@ def _help(site: Site) -> str | None:
 def _profile(project: Project, site: Site) -> Profile | None:
     """Who started a script by hand can stop it, a subprocess may take its time, and a call that takes no timeout is cured elsewhere."""
     timeout = site.model.timeout
-    if timeout is not None and timeout.covers == "acquire":
-        return "strict"  # from one's own pool
+    if _own_pool(site):
+        return "strict"
     settable = timeout is None or timeout.keywords or timeout.within or timeout.via or timeout.position >= 0
     if not settable and not (site.model.awaitable and project.reach(site.fn.fqn)):  # `wait_for` bounds what is awaited
         return "strict"
@@ -316,7 +334,7 @@ def _profile(project: Project, site: Site) -> Profile | None:
         return "strict"
     if "subprocess" not in site.model.effect:
         return None
-    if at_once(site.fn, site.call, always=True) or in_main_block(site.fn, site.call):
+    if at_once(site.fn, site.call, always=True) or in_main_block(site.fn, site.call) or _watched(project, site):
         return "strict"
     serves = project.reach(site.fn.fqn) > 0 or project.layer(site.fn) in REQUEST_LAYERS
     return None if serves else "strict"
