@@ -54,6 +54,8 @@ class Waiting(NamedTuple):
     model: CallModel
     call: Call | None = None
     """That of the function itself; None where it reads a property."""
+    place: str = ""
+    """Of the waiting call, if that is another function's: where it stands, or the class that wraps the client."""
 
     def rated(self, profile: Profile | None) -> Waiting:
         return self._replace(hit=replace(self.hit, profile=profile or self.hit.profile))
@@ -69,7 +71,7 @@ class Style(NamedTuple):
     few: int
     """So many of the style are told one by one."""
     place: str
-    """Of the waiting call, if that is another function's; of a method's own the class, and what it waits for."""
+    """Of the waiting call, as far as it is another function's; of a method's own the class, and what it waits for."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -93,7 +95,7 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _told(others, f" with {library}")
         else:
             for style in alike:
-                yield from _told(styles[style], few=min(style.few, FEW)) if style.place else styles[style]
+                yield from _told(styles[style]) if style.place else styles[style]
 
 
 def _told(hits: list[Hit], by: str = "", few: int = 1) -> Iterator[Hit]:
@@ -113,15 +115,15 @@ def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Styl
     for fn in functions:
         known: set[str] = set()
         waited: set[Vid] = set()
-        for hit, model, call in _hits_in(project, fn) if fn.facts.is_async else ():
-            style = _style(project, fn, hit, model)
-            same = style.library or _place(hit)
+        for hit, model, call, place in _hits_in(project, fn) if fn.facts.is_async else ():
+            style = _style(project, fn, place, model)
+            same = style.library or place or _kin(model)
             if hit.profile is not None or _refused(project, model):
                 yield hit, None
             elif same in known or _on(fn, call) in waited:
                 yield replace(hit, profile="strict"), style
             else:
-                known.update([same] if same else [])
+                known.add(same)
                 waited.update([call.value] if call is not None else [])
                 yield hit, style
 
@@ -132,18 +134,13 @@ def _on(fn: Fn, call: Call | None) -> Vid:
     return object_root(fn, fn.value(vid)[1]) if vid >= 0 and fn.value(vid)[0] == "enter" else vid
 
 
-def _style(project: Project, fn: Fn, hit: Hit, model: CallModel) -> Style:
+def _style(project: Project, fn: Fn, place: str, model: CallModel) -> Style:
     """The library's, where it is one of the whole project; else that of the one place, or of the class."""
-    place, library = _place(hit), _throughout_library(model)
+    library = _throughout_library(model)
     if library:
         return Style(library, fn in project.in_request, SLIPS if model.password is None else HASHES, place)
     own = f"{fn.cls.fqn} {_kin(model)}" if fn.cls is not None else ""
     return Style("", False, FEW, place or own)
-
-
-def _place(hit: Hit) -> str:
-    """Of the waiting call, if that is another function's."""
-    return str(hit.related[-1].location) if hit.related else ""
 
 
 def _kin(model: CallModel) -> str:
@@ -333,7 +330,9 @@ def _way(project: Project, fn: Fn, span: Span, target: Fn) -> Waiting | None:
     once = any(link is not None and first_time_only(caller, link) for caller, link in links) or any(
         once_a_process(project, item) for item in names
     )
-    return Waiting(hit, site.model).rated("strict" if once else None)
+    owner = site.fn.cls
+    place = str(site.fn.location(site.call.span)) if owner is None else f"{owner.fqn} {_kin(site.model)}"
+    return Waiting(hit, site.model, place=place).rated("strict" if once else None)
 
 
 def _hit(fn: Fn, span: Span, start: str, follows: str, steps: tuple[Step, ...]) -> Hit:
