@@ -37,9 +37,20 @@ def _is_coroutine(project: Project, fn: Fn, call: Call) -> bool:
 
 
 def _kept(fn: Fn, call: Call) -> bool:
-    """True where the result is read later, here or in a nested function."""
+    """True where the result is read later, here or in a nested function, or is given to a name of the function around."""
     captured = any(value[:2] == ("outer", call.value) for inner in fn.file.functions for value in inner.values)
-    return captured or fn.is_module or is_used(fn.facts, call.value)
+    return captured or fn.is_module or is_used(fn.facts, call.value) or _is_nonlocal(fn, call)
+
+
+def _is_nonlocal(fn: Fn, call: Call) -> bool:
+    """`nonlocal watcher; watcher = create_task(watch())`: why else would both have the name?"""
+    names = {item.name for item in fn.facts.bindings if item.value == call.value}
+    around = fn.parent
+    while around is not None and not around.is_module:
+        if not names.isdisjoint(item.name for item in around.facts.bindings):
+            return True
+        around = around.parent
+    return False
 
 
 def _hit(fn: Fn, call: Call, what: str, then: str) -> Hit:
