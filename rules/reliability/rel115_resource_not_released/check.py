@@ -37,11 +37,11 @@ def check(project: Project) -> Iterator[Hit]:
     for leak in project.resources.leaks():
         hit = _hit(project, leak)
         if hit.profile is None:
-            place = (leak.fn.fqn, leak.closed or leak.model.name)
+            place = (leak.fn.fqn, leak.closed or leak.kind)
             hit = replace(hit, profile="strict") if place in told else hit
             told.add(place)
         if hit.profile is None and leak.closed is None and leak.fn.cls is not None:
-            classes.setdefault((leak.fn.cls.fqn, leak.model.name), []).append(hit)
+            classes.setdefault((leak.fn.cls.fqn, leak.kind), []).append(hit)
         else:
             yield hit
     for hits in classes.values():
