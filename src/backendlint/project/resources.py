@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import SAME, receiver, slots, unchanged
+from backendlint.project.binding import SAME, object_root, receiver, slots, unchanged
+from backendlint.project.calls import argument_of
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel, ClassModel
@@ -132,8 +133,11 @@ class Resources:
             held = {alias for alias in self._descriptors(fn, start) for alias in aliases(fn.facts, alias)} or held
             held |= self._same_name(fn, held)
         cls = self._class(fn, start, model)
+        held = self._given_on(fn, held, cls)
         closes = [item for item in fn.calls if self._closes(fn, item, held, model, cls)]
         if model.opens != "file" and self._kept_by_result(fn, held):
+            return None
+        if model.opens == "lock" and not closes and self._is_lease(fn, call):
             return None
         lent = bool(closes) and self._lends(fn)
         if self._managed(fn, held, cls) or self._escapes(fn, held, call, handed=not closes, lent=lent):
@@ -182,6 +186,28 @@ class Resources:
             if func[0] == "attr" and func[1] in held and func[2] in ("__enter__", "__aenter__"):
                 held |= aliases(fn.facts, call.value)
         return held
+
+    def _given_on(self, fn: Fn, held: set[Vid], cls: ClassModel | None) -> set[Vid]:
+        """`engine.connect().execution_options(...)`: what methods that give their own object back are bound to."""
+        for call in fn.calls if cls is not None else ():
+            itself = receiver(fn, call) in held and any(
+                ref.kind == "libinst" and cls is not None and ref.name == cls.name
+                for ref in self.project.refs(fn, call.value)
+            )
+            held = held | aliases(fn.facts, call.value) if itself else held
+        return held
+
+    def _is_lease(self, fn: Fn, taken: Call) -> bool:
+        """`lock = store.lock("daily", timeout=3600)`, `if lock.acquire(blocking=False)`: whoever has it keeps it for a while."""
+        made = self.project.allocations.of(fn, receiver(fn, taken))
+        caches = (
+            (item.call, model.cache.expiry)
+            for item in made
+            for model in self.project.models(item.fn, item.call)
+            if model.cache is not None and model.cache.expiry is not None
+        )
+        expires = any(argument_of(call, expiry) >= 0 for call, expiry in caches)
+        return expires and fn.const(taken.kwarg("blocking")) is False
 
     def _given_back_elsewhere(self, fn: Fn, taken: Call) -> bool:
         """`self.slots`, which another function of the file releases without acquiring it: a slot is handed over on purpose.
@@ -361,11 +387,15 @@ def _attribute_path(fn: Fn, vid: Vid) -> tuple[object, ...]:
     """What an attribute is read from and the names on the way, whatever was tested or changed before; () for other values."""
     names: list[object] = []
     value = fn.facts.values[vid]
-    while value[0] in ("attr", *SAME):
-        if value[0] == "attr":
-            names.insert(0, value[2])
-        vid = value[1]
-        value = fn.facts.values[vid]
+    for _ in fn.facts.values:
+        if value[0] == "phi" and len({object_root(fn, item) for item in value[1]}) == 1:  # changed in a branch
+            value = fn.facts.values[object_root(fn, value[1][0])]
+        elif value[0] in ("attr", *SAME):
+            if value[0] == "attr":
+                names.insert(0, value[2])
+            value = fn.facts.values[value[1]]
+        else:
+            break
     return (value, *names) if names else ()
 
 
