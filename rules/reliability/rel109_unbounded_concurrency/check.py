@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backendlint.api import Fanout, Hit, Profile, Project, only_by_hand
+from backendlint.api import Fanout, Hit, Profile, Project, only_by_hand, told_once
 
+FEW_QUEUES = 3
+"""So many are told one by one: of more it is how the project makes them."""
 STARTS = {
     "task": "starts a task for each item",
     "thread": "starts a thread for each item",
@@ -15,9 +17,24 @@ STARTS = {
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a gather, start, queue or pool."""
+    """One hit a gather, start, queue or pool; of many queues of one kind, and of the pools that one file makes, the first."""
+    queues: dict[str, list[Hit]] = {}
+    pools: dict[str, list[Hit]] = {}
     for fanout in project.fanouts.unbounded():
-        yield _hit(project, fanout)
+        hit = _hit(project, fanout)
+        if fanout.kind == "queue" and hit.profile is None:
+            queues.setdefault(fanout.site.model.name, []).append(hit)
+        elif fanout.kind == "pool" and hit.profile is None:
+            pools.setdefault(hit.location.path, []).append(hit)
+        else:
+            yield hit
+    for few, groups in ((FEW_QUEUES, queues), (1, pools)):
+        for hits in groups.values():
+            yield from told_once(hits, _in_all, few, severity=None)
+
+
+def _in_all(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]} (here and in {others})."
 
 
 def _hit(project: Project, fanout: Fanout) -> Hit:
