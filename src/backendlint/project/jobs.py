@@ -11,13 +11,13 @@ from backendlint.facts.within import below
 from backendlint.findings.model import Step
 from backendlint.project.binding import bind, object_root, receiver
 from backendlint.project.calls import Edge, arguments
-from backendlint.project.certain import Given, barred, given, ruled_out
+from backendlint.project.certain import Given, Present, barred, given, ruled_out
 from backendlint.project.decorators import decorations, wrapping_calls
 from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.lost import stored_in
 from backendlint.project.memos import same
-from backendlint.project.writes import CREATES, WRITES
+from backendlint.project.writes import CREATES, WRITES, Write
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -110,25 +110,19 @@ class Jobs:
         """`@receiver(post_save, sender=Order)`: it runs in the transaction in which somebody saves one."""
         for fn, call, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS):
             for entity, operations in self._heard(fn) if not _never(site, edges) else ():
-                steps = self._written(entity, self._for(fn, call, operations))
+                steps = self._written(entity, operations, (fn, call))
                 if steps:
                     yield EarlyJob(site, (*steps, *_way(edges), _end(site)), "signal", _place(site, edges))
 
-    def _written(self, entity: str, operations: tuple[str, ...]) -> tuple[Step, ...]:
+    def _written(self, entity: str, operations: tuple[str, ...], heard: tuple[Fn, Call]) -> tuple[Step, ...]:
         """Where a transaction opens in which one of these is done to the model, down to it: the shortest way."""
         ways = [
             (*opened, write.fn.step(write.call.span, "sends the signal"))
             for write in self.project.writes.all()
-            if write.entity == entity and write.op in operations and (opened := self._opened(write.fn, write.call))
+            if write.entity == entity and write.op in operations and _leads_to(write, *heard)
+            if (opened := self._opened(write.fn, write.call))
         ]
         return min(ways, key=len, default=())
-
-    @staticmethod
-    def _for(fn: Fn, call: Call, operations: tuple[str, ...]) -> tuple[str, ...]:
-        """The operations after which a receiver comes to a call: not `create` where that is for those not `created`."""
-        new: Given = {number: True for number, item in enumerate(fn.facts.params) if item.name == "created"}
-        never = bool(new) and barred(fn, call.block, call.span, new)
-        return tuple(item for item in operations if item not in CREATES) if never else operations
 
     def _heard(self, fn: Fn) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Models, and the operations on them that call a function."""
@@ -306,13 +300,27 @@ def _place(site: Site, edges: tuple[Edge, ...]) -> tuple[Fn, Call]:
     return fn, call
 
 
+def _leads_to(write: Write, fn: Fn, call: Call) -> bool:
+    """Whether a receiver comes to a call after a write: not where that is for what was `created`, and `save(update_fields=...)`
+    only changes, nor where that is for what was not, after a `create()`."""
+    fields = write.call.kwarg("update_fields")
+    changes = fields >= 0 and write.fn.const(fields) is not None
+    if not changes and write.op not in CREATES:
+        return True
+    says: dict[str, object] = {"created": not changes, "update_fields": Present.FULL if changes else None}
+    known: Given = {number: says[item.name] for number, item in enumerate(fn.facts.params) if item.name in says}
+    return not (known and barred(fn, call.block, call.span, known))
+
+
 def _never(site: Site, edges: tuple[Edge, ...]) -> bool:
-    """Whether a call on the way rules the next one, or the dispatch, out: `index(row, later=False)`."""
+    """Whether a call on the way rules a later one, or the dispatch, out: `index(row, later=False)`, also where it is handed on."""
     places = [*((edge.caller, edge.call) for edge in edges[1:]), (site.fn, site.call)]
-    return any(
-        call is not None and ruled_out(fn, call.block, given(edge))
-        for edge, (fn, call) in zip(edges, places, strict=False)
-    )
+    known: Given = {}
+    for edge, (fn, call) in zip(edges, places, strict=False):
+        known = given(edge, known)
+        if call is not None and ruled_out(fn, call.block, known):
+            return True
+    return False
 
 
 def _rolls_back(site: Site, edges: tuple[Edge, ...]) -> bool:
