@@ -36,7 +36,7 @@ def _hit(job: EarlyJob) -> Hit:
         related=(job.steps[0],),
         flow=job.steps,
         function=fn.fqn,
-        profile="strict" if later or _relayed(site.fn, site.call) else None,
+        profile="strict" if later or _relayed(site.fn, site.call) or _goes_on(site.fn, site.call) else None,
     )
 
 
@@ -55,6 +55,13 @@ def _relayed(fn: Fn, call: Call) -> bool:
         return False
     vid = call.kwarg("name") if call.kwarg("name") >= 0 else next(iter(call.args), -1)
     return vid >= 0 and fn.value(vid)[0] == "attr"
+
+
+def _goes_on(fn: Fn, call: Call) -> bool:
+    """`copy_rows.delay(offset + size)` in `copy_rows`: the next part asks for what was there before."""
+    func = fn.value(call.func)
+    own = fn.unguarded(func[1]) if func[0] == "attr" else ("name", str(func[-1]).rpartition(".")[0])
+    return bool(own == ("name", fn.fqn))
 
 
 def _called(job: EarlyJob) -> str:
