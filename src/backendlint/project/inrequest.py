@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
+from backendlint.project.certain import barred, given
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Fn
 from backendlint.project.jobs import left_to_worker
@@ -18,6 +19,8 @@ from backendlint.project.once import first_time_only
 if TYPE_CHECKING:
     from backendlint.project.model import Project
     from backendlint.project.routes import Route
+
+_LEAVES = ("return", "raise")
 
 
 class InRequest:
@@ -34,15 +37,39 @@ class InRequest:
                     self._from[fn.fqn] = None
                     self._route[fn.fqn] = route
                     todo.append(fn)
+        shut: dict[str, list[Edge]] = {}
         while todo:
             fn = todo.popleft()
             for edge in project.graph.callees(fn):
-                if edge.callee.fqn in self._from or not _waits_for(edge):
+                if edge.callee.fqn in self._from:
+                    waiting = shut.get(edge.callee.fqn) if _waits_for(edge) else None
+                    led_to = [item for item in waiting or () if not _rules_out(edge, item)]
+                elif self._runs(edge):
+                    led_to = [edge] if not self._never(edge) else []
+                    if not led_to:
+                        shut.setdefault(fn.fqn, []).append(edge)
+                else:
                     continue
-                if not runs_beside(project, edge) and not left_to_worker(project, edge.callee):
-                    self._from[edge.callee.fqn] = edge
-                    self._route[edge.callee.fqn] = self._route[fn.fqn]
-                    todo.append(edge.callee)
+                for item in led_to:
+                    if item.callee.fqn not in self._from:
+                        self._from[item.callee.fqn] = item
+                        self._route[item.callee.fqn] = self._route[item.caller.fqn]
+                        todo.append(item.callee)
+
+    def _runs(self, edge: Edge) -> bool:
+        """Whether the caller waits for it, and the endpoint with it."""
+        return (
+            _waits_for(edge) and not runs_beside(self.project, edge) and not left_to_worker(self.project, edge.callee)
+        )
+
+    def _never(self, edge: Edge) -> bool:
+        """Whether all that have been seen to call the caller rule a call in it out: `add(later=True)`, where it stands below
+        `if not later`."""
+        fn = edge.caller
+        if self._from[fn.fqn] is None or not any(True for _ in fn.tests_before(edge.block, edge.span, _LEAVES)):
+            return False
+        ways = (way for way in self.project.graph.callers(fn) if way.caller.fqn in self._from and _waits_for(way))
+        return all(_rules_out(way, edge) for way in ways)
 
     def __contains__(self, fn: object) -> bool:
         return isinstance(fn, Fn) and fn.fqn in self._from
@@ -66,6 +93,12 @@ class InRequest:
         while edge is not None:
             yield edge
             edge = self._from.get(edge.caller.fqn)
+
+
+def _rules_out(way: Edge, edge: Edge) -> bool:
+    """Whether a function, called so, never comes to a call in it."""
+    known = given(way)
+    return bool(known) and barred(edge.caller, edge.block, edge.span, known)
 
 
 def _waits_for(edge: Edge) -> bool:
