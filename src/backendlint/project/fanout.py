@@ -57,6 +57,7 @@ class Fanouts:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self._few: dict[str, bool] = {}
 
     def unbounded(self) -> Iterator[Fanout]:
         """All such places, in the order of the effects' sites."""
@@ -246,7 +247,21 @@ class Fanouts:
             return any(self.small(fn, item, depth - 1) for item in call.args)
         if "asyncio.gather" in names:
             return all(self.small(fn, item, depth - 1) for item in call.args)
-        return "itertools.islice" in names
+        return "itertools.islice" in names or self._gives_few(fn, call)
+
+    def _gives_few(self, fn: Fn, call: Call) -> bool:
+        """Whether all that the project's own function gives back is written out there: `stores = [disk]`, `if CLOUD: stores.append(cloud)`."""
+        targets = self.project.targets(fn, call)
+        return bool(targets) and all(self._returns_few(target) for target in targets)
+
+    def _returns_few(self, fn: Fn) -> bool:
+        if fn.fqn not in self._few:
+            self._few[fn.fqn] = False  # of a recursion nothing is known
+            given = fn.facts.returns
+            self._few[fn.fqn] = bool(given) and all(
+                not item.is_yield and item.value >= 0 and self.small(fn, item.value) for item in given
+            )
+        return self._few[fn.fqn]
 
     def _counted(self, fn: Fn, vid: Vid) -> bool:
         """A constant number, a setting, or `min(...)` of several: whoever writes that sets a bound."""
