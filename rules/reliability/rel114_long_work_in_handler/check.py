@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
 from backendlint.api import (
+    Call,
+    Fn,
     Hit,
     LongWork,
     Project,
     Route,
+    below,
     duration,
     for_admins,
     for_tests,
     here_and_in,
     identifier_words,
+    of_caught,
     told_once,
 )
 
@@ -23,44 +27,61 @@ NEAR = 2
 """Calls from the endpoint down to a pause: further down it is a matter of what happens on the way."""
 FAR = 3
 """Calls from the endpoint down to what is called for each item."""
-LOOPS = 2
-"""So many of an endpoint are told one by one."""
 TRIES = frozenset(["test", "check", "try", "verify", "diagnostics"])
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a call, with the way from an endpoint; of many loops on the way from one endpoint, and of those of one function
-    that call the same, the first tells."""
-    loops: dict[str, list[Hit]] = {}
-    called: set[tuple[str, str]] = set()
+    """One hit a call, with the way from an endpoint. Of what one endpoint does, but for mail, the nearest to it tells, and of
+    mails of one function, or in many places, the first."""
+    works: dict[str, list[Hit]] = {}
+    mails: dict[str, Hit] = {}
     for work in project.long_works.all():
         route = project.in_request.route(work.fn)
         if route is None:
             continue
-        hit = Hit(
-            message=f"`{route.label}` {_does(work)}: the client waits{_held(project, work)}.",
-            location=work.fn.location(work.call.span),
-            flow=project.in_request.way(work.fn),
-            function=work.fn.fqn,
-            profile="strict" if _is_advice(project, work, route) else None,
-        )
-        if work.kind == "loop" and hit.profile is None:
-            same = (work.fn.fqn, work.name)
-            if same in called:
-                yield replace(hit, profile="strict")
-                continue
-            called.add(same)
-            loops.setdefault(route.label, []).append(hit)
-        else:
+        hit = _hit(project, work, route)
+        if hit.profile is not None:
             yield hit
-    for hits in loops.values():
-        yield from told_once(hits, partial(here_and_in, before=": the client waits"), LOOPS, severity=None)
+        elif not _mails(project, work):
+            works.setdefault(route.label, []).append(hit)
+        elif mails.setdefault(work.fn.fqn, hit) is not hit:
+            yield replace(hit, profile="strict")
+    told = partial(here_and_in, before=": the client waits")
+    yield from told_once(mails.values(), told, severity=None)
+    for hits in works.values():
+        yield from _nearest(hits, told)
+
+
+def _hit(project: Project, work: LongWork, route: Route) -> Hit:
+    return Hit(
+        message=f"`{route.label}` {_does(work)}: the client waits{_held(project, work)}.",
+        location=work.fn.location(work.call.span),
+        flow=project.in_request.way(work.fn),
+        function=work.fn.fqn,
+        profile="strict" if _is_advice(project, work, route) else None,
+    )
+
+
+def _mails(project: Project, work: LongWork) -> bool:
+    """Mail, also for each item."""
+    return work.kind == "mail" or any("mail" in model.effect for model in project.models(work.fn, work.call))
+
+
+def _nearest(hits: list[Hit], told: Callable[[Hit, str], str]) -> Iterator[Hit]:
+    """The hit to which the fewest calls lead, for all others of the endpoint: the remedy is one."""
+    first = min(hits, key=lambda hit: (len(hit.flow), hit.location))
+    others = len(hits) - 1
+    places = f"{others} more place{'s' if others > 1 else ''}"
+    yield replace(first, message=told(first, places)) if others else first
+    yield from (replace(hit, profile="strict") for hit in hits if hit is not first)
 
 
 def _is_advice(project: Project, work: LongWork, route: Route) -> bool:
-    """What an endpoint is there to try, what holds nobody but the one client, or one who runs the service, and what may happen
-    far below."""
+    """What an endpoint is there to try, a mail whose sender is told what came of it, what holds nobody but the one client, or
+    one who runs the service, and what may happen far below."""
     if _tries(route) or route.kind != "http" or for_tests(project, work.fn):
+        return True
+    if work.kind == "mail" and _tells(work.fn, work.call):
         return True
     if work.kind == "subprocess" and work.call.awaited and for_admins(route):
         return True
@@ -81,6 +102,18 @@ def _tries(route: Route) -> bool:
     handler = route.handler
     words = identifier_words(f"{route.path} {handler.facts.qualname if handler is not None else ''}")
     return not TRIES.isdisjoint(words)
+
+
+def _tells(fn: Fn, call: Call) -> bool:
+    """`try: mail.send()`, `except SMTPException as error: return str(error)`: whoever sends it is to know what came of it."""
+    tries = {number for number, block in fn.blocks_of(call.block) if block.kind == "try"}
+    for number, block in enumerate(fn.facts.blocks):
+        if block.kind == "except" and block.group in tries:
+            inside = below(fn.facts, number)
+            given = [item.value for item in fn.facts.returns if item.block in inside and item.value >= 0]
+            if of_caught(fn.facts, number, given):
+                return True
+    return False
 
 
 def _does(work: LongWork) -> str:
