@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from backendlint.api import Hit, Profile, Project, Site, Wait, called, duration, here_and_in, told_once
+from backendlint.api import Hit, Made, Profile, Project, Site, Wait, called, duration, here_and_in, told_once
 
 PROXIES = 60.0
 """Seconds after which proxies and load balancers give up, if nobody tells them otherwise."""
@@ -84,9 +84,24 @@ def _hit(project: Project, site: Site, wait: Wait) -> Hit:
 
 def _profile(project: Project, site: Site, wait: Wait) -> Profile | None:
     """A default that somebody may have changed elsewhere, what hands on an answer as it comes (its wait is for the next part), and
-    a limit that the code sets where the project has no budget, while whoever stands in front still waits."""
+    a limit that the code sets where the project has no budget, while whoever stands in front still waits, or that it sets
+    apart from the one for connecting."""
     fn, call = site.fn, site.call
     streams = fn.const(call.kwarg("stream")) is True or fn.callee_name(call) == "stream"
     on_purpose = streams and fn.facts.is_generator and not wait.default
-    chosen = project.waits.assumed("api_ms") and not wait.default and wait.seconds <= PROXIES
+    chosen = not wait.default and (wait.seconds <= PROXIES or _apart(project, site, wait))
+    chosen = chosen and project.waits.assumed("api_ms")
     return "strict" if on_purpose or chosen or (wait.default and not project.waits.plain_client(site.model)) else None
+
+
+def _apart(project: Project, site: Site, wait: Wait) -> bool:
+    """`Timeout(600, connect=5)`: whoever tells the two apart means what the answer may take."""
+    setting = wait.at or Made(site.fn, site.call)
+    made = [item for _, vid in setting.call.kwargs for item in project.allocations.of(setting.fn, vid)]
+    timeouts = [
+        (item.call, model.timeout.partial)
+        for item in (setting, *made)
+        for model in project.models(item.fn, item.call)
+        if model.timeout is not None
+    ]
+    return any(call.kwarg(key) >= 0 for call, parts in timeouts for key in parts)
