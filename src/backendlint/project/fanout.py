@@ -250,7 +250,7 @@ class Fanouts:
         return "itertools.islice" in names or self._gives_few(fn, call)
 
     def _gives_few(self, fn: Fn, call: Call) -> bool:
-        """Whether all that the project's own function gives back is written out there: `stores = [disk]`, `if CLOUD: stores.append(cloud)`."""
+        """Whether what the function gives back is written out there: `found = [disk]`, `if CLOUD: found.append(cloud)`."""
         targets = self.project.targets(fn, call)
         return bool(targets) and all(self._returns_few(target) for target in targets)
 
