@@ -110,7 +110,7 @@ def _adds_up(parts: Iterable[Part], budget: float) -> bool:
     firm = [part for part in parts if not part.soft]
     if (len(firm) == 1 and firm[0].times == 1) or any(part.seconds > budget for part in firm):
         return False
-    return sum(part.total for part in firm if part.total >= LEAST) > budget
+    return sum(part.likely for part in firm if part.total >= LEAST) > budget
 
 
 def _written(parts: list[Part]) -> str:

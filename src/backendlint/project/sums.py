@@ -9,6 +9,8 @@ from backendlint.findings.model import Location
 from backendlint.project.effects import Site
 
 ONCE = frozenset({"cache-read", "cache-write"})
+LIKELY = 3
+"""Ways to one place: of more, most often one excludes another."""
 
 
 class Part(NamedTuple):
@@ -28,10 +30,17 @@ class Part(NamedTuple):
     """True where a request waits for it once, however often it asks."""
     library: str = ""
     """Whose call it is."""
+    visits: int = 1
+    """The ways on which its place is come to; what loops repeat there is one."""
 
     @property
     def total(self) -> float:
         return self.seconds * self.times
+
+    @property
+    def likely(self) -> float:
+        """The total of so many ways as one request may well go, one after the other."""
+        return self.total * min(1.0, LIKELY / max(self.visits, 1))
 
     @property
     def text(self) -> str:
@@ -82,7 +91,8 @@ class Sum(NamedTuple):
             else:
                 once = part.once or part.kind in ONCE
                 times = max(known.times, part.times) if once else known.times + part.times
-                parts[part[:3]] = known._replace(times=times)
+                visits = max(known.visits, part.visits) if once else known.visits + part.visits
+                parts[part[:3]] = known._replace(times=times, visits=visits)
         endless, unknown = _union(self.endless, other.endless), _union(self.unknown, other.unknown)
         return Sum(tuple(parts.values()), endless, unknown, self.longer or other.longer)
 
@@ -91,6 +101,10 @@ class Sum(NamedTuple):
         return self._replace(
             parts=tuple(part if part.once else part._replace(times=part.times * times) for part in self.parts)
         )
+
+    def again(self) -> Sum:
+        """Another round of a loop."""
+        return self._replace(parts=tuple(part._replace(visits=0) for part in self.parts))
 
     def kept(self) -> Sum:
         """The same, waited for once a request."""

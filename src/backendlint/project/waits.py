@@ -324,6 +324,8 @@ class _Body:
             through, leaving = self._block(index, {**rounds, index: turn})
             if policy is not None and turn == times - 1 and times > 1:
                 through = self._without_last_pause(through, policy)
+            if turn:
+                through, leaving = through.again(), [item.again() for item in leaving]
             left += [total.plus(item) for item in leaving]
             total = total.plus(through)
             if count is not None and self._leaves(index, {**rounds, index: turn}):
