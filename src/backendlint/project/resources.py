@@ -164,7 +164,16 @@ class Resources:
             return None
         held = aliases(fn.facts, call.value)
         later = fn.calls[fn.place_of(call) + 1 : fn.place_of(closes[0])]
-        alone = all(receiver(fn, item) in held or self._harmless(fn, item) for item in later)
+        tries = {number for number, block in fn.blocks_of(call.block) if block.kind == "try"}
+        failed = {
+            number for number, block in enumerate(fn.facts.blocks) if block.kind == "except" and block.group in tries
+        }
+        alone = all(
+            receiver(fn, item) in held
+            or self._harmless(fn, item)
+            or any(number in failed for number, _ in fn.blocks_of(item.block))
+            for item in later
+        )
         return Leak(fn, call, model, model.opens, closes[0], False, alone)
 
     @staticmethod
