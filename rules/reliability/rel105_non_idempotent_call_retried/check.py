@@ -66,7 +66,8 @@ def check(project: Project) -> Iterator[Hit]:
             keyed = _keyed(project, sent.fn, sent.call, sent.by)
             if not keyed and not (sent.outer and sent.by and _keyed(project, sent.outer, sent.by)):
                 seen.add((place[0].fqn, place[1]))
-                harmless = _is_harmless(project, sent, place[0]) or _mails(project, sent)
+                starts = project.lifecycle.alone_leads_to(policy.fn)  # sets up what it finds set up the next time
+                harmless = starts or _is_harmless(project, sent, place[0]) or _mails(project, sent)
                 hit = _hit(project, policy, sent, place[0], place[1])
                 yield replace(hit, profile="strict") if harmless else hit
 
