@@ -24,6 +24,7 @@ def check(project: Project) -> Iterator[Hit]:
 def _hit(job: EarlyJob) -> Hit:
     site, (fn, call) = job.site, job.place
     later = _delayed(site.fn, site.call)
+    minor = later or job.by_hand or _relayed(site.fn, site.call) or _goes_on(site.fn, site.call)
     when = (
         "that it starts only later is no guarantee that the data is there by then"
         if later
@@ -36,7 +37,7 @@ def _hit(job: EarlyJob) -> Hit:
         related=(job.steps[0],),
         flow=job.steps,
         function=fn.fqn,
-        profile="strict" if later or _relayed(site.fn, site.call) or _goes_on(site.fn, site.call) else None,
+        profile="strict" if minor else None,
     )
 
 

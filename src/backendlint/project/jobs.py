@@ -17,6 +17,7 @@ from backendlint.project.effects import Site
 from backendlint.project.entities import Fn
 from backendlint.project.lost import stored_in
 from backendlint.project.memos import same
+from backendlint.project.programs import only_by_hand
 from backendlint.project.writes import CREATES, WRITES, Write
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class EarlyJob(NamedTuple):
     """block, decorator, session, signal or request."""
     place: tuple[Fn, Call]
     """Where it is handed over: the dispatch, or the call of a helper that is given the job's function."""
+    by_hand: bool = False
+    """Nothing but what is run by hand sends the signal in a transaction."""
 
 
 class Jobs:
@@ -110,19 +113,22 @@ class Jobs:
         """`@receiver(post_save, sender=Order)`: it runs in the transaction in which somebody saves one."""
         for fn, call, edges in self.project.graph.outwards(site.fn, site.call, MAX_CALLERS):
             for entity, operations in self._heard(fn) if not _never(site, edges) else ():
-                steps = self._written(entity, operations, (fn, call))
+                by_hand, steps = self._written(entity, operations, (fn, call))
                 if steps:
-                    yield EarlyJob(site, (*steps, *_way(edges), _end(site)), "signal", _place(site, edges))
+                    yield EarlyJob(site, (*steps, *_way(edges), _end(site)), "signal", _place(site, edges), by_hand)
 
-    def _written(self, entity: str, operations: tuple[str, ...], heard: tuple[Fn, Call]) -> tuple[Step, ...]:
-        """Where a transaction opens in which one of these is done to the model, down to it: the shortest way."""
+    def _written(
+        self, entity: str, operations: tuple[str, ...], heard: tuple[Fn, Call]
+    ) -> tuple[bool, tuple[Step, ...]]:
+        """Where a transaction opens in which one of these is done to the model, down to it: the shortest way, and whether that,
+        as all others, is one of what is run by hand."""
         ways = [
-            (*opened, write.fn.step(write.call.span, "sends the signal"))
+            (only_by_hand(self.project, write.fn), (*opened, write.fn.step(write.call.span, "sends the signal")))
             for write in self.project.writes.all()
             if write.entity == entity and write.op in operations and _leads_to(write, *heard)
             if (opened := self._opened(write.fn, write.call))
         ]
-        return min(ways, key=len, default=())
+        return min(ways, key=lambda way: (way[0], len(way[1])), default=(False, ()))
 
     def _heard(self, fn: Fn) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Models, and the operations on them that call a function."""
