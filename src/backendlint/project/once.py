@@ -32,6 +32,27 @@ def set_once(fn: Fn, store: Store) -> bool:
     return slot is not None and _while_missing(fn, {slot}, store.block, store.span)
 
 
+def refilled(fn: Fn, call: Call) -> bool:
+    """Whether a call is made only where what the process keeps is missing, or too old: `if _it and time() < _until: return _it`."""
+    kept = (_slot(fn, store.base, store.name) for store in fn.facts.stores if store.key < 0)
+    slots = {slot for slot in kept if slot is not None}
+    outer = set(around(fn.facts, call.block))
+    for number, block in enumerate(fn.facts.blocks if slots else ()):
+        if block.kind == "if" and block.exits == "return" and block.span < call.span and number not in outer:
+            way = [(inner, item) for inner, item in fn.blocks_of(number) if inner not in outer]
+            tests = [part for _, item in way if item.kind == "if" for part in _all_of(fn, item.value)]
+            whole = all(item.kind in ("if", "with", "try") for _, item in way)
+            if whole and any(_tested(fn, vid, missing=False) in slots for vid in tests):
+                return True
+    return False
+
+
+def _all_of(fn: Fn, test: Vid) -> tuple[Vid, ...]:
+    """The parts of `a and b`."""
+    value = fn.unguarded(test)
+    return tuple(value[2]) if value[0] == "bool" and value[1] == "and" else (test,)
+
+
 def _while_missing(fn: Fn, slots: set[Slot], inner: int, span: Span) -> bool:
     """Whether a test leads to a place only where one of these is not there yet."""
     outer = set(around(fn.facts, inner))
