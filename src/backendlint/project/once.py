@@ -32,7 +32,7 @@ def set_once(fn: Fn, store: Store) -> bool:
     return slot is not None and _while_missing(fn, {slot}, store.block, store.span)
 
 
-def refilled(fn: Fn, call: Call) -> bool:
+def _refills(fn: Fn, call: Call) -> bool:
     """Whether a call is made only where what the process keeps is missing, or too old: `if _it and time() < _until: return _it`."""
     kept = (_slot(fn, store.base, store.name) for store in fn.facts.stores if store.key < 0)
     slots = {slot for slot in kept if slot is not None}
@@ -76,7 +76,10 @@ def once_a_process(project: Project, fn: Fn) -> bool:
 
 
 def once_a_request(project: Project, fn: Fn, call: Call) -> bool:
-    """Whether a call is made only while what a request keeps is still missing: `if "db" not in g: g.db = connect()`."""
+    """Whether a call is made only while what a request keeps is still missing: `if "db" not in g: g.db = connect()`; or what
+    the process keeps for a while is too old."""
+    if _refills(fn, call):
+        return True
     if not any(store.base >= 0 and per_request(project, fn, store.base) for store in fn.facts.stores):
         return False
     outer = set(around(fn.facts, call.block))

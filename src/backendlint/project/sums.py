@@ -102,9 +102,9 @@ class Sum(NamedTuple):
             parts=tuple(part if part.once else part._replace(times=part.times * times) for part in self.parts)
         )
 
-    def again(self) -> Sum:
-        """Another round of a loop."""
-        return self._replace(parts=tuple(part._replace(visits=0) for part in self.parts))
+    def of_round(self, turn: int) -> Sum:
+        """In a loop, whose rounds beyond the first come to its places on no other way."""
+        return self._replace(parts=tuple(part._replace(visits=0) for part in self.parts)) if turn else self
 
     def kept(self) -> Sum:
         """The same, waited for once a request."""

@@ -15,7 +15,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.letgo import handed_on, let_go
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.numbers import number, rounds_of
-from backendlint.project.once import first_time_only, once_a_request, refilled
+from backendlint.project.once import first_time_only, once_a_request
 from backendlint.project.retry_settings import Policy
 from backendlint.project.sums import Part, Sum, duration, longest
 from backendlint.project.turns import Rounds, decided
@@ -324,10 +324,8 @@ class _Body:
             through, leaving = self._block(index, {**rounds, index: turn})
             if policy is not None and turn == times - 1 and times > 1:
                 through = self._without_last_pause(through, policy)
-            if turn:
-                through, leaving = through.again(), [item.again() for item in leaving]
-            left += [total.plus(item) for item in leaving]
-            total = total.plus(through)
+            left += [total.plus(item.of_round(turn)) for item in leaving]
+            total = total.plus(through.of_round(turn))
             if count is not None and self._leaves(index, {**rounds, index: turn}):
                 count = turn + 1
                 break
@@ -387,8 +385,7 @@ class _Body:
         if edges and first_time_only(self.fn, call):
             return found  # made once for the whole process
         theirs = longest(self.waits.called(edge, self.known) for edge in edges)
-        once = bool(edges) and (once_a_request(self.project, self.fn, call) or refilled(self.fn, call))
-        return found.plus(theirs.kept() if once else theirs)
+        return found.plus(theirs.kept() if edges and once_a_request(self.project, self.fn, call) else theirs)
 
     def _modelled(self, call: Call, model: CallModel, rounds: Rounds) -> Sum:
         kind = next((effect for effect in model.effect if effect in COUNTED), "")
