@@ -14,7 +14,7 @@ from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Fn
 from backendlint.project.jobs import left_to_worker
 from backendlint.project.letgo import runs_beside
-from backendlint.project.once import first_time_only
+from backendlint.project.once import first_time_only, refilled
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -86,6 +86,10 @@ class InRequest:
     def in_thread(self, fn: Fn) -> bool:
         """Whether the endpoint hands it to a thread that it awaits: the event loop goes on meanwhile."""
         return any(edge.kind == "thread" for edge in self._back(fn))
+
+    def seldom(self, fn: Fn) -> bool:
+        """Whether the endpoint comes to it only where what the process keeps for a while is too old."""
+        return any(edge.call is not None and refilled(edge.caller, edge.call) for edge in self._back(fn))
 
     def _back(self, fn: Fn) -> Iterator[Edge]:
         """The calls on the way back from the function to the endpoint's handler."""

@@ -32,16 +32,17 @@ def set_once(fn: Fn, store: Store) -> bool:
     return slot is not None and _while_missing(fn, {slot}, store.block, store.span)
 
 
-def _refills(fn: Fn, call: Call) -> bool:
+def refilled(fn: Fn, call: Call) -> bool:
     """Whether a call is made only where what the process keeps is missing, or too old: `if _it and time() < _until: return _it`."""
     kept = (_slot(fn, store.base, store.name) for store in fn.facts.stores if store.key < 0)
     slots = {slot for slot in kept if slot is not None}
     outer = set(around(fn.facts, call.block))
     for number, block in enumerate(fn.facts.blocks if slots else ()):
-        if block.kind == "if" and block.exits == "return" and block.span < call.span and number not in outer:
+        leaves = block.kind in ("if", "else") and block.exits == "return"
+        if leaves and block.span < call.span and number not in outer:
             way = [(inner, item) for inner, item in fn.blocks_of(number) if inner not in outer]
             tests = [part for _, item in way if item.kind == "if" for part in _all_of(fn, item.value)]
-            whole = all(item.kind in ("if", "with", "try") for _, item in way)
+            whole = all(item.kind in ("if", "else", "with", "try") for _, item in way)
             if whole and any(_tested(fn, vid, missing=False) in slots for vid in tests):
                 return True
     return False
@@ -78,7 +79,7 @@ def once_a_process(project: Project, fn: Fn) -> bool:
 def once_a_request(project: Project, fn: Fn, call: Call) -> bool:
     """Whether a call is made only while what a request keeps is still missing: `if "db" not in g: g.db = connect()`; or what
     the process keeps for a while is too old."""
-    if _refills(fn, call):
+    if refilled(fn, call):
         return True
     if not any(store.base >= 0 and per_request(project, fn, store.base) for store in fn.facts.stores):
         return False
