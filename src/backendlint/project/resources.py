@@ -292,13 +292,25 @@ class Resources:
             )
             if lent and value[0] == "yield":
                 continue
-            if keeps and vid not in held and held.intersection(operands(value)):
+            if keeps and vid not in held and held.intersection(operands(value)) and not self._only_shown(fn, vid):
                 return True
         for inner in self.project.functions_of(fn.file):
             outer = (inner.value(vid) for vid in inner.made_by("outer"))
             if any(value[1] in held and inner.outer(value) is fn for value in outer):
                 return True
         return handed and any(self._hands_over(fn, call, held) for call in fn.calls if call is not opened)
+
+    def _only_shown(self, fn: Fn, vid: Vid) -> bool:
+        """`select([client], [], [], 3)`: a display that functions of libraries look at, and that nobody holds."""
+        if fn.facts.values[vid][0] not in ("list", "tuple") or any(vid in operands(value) for value in fn.facts.values):
+            return False
+        shown = [call for call in fn.calls if vid in call.passed]
+        held = {item.value for item in fn.facts.bindings} | {item.value for item in fn.facts.returns}
+        return (
+            bool(shown)
+            and vid not in held.union(item.value for item in fn.facts.stores)
+            and all(self.project.models(fn, call) and not self._hands_over(fn, call, {vid}) for call in shown)
+        )
 
     @staticmethod
     def _kept_by_result(fn: Fn, held: set[Vid]) -> bool:
