@@ -28,9 +28,9 @@ LONG_SLEEP = 1.0
 SHORT_PROCESS = 10.0
 """Seconds."""
 _AT_ONCE = frozenset(
-    "basename cat chgrp chmod chown cp date df dirname echo env false free getent groups head hostname hostnamectl id ifconfig "
-    "ip journalctl kill killall ln locale ls lsb_release lscpu mkdir mv nproc pgrep pidof pkill ps pwd readlink rm rmdir stat sysctl tail "
-    "test touch true tty uname uptime who whoami whereis which".split()
+    "basename cat chgrp chmod chown cp date df dirname dmidecode echo env false free getent groups head hostname hostnamectl id "
+    "ifconfig ip journalctl kill killall ln locale ls lsb_release lscpu lspci lsusb mkdir mv nproc pgrep pidof pkill pmap ps pwd readlink "
+    "rm rmdir stat sw_vers sysctl system_profiler tail test touch true tty uname uptime who whoami whereis which".split()
 )
 """Programs that are done as soon as they are started."""
 _BY_SIZE = frozenset("cat chgrp chmod chown cp df mv rm stat tail touch".split())
