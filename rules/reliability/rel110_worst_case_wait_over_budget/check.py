@@ -24,8 +24,13 @@ def check(project: Project) -> Iterator[Hit]:
     """One hit an endpoint's handler (several routes of one handler count once), and one a job; endpoints that wait at the same
     places, that the same place alone makes too slow, or only what all of them do first, such as connecting, are one: the
     longest. What all do first is told by that one, and makes no other too slow."""
-    seen: set[str] = set()
-    slow = list(_slow(project, seen))
+    handled: dict[str, Route] = {}
+    for route in project.routes:
+        if route.handler is not None and route.kind != "websocket":
+            handled.setdefault(route.handler.fqn, route)
+    slow = list(_slow(project, (route for route in handled.values() if project.counts(route.place))))
+    if slow and project.focus is not None:  # which of those that wait alike is told depends on all
+        slow = list(_slow(project, handled.values()))
     budget = project.waits.budget("api_ms")
     first = _first({_shared(item.total, budget) for item in slow} - {frozenset()})
     alike: dict[frozenset[Location], list[Slow]] = {}
@@ -34,7 +39,7 @@ def check(project: Project) -> Iterator[Hit]:
     for same, group in alike.items():
         yield _longest(project, group, first - same)
     for fn in project.reviewed():
-        if fn.fqn not in seen and is_job(project, fn):
+        if fn.fqn not in handled and is_job(project, fn):
             total, limit = project.waits.of(fn), project.waits.budget("job_ms")
             if total.seconds > limit:
                 certain = _adds_up(total.parts, limit)
@@ -56,14 +61,11 @@ def _what(total: Sum, first: frozenset[Location], budget: float) -> frozenset[Lo
     return frozenset(part.location for part in most)
 
 
-def _slow(project: Project, seen: set[str]) -> Iterator[Slow]:
-    """Endpoints over the budget, one a handler; those seen are noted."""
-    for route in project.routes:
-        if route.handler is None or route.handler.fqn in seen or route.kind == "websocket":
-            continue
-        seen.add(route.handler.fqn)
+def _slow(project: Project, routes: Iterable[Route]) -> Iterator[Slow]:
+    """Those over the budget."""
+    for route in routes:
         total = project.waits.route(route)
-        if total.seconds > project.waits.budget("api_ms"):
+        if route.handler is not None and total.seconds > project.waits.budget("api_ms"):
             yield Slow(route, route.handler, total)
 
 
