@@ -10,6 +10,7 @@ from backendlint.api import Fn, Hit, Project, SqlStatement, here_and_in, told_on
 
 _WORDS = re.compile(r"\b(?:GRANT|(?:CREATE|ALTER)\s+(?:ROLE|USER))\b", re.IGNORECASE)
 _GIVES = " gives `"
+_DEFAULTS = "These default privileges"
 _ROLE_POWERS = {
     "SUPERUSER": "may do anything in every database of the server",
     "BYPASSRLS": "is exempt from row-level security",
@@ -22,11 +23,11 @@ _WITHOUT_ROWS = frozenset(
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """SQL texts (migrations and .sql files too), then policy documents in code. All that one file gives to one role is told
-    once."""
+    """SQL texts (migrations and .sql files too), then policy documents in code. All that one file gives to one role, or by
+    default, is told once."""
     given: dict[tuple[str, str], list[Hit]] = {}
     for hit in _statements(project):
-        whom = hit.message.partition(_GIVES)[2]
+        whom = hit.message.partition(_GIVES)[2] or (_DEFAULTS if hit.message.startswith(_DEFAULTS) else "")
         if whom and hit.profile is None:
             given.setdefault((hit.location.path, whom), []).append(hit)
         else:
@@ -38,7 +39,8 @@ def check(project: Project) -> Iterator[Hit]:
 
 
 def _told(hit: Hit, others: str) -> str:
-    return here_and_in(hit, f"{others},", before=_GIVES)
+    before, after = ("", _DEFAULTS) if hit.message.startswith(_DEFAULTS) else (_GIVES, "")
+    return here_and_in(hit, f"{others},", before=before, after=after)
 
 
 def _statements(project: Project) -> Iterator[Hit]:
@@ -54,7 +56,7 @@ def _statements(project: Project) -> Iterator[Hit]:
             and words[words.index("GRANT") + 1 : words.index("GRANT") + 2] == ["ALL"]
         ):
             yield statement.hit(
-                "These default privileges grant ALL on everything that will be made; grant the ones that are needed."
+                f"{_DEFAULTS} grant ALL on everything that will be made; grant the ones that are needed."
             )
 
 
