@@ -49,6 +49,7 @@ _PLACEHOLDER = re.compile(
         [!*][a-z_]* |
         (?:your|some|insert|enter|put|add|replace|provide)[-_ ].* | (?-i:your[A-Z]\w*) |
         .*(?:change[-_ ]?(?:me|this|it)|replace[-_ ]?(?:me|this)|placeholder|redacted|example|dummy|fake|masked|to[-_ ]?be[-_ ]?set).* |
+        mock(?:ed)?[-_ ].* |
         (?:.*[-_ ])?(?:set|fill|edit|put|insert)[-_ ]?(?:me|this|it|here)(?:[-_ !].*)? |
         (?:un)?set | none | null | nil | undefined | default | optional | required | missing | empty | unknown | invalid | hidden | n/a |
         .*[-_](?:in)?valid | (?:in)?valid[-_].* | (?:not|un)[-_ ]?(?:active|used|configured|available|found) | input | field | guest |
