@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 INFRASTRUCTURE = frozenset({"infrastructure", "integrity"})
 _OURS = re.compile(
-    r"Config|Programming|Usage|Assert|Unreachable|NotImplemented|Invariant|Internal|Setup|Startup|Exit|Stop|Retry|Skip|Abort|Cancel"
+    r"Config|Programming|Usage|Assert|Unreachable|NotImplemented|Implementation|Invariant|Internal|Setup|Startup|Exit|Stop|Retry|Skip|Abort|Cancel"
 )
 """Exceptions of the project that tell of bugs or steer its flow."""
 _CONFIGURED = re.compile(r"(^|_)(settings|config|conf|environ)$|^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$")
