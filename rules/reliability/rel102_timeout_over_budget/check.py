@@ -35,8 +35,8 @@ def _hits(project: Project) -> Iterator[tuple[Hit, str]]:
     for site in project.effects.sites:
         if site.fn not in project.in_request or not project.waits.counts(site.model):
             continue
-        yield from ((hit, "") for hit in _by_callers(project, site, budget))
         wait = project.timeouts.of(site.fn, site.call, site.model)
+        yield from ((hit, "") for hit in _by_callers(project, site, budget, wait))
         if wait is None or wait.kind != "seconds" or wait.seconds <= budget:
             continue
         if wait.at is not None:
@@ -46,11 +46,12 @@ def _hits(project: Project) -> Iterator[tuple[Hit, str]]:
         yield _hit(project, site, wait), site.model.name.partition(".")[0] if wait.default else ""
 
 
-def _by_callers(project: Project, site: Site, budget: float) -> Iterator[Hit]:
-    """What callers pass to a helper for its timeout."""
+def _by_callers(project: Project, site: Site, budget: float, own: Wait | None) -> Iterator[Hit]:
+    """What callers pass to a helper for its timeout, unless that is what the helper waits for anyway."""
     timeout = site.model.timeout
     for made, seconds in project.timeouts.by_callers(site.fn, site.call, timeout) if timeout is not None else ():
-        if seconds <= budget or made.fn not in project.in_request:
+        known = own is not None and own.kind == "seconds" and own.seconds == seconds
+        if seconds <= budget or known or made.fn not in project.in_request:
             continue
         route = project.in_request.route(made.fn)
         label = route.label if route is not None else made.fn.name
