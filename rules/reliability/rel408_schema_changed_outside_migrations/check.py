@@ -21,6 +21,8 @@ _ANY_TABLE = re.compile(
     r"(?:TABLE(?:\s+IF\s+(?:NOT\s+)?EXISTS)?|\sON)\s+(?:ONLY\s+)?(?:%s|%\(|\"?hole_\d+_)", re.IGNORECASE
 )
 """A table whose name is worked out: as users make tables of their own, there is no migration that could know it."""
+_MADE = re.compile(r"^\s*CREATE\s+(?:UNLOGGED\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([\w.\"`]+)", re.IGNORECASE)
+_GONE = re.compile(r"^\s*DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?([\w.\"`]+)", re.IGNORECASE)
 _HARM = {
     "create_all": "a table that it makes has no revision, so the next migration finds it there and fails, and its later changes "
     "never reach production",
@@ -121,7 +123,22 @@ def _of_metadata(project: Project, fn: Fn, func: int) -> bool:
     return project.is_instance(fn, value[1], "sqlalchemy.MetaData", "flask_sqlalchemy.SQLAlchemy")
 
 
+def _scratch(project: Project) -> set[tuple[str, str]]:
+    """Tables, with the file, that functions of one file make and others of it drop: they are there for a while only. One that a
+    function drops to make it anew stays."""
+    made: dict[tuple[str, str], set[Fn]] = {}
+    gone: dict[tuple[str, str], set[Fn]] = {}
+    for text in project.data.texts:
+        for pattern, found in ((_MADE, made), (_GONE, gone)):
+            match = pattern.match(text.text) if text.fn is not None else None
+            known = match is not None and (project.data.models.find(match[1]) or project.data.migrated.find(match[1]))
+            if match is not None and text.fn is not None and not known:
+                found.setdefault((text.fn.path, match[1]), set()).add(text.fn)
+    return {key for key, functions in made.items() if key in gone and functions.isdisjoint(gone[key])}
+
+
 def _executed(project: Project, inside: frozenset[str]) -> Iterator[Hit]:
+    scratch = _scratch(project)
     for text in project.data.texts:
         fn = text.fn
         if fn is None or not text.certain or fn.path in inside or text.path in inside or _EXEMPT.search(fn.path):
@@ -135,6 +152,9 @@ def _executed(project: Project, inside: frozenset[str]) -> Iterator[Hit]:
             continue
         verb = " ".join(match.group().upper().split())
         start = len(match.group()) - len(match.group().lstrip())
+        named = _MADE.match(text.text) or _GONE.match(text.text)
+        if named is not None and (fn.path, named[1]) in scratch:
+            continue
         unknown = _ANY_TABLE.search(text.text) is not None
         yield Hit(
             f"`{verb}` in `{fn.name}()` changes the schema beside the migrations: nothing records it, it "
