@@ -26,6 +26,7 @@ _MANAGERS = frozenset({"objects", "query"})
 _SENDING = frozenset("execute scalar scalars exec len bool list".split())
 _ALL_HOLD = frozenset({"and_", "Q"})
 _OTHER = frozenset("exclude get_or_create update_or_create create add save delete update union or_ not_".split())
+_CHAIN = 4
 _DATABASE = frozenset({"db", "db-read"})
 _EQUAL = frozenset({"exact", "iexact"})
 _LOOKUPS = frozenset(
@@ -41,6 +42,26 @@ def sought_by(fn: Fn, call: Call) -> Vid:
     made = fn.unguarded(call.args[0])
     found = fn.facts.values[made[2]] if made[0] == "comp" else ("",)
     return int(found[2]) if found[0] == "guard" and found[3] else -1
+
+
+def columns_sought(fn: Fn, call: Call) -> list[Vid]:
+    """What columns are equal to in the row that a query finds, given by their names to a call of its chain."""
+    found: list[Vid] = []
+    for _ in range(_CHAIN):
+        if fn.callee_name(call) in _OTHER:
+            return []
+        found += [vid for key, vid in call.kwargs if key != "**" and _is_equal(key)]
+        base = fn.unguarded(receiver(fn, call)) if receiver(fn, call) >= 0 else ("",)
+        if base[0] != "call":
+            break
+        call = fn.facts.calls[base[1]]
+    return found
+
+
+def _is_equal(key: str) -> bool:
+    """`name`, `team__name__iexact`; not `name__contains`."""
+    lookup = key.rpartition("__")[2] if "__" in key else ""
+    return lookup in _EQUAL or lookup not in _LOOKUPS
 
 
 class Place(NamedTuple):
@@ -136,8 +157,7 @@ class Asked:
     @staticmethod
     def _fields(fn: Fn, call: Call) -> set[Place]:
         """`name=name`, `team__name__iexact=name`; not `name__contains=name`."""
-        named = [(key.rpartition("__")[2] if "__" in key else "", vid) for key, vid in call.kwargs if key != "**"]
-        return {place(fn, vid) for lookup, vid in named if lookup in _EQUAL or lookup not in _LOOKUPS}
+        return {place(fn, vid) for key, vid in call.kwargs if key != "**" and _is_equal(key)}
 
     @staticmethod
     def _is_column(side: Place) -> bool:

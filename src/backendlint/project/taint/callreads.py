@@ -20,9 +20,11 @@ from backendlint.project.taint.identifiers import kept_as_secret
 from backendlint.project.taint.labels import CLEAN_TYPES, KEYS, MAX_PATH, NONE, Labels, Path, Trail
 from backendlint.project.taint.naming import is_public, words
 from backendlint.project.taint.parsed import Parsed
+from backendlint.project.taint.returned import Returned
 from backendlint.project.taint.substitutions import replaced, substituted
 from backendlint.project.taint.tuples import NamedTuples
 from backendlint.project.taint.uploads import opened
+from backendlint.project.taint.urls import without_host
 
 if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
@@ -49,21 +51,6 @@ _TEXTS = frozenset({"builtins.str", "builtins.format"})
 _JOINERS = frozenset({"urllib.parse.urlunsplit", "urllib.parse.urlunparse"})
 
 
-def without_host(fn: Fn, vid: Vid) -> bool:
-    """Whether the parts of a URL have an empty host: `parts._replace(netloc="")`, `parts[1] = ""`, `("", "", ...)`."""
-    value = fn.facts.values[vid]
-    while value[0] in ("store", "guard", "mut"):
-        if value[0] == "store" and fn.const(value[2]) == 1 and fn.const(value[3]) == "":
-            return True
-        value = fn.facts.values[value[1]]
-    if value[0] in ("tuple", "list") and len(value[1]) > 1:
-        return fn.const(value[1][1]) == ""
-    if value[0] == "call":
-        call = fn.facts.calls[value[1]]
-        return fn.facts.values[call.func][-1] == "_replace" and fn.const(call.kwarg("netloc")) == ""
-    return False
-
-
 def _told_to_hide(fn: Fn, callee: Fn, bound: Bound) -> bool:
     """`arguments(sanitized=True)`, `to_dict(include_secrets=False)`."""
     for index, passed in bound.items():
@@ -82,6 +69,7 @@ class CallReads:
         self.project = reader.project
         self.tuples = NamedTuples(reader)
         self.parsed = Parsed(reader.project)
+        self.returned = Returned(reader.guards)
         self._text_methods: dict[str, bool] = {}
 
     def read(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
@@ -376,7 +364,8 @@ class CallReads:
                 inner = path[1:] if path and path[0].startswith("[") else path
                 parts.append(self.reader.read(callee, item.value, inner))
             elif not item.is_yield:
-                parts.append(self.reader.read(callee, item.value, path))
+                found = self.reader.read(callee, item.value, path)
+                parts.append(found if path else self.returned.less(callee, item, found))
         return self.substitute(fn, callee, bound, lb.merge(parts), span)
 
     def substitute(self, fn: Fn, callee: Fn, bound: Bound, found: Labels, span: Span) -> Labels:

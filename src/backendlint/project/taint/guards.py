@@ -11,9 +11,10 @@ from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import Guard
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.addresses import Addresses
-from backendlint.project.taint.asked import sought_by
+from backendlint.project.taint.asked import columns_sought, sought_by
 from backendlint.project.taint.instances import are_harmless, classes_asked, otherwise
 from backendlint.project.taint.patterns import cleans
+from backendlint.project.taint.same import beginning, same, stripped
 from backendlint.project.taint.substitutions import LINES, written_pattern
 from backendlint.project.taint.tried import ends, raises_on, went_well
 
@@ -65,7 +66,7 @@ class Guards:
             return NOTHING
         value = fn.facts.values[test]
         op = value[0]
-        if truth is False and self._strip(fn, test) == self._strip(fn, subject):
+        if truth is False and stripped(fn, test) == stripped(fn, subject):
             return EVERYTHING  # nothing, or empty
         if truth is None:
             if op != "call":
@@ -126,6 +127,9 @@ class Guards:
                 todo += zip(one[1], two[1], strict=True)
                 continue
             for side, other in (pair, pair[::-1]):
+                start = beginning(fn, side) if fn.const(other) == "/" else -1
+                if start >= 0 and self._relation(fn, start, subject) == EVERYTHING:
+                    kinds |= {lb.LOCAL}
                 found = self._relation(fn, side, subject)
                 if found and self._closed(fn, other):
                     kinds |= found
@@ -160,8 +164,8 @@ class Guards:
 
     def _relation(self, fn: Fn, vid: Vid, subject: Vid, depth: int = 0) -> Kinds:
         """What a test of `vid` says about `subject`: all where they are the same text, hosts for a URL's host ..."""
-        target, found = self._strip(fn, subject), self._strip(fn, vid)
-        if target == found or self._same(fn, target, found):
+        target, found = stripped(fn, subject), stripped(fn, vid)
+        if target == found or same(fn, target, found):
             return EVERYTHING
         if depth > MAX_DEPTH:
             return NOTHING
@@ -188,41 +192,6 @@ class Guards:
         if name in _JOINS:
             return _HOST if inner else NOTHING
         return _PATH if name in _RESOLVERS else NOTHING
-
-    def _same(self, fn: Fn, left: Vid, right: Vid, depth: int = 5) -> bool:
-        """The same expression written twice: `request.args.get("next")`, `form.url.data`."""
-        one, other = fn.facts.values[self._strip(fn, left)], fn.facts.values[self._strip(fn, right)]
-        if depth == 0 or one[0] != other[0]:
-            return False
-        if one == other and one[0] in ("name", "param", "const", "outer"):
-            return True
-        if one[0] == "attr":
-            return bool(one[2] == other[2]) and self._same(fn, one[1], other[1], depth - 1)
-        if one[0] == "item":
-            return (
-                fn.const(one[2]) is not ...
-                and fn.const(one[2]) == fn.const(other[2])
-                and self._same(fn, one[1], other[1])
-            )
-        if one[0] != "call":
-            return False
-        first, second = fn.facts.calls[one[1]], fn.facts.calls[other[1]]
-        if first.kwargs or second.kwargs or len(first.args) != len(second.args) or not first.args:
-            return False
-        known = [fn.const(vid) for vid in first.args]
-        return (
-            ... not in known
-            and known == [fn.const(vid) for vid in second.args]
-            and self._same(fn, first.func, second.func, depth - 1)
-        )
-
-    @staticmethod
-    def _strip(fn: Fn, vid: Vid) -> Vid:
-        value = fn.facts.values[vid]
-        while value[0] in ("guard", "await") or (value[0] == "fmt" and len(value[2]) == 1):
-            vid = value[2][0] if value[0] == "fmt" else value[1]
-            value = fn.facts.values[vid]
-        return vid
 
     # calls
 
@@ -278,6 +247,7 @@ class Guards:
                     return self._matched(fn, call, model.guard)
         return (
             self._validated(fn, subject, call, depth)
+            | self._registered(fn, subject, call)
             | self._by_address(fn, subject, call)
             | self._named(fn, subject, call, func)
         )
@@ -290,6 +260,12 @@ class Guards:
         if any(model.name != "builtins.dict.get" for model in self.project.models(fn, call)):
             return False
         return (func[0] == "attr" and self._closed(fn, func[1])) or self._is_variable(fn, func)
+
+    def _registered(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
+        """`ReturnAddress.objects.filter(client=client, uri=uri).first()`: somebody has entered that very address before."""
+        if not any(self._relation(fn, vid, subject) == EVERYTHING for vid in columns_sought(fn, call)):
+            return NOTHING
+        return _HOST if "db-read" in self.project.effects.call_effects(fn, call) else NOTHING
 
     def _is_variable(self, fn: Fn, func: tuple[object, ...]) -> bool:
         owner = str(func[1]).rpartition(".")[0] if func[0] == "name" else ""
@@ -347,7 +323,7 @@ class Guards:
 
     def _resolved(self, fn: Fn, vid: Vid) -> bool:
         """True where the path was made absolute before its prefix was tested."""
-        value = fn.facts.values[self._strip(fn, vid)]
+        value = fn.facts.values[stripped(fn, vid)]
         if value[0] != "call":
             return False
         call = fn.facts.calls[value[1]]
@@ -375,7 +351,7 @@ class Guards:
         kinds: Kinds = NOTHING
         enclosing = {number for number, _ in fn.blocks_of(block)}
         for item in fn.facts.statements:
-            vid = self._strip(fn, item.value) if item.value >= 0 and item.kind == "expr" else -1
+            vid = stripped(fn, item.value) if item.value >= 0 and item.kind == "expr" else -1
             if vid >= 0 and item.block in enclosing and item.span.line < line and fn.facts.values[vid][0] == "call":
                 kinds |= self.cleared(fn, subject, vid, None)
         return kinds

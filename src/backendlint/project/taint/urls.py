@@ -25,6 +25,21 @@ _HOST_KINDS = ("ssrf", "redirect")
 _CUTS = frozenset({"removeprefix", "lstrip"})
 
 
+def without_host(fn: Fn, vid: Vid) -> bool:
+    """Whether the parts of a URL have an empty host: `parts._replace(netloc="")`, `parts[1] = ""`, `("", "", ...)`."""
+    value = fn.facts.values[vid]
+    while value[0] in ("store", "guard", "mut"):
+        if value[0] == "store" and fn.const(value[2]) == 1 and fn.const(value[3]) == "":
+            return True
+        value = fn.facts.values[value[1]]
+    if value[0] in ("tuple", "list") and len(value[1]) > 1:
+        return fn.const(value[1][1]) == ""
+    if value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        return fn.facts.values[call.func][-1] == "_replace" and fn.const(call.kwarg("netloc")) == ""
+    return False
+
+
 class Urls:
     """Answers what the place of a part in a text says of it."""
 
