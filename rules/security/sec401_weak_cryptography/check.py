@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from backendlint.api import (
@@ -19,6 +19,8 @@ from backendlint.api import (
     calls_at,
     for_development,
     functions_in,
+    here_and_in,
+    lines_of,
     object_root,
     unchanged,
 )
@@ -43,11 +45,25 @@ NOTHING = (
     "A plain `SSLContext` verifies neither the certificate nor the host's name, so anyone on the way can read and change "
     "the traffic; make it with `ssl.create_default_context()`."
 )
+KEYED = " goes into it, so "
+"""In the messages of broken hashes of a secret."""
+HASHES = frozenset({"md5", "sha1"})
+SECRET = re.compile(
+    r"(?!.*(csrf_?field|_name|_id|length|password|passwd)$).*(secret|private_?key|signing_?key|api_?key|auth_?token|"
+    r"access_?token|session_?(token|key)|reset_?token)",
+    re.IGNORECASE,
+)
+WORD = re.compile(r"[A-Za-z_]\w+")
+FEW = 2
+"""So many proofs that a file makes in one way are told one by one."""
 DEEP = 2
 """Helpers through which the option is followed."""
 
 
 def check(project: Project, hit: Hit) -> Iterator[Hit]:
+    if KEYED in hit.message:
+        yield first_of_file(project, hit)
+        return
     if hit.message.startswith(THROUGH):
         if not any(hands_on(project, fn, call, DEEP) for fn, call in calls_at(project, hit.location)):
             return
@@ -66,6 +82,26 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
         yield replace(hit, profile="strict", confidence="low")
     else:
         yield hit
+
+
+def first_of_file(project: Project, hit: Hit) -> Hit:
+    """Where a file proves all it says with one broken hash of a secret, that is told where it begins."""
+    lines = lines_of(project, hit.location.path)
+    calls = ((fn, call) for fn in functions_in(project, hit.location) for call in fn.calls)
+    spans = sorted({call.span for fn, call in calls if fn.callee_name(call) in HASHES and is_keyed(lines, call.span)})
+    if len(spans) <= FEW or not any(starts_at(span, hit.location) for span in spans):
+        return hit
+    if not starts_at(spans[0], hit.location):
+        return replace(hit, profile="strict")
+    return replace(
+        hit, message=here_and_in(hit, f"{len(spans) - 1} more places of the file", before=", so what proves")
+    )
+
+
+def is_keyed(lines: Sequence[str], span: Span) -> bool:
+    """`md5((self.private_key + text).encode())`."""
+    text = "".join(lines[span.line - 1 : span.end_line])
+    return any(SECRET.match(word) for word in WORD.findall(text))
 
 
 def of_plain(fn: Fn, location: Location) -> bool:
