@@ -51,7 +51,7 @@ OPERATOR = ("command", "migration")
 
 
 def check(project: Project) -> Iterator[Hit]:
-    reported = set()
+    reported: set[Location] = set()
     alike: dict[tuple[str | None, str], list[Hit]] = {}
     opened: set[str] | None = None
     for found in place_flows(project, ("log",), ("secret", "personal")):
@@ -76,6 +76,23 @@ def check(project: Project) -> Iterator[Hit]:
         if hit.location not in reported:
             reported.add(hit.location)
             yield hit
+    yield from told_once(shown_whole(project, reported), whole_told, severity=None, each=said_in_file)
+
+
+def told(hit: Hit, others: str) -> str:
+    return here_and_in(hit, others, before=", so everybody")
+
+
+def whole_told(hit: Hit, others: str) -> str:
+    return here_and_in(hit, others, before="; log the fields")
+
+
+def said_in_file(hit: Hit) -> tuple[str, str]:
+    return hit.location.path, hit.message
+
+
+def shown_whole(project: Project, reported: set[Location]) -> Iterator[Hit]:
+    """Requests, objects and mappings that are logged with all that is in them."""
     for site in project.taint.reviewed_sinks("log"):
         for fn, what, location in written(project, site.fn, site.vid, site.fn.location(site.call.span), NEAR):
             if location not in reported:
@@ -83,10 +100,6 @@ def check(project: Project) -> Iterator[Hit]:
                 hit = Hit(f"{what}; log the fields that are needed.", location, confidence="medium", function=fn.fqn)
                 plain = what.startswith("`") and what.endswith(HELD) and not may_hold_secrets(project, fn)
                 yield replace(hit, profile="strict", confidence="low") if plain else hit
-
-
-def told(hit: Hit, others: str) -> str:
-    return here_and_in(hit, others, before=", so everybody")
 
 
 def surest(project: Project, flow: Flow) -> tuple[Flow, bool]:
