@@ -56,6 +56,8 @@ SECOND = re.compile(r"(totp|otp|mfa|2fa)_?secret$", re.IGNORECASE)
 """What a user's other device is given once, when it is set up."""
 MASKS = re.compile(r"mask|redact|hide|censor|scrub|sanitiz|strip|without|public", re.IGNORECASE)
 """Names of methods that make an object fit to be shown."""
+MAKES = re.compile(r"^_?(make|generate|gen|new|random|create)_?|_generator$", re.IGNORECASE)
+"""Functions that make a password up, when they are given nothing."""
 SCHEMA, DUMPS, LEFT_OUT = "marshmallow.Schema", ("dump", "dumps"), ("load_only", "exclude")
 SERIALIZERS = ("field_serializer", "serializer")
 
@@ -71,7 +73,7 @@ def check(project: Project) -> Iterator[Hit]:
         meant = is_issued(flow) or is_asked(project, flow) or far_from_token(flow) or sent_back(project, flow)
         meant = meant or for_development(flow.site.fn.path)
         meant = meant or (flow.site.model.name == "response" and has_schema(project, flow))
-        meant = meant or not is_stored(flow) or is_filled_in(project, flow)
+        meant = meant or not is_stored(flow) or is_filled_in(project, flow) or is_made_up(project, flow)
         if not flow.weak and not evident(project, flow):
             hit = replace(hit, profile="strict", confidence="low")
         if meant and not flow.weak and for_mailbox(project, flow):
@@ -178,6 +180,17 @@ def is_issued(flow: Flow) -> bool:
     handler = flow.fn.name if not flow.chain else flow.chain[0].edge.caller.name
     handler = f"{flow.fn.cls.name}.{handler}" if flow.fn.cls is not None else handler
     return "password" not in name.lower() and bool(ISSUING.search(handler) or ISSUING.search(flow.fn.name))
+
+
+def is_made_up(project: Project, flow: Flow) -> bool:
+    """A password that is made here, for whoever is signed in and asks for one: an administrator passes it on."""
+    routes = flow.routes(project)
+    if not routes or not all(project.access.guarded(route) for route in routes):
+        return False
+    owner = project.functions[flow.source.fn]
+    value = owner.unguarded(flow.source.slot)
+    call = owner.calls[value[1]] if value[0] == "call" else None
+    return call is not None and not call.passed and bool(MAKES.search(owner.callee_name(call)))
 
 
 def for_mailbox(project: Project, flow: Flow) -> bool:

@@ -29,6 +29,8 @@ _PARTS = {"fmt": 2, "list": 1, "tuple": 1, "set": 1, "phi": 1, "bool": 2}
 _PIECES = frozenset({"items", "keys", "values", "split", "partition", "rpartition", "splitlines"})
 """Methods that give parts of an object, of which one may be the secret."""
 _GETTERS = frozenset({"get", "pop", "getlist", "setdefault"})
+_MATCHED = frozenset({"group", "groups", "groupdict"})
+"""Methods that give what a pattern has found in a text."""
 _LOOKUPS = frozenset({"get", "fetch", "read", "load", "lookup", "retrieve", "find", "resolve"})
 _FINDS = frozenset({"get", "filter", "filter_by", "get_or_none", "find_one", "first_or_404", "get_object_or_404"})
 """Calls that look up the one who has the `token=`."""
@@ -258,7 +260,7 @@ class _Search:
         method = str(func[2]) if func[0] == "attr" else ""
         if method in _PIECES and fn.unguarded(func[1])[0] in ("dict", "list", "store"):
             return [(fn, func[1], up, far)]
-        if method in _PIECES or (method in _GETTERS and call.args and isinstance(fn.const(call.args[0]), str)):
+        if method in _PIECES or method in _MATCHED or (method in _GETTERS and call.args):
             return []
         return [(fn, vid, up, far) for vid in (*call.passed, receiver(fn, call)) if vid >= 0]
 

@@ -67,6 +67,11 @@ def kept_as_secret(fn: Fn, vid: Vid) -> bool:
     return any(sensitive(name) == "secret" or not _CODES.isdisjoint(words(name)) for name in names)
 
 
+def _is_bool(project: Project, cls: Cls, name: str) -> bool:
+    refs = project.refs(cls.owner, cls.facts.annotations[name])
+    return bool(refs) and all(ref.name == "builtins.bool" for ref in refs)
+
+
 class Identifiers:
     """Answers `covers(fn, vid, name)`."""
 
@@ -76,7 +81,7 @@ class Identifiers:
 
     def covers(self, fn: Fn, vid: Vid, name: str) -> bool:
         """Whether the value is an object that prints no secret of its own, or what a row is known by."""
-        if self._is_word(fn, vid, name) or self._is_answer(fn, vid):
+        if self._is_word(fn, vid, name) or self._is_answer(fn, vid) or self._is_flag(fn, vid, name):
             return True
         parts = words(name)
         if parts[-2:] == _ACCOUNT:
@@ -108,6 +113,34 @@ class Identifiers:
     def _is_response(self, name: str) -> bool:
         models = [self.project.libraries.call(owner) for owner in self.project.libraries.mro(name)]
         return any(model is not None and model.response is not None for model in models)
+
+    def _is_flag(self, fn: Fn, vid: Vid, name: str) -> bool:
+        """`field.secret` of classes that declare `secret: bool`; of an object of which nothing is known, of all that have one."""
+        value = fn.facts.values[vid]
+        if value[0] != "attr" or name not in self._flags:
+            return False
+        owners = [
+            ref for ref in self.project.refs(fn, value[1]) if ref.kind == "inst" and ref.name in self.project.classes
+        ]
+        return all(self._declares(ref, name) for ref in owners) if owners else self._flags[name]
+
+    def _declares(self, ref: Ref, name: str) -> bool:
+        owners = self.project.hierarchy.mro(self.project.classes[ref.name])
+        return any(name in owner.facts.annotations and _is_bool(self.project, owner, name) for owner in owners)
+
+    @cached_property
+    def _flags(self) -> dict[str, bool]:
+        """Fields with names of secrets that classes declare as flags, and whether all classes do that have one."""
+        found: dict[str, bool] = {}
+        others: set[str] = set()
+        for cls in self.project.classes.values():
+            for name in cls.facts.annotations:
+                if sensitive(name) and _is_bool(self.project, cls, name):
+                    found[name] = True
+                elif sensitive(name):
+                    others.add(name)
+            others.update(name for name in cls.facts.attributes if name not in cls.facts.annotations)
+        return {name: name not in others for name in found}
 
     def _is_word(self, fn: Fn, vid: Vid, name: str) -> bool:
         """Whether the value is a class's constant, or an enumeration's member, that only names a kind of secret."""

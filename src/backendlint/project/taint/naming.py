@@ -63,7 +63,7 @@ _WITHIN = frozenset({"in", "from"})
 """Between a claim and the token in which it is: `role_in_jwt`, `user_id_from_token`."""
 _GONE = ((), ("sign",), ("signed",), ("log",), ("logged",), ("check",), ("opt",))
 """Before an `in` that says what somebody does: `sign_in_token`."""
-_VERBS = frozenset("is was has had does did".split())
+_VERBS = frozenset("is was has had does did require requires".split())
 _KEPT_UNDER = frozenset("password passwd credential credentials param parameter token secrets".split())
 """Words before a last `key` under which a secret is kept: `password_key`."""
 _OTHER_TOKENS = frozenset(
@@ -85,7 +85,8 @@ _PERSONAL_PAIRS = _pairs(
 )
 _SPEAKS = frozenset(
     "is has num max min no use check validate invalid incorrect missing enable enabled disable wrong bad empty weak allow require "
-    "requires required include exclude expired forgot change changed regex pattern show hide remaining".split()
+    "requires required sanitized masked redacted obfuscated anonymized include exclude expired forgot change changed "
+    "regex pattern show hide remaining".split()
 )
 """First words that make the name speak about a secret: a flag, or the code of an error."""
 _KEYS = frozenset({"id", "ids", "uuid", "guid", "pk"})
