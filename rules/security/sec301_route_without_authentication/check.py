@@ -35,6 +35,8 @@ CATCH_ALL = re.compile(r"/?\{\w+\}/?")
 SEARCH = re.compile(r"search|query|filter|lookup|preview|list|decode|parse|convert", re.IGNORECASE)
 SHOWN = re.compile(r"(is_)?(published|public)")
 SECRET = re.compile(r"(\w+_)?(token|secret|signature)(_hash)?", re.IGNORECASE)
+CAPABILITY = re.compile(r"(\w+_)?(token|secret|signature|(secret|access|activation|share)_?key)", re.IGNORECASE)
+"""Parameters of links that let in whoever has them."""
 FINDS = ("filter", "get", "get_or_404")
 SIGN_UP = re.compile(r"sign[-_]?up|regist", re.IGNORECASE)
 LASTING = ("db-write", "commit", "mail", "queue-publish")
@@ -230,7 +232,10 @@ def thrown_open(project: Project, routes: list[Route]) -> Iterator[Hit]:
 
 def only_redirects(project: Project, route: Route) -> bool:
     """It sends clients on to where they are checked, or away; or the path itself is signed or a part of pages."""
-    if re.search(r"\{(\w*_)?(signature|token|secret)\}|\.(js|css|svg|png|ico|txt)$", route.path):
+    taken = set(re.findall(r"\{(\w+)\}", route.path))
+    if route.handler is not None:  # a path's group may have no name
+        taken |= {param.name for param in route.handler.facts.params if param.default < 0}
+    if any(map(CAPABILITY.fullmatch, taken)) or re.search(r"\.(js|css|svg|png|ico|txt)$", route.path):
         return True
     found = answers(project, route.handler) if route.handler is not None else []
     if route.handler is not None and project.effects.has(route.handler, *LASTING):

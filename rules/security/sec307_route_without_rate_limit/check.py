@@ -340,14 +340,15 @@ def is_sign_in(route: Route) -> bool:
 
 def limited_sibling(project: Project, route: Route, module: list[Route]) -> Route | None:
     """An open route of the same module that has a limit, where that is usual there."""
-    if re.search(r"health|ready|live|ping|metrics|docs", route.path):
-        return None
+    if not route.methods or re.search(r"health|ready|live|ping|metrics|docs", route.path):
+        return None  # of what answers all methods nobody knows what it does
     near = [other for other in module if other is not route and not project.access.authentication(other)]
     limited = [
         other
         for other in near
         if set(project.access.rate_limits(other)) - {other.name}  # what answers 429 itself may hand an answer on
         and not is_sign_in(other)
+        and other.methods
         and SAFE.issuperset(other.methods) == SAFE.issuperset(route.methods)
     ]
     return limited[0] if limited and len(limited) * 2 >= len(near) else None

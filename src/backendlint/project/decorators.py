@@ -11,6 +11,7 @@ from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import Arg, DecoratorModel
 from backendlint.project.tables import entries
+from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -19,6 +20,11 @@ _FIELDED = ("pydantic.BaseModel", "typing.NamedTuple", "msgspec.Struct")
 """Bases whose classes take what is annotated in them, without a decorator."""
 BEFORE = frozenset({"dispatch", "setup", "prepare", "initial"})
 """Methods of a class of handlers that run before the one that answers: what decorates them decorates all."""
+
+
+_CHANGES = "post"
+"""What a view that a library answers as a whole is called for, unless it only shows something."""
+_LAMBDA = "<lambda"
 
 
 class Decoration(NamedTuple):
@@ -43,7 +49,10 @@ def decorations(project: Project, home: Fn, vid: Vid) -> Iterator[Decoration]:
     """What a decorator in a function's table does; nothing where it is not known."""
     call = home.facts.calls[home.facts.values[vid][1]] if home.facts.values[vid][0] == "call" else None
     ref = next(iter(project.refs(home, call.func if call is not None else vid)), None)
-    if ref is None:
+    made = [*_made(project, home, vid)] if ref is None or _LAMBDA in ref.name else []
+    if made or ref is None:
+        for owner, item in made:
+            yield from decorations(project, owner, item)
         return
     model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
     inner = list(_applied(project, home, call, model.applies)) if call is not None and model and model.applies else []
@@ -52,6 +61,19 @@ def decorations(project: Project, home: Fn, vid: Vid) -> Iterator[Decoration]:
         yield item._replace(method=name if isinstance(name, str) else "")
     if not inner:
         yield Decoration(home, vid, ref)
+
+
+def _made(project: Project, home: Fn, vid: Vid, depth: int = 4) -> Iterator[tuple[Fn, Vid]]:
+    """The calls that make the decorator which a variable holds, one of several perhaps: none is needed while testing."""
+    value = home.facts.values[vid]
+    if value[0] == "phi" and depth:
+        for item in value[1]:
+            yield from _made(project, home, item, depth - 1)
+    elif value[0] == "name" and depth:
+        found = variable(project, home, value[1])
+        yield from _made(project, *found, depth - 1) if found is not None else ()
+    elif value[0] == "call" and depth < 4:
+        yield home, vid
 
 
 def decorate(project: Project, fn: Fn) -> None:
@@ -127,8 +149,11 @@ def class_decorations(project: Project, classes: Iterable[Cls], method: str) -> 
     for cls in classes:
         for vid in cls.facts.decorators:
             for item in decorations(project, cls.owner, vid):
-                if not item.method or item.method == method or item.method in BEFORE:
+                if not item.method or item.method in (method, *BEFORE) or (not method and item.method == _CHANGES):
                     yield item.ref
+        for name, before in cls.methods.items():
+            if name in BEFORE:
+                yield from before.decorators
 
 
 def _applied(project: Project, home: Fn, call: Call, arg: Arg) -> Iterator[Decoration]:
