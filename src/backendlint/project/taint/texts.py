@@ -72,6 +72,11 @@ def open_texts(project: Project, kinds: Collection[str], finder: Finder) -> Iter
                 yield OpenText(site, fn, location, part, value)
 
 
+_OF_SCHEMA = frozenset("db_table __tablename__ __table__ column attname table_name name_or_oid".split())
+_OF_GEOMETRY = frozenset({"wkt", "ewkt", "hex", "hexewkb"})
+"""How GeoDjango's and shapely's geometries are written out: from numbers, whatever they were read from."""
+
+
 class Finder:
     """Answers what a text is put together from."""
 
@@ -292,15 +297,7 @@ class Finder:
     def _closed_attribute(self, fn: Fn, value: Value, kind: str, depth: int) -> bool:
         """Attributes of classes and modules and the schema's own names; what an object was given is open."""
         name = str(value[2])
-        if name.isupper() or name in (
-            "db_table",
-            "__tablename__",
-            "__table__",
-            "column",
-            "attname",
-            "table_name",
-            "name_or_oid",
-        ):
+        if name.isupper() or name in _OF_SCHEMA or (kind == "sql" and name in _OF_GEOMETRY):
             return True
         base = fn.facts.values[value[1]]
         if base[0] == "name":
