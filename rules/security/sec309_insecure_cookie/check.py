@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from backendlint.api import Call, Fn, Hit, Location, Project, Vid, calls_at, functions_in, here_and_in, operands
+from backendlint.api import for_development as outside_production
 
 OFF = re.compile(r"`(\w+)` is off")
 """How the message about a setting begins."""
@@ -39,7 +40,29 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
             off = line == hit.location.line and fn.const(value) is False
             if off and (for_development(fn, block) or on_elsewhere(fn, assigned, block)):
                 return
-    yield replace(hit, location=written_at(project, hit.location, setting[1])) if setting else hit
+    if setting is None:
+        yield hit
+        return
+    hit = once_of_file(project, replace(hit, location=written_at(project, hit.location, setting[1])), setting[1])
+    yield replace(hit, profile="strict") if outside_production(hit.location.path) else hit
+
+
+def once_of_file(project: Project, hit: Hit, name: str) -> Hit:
+    """`SESSION_COOKIE_SECURE = False` beside `CSRF_COOKIE_SECURE = False`: told where the first stands."""
+    flag = name.rpartition("_")[2]
+    others = {
+        item.span.line: item.name
+        for fn in functions_in(project, hit.location)[:1]
+        for item in fn.facts.bindings
+        if item.name != name
+        and item.name.endswith(f"_COOKIE_{flag}")
+        and item.value >= 0
+        and fn.const(item.value) is False
+    }
+    if any(line < hit.location.line for line in others):
+        return replace(hit, profile="strict")
+    beside = "".join(f" and `{other}`" for _, other in sorted(others.items()))
+    return replace(hit, message=hit.message.replace("` is off", f"`{beside} {'are' if others else 'is'} off", 1))
 
 
 def alike(project: Project, fn: Fn, call: Call) -> tuple[bool, int]:

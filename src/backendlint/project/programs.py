@@ -199,11 +199,14 @@ def _below_tests(path: str) -> bool:
 
 
 _ELSEWHERE = re.compile(
-    r"(^|[_.-])(tests?|testing|ci|dev|develop|development|devstack|devenv|local|e2e|smoke_?tests?|smoke|seeds?|populate|demo|fixtures?"
+    r"(^|[_.-])(tests?|testers?|testing|ci|dev|develop|development|devstack|devenv|local|e2e|smoke_?tests?|smoke|seeds?|populate|demo|fixtures?"
     r"|bench(?:es|marks?)?|load_?test(?:s|ing)?|mocks?|fakes?|stubs?|qa|docker_?compose|examples?)($|[_.-])"
 )
 """Words of files and folders that are no part of production."""
-_STANDS_IN = re.compile(r"(^|[_.-])(e2e|smoke|mocks?|fakes?|bench(?:es|marks?)?|examples?)($|[_.-])")
+_STANDS_IN = re.compile(
+    r"(^|[_.-])(e2e|smoke|mocks?|fakes?|bench(?:es|marks?)?|examples?)($|[_.-])"
+    r"|^(tests?|demo|samples?|sandbox)[_-]?(project|proj|site|app)$|^sandbox$"
+)
 """Those that say it of a folder with other words beside them too: `payment_mock`."""
 
 
