@@ -9,6 +9,7 @@ from backendlint.api import (
     SLIPS,
     Call,
     Cls,
+    FileFacts,
     Flow,
     Fn,
     Hit,
@@ -20,6 +21,7 @@ from backendlint.api import (
     below,
     flow_hit,
     for_development,
+    identifier_words,
     operands,
     told_once,
     tries_out,
@@ -54,6 +56,12 @@ ALONE = frozenset({"log", "cpu", BLOCKING})
 """Effects of what asks nobody else."""
 DEEP = 4
 OF_FILES = ("PermissionError", "FileNotFoundError", "FileExistsError", "IsADirectoryError", "NotADirectoryError")
+TRIES = re.compile(
+    r"_*(test|try|check|validate|verify|probe)_(\w+_)?(connections?|connectivity|credentials?|endpoints?|servers?|hooks?|webhooks?)(_|$)"
+)
+"""Functions that say whether what the client named works."""
+OWN_MACHINE = frozenset("local locally dev develop development debug".split())
+"""Words of functions that start a server on the developer's machine."""
 BROAD = ("builtins.Exception", "builtins.BaseException")
 
 
@@ -156,13 +164,19 @@ def says_debug(fn: Fn, vid: Vid, truth: bool) -> bool:
 
 
 def tried_out(project: Project, flow: Flow) -> bool:
-    """`POST /channels/{id}/test`: why it does not work is what the client asks. What is not for production has no others."""
+    """`POST /channels/{id}/test`, `client.test_connection()`: why it does not work is what the client asks. What is not for
+    production has no others."""
     routed = [project.route_functions.get(fn.fqn, ()) for fn in flow.functions]
-    return for_development(flow.site.fn.path) or any(map(tries_out, routed))
+    named = {project.functions[flow.source.fn].name, *(fn.name for fn in flow.functions)}
+    asking = [edge.caller.name for edge in project.graph.callers(flow.site.fn)]
+    asked = any(map(TRIES.match, named)) or (bool(asking) and all(map(TRIES.match, asking)))
+    return asked or for_development(flow.site.fn.path) or any(map(tries_out, routed))
 
 
 def is_switched(use: WeakUse) -> bool:
-    """Only where a test says that this is development: `if in_debug_mode():`."""
+    """Only where a test says that this is development (`if in_debug_mode():`), or a name: `def run_locally():`."""
+    if for_development(use.fn.path) or not OWN_MACHINE.isdisjoint(identifier_words(use.fn.name)):
+        return True
     todo = [vid for vid, holds in use.fn.tests_of(use.call.block) if holds]
     for vid in todo:
         value = use.fn.facts.values[vid]
@@ -197,11 +211,23 @@ def debug_settings(project: Project) -> Iterator[Hit]:
             continue
         module = project.module_function(file)
         if module.const(vid) is True:
-            yield Hit(
+            hit = Hit(
                 "`DEBUG = True` in the settings shows tracebacks, settings and SQL to everybody who meets an error; read it from "
                 "the environment, with `False` as the default.",
                 module.location(module.facts.span_of(vid)),
             )
+            yield replace(hit, profile="strict") if has_it_off(project, file) else hit
+
+
+def has_it_off(project: Project, base: FileFacts) -> bool:
+    """Whether a settings module takes all from this one and switches it off: the one for production."""
+    for file in project.files.values():
+        vid = file.names.get("DEBUG", -1)
+        if vid >= 0 and file is not base and project.module_function(file).const(vid) is False:
+            stars = (item.target for item in file.imports if item.name == "*")
+            if any(project.modules.resolve(target, file.module).file is base for target in stars):
+                return True
+    return False
 
 
 def rank(project: Project, flow: Flow) -> int:
