@@ -158,12 +158,27 @@ SIGNS = re.compile(r"(^|_)(sha|md5)?sign(ature|ing)?(_(?!up|in|on|out)|$)|hmac|c
 """Functions that sign a message by a protocol's rules (`shasign`): the password is its key, and nothing stores the result."""
 KEEPS = ("create", "update", "get_or_create", "update_or_create")
 PASSWORD = frozenset({"password", "passwd", "pwd"})
+DOCUMENT = frozenset("content contents body html rendered template page document file".split())
 HASHES = ("hashlib._Hash",)
 UPDATES = ("hashlib._Hash.update",)
 
 
 def hashed_password(project: Project, site: Site, vid: Vid) -> bool:
-    return is_password(project, site.fn, vid)
+    """A password, and no file or page in which one is written among other things."""
+    return is_password(project, site.fn, vid) and not names_document(site.fn, vid)
+
+
+def names_document(fn: Fn, vid: Vid) -> bool:
+    """`content`, `force_bytes(content)`, `content.encode()`."""
+    for _ in range(3):
+        if DOCUMENT.intersection(identifier_words(name_of_value(fn, vid))):
+            return True
+        value = fn.unguarded(vid)
+        call = fn.calls[value[1]] if value[0] == "call" else None
+        if call is None:
+            return False
+        vid = call.args[0] if len(call.args) == 1 else text_of(fn, vid)
+    return False
 
 
 def text_of(fn: Fn, vid: Vid) -> Vid:
