@@ -18,6 +18,7 @@ from backendlint.api import (
     identifier_words,
     issued_key,
     known_shape,
+    name_of_value,
     on_own_machine,
     only_by_hand,
     secret_like,
@@ -124,7 +125,34 @@ def shown_as_examples(fn: Fn) -> set[int]:
 
 def stands_in(literal: NamedLiteral) -> bool:
     """What opens nothing: refused values, marks, masks, dummies."""
-    return is_refused(literal) or is_marker(literal) or is_mask(literal) or is_dummy(literal)
+    return (
+        is_refused(literal)
+        or is_marker(literal)
+        or is_mask(literal)
+        or is_dummy(literal)
+        or is_beside_key(literal)
+        or is_id_too(literal)
+    )
+
+
+def is_beside_key(literal: NamedLiteral) -> bool:
+    """`auth=(self.api_key, "unused")`: the key is the user's name, and whatever stands for the password is not looked at."""
+    fn = literal.fn
+    pairs = (fn.value(vid)[1] for vid in fn.made_by("tuple") if literal.how == "argument")
+    return any(len(pair) == 2 and pair[1] == literal.vid and is_key(fn, pair[0]) for pair in pairs)
+
+
+def is_key(fn: Fn, vid: int) -> bool:
+    return fn.const(vid) is ... and sensitive(name_of_value(fn, vid)) == "secret"
+
+
+def is_id_too(literal: NamedLiteral) -> bool:
+    """`{"client_id": "nobody", "client_secret": "nobody"}`: a mark where nothing is asked for."""
+    fn = literal.fn
+    entries = [fn.value(vid)[1] for vid in fn.made_by("dict") if literal.how == "item"]
+    own = [items for items in entries if any(item == literal.vid for _, item in items)]
+    named = [(str(fn.const(key)), item) for items in own for key, item in items if key >= 0]
+    return any(key.endswith("_id") and item != literal.vid and fn.const(item) == literal.text for key, item in named)
 
 
 def is_mask(literal: NamedLiteral) -> bool:

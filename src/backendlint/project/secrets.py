@@ -66,10 +66,10 @@ _IDENTIFIER = re.compile(
 _REFERENCE = re.compile(
     r"^(?:/|\./|\.\./|~/|https?://|file:|arn:|vault:|env:|secret:|ssm:|op://|urn:)|^[\w.-]+\.(?:pem|key|crt|json|ya?ml|txt|env|html|py|js|css)$"
     r"|^[a-z_]+(?:\.[a-zA-Z_]+)+$|^[a-z][a-z-]*(?::[a-z][a-z-]*)+$|^\d+/\w+(?:[/,].*)?$"
-    r"|^[a-z][a-z0-9+.-]*://[^@\s]*$|^[a-z]+=[a-z_-]+$|^[a-z_]\w*(?:\.\w+)+:[A-Za-z_]\w*$|^(?:X|Content|Accept|Authorization|Proxy)(?:-[A-Z][A-Za-z]+)*$|^(?:Bearer|Basic|Token|JWT|Digest)\s*$"
+    r"|^[a-z][a-z0-9+.-]*://[^@\s]*$|^[a-z_]+=[a-z_-]+$|^[a-z_]\w*(?:\.\w+)+:[A-Za-z_]\w*$|^(?:X|Content|Accept|Authorization|Proxy)(?:-[A-Z][A-Za-z]+)*$|^(?:Bearer|Basic|Token|JWT|Digest)\s*$"
 )
-_PATTERN = re.compile(r"\\[sSdDwWbB]|\[\^?[^\]]+\][+*{]|\(\?[:P=!<]")
-"""A regular expression, which tells what a secret looks like."""
+_PATTERN = re.compile(r"\\[sSdDwWbB]|\[\^?[^\]]+\][+*{]|\(\?[:P=!<]|(?:^|[:./_-])%(?:\(\w+\))?[sd]")
+"""A regular expression, which tells what a secret looks like, or a text with a place to be filled (`session:user.%s`)."""
 _ISSUED = re.compile(
     r"[A-Za-z]{2,6}[-_](?:live[-_]|prod[-_])?(?=(?:\D*\d){4})(?=(?:[^A-Za-z]*[A-Za-z]){4})[A-Za-z0-9]{16,}"
 )
