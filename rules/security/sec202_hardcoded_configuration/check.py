@@ -52,6 +52,7 @@ STAGE = re.compile(
     re.IGNORECASE,
 )
 """Words that say which environment is meant."""
+TOOLS = ("command", "migration", "entry")
 FAR = 2
 """Helpers through which an address is followed to where it is written."""
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://(\w+:\w*@)?", re.IGNORECASE)
@@ -147,8 +148,8 @@ def report(project: Project, site: Site, kind: str, fn: Fn, literal: Vid, fixed:
         fn.location(fn.facts.span_of(literal)),
         function=site.fn.fqn,
     )
-    tool = project.layer(site.fn) in ("command", "migration", "entry") or kind == "path" or fixed
-    tool = tool or for_development(fn.path) or only_by_hand(project, site.fn)
+    tool = kind == "path" or fixed or for_development(fn.path)
+    tool = tool or any(project.layer(item) in TOOLS or only_by_hand(project, item) for item in (site.fn, fn))
     return replace(hit, profile="strict", confidence="medium") if tool else hit
 
 
