@@ -12,6 +12,7 @@ from backendlint.api import (
     Location,
     Project,
     Vid,
+    WeakUse,
     sensitive,
     sink_arguments,
     sqltypes,
@@ -23,14 +24,31 @@ LOCAL = re.compile(
     r"(localhost|127\.|0\.0\.0\.0|\[?::1|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|host\.docker|.*\.(local|internal|svc|test|example|localhost)\b|[\w-]+(:\d+)?(/|$))"
 )
 CLEAR = ("http", "ftp")
+SCHEMES = frozenset({"ftp", "telnet", "ldap", "imap", "pop3", "smtp"})
 HASHED = re.compile(r"hash|digest|encrypt|last_?(four|4)|cipher|_enc$", re.IGNORECASE)
 
 
 def check(project: Project) -> Iterator[Hit]:
     yield from columns(project)
     yield from ddl_columns(project)
-    yield from weak_hits(project, ("transport",), "use the encrypted protocol.")
+    yield from weak_hits(project, ("transport",), "use the encrypted protocol.", is_asked_for)
     yield from plain_http(project)
+
+
+def is_asked_for(use: WeakUse) -> bool:
+    """`if address.scheme == "ftp":`: whoever gave the address has chosen the protocol."""
+    return any(outcome and names_scheme(use.fn, test) for test, outcome in use.fn.tests_of(use.call.block))
+
+
+def names_scheme(fn: Fn, test: Vid) -> bool:
+    value = fn.unguarded(test)
+    if value[0] == "bool" and value[1] == "and":
+        return any(names_scheme(fn, item) for item in value[2])
+    if value[0] == "compare" and value[1] == ("==",):
+        return any(fn.const(side) in SCHEMES for side in value[2])
+    call = fn.calls[value[1]] if value[0] == "call" else None
+    starts = call is not None and fn.callee_name(call) == "startswith" and bool(call.args)
+    return starts and call is not None and str(fn.const(call.args[0])).removesuffix("://") in SCHEMES
 
 
 def columns(project: Project) -> Iterator[Hit]:
