@@ -92,7 +92,8 @@ def is_form(project: Project, flow: Flow) -> bool:
 
 
 def is_routed(project: Project, flow: Flow) -> bool:
-    """A part of the path that has led here, which most often leads on behind the same host."""
+    """A part of the path that has led here, which most often leads on behind the same host; so is all that a view is called
+    with to which no route is seen to lead."""
     entered = flow.parameter(project)
     if entered is None:
         value = project.functions[flow.source.fn].facts.values[flow.source.slot]
@@ -100,7 +101,8 @@ def is_routed(project: Project, flow: Flow) -> bool:
     fn, index = entered
     named = captured(fn, index)
     routes = project.route_functions.get(fn.fqn, ())
-    return any(not named.isdisjoint(route.converters) for route in routes)
+    unseen = not routes and fn.cls is not None
+    return unseen or any(not named.isdisjoint(route.converters) for route in routes)
 
 
 def captured(fn: Fn, index: int) -> set[object]:
