@@ -20,6 +20,7 @@ from backendlint.project.routes.params import within_segment
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.barren import Search, State
 from backendlint.project.taint.declared import takes_extra
+from backendlint.project.taint.eachtested import each_tested
 from backendlint.project.taint.helpers import only_helps
 from backendlint.project.taint.labels import Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.reads import Reader
@@ -411,7 +412,10 @@ class Taint:
                 continue
             path = path[: lb.MAX_PATH]
             found = self._shown(kind, edge.caller, vid, path, edge.call)
-            found = self._tested_around(found, edge.caller, vid, edge.call) if not path else found
+            if not path:
+                found = self._tested_around(found, edge.caller, vid, edge.call)
+            elif found:
+                found = lb.clear(found, each_tested(self.reader.guards, edge.caller, vid, path, edge.call))
             for origin, mark in found.items():
                 lb.add(result, origin, item.mark.after(mark, mark.trail))
         return result

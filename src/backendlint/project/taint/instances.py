@@ -21,9 +21,17 @@ _EXCEPTIONS = frozenset({"builtins.Exception", "builtins.BaseException"})
 
 def classes_asked(project: Project, fn: Fn, call: Call) -> set[str]:
     """The classes that a call of `isinstance` asks for."""
-    value = fn.facts.values[call.args[1]]
-    vids = value[1] if value[0] == "tuple" else (call.args[1],)
-    return {ref.name for vid in vids for ref in project.refs(fn, vid)}
+    todo, found = [call.args[1]], set[str]()
+    while todo:
+        vid = todo.pop()
+        value = fn.facts.values[vid]
+        if value[0] == "tuple":
+            todo += value[1]
+        elif value[0] == "binop" and value[1] == "|":
+            todo += value[2:4]
+        else:
+            found |= {ref.name for ref in project.refs(fn, vid)}
+    return found
 
 
 def are_harmless(classes: set[str]) -> bool:
