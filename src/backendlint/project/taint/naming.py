@@ -70,10 +70,10 @@ _OTHER_TOKENS = frozenset(
     (
         "cancel cancellation page next continuation cursor sync eos bos pad padding unk mask special stop start end max prompt "
         "completion total input output cached idempotency concurrency change snapshot stopping fencing lock lease reservation "
-        "pagination resume per gas fee erc 20 nft governance collateral liquidity"
+        "pagination resume claims per gas fee erc 20 nft governance collateral liquidity"
     ).split()
 )
-"""Words before `token` that make it a word, a place, a ticket or a coin."""
+"""Words before `token` that make it a word, a place, a ticket, a coin, or what a directory calls a user."""
 _HOLDERS = frozenset({"username", "user", "login", "namespace"})
 """Last words of names of whoever has the secret."""
 _KUBERNETES = re.compile(r"(\w+_)?(k8s|kube)\w*_secrets?", re.IGNORECASE)
