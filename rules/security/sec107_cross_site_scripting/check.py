@@ -34,6 +34,14 @@ FAR = 2
 NUMERIC = tuple("dioxXeEfFgG")
 NUMBERS = ("len", "int", "float", "round", "sum", "count")
 PUT_TOGETHER = ("fmt", "binop", "join")
+SAFE_TEXTS = ("django.utils.safestring.mark_safe", "markupsafe.Markup", "flask.Markup")
+SHOWS = frozenset({"format", "join", "replace", "strip"})
+QUERIES = frozenset({"all", "filter", "exclude", "order_by", "select_related", "prefetch_related"})
+PROSE = frozenset(
+    "name title label description comment comments text message body subject content note notes first_name last_name full_name bio "
+    "summary reason answer question caption headline".split()
+)
+"""Columns that hold what people have written."""
 TYPES = ("content_type", "mimetype", "media_type")
 TYPED = 2
 """Elements of an answer, after which its headers follow, a content type among them."""
@@ -58,7 +66,10 @@ def check(project: Project) -> Iterator[Hit]:
     for hit in weak_hits(project, ("template",), ESCAPE):
         yield replace(hit, profile="strict", confidence="low", severity="warning")
     yield from switched_off(project)
-    yield from (hit for hit in put_together_before(project) if hit.location not in known)
+    for hit in (*put_together_before(project), *fields_marked_safe(project)):
+        if hit.location not in known:
+            known.add(hit.location)
+            yield hit
 
 
 def previews(project: Project, flow: Flow) -> bool:
@@ -142,6 +153,71 @@ def put_together_before(project: Project) -> Iterator[Hit]:
                 confidence="medium",
                 function=fn.fqn,
             )
+
+
+def fields_marked_safe(project: Project) -> Iterator[Hit]:
+    """`mark_safe(f"<b>{boat.name}</b>")`: what somebody has written into a column is no markup of ours."""
+    written: set[str] | None = None
+    for fn, call in project.graph.calls_of(*SAFE_TEXTS):
+        if not call.args or not project.counts(fn) or for_development(fn.path):
+            continue
+        if written is None:
+            written = text_columns(project)
+        for owner, name in fields_in(fn, call.args[0]):
+            if name in written and is_row(project, fn, owner, name):
+                yield Hit(
+                    f"`{fn.callee_name(call)}()` in `{fn.name}()` shows `{name}` of a row as it was written, so markup in it runs in the "
+                    "browsers of those who look; build the text with `format_html()`, or escape its parts.",
+                    fn.location(call.span),
+                    confidence="medium",
+                    function=fn.fqn,
+                )
+                break
+
+
+def text_columns(project: Project) -> set[str]:
+    """Columns with text that people write as they like."""
+    found: set[str] = set()
+    for cls in project.classes.values():
+        if PROSE.isdisjoint(cls.facts.attributes) or project.hierarchy.role(cls) != "model":
+            continue
+        for name in PROSE & cls.facts.attributes.keys():
+            value = cls.owner.unguarded(cls.facts.attributes[name])
+            call = cls.owner.calls[value[1]] if value[0] == "call" else None
+            models = project.models(cls.owner, call) if call is not None and call.kwarg("choices") < 0 else ()
+            if any(model.column == "text" for model in models):
+                found.add(name)
+    return found
+
+
+def fields_in(fn: Fn, vid: Vid) -> Iterator[tuple[Vid, str]]:
+    """The attributes that a text shows as they are, each with its object."""
+    todo, seen = [vid], set[Vid]()
+    while todo:
+        vid = todo.pop()
+        if vid in seen or vid < 0:
+            continue
+        seen.add(vid)
+        value = fn.facts.values[vid]
+        if value[0] == "attr":
+            yield value[1], value[2]
+        elif value[0] in (*PUT_TOGETHER, "conv", "guard", "phi", "bool", "comp", "list", "tuple"):
+            todo += operands(value)
+        elif value[0] == "call":
+            call = fn.calls[value[1]]
+            func = fn.facts.values[call.func]
+            todo += (*call.passed, func[1]) if func[0] == "attr" and func[2] in SHOWS else ()
+
+
+def is_row(project: Project, fn: Fn, owner: Vid, name: str) -> bool:
+    """An object of a model, or one of a query's, of which nothing else is known."""
+    refs = project.refs(fn, owner)
+    if refs:
+        classes = [project.classes[ref.name] for ref in refs if ref.kind == "inst" and ref.name in project.classes]
+        return bool(classes) and all(project.hierarchy.role(cls) == "model" for cls in classes)
+    value = fn.unguarded(owner)
+    made = fn.unguarded(value[1]) if value[0] == "elem" else ("",)
+    return made[0] == "call" and fn.callee_name(fn.calls[made[1]]) in QUERIES
 
 
 def may_hold_markup(project: Project, fn: Fn, vid: Vid) -> bool:
