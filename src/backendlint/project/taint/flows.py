@@ -230,7 +230,7 @@ class Taint:
         search = Search()
         reported: Counter[Location] = Counter()
         start = (site.fn, site.fn.location(site.call.span))
-        for origin, mark in arriving.items():
+        for origin, mark in sorted(arriving.items(), key=lambda item: item[1].is_guess(site.kind)):
             if origin.what in source_kinds and not mark.clean_for(site.kind, origin.what):
                 reported[start[1]] += 1
                 if reported[start[1]] <= MAX_FLOWS:
