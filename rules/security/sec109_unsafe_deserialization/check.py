@@ -3,10 +3,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Hit, Project, Vid, WeakUse, flow_hits, weak_hits, weak_uses
+from backendlint.api import Fn, Hit, Project, Vid, WeakUse, flow_hits, for_development, weak_hits, weak_uses
 
 HARM = "so whoever sends it runs code here; use JSON or `yaml.safe_load` and validate the result."
 ANSWERED = "so whoever runs that service, or gets between, runs code here; use JSON or `yaml.safe_load`, or check a signature first."
+ACCEPTED = ("CELERY_ACCEPT_CONTENT", "ACCEPT_CONTENT", "accept_content")
+"""The settings that say which messages workers of Celery read."""
+PICKLED = frozenset({"pickle", "application/x-python-serialize"})
 DEPTH = 4
 BESIDE = frozenset({"__file__", "root_path", "BASE_DIR"})
 HELP = "use JSON or `yaml.safe_load`, or sign the bytes."
@@ -25,6 +28,30 @@ def check(project: Project) -> Iterator[Hit]:
     for hit in weak_hits(project, ("deserialize",), HELP):
         if hit.location not in reported:
             yield replace(hit, profile="strict", severity="note") if hit.location in own else hit
+    yield from pickled_jobs(project)
+
+
+def pickled_jobs(project: Project) -> Iterator[Hit]:
+    """`CELERY_ACCEPT_CONTENT = ["json", "pickle"]`."""
+    for fn in project.reviewed():
+        named = [(item.name, item.value) for item in (*fn.facts.bindings, *fn.facts.stores)]
+        named += [pair for call in fn.calls for pair in call.kwargs]
+        for name, vid in named:
+            if name in ACCEPTED and vid >= 0 and lists_pickle(fn, vid):
+                hit = Hit(
+                    f"`{name}` has workers read pickled messages, so whoever can write to the broker runs code in all of them; "
+                    "accept JSON alone.",
+                    fn.place(vid),
+                    confidence="medium",
+                    severity="warning",
+                    function=fn.fqn,
+                )
+                yield replace(hit, profile="strict") if for_development(fn.path) else hit
+
+
+def lists_pickle(fn: Fn, vid: Vid) -> bool:
+    value = fn.unguarded(vid)
+    return value[0] in ("list", "tuple", "set") and not PICKLED.isdisjoint(map(fn.const, value[1]))
 
 
 def reads_own(project: Project, use: WeakUse) -> bool:
