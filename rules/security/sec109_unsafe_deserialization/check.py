@@ -34,7 +34,8 @@ def check(project: Project) -> Iterator[Hit]:
 def pickled_jobs(project: Project) -> Iterator[Hit]:
     """`CELERY_ACCEPT_CONTENT = ["json", "pickle"]`."""
     for fn in project.reviewed():
-        named = [(item.name, item.value) for item in (*fn.facts.bindings, *fn.facts.stores)]
+        named = [(item.name, item.value) for item in fn.facts.bindings]
+        named += [(item.name, item.value) for item in fn.facts.stores]
         named += [pair for call in fn.calls for pair in call.kwargs]
         for name, vid in named:
             if name in ACCEPTED and vid >= 0 and lists_pickle(fn, vid):

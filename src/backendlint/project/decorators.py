@@ -51,8 +51,8 @@ def decorations(project: Project, home: Fn, vid: Vid) -> Iterator[Decoration]:
     ref = next(iter(project.refs(home, call.func if call is not None else vid)), None)
     made = [*_made(project, home, vid)] if ref is None or _LAMBDA in ref.name else []
     if made or ref is None:
-        for owner, item in made:
-            yield from decorations(project, owner, item)
+        for owner, maker in made:
+            yield from decorations(project, owner, maker)
         return
     model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
     inner = list(_applied(project, home, call, model.applies)) if call is not None and model and model.applies else []
