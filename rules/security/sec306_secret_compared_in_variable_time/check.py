@@ -180,9 +180,9 @@ def is_column(project: Project, fn: Fn, vid: Vid) -> bool:
 
 
 def is_mac(project: Project, fn: Fn, vid: Vid, depth: int = 3) -> bool:
-    """The result of an HMAC, also of a function that returns one."""
+    """The result of an HMAC, also of a function that returns one, or its beginning."""
     value = fn.facts.values[vid]
-    if value[0] in ("fmt", "conv", "guard", "binop"):
+    if value[0] in ("fmt", "conv", "guard", "binop", "slice"):
         parts = value[2] if value[0] == "fmt" else value[2:4] if value[0] == "binop" else value[1:2]
         return any(is_mac(project, fn, part, depth) for part in parts)
     if value[0] != "call":
