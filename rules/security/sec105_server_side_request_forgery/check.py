@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from backendlint.api import Flow, Hit, Project, flow_hit, here_and_in, ingredients, place_flows, told_once
+from backendlint.api import Flow, Hit, Project, flow_hit, for_admins, here_and_in, ingredients, place_flows, told_once
 
 SINKS = ("ssrf",)
 HARM = (
@@ -26,7 +27,14 @@ def hits(project: Project) -> Iterator[Hit]:
     sent = {key for flow in flows for key in handed_on(flow)}
     for flow in flows:
         if flow.site.model.effect or (flow.site.fn.fqn, flow.site.call.value) not in sent:
-            yield flow_hit(project, flow, HARM)
+            hit = flow_hit(project, flow, HARM)
+            yield replace(hit, profile="strict", confidence="low") if by_operators(project, flow) else hit
+
+
+def by_operators(project: Project, flow: Flow) -> bool:
+    """Only those who run the service may ask, below `/admin`: where its other parts are is theirs to say."""
+    routes = flow.routes(project)
+    return bool(routes) and all(for_admins(route) and project.access.guarded(route) for route in routes)
 
 
 def handed_on(flow: Flow) -> set[tuple[str, int]]:
