@@ -415,7 +415,9 @@ class CallReads:
         if vid < 0 and path[0] in fields and fields.index(path[0]) < len(call.args):
             vid = call.args[fields.index(path[0])]
         if vid >= 0:
-            return self.reader.read(fn, vid, path[1:])
+            found = self.reader.read(fn, vid, path[1:])
+            tested = found and not path[1:]
+            return lb.clear(found, self.reader.guards.around(fn, vid, call.block, call.span.line)) if tested else found
         spread = call.kwarg("**")
         return self.reader.read(fn, spread, (lb.item(path[0]), *path[1:])) if spread >= 0 else NONE
 
