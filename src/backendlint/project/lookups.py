@@ -12,6 +12,7 @@ from backendlint.project.entities import Fn, Ref
 from backendlint.project.exceptions import Escape
 from backendlint.project.filled import DUMPS, VALIDATED
 from backendlint.project.requests import derived, request_reads
+from backendlint.project.tables import entries
 from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
@@ -66,17 +67,21 @@ def asked_for(project: Project, fn: Fn, name: str) -> bool:
         return False
     if _is_there(project, last, escape.block) or _from_rows(project, last, call) or _sought_before(project, last, call):
         return False
+    given = [vid for vid in given if not _of_few(project, last, vid)]
     for caller, above in reversed(steps[:-1]):
         wanted = _behind(project, last, given)
         if not wanted:
             return False
         edge = above.edge
-        if edge is None or edge.call is None or edge.call.open_ended:
+        if edge is None or edge.call is None:
             return True
-        bound = bind(caller, edge.call, edge.callee)
+        bound = bind(caller, edge.call, edge.callee) if not edge.call.open_ended else {}
         given = [vid for index in wanted for vid, _ in bound.get(index, ())]
+        if edge.call.open_ended:  # `super().__init__(*args, **kwargs)`: whatever is passed
+            given = list(edge.call.passed)
         if not given:
             return True
+        given = [vid for vid in given if not _of_few(project, caller, vid)]
         read = _read(project, caller)
         if all(vid in read or _authenticated(caller, vid) or _checked(caller, vid) for vid in given):
             return False
@@ -245,7 +250,48 @@ def _by_own_key(project: Project, fn: Fn, call: Call) -> bool:
         (fn.facts.values[vid][0] == "attr" and fn.facts.values[vid][2] in _KEYS and vid in read)
         or _checked(fn, vid)
         or _answered(project, fn, vid)
+        or _picked(project, fn, vid)
         for vid in keys
+    )
+
+
+def _picked(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`rows[0][0]`, part of what the function has queried, whatever picks it."""
+    root = _root(fn, vid)
+    made = ingredients(fn.facts, (root,)) if root != fn.untested(vid) else ()
+    return any(query.kind == "read" and query.vid in made for query in project.queries.direct(fn))
+
+
+def _root(fn: Fn, vid: Vid) -> Vid:
+    """What a value is a part of: `rows` of `rows[0].code`."""
+    vid = fn.untested(vid)
+    while fn.value(vid)[0] in ("item", "unpack", "elem", "attr"):
+        vid = fn.untested(fn.value(vid)[1])
+    return vid
+
+
+def _of_few(project: Project, fn: Fn, vid: Vid) -> bool:
+    """One of those that the code itself lists (`if key not in ("north", "south"): raise Http404`), or part of what a table
+    of the module holds (`WATCHES[side].keeper`): no client's mistake is a row that is not there."""
+    root = _root(fn, vid)
+    if fn.value(root)[0] == "name" and root != fn.untested(vid):
+        return next(entries(project, fn, root), None) is not None
+    value, subject = fn.value(vid), fn.unguarded(vid)
+    while value[0] == "guard":
+        test, outcome = fn.value(value[2]), value[3]
+        if test[0] == "compare" and tuple(test[1]) == (("in",) if outcome else ("not in",)):
+            kept, listed = test[2]
+            if fn.unguarded(kept) == subject and _listed(project, fn, listed):
+                return True
+        value = fn.value(value[1])
+    return False
+
+
+def _listed(project: Project, fn: Fn, vid: Vid) -> bool:
+    """A list or dict that is written out, of constants."""
+    found = list(entries(project, fn, vid))
+    return bool(found) and all(
+        isinstance(item.fn.const(item.key if item.key >= 0 else item.value), str | int) for item in found
     )
 
 
