@@ -52,9 +52,8 @@ def check(project: Project) -> Iterator[Hit]:
         sizes[name, place] += len(group)
     lookups: list[Hit] = []
     for (name, profile, place), group in told.items():
-        many = sizes[name, place] > MANY
-        for item in group[:1] if many else group:
-            hit = _hit(project, item, profile, group[1:] if many else [])
+        for item, *others in [group] if sizes[name, place] > MANY else _by_class(project, group):
+            hit = _hit(project, item, profile, others)
             if _considered(project, item):
                 hit = replace(hit, profile="strict")
             elif _is_forgotten(project, item, caught, open_ones[item.name]):
@@ -68,6 +67,15 @@ def check(project: Project) -> Iterator[Hit]:
     for item in project.error_paths.of_decorators():
         yield _of_decorator(project, item)
     yield from _of_bad_input(project)
+
+
+def _by_class(project: Project, group: list[Unmapped]) -> Iterator[list[Unmapped]]:
+    """Handlers of one class together: they are mended together."""
+    found: dict[tuple[str, bool], list[Unmapped]] = {}
+    for item in group:
+        owner = item.fn.cls or item.fn
+        found.setdefault((owner.fqn, _considered(project, item)), []).append(item)
+    yield from found.values()
 
 
 def _worst(judged: list[tuple[Unmapped, Profile | None]]) -> Iterator[tuple[Unmapped, Profile | None]]:
@@ -199,7 +207,7 @@ def _hit(project: Project, item: Unmapped, profile: Profile | None, others: list
     short = ".".join(name.split(".")[-2:]) if name.endswith("DoesNotExist") else name.rpartition(".")[2]
     route = next((route.label for route in project.route_functions[item.fn.fqn]), item.fn.name)
     status = "404" if item.kind == "not-found" or "NotFound" in short else "its own HTTP status"
-    more = f", and {len(others)} other handlers" if others else ""
+    more = f", and {len(others)} other handler{'s' if others[1:] else ''}" if others else ""
     plain = all(item.framework == "django" for item in project.route_functions[item.fn.fqn])  # it has no such handlers
     cure = (
         f"catch it and answer {status}"
