@@ -31,7 +31,9 @@ from backendlint.api import (
     fills_database,
     for_developers,
     here_and_in,
+    ingredients,
     lines_of,
+    log_call,
     only_by_hand,
     request_reads,
     siblings,
@@ -45,7 +47,7 @@ CLEANUP_FUNCTION = re.compile(
 )
 CLEANUP_CALL = re.compile(
     r"a?close(_(all|it|conn\w*|sessions?|sockets?|clients?|pools?|db|files?|cursors?|streams?|channels?|drivers?|old_\w+))?|"
-    r"shutdown|rollback|cancel|kill|terminate|disconnect|dispose|release|unlink|remove|rmtree|rmdir|"
+    r"shutdown|rollback|cancel|kill(_\w+)?|terminate|disconnect|dispose|release|unlink|remove|rmtree|rmdir|"
     r"unsubscribe|unbind(_s|_ext_s)?|stop|quit|logout|wait_closed|clean_?up|detach|reset|expunge(_all)?|join|wait"
 )
 QUIET_FUNCTION = re.compile(
@@ -82,7 +84,7 @@ REPORTS = frozenset({"log_error", "log_exception", "capture_exception", "capture
 REPORTING = re.compile(r"_*(log|report)_(error|exception)s?")
 CAUGHT = re.compile(
     r"\b(except|catch(es|ing)?|ignor(e|es|ed|ing)|swallow\w*|suppress\w*|best[- ]effort|"
-    r"handl(e|es|ed|ing) (the |any |all |its )?(error|exception|failure)s?)\b",
+    r"handl(e|es|ed|ing) (the |any |all |its )?(error|exception|failure)s?|(if|when|in case) (it|that|this|they|which) fails?)\b",
     re.IGNORECASE,
 )
 """A comment that speaks of the handler."""
@@ -132,6 +134,7 @@ OF_TEXTS = frozenset(
 )
 FAILED = re.compile(r"\b(error|failed|failure|unable|cannot|could not|timed out)\b", re.IGNORECASE)
 """A text that says that something failed, as a result: `return "error fetching version"`."""
+WARNS = ("warning", "warn", "error", "critical", "fatal", "exception")
 IMPORTERS = ("import_module", "import_string", "import_from_string", "__import__", "find_spec")
 
 
@@ -297,7 +300,7 @@ def judged(site: Place) -> Iterator[Hit]:
     quiet = (
         parses
         or is_aside(site)
-        or is_patch(site.fn)
+        or is_patch(site.project, site.fn)
         or is_quiet(site, outcome)
         or (kind == "failure" and outcome in NOTHING_FOUND and hides_database(site))
         or (kind == "failure" and WAITING_FUNCTION.fullmatch(function.name) is not None)
@@ -319,13 +322,15 @@ def judged(site: Place) -> Iterator[Hit]:
     )
 
 
-def is_patch(fn: Fn) -> bool:
+def is_patch(project: Project, fn: Fn) -> bool:
     """A migration (also one of the numbered functions of a file of them), or a patch of the data: it has run, and cannot be
     changed any more."""
     path = f"/{fn.file.path}"
-    if re.search(r"/migrations?\.py$", path) and NUMBERED.match(fn.name):
-        return True
-    return "/migrations/" in path or ("/patches/" in path and fn.name == "execute" and not fn.facts.params)
+    if re.search(r"/migrations?\.py$", path):
+        return NUMBERED.match(fn.name) is not None
+    if "/patches/" in path:
+        return fn.name == "execute" and not fn.facts.params
+    return project.layer(fn) == "migration" or "/migrations/" in path
 
 
 def hides_database(site: Place) -> bool:
@@ -453,8 +458,11 @@ def computes(site: Place) -> bool:
         for call in site.calls
     ):
         return True
-    if fn.is_module or not all(asks_nobody(project, fn, call) for call in site.calls):
+    if not all(asks_nobody(project, fn, call) for call in site.calls):
         return False
+    if fn.is_module:
+        texts = all(fn.unguarded(call.func)[0] == "attr" and of_text(fn, call) for call in site.calls)
+        return texts and not waits_or_loops(site)
     own = set(project.effects.of(fn)) - QUIET_EFFECTS
     return not own or (all(of_text(fn, call) for call in site.calls) and not waits_or_loops(site))
 
@@ -527,6 +535,8 @@ def outcome_of(site: Place) -> str:
         return ""
     if returned:
         value = returned[0].value
+        if value < 0 and any(item.is_yield for item in function.returns):
+            return "yields no more"
         text = site_text(site, function.span_of(value)) if value >= 0 else "None"
         return f"returns `{text}`"
     if bound:
@@ -612,6 +622,8 @@ def is_quiet(site: Place, outcome: str) -> bool:
         return True
     if is_probe(site) or says_unknown(site) or takes_result(site) or is_on_the_way_to_raise(site):
         return True
+    if tries_candidates(site):
+        return True
     # where the tried code returns, the code below is what happens instead
     if outcome != "goes on" or site.facts.kind != "except":
         return False
@@ -673,6 +685,30 @@ def is_on_the_way_to_raise(site: Place) -> bool:
     ends += [(item.span, False, item.block) for item in function.returns]
     after = [item for item in ends if item[0][:2] > block.span[2:] and item[2] in levels]
     return bool(after) and min(after)[1]
+
+
+def tries_candidates(site: Place) -> bool:
+    """`for word in passwords: try: open_with(word)`: a loop that ends with the first that does, where the code below it tells
+    that none did."""
+    function, fn = site.function, site.fn
+    loop = next((n for n in around(function, site.facts.parent) if function.blocks[n].kind in ("for", "while")), -1)
+    if site.facts.kind != "except" or loop < 0 or function.blocks[loop].kind != "for":
+        return False
+    block, within = function.blocks[loop], below(function, loop) - below(function, site.block)
+    made = ingredients(function, [vid for call in site.calls for vid in (call.func, *call.passed)])
+    if ("elem", block.value) not in (function.values[vid] for vid in made):
+        return False
+    ends = any(function.blocks[number].exits in ("break", "return") for number in within)
+    told = [(item.span, item.block) for item in function.raises]
+    told += [(call.span, call.block) for call in function.calls if warns(fn, call)]
+    outer = {n for n, item in enumerate(function.blocks) if item.kind in ("if", "else") and item.parent == block.parent}
+    return ends and any(span > block.span and number in {*outer, block.parent} for span, number in told)
+
+
+def warns(fn: Fn, call: Call) -> bool:
+    """Whether it logs that something is wrong."""
+    found = log_call(fn.file, fn.facts, call)
+    return found is not None and found.level in WARNS
 
 
 def tries_first(site: Place) -> bool:
