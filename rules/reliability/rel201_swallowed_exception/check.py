@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from operator import attrgetter
 
 from backendlint.api import (
     Block,
@@ -189,12 +190,17 @@ class Place:
 
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     styles = by_style(project, project.functions_with("except", "with"), partial(hits_in, project, options))
-    yield from styles.pop("", ())
+    yield from told_once(styles.pop("", ()), of_it, few=1, severity=None, each=attrgetter("function"))
     for style, hits in styles.items():
         if style in EVERYWHERE:
             yield from told_once(hits, partial(here_and_in, after=UNTRACED))
         else:
             yield from told_once(hits, partial(here_and_in, after=UNTRACED), severity=None, each=always)
+
+
+def of_it(hit: Hit, others: str) -> str:
+    """One function's hits are read, and mended, together."""
+    return here_and_in(hit, f"{others} of it", after=UNTRACED)
 
 
 def hits_in(project: Project, options: Mapping[str, object], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -223,7 +229,21 @@ def style_of(site: Place) -> str:
         return "" if outcome in NOTHING_FOUND else f"{site.fn.path}: {outcome}"
     callee = whole_text(site, site.function.span_of(site.calls[0].func)) if len(site.calls) == 1 else ""
     same = callee.startswith("self.") and not site.calls[0].passed and outcome.startswith(("goes on", "returns"))
-    return f"{callee}() {outcome}" if same and not site.project.models(site.fn, site.calls[0]) else ""
+    if same and not site.project.models(site.fn, site.calls[0]):
+        return f"{callee}() {outcome}"
+    return one_client(site)
+
+
+def one_client(site: Place) -> str:
+    """`found = self._resolver.resolve(host, "A")`: what the methods of a class ask the same client for."""
+    done = {item.value for item in site.function.statements}
+    asked = (
+        whole_text(site, site.function.span_of(call.func))
+        for call in sorted(site.calls, key=lambda item: item.span)
+        if call.value not in done
+    )
+    client = next((text for text in asked if text.startswith("self.") and text.count(".") > 1), "")
+    return f"{site.fn.path}: {client}()" if client else ""
 
 
 def calls_back(site: Place) -> bool:
