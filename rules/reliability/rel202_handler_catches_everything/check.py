@@ -71,7 +71,7 @@ def check(project: Project) -> Iterator[Hit]:
     if active and len(active) + len(idle) > few:
         yield from (replace(hit, profile="strict") for hit in idle)  # what they drop is REL201's matter
         idle = []
-    yield from told_once([*active, *idle], said_once, few, severity=None)
+    yield from told_once([*active, *idle], said_once, few, severity=None, by_function=True)
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from backendlint.api import (
     FEW,
     SLIPS,
+    Call,
     Edit,
     ErrorClass,
     Fix,
@@ -71,7 +72,7 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     yield from styles.pop("", ())
     few = SLIPS if names_causes(everywhere, sum(map(len, styles.values()))) else FEW
     for hits in styles.values():
-        yield from told_once(hits, partial(here_and_in, after=WITHOUT), few)
+        yield from told_once(hits, partial(here_and_in, after=WITHOUT), few, by_function=True)
 
 
 def hits_in(project: Project, policy: Policy, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -166,6 +167,7 @@ def is_insisted(
         for_developers(fn.path)
         or is_accepted(project, fn, item)
         or made.name in policy.dropped
+        or is_foreseen(fn, item, handler)
         or is_ended_here(project, fn, item, made)
         or is_missing_file(made, caught)
         or is_wait(fn, handler, caught)
@@ -185,6 +187,13 @@ def is_insisted(
     if answers:
         return False
     return is_said(fn, item, handler) or all(not is_narrow(project, kind, policy) for kind in caught)
+
+
+def is_foreseen(fn: Fn, item: Raise, handler: int) -> bool:
+    """`if error.code == "NoSuchBucket": raise MissingBucket(...)`: this failure was told from the others."""
+    return any(
+        outcome and of_caught(fn.facts, handler, (test,)) for test, outcome in fn.tests_of(item.block) if test >= 0
+    )
 
 
 def is_accepted(project: Project, fn: Fn, item: Raise) -> bool:
@@ -303,16 +312,25 @@ def is_said(fn: Fn, item: Raise, handler: int) -> bool:
 
 
 def is_logged(fn: Fn, item: Raise, handler: int, *, as_error: bool = False) -> bool:
-    """Whether the handler has logged the caught one before, with its traceback or (as an error, if that is asked for) its text."""
-    inside = [number for number in around(fn.facts, item.block) if number >= handler]
-    before = [call for call in fn.facts.calls if call.block in inside and call.span < item.span]
-    if any(last(called_name(fn.file, fn.facts, call)) in PRINTED for call in before):
+    """Whether the handler has logged the caught one before, with its traceback or (as an error, if that is asked for) its text;
+    also in either branch of an `if`."""
+    inside = {number for number in around(fn.facts, item.block) if number >= handler}
+    logged = {call.block for call in fn.calls if call.span < item.span and logs(fn, call, handler, as_error=as_error)}
+    either = {
+        block.parent
+        for number, block in enumerate(fn.facts.blocks)
+        if block.kind == "else" and {number, block.group} <= logged
+    }
+    return not inside.isdisjoint(logged | either)
+
+
+def logs(fn: Fn, call: Call, handler: int, *, as_error: bool) -> bool:
+    if last(called_name(fn.file, fn.facts, call)) in PRINTED:
         return True
-    return any(
-        found.traceback or ((not as_error or found.level in ERRORS) and of_caught(fn.facts, handler, call.passed))
-        for call in before
-        if (found := log_call(fn.file, fn.facts, call))
-    )
+    found = log_call(fn.file, fn.facts, call)
+    if not found:
+        return False
+    return found.traceback or ((not as_error or found.level in ERRORS) and of_caught(fn.facts, handler, call.passed))
 
 
 def is_logged_below(project: Project, fn: Fn, handler: int) -> bool:

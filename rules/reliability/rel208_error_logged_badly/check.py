@@ -229,7 +229,7 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     yield from styles.pop("", ())
     for why, hits in styles.items():
         few = SLIPS if len(hits) > FEW and why == "untraced" and traces(everywhere, len(hits)) else FEW
-        yield from told_once(hits, partial(here_and_in, after=LOST[why][0]), few)
+        yield from told_once(hits, partial(here_and_in, after=LOST[why][0]), few, by_function=True)
 
 
 def hits_in(project: Project, options: Mapping[str, object], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -243,6 +243,7 @@ def hits_in(project: Project, options: Mapping[str, object], functions: Iterable
                         only_reads(project, fn, index) or (verdict.why == "hidden" and is_decided(project, fn, index))
                     )
                     advice = lost_little or for_developers(fn.path) or is_watched(project, fn, options)
+                    advice |= project.layer(fn) == "migration"  # it has run, and nobody will mend it
                     hit = replace(hit, profile="strict") if advice else hit
                     yield hit, verdict.why if hit.profile is None else ""
 

@@ -41,6 +41,8 @@ def told_once(
     few: int = FEW,
     severity: Severity | None = "note",
     each: Callable[[Hit], Hashable] | None = None,
+    *,
+    by_function: bool = False,
     others: Iterable[Hit] = (),
 ) -> Iterator[Hit]:
     """Up to `few` hits as they are; of more the first in the default profile, with what `told(hit, "41 more places")` says:
@@ -49,7 +51,7 @@ def told_once(
     It has the `severity`; with none the rule's own. The others are advice, for whoever wants to see each. All the
     project's hits are needed, whatever is reviewed; those elsewhere may come as `others`, in the order of their places: they
     are asked for only as long as they may decide what is told. With `each` what has the same key by it is told once
-    (beyond ALIKE), and advice passes.
+    (beyond ALIKE), and advice passes. `by_function`: also where they are few, those of one function are told once.
     """
     if each is not None:
         groups: dict[Hashable, list[Hit]] = {}
@@ -68,7 +70,7 @@ def told_once(
         return
     ordered = sorted([*own, *further], key=_place)
     if len(ordered) <= few:
-        yield from ordered
+        yield from _by_function(ordered, told) if by_function else ordered
         return
     first, *rest = sorted(ordered, key=lambda hit: hit.confidence == "low")
     places = f"{len(rest)} more place{'s' if len(rest) > 1 else ''}"
@@ -93,6 +95,17 @@ def _stand_aside(own: Sequence[Hit], others: Iterable[Hit], few: int) -> list[Hi
 
 def _place(hit: Hit) -> tuple[str, int, int]:
     return hit.location.path, hit.location.line, hit.location.column
+
+
+def _by_function(hits: Iterable[Hit], told: Callable[[Hit, str], str]) -> Iterator[Hit]:
+    """The first of each function, with how many there are; they are read, and mended, together."""
+    found: dict[str | None, list[Hit]] = {}
+    for hit in hits:
+        found.setdefault(hit.function, []).append(hit)
+    for first, *others in found.values():
+        places = f"{len(others)} more place{'s' if len(others) > 1 else ''} of this function"
+        yield replace(first, message=told(first, places)) if others else first
+        yield from (replace(hit, profile="strict") for hit in others)
 
 
 def here_and_in(hit: Hit, others: str, *, after: str = "", before: str = "") -> str:
