@@ -62,6 +62,12 @@ SECRET = re.compile(r"passw|passphrase|secret|signature|csrf|nonce|digest|hmac",
 """What is compared to find out who somebody is."""
 PROSE = re.compile(r"[^\W\d_]{2,}")
 TEXT = re.compile(r"msg|message|error|text|reason", re.IGNORECASE)
+BUG = re.compile(
+    r"^\W*bug\b|\b(is|be|a) (a )?bug\b|\binvariant\b|\binternal error\b|\bimpossible\b|\bunreachable\b|\bsanity\b|"
+    r"\b(should|must|can) (never|not) (happen|occur|be reached|get here)|\bcan't happen\b",
+    re.IGNORECASE,
+)
+"""Of a message that tells whoever writes the code of a mistake in it."""
 COPIES = frozenset({"dict", "list", "tuple", "set", "frozenset", "sorted", "str", "int", "float", "len"})
 COMPUTES = frozenset({"max", "min", "abs", "sum", "round", "divmod", "pow"})
 ASSERTS = re.compile(r"_*assert_")
@@ -112,7 +118,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
     profile: Profile | None = None
     if narrows and node.msg is None:
         profile = "audit"
-    elif outside:
+    elif outside and not speaks_of_bug(node):
         decided = is_decided_elsewhere(site, node, statement.value) and not is_promised(site, statement.value)
         reminds = node.msg is None and is_decided_before(site, statement)
         profile = None if (direct or decided) and not reminds else "strict"
@@ -127,6 +133,7 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
             or is_program(site)
             or is_injected(site, statement.value)
             or is_contract(site, statement.value)
+            or speaks_of_bug(node)
             or is_last_case(site, statement.value)
             or is_tested_before(site, statement.value)
         )
@@ -281,11 +288,18 @@ def asks_type(test: cst.BaseExpression) -> bool:
     """`isinstance(image, bytes) and len(image) > 0`: what programmers agree on."""
     if isinstance(test, cst.BooleanOperation):
         return asks_type(test.left) or asks_type(test.right)
+    if isinstance(test, cst.Comparison):
+        return any(is_type_of(item.comparator) for item in test.comparisons)
     return (
         isinstance(test, cst.Call)
         and isinstance(test.func, cst.Name)
         and test.func.value in ("isinstance", "issubclass")
     )
+
+
+def is_type_of(value: cst.BaseExpression) -> bool:
+    """`type(check)`."""
+    return isinstance(value, cst.Call) and isinstance(value.func, cst.Name) and value.func.value == "type"
 
 
 def permits(test: cst.BaseExpression) -> bool:
@@ -403,9 +417,20 @@ def is_contract(site: SyntaxSite, vid: int) -> bool:
             or is_left_out(site, part)
             for part in parts
         )
+    if value[0] == "param":
+        return is_asked_of_another(site, value)
     if value[0] != "compare" or not set(value[1]) <= CHOOSES:
         return False
     return is_given(site, value[2]) or is_of_kind(site, value[2])
+
+
+def is_asked_of_another(site: SyntaxSite, value: Value) -> bool:
+    """`if reload: assert pidfile`, of two parameters: whoever passes the one passes the other."""
+    function = site.function
+    block = next((item.block for item in function.statements if item.span == site.span), -1)
+    kinds = (function.blocks[number] for number in around(function, block))
+    tests = (unguarded(function, item.value) for item in kinds if item.kind == "if")
+    return any(test[0] == "param" and test != value for test in tests)
 
 
 def is_of_kind(site: SyntaxSite, sides: Sequence[int]) -> bool:
@@ -524,6 +549,17 @@ def says_why(node: cst.Assert) -> bool:
     if isinstance(message, cst.Tuple):
         return any(has_words(item.value) for item in message.elements)
     return message is not None and has_words(message)
+
+
+def speaks_of_bug(node: cst.Assert) -> bool:
+    """`assert len(found) == len(asked), "Bug: one answer is missing"`: of what the code itself has got wrong, as asserts do."""
+    message = node.msg
+    if isinstance(message, cst.ConcatenatedString):
+        message = message.left
+    if isinstance(message, cst.FormattedString):
+        texts = [part.value for part in message.parts if isinstance(part, cst.FormattedStringText)]
+        return any(map(BUG.search, texts))
+    return isinstance(message, cst.SimpleString) and BUG.search(message.raw_value) is not None
 
 
 def has_words(message: cst.BaseExpression) -> bool:
