@@ -60,9 +60,12 @@ def ends_all(site: SyntaxSite) -> bool:
 
 
 def is_of_cleanup(site: SyntaxSite, jump: cst.CSTNode) -> bool:
-    """`if released != 1: raise LockLost()` of what the block itself has done before: so would a cleanup that fails by itself."""
+    """`if released != 1: raise LockLost()` of what the block itself has done before, or `except OSError as err: raise LockLost()
+    from err` there: so would a cleanup that fails by itself."""
     function, span = site.function, site.span_of(jump)
     block = next((item.block for item in function.raises if item.span == span), -1)
+    if any(function.blocks[number].kind == "except" for number in around(function, block) if number > site.block):
+        return True
     tests = [
         function.blocks[number].value for number in around(function, block) if function.blocks[number].kind == "if"
     ]
