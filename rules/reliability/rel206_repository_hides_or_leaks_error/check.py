@@ -27,8 +27,17 @@ DATABASE = ("db", "db-read", "db-write", "commit", "flush", "db-connect")
 READS = frozenset({"db", "db-read"})
 ALL = ("builtins.Exception", "builtins.BaseException")
 LAYERS = frozenset({"repository", "service", "model"})
-FILES = ("builtins.OSError", "builtins.FileNotFoundError", "builtins.IsADirectoryError", "builtins.NotADirectoryError")
-"""Failures of files: none of a database's exceptions is one of them."""
+FILES = (
+    "builtins.OSError",
+    "builtins.FileNotFoundError",
+    "builtins.FileExistsError",
+    "builtins.IsADirectoryError",
+    "builtins.NotADirectoryError",
+    "builtins.PermissionError",
+    "builtins.ProcessLookupError",
+    "builtins.ChildProcessError",
+)
+"""Failures of files and processes: none of a database's exceptions is one of them."""
 FAILING = " when the database fails"
 SAYS = re.compile(r"fail|error|cannot|could not|can't|unavailable|exception|signal", re.IGNORECASE)
 """Of a sentence that says what a failure gives."""
