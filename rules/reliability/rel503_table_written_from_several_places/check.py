@@ -117,7 +117,7 @@ def reported(
             seen.add(write.fn.fqn)
             example = next((offer for offer in alike if does_as_much(offer, write)), None)
             aside = shared or project.layer(write.fn) in ABOVE or only_by_hand(project, write.fn) or example is None
-            aside = aside or removes_a_whole(project, write)
+            aside = aside or removes_a_whole(project, write) or looks_up(write)
             advice = f"Call {owner} instead" if example is not None else f"Offer an operation in {owner} and call that"
             shown = example or alike[0]
             hit = Hit(
@@ -166,10 +166,10 @@ def links(project: Project, write: Write, unit: str) -> bool:
 
 
 def is_offer(project: Project, write: Write) -> bool:
-    """A write of the owner that others can call: not one of its handlers, forms, serializers or signal receivers, nothing
-    private, and more than the end of a transaction."""
+    """A write of the owner that others can call: not one of its handlers, forms, serializers or receivers of signals and
+    events, nothing private, and more than the end of a transaction."""
     fn = write.fn
-    private = fn.name.startswith("_") or (fn.parent is not None and not fn.parent.is_module and fn.cls is None)
+    private = fn.name.startswith(("_", "on_")) or (fn.parent is not None and not fn.parent.is_module and fn.cls is None)
     return (
         project.layer(fn) not in ABOVE
         and not is_hook(project, fn)
@@ -182,7 +182,29 @@ def does_as_much(offer: Write, write: Write) -> bool:
     """Whether what the owner does is what the other one does: makes a row, changes or removes one, or many at once."""
     if "delete" in (offer.op, write.op) or write.op.startswith("bulk_"):
         return offer.op == write.op
-    return offer.op in EITHER or write.op in EITHER or offer.creates == write.creates
+    if offer.op in EITHER or write.op in EITHER:
+        return True
+    if "update" in (offer.op, write.op):
+        return share_columns(offer, write) and not (inserts(offer) or inserts(write))
+    return offer.creates == write.creates
+
+
+def inserts(write: Write) -> bool:
+    """Whether it changes no row that there is."""
+    return write.creates or write.op == "get_or_create" or write.call.kwarg("ignore_conflicts") >= 0
+
+
+def share_columns(one: Write, other: Write) -> bool:
+    """Whether two updates of a query's rows set the same column (not one that is only known when it runs)."""
+    columns = [{key for key, _ in write.call.kwargs} for write in (one, other) if write.op == "update"]
+    return len(columns) < 2 or not all(columns) or not (columns[0] & columns[1]) <= {"**"}
+
+
+def looks_up(write: Write) -> bool:
+    """`Provider.objects.get_or_create(name="harbour")`: which row is meant is all that it says."""
+    fn, call = write.fn, write.call
+    told = [fn.const(vid) for _, vid in call.kwargs]
+    return write.op == "get_or_create" and not call.args and bool(told) and all(item is not ... for item in told)
 
 
 def are_alike(ours: dict[str, set[object]], theirs: dict[str, set[object]]) -> bool:
