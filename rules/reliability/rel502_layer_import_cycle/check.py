@@ -70,9 +70,20 @@ def cycles(project: Project) -> Iterator[tuple[tuple[str, str], Hit]]:
                         Step(project.module_function(project.files[step]).location(way.span), f"imports `{way.target}`")
                         for step, way in back[:SHOWN]
                     ),
-                    profile=None if len(back) <= NEAR else "strict",
+                    profile=None if len(back) <= NEAR and not queues_late(project, file, item, other) else "strict",
                 ),
             )
+
+
+def queues_late(project: Project, file: FileFacts, item: Import, layer: str) -> bool:
+    """`from shop.tasks import pack` where the job is queued: all that is known of it is its name, as if it were sent by that."""
+    fn = next((fn for fn in project.functions_of(file) if fn.index == item.function), None)
+    return (
+        layer == "task"
+        and fn is not None
+        and not fn.is_module
+        and any("queue-publish" in model.effect for call in fn.calls for model in project.models(fn, call))
+    )
 
 
 def layer_of(project: Project, path: str) -> str:
