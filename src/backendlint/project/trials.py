@@ -11,7 +11,7 @@ from backendlint.project.routes.paths import is_parameter, segments
 if TYPE_CHECKING:
     from backendlint.project.routes import Route
 
-_TRIAL = re.compile(r"(^|[-_])test([-_]|$)", re.IGNORECASE)
+_TRIAL = re.compile(r"(^|[-_])test([-_]|$)|(credentials?|smtp|webhook|connection|integration)[-_]check$", re.IGNORECASE)
 """How the path of a route ends that tries out a connection, a webhook, a credential."""
 _ASKED = re.compile(r"(health|connection|connectivity)([-_]?check)?|ping|probe", re.IGNORECASE)
 """And how one that asks something named before it (`/mirrors/{id}/ping`); by itself it is about this service."""
