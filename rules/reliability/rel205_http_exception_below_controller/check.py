@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from backendlint.api import Fn, Hit, Profile, Project, Span, by_style, told_once
+from backendlint.api import FEW, Fn, Hit, Profile, Project, Span, by_style, told_once
 
 BELOW = frozenset({"service", "repository", "model"})
 
@@ -19,7 +19,15 @@ def check(project: Project) -> Iterator[Hit]:
     styles = by_style(project, list(project.all_functions()), partial(_hits_in, project, _decorated(project)))
     yield from styles.pop("", ())
     for hits in styles.values():
-        yield from told_once(hits, _throughout)
+        if len(hits) > FEW:
+            yield from told_once(hits, _throughout)
+        else:
+            yield from told_once(hits, _throughout, few=1, severity=None, each=_owner)
+
+
+def _owner(hit: Hit) -> str:
+    """The class of a method, the module of a function: they are mended together."""
+    return (hit.function or "").rpartition(".")[0]
 
 
 def _throughout(hit: Hit, others: str) -> str:
