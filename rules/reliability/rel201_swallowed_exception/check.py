@@ -102,7 +102,7 @@ HARMS = {
     "failure": "an outage of what it calls looks like nothing happened",
 }
 UNTRACED = " without a trace"
-EVERYWHERE = frozenset({"callback", "request"})
+EVERYWHERE = frozenset({"callback", "request", "file"})
 """Styles of a project; what else has one is the same thing, done again."""
 SUPPRESS = "contextlib.suppress"
 QUIET_EFFECTS = frozenset({"log", "blocking", "cpu"})
@@ -218,12 +218,14 @@ def always(_hit: Hit) -> bool:
 
 
 def style_of(site: Place) -> str:
-    """What projects do the same way wherever they do it: reading the request, calling back whoever is told of progress,
+    """What projects do the same way wherever they do it: reading the request or a file, calling back whoever is told of progress,
     asking the very same thing, answering the very same in a file."""
     if calls_back(site):
         return "callback"
     if reads_request(site):
         return "request"
+    if "file" in site.effects and site.effects.isdisjoint(WORKS):
+        return "file"
     outcome = outcome_of(site) if site.facts.kind == "except" else "goes on"
     if outcome.startswith("returns `{"):
         return "" if outcome in NOTHING_FOUND else f"{site.fn.path}: {outcome}"
