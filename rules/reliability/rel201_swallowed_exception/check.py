@@ -200,7 +200,8 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
 
 def of_it(hit: Hit, others: str) -> str:
     """One function's hits are read, and mended, together."""
-    return here_and_in(hit, f"{others} of this function", after=UNTRACED)
+    owner = "module" if "in the module" in hit.message else "function"
+    return here_and_in(hit, f"{others} of this {owner}", after=UNTRACED)
 
 
 def hits_in(project: Project, options: Mapping[str, object], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:

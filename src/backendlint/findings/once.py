@@ -103,7 +103,8 @@ def _by_function(hits: Iterable[Hit], told: Callable[[Hit, str], str]) -> Iterat
     for hit in hits:
         found.setdefault(hit.function, []).append(hit)
     for first, *others in found.values():
-        places = f"{len(others)} more place{'s' if len(others) > 1 else ''} of this function"
+        owner = "module" if not first.function or first.function.endswith("<module>") else "function"
+        places = f"{len(others)} more place{'s' if len(others) > 1 else ''} of this {owner}"
         yield replace(first, message=told(first, places)) if others else first
         yield from (replace(hit, profile="strict") for hit in others)
 
