@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import libcst as cst
 
@@ -13,6 +14,7 @@ from backendlint.api import (
     Profile,
     Span,
     Statement,
+    Step,
     SyntaxSite,
     Value,
     around,
@@ -35,6 +37,9 @@ PERMITS = re.compile(
     r"(^|_)(permi\w*|perms?|access|owners?|owns|authori[sz]\w*|allowed|privileges?)(_|$)", re.IGNORECASE
 )
 """Words of functions that say whether somebody may do something: no type checker learns anything from them."""
+RANK = re.compile(r"^_*is_(super_?user|staff|admin(istrator)?|moderator)$", re.IGNORECASE)
+RANKED = re.compile(r"\bis_(super_?user|staff|admin(istrator)?|moderator)\b", re.IGNORECASE)
+"""Functions that say what somebody is allowed at all."""
 STATE = re.compile(
     r"(is|has|can|may|should|was|allow)_|"
     r"(\w+_)?(active|enabled|valid|verified|paid|deleted|authenticated|approved|confirmed|public|published)$"
@@ -60,6 +65,7 @@ VALIDATES = re.compile(r"(^|_)(validate|verify|check|ensure|clean|authenticate|a
 """Functions that are there to say no."""
 SECRET = re.compile(r"passw|passphrase|secret|signature|csrf|nonce|digest|hmac", re.IGNORECASE)
 """What is compared to find out who somebody is."""
+SHOWN = 10
 PROSE = re.compile(r"[^\W\d_]{2,}")
 TEXT = re.compile(r"msg|message|error|text|reason", re.IGNORECASE)
 BUG = re.compile(
@@ -140,7 +146,8 @@ def check(site: SyntaxSite) -> Iterator[Hit]:
         profile = "strict" if quiet or not seen else None
     source = f"`{direct[0]}`, which callers pass in" if direct else f"what `{looked_up[0]}` gave"
     message = f"`assert {shorten(site.code(node.test))}` in {where} checks {source}: with `python -O` the check is gone"
-    yield hit(site, f"{message}{advice(site, node, answered)}", profile)
+    found = hit(site, f"{message}{advice(site, node, answered)}", profile)
+    yield found if profile is not None else once_a_file(site, found)
 
 
 def advice(site: SyntaxSite, node: cst.Assert, answered: str) -> str:
@@ -256,6 +263,30 @@ def hit(site: SyntaxSite, message: str, profile: Profile | None = None) -> Hit:
     )
 
 
+def once_a_file(site: SyntaxSite, found: Hit) -> Hit:
+    """Of asserts of somebody's rank (`is_superuser`) in the same words the first is told, and where the others are."""
+    own = written(site, site.span)
+    if not RANKED.search(own):
+        return found
+    spans = sorted(
+        item.span
+        for function in site.file.functions
+        if is_public(function)
+        for item in function.statements
+        if item.kind == "assert" and item.span.line != site.span.line and written(site, item.span) == own
+    )
+    if any(span < site.span for span in spans):
+        return replace(found, profile="strict", severity="note")
+    return replace(found, related=tuple(Step(site.location(span), "and here") for span in spans[:SHOWN]))
+
+
+def written(site: SyntaxSite, span: Span) -> str:
+    lines = list(site.lines[span.line - 1 : span.end_line])
+    lines[-1] = lines[-1][: span.end_column]
+    lines[0] = lines[0][span.column :]
+    return " ".join(" ".join(lines).split())
+
+
 def shorten(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= 50 else line[:47] + "..."
@@ -303,13 +334,11 @@ def is_type_of(value: cst.BaseExpression) -> bool:
 
 
 def permits(test: cst.BaseExpression) -> bool:
-    """`has_permission_for(user, form)`: who may do what."""
-    return (
-        isinstance(test, cst.Call)
-        and len(test.args) > 1
-        and isinstance(test.func, cst.Name)
-        and PERMITS.search(test.func.value) is not None
-    )
+    """`has_permission_for(user, form)`, `is_superuser(request)`: who may do what."""
+    if not isinstance(test, cst.Call) or not isinstance(test.func, cst.Name) or not test.args:
+        return False
+    said = PERMITS if len(test.args) > 1 else RANK
+    return said.search(test.func.value) is not None
 
 
 def working_call(site: SyntaxSite) -> Call | None:
