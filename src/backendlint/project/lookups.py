@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Call, Value, Vid
 from backendlint.facts.within import below, called_name
 from backendlint.project.binding import bind
+from backendlint.project.cleaned import is_cleaned
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.exceptions import Escape
 from backendlint.project.filled import DUMPS, VALIDATED
@@ -29,9 +30,12 @@ _FUNCTIONS = (
 )
 MISSING = re.compile(r"not_?found|no_?[a-z]+_?found|does_?not_?exist|missing|unknown", re.IGNORECASE)
 """Names of exceptions that say that something is not there."""
+_OUTAGE = re.compile(r"Time(d?_?[Oo]ut)|Unavailable|Unreachable|Connection(?!.*(Invalid|Unknown))")
+"""Names of exceptions that say that somebody else did not answer."""
 _KEYS = frozenset({"pk", "id", "uuid"})
 _PERMITS = ("get_permission_object", "check_permissions", "has_permission")
 """Methods of views that run before the handler and decide who may call it."""
+_TYPES = frozenset({"builtins.isinstance", "builtins.issubclass", "builtins.hasattr", "builtins.callable"})
 _WRITES = frozenset({"db-write", "commit", "flush"})
 _ONE_ROW = frozenset({"exists", "insert", "count"})
 _REFUSALS = frozenset({"builtins.ValueError", "builtins.KeyError", "builtins.LookupError", "builtins.IndexError"})
@@ -96,7 +100,7 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
     if len(steps) < 2:
         return bool(steps)
     last, escape = steps[-1]
-    if of_failure(project, last, escape):
+    if of_failure(project, last, escape) or _OUTAGE.search(name.rpartition(".")[2]) or _of_type(last, escape):
         return False
     found = bool(MISSING.search(name.rpartition(".")[2]))
     given, inner = _asked(last, escape), escape
@@ -106,6 +110,10 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
             return False
         if given:
             wanted = _behind(project, last, given)
+            handed = _handed_on(caller, edge.call) if wanted and edge.call.open_ended else []
+            if handed:
+                given, last, inner = handed, caller, above
+                continue
             if wanted and edge.call.open_ended:
                 return _may_spread(project, caller, edge.call, {last.facts.params[index].name for index in wanted})
             bound = bind(caller, edge.call, edge.callee)
@@ -121,6 +129,28 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
             return False
         last, inner = caller, above
     return _of_request(project, last, [vid for vid in given if not _authenticated(last, vid)])
+
+
+def _of_type(fn: Fn, escape: Escape) -> bool:
+    """Whether nothing but types are asked before it is raised (`else: raise CannotWrite(type(it))`): the code's own mistake."""
+    tests = [test for test, _ in fn.tests_of(escape.block)]
+    return bool(tests) and all(_asks_type(fn, test) for test in tests)
+
+
+def _asks_type(fn: Fn, vid: Vid) -> bool:
+    value = fn.unguarded(vid)
+    if value[0] == "bool":
+        return any(_asks_type(fn, item) for item in value[2])
+    name = fn.func_of(value)
+    return name[0] == "name" and (name[1] in _TYPES or str(name[1]).startswith("inspect.is"))
+
+
+def _handed_on(fn: Fn, call: Call) -> list[Vid]:
+    """`super().__init__(**kwargs)` of the function's own `**kwargs`: whatever it was given itself."""
+    spread = [vid for key, vid in call.kwargs if key == "**"]
+    values = [fn.unguarded(vid) for vid in spread]
+    own = all(value[0] == "param" and fn.facts.params[value[1]].kind == "kwargs" for value in values)
+    return spread if own and not call.args else []
 
 
 def _may_spread(project: Project, fn: Fn, call: Call, names: set[str]) -> bool:
@@ -242,6 +272,8 @@ def _always_one(project: Project, fn: Fn, vids: list[Vid]) -> bool:
 
 def _by_own_key(project: Project, fn: Fn, call: Call) -> bool:
     """`get(pk=counter.pk)` of a row that the function has just read or made."""
+    if _compared_with_own(project, fn, call):
+        return True
     keys = [vid for name, vid in call.kwargs if name in _KEYS]
     if not keys or len(keys) < len(call.kwargs) or call.args:
         return False
@@ -252,6 +284,24 @@ def _by_own_key(project: Project, fn: Fn, call: Call) -> bool:
         or _answered(project, fn, vid)
         or _picked(project, fn, vid)
         for vid in keys
+    )
+
+
+def _compared_with_own(project: Project, fn: Fn, call: Call) -> bool:
+    """`session.scalars(select(Boat).where(Boat.id == boat.id)).one()` of a row that the function has read or made before."""
+    made = ingredients(fn.facts, _inputs(call))
+    tests = [fn.value(vid) for vid in made if fn.value(vid)[0] == "compare"]
+    wheres = [inner for inner in fn.calls if inner.value in made and fn.callee_name(inner) in ("where", "filter")]
+    if not tests or any(inner.kwargs or len(inner.args) != 1 for inner in wheres) or len(tests) != len(wheres):
+        return False
+    read = _read(project, fn)
+    return all(
+        tuple(test[1]) == ("==",)
+        and (key := fn.value(test[2][1]))[0] == "attr"
+        and key[2] in _KEYS
+        and test[2][1] in read
+        and fn.unguarded(key[1])[0] != "param"
+        for test in tests
     )
 
 
@@ -335,7 +385,7 @@ def _from_rows(project: Project, fn: Fn, call: Call) -> bool:
     return (
         bool(given)
         and not call.args
-        and all(_from_row(project, fn, vid) or _cleaned(project, fn, vid) for vid in given)
+        and all(_from_row(project, fn, vid) or is_cleaned(project, fn, vid) for vid in given)
     )
 
 
@@ -353,18 +403,6 @@ def _from_row(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> bool:
         return _from_row(project, fn, value[1], depth - 1)
     func = fn.func_of(value)
     return func[0] == "attr" and _from_row(project, fn, func[1], depth - 1)
-
-
-def _cleaned(project: Project, fn: Fn, vid: Vid) -> bool:
-    """`form.cleaned_data["email"]` of a form whose `clean_email()` asks the database for it."""
-    value = fn.unguarded(vid)
-    held = fn.unguarded(value[1]) if value[0] == "item" else ("",)
-    if held[0] != "attr" or held[2] not in VALIDATED:
-        return False
-    field = fn.const(value[2])
-    classes = [project.classes[ref.name] for ref in project.refs(fn, held[1]) if ref.name in project.classes]
-    checks = [project.method(cls, f"{verb}_{field}") for cls in classes for verb in ("clean", "validate")]
-    return any(check is not None and project.effects.has(check, "db-read", "db") for check in checks)
 
 
 def _just_seen(fn: Fn, block: int, call: Call) -> bool:
@@ -401,11 +439,21 @@ def _refused_before(project: Project, fn: Fn, given: list[Vid], escape: Escape) 
     wanted = {value for vid in given if (value := fn.unguarded(vid))[0] == "param"}
     around = {number for number, _ in fn.blocks_of(escape.block)}
     for call in fn.calls:
-        if call.block not in around or call.span[:2] >= escape.span[:2] or len(call.passed) != 1:
+        if call.block not in around or call.span[:2] >= escape.span[:2]:
+            continue
+        if _found_by_relation(project, fn, call, wanted):
+            return True
+        if len(call.passed) != 1:
             continue
         if fn.unguarded(call.passed[0]) in wanted and _answers(project, fn, call):
             return True
     return False
+
+
+def _found_by_relation(project: Project, fn: Fn, call: Call, wanted: set[Value]) -> bool:
+    """`get_object_or_404(Berth, harbour__name=name)`: where there is such a berth, there is such a harbour."""
+    answered = any(model.orm is not None and model.orm.op == "get_or_404" for model in project.models(fn, call))
+    return answered and any("__" in key and fn.unguarded(vid) in wanted for key, vid in call.kwargs)
 
 
 def _answers(project: Project, fn: Fn, call: Call) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Vid
+from backendlint.facts.model import Call, Vid
+from backendlint.facts.within import calls_in
 from backendlint.project.answers import answers
 from backendlint.project.applications import Programs
 from backendlint.project.decorators import made_within
@@ -69,7 +70,7 @@ class Mapped:
             found.add(EVERYTHING)
         for fn in self._middlewares:
             if not self.programs.apart(fn.path, home):
-                found |= set(self.given(fn) if fn.name == _GIVEN else self.caught(fn))
+                found |= set(self.given(fn) if fn.name == _GIVEN else self._caught_on_the_way(fn))
         for function in self._set():
             found |= self.given(function) if function is not None else {EVERYTHING}
         own = any(ref.name in self.project.classes for item in registered for ref in item.types)
@@ -104,6 +105,30 @@ class Mapped:
         for index, block in enumerate(fn.facts.blocks):
             if block.kind == "except" and not self.project.exceptions.reraises(fn, index):
                 yield from self.project.exceptions.caught_types(fn, block)
+
+    def _caught_on_the_way(self, fn: Fn) -> Iterator[str]:
+        """Those that a middleware catches around what it calls on: not around its own look at the request."""
+        for index, block in enumerate(fn.facts.blocks):
+            around = block.kind == "except" and not self.project.exceptions.reraises(fn, index)
+            if around and any(self._calls_on(fn, call) for call in calls_in(fn.facts, block.group)):
+                yield from self.project.exceptions.caught_types(fn, block)
+
+    def _calls_on(self, fn: Fn, call: Call, depth: int = 3) -> bool:
+        """`self.get_response(request)`, `await call_next(request)`, `super().dispatch(request)`: whatever is given to it, or
+        kept from its making, may be the handler; also in its own functions."""
+        func = fn.unguarded(call.func)
+        if func[0] in ("param", "outer"):
+            return True
+        targets = self.project.targets(fn, call)
+        if func[0] == "attr" and not targets and not self.project.models(fn, call):
+            own = fn.cls is not None and fn.unguarded(func[1]) == ("param", 0)
+            return own or func[2] in (fn.name, "__call__")
+        return depth > 0 and any(
+            self._calls_on(target, inner, depth - 1)
+            for target in targets
+            if self.project.layer(target) == "middleware"
+            for inner in target.calls
+        )
 
     def given(self, fn: Fn) -> set[str]:
         """What a function answers that is given every exception: the classes that it asks for, if it answers no others."""

@@ -1,0 +1,60 @@
+"""What a form has found out about a value before the code gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.entities import Cls, Fn
+from backendlint.project.filled import VALIDATED
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+
+def is_cleaned(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`form.cleaned_data["email"]` of a form whose `clean_email()` asks the database for it, or lets some choices pass alone."""
+    form, field = _field(fn, vid)
+    for cls in _forms(project, fn, form) if field else ():
+        checks = [project.method(cls, f"{verb}_{field}") for verb in ("clean", "validate")]
+        if any(check is not None and project.effects.has(check, "db-read", "db") for check in checks):
+            return True
+        if _chooses(project, cls, field):
+            return True
+    return False
+
+
+def _field(fn: Fn, vid: Vid) -> tuple[Vid, str]:
+    """The form and the field of `form.cleaned_data["email"]` or `form.cleaned_data.get("email")`."""
+    value = fn.unguarded(vid)
+    data, key = (value[1], value[2]) if value[0] == "item" else (-1, -1)
+    func = fn.func_of(value)
+    if func[0] == "attr" and func[2] == "get":
+        call = fn.calls[value[1]]
+        data, key = func[1], call.args[0] if call.args else -1
+    held = fn.unguarded(data) if data >= 0 else ("",)
+    name = fn.const(key) if key >= 0 else ...
+    if held[0] != "attr" or held[2] not in VALIDATED or not isinstance(name, str):
+        return -1, ""
+    return held[1], name
+
+
+def _forms(project: Project, fn: Fn, form: Vid) -> Iterator[Cls]:
+    """The form's class; of what a view is given as `form` that is the one that it names."""
+    refs = project.refs(fn, form)
+    if not any(ref.name in project.classes for ref in refs) and fn.cls is not None:
+        owners = project.hierarchy.mro(fn.cls)
+        named = [(cls, cls.facts.attributes["form_class"]) for cls in owners if "form_class" in cls.facts.attributes]
+        refs = project.refs(named[0][0].owner, named[0][1]) if named else ()
+    yield from (project.classes[ref.name] for ref in refs if ref.name in project.classes)
+
+
+def _chooses(project: Project, form: Cls, field: str) -> bool:
+    """`flow = forms.ChoiceField(...)`."""
+    for cls in project.hierarchy.mro(form):
+        vid = cls.facts.attributes.get(field, -1)
+        value = cls.owner.unguarded(vid) if vid >= 0 else ("",)
+        if value[0] == "call":
+            return cls.owner.callee_name(cls.owner.calls[value[1]]).endswith("ChoiceField")
+    return False
