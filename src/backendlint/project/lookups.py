@@ -12,6 +12,7 @@ from backendlint.project.cleaned import is_cleaned
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.exceptions import Escape
 from backendlint.project.filled import DUMPS, VALIDATED
+from backendlint.project.ownmistakes import is_own_mistake
 from backendlint.project.requests import derived, request_reads
 from backendlint.project.tables import entries
 from backendlint.project.uses import ingredients
@@ -35,7 +36,6 @@ _OUTAGE = re.compile(r"Time(d?_?[Oo]ut)|Unavailable|Unreachable|Connection(?!.*(
 _KEYS = frozenset({"pk", "id", "uuid"})
 _PERMITS = ("get_permission_object", "check_permissions", "has_permission")
 """Methods of views that run before the handler and decide who may call it."""
-_TYPES = frozenset({"builtins.isinstance", "builtins.issubclass", "builtins.hasattr", "builtins.callable"})
 _WRITES = frozenset({"db-write", "commit", "flush"})
 _ONE_ROW = frozenset({"exists", "insert", "count"})
 _REFUSALS = frozenset({"builtins.ValueError", "builtins.KeyError", "builtins.LookupError", "builtins.IndexError"})
@@ -100,7 +100,9 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
     if len(steps) < 2:
         return bool(steps)
     last, escape = steps[-1]
-    if of_failure(project, last, escape) or _OUTAGE.search(name.rpartition(".")[2]) or _of_type(last, escape):
+    if of_failure(project, last, escape) or _OUTAGE.search(name.rpartition(".")[2]):
+        return False
+    if is_own_mistake(project, last, escape, steps[-2][1].edge):
         return False
     found = bool(MISSING.search(name.rpartition(".")[2]))
     given, inner = _asked(last, escape), escape
@@ -129,20 +131,6 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
             return False
         last, inner = caller, above
     return _of_request(project, last, [vid for vid in given if not _authenticated(last, vid)])
-
-
-def _of_type(fn: Fn, escape: Escape) -> bool:
-    """Whether nothing but types are asked before it is raised (`else: raise CannotWrite(type(it))`): the code's own mistake."""
-    tests = [test for test, _ in fn.tests_of(escape.block)]
-    return bool(tests) and all(_asks_type(fn, test) for test in tests)
-
-
-def _asks_type(fn: Fn, vid: Vid) -> bool:
-    value = fn.unguarded(vid)
-    if value[0] == "bool":
-        return any(_asks_type(fn, item) for item in value[2])
-    name = fn.func_of(value)
-    return name[0] == "name" and (name[1] in _TYPES or str(name[1]).startswith("inspect.is"))
 
 
 def _handed_on(fn: Fn, call: Call) -> list[Vid]:
