@@ -136,9 +136,17 @@ def provoked(project: Project, fn: Fn, name: str) -> bool:
 def _handed_on(fn: Fn, call: Call) -> list[Vid]:
     """`super().__init__(**kwargs)` of the function's own `**kwargs`: whatever it was given itself."""
     spread = [vid for key, vid in call.kwargs if key == "**"]
-    values = [fn.unguarded(vid) for vid in spread]
+    values = [_unchanged(fn, vid) for vid in spread]
     own = all(value[0] == "param" and fn.facts.params[value[1]].kind == "kwargs" for value in values)
     return spread if own and not call.args else []
+
+
+def _unchanged(fn: Fn, vid: Vid) -> Value:
+    """The value before anything was taken from it (`kwargs.pop("name")`)."""
+    value = fn.value(vid)
+    while value[0] in ("guard", "mut"):
+        value = fn.value(value[1])
+    return value
 
 
 def _may_spread(project: Project, fn: Fn, call: Call, names: set[str]) -> bool:
