@@ -25,6 +25,7 @@ from backendlint.project.schema.history import (
 from backendlint.project.schema.links import ModuleLinks
 from backendlint.project.schema.model import Schema, Table
 from backendlint.project.schema.operations import DropTable, Migration, Operation, RenameTable
+from backendlint.project.schema.printed import is_printed
 from backendlint.project.schema.released import long_released
 from backendlint.project.schema.sqlalchemy_models import read_sqlalchemy
 from backendlint.project.sqltext.dialects import file_dialect, project_dialect, several_servers
@@ -184,7 +185,8 @@ class Data:
     @cached_property
     def _sql(self) -> tuple[list[Migration], Schema]:
         texts = [(path, self._project.sources(path)) for path in self._project.sql_files]
-        return read_sql_files(texts, self.dialect)
+        own = {migration.path for migration in self.django_history.migrations}
+        return read_sql_files([item for item in texts if not is_printed(*item, own)], self.dialect)
 
     @property
     def sql_migrations(self) -> list[Migration]:
