@@ -22,7 +22,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _judged(project: Project) -> Iterator[Hit]:
     """What loses data of tables that existed before the migration, unless it was copied or is only being rebuilt."""
-    released = _forgotten(project)
+    released, computed = _forgotten(project), set(_computed(project))
     for moment in project.data.moments():
         operation = moment.operation
         if isinstance(operation, ops.DropTable) and operation.kind == "table" and _real(moment, operation.table):
@@ -30,7 +30,7 @@ def _judged(project: Project) -> Iterator[Hit]:
             late = _second_step(released, moment, operation.table) or moment.migration.after_deploy
             yield replace(hit, profile="strict") if late else hit
         elif isinstance(operation, ops.DropColumn) and _real(moment, operation.table) and not _fresh(moment, operation):
-            if _goes_with_table(moment, operation):
+            if _goes_with_table(moment, operation) or (operation.table, operation.column) in computed:
                 continue
             hit = _dropped_column(project, moment, operation)
             late = _second_step(released, moment, operation.table, operation.column) or moment.migration.after_deploy
@@ -79,6 +79,14 @@ def _forgotten(project: Project) -> dict[tuple[str, str], str]:
                 column = operation.column if isinstance(operation, ops.DropColumn) else ""
                 found.setdefault((operation.table.lower(), column), migration.id)
     return found
+
+
+def _computed(project: Project) -> Iterator[tuple[str, str]]:
+    """Columns that some migration adds as generated ones: the database computes their values anew, for all rows."""
+    for migration in project.data.migrations:
+        for operation in migration.whole:
+            if isinstance(operation, ops.AddColumn) and (operation.column.default or "").startswith("GENERATED ("):
+                yield operation.table, operation.column.name
 
 
 def _second_step(released: dict[tuple[str, str], str], moment: Moment, table: str, column: str = "") -> bool:

@@ -34,6 +34,8 @@ MANY = frozenset({"ManyToManyField", "ParentalManyToManyField", "SortedManyToMan
 _COLUMNLESS = frozenset(
     {"GenericRelation", "GenericForeignKey", "TaggableManager", "ClusterTaggableManager", "GeneratedField"}
 )
+GENERATED = "GENERATED (...)"
+"""The default of a column that is computed from others."""
 _MODULES = ("django.db.models.", "django.contrib.gis.db.models.", "django.contrib.postgres.fields.")
 """Where Django keeps its fields."""
 NO_MODELS = ("builtins.", "abc.", "typing.", "enum.", "django.")
@@ -154,7 +156,6 @@ def read_field(name: str, node: Node) -> Field | None:
     relation = kind in RELATIONS
     default = call.kwarg("default")
     stamps = call.flag("auto_now") is True or call.flag("auto_now_add") is True
-    db_default = call.kwarg("db_default")
     return Field(
         name=name,
         kind=kind,
@@ -166,7 +167,7 @@ def read_field(name: str, node: Node) -> Field | None:
         index=_flag(call, own, "db_index", relation or kind.endswith("SlugField")),
         default=default is not None or stamps or "default" in own,
         blank=_flag(call, own, "blank"),
-        db_default=_default(db_default) if db_default is not None else None,
+        db_default=_server_default(kind, call),
         target=target_of(target) if (relation or kind in MANY) and target is not None else "",
         to_field=to_field.text() if to_field else "",
         constraint=call.flag("db_constraint", True) is True,
@@ -218,6 +219,14 @@ def _own_options(call: CallNode) -> dict[str, object]:
 def _default(node: Node) -> str:
     found = node.const(...)
     if found is ...:
+def _server_default(kind: str, call: CallNode) -> str | None:
+    """What the database itself fills the column with: a generated one it computes, for the rows that are there too."""
+    if kind == "GeneratedField":
+        return GENERATED
+    node = call.kwarg("db_default")
+    return _default(node) if node is not None else None
+
+
         return "?"
     return f"'{found}'" if isinstance(found, str) else str(found)
 
