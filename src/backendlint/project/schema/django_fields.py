@@ -62,6 +62,8 @@ class Field:
     db_default: str | None = None
     target: str = ""
     to_field: str = ""
+    """The field of the target that it refers to; "" for its key, "?" where the settings say which."""
+    parent_link: bool = False
     constraint: bool = True
     through: str = ""
     db_table: str = ""
@@ -169,7 +171,8 @@ def read_field(name: str, node: Node) -> Field | None:
         blank=_flag(call, own, "blank"),
         db_default=_server_default(kind, call),
         target=target_of(target) if (relation or kind in MANY) and target is not None else "",
-        to_field=to_field.text() if to_field else "",
+        to_field=(to_field.text() or "?") if to_field is not None and to_field.const(...) is not None else "",
+        parent_link=call.flag("parent_link") is True,
         constraint=call.flag("db_constraint", True) is True,
         through=_through(through) if through is not None else "",
         db_table=table.text() if table else "",
@@ -216,9 +219,6 @@ def _own_options(call: CallNode) -> dict[str, object]:
     return options
 
 
-def _default(node: Node) -> str:
-    found = node.const(...)
-    if found is ...:
 def _server_default(kind: str, call: CallNode) -> str | None:
     """What the database itself fills the column with: a generated one it computes, for the rows that are there too."""
     if kind == "GeneratedField":
@@ -227,6 +227,9 @@ def _server_default(kind: str, call: CallNode) -> str | None:
     return _default(node) if node is not None else None
 
 
+def _default(node: Node) -> str:
+    found = node.const(...)
+    if found is ...:
         return "?"
     return f"'{found}'" if isinstance(found, str) else str(found)
 

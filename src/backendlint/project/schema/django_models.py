@@ -127,7 +127,17 @@ def _read_model(file: FileFacts, cls: ClassFacts, apps: Apps, links: Links, stat
         if not _foreign(model, where, item, links, hidden):
             model.complete = False
     model.parents = tuple(parents)
+    _link_to_parent(model)
     return model
+
+
+def _link_to_parent(model: Model) -> None:
+    """`item = OneToOneField(Item, parent_link=True)`: the key of the model's table, in the place of `item_ptr`."""
+    if not model.parents or any(item.primary_key for item in model.fields.values()):
+        return
+    link = next((item for item in model.fields.values() if item.parent_link), None)
+    if link is not None:
+        model.fields[link.name] = replace(link, primary_key=True)
 
 
 def _inherits_concrete(parents: list[str], file: FileFacts, cls: ClassFacts, links: Links, state: State) -> bool:

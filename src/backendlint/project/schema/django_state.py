@@ -103,6 +103,8 @@ class State:
         """A field's column type, a foreign key's from its target."""
         if not item.relation:
             return item.type
+        if item.to_field == "?":
+            return ""
         key = self.key_of(item.target, model.app, model.name)
         target = self.models.get(key)
         if item.to_field and target is not None and item.to_field in target.fields and depth < 8:
@@ -204,7 +206,7 @@ class State:
             found.append(Index("", name, location=item.location))
         if item.relation:
             target, column, _ = self.key_column(self.key_of(item.target, model.app, model.name))
-            shown = item.to_field or column
+            shown = item.to_field.strip("?") or column
             found.append(ForeignKey("", name, target, (shown,), enforced=item.constraint, location=item.location))
         if item.positive:
             found.append(Check("", f"{name[0]} >= 0", item.location))
