@@ -148,12 +148,14 @@ def _only_relations(operations: Sequence[CallNode]) -> bool:
 
 
 def _squashed(found: dict[str, _Found]) -> None:
-    """A squashed migration and those that it replaces say the same: the replaced ones stay, the squash goes while they are there."""
+    """A squashed migration and those that it replaces say the same: the replaced ones stay, the squash goes while they are there,
+    unless it was edited since and makes more than they do."""
     for name, item in list(found.items()):
         replaced = [other for other in item.migration.replaces if other in found]
         if not item.migration.replaces:
             continue
-        if len(replaced) == len(item.migration.replaces):
+        whole = len(replaced) == len(item.migration.replaces)
+        if whole and _made(item) <= set[str]().union(*(_made(found[other]) for other in replaced)):
             for other in found.values():
                 depends = tuple(
                     last for dependency in other.migration.depends
@@ -170,3 +172,14 @@ def _squashed(found: dict[str, _Found]) -> None:
                     for dependency in other.migration.depends
                 )
             item.migration.depends = tuple(dep for dep in item.migration.depends if dep != name)
+
+
+def _made(item: _Found) -> set[str]:
+    """The models (lower case) to which a migration gives a table or a name."""
+    named = [
+        call.argument(position, name)
+        for call in item.operations
+        for kind, position, name in (("CreateModel", 0, "name"), ("RenameModel", 1, "new_name"))
+        if call.name == kind
+    ]
+    return {node.text().lower() for node in named if node is not None}
