@@ -277,6 +277,17 @@ def test_django_includes_nest() -> None:
     assert project.request_param_types(delete.handler) == {2: "uuid"}  # type: ignore[arg-type]
 
 
+def test_django_views_are_restricted_to_methods() -> None:
+    project = build(
+        site__urls="from django.urls import path\nfrom site import views\n"
+        "urlpatterns = [path('x/', views.x), path('orders/', views.Orders.as_view(http_method_names=['get']))]\n",
+        site__views="from django.views import View\nfrom django.views.decorators.http import require_http_methods\n"
+        "@require_http_methods(['PUT', 'PATCH'])\ndef x(request): ...\n"
+        "class Orders(View):\n    def get(self, request): ...\n    def post(self, request): ...\n",
+    )
+    assert table(project) == {("PUT|PATCH", "/x/", "x"), ("GET", "/orders/", "Orders.get")}
+
+
 def test_functions_of_the_project_that_include() -> None:
     project = build(
         urls="""

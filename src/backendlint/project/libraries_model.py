@@ -974,6 +974,8 @@ class DecoratorModel:
     health: bool = False
     methods: tuple[str, ...] = ()
     """Restricts HTTP methods (`require_POST`)."""
+    methods_arg: Arg | None = None
+    """Where the methods are passed to which it restricts them."""
     dataclass: bool = False
     fixture: bool = False
     note: str = ""

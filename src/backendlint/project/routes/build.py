@@ -14,7 +14,15 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import Arg, DecoratorModel
 from backendlint.project.libraries_model import Route as RouteModel
 from backendlint.project.routes.collect import Registrations
-from backendlint.project.routes.handlers import METHODS, allowed_methods, behind, bound, class_handlers, method_of
+from backendlint.project.routes.handlers import (
+    METHODS,
+    allowed_methods,
+    asked_for,
+    behind,
+    bound,
+    class_handlers,
+    method_of,
+)
 from backendlint.project.routes.holders import Holder, Key, is_hidden
 from backendlint.project.routes.listed import listed, middleware
 from backendlint.project.routes.model import Application, Entry, Origin, Route, RouteParam
@@ -201,7 +209,7 @@ class RouteTable:
     def _class_routes(self, entry: Entry, way: _Way, cls: Cls) -> Iterator[Route]:
         actions = entry.model.actions
         handlers, provided = class_handlers(self.project, cls)
-        kept = allowed_methods(self.project, cls)
+        kept = asked_for(self.project, entry) or allowed_methods(self.project, cls)
         made = False
         given = bound(entry)
         names = list(given) or (list(actions) if actions else handlers)
@@ -259,6 +267,11 @@ class RouteTable:
         for item, model in self.decorators(fn):
             if model.methods:
                 return tuple(name.upper() for name in model.methods)
+            if model.methods_arg is not None and item.call is not None:
+                reading = self.registrations.reading
+                vids = arguments(item.call, model.methods_arg)
+                named = tuple(name.upper() for vid in vids for name in reading.texts(item.fn, vid))
+                return named or methods
             if model.route is not None and _makes_view(model):
                 found = self.registrations.reading.methods(item.fn, item.call, model.route)
                 if found:

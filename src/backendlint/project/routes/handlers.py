@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from backendlint.facts.model import Call
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.routes.model import Entry
@@ -21,16 +22,29 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 
 def bound(entry: Entry) -> dict[str, str]:
     """`ViewSet.as_view({"get": "list"})`: handler name to method."""
-    if entry.call is None or entry.model.handler is None:
-        return {}
-    fn = entry.fn
-    for vid in arguments(entry.call, entry.model.handler):
-        value = fn.facts.values[vid]
-        call = fn.facts.calls[value[1]] if value[0] == "call" else None
-        if call is not None and call.args and fn.facts.values[call.args[0]][0] == "dict":
+    for call in _views(entry):
+        fn = entry.fn
+        if call.args and fn.facts.values[call.args[0]][0] == "dict":
             pairs = fn.facts.values[call.args[0]][1]
             return {str(fn.const(item)): str(fn.const(key)).upper() for key, item in pairs if key >= 0}
     return {}
+
+
+def asked_for(project: Project, entry: Entry) -> set[str]:
+    """`View.as_view(http_method_names=["get"])`: the methods to which this path is restricted."""
+    named = (call.kwarg("http_method_names") for call in _views(entry))
+    return {name.upper() for vid in named if vid >= 0 for name in strings(project, entry.fn, vid)}
+
+
+def _views(entry: Entry) -> Iterator[Call]:
+    """The calls that make the handler at its registration."""
+    if entry.call is None or entry.model.handler is None:
+        return
+    facts = entry.fn.facts
+    for vid in arguments(entry.call, entry.model.handler):
+        value = facts.values[vid]
+        if value[0] == "call":
+            yield facts.calls[value[1]]
 
 
 def class_handlers(project: Project, cls: Cls) -> tuple[list[str], set[str]]:
