@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -45,6 +46,11 @@ MAILED = re.compile(
     r"(confirm|verif|activat)[^{]*(\{[^}]*\}/)?\{[^}]*(code|token|key|hash|secret)[^}]*\}/?$", re.IGNORECASE
 )
 """The path of a link in a mail, which only GET can follow; what it holds says who follows it."""
+CONFIRMS = re.compile(r"confirm|verif|activat", re.IGNORECASE)
+PROOF = re.compile(r"(\w+_)?(code|token|key|hash|secret|signature)", re.IGNORECASE)
+"""Names under which such a link's proof is handed over, in the path or in the query."""
+TIDIES = re.compile(r"(^|_)(clean_?up|purge|prune|expire|evict|sweep)_|(^|_)(stale|orphan(s|ed)?|expired)(_|$)")
+"""Functions that put away what has run out: whoever looks next sees the same."""
 MIRRORED = re.compile(r"(\{\w+:(path|\.[+*])\}|<path:\w+>)/?$")
 """The path of whatever file: a mirror keeps what it fetches for the first who asks."""
 FARTHEST = 3
@@ -82,7 +88,7 @@ def changed(project: Project) -> Iterator[Hit]:
             continue  # one function may answer several routes
         seen |= {route.place, route.handler.header}
         write, chain = found
-        entity = write.entity.rpartition(".")[2]
+        entity = write.entity.rpartition(".")[2] or owner_of(write.calls(chain))
         name = f"`{entity}`" if entity else "stored data"
         yield Hit(
             f"{route.label} changes data{'' if route.methods else ', whatever the method'}: it writes {name} ({write.op}) in "
@@ -113,7 +119,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
     assert route.handler is not None
     if BACK.search(f"{route.path.rstrip('/')} {route.name}"):
         return None
-    if MAILED.search(route.path):
+    if MAILED.search(route.path) or is_mailed(route, route.handler):
         return None
     if counts_only(route.handler) or authorizes(route.handler):
         return None
@@ -122,7 +128,9 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
     mirrors = MIRRORED.search(route.entry.path) is not None
     for write, chain in project.writes.reached(route.handler, ("call", "property")):
         called = write.fn.callee_name(write.call)
-        names = (write.entity.rpartition(".")[2], called, write.fn.name, *(edge.callee.name for edge in chain))
+        steps = write.calls(chain)
+        below = [write.fn.name, *(edge.callee.name for edge in chain)] if chain else []
+        names = (write.entity.rpartition(".")[2] or owner_of(steps), called, write.fn.name, *below)
         if (
             write.op in LAZY
             or len(chain) > FARTHEST
@@ -135,12 +143,44 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             or any(ASKING.fullmatch(edge.callee.name) for edge in chain)
             or any(traces(name, PASSING if write.op == "delete" else TRACES) for name in names)
             or notes_time(write)
-            or (write.op in CHANGED and any(told_so(project, *step) for step in write.calls(chain)))
+            or fills_empty(write)
+            or any(keeps_time(*step) for step in steps)
+            or (any(map(TIDIES.search, below)) and not TIDIES.search(f"{route.name} {route.path}".replace("/", "_")))
+            or (write.op in CHANGED and any(told_so(project, *step) for step in steps))
             or makes_missing(route.handler, chain[0].call if chain else write.call)
         ):
             continue
         return write, chain
     return None
+
+
+def is_mailed(route: Route, fn: Fn) -> bool:
+    """`/mailbox/confirm?code=...`: a link in a mail, that confirms and carries the proof."""
+    if not CONFIRMS.search(f"{route.path} {route.name}"):
+        return False
+    asked = (fn.const(call.args[0]) for call in fn.calls if fn.callee_name(call) in ("get", "getlist") and call.args)
+    asked = itertools.chain(asked, (fn.const(fn.value(vid)[2]) for vid in fn.made_by("item")))
+    names = [*(param.name for param in fn.facts.params), *(key for key in asked if isinstance(key, str))]
+    return any(map(PROOF.fullmatch, names))
+
+
+def owner_of(steps: list[tuple[Fn, Call | None]]) -> str:
+    """`SignInToken.delete(...)`: whose method the last call is that says so."""
+    for fn, call in reversed(steps):
+        func = fn.value(call.func) if call is not None else ("",)
+        names = str(func[1]).split(".")[-2:] if func[0] == "name" else []
+        if len(names) == 2 and names[0][:1].isupper():
+            return names[0]
+    return ""
+
+
+def keeps_time(fn: Fn, call: Call | None) -> bool:
+    """`store.set(LAST_CHECK_TIME, now)`: when it was looked, under a name that says so."""
+    if call is None or len(call.args) < 2 or fn.callee_name(call) not in ("set", "put", "store"):
+        return False
+    key = fn.value(call.args[0])
+    named = str(key[1]).rpartition(".")[2] if key[0] in ("name", "const") else ""
+    return TIMES.search(named.lower()) is not None
 
 
 def told_so(project: Project, fn: Fn, call: Call | None) -> bool:
@@ -183,6 +223,22 @@ def notes_time(write: Write) -> bool:
     """`rows.update(checked_at=now)` and nothing else."""
     columns = [name for name, _ in write.call.kwargs]
     return write.op == "update" and bool(columns) and all(TIMES.search(name) for name in columns)
+
+
+def fills_empty(write: Write) -> bool:
+    """`update(File).where(File.size.is_(None)).values(size=...)`: what was not worked out before, and is for who asks next."""
+    fn, given, empty = write.fn, set[str](), set[str]()
+    for call in fn.calls:
+        named, func = fn.callee_name(call), fn.value(call.func)
+        if named in ("values", "update"):
+            given |= {name for name, _ in call.kwargs}
+        if named == "is_" and call.args and fn.const(call.args[0]) is None:
+            base = fn.value(func[1]) if func[0] == "attr" else func
+            empty.add(str(base[-1] if base[0] == "attr" else base[1]).removesuffix(".is_").rpartition(".")[2])
+        empty |= {
+            name.removesuffix("__isnull") for name, vid in call.kwargs if name.endswith("__isnull") and fn.const(vid)
+        }
+    return write.op == "update" and bool(given) and given <= empty
 
 
 def authorizes(fn: Fn) -> bool:
