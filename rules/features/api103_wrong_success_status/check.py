@@ -37,7 +37,8 @@ ACTION = re.compile(
     r"bulk|batch|import|sync|cancel|confirm|approve|reject|reset|recover|password|upload|export|run|execute|trigger|process",
     re.IGNORECASE,
 )
-CHANGES = frozenset({"update", "delete", "get_or_create", "update_or_create"})
+LAZY = frozenset({"get_or_create", "update_or_create"})
+CHANGES = frozenset({"update", "bulk_update", "delete"}) | LAZY
 """Writes after which there need not be a row more than before."""
 CHANGING = re.compile(r"_?(update|change|modify|edit|patch|set|mark|touch)(_|$)", re.IGNORECASE)
 """Functions that hand what is there to the session again."""
@@ -49,6 +50,7 @@ PROPER = {"POST": 201, "DELETE": 204}
 STORING = frozenset({"db-write", "db", "commit", "cache-write"})
 DROPPING = frozenset({"flask"})
 """Frameworks that leave the body of a 204 out: of `{}` nothing is lost."""
+SENT = "answers 204 No Content with an empty object, which breaks the connection or is dropped; answer without a body."
 EMPTY = "answers 204 No Content with an empty object, which is dropped; answer without a body."
 
 
@@ -118,7 +120,8 @@ def judge(project: Project, route: Route, given: list[Answer]) -> Iterator[tuple
             yield place, "creates nothing and answers 201 Created; answer 204 No Content, or 200 with a body.", True
         elif status == 204 and answer is not None and answer.shape in ("dict", "list"):
             body = "answers 204 No Content with a body, which is dropped or breaks the connection; answer 200."
-            yield place, EMPTY if answer.keys == () and route.framework in DROPPING else body, True
+            empty = EMPTY if route.framework in DROPPING else SENT
+            yield place, empty if answer.keys == () else body, True
 
 
 def inserts(project: Project, fn: Fn) -> bool:
@@ -179,6 +182,9 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         added is None or (own in added[1].lower() and added[1] == singular(added[1]) and "_to_" not in added[1])
     )
     reached = list(project.writes.reached(route.handler))
+    there = {snake(write.entity.rpartition(".")[2]) for write, _ in reached if write.op in LAZY and write.entity}
+    if any(own == name or own.endswith(f"_{name}") for name in there):
+        return None  # it may have been there before
     named = named or located(route.handler)
     unknown = last != own and "{" not in route.path
     found = [
