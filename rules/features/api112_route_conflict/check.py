@@ -21,6 +21,7 @@ from backendlint.api import (
 
 NAME = re.compile(r"\{[^{}]*\}")
 CONVERTER = re.compile(r"<(?:([\w-]+)(?:\([^<>]*\))?:)?\w+>")
+GROUP = re.compile(r"\(\?P<\w+>")
 LITERAL = re.compile(r"\^?[\w/-]+/?\$|[\w/-]+")
 KNOWN = {"", "str", "string", "path", "default", "slug", "int", "float", "uuid", "any"}
 """Converters of the frameworks."""
@@ -161,8 +162,16 @@ def named(route: Route) -> str:
 
 def apart(earlier: Route, later: Route) -> bool:
     """Whether converters keep the routes apart: those of the project's own, and all where the order does not decide."""
+    if patterns(earlier) != patterns(later):
+        return True
     first, second = (CONVERTER.findall(route.entry.path) for route in (earlier, later))
     return first != second and (not later.entry.model.ordered or not KNOWN.issuperset(first))
+
+
+def patterns(route: Route) -> list[str]:
+    """The regular expressions below which it is mounted (`^api/(?P<version>v[12])/`), without the names in them."""
+    texts = (fn.const(call.args[0]) for fn, call in route.mounts if call.args)
+    return [GROUP.sub("(", text) for text in texts if isinstance(text, str) and GROUP.search(text)]
 
 
 def overlap(earlier: Route, later: Route) -> list[str]:
