@@ -27,6 +27,8 @@ VERB, CASE, NUMBER = "says what is done", "is in camel case", "names a collectio
 ALIKE = ", for the list and for one item alike"
 FORMS = {"edit", "new", "view"}
 """By custom the last part of where a page for it is got."""
+COUNTED = re.compile(r"s[-_]\w+ed$|[-_]to[-_]", re.IGNORECASE)
+"""`opinions-cited` has its plural in front, and `draft-to-order` is no noun."""
 CAMEL = re.compile(r"[a-z0-9][A-Z]")
 
 
@@ -37,6 +39,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     prescribed, uncountable = set(options["prescribed"]), set(options["uncountable"])
     seen: set[Location] = set()
     owned = {last_collection(route.path) for route in project.routes if route.kind == "http"}
+    kinds = kinds_of(project)
     singular = prefers_singular(followed, uncountable)
     shown = {route.path.rstrip("/") for route in project.routes if "GET" in route.methods}
     answered = {(route.path.rstrip("/"), route.handler.header) for route in project.routes if route.handler}
@@ -47,7 +50,7 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             continue
         if route.trial or not prescribed.isdisjoint(segments(route.path)):
             continue
-        problem = judge(route, verbs, uncountable, followed, nouns, owned)
+        problem = judge(route, verbs, uncountable, followed, nouns, owned, kinds)
         word = problem.split("`")[1] if problem.endswith(ALIKE) else ""
         if word and (stands_alone(route.path, word, shown) or is_default(route, word, answered)):
             continue
@@ -79,7 +82,13 @@ def elsewhere(said: str, how: str, hit: Hit, others: str) -> str:
 
 
 def judge(
-    route: Route, verbs: re.Pattern[str], uncountable: set[str], followed: set[str], nouns: set[str], owned: set[str]
+    route: Route,
+    verbs: re.Pattern[str],
+    uncountable: set[str],
+    followed: set[str],
+    nouns: set[str],
+    owned: set[str],
+    kinds: Mapping[str, set[str]],
 ) -> str:
     """What is wrong with the path's names, or ""."""
     parts = segments(route.own_path) or segments(route.path)[-1:]
@@ -102,7 +111,9 @@ def judge(
         word = re.split(r"[-_.]", part)[-1].lower()
         if part in owned and part != last_collection(route.path):
             continue  # said of its own routes
-        if not after and is_kind(route.path):
+        if (not after and is_kind(route.path)) or COUNTED.search(part):
+            continue
+        if after and len(kinds.get("/".join(segments(route.path.partition(f"/{part}/{after}")[0])), ())) > 1:
             continue
         if is_singular(word) and word in nouns and word not in uncountable and not re.fullmatch(r"v\d+", word):
             return f"`{part}` {NUMBER}; use the plural{ALIKE}"
@@ -110,13 +121,13 @@ def judge(
 
 
 def of_another(part: str, after: str, nouns: set[str]) -> bool:
-    """`/access-token/{user_id}`: the id says whose it is, not which."""
+    """`/access-token/{user_id}`, `/user-activity/{user_id}`: the id says whose it is, not which."""
     named = re.fullmatch(r"\{(?:\w+_)?([a-z]+)_\w+\}", after.lower())
     own = [word for word in re.split(r"[-_.]", part.lower()) if word]
     return (
         named is not None
         and named[1] in nouns
-        and not any(word.startswith(named[1]) or named[1].startswith(word) for word in own)
+        and not any(word.startswith(named[1]) or named[1].startswith(word) for word in own[-1:])
     )
 
 
@@ -124,6 +135,19 @@ def is_kind(path: str) -> bool:
     """`/variables/registration`: some of the collection before it."""
     before, *_ = [*segments(path)[-2:-1], ""]
     return re.fullmatch(r"([a-z]+[-_])*[a-z]{2,}s", before) is not None and not is_singular(before)
+
+
+def kinds_of(project: Project) -> dict[str, set[str]]:
+    """`/parameters/user/{name}` beside `/parameters/global/{name}`: the singular parts right below a collection, by its path."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for route in project.routes:
+        parts = segments(route.path)
+        for position, part in enumerate(parts[1:], 1):
+            before = parts[position - 1]
+            after = parts[position + 1] if position + 1 < len(parts) else ""
+            if is_id(after) and is_singular(part) and not is_parameter(before) and not is_singular(before):
+                found["/".join(parts[:position])].add(part)
+    return found
 
 
 def does(part: str, verb: str, nouns: set[str]) -> bool:
