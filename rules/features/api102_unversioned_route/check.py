@@ -94,8 +94,16 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
             yield replace(hit, profile="strict")
         else:
             told[hit.location.path].append(hit)
+    each: list[Hit] = []
     for hits in told.values():  # a module's routes are mounted together
-        yield from told_once(hits, partial(here_and_in, before=", while"), few=2, severity=None)
+        each += told_once(hits, partial(here_and_in, before=", while"), few=2, severity=None)
+    yield from (hit for hit in each if hit.profile == "strict")
+    yield from told_once((hit for hit in each if hit.profile != "strict"), like_others, severity=None)
+
+
+def like_others(hit: Hit, others: str) -> str:
+    """Where many modules have such routes, there is an API without versions beside the other."""
+    return hit.message.replace(" has no version", f" has no version, like others in {others}", 1)
 
 
 def belongs(route: Route, homes: set[str], modules: set[str]) -> bool:
