@@ -29,11 +29,14 @@ BARE = "list"
 
 def check(project: Project) -> Iterator[Hit]:
     groups: dict[Location | None, list[tuple[Route, Answer]]] = {}
+    declared: Counter[Location | None] = Counter()
     for route in project.routes:
-        groups.setdefault(route.inner, []).extend(bodies(project, route))
+        written = list(bodies(project, route))
+        groups.setdefault(route.inner, []).extend(written)
+        declared[route.inner] += not written and is_declared(project, route)
     seen: set[Location] = set()
-    for shaped in groups.values():
-        for hit in differing(shaped):
+    for inner, shaped in groups.items():
+        for hit in differing(shaped, declared[inner]):
             seen.add(hit.location)
             yield hit
     for hit in unwrapped(project):
@@ -96,8 +99,22 @@ def holds_list(project: Project, cls: Cls) -> bool:
     )
 
 
-def differing(shaped: list[tuple[Route, Answer]]) -> Iterator[Hit]:
-    """Answers of one application that are not wrapped as most of them are."""
+def is_declared(project: Project, route: Route) -> bool:
+    """Whether it answers with a model of its own, which nothing wraps where the answer is made."""
+    fn, origin = route.handler, route.response_model
+    if route.kind != "http" or not route.documented or fn is None or fn.parent is None:
+        return False
+    if origin is not None:
+        return origin.fn.const(origin.vid) is not None
+    noted = fn.facts.returns_annotation
+    refs = project.resolver.types.annotation(fn.parent, noted) if noted >= 0 else ()
+    kept = [ref.arg if ref.name == "builtins.list" and ref.arg is not None else ref for ref in refs]
+    classes = [project.classes[ref.name] for ref in kept if ref.name in project.classes]
+    return any(project.hierarchy.role(cls) == "schema" for cls in classes)
+
+
+def differing(shaped: list[tuple[Route, Answer]], declared: int) -> Iterator[Hit]:
+    """Answers of one application that are not wrapped as most of them are, the `declared` ones included."""
     routes = {id(route) for route, _ in shaped}
     if len(routes) < FEWEST:
         return
@@ -105,7 +122,8 @@ def differing(shaped: list[tuple[Route, Answer]]) -> Iterator[Hit]:
     for route_id in routes:
         keys = {key for route, answer in shaped if id(route) == route_id for key in answer.keys or ()}
         counts.update(keys & set(ENVELOPES))
-    common = [key for key in ENVELOPES if counts[key] * 3 >= len(routes) * 2 and counts[key] >= 2]
+    total = len(routes) + declared
+    common = [key for key in ENVELOPES if counts[key] * 3 >= total * 2 and counts[key] >= 2]
     if not common:
         return
     key = max(common, key=lambda name: (counts[name], -ENVELOPES.index(name)))
@@ -119,7 +137,7 @@ def differing(shaped: list[tuple[Route, Answer]]) -> Iterator[Hit]:
         seen.add(place)
         what = f"an object with {', '.join(f'`{name}`' for name in answer.keys[:3])}" if answer.keys else "a bare list"
         yield Hit(
-            f"{route.label} answers {what}, while {counts[key]} of {len(routes)} routes wrap their body in `{key}`: clients need a "
+            f"{route.label} answers {what}, while {counts[key]} of {total} routes wrap their body in `{key}`: clients need a "
             "special case. Use the same shape.",
             place,
             related=(Step(example[0].handler.location(example[1].span), f"{example[0].label} answers with `{key}`"),),
