@@ -94,9 +94,11 @@ def has_model(project: Project, route: Route) -> bool:
 
 
 def is_response(project: Project, route: Route, vid: int) -> bool:
-    """An object that is a response already."""
+    """An object that is a response already, also where headers were put into it since."""
     assert route.handler is not None
     value = route.handler.facts.values[vid] if vid >= 0 else ("",)
+    while value[0] in ("store", "mut", "guard"):
+        value = route.handler.facts.values[value[1]]
     if value[0] != "call":
         return False
     call = route.handler.facts.calls[value[1]]
