@@ -162,9 +162,16 @@ def tells_nothing_usual(fn: Fn, answer: Answer) -> bool:
         parts = next((list(c.kwargs) for c in fn.calls if answer.span.holds(c.span) and _named(c) == answer.keys), [])
     if not parts or any(key in TELLING for key, _ in parts):
         return False
+    if len(parts) == 1 and isinstance(fn.const(parts[0][1]), str) and answers_fields(fn):
+        return True
     return all(fn.value(item)[0] == "list" for _, item in parts) or all(
         isinstance(fn.const(item), bool) for _, item in parts
     )
+
+
+def answers_fields(fn: Fn) -> bool:
+    """`Response(serializer.errors, status=400)`: what is wrong with a field, under its name, is a form that its clients read."""
+    return any(fn.value(vid)[2] == "errors" for vid in fn.made_by("attr"))
 
 
 def _named(call: Call) -> tuple[str, ...]:
