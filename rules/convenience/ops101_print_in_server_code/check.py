@@ -72,7 +72,7 @@ def check(project: Project) -> Iterator[Hit]:
         habit = len(hits) > SLIPS
         told = partial(here_and_in, after=PAST)
         each = partial(of_function, project)
-        yield from told_once(hits, told, SLIPS) if habit else told_once(hits, told, severity=None, each=each)
+        yield from told_once(hits, told, SLIPS) if habit else told_once(hits, told, 1, None, each)
 
 
 def of_function(project: Project, hit: Hit) -> str:
@@ -233,7 +233,7 @@ def by_intention(project: Project, fn: Fn, call: Call) -> bool:
         return True
     if part_of_a_stream(project, fn) or begins_line_anew(fn, call) or answers_command_line(project, fn):
         return True
-    if ends_the_program(project, fn, call):
+    if ends_the_program(project, fn, call) or stands_in(fn, call):
         return True
     return only_by_hand(project, fn) or for_tests(project, fn)
 
@@ -299,6 +299,13 @@ def ends_the_program(project: Project, fn: Fn, call: Call) -> bool:
     return any(
         model.exits and "builtins.SystemExit" in model.raises for item in later for model in project.models(fn, item)
     )
+
+
+def stands_in(fn: Fn, call: Call) -> bool:
+    """The other branch of `if logger: logger.warning(text)`: for callers that give no logger."""
+    absent = {test for test, outcome in fn.tests_of(call.block) if not outcome}
+    logged = (other for other in fn.calls if absent and log_call(fn.file, fn.facts, other))
+    return any(outcome and test in absent for other in logged for test, outcome in fn.tests_of(other.block))
 
 
 def goes_to_a_stream(fn: Fn, call: Call) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from backendlint.api import (
+    FEW,
     Call,
     Fn,
     Hit,
@@ -33,7 +34,10 @@ def check(project: Project) -> Iterator[Hit]:
     styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
     yield from styles.pop("", ())
     for hits in styles.values():
-        yield from told_once(hits, everywhere)
+        if len(hits) > FEW:
+            yield from told_once(hits, everywhere)
+        else:  # the same twice in one function is one slip
+            yield from told_once(hits, everywhere, 1, None, lambda hit: (hit.function, hit.message))
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from backendlint.api import (
+    FEW,
     FileFacts,
     Fn,
     Hit,
@@ -29,7 +30,11 @@ def check(project: Project) -> Iterator[Hit]:
     styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
     yield from styles.pop("", ())
     for style, hits in styles.items():
-        yield from told_once(hits, partial(everywhere, style))
+        told = partial(everywhere, style)
+        if len(hits) > FEW:
+            yield from told_once(hits, told)
+        else:  # the same twice in one function is one slip
+            yield from told_once(hits, told, 1, None, lambda hit: (hit.function, hit.message))
 
 
 def everywhere(style: str, hit: Hit, others: str) -> str:
