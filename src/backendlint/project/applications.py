@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.findings.model import Location
+from backendlint.project.programs import for_development, in_main_block
 
 if TYPE_CHECKING:
     from backendlint.project.entities import Fn
@@ -49,9 +50,23 @@ def served_applications(project: Project) -> list[Served]:
             own = sum(number for library, number in loose.items() if library == app.library or library not in served)
         if own >= FEWEST_ROUTES:
             found.append(Served(app.name, app.location, own, app.library, _module(project, app)))
+    found = [item for item in found if not for_development(item.location.path)]
+    found = [item for item in found if not is_trial(project, item.location.path)] or found
     servers = [item for item in found if project.layers.of_path(item.location.path) != "command"]
     tools = len(project.routes) > 2 * sum(item.routes for item in found)
     return servers if servers or tools else found  # a tool's little application is not the service
+
+
+def is_trial(project: Project, path: str) -> bool:
+    """A file that nothing imports, and that serves with the debugger when somebody runs it: `app.run(debug=True)`."""
+    file = project.files.get(path)
+    if file is None or project.importers.of(file):
+        return False
+    return any(
+        fn.const(call.kwarg("debug")) is True and in_main_block(fn, call)
+        for fn in project.functions_of(file)
+        for call in fn.calls
+    )
 
 
 def _module(project: Project, app: Application) -> str:
