@@ -84,7 +84,9 @@ def changed(project: Project) -> Iterator[Hit]:
         if route.handler is None or route.kind != "http" or not answers_get(project, route):
             continue
         found = changing(project, route)
-        if found is None or not seen.isdisjoint((route.place, route.handler.header)):
+        if found is None or (not route.methods and asks_method(project, route.handler, found)):
+            continue
+        if not seen.isdisjoint((route.place, route.handler.header)):
             continue  # one function may answer several routes
         seen |= {route.place, route.handler.header}
         write, chain = found
@@ -101,18 +103,27 @@ def changed(project: Project) -> Iterator[Hit]:
 
 
 def answers_get(project: Project, route: Route) -> bool:
-    """Safe methods alone, or a view that is given every method and never asks for it, nor for what only POST has."""
+    """Safe methods alone, or a plain view that is given every method."""
     if route.methods:
         return SAFE.issuperset(route.methods)
     fn = route.handler
     if fn is None or route.framework != "django" or route.cls is not None:
         return False
+    return len(fn.decorators) == len(fn.facts.decorators)
+
+
+def asks_method(project: Project, fn: Fn, found: tuple[Write, tuple[Edge, ...]]) -> bool:
+    """Whether a view that is given every method asks for it, or for what only POST has, itself before it writes, or in what
+    it calls and what is around it."""
+    write, chain = found
+    call = chain[0].call if chain else write.call
     own = [project.functions[ref.name] for ref in fn.decorators if ref.kind == "func" and ref.name in project.functions]
-    if len(fn.decorators) < len(fn.facts.decorators):
-        return False
-    reached = [fn, *own, *(inner for item in own for inner in project.functions_of(item.file) if inner.parent is item)]
+    reached = [*own, *(inner for item in own for inner in project.functions_of(item.file) if inner.parent is item)]
     reached += [edge.callee for item in (fn, *own) for edge in project.graph.callees(item) if edge.kind == "call"]
-    return not any(value[0] == "attr" and value[2] in POSTED for item in reached for value in item.facts.values)
+    if any(value[0] == "attr" and value[2] in POSTED for item in reached for value in item.facts.values):
+        return True
+    asked = (fn.facts.span_of(vid) for vid in fn.made_by("attr") if fn.value(vid)[2] in POSTED)
+    return any(call is None or span[:2] < call.span[2:] for span in asked)
 
 
 def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] | None:
