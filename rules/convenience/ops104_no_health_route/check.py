@@ -10,6 +10,12 @@ HEALTH = re.compile(
     r"monitor(ing)?|_ah|lbheartbeat|watchman|selftest)([/_.-]|$)|^/?check$",
     re.IGNORECASE,
 )
+VAGUE = frozenset({"up", "ready", "live", "status", "monitor", "monitoring", "watchman"})
+"""Words that alone, or beside what is meant by the service itself, name a probe: `/server-status`, not `/feedback-status`."""
+SELF = frozenset(
+    "api app application backend cache celery check checks cluster database db get http is k8s lb redis server service site system "
+    "web worker".split()
+)
 SCRIPT = re.compile(r"(^|[/_-])health_?checks?\.py$")
 
 
@@ -52,8 +58,20 @@ def is_probe(route: Route) -> bool:
     """A path of its own, not the state of some item."""
     if "{" in route.path.replace(UNKNOWN, ""):
         return False
-    named = HEALTH.search(route.path.rstrip("/")) or HEALTH.search(route.name)
-    return bool(named) or any(model.health for model in route.decorators)
+    named = names_probe(route.path.rstrip("/")) or names_probe(route.name)
+    return named or any(model.health for model in route.decorators)
+
+
+def names_probe(text: str) -> bool:
+    """Whether a path, or the name of a handler, is that of a probe."""
+    for part in re.split("[/.]", text.lower()):
+        words = set(re.split("[_-]+", part)) - {""}
+        vague = words & VAGUE
+        if (HEALTH.search(part) and not vague) or (vague and words <= VAGUE | SELF):
+            return True
+        if vague and HEALTH.search("-".join(sorted(words - vague))):
+            return True
+    return bool(HEALTH.fullmatch(text))
 
 
 def watched(project: Project, location: Location, library: str, healthy: list[Route]) -> bool:
