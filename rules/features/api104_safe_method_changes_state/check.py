@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -169,8 +168,8 @@ def is_mailed(route: Route, fn: Fn) -> bool:
     """`/mailbox/confirm?code=...`: a link in a mail, that confirms and carries the proof."""
     if not CONFIRMS.search(f"{route.path} {route.name}"):
         return False
-    asked = (fn.const(call.args[0]) for call in fn.calls if fn.callee_name(call) in ("get", "getlist") and call.args)
-    asked = itertools.chain(asked, (fn.const(fn.value(vid)[2]) for vid in fn.made_by("item")))
+    asked = [fn.const(call.args[0]) for call in fn.calls if fn.callee_name(call) in ("get", "getlist") and call.args]
+    asked += [fn.const(fn.value(vid)[2]) for vid in fn.made_by("item")]
     names = [*(param.name for param in fn.facts.params), *(key for key in asked if isinstance(key, str))]
     return any(map(PROOF.fullmatch, names))
 
