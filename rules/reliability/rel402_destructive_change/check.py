@@ -121,17 +121,17 @@ def _dropped_column(project: Project, moment: Moment, operation: ops.DropColumn)
         )
     if related:
         breaks = f"breaks the code that still names it ({related[0].location.path}:{related[0].location.line})"
-    else:
-        breaks = "breaks instances of the old release that still select it"
+    else:  # on a file of SQLite no instance of the old release works on
+        breaks = "" if moment.dialect == "sqlite" else "breaks instances of the old release that still select it"
     moved = _moved(project, moment, operation.column)
     if moved:
-        harm = f"{breaks}, and a downgrade has no more of its values than the migrations moved before"
+        harm = f"{breaks + ', and' if breaks else 'means that'} a downgrade has no more of its values than the migrations moved before"
     else:
-        harm = f"loses what was not moved elsewhere before, and {breaks}"
+        harm = f"loses what was not moved elsewhere before{', and ' if breaks else ''}{breaks}"
     return moment.hit(
         f"Dropping column {name} {harm}; remove its last use, release that, keep a backup, and drop it in a later release.",
         related=related,
-        profile="strict" if moved and _replaced(moment, operation) else moment.profile,
+        profile="strict" if moved and (not breaks or _replaced(moment, operation)) else moment.profile,
     )
 
 
