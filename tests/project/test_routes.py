@@ -288,6 +288,22 @@ def test_django_views_are_restricted_to_methods() -> None:
     assert table(project) == {("PUT|PATCH", "/x/", "x"), ("GET", "/orders/", "Orders.get")}
 
 
+def test_what_is_registered_below_a_registration() -> None:
+    project = build(
+        shop__urls="from django.urls import include, path\nfrom rest_framework_extensions.routers import ExtendedSimpleRouter\n"
+        "from shop.views import Sheds, Shelves\nclass Router(ExtendedSimpleRouter): ...\nrouter = Router()\n"
+        "sheds = router.register('sheds', Sheds, basename='shed')\n"
+        "sheds.register('shelves', Shelves, basename='shelf', parents_query_lookups=['shed'])\n"
+        "urlpatterns = [path('api/', include(router.urls))]\n",
+        shop__views="from rest_framework.viewsets import ViewSet\nclass Sheds(ViewSet):\n    def list(self, request): ...\n"
+        "class Shelves(ViewSet):\n    def retrieve(self, request, pk): ...\n",
+    )
+    assert table(project) == {
+        ("GET", "/api/sheds", "Sheds.list"),
+        ("GET", "/api/sheds/{shed_pk}/shelves/{pk}", "Shelves.retrieve"),
+    }
+
+
 def test_functions_of_the_project_that_include() -> None:
     project = build(
         urls="""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import receiver
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import Arg, CallModel, Mount
@@ -120,8 +121,9 @@ class Registrations:
         """An extension's router that is made with the application or blueprint that takes it."""
         if holder.app is None or holder.app.inside is None or holder.call is None:
             return
-        fn = holder.origin.fn
-        for vid in arguments(holder.call, holder.app.inside):
+        fn, inside = holder.origin.fn, holder.app.inside
+        given = [receiver(fn, holder.call)] if inside.receiver else arguments(holder.call, inside)
+        for vid in given:
             for origin in self.origins.of(fn, vid):
                 taker = self.holders.get(origin.key)
                 if taker is not None and taker is not holder:
