@@ -26,6 +26,8 @@ ITEM = {"GET", "PUT", "PATCH", "DELETE"}
 LINKS = {"url", "href", "uri", "self", "link", "links", "_links", "location"}
 """Fields of a body that say where a resource is."""
 HEADERS = ("location", "content-location")
+MADE_BY = "get_success_headers"
+"""Django REST framework's own method that makes the header."""
 BUILT = ("call", "fmt", "binop", "dict")
 
 
@@ -140,6 +142,8 @@ def mentions_location(project: Project, fn: Fn, depth: int = 2) -> bool:
             return True
         if value[0] == "setattr" and value[2] == "location":
             return True
+    if any(fn.callee_name(call) == MADE_BY for call in fn.calls):
+        return True
     if any(store.name == "location" for store in fn.facts.stores) or any(
         key.lower() in HEADERS for call in fn.facts.calls for key, _ in call.kwargs
     ):
