@@ -55,7 +55,8 @@ MIRRORED = re.compile(r"(\{\w+:(path|\.[+*])\}|<path:\w+>)/?$")
 FARTHEST = 3
 """Calls between handler and write; what lies deeper serves something else (configuration, caches)."""
 LOADING = re.compile(
-    r"_?(get|load|ensure|fetch|current|resolve|default|init|setup)(_|$)|\w*_if_(not_exists|necessary|missing|needed|absent)$",
+    r"_?(get|load|ensure|fetch|current|resolve|default|init|setup)(_|$)|\w*_if_(not_exists|necessary|missing|needed|absent)$"
+    r"|\w+_or_(return|get|reuse|load)(_|$)",
     re.IGNORECASE,
 )
 """Functions that make what they find missing."""
