@@ -108,13 +108,20 @@ def model_of(project: Project, route: Route) -> str:
 
 def lists(project: Project, route: Route, answer: Answer | None) -> bool:
     """Several resources at once have no one path."""
-    if answer is not None and answer.shape == "list":
-        return True
     handler = route.handler
+    if answer is not None and (answer.shape == "list" or (handler is not None and of_many(handler, answer.body))):
+        return True
     if not route.documented or handler is None or handler.parent is None:
         return False
     refs = project.resolver.types.annotation(handler.parent, handler.facts.returns_annotation)
     return any(ref.name == "builtins.list" for ref in refs)
+
+
+def of_many(fn: Fn, vid: int) -> bool:
+    """`OrderSerializer(orders, many=True).data`"""
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    made = fn.unguarded(value[1]) if value[0] == "attr" else ("",)
+    return made[0] == "call" and fn.const(fn.calls[made[1]].kwarg("many")) is True
 
 
 def links(fn: Fn, answer: Answer) -> bool:
