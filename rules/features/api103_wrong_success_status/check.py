@@ -190,7 +190,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     found = [
         chain[0].span if chain else write.call.span
         for write, chain in reached
-        if (adds(write) or (write.op == "save" and not updates(write)))
+        if (adds(write) or (write.op == "save" and not updates(write, chain)))
         and (
             named
             or singular(snake(write.entity.rpartition(".")[2])) == own
@@ -199,15 +199,16 @@ def creations(project: Project, route: Route) -> list[Span] | None:
         and not any(replaces(step, write, reached) for step in write.calls(chain))
     ]
     changes = bool(reached) and all(
-        write.op in CHANGES or updates(write) or (write.creates and not adds(write)) for write, _ in reached
+        write.op in CHANGES or updates(write, chain) or (write.creates and not adds(write)) for write, chain in reached
     )
     said = named and not POSTED.match(route.name) and not changes and stores(project, route.handler)
     return found if found or said else None
 
 
-def updates(write: Write) -> bool:
+def updates(write: Write, chain: tuple[Edge, ...]) -> bool:
     """`order.save(update_fields=[...])`: of a row that is there."""
-    return write.op == "save" and write.call.kwarg("update_fields") >= 0
+    calls = (call for _, call in write.calls(chain) if call is not None)
+    return write.op == "save" and any(call.kwarg("update_fields") >= 0 for call in calls)
 
 
 def adds(write: Write) -> bool:
