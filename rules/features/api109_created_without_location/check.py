@@ -27,13 +27,14 @@ LINKS = {"url", "href", "uri", "self", "link", "links", "_links", "location"}
 """Fields of a body that say where a resource is."""
 HEADERS = ("location", "content-location")
 MADE_BY = "get_success_headers"
-"""Django REST framework's own method that makes the header."""
+"""Django REST framework's own method that makes the header, of a serializer's field `url`."""
 BUILT = ("call", "fmt", "binop", "dict")
 
 
 def check(project: Project) -> Iterator[Hit]:
     found = list(lacking(project))
-    practice = sum(says_where(project, route) for route in project.routes) if found else 0
+    linked = bool(found) and names_urls(project)
+    practice = sum(says_where(project, route, linked) for route in project.routes) if found else 0
     usual = practice >= max(USUAL, 2 * len(found))
     against = not practice and (len(found) >= MANY or collections_made(project) >= MANY)
     hits = [replace(hit, profile="strict") if against else hit for hit, pointed in found if pointed or usual]
@@ -46,10 +47,23 @@ def everywhere(hit: Hit, places: str) -> str:
     return f"{hit.message} So it is in {places}."
 
 
-def says_where(project: Project, route: Route) -> bool:
+def names_urls(project: Project) -> bool:
+    """Whether a serializer says with which address its resource is found."""
+    return any(
+        "url" in cls.facts.attributes and project.hierarchy.role(cls) == "schema" for cls in project.classes.values()
+    )
+
+
+def left_to_library(fn: Fn) -> bool:
+    return any(fn.callee_name(call) == MADE_BY for call in fn.calls)
+
+
+def says_where(project: Project, route: Route, linked: bool) -> bool:
     """Whether it is no form of a page, and answers 201 with a Location."""
     fn = route.handler
-    if fn is None or route.kind != "http" or not is_api(project, route) or not mentions_location(project, fn):
+    if fn is None or route.kind != "http" or not is_api(project, route):
+        return False
+    if not mentions_location(project, fn) and not (linked and left_to_library(fn)):
         return False
     return route.status == 201 or any(answer.status == 201 for answer in answers(project, fn))
 
@@ -66,7 +80,9 @@ def lacking(project: Project) -> Iterator[tuple[Hit, bool]]:
     seen: set[Location] = set()
     for route in project.routes:
         fn = route.handler
-        if fn is None or route.kind != "http" or "POST" not in route.methods or mentions_location(project, fn):
+        if fn is None or route.kind != "http" or "POST" not in route.methods:
+            continue
+        if left_to_library(fn) or mentions_location(project, fn):
             continue
         found = [answer for answer in answers(project, fn) if not answer.failed and not answer.special]
         judged: list[Answer | None] = [*found] or [None]
@@ -149,8 +165,6 @@ def mentions_location(project: Project, fn: Fn, depth: int = 2) -> bool:
             return True
         if value[0] == "setattr" and value[2] == "location":
             return True
-    if any(fn.callee_name(call) == MADE_BY for call in fn.calls):
-        return True
     if any(store.name == "location" for store in fn.facts.stores) or any(
         key.lower() in HEADERS for call in fn.facts.calls for key, _ in call.kwargs
     ):
