@@ -46,7 +46,11 @@ MAILED = re.compile(
 )
 """The path of a link in a mail, which only GET can follow; what it holds says who follows it."""
 CONFIRMS = re.compile(r"confirm|verif|activat", re.IGNORECASE)
-PROOF = re.compile(r"(\w+_)?(code|token|key|hash|secret|signature)", re.IGNORECASE)
+PROOF = re.compile(
+    r"((activation|confirm\w*|verif\w*|reset|secret|signed|e?mail|one_time|invit\w+|unique|random|auth|link)_?)?"
+    r"(code|token|key|hash|secret|signature)",
+    re.IGNORECASE,
+)
 """Names under which such a link's proof is handed over, in the path or in the query."""
 TIDIES = re.compile(r"(^|_)(clean_?up|purge|prune|expire|evict|sweep)_|(^|_)(stale|orphan(s|ed)?|expired)(_|$)")
 """Functions that put away what has run out: whoever looks next sees the same."""

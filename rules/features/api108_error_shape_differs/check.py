@@ -14,6 +14,8 @@ PROBE = re.compile(
     r"/_*(health\w*|live(ness|z)?|ready(z)?|readiness|ping|heartbeat|metrics)[_-]*[\w-]*(/|$)", re.IGNORECASE
 )
 TELLING = {"message", "error", "detail", "errors", "title", "msg"}
+OUTCOMES = {"status", "code", "reason", "result", "description", "info", "success", "ok"}
+"""Keys that are no field's name."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -162,7 +164,8 @@ def tells_nothing_usual(fn: Fn, answer: Answer) -> bool:
         parts = next((list(c.kwargs) for c in fn.calls if answer.span.holds(c.span) and _named(c) == answer.keys), [])
     if not parts or any(key in TELLING for key, _ in parts):
         return False
-    if len(parts) == 1 and isinstance(fn.const(parts[0][1]), str) and answers_fields(fn):
+    named = len(parts) == 1 and parts[0][0] not in OUTCOMES and isinstance(fn.const(parts[0][1]), str)
+    if named and answers_fields(fn):
         return True
     return all(fn.value(item)[0] == "list" for _, item in parts) or all(
         isinstance(fn.const(item), bool) for _, item in parts
