@@ -67,7 +67,7 @@ def names_probe(text: str) -> bool:
     for part in re.split("[/.]", text.lower()):
         words = set(re.split("[_-]+", part)) - {""}
         vague = words & VAGUE
-        if (HEALTH.search(part) and not vague) or (vague and words <= VAGUE | SELF):
+        if (HEALTH.search(part) and not vague and part != "check") or (vague and words <= VAGUE | SELF):
             return True
         if vague and HEALTH.search("-".join(sorted(words - vague))):
             return True
