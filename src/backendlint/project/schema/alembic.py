@@ -8,7 +8,7 @@ from dataclasses import replace
 from backendlint.facts.model import Call, FileFacts, FunctionFacts
 from backendlint.project.schema import operations as ops
 from backendlint.project.schema.ddl import read_script
-from backendlint.project.schema.executed import data_text, may_change_schema, sql_node
+from backendlint.project.schema.executed import data_text, may_change_schema, row_change, sql_node
 from backendlint.project.schema.model import Check, Constraint, ForeignKey, Table, Unique
 from backendlint.project.schema.reading import CallNode, Links, Node, location_of, strings
 from backendlint.project.schema.revisions import dialect_at, dialect_named, histories
@@ -151,6 +151,9 @@ class _Script:
                 if may_change_schema(node)
                 else ops.RunCode(name="execute", location=place)
             )
+            change = row_change(node)
+            if change is not None:
+                yield ops.DataChange(kind=change[0], table=change[1], where=change[2], location=place)
             return
         script = read_script(text, self.dialect, node.where())
         yield ops.RunSQL(

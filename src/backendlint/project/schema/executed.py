@@ -13,6 +13,7 @@ _TEXTS = frozenset({"text", "DDL", "TextClause", "dedent", "cleandoc"})
 _BUILDERS = frozenset(
     "insert update delete select values where exists union union_all count query literal_column".split()
 )
+_PICKS = frozenset({"where", "filter", "filter_by"})
 _DATA = re.compile(
     r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|MERGE|GRANT|REVOKE|SET|ANALYZE|COMMENT|LOCK)\b", re.IGNORECASE
 )
@@ -59,6 +60,33 @@ def may_change_schema(node: Node, depth: int = _DEPTH) -> bool:
         return False
     func = call.func.value
     return func[0] != "attr" or may_change_schema(call.func.at(func[1]), depth - 1)
+
+
+def row_change(node: Node) -> tuple[str, str, bool] | None:
+    """What `update(orders).where(...)` or `orders.delete()` does: its kind, the table, and whether it picks rows."""
+    picks, node = False, node.resolve()
+    for _ in range(_DEPTH):
+        call = node.call()
+        if call is None:
+            return None
+        picks = picks or call.name in _PICKS
+        func = call.func
+        if call.name in ("update", "delete"):
+            owner = func.at(func.value[1]) if func.value[0] == "attr" else None
+            if func.value[0] == "name":
+                owner = node.links.find_value(str(func.value[1]).rpartition(".")[0], node.file.module)
+            table = _table_name(call.args[0] if call.args else owner)
+            return (call.name.upper(), table, picks) if table else None
+        if func.value[0] != "attr":
+            return None
+        node = func.at(func.value[1]).resolve()
+    return None
+
+
+def _table_name(node: Node | None) -> str:
+    """The name in `sa.table("orders", ...)` and `sa.Table("orders", ...)`."""
+    call = node.resolve().call() if node is not None else None
+    return call.args[0].text() if call is not None and call.args and call.name in ("table", "Table") else ""
 
 
 def data_text(node: Node) -> str:
