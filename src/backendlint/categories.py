@@ -47,6 +47,8 @@ _TEST_FOLDER = re.compile(
     r"|test[_-](unit|integration|functional|acceptance|smoke|system|regression)"
 )
 """Folders of one kind of tests (`tests_e2e`, `unit-tests`); `lab_tests` and `test_results` may be what a backend is about."""
+_SETTINGS = frozenset({"settings", "config", "conf"})
+"""Folders below which `third_party` holds the settings of libraries, and no library."""
 _TEST_FILE = re.compile(r"^(test_.*|.*_tests?|tests|conftest)\.py$")
 _GENERATED_FILE = re.compile(r"(_pb2(_grpc)?|[._]generated)\.(py|sql)$")
 _SCRIPT_FILE = re.compile(r"^(manage|setup|noxfile|fabfile|conf)\.py$")
@@ -69,6 +71,8 @@ def category(parts: Sequence[str]) -> Category:
     if _GENERATED_FILE.search(name):
         return "generated"
     found = [kind for folder in folders if (kind := _of_folder(folder))]
+    if not _SETTINGS.isdisjoint(folders):
+        found = [kind for kind in found if kind != "vendored"]
     for kind in ("test", "docs", "vendored", "generated", "migration"):
         if kind in found:
             return kind
