@@ -17,6 +17,7 @@ from backendlint.api import (
     Step,
     before,
     below,
+    bind,
     by_style,
     called_name,
     closed_steps,
@@ -32,6 +33,7 @@ from backendlint.api import (
     only_planned,
     openings,
     operands,
+    receiver,
     related,
     told_once,
 )
@@ -40,6 +42,7 @@ FLEETING = re.compile(r"token|reset|otp|nonce|challenge|captcha|code$|lock$|draf
 """Entities that are soon made anew anyway."""
 ASIDE = re.compile(
     r"rate_?limit|throttl|log(?!in)|audit|event|history|session|notification|metric|stat(?!us|e)|search|dirty|cache|vector|visit"
+    r"|favou?rite|bookmark"
     r"|(user|track|record)_?activit|errors?$|last_?(activity|seen|used|access|login)",
     re.IGNORECASE,
 )
@@ -48,6 +51,7 @@ AUDITS = re.compile(r"audit", re.IGNORECASE)
 """What is no longer aside where the project stores it in the transaction of what it tells of."""
 JOURNALS = frozenset("log logs audit audits journal history metrics notifications".split())
 TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_(at|since)$|timestamp", re.IGNORECASE)
+BEGUN = re.compile(r"\.(IN_?PROGRESS|PROCESSING|RUNNING|STARTED|STARTING)$")
 STAGES = 4
 """So many commits of one job are no oversight."""
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
@@ -64,6 +68,8 @@ REPEATS = re.compile(
     re.IGNORECASE,
 )
 """What is run again and again, and mends what its last run left."""
+ENSURES = re.compile(r"(^|_)(ensure|(get|find)_or_create|if_not_(exists?|present)|if_missing)(_|$)", re.IGNORECASE)
+"""What makes only what is missing, and may do so alone."""
 HOOKS = frozenset({"save", "delete", "clean", "full_clean", "create", "update", "__init__"})
 UNDOES = re.compile(r"delete|remove|discard|undo|revert|cancel|clean_?up|roll_?back|purge|drop", re.IGNORECASE)
 ALL = ("builtins.Exception", "builtins.BaseException")
@@ -190,6 +196,8 @@ def _counts(project: Project, fn: Fn, step: Durable) -> bool:
         and not _ensures(fn, step)
         and not _touches(step)
         and not _purges(step)
+        and not _begins(fn, step)
+        and not any(ENSURES.search(edge.callee.name) for edge in step.edges)
     )
 
 
@@ -304,22 +312,27 @@ def _one_row(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
 
 
 def _saved(project: Project, fn: Fn, step: Durable) -> int:
-    """The object whose own row is saved, here or by methods that it calls of itself; or -1."""
+    """The object whose own row is saved, here or by functions that are handed it (`track.set_state(READY)`,
+    `set_state(track, READY)`); or -1."""
     if step.write.op != "save" or step.write.call is step.call:
         return _receiver(fn, step) if step.write.op == "save" else -1
-    func = fn.value(step.call.func)
-    inner = [(edge.caller, edge.call) for edge in step.edges[1:]] + [(step.write.fn, step.write.call)]
-    own = all(call is not None and _of_itself(project, method, call) for method, call in inner)
-    return object_root(fn, func[1]) if own and func[0] == "attr" else -1
+    holder, vid = step.write.fn, receiver(step.write.fn, step.write.call)
+    for edge in reversed(step.edges):
+        if edge.callee is not holder or edge.call is None:
+            continue  # what the write itself calls: a `save()` of the project's
+        passed = bind(edge.caller, edge.call, holder).get(_slot(project, holder, vid), ())
+        if len(passed) != 1 or passed[0][1]:
+            return -1
+        holder, vid = edge.caller, passed[0][0]
+    return object_root(fn, vid) if holder is fn else -1
 
 
-def _of_itself(project: Project, fn: Fn, call: Call) -> bool:
-    """`self.save()`, `super().set_state(...)`."""
-    func = fn.value(call.func)
-    if func[0] != "attr" or fn.cls is None:
-        return False
-    root = object_root(fn, func[1])
-    return fn.value(root) == ("param", 0) or any(ref.kind == "super" for ref in project.refs(fn, root))
+def _slot(project: Project, fn: Fn, vid: int) -> int:
+    """Which parameter a value is, `super()` for the object itself; or -1."""
+    root = object_root(fn, vid)
+    value = fn.value(root)
+    inherited = fn.cls is not None and any(ref.kind == "super" for ref in project.refs(fn, root))
+    return value[1] if value[0] == "param" else 0 if inherited else -1
 
 
 def _ensures(fn: Fn, step: Durable) -> bool:
@@ -343,6 +356,17 @@ def _ensures(fn: Fn, step: Durable) -> bool:
 def _purges(step: Durable) -> bool:
     """`remove_expired(...)`: what a helper clears away is as well gone whatever follows."""
     return step.write.op == "delete" and any(CLEANS.search(edge.callee.name) for edge in step.edges)
+
+
+def _begins(fn: Fn, step: Durable) -> bool:
+    """`set_state(job, State.IN_PROGRESS)`, `job.state = State.RUNNING` before `job.save()`: it says that the work is being done, and
+    is to be seen while it is."""
+    told = list(step.call.passed)
+    if step.write.op == "save" and step.write.call is step.call:
+        root = _receiver(fn, step)
+        told += [item.value for item in fn.facts.stores if item.name and object_root(fn, item.base) == root
+                 and before(item.span, step.call.span)]  # fmt: skip
+    return any(BEGUN.search(name_of(fn.file, fn.facts, vid)) for vid in told if fn.value(vid)[0] in ("name", "attr"))
 
 
 def _touches(step: Durable) -> bool:
@@ -464,17 +488,19 @@ def _forms(fn: Fn, block: int) -> set[str]:
 
 
 def _compared(fn: Fn, block: int) -> dict[str, str]:
-    """What is equal to what around the block; a value without a name (`kind` after a test of it) goes by its number."""
+    """What is equal to what around the block; a value without a name (`kind` after a test of it) goes by its number, and
+    what is an attribute of one by that of the object."""
     found = {}
     for vid in _tests(fn, block):
         value = fn.facts.values[vid]
         if value[0] == "compare" and tuple(value[1]) == ("==",):
             left, right = (_shown(fn, part) for part in value[2])
             known = fn.const(value[2][1])
-            if known is not ...:
-                found[f"{value[2][0]}" if "?" in left else left] = repr(known)
-            elif "?" not in left and "?" not in right:
-                found[left] = right
+            path = _path(fn, value[2][0])
+            if "?" in left:
+                left = ".".join(map(str, path)) if len(path) > 1 or known is not ... else ""
+            if left and (known is not ... or "?" not in right):
+                found[left] = right if known is ... else repr(known)
     return found
 
 
@@ -503,7 +529,7 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
         return True
     if all(step.write.op == "save" and step.write.call is step.call for step in (first, second)):
         return not _same(fn, _receiver(fn, first), _receiver(fn, second))
-    if first.edges or second.edges:
+    if _by_callee(first) or _by_callee(second):
         known = first.write.entity != ""
         apart = first.edges and second.edges and (not known or first.edges[0].callee is second.edges[0].callee)
         others = _passed(fn, first.call) != _passed(fn, second.call) or _on_others(fn, first.call, second.call)
@@ -513,6 +539,11 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
     if first.committed and second.committed:
         return _assigned(fn, None, first.call) != _assigned(fn, first.call, second.call)
     return first.write.op in ("update", "delete", "insert") and _passed(fn, first.call) != _passed(fn, second.call)
+
+
+def _by_callee(step: Durable) -> bool:
+    """Whether a callee stores something of its own choice, and not the object on which a `save()` of the project's is called."""
+    return bool(step.edges) and step.write.call is not step.call
 
 
 def _on_others(fn: Fn, first: Call, second: Call) -> bool:
@@ -608,6 +639,9 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable, known: Known
         or (REPEATS.search(fn.name) is not None and fn not in project.in_request)
         or (_clears(fn, first) and _clears(fn, second) and project.layer(fn) == "task")
         or _in_stages(project, fn)
+        or _tracked(project, fn)
+        or _elsewhere(project, first)
+        or _elsewhere(project, second)
     )
     return Hit(
         f"`{fn.name}()` {one} in line {first.call.span.line} and {two} here, each for good by itself: if the "
@@ -628,12 +662,39 @@ def _in_stages(project: Project, fn: Fn) -> bool:
     return sum(not exclusive(fn, call.block, commits[-1].block) for call in commits) >= STAGES
 
 
+def _tracked(project: Project, fn: Fn) -> bool:
+    """What marks a row as being worked on and marks it anew later tells by it what is to be done again."""
+    steps = durable_steps(project, fn)
+    begun = [_saved(project, fn, step) for step in steps if _begins(fn, step)]
+    return any(
+        _same(fn, row, _saved(project, fn, step))
+        for row in begun
+        for step in steps
+        if row >= 0 and not _begins(fn, step)
+    )
+
+
+def _elsewhere(project: Project, step: Durable) -> bool:
+    """Stored by what opens a session for itself, behind a function that knows of none: `invite(email)` calls
+    `settings.store(key, emails)`. That cannot take part in the transaction of another, no more than a service could."""
+    if len(step.edges) < 2:
+        return False
+    fn, vid = step.write.fn, receiver(step.write.fn, step.write.call)
+    while vid >= 0:  # `db.query(Setting).filter_by(key=key).delete()`
+        made = fn.value(object_root(fn, vid))
+        call = fn.facts.calls[made[1]] if made[0] == "call" else None
+        if made[0] == "enter" or (call is not None and any(model.opens for model in project.models(fn, call))):
+            return True
+        vid = receiver(fn, call) if call is not None else -1
+    return False
+
+
 def _reconciles(first: Durable, second: Durable) -> bool:
     """What is new in a list is stored, then what is no longer in it deleted: the next round mends what this one left."""
     return (
         first.write.op in ("bulk_create", "save", "create")
         and second.write.op == "delete"
-        and not (first.edges or second.edges)
+        and not (_by_callee(first) or _by_callee(second))
         and first.write.entity == second.write.entity != ""
     )
 
@@ -651,10 +712,18 @@ def _each_alone(fn: Fn, first: Durable, second: Durable) -> bool:
         same = called_name(fn.file, fn.facts, first.call) == called_name(fn.file, fn.facts, second.call)
         return (made or gone) and same and fn.inside(second.call.block, "for") is not None
     return all(
-        step.write.op == "update" and step.call.kwargs and all(fn.const(vid) is not ... for _, vid in step.call.kwargs)
+        step.write.op == "update" and step.call.kwargs and all(_set_alike(fn, vid) for _, vid in step.call.kwargs)
         for step in (first, second)
         if not step.edges
     ) and not (first.edges or second.edges)
+
+
+def _set_alike(fn: Fn, vid: int) -> bool:
+    """A constant, also one by its name, or the time: it depends on nothing that the other rows are given."""
+    value = fn.value(vid)
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    named = value[0] == "name" and str(value[1]).rpartition(".")[2].isupper()
+    return named or fn.const(vid) is not ... or (call is not None and not call.passed and fn.callee_name(call) == "now")
 
 
 def _item_by_item(fn: Fn, first: Durable, second: Durable) -> bool:

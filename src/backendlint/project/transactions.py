@@ -223,8 +223,9 @@ class Transactions:
             if edge.caller.fqn in seen:
                 continue
             found = self.around(edge.caller, edge.block)
-            if found is not None:
-                return Opening("caller", found.step)
+            step = found.step if found is not None else self.of_django_request(edge.caller)
+            if step is not None:
+                return Opening("caller", step)
             seen.add(edge.caller.fqn)
             hook = self._from_framework(edge.caller)
             if hook is not None:
