@@ -95,10 +95,10 @@ def check(project: Project) -> Iterator[Hit]:
     clocks = Clocks(project)
     times = Times(project, clocks, KeptTimes(clocks, "utc"), KeptTimes(clocks, "local"))
     styles = by_style(project, list(project.all_functions()), partial(_judged, times))
-    yield from styles.pop("", ())
+    yield from _once_a_function(styles.pop("", ()))
     for style, hits in styles.items():
         few, told = STYLES[style]
-        yield from told_once(hits, told, few)
+        yield from _once_a_function(told_once(hits, told, few))
 
 
 def _judged(times: Times, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -119,6 +119,16 @@ def _judged(times: Times, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
             if in_django and utc and style not in (ADVICE, "utc"):
                 style = "" if times.clocks.met(naive.fn, naive.values, local=naive.local) else "django"
             yield (replace(naive.hit, profile="strict"), "") if style == ADVICE else (naive.hit, style)
+
+
+def _once_a_function(hits: Iterable[Hit]) -> Iterator[Hit]:
+    """`start = datetime.today() - days`, `end = datetime.today()`: of those of one function the first."""
+    told: set[tuple[str | None, str]] = set()
+    for hit in hits:
+        key = (hit.function, hit.message)
+        again = key in told and not str(hit.function).endswith("<module>")
+        yield replace(hit, profile="strict") if again and hit.profile is None else hit
+        told |= {key} if hit.profile is None else set()
 
 
 def _once_a_test(fn: Fn, made: Iterable[Naive]) -> Iterator[Naive]:

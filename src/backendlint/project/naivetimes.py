@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Cls, Fn
 from backendlint.project.uses import operands
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ _UTC = frozenset(["utcnow", "utcfromtimestamp"])
 _IN_UTC = ("GMT", "UTC", "Z")
 """How formats of times end that are UTC by what is written."""
 _DATES = frozenset(["Date", "DATE", "DateField"])
+_ASKING = frozenset(["Q", "filter", "exclude", "get", "update"])
+"""What takes fields and how they compare by keywords, in Django."""
+_COMPARED = frozenset(["exact", "gt", "gte", "lt", "lte"])
 CLAIMS = frozenset(["jwt.encode", "jose.jwt.encode", "jwt.api_jwt.encode"])
 MAX_DEPTH = 4
 
@@ -109,14 +113,11 @@ def only_claims(project: Project, fn: Fn, call: Call) -> bool:
 
 
 def into_dates(project: Project, fn: Fn, call: Call) -> bool:
-    """Whether the time is given to nothing but columns and fields that hold a day."""
-    times = {call.value} | {vid for vid, value in enumerate(fn.facts.values) if value[:2] == ("guard", call.value)}
-    inert = all(
-        value[0] == "guard" for vid, value in enumerate(fn.facts.values) if not times.isdisjoint(operands(value))
-    )
+    """Whether the time, perhaps moved by a span, is given to nothing but columns and fields that hold a day."""
+    times = _shifted(project, fn, call.value)
     passes = [other for other in fn.calls if not times.isdisjoint(other.passed)]
     return (
-        inert
+        _users(fn, times) - {other.value for other in passes} <= times
         and not kept(fn, times)
         and bool(passes)
         and all(_fills_dates(project, fn, item, times) for item in passes)
@@ -124,13 +125,35 @@ def into_dates(project: Project, fn: Fn, call: Call) -> bool:
 
 
 def _fills_dates(project: Project, fn: Fn, call: Call, times: set[Vid]) -> bool:
-    """`Bill(day=datetime.today())`, where `day` is declared as a date."""
+    """`Bill(day=datetime.today())`, `Bill.objects.filter(day__gt=datetime.today())`, where `day` is declared as a date."""
     if not times.isdisjoint(call.args):
         return False
     classes = [project.classes.get(ref.name) for ref in project.callees(fn, call) if ref.kind == "class"]
     keys = [key for key, vid in call.kwargs if vid in times]
+    if fn.callee_name(call) in _ASKING and not any(classes):
+        return all(_asks_date(project, fn, key) for key in keys)
     declared = [(cls.owner, cls.facts.attributes.get(key, -1)) for cls in classes if cls is not None for key in keys]
     return bool(declared) and all(vid >= 0 and declares_date(owner, vid) for owner, vid in declared)
+
+
+def _asks_date(project: Project, fn: Fn, key: str) -> bool:
+    """`berth__free_since__gt`: whether the field that the key ends with holds a day, in the models that the function names or, if none
+    of those has it, in all."""
+    *_, name = (part for part in ("", *key.split("__")) if part not in _COMPARED)
+    named = (project.classes.get(ref.name) for vid in fn.made_by("name") for ref in project.refs(fn, vid))
+    bases = [base for cls in named if cls is not None for base in project.hierarchy.mro(cls)]
+    fields = _fields(bases, name) or _fields(project.classes.values(), name)
+    return bool(fields) and all(declares_date(owner, vid) for owner, vid in fields)
+
+
+def _fields(classes: Iterable[Cls], name: str) -> list[tuple[Fn, Vid]]:
+    declared = [(cls.owner, cls.facts.attributes.get(name, -1)) for cls in classes]
+    return [(owner, vid) for owner, vid in declared if _last_called(owner, vid).endswith("Field")]
+
+
+def _last_called(fn: Fn, vid: Vid) -> str:
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    return _last(fn, fn.calls[value[1]].func) if value[0] == "call" else ""
 
 
 def declares_date(fn: Fn, vid: Vid) -> bool:
