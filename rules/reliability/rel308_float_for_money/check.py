@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from backendlint.api import (
     Call,
@@ -81,11 +82,9 @@ def check(project: Project) -> Iterator[Hit]:
     declared: set[str] = set()
     answers, shares = _Answers(project), _shares(project)
     for cls in project.classes.values():
-        for hit in _fields(project, cls, answers):
-            name = str(hit.fingerprint_key).rpartition(".")[2]
-            if tuple(identifier_words(name)) not in shares:
-                declared.add(name)
-                yield hit
+        hits = [hit for hit in _fields(project, cls, answers) if tuple(identifier_words(_field_of(hit))) not in shares]
+        declared |= set(map(_field_of, hits))
+        yield from _together(hits)
     declared |= _exact(project)
     for fn in project.reviewed():
         for call in fn.calls:
@@ -94,6 +93,22 @@ def check(project: Project) -> Iterator[Hit]:
     for fn, call in project.graph.calls_of("builtins.float"):
         if project.counts(fn):
             yield from _conversion(project, fn, call)
+
+
+def _field_of(hit: Hit) -> str:
+    return str(hit.fingerprint_key).rpartition(".")[2]
+
+
+def _together(hits: list[Hit]) -> Iterator[Hit]:
+    """Of the fields of one class the first, with the others' names; each of those is advice."""
+    told = [hit for hit in hits if hit.profile is None]
+    others = told[1:]
+    for hit in hits:
+        if others and hit is told[0]:
+            names = ", ".join(f"`{_field_of(other)}`" for other in others)
+            yield replace(hit, message=f"{hit.message[:-1]}. So {'do' if len(others) > 1 else 'does'} {names}.")
+        else:
+            yield replace(hit, profile="strict") if hit in others else hit
 
 
 def _shares(project: Project) -> frozenset[tuple[str, ...]]:
@@ -178,7 +193,10 @@ def _of_change(name: str, cls: Cls) -> bool:
 
 
 def _metered(name: str, beside: Iterable[str]) -> bool:
-    """`run_cost` beside `input_token_count`: what the use of a model is worth by its price list; nobody is charged it."""
+    """`run_cost` beside `input_token_count`: what the use of a model is worth by its price list; nobody is charged it. A float of
+    cents says by itself that fractions of one count, as they do for what is used; whole cents it would hold without loss."""
+    if "cents" in identifier_words(name):
+        return True
     words = [set(identifier_words(other)) for other in beside]
     metered = any("tokens" in item or "llm" in item or {"token", "count"} <= item for item in words)
     own = set(identifier_words(name))
@@ -350,6 +368,8 @@ def _is_money(name: str, owner: str) -> bool:
         return True
     if not parts or (other and not (other == {"per"} and _of_goods(parts))):
         return False
+    if "token" in parts and COSTS.intersection(parts):
+        return False  # `input_token_cost`: a rate with many digits
     if MONEY.intersection(parts):
         return True
     return bool(AMBIGUOUS.intersection(parts[-1:]) and CONTEXT.intersection(identifier_words(owner)))
