@@ -22,6 +22,12 @@ READS = re.compile(
 """Names of functions that ask by POST."""
 REQUESTS = re.compile(r"^_*(create|make|add|generate|new|request)_(\w+_)?invoice$", re.IGNORECASE)
 """Of two invoices of a wallet or a payment provider one stays unpaid; money moves when it is paid."""
+SETTLES = re.compile(
+    r"^_*(cancel|end|stop|close|disable|unsubscribe|delete|remove|update|set|change)(_|$)|(checkout|portal|payment|billing)_session",
+    re.IGNORECASE,
+)
+"""What is ended stays ended, and what is set is the same however often; a session in which somebody may pay is not paid yet."""
+MOVES = re.compile(r"charge|(^|_)pay(_|$)|refund|transfer|payout|withdraw|deposit|capture", re.IGNORECASE)
 OPENS = re.compile(r"(Start|Open)Session")
 """Names of views that only begin a dialogue with the other service."""
 STORES = {"db-write", "flush", "commit"}
@@ -78,7 +84,8 @@ def external(project: Project, start: Fn, payments: tuple[str, ...]) -> tuple[Si
         beside = [edge.caller.name for edge in chain[-1:] if len(chain) > 1 and edge.caller.path == fn.path]
         names = (fn.name, *beside)
         asks = any(map(READS.search, names)) or OPENS.search(fn.cls.name if fn.cls else "")
-        bills = not any(map(REQUESTS.search, names))
+        settles = any(map(SETTLES.search, names)) and not any(map(MOVES.search, names))
+        bills = not (settles or any(map(REQUESTS.search, names)))
         for site in () if asks else project.effects.direct(fn):
             known = site.model.name.startswith(payments)
             if acts(site, payments, chain) and (known or (bills and speaks_of_money(fn, beside))):
