@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from backendlint.api import Block, Call, Fn, Hit, Project, Site, before, below, object_root, runs_by_hand, siblings
+from backendlint.api import (
+    Block,
+    Call,
+    Fn,
+    Hit,
+    Project,
+    Site,
+    before,
+    below,
+    bind,
+    object_root,
+    runs_by_hand,
+    siblings,
+)
 
 STORES = frozenset({"commit", "flush"})
 ASKS = frozenset({"db", "db-read", "db-write", "commit", "flush"})
 PENDING = frozenset({"add", "add_all", "delete", "merge", "execute"})
 AUTOCOMMIT = "autocommit"
 MAX_CHAIN = 6
+TEARDOWNS = frozenset({"teardown_appcontext", "teardown_request"})
 CAUGHT = ("builtins.Exception", "builtins.BaseException")
 
 
@@ -147,13 +161,52 @@ def _ends(project: Project, fn: Fn, call: Call, handler: int) -> bool:
     """Whether nothing uses the session afterwards: it is the request's, or was made here, and the function ends with the handler."""
     value = fn.facts.values[call.func]
     answers = fn.fqn in project.route_functions and not fn.facts.is_generator
-    if answers and project.transactions.of_request(fn, call):
+    if answers and (project.transactions.of_request(fn, call) or _dropped(project, fn, call)):
         return _last(project, fn, handler, -1)
     if value[0] != "attr":
         return False
     root = object_root(fn, value[1])
-    given = answers and fn.facts.values[root][0] == "param"
-    return (given or _own(project, fn, root)) and _last(project, fn, handler, root)
+    given = fn.facts.values[root][0] == "param"
+    ends = _own(project, fn, root) or (given and (answers or _left_by_all(project, fn, fn.facts.values[root][1])))
+    return ends and _last(project, fn, handler, root)
+
+
+def _dropped(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether the session is a module's that the application drops after each request: `@app.teardown_appcontext` above what
+    calls its `remove()`."""
+    session = _of_module(project, fn, call)
+    return session != ("", "") and any(
+        _of_module(project, hook, other) == session and hook.callee_name(other) == "remove"
+        for hook in project.all_functions()
+        if any(ref.name.rpartition(".")[2] in TEARDOWNS for ref in hook.decorators)
+        for other in hook.calls
+    )
+
+
+def _of_module(project: Project, fn: Fn, call: Call) -> tuple[str, str]:
+    """The module's variable on which a method is called, by its file and name."""
+    value = fn.facts.values[call.func]
+    if value[0] != "name":
+        return "", ""
+    target = project.modules.resolve(str(value[1]), fn.file.module)
+    known = target.kind == "variable" and target.file is not None and len(target.rest) == 1
+    return (target.file.path, target.name) if known and target.file is not None else ("", "")
+
+
+def _left_by_all(project: Project, fn: Fn, slot: int) -> bool:
+    """Whether all callers are done with the session that they hand over: it is their own or their request's, and is not used after
+    the call."""
+    edges = project.graph.callers(fn)
+    for edge in edges:
+        passed = bind(edge.caller, edge.call, fn).get(slot, ()) if edge.call is not None and edge.kind == "call" else ()
+        if len(passed) != 1 or edge.call is None or edge.caller.inside(edge.call.block, "for", "while") is not None:
+            return False
+        root = object_root(edge.caller, passed[0][0])
+        answers = edge.caller.fqn in project.route_functions and edge.caller.facts.values[root][0] == "param"
+        later = [other for other in edge.caller.calls if before(edge.call.span, other.span)]
+        if not (answers or _own(project, edge.caller, root)) or any(_uses(edge.caller, call, root) for call in later):
+            return False
+    return bool(edges)
 
 
 def _stored_below(project: Project, fn: Fn, commit: Call, handler: int) -> bool:
@@ -187,13 +240,39 @@ def _last(project: Project, fn: Fn, handler: int, root: int) -> bool:
     """Whether the handler and what follows it leave the session alone; with no root, anything that asks a database uses it."""
     group = fn.facts.blocks[handler].group
     leaves = fn.facts.blocks[handler].exits == "return"
-    if not leaves and fn.inside(group, "for", "while") is not None:
+    entered = _entered_in(fn, group, root)
+    if not leaves and _repeated(fn, group, entered):
         return False
     inside, tried = below(fn.facts, handler), fn.facts.blocks[group].span
     later = [other for other in fn.calls if other.block in inside or (other.span[:2] > tried[2:] and not leaves)]
+    if entered >= 0:
+        later = [other for other in later if other.block in below(fn.facts, entered)]
     if root < 0:
         return not any(ASKS & project.effects.call_effects(fn, other) for other in later)
     return not any(_uses(fn, other, root) for other in later)
+
+
+def _entered_in(fn: Fn, block: int, root: int) -> int:
+    """The `with` around a block that makes the session and closes it again; or -1."""
+    made = fn.facts.values[root] if root >= 0 else ("",)
+    return next(
+        (
+            number
+            for number, item in fn.blocks_of(block)
+            if item.kind == "with" and made[0] == "enter" and item.value >= 0 and item.value == made[1]
+        ),
+        -1,
+    )
+
+
+def _repeated(fn: Fn, block: int, entered: int) -> bool:
+    """Whether a loop goes on with the session: one around the block, inside the `with` that makes it."""
+    for number, item in fn.blocks_of(block):
+        if number == entered:
+            return False
+        if item.kind in ("for", "while"):
+            return True
+    return False
 
 
 def _uses(fn: Fn, call: Call, root: int) -> bool:
