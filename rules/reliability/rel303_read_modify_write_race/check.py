@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 from backendlint.api import (
     Cls,
+    Fn,
     Hit,
     Project,
     for_tests,
     handed_updates,
+    identifier_words,
     object_root,
     only_by_hand,
     read_modify_writes,
@@ -20,6 +22,11 @@ from backendlint.api import (
 
 MARKER = re.compile(r"(^|_)(version|revision|generation|epoch)$")
 """What only tells that something has changed: two changes at once may as well count as one."""
+
+JOBS = frozenset({"job", "attempt", "run", "migration", "batch"})
+"""Rows that stand for work: who does it has them for itself."""
+TAKEN = re.compile(r"attempt|retr(y|ies)|tries|claim", re.IGNORECASE)
+"""What counts how often somebody took the work, which two may do at once."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -33,7 +40,11 @@ def check(project: Project) -> Iterator[Hit]:
         name = f"{lost.entity.name}.{lost.name}"
         query = lost.origin.steps[0] if lost.origin is not None else None
         place = lost.save if lost.save is not None else lost.store
-        told = only_by_hand(project, lost.fn) or MARKER.search(lost.name) is not None
+        told = (
+            only_by_hand(project, lost.fn)
+            or MARKER.search(lost.name) is not None
+            or _of_own_job(project, lost.fn, lost.entity, lost.name)
+        )
         yield Hit(
             f"`{name}` is read, changed in `{lost.fn.name}()` and written back: of two requests at once one change is lost; "
             f"let the database compute it (`{_advice(project, lost.entity, lost.name)}`) or lock the row when it is read.",
@@ -50,6 +61,12 @@ def check(project: Project) -> Iterator[Hit]:
             related=(stale.fn.step(stale.read.span, "read here, without a lock"),),
             function=stale.fn.fqn,
         )
+
+
+def _of_own_job(project: Project, fn: Fn, entity: Cls, name: str) -> bool:
+    """`run.done += len(batch)` outside of requests: one worker does the run."""
+    inside = fn in project.in_request or project.reach(fn.fqn)
+    return not (inside or TAKEN.search(name) or JOBS.isdisjoint(identifier_words(entity.name)))
 
 
 def _advice(project: Project, entity: Cls, name: str) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 FOR_UPDATE = re.compile(r"\bFOR\s+(NO\s+KEY\s+)?UPDATE\b|\bFOR\s+SHARE\b", re.IGNORECASE)
 _ALONE = re.compile(r"^\s*(BEGIN\s+(IMMEDIATE|EXCLUSIVE)|LOCK\s+TABLE)\b", re.IGNORECASE)
 """After these nobody else writes until the transaction ends."""
+_ADVISORY = re.compile(r"\bpg_(try_)?advisory_(xact_)?lock\s*\(", re.IGNORECASE)
 _LOCK = re.compile(r"(^|[._])(advisory_?)?(lock|mutex|semaphore)(ed|ing)?($|[._(])", re.IGNORECASE)
 
 
@@ -86,8 +87,10 @@ def _yields_locked(project: Project, fn: Fn, depth: int = 1) -> bool:
 
 
 def _takes_lock(project: Project, fn: Fn, call: Call) -> bool:
-    """A locking query, here or in a function that makes one."""
+    """A locking query, here or in a function that makes one, or `if not lock.acquire(): return`."""
     if _locks(project, fn, call):
+        return True
+    if fn.callee_name(call) == "acquire" and _LOCK.search(name_of(fn.file, fn.facts, call.func)):
         return True
     return any(_locks(project, target, inner) for target in project.targets(fn, call) for inner in target.calls)
 
@@ -98,4 +101,4 @@ def _locks(project: Project, fn: Fn, call: Call) -> bool:
     if any(model.orm is not None and model.orm.op == "lock" for model in project.models(fn, call)):
         return True
     text = project.queries.text(fn, call)
-    return bool(FOR_UPDATE.search(text) or _ALONE.search(text))
+    return any(pattern.search(text) for pattern in (FOR_UPDATE, _ALONE, _ADVISORY))
