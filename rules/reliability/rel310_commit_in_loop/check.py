@@ -32,6 +32,7 @@ CHANGES = frozenset(("db-write", "db"))
 STORAGE = CHANGES | {"db-read"}
 PLAIN = frozenset("get items keys values join format strip split lower upper startswith endswith".split())
 """What is done with lists and texts, whatever is not known of them."""
+ALL = frozenset({"builtins.Exception", "builtins.BaseException"})
 LOOPS = ("for", "comp")
 MAX_DEPTH = 3
 PRODUCTION = re.compile(r"(^|[._])prod(uction)?$", re.IGNORECASE)
@@ -98,7 +99,10 @@ def _commit(project: Project, fn: Fn, call: Call) -> tuple[str, tuple[Step, ...]
     """What commits, the commit's place, and the callee that leads to it."""
     if project.transactions.ends(fn, call) == "commit":
         return "This", (), None
-    for target in project.targets(fn, call):
+    targets = project.targets(fn, call)
+    if any(target.calls and not project.effects.has(target, "commit") for target in targets):
+        return None  # of several backends, to one of which this is no transaction
+    for target in targets:
         if target.facts.is_generator:
             continue
         edges, site = project.effects.chain(target, "commit")
@@ -180,11 +184,26 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, target: Fn | None)
             return "strict"  # rolled back item by item, or counted batches in a loop of their own
         if project.effects.call_effects(fn, other) & set(OUTSIDE):
             return "strict"
-    if fn not in project.in_request and _own_work(inside, target):
+    if (fn not in project.in_request and _own_work(inside, target)) or _goes_on(project, target):
         return "strict"
     aside = only_by_hand(project, fn) or project.lifecycle.alone_leads_to(fn) or project.layer(fn) == "migration"
     aside = aside or _beside_production(fn, loop)
     return "strict" if aside else None
+
+
+def _goes_on(project: Project, target: Fn | None) -> bool:
+    """Whether the function catches the failure of what it commits, and goes on: each item is meant to stand for itself."""
+    if target is None:
+        return False
+    commits = [call for call in target.calls if "commit" in project.effects.call_effects(target, call)]
+    raising = {number for item in target.facts.raises for number, _ in target.blocks_of(item.block)}
+    return bool(commits) and all(
+        any(
+            ALL.intersection(types) and handler not in raising
+            for handler, types in project.exceptions.handlers(target, call.block)
+        )
+        for call in commits
+    )
 
 
 def _beside_production(fn: Fn, loop: int) -> bool:
