@@ -14,6 +14,10 @@ WRITES = re.compile(
 )
 """One statement that locks rows and changes them is a transaction by itself: a queue's `UPDATE ... WHERE id IN (SELECT ...)`."""
 _CHANGES = ("db-write", "flush", "commit")
+LAZY = frozenset(
+    "all filter exclude order_by select_related prefetch_related only defer using distinct annotate reverse union".split()
+)
+"""Methods of a query that run nothing yet."""
 _STATES = ("get_autocommit", "in_atomic_block", "in_transaction")
 """What tells whether a transaction is open."""
 
@@ -23,7 +27,8 @@ def check(project: Project) -> Iterator[Hit]:
     for fn in project.all_functions():  # their callers, who may be at fault, lie in other files
         for site in project.effects.direct(fn):
             orm = site.model.orm
-            if orm is not None and orm.op == "lock" and project.transactions.autocommits(site.model):
+            locks = orm is not None and orm.op == "lock" and project.transactions.autocommits(site.model)
+            if locks and not _run_inside(project, fn, site.call):
                 yield from _judged(project, fn, site.call.span, site.call.block)
         for query in project.queries.sent(fn):
             text = project.queries.text(fn, query.call) if query.call is not None else ""
@@ -56,6 +61,25 @@ def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
         function=fn.fqn,
         profile=_profile(project, fn),
     )
+
+
+def _run_inside(project: Project, fn: Fn, call: Call) -> bool:
+    """`rows = Job.objects.select_for_update().filter(...)`, then `with transaction.atomic(): for row in rows:`. The query runs where
+    its rows are first asked for."""
+    lazy, todo, runs = {call.value}, [call.value], list[tuple[Span, int]]()
+    while todo:
+        for vid in fn.made_of(todo.pop()):
+            if fn.value(vid)[0] == "attr":
+                chained = [other for other in fn.calls if other.func == vid]
+                found = {other.value for other in chained if fn.callee_name(other) in LAZY}
+                runs += [(other.span, other.block) for other in chained if other.value not in found]
+                todo += found - lazy
+                lazy |= found
+    loops = (item for item in fn.facts.blocks if item.kind in ("for", "comp") and item.value in lazy)
+    runs += [(item.span, item.parent) for item in loops]
+    runs += [(other.span, other.block) for other in fn.calls if not lazy.isdisjoint(other.passed)]
+    handed = any(item.value in lazy for item in fn.facts.returns)
+    return bool(runs) and not handed and project.transactions.around(fn, min(runs)[1]) is not None
 
 
 def _profile(project: Project, fn: Fn) -> Profile | None:
