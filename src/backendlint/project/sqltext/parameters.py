@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from backendlint.facts.model import Call
+from backendlint.project.entities import Fn
 from backendlint.project.sqllex import Token
+from backendlint.project.transactions import exclusive
 
 if TYPE_CHECKING:
     from backendlint.project.sqltext.statements import Statement
@@ -29,6 +32,7 @@ def mismatch(statement: Statement) -> Mismatch | None:
         or not source.certain
         or source.holes
         or ";" in source.text.strip(" \n;")
+        or _chosen_with(source.fn, source.call)
     ):
         return None
     found = [token for token in statement.placeholders if not source.text[: token.start].endswith("\\")]
@@ -40,6 +44,16 @@ def mismatch(statement: Statement) -> Mismatch | None:
         return _numbered(statement, found)
     marks = (":",) if source.paramstyle in {"named", "qmark"} else ("%(",)
     return _named(statement, found) if all(token.raw.startswith(marks) for token in found) else None
+
+
+def _chosen_with(fn: Fn, call: Call | None) -> bool:
+    """`sql = A if mysql else B`, later `if mysql: execute(sql, values)`, `else: execute(sql)`: what chose the text chooses the call
+    that fits it."""
+    texts = {vid for vid in call.passed if fn.facts.values[vid][0] == "phi"} if call is not None else set[int]()
+    return any(
+        call is not None and not texts.isdisjoint(other.passed) and exclusive(fn, other.block, call.block)
+        for other in (fn.calls if texts else ())
+    )
 
 
 def _positional(statement: Statement, found: Sequence[Token]) -> Mismatch | None:
