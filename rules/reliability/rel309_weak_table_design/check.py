@@ -39,6 +39,8 @@ _KEPT = frozenset(
 _LATER = ("history", "archive", "archived", "old", "past")
 """Words of tables into which rows are moved."""
 _FOREIGN = re.compile(r"\b(fks?|foreign[ -]?keys?|referential)\b", re.IGNORECASE)
+_DOCSTRING = re.compile(r'class [^\n]*:\n\s*"""(.*?)"""', re.DOTALL)
+_GONE = re.compile(r"\b(deleted|removed|outlives?|snapshots?|the state of|no longer|orphan(ed|s)?)\b", re.IGNORECASE)
 _SEPARATORS = frozenset({",", ";", "|", ", "})
 _FIGURES = ("integer", "decimal", "float")
 FEWEST = 3
@@ -208,7 +210,7 @@ def _unreferenced(project: Project, table: Table, column: Column, routed: frozen
         return
     words = set(identifier_words(table.name))
     advice = bool(words & _KEPT) or (column.nullable and table.source != "ddl") or _explained(project, column)
-    advice = advice or _moves_on(project, target)
+    advice = advice or _outlives(project, table) or _moves_on(project, target)
     yield Hit(
         f"`{table.name}.{column.name}` refers to `{target.name}` without a foreign key: rows can name one "
         "that was deleted or never existed; add "
@@ -273,6 +275,15 @@ def _explained(project: Project, column: Column) -> bool:
     while lines and lines[-1].lstrip().startswith(("#", "--")):
         said.append([lines.pop()])
     return any(_FOREIGN.search(text) for texts in said for text in texts)
+
+
+def _outlives(project: Project, table: Table) -> bool:
+    """Whether the model's docstring says that its rows tell of others which may be gone: `the state of an order as it was`."""
+    if table.location is None or not table.owner:
+        return False
+    text = "\n".join(project.sources(table.location.path).splitlines()[table.location.line - 1 :])
+    said = _DOCSTRING.match(text)
+    return said is not None and _GONE.search(said.group(1)) is not None
 
 
 def _target(project: Project, table: Table, stem: str) -> Table | None:
