@@ -10,6 +10,7 @@ from backendlint.api import (
     Call,
     Fn,
     Hit,
+    Location,
     Project,
     Step,
     before,
@@ -17,6 +18,7 @@ from backendlint.api import (
     exclusive,
     happens,
     here_and_in,
+    identifier_words,
     left_to_worker,
     openings,
     told_once,
@@ -26,6 +28,7 @@ WAITS = ("http", "mail", "grpc", "cloud", "search", "subprocess", "sleep")
 ASKS = frozenset({"db", "db-read", "db-write", "flush", "begin"})
 ALIKE = 2
 """So many calls in the transaction of one decorator are told one by one; more are its style."""
+LOCKS = frozenset({"lock", "locked"})
 LEVELS = 2
 """So far down is looked for what ends the transaction."""
 WORDS = {
@@ -46,11 +49,12 @@ def check(project: Project) -> Iterator[Hit]:
         for call in fn.calls:
             if call.block not in inside or (fn.fqn, call.value) in seen:
                 continue
-            effect = _waited_for(project, fn, call)
+            effect = _waited_for(project, fn, call) if not _meant(fn, block) else ""
             if effect and not _ended(project, fn, call) and not _let_go(project, fn, call, effect):
                 seen.add((fn.fqn, call.value))
                 held.append((fn, call, effect, opening.step, _wrapper(fn) if opening.kind == "decorator" else ""))
     wrapped: dict[str, list[Hit]] = {}
+    plain: dict[tuple[str, Location], list[Hit]] = {}
     told: set[tuple[str, str]] = set()
     for fn, call, effect, opened, wrapper in held:
         if not _told_below(project, fn, call, seen):
@@ -58,10 +62,11 @@ def check(project: Project) -> Iterator[Hit]:
             again = (fn.fqn, hit.message) in told and bool(hit.flow)  # the same helper of the same function
             told.add((fn.fqn, hit.message))
             hit = replace(hit, profile="strict") if again else hit
-            if wrapper:
-                wrapped.setdefault(wrapper, []).append(hit)
-            else:
-                yield hit
+            (wrapped.setdefault(wrapper, []) if wrapper else plain.setdefault((fn.fqn, opened.location), [])).append(
+                hit
+            )
+    for hits in plain.values():
+        yield from _together(hits)
     for hits in wrapped.values():
         yield from told_once(hits, partial(here_and_in, before=": its locks"), severity=None, few=ALIKE)
     for fn in project.reviewed():
@@ -69,6 +74,17 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         if project.layer(fn) not in ("migration", "command"):
             yield from _flushed(project, fn, seen)
+
+
+def _together(hits: list[Hit]) -> Iterator[Hit]:
+    """Of the waits in one transaction the first, with the lines of the others: it is one transaction that is too long."""
+    shown = [hit for hit in hits if hit.profile is None]
+    lines = ", ".join(str(hit.location.line) for hit in shown[1:])
+    for hit in hits:
+        if lines and hit is shown[0]:
+            yield replace(hit, message=f"{hit.message[:-1]}. So it is in line{'s' if len(shown) > 2 else ''} {lines}.")
+        else:
+            yield replace(hit, profile="strict") if hit in shown[1:] else hit
 
 
 def _told_below(project: Project, fn: Fn, call: Call, told: set[tuple[str, int]], depth: int = LEVELS) -> bool:
@@ -79,6 +95,14 @@ def _told_below(project: Project, fn: Fn, call: Call, told: set[tuple[str, int]]
         (target.fqn, item.value) in told or (depth > 0 and _told_below(project, target, item, told, depth - 1))
         for target, item in waits
     )
+
+
+def _meant(fn: Fn, block: int) -> bool:
+    """`with rows.lock_context(ids):`: what is opened as a lock is held on purpose for as long as what it guards takes."""
+    value = fn.facts.blocks[block].value
+    opened = fn.value(value) if fn.facts.blocks[block].kind == "with" and value >= 0 else ("",)
+    name = fn.callee_name(fn.facts.calls[opened[1]]) if opened[0] == "call" else ""
+    return not LOCKS.isdisjoint(identifier_words(name))
 
 
 def _wrapper(fn: Fn) -> str:
