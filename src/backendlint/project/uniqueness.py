@@ -61,10 +61,14 @@ def _same_again(fn: Fn, vid: Vid) -> bool:
 
 
 def of_others(project: Project, raced: Raced) -> bool:
-    """Whether another kind of row is looked for than the one that is inserted: `kind == "follow"`, then `kind="mention"`."""
+    """Whether another row is looked for than the one that is inserted: `kind == "follow"`, then `kind="mention"`, or one by its
+    number, where the database gives the new one another."""
     table = table_of(project, raced.entity)
     if table is None:
         return False
+    made = {column.name for column in table.columns.values() if _is_made(column)} - dict(_given(raced, table)).keys()
+    if made and set(_asked(project, raced, table)) == made == set(table.primary_key):
+        return True
     for use in _uses_in(project, raced.fn, raced.check, table):
         looked, put = raced.fn.const(use.value), raced.fn.const(dict(_given(raced, table)).get(use.column.name, -1))
         if use.how == "eq" and looked is not ... and put is not ... and looked != put:
