@@ -538,7 +538,9 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
         return second.write.op == "delete"
     if first.committed and second.committed:
         return _assigned(fn, None, first.call) != _assigned(fn, first.call, second.call)
-    return first.write.op in ("update", "delete", "insert") and _passed(fn, first.call) != _passed(fn, second.call)
+    others = _passed(fn, first.call) != _passed(fn, second.call)
+    others = others or bool(first.edges and second.edges and _on_others(fn, first.call, second.call))
+    return first.write.op in ("update", "delete", "insert") and others
 
 
 def _by_callee(step: Durable) -> bool:

@@ -196,14 +196,22 @@ def _goes_on(project: Project, target: Fn | None) -> bool:
     if target is None:
         return False
     commits = [call for call in target.calls if "commit" in project.effects.call_effects(target, call)]
-    raising = {number for item in target.facts.raises for number, _ in target.blocks_of(item.block)}
+    raising = {item.block for item in target.facts.raises}
+    raising |= {call.block for call in target.calls if _only_raises(project, target, call)}
+    above = {number for block in raising for number, _ in target.blocks_of(block)}
     return bool(commits) and all(
         any(
-            ALL.intersection(types) and handler not in raising
+            ALL.intersection(types) and handler not in above
             for handler, types in project.exceptions.handlers(target, call.block)
         )
         for call in commits
     )
+
+
+def _only_raises(project: Project, fn: Fn, call: Call) -> bool:
+    """`self.handle_error(error)`, which always ends by raising."""
+    targets = project.targets(fn, call)
+    return bool(targets) and all(target.facts.blocks[0].exits == "raise" for target in targets)
 
 
 def _beside_production(fn: Fn, loop: int) -> bool:
