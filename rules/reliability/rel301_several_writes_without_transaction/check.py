@@ -42,7 +42,7 @@ FLEETING = re.compile(r"token|reset|otp|nonce|challenge|captcha|code$|lock$|draf
 """Entities that are soon made anew anyway."""
 ASIDE = re.compile(
     r"rate_?limit|throttl|log(?!in)|audit|event|history|session|notification|metric|stat(?!us|e)|search|dirty|cache|vector|visit"
-    r"|favou?rite|bookmark"
+    r"|favou?rite|bookmark|sync_?(record|run)"
     r"|(user|track|record)_?activit|errors?$|last_?(activity|seen|used|access|login)",
     re.IGNORECASE,
 )

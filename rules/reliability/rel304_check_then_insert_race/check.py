@@ -28,6 +28,8 @@ _HANDLE = "Handle the constraint's violation around the insert and answer as if 
 
 TRAILS = frozenset("tracking visit visits view views impression impressions sighting sightings journal trail".split())
 
+IMPORTS = frozenset("parser parsers importer importers".split())
+
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a check; of many in one file that a constraint makes fail, the first."""
@@ -107,6 +109,7 @@ def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
         (not unique and _may_be_many(project, raced))
         or only_planned(project, raced.fn)
         or project.lifecycle.alone_leads_to(raced.fn)
+        or by_import(project, raced.fn)
     )
 
 
@@ -123,6 +126,12 @@ def _may_be_many(project: Project, raced: Raced) -> bool:
 def by_one_worker(project: Project, fn: Fn) -> bool:
     """What lies with the jobs, and no request is seen to lead to: they run by the clock, one after the other."""
     return project.layer(fn) == "task" and not project.reach(fn.fqn)
+
+
+def by_import(project: Project, fn: Fn) -> bool:
+    """What a module of importers makes, and no request is seen to lead to: one import goes through its file row by row."""
+    words = identifier_words(fn.file.module.replace(".", "_"))
+    return not IMPORTS.isdisjoint(words) and not project.reach(fn.fqn)
 
 
 def of_trail(raced: Raced) -> bool:
