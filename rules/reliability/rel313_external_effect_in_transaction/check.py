@@ -20,7 +20,9 @@ from backendlint.api import (
     here_and_in,
     identifier_words,
     left_to_worker,
+    object_root,
     openings,
+    receiver,
     told_once,
 )
 
@@ -144,6 +146,8 @@ def _waited_for(project: Project, fn: Fn, call: Call) -> str:
     targets = project.targets(fn, call)
     if targets and all(left_to_worker(project, target) for target in targets):
         return ""
+    if targets and all(_tells_of_change(project, fn, call, target) for target in targets):
+        return ""
     found = project.effects.call_effects(fn, call)
     own = {effect for model in models for effect in model.effect}
     edges = [edge for edge in project.graph.callees(fn) if edge.call is call]
@@ -151,6 +155,34 @@ def _waited_for(project: Project, fn: Fn, call: Call) -> str:
         if effect in found and (effect in own or not edges or any(happens(project, edge, (effect,)) for edge in edges)):
             return effect
     return ""
+
+
+def _tells_of_change(project: Project, fn: Fn, call: Call, target: Fn) -> bool:
+    """`row.save()` of a model that tells others when one of its fields has changed (`if stored.state != self.state:`), of a row
+    that was read here and in which other fields are set."""
+    row = fn.value(object_root(fn, receiver(fn, call))) if receiver(fn, call) >= 0 else ("",)
+    effect = next((item for item in WAITS if project.effects.has(target, item)), "")
+    if target.name not in ("save", "asave") or row[0] not in ("elem", "call") or not effect:
+        return False
+    edges, site = project.effects.chain(target, effect)
+    asked = edges[0].call if edges else site.call if site is not None else None
+    changed = _changed(target, asked.block) if asked is not None else set()
+    return bool(changed) and changed.isdisjoint(store.name for store in fn.facts.stores)
+
+
+def _changed(fn: Fn, block: int) -> set[str]:
+    """The fields of the object that differ from another's of the same name wherever the block runs."""
+    todo, found = [vid for vid, outcome in fn.tests_of(block) if outcome and vid >= 0], set[str]()
+    while todo:
+        value = fn.unguarded(todo.pop())
+        if value[:2] == ("bool", "and"):
+            todo += value[2]
+        elif value[0] == "compare" and tuple(value[1]) == ("!=",):
+            one, other = (fn.unguarded(vid) for vid in value[2])
+            same = one[0] == other[0] == "attr" and one[2] == other[2] and one[1] != other[1]
+            own = same and ("param", 0) in (fn.unguarded(one[1]), fn.unguarded(other[1]))
+            found |= {one[2]} if own else set()
+    return found
 
 
 def _ended(project: Project, fn: Fn, call: Call) -> bool:
