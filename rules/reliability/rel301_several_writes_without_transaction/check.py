@@ -792,15 +792,22 @@ def _kept(fn: Fn, call: Call) -> bool:
 
 
 def _for_framework(project: Project, fn: Fn) -> bool:
-    """Hooks of models, forms and signals: whoever saves the object decides about the transaction."""
+    """Hooks of models, forms and signals, and what receivers of signals alone call: whoever saves the object decides about the
+    transaction."""
     if fn.fqn in project.route_functions:
         return False
-    hooked = any(model.hook for model in decorator_models(project, fn))
     nested = fn.cls is not None and project.hierarchy.role(fn.cls) == "serializer" and fn.name in ("create", "update")
     layer = project.layer(fn)
-    own = fn.name not in HOOKS and any(edge.kind == "call" for edge in project.graph.callers(fn))
+    callers = [edge.caller for edge in project.graph.callers(fn) if edge.kind == "call"]
+    own = fn.name not in HOOKS and bool(callers)
     framed = layer == "middleware" or (layer in ("model", "schema") and fn.cls is not None and not nested and not own)
-    return hooked or framed or fn.name in ("save", "delete")
+    handed_on = bool(callers) and all(_hooked(project, caller) for caller in callers)
+    return _hooked(project, fn) or framed or fn.name in ("save", "delete") or handed_on
+
+
+def _hooked(project: Project, fn: Fn) -> bool:
+    """`@receiver(post_save)`."""
+    return any(model.hook for model in decorator_models(project, fn))
 
 
 def _what(step: Durable) -> str:
