@@ -29,6 +29,7 @@ _NO_AMOUNT = frozenset({"bool", "date", "time", "timestamp", "interval", "uuid",
 """Families of columns whose sums are no tallies: dates that are moved, documents that are put together."""
 _SETTERS = frozenset({"update", "set", "assign", "modify", "change", "edit", "patch", "update_fields"})
 """Names of methods of models that set the attributes which they are given."""
+_USERS = ("flask_login.UserMixin", "django.contrib.auth.models.AbstractBaseUser")
 _HOOKS = frozenset({"save", "asave", "delete", "clean", "full_clean", "refresh_from_db"})
 _CONTAINERS = frozenset(dir(dict)) | frozenset(dir(set)) | frozenset(dir(list)) | frozenset(dir(str))
 MAX_CHAIN = 12
@@ -68,9 +69,11 @@ def read_modify_writes(project: Project) -> Iterator[Lost]:
                 continue
             origins = [item for item in project.origins.of(fn, store.base) if item.known and item.steps]
             unseen = not origins and _of_stored_row(project, fn, store)
-            if not (origins or unseen) or any(locked(item) for item in origins):
+            user = _of_signed_in(project, fn, store) if not (origins or unseen) else None
+            if not (origins or unseen or user) or any(locked(item) for item in origins):
                 continue
-            entity = fn.cls if unseen else stored_in(project, fn, store.base) or _asked_for(project, origins[0])
+            own = fn.cls if unseen else user
+            entity = own or stored_in(project, fn, store.base) or _asked_for(project, origins[0])
             if entity is None or _versioned(project, entity) or not _tallies(project, entity, store.name):
                 continue
             written, save = _saved(project, fn, store, entity)
@@ -95,6 +98,23 @@ def _of_stored_row(project: Project, fn: Fn, store: Store) -> bool:
     written = project.graph.calls_written(fn.name) if fn.name not in _CONTAINERS else ()
     callers = [caller for caller, call in written if not project.callees(caller, call)]
     return bool(callers) and not any(_takes_locks(caller) for caller in (fn, *callers))
+
+
+def _of_signed_in(project: Project, fn: Fn, store: Store) -> Cls | None:
+    """`current_user.quota -= n`, `request.user.quota -= n`: the row of who asks, which the framework has read without a lock."""
+    value = fn.facts.values[object_root(fn, store.base)]
+    names = [project.libraries.canonical(str(value[1]))] if value[0] == "name" else []
+    if value[0] == "attr":
+        names += [f"{ref.name}.{value[2]}" for ref in project.refs(fn, value[1]) if ref.kind in ("lib", "libinst")]
+    models = (project.libraries.attribute(name) for name in names)
+    if not any(model is not None and model.proof == "session" for model in models):
+        return None
+    users = [
+        cls
+        for cls in project.classes.values()
+        if store.name in _columns(cls, project) and any(project.hierarchy.is_a(cls, name) for name in _USERS)
+    ]
+    return users[0] if len(users) == 1 else None
 
 
 def _columns(cls: Cls, project: Project) -> set[str]:
@@ -183,7 +203,9 @@ def _from_itself(fn: Fn, store: Store) -> bool:
             continue
         seen.add(vid)
         item = fn.facts.values[vid]
-        if item[0] == "attr" and item[2] == store.name and object_root(fn, item[1]) == base:
+        if item[0] == "attr" and item[2] == store.name and _same_object(fn, object_root(fn, item[1]), base):
+            return True
+        if item == ("name", f"{fn.facts.values[base][1]}.{store.name}") and fn.facts.values[base][0] == "name":
             return True
         if item[0] in ("binop", "guard", "conv", "bool", "phi"):
             todo.extend(operands(item))
@@ -220,12 +242,19 @@ def _save_of(project: Project, fn: Fn, store: Store) -> Call | None:
     found: list[Call] = []
     for call in fn.calls:
         value = fn.facts.values[call.func]
-        if value[0] == "attr" and object_root(fn, value[1]) == base:
+        if value[0] == "attr" and _same_object(fn, object_root(fn, value[1]), base):
             models = project.models(fn, call)
             if value[2] in ("save", "asave") or any(m.orm is not None and m.orm.op == "save" for m in models):
                 found.append(call)
     found += [] if found else _handed_to_save(project, fn, base)
     return next((call for call in found if not before(call.span, store.span)), found[0] if found else None)
+
+
+def _same_object(fn: Fn, one: Vid, other: Vid) -> bool:
+    """One value, or the same attribute of one: `request.user.quota -= 1`, `request.user.save()`."""
+    first, second = fn.facts.values[one], fn.facts.values[other]
+    alike = first[0] == second[0] == "attr" and first[2] == second[2]
+    return one == other or (alike and object_root(fn, first[1]) == object_root(fn, second[1]))
 
 
 def _handed_to_save(project: Project, fn: Fn, base: Vid) -> Iterator[Call]:
