@@ -7,7 +7,6 @@ from building import build, fn
 
 from backendlint.project.lazyreads import LazyReads
 from backendlint.project.lost import read_modify_writes
-from backendlint.project.races import checks_before_insert
 from backendlint.project.repeated import repeated
 from backendlint.project.serializers import serialized
 from backendlint.project.setters import handed_updates
@@ -186,7 +185,7 @@ def test_read_modify_write(body: str, count: int) -> None:
 )
 def test_check_then_insert(body: str, count: int) -> None:
     project = build(models=MODELS, app=f"from models import *\ndef f(s: Session, n):\n    {body}\n")
-    assert len(list(checks_before_insert(project))) == count
+    assert sum(len(project.checked_inserts(item)) for item in project.all_functions()) == count
 
 
 def test_origins_follow_repositories() -> None:

@@ -109,7 +109,7 @@ SQL = """
 
 
 def columns(project: Project, name: str) -> tuple[str, ...]:
-    (raced,) = [item for item in project.checked_inserts if item.fn is fn(project, name)]
+    (raced,) = project.checked_inserts(fn(project, name))
     table, found = stopped_by(project, raced)
     assert table == ("berths" if found else "")
     return found

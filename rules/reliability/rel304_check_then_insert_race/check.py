@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from backendlint.api import (
     FEW,
@@ -12,8 +13,10 @@ from backendlint.api import (
     Project,
     Raced,
     by_range,
+    by_style,
     for_tests,
     identifier_words,
+    ingredients,
     never_violated,
     object_root,
     of_others,
@@ -28,40 +31,61 @@ _HANDLE = "Handle the constraint's violation around the insert and answer as if 
 
 TRAILS = frozenset("tracking visit visits view views impression impressions sighting sightings journal trail".split())
 
+DRAWS = frozenset("random uuid uuid1 uuid4 secrets urlsafe nonce choices randbelow".split())
+"""Words of functions that give something else each time."""
 IMPORTS = frozenset("parser parsers importer importers".split())
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a check; of many in one file that a constraint makes fail, the first."""
-    stopped: dict[str, list[Hit]] = {}
-    for hit in _judged(project):
-        if hit.severity is not None and hit.profile is None:
-            stopped.setdefault(hit.location.path, []).append(hit)
+    """One hit a check; of many that one constraint makes fail, or of many in one file, the first."""
+    files: dict[str, list[Hit]] = {}
+    by_constraint = by_style(project, list(project.all_functions()), lambda functions: _judged(project, functions))
+    for constraint, hits in by_constraint.items():
+        if not constraint:
+            yield from hits
+        elif len(hits) >= FEW:
+            yield from told_once(hits, _everywhere, few=FEW - 1, severity=None)
         else:
-            yield hit
-    for hits in stopped.values():
+            for hit in hits:
+                files.setdefault(hit.location.path, []).append(hit)
+    for hits in files.values():
         yield from told_once(hits, _together, few=FEW - 1, severity=None)
+
+
+def _constraint(hit: Hit) -> str:
+    """What the message says of the constraint that is violated; "" where none is, or the hit is advice."""
+    violated = hit.message.partition(" violates ")[2].partition(", which")[0]
+    return violated if hit.severity is not None and hit.profile is None else ""
 
 
 def _together(hit: Hit, others: str) -> str:
     return f"{hit.message[:-1]}. So it is in {others} of this file."
 
 
-def _judged(project: Project) -> Iterator[Hit]:
-    """The first insert that depends on a check, if nobody handles its conflict, or none can arise."""
+def _everywhere(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]}. So it is in {others}."
+
+
+def _judged(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
+    """The first insert that depends on a check, if nobody handles its conflict, or none can arise, with the constraint."""
     mapped = any(
         project.exception_kind(ref.name) == "integrity" for refs in project.error_handlers.values() for ref in refs
     )
-    for fn in project.reviewed():
+    for fn in functions:
         told: set[int] = set()
+        alike: set[str] = set()
         for raced in sorted(_open_in(project, fn, mapped), key=_in_handler):
             inner = project.functions[raced.inner] if raced.inner else None
             aside = project.layer(fn) == "migration" or for_tests(project, fn) or adds_itself(fn, raced.insert)
             if aside or (inner is not None and any(_open_in(project, inner, mapped))):
                 continue
-            if raced.check.value not in told and not of_others(project, raced):
-                told.add(raced.check.value)
-                yield _hit(project, raced)
+            if raced.check.value in told or of_others(project, raced) or drawn(raced):
+                continue
+            hit = _hit(project, raced)
+            hit = replace(hit, profile="strict") if raced.entity in alike else hit
+            told.add(raced.check.value)
+            alike.add(raced.entity)
+            yield hit, _constraint(hit)
 
 
 def _open_in(project: Project, fn: Fn, mapped: bool) -> Iterator[Raced]:
@@ -132,6 +156,14 @@ def by_import(project: Project, fn: Fn) -> bool:
     """What a module of importers makes, and no request is seen to lead to: one import goes through its file row by row."""
     words = identifier_words(fn.file.module.replace(".", "_"))
     return not IMPORTS.isdisjoint(words) and not project.reach(fn.fqn)
+
+
+def drawn(raced: Raced) -> bool:
+    """`while len(codes) < 8: code = random_string(12); if not get_by(code=code): create(code=code)`: no other run draws the same."""
+    fn = raced.fn
+    made = ingredients(fn.facts, [raced.check.value])
+    calls = (fn.facts.calls[fn.value(vid)[1]] for vid in made if fn.value(vid)[0] == "call")
+    return any(not DRAWS.isdisjoint(identifier_words(fn.callee_name(call))) for call in calls)
 
 
 def of_trail(raced: Raced) -> bool:

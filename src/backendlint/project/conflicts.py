@@ -28,6 +28,14 @@ _FARTHEST = 10
 
 def conflict_handled(project: Project, fn: Fn, insert: Call) -> bool:
     """Whether the violated constraint is caught: around the insert, the flush or commit that sends it, or the caller."""
+    return conflict_handled_in(project, fn, insert) or any(
+        edge.call is not None and handles_conflict(project, edge.caller, edge.call.block, broad=False)
+        for edge in project.graph.callers(fn)
+    )
+
+
+def conflict_handled_in(project: Project, fn: Fn, insert: Call) -> bool:
+    """Whether the function itself catches it, whatever its callers do."""
     if handles_conflict(project, fn, insert.block) or _answered(project, fn, insert):
         return True
     for call in fn.calls:
@@ -42,10 +50,7 @@ def conflict_handled(project: Project, fn: Fn, insert: Call) -> bool:
             _stores(project, target, item) and handles_conflict(project, target, item.block) for target, item in inner
         ):
             return True  # `await self._commit_or_conflict()`
-    return any(
-        edge.call is not None and handles_conflict(project, edge.caller, edge.call.block, broad=False)
-        for edge in project.graph.callers(fn)
-    )
+    return False
 
 
 def _answered(project: Project, fn: Fn, insert: Call) -> bool:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import object_root
 from backendlint.project.calls import Edge
-from backendlint.project.conflicts import conflict_handled, conflict_handled_above
+from backendlint.project.conflicts import (
+    conflict_handled,
+    conflict_handled_above,
+    conflict_handled_in,
+    handles_conflict,
+)
 from backendlint.project.entities import Fn
 from backendlint.project.perfunction import per_function
 from backendlint.project.rowlocks import FOR_UPDATE, held_above, locked, serialized
@@ -114,9 +119,17 @@ def _checks(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
             continue
         text = project.queries.text_of((edge, *edges), last)
         tables = FROM.findall(text)
-        entity = tables[0].lower() if tables else asked(project, last.fn, last.call) or _found(project, fn, edge.call)
+        entity = tables[0].lower() if tables else asked(project, last.fn, last.call)
+        entity = _inheriting(project, fn, edge, entity) or entity or _found(project, fn, edge.call)
         if entity and not _locking(project, last.fn, last.call) and not FOR_UPDATE.search(text):
             yield edge.call, entity, True
+
+
+def _inheriting(project: Project, fn: Fn, edge: Edge, entity: str) -> str:
+    """`User.get_by(email=email)` of a mixin, which asks for whatever class it is called on; "" where it asks for another."""
+    received = project.classes.get(_receiving(project, fn, edge))
+    bases = {cls.fqn for cls in project.hierarchy.mro(received)} if received is not None else set()
+    return received.fqn if received is not None and (not entity or entity in bases) else ""
 
 
 def _found(project: Project, fn: Fn, call: Call) -> str:
@@ -219,9 +232,15 @@ def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, str, bool]]:
             entity = write.entity or _receiving(project, fn, edge)
             if write.creates and entity and len(chain) <= 1 and not _SAFE_INSERT.search(text):
                 if not _stored_already(project, write):
-                    caught = conflict_handled(project, write.fn, write.call)
+                    caught = conflict_handled_in(project, write.fn, write.call) or _caught_on_the_way(project, chain)
                     yield edge.call, _key(entity), edge.callee.fqn, caught
                 break
+
+
+def _caught_on_the_way(project: Project, chain: Iterable[Edge]) -> bool:
+    return any(
+        edge.call is not None and handles_conflict(project, edge.caller, edge.call.block, broad=False) for edge in chain
+    )
 
 
 def _made(project: Project, fn: Fn, call: Call) -> bool:
