@@ -801,13 +801,13 @@ def _for_framework(project: Project, fn: Fn) -> bool:
     callers = [edge.caller for edge in project.graph.callers(fn) if edge.kind == "call"]
     own = fn.name not in HOOKS and bool(callers)
     framed = layer == "middleware" or (layer in ("model", "schema") and fn.cls is not None and not nested and not own)
-    handed_on = bool(callers) and all(_hooked(project, caller) for caller in callers)
-    return _hooked(project, fn) or framed or fn.name in ("save", "delete") or handed_on
+    hooked = any(model.hook for model in decorator_models(project, fn))
+    return hooked or framed or fn.name in ("save", "delete") or (bool(callers) and all(map(_hears, callers)))
 
 
-def _hooked(project: Project, fn: Fn) -> bool:
+def _hears(fn: Fn) -> bool:
     """`@receiver(post_save)`."""
-    return any(model.hook for model in decorator_models(project, fn))
+    return any(ref.name.endswith(".receiver") for ref in fn.decorators)
 
 
 def _what(step: Durable) -> str:
