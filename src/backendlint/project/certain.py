@@ -122,6 +122,26 @@ def barred(fn: Fn, block: int, span: Span, known: Given) -> bool:
     return bool(known) and any(truth(fn, test, known) is (not outcome) for test, outcome in fn.operands_before(span))
 
 
+def taken(fn: Fn, options: tuple[Vid, ...], known: Given) -> tuple[Vid, ...]:
+    """Of the values that a name may have after branches those that it can have when the function is called so: after
+    `if with_lines: query = query.options(...)` what the branch makes, or what was there before."""
+    if not known:
+        return options
+    made = {vid: _made_in(fn, vid) for vid in options}
+    for vid, block in made.items():
+        if block >= 0 and any(fn.tests_of(block)) and always(fn, block, known):
+            others = (other for item, other in made.items() if item != vid)
+            if below(fn.facts, block).isdisjoint(others):
+                return (vid,)
+    return tuple(vid for vid, block in made.items() if block < 0 or not ruled_out(fn, block, known)) or options
+
+
+def _made_in(fn: Fn, vid: Vid) -> int:
+    """The block of the call that gives the value; -1 for other values."""
+    value = fn.unguarded(vid)
+    return fn.facts.calls[value[1]].block if value[0] == "call" else -1
+
+
 def left_before(fn: Fn, block: int, span: Span, known: Given) -> bool:
     """Whether the function, called so, always leaves before the place: `if cache is not None: return cache[key]`."""
     left = fn.left_before(block, span, ("return", "raise", "continue"))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.binding import bind, receiver
+from backendlint.project.calls import Edge
+from backendlint.project.certain import Given, given, taken
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loaders import EVERYTHING, LOADS, NOTHING, Loads, loads_of
@@ -77,6 +79,11 @@ class _Context(NamedTuple):
     caller: Fn
     call: Call
     outer: _Context | None
+
+    def says(self, fn: Fn) -> Given:
+        """What it says of the parameters of the function that was entered."""
+        outer = self.outer.says(self.caller) if self.outer is not None else None
+        return given(Edge(self.caller, fn, self.call, "call", self.call.span), outer)
 
 
 class Origins:
@@ -181,6 +188,12 @@ class _Walk:
             self._awaited -= 1
         elif op == "binop" and value[1] in ("|", "&"):
             self._combined(fn, value, path, steps, context, depth)
+        elif op == "phi" and context is not None:
+            for item in taken(fn, parts, context.says(fn)):
+                self.visit(fn, item, path, steps, context, depth)
+        elif op == "unpack" and (inner := self._unpacked(fn, value)):
+            for target, item, call in inner:
+                self.visit(target, item, path, steps, _Context(fn, call, context), depth)
         elif parts:
             source = behind(fn, value)
             for item in (source,) if source >= 0 else parts:
@@ -195,6 +208,21 @@ class _Walk:
             self._param(fn, value[1], path, steps, context, depth)
         elif op == "call":
             self._call(fn, fn.facts.calls[value[1]], path, steps, context, depth)
+
+    def _unpacked(self, fn: Fn, value: Value) -> list[tuple[Fn, Vid, Call]]:
+        """`rows, total = page_of(query)`: what the function gives in that place; nothing where it does not write a tuple."""
+        made = fn.unguarded(value[1])
+        call = fn.facts.calls[made[1]] if made[0] == "call" else None
+        if call is None:
+            return []
+        given_back = [
+            (target, target.unguarded(item.value))
+            for target in self.project.targets(fn, call)
+            for item in target.facts.returns
+        ]
+        if any(back[0] != "tuple" or not 0 <= value[2] < len(back[1]) for _, back in given_back):
+            return []
+        return [(target, back[1][value[2]], call) for target, back in given_back]
 
     def _outer(self, fn: Fn, value: Value, path: Path, steps: tuple[Step, ...], depth: int) -> None:
         target = fn.outer(value)
