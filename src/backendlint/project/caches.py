@@ -24,11 +24,11 @@ _SMALL = frozenset({"builtins.bool", "builtins.type", "typing.Literal", "builtin
 _WORDS = ("cache", "memo")
 _CONFIGURED = re.compile(
     r"(^|_)(plugin|locale|lang(uage)?|setting|option|config|provider|backend|tree|template|variant|currency|icon|format|module|schema|table|"
-    r"llm|model|type|ca)s?(_?(name|key|id|type))?$",
+    r"llm|model|type|version|issuer|ca)s?(_?(name|key|id|type|url))?$",
     re.IGNORECASE,
 )
 """Names of keys of which there are as many as a program, or its operators, write down."""
-_ADDRESS = re.compile(r"(^|_)(ur[il]|host|port|addr|address|endpoint|dsn|target|server|site)$", re.IGNORECASE)
+_ADDRESS = re.compile(r"(^|_)(ur[il]|base|host|port|addr|address|endpoint|dsn|target|server|site)$", re.IGNORECASE)
 """Of what a connection leads to."""
 FEW = 8
 """So few entries of a shared cache keep no crowd of objects alive, but push each other out."""
@@ -85,7 +85,7 @@ class Caches:
                 size = self._size(home, vid, cache)
                 yield CacheUse(fn, span, "method" if size is None else "shared", fn.name, sure, size or 0)
             elif self._endless(home, vid, cache) and (keys := self._open_keys(fn)):
-                many = not all(_CONFIGURED.search(name) for name in keys) and not self._of_servers(fn, keys)
+                many = not _written_down(keys) and not self._of_servers(fn, keys)
                 yield CacheUse(fn, span, "unbounded", fn.name, fn in self.project.in_request and many)
             yield from self._mutable_keys(fn)
 
@@ -296,7 +296,10 @@ class Caches:
                 continue
             if name not in seen and self._keyed_openly(fn, store) and not self._shrinks(fn, str(base[1])):
                 seen.add(name)
-                sure = fn in self.project.in_request and not self._kept_fresh(fn, str(base[1]))
+                readers = self.project.functions_of(fn.file)
+                sure = fn in self.project.in_request and not any(
+                    self._kept_fresh(reader, str(base[1])) for reader in readers
+                )
                 sure = sure and not self._operators(fn, store)
                 yield CacheUse(fn, store.span, "grows", name, sure)
 
@@ -309,16 +312,13 @@ class Caches:
         made = fn.func_of(fn.unguarded(store.value))
         found_by = [fn.unguarded(vid) for vid in fn.calls[made[1]].args] if made[0] == "call" else []
         names = [_name_of(fn, vid) for vid in parts]
-        own = [
-            name
-            for name, vid in zip(names, parts, strict=True)
-            if _CONFIGURED.search(name) or fn.unguarded(vid) in found_by
-        ]
-        return bool(own) and all(name in own or _ADDRESS.search(name) for name in names)
+        made_by = [name for name, vid in zip(names, parts, strict=True) if fn.unguarded(vid) in found_by]
+        return _written_down(names, made_by)
 
     @staticmethod
     def _kept_fresh(fn: Fn, dotted: str) -> bool:
-        """`if entry[0] == row.changed: return entry[1]`: what is found is compared before it is used."""
+        """`if entry[0] == row.changed: return entry[1]`, `if time.monotonic() < entry.expires: ...`: what is found is compared
+        before it is used."""
         values = fn.facts.values
         for vid in fn.made_by("compare"):
             _, operators, sides = values[vid]
@@ -392,6 +392,12 @@ class Caches:
     def _part_of(values: list[tuple[object, ...]], vid: Vid, named: set[Vid]) -> bool:
         value = values[vid] if vid >= 0 else ("",)
         return vid in named or (value[0] == "item" and value[1] in named)
+
+
+def _written_down(names: Sequence[str], also: Sequence[str] = ()) -> bool:
+    """Whether a program, or its operators, write down all keys of these names: `plugin`, or `model` and the `host` of each."""
+    own = [name for name in names if name in also or _CONFIGURED.search(name)]
+    return bool(own) and all(name in own or _ADDRESS.search(name) for name in names)
 
 
 def _name_of(fn: Fn, key: Vid) -> str:
