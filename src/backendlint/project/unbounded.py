@@ -232,7 +232,10 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
     entity = _entity(project, origins[0])
     if entity is None or any(item.path for item in origins):
         return None
+    entity = _asked(project, fn, query.vid, entity)
     columns = [name for item in origins for name in _columns(item)]
+    if any(map(_open, origins)):
+        columns += _handed_on(project, fn, query.vid)
     compared = [name for item in origins for name in _compared(item)]
     filtered = any({"filter", "exclude", "join"} & item.ops for item in origins)
     narrowing = [_plain(name) for name in columns]
@@ -314,10 +317,50 @@ def _columns(origin: Origin) -> Iterator[str]:
     for step in origin.steps:
         if step.model.orm is None or step.model.orm.op not in ("filter", "exclude"):
             continue
-        for key, _ in step.call.kwargs:
-            yield key
-        for vid in step.call.args:
-            yield from _named(step.fn, vid, 6)
+        yield from _conditions(step.fn, step.call)
+
+
+def _conditions(fn: Fn, call: Call) -> Iterator[str]:
+    yield from (key for key, _ in call.kwargs if key != "**")
+    for vid in call.args:
+        yield from _named(fn, vid, 6)
+
+
+def _open(origin: Origin) -> bool:
+    """Whether a filter compares what a function of the project was given: `filter_by(**conditions)`."""
+    filters = [step for step in origin.steps if step.model.orm is not None and step.model.orm.op == "filter"]
+    return any(step.call.open_ended for step in filters)
+
+
+def _handed_on(project: Project, fn: Fn, vid: Vid) -> Iterator[str]:
+    """The names that the function's own chain hands on so: `Order.filter_by(owner_id=owner)` of a base class of the project."""
+    for call in _chain(fn, vid):
+        if project.targets(fn, call):
+            yield from _conditions(fn, call)
+
+
+def _asked(project: Project, fn: Fn, vid: Vid, entity: Cls) -> Cls:
+    """The class of which the chain calls a method that a base class has: `Order` of `Order.filter_by(...)`."""
+    for call in _chain(fn, vid):
+        func = fn.facts.values[call.func]
+        owner = fn.dotted(call.func).rpartition(".")[0] if func[0] in ("name", "attr") else ""
+        for ref in project.resolver.dotted(owner, fn.file.module) if owner else ():
+            cls = project.classes.get(ref.name) if ref.kind == "class" else None
+            if cls is not None and entity in project.hierarchy.mro(cls):
+                return cls
+    return entity
+
+
+def _chain(fn: Fn, vid: Vid) -> Iterator[Call]:
+    """The calls of a chain, the last one first."""
+    for _ in range(MAX_PARTS):
+        value = fn.unguarded(vid) if vid >= 0 else ("",)
+        if value[0] != "call":
+            return
+        call = fn.calls[value[1]]
+        yield call
+        base = receiver(fn, call)
+        vid = base if base >= 0 else next(iter(call.args), -1)
 
 
 def _compared(origin: Origin) -> Iterator[str]:
