@@ -166,10 +166,13 @@ def _scoped(project: Project, fn: Fn, narrowing: set[str]) -> bool:
 
 
 def _excluded(use: ColumnUse) -> bool:
-    """`~Model.name.ilike(...)`, `exclude(name__icontains=...)`: what must not be found is found by no index."""
+    """`~Model.name.ilike(...)`, `not_(Model.name.ilike(...))`, `exclude(name__icontains=...)`: what must not be found is found by
+    no index."""
     fn = use.fn
-    if use.query is not None:
-        return any(call.span == use.query and fn.callee_name(call) == "exclude" for call in fn.calls)
+    if any(call.span == use.query and fn.callee_name(call) == "exclude" for call in fn.calls):
+        return True
+    if any(fn.callee_name(call) == "not_" and call.span.holds(use.span) for call in fn.calls):
+        return True
     return any(fn.facts.values[vid][1] == "~" and fn.facts.span_of(vid).holds(use.span) for vid in fn.made_by("unary"))
 
 

@@ -34,6 +34,8 @@ _REMEDIES = {
     "coalesce": "write the null case as a condition of its own",
     "arithmetic": "move the arithmetic to the other side",
 }
+LIKE = frozenset({"mysql", "sqlite"})
+"""Where Django writes `iexact` as LIKE, and computes nothing."""
 _DAYS = frozenset({"date", "tsordstodate"})
 _DJANGO = {"iexact": "upper", "date": "date", "month": "month", "day": "day"}
 
@@ -48,6 +50,8 @@ def check(project: Project) -> Iterator[Hit]:
     together: dict[tuple[str, str], list[Hit]] = {}
     for use in project.data.uses:
         function = use.function or _DJANGO.get(use.how, "") if use.framework == "django" else _orm_function(use)
+        if use.framework == "django" and use.how == "iexact" and project.data.dialect in LIKE:
+            continue
         if function not in _REMEDIES or use.how in {"order", "shown"} or use in narrowed:
             continue
         key = (use.fn.fqn, use.table.name, use.column.name, function)
