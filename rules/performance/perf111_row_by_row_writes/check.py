@@ -85,7 +85,7 @@ def _written_in(project: Project, fn: Fn) -> Iterator[Hit]:
             yield _flushes(project, fn, edge.call, loop)
             continue
         written = _written(project, edge) if loop >= 0 else None
-        if written is not None:
+        if written is not None and not _behind_interface(project, edge):
             yield _hit(project, fn, edge.call, loop, written, edge)
 
 
@@ -235,6 +235,13 @@ def _written(project: Project, edge: Edge) -> Query | None:
         return None
     call = found[0].call
     return found[0] if call is not None and certain(edge.callee, call, given(edge)) else None
+
+
+def _behind_interface(project: Project, edge: Edge) -> bool:
+    """Whether the loop may as well reach what writes no row: a cache that keeps its entries in Redis, or in a table."""
+    others = [item for item in project.graph.callees(edge.caller) if item.call is edge.call and item.kind == "call"]
+    known = [item for item in others if not any(ref.name.endswith("abstractmethod") for ref in item.callee.decorators)]
+    return any(_written(project, item) is None for item in known)
 
 
 def _reads_alike(project: Project, fn: Fn) -> bool:

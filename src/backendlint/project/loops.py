@@ -245,7 +245,9 @@ def _few_called(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         "builtins.tuple",
         "builtins.set",
         "builtins.frozenset",
+        "builtins.dict",
         "builtins.dict.fromkeys",
+        "collections.OrderedDict",
     }:
         return bool(call.args) and bool(depth) and _few(project, fn, plain(fn, call.args[0]), depth - 1)
     if names & {"builtins.zip"}:  # ends with the shortest
@@ -257,16 +259,17 @@ def _few_called(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     owner, _, name = str(func[1]).rpartition(".") if func[0] == "name" else ("", "", "")
     if owner and name in VIEWS and depth:  # `STEPS.items()` of another module
         return _few_named(project, fn, owner, depth)
-    return _few_returned(project, fn, call)
+    return bool(depth) and _few_returned(project, fn, call, depth)
 
 
-def _few_returned(project: Project, fn: Fn, call: Call) -> bool:
-    """Whether all that the called function can be gives a display that is written there: `return [First(), Second()]`."""
+def _few_returned(project: Project, fn: Fn, call: Call, depth: int) -> bool:
+    """Whether all that the called function can be gives a display that is written there (`return [First(), Second()]`), or what
+    a module writes down (`return list(LIMITS.items())`)."""
     targets = project.targets(fn, call)
     return bool(targets) and all(
         target is not fn
         and bool(target.facts.returns)
-        and all(_written_out(target, item) for item in target.facts.returns)
+        and all(_written_out(target, item) or _of_module(project, target, item, depth) for item in target.facts.returns)
         for target in targets
     )
 
@@ -277,6 +280,32 @@ def _written_out(fn: Fn, back: Return) -> bool:
     if value[0] not in ("list", "tuple", "set") or not value[1]:
         return False
     return not any(fn.facts.values[item][0] == "star" for item in value[1])
+
+
+def _of_module(project: Project, fn: Fn, back: Return, depth: int) -> bool:
+    """Few constants that a module writes down under a name, in whatever they are wrapped."""
+    vid = plain(fn, back.value) if back.value >= 0 and not back.is_yield else -1
+    wrapped, inner = vid >= 0 and fn.cls is None, vid
+    for _ in range(STEPS if wrapped else 0):
+        value = fn.facts.values[inner]
+        call = fn.facts.calls[value[1]] if value[0] == "call" else None
+        if value[0] == "name":
+            return _written_down(project, fn, str(value[1])) and _few(project, fn, vid, depth - 1)
+        if call is None or project.targets(fn, call):
+            return False
+        inner = plain(fn, call.args[0] if call.args else call.func)
+    return False
+
+
+def _written_down(project: Project, fn: Fn, dotted: str) -> bool:
+    """`LIMITS`, `limits.LIMITS.items`: a display with something in it, or what is made of one."""
+    table, _, view = dotted.rpartition(".")
+    target = project.modules.resolve(table if view in VIEWS else dotted, fn.file.module)
+    if target.kind != "variable" or target.file is None or target.vid < 0:
+        return False
+    owner = project.module_function(target.file)
+    value = owner.facts.values[plain(owner, target.vid)]
+    return bool(value[0] == "call" or (value[0] in ("dict", "list", "tuple", "set") and value[1]))
 
 
 def depends(fn: Fn, vids: list[Vid], number: int) -> bool:
