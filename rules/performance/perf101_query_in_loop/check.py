@@ -31,6 +31,7 @@ from backendlint.api import (
     loops_around,
     name_of,
     only_by_hand,
+    receiver,
     repeated,
     resolved,
     responded,
@@ -49,8 +50,8 @@ OUTSIDE = frozenset({"http", "mail", "queue-publish", "subprocess", "cloud", "gr
 """Effects beside the query that make the loop's body such a unit."""
 ACTS = re.compile(r"_*(send|publish|notify|dispatch|emit|enqueue|export|broadcast|trigger)(_|$)")
 """Names of functions that do something for each item, even where what they do it with could not be followed."""
-READS_TABLE = re.compile(r"^\s*(?!SELECT\b)|\b(FROM|JOIN)\s+(?!\w+\s*\()\S", re.IGNORECASE)
-"""Statements other than a SELECT, and those of one that reads more than what a function gives."""
+READS_TABLE = re.compile(r"^\s*(?!\s|SELECT\b)|\b(FROM|JOIN)\s+(?!\w+\s*\(|information_schema\.|pg_)\S", re.IGNORECASE)
+"""Statements other than a SELECT, and those of one that reads more than what a function gives, or the server says of itself."""
 WARNS = ("warning", "warn", "error")
 FAR = 3
 """Calls between the loop and the query from which on the loop's author cannot be expected to know."""
@@ -213,7 +214,7 @@ def _loops_below(project: Project, item: Repeated) -> bool:
 
 
 def _computes(project: Project, item: Repeated) -> bool:
-    """`SELECT regexp_replace(%s, ...)`, which reads no table: there are no rows to fetch beforehand."""
+    """`SELECT regexp_replace(%s, ...)`, `SELECT 1 FROM pg_class ...`, which reads no table: there are no rows to fetch beforehand."""
     text = project.queries.text_of(item.edges, item.query) if item.query.model.sql is not None else ""
     return text != "" and READS_TABLE.search(text) is None
 
@@ -248,10 +249,13 @@ def _leaves_by(fn: Fn, call: Call, loop: Span) -> bool:
         test = fn.unguarded(block.value)
         if test[0] == "compare" and test[1][0] == "is not" and fn.const(test[2][1]) is None:
             test = fn.unguarded(test[2][0])
-        if test[0] == "await":
-            test = fn.unguarded(test[1])
-        if test == fn.facts.values[call.value]:
-            return True
+        for _ in range(SHOWN):  # `row = session.execute(query).scalars().first()`
+            if test[0] == "await":
+                test = fn.unguarded(test[1])
+            if test == fn.facts.values[call.value]:
+                return True
+            base = receiver(fn, fn.calls[test[1]]) if test[0] == "call" else -1
+            test = fn.unguarded(base) if base >= 0 else ("",)
     return False
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Value, Vid
@@ -11,6 +11,7 @@ from backendlint.facts.within import name_of
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.certain import certain, given
+from backendlint.project.databases import apart
 from backendlint.project.entities import Fn
 from backendlint.project.feasible import way
 from backendlint.project.loops import (
@@ -75,6 +76,8 @@ def repeated(project: Project) -> Iterator[Repeated]:
         for query in project.queries.direct(fn):
             loop = _loop(project, fn, query.block)
             if query.kind == "read" and loop >= 0 and not _own_statement(project, fn, query, loop):
+                if apart(project, query, (), _of_item(fn, loop)):
+                    continue
                 yield _found(fn, query.span, loop, query, (), parts_of(query))
         for edge in project.graph.callees(fn):
             if edge.kind not in ("call", "property") or project.queries.reason(edge.callee) is None:
@@ -88,10 +91,18 @@ def repeated(project: Project) -> Iterator[Repeated]:
             read = inputs(edge.call) if edge.call is not None else _read_from(fn, edge)
             if last is None or not read or _own_rows(project, fn, edge, read, loop):
                 continue
+            if apart(project, last, (edge, *edges), _of_item(fn, loop)):
+                continue
             came_along = _came_along(project, fn, (edge, *edges), last)
             if came_along is not True:
                 item = _found(fn, edge.span, loop, last, (edge, *edges), read)
                 yield item._replace(borrowed=came_along is None)
+
+
+def _of_item(fn: Fn, loop: int) -> Callable[[Vid], bool]:
+    """Tells which values are made of the item of the loop, or of one around it."""
+    loops = [number for number, _ in loops_around(fn, loop)]
+    return lambda vid: any(depends(fn, [vid], number) for number in loops)
 
 
 def _found_in_cache(project: Project, edge: Edge) -> bool:
@@ -349,10 +360,10 @@ def _sets_asked_for(fn: Fn, vids: list[Vid]) -> Iterator[Vid]:
 
 
 def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...], vids: list[Vid]) -> Repeated:
-    loops = [number for number, _ in loops_around(fn, loop)]
-    varies = any(depends(fn, vids, number) for number in loops)
+    of_item = _of_item(fn, loop)
+    varies = any(map(of_item, vids))
     if varies and edges and edges[0].call is not None:
-        varies = decides(edges, query, lambda vid: any(depends(fn, [vid], number) for number in loops), closures=True)
+        varies = decides(edges, query, of_item, closures=True)
     many = query.model.orm is not None and query.model.orm.op == "in_bulk"
     grouped = many or _in_groups(fn, loop, vids)
     if not grouped and edges and edges[0].call is not None:
