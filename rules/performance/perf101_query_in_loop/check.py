@@ -48,11 +48,15 @@ WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-wr
 """Effects that make the loop's body a unit of work of its own: its query is one step among others."""
 OUTSIDE = frozenset({"http", "mail", "queue-publish", "subprocess", "cloud", "grpc"})
 """Effects beside the query that make the loop's body such a unit."""
-ACTS = re.compile(r"_*(send|publish|notify|dispatch|emit|enqueue|export|broadcast|trigger)(_|$)")
+ACTS = re.compile(r"_*(send|publish|notify|dispatch|emit|enqueue|export|broadcast|trigger|save|upload)(_|$)")
 """Names of functions that do something for each item, even where what they do it with could not be followed."""
-READS_TABLE = re.compile(r"^\s*(?!\s|SELECT\b)|\b(FROM|JOIN)\s+(?!\w+\s*\(|information_schema\.|pg_)\S", re.IGNORECASE)
+READS_TABLE = re.compile(
+    r"^\s*(?!\s|(?:SELECT|WITH)\b)|\b(?:FROM|JOIN)\s+(?!\w+\s*\(|information_schema\.|pg_)(\w+|\S)", re.IGNORECASE
+)
 """Statements other than a SELECT, and those of one that reads more than what a function gives, or the server says of itself."""
+CTE = re.compile(r"\b(\w+)\s+AS\s*\(", re.IGNORECASE)
 WARNS = ("warning", "warn", "error")
+ENDS = frozenset({"any", "all", "next"})
 FAR = 3
 """Calls between the loop and the query from which on the loop's author cannot be expected to know."""
 
@@ -216,7 +220,9 @@ def _loops_below(project: Project, item: Repeated) -> bool:
 def _computes(project: Project, item: Repeated) -> bool:
     """`SELECT regexp_replace(%s, ...)`, `SELECT 1 FROM pg_class ...`, which reads no table: there are no rows to fetch beforehand."""
     text = project.queries.text_of(item.edges, item.query) if item.query.model.sql is not None else ""
-    return text != "" and READS_TABLE.search(text) is None
+    named = {found[1].lower() for found in CTE.finditer(text)}
+    reads = READS_TABLE.finditer(text)
+    return text != "" and all(found[1] is not None and found[1].lower() in named for found in reads)
 
 
 def _beside_work(project: Project, item: Repeated | LazyRead) -> bool:
@@ -235,9 +241,18 @@ def _beside_work(project: Project, item: Repeated | LazyRead) -> bool:
 
 
 def _until_found(item: Repeated) -> bool:
-    """Whether the loop tries one after the other until one is there: `if found: return found`."""
+    """Whether the loop tries one after the other until one is there: `if found: return found`, `next(... if found)`."""
     call = item.edges[0].call if item.edges else item.query.call
-    return call is not None and _leaves_by(item.fn, call, item.loop)
+    return (call is not None and _leaves_by(item.fn, call, item.loop)) or _asked_of_any(item.fn, item.loop)
+
+
+def _asked_of_any(fn: Fn, loop: Span) -> bool:
+    """`any(is_taken(name) for name in names)`, which ends at the first that is."""
+    for call in fn.calls:
+        value = fn.value(call.args[0]) if call.args and fn.callee_name(call) in ENDS else ("",)
+        if value[:2] == ("comp", "gen") and fn.facts.blocks[value[4]].span == loop:
+            return True
+    return False
 
 
 def _leaves_by(fn: Fn, call: Call, loop: Span) -> bool:

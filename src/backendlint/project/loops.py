@@ -283,18 +283,23 @@ def _written_out(fn: Fn, back: Return) -> bool:
 
 
 def _of_module(project: Project, fn: Fn, back: Return, depth: int) -> bool:
-    """Few constants that a module writes down under a name, in whatever they are wrapped."""
-    vid = plain(fn, back.value) if back.value >= 0 and not back.is_yield else -1
-    wrapped, inner = vid >= 0 and fn.cls is None, vid
-    for _ in range(STEPS if wrapped else 0):
-        value = fn.facts.values[inner]
+    """Few constants that a module writes down under a name, in whatever they are wrapped, or some of them."""
+    vid = plain(fn, back.value) if back.value >= 0 and not back.is_yield and fn.cls is None else -1
+    value = fn.facts.values[vid] if vid >= 0 else ("",)
+    sources = [item.value for item in _loops_of(fn, value[4])] if value[0] == "comp" else [vid]
+    named = [_named(project, fn, item) for item in sources]
+    return all(name and _written_down(project, fn, name) for name in named) and _few(project, fn, vid, depth - 1)
+
+
+def _named(project: Project, fn: Fn, vid: Vid) -> str:
+    """The name that calls of a library wrap: `list(LIMITS.items())`."""
+    for _ in range(STEPS if vid >= 0 else 0):
+        value = fn.facts.values[plain(fn, vid)]
         call = fn.facts.calls[value[1]] if value[0] == "call" else None
-        if value[0] == "name":
-            return _written_down(project, fn, str(value[1])) and _few(project, fn, vid, depth - 1)
         if call is None or project.targets(fn, call):
-            return False
-        inner = plain(fn, call.args[0] if call.args else call.func)
-    return False
+            return str(value[1]) if value[0] == "name" else ""
+        vid = call.args[0] if call.args else call.func
+    return ""
 
 
 def _written_down(project: Project, fn: Fn, dotted: str) -> bool:

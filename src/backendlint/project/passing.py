@@ -22,6 +22,13 @@ def parts_of(query: Query) -> list[Vid]:
     return [query.vid] if query.call is None else [query.vid, *inputs(query.call)]
 
 
+def read_from(edge: Edge) -> list[Vid]:
+    """The objects of which a property is read."""
+    fn, values = edge.caller, edge.caller.facts.values
+    named = [vid for vid in fn.made_by("attr") if values[vid][2] == edge.callee.name]
+    return [values[vid][1] for vid in named if fn.facts.span_of(vid) == edge.span]
+
+
 def made_from(fn: Fn, vids: Iterable[Vid], params: set[int]) -> bool:
     """Whether any of the values is made from one of the function's parameters (by index)."""
     todo = [vid for vid in vids if vid >= 0]
@@ -56,7 +63,8 @@ def decides(edges: Sequence[Edge], query: Query, given: Callable[[Vid], bool], *
 def _received(edge: Edge, given: Callable[[Vid], bool]) -> set[int]:
     """The callee's parameters that get such a value; 0 for a property, whose object decides."""
     if edge.call is None:
-        return {0}
+        objects = read_from(edge)
+        return {0} if not objects or any(map(given, objects)) else set()
     bound = bind(edge.caller, edge.call, edge.callee)
     return {slot for slot, items in bound.items() if any(given(vid) for vid, _ in items)}
 

@@ -11,7 +11,6 @@ from backendlint.facts.within import name_of
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.certain import certain, given
-from backendlint.project.databases import apart
 from backendlint.project.entities import Fn
 from backendlint.project.feasible import way
 from backendlint.project.loops import (
@@ -28,9 +27,10 @@ from backendlint.project.loops import (
     when_full,
 )
 from backendlint.project.origins import Path
-from backendlint.project.passing import decides, inputs, parts_of
+from backendlint.project.passing import decides, inputs, parts_of, read_from
 from backendlint.project.queries import Query, attributes
 from backendlint.project.remembered import begun, made, remembered
+from backendlint.project.rounds import apart, behind_interface
 from backendlint.project.sqltext.assemble import HOLE
 from backendlint.project.uses import operands
 
@@ -44,6 +44,12 @@ _CACHE = re.compile(r"cache|redis", re.IGNORECASE)
 _MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "_meta"})
 _COLLECTS = frozenset({"append", "extend", "insert"})
 _COLLECTIONS = (("name", "builtins.set"), ("name", "builtins.list"))
+_STATEMENTS = (
+    "sqlalchemy.sql.Executable",
+    "sqlalchemy.sql.ClauseElement",
+    "sqlalchemy.sql.Select",
+    "sqlalchemy.sql.TextClause",
+)
 MAPPING = frozenset({"builtins.map", "builtins.filter"})
 
 
@@ -85,10 +91,10 @@ def repeated(project: Project) -> Iterator[Repeated]:
             loop = _loop(project, fn, edge.block)
             if loop < 0 or project.queries.cached(edge.callee) or project.queries.hands_write(edge):
                 continue
-            if _found_in_cache(project, edge):
+            if _found_in_cache(project, edge) or behind_interface(project, edge):
                 continue
             edges, last = way(project, edge)
-            read = inputs(edge.call) if edge.call is not None else _read_from(fn, edge)
+            read = inputs(edge.call) if edge.call is not None else read_from(edge)
             if last is None or not read or _own_rows(project, fn, edge, read, loop):
                 continue
             if apart(project, last, (edge, *edges), _of_item(fn, loop)):
@@ -128,14 +134,6 @@ def _of_cache(project: Project, fn: Fn, call: Call) -> bool:
     base = receiver(fn, call)
     named = [*(ref.name for ref in project.callees(fn, call)), name_of(fn.file, fn.facts, base) if base >= 0 else ""]
     return any(_CACHE.search(name) for name in named)
-
-
-def _read_from(fn: Fn, edge: Edge) -> list[Vid]:
-    """The objects of which a property is read."""
-    values, name = fn.facts.values, edge.callee.name
-    return [
-        values[vid][1] for vid in fn.made_by("attr") if values[vid][2] == name and fn.facts.span_of(vid) == edge.span
-    ]
 
 
 def _came_along(project: Project, fn: Fn, edges: tuple[Edge, ...], query: Query) -> bool | None:
@@ -192,7 +190,7 @@ def _head(edges: tuple[Edge, ...], slot: int) -> tuple[Vid, Path] | None:
 def _passed(edge: Edge, slot: int) -> list[Vid]:
     """What an edge passes for the callee's parameter; the object of a property."""
     if edge.call is None:
-        return _read_from(edge.caller, edge) if slot == 0 else []
+        return read_from(edge) if slot == 0 else []
     return [vid for vid, part in bind(edge.caller, edge.call, edge.callee).get(slot, ()) if not part]
 
 
@@ -217,7 +215,8 @@ def _own_statement(project: Project, fn: Fn, query: Query, loop: int) -> bool:
         return True
     if query.call is None or query.model.sql is None or not query.call.args:
         return False
-    if _NAMES_TABLE.search(project.queries.text(fn, query.call)):
+    text = project.queries.text(fn, query.call)
+    if _NAMES_TABLE.search(text) or (not text and _rendered(project, fn, query.call.args[0], loop)):
         return True
     iterable = fn.facts.blocks[loop].value
     vid = plain(fn, query.call.args[0])
@@ -234,6 +233,12 @@ def _own_statement(project: Project, fn: Fn, query: Query, loop: int) -> bool:
     if value[0] in ("unpack", "item") and fn.facts.values[plain(fn, value[1])][0] == "elem":
         value = fn.facts.values[plain(fn, value[1])]  # of an item that is a statement and its values
     return value[0] in ("elem", "unpack") and value[1] in (iterable, plain(fn, iterable))
+
+
+def _rendered(project: Project, fn: Fn, vid: Vid, loop: int) -> bool:
+    """`cursor.execute(template.render(...))` of a template that the item names: each round executes another script."""
+    value = fn.unguarded(vid)
+    return value[0] == "call" and not project.is_instance(fn, vid, *_STATEMENTS) and depends(fn, [vid], loop)
 
 
 def _table_of_item(fn: Fn, vid: Vid, loop: int) -> bool:

@@ -152,7 +152,7 @@ def _judged(
     for read in field_reads(project, serializer):
         for origin in asked:
             whole = (*origin.path, *read.path)
-            if read.sends or not (origin.loads.has(whole) or _leads_back(project, serializer, read)):
+            if read.sends or not (origin.loads.has(whole) or _leads_back(project, serializer, read, origin.path)):
                 source = Step(fn.place(vid), "the objects come from here")
                 yield Serialized(place, function, serializer, read, source)
                 break
@@ -188,13 +188,14 @@ def _of_another(project: Project, fn: Fn, vid: Vid, serializer: Cls) -> bool:
     return False
 
 
-def _leads_back(project: Project, serializer: Cls, read: FieldRead) -> bool:
-    """Whether the relation at the path's end is the way back to an object that the path passed."""
+def _leads_back(project: Project, serializer: Cls, read: FieldRead, before: Path) -> bool:
+    """Whether the relation at the path's end is the way back to an object that the path passed, or the one to the objects:
+    `line.order` of `order.lines`."""
     entity, relation = _model(project, serializer), None
     for name in read.path:
         relation = project.associations.find(entity, name) if entity is not None else None
         entity = project.classes.get(relation.target) if relation is not None else None
-    return relation is not None and project.associations.leads_back(read.path[:-1], relation)
+    return relation is not None and project.associations.leads_back((*before, *read.path)[:-1], relation)
 
 
 def field_reads(project: Project, serializer: Cls, prefix: Path = (), depth: int = 0) -> list[FieldRead]:

@@ -1,4 +1,5 @@
-"""Which database a query goes to: each round of a loop may open its own, one for each tenant, shard or replica."""
+"""Loops whose rounds have nothing in common that one query could fetch: each asks another database, by another lookup, or
+one of several backends."""
 
 from __future__ import annotations
 
@@ -20,14 +21,29 @@ _HANDLES = frozenset({"db-engine", "db-connection", "db-session", "db-cursor"})
 
 
 def apart(project: Project, query: Query, edges: Sequence[Edge], of_item: Callable[[Vid], bool]) -> bool:
-    """Whether the loop's item says which database is asked: `with session_of(tenant) as session: session.scalar(...)`.
+    """Whether the loop's item says which database is asked (`with session_of(tenant) as session: session.scalar(...)`), or
+    by which lookup (`filter(**{lookup: owner})`).
 
     `of_item` tells which values of the loop's function are made of the item.
     """
-    handles = list(_handles(project, query))
+    telling = (*_handles(project, query), *_lookups(query))
     if not edges:
-        return any(map(of_item, handles))
-    return any(decides(edges, query._replace(vid=vid, call=None), of_item, closures=False) for vid in handles)
+        return any(map(of_item, telling))
+    return any(decides(edges, query._replace(vid=vid, call=None), of_item, closures=False) for vid in telling)
+
+
+def behind_interface(project: Project, edge: Edge) -> bool:
+    """Whether it calls an abstract method, of which another implementation asks no database: a cache in Redis or in a table."""
+    cls, name = edge.callee.cls, edge.callee.name
+    abstract = cls is not None and any(
+        ref.name.endswith("abstractmethod")
+        for owner in project.hierarchy.mro(cls)
+        if name in owner.methods
+        for ref in owner.methods[name].decorators
+    )
+    beside = (item.callee for item in project.graph.callees(edge.caller) if abstract and item.call is edge.call)
+    others = [item for item in beside if not any(ref.name.endswith("abstractmethod") for ref in item.decorators)]
+    return any(project.queries.reason(item) is None for item in others)
 
 
 def _handles(project: Project, query: Query) -> Iterator[Vid]:
@@ -48,6 +64,21 @@ def _handles(project: Project, query: Query) -> Iterator[Vid]:
                 yield base
             return
         vid = base
+
+
+def _lookups(query: Query) -> Iterator[Vid]:
+    """The names of what a query compares, where they are no constants: `filter(**{f"{field}__in": values})`."""
+    fn, vid = query.fn, query.vid
+    for _ in range(MAX_CHAIN):
+        value = fn.unguarded(vid)
+        if value[0] != "call":
+            return
+        call = fn.facts.calls[value[1]]
+        for spread in (fn.unguarded(vid) for key, vid in call.kwargs if key == "**"):
+            yield from (key for key, _ in spread[1] if key >= 0) if spread[0] == "dict" else ()
+        vid = receiver(fn, call)
+        if vid < 0:
+            return
 
 
 def _is_handle(project: Project, fn: Fn, vid: Vid) -> bool:
