@@ -347,20 +347,37 @@ def _by_hand(project: Project, fn: Fn) -> bool:
 
 
 def _relations(project: Project) -> Iterator[Hit]:
+    """What the items of loops are asked; where a file's functions ask it one after the other, it is told at the first."""
+    found = list(_in_loops(project))
+    kinds = {
+        hit.location: (hit.location.path, item.relation.owner, item.relation.name)
+        for hit, item in found
+        if hit.profile is None
+    }
+    told = (hit for hit, _ in found if hit.profile is None)
+    yield from told_once(told, _in_file, severity=None, each=lambda hit: kinds[hit.location])
+    yield from (hit for hit, _ in found if hit.profile is not None)
+
+
+def _in_file(hit: Hit, others: str) -> str:
+    return f"{hit.message[:-1]}. It is read so in {others} of the file."
+
+
+def _in_loops(project: Project) -> Iterator[tuple[Hit, LazyRead]]:
     """One hit for what the items of a loop are asked, where one query is to load all of it and several lines ask."""
-    loops: dict[tuple[Location, Step | None, Profile | None], list[tuple[Hit, str]]] = {}
+    loops: dict[tuple[Location, Step | None, Profile | None], list[tuple[Hit, LazyRead]]] = {}
     for hit, item in _lazy(project):
         key = (item.fn.location(item.loop), item.query and replace(item.query, message=""), hit.profile)
-        loops.setdefault(key, []).append((hit, item.relation.name))
+        loops.setdefault(key, []).append((hit, item))
     for found in loops.values():
         if len({hit.location.line for hit, _ in found}) == len(found) <= FEW_RELATIONS:
-            yield from (hit for hit, _ in found)
+            yield from found
             continue
-        (first, _), *others = found
-        also = ", ".join(f"`{name}`" for _, name in others)
-        places = tuple(Step(hit.location, f"reads `{name}`") for hit, name in others)
+        (first, read), *others = found
+        also = ", ".join(f"`{item.relation.name}`" for _, item in others)
+        places = tuple(Step(hit.location, f"reads `{item.relation.name}`") for hit, item in others)
         message = f"{first.message[:-1]}. So it is with {also}." if also else first.message
-        yield replace(first, message=message, related=(*first.related, *places))
+        yield replace(first, message=message, related=(*first.related, *places)), read
 
 
 def _lazy(project: Project) -> Iterator[tuple[Hit, LazyRead]]:
