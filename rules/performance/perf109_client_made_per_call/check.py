@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backendlint.api import (
     Call,
@@ -18,6 +19,7 @@ from backendlint.api import (
     aliases,
     bind,
     few,
+    for_admins,
     ingredients,
     stored_entity,
     told_once,
@@ -33,6 +35,8 @@ LOSES = {
     "queue-connection": "each costs several round trips to the broker",
 }
 NAMED = re.compile(r"key|token|secret|auth|user|password|server|host|url", re.IGNORECASE)
+ACCOUNT = re.compile(r"(^|_)(credentials?|passw(or)?d|access_token)$", re.IGNORECASE)
+"""Names of what only the one has who is served."""
 SERVICE = re.compile(r"api|base|server|service|endpoint|host|sandbox", re.IGNORECASE)
 SETTINGS = re.compile(r"conf|cfg|setting|option|env|app|ctx|context|args|param", re.IGNORECASE)
 LOOPS = ("for", "while", "comp")
@@ -40,20 +44,25 @@ REMAKES = frozenset({"urlparse", "urlsplit", "urlunparse", "urlunsplit", "urljoi
 SAME = frozenset({"_replace", "rstrip", "strip", "geturl"})
 RECORDS = frozenset({"schema", "model"})
 MAX_LINKS = 20
+FEW_CLIENTS = 2
+"""So many of one kind are told one by one."""
 CHEAPER = frozenset({"executor", "ssh"})
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a constructor call; clients of one kind that are made all over the project are told once."""
+    """One hit a constructor call, and a function that makes the same in several branches; clients of one kind that are made all
+    over the project are told once."""
     kinds: dict[str, list[Hit]] = {}
+    told: set[tuple[str, str]] = set()
     for made in project.per_call.all():
-        hit = _hit(project, made)
-        if hit.profile is None:
-            kinds.setdefault(made.site.model.name, []).append(hit)
-        else:
-            yield hit
+        hit, key = _hit(project, made), (made.site.fn.fqn, made.cls.name)
+        if hit.profile is not None or key in told:
+            yield replace(hit, profile="strict")
+            continue
+        told.add(key)
+        kinds.setdefault(made.site.model.name, []).append(hit)
     for hits in kinds.values():
-        yield from told_once(hits, _throughout, severity=None)
+        yield from told_once(hits, _throughout, FEW_CLIENTS, severity=None)
 
 
 def _throughout(hit: Hit, others: str) -> str:
@@ -77,13 +86,15 @@ def _hit(project: Project, made: MadePerCall) -> Hit:
 
 
 def _profile(project: Project, made: MadePerCall) -> Profile | None:
-    """Advice for what scripts and jobs do, for pools of threads, for a session that serves several calls at least, and for
-    what is made when something failed."""
+    """Advice for what scripts and jobs do, for pools of threads, for a session that serves several calls at least, for what is
+    made when something failed, and for what only administrators do."""
     if made.cls.resource in CHEAPER or _reused(made) or not (made.beside or made.site.fn in project.in_request):
         return "strict"
     after_failure = made.site.fn.inside(made.site.call.block, "except") is not None
     apart = _for_this_call(project, made) or _for_any_host(project, made) or _keeps_cookies(made)
-    return "strict" if after_failure or apart else None
+    routes = project.endpoints.leading_to(made.site.fn.fqn)
+    seldom = bool(routes) and all(map(for_admins, routes))
+    return "strict" if after_failure or apart or (seldom and not made.beside) else None
 
 
 def _for_this_call(project: Project, made: MadePerCall) -> bool:
@@ -92,6 +103,8 @@ def _for_this_call(project: Project, made: MadePerCall) -> bool:
     if made.cls.resource.startswith(("db-", "redis-", "queue-")):
         return False
     fn, call = made.site.fn, made.site.call
+    if fn.name == "__init__" and _for_whom_it_may_be(project, fn):
+        return True
     passed = [vid for key, vid in call.kwargs if NAMED.search(key)]
     values = [fn.value(vid) for vid in (*call.args, *passed)]
     params = [fn.facts.params[value[1]] for value in values if value[0] == "param"]
@@ -99,9 +112,16 @@ def _for_this_call(project: Project, made: MadePerCall) -> bool:
         return True
     return any(
         (value[0] == "attr" and _row(project, fn, value[1]))
-        or (value[0] == "item" and _looked_up(project, fn, value[1]))
+        or (value[0] == "item" and (_looked_up(project, fn, value[1]) or _handed(fn, value[1])))
         for value in values
     )
+
+
+def _for_whom_it_may_be(project: Project, fn: Fn) -> bool:
+    """A client of one account: its constructor is told whose (`credentials`, `password`), and not by settings alone."""
+    told = [index for index, param in enumerate(fn.facts.params) if index and ACCOUNT.search(param.name)]
+    values = [vid for vid, value in enumerate(fn.facts.values) if value[0] == "param" and value[1] in told]
+    return bool(values) and not all(few(project, fn, vid) for vid in values)
 
 
 def _looked_up(project: Project, fn: Fn, vid: Vid) -> bool:
@@ -115,10 +135,22 @@ def _looked_up(project: Project, fn: Fn, vid: Vid) -> bool:
 
 
 def _row(project: Project, fn: Fn, vid: Vid) -> bool:
-    """A row of the database, or a parameter of which nothing is known but that its name tells of no settings."""
+    """A row of the database, the body of a request, or a parameter of which nothing is known but that its name tells of no
+    settings."""
     refs = project.refs(fn, vid)
-    if refs:
-        return any(ref.kind == "inst" and stored_entity(project, project.classes[ref.name]) for ref in refs)
+    classes = [project.classes[ref.name] for ref in refs if ref.kind == "inst"]
+    if refs and not any(_sent(project, cls) for cls in classes):
+        return any(stored_entity(project, cls) for cls in classes)
+    return _handed(fn, vid)
+
+
+def _sent(project: Project, cls: Cls) -> bool:
+    """The body of a request: what a client asks for, with keys of its own."""
+    return project.hierarchy.role(cls) == "schema" and SETTINGS.search(cls.name) is None
+
+
+def _handed(fn: Fn, vid: Vid) -> bool:
+    """A parameter that tells of whoever is served, and not of settings: `credentials["secret_key"]`."""
     value = fn.unguarded(vid)
     return bool(value[0] == "param") and _names_another(fn, value[1])
 
