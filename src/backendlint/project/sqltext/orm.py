@@ -196,8 +196,10 @@ def _sqlalchemy(tables: Tables, fn: Fn) -> Iterator[Use]:
     alternatives, shown = _alternatives(fn), _shown(fn)
     comparisons = ((vid, facts.values[vid]) for vid in fn.made_by("compare"))
     compared = [(vid, value) for vid, value in comparisons if len(value[2]) == 2]
-    partial = any(tables.unmapped(fn, side) for _, value in compared for side in value[2])
+    handed = set(_handed_out(fn))
+    unknown = any(tables.unmapped(fn, side) for _, value in compared for side in value[2])
     for vid, value in compared:
+        partial = unknown or vid in handed
         for use in _compared(tables, fn, vid, value[1][0], value[2][0], value[2][1]):
             how = "or" if vid in alternatives and not use.function else use.how
             yield replace(use, how="shown" if vid in shown else how, partial=partial)
@@ -206,7 +208,8 @@ def _sqlalchemy(tables: Tables, fn: Fn) -> Iterator[Use]:
         if name in _METHODS:
             for use in _method(tables, fn, call, name):
                 how = "or" if use.how == "in" and not use.function and call.value in alternatives else use.how
-                yield replace(use, how="shown" if call.value in shown and how != "order" else how)
+                how = "shown" if call.value in shown and how != "order" else how
+                yield replace(use, how=how, partial=use.partial or call.value in handed)
         elif name == "filter_by":
             yield from _filter_by(tables, fn, call)
         elif name == "order_by":
@@ -309,6 +312,13 @@ def _filter_by(tables: Tables, fn: Fn, call: Call) -> Iterator[Use]:
     for name, vid in call.kwargs:
         if name in known:
             yield Use(fn, call.span, table, known[name], "eq", vid, partial=len(known) < len(call.kwargs))
+
+
+def _handed_out(fn: Fn) -> Iterator[Vid]:
+    """`return [Order.paid, Order.due < today]`: conditions to which whoever sends the query may add others."""
+    for back in fn.facts.returns:
+        value = fn.unguarded(back.value) if back.value >= 0 else ("",)
+        yield from value[1] if value[0] in ("list", "tuple") else (back.value,)
 
 
 def _entity(tables: Tables, fn: Fn, vid: Vid, depth: int) -> Table | None:
