@@ -89,7 +89,14 @@ def _not_in(statement: SqlStatement, node: exp.In) -> Hit:
         node,
         at=_words(statement, node),
     )
-    return replace(hit, profile="strict" if few or not trap else hit.profile)
+    aside = few or not trap or _of_cte(node, select)
+    return replace(hit, profile="strict" if aside else hit.profile)
+
+
+def _of_cte(node: exp.Expression, select: exp.Expression) -> bool:
+    """`WITH pairs AS (...) ... NOT IN (SELECT later FROM pairs)`: of what the statement itself makes, whose columns are not known."""
+    named = {item.alias.lower() for item in node.root().find_all(exp.CTE)}
+    return any(item.name.lower() in named for item in select.find_all(exp.Table))
 
 
 def _words(statement: SqlStatement, node: exp.In) -> tuple[int, int]:
