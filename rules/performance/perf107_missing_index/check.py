@@ -20,6 +20,7 @@ from backendlint.api import (
     Step,
     Table,
     block_at,
+    few,
     for_tests,
     sql,
     sqltypes,
@@ -48,6 +49,8 @@ class Need:
     kind: str
     optional: bool = False
     """Each of the conditions holds only where somebody asks for it, as in a form with which one searches."""
+    written: bool = False
+    """The rows are looked up by names that the code or its settings write down: a table of such has few."""
     places: list[tuple[Location, str | None]] = field(default_factory=list)
 
 
@@ -58,6 +61,7 @@ def check(project: Project) -> Iterator[Hit]:
         known = needs.setdefault((need.table.name, need.columns, need.kind), need)
         known.places.append((place, function))
         known.optional = known.optional and need.optional
+        known.written = known.written and need.written
     styled: list[Hit] = []
     hits = [(need, _hit(project, need)) for need in needs.values()]
     told = [need for need, hit in hits if hit.profile is None]
@@ -101,7 +105,7 @@ def _hit(project: Project, need: Need) -> Hit:
         others,
         function=function,
         profile=None
-        if (served and not need.optional and not stays_small(need.table.name)) or need.kind == "join"
+        if (served and not (need.optional or need.written or stays_small(need.table.name))) or need.kind == "join"
         else "strict",
         fingerprint_key=f"{need.kind} {need.table.name}({columns})",
     )
@@ -329,4 +333,6 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
             first = next(use for use in filters if use.column.name in columns)
             if not _loaded_beside(project, first):
                 optional = _optional([use for use in filters if _selective(use.column)])
-                yield Need(table, columns, "filter", optional), first.location, first.fn.fqn
+                asked = [use for use in filters if use.column.name in columns and _may_serve(project, use.fn.fqn)]
+                written = all(few(project, use.fn, use.value) for use in asked)
+                yield Need(table, columns, "filter", optional, written), first.location, first.fn.fqn

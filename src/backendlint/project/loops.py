@@ -163,9 +163,19 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     refs = project.refs(fn, vid)
     if refs and all(ref.kind == "class" or (ref.kind == "lib" and ref.name[:1].isupper()) for ref in refs):
         return True  # an enumeration
+    if _of_enum(project, refs):
+        return True
     if value[0] == "attr" and depth:
         return _few_of_class(project, project.refs(fn, value[1]), str(value[2]), depth)
     return bool(value[0] == "name" and depth) and _few_named(project, fn, str(value[1]), depth)
+
+
+def _of_enum(project: Project, refs: Refs) -> bool:
+    """`set[Kind]` of an enumeration: as many at most as it has members."""
+    elements = [ref.arg for ref in refs if ref.arg is not None]
+    classes = [project.classes[item.name] for item in elements if item.kind == "inst"]
+    enums = (cls for cls in classes if project.hierarchy.is_a(cls, "enum.Enum"))
+    return bool(elements) and len(list(enums)) == len(elements) == len(refs)
 
 
 def _few_named(project: Project, fn: Fn, dotted: str, depth: int) -> bool:
