@@ -34,6 +34,8 @@ LOSES = {
     "grpc-channel": "each opens and closes an HTTP/2 connection",
     "queue-connection": "each costs several round trips to the broker",
 }
+STORES = ("db-", "redis-", "queue-")
+"""Whose connections the server counts."""
 NAMED = re.compile(r"key|token|secret|auth|user|password|server|host|url", re.IGNORECASE)
 ACCOUNT = re.compile(r"(^|_)(credentials?|passw(or)?d|access_token)$", re.IGNORECASE)
 """Names of what only the one has who is served."""
@@ -93,14 +95,14 @@ def _profile(project: Project, made: MadePerCall) -> Profile | None:
     after_failure = made.site.fn.inside(made.site.call.block, "except") is not None
     apart = _for_this_call(project, made) or _for_any_host(project, made) or _keeps_cookies(made)
     routes = project.endpoints.leading_to(made.site.fn.fqn)
-    seldom = bool(routes) and all(map(for_admins, routes))
+    seldom = bool(routes) and all(map(for_admins, routes)) and not made.cls.resource.startswith(STORES)
     return "strict" if after_failure or apart or (seldom and not made.beside) else None
 
 
 def _for_this_call(project: Project, made: MadePerCall) -> bool:
     """A client for whom the caller names: credentials or a host that are parameters or columns of a row (each shop's own
     key), or a transport for hosts of all kinds."""
-    if made.cls.resource.startswith(("db-", "redis-", "queue-")):
+    if made.cls.resource.startswith(STORES):
         return False
     fn, call = made.site.fn, made.site.call
     if fn.name == "__init__" and _for_whom_it_may_be(project, fn):
