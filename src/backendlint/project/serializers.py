@@ -18,6 +18,7 @@ from backendlint.project.viewserializers import serializer_for
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
+METHOD_FIELD = ".SerializerMethodField"
 MAX_DEPTH = 4
 _LISTS = "list"
 _ONE = frozenset({"retrieve", "create", "update", "partial_update", "destroy"})
@@ -145,7 +146,7 @@ def _judged(
     project: Project, fn: Fn, vid: Vid, serializer: Cls, place: Location, function: str
 ) -> Iterator[Serialized]:
     origins = [item for item in project.origins.of(fn, vid) if item.known and "none" not in item.ops]
-    origins = [item for item in origins if not _of_one(project, item)]
+    origins = [item for item in origins if item.steps and not _of_one(project, item)]
     if not origins or _of_another(project, fn, vid, serializer):
         return
     asked = [origin for origin in origins if not _loaded_elsewhere(origin, origins)]
@@ -230,7 +231,7 @@ def _field(
     if value[0] != "call":
         return
     call = owner.owner.facts.calls[value[1]]
-    if owner.owner.const(call.kwarg("write_only")) is True:
+    if owner.owner.const(call.kwarg("write_only")) is True or _by_method(project, owner.owner, call):
         return
     source = owner.owner.const(call.kwarg("source"))
     parts = source.split(".") if isinstance(source, str) and source != "*" else [name]
@@ -268,12 +269,22 @@ def _methods(project: Project, serializer: Cls, shown: set[str] | None, prefix: 
             if value[0] != "call":
                 continue
             call = owner.owner.facts.calls[value[1]]
-            if not any(ref.name.endswith(".SerializerMethodField") for ref in project.callees(owner.owner, call)):
+            if not _by_method(project, owner.owner, call):
                 continue
             stated = owner.owner.const(call.args[0] if call.args else call.kwarg("method_name"))
             method = project.method(serializer, stated if isinstance(stated, str) else f"get_{name}")
             if method is not None:
                 yield from _method(project, method, prefix, 1)
+
+
+def _by_method(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether a field is what a method gives, also by a class of the project for such fields."""
+    for ref in project.callees(fn, call):
+        cls = project.classes.get(ref.name) if ref.kind == "class" else None
+        names = project.hierarchy.library_bases(cls) if cls is not None else (ref.name,)
+        if any(name.endswith(METHOD_FIELD) for name in names):
+            return True
+    return False
 
 
 def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[FieldRead]:
