@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Value, Vid
-from backendlint.facts.within import name_of
+from backendlint.facts.within import below, name_of
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.certain import certain, given
@@ -32,7 +32,7 @@ from backendlint.project.queries import Query, attributes
 from backendlint.project.remembered import begun, made, remembered
 from backendlint.project.rounds import apart, behind_interface
 from backendlint.project.sqltext.assemble import HOLE
-from backendlint.project.uses import operands
+from backendlint.project.uses import ingredients, operands
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -318,6 +318,18 @@ def _collected_within(fn: Fn, number: int, vid: Vid) -> bool:
     return any(inner == number for inner, _ in loops_around(fn, block))
 
 
+def _adds_up(fn: Fn, number: int, vids: list[Vid]) -> bool:
+    """Whether each round asks by what the former ones have collected too: `narrowing.extend(more)`, `filter(*narrowing)`."""
+    inside = below(fn.facts, number)
+    for vid in ingredients(fn.facts, vids):
+        value = fn.facts.values[vid]
+        if value[0] == "mut" and value[2] in _COLLECTS and block_at(fn, fn.facts.span_of(vid)) in inside:
+            start = begun(fn, vid, lambda value: _collects(fn, value))
+            if start >= 0 and block_at(fn, fn.facts.span_of(start)) not in inside:
+                return True
+    return False
+
+
 def _collects(fn: Fn, value: Value) -> bool:
     """A comprehension, or an empty list or set."""
     if value[0] == "call":
@@ -370,7 +382,7 @@ def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...],
     if varies and edges and edges[0].call is not None:
         varies = decides(edges, query, of_item, closures=True)
     many = query.model.orm is not None and query.model.orm.op == "in_bulk"
-    grouped = many or _in_groups(fn, loop, vids)
+    grouped = many or _in_groups(fn, loop, vids) or _adds_up(fn, loop, vids)
     if not grouped and edges and edges[0].call is not None:
         grouped = decides(edges, query, lambda vid: _collected_within(fn, loop, vid), closures=False)
     call = edges[0].call if edges else query.call
