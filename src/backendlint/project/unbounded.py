@@ -234,8 +234,10 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
         return None
     entity = _asked(project, fn, query.vid, entity)
     columns = [name for item in origins for name in _columns(item)]
-    if any(map(_open, origins)):
-        columns += _handed_on(project, fn, query.vid)
+    through = [call for call in _chain(fn, query.vid) if project.targets(fn, call)]
+    if through and any(map(_open, origins)):
+        columns = [name for name in columns if name != "**"]
+        columns += (name for call in through for name in _conditions(fn, call))
     compared = [name for item in origins for name in _compared(item)]
     filtered = any({"filter", "exclude", "join"} & item.ops for item in origins)
     narrowing = [_plain(name) for name in columns]
@@ -321,22 +323,16 @@ def _columns(origin: Origin) -> Iterator[str]:
 
 
 def _conditions(fn: Fn, call: Call) -> Iterator[str]:
-    yield from (key for key, _ in call.kwargs if key != "**")
+    yield from (key for key, _ in call.kwargs)
     for vid in call.args:
         yield from _named(fn, vid, 6)
 
 
 def _open(origin: Origin) -> bool:
-    """Whether a filter compares what a function of the project was given: `filter_by(**conditions)`."""
+    """Whether a filter compares what a function of the project was given: `filter_by(**conditions)` behind
+    `Order.where(owner_id=owner)` of a base class."""
     filters = [step for step in origin.steps if step.model.orm is not None and step.model.orm.op == "filter"]
     return any(step.call.open_ended for step in filters)
-
-
-def _handed_on(project: Project, fn: Fn, vid: Vid) -> Iterator[str]:
-    """The names that the function's own chain hands on so: `Order.filter_by(owner_id=owner)` of a base class of the project."""
-    for call in _chain(fn, vid):
-        if project.targets(fn, call):
-            yield from _conditions(fn, call)
 
 
 def _asked(project: Project, fn: Fn, vid: Vid, entity: Cls) -> Cls:
