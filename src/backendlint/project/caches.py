@@ -96,7 +96,7 @@ class Caches:
 
     def _one_for_all(self, cls: Cls) -> bool:
         """Whether a class has one object for the whole process, as a model's manager: a cache keeps nothing alive by it."""
-        return self.project.resolver.stands_for_owner(Ref("inst", cls.fqn))
+        return self.project.resolver.managers.stands_for_owner(Ref("inst", cls.fqn))
 
     def _passes_cache(self, home: Fn, vid: Vid) -> bool:
         """`cached(cache=TTLCache(...))`: the cache has bounds of its own."""

@@ -264,7 +264,9 @@ class _Walk:
             if ref.kind not in ("inst", "class"):
                 continue
             cls = self.project.classes[ref.name]
-            if ref.kind == "class" and any(map(self.project.resolver.stands_for_owner, self.project.refs(fn, vid))):
+            if ref.kind == "class" and any(
+                map(self.project.resolver.managers.stands_for_owner, self.project.refs(fn, vid))
+            ):
                 self._end(steps, path)  # `self.model.objects`
                 return
             if self.project.associations.find(cls, name) is not None and ref.kind == "inst":

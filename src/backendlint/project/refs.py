@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Binding, Call, Value, Vid
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.loops import behind
+from backendlint.project.managers import Managers
 from backendlint.project.names import Names
 from backendlint.project.passed import Passed
 from backendlint.project.results import Results
@@ -43,6 +44,7 @@ class Resolver:
         self.names = Names(project, self)
         self.results = Results(self)
         self.passed = Passed(project, self)
+        self.managers = Managers(self)
         self._params: dict[tuple[str, int], Refs] = {}
         self._fields: dict[tuple[str, str], Refs] = {}
         self._methods: dict[tuple[Ref, str], Refs] = {}
@@ -302,6 +304,8 @@ class Resolver:
         if model is not None and model.type:
             return (self.types.named(model.type, ref),)
         kept = self.names.kept(ref.name, name) if model is None else ()
+        if model is None and not kept and self.project.libraries.call(dotted) is None:
+            kept = self.managers.method(ref, name)
         return kept or (Ref("lib", model.name if model else self.project.libraries.canonical(dotted), ref),)
 
     def _class_member(self, ref: Ref, name: str) -> Refs:
@@ -329,7 +333,7 @@ class Resolver:
                 return (Ref("class", nested),)
             found = self.field(owner, name)
             if found:
-                return tuple(self._owned(item, cls) for item in found)
+                return tuple(self.managers.owned(item, cls) for item in found)
         instance = "libinst" if ref.kind == "inst" else "lib"
         bases = self.project.hierarchy.library_bases(cls)
         if ref.kind == "super" and not bases:
@@ -337,27 +341,15 @@ class Resolver:
         for base in bases:
             dotted = f"{base}.{name}"
             if self.project.libraries.call(dotted) or self.project.libraries.attribute(dotted):
-                own = ref.arg if ref.arg is not None and self.stands_for_owner(ref) else Ref("class", cls.fqn)
-                return tuple(self.member(Ref(instance, base, own), name))
+                if ref.arg is not None and self.managers.gives_rows(ref):
+                    return tuple(self.member(Ref("libinst", base, ref.arg), name))
+                return tuple(self.member(Ref(instance, base, Ref("class", cls.fqn)), name))
         mixed = self.project.hierarchy.mixed_in(cls, name) if ref.kind == "inst" else None
         if mixed is not None:
             return (Ref("func", mixed.fqn, ref),)
         overrides = self.project.hierarchy.overrides(cls, name) if ref.kind == "inst" else ()
         left = tuple(Ref("func", fn.fqn, ref) for fn in overrides if fn.kind != "property")
         return left or self.types.inherited(cls, name)
-
-    def _owned(self, ref: Ref, cls: Cls) -> Ref:
-        """`published = PublishedManager()` of a model gives the model's rows."""
-        if ref.arg is not None or ref.kind not in ("inst", "libinst") or not self.stands_for_owner(ref):
-            return ref
-        return Ref(ref.kind, ref.name, Ref("inst", cls.fqn))
-
-    def stands_for_owner(self, ref: Ref) -> bool:
-        """Whether it is a manager, which gives the rows of the model that holds it."""
-        made = self.project.classes.get(ref.name) if ref.kind == "inst" else None
-        if made is None:
-            return any(model.of_owner for model in self.project.libraries.lineage(ref.name))
-        return any(model.of_owner for model in self.project.hierarchy.library_models(made))
 
     def field(self, cls: Cls, name: str) -> Refs:
         """What an attribute of the class's instances refers to: annotation, class attribute, or what methods assign."""

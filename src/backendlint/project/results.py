@@ -42,6 +42,7 @@ class Results:
             result = self._known[key] = unique(self._find(fn, receiver, own))
         given = self._of_heir(fn, receiver) if receiver is not None and not fn.facts.is_generator else ()
         result = given if given and self._narrows(result, given) else result
+        result = self._of_rows(fn, receiver, result) if receiver is not None and receiver.arg is not None else result
         return self._for_heir(fn, receiver, result) if receiver is not None and fn.kind == "classmethod" else result
 
     def _find(self, fn: Fn, receiver: Ref | None, own: Ref | None) -> Iterable[Ref]:
@@ -103,6 +104,28 @@ class Results:
                     self._known[key] = unique(self._returned(fn, None))
                 finally:
                     fn.known = usual
+        return self._known[key]
+
+    def _of_rows(self, fn: Fn, receiver: Ref, usual: Refs) -> Refs:
+        """What a method of a manager or queryset gives, asked through one of which is known whose rows it has."""
+        if (
+            fn.kind not in ("method", "property")
+            or fn.facts.is_generator
+            or not self.resolver.managers.gives_rows(receiver)
+        ):
+            return usual
+        key = (fn.fqn, receiver._replace(kind="super"))
+        if key not in self._known:
+            self._known[key] = usual
+            said = (
+                self.resolver.types.annotation(fn.parent, fn.facts.returns_annotation) if fn.parent is not None else ()
+            )
+            if all(self._open(ref) or self.resolver.managers.gives_rows(ref) for ref in said):
+                before, fn.known = fn.known, {0: (receiver,)}
+                try:
+                    self._known[key] = unique(self._returned(fn, None)) or usual
+                finally:
+                    fn.known = before
         return self._known[key]
 
     @staticmethod

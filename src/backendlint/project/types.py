@@ -273,7 +273,8 @@ class TypeNames:
             hinted = "" if libraries.knows(ref.name) else self._by_convention(fn, ref.name.rpartition(".")[2])
             return (Ref("libinst", hinted or ref.name),)
         if ref.name == "builtins.super" and fn.cls is not None:
-            return (Ref("super", fn.cls.fqn),)
+            own = self.resolver.refs(fn, 0) if fn.kind in ("method", "property") else ()
+            return (Ref("super", fn.cls.fqn, own[0].arg if own else None),)
         return self._by_name(fn, call, ref.name)
 
     def stood_for(self, fn: Fn, call: Call, ref: Ref) -> Iterable[Ref]:

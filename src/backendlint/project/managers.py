@@ -1,0 +1,97 @@
+"""Methods that the project gives the managers and querysets of its models: `Order.objects.unpaid().of(customer)`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.project.entities import Cls, Ref, Refs
+from backendlint.project.libraries_model import ClassModel
+
+if TYPE_CHECKING:
+    from backendlint.project.refs import Resolver
+
+
+class Managers:
+    """Answers for the Resolver, which owns it."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self.resolver = resolver
+        self._classes: dict[str, tuple[Cls, ...]] = {}
+
+    def method(self, ref: Ref, name: str) -> Refs:
+        """What a name that the library's manager or queryset does not have is in those of the model whose rows it gives."""
+        model = (
+            self.resolver.project.classes.get(ref.arg.name) if ref.arg is not None and ref.arg.kind == "inst" else None
+        )
+        if model is None or not self.gives_rows(ref):
+            return ()
+        for cls in self.of(model):
+            method = self.resolver.project.method(cls, name)
+            if method is not None:
+                return (Ref("func", method.fqn, Ref("inst", cls.fqn, ref.arg)),)
+        return ()
+
+    def of(self, model: Cls) -> tuple[Cls, ...]:
+        """The project's classes of the model's managers and of what these give."""
+        found = self._classes.get(model.fqn)
+        if found is None:
+            self._classes[model.fqn] = ()
+            made = (
+                cls
+                for owner in self.resolver.project.hierarchy.mro(model)
+                for name in owner.facts.attributes
+                for ref in self._field(owner, name)
+                for cls in self._behind(ref)
+            )
+            found = self._classes[model.fqn] = tuple(dict.fromkeys(made))
+        return found
+
+    def _field(self, owner: Cls, name: str) -> Refs:
+        value = owner.owner.value(owner.facts.attributes[name])
+        return self.resolver.field(owner, name) if value[0] == "call" else ()
+
+    def _behind(self, ref: Ref) -> Iterator[Cls]:
+        """The class of a manager, those from which it takes methods, and that of the querysets which it makes."""
+        project = self.resolver.project
+        if not self.stands_for_owner(ref):
+            return
+        yield from self.taken(ref)
+        cls = project.classes.get(ref.name) if ref.kind == "inst" else None
+        for owner in project.hierarchy.mro(cls) if cls is not None else ():
+            yield owner
+            for base in owner.bases:
+                yield from self.taken(base)
+            making = owner.methods.get("get_queryset")
+            for made in self.resolver.results.of(making) if making is not None else ():
+                if made.kind == "inst" and self.gives_rows(made):
+                    yield project.classes[made.name]
+
+    def taken(self, ref: Ref) -> Iterator[Cls]:
+        """`UnpaidQuerySet.as_manager()`, `Manager.from_queryset(UnpaidQuerySet)`: the class whose methods the manager has."""
+        held = ref.arg if ref.kind == "libinst" and self.stands_for_owner(ref) else None
+        cls = self.resolver.project.classes.get(held.name) if held is not None else None
+        if held is not None and cls is not None and self.gives_rows(Ref("inst", cls.fqn)):
+            yield cls
+
+    def owned(self, ref: Ref, cls: Cls) -> Ref:
+        """`published = PublishedManager()` of a model gives the model's rows."""
+        if ref.kind not in ("inst", "libinst") or not self.stands_for_owner(ref):
+            return ref
+        if ref.arg is not None and not any(self.taken(ref)):
+            return ref
+        return Ref(ref.kind, ref.name, Ref("inst", cls.fqn))
+
+    def stands_for_owner(self, ref: Ref) -> bool:
+        """Whether it is a manager, which gives the rows of the model that holds it."""
+        return any(model.of_owner for model in self._models(ref))
+
+    def gives_rows(self, ref: Ref) -> bool:
+        """Whether it is a manager or a queryset."""
+        return any(model.of_owner or (model.iter_effect and model.iterates) for model in self._models(ref))
+
+    def _models(self, ref: Ref) -> Iterable[ClassModel]:
+        cls = self.resolver.project.classes.get(ref.name) if ref.kind in ("inst", "super") else None
+        if cls is None:
+            return self.resolver.project.libraries.lineage(ref.name)
+        return self.resolver.project.hierarchy.library_models(cls)
