@@ -93,16 +93,9 @@ def _returned(project: Project, frame: Frame, vid: Vid, span: Span, block: int, 
                 yield from _returned(project, frame, item, span, block, depth + 1)
         return
     if value[0] == "tuple" and len(value[1]) in (2, 3):
-        status = status_in(project, frame, value[1][1])
-        if status is not None:
-            headers = value[1][2] if len(value[1]) == 3 else -1
-            for inner in _returned(project, frame, value[1][0], span, block, depth + 1):
-                yield inner._replace(status=status, headers=headers if headers >= 0 else inner.headers)
-            return
-    if value[0] == "tuple" and len(value[1]) in (2, 3):  # a body with a status that is not known
-        bodies = list(_returned(project, frame, value[1][0], span, block, depth + 1))
-        if bodies and all(item.shape == "dict" or item.made for item in bodies):
-            yield from (item._replace(unsaid=True) for item in bodies)
+        paired = list(_with_status(project, frame, value[1], span, block, depth + 1))
+        if paired:
+            yield from paired
             return
     if value[0] == "call":
         made = list(_called(project, frame, fn.facts.calls[value[1]], span, block))
@@ -112,6 +105,22 @@ def _returned(project: Project, frame: Frame, vid: Vid, span: Span, block: int, 
     keys, shape = _shape(project, frame, vid)
     body = given if value[0] == "call" else vid  # a test may say more of a result
     yield Answer(span, None, keys, shape, body, block, content=_sent(project, fn, vid))
+
+
+def _with_status(
+    project: Project, frame: Frame, items: tuple[Vid, ...], span: Span, block: int, depth: int
+) -> Iterator[Answer]:
+    """A body and its status (and headers), or the status first (`return 404, {"message": ...}`), as django-ninja has it."""
+    first = len(items) == 2 and isinstance(frame.fn.const(items[0]), int)
+    body, said = (items[1], items[0]) if first else (items[0], items[1])
+    status = status_in(project, frame, said)
+    bodies = list(_returned(project, frame, body, span, block, depth))
+    if status is not None:
+        headers = items[2] if len(items) == 3 else -1
+        for inner in bodies:
+            yield inner._replace(status=status, headers=headers if headers >= 0 else inner.headers)
+    elif bodies and all(item.shape == "dict" or item.made for item in bodies):  # with a status that is not known
+        yield from (item._replace(unsaid=True) for item in bodies)
 
 
 def _sent(project: Project, fn: Fn, vid: Vid) -> str:
