@@ -10,9 +10,10 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import object_root, receiver
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.growth import accumulates, stays_small
-from backendlint.project.origins import Origin
+from backendlint.project.origins import Origin, Step
 from backendlint.project.queries import Query
 from backendlint.project.sqltext.assemble import HOLE
+from backendlint.project.uniqueness import one_row, table_of
 from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ _TENANT = re.compile(rf"(?:current_)?{_TENANTS}(?:__(?:id|pk|exact))?", re.IGNOR
 _OF_TENANT = re.compile(rf"\b{_TENANTS}\s*=\s*[\w:%$().'{{}}]+", re.IGNORECASE)
 """Who shares a system, and has as much in it as one who has it alone."""
 _BY_KEY = re.compile(r"\b\w*(id|key|uuid|email|slug|token|code|name|_by)\b\s*(=|IN\b)|=\s*[:%(]+\w*id\b", re.IGNORECASE)
+_EQUALS = re.compile(r"\b(\w+)[\"`\]]?\s*=\s*(?=[%?:$'\d])")
+_EITHER = re.compile(r"\bOR\b|\bNOT\b", re.IGNORECASE)
 _FLAGGED = re.compile(r"(^|_)(admin(istrator)?|superuser|staff|owner)$")
 """Flags that few users have."""
 _OWN_TEXT = frozenset({"from_statement", "distinct"})
@@ -101,12 +104,12 @@ def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
         if query.kind != "read" or query.vid in counted or not _many(project, fn, query):
             continue
         text = project.queries.text(fn, query.call) if query.call is not None else ""
-        found = _by_text(fn, query, text) if text else _by_chain(project, fn, query)
+        found = _by_text(project, fn, query, text) if text else _by_chain(project, fn, query)
         if found is not None:
             yield found
     for query, sent in project.queries.handed(fn):
         if query.kind == "read" and query.call is not None and _many(project, sent.fn, sent):
-            found = _by_text(fn, query, project.queries.text(fn, query.call))
+            found = _by_text(project, fn, query, project.queries.text(fn, query.call))
             if found is not None:
                 yield found
 
@@ -207,15 +210,25 @@ def _taken_whole(project: Project, fn: Fn, call: Call) -> bool:
     return whole or any(block.kind in ("for", "comp") and block.value in results for block in fn.facts.blocks)
 
 
-def _by_text(fn: Fn, query: Query, text: str) -> Unbounded | None:
+def _by_text(project: Project, fn: Fn, query: Query, text: str) -> Unbounded | None:
     if _LIMITED.search(text) or _AGGREGATE.search(text) or "{" in text:
         return None
     table = _TABLE.search(text)
     if table is None or SYSTEM.match(table[1]) or HOLE.search(table[1]):
         return None
     where = re.search(r"\bWHERE\b(.*)", text, re.IGNORECASE | re.DOTALL)
+    if where is not None and _picks_one(project, table[1], where[1]):
+        return None
     keyed = where is not None and _BY_KEY.search(_OF_TENANT.sub("", where[1])) is not None
     return Unbounded(fn, query, table[1], where is not None, keyed)
+
+
+def _picks_one(project: Project, name: str, where: str) -> bool:
+    """Whether the condition compares all columns of a unique key with a value each: there is one such row or none."""
+    table = table_of(project, name) if not _EITHER.search(where) else None
+    fixed = {match[1].lower() for match in _EQUALS.finditer(where)} if table is not None else set()
+    keys = (item.columns for item in table.searchable() if item.unique and not item.expressions) if table else ()
+    return any(columns and fixed.issuperset(map(str.lower, columns)) for columns in keys)
 
 
 def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
@@ -245,10 +258,15 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
         (filtered and not columns)
         or _in_a_window(columns)
         or any(_KEY.search(name) for name in (*narrowing, *map(_plain, compared)))
+        or any(one_row(project, step.fn, step.call) for item in origins for step in item.steps if _narrows(step))
         or any(_FLAGGED.search(name) or _of_one_parent(project, entity, name) for name in narrowing)
     )
     own = any(_USER.search(name) for name in compared)
     return Unbounded(fn, query, entity.name, filtered, keyed, own)
+
+
+def _narrows(step: Step) -> bool:
+    return step.model.orm is not None and step.model.orm.op == "filter"
 
 
 def _plain(name: str) -> str:
