@@ -112,13 +112,27 @@ class _Query:
         other = next((name for name in named if name in apart), apart[0] if apart else "")
         return Unconnected(self.fn, self.span, named[0], other, other not in named) if other else None
 
-    def _source(self, vid: Vid) -> str:
+    def _source(self, vid: Vid, depth: int = 0) -> str:
         """The table that a selected column or entity is of."""
         found = self.tables.mapped(self.fn, vid)
         if found is not None:
             return found[0].name
         table = self.tables.sqlalchemy.get(self.tables.class_of(self.fn, vid))
-        return table.name if table is not None else ""
+        if table is not None:
+            return table.name
+        inner = {self._source(item, depth + 1) for item in self._computed_of(vid)} if depth < MAX_DEPTH else set()
+        return inner.pop() if len(inner) == 1 else ""
+
+    def _computed_of(self, vid: Vid) -> tuple[Vid, ...]:
+        """What `func.sum(Level.stock)` and `Level.stock.label("stock")` are made of."""
+        value = self.fn.unguarded(vid)
+        if value[0] != "call":
+            return ()
+        call = self.fn.facts.calls[value[1]]
+        func = self.fn.value(call.func)
+        if func[0] == "attr" and func[2] in ("label", "desc", "asc"):
+            return (int(func[1]),)
+        return call.args if self.fn.dotted(call.func).rpartition(".")[0].rpartition(".")[2] == "func" else ()
 
     def _chain(self) -> list[Call] | None:
         """The filters that follow in the same expression or variable, where the query is sent at its end; else None."""
