@@ -111,7 +111,8 @@ def _with_status(
     project: Project, frame: Frame, items: tuple[Vid, ...], span: Span, block: int, depth: int
 ) -> Iterator[Answer]:
     """A body and its status (and headers), or the status first (`return 404, {"message": ...}`), as django-ninja has it."""
-    first = len(items) == 2 and isinstance(frame.fn.const(items[0]), int)
+    code = frame.fn.const(items[0]) if len(items) == 2 else ...
+    first = isinstance(code, int) and 200 <= code < 600
     body, said = (items[1], items[0]) if first else (items[0], items[1])
     status = status_in(project, frame, said)
     bodies = list(_returned(project, frame, body, span, block, depth))
