@@ -295,10 +295,16 @@ def names_caller(project: Project, fn: Fn, side: Value) -> bool:
     if side[0] == "call":
         return bool(OWNER.fullmatch(last_name(fn, fn.calls[side[1]])))
     while side[0] in ("attr", "item", "guard"):
-        if side[0] == "attr" and OWNER.fullmatch(str(side[2])):
+        if side[0] == "attr" and (OWNER.fullmatch(str(side[2])) or is_auth(fn, side)):
             return True
         side = fn.facts.values[side[1]]
     return side[0] == "param" and bool(OWNER.fullmatch(fn.facts.params[side[1]].name))
+
+
+def is_auth(fn: Fn, value: Value) -> bool:
+    """`request.auth`: what a guard of django-ninja has found out of who calls."""
+    base = fn.unguarded(value[1]) if value[0] == "attr" and value[2] == "auth" else ("",)
+    return base[0] == "param" and fn.facts.params[base[1]].name == "request"
 
 
 def uses_caller(project: Project, route: Route, fn: Fn) -> bool:
@@ -324,6 +330,8 @@ def identities(project: Project, route: Route, fn: Fn) -> set[Vid]:
             name = name if "current_user" in str(value[1]) or ".user" in str(value[1]) else ""
         elif value[0] == "attr" and value[2] in ("user", "current_user"):
             name = str(value[2])
+        elif is_auth(fn, value):
+            found.add(vid)
         if name and name not in names and OWNER.fullmatch(name):
             found.add(vid)
     return found

@@ -312,6 +312,8 @@ class Route:
     """The first route that matches wins; False: the most specific one does."""
     dependencies: Arg | None = None
     """List of dependencies (authentication, rate limits) declared with it."""
+    dependencies_replace: bool = False
+    """They take the place of those that the routers and the application name (`auth=None`)."""
     middlewares: Arg | None = None
     detail: Arg | None = None
     """DRF `@action`: whether it is for one object."""

@@ -293,7 +293,8 @@ class RouteTable:
         types = dict(way.types) | {item.name: item.type for item in parameters(path, entry.syntax)}
         own = normal(path, entry.syntax)
         status, declared = self._status(entry)
-        dependencies = (*way.dependencies, *self._own_dependencies(entry), *self._injected(fn))
+        above = () if self._replaces(entry) else way.dependencies
+        dependencies = (*above, *self._own_dependencies(entry), *self._injected(fn))
         decorators = list(self.decorators(fn)) if fn else []
         views = (item for item, model in decorators if _makes_view(model) and not entry.decorator)
         return Route(
@@ -349,6 +350,11 @@ class RouteTable:
         yield from class_decorations(self.project, classes, action)
         for item in classes:
             yield from item.bases
+
+    @staticmethod
+    def _replaces(entry: Entry) -> bool:
+        named = entry.model.dependencies if entry.model.dependencies_replace else None
+        return named is not None and any(any(arguments(call, named)) for _, call in _registering(entry))
 
     def _own_dependencies(self, entry: Entry) -> Iterator[Ref]:
         named = entry.model.dependencies
