@@ -80,7 +80,7 @@ def read_modify_writes(project: Project) -> Iterator[Lost]:
             step = origins[0].steps[0] if origins else None
             given = fn.facts.values[object_root(fn, store.base)][0] == "param"
             if written and not (
-                (step is not None and serialized(project, step.fn, step.call))
+                (step is not None and serialized(project, step.fn, step.call, fn))
                 or (not given and runs_locked(project, fn))
             ):
                 yield Lost(fn, store, entity, store.name, origins[0] if origins else None, save)

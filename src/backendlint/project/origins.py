@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import Edge
-from backendlint.project.certain import Given, given, taken
+from backendlint.project.certain import Given, barred, given, taken
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loaders import EVERYTHING, LOADS, NOTHING, Loads, loads_of
@@ -366,6 +366,13 @@ class _Walk:
             return
         self._library(fn, call, models[0], path, steps, context, depth)
 
+    @staticmethod
+    def _left_out(fn: Fn, call: Call, context: _Context) -> bool:
+        """Whether the function never comes to a call, entered with these arguments."""
+        return barred(
+            fn, call.block, call.span, given(Edge(context.caller, fn, context.call, "call", context.call.span))
+        )
+
     def _of_view(self, fn: Fn, call: Call, path: Path, steps: tuple[Step, ...], depth: int) -> bool:
         """`super().get_queryset()` of a library's view: what the class names as its `queryset`, also where that begins with a
         manager that is not known, and loads something."""
@@ -405,6 +412,8 @@ class _Walk:
             for vid in (base, *call.args[model.name in _BY_KEY :]):
                 self.visit(fn, vid, path, steps, context, depth)
             return
+        if context is not None and call.block and self._left_out(fn, call, context):
+            return  # the other way is taken: `if lock: query = query.with_for_update()`
         steps = (*steps, Step(fn, call, model, len(path)))
         base, owner = receiver(fn, call), model.name.rpartition(".")[0]
         before = (len(self.found), self._met)

@@ -121,7 +121,7 @@ def _checks(project: Project, fn: Fn) -> Iterator[tuple[Call, str, bool]]:
         tables = FROM.findall(text)
         entity = tables[0].lower() if tables else asked(project, last.fn, last.call)
         entity = _inheriting(project, fn, edge, entity) or entity or _found(project, fn, edge.call)
-        if entity and not _locking(project, last.fn, last.call) and not FOR_UPDATE.search(text):
+        if entity and not _locking(project, last.fn, last.call, (fn, edge.call)) and not FOR_UPDATE.search(text):
             yield edge.call, entity, True
 
 
@@ -162,12 +162,15 @@ def _made_of_constants(project: Project, fn: Fn, vid: Vid) -> bool:
     )
 
 
-def _locking(project: Project, fn: Fn, call: Call) -> bool:
-    """Whether the check locks what it reads, counts, or answers 404 by itself: then it is no check before an insert."""
+def _locking(project: Project, fn: Fn, call: Call, asking: tuple[Fn, Call] | None = None) -> bool:
+    """Whether the check locks what it reads (as far as it is asked to), counts, or answers 404 by itself: then it is no check
+    before an insert."""
     for model in project.models(fn, call):
         if model.orm is not None and model.orm.op in ("count", "aggregate", "get_or_404", "refresh"):
             return True
-    return any(locked(origin) for origin in project.origins.of(fn, call.value))
+    found = project.origins.of(asking[0], asking[1].value) if asking is not None else ()
+    known = [origin for origin in found if origin.known and origin.steps] or project.origins.of(fn, call.value)
+    return any(locked(origin) for origin in known)
 
 
 def asked(project: Project, fn: Fn, call: Call) -> str:

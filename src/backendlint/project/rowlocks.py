@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import name_of
+from backendlint.project.calls import Edge
+from backendlint.project.certain import barred, given
 from backendlint.project.entities import Fn
 from backendlint.project.transactions import before, exclusive
 
@@ -26,14 +28,14 @@ def locked(origin: Origin) -> bool:
     return "lock" in origin.ops or any(any("for_update" in key for key, _ in step.call.kwargs) for step in origin.steps)
 
 
-def serialized(project: Project, fn: Fn, call: Call) -> bool:
-    """Whether a lock is held when the call runs: a row locked before it, here or by the caller, or a `with lock:` around."""
+def serialized(project: Project, fn: Fn, call: Call, asking: Fn | None = None) -> bool:
+    """Whether a lock is held when the call runs: a row locked before it, here or by the caller (`asking`, where it is known
+    who), or a `with lock:` around."""
     if _locked_before(project, fn, call):
         return True
-    return any(
-        edge.call is not None and edge.kind == "call" and _locked_before(project, edge.caller, edge.call)
-        for edge in project.graph.callers(fn)
-    )
+    edges = [edge for edge in project.graph.callers(fn) if edge.kind == "call"]
+    edges = [edge for edge in edges if edge.caller is asking] or edges
+    return any(edge.call is not None and _locked_before(project, edge.caller, edge.call) for edge in edges)
 
 
 def held_above(project: Project, fn: Fn, levels: int = 4) -> bool:
@@ -52,7 +54,10 @@ def _locked_before(project: Project, fn: Fn, call: Call) -> bool:
         if block.kind == "with" and block.value >= 0 and _holds(project, fn, block.value):
             return True
     return runs_locked(project, fn) or any(
-        before(other.span, call.span) and not exclusive(fn, other.block, call.block) and _takes_lock(project, fn, other)
+        before(other.span, call.span)
+        and not exclusive(fn, other.block, call.block)
+        and _takes_lock(project, fn, other)
+        and not _if_asked(project, fn, other)
         for other in fn.calls
     )
 
@@ -92,7 +97,21 @@ def _takes_lock(project: Project, fn: Fn, call: Call) -> bool:
         return True
     if fn.callee_name(call) == "acquire" and _LOCK.search(name_of(fn.file, fn.facts, call.func)):
         return True
-    return any(_locks(project, target, inner) for target in project.targets(fn, call) for inner in target.calls)
+    return any(
+        _locks(project, target, inner) and not _left_out(Edge(fn, target, call, "call", call.span), inner)
+        for target in project.targets(fn, call)
+        for inner in target.calls
+    )
+
+
+def _left_out(edge: Edge, call: Call) -> bool:
+    """`if lock: query = query.with_for_update()`, where the caller does not ask for it."""
+    return bool(call.block) and barred(edge.callee, call.block, call.span, given(edge))
+
+
+def _if_asked(project: Project, fn: Fn, call: Call) -> bool:
+    """Whether it is for callers to ask for the lock, and one does not."""
+    return bool(call.block) and any(_left_out(edge, call) for edge in project.graph.callers(fn))
 
 
 def _locks(project: Project, fn: Fn, call: Call) -> bool:
