@@ -72,6 +72,8 @@ def check(project: Project) -> Iterator[Hit]:
     for hits in wrapped.values():
         yield from told_once(hits, partial(here_and_in, before=": its locks"), severity=None, few=ALIKE)
     for fn in project.reviewed():
+        if fn.facts.decorators and fn.parent is not None:
+            yield from _signalled(project, fn, seen)
         if "flush" not in project.effects.of(fn) or "commit" not in project.effects.of(fn):
             continue
         if project.layer(fn) not in ("migration", "command"):
@@ -87,6 +89,17 @@ def _together(hits: list[Hit]) -> Iterator[Hit]:
             yield replace(hit, message=f"{hit.message[:-1]}. So it is in line{'s' if len(shown) > 2 else ''} {lines}.")
         else:
             yield replace(hit, profile="strict") if hit in shown[1:] else hit
+
+
+def _signalled(project: Project, fn: Fn, seen: set[tuple[str, int]]) -> Iterator[Hit]:
+    """What the receiver of a signal waits for that is sent inside a transaction: of several such calls the first is told."""
+    for call in fn.calls:
+        effect = _waited_for(project, fn, call) if (fn.fqn, call.value) not in seen else ""
+        steps = project.jobs.signalled(fn, call) if effect else ()
+        if steps:
+            seen.add((fn.fqn, call.value))
+            yield _hit(project, fn, call, effect, steps[0], "is called in")
+            return
 
 
 def _told_below(project: Project, fn: Fn, call: Call, told: set[tuple[str, int]], depth: int = LEVELS) -> bool:

@@ -117,6 +117,11 @@ class Jobs:
                 if steps:
                     yield EarlyJob(site, (*steps, *_way(edges), _end(site)), "signal", _place(site, edges), by_hand)
 
+    def signalled(self, fn: Fn, call: Call) -> tuple[Step, ...]:
+        """Where a transaction opens in which a signal is sent whose receiver makes the call, down to where it is sent."""
+        ways = (self._written(entity, operations, (fn, call)) for entity, operations in self._heard(fn))
+        return next((steps for by_hand, steps in ways if not by_hand), ())
+
     def _written(
         self, entity: str, operations: tuple[str, ...], heard: tuple[Fn, Call]
     ) -> tuple[bool, tuple[Step, ...]]:
