@@ -33,6 +33,7 @@ TOO_SHORT = frozenset({"key", "token"})
 FEW_OF_ONE = 2
 
 
+PASSWORD = re.compile(r"(^|_)(password|passwd|passphrase)$", re.IGNORECASE)
 SETTINGS = re.compile(r"_?(settings|config|conf|cfg)")
 SHOWN = frozenset({"PUBLIC", "PUBLISHABLE", "SITE"})
 """Words of keys that pages show."""
@@ -80,8 +81,24 @@ def hits(project: Project) -> Iterator[tuple[Hit, str]]:
             text = f"A secret (`{name}`) reaches `{site.called}()` in `{site.fn.name}()`, {HARM}"
             yield Hit(text, location, function=site.fn.fqn), name
     yield from (item for item in doubtful if item[0].location not in known)
+    yield from queried(project)
     asked = {site.fn.fqn for site in project.taint.sinks("url")}
     yield from (item for fn in project.reviewed() if fn.fqn not in asked for item in handed_out(project, fn))
+
+
+def queried(project: Project) -> Iterator[tuple[Hit, str]]:
+    """`def login(email: str, password: str)` of a FastAPI route: what no form or body is declared for comes in the query."""
+    seen = set()
+    for route in project.routes:
+        fn = route.handler
+        if fn is None or fn.header in seen or not project.counts(fn.header):
+            continue
+        asked = [item for item in route.params if item.origin == "query" and item.type != "bool"]
+        named = [item.name for item in asked if PASSWORD.search(item.name)]
+        if named:
+            seen.add(fn.header)
+            text = f"{route.label} takes `{named[0]}` from the query, so browsers' histories, proxies and access logs keep it; take it in the body."
+            yield Hit(text, fn.header, function=fn.fqn), named[0]
 
 
 def handed_out(project: Project, fn: Fn) -> Iterator[tuple[Hit, str]]:
