@@ -23,6 +23,7 @@ from backendlint.api import (
 )
 
 HARM = "so proxies, error texts and the other side's access logs keep it; send it in a header or the body where that is taken."
+KEPT = "so browsers' histories, proxies and access logs keep it; take it in the body."
 ENDS = re.compile(
     r"[?&]((?:api_?|access_?|auth_?)?(?:key|token)|password|passwd|secret|client_secret)=$", re.IGNORECASE
 )
@@ -97,7 +98,7 @@ def queried(project: Project) -> Iterator[tuple[Hit, str]]:
         named = [item.name for item in asked if PASSWORD.search(item.name)]
         if named:
             seen.add(fn.header)
-            text = f"{route.label} takes `{named[0]}` from the query, so browsers' histories, proxies and access logs keep it; take it in the body."
+            text = f"{route.label} takes `{named[0]}` from the query, {KEPT}"
             yield Hit(text, fn.header, function=fn.fqn), named[0]
 
 
