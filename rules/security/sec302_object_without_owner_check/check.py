@@ -72,6 +72,7 @@ def check(project: Project) -> Iterator[Hit]:
     owned = [route for route in careful if checked(project, route, certain=True, owner=True)]
     reading = [route for route in owned if SAFE.issuperset(route.methods)]
     comparing = [route for route in owned if compares_caller(route, route.handler)]
+    views = list(of_caller(project)) if bare else []
     seen = set()
     found: dict[str, list[Hit]] = {}
     for route, call in fetching:
@@ -85,11 +86,13 @@ def check(project: Project) -> Iterator[Hit]:
             example = sibling(route, comparing)
         else:
             example = sibling(route, owned) or sibling(route, careful)
+        if example is None and not named:
+            example = next((view for view in views if of_one(view, route)), None)
         place = route.place if route.entry.decorator else route.handler.location(call.span)
         if example is None or place in seen or not usual(route, fetching, careful, bare):
             continue
         seen.add(place)
-        by_owner = example in owned
+        by_owner = example in owned or example in views
         missing = "that it belongs to the caller" if by_owner else "what the caller may do"
         cure = "Add the owner to the condition, or compare it." if by_owner else "Ask for the same permission."
         advice = uses_caller(project, route, route.handler) or (not by_owner and is_scoped(route, call))
@@ -117,6 +120,32 @@ def is_open(project: Project, route: Route) -> bool:
         return False
     near = project.counts(route.place) or project.counts(route.handler)
     return near and fetch(project, route) is not None and not checked(project, route)
+
+
+def of_caller(project: Project) -> Iterator[Route]:
+    """Routes of generic views for one object, whose rows the view narrows to those of the caller."""
+    for route in project.routes:
+        if route.cls is not None and route.handler is None and route.path.rstrip("/").endswith("}"):
+            rows = [project.method(route.cls, name) for name in ("get_queryset", "get_object")]
+            if any(method is not None and asks_for_caller(method) for method in rows):
+                yield route
+
+
+def asks_for_caller(fn: Fn) -> bool:
+    """`Order.objects.filter(owner=self.request.user)`"""
+    users = {
+        vid
+        for vid in fn.made_by("attr")
+        if fn.value(vid)[2] == "user" and "request" in map(str, fn.value(fn.value(vid)[1]))
+    }
+    return any(users.intersection(call.passed) for call in fn.calls)
+
+
+def of_one(view: Route, route: Route) -> bool:
+    """Whether a generic view is for the same resource."""
+    handler = route.handler
+    assert handler is not None and view.cls is not None
+    return resource(view) == resource(route) and (view.cls.path == handler.path or prefix(view) == prefix(route))
 
 
 def elsewhere(hit: Hit, places: str) -> str:
