@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
@@ -182,6 +183,7 @@ def _values(project: Project, fn: Fn, step: Durable, after: Call | None) -> set[
     if step.committed and not step.edges:
         todo += [vid for store in fn.facts.stores if store.name and before(store.span, call.span)
                  and not (after and before(store.span, after.span)) for vid in (store.base, store.value)]  # fmt: skip
+        todo += [vid for sent in _sent_below(project, fn, step, after) for vid in sent.passed]
     found: set[Vid] = set()
     seen: set[Vid] = set()
     while todo:
@@ -200,6 +202,17 @@ def _values(project: Project, fn: Fn, step: Durable, after: Call | None) -> set[
         else:
             todo += list(operands(value))
     return found
+
+
+def _sent_below(project: Project, fn: Fn, step: Durable, after: Call | None) -> Iterator[Call]:
+    """Calls of functions that write what the commit then stores: `orders.drop_lines(order.id); session.commit()`."""
+    for edge in project.graph.callees(fn) if step.write.fn is not fn else ():
+        if edge.call is None or edge.kind != "call" or not before(edge.call.span, step.call.span):
+            continue
+        if after is not None and before(edge.call.span, after.span):
+            continue
+        if any(write.call is step.write.call for write, _ in project.writes.reached(edge.callee)):
+            yield edge.call
 
 
 def _everywhere(project: Project, fn: Fn, vid: Vid) -> bool:
