@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from backendlint.project.entities import Cls, Ref, Refs
+from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.libraries_model import ClassModel
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ class Managers:
         )
         if model is None or not self.gives_rows(ref):
             return ()
-        for cls in self.of(model):
+        manager = self.stands_for_owner(ref)
+        for cls in sorted(self.of(model), key=lambda cls: self.stands_for_owner(Ref("inst", cls.fqn)) is not manager):
             method = self.resolver.project.method(cls, name)
             if method is not None:
                 return (Ref("func", method.fqn, Ref("inst", cls.fqn, ref.arg)),)
@@ -73,6 +74,25 @@ class Managers:
         cls = self.resolver.project.classes.get(held.name) if held is not None else None
         if held is not None and cls is not None and self.gives_rows(Ref("inst", cls.fqn)):
             yield cls
+
+    def above(self, fn: Fn, cls: Cls) -> Ref:
+        """What `super()` is in a method: for the rows that the object gives, where these are known."""
+        own = self.resolver.refs(fn, 0) if fn.kind in ("method", "property") else ()
+        return Ref("super", cls.fqn, own[0].arg if own else None)
+
+    def rows(self, refs: Refs) -> list[Ref]:
+        """The rows of managers and querysets."""
+        return [ref.arg for ref in refs if ref.arg is not None and self.gives_rows(ref)]
+
+    def of_rows(self, ref: Ref, row: Ref | None) -> Ref:
+        """`OrderQuerySet(self.model)`, `-> "OrderQuerySet"` of a manager whose rows are known: a queryset of those."""
+        cls = self.resolver.project.classes.get(ref.name) if ref.kind == "inst" and ref.arg is None else None
+        if cls is None or row is None or not self.gives_rows(ref):
+            return ref
+        if self.stands_for_owner(ref):
+            return ref._replace(arg=row)
+        bases = self.resolver.project.hierarchy.library_bases(cls)
+        return next((Ref("libinst", base, row) for base in bases if self.gives_rows(Ref("libinst", base))), ref)
 
     def owned(self, ref: Ref, cls: Cls) -> Ref:
         """`published = PublishedManager()` of a model gives the model's rows."""

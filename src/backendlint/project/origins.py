@@ -336,9 +336,10 @@ class _Walk:
         self, fn: Fn, call: Call, path: Path, steps: tuple[Step, ...], context: _Context | None, depth: int
     ) -> None:
         targets = self.project.targets(fn, call)
-        constructed = any(ref.kind == "class" for ref in self.project.callees(fn, call))
+        constructed = [ref for ref in self.project.callees(fn, call) if ref.kind == "class"]
         if constructed:
-            self._end((), path, known=False)
+            rows = any(self.project.resolver.managers.gives_rows(ref._replace(kind="inst")) for ref in constructed)
+            self._end(steps if rows else (), path, known=rows)  # `OrderQuerySet(self.model)`: all of them
             return
         if targets:
             for target in targets:

@@ -126,6 +126,7 @@ class Results:
                     self._known[key] = unique(self._returned(fn, None)) or usual
                 finally:
                     fn.known = before
+            self._known[key] = tuple(self.resolver.managers.of_rows(ref, receiver.arg) for ref in self._known[key])
         return self._known[key]
 
     @staticmethod

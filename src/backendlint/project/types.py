@@ -273,8 +273,7 @@ class TypeNames:
             hinted = "" if libraries.knows(ref.name) else self._by_convention(fn, ref.name.rpartition(".")[2])
             return (Ref("libinst", hinted or ref.name),)
         if ref.name == "builtins.super" and fn.cls is not None:
-            own = self.resolver.refs(fn, 0) if fn.kind in ("method", "property") else ()
-            return (Ref("super", fn.cls.fqn, own[0].arg if own else None),)
+            return (self.resolver.managers.above(fn, fn.cls),)
         return self._by_name(fn, call, ref.name)
 
     def stood_for(self, fn: Fn, call: Call, ref: Ref) -> Iterable[Ref]:
@@ -408,7 +407,7 @@ class TypeNames:
             return self.annotation(fn, call.args[0]) if call.args else ()
         if text == "model0":
             return self.registered.of(fn, call)
-        if text.startswith(("arg", "elem")) and text[-1:].isdigit():
+        if text.startswith(("arg", "elem", "row")) and text[-1:].isdigit():
             return self._by_argument(fn, call, text)
         if text.endswith("]") and text[-2:-1].isdigit():
             name, _, inner = text.removesuffix("]").partition("[")
@@ -417,11 +416,13 @@ class TypeNames:
         return (self.named(text, ref.arg or self._owner(ref.name)),)
 
     def _by_argument(self, fn: Fn, call: Call, text: str) -> list[Ref]:
-        """`arg0`: an instance of (or what is) the first argument; `elem0`: an element of it."""
+        """`arg0`: an instance of (or what is) the first argument; `elem0`: an element of it; `row0`: one of the rows that it gives."""
         index = int(text[-1])
         refs = self.resolver.refs(fn, call.args[index]) if index < len(call.args) else ()
         if text.startswith("elem"):
             return [item for ref in refs for item in self.resolver.element(ref)]
+        if text.startswith("row") and (rows := self.resolver.managers.rows(refs)):
+            return rows
         return [item for ref in refs for item in self.resolver.instance(ref)]
 
     def _owner(self, dotted: str) -> Ref | None:
