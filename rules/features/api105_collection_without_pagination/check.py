@@ -83,11 +83,19 @@ def grows(rows: list[Unbounded]) -> bool:
     return any(not doubtful(item) and not item.own for item in rows)
 
 
+def selects(project: Project, fn: Fn, call: Call) -> bool:
+    """`Notice.objects.current()`: a method of the project's own manager, which leaves who knows how many rows."""
+    asked = (ref.arg for ref in project.callees(fn, call) if ref.kind == "func" and ref.arg is not None)
+    return any(project.resolver.managers.gives_rows(ref) for ref in asked)
+
+
 def lists_growing(project: Project, route: Route) -> bool:
     """Whether a generic view lists things that keep coming, and not only those of whoever asks."""
     assert route.cls is not None
     method = project.method(route.cls, "get_queryset")
     if "{" in route.path or (method is not None and any(value[-1] == "user" for value in method.facts.values)):
+        return False
+    if method is not None and any(selects(project, method, call) for call in method.calls):
         return False
     vid = route.cls.facts.attributes.get("queryset", -1)
     rows = list(project.refs(route.cls.owner, vid)) if vid >= 0 else []

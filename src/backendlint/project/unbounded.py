@@ -57,6 +57,8 @@ _TENANT = re.compile(rf"(?:current_)?{_TENANTS}(?:__(?:id|pk|exact))?", re.IGNOR
 _OF_TENANT = re.compile(rf"\b{_TENANTS}\s*=\s*[\w:%$().'{{}}]+", re.IGNORECASE)
 """Who shares a system, and has as much in it as one who has it alone."""
 _BY_KEY = re.compile(r"\b\w*(id|key|uuid|email|slug|token|code|name|_by)\b\s*(=|IN\b)|=\s*[:%(]+\w*id\b", re.IGNORECASE)
+_BEGINS = re.compile(r"(^|_)(starts?|begins?|from|since|opens?)(_|$)")
+_ENDS = re.compile(r"(^|_)(ends?|until|till|expires?|expiry|expiration|closes?)(_|$)")
 _EQUALS = re.compile(r"\b(\w+)[\"`\]]?\s*=\s*(?=[%?:$'\d])")
 _EITHER = re.compile(r"\bOR\b|\bNOT\b", re.IGNORECASE)
 _FLAGGED = re.compile(r"(^|_)(admin(istrator)?|superuser|staff|owner)$")
@@ -306,10 +308,12 @@ def _gives_others(fn: Fn, call: Call) -> bool:
 
 
 def _in_a_window(columns: list[str]) -> bool:
-    """`filter(day__gte=first, day__lt=last)`: the rows of a span of time, or of numbers."""
+    """`filter(day__gte=first, day__lt=last)`: the rows of a span of time, or of numbers; or those that are valid at a moment
+    (`filter(start__lte=now, end__gt=now)`)."""
     above = {name.rpartition("__")[0] for name in columns if name.endswith(("__gte", "__gt"))}
     below = {name.rpartition("__")[0] for name in columns if name.endswith(("__lte", "__lt"))}
-    return bool(above & below) or any(name.endswith(("__range", "__date")) for name in columns)
+    current = any(map(_BEGINS.search, below)) and any(map(_ENDS.search, above))
+    return current or bool(above & below) or any(name.endswith(("__range", "__date")) for name in columns)
 
 
 def _entity(project: Project, origin: Origin) -> Cls | None:
