@@ -30,6 +30,8 @@ from backendlint.api import (
 BEFORE = r"_?((api|rest|v\d+|handle)_)*"
 """What some write before the name of each handler."""
 CREATE = re.compile(BEFORE + r"(create|add|insert|register|new|place|post|clone|duplicate|copy)(_|$)", re.IGNORECASE)
+MAKING = frozenset({"new", "create", "add"})
+"""What a path says after the thing that is made: `/rooms/new/`."""
 POSTED = re.compile(BEFORE + r"(post|clone|duplicate|copy)(_|$)", re.IGNORECASE)
 """Names that alone do not say that something is made."""
 ACTION = re.compile(
@@ -176,7 +178,8 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     """Where the handler inserts, or calls what inserts; empty where it says that it creates, and nothing tells where;
     None for an action, a sign-in, and what creates nothing."""
     assert route.handler is not None
-    last = route.path.rstrip("/").rpartition("/")[2]
+    parts = route.path.rstrip("/").split("/")
+    last = parts[-2] if len(parts) > 1 and parts[-1] in MAKING else parts[-1]
     if ACTION.search(route.name) or (ACTION.search(last) and "{" not in last):
         return None
     if is_signed(route.handler) or signs_in(project, route.handler):
