@@ -41,7 +41,8 @@ class Passed:
                     continue
                 known += 1
                 found.update(refs)
-        return tuple(found) if len(found) == 1 and unknown <= known and all(map(self._tells, found)) else ()
+        alike = len(found) == 1 or all(map(self._checks, found))
+        return tuple(sorted(found)) if alike and unknown <= known and all(map(self._tells, found)) else ()
 
     def _calls_of(self, fn: Fn) -> list[tuple[Fn, Call]]:
         """Calls of what is known by a name of its own."""
@@ -55,10 +56,17 @@ class Passed:
         ]
         return found if len(found) <= MAX_CALLS else []
 
+    def _checks(self, ref: Ref) -> bool:
+        """Whether it is a schema, by which a decorator may load what was sent: `@body(OrderIn())`."""
+        return ref.kind == "inst" and self.project.hierarchy.role(self.project.classes[ref.name]) in (
+            "schema",
+            "serializer",
+        )
+
     def _tells(self, ref: Ref) -> bool:
         """Whether it is a row, what asks another system (a client, a session, a connection), or what limits how often."""
         if ref.kind == "inst":
-            return self.project.hierarchy.role(self.project.classes[ref.name]) == "model"
+            return self._checks(ref) or self.project.hierarchy.role(self.project.classes[ref.name]) == "model"
         cls = self.project.libraries.cls(ref.name) if ref.kind == "libinst" else None
         made = self.project.libraries.call(ref.name) if cls is not None else None
         limits = made is not None and made.concurrency is not None and made.concurrency.kind == "semaphore"

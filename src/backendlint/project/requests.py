@@ -75,7 +75,15 @@ def validated_by_decorator(project: Project, fn: Fn) -> bool:
         model = project.libraries.decorator(ref.name) if ref.kind == "lib" else None
         if model.schema if model is not None else _SCHEMA_NAME.search(ref.name.rpartition(".")[2]):
             return True
+        if ref.kind == "func" and _loads(project, project.functions[ref.name]):
+            return True
     return False
+
+
+def _loads(project: Project, decorator: Fn) -> bool:
+    """Whether the project's own decorator, in the function that it puts around another, loads something by a schema."""
+    inside = [fn for fn in project.functions_of(decorator.file) if fn.fqn.startswith(f"{decorator.fqn}.")]
+    return any(validates(project, model) for fn in inside for call in fn.calls for model in project.models(fn, call))
 
 
 def serialized_by_decorator(project: Project, fn: Fn) -> bool:
