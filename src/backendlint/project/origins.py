@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import Edge
-from backendlint.project.certain import Given, barred, given, taken
+from backendlint.project.certain import Given, barred, given, taken, truth
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loaders import EVERYTHING, LOADS, NOTHING, Loads, loads_of
@@ -37,6 +37,8 @@ class Step(NamedTuple):
     model: CallModel
     below: int = 0
     """How many relations lie between what the call works on and the value."""
+    unlocked: bool = False
+    """It takes no lock, as far as it says anything of one: `with_for_update=lock` of a function that is called without."""
 
 
 class Origin(NamedTuple):
@@ -368,6 +370,13 @@ class _Walk:
         self._library(fn, call, models[0], path, steps, context, depth)
 
     @staticmethod
+    def _unlocked(fn: Fn, call: Call, context: _Context | None) -> bool:
+        asked = [vid for key, vid in call.kwargs if "for_update" in key]
+        entered = Edge(context.caller, fn, context.call, "call", context.call.span) if asked and context else None
+        known = given(entered) if entered is not None else {}
+        return bool(asked) and all(truth(fn, vid, known) is False for vid in asked)
+
+    @staticmethod
     def _left_out(fn: Fn, call: Call, context: _Context) -> bool:
         """Whether the function never comes to a call, entered with these arguments."""
         return barred(
@@ -415,7 +424,7 @@ class _Walk:
             return
         if context is not None and call.block and self._left_out(fn, call, context):
             return  # the other way is taken: `if lock: query = query.with_for_update()`
-        steps = (*steps, Step(fn, call, model, len(path)))
+        steps = (*steps, Step(fn, call, model, len(path), self._unlocked(fn, call, context)))
         base, owner = receiver(fn, call), model.name.rpartition(".")[0]
         before = (len(self.found), self._met)
         if model.orm.op == "execute" or (model.sql is not None and model.orm.op != "raw"):

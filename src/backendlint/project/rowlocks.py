@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import name_of
 from backendlint.project.calls import Edge
-from backendlint.project.certain import barred, given
+from backendlint.project.certain import barred, given, truth
 from backendlint.project.entities import Fn
 from backendlint.project.transactions import before, exclusive
 
@@ -25,7 +25,8 @@ _LOCK = re.compile(r"(^|[._])(advisory_?)?(lock|mutex|semaphore)(ed|ing)?($|[._(
 
 def locked(origin: Origin) -> bool:
     """Whether the query locks the rows that it fetches."""
-    return "lock" in origin.ops or any(any("for_update" in key for key, _ in step.call.kwargs) for step in origin.steps)
+    asking = (step for step in origin.steps if not step.unlocked)
+    return "lock" in origin.ops or any(any("for_update" in key for key, _ in step.call.kwargs) for step in asking)
 
 
 def serialized(project: Project, fn: Fn, call: Call, asking: Fn | None = None) -> bool:
@@ -105,13 +106,17 @@ def _takes_lock(project: Project, fn: Fn, call: Call) -> bool:
 
 
 def _left_out(edge: Edge, call: Call) -> bool:
-    """`if lock: query = query.with_for_update()`, where the caller does not ask for it."""
-    return bool(call.block) and barred(edge.callee, call.block, call.span, given(edge))
+    """`if lock: query = query.with_for_update()`, `with_for_update=lock`, where the caller does not ask for it."""
+    asked = [vid for key, vid in call.kwargs if "for_update" in key]
+    known = given(edge) if asked or call.block else {}
+    if call.block and barred(edge.callee, call.block, call.span, known):
+        return True
+    return bool(asked) and all(truth(edge.callee, vid, known) is False for vid in asked)
 
 
 def _if_asked(project: Project, fn: Fn, call: Call) -> bool:
     """Whether it is for callers to ask for the lock, and one does not."""
-    return bool(call.block) and any(_left_out(edge, call) for edge in project.graph.callers(fn))
+    return any(_left_out(edge, call) for edge in project.graph.callers(fn))
 
 
 def _locks(project: Project, fn: Fn, call: Call) -> bool:
