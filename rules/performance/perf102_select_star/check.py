@@ -36,7 +36,9 @@ KEY_AND_VALUE = 2
 
 def check(project: Project) -> Iterator[Hit]:
     """Stars of selects; where the project writes them everywhere the first, as that is its style."""
-    found = {hit.location: hit for statement in project.data.statements for hit in _stars(statement)}
+    found = {hit.location: hit for statement in project.data.reviewed for hit in _stars(statement)}
+    if project.focus is not None and any(not hit.profile and project.counts(hit.location) for hit in found.values()):
+        found = {hit.location: hit for statement in project.data.statements for hit in _stars(statement)}
     yield from (hit for hit in found.values() if hit.profile)
     yield from told_once((hit for hit in found.values() if not hit.profile), _everywhere, few=FEW_STARS)
 

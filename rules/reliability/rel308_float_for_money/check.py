@@ -89,7 +89,8 @@ def check(project: Project) -> Iterator[Hit]:
     for fn in project.reviewed():
         for call in fn.calls:
             yield from _columns(project, fn, call, declared)
-    yield from _tables(project)
+    if _writes_tables(project):
+        yield from _tables(project)
     for fn, call in project.graph.calls_of("builtins.float"):
         if project.counts(fn):
             yield from _conversion(project, fn, call)
@@ -141,6 +142,14 @@ def _exact(project: Project) -> set[str]:
     """Columns that are decimal in some model: where a migration made a float of one, the two disagree, which REL409 tells."""
     columns = (column for table in project.data.models.tables.values() for column in table.columns.values())
     return {column.name for column in columns if sqltypes.family(column.type) == "decimal"}
+
+
+def _writes_tables(project: Project) -> bool:
+    """Whether a reviewed file has to do with DDL: the schema is put together for those alone."""
+    focus = project.focus
+    return focus is None or any(
+        not focus.isdisjoint(text.files) and "create" in text.text.lower() for text in project.data.texts
+    )
 
 
 def _tables(project: Project) -> Iterator[Hit]:

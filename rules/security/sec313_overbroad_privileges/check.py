@@ -44,7 +44,7 @@ def _told(hit: Hit, others: str) -> str:
 
 
 def _statements(project: Project) -> Iterator[Hit]:
-    for statement in project.data.statements if _mentioned(project) else ():
+    for statement in project.data.reviewed if _mentioned(project) else ():
         words = statement.words()
         if words[0] == "GRANT":
             yield from _grant(statement, words)
