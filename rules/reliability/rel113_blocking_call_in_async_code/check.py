@@ -39,6 +39,8 @@ CONSUMERS = frozenset(f"builtins.{name}" for name in "list tuple set dict sorted
 
 HASHES = 2
 """So many places that hash passwords are told one by one: most often there is one helper to mend."""
+SHARED = 2
+"""So many places that come to one call that waits, or to one class that wraps a client."""
 BRIEF = 0.01
 """Seconds."""
 DATABASE = ("db", "commit", "flush", "rollback", "search")
@@ -95,7 +97,7 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _told(others, f" with {library}")
         else:
             for style in alike:
-                yield from _told(styles[style]) if style.place else styles[style]
+                yield from _told(styles[style], few=style.few) if style.place else styles[style]
 
 
 def _told(hits: list[Hit], by: str = "", few: int = 1) -> Iterator[Hit]:
@@ -117,13 +119,13 @@ def _hits(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, Styl
         waited: set[Vid] = set()
         for hit, model, call, place in _hits_in(project, fn) if fn.facts.is_async else ():
             style = _style(project, fn, place, model)
-            same = style.library or place or _kin(model)
+            same = style.library or place
             if hit.profile is not None or _refused(project, model):
                 yield hit, None
             elif same in known or _on(fn, call) in waited:
                 yield replace(hit, profile="strict"), style
             else:
-                known.add(same)
+                known.update([same] if same else [])
                 waited.update([call.value] if call is not None else [])
                 yield hit, style
 
@@ -140,7 +142,7 @@ def _style(project: Project, fn: Fn, place: str, model: CallModel) -> Style:
     if library:
         return Style(library, fn in project.in_request, SLIPS if model.password is None else HASHES, place)
     own = f"{fn.cls.fqn} {_kin(model)}" if fn.cls is not None else ""
-    return Style("", False, FEW, place or own)
+    return Style("", False, SHARED if place else FEW, place or own)
 
 
 def _kin(model: CallModel) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Flow, Hit, Project, flow_hit, for_admins, here_and_in, ingredients, place_flows, told_once
+from backendlint.api import Flow, Hit, Project, flow_hit, for_admins, ingredients, place_flows
 
 SINKS = ("ssrf",)
 HARM = (
@@ -13,15 +13,6 @@ HARM = (
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """What a file does for each of many services is told once."""
-    yield from told_once(hits(project), told, few=1, severity=None, each=lambda hit: hit.location.path)
-
-
-def told(hit: Hit, others: str) -> str:
-    return here_and_in(hit, f"{others} of the file", before=", so ")
-
-
-def hits(project: Project) -> Iterator[Hit]:
     """One hit a place; a request that is put together first is told where it is sent."""
     flows = list(place_flows(project, SINKS))
     sent = {key for flow in flows for key in handed_on(flow)}
