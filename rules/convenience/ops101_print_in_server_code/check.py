@@ -72,7 +72,7 @@ def check(project: Project) -> Iterator[Hit]:
         habit = len(hits) > SLIPS
         told = partial(here_and_in, after=PAST)
         each = partial(of_function, project)
-        yield from told_once(hits, told, SLIPS) if habit else told_once(hits, told, 1, None, each)
+        yield from told_once(hits, told, SLIPS) if habit else told_once(hits, told, severity=None, each=each)
 
 
 def of_function(project: Project, hit: Hit) -> str:

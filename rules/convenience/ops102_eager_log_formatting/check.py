@@ -37,7 +37,7 @@ def check(project: Project) -> Iterator[Hit]:
         if len(hits) > FEW:
             yield from told_once(hits, everywhere)
         else:  # the same twice in one function is one slip
-            yield from told_once(hits, everywhere, 1, None, lambda hit: (hit.function, hit.message))
+            yield from told_once(hits, everywhere, severity=None, each=lambda hit: (hit.function, hit.message))
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:

@@ -34,7 +34,7 @@ def check(project: Project) -> Iterator[Hit]:
         if len(hits) > FEW:
             yield from told_once(hits, told)
         else:  # the same twice in one function is one slip
-            yield from told_once(hits, told, 1, None, lambda hit: (hit.function, hit.message))
+            yield from told_once(hits, told, severity=None, each=lambda hit: (hit.function, hit.message))
 
 
 def everywhere(style: str, hit: Hit, others: str) -> str:

@@ -36,7 +36,7 @@ UNBOUNDED = Wait("forever", default=True)
 FAR = 4
 """Calls from a queue's job down to what it waits for."""
 REQUEST_LAYERS = frozenset(["controller", "service", "repository", "client", "task", "middleware"])
-FEW_TOGETHER = 1
+FEW_TOGETHER = 2
 """So many calls of one function or class are told one by one."""
 
 

@@ -190,7 +190,7 @@ class Place:
 
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     styles = by_style(project, project.functions_with("except", "with"), partial(hits_in, project, options))
-    yield from told_once(styles.pop("", ()), of_it, few=1, severity=None, each=attrgetter("function"))
+    yield from told_once(styles.pop("", ()), of_it, severity=None, each=attrgetter("function"))
     for style, hits in styles.items():
         if style in EVERYWHERE:
             yield from told_once(hits, partial(here_and_in, after=UNTRACED))

@@ -22,7 +22,7 @@ def check(project: Project) -> Iterator[Hit]:
         if len(hits) > FEW:
             yield from told_once(hits, _throughout)
         else:
-            yield from told_once(hits, _throughout, few=1, severity=None, each=_owner)
+            yield from told_once(hits, _throughout, severity=None, each=_owner)
 
 
 def _owner(hit: Hit) -> str:

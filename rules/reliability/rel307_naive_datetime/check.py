@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -122,13 +123,13 @@ def _judged(times: Times, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
 
 
 def _once_a_function(hits: Iterable[Hit]) -> Iterator[Hit]:
-    """`start = datetime.today() - days`, `end = datetime.today()`: of those of one function the first."""
-    told: set[tuple[str | None, str]] = set()
+    """`start = datetime.today() - days`, `end = datetime.today()`: of more of one function the first two."""
+    told: Counter[tuple[str | None, str]] = Counter()
     for hit in hits:
         key = (hit.function, hit.message)
-        again = key in told and not str(hit.function).endswith("<module>")
+        again = told[key] >= ALIKE and not str(hit.function).endswith("<module>")
         yield replace(hit, profile="strict") if again and hit.profile is None else hit
-        told |= {key} if hit.profile is None else set()
+        told[key] += hit.profile is None
 
 
 def _once_a_test(fn: Fn, made: Iterable[Naive]) -> Iterator[Naive]:
@@ -222,6 +223,8 @@ def _kept_local(_: Hit, others: str) -> str:
     )
 
 
+ALIKE = 2
+"""So many times alike of one function are told one by one."""
 ADVICE = "advice"
 STYLES = {
     "utc": (1, _kept_in_utc),

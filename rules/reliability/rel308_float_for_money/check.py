@@ -72,6 +72,8 @@ MEASURES = frozenset(
 """By what goods and stays are sold."""
 PAY = (("hourly", "rate"), ("nightly", "rate"))
 """Rates that are paid; a `monthly_rate` is one of interest."""
+ALIKE = 2
+"""So many fields of one class are told one by one."""
 STORES = frozenset(["model", "schema", "serializer", "form"])
 ANSWERS = frozenset(["response_schema", "response_format", "text_format", "output_schema", "output_type"])
 """By these a language model is told how to answer."""
@@ -101,13 +103,13 @@ def _field_of(hit: Hit) -> str:
 
 
 def _together(hits: list[Hit]) -> Iterator[Hit]:
-    """Of the fields of one class the first, with the others' names; each of those is advice."""
+    """Of many fields of one class the first, with the others' names; each of those is advice."""
     told = [hit for hit in hits if hit.profile is None]
-    others = told[1:]
+    others = told[1:] if len(told) > ALIKE else []
     for hit in hits:
         if others and hit is told[0]:
             names = ", ".join(f"`{_field_of(other)}`" for other in others)
-            yield replace(hit, message=f"{hit.message[:-1]}. So {'do' if len(others) > 1 else 'does'} {names}.")
+            yield replace(hit, message=f"{hit.message[:-1]}. So do {names}.")
         else:
             yield replace(hit, profile="strict") if hit in others else hit
 

@@ -83,10 +83,13 @@ def check(project: Project) -> Iterator[Hit]:
 def _together(hits: list[Hit]) -> Iterator[Hit]:
     """Of the waits in one transaction the first, with the lines of the others: it is one transaction that is too long."""
     shown = [hit for hit in hits if hit.profile is None]
+    if len(shown) <= ALIKE:
+        yield from hits
+        return
     lines = ", ".join(str(hit.location.line) for hit in shown[1:])
     for hit in hits:
         if lines and hit is shown[0]:
-            yield replace(hit, message=f"{hit.message[:-1]}. So it is in line{'s' if len(shown) > 2 else ''} {lines}.")
+            yield replace(hit, message=f"{hit.message[:-1]}. So it is in lines {lines}.")
         else:
             yield replace(hit, profile="strict") if hit in shown[1:] else hit
 

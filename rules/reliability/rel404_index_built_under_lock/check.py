@@ -35,7 +35,7 @@ def check(project: Project) -> Iterator[Hit]:
     """Indexes and unique constraints on tables that existed before the migration; of many in one migration the first."""
     hits = [hit for moment in project.data.moments() for hit in _judged(moment)]
     yield from (hit for hit in hits if hit.severity)
-    yield from told_once((hit for hit in hits if not hit.severity), Moment.told, 1, None, Moment.kind)
+    yield from told_once((hit for hit in hits if not hit.severity), Moment.told, severity=None, each=Moment.kind)
 
 
 def _judged(moment: Moment) -> Iterator[Hit]:

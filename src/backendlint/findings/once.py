@@ -51,7 +51,8 @@ def told_once(
     It has the `severity`; with none the rule's own. The others are advice, for whoever wants to see each. All the
     project's hits are needed, whatever is reviewed; those elsewhere may come as `others`, in the order of their places: they
     are asked for only as long as they may decide what is told. With `each` what has the same key by it is told once
-    (beyond ALIKE), and advice passes. `by_function`: also where they are few, those of one function are told once.
+    (beyond ALIKE), and advice passes. `by_function`: also where they are few, those of one function are told once
+    (beyond ALIKE).
     """
     if each is not None:
         groups: dict[Hashable, list[Hit]] = {}
@@ -102,10 +103,14 @@ def _by_function(hits: Iterable[Hit], told: Callable[[Hit, str], str]) -> Iterat
     found: dict[str | None, list[Hit]] = {}
     for hit in hits:
         found.setdefault(hit.function, []).append(hit)
-    for first, *others in found.values():
+    for group in found.values():
+        if len(group) <= ALIKE:
+            yield from group
+            continue
+        first, *others = group
         owner = "module" if not first.function or first.function.endswith("<module>") else "function"
-        places = f"{len(others)} more place{'s' if len(others) > 1 else ''} of this {owner}"
-        yield replace(first, message=told(first, places)) if others else first
+        places = f"{len(others)} more places of this {owner}"
+        yield replace(first, message=told(first, places))
         yield from (replace(hit, profile="strict") for hit in others)
 
 
