@@ -239,9 +239,8 @@ def _written(project: Project, edge: Edge) -> Query | None:
 
 def _behind_interface(project: Project, edge: Edge) -> bool:
     """Whether the loop may as well reach what writes no row: a cache that keeps its entries in Redis, or in a table."""
-    others = [item for item in project.graph.callees(edge.caller) if item.call is edge.call and item.kind == "call"]
-    known = [item for item in others if not any(ref.name.endswith("abstractmethod") for ref in item.callee.decorators)]
-    return any(_written(project, item) is None for item in known)
+    reached = project.graph.implementations(edge)
+    return any(_written(project, item) is None for item in reached if item.kind == "call")
 
 
 def _reads_alike(project: Project, fn: Fn) -> bool:

@@ -94,6 +94,10 @@ class CallGraph:
         """Edges into a function."""
         return self.into.get(fn.fqn, [])
 
+    def implementations(self, edge: Edge) -> list[Edge]:
+        """The edges of the same call, its own among them, to what is no abstract method."""
+        return [item for item in self.callees(edge.caller) if item.call is edge.call and not item.callee.is_abstract]
+
     def below(self, fn: Fn, deepest: int, kinds: Collection[str] = ("call",)) -> Iterator[tuple[Fn, int]]:
         """The function and what it leads to, each once, the nearest first, with the number of calls on the way."""
         seen = {fn.fqn}

@@ -91,6 +91,11 @@ class Fn:
         return self.index == 0
 
     @property
+    def is_abstract(self) -> bool:
+        """Whether a decorator says that subclasses implement it."""
+        return any(ref.name.endswith("abstractmethod") for ref in self.decorators)
+
+    @property
     def name(self) -> str:
         return self.facts.name or "<module>"
 

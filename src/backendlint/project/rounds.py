@@ -36,14 +36,10 @@ def behind_interface(project: Project, edge: Edge) -> bool:
     """Whether it calls an abstract method, of which another implementation asks no database: a cache in Redis or in a table."""
     cls, name = edge.callee.cls, edge.callee.name
     abstract = cls is not None and any(
-        ref.name.endswith("abstractmethod")
-        for owner in project.hierarchy.mro(cls)
-        if name in owner.methods
-        for ref in owner.methods[name].decorators
+        owner.methods[name].is_abstract for owner in project.hierarchy.mro(cls) if name in owner.methods
     )
-    beside = (item.callee for item in project.graph.callees(edge.caller) if abstract and item.call is edge.call)
-    others = [item for item in beside if not any(ref.name.endswith("abstractmethod") for ref in item.decorators)]
-    return any(project.queries.reason(item) is None for item in others)
+    others = project.graph.implementations(edge) if abstract else []
+    return any(project.queries.reason(item.callee) is None for item in others)
 
 
 def _handles(project: Project, query: Query) -> Iterator[Vid]:
