@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from backendlint.api import (
     Call,
@@ -23,6 +24,7 @@ from backendlint.api import (
     held_whole,
     identifier_words,
     name_of_value,
+    place_flows,
     sensitive,
     variable,
 )
@@ -145,21 +147,11 @@ def claims(project: Project) -> Iterator[Hit]:
 def worst_flows(project: Project) -> Iterable[Flow]:
     """One flow to each place: a stored secret rather than a token that the client is meant to get. None of what is sent
     elsewhere, where none is in a reviewed file."""
-    near = worst_of(project, everywhere=False)
-    if project.focus is None or not any(map(project.counts, near)):
-        return near.values()
-    return worst_of(project, everywhere=True).values()
-
-
-def worst_of(project: Project, *, everywhere: bool) -> dict[Location, Flow]:
-    """The flows by their places."""
-    sites = project.taint.sinks("response") if everywhere else project.taint.reviewed_sinks("response")
-    best: dict[Location, Flow] = {}
-    for flow in (flow for site in sites for flow in project.taint.flows_to(site, ("secret",))):
-        known = best.get(flow.location)
-        if known is None or (flow.weak, is_issued(flow)) < (known.weak, is_issued(known)):
-            best[flow.location] = flow
-    return best
+    worst = partial(place_flows, project, ("response",), ("secret",), doubt=lambda flow: (flow.weak, is_issued(flow)))
+    near = list(worst())
+    if project.focus is None or not any(project.counts(flow.location) for flow in near):
+        return near
+    return worst(everywhere=True)
 
 
 def shown(flows: list[Flow]) -> list[Flow]:

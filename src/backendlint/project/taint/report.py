@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -57,25 +57,29 @@ def place_flows(
     *,
     everywhere: bool = False,
     by_file: bool = False,
+    doubt: Callable[[Flow], tuple[bool, ...]] = lambda flow: (flow.weak,),
 ) -> Iterator[Flow]:
-    """The surest flow to each place that is reviewed, or to each place; `by_file` from the sinks of one file after the other's."""
+    """The surest flow to each place that is reviewed, or to each place: that of the least `doubt`. `by_file` from the sinks of
+    one file after the other's."""
     sites = project.taint.sinks(*sinks) if everywhere else project.taint.reviewed_sinks(*sinks)
     if not by_file:
-        yield from _surest(project, sites, sources).values()
+        yield from _surest(project, sites, sources, doubt).values()
         return
     for _, own in groupby(sorted(sites, key=_path), key=_path):
-        yield from _surest(project, own, sources).values()
+        yield from _surest(project, own, sources, doubt).values()
 
 
 def _path(site: SinkSite) -> str:
     return site.fn.path
 
 
-def _surest(project: Project, sites: Iterable[SinkSite], sources: Collection[str]) -> dict[Location, Flow]:
+def _surest(
+    project: Project, sites: Iterable[SinkSite], sources: Collection[str], doubt: Callable[[Flow], tuple[bool, ...]]
+) -> dict[Location, Flow]:
     best: dict[Location, Flow] = {}
     for flow in (flow for site in sites for flow in project.taint.flows_to(site, sources)):
         known = best.get(flow.location)
-        if known is None or (known.weak and not flow.weak):
+        if known is None or doubt(flow) < doubt(known):
             best[flow.location] = flow
     return best
 
