@@ -69,10 +69,7 @@ def check(project: Project) -> Iterator[Hit]:
     styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
     yield from styles.pop("", ())
     for hits in styles.values():
-        habit = len(hits) > SLIPS
-        told = partial(here_and_in, after=PAST)
-        each = partial(of_function, project)
-        yield from told_once(hits, told, SLIPS) if habit else told_once(hits, told, severity=None, each=each)
+        yield from told_once(hits, partial(here_and_in, after=PAST), SLIPS, slip=partial(of_function, project))
 
 
 def of_function(project: Project, hit: Hit) -> str:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 
 from backendlint.api import (
-    FEW,
     Call,
     Fn,
     Hit,
@@ -34,10 +34,7 @@ def check(project: Project) -> Iterator[Hit]:
     styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
     yield from styles.pop("", ())
     for hits in styles.values():
-        if len(hits) > FEW:
-            yield from told_once(hits, everywhere)
-        else:  # the same twice in one function is one slip
-            yield from told_once(hits, everywhere, severity=None, each=lambda hit: (hit.function, hit.message))
+        yield from told_once(hits, everywhere, slip=attrgetter("function", "message"))
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from operator import attrgetter
 
 from backendlint.api import (
-    FEW,
     FileFacts,
     Fn,
     Hit,
@@ -30,11 +30,7 @@ def check(project: Project) -> Iterator[Hit]:
     styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
     yield from styles.pop("", ())
     for style, hits in styles.items():
-        told = partial(everywhere, style)
-        if len(hits) > FEW:
-            yield from told_once(hits, told)
-        else:  # the same twice in one function is one slip
-            yield from told_once(hits, told, severity=None, each=lambda hit: (hit.function, hit.message))
+        yield from told_once(hits, partial(everywhere, style), slip=attrgetter("function", "message"))
 
 
 def everywhere(style: str, hit: Hit, others: str) -> str:

@@ -43,6 +43,7 @@ def told_once(
     each: Callable[[Hit], Hashable] | None = None,
     *,
     by_function: bool = False,
+    slip: Callable[[Hit], Hashable] | None = None,
     others: Iterable[Hit] = (),
 ) -> Iterator[Hit]:
     """Up to `few` hits as they are; of more the first in the default profile, with what `told(hit, "41 more places")` says:
@@ -51,8 +52,8 @@ def told_once(
     It has the `severity`; with none the rule's own. The others are advice, for whoever wants to see each. All the
     project's hits are needed, whatever is reviewed; those elsewhere may come as `others`, in the order of their places: they
     are asked for only as long as they may decide what is told. With `each` what has the same key by it is told once
-    (beyond ALIKE), and advice passes. `by_function`: also where they are few, those of one function are told once
-    (beyond ALIKE).
+    (beyond ALIKE), and advice passes. `by_function`: also where they are few, those of one function are told once (beyond
+    ALIKE); with `slip` those that have the same key by it.
     """
     if each is not None:
         groups: dict[Hashable, list[Hit]] = {}
@@ -71,7 +72,10 @@ def told_once(
         return
     ordered = sorted([*own, *further], key=_place)
     if len(ordered) <= few:
-        yield from _by_function(ordered, told) if by_function else ordered
+        if slip is not None:
+            yield from told_once(ordered, told, ALIKE, None, slip)
+        else:
+            yield from _by_function(ordered, told) if by_function else ordered
         return
     first, *rest = sorted(ordered, key=lambda hit: hit.confidence == "low")
     places = f"{len(rest)} more place{'s' if len(rest) > 1 else ''}"
