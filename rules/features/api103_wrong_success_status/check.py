@@ -109,7 +109,7 @@ def judge(project: Project, route: Route, given: list[Answer]) -> Iterator[tuple
         place = location(route, answer)
         if made is not None and status == 200 and comes_after(answer, made):
             yield place, "creates a resource and answers 200; answer 201 Created.", bool(made)
-        elif method == "DELETE" and status == 200 and has_no_body(answer) and not models_body(route):
+        elif method == "DELETE" and status == 200 and has_no_body(answer) and route.body_model is None:
             body = (
                 "with nothing but `null` for a body"
                 if route.documented and not silent_response(answer)
@@ -151,12 +151,6 @@ def location(route: Route, answer: Answer | None) -> Location:
     if answer is None or (route.documented and answer.status is None):
         return route.place
     return route.handler.location(answer.span)
-
-
-def models_body(route: Route) -> bool:
-    """Whether a model of the body is declared: `response_model=None` is none."""
-    origin = route.response_model
-    return origin is not None and origin.fn.const(origin.vid) is not None
 
 
 def has_no_body(answer: Answer | None) -> bool:

@@ -185,8 +185,8 @@ def returns_many(project: Project, route: Route) -> bool:
 
 
 def declared_refs(project: Project, route: Route) -> Iterator[Ref]:
-    origin = route.response_model
-    if origin is not None and origin.fn.const(origin.vid) is not None:
+    origin = route.body_model
+    if origin is not None:
         yield from project.resolver.types.annotation(origin.fn, origin.vid)
     elif route.documented and route.handler is not None and route.handler.parent is not None:
         yield from project.resolver.types.annotation(route.handler.parent, route.handler.facts.returns_annotation)

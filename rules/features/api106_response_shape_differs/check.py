@@ -80,8 +80,6 @@ def listed(project: Project, route: Route) -> str:
     fn, origin = route.handler, route.response_model
     if fn is None or fn.parent is None or route.kind != "http" or not route.documented or "GET" not in route.methods:
         return ""
-    if origin is not None and origin.fn.const(origin.vid) is None:
-        return ""
     home, vid = (origin.fn, origin.vid) if origin is not None else (fn.parent, fn.facts.returns_annotation)
     for ref in project.resolver.types.annotation(home, vid) if vid >= 0 else ():
         if ref.name == "builtins.list" and ref.arg is not None and ref.arg.kind == "inst":
@@ -101,11 +99,11 @@ def holds_list(project: Project, cls: Cls) -> bool:
 
 def is_declared(project: Project, route: Route) -> bool:
     """Whether it answers with a model of its own, which nothing wraps where the answer is made."""
-    fn, origin = route.handler, route.response_model
+    fn = route.handler
     if route.kind != "http" or not route.documented or fn is None or fn.parent is None:
         return False
-    if origin is not None:
-        return origin.fn.const(origin.vid) is not None
+    if route.response_model is not None:
+        return route.body_model is not None
     noted = fn.facts.returns_annotation
     refs = project.resolver.types.annotation(fn.parent, noted) if noted >= 0 else ()
     kept = [ref.arg if ref.name == "builtins.list" and ref.arg is not None else ref for ref in refs]

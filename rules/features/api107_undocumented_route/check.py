@@ -76,14 +76,14 @@ def has_model(project: Project, route: Route) -> bool:
     """A declared result, or none to declare."""
     fn = route.handler
     assert fn is not None
-    origin = route.response_model
-    refused = origin is not None and origin.fn.const(origin.vid) is None
-    if (origin is not None and not refused) or fn.facts.returns_annotation >= 0 or route.status == 204:
+    if route.body_model is not None or fn.facts.returns_annotation >= 0 or route.status == 204:
         return True
     found = [answer for answer in answers(project, fn) if not answer.failed]
     if not found and all(item.value < 0 for item in fn.facts.returns):
         return True  # it ends with an error, a redirect that is raised, or nothing
-    if refused and all(answer.shape not in ("dict", "list") or answer.special for answer in found):
+    if route.response_model is not None and all(
+        answer.shape not in ("dict", "list") or answer.special for answer in found
+    ):
         return True  # else it is `response_model=None` of a body that could have one
     call = route.entry.call
     if call is not None and any(key in ("response_class", "responses") for key, _ in call.kwargs):

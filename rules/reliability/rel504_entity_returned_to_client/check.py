@@ -54,8 +54,8 @@ def declared(project: Project, route: Route) -> tuple[Cls, Location, str] | None
     """A framework that serialises by the response model: what it or the annotation names, else what is returned."""
     assert route.handler is not None
     fn = route.handler
-    origin = route.response_model
-    if origin is not None and origin.fn.const(origin.vid) is not None:
+    origin = route.body_model
+    if origin is not None:
         entity = entity_of(project, project.resolver.types.annotation(origin.fn, origin.vid))
         return (entity, route.place, "declares as its response") if entity else None
     if fn.facts.returns_annotation >= 0 and fn.parent is not None:

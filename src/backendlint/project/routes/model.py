@@ -144,6 +144,12 @@ class Route:
         return f"{'|'.join(self.methods) or 'ANY'} {self.path}"
 
     @property
+    def body_model(self) -> Origin | None:
+        """The response model, where it is one: `response_model=None` says that there is none."""
+        origin = self.response_model
+        return None if origin is None or origin.fn.const(origin.vid) is None else origin
+
+    @property
     def registering(self) -> Iterator[tuple[Fn, Call]]:
         """The calls that bring it into the application, and its own."""
         yield from self.mounts
