@@ -33,7 +33,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def pickled_jobs(project: Project) -> Iterator[Hit]:
     """`CELERY_ACCEPT_CONTENT = ["json", "pickle"]`."""
-    for fn in project.reviewed():
+    for fn in project.reviewed() if not PICKLED.isdisjoint(project.literals.spelled) else ():
         named = [(item.name, item.value) for item in fn.facts.bindings]
         named += [(item.name, item.value) for item in fn.facts.stores]
         named += [pair for call in fn.calls for pair in call.kwargs]
