@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
+from operator import attrgetter
 
 from backendlint.api import (
     Call,
@@ -71,24 +73,14 @@ def check(project: Project) -> Iterator[Hit]:
         else:
             alike.setdefault((hit.function, flow.source.path[0] if flow.source.path else ""), []).append(hit)
     for hits in alike.values():
-        yield from told_once(hits, told, few=FEW_OF_ONE, severity=None)
+        yield from told_once(hits, partial(here_and_in, before=", so everybody"), few=FEW_OF_ONE, severity=None)
     for hit in urls_in_exceptions(project):
         if hit.location not in reported:
             reported.add(hit.location)
             yield hit
-    yield from told_once(shown_whole(project, reported), whole_told, severity=None, each=said_in_file)
-
-
-def told(hit: Hit, others: str) -> str:
-    return here_and_in(hit, others, before=", so everybody")
-
-
-def whole_told(hit: Hit, others: str) -> str:
-    return here_and_in(hit, others, before="; log the fields")
-
-
-def said_in_file(hit: Hit) -> tuple[str, str]:
-    return hit.location.path, hit.message
+    told = partial(here_and_in, before="; log the fields")
+    said_in_file = attrgetter("location.path", "message")
+    yield from told_once(shown_whole(project, reported), told, severity=None, each=said_in_file)
 
 
 def shown_whole(project: Project, reported: set[Location]) -> Iterator[Hit]:
