@@ -157,14 +157,15 @@ def put_together_before(project: Project) -> Iterator[Hit]:
 
 def fields_marked_safe(project: Project) -> Iterator[Hit]:
     """`mark_safe(f"<b>{boat.name}</b>")`: what somebody has written into a column is no markup of ours."""
-    written: set[str] | None = None
-    for fn, call in project.graph.calls_of(*SAFE_TEXTS):
-        if not call.args or not project.counts(fn) or for_development(fn.path):
-            continue
-        if written is None:
-            written = text_columns(project)
+    calls = [
+        (fn, call)
+        for fn, call in project.graph.calls_of(*SAFE_TEXTS)
+        if call.args and project.counts(fn) and not for_development(fn.path)
+    ]
+    written = text_columns(project) if calls else set()
+    for fn, call in calls:
         for owner, name in fields_in(fn, call.args[0]):
-            if name in written and is_row(project, fn, owner, name):
+            if name in written and is_row(project, fn, owner):
                 yield Hit(
                     f"`{fn.callee_name(call)}()` in `{fn.name}()` shows `{name}` of a row as it was written, so markup in it runs in the "
                     "browsers of those who look; build the text with `format_html()`, or escape its parts.",
@@ -209,7 +210,7 @@ def fields_in(fn: Fn, vid: Vid) -> Iterator[tuple[Vid, str]]:
             todo += (*call.passed, func[1]) if func[0] == "attr" and func[2] in SHOWS else ()
 
 
-def is_row(project: Project, fn: Fn, owner: Vid, name: str) -> bool:
+def is_row(project: Project, fn: Fn, owner: Vid) -> bool:
     """An object of a model, or one of a query's, of which nothing else is known."""
     refs = project.refs(fn, owner)
     if refs:
