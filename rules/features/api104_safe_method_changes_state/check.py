@@ -85,7 +85,7 @@ def changed(project: Project) -> Iterator[Hit]:
     """One hit a route."""
     seen: set[Location] = set()
     for route in project.routes:
-        if route.handler is None or route.kind != "http" or not answers_get(project, route):
+        if route.handler is None or route.kind != "http" or not answers_get(route):
             continue
         found = changing(project, route)
         if found is None or (not route.methods and asks_method(project, route.handler, found)):
@@ -106,7 +106,7 @@ def changed(project: Project) -> Iterator[Hit]:
         )
 
 
-def answers_get(project: Project, route: Route) -> bool:
+def answers_get(route: Route) -> bool:
     """Safe methods alone, or a plain view that is given every method."""
     if route.methods:
         return SAFE.issuperset(route.methods)
@@ -244,12 +244,11 @@ def fills_empty(write: Write) -> bool:
     """`update(File).where(File.size.is_(None)).values(size=...)`: what was not worked out before, and is for who asks next."""
     fn, given, empty = write.fn, set[str](), set[str]()
     for call in fn.calls:
-        named, func = fn.callee_name(call), fn.value(call.func)
+        named = fn.callee_name(call)
         if named in ("values", "update"):
             given |= {name for name, _ in call.kwargs}
         if named == "is_" and call.args and fn.const(call.args[0]) is None:
-            base = fn.value(func[1]) if func[0] == "attr" else func
-            empty.add(str(base[-1] if base[0] == "attr" else base[1]).removesuffix(".is_").rpartition(".")[2])
+            empty.add(fn.dotted(call.func).removesuffix(".is_").rpartition(".")[2])
         empty |= {
             name.removesuffix("__isnull") for name, vid in call.kwargs if name.endswith("__isnull") and fn.const(vid)
         }

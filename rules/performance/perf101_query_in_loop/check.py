@@ -354,9 +354,7 @@ def _relations(project: Project) -> Iterator[Hit]:
         for hit, item in found
         if hit.profile is None
     }
-    told = (hit for hit, _ in found if hit.profile is None)
-    yield from told_once(told, _in_file, severity=None, each=lambda hit: kinds[hit.location])
-    yield from (hit for hit, _ in found if hit.profile is not None)
+    yield from told_once((hit for hit, _ in found), _in_file, severity=None, each=lambda hit: kinds[hit.location])
 
 
 def _in_file(hit: Hit, others: str) -> str:

@@ -122,7 +122,7 @@ def _for_this_call(project: Project, made: MadePerCall) -> bool:
 def _for_whom_it_may_be(project: Project, fn: Fn) -> bool:
     """A client of one account: its constructor is told whose (`credentials`, `password`), and not by settings alone."""
     told = [index for index, param in enumerate(fn.facts.params) if index and ACCOUNT.search(param.name)]
-    values = [vid for vid, value in enumerate(fn.facts.values) if value[0] == "param" and value[1] in told]
+    values = [vid for vid in fn.made_by("param") if fn.value(vid)[1] in told]
     return bool(values) and not all(few(project, fn, vid) for vid in values)
 
 

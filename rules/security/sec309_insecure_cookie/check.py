@@ -54,10 +54,7 @@ def once_of_file(project: Project, hit: Hit, name: str) -> Hit:
         item.span.line: item.name
         for fn in functions_in(project, hit.location)[:1]
         for item in fn.facts.bindings
-        if item.name != name
-        and item.name.endswith(f"_COOKIE_{flag}")
-        and item.value >= 0
-        and fn.const(item.value) is False
+        if item.name != name and item.name.endswith(f"_COOKIE_{flag}") and fn.const(item.value) is False
     }
     if any(line < hit.location.line for line in others):
         return replace(hit, profile="strict")
