@@ -224,12 +224,11 @@ def debug_settings(project: Project) -> Iterator[Hit]:
 
 def has_it_off(project: Project, base: FileFacts) -> bool:
     """Whether a settings module takes all from this one and switches it off: the one for production."""
-    for file in project.files.values():
-        if file is not base and project.module_function(file).const(file.names.get("DEBUG", -1)) is False:
-            stars = (item.target for item in file.imports if item.name == "*")
-            if any(project.modules.resolve(target, file.module).file is base for target in stars):
-                return True
-    return False
+    return any(
+        any(item is base for item in project.modules.taken_whole(file))
+        for file in project.files.values()
+        if file is not base and project.module_function(file).const(file.names.get("DEBUG", -1)) is False
+    )
 
 
 def rank(project: Project, flow: Flow) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from backendlint.facts.model import FileFacts, Vid
@@ -137,6 +137,13 @@ class Modules:
             return self.member(child, rest, depth + 1)
         starred = self._starred(file, names, depth)
         return starred or Target("variable", file, name, -1, rest)
+
+    def taken_whole(self, file: FileFacts) -> Iterator[FileFacts]:
+        """The modules of the project from which one takes all names: `from .base import *`."""
+        for item in file.imports:
+            base = self.resolve(item.target, file.module).file if item.name == "*" else None
+            if base is not None:
+                yield base
 
     def _definition(self, file: FileFacts, qualname: str, rest: tuple[str, ...]) -> Target:
         defs = self._defs[file.module]

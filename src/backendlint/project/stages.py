@@ -37,7 +37,7 @@ def develops(project: Project, file: FileFacts) -> bool:
         return True
     if _SWITCH not in file.names:
         return False
-    bases = set(_bases(project, file))
+    bases = _bases(project, file)
     if not bases or not any(_is_on(*item) for item in _switches(project, file)):
         return False
     folder = file.path.rpartition("/")[0]
@@ -67,12 +67,9 @@ def develops_in(project: Project, cls: Cls, setting: str) -> bool:
     return False
 
 
-def _bases(project: Project, file: FileFacts) -> Iterator[str]:
+def _bases(project: Project, file: FileFacts) -> set[str]:
     """Paths of the modules from which it takes all settings."""
-    for item in file.imports:
-        base = project.modules.resolve(item.target, file.module).file if item.name == "*" else None
-        if base is not None:
-            yield base.path
+    return {base.path for base in project.modules.taken_whole(file)}
 
 
 def _switches(project: Project, file: FileFacts) -> Iterator[tuple[Fn, Vid]]:
