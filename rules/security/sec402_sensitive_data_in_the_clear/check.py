@@ -46,9 +46,9 @@ def names_scheme(fn: Fn, test: Vid) -> bool:
         return any(names_scheme(fn, item) for item in value[2])
     if value[0] == "compare" and value[1] == ("==",):
         return any(fn.const(side) in SCHEMES for side in value[2])
-    call = fn.calls[value[1]] if value[0] == "call" else None
-    starts = call is not None and fn.callee_name(call) == "startswith" and bool(call.args)
-    return starts and call is not None and str(fn.const(call.args[0])).removesuffix("://") in SCHEMES
+    if value[0] != "call" or fn.callee_name(fn.calls[value[1]]) != "startswith":
+        return False
+    return any(str(fn.const(vid)).removesuffix("://") in SCHEMES for vid in fn.calls[value[1]].args[:1])
 
 
 def columns(project: Project) -> Iterator[Hit]:
