@@ -330,9 +330,10 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
             continue
         columns = _columns([(use.column, use.how) for use in filters])
         if columns:
-            first = next(use for use in filters if use.column.name in columns)
+            asked = [use for use in filters if use.column.name in columns]
+            first = asked[0]
             if not _loaded_beside(project, first):
                 optional = _optional([use for use in filters if _selective(use.column)])
-                asked = [use for use in filters if use.column.name in columns and _may_serve(project, use.fn.fqn)]
-                written = all(few(project, use.fn, use.value) for use in asked)
+                serves = _may_serve(project, first.fn.fqn)
+                written = not serves or all(few(project, use.fn, use.value) for use in asked)
                 yield Need(table, columns, "filter", optional, written), first.location, first.fn.fqn
