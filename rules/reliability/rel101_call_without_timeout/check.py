@@ -199,9 +199,7 @@ def _ended(site: Site) -> bool:
 
 def _watched(project: Project, site: Site) -> bool:
     """`try: server.wait()`, `except KeyboardInterrupt: server.stop()`: somebody sits before it, and ends it."""
-    facts = site.fn.facts
-    tries = {number for number, block in site.fn.blocks_of(site.call.block) if block.kind == "try"}
-    handlers = (block for block in facts.blocks if block.kind == "except" and block.group in tries)
+    handlers = (site.fn.facts.blocks[number] for number in site.fn.handlers_of(site.call.block))
     return any("builtins.KeyboardInterrupt" in project.exceptions.caught_types(site.fn, item) for item in handlers)
 
 

@@ -68,8 +68,7 @@ def _mends(project: Project, policy: Policy) -> bool:
     if policy.kind != "loop":
         return False
     fn = policy.fn
-    tried = {number for call in policy.calls for number, block in fn.blocks_of(call.block) if block.kind == "try"}
-    handlers = {n for n, block in enumerate(fn.facts.blocks) if block.kind == "except" and block.group in tried}
+    handlers = {number for call in policy.calls for number in fn.handlers_of(call.block)}
     return any(
         ASKS & project.effects.call_effects(fn, call)
         and not REPORTS.search(fn.callee_name(call))

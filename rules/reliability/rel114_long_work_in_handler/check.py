@@ -106,13 +106,11 @@ def _tries(route: Route) -> bool:
 
 def _tells(fn: Fn, call: Call) -> bool:
     """`try: mail.send()`, `except SMTPException as error: return str(error)`: whoever sends it is to know what came of it."""
-    tries = {number for number, block in fn.blocks_of(call.block) if block.kind == "try"}
-    for number, block in enumerate(fn.facts.blocks):
-        if block.kind == "except" and block.group in tries:
-            inside = below(fn.facts, number)
-            given = [item.value for item in fn.facts.returns if item.block in inside and item.value >= 0]
-            if of_caught(fn.facts, number, given):
-                return True
+    for number in fn.handlers_of(call.block):
+        inside = below(fn.facts, number)
+        given = [item.value for item in fn.facts.returns if item.block in inside]
+        if of_caught(fn.facts, number, given):
+            return True
     return False
 
 

@@ -273,8 +273,7 @@ def _undone(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
         for _, block in fn.blocks_of(second.call.block)
     ):
         return True
-    tries = {number for number, item in fn.blocks_of(second.call.block) if item.kind == "try"}
-    handlers = {number for number, item in enumerate(fn.facts.blocks) if item.kind == "except" and item.group in tries}
+    handlers = set(fn.handlers_of(second.call.block))
     for call in fn.calls if handlers else ():
         above = {number for number, _ in fn.blocks_of(call.block)}
         if first.edges and handlers & above and first.edges[0].callee in project.targets(fn, call):

@@ -173,6 +173,12 @@ class Fn:
             block = item.parent
         return found
 
+    def handlers_of(self, block: int) -> list[int]:
+        """The `except` blocks of every `try` around a block, in order."""
+        tries = {number for number, item in self.blocks_of(block) if item.kind == "try"}
+        blocks = enumerate(self.facts.blocks) if tries else ()
+        return [number for number, item in blocks if item.kind == "except" and item.group in tries]
+
     def tests_of(self, block: int) -> Iterator[tuple[Vid, bool]]:
         """The tests on the way to a block, innermost first, each with how it came out."""
         for _, item in self.blocks_of(block):

@@ -164,10 +164,7 @@ class Resources:
             return None
         held = aliases(fn.facts, call.value)
         later = fn.calls[fn.place_of(call) + 1 : fn.place_of(closes[0])]
-        tries = {number for number, block in fn.blocks_of(call.block) if block.kind == "try"}
-        failed = {
-            number for number, block in enumerate(fn.facts.blocks) if block.kind == "except" and block.group in tries
-        }
+        failed = set(fn.handlers_of(call.block))
         alone = all(
             receiver(fn, item) in held
             or self._harmless(fn, item)
