@@ -610,10 +610,7 @@ def site_text(site: Place, span: Span) -> str:
 
 
 def whole_text(site: Place, span: Span) -> str:
-    lines = list(site.lines[span.line - 1 : span.end_line])
-    lines[-1] = lines[-1][: span.end_column]
-    lines[0] = lines[0][span.column :]
-    return " ".join(" ".join(lines).split())
+    return " ".join(span.text_in(site.lines).split())
 
 
 def is_default(function: FunctionFacts, vid: int) -> bool:

@@ -281,10 +281,7 @@ def once_a_file(site: SyntaxSite, found: Hit) -> Hit:
 
 
 def written(site: SyntaxSite, span: Span) -> str:
-    lines = list(site.lines[span.line - 1 : span.end_line])
-    lines[-1] = lines[-1][: span.end_column]
-    lines[0] = lines[0][span.column :]
-    return " ".join(" ".join(lines).split())
+    return " ".join(span.text_in(site.lines).split())
 
 
 def shorten(text: str) -> str:

@@ -74,13 +74,13 @@ def parse(lines: Sequence[str], span: Span) -> Snippet:
     if _BLANK.fullmatch(first, 0, span.column):
         text, above, right = _whole_lines(lines, span)
     else:
-        text, above, right = _exact(lines, span), span.line - 1, span.column
+        text, above, right = span.text_in(lines), span.line - 1, span.column
     try:
         return _snippet(text, span, above, right)
     except cst.ParserSyntaxError:
         pass
     try:  # an expression may break lines inside brackets that lie around it
-        return _snippet(f"({_exact(lines, span)})", span, span.line - 1, span.column - 1)
+        return _snippet(f"({span.text_in(lines)})", span, span.line - 1, span.column - 1)
     except cst.ParserSyntaxError:
         return _snippet("".join(lines), Span(1, 0, len(lines) + 1, 0), 0, 0)
 
@@ -97,13 +97,6 @@ def _whole_lines(lines: Sequence[str], span: Span) -> tuple[str, int, int]:
     if span.column == 0:
         return text, span.line - 1, 0
     return "if 1:\n" + text, span.line - 2, 0
-
-
-def _exact(lines: Sequence[str], span: Span) -> str:
-    if span.line == span.end_line:
-        return lines[span.line - 1][span.column : span.end_column]
-    middle = lines[span.line : span.end_line - 1]
-    return "".join([lines[span.line - 1][span.column :], *middle, lines[span.end_line - 1][: span.end_column]])
 
 
 def _snippet(text: str, span: Span, above: int, right: int) -> Snippet:

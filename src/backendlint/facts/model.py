@@ -42,6 +42,7 @@ Values are tuples whose first item is the operation::
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -63,6 +64,13 @@ class Span(NamedTuple):
     def holds(self, other: Span) -> bool:
         """Whether all of the other lies in it."""
         return self[:2] <= other[:2] and other[2:] <= self[2:]
+
+    def text_in(self, lines: Sequence[str]) -> str:
+        """What stands there, of a file's lines with their ends."""
+        if self.line == self.end_line:
+            return lines[self.line - 1][self.column : self.end_column]
+        middle = lines[self.line : self.end_line - 1]
+        return "".join([lines[self.line - 1][self.column :], *middle, lines[self.end_line - 1][: self.end_column]])
 
 
 class Block(NamedTuple):
