@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import NamedTuple
 
 from backendlint.api import (
     Call,
@@ -76,17 +75,10 @@ ALL = ("builtins.Exception", "builtins.BaseException")
 REPEATABLE = frozenset({"get_or_create", "update_or_create", "write"})
 
 
-class Known(NamedTuple):
-    """What is known of the whole project."""
-
-    trails: frozenset[str]
-    """Audit records that the project stores together with the change, in one transaction."""
-
-
 def check(project: Project) -> Iterator[Hit]:
     """One hit a function, at the second step that stands alone; that each change leaves a copy first is told once."""
-    known = Known(_trails(project))
-    styles = by_style(project, list(project.all_functions()), lambda functions: _judged(project, functions, known))
+    trails = _trails(project)
+    styles = by_style(project, list(project.all_functions()), lambda functions: _judged(project, functions, trails))
     for style, hits in styles.items():
         yield from told_once(hits, _together, severity=None) if style else _of_classes(project, hits)
 
@@ -105,12 +97,12 @@ def _together(hit: Hit, others: str) -> str:
     return f"{hit.message[:-1]}. So it is in {others}."
 
 
-def _judged(project: Project, functions: Iterable[Fn], known: Known) -> Iterator[tuple[Hit, str]]:
+def _judged(project: Project, functions: Iterable[Fn], trails: frozenset[str]) -> Iterator[tuple[Hit, str]]:
     for fn in functions:
-        pair = _apart(project, fn, known)
+        pair = _apart(project, fn, trails)
         inner = {edge.callee for step in pair or () for edge in step.edges}
-        if pair is not None and not any(_apart(project, callee, known) for callee in inner):
-            hit = _hit(project, fn, *pair, known)
+        if pair is not None and not any(_apart(project, callee, trails) for callee in inner):
+            hit = _hit(project, fn, *pair, trails)
             yield hit, "copies" if hit.profile is None and _copied(project, fn, *pair) else ""
 
 
@@ -125,7 +117,7 @@ def _copied(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
 
 
 def _trails(project: Project) -> frozenset[str]:
-    """Two functions at least store a change and its record in one transaction of theirs."""
+    """Audit records that the project stores together with the change: two functions at least, in one transaction of theirs."""
     records = {write.entity for write in project.writes.all() if AUDITS.search(write.entity.rpartition(".")[2])}
     if not records:
         return frozenset()
@@ -143,14 +135,14 @@ def _trails(project: Project) -> frozenset[str]:
     return frozenset(entity for entity, times in found.items() if times > 1)
 
 
-def _apart(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durable] | None:
+def _apart(project: Project, fn: Fn, trails: frozenset[str]) -> tuple[Durable, Durable] | None:
     """Two steps of the function that can fail one without the other."""
     if fn.is_module or project.layer(fn) == "migration" or for_tests(project, fn):
         return None
-    return _pair(project, fn, known) or _closed_pair(project, fn, known)
+    return _pair(project, fn, trails) or _closed_pair(project, fn, trails)
 
 
-def _pair(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durable] | None:
+def _pair(project: Project, fn: Fn, trails: frozenset[str]) -> tuple[Durable, Durable] | None:
     """The first two steps that belong together, journals and the like only where nothing else does; what is inserted only
     where it is missing may well stay alone."""
     steps = [
@@ -164,7 +156,7 @@ def _pair(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durable] | N
         ]
     if len(steps) < 2 or project.transactions.entered_in(fn) is not None:
         return None
-    main = [step for step in steps if not _aside(fn, step, known)]
+    main = [step for step in steps if not _aside(fn, step, trails)]
     return next(_found(project, fn, main), None) or next(_found(project, fn, steps), None)
 
 
@@ -206,11 +198,11 @@ def _makes_missing(project: Project, fn: Fn, call: Call) -> bool:
     return any(raced.insert.value == call.value and not raced.refuses for raced in project.checked_inserts(fn))
 
 
-def _closed_pair(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durable] | None:
+def _closed_pair(project: Project, fn: Fn, trails: frozenset[str]) -> tuple[Durable, Durable] | None:
     """Writes of two transactions, one after the other, that work on the same things. Where the second changes what the first
     has stored, the first's state is one to go on from."""
     closed = [
-        [step for step in steps if step.write.entity and _counts(project, fn, step) and not _aside(fn, step, known)]
+        [step for step in steps if step.write.entity and _counts(project, fn, step) and not _aside(fn, step, trails)]
         for steps in closed_steps(project, fn)
     ]
     if len(closed) < 2 or project.transactions.entered_in(fn) is not None:
@@ -218,7 +210,7 @@ def _closed_pair(project: Project, fn: Fn, known: Known) -> tuple[Durable, Durab
     for number, firsts in enumerate(closed):
         for seconds in closed[number + 1 :]:
             both = {step.write.entity for step in firsts} & {step.write.entity for step in seconds}
-            if both - known.trails:
+            if both - trails:
                 continue
             for first in firsts:
                 for second in seconds:
@@ -607,9 +599,9 @@ def _passed(fn: Fn, call: Call) -> tuple[object, ...]:
     return tuple(known if known is not ... else object_root(fn, vid) for vid, known in zip(vids, consts, strict=True))
 
 
-def _aside(fn: Fn, step: Durable, known: Known) -> bool:
+def _aside(fn: Fn, step: Durable, trails: frozenset[str]) -> bool:
     """By the entity's name, by the names of the functions that store it, or by those of their modules (`logs.service`)."""
-    if step.write.entity in known.trails:
+    if step.write.entity in trails:
         return False
     names = [step.write.entity.rpartition(".")[2], *(edge.callee.name for edge in step.edges)]
     names += [edge.callee.cls.name for edge in step.edges if edge.callee.cls is not None]
@@ -619,10 +611,10 @@ def _aside(fn: Fn, step: Durable, known: Known) -> bool:
     return any(ASIDE.search(name) for name in names) or not modules.isdisjoint(JOURNALS)
 
 
-def _hit(project: Project, fn: Fn, first: Durable, second: Durable, known: Known) -> Hit:
+def _hit(project: Project, fn: Fn, first: Durable, second: Durable, trails: frozenset[str]) -> Hit:
     one, two = _what(first), _what(second)
     two = two.removeprefix("stores ") if one.startswith("stores ") else two
-    aside = _aside(fn, first, known) or _aside(fn, second, known)
+    aside = _aside(fn, first, trails) or _aside(fn, second, trails)
     managed = any(
         "related_descriptors" in model.name
         for step in (first, second)
