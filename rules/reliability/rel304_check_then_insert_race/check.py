@@ -52,14 +52,8 @@ def check(project: Project) -> Iterator[Hit]:
         yield from told_once(hits, _together, few=FEW - 1, severity=None)
 
 
-def _constraint(hit: Hit) -> str:
-    """What the message says of the constraint that is violated; "" where none is, or the hit is advice."""
-    violated = hit.message.partition(" violates ")[2].partition(", which")[0]
-    return violated if hit.severity is not None and hit.profile is None else ""
-
-
 def _together(hit: Hit, others: str) -> str:
-    return f"{hit.message[:-1]}. So it is in {others} of this file."
+    return _everywhere(hit, f"{others} of this file")
 
 
 def _everywhere(hit: Hit, others: str) -> str:
@@ -67,7 +61,8 @@ def _everywhere(hit: Hit, others: str) -> str:
 
 
 def _judged(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
-    """The first insert that depends on a check, if nobody handles its conflict, or none can arise, with the constraint."""
+    """The first insert that depends on a check, if nobody handles its conflict, or none can arise, with the constraint that it
+    violates; "" where there is none, or the hit is advice."""
     mapped = any(
         project.exception_kind(ref.name) == "integrity" for refs in project.error_handlers.values() for ref in refs
     )
@@ -81,11 +76,11 @@ def _judged(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, st
                 continue
             if raced.check.value in told or of_others(project, raced) or drawn(raced):
                 continue
-            hit = _hit(project, raced)
+            hit, constraint = _hit(project, raced)
             hit = replace(hit, profile="strict") if raced.entity in alike else hit
             told.add(raced.check.value)
             alike.add(raced.entity)
-            yield hit, _constraint(hit)
+            yield hit, constraint if hit.profile is None else ""
 
 
 def _open_in(project: Project, fn: Fn, mapped: bool) -> Iterator[Raced]:
@@ -104,24 +99,26 @@ def _in_handler(raced: Raced) -> bool:
     return raced.fn.inside(raced.insert.block, "except") is not None
 
 
-def _hit(project: Project, raced: Raced) -> Hit:
+def _hit(project: Project, raced: Raced) -> tuple[Hit, str]:
+    """With the unique constraint that the second insert violates, or ""."""
     name = raced.entity.rpartition(".")[2]
     table, columns = stopped_by(project, raced)
-    if columns:
-        constraint = f"the unique constraint on `{table}` ({', '.join(columns)})"
+    constraint = f"the unique constraint on `{table}` ({', '.join(columns)})" if columns else ""
+    if constraint:
         outcome = f"find nothing, and the second insert violates {constraint}, which nobody handles: that one fails."
     else:
         outcome = "find nothing and both insert; rely on a constraint (unique, or one that excludes overlaps) and handle its violation."
     who = "requests" if project.reach(raced.fn.fqn) else "runs"
-    return Hit(
+    hit = Hit(
         f"`{raced.fn.name}()` looks for a `{name}` and inserts one if there is none: two {who} at once both {outcome}",
         raced.fn.location(raced.insert.span),
         related=(raced.fn.step(raced.check.span, "looked for here"),),
         function=raced.fn.fqn,
-        severity="note" if columns else None,
-        help=_HANDLE if columns else None,
-        profile="strict" if _doubtful(project, raced, bool(columns)) else None,
+        severity="note" if constraint else None,
+        help=_HANDLE if constraint else None,
+        profile="strict" if _doubtful(project, raced, bool(constraint)) else None,
     )
+    return hit, constraint
 
 
 def _doubtful(project: Project, raced: Raced, unique: bool) -> bool:
