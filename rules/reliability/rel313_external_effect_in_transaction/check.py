@@ -45,13 +45,13 @@ def check(project: Project) -> Iterator[Hit]:
     seen: set[tuple[str, int]] = set()
     held: list[tuple[Fn, Call, str, Step, str]] = []
     for fn, block, opening in openings(project):
-        if project.layer(fn) in ("migration", "command") or project.lifecycle.starts(fn):
+        if project.layer(fn) in ("migration", "command") or project.lifecycle.starts(fn) or _meant(fn, block):
             continue
         inside = below(fn.facts, block)
         for call in fn.calls:
             if call.block not in inside or (fn.fqn, call.value) in seen:
                 continue
-            effect = _waited_for(project, fn, call) if not _meant(fn, block) else ""
+            effect = _waited_for(project, fn, call)
             if effect and not _ended(project, fn, call) and not _let_go(project, fn, call, effect):
                 seen.add((fn.fqn, call.value))
                 held.append((fn, call, effect, opening.step, _wrapper(fn) if opening.kind == "decorator" else ""))
@@ -64,15 +64,14 @@ def check(project: Project) -> Iterator[Hit]:
             again = (fn.fqn, hit.message) in told and bool(hit.flow)  # the same helper of the same function
             told.add((fn.fqn, hit.message))
             hit = replace(hit, profile="strict") if again else hit
-            (wrapped.setdefault(wrapper, []) if wrapper else plain.setdefault((fn.fqn, opened.location), [])).append(
-                hit
-            )
+            alike = wrapped.setdefault(wrapper, []) if wrapper else plain.setdefault((fn.fqn, opened.location), [])
+            alike.append(hit)
     for hits in plain.values():
         yield from _together(hits)
     for hits in wrapped.values():
         yield from told_once(hits, partial(here_and_in, before=": its locks"), severity=None, few=ALIKE)
     for fn in project.reviewed():
-        if fn.facts.decorators and fn.parent is not None:
+        if fn.facts.decorators:
             yield from _signalled(project, fn, seen)
         if "flush" not in project.effects.of(fn) or "commit" not in project.effects.of(fn):
             continue
@@ -176,9 +175,11 @@ def _waited_for(project: Project, fn: Fn, call: Call) -> str:
 def _tells_of_change(project: Project, fn: Fn, call: Call, target: Fn) -> bool:
     """`row.save()` of a model that tells others when one of its fields has changed (`if stored.state != self.state:`), of a row
     that was read here and in which other fields are set."""
-    row = fn.value(object_root(fn, receiver(fn, call))) if receiver(fn, call) >= 0 else ("",)
+    if target.name not in ("save", "asave"):
+        return False
+    row = receiver(fn, call)
     effect = next((item for item in WAITS if project.effects.has(target, item)), "")
-    if target.name not in ("save", "asave") or row[0] not in ("elem", "call") or not effect:
+    if row < 0 or fn.value(object_root(fn, row))[0] not in ("elem", "call") or not effect:
         return False
     edges, site = project.effects.chain(target, effect)
     asked = edges[0].call if edges else site.call if site is not None else None
