@@ -175,22 +175,22 @@ def _dropped(project: Project, fn: Fn, call: Call) -> bool:
     """Whether the session is a module's that the application drops after each request: `@app.teardown_appcontext` above what
     calls its `remove()`."""
     session = _of_module(project, fn, call)
-    return session != ("", "") and any(
-        _of_module(project, hook, other) == session and hook.callee_name(other) == "remove"
-        for hook in project.all_functions()
+    return session is not None and any(
+        _of_module(project, hook, other) == session
+        for hook, other in project.graph.calls_written("remove")
         if any(ref.name.rpartition(".")[2] in TEARDOWNS for ref in hook.decorators)
-        for other in hook.calls
     )
 
 
-def _of_module(project: Project, fn: Fn, call: Call) -> tuple[str, str]:
+def _of_module(project: Project, fn: Fn, call: Call) -> tuple[str, str] | None:
     """The module's variable on which a method is called, by its file and name."""
     value = fn.facts.values[call.func]
     if value[0] != "name":
-        return "", ""
+        return None
     target = project.modules.resolve(str(value[1]), fn.file.module)
-    known = target.kind == "variable" and target.file is not None and len(target.rest) == 1
-    return (target.file.path, target.name) if known and target.file is not None else ("", "")
+    if target.kind != "variable" or target.file is None or len(target.rest) != 1:
+        return None
+    return target.file.path, target.name
 
 
 def _left_by_all(project: Project, fn: Fn, slot: int) -> bool:
@@ -198,8 +198,10 @@ def _left_by_all(project: Project, fn: Fn, slot: int) -> bool:
     the call."""
     edges = project.graph.callers(fn)
     for edge in edges:
-        passed = bind(edge.caller, edge.call, fn).get(slot, ()) if edge.call is not None and edge.kind == "call" else ()
-        if len(passed) != 1 or edge.call is None or edge.caller.inside(edge.call.block, "for", "while") is not None:
+        if edge.call is None or edge.kind != "call" or edge.caller.inside(edge.call.block, "for", "while") is not None:
+            return False
+        passed = bind(edge.caller, edge.call, fn).get(slot, ())
+        if len(passed) != 1:
             return False
         root = object_root(edge.caller, passed[0][0])
         answers = edge.caller.fqn in project.route_functions and edge.caller.facts.values[root][0] == "param"
@@ -246,7 +248,8 @@ def _last(project: Project, fn: Fn, handler: int, root: int) -> bool:
     inside, tried = below(fn.facts, handler), fn.facts.blocks[group].span
     later = [other for other in fn.calls if other.block in inside or (other.span[:2] > tried[2:] and not leaves)]
     if entered >= 0:
-        later = [other for other in later if other.block in below(fn.facts, entered)]
+        held = below(fn.facts, entered)
+        later = [other for other in later if other.block in held]
     if root < 0:
         return not any(ASKS & project.effects.call_effects(fn, other) for other in later)
     return not any(_uses(fn, other, root) for other in later)
