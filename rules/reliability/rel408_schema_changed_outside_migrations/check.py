@@ -129,11 +129,16 @@ def _scratch(project: Project) -> set[tuple[str, str]]:
     made: dict[tuple[str, str], set[Fn]] = {}
     gone: dict[tuple[str, str], set[Fn]] = {}
     for text in project.data.texts:
-        for pattern, found in ((_MADE, made), (_GONE, gone)):
-            match = pattern.match(text.text) if text.fn is not None else None
-            known = match is not None and (project.data.models.find(match[1]) or project.data.migrated.find(match[1]))
-            if match is not None and text.fn is not None and not known:
-                found.setdefault((text.fn.path, match[1]), set()).add(text.fn)
+        match = _MADE.match(text.text) or _GONE.match(text.text)
+        if (
+            match is None
+            or text.fn is None
+            or project.data.models.find(match[1])
+            or project.data.migrated.find(match[1])
+        ):
+            continue
+        found = made if match.re is _MADE else gone
+        found.setdefault((text.fn.path, match[1]), set()).add(text.fn)
     return {key for key, functions in made.items() if key in gone and functions.isdisjoint(gone[key])}
 
 

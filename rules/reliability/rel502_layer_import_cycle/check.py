@@ -77,10 +77,9 @@ def cycles(project: Project) -> Iterator[tuple[tuple[str, str], Hit]]:
 
 def queues_late(project: Project, file: FileFacts, item: Import, layer: str) -> bool:
     """`from shop.tasks import pack` where the job is queued: all that is known of it is its name, as if it were sent by that."""
-    fn = next((fn for fn in project.functions_of(file) if fn.index == item.function), None)
+    fn = project.functions_of(file)[item.function]
     return (
         layer == "task"
-        and fn is not None
         and not fn.is_module
         and any("queue-publish" in model.effect for call in fn.calls for model in project.models(fn, call))
     )
