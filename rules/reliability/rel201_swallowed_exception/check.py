@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from operator import attrgetter
 
 from backendlint.api import (
     Block,
@@ -190,18 +189,14 @@ class Place:
 
 def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
     styles = by_style(project, project.functions_with("except", "with"), partial(hits_in, project, options))
-    yield from told_once(styles.pop("", ()), of_it, severity=None, each=attrgetter("function"))
+    told = partial(here_and_in, after=UNTRACED)
+    alone = styles.pop("", [])
+    yield from told_once(alone, told, few=len(alone), by_function=True)
     for style, hits in styles.items():
         if style in EVERYWHERE:
-            yield from told_once(hits, partial(here_and_in, after=UNTRACED))
+            yield from told_once(hits, told)
         else:
-            yield from told_once(hits, partial(here_and_in, after=UNTRACED), severity=None, each=always)
-
-
-def of_it(hit: Hit, others: str) -> str:
-    """One function's hits are read, and mended, together."""
-    owner = "module" if "in the module" in hit.message else "function"
-    return here_and_in(hit, f"{others} of this {owner}", after=UNTRACED)
+            yield from told_once(hits, told, severity=None, each=always)
 
 
 def hits_in(project: Project, options: Mapping[str, object], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:

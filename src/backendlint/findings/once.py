@@ -103,10 +103,13 @@ def _place(hit: Hit) -> tuple[str, int, int]:
 
 
 def _by_function(hits: Iterable[Hit], told: Callable[[Hit, str], str]) -> Iterator[Hit]:
-    """The first of each function, with how many there are; they are read, and mended, together."""
+    """The first of each function, with how many there are; they are read, and mended, together. Advice passes."""
     found: dict[str | None, list[Hit]] = {}
     for hit in hits:
-        found.setdefault(hit.function, []).append(hit)
+        if hit.profile == "strict":
+            yield hit
+        else:
+            found.setdefault(hit.function, []).append(hit)
     for group in found.values():
         if len(group) <= ALIKE:
             yield from group
