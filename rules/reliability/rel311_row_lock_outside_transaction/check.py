@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Call, Fn, Hit, Profile, Project, Span, for_tests, given, ingredients, ruled_out
+from backendlint.api import Call, Fn, Hit, Profile, Project, Span, for_tests, given, ingredients, receiver, ruled_out
 
 FOR_UPDATE = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?(?:UPDATE|SHARE)\b", re.IGNORECASE)
 WRITES = re.compile(
@@ -66,15 +66,14 @@ def _judged(project: Project, fn: Fn, span: Span, block: int) -> Iterator[Hit]:
 def _run_inside(project: Project, fn: Fn, call: Call) -> bool:
     """`rows = Job.objects.select_for_update().filter(...)`, then `with transaction.atomic(): for row in rows:`. The query runs where
     its rows are first asked for."""
-    lazy, todo, runs = {call.value}, [call.value], list[tuple[Span, int]]()
-    while todo:
-        for vid in fn.made_of(todo.pop()):
-            if fn.value(vid)[0] == "attr":
-                chained = [other for other in fn.calls if other.func == vid]
-                found = {other.value for other in chained if fn.callee_name(other) in LAZY}
-                runs += [(other.span, other.block) for other in chained if other.value not in found]
-                todo += found - lazy
-                lazy |= found
+    lazy, runs = {call.value}, list[tuple[Span, int]]()
+    for other in fn.calls:
+        if receiver(fn, other) not in lazy:
+            continue
+        if fn.callee_name(other) in LAZY:
+            lazy.add(other.value)
+        else:
+            runs.append((other.span, other.block))
     loops = (item for item in fn.facts.blocks if item.kind in ("for", "comp") and item.value in lazy)
     runs += [(item.span, item.parent) for item in loops]
     runs += [(other.span, other.block) for other in fn.calls if not lazy.isdisjoint(other.passed)]
