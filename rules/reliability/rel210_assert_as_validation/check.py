@@ -37,9 +37,10 @@ PERMITS = re.compile(
     r"(^|_)(permi\w*|perms?|access|owners?|owns|authori[sz]\w*|allowed|privileges?)(_|$)", re.IGNORECASE
 )
 """Words of functions that say whether somebody may do something: no type checker learns anything from them."""
-RANK = re.compile(r"^_*is_(super_?user|staff|admin(istrator)?|moderator)$", re.IGNORECASE)
-RANKED = re.compile(r"\bis_(super_?user|staff|admin(istrator)?|moderator)\b", re.IGNORECASE)
+_RANKS = r"is_(super_?user|staff|admin(istrator)?|moderator)"
 """Functions that say what somebody is allowed at all."""
+RANK = re.compile(rf"^_*{_RANKS}$", re.IGNORECASE)
+RANKED = re.compile(rf"\b{_RANKS}\b", re.IGNORECASE)
 STATE = re.compile(
     r"(is|has|can|may|should|was|allow)_|"
     r"(\w+_)?(active|enabled|valid|verified|paid|deleted|authenticated|approved|confirmed|public|published)$"
@@ -299,12 +300,12 @@ def is_narrowing(test: cst.BaseExpression) -> bool:
             isinstance(test.expression, cst.Call) and is_narrowing(test.expression)
         )
     if isinstance(test, cst.Call):
-        return isinstance(test.func, cst.Name) and bool(TYPE_TEST.fullmatch(test.func.value)) and not permits(test)
+        return TYPE_TEST.fullmatch(plainly_called(test)) is not None and not permits(test)
     if isinstance(test, cst.Attribute):
         return not STATE.match(test.attr.value)
     if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
         target = test.comparisons[0]
-        if isinstance(test.left, cst.Call) and isinstance(test.left.func, cst.Name) and test.left.func.value == "type":
+        if plainly_called(test.left) == "type":
             return True
         if not isinstance(target.operator, cst.Is | cst.IsNot):
             return False
@@ -317,25 +318,21 @@ def asks_type(test: cst.BaseExpression) -> bool:
     if isinstance(test, cst.BooleanOperation):
         return asks_type(test.left) or asks_type(test.right)
     if isinstance(test, cst.Comparison):
-        return any(is_type_of(item.comparator) for item in test.comparisons)
-    return (
-        isinstance(test, cst.Call)
-        and isinstance(test.func, cst.Name)
-        and test.func.value in ("isinstance", "issubclass")
-    )
+        return any(plainly_called(item.comparator) == "type" for item in test.comparisons)
+    return plainly_called(test) in ("isinstance", "issubclass")
 
 
-def is_type_of(value: cst.BaseExpression) -> bool:
-    """`type(check)`."""
-    return isinstance(value, cst.Call) and isinstance(value.func, cst.Name) and value.func.value == "type"
+def plainly_called(value: cst.BaseExpression) -> str:
+    """`type` of `type(check)`; "" for what is no call of a bare name."""
+    return value.func.value if isinstance(value, cst.Call) and isinstance(value.func, cst.Name) else ""
 
 
 def permits(test: cst.BaseExpression) -> bool:
     """`has_permission_for(user, form)`, `is_superuser(request)`: who may do what."""
-    if not isinstance(test, cst.Call) or not isinstance(test.func, cst.Name) or not test.args:
+    if not isinstance(test, cst.Call) or not test.args:
         return False
     said = PERMITS if len(test.args) > 1 else RANK
-    return said.search(test.func.value) is not None
+    return said.search(plainly_called(test)) is not None
 
 
 def working_call(site: SyntaxSite) -> Call | None:
