@@ -635,9 +635,9 @@ def is_quiet(site: Place, outcome: str) -> bool:
         return True
     if outcome.startswith("sets") or (outcome in BOOLEANS and not is_deed(site)):
         return True
-    if is_probe(site) or says_unknown(site) or takes_result(site) or is_on_the_way_to_raise(site):
+    if is_probe(site) or says_unknown(site) or takes_result(site):
         return True
-    if tries_candidates(site):
+    if is_on_the_way_to_raise(site) or tries_candidates(site):
         return True
     # where the tried code returns, the code below is what happens instead
     if outcome != "goes on" or site.facts.kind != "except":

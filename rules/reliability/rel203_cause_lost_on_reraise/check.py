@@ -315,7 +315,8 @@ def is_logged(fn: Fn, item: Raise, handler: int, *, as_error: bool = False) -> b
     """Whether the handler has logged the caught one before, with its traceback or (as an error, if that is asked for) its text;
     also in either branch of an `if`."""
     inside = {number for number in around(fn.facts, item.block) if number >= handler}
-    logged = {call.block for call in fn.calls if call.span < item.span and logs(fn, call, handler, as_error=as_error)}
+    before = (call for call in calls_in(fn.facts, handler) if call.span < item.span)
+    logged = {call.block for call in before if logs(fn, call, handler, as_error=as_error)}
     either = {
         block.parent
         for number, block in enumerate(fn.facts.blocks)
