@@ -90,8 +90,8 @@ def _profile(project: Project, site: Site, wait: Wait) -> Profile | None:
     fn, call = site.fn, site.call
     streams = fn.const(call.kwarg("stream")) is True or fn.callee_name(call) == "stream"
     on_purpose = streams and fn.facts.is_generator and not wait.default
-    chosen = not wait.default and (wait.seconds <= PROXIES or _apart(project, site, wait))
-    chosen = chosen and project.waits.assumed("api_ms")
+    set_freely = project.waits.assumed("api_ms") and not wait.default
+    chosen = set_freely and (wait.seconds <= PROXIES or _apart(project, site, wait))
     return "strict" if on_purpose or chosen or (wait.default and not project.waits.plain_client(site.model)) else None
 
 

@@ -101,9 +101,8 @@ def _is_slow(project: Project, policy: Policy) -> bool:
     if policy.backoff != "constant":
         return False
     pause = policy.pause or 0
-    return (pause >= (PATIENT if 0 < (policy.attempts or 0) <= FEW else FAR_APART)) or (
-        policy.kind == "loop" and pause >= STEADY and policy.fn not in project.in_request
-    )
+    slow = PATIENT if 0 < (policy.attempts or 0) <= FEW else FAR_APART
+    return pause >= slow or (policy.kind == "loop" and pause >= STEADY and policy.fn not in project.in_request)
 
 
 def _is_soft(project: Project, policy: Policy) -> bool:

@@ -275,14 +275,12 @@ def _client(project: Project, policy: Policy) -> Hit:
 def _posts(project: Project, fn: Fn) -> bool:
     """Whether the file of a class that makes a client sends anything but what may be repeated: `session.post(...)`,
     `self._request("POST", ...)`, or what callers say."""
-    for other in project.functions_of(fn.file):
-        for call in other.calls:
-            if any(str(other.const(vid)).upper() in UNSAFE for vid in call.passed):
-                return True
-            methods = [model.method for model in project.models(other, call) if "http" in model.effect]
-            if any(method in UNSAFE for method in methods):
-                return True
-    return False
+    return any(
+        any(str(other.const(vid)).upper() in UNSAFE for vid in call.passed)
+        or any(model.method in UNSAFE for model in project.models(other, call) if "http" in model.effect)
+        for other in project.functions_of(fn.file)
+        for call in other.calls
+    )
 
 
 def _hit(project: Project, policy: Policy, sent: Sent, fn: Fn, call: Call) -> Hit:
