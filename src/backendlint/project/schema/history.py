@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from backendlint.findings.model import Hit, Location, Profile, Step
@@ -14,7 +15,7 @@ from backendlint.project.schema.ddl import read_script
 from backendlint.project.schema.model import DEFAULT_NAMESPACES, Index, Schema, Table, key_of
 from backendlint.project.schema.revisions import dialect_at
 from backendlint.project.sqltext.assemble import HOLE
-from backendlint.project.sqltext.places import Places
+from backendlint.project.sqltext.places import place_in
 
 _MIGRATION_FOLDER = re.compile(
     r"(?:^|/)(?:migrations?|migrate|versions|changelog|deltas?|patches|schema_updates|alembic)(?:/|$)", re.IGNORECASE
@@ -254,7 +255,7 @@ def read_sql_files(texts: Sequence[tuple[str, str]], dialect: str) -> tuple[list
         if is_archived(path) and chain_of(path) in initial:
             continue  # what the archive did is part of what sets up the database
         spoken = dialect_at(path, dialect)
-        script = read_script(_forward(text), spoken, Places(path, text).of)
+        script = read_script(_forward(text), spoken, partial(place_in, path, text))
         name = path.rpartition("/")[2]
         if _MIGRATION_FOLDER.search(path.rpartition("/")[0]) or _NUMBERED.match(name):
             chain = chain_of(path)

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import lru_cache
 from itertools import accumulate
 
 from backendlint.findings.model import Location
 
 
-class Places:
-    """Places in one text that are asked for often."""
-
-    def __init__(self, path: str, text: str) -> None:
-        self.path = path
-        self._starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
-
-    def of(self, start: int, end: int) -> Location:
-        """The place of a range of the text (offsets) as lines and columns from 1."""
-        return Location(self.path, *self._place(start), *self._place(end))
-
-    def _place(self, offset: int) -> tuple[int, int]:
-        line = bisect_right(self._starts, offset)
-        return line, offset - self._starts[line - 1] + 1
-
-
 def place_in(path: str, text: str, start: int, end: int) -> Location:
-    """One place in a text."""
-    return Places(path, text).of(start, end)
+    """The place of a range of the file's text (offsets) as lines and columns from 1."""
+    starts = _starts(text)
+    return Location(path, *_place(starts, start), *_place(starts, end))
+
+
+@lru_cache(maxsize=4)
+def _starts(text: str) -> list[int]:
+    """Where the lines of a text begin; one text is most often asked for many places in a row."""
+    return [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
+
+
+def _place(starts: list[int], offset: int) -> tuple[int, int]:
+    line = bisect_right(starts, offset)
+    return line, offset - starts[line - 1] + 1
