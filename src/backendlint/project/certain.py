@@ -122,6 +122,11 @@ def barred(fn: Fn, block: int, span: Span, known: Given) -> bool:
     return bool(known) and any(truth(fn, test, known) is (not outcome) for test, outcome in fn.operands_before(span))
 
 
+def never_made(way: Edge, call: Call) -> bool:
+    """Whether the function to which a call leads, called so, never makes a call of its own."""
+    return barred(way.callee, call.block, call.span, given(way))
+
+
 def taken(fn: Fn, options: tuple[Vid, ...], known: Given) -> tuple[Vid, ...]:
     """Of the values that a name may have after branches those that it can have when the function is called so: after
     `if with_lines: query = query.options(...)` what the branch makes, or what was there before."""

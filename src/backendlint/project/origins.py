@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import Edge
-from backendlint.project.certain import Given, barred, given, taken, truth
+from backendlint.project.certain import Given, given, never_made, taken
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loaders import EVERYTHING, LOADS, NOTHING, Loads, loads_of
 from backendlint.project.loops import behind, going_through, plain
+from backendlint.project.rowlocks import asks_for_none
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -82,10 +83,14 @@ class _Context(NamedTuple):
     call: Call
     outer: _Context | None
 
+    def edge(self, fn: Fn) -> Edge:
+        """The call as a way into the function that was entered."""
+        return Edge(self.caller, fn, self.call, "call", self.call.span)
+
     def says(self, fn: Fn) -> Given:
         """What it says of the parameters of the function that was entered."""
         outer = self.outer.says(self.caller) if self.outer is not None else None
-        return given(Edge(self.caller, fn, self.call, "call", self.call.span), outer)
+        return given(self.edge(fn), outer)
 
 
 class Origins:
@@ -369,20 +374,6 @@ class _Walk:
             return
         self._library(fn, call, models[0], path, steps, context, depth)
 
-    @staticmethod
-    def _unlocked(fn: Fn, call: Call, context: _Context | None) -> bool:
-        asked = [vid for key, vid in call.kwargs if "for_update" in key]
-        entered = Edge(context.caller, fn, context.call, "call", context.call.span) if asked and context else None
-        known = given(entered) if entered is not None else {}
-        return bool(asked) and all(truth(fn, vid, known) is False for vid in asked)
-
-    @staticmethod
-    def _left_out(fn: Fn, call: Call, context: _Context) -> bool:
-        """Whether the function never comes to a call, entered with these arguments."""
-        return barred(
-            fn, call.block, call.span, given(Edge(context.caller, fn, context.call, "call", context.call.span))
-        )
-
     def _of_view(self, fn: Fn, call: Call, path: Path, steps: tuple[Step, ...], depth: int) -> bool:
         """`super().get_queryset()` of a library's view: what the class names as its `queryset`, also where that begins with a
         manager that is not known, and loads something."""
@@ -422,9 +413,10 @@ class _Walk:
             for vid in (base, *call.args[model.name in _BY_KEY :]):
                 self.visit(fn, vid, path, steps, context, depth)
             return
-        if context is not None and call.block and self._left_out(fn, call, context):
+        way = context.edge(fn) if context is not None else None
+        if way is not None and call.block and never_made(way, call):
             return  # the other way is taken: `if lock: query = query.with_for_update()`
-        steps = (*steps, Step(fn, call, model, len(path), self._unlocked(fn, call, context)))
+        steps = (*steps, Step(fn, call, model, len(path), asks_for_none(fn, call, way)))
         base, owner = receiver(fn, call), model.name.rpartition(".")[0]
         before = (len(self.found), self._met)
         if model.orm.op == "execute" or (model.sql is not None and model.orm.op != "raw"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import name_of
 from backendlint.project.calls import Edge
-from backendlint.project.certain import barred, given, truth
+from backendlint.project.certain import given, never_made, truth
 from backendlint.project.entities import Fn
 from backendlint.project.transactions import before, exclusive
 
@@ -107,11 +107,16 @@ def _takes_lock(project: Project, fn: Fn, call: Call) -> bool:
 
 def _left_out(edge: Edge, call: Call) -> bool:
     """`if lock: query = query.with_for_update()`, `with_for_update=lock`, where the caller does not ask for it."""
-    asked = [vid for key, vid in call.kwargs if "for_update" in key]
-    known = given(edge) if asked or call.block else {}
-    if call.block and barred(edge.callee, call.block, call.span, known):
+    if call.block and never_made(edge, call):
         return True
-    return bool(asked) and all(truth(edge.callee, vid, known) is False for vid in asked)
+    return asks_for_none(edge.callee, call, edge)
+
+
+def asks_for_none(fn: Fn, call: Call, way: Edge | None) -> bool:
+    """Whether a call says that it takes no lock: `with_for_update=lock`, where whoever calls the function does not ask for it."""
+    asked = [vid for key, vid in call.kwargs if "for_update" in key]
+    known = given(way) if asked and way is not None else {}
+    return bool(asked) and all(truth(fn, vid, known) is False for vid in asked)
 
 
 def _if_asked(project: Project, fn: Fn, call: Call) -> bool:
