@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Fn, Ref
@@ -25,6 +25,17 @@ def receiver(fn: Fn, call: Call) -> Vid:
     """The object on which a method is called, or -1."""
     value = fn.facts.values[call.func]
     return value[1] if value[0] == "attr" else -1
+
+
+def chained_calls(fn: Fn, vid: Vid, most: int) -> Iterator[Call]:
+    """The calls of a chain, the last one first: `.first()`, then `.filter(...)` of `rows.filter(...).first()`."""
+    for _ in range(most):
+        value = fn.unguarded(vid) if vid >= 0 else ("",)
+        if value[0] != "call":
+            return
+        call = fn.facts.calls[value[1]]
+        yield call
+        vid = receiver(fn, call)
 
 
 SAME = frozenset({"guard", "await", "mut", "store", "setattr", "enter", "star"})

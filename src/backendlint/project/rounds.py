@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
-from backendlint.project.binding import receiver
+from backendlint.project.binding import chained_calls, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.passing import decides
@@ -44,37 +44,23 @@ def behind_interface(project: Project, edge: Edge) -> bool:
 
 def _handles(project: Project, query: Query) -> Iterator[Vid]:
     """The session, connection or cursor by which a query is sent; in Django the alias that `using` is given."""
-    fn, vid = query.fn, query.vid
-    for _ in range(MAX_CHAIN):
-        value = fn.unguarded(vid)
-        if value[0] != "call":
-            break
-        call = fn.facts.calls[value[1]]
+    fn = query.fn
+    for call in chained_calls(fn, query.vid, MAX_CHAIN):
         if fn.callee_name(call) == "using" and call.args:
             yield call.args[0]
         base = receiver(fn, call)
-        if base < 0:
-            return
-        if _is_handle(project, fn, base):
+        if base >= 0 and _is_handle(project, fn, base):
             if _opened(fn, base):
                 yield base
             return
-        vid = base
 
 
 def _lookups(query: Query) -> Iterator[Vid]:
     """The names of what a query compares, where they are no constants: `filter(**{f"{field}__in": values})`."""
-    fn, vid = query.fn, query.vid
-    for _ in range(MAX_CHAIN):
-        value = fn.unguarded(vid)
-        if value[0] != "call":
-            return
-        call = fn.facts.calls[value[1]]
+    fn = query.fn
+    for call in chained_calls(fn, query.vid, MAX_CHAIN):
         for spread in (fn.unguarded(vid) for key, vid in call.kwargs if key == "**"):
             yield from (key for key, _ in spread[1] if key >= 0) if spread[0] == "dict" else ()
-        vid = receiver(fn, call)
-        if vid < 0:
-            return
 
 
 def _is_handle(project: Project, fn: Fn, vid: Vid) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Value, Vid
-from backendlint.project.binding import receiver
+from backendlint.project.binding import chained_calls, receiver
 from backendlint.project.entities import Fn
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.labels import Path
@@ -47,14 +47,10 @@ def sought_by(fn: Fn, call: Call) -> Vid:
 def columns_sought(fn: Fn, call: Call) -> list[Vid]:
     """What columns are equal to in the row that a query finds, given by their names to a call of its chain."""
     found: list[Vid] = []
-    for _ in range(_CHAIN):
-        if fn.callee_name(call) in _OTHER:
+    for item in chained_calls(fn, call.value, _CHAIN):
+        if fn.callee_name(item) in _OTHER:
             return []
-        found += [vid for key, vid in call.kwargs if key != "**" and _is_equal(key)]
-        base = fn.unguarded(receiver(fn, call)) if receiver(fn, call) >= 0 else ("",)
-        if base[0] != "call":
-            break
-        call = fn.facts.calls[base[1]]
+        found += [vid for key, vid in item.kwargs if key != "**" and _is_equal(key)]
     return found
 
 
