@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
 from backendlint.facts.within import below
+from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
 from backendlint.project.transactions import before
 
@@ -28,10 +29,7 @@ _FARTHEST = 10
 
 def conflict_handled(project: Project, fn: Fn, insert: Call) -> bool:
     """Whether the violated constraint is caught: around the insert, the flush or commit that sends it, or the caller."""
-    return conflict_handled_in(project, fn, insert) or any(
-        edge.call is not None and handles_conflict(project, edge.caller, edge.call.block, broad=False)
-        for edge in project.graph.callers(fn)
-    )
+    return conflict_handled_in(project, fn, insert) or conflict_handled_around(project, project.graph.callers(fn))
 
 
 def conflict_handled_in(project: Project, fn: Fn, insert: Call) -> bool:
@@ -51,6 +49,13 @@ def conflict_handled_in(project: Project, fn: Fn, insert: Call) -> bool:
         ):
             return True  # `await self._commit_or_conflict()`
     return False
+
+
+def conflict_handled_around(project: Project, edges: Iterable[Edge]) -> bool:
+    """Whether it is caught around one of these calls."""
+    return any(
+        edge.call is not None and handles_conflict(project, edge.caller, edge.call.block, broad=False) for edge in edges
+    )
 
 
 def _answered(project: Project, fn: Fn, insert: Call) -> bool:

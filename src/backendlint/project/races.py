@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Vid
@@ -12,8 +12,8 @@ from backendlint.project.calls import Edge
 from backendlint.project.conflicts import (
     conflict_handled,
     conflict_handled_above,
+    conflict_handled_around,
     conflict_handled_in,
-    handles_conflict,
 )
 from backendlint.project.entities import Fn
 from backendlint.project.perfunction import per_function
@@ -235,15 +235,11 @@ def _inserts(project: Project, fn: Fn) -> Iterator[tuple[Call, str, str, bool]]:
             entity = write.entity or _receiving(project, fn, edge)
             if write.creates and entity and len(chain) <= 1 and not _SAFE_INSERT.search(text):
                 if not _stored_already(project, write):
-                    caught = conflict_handled_in(project, write.fn, write.call) or _caught_on_the_way(project, chain)
+                    caught = conflict_handled_in(project, write.fn, write.call) or conflict_handled_around(
+                        project, chain
+                    )
                     yield edge.call, _key(entity), edge.callee.fqn, caught
                 break
-
-
-def _caught_on_the_way(project: Project, chain: Iterable[Edge]) -> bool:
-    return any(
-        edge.call is not None and handles_conflict(project, edge.caller, edge.call.block, broad=False) for edge in chain
-    )
 
 
 def _made(project: Project, fn: Fn, call: Call) -> bool:
