@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Call, Vid
+from backendlint.facts.model import Block, Call, Vid
 from backendlint.facts.within import calls_in
 from backendlint.project.answers import answers
 from backendlint.project.applications import Programs
@@ -102,16 +102,20 @@ class Mapped:
 
     def caught(self, fn: Fn) -> Iterator[str]:
         """Classes that the function's handlers catch for good."""
-        for index, block in enumerate(fn.facts.blocks):
-            if block.kind == "except" and not self.project.exceptions.reraises(fn, index):
-                yield from self.project.exceptions.caught_types(fn, block)
+        for block in self._catching(fn):
+            yield from self.project.exceptions.caught_types(fn, block)
 
     def _caught_on_the_way(self, fn: Fn) -> Iterator[str]:
         """Those that a middleware catches around what it calls on: not around its own look at the request."""
-        for index, block in enumerate(fn.facts.blocks):
-            around = block.kind == "except" and not self.project.exceptions.reraises(fn, index)
-            if around and any(self._calls_on(fn, call) for call in calls_in(fn.facts, block.group)):
+        for block in self._catching(fn):
+            if any(self._calls_on(fn, call) for call in calls_in(fn.facts, block.group)):
                 yield from self.project.exceptions.caught_types(fn, block)
+
+    def _catching(self, fn: Fn) -> Iterator[Block]:
+        """Its handlers that raise nothing again."""
+        for index, block in enumerate(fn.facts.blocks):
+            if block.kind == "except" and not self.project.exceptions.reraises(fn, index):
+                yield block
 
     def _calls_on(self, fn: Fn, call: Call, depth: int = 3) -> bool:
         """`self.get_response(request)`, `await call_next(request)`, `super().dispatch(request)`: whatever is given to it, or

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Vid
-from backendlint.project.decorators import decorator_models
+from backendlint.project.decorators import decorator_models, made_within
 from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import block_at
@@ -82,8 +82,12 @@ def validated_by_decorator(project: Project, fn: Fn) -> bool:
 
 def _loads(project: Project, decorator: Fn) -> bool:
     """Whether the project's own decorator, in the function that it puts around another, loads something by a schema."""
-    inside = [fn for fn in project.functions_of(decorator.file) if fn.fqn.startswith(f"{decorator.fqn}.")]
-    return any(validates(project, model) for fn in inside for call in fn.calls for model in project.models(fn, call))
+    return any(
+        validates(project, model)
+        for fn in made_within(project, decorator)
+        for call in fn.calls
+        for model in project.models(fn, call)
+    )
 
 
 def serialized_by_decorator(project: Project, fn: Fn) -> bool:

@@ -99,11 +99,7 @@ class Results:
             self._known[key] = ()
             stated = self._read(fn, self.heirs.stated(heir))
             if stated:
-                usual, fn.known = fn.known, {0: (receiver,), **stated}
-                try:
-                    self._known[key] = unique(self._returned(fn, None))
-                finally:
-                    fn.known = usual
+                self._known[key] = self._returned_with(fn, {0: (receiver,), **stated})
         return self._known[key]
 
     def _of_rows(self, fn: Fn, receiver: Ref, usual: Refs) -> Refs:
@@ -121,13 +117,17 @@ class Results:
                 self.resolver.types.annotation(fn.parent, fn.facts.returns_annotation) if fn.parent is not None else ()
             )
             if all(self._open(ref) or self.resolver.managers.gives_rows(ref) for ref in said):
-                before, fn.known = fn.known, {0: (receiver,)}
-                try:
-                    self._known[key] = unique(self._returned(fn, None)) or usual
-                finally:
-                    fn.known = before
+                self._known[key] = self._returned_with(fn, {0: (receiver,)}) or usual
             self._known[key] = tuple(self.resolver.managers.of_rows(ref, receiver.arg) for ref in self._known[key])
         return self._known[key]
+
+    def _returned_with(self, fn: Fn, known: dict[Vid, Refs]) -> Refs:
+        """What the function returns, where this is known of its values."""
+        usual, fn.known = fn.known, known
+        try:
+            return unique(self._returned(fn, None))
+        finally:
+            fn.known = usual
 
     @staticmethod
     def _read(fn: Fn, stated: dict[str, Refs]) -> dict[Vid, Refs]:
