@@ -195,12 +195,12 @@ class Resources:
 
     def _given_on(self, fn: Fn, held: set[Vid], cls: ClassModel | None) -> set[Vid]:
         """`engine.connect().execution_options(...)`: what methods that give their own object back are bound to."""
-        for call in fn.calls if cls is not None else ():
-            itself = receiver(fn, call) in held and any(
-                ref.kind == "libinst" and cls is not None and ref.name == cls.name
-                for ref in self.project.refs(fn, call.value)
-            )
-            held = held | aliases(fn.facts, call.value) if itself else held
+        if cls is None:
+            return held
+        for call in fn.calls:
+            given = self.project.refs(fn, call.value) if receiver(fn, call) in held else ()
+            if any(ref.kind == "libinst" and ref.name == cls.name for ref in given):
+                held = held | aliases(fn.facts, call.value)
         return held
 
     def _is_lease(self, fn: Fn, taken: Call) -> bool:
@@ -299,7 +299,7 @@ class Resources:
 
     def _only_shown(self, fn: Fn, vid: Vid) -> bool:
         """`select([client], [], [], 3)`: a display that functions of libraries look at, and that nobody holds."""
-        if fn.facts.values[vid][0] not in ("list", "tuple") or any(vid in operands(value) for value in fn.facts.values):
+        if fn.facts.values[vid][0] not in ("list", "tuple") or fn.made_of(vid):
             return False
         shown = [call for call in fn.calls if vid in call.passed]
         held = {item.value for item in fn.facts.bindings} | {item.value for item in fn.facts.returns}
