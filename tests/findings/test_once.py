@@ -85,14 +85,21 @@ def test_what_is_not_reviewed_is_judged_only_for_a_style_of_what_is() -> None:
     assert [hit.message for hits in by_style(project, functions, _judged).values() for hit in hits] == ["shop.alone"]
 
 
-def test_few_hits_of_one_function_are_told_once_where_that_is_asked_for() -> None:
-    first, again, other = _hits(3)[::-1]
-    hits = [replace(first, function="pay"), replace(again, function="pay"), replace(other, function="ship")]
+def test_some_hits_of_one_function_are_told_once_where_that_is_asked_for() -> None:
+    first, again, more, other = _hits(4)[::-1]
+    hits = [*(replace(hit, function="pay") for hit in (first, again, more)), replace(other, function="ship")]
 
     found = list(told_once(hits, lambda hit, others: f"{hit.message}, {others}", by_function=True))
 
     assert [(hit.message, hit.profile, hit.severity) for hit in found] == [
-        ("hit 1, 1 more place of this function", None, None),
+        ("hit 1, 2 more places of this function", None, None),
         ("hit 2", "strict", None),
-        ("hit 3", None, None),
+        ("hit 3", "strict", None),
+        ("hit 4", None, None),
     ]
+
+
+def test_two_hits_of_one_function_are_no_habit() -> None:
+    hits = [replace(hit, function="pay") for hit in _hits(2)[::-1]]
+
+    assert list(told_once(hits, lambda hit, others: others, by_function=True)) == hits

@@ -100,11 +100,11 @@ def check(project: Project) -> Iterator[Hit]:
                 yield from _told(styles[style], few=style.few) if style.place else styles[style]
 
 
-def _told(hits: list[Hit], by: str = "") -> Iterator[Hit]:
-    """The first alone; advice passes."""
+def _told(hits: list[Hit], by: str = "", few: int = 1) -> Iterator[Hit]:
+    """Beyond `few` the first alone; advice passes."""
     yield from (hit for hit in hits if hit.profile is not None)
     first_ones = [hit for hit in hits if hit.profile is None]
-    yield from told_once(first_ones, partial(_throughout, by=by), 1, None)
+    yield from told_once(first_ones, partial(_throughout, by=by), few, None)
 
 
 def _throughout(hit: Hit, others: str, by: str = "") -> str:

@@ -78,8 +78,7 @@ def told_once(
             yield from _by_function(ordered, told) if by_function else ordered
         return
     first, *rest = sorted(ordered, key=lambda hit: hit.confidence == "low")
-    places = f"{len(rest)} more place{'s' if len(rest) > 1 else ''}"
-    yield replace(first, message=told(first, places), severity=severity)
+    yield replace(first, message=told(first, _more(rest)), severity=severity)
     yield from (replace(hit, profile="strict") for hit in rest)
 
 
@@ -102,8 +101,12 @@ def _place(hit: Hit) -> tuple[str, int, int]:
     return hit.location.path, hit.location.line, hit.location.column
 
 
+def _more(hits: Sequence[Hit]) -> str:
+    return f"{len(hits)} more place{'s' if len(hits) > 1 else ''}"
+
+
 def _by_function(hits: Iterable[Hit], told: Callable[[Hit, str], str]) -> Iterator[Hit]:
-    """The first of each function, with how many there are; they are read, and mended, together. Advice passes."""
+    """Of more than a few of a function the first, with how many there are; they are read, and mended, together. Advice passes."""
     found: dict[str | None, list[Hit]] = {}
     for hit in hits:
         if hit.profile == "strict":
@@ -116,8 +119,7 @@ def _by_function(hits: Iterable[Hit], told: Callable[[Hit, str], str]) -> Iterat
             continue
         first, *others = group
         owner = "module" if not first.function or first.function.endswith("<module>") else "function"
-        places = f"{len(others)} more places of this {owner}"
-        yield replace(first, message=told(first, places))
+        yield replace(first, message=told(first, f"{_more(others)} of this {owner}"))
         yield from (replace(hit, profile="strict") for hit in others)
 
 

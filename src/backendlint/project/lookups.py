@@ -79,10 +79,11 @@ def asked_for(project: Project, fn: Fn, name: str) -> bool:
         edge = above.edge
         if edge is None or edge.call is None:
             return True
-        bound = bind(caller, edge.call, edge.callee) if not edge.call.open_ended else {}
-        given = [vid for index in wanted for vid, _ in bound.get(index, ())]
         if edge.call.open_ended:  # `super().__init__(*args, **kwargs)`: whatever is passed
             given = list(edge.call.passed)
+        else:
+            bound = bind(caller, edge.call, edge.callee)
+            given = [vid for index in wanted for vid, _ in bound.get(index, ())]
         if not given:
             return True
         given = [vid for vid in given if not _of_few(project, caller, vid)]

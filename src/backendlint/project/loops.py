@@ -172,10 +172,11 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
 
 def _of_enum(project: Project, refs: Refs) -> bool:
     """`set[Kind]` of an enumeration: as many at most as it has members."""
-    elements = [ref.arg for ref in refs if ref.arg is not None]
-    classes = [project.classes[item.name] for item in elements if item.kind == "inst"]
-    enums = (cls for cls in classes if project.hierarchy.is_a(cls, "enum.Enum"))
-    return bool(elements) and len(list(enums)) == len(elements) == len(refs)
+    elements = [ref.arg for ref in refs]
+    return bool(elements) and all(
+        item is not None and item.kind == "inst" and project.hierarchy.is_a(project.classes[item.name], "enum.Enum")
+        for item in elements
+    )
 
 
 def _few_named(project: Project, fn: Fn, dotted: str, depth: int) -> bool:

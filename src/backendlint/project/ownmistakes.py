@@ -20,11 +20,10 @@ def is_own_mistake(project: Project, fn: Fn, escape: Escape, edge: Edge | None) 
     """Whether it hangs on types alone, on an argument that the call does pass, or on whether somebody is signed in, which what
     asks for the user decides before."""
     tests = list(fn.tests_of(escape.block))
-    if tests and all(_asks_type(fn, test) for test, _ in tests):
-        return True
-    if tests and edge is not None and edge.call is not None and _left_out(project, fn, tests[0], edge.call):
-        return True
-    return bool(tests) and _asks_who(fn, tests[0][0])
+    if not tests:
+        return False
+    passed = edge is not None and edge.call is not None and _left_out(project, fn, tests[0], edge.call)
+    return passed or _asks_who(fn, tests[0][0]) or all(_asks_type(fn, test) for test, _ in tests)
 
 
 def _asks_type(fn: Fn, vid: Vid) -> bool:

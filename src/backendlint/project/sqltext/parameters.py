@@ -49,10 +49,11 @@ def mismatch(statement: Statement) -> Mismatch | None:
 def _chosen_with(fn: Fn, call: Call | None) -> bool:
     """`sql = A if mysql else B`, later `if mysql: execute(sql, values)`, `else: execute(sql)`: what chose the text chooses the call
     that fits it."""
-    texts = {vid for vid in call.passed if fn.facts.values[vid][0] == "phi"} if call is not None else set[int]()
-    return any(
-        call is not None and not texts.isdisjoint(other.passed) and exclusive(fn, other.block, call.block)
-        for other in (fn.calls if texts else ())
+    if call is None:
+        return False
+    texts = {vid for vid in call.passed if fn.facts.values[vid][0] == "phi"}
+    return bool(texts) and any(
+        not texts.isdisjoint(other.passed) and exclusive(fn, other.block, call.block) for other in fn.calls
     )
 
 

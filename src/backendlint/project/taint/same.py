@@ -17,12 +17,11 @@ def stripped(fn: Fn, vid: Vid) -> Vid:
 
 def same(fn: Fn, left: Vid, right: Vid, depth: int = 5) -> bool:
     """`request.args.get("next")`, `form.url.data`, `parts.path`."""
-    one, other = fn.facts.values[stripped(fn, left)], fn.facts.values[stripped(fn, right)]
+    left, right = stripped(fn, left), stripped(fn, right)
+    one, other = fn.facts.values[left], fn.facts.values[right]
     if depth == 0 or one[0] != other[0]:
         return False
-    if one == other and one[0] in ("name", "param", "const", "outer"):
-        return True
-    if stripped(fn, left) == stripped(fn, right):
+    if left == right or (one == other and one[0] in ("name", "param", "const", "outer")):
         return True
     if one[0] == "attr":
         return bool(one[2] == other[2]) and same(fn, one[1], other[1], depth - 1)
