@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ from backendlint.project.sqltext.orm import Use, uses
 from backendlint.project.sqltext.statements import Statement, statements
 
 if TYPE_CHECKING:
+    from backendlint.project.entities import Fn
     from backendlint.project.model import Project
 
 _DEFINES = frozenset({"CREATE", "ALTER", "DROP"})
@@ -118,6 +119,29 @@ class Data:
     def uses(self) -> list[Use]:
         """Columns in queries that ORMs make."""
         return list(uses(self._project))
+
+    def statements_in(self, fn: Fn) -> Sequence[Statement]:
+        """The statements that a function has executed."""
+        return self._statements_by_function.get(fn, ())
+
+    @cached_property
+    def _statements_by_function(self) -> dict[Fn, list[Statement]]:
+        found: dict[Fn, list[Statement]] = {}
+        for statement in self.statements:
+            if statement.source.fn is not None:
+                found.setdefault(statement.source.fn, []).append(statement)
+        return found
+
+    def uses_in(self, fn: Fn) -> Sequence[Use]:
+        """Columns in the ORM's queries of a function."""
+        return self._uses_by_function.get(fn, ())
+
+    @cached_property
+    def _uses_by_function(self) -> dict[Fn, list[Use]]:
+        found: dict[Fn, list[Use]] = {}
+        for use in self.uses:
+            found.setdefault(use.fn, []).append(use)
+        return found
 
     @cached_property
     def migration_paths(self) -> frozenset[str]:

@@ -13,7 +13,7 @@ from backendlint.project.growth import accumulates, stays_small
 from backendlint.project.origins import Origin, Step
 from backendlint.project.queries import Query
 from backendlint.project.sqltext.assemble import HOLE
-from backendlint.project.uniqueness import one_row, table_of
+from backendlint.project.uniqueness import one_row, table_of, unique_keys
 from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
@@ -228,9 +228,10 @@ def _by_text(project: Project, fn: Fn, query: Query, text: str) -> Unbounded | N
 def _picks_one(project: Project, name: str, where: str) -> bool:
     """Whether the condition compares all columns of a unique key with a value each: there is one such row or none."""
     table = table_of(project, name) if not _EITHER.search(where) else None
-    fixed = {match[1].lower() for match in _EQUALS.finditer(where)} if table is not None else set()
-    keys = (item.columns for item in table.searchable() if item.unique and not item.expressions) if table else ()
-    return any(columns and fixed.issuperset(map(str.lower, columns)) for columns in keys)
+    if table is None:
+        return False
+    fixed = {match[1].lower() for match in _EQUALS.finditer(where)}
+    return any(fixed.issuperset(map(str.lower, columns)) for columns in unique_keys(table))
 
 
 def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:

@@ -32,9 +32,8 @@ def stopped_by(project: Project, raced: Raced) -> tuple[str, tuple[str, ...]]:
     looked = set(_asked(project, raced, table))
     made = {column.name for column in table.columns.values() if _is_made(column)} - given.keys()
     for known, kept in ((looked or given.keys(), made), (looked | same, made.union(table.primary_key))):
-        for unique in table.searchable():
-            columns = unique.columns if unique.unique and not unique.expressions else ()
-            if columns and known >= set(columns) and kept.isdisjoint(columns):
+        for columns in unique_keys(table):
+            if known >= set(columns) and kept.isdisjoint(columns):
                 return table.name, columns
     return "", ()
 
@@ -66,11 +65,12 @@ def of_others(project: Project, raced: Raced) -> bool:
     table = table_of(project, raced.entity)
     if table is None:
         return False
-    made = {column.name for column in table.columns.values() if _is_made(column)} - dict(_given(raced, table)).keys()
+    given = dict(_given(raced, table))
+    made = {column.name for column in table.columns.values() if _is_made(column)} - given.keys()
     if made and set(_asked(project, raced, table)) == made == set(table.primary_key):
         return True
     for use in _uses_in(project, raced.fn, raced.check, table):
-        looked, put = raced.fn.const(use.value), raced.fn.const(dict(_given(raced, table)).get(use.column.name, -1))
+        looked, put = raced.fn.const(use.value), raced.fn.const(given.get(use.column.name, -1))
         if use.how == "eq" and looked is not ... and put is not ... and looked != put:
             return True
     return False
@@ -95,8 +95,14 @@ def one_row(project: Project, fn: Fn, call: Call) -> bool:
     if table is None:
         return False
     fixed = {*_compared(project, fn, call, table), *_of_parent(project, fn, call, table)}
-    keys = (item.columns for item in table.searchable() if item.unique and not item.expressions)
-    return any(columns and fixed.issuperset(columns) for columns in keys)
+    return any(map(fixed.issuperset, unique_keys(table)))
+
+
+def unique_keys(table: Table) -> Iterator[tuple[str, ...]]:
+    """The columns of each unique key that is made of columns alone."""
+    for key in table.searchable():
+        if key.unique and not key.expressions and key.columns:
+            yield key.columns
 
 
 def _of_parent(project: Project, fn: Fn, call: Call, table: Table) -> Iterator[str]:
@@ -157,16 +163,15 @@ def _uses_in(project: Project, fn: Fn, call: Call, table: Table) -> Iterator[Use
     """The conditions on the table that the query has been given since the one before."""
     spans = [query.call.span for query in project.queries.direct(fn) if query.call is not None]
     since = max((span[2:] for span in spans if before(span, call.span) and span[2:] <= call.span[:2]), default=(0, 0))
-    for use in project.data.uses:
-        if use.fn is fn and use.table.name == table.name and since < use.span[:2] <= call.span[2:]:
+    for use in project.data.uses_in(fn):
+        if use.table.name == table.name and since < use.span[:2] <= call.span[2:]:
             yield use
 
 
 def _compared(project: Project, fn: Fn, call: Call, table: Table) -> Iterator[str]:
     yield from (use.column.name for use in _uses_in(project, fn, call, table) if use.how == "eq")
-    for statement in project.data.statements:
-        source = statement.source
-        if source.fn is fn and source.call is call and statement.tree is not None:
+    for statement in project.data.statements_in(fn):
+        if statement.source.call is call and statement.tree is not None:
             from backendlint.project.sqltext import predicates, scopes
 
             for scope in scopes.scopes(statement.tree, statement.schema):
