@@ -41,20 +41,24 @@ class InRequest:
         while todo:
             fn = todo.popleft()
             for edge in project.graph.callees(fn):
-                if edge.callee.fqn in self._from:
-                    waiting = shut.get(edge.callee.fqn) if _waits_for(edge) else None
-                    led_to = [item for item in waiting or () if not _rules_out(edge, item)]
-                elif self._runs(edge):
-                    led_to = [edge] if not self._never(edge) else []
-                    if not led_to:
-                        shut.setdefault(fn.fqn, []).append(edge)
-                else:
-                    continue
-                for item in led_to:
+                for item in self._led_to(edge, shut):
                     if item.callee.fqn not in self._from:
                         self._from[item.callee.fqn] = item
                         self._route[item.callee.fqn] = self._route[item.caller.fqn]
                         todo.append(item.callee)
+
+    def _led_to(self, edge: Edge, shut: dict[str, list[Edge]]) -> list[Edge]:
+        """What is reached by a call that was found: its function, unless all that call the caller rule that out, where it joins
+        the `shut` calls of the caller; of a function that was reached before, those of its `shut` calls which this one lets run."""
+        if edge.callee.fqn in self._from:
+            waiting = shut.get(edge.callee.fqn)
+            return [item for item in waiting if not _rules_out(edge, item)] if waiting and _waits_for(edge) else []
+        if not self._runs(edge):
+            return []
+        if self._never(edge):
+            shut.setdefault(edge.caller.fqn, []).append(edge)
+            return []
+        return [edge]
 
     def _runs(self, edge: Edge) -> bool:
         """Whether the caller waits for it, and the endpoint with it."""
