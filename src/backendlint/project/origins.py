@@ -64,6 +64,11 @@ class Origin(NamedTuple):
         """The chain's ORM operations."""
         return frozenset(step.model.orm.op for step in self.steps if step.model.orm is not None)
 
+    @property
+    def filters(self) -> list[Step]:
+        """The chain's calls that filter."""
+        return [step for step in self.steps if step.model.orm is not None and step.model.orm.op == "filter"]
+
     def sent_in(self, fn: Fn) -> Step | None:
         """The call with which this function sends the query: the one that executes it, else the chain's last."""
         own = [step for step in self.steps if step.fn is fn and not _loads_later(step)]

@@ -12,13 +12,13 @@ from backendlint.project.binding import bind, unchanged
 from backendlint.project.entities import Cls, Fn, Refs
 from backendlint.project.origins import Origin, Path
 from backendlint.project.queries import Query
-from backendlint.project.uniqueness import one_row
+from backendlint.project.uniqueness import filters_one
 from backendlint.project.viewserializers import serializer_for
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
-METHOD_FIELD = ".SerializerMethodField"
+_METHOD_FIELD = ".SerializerMethodField"
 MAX_DEPTH = 4
 _LISTS = "list"
 _ONE = frozenset({"retrieve", "create", "update", "partial_update", "destroy"})
@@ -146,7 +146,7 @@ def _judged(
     project: Project, fn: Fn, vid: Vid, serializer: Cls, place: Location, function: str
 ) -> Iterator[Serialized]:
     origins = [item for item in project.origins.of(fn, vid) if item.known and "none" not in item.ops]
-    origins = [item for item in origins if item.steps and not _of_one(project, item)]
+    origins = [item for item in origins if item.steps and not filters_one(project, item)]
     if not origins or _of_another(project, fn, vid, serializer):
         return
     asked = [origin for origin in origins if not _loaded_elsewhere(origin, origins)]
@@ -157,12 +157,6 @@ def _judged(
                 source = Step(fn.place(vid), "the objects come from here")
                 yield Serialized(place, function, serializer, read, source)
                 break
-
-
-def _of_one(project: Project, origin: Origin) -> bool:
-    """Whether the list has one row at most: `Profile.objects.filter(user=request.user)` where each user has one."""
-    filters = (step for step in origin.steps if step.model.orm is not None and step.model.orm.op == "filter")
-    return any(one_row(project, step.fn, step.call) for step in filters)
 
 
 def _loaded_elsewhere(origin: Origin, origins: list[Origin]) -> bool:
@@ -282,7 +276,7 @@ def _by_method(project: Project, fn: Fn, call: Call) -> bool:
     for ref in project.callees(fn, call):
         cls = project.classes.get(ref.name) if ref.kind == "class" else None
         names = project.hierarchy.library_bases(cls) if cls is not None else (ref.name,)
-        if any(name.endswith(METHOD_FIELD) for name in names):
+        if any(name.endswith(_METHOD_FIELD) for name in names):
             return True
     return False
 

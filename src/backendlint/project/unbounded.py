@@ -10,10 +10,10 @@ from backendlint.facts.model import Call, Vid
 from backendlint.project.binding import object_root, receiver
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.growth import accumulates, stays_small
-from backendlint.project.origins import Origin, Step
+from backendlint.project.origins import Origin
 from backendlint.project.queries import Query
 from backendlint.project.sqltext.assemble import HOLE
-from backendlint.project.uniqueness import one_row, table_of, unique_keys
+from backendlint.project.uniqueness import filters_one, table_of, unique_keys
 from backendlint.project.uses import ingredients
 
 if TYPE_CHECKING:
@@ -261,15 +261,11 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
         (filtered and not columns)
         or _in_a_window(columns)
         or any(_KEY.search(name) for name in (*narrowing, *map(_plain, compared)))
-        or any(one_row(project, step.fn, step.call) for item in origins for step in item.steps if _narrows(step))
+        or any(filters_one(project, item) for item in origins)
         or any(_FLAGGED.search(name) or _of_one_parent(project, entity, name) for name in narrowing)
     )
     own = any(_USER.search(name) for name in compared)
     return Unbounded(fn, query, entity.name, filtered, keyed, own)
-
-
-def _narrows(step: Step) -> bool:
-    return step.model.orm is not None and step.model.orm.op == "filter"
 
 
 def _plain(name: str) -> str:
@@ -354,8 +350,7 @@ def _conditions(fn: Fn, call: Call) -> Iterator[str]:
 def _open(origin: Origin) -> bool:
     """Whether a filter compares what a function of the project was given: `filter_by(**conditions)` behind
     `Order.where(owner_id=owner)` of a base class."""
-    filters = [step for step in origin.steps if step.model.orm is not None and step.model.orm.op == "filter"]
-    return any(step.call.open_ended for step in filters)
+    return any(step.call.open_ended for step in origin.filters)
 
 
 def _asked(project: Project, fn: Fn, vid: Vid, entity: Cls) -> Cls:
@@ -384,22 +379,21 @@ def _chain(fn: Fn, vid: Vid) -> Iterator[Call]:
 
 def _compared(origin: Origin) -> Iterator[str]:
     """The names from which the filters' values come: `user` of `Order.owner_id == user.id`."""
-    for step in origin.steps:
-        if step.model.orm is not None and step.model.orm.op == "filter":
-            todo = [*step.call.args, *(vid for _, vid in step.call.kwargs)]
-            for _ in range(MAX_PARTS):
-                vid = todo.pop() if todo else -1
-                value = step.fn.unguarded(vid) if vid >= 0 else ("",)
-                yield from (item.name for item in step.fn.facts.bindings if item.value == vid >= 0)
-                if value[0] == "compare":
-                    todo += value[2]
-                elif value[0] == "param":
-                    yield step.fn.facts.params[value[1]].name
-                elif value[0] == "attr":
-                    yield str(value[2])
-                    todo.append(value[1])
-                elif value[0] == "name":
-                    yield str(value[1]).removesuffix(".id")
+    for step in origin.filters:
+        todo = [*step.call.args, *(vid for _, vid in step.call.kwargs)]
+        for _ in range(MAX_PARTS):
+            vid = todo.pop() if todo else -1
+            value = step.fn.unguarded(vid) if vid >= 0 else ("",)
+            yield from (item.name for item in step.fn.facts.bindings if item.value == vid >= 0)
+            if value[0] == "compare":
+                todo += value[2]
+            elif value[0] == "param":
+                yield step.fn.facts.params[value[1]].name
+            elif value[0] == "attr":
+                yield str(value[2])
+                todo.append(value[1])
+            elif value[0] == "name":
+                yield str(value[1]).removesuffix(".id")
 
 
 def _named(fn: Fn, vid: Vid, depth: int) -> Iterator[str]:

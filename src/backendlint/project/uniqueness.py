@@ -14,6 +14,7 @@ from backendlint.project.transactions import before
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
+    from backendlint.project.origins import Origin
     from backendlint.project.sqltext.orm import Use
 
 MAX_CHAIN = 12
@@ -96,6 +97,11 @@ def one_row(project: Project, fn: Fn, call: Call) -> bool:
         return False
     fixed = {*_compared(project, fn, call, table), *_of_parent(project, fn, call, table)}
     return any(map(fixed.issuperset, unique_keys(table)))
+
+
+def filters_one(project: Project, origin: Origin) -> bool:
+    """Whether a query gives one row at most: `Profile.objects.filter(user=request.user)` where each user has one."""
+    return any(one_row(project, step.fn, step.call) for step in origin.filters)
 
 
 def unique_keys(table: Table) -> Iterator[tuple[str, ...]]:
