@@ -41,3 +41,20 @@ def test_what_an_object_is_given_to_run_has_a_name() -> None:
     code = "def place(api: Api, order):\n" + made + "    return again(api.send, order)\n"
     (policy,) = (item for item in build(app=HEAD + code).retries.all if item.handed)
     assert policy.retried == "`send()` in `place()`"
+
+
+def test_an_end_that_is_chosen_anew_in_a_loop_is_no_endless_one() -> None:
+    code = """
+from tenacity import stop_never
+def place(names, tries):
+    stop = stop_never
+    for name in names:
+        if name == "last":
+            stop = stop if tries else stop_after_attempt(3)
+        @retry(stop=stop)
+        def send():
+            return requests.get('u', timeout=3)
+        send()
+"""
+    (policy,) = (item for item in build(app=HEAD + code).retries.all if item.kind == "decorator")
+    assert policy.bounded

@@ -121,14 +121,15 @@ class RetrySettings:
         found = variable(self.project, home, value[1]) if value[0] == "name" else None
         return found or (home, vid)
 
-    def _endless(self, home: Fn, vid: Vid) -> bool:
+    def _endless(self, home: Fn, vid: Vid, around: frozenset[Vid] = frozenset()) -> bool:
         """`stop_never`, and no other choice beside it: `stop_after_attempt(tries) if tries >= 0 else stop_never`."""
         value = home.facts.values[vid]
         if value[0] == "outer":
             owner = home.outer(value)
             return owner is not None and self._endless(owner, value[1])
         if value[0] == "phi":
-            return all(self._endless(home, item) for item in value[1])
+            around |= {vid}  # in a loop a choice may be what it was before
+            return all(item in around or self._endless(home, item, around) for item in value[1])
         return any(name.endswith("stop_never") for name in self._names(home, vid))
 
     def _names(self, home: Fn, vid: Vid) -> list[str]:
