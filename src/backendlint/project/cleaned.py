@@ -44,9 +44,8 @@ def _forms(project: Project, fn: Fn, form: Vid) -> Iterator[Cls]:
     """The form's class; of what a view is given as `form` that is the one that it names."""
     refs = project.refs(fn, form)
     if not any(ref.name in project.classes for ref in refs) and fn.cls is not None:
-        owners = project.hierarchy.mro(fn.cls)
-        named = [(cls, cls.facts.attributes["form_class"]) for cls in owners if "form_class" in cls.facts.attributes]
-        refs = project.refs(named[0][0].owner, named[0][1]) if named else ()
+        stated = project.hierarchy.attribute(fn.cls, "form_class")
+        refs = project.refs(*stated) if stated is not None else ()
     yield from (project.classes[ref.name] for ref in refs if ref.name in project.classes)
 
 
