@@ -175,10 +175,10 @@ def tried_out(project: Project, flow: Flow) -> bool:
 
 def is_switched(use: WeakUse) -> bool:
     """Only where a test says that this is development (`if in_debug_mode():`), or a name: `def run_locally():`."""
-    named_for_it = use.fn.path.lower().replace(
-        "debug", ""
-    )  # a file called after its debug mode is not for development by that
-    if for_development(named_for_it) or not OWN_MACHINE.isdisjoint(identifier_words(use.fn.name)):
+    program = (
+        use.fn.path.rpartition("/")[2].lower().replace("debug", "")
+    )  # `flask_debug.py` says no more than the call does
+    if for_development(program) or not OWN_MACHINE.isdisjoint(identifier_words(use.fn.name)):
         return True
     todo = [vid for vid, holds in use.fn.tests_of(use.call.block) if holds]
     for vid in todo:
