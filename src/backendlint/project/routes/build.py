@@ -26,6 +26,7 @@ from backendlint.project.routes.handlers import (
 from backendlint.project.routes.holders import Holder, Key, is_hidden
 from backendlint.project.routes.listed import listed, middleware
 from backendlint.project.routes.model import Application, Entry, Origin, Route, RouteParam
+from backendlint.project.routes.ownrouters import routed_actions
 from backendlint.project.routes.params import injections, path_params, signature_params
 from backendlint.project.routes.paths import join, normal, parameters
 from backendlint.project.routes.status import status_of
@@ -207,7 +208,7 @@ class RouteTable:
         return tuple(name.upper() for name in model.provides if name.upper() in METHODS) if model else ()
 
     def _class_routes(self, entry: Entry, way: _Way, cls: Cls) -> Iterator[Route]:
-        actions = entry.model.actions
+        actions = routed_actions(self.project, entry)
         handlers, provided = class_handlers(self.project, cls)
         kept = asked_for(self.project, entry) or allowed_methods(self.project, cls)
         made = False
@@ -241,9 +242,12 @@ class RouteTable:
         return (verb, sub) if verb else (method_of(name, plain=True), "")
 
     def _extra_actions(self, entry: Entry, way: _Way, cls: Cls) -> Iterator[Route]:
-        """DRF's `@action` methods."""
+        """DRF's `@action` methods, of each name the one that the class has: an overriding one takes the place of a mixin's."""
+        seen: set[str] = set()
         for owner in self.project.hierarchy.mro(cls):
-            for method in owner.methods.values():
+            own = [method for name, method in owner.methods.items() if name not in seen]
+            seen.update(owner.methods, owner.facts.attributes)
+            for method in own:
                 for item, model in self.decorators(method):
                     if model.route is not None and model.route.detail is not None:
                         yield self._action(entry, way, cls, method, item, model.route)
