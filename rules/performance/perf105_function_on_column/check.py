@@ -36,6 +36,11 @@ _REMEDIES = {
 }
 LIKE = frozenset({"mysql", "sqlite"})
 """Where Django writes `iexact` as LIKE, and computes nothing."""
+_TEXT_SEARCHES = frozenset({"like", "ilike", "contains", "icontains"})
+_REFUSALS = frozenset(
+    {"not_in", "notin_", "not_like", "notlike", "not_ilike", "notilike", "is_not", "isnot", "is_distinct_from"}
+)
+"""SQLAlchemy's methods that leave a few rows out: no index finds those that are left."""
 _DAYS = frozenset({"date", "tsordstodate"})
 _DJANGO = {"iexact": "upper", "date": "date", "month": "month", "day": "day"}
 
@@ -73,7 +78,7 @@ def _other_columns(hit: Hit, others: str) -> str:
 
 def _orm_function(use: ColumnUse) -> str:
     """The function around a column; a cast for LIKE searches in what is no text, which has no better spelling."""
-    return "" if use.how in {"like", "ilike", "contains", "icontains"} else use.function.lower()
+    return "" if use.how in _TEXT_SEARCHES | _REFUSALS else use.function.lower()
 
 
 def _statement(statement: SqlStatement) -> Iterator[Hit]:
