@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from backendlint.api import (
     CallModel,
+    Cls,
     Fn,
     Hit,
     Project,
@@ -12,6 +13,7 @@ from backendlint.api import (
     arguments,
     display,
     identifier_words,
+    ingredients,
     only_by_hand,
     operands,
 )
@@ -24,6 +26,8 @@ NAMING = frozenset(
     "client azp account customer".split()
 )
 """Words of claims that say who the caller is, or what is allowed."""
+ENDS = frozenset({"expires", "expiry", "expiration", "expired", "expire"})
+"""Words of what says when a row ends."""
 NEAR, FAR = 3, 12
 WHY = {
     "verify_signature": "anybody can make a token that it accepts; verify the signature",
@@ -141,8 +145,10 @@ def signed_here(project: Project, site: Site) -> bool:
 
 
 def checks_expiry(project: Project, site: Site) -> bool:
-    """Whether the function, what it calls or who calls it reads when the token ends."""
+    """Whether the function, what it calls or who calls it reads when the token ends, or the row that stands for it."""
     starts = [site.fn, *(edge.caller for edge in project.graph.callers(site.fn))]
+    if any(map(asks_row, starts)):
+        return True
     reached = {fn.fqn: fn for start in starts for fn, _ in project.graph.below(start, 1)}
     return any(reads_expiry(fn) for fn in reached.values())
 
@@ -154,11 +160,34 @@ def reads_expiry(fn: Fn) -> bool:
     return "exp" in keys
 
 
+def asks_row(fn: Fn) -> bool:
+    """The end that a row says is compared: `session.expires_at < now`."""
+    sides = (fn.unguarded(side) for vid in fn.made_by("compare") for side in fn.value(vid)[2])
+    return any(side[0] == "attr" and ENDS.intersection(identifier_words(str(side[2]))) for side in sides)
+
+
 def kept_in_a_row(project: Project, site: Site) -> bool:
-    """`Invite(token=jwt.encode(...))`: it is valid as long as the row is."""
-    holders = (call for call in site.fn.calls if site.call.value in (vid for _, vid in call.kwargs))
+    """`Invite(token=jwt.encode(...))`: it is valid as long as the row is; or `Session(id=jti, expires_at=...)`, where the row
+    that the claims name has the end."""
+    jwt = site.model.jwt
+    claimed = ingredients(site.fn.facts, arguments(site.call, jwt.claims)) if jwt and jwt.claims is not None else set()
+    holders = (
+        call
+        for call in site.fn.calls
+        if site.call.value in call.passed
+        or (
+            claimed.intersection(call.passed)
+            and any(ENDS.intersection(identifier_words(key)) for key, _ in call.kwargs)
+        )
+    )
     classes = (project.classes.get(ref.name) for call in holders for ref in project.callees(site.fn, call))
-    return any(cls is not None and project.hierarchy.role(cls) == "model" for cls in classes)
+    return any(cls is not None and is_stored(project, cls) for cls in classes)
+
+
+def is_stored(project: Project, cls: Cls) -> bool:
+    """A model, also of a base that is not to be seen but takes the table's name."""
+    named = any("__tablename__" in owner.facts.attributes for owner in project.hierarchy.mro(cls))
+    return named or project.hierarchy.role(cls) == "model"
 
 
 def chosen_by_token(project: Project, site: Site, vid: Vid) -> bool:
