@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Fn, Hit, Project, Vid, identifier_words, name_of_value, sensitive
+from backendlint.api import Fn, Hit, Project, Vid, here_and_in, identifier_words, name_of_value, sensitive, told_once
 
 DIGESTS = frozenset({"hexdigest", "digest"})
 ENCODERS = re.compile(r"base64\.\w*encode\w*|binascii\.(hexlify|b2a_\w+)|builtins\.str")
@@ -27,6 +27,17 @@ MACS = frozenset({"signature", "sig", "hmac", "mac", "digest", "checksum_signatu
 
 
 def check(project: Project) -> Iterator[Hit]:
+    """Comparisons; one secret that a file compares again and again is told once."""
+    yield from told_once(
+        compared(project), alike, severity=None, each=lambda hit: (hit.location.path, hit.message.split(" in ")[0])
+    )
+
+
+def alike(hit: Hit, others: str) -> str:
+    return here_and_in(hit, others, before=", whose time")
+
+
+def compared(project: Project) -> Iterator[Hit]:
     for fn in project.reviewed():
         for vid in fn.made_by("compare"):
             _, operators, sides = fn.facts.values[vid]
