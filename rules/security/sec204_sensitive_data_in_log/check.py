@@ -80,7 +80,7 @@ def check(project: Project) -> Iterator[Hit]:
             yield hit
     told = partial(here_and_in, before="; log the fields")
     said_in_file = attrgetter("location.path", "message")
-    yield from told_once(shown_whole(project, reported), told, severity=None, each=said_in_file)
+    yield from told_once(shown_whole(project, reported), told, severity=None, each=said_in_file, by_function=True)
 
 
 def shown_whole(project: Project, reported: set[Location]) -> Iterator[Hit]:

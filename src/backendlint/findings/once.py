@@ -63,7 +63,7 @@ def told_once(
             else:
                 groups.setdefault(each(hit), []).append(hit)
         for group in groups.values():
-            yield from told_once(group, told, min(few, ALIKE), severity)
+            yield from told_once(group, told, min(few, ALIKE), severity, by_function=by_function)
         return
     own = list(hits)
     further = _stand_aside(own, others, few)
