@@ -18,6 +18,7 @@ from backendlint.api import (
     for_tests,
     in_main_block,
     ingredients,
+    is_used,
     object_root,
     only_by_hand,
     receiver,
@@ -68,14 +69,22 @@ def _stars(statement: SqlStatement) -> Iterator[Hit]:
 
 
 def _aside(statement: SqlStatement) -> bool:
-    """What people run by hand, and what serves tests."""
+    """What people run by hand, what serves tests, and what is sent to see whether it is allowed."""
     fn, project = statement.function, statement.project
+    if fn is None and project.layers.of_path(statement.path) == "command":
+        return True
     if only_by_hand(project, fn) or (fn is not None and for_tests(project, fn)):
         return True
     if fn is None or not fn.is_module:
-        return False
+        return fn is not None and _only_tries(statement, fn)
     line = statement.location().line
     return any(call.span.line <= line <= call.span.end_line and in_main_block(fn, call) for call in fn.calls)
+
+
+def _only_tries(statement: SqlStatement, fn: Fn) -> bool:
+    """`run(connection, "SELECT * FROM probes")`: a function of the project gives rows that nobody takes."""
+    call = statement.source.call
+    return call is not None and bool(statement.project.targets(fn, call)) and not is_used(fn.facts, call.value)
 
 
 def _judge(statement: SqlStatement, scope: sql.Scope, item: exp.Expression) -> Hit | None:
