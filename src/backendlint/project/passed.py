@@ -1,4 +1,4 @@
-"""What callers agree on: that they pass rows of one model, or a library's client, for a parameter which says nothing of its type."""
+"""What callers agree on: that they pass rows of one model, a library's client, or classes for a parameter that says no type."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Passed:
         self.resolver = resolver
 
     def agreed(self, fn: Fn, index: int) -> Refs:
-        """The one type of row or client that the project's calls of a module's function, or of a class, pass; what the calls
-        pass of which nothing is known may be as many as those at most."""
+        """The one type of row or client, or the few classes, that the project's calls of a module's function, or of a class,
+        pass; what the calls pass of which nothing is known may be as many as those at most."""
         makes = fn.cls is not None and fn.name == "__init__"
         if not makes and (fn.kind != "function" or fn.parent is None or not fn.parent.is_module):
             return ()
@@ -41,7 +41,7 @@ class Passed:
                     continue
                 known += 1
                 found.update(refs)
-        alike = len(found) == 1 or all(map(self._checks, found))
+        alike = len(found) == 1 or all(map(self._checks, found)) or all(map(self._stands_for_itself, found))
         return tuple(sorted(found)) if alike and unknown <= known and all(map(self._tells, found)) else ()
 
     def _calls_of(self, fn: Fn) -> list[tuple[Fn, Call]]:
@@ -63,8 +63,14 @@ class Passed:
             "serializer",
         )
 
+    def _stands_for_itself(self, ref: Ref) -> bool:
+        """A class of the project's own whose methods are called on the class: `apply(IssueActions, issue)`."""
+        return ref.kind == "class" and self.project.hierarchy.role(self.project.classes[ref.name]) == ""
+
     def _tells(self, ref: Ref) -> bool:
-        """Whether it is a row, what asks another system (a client, a session, a connection), or what limits how often."""
+        """Whether it is a row, what asks another system (a client, a session, a connection), what limits how often, or a class."""
+        if self._stands_for_itself(ref):
+            return True
         if ref.kind == "inst":
             return self._checks(ref) or self.project.hierarchy.role(self.project.classes[ref.name]) == "model"
         cls = self.project.libraries.cls(ref.name) if ref.kind == "libinst" else None
