@@ -20,8 +20,23 @@ def check(project: Project) -> Iterator[Hit]:
         doubled = is_doubled(flow)
         hit = flow_hit(project, flow, DOUBLED if doubled else HARM)
         known.add(hit.location)
-        yield replace(hit, profile="strict", confidence="low") if doubled else hit
-    yield from advice_hits(project, KINDS, OPEN, known)
+        aside = doubled or checked_when_made(project, hit)
+        yield replace(hit, profile="strict", confidence="low") if aside else hit
+    for hit in advice_hits(project, KINDS, OPEN, known):
+        aside = not hit.profile and checked_when_made(project, hit)
+        yield replace(hit, profile="strict", confidence="low") if aside else hit
+
+
+def checked_when_made(project: Project, hit: Hit) -> bool:
+    """In a method of a class whose `__init__` holds what it is given against a schema, and raises: what such a schema allows
+    is not read."""
+    fn = project.functions.get(hit.function or "")
+    first = project.method(fn.cls, "__init__") if fn is not None and fn.cls is not None else None
+    for inner in () if first is None else [first, *(fn for fn, _ in project.graph.below(first, 1))]:
+        models = (model for call in inner.calls for model in project.models(inner, call))
+        if inner.facts.raises and any(model.schema == "validate" for model in models):
+            return True
+    return False
 
 
 def is_doubled(flow: Flow) -> bool:
