@@ -139,7 +139,8 @@ def judge(project: Project, fn: Fn, item: Raise, policy: Policy) -> Iterator[Hit
     name = short(made.name)
     where = f" in `{fn.name}()`" if not fn.is_module else ""
     kept = keeps(project, fn, item, handler)
-    said = kept or is_said(fn, item, handler) or is_logged(fn, item, handler) or is_logged_below(project, fn, handler)
+    said = kept or is_said(fn, item, handler) or is_logged(fn, item, handler) or is_told_on(project, fn, item, handler)
+    said = said or is_logged_below(project, fn, handler)
     unsaid = "" if said else UNSAID
     insisted = not kept and is_insisted(project, fn, item, handler, made, caught, policy)
     answers = made.kind in ANSWERS and bool(unsaid)
@@ -332,6 +333,16 @@ def logs(fn: Fn, call: Call, handler: int, *, as_error: bool) -> bool:
     if not found:
         return False
     return found.traceback or ((not as_error or found.level in ERRORS) and of_caught(fn.facts, handler, call.passed))
+
+
+def is_told_on(project: Project, fn: Fn, item: Raise, handler: int) -> bool:
+    """Whether the text of the caught one went to a function of the project that logs: `self.note(f"no answer: {error}")`."""
+    inside = {number for number in around(fn.facts, item.block) if number >= handler}
+    handed = [call for call in fn.calls if call.block in inside and call.span < item.span]
+    noting = [
+        callee for call in handed if of_caught(fn.facts, handler, call.passed) for callee in project.targets(fn, call)
+    ]
+    return any(log_call(callee.file, callee.facts, call) for callee in noting for call in callee.calls)
 
 
 def is_logged_below(project: Project, fn: Fn, handler: int) -> bool:
