@@ -31,6 +31,8 @@ MANY = 5
 UNTURNED = ": nobody turns it"
 FAR = 4
 """So many functions below the handler the request still decides: further down, it may be anything."""
+SERVERS_OWN = re.compile(r"\((?:HTTP )?500\)|\bHTTP 500\b|\b(?:a|as) 500\b|\binternal server error\b", re.IGNORECASE)
+"""Words of a docstring that say which status is meant."""
 FAILURES = ("infrastructure", "integrity")
 ALL = ("builtins.Exception", "builtins.BaseException")
 
@@ -175,7 +177,11 @@ def _is_forgotten(project: Project, item: Unmapped, caught: Counter[str], open_o
 
 
 def _considered(project: Project, item: Unmapped) -> bool:
-    """Whether the comment above the call names the exception: `# LimitExceeded cannot come, the number was checked`."""
+    """Whether the comment above the call names the exception: `# LimitExceeded cannot come, the number was checked`; or its
+    class says that it is a failure of the server's own."""
+    cls = project.classes.get(item.name)
+    if cls is not None and SERVERS_OWN.search(cls.facts.docstring):
+        return True
     name = re.compile(rf"\b{re.escape(item.name.rpartition('.')[2])}\b")
     return any(map(name.search, comment_above(project, item.fn.path, item.escape.span.line)))
 
