@@ -145,8 +145,10 @@ def _few(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
         return not any(fn.facts.values[item][0] == "star" for item in value[1])
     if value[0] in ("dict", "const") or _configured(fn, vid):
         return True
-    if value[0] == "comp" and depth:  # no more than what it goes through
-        return all(_few(project, fn, plain(fn, item.value), depth - 1) for item in _loops_of(fn, value[4]))
+    if value[0] == "comp" and depth:  # no more than what it goes through, or than an enumeration has members
+        return _is_member(project, fn, value[2]) or all(
+            _few(project, fn, plain(fn, item.value), depth - 1) for item in _loops_of(fn, value[4])
+        )
     if value[0] == "phi" and depth:
         return all(_few(project, fn, plain(fn, item), depth - 1) for item in value[1] if item != vid)
     if value[0] == "call":
@@ -177,6 +179,16 @@ def _of_enum(project: Project, refs: Refs) -> bool:
         item is not None and item.kind == "inst" and project.hierarchy.is_a(project.classes[item.name], "enum.Enum")
         for item in elements
     )
+
+
+def _is_member(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`Kind[name]`, `Kind(value)`: nobody asks for one twice."""
+    value = fn.facts.values[plain(fn, vid)]
+    if value[0] not in ("item", "call"):
+        return False
+    refs = project.refs(fn, value[1] if value[0] == "item" else fn.facts.calls[value[1]].func)
+    owners = [project.classes[ref.name] for ref in refs if ref.kind == "class"]
+    return len(owners) == len(refs) == 1 and project.hierarchy.is_a(owners[0], "enum.Enum")
 
 
 def _few_named(project: Project, fn: Fn, dotted: str, depth: int) -> bool:
