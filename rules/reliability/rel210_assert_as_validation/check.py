@@ -80,6 +80,7 @@ COMPUTES = frozenset({"max", "min", "abs", "sum", "round", "divmod", "pow"})
 ASSERTS = re.compile(r"_*assert_")
 """Functions that are there to assert: tests call them."""
 ENVIRONMENT = ("os.environ.get", "os.getenv")
+BARE = "and without it callers get a bare AssertionError"
 HANDLER = re.compile(  # decorators of functions that the outside calls: request handlers, tasks, commands
     r"(^|\.)(route|get|post|put|patch|delete|websocket|api_view|action|task|shared_task|command|view_config|expose)$"
 )
@@ -93,6 +94,23 @@ def suspects(_file: FileFacts, function: FunctionFacts) -> Iterator[int | Span]:
 
 
 def check(site: SyntaxSite) -> Iterator[Hit]:
+    """One hit a row of asserts that say nothing, at the first that is told: they are read, and mended, together."""
+    for found in judged(site):
+        aside = found.profile is None and BARE in found.message and follows_another(site)
+        yield replace(found, profile="strict", severity="note") if aside else found
+
+
+def follows_another(site: SyntaxSite) -> bool:
+    """Whether the same is told of the assert on the line before."""
+    for item in site.function.statements:
+        if item.kind == "assert" and item.block == site.block and item.span.end_line == site.span.line - 1:
+            before = replace(site, span=item.span)
+            same = any(found.profile is None and BARE in found.message for found in judged(before))
+            return same or follows_another(before)
+    return False
+
+
+def judged(site: SyntaxSite) -> Iterator[Hit]:
     node = site.node
     function = site.function
     statement = next((item for item in function.statements if item.span == site.span), None)
@@ -156,7 +174,7 @@ def advice(site: SyntaxSite, node: cst.Assert, answered: str) -> str:
         return ", raise a ValueError."
     if node.msg is not None or answered:
         return "; raise an exception of a class that callers can tell from a bug."
-    return ", and without it callers get a bare AssertionError; raise an exception that says what is wrong."
+    return f", {BARE}; raise an exception that says what is wrong."
 
 
 def is_program(site: SyntaxSite) -> bool:
