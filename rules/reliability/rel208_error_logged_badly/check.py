@@ -44,6 +44,9 @@ from backendlint.api import (
 
 ANSWER = frozenset({"text", "content"})
 """Where responses of HTTP clients keep what the other side said."""
+TAKEN = frozenset({"exc_info", "stack_info", "stacklevel", "extra", "msg"})
+"""Keywords of the standard library's loggers."""
+LEVELS = frozenset({"debug", "info", "warning", "error", "critical", "exception"})
 BROAD, BROADEST = "builtins.Exception", "builtins.BaseException"
 MANY = 2
 MAX_DEPTH = 5
@@ -236,6 +239,7 @@ def check(project: Project, options: Mapping[str, object]) -> Iterator[Hit]:
 def hits_in(project: Project, options: Mapping[str, object], functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
     """Each hit, and why it is one; "" for advice."""
     for fn in functions:
+        yield from ((hit, "") for hit in failing(project, fn))
         for index, block in enumerate(fn.facts.blocks):
             for verdict in judged(fn.file, fn.facts, index) if block.kind == "except" else ():
                 hit = told(project, fn, verdict, index, options)
@@ -249,6 +253,40 @@ def hits_in(project: Project, options: Mapping[str, object], functions: Iterable
                     )  # it has run, and nobody will mend it
                     hit = replace(hit, profile="strict") if advice else hit
                     yield hit, verdict.why if hit.profile is None else ""
+
+
+def failing(project: Project, fn: Fn) -> Iterator[Hit]:
+    """Log calls of handlers with a keyword that the standard library's loggers do not take: structlog's way to say more."""
+    for call in fn.calls:
+        unknown = [key for key, _ in call.kwargs if key not in TAKEN]
+        if not unknown or "**" in unknown or fn.inside(call.block, "except") is None:
+            continue
+        if fn.callee_name(call) in LEVELS and is_standard(project, fn, call) and not own_loggers(project):
+            yield Hit(
+                f"`{written(project, fn, call)}` takes no `{unknown[0]}`: it raises TypeError here, so the error is not logged and "
+                "the handler does not go on; pass it in `extra`.",
+                fn.location(call.span),
+                function=fn.fqn,
+                severity="error",
+                confidence="high",
+            )
+
+
+def is_standard(project: Project, fn: Fn, call: Call) -> bool:
+    """A method of what `logging.getLogger` gave, in a module of the project."""
+    func = fn.value(call.func)
+    owner = str(func[1]).rpartition(".")[0] if func[0] == "name" else ""
+    target = project.modules.resolve(owner, fn.file.module)
+    if target.kind != "variable" or target.file is None or target.vid < 0 or target.rest:
+        return False
+    module = project.module_function(target.file)
+    value = module.value(target.vid)
+    return value[0] == "call" and called_name(module.file, module.facts, module.calls[value[1]]) == "logging.getLogger"
+
+
+def own_loggers(project: Project) -> bool:
+    """Whether loggers are made of another class than the library's."""
+    return any(True for _ in project.graph.calls_written("setLoggerClass"))
 
 
 def only_reads(project: Project, fn: Fn, handler: int) -> bool:
