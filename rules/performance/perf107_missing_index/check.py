@@ -19,9 +19,11 @@ from backendlint.api import (
     SqlStatement,
     Step,
     Table,
+    Vid,
     block_at,
     few,
     for_tests,
+    ingredients,
     sql,
     sqltypes,
     stays_small,
@@ -325,15 +327,44 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
             or _joins(uses[0])
         ):
             continue
-        filters = [use for use in uses if use.how in {"eq", "in", "range"} and not use.function]
-        if not _known(project.data.schema, table) or not filters or project.layer(uses[0].fn) in _OFF_PATH:
+        if not _known(project.data.schema, table) or project.layer(uses[0].fn) in _OFF_PATH:
             continue
-        columns = _columns([(use.column, use.how) for use in filters])
-        if columns:
-            asked = [use for use in filters if use.column.name in columns]
-            first = asked[0]
-            if not _loaded_beside(project, first):
-                optional = _optional([use for use in filters if _selective(use.column)])
-                serves = _may_serve(project, first.fn.fqn)
-                written = not serves or all(few(project, use.fn, use.value) for use in asked)
-                yield Need(table, columns, "filter", optional, written), first.location, first.fn.fqn
+        queries = [query for query in _queries(uses) if _filters(query)]
+        if any(use.how in {"eq", "in"} for query in queries for use in _filters(query)):
+            queries = [query for query in queries if any(use.how in {"eq", "in"} for use in _filters(query))]
+        for query in queries:
+            yield from _need(project, table, _filters(query))
+
+
+def _filters(uses: list[ColumnUse]) -> list[ColumnUse]:
+    return [use for use in uses if use.how in {"eq", "in", "range"} and not use.function]
+
+
+def _queries(uses: list[ColumnUse]) -> list[list[ColumnUse]]:
+    """The uses of a function, in Django query by query: chains of calls of which none goes on from another. Where one function
+    asks for values and also clears what is old, the former is what needs the index."""
+    found: list[tuple[set[Vid], list[ColumnUse]]] = []
+    for use in uses:
+        call = next((call for call in use.fn.calls if call.span == use.query), None)
+        if call is None:
+            return [uses]
+        vids, own = ingredients(use.fn.facts, [call.value]), [use]
+        linked = [item for item in found if call.value in item[0] or any(_call_of(other) in vids for other in item[1])]
+        for item in linked:
+            found.remove(item)
+        found.append((vids.union(*(item[0] for item in linked)), [part for item in linked for part in item[1]] + own))
+    return [query for _, query in found]
+
+
+def _call_of(use: ColumnUse) -> Vid:
+    return next((call.value for call in use.fn.calls if call.span == use.query), -1)
+
+
+def _need(project: Project, table: Table, filters: list[ColumnUse]) -> Iterator[tuple[Need, Location, str | None]]:
+    columns = _columns([(use.column, use.how) for use in filters])
+    first = next((use for use in filters if use.column.name in columns), None)
+    if first is not None and not _loaded_beside(project, first):
+        optional = _optional([use for use in filters if _selective(use.column)])
+        asked = [use for use in filters if use.column.name in columns]
+        written = not _may_serve(project, first.fn.fqn) or all(few(project, use.fn, use.value) for use in asked)
+        yield Need(table, columns, "filter", optional, written), first.location, first.fn.fqn
