@@ -11,7 +11,7 @@ from backendlint.project.binding import bind, object_root, receiver, unchanged
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.isolation import isolated_folders, runs_isolated
 from backendlint.project.races import FROM, asked, fetches
-from backendlint.project.rowlocks import FOR_UPDATE, locked, runs_locked, serialized
+from backendlint.project.rowlocks import FOR_UPDATE, locked, locked_afresh, runs_locked, serialized
 from backendlint.project.schema import types
 from backendlint.project.transactions import before, exclusive
 from backendlint.project.uses import operands
@@ -81,7 +81,7 @@ def read_modify_writes(project: Project) -> Iterator[Lost]:
             given = fn.facts.values[object_root(fn, store.base)][0] == "param"
             if written and not (
                 (step is not None and serialized(project, step.fn, step.call, fn))
-                or (not given and runs_locked(project, fn))
+                or (not given and (runs_locked(project, fn) or locked_afresh(project, fn, store.base)))
             ):
                 yield Lost(fn, store, entity, store.name, origins[0] if origins else None, save)
 

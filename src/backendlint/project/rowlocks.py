@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import name_of
+from backendlint.project.binding import receiver
 from backendlint.project.calls import Edge
 from backendlint.project.certain import given, never_made, truth
+from backendlint.project.decorators import wrapping_calls
 from backendlint.project.entities import Fn
 from backendlint.project.transactions import before, exclusive
 
@@ -73,6 +75,33 @@ def runs_locked(project: Project, fn: Fn) -> bool:
     return any(_yields_locked(project, wrapper) for wrapper in wrapping)
 
 
+def locked_afresh(project: Project, fn: Fn, vid: Vid) -> bool:
+    """`self.row` where a decorator has read it anew, with a lock: `self.row = rows.select_for_update().get(pk=self.row.pk)`."""
+    value = fn.unguarded(vid)
+    if value[0] != "attr" or fn.unguarded(value[1]) != ("param", 0):
+        return False
+    return any(
+        store.name == value[2]
+        and store.span < call.span
+        and inner.unguarded(store.base) == ("param", 0)
+        and _asked_locked(project, inner, store.value)
+        for inner, call in wrapping_calls(project, fn)
+        for store in inner.facts.stores
+    )
+
+
+def _asked_locked(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether one of the calls of a query's chain locks the rows."""
+    value = fn.unguarded(vid)
+    while value[0] == "call":
+        call = fn.facts.calls[value[1]]
+        if _locks(project, fn, call):
+            return True
+        base = receiver(fn, call)
+        value = fn.unguarded(base) if base >= 0 else ("unknown",)
+    return False
+
+
 def _enters_locked(project: Project, fn: Fn, vid: Vid, depth: int = 2) -> bool:
     """`with exclusively():` of the project's own context manager that takes a lock when it is entered."""
     value = fn.unguarded(vid)
@@ -125,8 +154,8 @@ def _if_asked(project: Project, fn: Fn, call: Call) -> bool:
 
 
 def _locks(project: Project, fn: Fn, call: Call) -> bool:
-    if any("for_update" in key for key, _ in call.kwargs):
-        return True
+    if fn.callee_name(call) == "select_for_update" or any("for_update" in key for key, _ in call.kwargs):
+        return True  # also of `type(self.row).objects`
     if any(model.orm is not None and model.orm.op == "lock" for model in project.models(fn, call)):
         return True
     text = project.queries.text(fn, call)
