@@ -21,6 +21,7 @@ from backendlint.project.taint.declared import SENT, Declared
 from backendlint.project.taint.empty import is_empty
 from backendlint.project.taint.guards import Guards
 from backendlint.project.taint.identifiers import Identifiers
+from backendlint.project.taint.instances import without_exceptions
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.naming import is_public, sensitive, words
 from backendlint.project.taint.pairs import Pairs
@@ -229,6 +230,7 @@ class Reader:
             return found
         if is_empty(fn, value[1], value[2], value[3]):
             return NONE
+        found = without_exceptions(self.project, found, fn, value[1], value[2]) if value[3] else found
         return lb.clear(found, self.guards.cleared(fn, value[1], value[2], value[3]))
 
     def _fmt(self, fn: Fn, vid: Vid, value: Value, _path: Path) -> Labels:
