@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Store, Value, Vid
 from backendlint.project.binding import bind, object_root
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.loops import VIEWS
 from backendlint.project.uses import ingredients
 from backendlint.project.variables import variable
 
@@ -18,6 +19,8 @@ MAX_DEPTH = 6
 _CONTAINERS = ("builtins.", "collections.")
 MAX_LINKS = 60
 _SETTINGS = ("django.conf.settings.", "os.environ")
+_REGISTERED = ("django.apps.apps.",)
+"""What knows the parts that a program is put together of."""
 _SAME = ("guard", "conv", "await")
 _MADE_OF = frozenset("format lower upper strip encode decode get value".split())
 """Methods whose result is one of few where their object and their arguments are."""
@@ -166,9 +169,13 @@ def few(project: Project, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> bool:
         return _single(project, fn, str(value[1]))
     if op == "param":
         return _passed(project, fn, value[1], depth)
+    if op == "unpack":
+        return few(project, fn, value[1], depth - 1)
     if op == "attr":
+        part = fn.unguarded(value[1])[0] in ("elem", "unpack")
         return (
-            value[2] == "__class__"
+            (part and few(project, fn, value[1], depth - 1))
+            or value[2] == "__class__"
             or _of_enum(project, project.refs(fn, value[1]))
             or _says_class(project, fn, value, depth)
         )
@@ -264,9 +271,17 @@ def _called(project: Project, fn: Fn, value: Value, depth: int) -> bool:
         parts = list(call.passed)
         if {ref.name for ref in project.callees(fn, call)} == {"builtins.type"}:
             return True
+    elif func[0] == "name" and _lists_written(project, fn, str(func[1])):
+        return True
     else:
         return _gives_few(project, fn, call, depth)
     return all(few(project, fn, item, depth - 1) for item in parts)
+
+
+def _lists_written(project: Project, fn: Fn, dotted: str) -> bool:
+    """`HANDLERS.values()` of a table that a module writes down, `apps.get_app_configs()`."""
+    owner, _, method = dotted.rpartition(".")
+    return dotted.startswith(_REGISTERED) or (method in VIEWS and _written(project, fn, ("name", owner)))
 
 
 def _gives_few(project: Project, fn: Fn, call: Call, depth: int) -> bool:
