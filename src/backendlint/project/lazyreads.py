@@ -13,6 +13,7 @@ from backendlint.project.binding import bind
 from backendlint.project.calls import Edge
 from backendlint.project.certain import barred, given
 from backendlint.project.entities import Cls, Fn
+from backendlint.project.inhand import rows_in_hand
 from backendlint.project.loops import behind, block_at, grows, loops_around, plain, side_by_side, stops_early
 from backendlint.project.origins import Origin, Path
 from backendlint.project.origins import Step as Sent
@@ -119,7 +120,7 @@ class LazyReads:
         self, fn: Fn, span: Span, root: _Root, relation: Relation, steps: tuple[Step, ...], block: int
     ) -> Iterator[LazyRead]:
         loop = self._loop_over(fn, root.vid, block)
-        if loop < 0 or stops_early(fn, block, loop) or not grows(self.project, fn, loop):
+        if loop < 0 or stops_early(fn, block, loop) or not grows(self.project, fn, loop) or rows_in_hand(fn, loop):
             return
         for origin in self.project.origins.of(fn, root.vid):
             path = (*origin.path, *root.path, relation.name)

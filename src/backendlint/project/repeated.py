@@ -13,6 +13,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.certain import certain, given
 from backendlint.project.entities import Fn
 from backendlint.project.feasible import way
+from backendlint.project.inhand import rows_in_hand
 from backendlint.project.loops import (
     VIEWS,
     block_at,
@@ -391,7 +392,10 @@ def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...],
 
 
 def _loop(project: Project, fn: Fn, block: int) -> int:
-    """The innermost loop around a block that grows with the data and does not end there, or -1."""
+    """The innermost loop around a block that grows with the data and does not end there, or -1; none where what it reads is
+    known to have been loaded."""
+    if rows_in_hand(fn, block):
+        return -1
     for number, _ in loops_around(fn, block):
         if stops_early(fn, block, number) or when_full(project, fn, block, number) or for_one_item(fn, block, number):
             return -1
