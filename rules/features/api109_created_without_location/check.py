@@ -7,6 +7,7 @@ from dataclasses import replace
 from backendlint.api import (
     FEW,
     Answer,
+    Cls,
     Fn,
     Hit,
     Location,
@@ -28,6 +29,7 @@ LINKS = {"url", "href", "uri", "self", "link", "links", "_links", "location"}
 HEADERS = ("location", "content-location")
 MADE_BY = "get_success_headers"
 """Django REST framework's own method that makes the header, of a serializer's field `url`."""
+HYPERLINKED = "rest_framework.serializers.HyperlinkedModelSerializer"
 BUILT = ("call", "fmt", "binop", "dict")
 
 
@@ -48,10 +50,17 @@ def everywhere(hit: Hit, places: str) -> str:
 
 
 def names_urls(project: Project) -> bool:
-    """Whether a serializer says with which address its resource is found."""
+    """Whether a serializer says with which address its resource is found; a `url` that users enter is another's."""
     return any(
-        "url" in cls.facts.attributes and project.hierarchy.role(cls) == "schema" for cls in project.classes.values()
+        project.hierarchy.is_a(cls, HYPERLINKED) or (project.hierarchy.role(cls) == "schema" and links_itself(cls))
+        for cls in project.classes.values()
     )
+
+
+def links_itself(cls: Cls) -> bool:
+    """`url = HyperlinkedIdentityField(view_name="order-detail")`"""
+    made = cls.owner.unguarded(cls.facts.attributes["url"]) if "url" in cls.facts.attributes else ("",)
+    return made[0] == "call" and cls.owner.callee_name(cls.owner.calls[made[1]]).startswith("Hyperlinked")
 
 
 def left_to_library(fn: Fn) -> bool:
@@ -63,7 +72,8 @@ def says_where(project: Project, route: Route, linked: bool) -> bool:
     fn = route.handler
     if fn is None or route.kind != "http" or not is_api(project, route):
         return False
-    if not mentions_location(project, fn) and not (linked and left_to_library(fn)):
+    left = left_to_library(fn)
+    if not (linked if left and not mentions_location(project, fn, 0) else mentions_location(project, fn)):
         return False
     return route.status == 201 or any(answer.status == 201 for answer in answers(project, fn))
 
