@@ -158,6 +158,7 @@ def judged(site: SyntaxSite) -> Iterator[Hit]:
             or is_program(site)
             or is_injected(site, statement.value)
             or is_contract(site, statement.value)
+            or is_promised(site, statement.value)
             or speaks_of_bug(node)
             or is_last_case(site, statement.value)
             or is_tested_before(site, statement.value)
@@ -501,15 +502,22 @@ def is_left_out(site: SyntaxSite, part: Value) -> bool:
 
 
 def is_promised(site: SyntaxSite, vid: int) -> bool:
-    """Whether all that is asked is what a form or serializer has after it was valid (`"crew" in form.validated_data`)."""
+    """Whether all that is asked is what a form or serializer has after it was valid (`"crew" in form.validated_data`), which
+    its own methods are handed."""
     function, parts = site.function, conditions(site, vid)
     for part in parts:
         value = unguarded(function, part)
         sides = value[2] if value[0] == "compare" else (part,)
         asked = [unguarded(function, item) for item in sides if not is_constant(function, item)]
-        if not asked or any(item[0] != "attr" or item[2] not in PROMISED for item in asked):
+        if not asked or any(promised_name(function, item) not in PROMISED for item in asked):
             return False
     return True
+
+
+def promised_name(function: FunctionFacts, value: Value) -> str:
+    """What an attribute or a parameter is called."""
+    named = str(value[2]) if value[0] == "attr" else ""
+    return function.params[value[1]].name if value[0] == "param" else named
 
 
 def is_last_case(site: SyntaxSite, vid: int) -> bool:
