@@ -34,7 +34,7 @@ class Durable(NamedTuple):
 
 
 def durable_steps(project: Project, fn: Fn) -> list[Durable]:
-    """The function's durable steps in source order, each call once."""
+    """The function's durable steps in the order in which they end, each call once: what an argument stores comes first."""
     if fn.fqn not in project.writes.storing:
         return []
     writes = project.writes.direct(fn)
@@ -61,7 +61,7 @@ def durable_steps(project: Project, fn: Fn) -> list[Durable]:
                 write = project.writes.saved(edge) or project.writes.received(step[0], edges)
                 found.append(Durable(fn, edge.call, write, edges, step[2]))
     unique: dict[int, Durable] = {}
-    for item in sorted(found, key=lambda item: item.call.span):
+    for item in sorted(found, key=lambda item: item.call.span[2:]):
         unique.setdefault(item.call.value, item)
     return list(unique.values())
 
