@@ -165,6 +165,7 @@ def _found(project: Project, fn: Fn, steps: list[Durable]) -> Iterator[tuple[Dur
         for second in steps[number + 1 :]:
             apart = exclusive(fn, first.call.block, second.call.block) or _alternatives(project, fn, first, second)
             apart = apart or _separate(fn, first, second) or _left(project, fn, first, second)
+            apart = apart or _answered(fn, first, second)
             apart = apart or _dispensable(project, fn, first, second) or _dispensable(project, fn, second, first)
             apart = apart or _one_row(project, fn, first, second) or _closes(project, fn, first, second)
             if apart or not _different(fn, first, second) or _undone(project, fn, first, second):
@@ -398,6 +399,36 @@ def _path(fn: Fn, vid: int) -> tuple[object, ...]:
         names.append(fn.value(root)[2])
         root = object_root(fn, fn.value(root)[1])
     return (root, *names)
+
+
+def _answered(fn: Fn, first: Durable, second: Durable) -> bool:
+    """`refusal = self._refuse(order)`, `if refusal: return refusal`, where that stores something only if it refuses: what comes
+    after is for when it has not."""
+    if not first.edges or first.edges[0].call is None:
+        return False
+    inner = first.edges[0].callee
+    place = first.edges[1].span if first.edges[1:] else first.write.call.span
+    leaves = any(
+        _says_given(fn, block.value, first.call.value)
+        for block in fn.left_before(second.call.block, second.call.span, ("return", "raise"))
+    )
+    after = [item.value for item in inner.facts.returns if not item.is_yield and before(place, item.span)]
+    falls = inner.facts.blocks[0].exits not in ("return", "raise")
+    return leaves and bool(after) and not falls and all(_is_made(inner, vid) for vid in after)
+
+
+def _says_given(fn: Fn, test: int, given: int) -> bool:
+    """`if answer:`, `if answer is not None:`"""
+    value = fn.unguarded(test) if test >= 0 else ("",)
+    if value[0] == "compare" and value[1] == ("is not",) and fn.const(value[2][1]) is None:
+        value = fn.unguarded(value[2][0])
+    return value[0] in ("call", "await") and value == fn.value(given)
+
+
+def _is_made(fn: Fn, vid: int) -> bool:
+    """`Response(...)`: an object, which is never false."""
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    return value[0] == "call" and fn.callee_name(fn.calls[value[1]])[:1].isupper()
 
 
 def _left(project: Project, fn: Fn, first: Durable, second: Durable) -> bool:
