@@ -12,7 +12,7 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.handed import Handed, handed
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.routes.model import UNKNOWN
-from backendlint.project.routes.params import markers
+from backendlint.project.routes.params import is_frameworks_own, markers
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -157,7 +157,8 @@ class Params:
 
     def _data(self, ref: Ref) -> bool:
         if ref.kind == "inst":
-            return self.project.hierarchy.role(self.project.classes[ref.name]) in _DATA_ROLES
+            cls = self.project.classes[ref.name]
+            return self.project.hierarchy.role(cls) in _DATA_ROLES and not is_frameworks_own(self.project, cls)
         if ref.kind != "libinst":
             return False
         model = self.project.libraries.attribute(f"{ref.name}.filename")

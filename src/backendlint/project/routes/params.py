@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Param, Vid
 from backendlint.project.calls import arguments
-from backendlint.project.entities import Fn, Ref
+from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.routes import paths
 from backendlint.project.routes.model import RouteParam
 from backendlint.project.variables import variable
@@ -125,17 +125,21 @@ def _is_ellipsis(home: Fn, vid: Vid) -> bool:
     return vid >= 0 and home.facts.values[vid] == ("const", ...)
 
 
+def is_frameworks_own(project: Project, cls: Cls) -> bool:
+    """Whether it derives from what a web framework makes itself: `class ShopRequest(HttpRequest)`, which is no data of a client's."""
+    return not project.hierarchy.role(cls) and any(
+        (library := project.libraries.library_of(base)) is not None and library.kind == "web-framework"
+        for base in project.hierarchy.library_bases(cls)
+    )
+
+
 def _kind(project: Project, ref: Ref) -> str:
     """Where the framework takes a parameter of this type from; "" for objects that it supplies itself."""
     if ref.kind == "inst":
         cls = project.classes[ref.name]
         if project.hierarchy.is_a(cls, "enum.Enum"):
             return "query"
-        supplied = not project.hierarchy.role(cls) and any(
-            (library := project.libraries.library_of(base)) is not None and library.kind == "web-framework"
-            for base in project.hierarchy.library_bases(cls)
-        )
-        return "" if supplied else "body"
+        return "" if is_frameworks_own(project, cls) else "body"
     if ref.kind != "libinst":
         return ""
     if ref.name in _SCALARS or ref.name == "builtins.str" or ref.name == "builtins.bytes":
