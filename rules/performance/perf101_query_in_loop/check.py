@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
 from backendlint.api import (
@@ -48,7 +48,9 @@ WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-wr
 """Effects that make the loop's body a unit of work of its own: its query is one step among others."""
 OUTSIDE = frozenset({"http", "mail", "queue-publish", "subprocess", "cloud", "grpc"})
 """Effects beside the query that make the loop's body such a unit."""
-ACTS = re.compile(r"_*(send|publish|notify|dispatch|emit|enqueue|export|broadcast|trigger|save|upload)(_|$)")
+ACTS = re.compile(
+    r"_*(send|publish|notify|dispatch|emit|enqueue|export|broadcast|trigger|save|upload|delete|purge|destroy|shred)(_|$)"
+)
 """Names of functions that do something for each item, even where what they do it with could not be followed."""
 READS_TABLE = re.compile(
     r"^\s*(?!\s|(?:SELECT|WITH)\b)|\b(?:FROM|JOIN)\s+(?!\w+\s*\(|information_schema\.|pg_)(\w+|\S)", re.IGNORECASE
@@ -104,7 +106,7 @@ def _in_other_loops(hit: Hit, others: str) -> str:
 
 
 def _habit(item: Repeated) -> Hashable:
-    """What a function, or the methods of a class, ask so in one loop after the other."""
+    """What a function, or the methods of a class, ask so in one loop after the other; through a helper of the file, all of it."""
     owner = item.fn.cls.fqn if item.fn.cls is not None else item.fn.fqn
     edge = item.edges[0] if item.edges else None
     if edge is None:  # `cursor.execute(...)` does not say what it asks
@@ -112,6 +114,8 @@ def _habit(item: Repeated) -> Hashable:
         return owner, item.query.name if plain else item.span
     if edge.call is None:
         return owner, edge.callee.fqn
+    if edge.callee.cls is None and edge.callee.path == item.fn.path:
+        return edge.callee.fqn
     return owner, edge.callee.fqn, name_of(item.fn.file, item.fn.facts, edge.call.func)
 
 
@@ -187,7 +191,7 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
     op = item.query.model.orm.op if item.query.model.orm is not None else ""
     if _by_hand(project, item.fn) or not item.varies or len(item.edges) > FAR or op == "refresh":
         return "strict"
-    apart = item.grouped or item.remembered or item.borrowed or _dispatched(item)
+    apart = item.grouped or item.remembered or item.borrowed or _dispatched(item) or _locks_each(project, item)
     if apart or (item.edges and _works(project, item.edges[0].callee)):
         return "strict"
     filled = any(edge.kind == "property" and project.queries.filled_in(edge.callee) for edge in item.edges)
@@ -201,6 +205,17 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
     ):
         return "strict"
     return None
+
+
+def _locks_each(project: Project, item: Repeated) -> bool:
+    """`for order in late: with transaction.atomic(): order = Order.objects.select_for_update().get(pk=order.pk)`: one by one,
+    each as briefly as can be, because others may be at it."""
+    fn, call = item.fn, item.query.call
+    if item.edges or call is None or project.transactions.around(fn, item.query.block) is None:
+        return False
+    way = [block for _, block in fn.blocks_of(item.query.block)]
+    within = way[: next((number for number, block in enumerate(way) if block.span == item.loop), 0)]
+    return any(block.kind == "with" for block in within) and "select_for_update" in item.query.name.split(".")
 
 
 def _loops_below(project: Project, item: Repeated) -> bool:
@@ -347,14 +362,32 @@ def _by_hand(project: Project, fn: Fn) -> bool:
 
 
 def _relations(project: Project) -> Iterator[Hit]:
-    """What the items of loops are asked; where a file's functions ask it one after the other, it is told at the first."""
-    found = list(_in_loops(project))
+    """What the items of loops are asked; where a file's functions ask it one after the other, or of what one query gives, it
+    is told at the first."""
+    found = _by_query(_in_loops(project))
     kinds = {
         hit.location: (hit.location.path, item.relation.owner, item.relation.name)
         for hit, item in found
         if hit.profile is None
     }
     yield from told_once((hit for hit, _ in found), _in_file, severity=None, each=lambda hit: kinds[hit.location])
+
+
+def _by_query(items: Iterable[tuple[Hit, LazyRead]]) -> list[tuple[Hit, LazyRead]]:
+    """Of a file's loops over what one query gives, the first: the query is what is to be mended."""
+    queries: dict[Hashable, list[tuple[Hit, LazyRead]]] = {}
+    for hit, item in sorted(items, key=lambda found: found[0].location):
+        query = item.query.location if item.query is not None and hit.profile is None else hit.location
+        asked = (hit.location.path, query, item.relation.owner, item.path, item.relation.name)
+        queries.setdefault(asked, []).append((hit, item))
+    found = []
+    for (first, read), *others in queries.values():
+        number = len(others)
+        where = f"{number} more place{'s' if number > 1 else ''} of the file"
+        message = f"{first.message[:-1]}. Rows of the same query are read so in {where}." if others else first.message
+        found.append((replace(first, message=message), read))
+        found += [(replace(hit, profile="strict"), item) for hit, item in others]
+    return found
 
 
 def _in_file(hit: Hit, others: str) -> str:
@@ -388,6 +421,7 @@ def _lazy(project: Project) -> Iterator[tuple[Hit, LazyRead]]:
         )
         few = once and _few_rows(project, item.relation)
         aside = few or _by_hand(project, item.fn) or _beside_work(project, item) or _until_one(item)
+        aside = aside or _of_work(project, item)
         hit = Hit(
             f"{asks} in the loop in line {item.loop.line} of `{item.fn.name}()`; load it together with the items "
             f"({_advice(project, item)}).",
@@ -398,6 +432,12 @@ def _lazy(project: Project) -> Iterator[tuple[Hit, LazyRead]]:
             profile="strict" if aside else None,
         )
         yield hit, item
+
+
+def _of_work(project: Project, item: LazyRead) -> bool:
+    """Whether it is read on the way by what deletes, sends or stores something for each item (`close_down(harbour)`)."""
+    called = (edge for edge in project.graph.callees(item.fn) if edge.span == item.span and edge.call is not None)
+    return bool(item.steps) and any(_works(project, edge.callee) for edge in called)
 
 
 def _until_one(item: LazyRead) -> bool:
@@ -494,20 +534,34 @@ def _counting(item: TemplateRead) -> str:
 
 
 def _serializers(project: Project) -> Iterator[Hit]:
+    """What a serializer reads of each object, at the first of the lists that do not load it."""
+    lists: dict[Hashable, list[Hit]] = {}
+    for hit, key in _serialized(project):
+        lists.setdefault((hit.location.path, key), []).append(hit)
+    for first, *others in lists.values():
+        number = len({hit.location for hit in others} - {first.location})
+        where = f"{number} more list{'s' if number > 1 else ''} of this file"
+        yield replace(first, message=f"{first.message[:-1]}. So it is with {where}.") if number else first
+        yield from (replace(hit, profile="strict") for hit in others if hit.location != first.location)
+
+
+def _serialized(project: Project) -> Iterator[tuple[Hit, str]]:
     for item in serialized(project):
         kind = "list of" if project.hierarchy.role(item.serializer) == "admin" else "serializer"
         place, other = item.place, Step(item.read.location, "read for each object")
         if item.read.own:
             place, other = item.read.location, Step(item.place, "the objects are listed here")
-        yield Hit(
+        key = f"{item.serializer.fqn} {item.read.what}"
+        hit = Hit(
             f"The {kind} `{item.serializer.name}` asks the database for each listed object: {item.read.what}; "
             f"{_loading(project, item)}.",
             place,
             related=(other,),
             flow=item.read.steps,
             function=item.function,
-            fingerprint_key=f"{item.serializer.fqn} {item.read.what}",
+            fingerprint_key=key,
         )
+        yield hit, key
 
 
 def _loading(project: Project, item: Serialized) -> str:
