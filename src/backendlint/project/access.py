@@ -12,6 +12,7 @@ from backendlint.project.anonymous import (
     asks_for,
     by_list,
     counts_attempts,
+    forms_made,
     identities,
     is_foreign,
     is_lenient,
@@ -22,6 +23,7 @@ from backendlint.project.anonymous import (
     limits,
     lists_none,
     lists_own,
+    of_its_form,
     open_to_read,
     raised_at_strangers,
     screens,
@@ -127,7 +129,7 @@ class Access:
 
     def limits_inside(self, route: Route) -> bool:
         """Whether attempts are limited below the handler: in a helper, a form or a service."""
-        todo = [(route.handler, 0)] if route.handler is not None else []
+        todo = [(fn, 0) for fn in (route.handler, *of_its_form(self.project, route)) if fn is not None]
         seen: set[str] = set()
         while todo:
             fn, depth = todo.pop()
@@ -138,16 +140,8 @@ class Access:
                 return True
             if depth < DEPTH:
                 todo.extend((edge.callee, depth + 1) for edge in self.project.graph.callees(fn) if edge.kind == "call")
-                todo.extend((method, depth + 1) for method in self._made(fn))
+                todo.extend((method, depth + 1) for method in forms_made(self.project, fn))
         return False
-
-    def _made(self, fn: Fn) -> Iterator[Fn]:
-        """Methods of forms and schemas that a function makes."""
-        for call in fn.facts.calls:
-            for ref in self.project.callees(fn, call):
-                cls = self.project.classes.get(ref.name) if ref.kind == "class" else None
-                if cls is not None and self.project.hierarchy.role(cls) in ("form", "serializer", "schema"):
-                    yield from cls.methods.values()
 
     def exempt(self, route: Route) -> bool:
         """Whether the code says that anybody may call it."""

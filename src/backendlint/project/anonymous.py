@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SIGNED_IN = {"is_authenticated": True, "is_anonymous": False}
 """The attributes (of Django's and Flask-Login's users) that tell, and what they say of those who have signed in."""
 REFUSED = (401, 403)
+_FORMS = frozenset({"form_class", "serializer_class", "authentication_form"})
 _ATTEMPTS = re.compile(
     r"rate_?limit|throttl|limiter|token_?bucket|lock_?out|is_locked|(failed|login|max|password)_?\w*(attempt|failure|tries)|too_?many",
     re.IGNORECASE,
@@ -110,6 +111,25 @@ def _set_to(project: Project, cls: Cls | None, name: str) -> Value:
     """The value of an attribute of a view, its own or of the nearest of its bases that has one."""
     found = project.hierarchy.attribute(cls, name) if cls is not None else None
     return found[0].value(found[1]) if found is not None else ("",)
+
+
+def of_its_form(project: Project, route: Route) -> Iterator[Fn]:
+    """Methods of the form or serializer that a view class names, which the framework makes and asks."""
+    for cls in project.hierarchy.mro(route.cls) if route.cls is not None else ():
+        for name in _FORMS.intersection(cls.facts.attributes):
+            for ref in project.refs(cls.owner, cls.facts.attributes[name]):
+                form = project.classes.get(ref.name) if ref.kind == "class" else None
+                for part in project.hierarchy.mro(form) if form is not None else ():
+                    yield from part.methods.values()
+
+
+def forms_made(project: Project, fn: Fn) -> Iterator[Fn]:
+    """Methods of forms and schemas that a function makes."""
+    for call in fn.facts.calls:
+        for ref in project.callees(fn, call):
+            cls = project.classes.get(ref.name) if ref.kind == "class" else None
+            if cls is not None and project.hierarchy.role(cls) in ("form", "serializer", "schema"):
+                yield from cls.methods.values()
 
 
 def counts_attempts(project: Project, fn: Fn) -> bool:
