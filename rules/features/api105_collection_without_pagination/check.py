@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from backendlint.api import (
     Call,
+    Cls,
     Fn,
     Hit,
     Project,
@@ -46,6 +48,16 @@ BOUNDS = {"limit", "slice", "first", "one", "last"}
 
 
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
+    """One hit a list; a view that only inherits its list from another view that is told is advice."""
+    found = list(_judged(project, options))
+    told = {home for hit, route, home in found if home is not None and home is route.cls and hit.profile is None}
+    for hit, route, home in found:
+        inherited = home is not None and home is not route.cls and home in told
+        yield replace(hit, profile="strict") if inherited else hit
+
+
+def _judged(project: Project, options: Mapping[str, Any]) -> Iterator[tuple[Hit, Route, Cls | None]]:
+    """Hits, with the class that says what is listed, where a generic view does."""
     seen = set()
     paged_by_default = sets_default(project, tuple(options["settings"]))
     for route in project.routes:
@@ -61,13 +73,22 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
         seen.add(route.place)
         rows = fetched(project, route)
         narrowed = "{" in route.path or bool(rows and all(item.filtered for item in rows))
-        yield Hit(
+        hit = Hit(
             f"{route.label} returns every {'matching ' if narrowed else ''}row, as many as there are, and takes neither limit nor page: "
             "the answer grows until it times out. Take a bounded limit with an offset or cursor.",
             route.place,
             function=route.function,
             profile=None if (grows(rows) if route.handler is not None else lists_growing(project, route)) else "strict",
         )
+        yield hit, route, listed_by(project, route) if route.handler is None else None
+
+
+def listed_by(project: Project, route: Route) -> Cls | None:
+    """The class that declares the queryset of a generic view."""
+    for cls in project.hierarchy.mro(route.cls) if route.cls is not None else ():
+        if "queryset" in cls.facts.attributes or "get_queryset" in cls.methods:
+            return cls
+    return None
 
 
 def fetched(project: Project, route: Route) -> list[Unbounded]:
