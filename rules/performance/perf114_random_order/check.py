@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from backendlint.api import Call, Fn, Hit, Profile, Project, SqlStatement, for_tests, only_by_hand, sql
+from backendlint.api import Call, Fn, Hit, Profile, Project, SqlStatement, for_tests, only_by_hand, receiver, sql
 
 _FUNCTIONS = frozenset({"random", "rand", "newid", "gen_random_uuid", "dbms_random.value", "uuid"})
 _FILTERS = frozenset({"filter", "filter_by", "where"})
@@ -24,7 +24,7 @@ def check(project: Project) -> Iterator[Hit]:
             yield from _statement(statement)
     for fn, call in project.graph.calls_written("order_by"):
         filtered = list(_filters(fn, call))
-        if any(not _constant(fn, inner) for inner in filtered):
+        if any(not _constant(fn, inner) for inner in filtered) or _of_another(project, fn, call):
             continue
         profile: Profile | None = "strict" if only_by_hand(project, fn) or for_tests(project, fn) else None
         yield from (replace(hit, profile=profile) for hit in _ordered(fn, call, _MATCHING if filtered else _EVERY))
@@ -68,6 +68,19 @@ def _filters(fn: Fn, call: Call) -> Iterator[Call]:
         if fn.callee_name(inner) in _FILTERS and inner.passed:
             yield inner
         func = fn.value(inner.func)
+
+
+def _of_another(project: Project, fn: Fn, call: Call) -> bool:
+    """`event.talks`, also out of another function: what belongs to one row, or what conditions there leave."""
+    vid = receiver(fn, call)
+    return vid >= 0 and any(
+        origin.path or any(_narrows(step.fn, step.call) for step in origin.steps)
+        for origin in project.origins.of(fn, vid)
+    )
+
+
+def _narrows(fn: Fn, call: Call) -> bool:
+    return fn.callee_name(call) in _FILTERS and bool(call.passed) and not _constant(fn, call)
 
 
 def _constant(fn: Fn, call: Call) -> bool:
