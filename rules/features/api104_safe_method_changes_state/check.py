@@ -159,7 +159,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             or any(traces(name, PASSING if write.op == "delete" else TRACES) for name in names)
             or notes_time(write)
             or fills_empty(write)
-            or any(keeps_time(*step) for step in steps)
+            or any(keeps_time(*step) or mends(*step) for step in steps)
             or (any(map(TIDIES.search, below)) and not TIDIES.search(f"{route.name} {route.path}".replace("/", "_")))
             or (write.op in CHANGED and any(told_so(project, *step) for step in steps))
             or makes_missing(route.handler, chain[0].call if chain else write.call)
@@ -196,6 +196,11 @@ def keeps_time(fn: Fn, call: Call | None) -> bool:
     key = fn.value(call.args[0])
     named = str(key[1]).rpartition(".")[2] if key[0] in ("name", "const") else ""
     return TIMES.search(named.lower()) is not None
+
+
+def mends(fn: Fn, call: Call | None) -> bool:
+    """`except MultipleObjectsReturned: delete all but the first`: what went wrong is put right, or noted, whoever asks first."""
+    return call is not None and fn.inside(call.block, "except") is not None
 
 
 def told_so(project: Project, fn: Fn, call: Call | None) -> bool:
