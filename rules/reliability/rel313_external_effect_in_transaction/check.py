@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -66,8 +66,7 @@ def check(project: Project) -> Iterator[Hit]:
             hit = replace(hit, profile="strict") if again else hit
             alike = wrapped.setdefault(wrapper, []) if wrapper else plain.setdefault((fn.fqn, opened.location), [])
             alike.append(hit)
-    for hits in plain.values():
-        yield from _together(hits)
+    yield from _of_file(hit for hits in plain.values() for hit in _together(hits))
     for hits in wrapped.values():
         yield from told_once(hits, partial(here_and_in, before=": its locks"), severity=None, few=ALIKE)
     for fn in project.reviewed():
@@ -77,6 +76,21 @@ def check(project: Project) -> Iterator[Hit]:
             continue
         if project.layer(fn) not in ("migration", "command"):
             yield from _flushed(project, fn, seen)
+
+
+def _of_file(hits: Iterable[Hit]) -> Iterator[Hit]:
+    """Of a file's transactions that wait for the same call somewhere below, the first, with the lines of the others."""
+    waits: dict[object, list[Hit]] = {}
+    for hit in hits:
+        alike = hit.profile is None and hit.flow
+        key = (hit.location.path, hit.flow[-1].location) if alike else (hit.location, hit.message)
+        waits.setdefault(key, []).append(hit)
+    for found in waits.values():
+        first, *others = sorted(found, key=lambda hit: hit.location)
+        lines = ", ".join(str(hit.location.line) for hit in others)
+        also = f" Another transaction waits for the same in line{'s' if others[1:] else ''} {lines}." if others else ""
+        yield replace(first, message=f"{first.message}{also}")
+        yield from (replace(hit, profile="strict") for hit in others)
 
 
 def _together(hits: list[Hit]) -> Iterator[Hit]:
