@@ -34,8 +34,11 @@ def check(project: Project) -> Iterator[Hit]:
     budget = project.waits.budget("api_ms")
     first = _first({_shared(item.total, budget) for item in slow} - {frozenset()})
     alike: dict[frozenset[Location], list[Slow]] = {}
+    waits: dict[frozenset[Location], frozenset[Location]] = {}
     for item in slow:
-        alike.setdefault(_what(item.total, first, budget), []).append(item)
+        places = frozenset(part.location for part in item.total.parts)
+        same = waits.setdefault(places, _what(item.total, first, budget))
+        alike.setdefault(same, []).append(item)
     for same, group in alike.items():
         yield _longest(project, group, first - same)
     for fn in project.reviewed():
