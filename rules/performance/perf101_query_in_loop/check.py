@@ -79,10 +79,17 @@ def check(project: Project) -> Iterator[Hit]:
     read = [item for item in items if item.edges and item.edges[0].call is None]
     called = [item for item in items if not (item.edges and item.edges[0].call is None)]
     serving = (*_serializers(project), *_responses(project), *_resolvers(project), *_templates(project))
-    for hit in (*_queries(project, called), *_relations(project), *serving, *_queries(project, read)):
+    single = _asked_one_by_one(project, called)
+    for hit in (*_queries(project, called), *_relations(project, single), *serving, *_queries(project, read)):
         if hit.location not in seen:
             seen.add(hit.location)
             yield hit
+
+
+def _asked_one_by_one(project: Project, items: list[Repeated]) -> frozenset[tuple[str, Location]]:
+    """The queries that a file's loops are told for: what their rows lack, the one query will load that takes their place."""
+    told = (item for item in items if _profile(project, item) is None)
+    return frozenset((item.fn.path, item.query.fn.location(item.query.span)) for item in told)
 
 
 def _queries(project: Project, items: list[Repeated]) -> Iterator[Hit]:
@@ -361,10 +368,10 @@ def _by_hand(project: Project, fn: Fn) -> bool:
     return fills_database(project, fn) or (fn.fqn in project.lifecycle.startup and not project.reach(fn.fqn))
 
 
-def _relations(project: Project) -> Iterator[Hit]:
+def _relations(project: Project, single: frozenset[tuple[str, Location]]) -> Iterator[Hit]:
     """What the items of loops are asked; where a file's functions ask it one after the other, or of what one query gives, it
     is told at the first."""
-    found = _by_query(_in_loops(project))
+    found = _by_query(_in_loops(project, single))
     kinds = {
         hit.location: (hit.location.path, item.relation.owner, item.relation.name)
         for hit, item in found
@@ -394,14 +401,14 @@ def _in_file(hit: Hit, others: str) -> str:
     return f"{hit.message[:-1]}. It is read so in {others} of the file."
 
 
-def _in_loops(project: Project) -> Iterator[tuple[Hit, LazyRead]]:
+def _in_loops(project: Project, single: frozenset[tuple[str, Location]]) -> Iterator[tuple[Hit, LazyRead]]:
     """One hit for what the items of a loop are asked, where one query is to load all of it and several lines ask."""
     loops: dict[tuple[Location, Step | None, Profile | None], list[tuple[Hit, LazyRead]]] = {}
-    for hit, item in _lazy(project):
+    for hit, item in _lazy(project, single):
         key = (item.fn.location(item.loop), item.query and replace(item.query, message=""), hit.profile)
         loops.setdefault(key, []).append((hit, item))
     for found in loops.values():
-        if len({hit.location.line for hit, _ in found}) == len(found) <= FEW_RELATIONS:
+        if len({hit.location.line for hit, _ in found}) == len(found) <= FEW_RELATIONS and not _nested(found):
             yield from found
             continue
         (first, read), *others = found
@@ -411,7 +418,13 @@ def _in_loops(project: Project) -> Iterator[tuple[Hit, LazyRead]]:
         yield replace(first, message=message, related=(*first.related, *places)), read
 
 
-def _lazy(project: Project) -> Iterator[tuple[Hit, LazyRead]]:
+def _nested(found: list[tuple[Hit, LazyRead]]) -> bool:
+    """`ship.harbour`, then `ship.harbour.country`: what loads the one names the other."""
+    ways = sorted([(*item.path, item.relation.name) for _, item in found], key=len)
+    return any(way[: len(ways[0])] == ways[0] for way in ways[1:])
+
+
+def _lazy(project: Project, single: frozenset[tuple[str, Location]]) -> Iterator[tuple[Hit, LazyRead]]:
     for item in project.lazy_reads.found:
         name, once = item.relation.name, _kept_by_session(project, item.relation)
         asks = (
@@ -422,6 +435,7 @@ def _lazy(project: Project) -> Iterator[tuple[Hit, LazyRead]]:
         few = once and _few_rows(project, item.relation)
         aside = few or _by_hand(project, item.fn) or _beside_work(project, item) or _until_one(item)
         aside = aside or _of_work(project, item)
+        aside = aside or (item.query is not None and (item.fn.path, item.query.location) in single)
         hit = Hit(
             f"{asks} in the loop in line {item.loop.line} of `{item.fn.name}()`; load it together with the items "
             f"({_advice(project, item)}).",
