@@ -78,6 +78,11 @@ TRIES = re.compile(r"_*(try|maybe|guess|detect|probe|best_effort)_")
 TEXTS = [("name", f"builtins.{name}") for name in ("str", "repr", "type", "getattr")]
 """Callees that make texts of an exception."""
 
+REASON = re.compile(
+    r"#\s*(?:(?:noqa|pylint|type|pragma|nosec)\b[^-#]*-+)?\s*(?!noqa|pylint|type:|pragma|nosec)[^\W\d]\w*\s\w"
+)
+"""A comment of words, behind a marker for another tool perhaps: `# noqa: BLE001 -- never break telemetry`."""
+
 
 class Verdict(NamedTuple):
     """A log call that is wrong, and why."""
@@ -304,10 +309,13 @@ def is_watched(project: Project, fn: Fn, options: Mapping[str, object]) -> bool:
 
 
 def is_decided(project: Project, fn: Fn, handler: int) -> bool:
-    """Whether a line of comment in the handler says why it is so little, or the docstring that failures are none."""
+    """Whether a comment in the handler or behind its `except` says why it is so little, or the docstring that failures are
+    none."""
     span = fn.facts.blocks[handler].span
     lines = lines_of(project, fn.path)[span.line - 1 : span.end_line]
-    return DECIDED.search(fn.facts.docstring) is not None or any(line.lstrip().startswith("#") for line in lines)
+    if DECIDED.search(fn.facts.docstring) is not None or any(REASON.search(line) for line in lines[:1]):
+        return True
+    return any(line.lstrip().startswith("#") for line in lines)
 
 
 def traces(functions: Iterable[Fn], without: int) -> bool:
