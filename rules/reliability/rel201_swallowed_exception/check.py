@@ -319,6 +319,7 @@ def judged(site: Place) -> Iterator[Hit]:
         parses
         or is_aside(site)
         or is_patch(site.project, site.fn)
+        or (kind == "failure" and is_system_check(site.project, site.fn))
         or is_quiet(site, outcome)
         or (kind == "failure" and outcome in NOTHING_FOUND and hides_database(site))
         or (kind == "failure" and WAITING_FUNCTION.fullmatch(function.name) is not None)
@@ -338,6 +339,13 @@ def judged(site: Place) -> Iterator[Hit]:
         confidence="medium" if quiet or not outcome.startswith("goes on") else None,
         function=site.fn.fqn,
     )
+
+
+def is_system_check(project: Project, fn: Fn) -> bool:
+    """A check of Django's, or what such checks alone call: what cannot be asked at that time is not found wanting, and whoever
+    needs it learns of the outage."""
+    callers = [edge.caller for edge in project.graph.callers(fn)]
+    return all(any(ref.name.startswith("django.core.checks.") for ref in item.decorators) for item in (callers or [fn]))
 
 
 def is_patch(project: Project, fn: Fn) -> bool:
