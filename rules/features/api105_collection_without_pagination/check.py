@@ -122,7 +122,20 @@ def lists_growing(project: Project, route: Route) -> bool:
     rows = list(project.refs(route.cls.owner, vid)) if vid >= 0 else []
     if method is not None:
         rows += [ref for item in method.facts.returns for ref in project.refs(method, item.value)]
-    return any(ref.arg is not None and accumulates(ref.arg.name.rpartition(".")[2]) for ref in rows)
+    listed = [ref.arg.name for ref in rows if ref.arg is not None]
+    return any(accumulates(name.rpartition(".")[2]) and not named_by_hand(project, name) for name in listed)
+
+
+def named_by_hand(project: Project, name: str) -> bool:
+    """`slug = models.SlugField(primary_key=True)`: a catalogue, of which somebody has written down each name."""
+    cls = project.classes.get(name)
+    if cls is None:
+        return False
+    home = cls.owner
+    made = (home.unguarded(vid) for vid in cls.facts.attributes.values() if vid >= 0)
+    fields = [home.calls[value[1]] for value in made if value[0] == "call"]
+    slugs = [call for call in fields if home.callee_name(call) == "SlugField"]
+    return any(key == "primary_key" and home.const(vid) is True for call in slugs for key, vid in call.kwargs)
 
 
 def lists_by_itself(project: Project, route: Route, options: Mapping[str, Any]) -> bool:
