@@ -20,12 +20,14 @@ from backendlint.api import (
     calls_at,
     decorator_models,
     functions_in,
+    object_root,
     variable,
 )
 
 VERBS = ("post", "put", "patch", "delete")
 LASTING = ("db-write", "commit", "mail", "queue-publish", "file", "subprocess", "http", "cache")
 SIGNS_IN = re.compile(r"(^|[/_-])(log_?-?in|sign_?-?in|sso|saml2?|acs|oidc|oauth2?)([/_-]|$)", re.IGNORECASE)
+WHO = frozenset({"user", "COOKIES", "cookies", "current_user"})
 FORM = "CSRF protection of forms"
 """How the message about a form begins."""
 OPEN = (
@@ -198,7 +200,19 @@ def evidence(project: Project, fn: Fn, route: Route | None) -> set[str]:
     own = set(project.credentials.of(fn))
     if any(signs_in(project, item) for item in (fn, *(edge.callee for edge in project.graph.callees(fn)))):
         own.discard(SESSION)  # it makes the session
+    elif only_fills(fn) and not any(
+        SESSION in project.credentials.of(edge.callee) for edge in project.graph.callees(fn)
+    ):
+        own.discard(SESSION)
     return own.union(*(seen & {SESSION} for seen in required))  # a guard that takes either lets the cookie in
+
+
+def only_fills(fn: Fn) -> bool:
+    """`request.session["seat"] = seat`, and nothing is asked of who has signed in."""
+    names = {vid: fn.value(vid)[2] for vid in fn.made_by("attr")}
+    filled = {object_root(fn, item.base) for item in fn.facts.stores if item.key >= 0 and item.base >= 0}
+    sessions = [vid for vid, name in names.items() if name == "session"]
+    return bool(sessions) and filled.issuperset(sessions) and WHO.isdisjoint(names.values())
 
 
 def signs_in(project: Project, fn: Fn) -> bool:
