@@ -86,10 +86,12 @@ def _of_file(hits: Iterable[Hit]) -> Iterator[Hit]:
         key = (hit.location.path, hit.flow[-1].location) if alike else (hit.location, hit.message)
         waits.setdefault(key, []).append(hit)
     for found in waits.values():
+        if len(found) <= ALIKE:
+            yield from found
+            continue
         first, *others = sorted(found, key=lambda hit: hit.location)
         lines = ", ".join(str(hit.location.line) for hit in others)
-        also = f" Another transaction waits for the same in line{'s' if others[1:] else ''} {lines}." if others else ""
-        yield replace(first, message=f"{first.message}{also}")
+        yield replace(first, message=f"{first.message} Other transactions wait for the same in lines {lines}.")
         yield from (replace(hit, profile="strict") for hit in others)
 
 
