@@ -180,6 +180,22 @@ def test_methods_of_containers_without_arguments(tmp_path: Path) -> None:
     assert problems(write(tmp_path, {"empty.py": EMPTY})) == []
 
 
+DECORATED = """
+@"command"
+def load():
+    return "http://10.0.0.1:8000"
+
+
+@command
+def store():
+    return "http://10.0.0.1:8000"
+"""
+
+
+def test_decorators_that_are_no_attributes(tmp_path: Path) -> None:
+    assert problems(write(tmp_path, {"decorated.py": DECORATED})) == []
+
+
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
 def test_twisted_programs(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
