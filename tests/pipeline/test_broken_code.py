@@ -181,14 +181,21 @@ def test_methods_of_containers_without_arguments(tmp_path: Path) -> None:
 
 
 DECORATED = """
-@"command"
-def load():
-    return "http://10.0.0.1:8000"
+import requests
+
+
+def command(function):
+    return function
 
 
 @command
+def load():
+    return requests.get("http://10.0.0.1:8000/boats")
+
+
+@"command"
 def store():
-    return "http://10.0.0.1:8000"
+    return requests.post("http://10.0.0.1:8000/boats")
 """
 
 
