@@ -17,6 +17,7 @@ from backendlint.project.taint.patterns import cleans
 from backendlint.project.taint.same import beginning, same, stripped
 from backendlint.project.taint.substitutions import LINES, written_pattern
 from backendlint.project.taint.tried import ends, raises_on, went_well
+from backendlint.project.taint.urls import written_origin
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -319,6 +320,7 @@ class Guards:
         if texts == ["/"] and relation == EVERYTHING:
             return frozenset({lb.LOCAL})
         host = texts and all("://" in text and text.count("/") >= 3 for text in texts)
+        host = host or written_origin(fn, call.args[0])
         return _HOST if host and relation == EVERYTHING else NOTHING
 
     def _resolved(self, fn: Fn, vid: Vid) -> bool:

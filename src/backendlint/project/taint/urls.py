@@ -19,6 +19,7 @@ _HOST_FIXED = re.compile(
     r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|\0&\w*|/[^/\\\0]|[?#&]|[.]{0,2}/\w|[A-Za-z][\w.-]*/"
 )
 """What stands before a part that can only be path or query; \0 is a part that is not constant."""
+_ORIGIN = re.compile(r"https?://(?!\0/)[^/?#]+/[^?#]*")
 _NO_HOST = re.compile(r"(?!(?:h|ht|htt|https?|ftps?)$)[A-Za-z][^:\\\0]*")
 """What makes a relative address of any text behind it: letters that are no scheme of the web's."""
 _HOST_KINDS = ("ssrf", "redirect")
@@ -38,6 +39,26 @@ def without_host(fn: Fn, vid: Vid) -> bool:
         call = fn.facts.calls[value[1]]
         return fn.facts.values[call.func][-1] == "_replace" and fn.const(call.kwarg("netloc")) == ""
     return False
+
+
+def written_origin(fn: Fn, vid: Vid) -> bool:
+    """`f"https://sns.{settings.REGION}.example.com/"`: a scheme, a host that the program's own names fill in at most, and where
+    its path begins; what starts with it goes there."""
+    value = fn.unguarded(vid)
+    text = ""
+    for part in value[2] if value[0] == "fmt" else ():
+        known = fn.const(part)
+        if known is ... and not _named(fn, part):
+            return False
+        text += "\0" if known is ... else str(known)
+    return _ORIGIN.fullmatch(text) is not None
+
+
+def _named(fn: Fn, part: Vid) -> bool:
+    """`settings.REGION`, `REGION`: a name from outside the function, with its attributes."""
+    value = fn.unguarded(part)
+    dotted = fn.dotted(value[1] if value[0] == "conv" else part)
+    return bool(dotted) and not dotted.startswith(".")
 
 
 class Urls:
