@@ -90,8 +90,8 @@ def check(project: Project) -> Iterator[Hit]:
             message = f"can be tried without end: {what} that way. Limit attempts per account and per address."
             seen.add(route.place)
             guessed = asks(project, route) and tries(project, route) and not elsewhere(project, route)
-            guessed = guessed and (route.handler is not None or bool(route.entry.handlers))  # else nobody knows what answers
-            profile: Profile = "default" if guessed else "strict"
+            known = route.handler is not None or bool(route.entry.handlers)  # else nobody knows what answers
+            profile: Profile = "default" if guessed and known else "strict"
             yield Hit(f"{route.label} {message}", route.place, function=route.function, profile=profile)
             continue
         if route.handler is None or project.access.authentication(route):
