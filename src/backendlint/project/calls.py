@@ -219,12 +219,7 @@ class CallGraph:
 
     def _receiver(self, fn: Fn, call: Call, kind: str) -> None:
         """`task.delay(...)`: the receiver is the task's function."""
-        value = fn.facts.values[call.func]
-        vid = value[1] if value[0] == "attr" else -1
-        refs = self.project.refs(fn, vid) if vid >= 0 else ()
-        if value[0] == "name":
-            refs = self.project.resolver.dotted(str(value[1]).rpartition(".")[0], fn.file.module)
-        for ref in refs:
+        for ref in self.project.resolver.owner(fn, fn.facts.values[call.func]):
             if ref.kind == "func":
                 self._add(fn, self.project.functions[ref.name], call, kind, call.span)
 

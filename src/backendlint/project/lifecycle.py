@@ -243,8 +243,7 @@ class Lifecycle:
         if method not in _STARTS or any(model.opens and model.returns for model in self.project.models(fn, call)):
             return  # what gives a connection starts nothing
         owner = value[1].rpartition(".")[0] if value[0] == "name" else ""
-        refs = self.project.refs(fn, base) if base >= 0 else self.project.resolver.dotted(owner, fn.file.module)
-        for ref in refs:
+        for ref in self.project.resolver.owner(fn, value):
             cls = self._class(ref.name) if ref.kind == "libinst" else None
             if cls is None:
                 continue

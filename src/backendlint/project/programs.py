@@ -70,10 +70,9 @@ def _of_group(project: Project, fn: Fn) -> bool:
     for vid in fn.facts.decorators:
         value = home.facts.values[vid]
         func = home.facts.values[home.facts.calls[value[1]].func] if value[0] == "call" else value
-        owner, _, name = str(func[1]).rpartition(".") if func[0] == "name" else ("", "", str(func[-1]))
-        if name not in ("command", "group") or not (owner or func[0] == "attr"):
+        if str(func[-1]).rpartition(".")[2] not in ("command", "group"):
             continue
-        refs = project.resolver.dotted(owner, fn.file.module) if owner else project.refs(home, func[1])
+        refs = project.resolver.owner(home, func)
         groups = (project.functions[ref.name] for ref in refs if ref.kind == "func")
         if any(_is_cli(project, ref) for group in groups for ref in group.decorators):
             return True

@@ -261,6 +261,12 @@ class Resolver:
 
     # names and members
 
+    def owner(self, fn: Fn, value: Value) -> Refs:
+        """What an attribute or a dotted name is a part of: what `ferries` refers to, of `ferries.load`; of other values nothing."""
+        if value[0] == "attr":
+            return self.refs(fn, value[1])
+        return self.dotted(str(value[1]).rpartition(".")[0], fn.file.module) if value[0] == "name" else ()
+
     def dotted(self, name: str, module: str) -> Refs:
         """What a dotted name refers to in a module."""
         known = self.names.known(name, module)

@@ -17,11 +17,7 @@ _LOOKUP = "{lookup}"
 def routed_actions(project: Project, entry: Entry) -> dict[str, str]:
     """What the router that a viewset is registered with makes of its methods: the library's table, or that of its class."""
     func = entry.fn.value(entry.call.func) if entry.call is not None and not entry.through else ("",)
-    if not entry.model.actions or func[0] not in ("attr", "name"):
-        return entry.model.actions
-    receiver = str(func[1]).rpartition(".")[0] if func[0] == "name" else ""
-    refs = project.resolver.dotted(receiver, entry.fn.file.module) if receiver else project.refs(entry.fn, func[1])
-    for ref in refs:
+    for ref in project.resolver.owner(entry.fn, func) if entry.model.actions else ():
         cls = project.classes.get(ref.name) if ref.kind == "inst" else None
         for owner in project.hierarchy.mro(cls) if cls is not None else ():
             if "routes" in owner.facts.attributes:
