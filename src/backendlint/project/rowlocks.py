@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.facts.within import name_of
-from backendlint.project.binding import receiver
+from backendlint.project.binding import chained_calls
 from backendlint.project.calls import Edge
 from backendlint.project.certain import given, never_made, truth
 from backendlint.project.decorators import wrapping_calls
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from backendlint.project.origins import Origin
 
 FOR_UPDATE = re.compile(r"\bFOR\s+(NO\s+KEY\s+)?UPDATE\b|\bFOR\s+SHARE\b", re.IGNORECASE)
+_LINKS = 12
+"""Calls of a chain."""
 _ALONE = re.compile(r"^\s*(BEGIN\s+(IMMEDIATE|EXCLUSIVE)|LOCK\s+TABLE)\b", re.IGNORECASE)
 """After these nobody else writes until the transaction ends."""
 _ADVISORY = re.compile(r"\bpg_(try_)?advisory_(xact_)?lock\s*\(", re.IGNORECASE)
@@ -92,14 +94,7 @@ def locked_afresh(project: Project, fn: Fn, vid: Vid) -> bool:
 
 def _asked_locked(project: Project, fn: Fn, vid: Vid) -> bool:
     """Whether one of the calls of a query's chain locks the rows."""
-    value = fn.unguarded(vid)
-    while value[0] == "call":
-        call = fn.facts.calls[value[1]]
-        if _locks(project, fn, call):
-            return True
-        base = receiver(fn, call)
-        value = fn.unguarded(base) if base >= 0 else ("unknown",)
-    return False
+    return any(_locks(project, fn, call) for call in chained_calls(fn, vid, _LINKS))
 
 
 def _enters_locked(project: Project, fn: Fn, vid: Vid, depth: int = 2) -> bool:
