@@ -253,9 +253,8 @@ def hits_in(project: Project, options: Mapping[str, object], functions: Iterable
                         only_reads(project, fn, index) or (verdict.why == "hidden" and is_decided(project, fn, index))
                     )
                     advice = lost_little or for_developers(fn.path) or is_watched(project, fn, options)
-                    advice |= (
-                        for_tests(project, fn) or project.layer(fn) == "migration"
-                    )  # it has run, and nobody will mend it
+                    # a migration has run, and nobody will mend it
+                    advice |= for_tests(project, fn) or project.layer(fn) == "migration"
                     hit = replace(hit, profile="strict") if advice else hit
                     yield hit, verdict.why if hit.profile is None else ""
 

@@ -175,9 +175,8 @@ def tried_out(project: Project, flow: Flow) -> bool:
 
 def is_switched(use: WeakUse) -> bool:
     """Only where a test says that this is development (`if in_debug_mode():`), or a name: `def run_locally():`."""
-    program = (
-        use.fn.path.rpartition("/")[2].lower().replace("debug", "")
-    )  # `flask_debug.py` says no more than the call does
+    # `flask_debug.py` says no more than the call does
+    program = use.fn.path.rpartition("/")[2].lower().replace("debug", "")
     if for_development(program) or not OWN_MACHINE.isdisjoint(identifier_words(use.fn.name)):
         return True
     todo = [vid for vid, holds in use.fn.tests_of(use.call.block) if holds]
