@@ -18,15 +18,7 @@ NO_CHANGE_SHARE = 0.05
 
 def rules_of_pack() -> list[str]:
     """Rules that ask for SQL statements, or for what is known of the database."""
-    return [
-        rule.id
-        for rule in load_rules([builtin_folder()])
-        if rule.engine == "sql" or "project.data" in _source(rule.folder / "check.py")
-    ]
-
-
-def _source(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return [rule.id for rule in load_rules([builtin_folder()]) if rule.engine == "sql" or "sql" in rule.needs]
 
 
 def pack(tree: Path, rounds: int) -> bool:

@@ -118,9 +118,9 @@ def check_texts(rule: Rule) -> None:
 
 def check_needs(rule: Rule) -> None:
     """A project rule that looks at SQL texts or schemas says `needs: {sql: []}`: such rules run in one process."""
-    code = rule.folder / "check.py"
     if rule.engine == "project":
-        looks = re.search(r"\.data\.(?!dialect\b)", code.read_text(encoding="utf-8")) is not None
+        code = "".join(path.read_text(encoding="utf-8") for path in sorted(rule.folder.glob("*.py")))
+        looks = re.search(r"\.data\.(?!dialect\b)", code) is not None
         assert looks == ("sql" in rule.needs)
 
 

@@ -31,6 +31,14 @@ def test_same_folder_name_elsewhere_is_another_check(tmp_path: Path) -> None:
     assert [*one(0), *two(0)] == [1, 2]
 
 
+def test_a_module_beside_the_check_is_its_own(tmp_path: Path) -> None:
+    for number, folder in enumerate((tmp_path / "one", tmp_path / "two")):
+        (folder / "sec901_e").mkdir(parents=True)
+        (folder / "sec901_e" / "evidence.py").write_text(f"NUMBER = {number}\n", encoding="utf-8")
+        text = "from .evidence import NUMBER\ndef check(project):\n    yield NUMBER\n"
+        assert list(load_check(rule(folder / "sec901_e", text))(0)) == [number]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
