@@ -147,7 +147,13 @@ def alike(fn: Fn, start: Vid) -> list[Vid]:
     if value[0] == "call":
         func = fn.value(fn.calls[value[1]].func)
         return [call.value for call in fn.calls if fn.value(call.func) == func]
-    return [vid for vid in fn.made_by(value[0]) if fn.value(vid) == value]
+    return [vid for vid in fn.made_by(value[0]) if untested(fn, vid) == untested(fn, start)]
+
+
+def untested(fn: Fn, vid: Vid) -> Value:
+    """The value, of what it is read of as that was before any test."""
+    value = fn.value(vid)
+    return (value[0], fn.untested(value[1]), *value[2:]) if value[0] in ("attr", "item") else value
 
 
 def tested(fn: Fn, same: set[Vid]) -> Iterator[object]:
