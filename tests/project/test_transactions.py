@@ -227,13 +227,23 @@ def test_a_dependency_that_commits_makes_the_request_a_transaction() -> None:
     assert [opened(project, name) for name in ("app.a", "app.b", "app.store")] == ["request", "", "request"]
 
 
-def test_atomic_requests() -> None:
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ('DATABASES = {"default": {"ENGINE": "x", "ATOMIC_REQUESTS": True}}\n', "request"),
+        ('DATABASES = {"default": {"ENGINE": "x", "ATOMIC_REQUESTS": env.bool("ATOMIC", default=True)}}\n', "request"),
+        ('DATABASES = {"default": env.db()}\nDATABASES["default"]["ATOMIC_REQUESTS"] = True\n', "request"),
+        ('DATABASES = {"default": env.db()}\nDATABASES["default"].update(ATOMIC_REQUESTS=True)\n', "request"),
+        ('DATABASES = {"default": env.db()}\nDATABASES["default"]["ATOMIC_REQUESTS"] = False\n', ""),
+    ],
+)
+def test_atomic_requests(settings: str, kind: str) -> None:
     project = build(
-        settings='DATABASES = {"default": {"ENGINE": "x", "ATOMIC_REQUESTS": True}}\n',
+        settings=settings,
         urls="from django.urls import path\nfrom views import a\nurlpatterns = [path('a/', a)]\n",
         views="def a(request):\n    print(request)\n",
     )
-    assert opened(project, "views.a") == "request"
+    assert opened(project, "views.a") == kind
 
 
 def test_openings_are_listed_once() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Block, Call, Span
+from backendlint.facts.model import Block, Call, Span, Vid
 from backendlint.findings.model import Step
 from backendlint.project.binding import unchanged
 from backendlint.project.calls import Edge
@@ -18,6 +18,7 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import plain
 from backendlint.project.programs import for_tests
+from backendlint.project.stages import is_on
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -303,11 +304,9 @@ class Transactions:
         """Django's `ATOMIC_REQUESTS: True`."""
         for file in self.project.files.values():
             module = self.project.module_function(file)
-            for value in module.facts.values:
-                if value[0] == "dict":
-                    for key, item in value[1]:
-                        if key >= 0 and module.const(key) == "ATOMIC_REQUESTS" and module.const(item) is True:
-                            return Step(module.place(key), "every request is a transaction")
+            for item in _set_to(module, "ATOMIC_REQUESTS"):
+                if is_on(module, item):
+                    return Step(module.place(item), "every request is a transaction")
         return None
 
     # what calls do
@@ -453,6 +452,14 @@ def openings(project: Project) -> Iterator[tuple[Fn, int, Opening]]:
             found = project.transactions.around(fn, 0)
             if found is not None and found.kind == "decorator":
                 yield fn, 0, found
+
+
+def _set_to(module: Fn, option: str) -> Iterator[Vid]:
+    """Values of an option of settings: `{"X": v}`, `settings["X"] = v`, `settings.update(X=v)`."""
+    for display in module.made_by("dict"):
+        yield from (item for key, item in module.value(display)[1] if key >= 0 and module.const(key) == option)
+    yield from (item.value for item in module.facts.stores if item.key >= 0 and module.const(item.key) == option)
+    yield from (vid for call in module.facts.calls for key, vid in call.kwargs if key == option)
 
 
 def before(first: Span, second: Span) -> bool:
