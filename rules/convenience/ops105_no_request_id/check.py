@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import FileFacts, Hit, Project, served_applications, told_once
+from backendlint.api import Fn, Hit, Project, Vid, of_all_modules, served_applications, told_once
 
 NAMES = re.compile(
     r"(request|correlation|trace|amzn[-_]trace)[-_ ]?(uu)?ids?\b|traceparent|correlation|elasticapm|"
@@ -27,7 +27,7 @@ def check(project: Project) -> Iterator[Hit]:
         return
     if any(site.model.observability in SETUPS for site in project.effects.sites):
         return
-    if names_an_id(project) or any(sets_up(project, file) for file in project.files.values()):
+    if names_an_id(project) or any(sets_up(project, *given) for given in of_all_modules(project, "MIDDLEWARE")):
         return
     hits = (
         Hit(
@@ -40,10 +40,9 @@ def check(project: Project) -> Iterator[Hit]:
     yield from told_once(hits, _each, 1, None)
 
 
-def sets_up(project: Project, file: FileFacts) -> bool:
+def sets_up(project: Project, fn: Fn, vid: Vid) -> bool:
     """Whether it lists a middleware that a library has for that: `MIDDLEWARE = ["django_structlog.middlewares.RequestMiddleware"]`."""
-    fn, vid = project.module_function(file), file.names.get("MIDDLEWARE", -1)
-    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    value = fn.unguarded(vid)
     texts = [fn.const(item) for item in value[1]] if value[0] in ("list", "tuple") else []
     models = [project.libraries.call(text) for text in texts if isinstance(text, str)]
     return any(model is not None and model.observability in SETUPS for model in models)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from backendlint.facts.model import Vid
+from backendlint.facts.model import FileFacts, Vid
+from backendlint.facts.settings import setting
 from backendlint.project.anonymous import (
     asks_for,
     by_list,
@@ -419,10 +420,11 @@ class Access:
         bases = self.project.hierarchy.library_bases(route.cls) if route.cls else ()
         return any(name.startswith(f"{library}.") for name in (*names, *bases))
 
-    def _middleware(self, fn: Fn, names: dict[str, Vid]) -> Iterator[tuple[str, str]]:
+    def _middleware(self, file: FileFacts) -> Iterator[tuple[str, str]]:
         """Django's middleware that lets nobody through who has not signed in, or may not call the view."""
-        vids = [vid for name, vid in names.items() if name.startswith(("MIDDLEWARE", "DJANGO_MIDDLEWARE"))]
-        texts = [fn.const(item) for vid in vids for item in items(fn, vid)]
+        fn = self.project.module_function(file)
+        names = {"MIDDLEWARE", *(name for name in file.names if name.startswith(("MIDDLEWARE", "DJANGO_MIDDLEWARE")))}
+        texts = [fn.const(item) for name in names for vid in setting(file, name) for item in items(fn, vid)]
         for text in texts:
             if not isinstance(text, str) or "." not in text:
                 continue
@@ -455,8 +457,7 @@ class Access:
                         if given != EXEMPT:
                             found.append((given, "rest_framework", name))
         for file in self.project.files.values():
-            middleware = self._middleware(self.project.module_function(file), file.names)
-            found.extend((role, "" if role == LIMIT else "django", name) for role, name in middleware)
+            found.extend((role, "" if role == LIMIT else "django", name) for role, name in self._middleware(file))
         for site in self.project.effects.sites:
             limit = site.model.ratelimit
             if limit is None or limit.role != "setup" or limit.limit is None:

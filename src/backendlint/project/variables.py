@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Vid
+from backendlint.facts.settings import setting
 from backendlint.project.entities import Fn
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ def variable(project: Project, fn: Fn, dotted: str) -> tuple[Fn, Vid] | None:
 def of_all_modules(project: Project, name: str) -> Iterator[tuple[Fn, Vid]]:
     """The variables of that name in whatever modules have one: a setting."""
     for file in project.files.values():
-        vid = file.names.get(name, -1)
-        if vid >= 0:
-            yield project.module_function(file), vid
+        yield from ((project.module_function(file), vid) for vid in setting(file, name))
 
 
 def display(project: Project, fn: Fn, vid: Vid, depth: int = DEPTH) -> tuple[Fn, Vid]:

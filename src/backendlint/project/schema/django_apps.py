@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backendlint.facts.model import FileFacts
+from backendlint.facts.settings import setting
 from backendlint.project.schema.django_fields import TYPES
 from backendlint.project.schema.django_state import State
 from backendlint.project.schema.reading import Links, Node, class_node
@@ -59,10 +60,9 @@ def settings_of(files: Sequence[FileFacts], links: Links, apps: Apps) -> State:
     state = State(app_auto_fields=dict(apps.auto_fields))
     for file in files:
         for name in ("AUTH_USER_MODEL", "DEFAULT_AUTO_FIELD"):
-            vid = file.names.get(name, -1)
-            text = Node(file, 0, vid, links).text() if vid >= 0 else ""
-            if name == "AUTH_USER_MODEL" and "." in text:
-                state.user_model = text
-            elif text:
-                state.auto_field = TYPES.get(text.rpartition(".")[2], state.auto_field)
+            for text in (Node(file, 0, vid, links).text() for vid in setting(file, name)):
+                if name == "AUTH_USER_MODEL" and "." in text:
+                    state.user_model = text
+                elif text:
+                    state.auto_field = TYPES.get(text.rpartition(".")[2], state.auto_field)
     return state

@@ -1,0 +1,17 @@
+"""What a file sets for the whole program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backendlint.facts.model import FileFacts, Vid
+
+
+def setting(file: FileFacts, name: str) -> Iterator[Vid]:
+    """The module's variable of that name, and where its classes are settings (django-configurations 2.5) theirs; values of
+    function 0."""
+    if name in file.names:
+        yield file.names[name]
+    given = [cls.attributes[name] for cls in file.classes.values() if name in cls.attributes and cls.owner == 0]
+    if given and any(item.target.partition(".")[0] == "configurations" for item in file.imports):
+        yield from given
