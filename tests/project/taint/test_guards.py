@@ -173,6 +173,10 @@ GOOD = {
     "host": ("ssrf", 'x = request.args["x"]\nif urlparse(x).hostname in HOSTS:\n    requests.get(x)'),
     "fixed host": ("ssrf", 'requests.get("https://example.com/" + request.args["x"])'),
     "no host": ("redirect", 'x = request.args["x"]\nif urlparse(x).netloc:\n    abort(400)\nreturn redirect(x)'),
+    "no host, as a bool": (
+        "redirect",
+        'x = request.args["x"]\nelsewhere = bool(urlparse(x).netloc)\nif x and not elsewhere:\n    return redirect(x)',
+    ),
     "host emptied": (
         "redirect",
         'return redirect(urlunsplit(urlsplit(request.args["x"])._replace(scheme="", netloc="")))',

@@ -132,6 +132,9 @@ class Containers:
         exact = self.exact(fn, vid)
         if exact is not None:
             return self._elements(fn, exact, path)
+        known = at(fn, vid, path)
+        if known:
+            return lb.merge(self.reader.read(fn, item, path[1:]) for item in known)
         _, base, method, vids = value
         before = NONE if method == "clear" else self.reader.read(fn, base, path)
         named = method in _WRITES and path[:1] == ("name",)  # what is written to a file leaves its name alone
@@ -163,6 +166,15 @@ class Containers:
             return None
         items = self.exact(fn, value[1])
         return None if items is None else _apply(fn, items, value[2], value[3])
+
+
+def at(fn: Fn, vid: Vid, path: Path) -> list[Vid]:
+    """What may stand at the path's first index in a list that grows; nothing where that index is behind what is known of it."""
+    index = _index(path[0]) if path and path[0] != "[*]" and path[0].startswith("[") else None
+    if index is None or index < 0:
+        return []
+    ways = beginnings(fn, vid)
+    return list(dict.fromkeys(items[index] for items in ways)) if all(index < len(items) for items in ways) else []
 
 
 def beginnings(fn: Fn, vid: Vid) -> list[list[Vid]]:

@@ -14,7 +14,7 @@ from backendlint.project.taint.addresses import Addresses
 from backendlint.project.taint.asked import columns_sought, sought_by
 from backendlint.project.taint.instances import are_harmless, classes_asked, otherwise
 from backendlint.project.taint.patterns import cleans
-from backendlint.project.taint.same import beginning, same, stripped
+from backendlint.project.taint.same import asked_by_bool, beginning, same, stripped
 from backendlint.project.taint.substitutions import LINES, written_pattern
 from backendlint.project.taint.tried import ends, raises_on, went_well
 from backendlint.project.taint.urls import written_origin
@@ -78,10 +78,10 @@ class Guards:
                 | self._by_address(fn, subject, call)
                 | self._converts(fn, subject, call)
             )
-        if op == "not":
-            return self.cleared(fn, subject, value[1], not truth, depth + 1)
-        if op in ("guard", "await"):
-            return self.cleared(fn, subject, value[1], truth, depth + 1)
+        if op in ("not", "guard", "await"):
+            return self.cleared(fn, subject, value[1], truth != (op == "not"), depth + 1)
+        if (asked := asked_by_bool(fn, value)) >= 0:
+            return self.cleared(fn, subject, asked, truth, depth + 1)
         if op == "bool":
             parts = [self.cleared(fn, subject, item, truth, depth + 1) for item in value[2]]
             together = (value[1] == "and") == truth

@@ -16,7 +16,7 @@ from backendlint.project.params import suppliers
 from backendlint.project.routes.params import markers
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.callreads import CallReads
-from backendlint.project.taint.containers import Containers, later
+from backendlint.project.taint.containers import Containers, at, later
 from backendlint.project.taint.declared import SENT, Declared
 from backendlint.project.taint.empty import is_empty
 from backendlint.project.taint.guards import Guards
@@ -243,7 +243,9 @@ class Reader:
         found = self.rendering.read(fn, value[1])
         return lb.clear(found, QUOTED) if value[2] in ("!r", "%r", "!a") else found
 
-    def _binop(self, fn: Fn, _vid: Vid, value: Value, path: Path) -> Labels:
+    def _binop(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
+        if known := at(fn, vid, path):
+            return lb.merge(self.read(fn, item, path[1:]) for item in known)
         if value[1] not in _CONCATENATING or (value[1] in "+/" and self._counts(fn, value[2:4])):
             return NONE
         left, right = self.read(fn, value[2], path), self.read(fn, value[3], path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backendlint.facts.model import Vid
+from backendlint.facts.model import Value, Vid
 from backendlint.project.entities import Fn
 
 
@@ -13,6 +13,13 @@ def stripped(fn: Fn, vid: Vid) -> Vid:
         vid = value[2][0] if value[0] == "fmt" else value[1]
         value = fn.facts.values[vid]
     return vid
+
+
+def asked_by_bool(fn: Fn, value: Value) -> Vid:
+    """`x` of `bool(x)`, which is as true as that; else -1."""
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    plain = call is not None and fn.value(call.func) == ("name", "builtins.bool") and len(call.args) == 1
+    return call.args[0] if call is not None and plain else -1
 
 
 def same(fn: Fn, left: Vid, right: Vid, depth: int = 5) -> bool:
