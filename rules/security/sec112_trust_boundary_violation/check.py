@@ -12,10 +12,11 @@ AUTHORITY = re.compile(
     re.IGNORECASE,
 )
 OF_USER = re.compile(
-    r"(^|_)(time_?zone|tz|lang|language|locale|theme|currency|country|email|mail|phone|url|uri|next|path|state|nonce|agent|time|date)$",
+    r"(time_?zone|lang|language|locale|theme|currency)$|(^|_)(tz|country|url|uri|next|path|state|nonce|agent|time|date)$|"
+    r"(^|_)(e?mail|phone|mobile)(_|$)",
     re.IGNORECASE,
 )
-"""What a key ends in that is about a user, and gives no rights: what he likes, where he is reached, where he comes from."""
+"""Keys about a user that give no rights: what he likes, where he is reached, where he comes from."""
 RIGHT = re.compile(
     r"admin|staff|superuser|supervis|manager|moderator|operator|role|perm|privilege|can_|verified", re.IGNORECASE
 )
@@ -76,8 +77,17 @@ def is_authority(project: Project, flow: Flow) -> bool:
         return False
     keys = project.constants(flow.site.fn, args[1])
     if keys is None:
+        keys = [text for text in written(flow.site.fn, args[1]) if text]
+    if not keys:
         return any(origin.what == "request" for origin in project.taint.labels(flow.site.fn, args[1]))
     return any(AUTHORITY.search(str(key)) and not OF_USER.search(str(key)) for key in keys)
+
+
+def written(fn: Fn, vid: Vid) -> Iterator[str]:
+    """The parts of a key that the code writes, `page_of_` in `f"page_of_{number}"`: the caller chooses no other key."""
+    value = fn.unguarded(vid)
+    parts = value[2] if value[0] == "fmt" else value[2:4] if value[0] == "binop" else ()
+    yield from (str(fn.const(part)) for part in parts if isinstance(fn.const(part), str))
 
 
 def decided(project: Project, fn: Fn, vid: Vid) -> bool:
