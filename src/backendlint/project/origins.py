@@ -13,6 +13,7 @@ from backendlint.project.entities import Fn
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loaders import EVERYTHING, LOADS, NOTHING, Loads, loads_of
 from backendlint.project.loops import behind, going_through, plain
+from backendlint.project.presence import of_query
 from backendlint.project.rowlocks import asks_for_none
 
 if TYPE_CHECKING:
@@ -92,10 +93,10 @@ class _Context(NamedTuple):
         """The call as a way into the function that was entered."""
         return Edge(self.caller, fn, self.call, "call", self.call.span)
 
-    def says(self, fn: Fn) -> Given:
+    def says(self, project: Project, fn: Fn) -> Given:
         """What it says of the parameters of the function that was entered."""
-        outer = self.outer.says(self.caller) if self.outer is not None else None
-        return given(self.edge(fn), outer)
+        outer = self.outer.says(project, self.caller) if self.outer is not None else None
+        return given(self.edge(fn), outer, lambda caller, vid: of_query(project, caller, vid))
 
 
 class Origins:
@@ -201,7 +202,7 @@ class _Walk:
         elif op == "binop" and value[1] in ("|", "&"):
             self._combined(fn, value, path, steps, context, depth)
         elif op == "phi" and context is not None:
-            for item in taken(fn, parts, context.says(fn)):
+            for item in taken(fn, parts, context.says(self.project, fn)):
                 self.visit(fn, item, path, steps, context, depth)
         elif op == "unpack" and (inner := self._unpacked(fn, value)):
             for target, item, call in inner:
