@@ -158,7 +158,18 @@ def test_generated_code_is_known_from_its_head(tmp_path: Path, head: str, review
 
 
 @pytest.mark.parametrize(
-    "folder", ["tests_e2e", "e2e-suite", "unit_tests", "load-tests", "end_to_end_tests", "contract-tests"]
+    "folder",
+    [
+        "tests_e2e",
+        "e2e-suite",
+        "unit_tests",
+        "load-tests",
+        "end_to_end_tests",
+        "contract-tests",
+        "bank_mock",
+        "mock-server",
+        "fakes",
+    ],
 )
 def test_folders_of_one_kind_of_tests(tmp_path: Path, folder: str) -> None:
     tree(tmp_path, "app/a.py", f"{folder}/steps/pages.py")

@@ -41,12 +41,13 @@ _FOLDERS: dict[str, Category] = {
     "commands": "script",
 }
 _TEST_FOLDER = re.compile(
-    r"(.*[_-])?e2e([_-].*)?|tests[_-].+"
+    r"(.*[_-])?(e2e|mocks?)([_-].*)?|fakes|tests[_-].+"
     r"|(unit|integration|functional|acceptance|api|smoke|system|regression|load|performance|ui|browser|end[_-]to[_-]end|playwright|selenium"
     r"|cypress|robot|behave|locust|pytest|contract|pact|component|sanity|stress|bdd|app)[_-]?tests?"
     r"|test[_-](unit|integration|functional|acceptance|smoke|system|regression)"
 )
-"""Folders of one kind of tests (`tests_e2e`, `unit-tests`); `lab_tests` and `test_results` may be what a backend is about."""
+"""Folders of one kind of tests (`tests_e2e`, `unit-tests`), and of what stands in for another service (`bank_mock`); `lab_tests` and
+`test_results` may be what a backend is about."""
 _SETTINGS = frozenset({"settings", "config", "conf"})
 """Folders below which `third_party` holds the settings of libraries, and no library."""
 _TEST_FILE = re.compile(r"^(test_.*|.*_tests?|tests|conftest)\.py$")
