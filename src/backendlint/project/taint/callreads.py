@@ -76,6 +76,8 @@ class CallReads:
         """Labels of a call's result at `path`."""
         call = fn.facts.calls[value[1]]
         known = self.reader.pairs.read(fn, call, path)
+        if known is None and not path:
+            known = self.reader.templates.formatted(fn, call)
         refs = self.project.callees(fn, call) if known is None else ()
         if known is None and not refs:
             known = self.tuples.read(fn, call, path)

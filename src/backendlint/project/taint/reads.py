@@ -16,7 +16,7 @@ from backendlint.project.params import suppliers
 from backendlint.project.routes.params import markers
 from backendlint.project.taint import labels as lb
 from backendlint.project.taint.callreads import CallReads
-from backendlint.project.taint.containers import Containers, at, later
+from backendlint.project.taint.containers import Containers, later
 from backendlint.project.taint.declared import SENT, Declared
 from backendlint.project.taint.empty import is_empty
 from backendlint.project.taint.guards import Guards
@@ -24,9 +24,11 @@ from backendlint.project.taint.identifiers import Identifiers
 from backendlint.project.taint.instances import without_exceptions
 from backendlint.project.taint.labels import CLEAN_TYPES, MAX_PATH, NONE, Labels, Mark, Origin, Path, Trail
 from backendlint.project.taint.naming import is_public, sensitive, words
+from backendlint.project.taint.operators import Operators
 from backendlint.project.taint.pairs import Pairs
 from backendlint.project.taint.rendering import QUOTED, Rendering
 from backendlint.project.taint.substitutions import LINES
+from backendlint.project.taint.templates import Templates
 from backendlint.project.taint.uploads import are_files, holds_files, kept_file, opened
 from backendlint.project.taint.urls import Urls
 
@@ -37,7 +39,6 @@ Key = tuple[str, Vid, Path]
 MAX_DEPTH = 150
 BUDGET = 2_000
 """Reads for one question, after which cycles are no longer read to the end."""
-_CONCATENATING = frozenset({"+", "%", "|", "/", "*"})
 _ROUTED = frozenset({"path", "path_info"})
 _STORES = 8
 _QUERY = ("?", "&", "#")
@@ -80,6 +81,7 @@ class Reader:
         self.declared = Declared(self.guards)
         self.rendering = Rendering(self)
         self.urls = Urls(self)
+        self.templates = Templates(self)
         self.pairs = Pairs(self)
         self.identifiers = Identifiers(project)
         self._memo: dict[Key, Labels] = {}
@@ -101,7 +103,7 @@ class Reader:
             "fmt": self._fmt,
             "conv": self._conv,
             "join": self._join,
-            "binop": self._binop,
+            "binop": Operators(self).read,
             "await": self._same,
             "yield": self._same,
             "star": self._same,
@@ -242,28 +244,6 @@ class Reader:
             return NONE
         found = self.rendering.read(fn, value[1])
         return lb.clear(found, QUOTED) if value[2] in ("!r", "%r", "!a") else found
-
-    def _binop(self, fn: Fn, vid: Vid, value: Value, path: Path) -> Labels:
-        if known := at(fn, vid, path):
-            return lb.merge(self.read(fn, item, path[1:]) for item in known)
-        if value[1] not in _CONCATENATING or (value[1] in "+/" and self._counts(fn, value[2:4])):
-            return NONE
-        left, right = self.read(fn, value[2], path), self.read(fn, value[3], path)
-        if right and value[1] == "+" and not path:
-            right = self.urls.appended(fn, value[2], right)
-        return lb.merge((left, right))
-
-    def _counts(self, fn: Fn, vids: tuple[Vid, ...]) -> bool:
-        """Whether one of them is a number, and so the others of a sum or quotient too."""
-        todo, seen = list(vids), set(vids)
-        while todo:
-            value = fn.unguarded(todo.pop())
-            if value[0] == "const" and isinstance(value[1], int | float) and not isinstance(value[1], bool):
-                return True
-            fresh = [item for item in value[1] if item not in seen] if value[0] == "phi" else []
-            seen.update(fresh)
-            todo += fresh
-        return False
 
     def _join(self, fn: Fn, _vid: Vid, value: Value, _path: Path) -> Labels:
         found = lb.merge((self.read(fn, value[1], ()), self.read(fn, value[2], ("[*]",)), self.read(fn, value[2], ())))

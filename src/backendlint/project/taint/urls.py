@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from backendlint.project.taint.reads import Reader
 
 _HOST_FIXED = re.compile(
-    r"[a-zA-Z][a-zA-Z+.-]*://[^/?#]+[/?#]|\0[^/?#]*[/?#]|\0&\w*|/[^/\\\0]|[?#&]|[.]{0,2}/\w|[A-Za-z][\w.-]*/"
+    r"(?:[a-zA-Z][a-zA-Z+.-]*|\0)://[^/?#]+[/?#]|\0(?!:/)[^/?#]*[/?#]|\0&\w*|/[^/\\\0]|[?#&]|[.]{0,2}/\w|[A-Za-z][\w.-]*/"
 )
 """What stands before a part that can only be path or query; \0 is a part that is not constant."""
 _ORIGIN = re.compile(r"https?://(?!\0/)[^/?#]+/[^?#]*")
