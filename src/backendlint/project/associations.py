@@ -189,8 +189,8 @@ class Associations:
                 target, many = inner.name, ref.kind == "libinst"
         target = target or self._target(cls, call.args[0] if call.args else call.kwarg("argument"), home)
         if many is None:
-            many = home.const(call.kwarg("uselist")) is not False and not self._points_to(cls, target)
-        lazy = home.const(call.kwarg("lazy"))
+            many = _stated(home, call, "uselist") is not False and not self._points_to(cls, target)
+        lazy = _stated(home, call, "lazy")
         lazy = "" if lazy in (..., True, "select") else str(lazy)
         self._put(Relation(cls.fqn, name, target, many, False, lazy))
         self._backref(cls, call, target, many, home)
@@ -266,6 +266,13 @@ class Associations:
         if app:
             found = [item for item in found if app.rpartition(".")[2].lower() in item.fqn.lower().split(".")] or found
         return max(found, key=lambda item: _shared(item.fqn, cls.fqn)).fqn if found else ""
+
+
+def _stated(home: Fn, call: Call, name: str) -> object:
+    """What a relationship says by a keyword; SQLModel's in a dictionary: `Relationship(sa_relationship_kwargs={"lazy": "joined"})`."""
+    given = home.value(call.kwarg("sa_relationship_kwargs")) if call.kwarg("sa_relationship_kwargs") >= 0 else ("",)
+    entries = {home.const(key): vid for key, vid in given[1] if key >= 0} if given[0] == "dict" else {}
+    return home.const(entries.get(name, call.kwarg(name)))
 
 
 def _table_like(table: str, name: str) -> bool:
