@@ -124,7 +124,7 @@ class LazyReads:
             return
         for origin in self.project.origins.of(fn, root.vid):
             path = (*origin.path, *root.path, relation.name)
-            if self.project.associations.leads_back(path[:-1], relation):
+            if self.project.associations.leads_back(path[:-1], relation) or self._of_one(origin, root.path, relation):
                 continue
             asks = origin.known and origin.steps and not origin.awaited and not origin.ops & {"values", "none"}
             if asks and not origin.loads.has(path) and not self._one_for_all(origin, (*root.path, relation.name)):
@@ -132,6 +132,15 @@ class LazyReads:
                 query = last.fn.step(last.call.span, f"the query does not load `{relation.name}`")
                 yield LazyRead(fn, span, fn.facts.blocks[loop].span, relation, root.path, steps, query)
                 return
+
+    def _of_one(self, origin: Origin, path: Path, relation: Relation) -> bool:
+        """Whether the path to the relation's owner is the way back to the one row that has all items: `ship.harbour.country` of
+        `harbour.ships` is read of one harbour."""
+        owner = self.project.classes[relation.owner]
+        came = self.project.associations.find(owner, origin.path[-1]) if origin.path and len(path) == 1 else None
+        item = self.project.classes.get(came.target) if came is not None else None
+        back = self.project.associations.find(item, path[0]) if item is not None else None
+        return back is not None and self.project.hierarchy.subclass_of(back.target, relation.owner)
 
     def _one_for_all(self, origin: Origin, path: Path) -> bool:
         """Whether the query picks the items by the first relation of the path, so that all of them have the same one, which a

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Value, Vid
+from backendlint.project.associations import declared
 from backendlint.project.binding import bind, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, given, never_made, taken
@@ -355,10 +356,12 @@ class _Walk:
             self._end(steps if rows else (), path, known=rows)  # `OrderQuerySet(self.model)`: all of them
             return
         if targets:
+            first = len(self.found)
             for target in targets:
                 inner = _Context(fn, call, context)
                 for item in target.facts.returns:
                     self.visit(target, item.value, path, steps, inner, depth)
+            self._of_manager(fn, receiver(fn, call), first, path)
             return
         if self._of_view(fn, call, path, steps, depth):
             return
@@ -371,6 +374,8 @@ class _Walk:
                 rows = any(item.loads.wild for item in self.found[first:])
                 if vid == base or not rows:  # `rows.visible_to(user)` gives rows, and no user
                     self.visit(fn, vid, path, steps, context, depth)
+                if vid == base:
+                    self._leave_row(first, len(steps))
             self._unknown -= base >= 0
             return
         if models[0].name == "builtins.getattr":  # what is kept there, no part of the row that it is read from
@@ -379,6 +384,22 @@ class _Walk:
                 self.visit(fn, vid, path, steps, context, depth)
             return
         self._library(fn, call, models[0], path, steps, context, depth)
+
+    def _of_manager(self, fn: Fn, base: Vid, first: int, path: Path) -> None:
+        """`harbour.ships.afloat()`, a method of the project's own, gives rows of the relation as `harbour.ships.all()` does."""
+        relation = declared(self.project, fn, plain(fn, base)) if base >= 0 else None
+        if relation is not None and relation.manager:
+            for number, item in enumerate(self.found[first:], first):
+                if item.path == path:
+                    loads = item.loads.under((relation.name,))
+                    self.found[number] = item._replace(path=(relation.name, *path), loads=loads)
+
+    def _leave_row(self, first: int, length: int) -> None:
+        """What a method that nobody knows gives of one row (`shelf.boxes_of_today()`) comes from elsewhere."""
+        for number, origin in enumerate(self.found[first:], first):
+            orms = (step.model.orm for step in origin.steps[length:])
+            if any(orm is not None and orm.rows == "one" for orm in orms):
+                self.found[number] = origin._replace(known=False)
 
     def _of_view(self, fn: Fn, call: Call, path: Path, steps: tuple[Step, ...], depth: int) -> bool:
         """`super().get_queryset()` of a library's view: what the class names as its `queryset`, also where that begins with a
