@@ -229,6 +229,12 @@ def _names_code(fn: Fn, value: Value) -> bool:
     return name in _OF_CODE or (base[0] in ("attr", "name") and str(base[-1]).rpartition(".")[2] in _CODE)
 
 
+def _is_code(fn: Fn, vid: Vid) -> bool:
+    """`Order._meta` itself."""
+    value = fn.facts.values[plain(fn, vid)]
+    return value[0] in ("attr", "name") and str(value[-1]).rpartition(".")[2] in _CODE
+
+
 def _few_taken(fn: Fn, value: Value) -> bool:
     """`rows[:3]`"""
     start, end = (fn.const(item) if item >= 0 else 0 for item in value[2:4])
@@ -251,15 +257,15 @@ def _few_called(project: Project, fn: Fn, vid: Vid, depth: int) -> bool:
     call = fn.facts.calls[fn.facts.values[vid][1]]
     names = {ref.name for ref in project.callees(fn, call)}
     func = fn.facts.values[call.func]
-    if _names_code(fn, func):
-        return True
+    if _names_code(fn, func) or any(_is_code(fn, item) for item in call.args):
+        return True  # also `relations_of(Order._meta)`
     if names & {"itertools.count"}:
         return True  # numbers without end: batches, attempts
     if names & {"builtins.range"}:
-        numbers = [fn.const(item) for item in call.args]
+        numbers = project.constants(fn, call.args[min(len(call.args), 2) - 1]) if call.args else None
         if len(call.args) == 3:
             return True  # steps: batches
-        return bool(numbers) and isinstance(numbers[-1], int) and numbers[-1] <= FEW
+        return bool(numbers) and all(isinstance(number, int) and number <= FEW for number in numbers or ())
     if names & {
         "builtins.enumerate",
         "builtins.sorted",
@@ -392,12 +398,17 @@ def for_one_item(fn: Fn, block: int, loop: int) -> bool:
 
 
 def _says_which(fn: Fn, test: Vid, iterable: Vid) -> bool:
-    """Whether a test holds for one constant item of the iterable alone."""
+    """Whether a test holds for one constant item of the iterable alone, or for a handful."""
     value = fn.facts.values[plain(fn, test)]
     if value[0] == "bool":
         return bool(value[1] == "and") and any(_says_which(fn, part, iterable) for part in value[2])
-    if value[0] != "compare" or value[1] != ("==",):
+    if value[0] != "compare" or value[1] not in (("==",), ("in",)):
         return False
+    if value[1] == ("in",):  # `if name in ("total", "average"):`
+        some = fn.facts.values[plain(fn, value[2][1])]
+        written = some[0] in ("tuple", "list", "set") and 0 < len(some[1]) <= HANDFUL
+        constant = written and all(fn.facts.values[plain(fn, vid)][0] == "const" for vid in some[1])
+        return constant and _is_item(fn, value[2][0], iterable)
     texts = [fn.facts.values[plain(fn, vid)][0] == "const" for vid in value[2]]
     return any(texts) and any(_is_item(fn, vid, iterable) for vid in value[2])
 
