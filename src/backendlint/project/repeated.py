@@ -31,7 +31,8 @@ from backendlint.project.origins import Path
 from backendlint.project.passing import decides, inputs, parts_of, read_from
 from backendlint.project.queries import Query, attributes
 from backendlint.project.remembered import begun, made, remembered
-from backendlint.project.rounds import apart, behind_interface
+from backendlint.project.rounds import STATEMENTS, apart, behind_interface
+from backendlint.project.spared import handed_in, unread
 from backendlint.project.sqltext.assemble import HOLE
 from backendlint.project.uses import ingredients, operands
 
@@ -45,12 +46,6 @@ _CACHE = re.compile(r"cache|redis", re.IGNORECASE)
 _MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "_meta"})
 _COLLECTS = frozenset({"append", "extend", "insert"})
 _COLLECTIONS = (("name", "builtins.set"), ("name", "builtins.list"))
-_STATEMENTS = (
-    "sqlalchemy.sql.Executable",
-    "sqlalchemy.sql.ClauseElement",
-    "sqlalchemy.sql.Select",
-    "sqlalchemy.sql.TextClause",
-)
 MAPPING = frozenset({"builtins.map", "builtins.filter"})
 
 
@@ -68,7 +63,7 @@ class Repeated(NamedTuple):
     grouped: bool
     """Each round asks for a whole group of rows."""
     remembered: bool = False
-    """Asked once for each key that a dictionary does not hold yet, which keeps the answer."""
+    """Asked once for each key that a dictionary does not hold yet, which keeps the answer; or not at all, as it is handed in."""
     borrowed: bool = False
     """A relation of rows that somebody unknown has read, perhaps together with it."""
 
@@ -83,7 +78,7 @@ def repeated(project: Project) -> Iterator[Repeated]:
         for query in project.queries.direct(fn):
             loop = _loop(project, fn, query.block)
             if query.kind == "read" and loop >= 0 and not _own_statement(project, fn, query, loop):
-                if apart(project, query, (), _of_item(fn, loop)):
+                if apart(project, query, (), _of_item(fn, loop)) or unread(project, query, ()):
                     continue
                 yield _found(fn, query.span, loop, query, (), parts_of(query))
         for edge in project.graph.callees(fn):
@@ -98,7 +93,7 @@ def repeated(project: Project) -> Iterator[Repeated]:
             read = inputs(edge.call) if edge.call is not None else read_from(edge)
             if last is None or not read or _own_rows(project, fn, edge, read, loop):
                 continue
-            if apart(project, last, (edge, *edges), _of_item(fn, loop)):
+            if apart(project, last, (edge, *edges), _of_item(fn, loop)) or unread(project, last, (edge, *edges)):
                 continue
             came_along = _came_along(project, fn, (edge, *edges), last)
             if came_along is not True:
@@ -239,7 +234,7 @@ def _own_statement(project: Project, fn: Fn, query: Query, loop: int) -> bool:
 def _rendered(project: Project, fn: Fn, vid: Vid, loop: int) -> bool:
     """`cursor.execute(template.render(...))` of a template that the item names: each round executes another script."""
     value = fn.unguarded(vid)
-    return value[0] == "call" and not project.is_instance(fn, vid, *_STATEMENTS) and depends(fn, [vid], loop)
+    return value[0] == "call" and not project.is_instance(fn, vid, *STATEMENTS) and depends(fn, [vid], loop)
 
 
 def _table_of_item(fn: Fn, vid: Vid, loop: int) -> bool:
@@ -387,7 +382,7 @@ def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...],
     if not grouped and edges and edges[0].call is not None:
         grouped = decides(edges, query, lambda vid: _collected_within(fn, loop, vid), closures=False)
     call = edges[0].call if edges else query.call
-    known = call is not None and remembered(fn, loop, call)
+    known = (call is not None and remembered(fn, loop, call)) or handed_in(edges, query, of_item)
     return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies, grouped, known)
 
 

@@ -3,6 +3,7 @@ one of several backends."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,23 +11,37 @@ from backendlint.facts.model import Vid
 from backendlint.project.binding import chained_calls, receiver
 from backendlint.project.calls import Edge
 from backendlint.project.entities import Fn
+from backendlint.project.loops import going_through
 from backendlint.project.passing import decides
 from backendlint.project.queries import Query
+from backendlint.project.sqltext.assemble import HOLE
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 MAX_CHAIN = 20
+_BUILDERS = ("sqlalchemy.", "sqlmodel.", "flask_sqlalchemy.", "databases.", "peewee.")
+"""Libraries that execute what is made of their own parts: what differs is mostly a value that is compared."""
+STATEMENTS = (
+    "sqlalchemy.sql.Executable",
+    "sqlalchemy.sql.ClauseElement",
+    "sqlalchemy.sql.Select",
+    "sqlalchemy.sql.TextClause",
+)
+_COMPARED = re.compile(
+    rf"(?:[=<>]|\b(?:I?LIKE|IN|BETWEEN|AND|LIMIT|OFFSET|VALUES|ANY)\b)[\s('\"%]*(?:{HOLE.pattern})", re.IGNORECASE
+)
+"""A value that is put into a statement's text."""
 _HANDLES = frozenset({"db-engine", "db-connection", "db-session", "db-cursor"})
 
 
 def apart(project: Project, query: Query, edges: Sequence[Edge], of_item: Callable[[Vid], bool]) -> bool:
-    """Whether the loop's item says which database is asked (`with session_of(tenant) as session: session.scalar(...)`), or
-    by which lookup (`filter(**{lookup: owner})`).
+    """Whether the loop's item says which database is asked (`with session_of(tenant) as session: session.scalar(...)`), by
+    which lookup (`filter(**{lookup: owner})`), or brings the whole query (`part.queryset.all()`, `cursor.execute(text_for(part))`).
 
     `of_item` tells which values of the loop's function are made of the item.
     """
-    telling = (*_handles(project, query), *_lookups(query))
+    telling = (*_handles(project, query), *_lookups(query), *_holders(project, query), *_texts(project, query, edges))
     if not edges:
         return any(map(of_item, telling))
     return any(decides(edges, query._replace(vid=vid, call=None), of_item, closures=False) for vid in telling)
@@ -61,6 +76,31 @@ def _lookups(query: Query) -> Iterator[Vid]:
     for call in chained_calls(fn, query.vid, MAX_CHAIN):
         for spread in (fn.unguarded(vid) for key, vid in call.kwargs if key == "**"):
             yield from (key for key, _ in spread[1] if key >= 0) if spread[0] == "dict" else ()
+
+
+def _holders(project: Project, query: Query) -> Iterator[Vid]:
+    """The object that holds a query of its own: no row, of which it would be a relation."""
+    fn, start = query.fn, query.vid
+    for call in chained_calls(fn, query.vid, MAX_CHAIN):
+        start = receiver(fn, call)
+    value = fn.unguarded(start) if start >= 0 else ("",)
+    if value[0] != "attr" or value[2] in project.associations.names or not going_through(project, fn, start):
+        return
+    owners = [project.classes[ref.name] for ref in project.refs(fn, value[1]) if ref.kind == "inst"]
+    if owners and all(project.hierarchy.role(cls) == "" for cls in owners):
+        yield value[1]
+
+
+def _texts(project: Project, query: Query, edges: Sequence[Edge]) -> Iterator[Vid]:
+    """What a driver executes, where no more is known of it than that code has put it together, or code has put in more than
+    values that are compared: columns, conditions."""
+    call, fn = query.call, query.fn
+    if call is None or query.model.sql is None or not call.args or query.model.name.startswith(_BUILDERS):
+        return
+    text = project.queries.text_of(edges, query)
+    unknown = not text and not project.queries.statement_kind(fn, call)
+    if HOLE.search(_COMPARED.sub("", text)) or (unknown and not project.is_instance(fn, call.args[0], *STATEMENTS)):
+        yield call.args[0]
 
 
 def _is_handle(project: Project, fn: Fn, vid: Vid) -> bool:
