@@ -16,6 +16,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.decorators import made_within
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Fn
+from backendlint.project.keeping import asks_cache
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import going_through, iterables, plain
 from backendlint.project.remembered import kept
@@ -135,14 +136,14 @@ class Queries:
             made = self.project.functions.get(ref.name)
             if made is not None and self._memoizes(made):
                 return True
-        return self._asks_cache(fn)
+        return asks_cache(self.project, fn)
 
     def _memoizes(self, decorator: Fn) -> bool:
         """Whether a decorator of the project keeps answers: what it puts around a function fills a cache, and returns what is there."""
         known = self._memoizing.get(decorator.fqn)
         if known is None:
             known = self._memoizing[decorator.fqn] = any(
-                self._asks_cache(fn) and self._gives_kept(fn) for fn in made_within(self.project, decorator)
+                asks_cache(self.project, fn) and self._gives_kept(fn) for fn in made_within(self.project, decorator)
             )
         return known
 
@@ -152,10 +153,6 @@ class Queries:
             "cache-read" in site.model.effect and site.call.value in returned
             for site in self.project.effects.direct(fn)
         )
-
-    def _asks_cache(self, fn: Fn) -> bool:
-        own = {effect for site in self.project.effects.direct(fn) for effect in site.model.effect}
-        return own.issuperset(("cache-read", "cache-write"))
 
     def filled_in(self, fn: Fn) -> bool:
         """Whether some code fills in the cached property beforehand: `ping.duration = ...` for all that it lists."""

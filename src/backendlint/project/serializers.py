@@ -199,14 +199,14 @@ def field_reads(project: Project, serializer: Cls, prefix: Path = (), depth: int
     if model is None or depth > MAX_DEPTH:
         return []
     found: list[FieldRead] = []
-    shown = _shown_fields(project, serializer)
+    shown, hidden = _shown_fields(project, serializer), _taken_out(project, serializer)
     for owner in project.hierarchy.mro(serializer):
         for name, vid in owner.facts.attributes.items():
-            if shown is None or name in shown:
+            if (shown is None or name in shown) and name not in hidden:
                 found += _field(project, owner, name, vid, serializer, model, prefix, depth)
-    found += _methods(project, serializer, shown, prefix)
+    found += _methods(project, serializer, shown, prefix, hidden)
     declared_here = {name for owner in project.hierarchy.mro(serializer) for name in owner.facts.attributes}
-    for name in sorted((shown or set()) - declared_here):
+    for name in sorted((shown or set()) - declared_here - hidden):
         found += _property(project, model, name, prefix)
     return found
 
@@ -214,7 +214,7 @@ def field_reads(project: Project, serializer: Cls, prefix: Path = (), depth: int
 def _property(project: Project, model: Cls, name: str, prefix: Path) -> Iterator[FieldRead]:
     """`fields = ["full_name"]`: a property of the model, which asks for each object."""
     method = project.method(model, name)
-    if method is not None and method.kind == "property" and not project.queries.cached(method):
+    if method is not None and method.kind == "property":
         yield from _method(project, method, prefix, 0)
 
 
@@ -253,11 +253,24 @@ def _reads_row(project: Project, fn: Fn, call: Call) -> bool:
     )
 
 
-def _methods(project: Project, serializer: Cls, shown: set[str] | None, prefix: Path) -> Iterator[FieldRead]:
+def _taken_out(project: Project, serializer: Cls) -> set[object]:
+    """Fields that the constructor takes out, or leaves only where they are asked for: `self.fields.pop("lines")`."""
+    makers = (owner.methods.get("__init__") for owner in project.hierarchy.mro(serializer))
+    return {
+        maker.const(call.args[0])
+        for maker in makers
+        for call in (maker.calls if maker is not None else ())
+        if maker is not None and call.args and maker.dotted(call.func).endswith(".fields.pop")
+    }
+
+
+def _methods(
+    project: Project, serializer: Cls, shown: set[str] | None, prefix: Path, hidden: set[object]
+) -> Iterator[FieldRead]:
     """`get_x(self, obj)` of method fields."""
     for owner in project.hierarchy.mro(serializer):
         for name, vid in owner.facts.attributes.items():
-            if shown is not None and name not in shown:
+            if (shown is not None and name not in shown) or name in hidden:
                 continue
             value = owner.owner.facts.values[vid]
             if value[0] != "call":
@@ -283,6 +296,8 @@ def _by_method(project: Project, fn: Fn, call: Call) -> bool:
 
 def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[FieldRead]:
     """What a method reads of its parameter, which is one of the objects."""
+    if project.queries.cached(method):
+        return
     shown = f"`{method.name}`" if method.kind == "property" else f"`{method.name}()`"
     query = next((item for item in project.queries.direct(method) if item.kind == "read"), None)
     if query is not None:
