@@ -7,7 +7,6 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
 from backendlint.api import (
-    Call,
     Edge,
     Fn,
     Hit,
@@ -49,9 +48,16 @@ WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-wr
 OUTSIDE = frozenset({"http", "mail", "queue-publish", "subprocess", "cloud", "grpc"})
 """Effects beside the query that make the loop's body such a unit."""
 ACTS = re.compile(
-    r"_*(send|publish|notify|dispatch|emit|enqueue|export|broadcast|trigger|save|upload|delete|purge|destroy|shred)(_|$)"
+    r"_*((send|publish|notify|dispatch|emit|enqueue|export|broadcast|trigger|save|upload|delete|purge|destroy|shred|archive|release"
+    r"|deactivate|ensure|upsert)(_|$)|\w+_or_create(_|$))"
 )
 """Names of functions that do something for each item, even where what they do it with could not be followed."""
+CLEARS = re.compile(
+    r"_*(\w+_)?(delete|purge|destroy|shred|erase|wipe|archive|release|clean|cleanup|clear|anonymi[sz]e|unregister|tear_?down)(_|$)"
+)
+"""Names of functions that take something apart, with all that belongs to it: seldom, and nobody waits for long."""
+UPGRADES = re.compile(r"(^|_)(upgrades?|upgrader|backfills?|data_?migrations?|data_?fixes)(_|$)")
+"""Names of files and decorators of what runs once, where a new version is put in place."""
 READS_TABLE = re.compile(
     r"^\s*(?!\s|(?:SELECT|WITH)\b)|\b(?:FROM|JOIN)\s+(?!\w+\s*\(|information_schema\.|pg_)(\w+|\S)", re.IGNORECASE
 )
@@ -94,17 +100,41 @@ def _asked_one_by_one(project: Project, items: list[Repeated]) -> frozenset[tupl
 
 def _queries(project: Project, items: list[Repeated]) -> Iterator[Hit]:
     loops: dict[tuple[str, int], list[Repeated]] = {}
-    for item in items:
+    for item in (*items, *_elsewhere(project, items)):
         loops.setdefault((item.fn.fqn, item.loop.line), []).append(item)
     habits: dict[Hashable, list[Hit]] = {}
+    causes: dict[Location, Hashable] = {}
     for found in loops.values():
         for hit, item in _loop(project, found):
+            causes[hit.location] = _cause(item)
             if hit.profile is None:
                 habits.setdefault(_habit(item), []).append(hit)
             else:
                 yield hit
     told = [hit for hits in habits.values() for hit in _again(hits)]
-    yield from told_once(told, _in_other_loops, severity=None, each=lambda hit: hit.function)
+    told = list(told_once(told, _in_other_loops, severity=None, each=lambda hit: hit.function))
+    yield from told_once(told, _by_others, severity=None, each=lambda hit: causes[hit.location])
+
+
+def _cause(item: Repeated) -> Hashable:
+    """What is to be mended: the query, where it lies below what several loops call (`order.as_json()`), or the loop."""
+    return (item.query.fn.fqn, item.query.span) if len(item.edges) > 1 else item.fn.location(item.span)
+
+
+def _elsewhere(project: Project, items: list[Repeated]) -> list[Repeated]:
+    """The loops of files that are not reviewed which may come to the same queries: how many there are decides what is told."""
+    todo = {item.query.fn for item in items if len(item.edges) > 1} if project.focus is not None else set()
+    found: set[Fn] = set()
+    for _ in range(FAR if todo else 0):
+        todo = {edge.caller for fn in todo for edge in project.graph.callers(fn)} - found
+        found |= todo
+    others = sorted((fn for fn in found if not project.counts(fn)), key=lambda fn: fn.fqn)
+    return list(repeated(project, others)) if others else []
+
+
+def _by_others(hit: Hit, others: str) -> str:
+    """Loops that come to one query through what they share are told at the first."""
+    return f"{hit.message[:-1]}. Loops in {others} come to the same query."
 
 
 def _in_other_loops(hit: Hit, others: str) -> str:
@@ -204,6 +234,7 @@ def _profile(project: Project, item: Repeated) -> Profile | None:
     filled = any(edge.kind == "property" and project.queries.filled_in(edge.callee) for edge in item.edges)
     if (
         filled
+        or _clears(project, item.fn, item.loop)
         or _loops_below(project, item)
         or _computes(project, item)
         or _until_found(item)
@@ -250,6 +281,8 @@ def _computes(project: Project, item: Repeated) -> bool:
 def _beside_work(project: Project, item: Repeated | LazyRead) -> bool:
     """Whether the loop's body also calls other services or commits for each item: the query is one step of a unit of work."""
     fn = item.fn
+    if _transaction_each(project, fn, item.loop):
+        return True
     for call in fn.calls:
         way = [block for _, block in fn.blocks_of(call.block)]
         if call.span == item.span or all(block.span != item.loop for block in way):
@@ -262,10 +295,24 @@ def _beside_work(project: Project, item: Repeated | LazyRead) -> bool:
     return False
 
 
+def _transaction_each(project: Project, fn: Fn, loop: Span) -> bool:
+    """Whether each round has a transaction of its own, that may fail by itself."""
+    for number, block in enumerate(fn.facts.blocks):
+        if block.kind == "with" and project.transactions.is_transaction(fn, block):
+            way = [part for _, part in fn.blocks_of(number)]
+            end = next((index for index, part in enumerate(way) if part.span == loop), 0)
+            if end and all(part.kind in ("with", "try") for part in way[:end]):
+                return True
+    return False
+
+
 def _until_found(item: Repeated) -> bool:
     """Whether the loop tries one after the other until one is there: `if found: return found`, `next(... if found)`."""
     call = item.edges[0].call if item.edges else item.query.call
-    return (call is not None and _leaves_by(item.fn, call, item.loop)) or _asked_of_any(item.fn, item.loop)
+    asked = [call.value] if call is not None else []
+    if item.edges and call is None:  # `if version.in_use: return False`
+        asked = [vid for vid in item.fn.made_by("attr") if item.fn.facts.span_of(vid) == item.span]
+    return any(_leaves_by(item.fn, vid, item.loop) for vid in asked) or _asked_of_any(item.fn, item.loop)
 
 
 def _asked_of_any(fn: Fn, loop: Span) -> bool:
@@ -277,23 +324,32 @@ def _asked_of_any(fn: Fn, loop: Span) -> bool:
     return False
 
 
-def _leaves_by(fn: Fn, call: Call, loop: Span) -> bool:
-    """Whether what the call gives decides that the loop ends."""
-    for block in fn.facts.blocks:
+def _leaves_by(fn: Fn, asked: Vid, loop: Span) -> bool:
+    """Whether what is asked decides that the loop ends; where it must fail for that, that the item is what was looked for."""
+    for number, block in enumerate(fn.facts.blocks):
         leaves = block.kind == "if" and block.exits in ("return", "break")
         if not leaves or all(around.span != loop for _, around in fn.blocks_of(block.parent)):
             continue
         test = fn.unguarded(block.value)
+        if test[0] == "not" and _gives_item(fn, number, loop):  # `if not is_taken(name): return name`
+            test = fn.unguarded(test[1])
         if test[0] == "compare" and test[1][0] == "is not" and fn.const(test[2][1]) is None:
             test = fn.unguarded(test[2][0])
         for _ in range(SHOWN):  # `row = session.execute(query).scalars().first()`
             if test[0] == "await":
                 test = fn.unguarded(test[1])
-            if test == fn.facts.values[call.value]:
+            if test == fn.facts.values[asked]:
                 return True
             base = receiver(fn, fn.calls[test[1]]) if test[0] == "call" else -1
             test = fn.unguarded(base) if base >= 0 else ("",)
     return False
+
+
+def _gives_item(fn: Fn, block: int, loop: Span) -> bool:
+    """Whether a branch returns what is made of the loop's item."""
+    number = next((index for index, part in fn.blocks_of(block) if part.span == loop), -1)
+    returned = [item.value for item in fn.facts.returns if item.block == block and item.value >= 0]
+    return number >= 0 and depends(fn, returned, number)
 
 
 def _after_failure(item: Repeated) -> bool:
@@ -360,12 +416,32 @@ def _by_hand(project: Project, fn: Fn) -> bool:
     """Whether it runs seldom and nobody waits: by hand, in tests, to fill a database for a demonstration, at the start."""
     if (
         project.layer(fn) in ONCE
+        or _upgrades(project, fn)
         or only_by_hand(project, fn)
         or for_tests(project, fn)
         or project.importers.for_shell(fn)
     ):
         return True
     return fills_database(project, fn) or (fn.fqn in project.lifecycle.startup and not project.reach(fn.fqn))
+
+
+def _upgrades(project: Project, fn: Fn) -> bool:
+    """Whether it runs where a new version is put in place, and no endpoint leads there."""
+    named = (fn.path.rpartition("/")[2].removesuffix(".py"), *(ref.name.rpartition(".")[2] for ref in fn.decorators))
+    return any(map(UPGRADES.search, named)) and not project.reach(fn.fqn)
+
+
+def _clears(project: Project, fn: Fn, loop: Span) -> bool:
+    """Whether the loop changes or deletes what belongs to what a function takes apart; a handler of `DELETE` is called for more."""
+    if CLEARS.match(fn.name) is None or project.layer(fn) == "controller":
+        return False
+    inner = {n for n, _ in enumerate(fn.facts.blocks) if any(part.span == loop for _, part in fn.blocks_of(n))}
+    if any(call.block in inner and ACTS.match(fn.callee_name(call)) for call in fn.calls):
+        return True
+    edges = (edge for edge in project.graph.callees(fn) if edge.call is not None and edge.block in inner)
+    return any(query.kind == "write" and query.block in inner for query in project.queries.direct(fn)) or any(
+        _works(project, edge.callee) for edge in edges
+    )
 
 
 def _relations(project: Project, single: frozenset[tuple[str, Location]]) -> Iterator[Hit]:
@@ -456,7 +532,7 @@ def _of_work(project: Project, item: LazyRead) -> bool:
 
 def _until_one(item: LazyRead) -> bool:
     """Whether the loop tries one item after the other until what it calls on one says that it will do."""
-    return any(call.span == item.span and _leaves_by(item.fn, call, item.loop) for call in item.fn.calls)
+    return any(call.span == item.span and _leaves_by(item.fn, call.value, item.loop) for call in item.fn.calls)
 
 
 def _kept_by_session(project: Project, relation: Relation) -> bool:

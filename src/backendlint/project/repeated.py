@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Span, Value, Vid
@@ -68,10 +68,11 @@ class Repeated(NamedTuple):
     """A relation of rows that somebody unknown has read, perhaps together with it."""
 
 
-def repeated(project: Project) -> Iterator[Repeated]:
-    """Reads of the database in loops over data of reviewed files, each at the outermost call in the loop's body."""
+def repeated(project: Project, functions: Iterable[Fn] | None = None) -> Iterator[Repeated]:
+    """Reads of the database in loops over data of these functions (else of reviewed files), each at the outermost call in the
+    loop's body."""
     looping = set(project.functions_with("for", "comp"))
-    for fn in project.reviewed():
+    for fn in project.reviewed() if functions is None else functions:
         yield from _mapped(project, fn)
         if fn not in looping:
             continue
