@@ -53,11 +53,13 @@ ACTS = re.compile(
 )
 """Names of functions that do something for each item, even where what they do it with could not be followed."""
 CLEARS = re.compile(
-    r"_*(\w+_)?(delete|purge|destroy|shred|erase|wipe|archive|release|clean|cleanup|clear|anonymi[sz]e|unregister|tear_?down)(_|$)"
+    r"_*((full|hard|soft|really|do)_)?(purge|destroy|shred|erase|wipe|archive|release|clean|cleanup|clear|anonymi[sz]e|unregister|tear_?down)(_|$)"
 )
 """Names of functions that take something apart, with all that belongs to it: seldom, and nobody waits for long."""
 UPGRADES = re.compile(r"(^|_)(upgrades?|upgrader|backfills?|data_?migrations?|data_?fixes)(_|$)")
-"""Names of files and decorators of what runs once, where a new version is put in place."""
+"""Names of files, functions and decorators of what runs once, where a new version is put in place."""
+LOOKS_UP = re.compile(r"_*(\w+_)??(get|find|fetch|load|look_?up|resolve|retrieve|search|query|select|read|by)(_|$)")
+"""Names of functions that look up one row by its key: each loop that calls one is to ask for all of its keys."""
 READS_TABLE = re.compile(
     r"^\s*(?!\s|(?:SELECT|WITH)\b)|\b(?:FROM|JOIN)\s+(?!\w+\s*\(|information_schema\.|pg_)(\w+|\S)", re.IGNORECASE
 )
@@ -86,10 +88,18 @@ def check(project: Project) -> Iterator[Hit]:
     called = [item for item in items if not (item.edges and item.edges[0].call is None)]
     serving = (*_serializers(project), *_responses(project), *_resolvers(project), *_templates(project))
     single = _asked_one_by_one(project, called)
-    for hit in (*_queries(project, called), *_relations(project, single), *serving, *_queries(project, read)):
+    told = {(item.fn.fqn, item.loop) for item in called if _profile(project, item) is None}
+    properties = (_beside(hit, read, told) for hit in _queries(project, read))
+    for hit in (*_queries(project, called), *_relations(project, single), *serving, *properties):
         if hit.location not in seen:
             seen.add(hit.location)
             yield hit
+
+
+def _beside(hit: Hit, items: list[Repeated], told: set[tuple[str, Span]]) -> Hit:
+    """A property that is read in a loop which is told already for what it calls is advice."""
+    own = ((item.fn.fqn, item.loop) for item in items if item.fn.location(item.span) == hit.location)
+    return hit if told.isdisjoint(own) else replace(hit, profile="strict")
 
 
 def _asked_one_by_one(project: Project, items: list[Repeated]) -> frozenset[tuple[str, Location]]:
@@ -117,18 +127,19 @@ def _queries(project: Project, items: list[Repeated]) -> Iterator[Hit]:
 
 
 def _cause(item: Repeated) -> Hashable:
-    """What is to be mended: the query, where it lies below what several loops call (`order.as_json()`), or the loop."""
-    return (item.query.fn.fqn, item.query.span) if len(item.edges) > 1 else item.fn.location(item.span)
+    """What is to be mended: what several loops call, where the query lies below it (`order.as_json()`); or the loop."""
+    if len(item.edges) < 2 or LOOKS_UP.match(item.edges[0].callee.name):
+        return item.fn.location(item.span)
+    return item.edges[0].callee.fqn, item.query.fn.fqn, item.query.span
 
 
 def _elsewhere(project: Project, items: list[Repeated]) -> list[Repeated]:
-    """The loops of files that are not reviewed which may come to the same queries: how many there are decides what is told."""
-    todo = {item.query.fn for item in items if len(item.edges) > 1} if project.focus is not None else set()
-    found: set[Fn] = set()
-    for _ in range(FAR if todo else 0):
-        todo = {edge.caller for fn in todo for edge in project.graph.callers(fn)} - found
-        found |= todo
-    others = sorted((fn for fn in found if not project.counts(fn)), key=lambda fn: fn.fqn)
+    """The loops of files that are not reviewed which call the same: how many there are decides what is told."""
+    if project.focus is None:
+        return []
+    shared = {item.edges[0].callee for item in items if len(item.edges) > 1}
+    callers = {edge.caller for callee in shared for edge in project.graph.callers(callee)}
+    others = sorted((fn for fn in callers if not project.counts(fn)), key=lambda fn: fn.fqn)
     return list(repeated(project, others)) if others else []
 
 
@@ -406,8 +417,9 @@ def _works(project: Project, fn: Fn) -> bool:
 
 
 def _changes_rows(project: Project, fn: Fn) -> bool:
-    """`service.active = False`: what the session then writes."""
-    rows = (store.base for store in fn.facts.stores if store.name and store.base >= 0 and fn.name != "__init__")
+    """`service.active = False`: what the session then writes; not `self._known = ...`, which is no column."""
+    stores = (store for store in fn.facts.stores if store.name.lstrip("_") == store.name != "" and store.base >= 0)
+    rows = (store.base for store in stores if fn.name != "__init__")
     refs = (ref for vid in rows for ref in project.refs(fn, vid) if ref.kind == "inst")
     return any(stored_entity(project, project.classes[ref.name]) for ref in refs)
 
@@ -427,7 +439,8 @@ def _by_hand(project: Project, fn: Fn) -> bool:
 
 def _upgrades(project: Project, fn: Fn) -> bool:
     """Whether it runs where a new version is put in place, and no endpoint leads there."""
-    named = (fn.path.rpartition("/")[2].removesuffix(".py"), *(ref.name.rpartition(".")[2] for ref in fn.decorators))
+    decorators = (ref.name.rpartition(".")[2] for ref in fn.decorators)
+    named = (fn.path.rpartition("/")[2].removesuffix(".py"), fn.name, *decorators)
     return any(map(UPGRADES.search, named)) and not project.reach(fn.fqn)
 
 
@@ -626,16 +639,29 @@ def _counting(item: TemplateRead) -> str:
 def _serializers(project: Project) -> Iterator[Hit]:
     """What a serializer reads of each object, at the first of the lists that do not load it."""
     lists: dict[Hashable, list[Hit]] = {}
-    for hit, key in _serialized(project):
+    nested: dict[tuple[Location, str | None], Hashable] = {}
+    for hit, key, read in _serialized(project):
         lists.setdefault((hit.location.path, key), []).append(hit)
+        nested.setdefault((hit.location, hit.fingerprint_key), read)
+    told: list[Hit] = []
     for first, *others in lists.values():
         number = len({hit.location for hit in others} - {first.location})
         where = f"{number} more list{'s' if number > 1 else ''} of this file"
-        yield replace(first, message=f"{first.message[:-1]}. So it is with {where}.") if number else first
-        yield from (replace(hit, profile="strict") for hit in others if hit.location != first.location)
+        told.append(replace(first, message=f"{first.message[:-1]}. So it is with {where}.") if number else first)
+        told += (replace(hit, profile="strict") for hit in others if hit.location != first.location)
+    yield from told_once(
+        told, _by_other_lists, severity=None, each=lambda hit: nested[hit.location, hit.fingerprint_key]
+    )
 
 
-def _serialized(project: Project) -> Iterator[tuple[Hit, str]]:
+def _by_other_lists(hit: Hit, others: str) -> str:
+    """A field of a serializer that many others hold is told at the first list."""
+    return f"{hit.message[:-1]}. Lists in {others} show it too."
+
+
+def _serialized(project: Project) -> Iterator[tuple[Hit, str, Location]]:
+    """The hits with what tells equal ones of a file, and of the project: the place of the field, where another serializer has
+    it, else the list."""
     for item in serialized(project):
         kind = "list of" if project.hierarchy.role(item.serializer) == "admin" else "serializer"
         place, other = item.place, Step(item.read.location, "read for each object")
@@ -651,7 +677,13 @@ def _serialized(project: Project) -> Iterator[tuple[Hit, str]]:
             function=item.function,
             fingerprint_key=key,
         )
-        yield hit, key
+        classes = project.hierarchy.mro(item.serializer)
+        own = any(cls.path == item.read.location.path and _holds(cls.facts.span, item.read.location) for cls in classes)
+        yield hit, key, place if own or item.read.own else item.read.location
+
+
+def _holds(span: Span, place: Location) -> bool:
+    return span.line <= place.line <= span.end_line
 
 
 def _loading(project: Project, item: Serialized) -> str:

@@ -1,8 +1,8 @@
-"""Branches into which a function goes only where relations came with the row, because it has looked."""
+"""Branches into which a function goes only where something came with the row, or did not, because it has looked."""
 
 from __future__ import annotations
 
-from backendlint.facts.model import Vid
+from backendlint.facts.model import Span, Vid
 from backendlint.project.entities import Fn
 from backendlint.project.uses import ingredients
 
@@ -13,6 +13,32 @@ _LOADED = frozenset({"_prefetched_objects_cache", "fields_cache"})
 def rows_in_hand(fn: Fn, block: int) -> bool:
     """Whether a place lies below `if "crew" in getattr(self, "_prefetched_objects_cache", {}):`."""
     return any(_says_loaded(fn, test, outcome) for test, outcome in fn.tests_of(block))
+
+
+def looks_first(fn: Fn, block: int, span: Span) -> bool:
+    """Whether a place is reached only where a row does not have what its query may have put there: `if hasattr(line, "weight"):
+    return line.weight`."""
+    return any(_lacks(fn, test, outcome) for test, outcome in fn.tests_before(block, span, ("return",)) if test >= 0)
+
+
+def _lacks(fn: Fn, test: Vid, outcome: bool) -> bool:
+    value = fn.unguarded(test)
+    if value[0] == "not":
+        return _lacks(fn, value[1], not outcome)
+    if value[0] == "compare" and len(value[1]) == 1 and fn.const(value[2][1]) is None:
+        none = value[1][0] in ("is", "==")
+        return _asks_row(fn, value[2][0], "getattr") and (none or value[1][0] in ("is not", "!=")) and none is outcome
+    return not outcome and _asks_row(fn, test, "hasattr")
+
+
+def _asks_row(fn: Fn, vid: Vid, builtin: str) -> bool:
+    value = fn.unguarded(vid)
+    call = fn.facts.calls[value[1]] if value[0] == "call" else None
+    if call is None or fn.facts.values[call.func] != ("name", f"builtins.{builtin}") or len(call.args) < 2:
+        return False
+    kept = {store.name for store in fn.facts.stores}  # what it has asked for itself, once for each row
+    name = fn.const(call.args[1])
+    return fn.unguarded(call.args[0])[0] == "param" and isinstance(name, str) and name not in kept
 
 
 def _says_loaded(fn: Fn, test: Vid, outcome: bool) -> bool:

@@ -13,7 +13,7 @@ from backendlint.project.calls import Edge
 from backendlint.project.certain import certain, given
 from backendlint.project.entities import Fn
 from backendlint.project.feasible import way
-from backendlint.project.inhand import rows_in_hand
+from backendlint.project.inhand import looks_first, rows_in_hand
 from backendlint.project.loops import (
     VIEWS,
     block_at,
@@ -384,7 +384,15 @@ def _found(fn: Fn, span: Span, loop: int, query: Query, edges: tuple[Edge, ...],
         grouped = decides(edges, query, lambda vid: _collected_within(fn, loop, vid), closures=False)
     call = edges[0].call if edges else query.call
     known = (call is not None and remembered(fn, loop, call)) or handed_in(edges, query, of_item)
+    known = known or any(looks_first(caller, block, place) for caller, block, place in _places(edges, query))
     return Repeated(fn, span, fn.facts.blocks[loop].span, query, edges, varies, grouped, known)
+
+
+def _places(edges: tuple[Edge, ...], query: Query) -> Iterator[tuple[Fn, int, Span]]:
+    """Where what is called goes on to the query, and asks it."""
+    yield from ((edge.caller, edge.block, edge.span) for edge in edges[1:])
+    if edges:
+        yield query.fn, query.block, query.span
 
 
 def _loop(project: Project, fn: Fn, block: int) -> int:

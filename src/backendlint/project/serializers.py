@@ -10,6 +10,7 @@ from backendlint.findings.model import Location, Step
 from backendlint.project.associations import Relation, declared
 from backendlint.project.binding import bind, unchanged
 from backendlint.project.entities import Cls, Fn, Refs
+from backendlint.project.inhand import looks_first
 from backendlint.project.origins import Origin, Path
 from backendlint.project.queries import Query
 from backendlint.project.uniqueness import filters_one
@@ -300,6 +301,8 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
         return
     shown = f"`{method.name}`" if method.kind == "property" else f"`{method.name}()`"
     query = next((item for item in project.queries.direct(method) if item.kind == "read"), None)
+    if query is not None and looks_first(method, query.block, query.span):
+        return
     if query is not None:
         managed = project.queries.managed(query, slot)
         if managed is not None:
@@ -312,6 +315,8 @@ def _method(project: Project, method: Fn, prefix: Path, slot: int) -> Iterator[F
     reason = project.queries.reason(method)
     if reason is not None:
         edges, deep = project.queries.chain(method)
+        if deep is not None and edges and looks_first(method, edges[0].block, edges[0].span):
+            return
         if deep is not None and edges:
             place = method.location(edges[0].span)
             yield FieldRead(prefix, place, f"{shown} asks {deep.name}", deep, project.queries.steps(method))
