@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
 from backendlint.api import (
+    Call,
     Edge,
     Fn,
     Hit,
@@ -47,6 +48,8 @@ WORK = ("commit", "http", "mail", "queue-publish", "subprocess", "cloud", "db-wr
 """Effects that make the loop's body a unit of work of its own: its query is one step among others."""
 OUTSIDE = frozenset({"http", "mail", "queue-publish", "subprocess", "cloud", "grpc"})
 """Effects beside the query that make the loop's body such a unit."""
+STORES = ("db", "sql", "mongo", "redis", "cache", "supabase", "test", "session")
+"""Words of what is a client of the database itself, or of none."""
 ACTS = re.compile(
     r"_*((send|publish|notify|dispatch|emit|enqueue|export|broadcast|trigger|save|upload|delete|purge|destroy|shred|archive|release"
     r"|deactivate|ensure|upsert)(_|$)|\w+_or_create(_|$))"
@@ -301,9 +304,17 @@ def _beside_work(project: Project, item: Repeated | LazyRead) -> bool:
         within = way[: next(number for number, block in enumerate(way) if block.span == item.loop)]
         always = all(block.kind not in ("if", "else") for block in within)
         commits = always and any("commit" in model.effect for model in project.models(fn, call))
-        if commits or not OUTSIDE.isdisjoint(project.effects.call_effects(fn, call)):
+        effects = project.effects.call_effects(fn, call)
+        if commits or not OUTSIDE.isdisjoint(effects) or _asks_client(fn, call, effects):
             return True
     return False
+
+
+def _asks_client(fn: Fn, call: Call, effects: set[str]) -> bool:
+    """`search_client.index(row)`: by its name the client of another service, whatever library that is of."""
+    owner = name_of(fn.file, fn.facts, call.func).rpartition(".")[0].rpartition(".")[2].removesuffix("()").lower()
+    own = any(effect.startswith(("db", "cache")) for effect in effects) or any(word in owner for word in STORES)
+    return owner.endswith("client") and not own
 
 
 def _transaction_each(project: Project, fn: Fn, loop: Span) -> bool:
