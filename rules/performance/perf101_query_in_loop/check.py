@@ -533,7 +533,7 @@ def _lazy(project: Project, single: frozenset[tuple[str, Location]]) -> Iterator
             else f"`{name}` of each item asks the database again"
         )
         few = once and _few_rows(project, item.relation)
-        aside = few or _by_hand(project, item.fn) or _beside_work(project, item) or _until_one(item)
+        aside = few or _by_hand(project, item.fn) or (item.steps and _beside_work(project, item)) or _until_one(item)
         aside = aside or _of_work(project, item)
         aside = aside or (item.query is not None and (item.fn.path, item.query.location) in single)
         hit = Hit(
