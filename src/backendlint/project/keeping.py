@@ -20,7 +20,7 @@ _SAYS = {
 
 def asks_cache(project: Project, fn: Fn) -> bool:
     """Whether the function does both: what it asks for otherwise is kept."""
-    found = {effect for site in project.effects.direct(fn) for effect in site.model.effect}
+    found: set[str] = {effect for site in project.effects.direct(fn) for effect in site.model.effect}
     if not found.issuperset(_SAYS):
         for edge in project.graph.callees(fn):
             words = frozenset(edge.callee.name.lower().split("_"))
