@@ -29,7 +29,7 @@ def check(project: Project) -> Iterator[Hit]:
             elif hit is not None:
                 yield hit
     yield from told_once(revisions, _everywhere)
-    yield from told_once(django, Moment.told, severity=None, each=Moment.kind)
+    yield from project.data.by_habit(django)
 
 
 def _everywhere(hit: Hit, places: str) -> str:

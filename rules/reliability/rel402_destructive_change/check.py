@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Fn, Hit, Moment, Project, ops, told_once, users_of
+from backendlint.api import Fn, Hit, Moment, Project, ops, users_of
 
 _BOOKS = re.compile(r"(^|_)migrations$|^alembic_version$|^(schema_version|\w*schema_history)$", re.IGNORECASE)
 """Tables in which migration tools note what has run."""
@@ -16,8 +16,8 @@ SHORTLY = 3
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """What the migrations do; of many of a kind in one migration the first."""
-    yield from told_once(_judged(project), Moment.told, severity=None, each=Moment.kind)
+    """What the migrations do; of what they do again and again the newest."""
+    yield from project.data.by_habit(_judged(project))
 
 
 def _judged(project: Project) -> Iterator[Hit]:

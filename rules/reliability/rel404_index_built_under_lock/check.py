@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Hit, Moment, Project, ops, told_once
+from backendlint.api import Hit, Moment, Project, ops
 
 _SAFE = {
     "alembic": "pass `postgresql_concurrently=True` inside `with op.get_context().autocommit_block():`",
@@ -32,10 +32,8 @@ _UNIQUE = {
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """Indexes and unique constraints on tables that existed before the migration; of many in one migration the first."""
-    hits = [hit for moment in project.data.moments() for hit in _judged(moment)]
-    yield from (hit for hit in hits if hit.severity)
-    yield from told_once((hit for hit in hits if not hit.severity), Moment.told, severity=None, each=Moment.kind)
+    """Indexes and unique constraints on tables that existed before the migration; of what many do the newest."""
+    yield from project.data.by_habit(hit for moment in project.data.moments() for hit in _judged(moment))
 
 
 def _judged(moment: Moment) -> Iterator[Hit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Hit, Moment, Project, ops, told_once
+from backendlint.api import Hit, Moment, Project, ops
 
 _SAFE = {
     "alembic": "pass `postgresql_not_valid=True`, and run `ALTER TABLE ... VALIDATE CONSTRAINT` in a later revision",
@@ -15,8 +15,8 @@ _SAFE = {
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """What the migrations do; of many of a kind in one migration the first."""
-    yield from told_once(_judged(project), Moment.told, severity=None, each=Moment.kind)
+    """What the migrations do; of what they do again and again the newest."""
+    yield from project.data.by_habit(_judged(project))
 
 
 def _judged(project: Project) -> Iterator[Hit]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from backendlint.findings.model import Location
+from backendlint.findings.model import Hit, Location
 from backendlint.project.schema.alembic import is_revision, read_alembic
 from backendlint.project.schema.apply import apply
 from backendlint.project.schema.ddl import read_script
 from backendlint.project.schema.django_migrations import History, read_django_migrations
 from backendlint.project.schema.django_models import read_django_models
 from backendlint.project.schema.django_state import State
+from backendlint.project.schema.habits import Age, by_habit
 from backendlint.project.schema.history import (
     Moment,
     add_indexes,
+    ages_of,
     index_foreign_keys,
     merged,
     moments,
@@ -26,7 +29,7 @@ from backendlint.project.schema.links import ModuleLinks
 from backendlint.project.schema.model import Schema, Table
 from backendlint.project.schema.operations import DropTable, Migration, Operation, RenameTable
 from backendlint.project.schema.printed import is_printed
-from backendlint.project.schema.released import long_released
+from backendlint.project.schema.released import dates_of, long_released
 from backendlint.project.schema.sqlalchemy_models import read_sqlalchemy
 from backendlint.project.sqltext.dialects import file_dialect, project_dialect, several_servers
 from backendlint.project.sqltext.find import SqlText, sql_texts
@@ -225,6 +228,15 @@ class Data:
     def moments(self) -> Iterator[Moment]:
         """Every operation of every migration, with the schema that it meets."""
         return moments(self.migrations, self._long_released, self._single)
+
+    def by_habit(self, hits: Iterable[Hit]) -> Iterator[Hit]:
+        """Of what many migrations do, the newest one's hit; of many alike in one migration the first."""
+        return by_habit(hits, lambda: self._made)
+
+    @cached_property
+    def _made(self) -> dict[str, Age]:
+        dates = dates_of(self.migrations, self._project.sources)
+        return {path: (dates.get(path, date.min), -age) for path, age in ages_of(self.migrations, ()).items()}
 
     @cached_property
     def _single(self) -> frozenset[str]:

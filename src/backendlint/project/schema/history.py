@@ -35,7 +35,6 @@ _BACKWARD = re.compile(
     re.IGNORECASE,
 )
 _REFRESHED = re.compile(r"REFRESH\s+MATERIALIZED\s+VIEW\s+(?!CONCURRENTLY\b)([\w.]+)", re.IGNORECASE)
-_OPENING = re.compile(r"^(`?[^`(]*).*$", re.DOTALL)
 RECENT = 10
 """Migrations further back in their chain are history: they have run, and what they did is told in the strict profile only.
 So are those that by their dates are long released."""
@@ -99,16 +98,6 @@ class Moment:
         if self.migration.portable or table in self.single or table.lower() in self.young:
             more["profile"] = "strict"
         return self.hit(message, **more)
-
-    @staticmethod
-    def told(hit: Hit, places: str) -> str:
-        """The first hit of a kind in a migration, with in how many more places of it that is so."""
-        return f"{hit.message[:-1]}. So it is in {places} of this migration."
-
-    @staticmethod
-    def kind(hit: Hit) -> tuple[str, str]:
-        """What is told once of a migration: its file, and what the message says before it names anything."""
-        return hit.location.path, _OPENING.sub(r"\1", hit.message)
 
     def existing(self, name: str) -> bool:
         """True for a table that existed before this migration (also when its making was not seen); a name that is not known

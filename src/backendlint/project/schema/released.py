@@ -19,7 +19,16 @@ DAYS = 365
 
 def long_released(migrations: Sequence[ops.Migration], text: Callable[[str], str]) -> frozenset[str]:
     """The paths of migrations that are more than a year older than the newest one of the project, and of Alembic's that are past
-    as a whole. One without a date is no newer than those that come after it in its chain."""
+    as a whole."""
+    dates = dates_of(migrations, text)
+    newest = max(dates.values(), default=date.min)
+    old = {path for path, when in dates.items() if (newest - when).days > DAYS}
+    revisions = {item.path: dates[item.path] for item in migrations if item.kind == "alembic" and item.path in dates}
+    return frozenset(old | _overtaken(revisions))
+
+
+def dates_of(migrations: Sequence[ops.Migration], text: Callable[[str], str]) -> dict[str, date]:
+    """When each (by its path) was made; one without a date is no newer than those that come after it in its chain."""
     dates: dict[str, date] = {}
     upper: dict[str, date] = {}
     for migration in reversed(migrations):
@@ -29,10 +38,7 @@ def long_released(migrations: Sequence[ops.Migration], text: Callable[[str], str
         when = min(found, limit) if found is not None and limit is not None else found or limit
         if when is not None:
             dates[migration.path] = upper[chain] = when
-    newest = max(dates.values(), default=date.min)
-    old = {path for path, when in dates.items() if (newest - when).days > DAYS}
-    revisions = {item.path: dates[item.path] for item in migrations if item.kind == "alembic" and item.path in dates}
-    return frozenset(old | _overtaken(revisions))
+    return dates
 
 
 def _overtaken(dates: dict[str, date]) -> set[str]:
