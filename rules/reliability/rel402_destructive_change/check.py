@@ -11,6 +11,11 @@ from backendlint.api import Fn, Hit, Moment, Project, ops, users_of
 _BOOKS = re.compile(r"(^|_)migrations$|^alembic_version$|^(schema_version|\w*schema_history)$", re.IGNORECASE)
 """Tables in which migration tools note what has run."""
 _INSERTS = re.compile(r"\bINSERT\s+(?:OR\s+\w+\s+)?INTO\b", re.IGNORECASE)
+_PASSING = re.compile(
+    r"(^|[_.])(sessions?|(refresh|access|auth|csrf|login)_?tokens?|nonces?|otps?|captchas?|locks?|caches?|cache_entries)$",
+    re.IGNORECASE,
+)
+"""Tables of what is made anew by itself: who is signed in signs in again."""
 SHORTLY = 3
 """So many migrations before a drop are asked whether they moved what it drops."""
 
@@ -44,17 +49,19 @@ def _judged(project: Project) -> Iterator[Hit]:
         elif isinstance(operation, ops.Truncate):
             for table in operation.tables:
                 if moment.existing(table) and not _refilled(moment, table):
-                    yield moment.hit(
+                    hit = moment.hit(
                         f"`TRUNCATE` empties `{table}` for good, and a downgrade cannot bring the rows "
                         "back; delete just what must go, "
                         "in batches, after a backup."
                     )
-        elif isinstance(operation, ops.DataChange) and _everything(operation) and _real(moment, operation.table):
-            yield moment.hit(
+                    yield replace(hit, profile="strict") if _PASSING.search(table) else hit
+        elif isinstance(operation, ops.DataChange) and operation.everything and _real(moment, operation.table):
+            hit = moment.hit(
                 f"`DELETE FROM {operation.table}` without WHERE empties the table for good, and a "
                 "downgrade cannot bring the rows "
                 "back; delete just what must go, in batches, after a backup."
             )
+            yield replace(hit, profile="strict") if _PASSING.search(operation.table) else hit
 
 
 def _refilled(moment: Moment, table: str) -> bool:
@@ -64,10 +71,6 @@ def _refilled(moment: Moment, table: str) -> bool:
         item.kind == "INSERT" and item.table.lower() == table.lower() and "SELECT" in item.text.upper()
         for item in changes
     )
-
-
-def _everything(operation: ops.DataChange) -> bool:
-    return operation.kind == "DELETE" and not operation.where
 
 
 def _forgotten(project: Project) -> dict[tuple[str, str], str]:
@@ -241,7 +244,7 @@ def _fresh(moment: Moment, operation: ops.DropColumn) -> bool:
         if (
             isinstance(item, ops.DataChange)
             and item.kind == "UPDATE"
-            and re.search(rf"=.*\b{re.escape(operation.column)}\b", item.text)
+            and re.search(rf"=.*\b{re.escape(operation.column)}\b", item.text, re.DOTALL)
         ):
             return True
     return False

@@ -65,6 +65,7 @@ def _changes_data(moment: Moment) -> bool:
         return (
             operation.kind in {"UPDATE", "DELETE", "MERGE"}
             and moment.existing(operation.table)
+            and not moment.is_small(operation.table)
             and not _small(operation)
             and not _fills_nothing(moment, operation)
         )

@@ -38,11 +38,12 @@ _EXEMPT = re.compile(
 def check(project: Project) -> Iterator[Hit]:
     """Only where the project has migrations is a schema change beside them a deviation; without them it is advice."""
     migrated = bool(project.data.migrations)
+    versioned = bool(project.data.alembic or project.data.sql_migrations)  # Django's make no table of SQLAlchemy's
     inside = project.data.migration_paths
     for fn, call in project.graph.calls_written(*_MAKERS, _RUN):
         if fn.path in inside or _EXEMPT.search(fn.path) or fn.path.endswith("env.py") or project.layer(fn) == "command":
             continue
-        yield from _created(project, fn, call, migrated)
+        yield from _created(project, fn, call, versioned)
     if migrated:
         yield from _executed(project, inside)
 

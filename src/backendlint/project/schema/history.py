@@ -34,6 +34,11 @@ _BACKWARD = re.compile(
     r"(?:[._-](?:down|rollback|undo|revert)\.sql$)|(?:^|/)(?:(?:down|rollback|undo)|reverts?/|U\d[\d._]*__)",
     re.IGNORECASE,
 )
+_SETTINGS = re.compile(
+    r"(?:^|[_.])(?:server|site|system|global|instance|installation)_?(?:settings?|config(?:uration)?|options|preferences)$",
+    re.IGNORECASE,
+)
+"""Tables of what is set for the whole installation."""
 _REFRESHED = re.compile(r"REFRESH\s+MATERIALIZED\s+VIEW\s+(?!CONCURRENTLY\b)([\w.]+)", re.IGNORECASE)
 RECENT = 10
 """Migrations further back in their chain are history: they have run, and what they did is told in the strict profile only.
@@ -93,11 +98,19 @@ class Moment:
 
     def lock(self, message: str, **more: Any) -> Hit:
         """A hit about a lock of one kind of server, and its remedy: advice where the migration must run on others too, and
-        where the table has a single row, or few because it is new."""
+        where the table has few rows, as a new one has."""
         table = str(getattr(self.operation, "table", ""))
-        if self.migration.portable or table in self.single or table.lower() in self.young:
+        if self.migration.portable or table.lower() in self.young or self.is_small(table):
             more["profile"] = "strict"
         return self.hit(message, **more)
+
+    def is_small(self, table: str) -> bool:
+        """True for a table with a single row, and with none because the migration has deleted all."""
+        emptied = any(
+            isinstance(item, ops.DataChange) and item.everything and item.table.lower() == table.lower()
+            for item in self.earlier
+        )
+        return emptied or table in self.single or _SETTINGS.search(table) is not None
 
     def existing(self, name: str) -> bool:
         """True for a table that existed before this migration (also when its making was not seen); a name that is not known

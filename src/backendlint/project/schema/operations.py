@@ -211,6 +211,11 @@ class DataChange(Operation):
     table: str
     where: bool = False
 
+    @property
+    def everything(self) -> bool:
+        """True where it deletes all rows."""
+        return self.kind == "DELETE" and not self.where
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCode(Operation):
