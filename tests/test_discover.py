@@ -115,11 +115,20 @@ def test_scanned_repository_cannot_make_git_run_a_program(tmp_path: Path) -> Non
 
 def test_categories_and_what_is_not_reviewed(tmp_path: Path) -> None:
     tree(tmp_path, "app/a.py", "app/migrations/0001_initial.py", "manage.py", "tests/test_a.py", "app/test_b.py")
-    tree(tmp_path, "conftest.py", "docs/conf.py", "app/vendor/c.py", "app/d_pb2.py", "app/settings/third_party/e.py")
+    tree(
+        tmp_path,
+        "app/migrations/0002_ab_test.py",
+        "conftest.py",
+        "docs/conf.py",
+        "app/vendor/c.py",
+        "app/d_pb2.py",
+        "app/settings/third_party/e.py",
+    )
     found = discover(tmp_path, [tmp_path], Config())
     assert {file.path: file.category for file in found.files if file.reported} == {
         "app/a.py": "code",
         "app/migrations/0001_initial.py": "migration",
+        "app/migrations/0002_ab_test.py": "migration",
         "app/settings/third_party/e.py": "code",
         "manage.py": "script",
     }

@@ -51,6 +51,8 @@ _TEST_FOLDER = re.compile(
 _SETTINGS = frozenset({"settings", "config", "conf"})
 """Folders below which `third_party` holds the settings of libraries, and no library."""
 _TEST_FILE = re.compile(r"^(test_.*|.*_tests?|tests|conftest)\.py$")
+_MIGRATION_FILE = re.compile(r"(migrations|versions)/[0-9][0-9a-f]*_\w+\.py$")
+"""A migration by its folder and number, whatever it is about (`0002_ab_test.py`)."""
 _GENERATED_FILE = re.compile(r"(_pb2(_grpc)?|[._]generated)\.(py|sql)$")
 _SCRIPT_FILE = re.compile(r"^(manage|setup|noxfile|fabfile|conf)\.py$")
 _GENERATED_HEAD = re.compile(
@@ -67,7 +69,7 @@ _LEADING_PROSE = re.compile(
 def category(parts: Sequence[str]) -> Category:
     """The category that the path says, `parts` being its folders and name below the scanned folder."""
     *folders, name = parts
-    if _TEST_FILE.match(name):
+    if _TEST_FILE.match(name) and not _MIGRATION_FILE.fullmatch("/".join(parts[-2:])):
         return "test"
     if _GENERATED_FILE.search(name):
         return "generated"

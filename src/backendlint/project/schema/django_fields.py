@@ -152,14 +152,14 @@ def read_field(name: str, node: Node) -> Field | None:
     if call is None or not kind:
         return None
     own = _own_options(call)
-    column, choices = call.kwarg("db_column"), call.kwarg("choices")
+    named, column, choices = call.kwarg("name"), call.kwarg("db_column"), call.kwarg("choices")
     target, to_field = call.argument(0, "to"), call.kwarg("to_field")
     through, table = call.kwarg("through"), call.kwarg("db_table")
     relation = kind in RELATIONS
     default = call.kwarg("default")
     stamps = call.flag("auto_now") is True or call.flag("auto_now_add") is True
     return Field(
-        name=name,
+        name=(named.text() if named is not None else "") or name,
         kind=kind,
         type="" if relation or kind in MANY else _type(kind, call, own),
         column=column.text() if column else "",
@@ -208,15 +208,24 @@ def _own_options(call: CallNode) -> dict[str, object]:
         for store in facts.stores:
             key = here.at(store.key).const() if store.key >= 0 else None
             if isinstance(key, str):
-                options.setdefault(key, here.at(store.value).const(...))
+                options.setdefault(key, _given(here.at(store.value), cls))
         for inner in facts.calls:
             func = facts.values[inner.func]
             if func[0] == "attr" and func[2] == "setdefault" and len(inner.args) == 2:
-                options.setdefault(here.at(inner.args[0]).text(), here.at(inner.args[1]).const(...))
+                options.setdefault(here.at(inner.args[0]).text(), _given(here.at(inner.args[1]), cls))
             elif func[0] == "attr" and func[2] == "__init__":
                 for key, vid in inner.kwargs:
-                    options.setdefault(key, here.at(vid).const(...))
+                    options.setdefault(key, _given(here.at(vid), cls))
     return options
+
+
+def _given(node: Node, cls: ClassFacts) -> object:
+    """The constant that an option has, also as the default of a parameter of `__init__` that is handed on."""
+    value = node.resolve().value
+    if value[0] != "param":
+        return node.const(...)
+    default = node.facts.params[value[1]].default
+    return class_node(node.file, cls, default, node.links).const(...) if default >= 0 else ...
 
 
 def _server_default(kind: str, call: CallNode) -> str | None:

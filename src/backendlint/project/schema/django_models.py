@@ -152,13 +152,16 @@ def _inherits_concrete(parents: list[str], file: FileFacts, cls: ClassFacts, lin
 
 
 def _inherited_options(file: FileFacts, cls: ClassFacts, links: Links) -> Options:
-    """Own Meta; without one, that of the nearest abstract base (never its `abstract`)."""
+    """Own Meta; without one, that of the nearest abstract base (never its `abstract`) or base that is no model."""
     if f"{cls.qualname}.Meta" in file.classes:
         return _meta(file, cls, links)
     for where, item in list(lineage(file, cls, links))[1:]:
         if f"{item.qualname}.Meta" in where.classes:
             options = _meta(where, item, links)
-            return replace(options, abstract=False) if options.abstract else Options()
+            if options.abstract:
+                return replace(options, abstract=False)
+            if not _is_model(where, item, links):
+                return options
     return Options()
 
 

@@ -17,7 +17,7 @@ from backendlint.project.schema.django_fields import (
 from backendlint.project.schema.django_state import Model, State, column_name
 from backendlint.project.schema.executed import may_change_data
 from backendlint.project.schema.model import Check, Column, ForeignKey, Index, Unique
-from backendlint.project.schema.reading import CallNode, Node, strings
+from backendlint.project.schema.reading import CallNode, Node, class_node, lineage, strings
 
 
 class Replay:
@@ -30,15 +30,38 @@ class Replay:
 
     def run(self, call: CallNode) -> list[ops.Operation]:
         """One operation."""
-        reader = _READERS.get(call.name)
+        reader = _READERS.get(_kind(call))
         if reader is None:
+            self._doubt(call)
             return [ops.Other(kind=call.name, location=call.location)]
         return [replace(item, location=item.location or call.location) for item in reader(self, call)]
+
+    def _doubt(self, call: CallNode) -> None:
+        """What an operation of the project's own does is not known, to the models that it names, else to all of the app."""
+        own = call.node.links.find_class(call.dotted) is not None if call.dotted else False
+        given = [*call.args, *(call.node.at(vid) for _, vid in call.call.kwargs)]
+        names = {node.text().rpartition(".")[2].lower() for node in given} - {""}
+        models = [model for model in self.state.models.values() if model.app.lower() == self.app.lower()]
+        for model in [item for item in models if item.name.lower() in names] or (models if own else []):
+            model.complete = False
 
     def model(self, call: CallNode, position: int = 0, name: str = "model_name") -> Model | None:
         """The model that an operation names."""
         node = call.argument(position, name)
         return self.state.models.get(f"{self.app}.{node.text()}".lower()) if node is not None else None
+
+
+def _kind(call: CallNode) -> str:
+    """Django's name of the operation; an heir of one that takes what that takes is the same."""
+    found = call.node.links.find_class(call.dotted) if call.dotted and call.name not in _READERS else None
+    for file, cls in lineage(*found, call.node.links) if found is not None else ():
+        if "__init__" in cls.methods:
+            break
+        known = (class_node(file, cls, base, call.node.links).last() for base in cls.bases)
+        kind = next((name for name in known if name in _READERS), "")
+        if kind:
+            return kind
+    return call.name
 
 
 def _create_model(replay: Replay, call: CallNode) -> Iterator[ops.Operation]:

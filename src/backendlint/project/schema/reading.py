@@ -87,7 +87,7 @@ class Node:
 
     def _step(self) -> Node | None:
         value = self.value
-        if value[0] == "guard":
+        if value[0] in ("guard", "setattr"):
             return self.at(value[1])
         if value[0] == "outer":
             function = self.function
