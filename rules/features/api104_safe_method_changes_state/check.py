@@ -23,9 +23,11 @@ from backendlint.api import (
 TRACES = re.compile(
     r"audit|histor(y|ies)|metric|statistics|session|token|cache|usage|analytics|nonce|impression|challenge|captcha|thumbnail|"
     r"(^|_)(log(s|ged|ging)?|events?|stats?|visits?|views|viewed|counts?|counter|hits?|seen|track(s|ed|ing)?|touch(ed)?|refresh(ed)?|"
-    r"locks?|locked|otp|clicks?|log_?(in|out)|last_access|callback|status|health)(_|$)"
+    r"locks?|locked|otp|clicks?|log_?(in|out)|last_access|callback|status|health|traces?)(_|$)"
 )
 """Words of names in snake case that tell of traces which a reader leaves."""
+READ = re.compile(r"(^|_)(mark_?(as_?)?)?(un)?read(_(at|by|marks?|markers?|status|states?|receipts?))?$")
+"""Names of what says how far somebody has read: reading on notes it, a link "not read yet" changes it."""
 PASSING = re.compile(
     r"session|token|cache|nonce|challenge|captcha|expire|stale|temp|(^|_)(old|locks?|locked|otp|log_?(in|out)|callback|view(s|ed)|seen)(_|$)"
 )
@@ -70,8 +72,18 @@ ASKING = re.compile(
 """Functions that answer a question, and keep what they found out."""
 ANSWER = re.compile(r"_?(check|get|fetch|query|poll|look_?up|retrieve)(_|$)", re.IGNORECASE)
 """Functions that ask elsewhere how a thing stands."""
-TIMES = re.compile(r"(^|_)(at|on|date|time|timestamp|modified|updated|checked|synced|used)(_|$)")
+TIMES = re.compile(
+    r"(^|_)(at|on|date|time|timestamp|modified|updated|checked|synced|synchroni[sz]ed|polled|contacted|used)(_|$)|^last_"
+)
 """Columns that say when something was looked at."""
+OLDER = re.compile(r"__lte?$")
+"""What a filter by time takes that is over."""
+METHOD = re.compile(r"(?:^|_)(get|head|options|trace|post|put|patch|delete)(?:_|$)", re.IGNORECASE)
+"""The method in a decorator's name: `@api.post`, `@require_post`, `@post_only`."""
+WANTED = re.compile(
+    r"(should|must|needs?)_(be_)?(re)?(new|create|make|build|generate|calculate|compute)(_|$)", re.IGNORECASE
+)
+"""Functions that say whether what is asked for has to be made first."""
 CHANGED = {"update", "save"}
 LAZY = {"get_or_create", "update_or_create", "merge"}
 
@@ -113,7 +125,10 @@ def answers_get(route: Route) -> bool:
     fn = route.handler
     if fn is None or route.framework != "django" or route.cls is not None:
         return False
-    return len(fn.decorators) == len(fn.facts.decorators)
+    if len(fn.decorators) != len(fn.facts.decorators):
+        return False
+    named = [METHOD.search(ref.name.rpartition(".")[2]) for ref in fn.decorators]
+    return all(match is None or match[1].upper() in SAFE for match in named)
 
 
 def asks_method(project: Project, fn: Fn, found: tuple[Write, tuple[Edge, ...]]) -> bool:
@@ -157,7 +172,10 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             )
             or any(ASKING.fullmatch(edge.callee.name) for edge in chain)
             or any(traces(name, PASSING if write.op == "delete" else TRACES) for name in names)
+            or (READ.search(snake(write.entity.rpartition(".")[2])) and not of_reading(route))
+            or (any(READ.search(name) for name in below) and not of_reading(route))
             or notes_time(write)
+            or is_over(write)
             or fills_empty(write)
             or any(keeps_time(*step) or mends(*step) for step in steps)
             or (any(map(TIDIES.search, below)) and not TIDIES.search(f"{route.name} {route.path}".replace("/", "_")))
@@ -167,6 +185,23 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             continue
         return write, chain
     return None
+
+
+def of_reading(route: Route) -> bool:
+    """Whether the route itself is there to change what counts as read."""
+    return "read" in snake(f"{route.name}_{route.function or ''}_{route.path}").replace("thread", "")
+
+
+def is_over(write: Write) -> bool:
+    """`rows.filter(created_at__lt=limit).delete()`: what is over goes, whoever comes by."""
+    written = write.fn.unguarded(write.call.func)
+    if write.op != "delete" or written[0] != "attr":
+        return False
+    made = write.fn.unguarded(written[1])
+    filtered = write.fn.calls[made[1]] if made[0] == "call" else None
+    return filtered is not None and any(
+        OLDER.search(name) and TIMES.search(OLDER.sub("", name)) for name, _ in filtered.kwargs
+    )
 
 
 def is_mailed(route: Route, fn: Fn) -> bool:
@@ -220,9 +255,14 @@ def is_method(fn: Fn, route: Route) -> bool:
 
 
 def makes_missing(fn: Fn, call: Call | None) -> bool:
-    """`limit = find(...)`, and below `if limit is None:` then `limit = create(...)`: who asks next finds it."""
+    """`limit = find(...)`, and below `if limit is None:` then `limit = create(...)`: who asks next finds it. So it is below
+    `if should_create(...)`."""
     if call is None:
         return False
+    tests = [test for test, outcome in fn.tests_of(call.block) if outcome]
+    made = [fn.calls[fn.value(vid)[1]] for vid in ingredients(fn.facts, tests) if fn.value(vid)[0] == "call"]
+    if any(WANTED.match(fn.callee_name(item)) for item in made):
+        return True
     absent = {missing(fn, test, outcome) for test, outcome in fn.tests_of(call.block)}
     asked = {item.name for item in fn.facts.bindings if item.value in absent}
     return any(item.name in asked and fn.unguarded(item.value) == fn.value(call.value) for item in fn.facts.bindings)
@@ -276,5 +316,9 @@ def counts_only(fn: Fn) -> bool:
 
 def traces(name: str, those: re.Pattern[str] = TRACES) -> bool:
     """Whether a name tells of what any reader leaves behind: logs, counters, sessions, caches."""
+    return those.search(snake(name)) is not None
+
+
+def snake(name: str) -> str:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
-    return those.search(re.sub(r"\W+", "_", words).lower()) is not None
+    return re.sub(r"\W+", "_", words).lower()
