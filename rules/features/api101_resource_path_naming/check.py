@@ -3,14 +3,13 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from backendlint.api import (
     SAFE,
-    SLIPS,
     Hit,
     Location,
     Project,
@@ -23,12 +22,16 @@ from backendlint.api import (
     versions,
 )
 
+HABIT = 3
+"""More names of a kind than these are how the project names: told once."""
 VERB, CASE, NUMBER = "says what is done", "is in camel case", "names a collection in the singular"
 ALIKE = ", for the list and for one item alike"
 FORMS = {"edit", "new", "view"}
 """By custom the last part of where a page for it is got."""
 COUNTED = re.compile(r"s[-_]\w+ed$|[-_]to[-_]", re.IGNORECASE)
 """`opinions-cited` has its plural in front, and `draft-to-order` is no noun."""
+SIGN_IN = re.compile(r"[-_]?(password|passphrase|csrf[-_]?token)$", re.IGNORECASE)
+"""What is done to sign in, or to keep doing so, is no resource: `change-password`."""
 CAMEL = re.compile(r"[a-z0-9][A-Z]")
 
 
@@ -48,16 +51,18 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     for route in project.routes:
         if route.kind != "http" or route.location in seen or not is_api(project, route):
             continue
-        if route.trial or not prescribed.isdisjoint(segments(route.path)):
+        if route.trial or not prescribed.isdisjoint(segments(route.path)) or of_a_tool(project, route):
             continue
         problem = judge(route, verbs, uncountable, followed, nouns, owned, kinds)
         word = problem.split("`")[1] if problem.endswith(ALIKE) else ""
         if word and (stands_alone(route.path, word, shown) or is_default(route, word, answered)):
             continue
+        if word and not is_counted(project, word, options["nouns"]):
+            continue
         if problem and not (problem.endswith(ALIKE) and not versions(route.path) and plural(problem) in later):
             seen.add(route.location)
             hit = Hit(f"{route.label}: {problem}.", route.location, function=route.function)
-            if (singular and problem.endswith(ALIKE)) or among_pages(project, route):
+            if (singular and problem.endswith(ALIKE)) or among_pages(project, route, of_site=True):
                 yield replace(hit, profile="strict")
             else:
                 told[problem.split("`")[1]].append(hit)
@@ -68,8 +73,8 @@ def by_word(told: Mapping[str, list[Hit]]) -> Iterator[Hit]:
     """A name once, with how often there is such a one; and all of a kind once where there are many."""
     for said in (VERB, CASE, NUMBER):
         words = [found for hits in told.values() if (found := [hit for hit in hits if said in hit.message])]
-        if len(words) > SLIPS:
-            yield from told_once(itertools.chain.from_iterable(words), partial(elsewhere, said, "like others"))
+        if len(words) > HABIT:
+            yield from told_once(itertools.chain.from_iterable(words), partial(elsewhere, said, "like others"), HABIT)
             continue
         each: list[Hit] = []
         for hits in words:
@@ -95,7 +100,7 @@ def judge(
     for position, part in enumerate(parts):
         if is_parameter(part):
             continue
-        said = verbs.match(part)
+        said = verbs.match(part) if not SIGN_IN.search(part) else None
         if said and part in FORMS and route.methods and SAFE.issuperset(route.methods) and position == len(parts) - 1:
             continue
         if said and not is_action(parts, position) and not names_item(parts, position) and does(part, said[1], nouns):
@@ -111,13 +116,34 @@ def judge(
         word = re.split(r"[-_.]", part)[-1].lower()
         if part in owned and part != last_collection(route.path):
             continue  # said of its own routes
-        if (not after and is_kind(route.path)) or COUNTED.search(part):
+        if (not after and is_kind(route.path)) or COUNTED.search(part) or limits(route.path, part, after):
             continue
         if after and len(kinds.get("/".join(segments(route.path.partition(f"/{part}/{after}")[0])), ())) > 1:
             continue
         if is_singular(word) and word in nouns and word not in uncountable and not re.fullmatch(r"v\d+", word):
             return f"`{part}` {NUMBER}; use the plural{ALIKE}"
     return ""
+
+
+def of_a_tool(project: Project, route: Route) -> bool:
+    """A little server in a command or script: what a tool answers while it waits, or stands in for while one develops."""
+    return project.layers.of_path(route.location.path) == "command"
+
+
+def is_counted(project: Project, word: str, common: Collection[str]) -> bool:
+    """Whether it is a common resource, or the project speaks of several in the name of a function or in a path: sleep and
+    weight have no plural."""
+    last = re.split(r"[-_.]", word)[-1].lower()
+    plurals = {f"{last}s", f"{last}es", f"{last[:-1]}ies"}
+    return last in common or any(not plurals.isdisjoint(names) for names in names_of(project))
+
+
+def names_of(project: Project) -> Iterator[set[str]]:
+    """The words of the routes' paths and of functions, where one is asked for as long as it is not found."""
+    for route in project.routes:
+        yield {item for part in segments(route.path) for item in re.split(r"[-_.]", part.lower())}
+    for fqn in project.functions:
+        yield set(fqn.rpartition(".")[2].split("_"))
 
 
 def of_another(part: str, after: str, nouns: set[str]) -> bool:
@@ -135,6 +161,15 @@ def is_kind(path: str) -> bool:
     """`/variables/registration`: some of the collection before it."""
     before, *_ = [*segments(path)[-2:-1], ""]
     return re.fullmatch(r"([a-z]+[-_])*[a-z]{2,}s", before) is not None and not is_singular(before)
+
+
+def limits(path: str, part: str, after: str) -> bool:
+    """`/sessions/user/{user_id}`: the sessions of one user; what comes last only says which of the collection before it."""
+    before, *rest = path.partition(f"/{part}/{after}")
+    collection = (segments(before) or [""])[-1]
+    named = after.strip("{}").startswith(f"{part.replace('-', '_')}_")
+    several = re.fullmatch(r"[\w-]*[a-z]s", collection) is not None and not is_singular(collection)
+    return named and several and not rest[-1].strip("/")
 
 
 def kinds_of(project: Project) -> dict[str, set[str]]:

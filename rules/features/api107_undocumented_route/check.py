@@ -4,8 +4,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from backendlint.api import FEW, SLIPS, Hit, Location, Project, Route, answers, is_signed, told_once
+from backendlint.api import Hit, Location, Project, Route, answers, is_signed, told_once
 
+HABIT = 2
+"""More routes than these that lack the same are told once."""
 PROBE = re.compile(
     r"/_*(lb|lb-)?(health[_-]?(z|y|checks?)?|live(ness|z)?|ready(z)?|readiness|ping|heartbeat)_*/?$", re.IGNORECASE
 )
@@ -16,7 +18,7 @@ def check(project: Project) -> Iterator[Hit]:
     documented = [
         route
         for route in project.routes
-        if route.documented and route.in_schema and route.handler is not None and not is_aside(route)
+        if route.documented and route.in_schema and route.handler is not None and not is_aside(project, route)
     ]
     described = sum(has_text(route) for route in documented)
     custom = described * 5 >= len(documented) * 4
@@ -46,7 +48,7 @@ def check(project: Project) -> Iterator[Hit]:
         else:
             styles["" if model else "model"].append(hit)
     for hits in styles.values():
-        yield from told_once(hits, everywhere, SLIPS if len(hits) * 2 <= len(documented) else FEW)
+        yield from told_once(hits, everywhere, HABIT)
 
 
 def everywhere(hit: Hit, others: str) -> str:
@@ -61,8 +63,10 @@ def handler_of(route: Route) -> Location:
     return route.handler.header
 
 
-def is_aside(route: Route) -> bool:
-    """What no client is written for: probes, and what another system notifies, in its own form."""
+def is_aside(project: Project, route: Route) -> bool:
+    """What no client is written for: probes, what another system notifies, in its own form, and what a command answers."""
+    if project.layers.of_path(route.location.path) == "command":
+        return True
     if ".well-known" in route.path or PROBE.search(route.path):
         return True
     return route.handler is not None and is_signed(route.handler)

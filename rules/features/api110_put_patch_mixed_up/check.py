@@ -3,8 +3,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from backendlint.api import FEW, SLIPS, Call, Cls, Edge, Fn, Hit, Project, Route, Step, Value, aliases, bind, told_once
+from backendlint.api import Call, Cls, Edge, Fn, Hit, Project, Route, Step, Value, aliases, bind, told_once
 
+HABIT = 2
+"""More routes than these are told once: that is what the project takes PUT for."""
 SENT_ONLY = ("exclude_unset", "exclude_none", "exclude_defaults")
 APPLY = re.compile(r"(^|_)(update|patch|modify|edit|apply|merge|values|change)(_|$)")
 """Words of functions that are given what to change."""
@@ -16,13 +18,10 @@ PARTIAL = "applies only the fields that are sent"
 
 def check(project: Project) -> Iterator[Hit]:
     seen: set[object] = set()
-    puts: set[object] = set()
     told: tuple[list[Hit], list[Hit]] = ([], [])
     for route in project.routes:
         if route.handler is None or route.kind != "http" or len(route.methods) != 1 or not whole_resource(route):
             continue
-        if route.methods[0] == "PUT":
-            puts.add(route.handler.header)
         if seen.isdisjoint((route.place, route.handler.header)):
             for hit in judge(project, route):
                 seen.update((route.place, route.handler.header))
@@ -30,9 +29,8 @@ def check(project: Project) -> Iterator[Hit]:
                     told[PARTIAL in hit.message].append(hit)
                 else:
                     yield hit
-    few = SLIPS if sum(map(len, told)) * 2 <= len(puts) else FEW
     for hits in told:
-        yield from told_once(hits, everywhere, few)
+        yield from told_once(hits, everywhere, HABIT)
 
 
 def everywhere(hit: Hit, others: str) -> str:

@@ -44,17 +44,29 @@ def is_signed(fn: Fn) -> bool:
     return any(isinstance(text, str) and _SIGNATURE.fullmatch(text) for text in texts)
 
 
-def among_pages(project: Project, route: Route) -> bool:
-    """A plain view that gives data to the site's own pages: most of what is beside it in its file are pages."""
+def among_pages(project: Project, route: Route, *, of_site: bool = False) -> bool:
+    """A plain view that gives data to the site's own pages: most of what is beside it in its file are pages, or, `of_site`,
+    most of the project's views of Django."""
     handler = route.handler
     if route.documented or handler is None or not is_plain(project, route) or "/api/" in f"{route.path}/":
         return False
     known = project.endpoints.pages
     if handler.path not in known:
         beside = [other for other in project.routes if other.handler is not None and other.handler.path == handler.path]
-        pages = [other for other in beside if not is_api(project, other)]
-        known[handler.path] = len(pages) > len(beside) / 2
-    return known[handler.path]
+        known[handler.path] = _mostly_pages(project, beside)
+    return known[handler.path] or (of_site and route.framework == "django" and _is_site(project))
+
+
+def _is_site(project: Project) -> bool:
+    known = project.endpoints.pages
+    if "" not in known:
+        own = [item for item in project.routes if item.framework == "django" and item.handler and not item.documented]
+        known[""] = _mostly_pages(project, [item for item in own if is_plain(project, item)])
+    return known[""]
+
+
+def _mostly_pages(project: Project, routes: list[Route]) -> bool:
+    return sum(not is_api(project, route) for route in routes) > len(routes) / 2
 
 
 def is_plain(project: Project, route: Route) -> bool:
