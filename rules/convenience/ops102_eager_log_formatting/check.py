@@ -7,6 +7,7 @@ from functools import partial
 from operator import attrgetter
 
 from backendlint.api import (
+    FEW,
     Call,
     Fn,
     Hit,
@@ -26,6 +27,8 @@ WAYS = {"f": "an f-string", "%": "%-formatting", "format": "str.format", "+": "c
 ASKED = re.compile(r"is_?enabled_?for|(is_?|in_?)?(debug(ging)?|develop(ment)?|dev)(_?mode)?|verbose", re.IGNORECASE)
 """Names of what says that somebody reads the record: it is built for them alone."""
 EACH_TIME = ", and differs each time"
+TOGETHER = (WAYS["+"], WAYS["join"])
+"""How statements before the call put a text of several parts together, which is no message with values."""
 TESTED = ("guard", "phi")
 """What a value becomes by being tested or chosen."""
 
@@ -34,7 +37,16 @@ def check(project: Project) -> Iterator[Hit]:
     styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
     yield from styles.pop("", ())
     for hits in styles.values():
-        yield from told_once(hits, everywhere, slip=attrgetter("function", "message"))
+        if len(hits) > max(FEW, lazily(project)):
+            yield from (replace(hit, profile="strict") for hit in hits)
+        else:
+            yield from told_once(hits, everywhere, slip=attrgetter("function", "message"))
+
+
+def lazily(project: Project) -> int:
+    """How many records get their values as arguments: where fewer do than not, it is the project's way to build messages."""
+    logs = ((site.model.log, site.call) for site in project.effects.sites)
+    return sum(log is not None and log.message is not None and log.lazy and len(call.args) > 1 for log, call in logs)
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:
@@ -59,6 +71,8 @@ def judged(project: Project, site: Site) -> Iterator[Hit]:
         return  # it takes no values beside the text
     for vid in arguments(site.call, log.message):
         way = eager(project, site.fn, vid)
+        if way in TOGETHER and not site.call.span.holds(site.fn.facts.span_of(vid)):
+            continue
         if way and not shared(site.fn, site.call, vid) and not asked_before(site.fn, site.call):
             level = "" if log.level == "any" else f" {log.level}"
             advice = "as keyword arguments" if log.structured and not log.lazy else "as arguments"
