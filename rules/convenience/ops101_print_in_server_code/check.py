@@ -28,7 +28,7 @@ from backendlint.api import (
 )
 
 CONSOLE = frozenset(["console.py", "terminal.py", ".github"])
-SHOWS = frozenset(["cli", "console", "terminal", "stdout"])
+SHOWS = frozenset(["cli", "console", "terminal", "stdout", "print", "printer"])
 """Words in names of files and classes whose work it is to show something."""
 SWITCHES = frozenset(
     [
@@ -195,6 +195,16 @@ def part_of_a_stream(project: Project, fn: Fn) -> bool:
     return any(cls and not LOGGING.isdisjoint(project.hierarchy.library_bases(cls)) for cls in beside)
 
 
+def serves_logging(project: Project, fn: Fn, depth: int = 3) -> bool:
+    """A function to which only handlers of logging lead (`emit()` stores its records by it): a record would come back to it."""
+    callers = [edge.caller for edge in project.graph.callers(fn) if edge.caller is not fn]
+    return bool(callers) and all(
+        (caller.cls is not None and not LOGGING.isdisjoint(project.hierarchy.library_bases(caller.cls)))
+        or (depth > 0 and serves_logging(project, caller, depth - 1))
+        for caller in callers
+    )
+
+
 def begins_line_anew(fn: Fn, call: Call) -> bool:
     """A progress line of a terminal: `print(f"\\r{done} of {total}")`, `write("%d done\\r" % done)`."""
     first, last = (str(fn.const(_end_of(fn, call.args[0], end))) if call.args else "" for end in (0, -1))
@@ -229,6 +239,8 @@ def by_intention(project: Project, fn: Fn, call: Call) -> bool:
     if importers and all(SHOWS.intersection(identifier_words(stem_of(file.path))) for file in importers):
         return True
     if part_of_a_stream(project, fn) or begins_line_anew(fn, call) or answers_command_line(project, fn):
+        return True
+    if serves_logging(project, fn):
         return True
     if ends_the_program(project, fn, call) or stands_in(fn, call):
         return True
@@ -294,8 +306,15 @@ def ends_the_program(project: Project, fn: Fn, call: Call) -> bool:
     """`sys.exit(1)` comes next: what is said is said to whoever has started it."""
     later = (item for item in fn.calls if item.block == call.block and item.span[:2] > call.span[:2])
     return any(
-        model.exits and "builtins.SystemExit" in model.raises for item in later for model in project.models(fn, item)
+        leaves_at_once(fn, item)
+        or any(model.exits and "builtins.SystemExit" in model.raises for model in project.models(fn, item))
+        for item in later
     )
+
+
+def leaves_at_once(fn: Fn, call: Call) -> bool:
+    """`os._exit(1)`, as what becomes a daemon leaves its starter."""
+    return called_name(fn.file, fn.facts, call) == "os._exit"
 
 
 def stands_in(fn: Fn, call: Call) -> bool:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
-from backendlint.api import Fn, Hit, Project, Vid, of_all_modules, served_applications, told_once
+from backendlint.api import Fn, Hit, Profile, Project, Vid, of_all_modules, served_applications, told_once
 
 NAMES = re.compile(
     r"(request|correlation|trace|amzn[-_]trace)[-_ ]?(uu)?ids?\b|traceparent|correlation|elasticapm|"
@@ -13,6 +14,8 @@ NAMES = re.compile(
 HINTS = ("id", "correl", "trace", "merge", "elasticapm")
 """Without any of these nothing is such a name."""
 SETUPS = ("request-id", "tracing")
+FEWEST_RECORDS = 5
+"""With fewer records of requests there are no lines to tell apart."""
 LONGEST = 80
 """Characters; longer texts are prose."""
 
@@ -29,15 +32,24 @@ def check(project: Project) -> Iterator[Hit]:
         return
     if names_an_id(project) or any(sets_up(project, *given) for given in of_all_modules(project, "MIDDLEWARE")):
         return
+    profile: Profile | None = None if told_by_requests(project) else "strict"
     hits = (
         Hit(
             f"Nothing gives the requests of `{application.name}` an id: the log lines of one request cannot be told apart from "
             "others. Add a request-id middleware and log the id.",
             application.location,
+            profile=profile,
         )
         for application in applications
     )
     yield from told_once(hits, _each, 1, None)
+
+
+def told_by_requests(project: Project) -> bool:
+    """Whether requests write enough records to the log."""
+    logs = (site.fn.fqn for site in project.effects.sites if site.model.log is not None and not site.model.prints)
+    found = itertools.islice((name for name in logs if project.endpoints.leading_to(name)), FEWEST_RECORDS)
+    return len(list(found)) == FEWEST_RECORDS
 
 
 def sets_up(project: Project, fn: Fn, vid: Vid) -> bool:

@@ -5,6 +5,10 @@ from typing import Any
 
 from backendlint.api import Fn, Hit, Project, Vid, served_applications, told_once
 
+MEASURES = frozenset(
+    "gauge gauges histogram timing incr_metric record_metric emit_metric send_metric put_metric_data".split()
+)
+"""Functions that a project gives what it measures."""
 SETUPS = ("metrics", "tracing", "errors")
 CLOCKS = frozenset({"time", "monotonic", "perf_counter", "process_time", "time_ns", "perf_counter_ns", "now", "utcnow"})
 
@@ -28,6 +32,8 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     if any(site.model.observability in SETUPS for site in project.effects.sites):
         return
     if any(route.path.rstrip("/").endswith("metrics") for route in project.routes):
+        return
+    if any(True for _ in project.graph.calls_written(*MEASURES)):
         return
     texts = {
         value[1].partition(".")[0]
