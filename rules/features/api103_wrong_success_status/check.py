@@ -8,6 +8,7 @@ from functools import partial
 
 from backendlint.api import (
     FEW,
+    SAFE,
     SLIPS,
     Answer,
     Call,
@@ -116,7 +117,12 @@ def judge(project: Project, route: Route, given: list[Answer]) -> Iterator[tuple
                 else "without a body"
             )
             yield place, f"answers 200 {body}; answer 204 No Content.", True
-        elif method in ("GET", "HEAD") and status == 201 and not makes(project, route.handler):
+        elif (
+            method in SAFE
+            and status == 201
+            and not makes(project, route.handler)
+            and only_reads(project, route.handler)
+        ):
             yield place, "reads and answers 201 Created; answer 200.", True
         elif method == "DELETE" and status == 201 and not inserts(project, route.handler):
             yield place, "creates nothing and answers 201 Created; answer 204 No Content, or 200 with a body.", True
@@ -124,6 +130,11 @@ def judge(project: Project, route: Route, given: list[Answer]) -> Iterator[tuple
             body = "answers 204 No Content with a body, which is dropped or breaks the connection; answer 200."
             empty = EMPTY if route.framework in DROPPING else SENT
             yield place, empty if answer.keys == () else body, True
+
+
+def only_reads(project: Project, fn: Fn) -> bool:
+    """False where it answers other methods as well (`as_view({"post": "update", "head": "update"})`)."""
+    return all(SAFE.issuperset(route.methods) for route in project.route_functions.get(fn.fqn, ()))
 
 
 def inserts(project: Project, fn: Fn) -> bool:

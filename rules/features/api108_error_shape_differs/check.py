@@ -6,9 +6,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from backendlint.api import Answer, Call, Fn, Hit, Location, Project, Step, answers, here_and_in, is_api, told_once
+from backendlint.api import (
+    Answer,
+    Call,
+    Fn,
+    Hit,
+    Location,
+    Project,
+    Step,
+    answers,
+    here_and_in,
+    is_api,
+    is_plain,
+    told_once,
+)
 
 FEWEST = 3
+HABIT = 2
+"""More forms than these besides the usual one are told once: there is no common form to keep to."""
 PAGE = "text/html"
 PROBE = re.compile(
     r"/_*(health\w*|live(ness|z)?|ready(z)?|readiness|ping|heartbeat|metrics)[_-]*[\w-]*(/|$)", re.IGNORECASE
@@ -38,7 +53,7 @@ def check(project: Project) -> Iterator[Hit]:
     for app, errors in found.items():
         if app == "" and len(found) > 1:
             continue  # clients do not get these
-        yield from differing(errors, [item[1:] for item in raised if item[0] == app])
+        yield from differing(project, errors, [item[1:] for item in raised if item[0] == app])
 
 
 def probes(project: Project, fn: Fn) -> bool:
@@ -46,14 +61,17 @@ def probes(project: Project, fn: Fn) -> bool:
     return "health" in fn.fqn or any(PROBE.search(route.path) for route in project.route_functions.get(fn.fqn, ()))
 
 
-def differing(errors: list[tuple[Fn, Answer, str]], raised: list[tuple[Location, str]]) -> Iterator[Hit]:
-    """Errors of one application whose form is not that of most of them."""
+def differing(
+    project: Project, errors: list[tuple[Fn, Answer, str]], raised: list[tuple[Location, str]]
+) -> Iterator[Hit]:
+    """Errors of one application whose form is not that of most of them; of many forms the first."""
     counts = Counter([*(form for _, _, form in errors), *(form for _, form in raised)])
     usual, count = counts.most_common(1)[0]
     total = len(errors) + len(raised)
     if count < 2 or count * 3 < total * 2 or total < FEWEST:
         return
     told: dict[str, dict[str, Hit]] = {}
+    advice: list[Hit] = []
     places = [place for place, form in raised if form == usual]
     places += [fn.location(answer.span) for fn, answer, form in errors if form == usual]
     for fn, answer, form in errors:
@@ -66,10 +84,28 @@ def differing(errors: list[tuple[Fn, Answer, str]], raised: list[tuple[Location,
             related=(Step(places[0], f"an error with {usual}"),),
             function=fn.fqn,
         )
-        if told.setdefault(form, {}).setdefault(fn.fqn, hit) is not hit:
-            yield replace(hit, profile="strict")  # the same slip once more
+        if is_frameworks(project, fn, answer, form) or told.setdefault(form, {}).setdefault(fn.fqn, hit) is not hit:
+            advice.append(replace(hit, profile="strict"))  # or the same slip once more
+    once: list[Hit] = []
     for hits in told.values():
-        yield from told_once(hits.values(), partial(here_and_in, before=", while"), few=1, severity=None)
+        for hit in told_once(hits.values(), partial(here_and_in, before=", while"), few=1, severity=None):
+            (once.append if hit.profile != "strict" else advice.append)(hit)
+    yield from advice
+    yield from told_once(once, other_forms, HABIT, severity=None)
+
+
+def other_forms(hit: Hit, others: str) -> str:
+    """Where many forms are there."""
+    return hit.message.replace(", while", f", and other forms are in {others}, while", 1)
+
+
+def is_frameworks(project: Project, fn: Fn, answer: Answer, form: str) -> bool:
+    """`detail`, as the framework itself writes its errors: clients have to read that anyway."""
+    if form == "a text as detail":
+        return True
+    routes = project.route_functions.get(fn.fqn, ())
+    written = any(route.documented or not is_plain(project, route) for route in routes)
+    return "detail" in form.split("`") and not answer.raised and written
 
 
 def judged_itself(project: Project, fn: Fn, answer: Answer) -> bool:
@@ -165,11 +201,17 @@ def tells_nothing_usual(fn: Fn, answer: Answer) -> bool:
     if not parts or any(key in TELLING for key, _ in parts):
         return False
     named = len(parts) == 1 and parts[0][0] not in OUTCOMES and isinstance(fn.const(parts[0][1]), str)
-    if named and answers_fields(fn):
+    if named and (answers_fields(fn) or asks_for(fn, str(parts[0][0]))):
         return True
     return all(fn.value(item)[0] == "list" for _, item in parts) or all(
         isinstance(fn.const(item), bool) for _, item in parts
     )
+
+
+def asks_for(fn: Fn, name: str) -> bool:
+    """`request.query_params.get("direction")`: the error stands under the name of what was sent."""
+    asked = (call.args[0] for call in fn.calls if call.args and fn.callee_name(call) in ("get", "getlist"))
+    return any(fn.const(vid) == name for vid in asked)
 
 
 def answers_fields(fn: Fn) -> bool:

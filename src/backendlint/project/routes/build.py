@@ -218,11 +218,12 @@ class RouteTable:
             method = self.project.method(cls, name)
             if method is None and name not in provided:
                 continue
-            verb, sub = self._verb(given.get(name) or actions.get(name, ""), name)
+            verb, sub = self._verb(given.get(name, ("",))[0] or actions.get(name, ""), name)
             made = True
-            if kept and verb and verb not in kept:
+            bound_to = [item for item in given.get(name, (verb,)) if item and (not kept or item in kept)]
+            if verb and not bound_to:
                 continue
-            verbs = (verb,) if verb else entry.methods
+            verbs = tuple(bound_to) or entry.methods
             if entry.explicit and entry.methods and verb and verb not in entry.methods and not actions:
                 continue
             method, called = behind(self.project, cls, name)

@@ -20,13 +20,18 @@ _PREFIXES = ("PROCESS", "HANDLE", "DO", "RUN")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 
 
-def bound(entry: Entry) -> dict[str, str]:
-    """`ViewSet.as_view({"get": "list"})`: handler name to method."""
+def bound(entry: Entry) -> dict[str, tuple[str, ...]]:
+    """`ViewSet.as_view({"get": "list", "head": "list"})`: handler name to methods."""
     for call in _views(entry):
         fn = entry.fn
         if call.args and fn.facts.values[call.args[0]][0] == "dict":
             pairs = fn.facts.values[call.args[0]][1]
-            return {str(fn.const(item)): str(fn.const(key)).upper() for key, item in pairs if key >= 0}
+            found: dict[str, tuple[str, ...]] = {}
+            for key, item in pairs:
+                if key >= 0:
+                    name = str(fn.const(item))
+                    found[name] = (*found.get(name, ()), str(fn.const(key)).upper())
+            return found
     return {}
 
 
