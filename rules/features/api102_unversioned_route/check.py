@@ -29,6 +29,17 @@ FREE = re.compile(
     r"sitemap|manifest|heartbeat|up|index|experiment(al|s)?|beta|alpha|previews?|unstable|private",
     re.IGNORECASE,
 )
+PRESCRIBED = {
+    "formList",
+    "formUpload",
+    "submission",
+    "submissionList",
+    "downloadSubmission",
+    "xformsManifest",
+    "scim",
+    "fhir",
+}
+"""Parts of paths that a protocol prescribes (OpenRosa, SCIM, FHIR)."""
 
 DECIDED = re.compile(r"(^|_)(unversioned|versionless|no_?version|v\d+)(_|$)", re.IGNORECASE)
 """Names of lists and routers whose routes have none on purpose."""
@@ -54,6 +65,8 @@ def exceptions(project: Project, routes: list[Route]) -> Iterator[Hit]:
     bare = [route for route in routes if not versions(route.path) and not free(route)]
     also = {id(route.entry) for route in versioned}  # what is mounted again without a version is in the version too
     bare = [route for route in bare if id(route.entry) not in also and is_api(project, route)]
+    there = {(route.handler.header, route.cls) for route in versioned if route.handler is not None}
+    bare = [route for route in bare if route.handler is None or (route.handler.header, route.cls) not in there]
     bare = [route for route in bare if not leads_on(project, route)]
     if len(versioned) < 2 or len(bare) >= len(versioned):
         return
@@ -121,6 +134,7 @@ def free(route: Route) -> bool:
         not parts
         or any(
             part.startswith("_")
+            or part in PRESCRIBED
             or OWN_VERSION.search(part)
             or FREE.fullmatch(part)
             or FREE.fullmatch(re.split(r"[-_.]", part)[0])
@@ -132,10 +146,10 @@ def free(route: Route) -> bool:
 
 
 def leads_on(project: Project, route: Route) -> bool:
-    """`/t/{short}`: whoever follows it is led elsewhere."""
+    """`/t/{short}`: whoever follows it is led elsewhere, or gets a file that pages and mails have the address of."""
     found = answers(project, route.handler) if route.handler is not None else []
     good = {answer.special for answer in found if not answer.failed}
-    return good == {"redirect"}
+    return good == {"redirect"} or (good == {"file"} and route.path.endswith("}"))
 
 
 def has_pages(project: Project) -> bool:
