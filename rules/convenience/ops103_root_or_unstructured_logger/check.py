@@ -30,7 +30,7 @@ def check(project: Project) -> Iterator[Hit]:
     styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
     yield from styles.pop("", ())
     for style, hits in styles.items():
-        yield from told_once(hits, partial(everywhere, style), slip=attrgetter("function", "message"))
+        yield from told_once(hits, partial(everywhere, style), slip=attrgetter("function"))
 
 
 def everywhere(style: str, hit: Hit, others: str) -> str:

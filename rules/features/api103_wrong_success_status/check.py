@@ -197,7 +197,7 @@ def creations(project: Project, route: Route) -> list[Span] | None:
     )
     reached = list(project.writes.reached(route.handler))
     there = {snake(write.entity.rpartition(".")[2]) for write, _ in reached if write.op in LAZY and write.entity}
-    if any(own == name or own.endswith(f"_{name}") for name in there):
+    if any(own == name or own.endswith(f"_{name}") or name.endswith(f"_{own}") for name in there):
         return None  # it may have been there before
     named = named or located(route.handler)
     unknown = last != own and "{" not in route.path

@@ -26,7 +26,9 @@ TRACES = re.compile(
     r"locks?|locked|otp|clicks?|log_?(in|out)|last_access|callback|status|health|traces?)(_|$)"
 )
 """Words of names in snake case that tell of traces which a reader leaves."""
-READ = re.compile(r"(^|_)(mark_?(as_?)?)?(un)?read(_(at|by|marks?|markers?|status|states?|receipts?))?$")
+READ = re.compile(
+    r"(^|_)(mark_?(as_?)?)?(un)?read(_(at|by|marks?|markers?|status|states?|receipts?))?$|^is_read$|(^|_)unread_\w+$"
+)
 """Names of what says how far somebody has read: reading on notes it, a link "not read yet" changes it."""
 PASSING = re.compile(
     r"session|token|cache|nonce|challenge|captcha|expire|stale|temp|(^|_)(old|locks?|locked|otp|log_?(in|out)|callback|view(s|ed)|seen)(_|$)"
@@ -44,7 +46,8 @@ BACK = re.compile(
 )
 """The way back from a sign-in or a payment elsewhere."""
 MAILED = re.compile(
-    r"(confirm|verif|activat)[^{]*(\{[^}]*\}/)?\{[^}]*(code|token|key|hash|secret)[^}]*\}/?$", re.IGNORECASE
+    r"(confirm|verif|activat|unsubscri|opt_?-?out|disable[-_]e?mail)[^{]*(\{[^}]*\}/)?\{[^}]*(code|token|key|hash|secret|signed)[^}]*\}/?$",
+    re.IGNORECASE,
 )
 """The path of a link in a mail, which only GET can follow; what it holds says who follows it."""
 CONFIRMS = re.compile(r"confirm|verif|activat", re.IGNORECASE)
@@ -174,6 +177,7 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
             or any(traces(name, PASSING if write.op == "delete" else TRACES) for name in names)
             or (READ.search(snake(write.entity.rpartition(".")[2])) and not of_reading(route))
             or (any(READ.search(name) for name in below) and not of_reading(route))
+            or (notes_reading(write) and not of_reading(route))
             or notes_time(write)
             or is_over(write)
             or fills_empty(write)
@@ -190,6 +194,15 @@ def changing(project: Project, route: Route) -> tuple[Write, tuple[Edge, ...]] |
 def of_reading(route: Route) -> bool:
     """Whether the route itself is there to change what counts as read."""
     return "read" in snake(f"{route.name}_{route.function or ''}_{route.path}").replace("thread", "")
+
+
+def notes_reading(write: Write) -> bool:
+    """`message.save(update_fields=["is_read"])`, `rows.update(is_read=True)`: the columns say so."""
+    fn, call = write.fn, write.call
+    fields = fn.unguarded(call.kwarg("update_fields")) if call.kwarg("update_fields") >= 0 else ("",)
+    named = [fn.const(vid) for vid in fields[1]] if fields[0] in ("list", "tuple") else []
+    named += [name for name, _ in call.kwargs] if write.op == "update" else []
+    return bool(named) and all(isinstance(name, str) and READ.search(name) for name in named)
 
 
 def is_over(write: Write) -> bool:

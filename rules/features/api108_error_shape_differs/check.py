@@ -200,6 +200,8 @@ def tells_nothing_usual(fn: Fn, answer: Answer) -> bool:
         parts = next((list(c.kwargs) for c in fn.calls if answer.span.holds(c.span) and _named(c) == answer.keys), [])
     if not parts or any(key in TELLING for key, _ in parts):
         return False
+    if any(key in ("__all__", "non_field_errors") for key, _ in parts):
+        return True
     named = len(parts) == 1 and parts[0][0] not in OUTCOMES and isinstance(fn.const(parts[0][1]), str)
     if named and (answers_fields(fn) or asks_for(fn, str(parts[0][0]))):
         return True

@@ -348,5 +348,8 @@ def takes_request(project: Project, fn: Fn) -> bool:
 def wrapped(route: Route) -> bool:
     """A decorator of the project's own may change the signature."""
     assert route.handler is not None
+    home = route.handler.parent
+    if home is not None and not home.is_module and home is not route.entry.fn and route.cls is None:
+        return True  # what some function of the project's made (`signed_in(view)`)
     own = [ref for ref in route.handler.decorators if ref.kind in ("func", "class", "inst")]
     return bool(own) or len(route.handler.decorators) < len(route.handler.facts.decorators)

@@ -5,6 +5,8 @@ from functools import partial
 
 from backendlint.api import Call, Fn, Hit, Project, Vid, by_style, display, here_and_in, told_once, variable
 
+HABIT = 2
+"""More calls than these are told once."""
 WAITS = "has no deadline"
 
 
@@ -13,8 +15,8 @@ def check(project: Project) -> Iterator[Hit]:
         return
     styles = by_style(project, list(project.all_functions()), partial(hits_in, project))
     yield from styles.pop("", ())
-    for hits in styles.values():  # a module that passes none has that habit
-        yield from told_once(hits, partial(here_and_in, after=WAITS), severity=None, each=lambda hit: hit.location.path)
+    for hits in styles.values():  # a project that passes none has that habit
+        yield from told_once(hits, partial(here_and_in, after=WAITS), HABIT, severity=None)
 
 
 def hits_in(project: Project, functions: Iterable[Fn]) -> Iterator[tuple[Hit, str]]:

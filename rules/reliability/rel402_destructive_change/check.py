@@ -31,6 +31,8 @@ def _judged(project: Project) -> Iterator[Hit]:
     for moment in project.data.moments():
         operation = moment.operation
         if isinstance(operation, ops.DropTable) and operation.kind == "table" and _real(moment, operation.table):
+            if _goes_with_owner(moment, operation):
+                continue
             hit = _dropped_table(project, moment, operation)
             late = _second_step(released, moment, operation.table) or moment.migration.after_deploy
             yield replace(hit, profile="strict") if late else hit
@@ -199,6 +201,14 @@ def _changes_rows(operation: ops.Operation) -> bool:
 def _goes_with_table(moment: Moment, operation: ops.DropColumn) -> bool:
     """Its whole table is dropped by the same migration, and reported."""
     return any(isinstance(item, ops.DropTable) and item.table == operation.table for item in moment.migration.whole)
+
+
+def _goes_with_owner(moment: Moment, operation: ops.DropTable) -> bool:
+    """The rows of a relation whose own table goes with the same migration, which says what becomes of them."""
+    return any(
+        isinstance(item, ops.DropTable) and operation.table.lower().startswith(f"{item.table.lower()}_")
+        for item in moment.migration.whole
+    )
 
 
 def _replaced(moment: Moment, operation: ops.DropColumn) -> bool:

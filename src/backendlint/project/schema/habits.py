@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 
@@ -20,23 +20,26 @@ Age = tuple[date, int]
 
 
 def by_habit(hits: Iterable[Hit], ages: Callable[[], Mapping[str, Age]]) -> Iterator[Hit]:
-    """Of many hits of a kind in one migration the first, with how many there are; of those in many migrations the newest one's.
+    """Of many hits of a kind in one migration the first, with how many there are; of many migrations the newest one's.
     Hits of a severity of their own are told one by one, and advice passes."""
-    kinds: dict[Hashable, dict[str, list[Hit]]] = {}
+    by_path: dict[str, dict[str, list[Hit]]] = {}
     for hit in hits:
         if hit.profile == "strict" or hit.severity:
             yield hit
         else:
-            kinds.setdefault(_kind(hit), {}).setdefault(hit.location.path, []).append(hit)
-    for by_path in kinds.values():
-        told = {path: list(_once(alike)) for path, alike in by_path.items()}
-        newest = _newest(told, ages) if len(told) > SEVERAL else None
-        for path, own in told.items():
-            if newest is None or path != newest:
-                yield from own if newest is None else (replace(hit, profile="strict") for hit in own)
-                continue
+            by_path.setdefault(hit.location.path, {}).setdefault(_kind(hit), []).append(hit)
+    newest = _newest(by_path, ages) if len(by_path) > SEVERAL else None
+    for path, kinds in by_path.items():
+        own = [hit for alike in kinds.values() for hit in _once(alike)]
+        if newest is None:
+            yield from own
+        elif path != newest:
+            yield from (replace(hit, profile="strict") for hit in own)
+        else:
             first, *others = own
-            yield replace(first, message=f"{first.message[:-1]}. So it is in {len(told) - 1} more migrations.")
+            yield replace(
+                first, message=f"{first.message[:-1]}. Much the same is in {len(by_path) - 1} more migrations."
+            )
             yield from others
 
 
