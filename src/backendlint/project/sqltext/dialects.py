@@ -77,11 +77,22 @@ def _declared(root: Path) -> list[str]:
     return [_DRIVERS[name.lower()] for text in dependency_texts(root) for name in _DRIVER.findall(text)]
 
 
+_ASKED = "asked for"
+"""Stands for the name of SQLite with which a setting is compared."""
+
+
 def several_servers(project: Project) -> bool:
     """Whether Django's settings let whoever installs it choose between kinds of database servers: what only one of them
-    understands cannot be in its migrations. SQLite alone tells nothing, which is often for tests."""
-    engines = {_engine(text) for fn, _, text in project.literals.all() if "test" not in fn.path}
-    return len(engines - {"", "sqlite"}) > 1
+    understands cannot be in its migrations. SQLite alone tells nothing, which is often for tests, unless a setting is asked
+    whether it is to be that (`if OPTIONS["engine"] == "sqlite":`)."""
+    found: dict[str, set[str]] = {}
+    for fn, _, text in project.literals.all():
+        engine = _engine(text) or (_ASKED if text.lower() in ("sqlite", "sqlite3") else "")
+        if engine and "test" not in fn.path:
+            found.setdefault(fn.fqn, set()).add(engine)
+    if any({_ASKED, "sqlite"} < engines for engines in found.values()):
+        return True
+    return len(set[str]().union(*found.values()) - {_ASKED, "sqlite"}) > 1
 
 
 def _told(project: Project) -> list[str]:
