@@ -113,8 +113,8 @@ def _not_null(moment: Moment, operation: ops.AlterColumn) -> Iterator[Hit]:
         return
     if operation.fills:
         yield moment.lock(
-            f"Making {name} NOT NULL first fills its null rows with the default in one UPDATE, then scans the table under an ACCESS "
-            "EXCLUSIVE lock: reads and writes wait for both; fill the rows in batches in an earlier migration, and add "
+            f"SET NOT NULL on {name} comes after one UPDATE that fills its null rows with the default, and scans the table under an "
+            "ACCESS EXCLUSIVE lock: reads and writes wait for both; fill the rows in batches in an earlier migration, and add "
             f"`CHECK ({operation.column} IS NOT NULL) NOT VALID`, validated in a later transaction, before SET NOT NULL."
         )
         return
