@@ -102,6 +102,11 @@ def _second_step(released: dict[tuple[str, str], str], moment: Moment, table: st
 
 def _dropped_table(project: Project, moment: Moment, operation: ops.DropTable) -> Hit:
     table = operation.table
+    if any(isinstance(item, ops.CreateTable) and item.table.name.lower() == table.lower() for item in moment.to_come):
+        return moment.hit(
+            f"Dropping table `{table}` and making it again loses its rows; copy them to the new one (`INSERT ... SELECT`), or change "
+            "the one that is there."
+        )
     related = users_of(project, table)
     still = " while code still uses it" if related else ""
     stray = not related and moment.table(table) is None and "IF EXISTS" in operation.text.upper()
