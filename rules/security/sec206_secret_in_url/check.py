@@ -48,12 +48,17 @@ def check(project: Project) -> Iterator[Hit]:
             yield hit
         else:
             styles.setdefault((hit.location.path, name), []).append(hit)
-    for alike in styles.values():
-        yield from told_once(alike, told, few=FEW_OF_ONE, severity=None)
+    files = [hit for alike in styles.values() for hit in told_once(alike, told, few=FEW_OF_ONE, severity=None)]
+    yield from (hit for hit in files if hit.profile == "strict")
+    yield from told_once((hit for hit in files if hit.profile != "strict"), all_over, severity=None)
 
 
 def told(hit: Hit, others: str) -> str:
     return here_and_in(hit, others, before=", so proxies")
+
+
+def all_over(hit: Hit, others: str) -> str:
+    return f"{hit.message} So do other requests, in {others}."
 
 
 def hits(project: Project) -> Iterator[tuple[Hit, str]]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from backendlint.api import (
     BLOCKING,
-    SLIPS,
     Call,
     Cls,
     FileFacts,
@@ -96,7 +95,7 @@ def check(project: Project) -> Iterator[Hit]:
         else:
             habits[any(name in BROAD for _, name in types)].append(hit)
     for habit in habits.values():
-        yield from told_once(habit, everywhere, SLIPS, severity=None)
+        yield from told_once(habit, everywhere, severity=None)
     yield from weak_hits(project, ("debug",), DEBUG, is_switched)
     yield from debug_settings(project)
 

@@ -91,6 +91,7 @@ def check(project: Project) -> Iterator[Hit]:
             seen.add(route.place)
             guessed = asks(project, route) and tries(project, route) and not elsewhere(project, route)
             known = route.handler is not None or bool(route.entry.handlers)  # else nobody knows what answers
+            known = known and not by_unknown_view(project, route)
             profile: Profile = "default" if guessed and known else "strict"
             yield Hit(f"{route.label} {message}", route.place, function=route.function, profile=profile)
             continue
@@ -108,11 +109,20 @@ def check(project: Project) -> Iterator[Hit]:
             )
 
 
+CHECKS_SIGNED = "check_token"
+"""A method of Django's makers of signed tokens, and of those that are made after them."""
+IN_HEADER = frozenset({"HTTP_AUTHORIZATION", "Authorization"})
+
+
 def tries_password(project: Project, route: Route) -> bool:
-    """Whether the handler compares a password that the client sends, whatever it is called."""
+    """Whether the handler compares a password that the client sends, whatever it is called; not one that each request has in
+    its header, as those of an API have it."""
     if "POST" not in route.methods or NOT_SIGN_IN.search(route.path) or OF_ACCOUNT.search(f"{route.path} {route.name}"):
         return False
-    for fn in reached(project, route):
+    fns = reached(project, route)
+    if any(fn.value(vid)[1] in IN_HEADER for fn in fns for vid in fn.made_by("const")):
+        return False
+    for fn in fns:
         for site in project.effects.direct(fn):
             model = site.model
             asks_who = model.auth is not None and model.auth.role == "authenticate"
@@ -175,6 +185,16 @@ def tries(project: Project, route: Route) -> bool:
     return any(takes_credential(fn, given) for fn in fns)
 
 
+def by_unknown_view(project: Project, route: Route) -> bool:
+    """A view of a package that nobody describes, which may count attempts, and nothing of the project's looks at a password."""
+    bases = project.hierarchy.library_bases(route.cls) if route.cls is not None else ()
+    unknown = any(project.libraries.library_of(base) is None for base in bases)
+    own = (
+        [fn for cls in project.hierarchy.mro(route.cls) for fn in cls.methods.values()] if route.cls is not None else []
+    )
+    return unknown and not asks_password(project, [*reached(project, route), *own])
+
+
 def takes_no_credential(project: Project, route: Route) -> bool:
     """A view of the library's whose serializer spells out its fields, none of which lets anybody in: the caller is known already."""
     serializer = serializer_of(project, route)
@@ -226,6 +246,10 @@ def takes_signed(project: Project, route: Route) -> bool:
         return False  # whoever has no token yet has one sent
     fns = reached(project, route)
     if FORGOTTEN.search(route.path) and any(names_token(fn) for fn in fns):
+        return True
+    if any(fn.callee_name(call) == CHECKS_SIGNED for fn in fns for call in fn.calls) and not any(
+        map(names_password, fns)
+    ):
         return True
     models = [site.model for fn in fns for site in project.effects.direct(fn)]
     raised = {

@@ -18,6 +18,7 @@ from backendlint.api import (
     ingredients,
     object_root,
     stored_entity,
+    told_once,
     validated_by_decorator,
     validates,
 )
@@ -45,8 +46,16 @@ CHANGES = re.compile(r"\b(UPDATE|INSERT)\b", re.IGNORECASE)
 
 
 def check(project: Project) -> Iterator[Hit]:
+    """Rows that are made of whatever was sent all over a project are its way of writing them."""
     seen: set[Location] = set()
     sites = [(fn, call, target) for fn, call in candidates(project) if (target := assigned(project, fn, call))]
+    yield from told_once(whole(project, sites, seen), everywhere, severity=None)
+    yield from privileged(project, [(fn, call, vid) for fn, call, (vid, _) in sites], seen)
+    yield from everything(project)
+
+
+def whole(project: Project, sites: list[tuple[Fn, Call, tuple[Vid, str]]], seen: set[Location]) -> Iterator[Hit]:
+    """Mappings of a request that become attributes of a row, as they are."""
     for fn, call, (vid, name) in sites:
         for owner, place in arrivals(project, fn, vid, fn.location(call.span), FAR, forwards=True):
             if place in seen or own_value(project, fn, call) or only_shown(project, fn, call):
@@ -59,8 +68,10 @@ def check(project: Project) -> Iterator[Hit]:
                 place,
                 function=owner.fqn,
             )
-    yield from privileged(project, [(fn, call, vid) for fn, call, (vid, _) in sites], seen)
-    yield from everything(project)
+
+
+def everywhere(hit: Hit, places: str) -> str:
+    return f"{hit.message} So does the code in {places}."
 
 
 def privileged(project: Project, sites: list[tuple[Fn, Call, Vid]], seen: set[Location]) -> Iterator[Hit]:

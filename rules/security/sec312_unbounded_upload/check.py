@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from backendlint.api import Call, Fn, Hit, Project
+from backendlint.api import Call, Fn, Hit, Project, Vid, here_and_in, object_root, told_once
 
 LIMIT = re.compile(
     r"max_?(content|body|upload|file|request|payload)?_?(length|size|bytes|upload|memory)|(content|body|upload|file|size)_?limit|content.length|size_limit|"
@@ -13,7 +14,25 @@ LIMIT = re.compile(
 )
 
 
+LOOKS = re.compile(r"valid|check|limit|scan|verify|ensure|size", re.IGNORECASE)
+"""Calls that look at a file before it is read, also where nobody knows how."""
+READS = "reads the whole upload or body"
+ALIKE = 2
+"""So many of a project are told one by one."""
+
+
 def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
+    """Uploads that are read without a limit in many places are a habit, which one limit for all can mend."""
+    alike: list[Hit] = []
+    for hit in whole_reads(project, options):
+        if hit.profile == "default":
+            alike.append(hit)
+        else:
+            yield hit
+    yield from told_once(alike, partial(here_and_in, before=f" {READS}"), ALIKE, severity=None)
+
+
+def whole_reads(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
     wholes = frozenset(options["wholes"])
     settings = frozenset(options["settings"])
     if not any(site.model.name in wholes for site in project.effects.sites):
@@ -25,13 +44,27 @@ def check(project: Project, options: Mapping[str, Any]) -> Iterator[Hit]:
             continue
         if (limited and not name.startswith(tuple(options["unaffected"]))) or checks_size(fn):
             continue
+        looked = looked_at(fn, call)
         yield Hit(
-            f"`{name.rpartition('.')[2]}` in `{fn.name}()` reads the whole upload or body whatever its size: one request can fill the "
+            f"`{name.rpartition('.')[2]}` in `{fn.name}()` {READS} whatever its size: one request can fill the "
             "memory or disk. Refuse what is above a limit, or read bounded chunks.",
             fn.location(call.span),
             function=fn.fqn,
-            profile="strict" if name.endswith(tuple(options["bodies"])) else "default",
+            profile="strict" if looked or name.endswith(tuple(options["bodies"])) else "default",
         )
+
+
+def looked_at(fn: Fn, call: Call) -> bool:
+    """`await validator.validate_zip(file)` before `await file.read()`."""
+    func = fn.value(call.func)
+    read = object_root(fn, func[1]) if func[0] == "attr" else -1
+    before = (item for item in fn.calls if item.span[:2] < call.span[:2] and LOOKS.search(fn.callee_name(item)))
+    return read >= 0 and any(same_object(fn, vid, read) for item in before for vid in item.passed)
+
+
+def same_object(fn: Fn, vid: Vid, root: Vid) -> bool:
+    found = object_root(fn, vid)
+    return found == root or (fn.unguarded(found)[0] == "param" and fn.unguarded(found) == fn.unguarded(root))
 
 
 def bounded(name: str, call: Call) -> bool:

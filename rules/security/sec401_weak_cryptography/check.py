@@ -56,6 +56,8 @@ SECRET = re.compile(
 WORD = re.compile(r"[A-Za-z_]\w+")
 FEW = 2
 """So many proofs that a file makes in one way are told one by one."""
+EVERYWHERE = 4
+"""So many requests of a project without verification are told one by one."""
 DEEP = 2
 """Helpers through which the option is followed."""
 
@@ -81,7 +83,26 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
     elif for_development(hit.location.path.rpartition("/")[2]):
         yield replace(hit, profile="strict", confidence="low")
     else:
-        yield hit
+        yield first_of_project(project, hit)
+
+
+def first_of_project(project: Project, hit: Hit) -> Hit:
+    """Where all the project's clients verify nothing (`requests.get(url, verify=False)`), that is told where it begins."""
+    alike = [
+        (fn.path, call.span)
+        for fn, call in project.graph.calls_with("verify")
+        if fn.const(call.kwarg("verify")) is False
+        and not for_development(fn.path.rpartition("/")[2])
+        and not is_named_so(fn, call)
+        and not chosen(fn, call.block, call.span)
+    ]
+    here = (hit.location.path, hit.location.line, hit.location.column)
+    starts = sorted((path, span.line, span.column + 1) for path, span in alike)
+    if len(starts) <= EVERYWHERE or here not in starts:
+        return hit
+    if here != starts[0]:
+        return replace(hit, profile="strict")
+    return replace(hit, message=here_and_in(hit, f"{len(starts) - 1} more places", before=", so anyone"))
 
 
 def first_of_file(project: Project, hit: Hit) -> Hit:

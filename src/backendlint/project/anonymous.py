@@ -20,8 +20,10 @@ SIGNED_IN = {"is_authenticated": True, "is_anonymous": False}
 """The attributes (of Django's and Flask-Login's users) that tell, and what they say of those who have signed in."""
 REFUSED = (401, 403)
 _FORMS = frozenset({"form_class", "serializer_class", "authentication_form"})
+_CALLED_BACK = frozenset({"form_invalid", "form_valid", "dispatch", "post", "initial", "setup"})
+"""Methods of views through which the framework goes."""
 _ATTEMPTS = re.compile(
-    r"rate_?limit|throttl|limiter|token_?bucket|lock_?out|is_locked|(failed|login|max|password)_?\w*(attempt|failure|tries)|too_?many",
+    r"rate_?limit|throttl|limiter|token_?bucket|lock_?out|is_locked|(failed|login|max|password)_?\w*(attempt|failure|tries)|failed_?(log|sign)_?ins?|too_?many",
     re.IGNORECASE,
 )
 _NAMED = ("name", "attr", "const")
@@ -114,13 +116,31 @@ def _set_to(project: Project, cls: Cls | None, name: str) -> Value:
 
 
 def of_its_form(project: Project, route: Route) -> Iterator[Fn]:
-    """Methods of the form or serializer that a view class names, which the framework makes and asks."""
-    for cls in project.hierarchy.mro(route.cls) if route.cls is not None else ():
-        for name in _FORMS.intersection(cls.facts.attributes):
-            for ref in project.refs(cls.owner, cls.facts.attributes[name]):
-                form = project.classes.get(ref.name) if ref.kind == "class" else None
-                for part in project.hierarchy.mro(form) if form is not None else ():
-                    yield from part.methods.values()
+    """Methods of the form or serializer that a view class or its registration names, which the framework makes and asks, and
+    of the view that it calls back (`form_invalid`)."""
+    owners = [*project.hierarchy.mro(route.cls)] if route.cls is not None else []
+    named = [
+        (cls.owner, cls.facts.attributes[name]) for cls in owners for name in _FORMS.intersection(cls.facts.attributes)
+    ]
+    for home, vid in (*named, *_registered_with(route)):
+        for ref in project.refs(home, vid):
+            form = project.classes.get(ref.name) if ref.kind == "class" else None
+            for part in project.hierarchy.mro(form) if form is not None else ():
+                yield from part.methods.values()
+    yield from (method for cls in owners for name, method in cls.methods.items() if name in _CALLED_BACK)
+
+
+def _registered_with(route: Route) -> Iterator[tuple[Fn, Vid]]:
+    """`path("login/", LoginView.as_view(authentication_form=LockingForm))`."""
+    fn, call = route.entry.fn, route.entry.call
+    for vid in call.passed if call is not None else ():
+        value = fn.unguarded(vid)
+        made = fn.calls[value[1]] if value[0] == "call" else None
+        while made is not None and fn.callee_name(made) != "as_view" and made.args:  # `csrf_exempt(View.as_view())`
+            inner = fn.unguarded(made.args[0])
+            made = fn.calls[inner[1]] if inner[0] == "call" else None
+        if made is not None:
+            yield from ((fn, item) for key, item in made.kwargs if key in _FORMS)
 
 
 def forms_made(project: Project, fn: Fn) -> Iterator[Fn]:
