@@ -30,6 +30,9 @@ EXAMPLE = re.compile(r"(x[-_])?examples?", re.IGNORECASE)
 WARNS = re.compile(r"warn(ing)?|write|error|exception|echo|secho|style|add_error|append|flash", re.IGNORECASE)
 """Calls that say what is wrong."""
 HEX = re.compile(r"[0-9a-f]{24,}", re.IGNORECASE)
+ENTRY = re.compile(r"[A-Za-z]+(?:[-_.:][A-Za-z0-9]+)+")
+"""Words, as the names of entries are written."""
+LOOKS_UP = frozenset({"get", "pop", "setdefault", "getlist", "get_cookie", "set_cookie", "delete_cookie"})
 SETTINGS = frozenset({"settings", "config", "conf"})
 WORDS = re.compile(r"[a-z]+([ _-][a-z]+)*", re.IGNORECASE)
 ADDRESSES = frozenset({"base_url", "api_base", "endpoint", "azure_endpoint", "server_url", "host", "url"})
@@ -56,6 +59,7 @@ def check(project: Project) -> Iterator[Hit]:
         )
         yield replace(hit, profile="strict", confidence="low") if is_local(found) else hit
     examples: dict[str, set[int]] = {}
+    entries: frozenset[str] | None = None
     for literal in project.literals.named:
         if literal.how == "environment" or is_setting(project, literal) or literal.location in shaped:
             continue
@@ -65,14 +69,38 @@ def check(project: Project) -> Iterator[Hit]:
                 examples[literal.fn.fqn] = shown_as_examples(literal.fn)
             if literal.vid in examples[literal.fn.fqn]:
                 continue
+            if literal.how in ("field", "assigned") and ENTRY.fullmatch(literal.text):
+                entries = entry_names(project) if entries is None else entries
+                if literal.name in entries:
+                    continue
             soft = (
                 for_development(literal.fn.path)
                 or develops(project, literal.fn.file)
                 or (literal.cls is not None and develops_in(project, literal.cls, literal.name))
                 or is_by_hand(project, literal)
                 or is_beside_own_machine(literal)
+                or is_hash_of_old(project, literal)
             )
             yield replace(report(literal), profile="strict") if soft else report(literal)
+
+
+def entry_names(project: Project) -> frozenset[str]:
+    """Constants under which something is looked up or kept: `config[Bank.CONFIG_SECRET]`, `session.get(TOKEN_KEY)`,
+    `{Bank.CONFIG_SECRET: given}`. What they hold is a name."""
+    found: list[str] = []
+    for fn in project.all_functions():
+        keys = [fn.value(vid)[2] for vid in fn.made_by("item")]
+        keys += [key for vid in fn.made_by("dict") for key, _ in fn.value(vid)[1] if key >= 0]
+        keys += [item.key for item in fn.facts.stores if item.key >= 0]
+        keys += [call.args[0] for call in fn.calls if call.args and fn.callee_name(call) in LOOKS_UP]
+        named = (fn.unguarded(vid) for vid in keys)
+        found += [str(value[-1]).rpartition(".")[2] for value in named if value[0] in ("name", "attr")]
+    return frozenset(found)
+
+
+def is_hash_of_old(project: Project, literal: NamedLiteral) -> bool:
+    """The hash of a password, in a migration that set it once."""
+    return project.layer(literal.fn) == "migration" and HEX.fullmatch(literal.text) is not None
 
 
 def is_by_hand(project: Project, literal: NamedLiteral) -> bool:

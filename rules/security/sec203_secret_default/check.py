@@ -25,6 +25,12 @@ from backendlint.api import (
 NOTHING = ("", "true", "false", "yes", "no", "on", "off", "0", "1", "none", "null", "not found", "unknown", "undefined")
 EMPTY = re.compile(r"[\s{}\[\]()\"',;:]*")
 DUMMIES = frozenset({"dummy", "fake", "none", "unset", "placeholder", "foo", "bar", "disabled", "your", "here"})
+ABSENT = frozenset(
+    {"missing", "unset", "undefined", "none", "no", "not", "empty", "todo", "fixme", "placeholder", "dummy"}
+)
+MASK = re.compile(r"\*+|x{3,}|\.{3,}|-{3,}", re.IGNORECASE)
+OWN = frozenset({"secret", "jwt", "session", "signing", "csrf", "flask", "django", "app", "cookie", "token"})
+"""First words of settings with which a service signs by itself: whatever stands there, everybody can sign with it."""
 OTHERS = frozenset({"api", "aws"})
 SHORTEST = 4
 """Of a key that another service has given: what is shorter is there for the client's sake."""
@@ -115,10 +121,24 @@ def stands_in(literal: NamedLiteral) -> bool:
     """A dummy for another service's key, with which calls fail but nobody gets in; what is no secret."""
     if not OTHERS.isdisjoint(identifier_words(literal.name)) and len(literal.text.strip()) < SHORTEST:
         return True
+    words = identifier_words(literal.name)
+    if ("password" in words or OWN.isdisjoint(words[:1])) and (says_missing(literal) or is_mask(literal)):
+        return True
     if PUBLIC.fullmatch(literal.text) or NAMES.fullmatch(literal.text.strip()):
         return True
     dummy = not DUMMIES.isdisjoint(identifier_words(literal.text)) or BLANK.fullmatch(literal.text) is not None
     return "api" in identifier_words(literal.name) and dummy
+
+
+def says_missing(literal: NamedLiteral) -> bool:
+    """`MISSING_BANK_API_KEY`: the setting's own name, and that it is not there."""
+    said, own = set(identifier_words(literal.text)), set(identifier_words(literal.name))
+    return own <= said and not ABSENT.isdisjoint(said - own)
+
+
+def is_mask(literal: NamedLiteral) -> bool:
+    """`***`, with which nothing lets anybody in."""
+    return MASK.fullmatch(literal.text.strip()) is not None
 
 
 def report(project: Project, literal: NamedLiteral, what: str) -> Hit:

@@ -183,6 +183,10 @@ def secret_like(name: str, text: str) -> bool:
     own = words(stripped)
     if own == parts:
         return stripped == "password" == name
+    if parts[-1:] == ("salt",) and _ENTRY.fullmatch(stripped):
+        return False  # what a signature is for
+    if ":" in stripped and own[-len(parts) :] == parts:
+        return False  # `{"privateKey": "sec:privateKey"}`: the same name, in some vocabulary
     if set(own) <= set(parts) | {"auth", "user", "the"} and not any(c.isdigit() for c in stripped):
         return "password" in parts and stripped == "password" and parts[-1] == "password" and name == "password"
     if _PASSWORD.intersection(parts) or parts[-2:] == ("pass", "word") or (parts[-1:] == ("pass",) and len(parts) > 1):
