@@ -3,13 +3,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from backendlint.api import SAFE, UNKNOWN, Call, Fn, Hit, Project, Route, Step, answers, operands
+from backendlint.api import SAFE, UNKNOWN, Call, Fn, Hit, Project, Route, Step, answers, ingredients, operands
 
 PUBLIC = re.compile(
     r"log_?in|log_?out|sign_?(in|up|out)|register|registration|password|passwd|forgot|recover|reset|(^|_)tokens?($|_)|refresh|oauth|sso|saml|openid|jwks|"
     r"health|heart_?beat|live(ness)?|ready|readiness|(^|_)ping|(^|_)status|metrics|version|docs|redoc|openapi|swagger|schema|favicon|robots|sitemap|well_known|"
     r"web_?hooks?|(^|_)hooks?|callback|public|anonymous|guest|verify|verification|confirm|activate|(un)?subscribe|(^|_)shared?($|_)|otp|captcha|csrf|static|assets|media|"
-    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|impressum|imprint|legal|opensearch|embed(ded)?($|_)|invite|invitation|(^|_)badges?($|_)|agreement|widget|two_?factor|2fa|mfa|resend|set_?up|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|install|bootstrap|(^|_)init(iali[sz]e)?(_|$)|authenticate|authorize|(^|_)auth(_(types?|methods?|providers?|config))?$|session",
+    r"(^|_)root$|(^|_)index$|home|landing|welcome|contact|about|terms|privacy|impressum|imprint|legal|opensearch|embed(ded)?($|_)|invite|invitation|(^|_)badges?($|_)|agreement|widget|two_?factor|2fa|mfa|resend|set_?up|set_?lang|i18n|(^|_)(rss|atom)($|_)|(^|_)(google|github|gitlab|gitea|facebook|apple|azure|okta|oidc|discord|linkedin|keycloak)($|_)|install|bootstrap|(^|_)init(iali[sz]e)?(_|$)|authenticate|authorize|(^|_)auth(_(types?|methods?|providers?|config))?$|session",
     re.IGNORECASE,
 )
 SIGNING_IN = re.compile(
@@ -37,6 +37,14 @@ SHOWN = re.compile(r"(is_)?(published|public)")
 SECRET = re.compile(r"(\w+_)?(token|secret|signature)(_hash)?", re.IGNORECASE)
 CAPABILITY = re.compile(r"(\w+_)?(token|secret|signature|(secret|access|activation|share)_?key)", re.IGNORECASE)
 """Parameters of links that let in whoever has them."""
+PROOF = re.compile(
+    r"(HTTP_|X[-_])[\w-]*(SIGNATURE|TOKEN|SECRET|HMAC|AUTH\w*|API[-_]?KEY)[\w-]*|authorization", re.IGNORECASE
+)
+ASKS = re.compile(
+    r"authenticat|authori[sz]e|(validate|verify|check)_\w*(request|signature|token|hmac)|has_\w*perm", re.IGNORECASE
+)
+PARTS = frozenset("method GET POST FILES body META headers content_type path args form json data query_params".split())
+"""What a client sends, which is looked at whoever it is."""
 FINDS = ("filter", "get", "get_or_404")
 SIGN_UP = re.compile(r"sign[-_]?up|regist", re.IGNORECASE)
 LASTING = ("db-write", "commit", "mail", "queue-publish")
@@ -51,6 +59,8 @@ DECIDING = frozenset(
     "dispatch perform_update perform_destroy".split()
 )
 """Methods of generic views that may ask who calls, or pick the rows."""
+NEUTRAL = re.compile(r"^((api|rest|v\d+)/)+")
+"""What all paths begin with, which says nothing of what they are about."""
 DEEPEST = 6
 """Levels of what a fixed answer holds."""
 
@@ -138,6 +148,8 @@ def asks_who(project: Project, route: Route) -> bool:
     """Whether it finds out who calls below its handler, in a mixin, or by a signature; also what only another class answers."""
     if route.cls is not None and any(uses_caller(method) for method in route.cls.methods.values()):
         return True
+    if looks_for_itself(project, route):
+        return True
     if route.handler is None:
         return route.cls is not None and not project.hierarchy.library_bases(route.cls)
     if {"authenticate", "authorize"} & project.access.of_function(route.handler):
@@ -152,6 +164,34 @@ def asks_who(project: Project, route: Route) -> bool:
     )
     methods = [method for owner in mixed for method in owner.methods.values()]
     return any(fn.value(vid)[2] == "user" for fn in methods for vid in fn.made_by("attr"))
+
+
+def looks_for_itself(project: Project, route: Route) -> bool:
+    """Whether the handler reads a header that proves who sends (`X-Signature`), calls what asks who does
+    (`authenticator.authenticate(request)`), or has before it what turns away by what an earlier step kept (`request.team`)."""
+    fn = route.handler
+    if fn is None:
+        return False
+    if any(isinstance(text := fn.value(vid)[1], str) and PROOF.fullmatch(text) for vid in fn.made_by("const")):
+        return True
+    if any(ASKS.search(fn.callee_name(call)) for call in fn.calls):
+        return True
+    before = [project.functions[ref.name] for ref in fn.decorators if ref.name in project.functions]
+    return any(turns_away(inner) for owner in before for inner in inside(project, owner))
+
+
+def inside(project: Project, owner: Fn) -> Iterator[Fn]:
+    """The functions that a function makes: a decorator's wrapper."""
+    for fn in project.functions_of(owner.file):
+        if owner in (fn.parent, fn.parent.parent if fn.parent is not None else None):
+            yield fn
+
+
+def turns_away(fn: Fn) -> bool:
+    """`if not request.team: raise Http404`."""
+    tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.exits in ("return", "raise")]
+    parts = (fn.value(part) for part in ingredients(fn.facts, [vid for vid in tests if vid >= 0]))
+    return any(value[0] == "attr" and fn.unguarded(value[1])[0] == "param" and value[2] not in PARTS for value in parts)
 
 
 def uses_caller(fn: Fn) -> bool:
@@ -369,7 +409,7 @@ def same_app(route: Route, other: Route) -> bool:
 def beside(route: Route, other: Route) -> bool:
     """In the same module, or below the same first part of the paths that one list holds."""
     if route.entry.fn is other.entry.fn and not route.entry.decorator and route.entry.call is not None:
-        first, theirs = (item.own_path.strip("/").partition("/")[0] for item in (route, other))
+        first, theirs = (NEUTRAL.sub("", item.own_path.strip("/")).partition("/")[0] for item in (route, other))
         if first == theirs and first and "{" not in first:
             return True
     ours = route.handler.path if route.handler else route.location.path
