@@ -23,7 +23,7 @@ _FORMS = frozenset({"form_class", "serializer_class", "authentication_form"})
 _CALLED_BACK = frozenset({"form_invalid", "form_valid", "dispatch", "post", "initial", "setup"})
 """Methods of views through which the framework goes."""
 _ATTEMPTS = re.compile(
-    r"rate_?limit|throttl|limiter|token_?bucket|lock_?out|is_locked|(failed|login|max|password)_?\w*(attempt|failure|tries)|failed_?(log|sign)_?ins?|too_?many",
+    r"rate_?limit|throttl|limiter|token_?bucket|lock_?out|is_locked|(failed|login|max|password)_?\w*(attempt|failure|tries)|(log|sign)_?ins?_?limit|too_?many",
     re.IGNORECASE,
 )
 _NAMED = ("name", "attr", "const")
