@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Value, Vid
+from backendlint.project.binding import object_root
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.filled import VALIDATED
 from backendlint.project.routes.params import annotated_type
 from backendlint.project.schema.types import base, family
 from backendlint.project.taint.labels import Path
-from backendlint.project.taint.patterns import cleans
+from backendlint.project.taint.patterns import cleans, common
 from backendlint.project.taint.uploads import of_part
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Declared:
         """Kinds of which field `name` of such objects is clean; nothing where some of them are no project class."""
         if not refs or any(ref.kind != "inst" for ref in refs):
             return NOTHING
-        return frozenset.intersection(*(self._field(self.project.classes[ref.name], name) for ref in refs))
+        return common([self._field(self.project.classes[ref.name], name) for ref in refs])
 
     def of_item(self, fn: Fn, base: Vid, key: object, path: Path) -> Kinds:
         """The same for an item of a form's `cleaned_data`, a serializer's `validated_data`, or the item's part at a path."""
@@ -85,6 +86,9 @@ class Declared:
                 )
             if default >= 0:
                 return self._made(owner.owner, default) | self._column(owner, name)
+            added = list(_added(owner.methods.get("__init__"), name))
+            if added:
+                return common([self._made(owner.methods["__init__"], vid) for vid in added])
         model = self._model(cls)
         return self._declared(model, name) if model is not None and model.fqn != cls.fqn else NOTHING
 
@@ -147,6 +151,14 @@ class Declared:
             call is not None and decorator in _VALIDATORS and any(home.const(arg) == name for arg in call.args)
             for decorator, call in _decorators(method)
         )
+
+
+def _added(made: Fn | None, name: str) -> Iterator[Vid]:
+    """`self.fields["berth"] = forms.ChoiceField(...)`, as the form is made."""
+    for store in made.facts.stores if made is not None else ():
+        base = made.unguarded(object_root(made, store.base)) if made is not None and store.key >= 0 else ("",)
+        if base[0] == "attr" and base[2] == "fields" and made is not None and made.const(store.key) == name:
+            yield store.value
 
 
 def _decorators(method: Fn) -> Iterator[tuple[str, Call | None]]:

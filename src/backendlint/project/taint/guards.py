@@ -13,7 +13,7 @@ from backendlint.project.taint import labels as lb
 from backendlint.project.taint.addresses import Addresses
 from backendlint.project.taint.asked import columns_sought, sought_by
 from backendlint.project.taint.instances import are_harmless, classes_asked, otherwise
-from backendlint.project.taint.patterns import cleans
+from backendlint.project.taint.patterns import cleans, common
 from backendlint.project.taint.same import asked_by_bool, beginning, same, stripped
 from backendlint.project.taint.substitutions import LINES, written_pattern
 from backendlint.project.taint.tried import ends, raises_on, went_well
@@ -85,7 +85,7 @@ class Guards:
         if op == "bool":
             parts = [self.cleared(fn, subject, item, truth, depth + 1) for item in value[2]]
             together = (value[1] == "and") == truth
-            return frozenset().union(*parts) if together else frozenset.intersection(*parts)
+            return frozenset().union(*parts) if together else common(parts)
         if op == "compare" and value[1] in (("is",), ("is not",)) and fn.const(value[2][1]) is None:
             return self.cleared(fn, subject, value[2][0], truth == (value[1] == ("is not",)), depth + 1)
         if op == "compare" and len(value[1]) == 1:
@@ -283,7 +283,7 @@ class Guards:
         found = written_pattern(self.project, fn, vids[0]) if vids else []
         if not found:
             return frozenset(guard.kinds)
-        cleared = frozenset.intersection(*(cleans(text, guard.anchors or "") for text in found))
+        cleared = common([cleans(text, guard.anchors or "") for text in found])
         kinds = frozenset(guard.kinds)
         return kinds if "all" in cleared else cleared if "all" in kinds else kinds & cleared
 
@@ -388,7 +388,7 @@ class Guards:
                     for item, vid in answers
                     if target.const(vid) not in (False, None)
                 ]
-                self._validators[key] = frozenset.intersection(*kinds) if kinds else NOTHING
+                self._validators[key] = common(kinds)
             return self._validators[key]
         return NOTHING
 
@@ -399,7 +399,7 @@ class Guards:
             if key not in self._validators:
                 self._validators[key] = NOTHING
                 found = [self._at_end(target, index, *end) for end in ends(target)]
-                kinds = frozenset.intersection(*found) if found else NOTHING
+                kinds = common(found)
                 self._validators[key] = kinds | self._tried(target, index)
             return self._validators[key]
         return NOTHING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
@@ -26,6 +26,12 @@ _CATEGORIES = {
 
 
 _REPEATS = frozenset({"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"})
+
+
+def common(ways: Sequence[Kinds]) -> Kinds:
+    """What a text is clean of whichever way it went: where one cleans it of all, what the others clean it of."""
+    limited = [kinds for kinds in ways if "all" not in kinds]
+    return frozenset.intersection(*(limited or ways)) if ways else frozenset()
 
 
 @lru_cache(maxsize=1024)
