@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from backendlint.project.entities import Fn, Refs
+from backendlint.project.entities import Cls, Fn, Ref, Refs
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -18,5 +18,11 @@ def argument_class(project: Project, fn: Fn) -> Refs:
     models = project.hierarchy.library_models(cls)
     attribute = next((said for model in models if (said := model.argument_classes.get(fn.name))), "")
     stated = project.hierarchy.attribute(cls, attribute)
-    refs = project.refs(*stated) if stated is not None else ()
+    refs = project.refs(*stated) if stated is not None else _within(project, cls, attribute)
     return tuple(dict.fromkeys(item for ref in refs for item in project.resolver.instance(ref)))
+
+
+def _within(project: Project, cls: Cls, name: str) -> Refs:
+    """A class of that name in the body of the class or of one of its bases: `class form_class(forms.Form)`."""
+    names = (f"{owner.fqn}.{name}" for owner in project.hierarchy.mro(cls) if name)
+    return tuple(Ref("class", found) for found in names if found in project.classes)[:1]
