@@ -10,6 +10,7 @@ ANSWERED = "so whoever runs that service, or gets between, runs code here; use J
 ACCEPTED = ("CELERY_ACCEPT_CONTENT", "ACCEPT_CONTENT", "accept_content")
 """The settings that say which messages workers of Celery read."""
 PICKLED = frozenset({"pickle", "application/x-python-serialize"})
+LIMITED = "yaml.FullLoader"
 DEPTH = 4
 BESIDE = frozenset({"__file__", "root_path", "BASE_DIR"})
 HELP = "use JSON or `yaml.safe_load`, or sign the bytes."
@@ -24,7 +25,8 @@ def check(project: Project) -> Iterator[Hit]:
         if hit.location not in reported:
             reported.add(hit.location)
             yield hit
-    own = {use.fn.location(use.call.span) for use in weak_uses(project, ("deserialize",)) if reads_own(project, use)}
+    uses = (use for use in weak_uses(project, ("deserialize",)) if reads_own(project, use) or makes_data(project, use))
+    own = {use.fn.location(use.call.span) for use in uses}
     for hit in weak_hits(project, ("deserialize",), HELP):
         if hit.location not in reported:
             yield replace(hit, profile="strict", severity="note") if hit.location in own else hit
@@ -53,6 +55,12 @@ def pickled_jobs(project: Project) -> Iterator[Hit]:
 def lists_pickle(fn: Fn, vid: Vid) -> bool:
     value = fn.unguarded(vid)
     return value[0] in ("list", "tuple", "set") and not PICKLED.isdisjoint(map(fn.const, value[1]))
+
+
+def makes_data(project: Project, use: WeakUse) -> bool:
+    """`yaml.FullLoader`, which since PyYAML 5.4 makes plain data and tuples: what is not from outside does no harm there."""
+    given = [vid for key, vid in use.call.kwargs if key == "Loader"] + list(use.call.args[1:2])
+    return any(ref.name == LIMITED for vid in given for ref in project.refs(use.fn, vid))
 
 
 def reads_own(project: Project, use: WeakUse) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
 from backendlint.project.calls import arguments
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Fn, Ref
 from backendlint.project.libraries_model import Condition
 
 if TYPE_CHECKING:
@@ -40,8 +40,18 @@ def _matches(project: Project, fn: Fn, vid: Vid, wanted: object) -> bool:
     if known is not None and any(_equal(item, wanted) for item in known):
         return True
     if isinstance(wanted, str) and "." in wanted:
-        return any(ref.name == project.libraries.canonical(wanted) for ref in project.refs(fn, vid))
+        name = project.libraries.canonical(wanted)
+        return any(ref.name == name or _extends(project, ref, name) for ref in project.refs(fn, vid))
     return False
+
+
+def _extends(project: Project, ref: Ref, name: str) -> bool:
+    """`class Loader(yaml.SafeLoader)`: a class of the project's that is one of that kind."""
+    return (
+        ref.kind == "class"
+        and ref.name in project.classes
+        and name in project.hierarchy.library_bases(project.classes[ref.name])
+    )
 
 
 def _shaped(project: Project, fn: Fn, vid: Vid, wanted: str) -> bool:
