@@ -13,6 +13,7 @@ from backendlint.api import (
     Project,
     Vid,
     WeakUse,
+    identifier_words,
     sensitive,
     sink_arguments,
     sqltypes,
@@ -25,6 +26,9 @@ LOCAL = re.compile(
 )
 CLEAR = ("http", "ftp")
 SCHEMES = frozenset({"ftp", "telnet", "ldap", "imap", "pop3", "smtp"})
+CARD = ("card", "number")
+OTHER_CARDS = frozenset("sim library member membership loyalty gift graphics video network memory badge access id student".split())
+"""Words of classes whose cards pay nothing."""
 HASHED = re.compile(r"hash|digest|encrypt|last_?(four|4)|cipher|_enc$", re.IGNORECASE)
 
 
@@ -60,6 +64,8 @@ def columns(project: Project) -> Iterator[Hit]:
             kind = sensitive(name)
             value = cls.owner.facts.values[vid]
             if kind not in ("personal", "secret") or value[0] != "call" or HASHED.search(name):
+                continue
+            if identifier_words(name)[-2:] == CARD and not OTHER_CARDS.isdisjoint(identifier_words(cls.name)):
                 continue
             if not is_plain_text(project, cls, cls.owner.facts.calls[value[1]]):
                 continue

@@ -63,7 +63,8 @@ _WITHIN = frozenset({"in", "from"})
 """Between a claim and the token in which it is: `role_in_jwt`, `user_id_from_token`."""
 _GONE = ((), ("sign",), ("signed",), ("log",), ("logged",), ("check",), ("opt",))
 """Before an `in` that says what somebody does: `sign_in_token`."""
-_VERBS = frozenset("is was has had does did require requires".split())
+_VERBS = frozenset("is was has had does did require requires can cannot may must should shall no without".split())
+"""Words that make a name a statement: `learner_can_edit_password`, `login_with_no_password`."""
 _KEPT_UNDER = frozenset("password passwd credential credentials param parameter token secrets".split())
 """Words before a last `key` under which a secret is kept: `password_key`."""
 _OTHER_TOKENS = frozenset(
