@@ -4,7 +4,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from backendlint.api import Fn, Hit, Project, Vid, here_and_in, identifier_words, name_of_value, sensitive, told_once
+from backendlint.api import (
+    Block,
+    Fn,
+    Hit,
+    Project,
+    Vid,
+    for_development,
+    here_and_in,
+    identifier_words,
+    name_of_value,
+    sensitive,
+    told_once,
+)
 
 DIGESTS = frozenset({"hexdigest", "digest"})
 ENCODERS = re.compile(r"base64\.\w*encode\w*|binascii\.(hexlify|b2a_\w+)|builtins\.str")
@@ -48,6 +60,8 @@ def compared(project: Project) -> Iterator[Hit]:
                 continue
             if fn.const(left) is not ... or fn.const(right) is not ...:
                 continue
+            if refuses_same(fn, vid) or keeps_other(fn, vid):
+                continue
             found = judged(project, fn, left, right) or handed(project, fn, left, right)
             if found and all(is_setting(project, fn, side) or project.constants(fn, side) is None for side in sides):
                 name, sure = found
@@ -57,7 +71,31 @@ def compared(project: Project) -> Iterator[Hit]:
                     fn.location(fn.facts.span_of(vid)),
                     function=fn.fqn,
                 )
-                yield hit if sure else replace(hit, profile="strict", confidence="low")
+                yield hit if sure and not for_development(fn.path) else replace(hit, profile="strict", confidence="low")
+
+
+def refuses_same(fn: Fn, test: Vid) -> bool:
+    """`if channel.token == given: raise ...`: there is one already; nobody gets in by being right."""
+    return fn.value(test)[1] == ("==",) and any(block.exits == "raise" for block in below_test(fn, test))
+
+
+def keeps_other(fn: Fn, test: Vid) -> bool:
+    """`if row.token != token: row.token = token`: whether it has changed."""
+    _, operators, sides = fn.value(test)
+    if operators != ("!=",):
+        return False
+    same = {fn.unguarded(side) for side in sides}
+    numbers = {number for number, block in enumerate(fn.facts.blocks) if block in below_test(fn, test)}
+    return any(item.block in numbers and fn.unguarded(item.value) in same for item in fn.facts.stores)
+
+
+def below_test(fn: Fn, test: Vid) -> list[Block]:
+    """The blocks of code for which the test, alone or with others, is asked."""
+    found = [block for block in fn.facts.blocks if block.kind == "if" and block.value >= 0]
+    values = ((block, fn.unguarded(block.value)) for block in found)
+    return [
+        block for block, value in values if block.value == test or (value[:2] == ("bool", "and") and test in value[2])
+    ]
 
 
 def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] | None:
@@ -132,6 +170,8 @@ def in_session(fn: Fn, vid: Vid) -> bool:
         return method in GETTERS and owner.rpartition(".")[2] == SESSION
     if func[0] == "attr":
         return func[2] in GETTERS and is_session(fn, func[1])
+    if value[0] == "attr":  # `request.session.session_key`: the caller's own
+        return is_session(fn, value[1])
     return bool(value[0] == "item" and is_session(fn, value[1]))
 
 
