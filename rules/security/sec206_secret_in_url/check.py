@@ -28,6 +28,7 @@ ENDS = re.compile(
     r"[?&]((?:api_?|access_?|auth_?)?(?:key|token)|password|passwd|secret|client_secret)=$", re.IGNORECASE
 )
 ONLY_THERE = re.compile(r"://api\.telegram\.org/(file/)?bot$")
+PATH = re.compile(r"[^?]*/")
 SEGMENT = re.compile(r"/(\w+)/$")
 TOO_SHORT = frozenset({"key", "token"})
 """Keys of pages and places as often as secrets."""
@@ -140,6 +141,22 @@ def is_taken_there_only(flow: Flow, name: str) -> bool:
     fn = flow.site.fn
     return any(
         ONLY_THERE.search(str(fn.const(before))) and name_of_value(fn, part) == name for before, part in neighbours(fn)
+    ) or in_path(fn, name)
+
+
+def in_path(fn: Fn, name: str) -> bool:
+    """`f"{host}/hooks/{secret}"`: a part of the path, which the other side has made the caller's own address."""
+    for vid in fn.made_by("fmt"):
+        said = ""
+        for part in fn.value(vid)[2]:
+            text = fn.const(part)
+            if name_of_value(fn, part) == name and said.endswith("/") and "?" not in said:
+                return True
+            said += text if isinstance(text, str) else "{}"
+    sums = (fn.value(vid) for vid in fn.made_by("binop"))
+    return any(
+        op == "+" and name_of_value(fn, right) == name and PATH.fullmatch(str(fn.const(left))) is not None
+        for _, op, left, right in sums
     )
 
 

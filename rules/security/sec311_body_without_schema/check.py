@@ -16,6 +16,7 @@ from backendlint.api import (
     Vid,
     bind,
     derived,
+    for_development,
     operands,
     refusals,
     request_reads,
@@ -84,6 +85,7 @@ def loose_routes(project: Project, bodies: frozenset[str]) -> Iterator[Hit]:
             function=route.function,
             profile="strict"
             if what in FORMS
+            or for_development(fn.path)
             or HOOK.search(route.path)
             or refuses(project, fn, start, field)
             or (not field and only_asked_for(project, fn, start))
