@@ -28,6 +28,7 @@ ENDS = re.compile(
     r"[?&]((?:api_?|access_?|auth_?)?(?:key|token)|password|passwd|secret|client_secret)=$", re.IGNORECASE
 )
 ONLY_THERE = re.compile(r"://api\.telegram\.org/(file/)?bot$")
+QUERY = frozenset({"GET", "args", "query_params"})
 PATH = re.compile(r"[^?]*/")
 SEGMENT = re.compile(r"/(\w+)/$")
 TOO_SHORT = frozenset({"key", "token"})
@@ -74,6 +75,8 @@ def hits(project: Project) -> Iterator[tuple[Hit, str]]:
         if identifier_words(name)[:1] == ("url",):
             continue  # `url_token`: made to stand there
         if for_developers(flow.site.fn.path) or is_resource(flow, name) or is_taken_there_only(flow, name):
+            hit = replace(hit, profile="strict")
+        if sent_in_query(project, flow):
             hit = replace(hit, profile="strict")
         if flow.weak or evident(project, flow):
             known.add(hit.location)
@@ -142,6 +145,13 @@ def is_taken_there_only(flow: Flow, name: str) -> bool:
     return any(
         ONLY_THERE.search(str(fn.const(before))) and name_of_value(fn, part) == name for before, part in neighbours(fn)
     ) or in_path(fn, name)
+
+
+def sent_in_query(project: Project, flow: Flow) -> bool:
+    """`token = request.GET.get("token")`: whoever sent it has put it into a URL before."""
+    fn = project.functions[flow.source.fn]
+    origins = project.taint.labels(fn, flow.source.slot) if flow.source.slot < len(fn.facts.values) else ()
+    return any(item.what == "request" and QUERY.intersection(item.path) for item in origins)
 
 
 def in_path(fn: Fn, name: str) -> bool:

@@ -211,13 +211,22 @@ def checked(project: Project, route: Route, *, certain: bool = False, owner: boo
     assert fn is not None
     if (project.access.authorization(route) and not owner) or compares_caller(route, fn):
         return True
-    if compares_identity(project, route, fn):
+    if compares_identity(project, route, fn) or any(map(compares_owner, around(project, fn))):
         return True
     steps = list(project.graph.below(fn, 3))
     if not owner and any(asks_permission(item, depth) for item, depth in steps):
         return True
     found = any(checks_owner(project, item, certain) for item, _ in steps)
     return found or passes_caller(project, route, fn, certain)
+
+
+def around(project: Project, fn: Fn) -> Iterator[Fn]:
+    """What the handler's decorators wrap around it: `@is_owner`, whose wrapper compares the caller with the path."""
+    for ref in fn.decorators:
+        owner = project.functions.get(ref.name)
+        for inner in project.functions_of(owner.file) if owner is not None else ():
+            if owner in (inner.parent, inner.parent.parent if inner.parent is not None else None):
+                yield inner
 
 
 def asks_permission(fn: Fn, depth: int) -> bool:

@@ -27,6 +27,10 @@ from backendlint.api import (
 VERBS = ("post", "put", "patch", "delete")
 LASTING = ("db-write", "commit", "mail", "queue-publish", "file", "subprocess", "http", "cache")
 SIGNS_IN = re.compile(r"(^|[/_-])(log_?-?in|sign_?-?in|sso|saml2?|acs|oidc|oauth2?)([/_-]|$)", re.IGNORECASE)
+READS = re.compile(r"(get|list|fetch|show|poll)_")
+"""Names of what only reads, as far as anybody knows."""
+IN_HEADER = re.compile(r"digest|basic|bearer|hmac|signature|jwt|api_?key", re.IGNORECASE)
+"""Words of classes that look for the caller in a header."""
 WHO = frozenset({"user", "COOKIES", "cookies", "current_user"})
 FORM = "CSRF protection of forms"
 """How the message about a form begins."""
@@ -181,7 +185,9 @@ def changes(project: Project, fn: Fn, route: Route | None) -> bool:
     methods = set(route.methods) if route is not None else said[0] if said else set()
     if (methods and methods <= SAFE) or (fn.cls is not None and fn.name.upper() in SAFE):
         return False
-    return project.effects.has(fn, *LASTING) or any(unknown(project, fn, call) for call in fn.calls)
+    if project.effects.has(fn, *LASTING):
+        return True
+    return READS.match(fn.name) is None and any(unknown(project, fn, call) for call in fn.calls)
 
 
 def unknown(project: Project, fn: Fn, call: Call) -> bool:
@@ -197,6 +203,8 @@ def evidence(project: Project, fn: Fn, route: Route | None) -> set[str]:
     required = project.credentials.required(route) if route is not None else []
     if any(seen == {HEADER} for seen in required):
         return {HEADER}
+    if any(fn.callee_name(call) == "authenticate" and IN_HEADER.search(made_by(fn, call)) for call in fn.calls):
+        return {HEADER}
     own = set(project.credentials.of(fn))
     if any(signs_in(project, item) for item in (fn, *(edge.callee for edge in project.graph.callees(fn)))):
         own.discard(SESSION)  # it makes the session
@@ -205,6 +213,13 @@ def evidence(project: Project, fn: Fn, route: Route | None) -> set[str]:
     ):
         own.discard(SESSION)
     return own.union(*(seen & {SESSION} for seen in required))  # a guard that takes either lets the cookie in
+
+
+def made_by(fn: Fn, call: Call) -> str:
+    """The class of which an object is whose method is called: `HttpDigestAuthenticator` of `authenticator.authenticate(request)`."""
+    func = fn.value(call.func)
+    made = fn.unguarded(object_root(fn, func[1])) if func[0] == "attr" else ("",)
+    return fn.callee_name(fn.calls[made[1]]) if made[0] == "call" else ""
 
 
 def only_fills(fn: Fn) -> bool:

@@ -14,6 +14,7 @@ from backendlint.api import (
     Project,
     Route,
     Step,
+    Value,
     Vid,
     ingredients,
     object_root,
@@ -329,7 +330,7 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
     if value[0] in ("await", "item", "slice", "elem", "unpack", "star"):
         return narrowed(project, fn, value[1], depth + 1)
     if value[0] == "attr":
-        return value[2] in VALIDATED or narrowed(project, fn, value[1], depth + 1)
+        return value[2] in VALIDATED or is_shown(project, fn, value) or narrowed(project, fn, value[1], depth + 1)
     if value[0] == "comp":
         return True
     if value[0] in ("dict", "const"):
@@ -353,6 +354,13 @@ def narrowed(project: Project, fn: Fn, vid: Vid, depth: int = 0) -> bool:
             return all(narrowed(project, fn, part, depth + 1) for part in parts)
         return bool(call.args) and narrowed(project, fn, call.args[0], depth + 1)
     return is_object(project, fn, vid)
+
+
+def is_shown(project: Project, fn: Fn, value: Value) -> bool:
+    """`serializer.data`: the serializer's own fields."""
+    refs = project.refs(fn, value[1]) if value[2] == "data" else ()
+    classes = [project.classes.get(ref.name) for ref in refs if ref.kind == "inst"]
+    return bool(classes) and all(cls is not None and project.hierarchy.role(cls) == "serializer" for cls in classes)
 
 
 def names_dumped(project: Project, fn: Fn, call: Call) -> bool | None:
