@@ -150,7 +150,11 @@ def report(project: Project, literal: NamedLiteral, what: str) -> Hit:
     by_hand = project.layer(literal.fn) == "command" or literal.below_main
     by_hand = by_hand or (not literal.fn.is_module and only_by_hand(project, literal.fn))
     soft = (
-        for_development(literal.fn.path) or develops(project, literal.fn.file) or by_hand or of_stage(project, literal)
+        for_development(literal.fn.path)
+        or develops(project, literal.fn.file)
+        or by_hand
+        or of_stage(project, literal)
+        or project.literals.for_trial(literal.fn, literal.vid)
     )
     nothing = on_own_machine(literal.text)  # where the setting is missing, nothing is reached
     return replace(hit, profile="strict") if soft or nothing else hit

@@ -62,7 +62,13 @@ def preferred(project: Project) -> Iterator[Hit]:
         value = fn.unguarded(vid) if vid >= 0 else ("",)
         first = value[1][0] if value[0] in ("list", "tuple") and value[1] else -1
         owner, _, name = str(fn.const(first)).rpartition(".") if first >= 0 else ("", "", "")
-        if owner == HASHERS and name in FAST and not for_development(fn.path) and project.counts(fn):
+        if (
+            owner == HASHERS
+            and name in FAST
+            and not for_development(fn.path)
+            and project.counts(fn)
+            and not project.literals.for_trial(fn, vid)
+        ):
             yield Hit(
                 f"`{name}` is the first of `PASSWORD_HASHERS`: new passwords are hashed with a fast hash, so stolen hashes are guessed "
                 f"by the billion a second; {CURE}",

@@ -13,6 +13,7 @@ from backendlint.project.entities import Cls, Fn
 from backendlint.project.loops import block_at
 from backendlint.project.programs import below_main
 from backendlint.project.settinglookups import SettingLookups
+from backendlint.project.stages import for_trial
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ class Literals:
             vids = [vid for vid in fn.made_by("const") if values[vid][1].__class__ in (str, bytes)]
             if vids:
                 self.texts[fn] = vids
+
+    @staticmethod
+    def for_trial(fn: Fn, vid: Vid) -> bool:
+        """Whether a value stands where only development or tests come."""
+        return for_trial(fn, vid)
 
     @cached_property
     def lookups(self) -> SettingLookups:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import FileFacts, Vid
 from backendlint.project.entities import Cls, Fn
+from backendlint.project.loops import block_at
 from backendlint.project.taint.naming import words as identifier_words
 from backendlint.project.uses import ingredients
 
@@ -28,6 +29,34 @@ def on_own_machine(text: str) -> bool:
 
 _SAMPLES = frozenset({"factory", "polyfactory", "model_bakery", "mixer"})
 """Libraries that make rows for tests."""
+
+
+_TRIAL = re.compile(
+    r"((is|in|run|running|under)_)?(debug|tests?|testing|dev|develop|development)(_mode|_env|ing)?", re.IGNORECASE
+)
+"""What a switch for development or tests is called."""
+_REAL = frozenset({"prod", "production", "live", "staging"})
+
+
+def for_trial(fn: Fn, vid: Vid) -> bool:
+    """Whether a value stands where only development or tests come: below `if TESTING:`, `if "test" in sys.argv:`,
+    `if STAGE == "dev":`, or beyond those of production."""
+    block = block_at(fn, fn.facts.span_of(vid))
+    return any(_asks_trial(fn, test, truth) for test, truth in fn.tests_of(block) if test >= 0)
+
+
+def _asks_trial(fn: Fn, test: Vid, truth: bool) -> bool:
+    value = fn.unguarded(test)
+    if value[0] == "not":
+        return _asks_trial(fn, value[1], not truth)
+    if value[0] == "bool":
+        return truth == (value[1] == "and") and any(_asks_trial(fn, item, truth) for item in value[2])
+    if value[0] == "compare" and len(value[1]) == 1:
+        same = value[1][0] in ("==", "in", "is")
+        said = {str(fn.const(vid)).lower() for vid in (*value[2], *ingredients(fn.facts, value[2]))}
+        return (bool(said & _STAGES) and truth == same) or (bool(said & _REAL) and truth != same)
+    name = str(value[-1]).rpartition(".")[2] if value[0] in ("name", "attr") else ""
+    return truth and _TRIAL.fullmatch(name) is not None
 
 
 def develops(project: Project, file: FileFacts) -> bool:
