@@ -27,7 +27,9 @@ LOCAL = re.compile(
 CLEAR = ("http", "ftp")
 SCHEMES = frozenset({"ftp", "telnet", "ldap", "imap", "pop3", "smtp"})
 CARD = ("card", "number")
-OTHER_CARDS = frozenset("sim library member membership loyalty gift graphics video network memory badge access id student".split())
+OTHER_CARDS = frozenset(
+    "sim library member membership loyalty gift graphics video network memory badge access id student".split()
+)
 """Words of classes whose cards pay nothing."""
 HASHED = re.compile(r"hash|digest|encrypt|last_?(four|4)|cipher|_enc$", re.IGNORECASE)
 
