@@ -24,6 +24,7 @@ FAR = 3
 """More turns than this, from function to function and back, and a query's value has most often got a type on the way."""
 ADDRESS = frozenset({"path", "path_info", "full_path", "url", "base_url", "host_url"})
 """Parts of a request that have led to the code which logs them."""
+WHOLE = ("builtins.dict", "builtins.list", "builtins.tuple", "builtins.set")
 REFUSED = ("header",)
 """Servers and frameworks refuse line breaks there themselves, most of the time."""
 SET = frozenset({"__setitem__", "add_header", "replace_header"})
@@ -50,7 +51,7 @@ def logged(project: Project, harm: str, *, elsewhere: bool = False) -> Iterator[
     """Log lines, of which one in each function is told: whoever quotes that one sees the others."""
     shown = set()
     for flow in place_flows(project, LESS, everywhere=elsewhere, by_file=elsewhere):
-        if is_quoted(flow) or is_escaped(project, flow):
+        if is_quoted(flow) or is_escaped(project, flow) or shows_container(project, flow):
             continue
         hit = replace(flow_hit(project, flow, harm), severity="note")
         if flow.site.fn.fqn in shown or not is_sure(project, flow):
@@ -139,6 +140,15 @@ def is_quoted(flow: Flow) -> bool:
     number = site.call.args.index(site.vid) - site.call.args.index(vids[0]) - 1
     conversions = CONVERSION.findall(text.replace("%%", ""))
     return 0 <= number < len(conversions) and conversions[number] in "radiouxXeEfFgG"
+
+
+def shows_container(project: Project, flow: Flow) -> bool:
+    """`f"status: {request.POST.dict()}"`: a text whose only parts that were sent are collections as a whole."""
+    fn = flow.site.fn
+    value = fn.unguarded(flow.site.vid)
+    parts = [part for part in value[2] if fn.const(part) is ...] if value[0] == "fmt" else []
+    sent = [part for part in parts if any(item.what == "request" for item in project.taint.labels(fn, part))]
+    return bool(sent) and all(is_container(fn, part) or project.is_instance(fn, part, *WHOLE) for part in sent)
 
 
 def is_container(fn: Fn, vid: Vid) -> bool:

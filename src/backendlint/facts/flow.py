@@ -19,7 +19,7 @@ _CONVERTS = frozenset(
 """Calls that raise for a text of any other kind: `int(text)` on a line of its own is a check."""
 _CHECKS = re.compile(
     r"_*(check|validate|ensure|verify|assert|require|must|guard|raise_if|reject|forbid|enforce|"
-    r"refuse|deny|prevent|disallow|abort_if|raise_)",
+    r"refuse|deny|prevent|disallow|abort_if|raise_)|(\w+_)?validator$",
     re.IGNORECASE,
 )
 """What functions are called that raise on bad input."""

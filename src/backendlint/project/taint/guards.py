@@ -209,13 +209,13 @@ class Guards:
         return self._by_address(fn, subject, call)
 
     def _converts(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
-        """`int(text)` or `path.relative_to(base)` whose result nobody wants."""
-        func = fn.facts.values[call.func]
-        if func[0] == "attr" and func[2] == "relative_to":
+        """`int(text)`, `path.relative_to(base)` or `validate_email(text)` whose result nobody wants."""
+        if (func := fn.facts.values[call.func])[0] == "attr" and func[2] == "relative_to":
             return _PATH if self._relation(fn, func[1], subject) else NOTHING
         if not call.args or self._relation(fn, call.args[0], subject) != EVERYTHING:
             return NOTHING
-        return EVERYTHING if any("all" in model.sanitizes for model in self.project.models(fn, call)) else NOTHING
+        models = [model for model in self.project.models(fn, call) if model.raises or "all" in model.sanitizes]
+        return frozenset().union(*(model.sanitizes for model in models))
 
     def _by_address(self, fn: Fn, subject: Vid, call: Call) -> Kinds:
         """A function of the project that looks at the address of the subject's host."""
