@@ -63,7 +63,7 @@ _WITHIN = frozenset({"in", "from"})
 """Between a claim and the token in which it is: `role_in_jwt`, `user_id_from_token`."""
 _GONE = ((), ("sign",), ("signed",), ("log",), ("logged",), ("check",), ("opt",))
 """Before an `in` that says what somebody does: `sign_in_token`."""
-_VERBS = frozenset("is was has had does did require requires can cannot may must should shall no without".split())
+_VERBS = frozenset("is was has had does did require requires can cannot may must should shall without".split())
 """Words that make a name a statement: `learner_can_edit_password`, `login_with_no_password`."""
 _KEPT_UNDER = frozenset("password passwd credential credentials param parameter token secrets".split())
 """Words before a last `key` under which a secret is kept: `password_key`."""
@@ -156,6 +156,6 @@ def _by_its_end(parts: tuple[str, ...]) -> bool:
         return True
     if last not in _NOT_DONE and last not in _SECRET and _DONE.fullmatch(last):
         return True
-    if not _VERBS.isdisjoint(parts[1:]) or ("or" in parts and not _HARMLESS.isdisjoint(parts)):
+    if not _VERBS.isdisjoint(parts[1:]) or "no" in parts[1:-1] or ("or" in parts and not _HARMLESS.isdisjoint(parts)):
         return True  # `secret_id_or_value`
     return before in {"key": _KEPT_UNDER, "token": _OTHER_TOKENS, "tokens": _OTHER_TOKENS}.get(last, ())
