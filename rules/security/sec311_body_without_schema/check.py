@@ -88,7 +88,7 @@ def loose_routes(project: Project, bodies: frozenset[str]) -> Iterator[Hit]:
             or for_development(fn.path)
             or HOOK.search(route.path)
             or refuses(project, fn, start, field)
-            or (not field and only_asked_for(project, fn, start))
+            or (not field and (only_asked_for(project, fn, start) or asked_first(fn, start)))
             else "default",
         )
 
@@ -108,6 +108,30 @@ def only_asked_for(project: Project, fn: Fn, start: Vid) -> bool:
         and kept.isdisjoint(fields | same)
         and all(vid in fields | same | read for vid in used)
     )
+
+
+def asked_first(fn: Fn, start: Vid) -> bool:
+    """`name = data.get("name")`, and then `if name:`: whether each field is there decides how it goes on, and nothing takes
+    the body as a whole."""
+    same = {vid for item in (start, *alike(fn, start)) for vid in aliases(fn, item)}
+    read = list(methods(fn, same))
+    tests = asked_of(fn, [item.value for item in fn.facts.blocks if item.kind == "if" and item.value >= 0])
+    parts = any(fn.value(vid)[1] in same for vid in fn.made_by("item"))
+    whole = parts or any(not same.isdisjoint(call.passed) for call in fn.calls)
+    return bool(read) and not whole and all(method == "get" and call.value in tests for call, method in read)
+
+
+def asked_of(fn: Fn, tests: list[Vid]) -> set[Vid]:
+    """The values of which tests ask whether they are there, or what they are."""
+    found: set[Vid] = set()
+    todo = list(tests)
+    while todo:
+        vid = todo.pop()
+        if vid not in found:
+            found.add(vid)
+            value = fn.value(vid)
+            todo += value[2] if value[0] in ("bool", "compare") else value[1:2] if value[0] in ("not", "guard") else ()
+    return found
 
 
 def compares(project: Project, fn: Fn, call: Call, vid: Vid) -> bool:
