@@ -23,6 +23,8 @@ UNSURE = ("unpack", "phi", "elem", "item")
 CONTAINERS = ("builtins.list", "builtins.tuple", "builtins.set", "builtins.dict", "typing.Iterator")
 ENCODERS = ("JSONEncoder", "JSONProvider")
 ALL_OF_IT = ("__dict__", "__table__", "__mapper__", "vars", "inspect")
+TEMPLATES = ("TemplateHTMLRenderer", "StaticHTMLRenderer")
+"""Renderers of Django REST framework to which a response is the context of a template."""
 WHOLESALE = ("builtins.vars", "django.forms.models.model_to_dict", "django.core.serializers.serialize")
 
 
@@ -31,6 +33,8 @@ def check(project: Project) -> Iterator[Hit]:
     encoded = by_encoders(project)
     for route in project.routes:
         if route.handler is None or route.kind != "http" or serialized_by_decorator(project, route.handler):
+            continue
+        if shown_by_template(project, route):
             continue
         found = declared(project, route) if route.documented else returned(project, route, route.handler, encoded)
         if found is None or found[1] in seen:
@@ -93,6 +97,14 @@ def by_encoders(project: Project) -> frozenset[str]:
             if value[0] == "attr" and method.unguarded(value[1])[0] == "param" and value[2] != "__dict__":
                 found.add(str(value[2]))
     return frozenset(found)
+
+
+def shown_by_template(project: Project, route: Route) -> bool:
+    """`renderer_classes = [TemplateHTMLRenderer]`."""
+    stated = project.hierarchy.attribute(route.cls, "renderer_classes") if route.cls is not None else None
+    home, value = (stated[0], stated[0].unguarded(stated[1])) if stated is not None else (None, ("",))
+    listed = value[1] if value[0] in ("list", "tuple") else ()
+    return any(ref.name.endswith(TEMPLATES) for vid in listed if home is not None for ref in project.refs(home, vid))
 
 
 def says_what(method: Fn | None) -> bool:

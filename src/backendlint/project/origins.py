@@ -408,7 +408,7 @@ class _Walk:
         if base < 0 or fn.callee_name(call) != "get_queryset":
             return False
         before, obscure = (len(self.found), self._met), False
-        rows = next((model.returns for model in self.project.models(fn, call)), "")
+        rows = next((model.returns.partition("[")[0] for model in self.project.models(fn, call)), "")
         for ref in self.project.refs(fn, base):
             cls = self.project.classes.get(ref.name) if ref.kind in ("super", "inst") else None
             stated = self.project.hierarchy.attribute(cls, "queryset") if cls is not None else None

@@ -14,6 +14,7 @@ from backendlint.project.inhand import looks_first
 from backendlint.project.origins import Origin, Path
 from backendlint.project.queries import Query
 from backendlint.project.uniqueness import filters_one
+from backendlint.project.viewrows import narrows
 from backendlint.project.viewserializers import serializer_for
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def _view(project: Project, cls: Cls) -> Iterator[Serialized]:
                 if found.read.what not in told:
                     told.add(found.read.what)
                     yield found
-        return
+        if method.cls is cls or not narrows(project, cls, method):
+            return
     rows = project.hierarchy.attribute(cls, "queryset")
     if rows is not None:
         home, vid = rows

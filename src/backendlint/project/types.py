@@ -10,9 +10,9 @@ from backendlint.facts.model import Call, Param, Value, Vid
 from backendlint.project.decorators import decorator_models
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.hookarguments import argument_class
-from backendlint.project.libraries_model import Arg
 from backendlint.project.registered import Registered
 from backendlint.project.variables import variable
+from backendlint.project.viewrows import of_view
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -265,7 +265,8 @@ class TypeNames:
             if model.returns:
                 return self.modelled(fn, call, ref, model.returns)
             if model.wraps is not None:
-                return self._wrapped(fn, call, model.wraps)
+                vid = _chosen(call, model.wraps.positions, model.wraps.keywords)
+                return self.resolver.refs(fn, vid)  # `sync_to_async(load)`: calling it is calling `load`
             for arg in (model.bridges, model.injects):
                 if arg is not None:
                     return self._called_argument(fn, call, arg.positions, arg.keywords)
@@ -402,11 +403,13 @@ class TypeNames:
 
     def modelled(self, fn: Fn, call: Call, ref: Ref, text: str) -> Iterable[Ref]:
         """The type that a model of the callee `ref` names; `arg0`, `elem0`, `annotation0` and `model0` speak of the
-        call's arguments."""
+        call's arguments, `viewed` of the view whose method it is."""
         if text == "annotation0":
             return self.annotation(fn, call.args[0]) if call.args else ()
         if text == "model0":
             return self.registered.of(fn, call)
+        if text.removesuffix("]").endswith("viewed"):
+            return of_view(self.project, ref.arg, text)
         if text.startswith(("arg", "elem", "row")) and text[-1:].isdigit():
             return self._by_argument(fn, call, text)
         if text.endswith("]") and text[-2:-1].isdigit():
@@ -441,11 +444,6 @@ class TypeNames:
             result = list(self.resolver.result(fn, call, ref)) if ref.kind != "inst" else [ref]
             found.extend(item.arg if item.name == "typing.Iterator" and item.arg else item for item in result)
         return found
-
-    def _wrapped(self, fn: Fn, call: Call, wraps: Arg) -> Iterable[Ref]:
-        """`sync_to_async(load)`: calling it is calling `load`."""
-        vid = _chosen(call, wraps.positions, wraps.keywords)
-        return self.resolver.refs(fn, vid) if vid >= 0 else ()
 
     # parameters
 

@@ -1,0 +1,113 @@
+"""Whose rows a generic view shows: by its `get_queryset`, else by its `queryset` or `model`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from backendlint.facts.model import Vid
+from backendlint.project.binding import chained_calls, receiver
+from backendlint.project.entities import Cls, Fn, Ref, Refs
+from backendlint.project.loaders import LOADS
+from backendlint.project.uses import ingredients
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+MADE_BY = "get_queryset"
+_ROWS = "django.db.models.QuerySet"
+_ADDS = frozenset({*LOADS, "annotate"})
+MAX_CHAIN = 12
+MAX_DEPTH = 3
+
+
+def of_view(project: Project, asked: Ref | None, text: str) -> Refs:
+    """What the type `viewed` (one of the rows) or `QuerySet[viewed]` is of the view whose method is asked."""
+    rows = _viewed(project, asked) if asked is not None else ()
+    name, _, inner = text.partition("[")
+    return tuple(Ref("libinst", name, row) for row in rows or (None,)) if inner else rows
+
+
+def _viewed(project: Project, asked: Ref) -> Refs:
+    """`asked` is the view as an object of its library's class, or what `super()` is in it."""
+    cls = project.classes.get(asked.arg.name) if asked.arg is not None and asked.arg.kind == "class" else None
+    if cls is None:
+        return ()
+    owners = project.hierarchy.mro(cls)
+    return _stated(project, cls) if asked.kind == "lib" else _of_owners(project, cls, owners)
+
+
+def _of_owners(project: Project, cls: Cls, owners: Sequence[Cls]) -> Refs:
+    """By the first method that makes the rows; one that goes on from `super()` leaves to the next what it does not say."""
+    for owner in owners:
+        method = owner.methods.get(MADE_BY)
+        if method is None:
+            continue
+        found = _rows(project, project.resolver.results.of(method, Ref("inst", cls.fqn)))
+        if found or not _goes_on(method):
+            return found
+    return _stated(project, cls)
+
+
+def _stated(project: Project, cls: Cls) -> Refs:
+    for name in ("queryset", "model"):
+        found = project.hierarchy.attribute(cls, name)
+        refs = tuple(project.refs(*found)) if found is not None else ()
+        rows = (
+            _rows(project, refs)
+            if name == "queryset"
+            else tuple(Ref("inst", ref.name) for ref in refs if ref.kind == "class")
+        )
+        if rows:
+            return rows
+    return ()
+
+
+def _rows(project: Project, refs: Refs) -> Refs:
+    return tuple(dict.fromkeys(row for row in project.resolver.managers.rows(refs) if row.kind == "inst"))
+
+
+def _goes_on(method: Fn) -> bool:
+    """Whether it gives what `super().get_queryset()` gives, or is made of that."""
+    for vid in ingredients(method.facts, (item.value for item in method.facts.returns if item.value >= 0)):
+        value = method.facts.values[vid]
+        if value[0] == "call" and method.callee_name(method.calls[value[1]]) == MADE_BY:
+            return True
+    return False
+
+
+def narrows(project: Project, cls: Cls, method: Fn) -> bool:
+    """Whether a `get_queryset` above the view gives what the view itself names as its `queryset`, and loads nothing more:
+    `super().get_queryset().filter(...)`, also by the methods of the rows' own manager."""
+    rows = _stated(project, cls)
+    given = [item.value for item in method.facts.returns if item.value >= 0]
+    return bool(rows and given) and all(_narrowed(project, method, vid, rows[0]) for vid in given)
+
+
+def _narrowed(project: Project, method: Fn, vid: Vid, row: Ref) -> bool:
+    for call in chained_calls(method, vid, MAX_CHAIN):
+        if method.callee_name(call) == MADE_BY:
+            base = receiver(method, call)
+            return base >= 0 and method.func_of(method.unguarded(base)) == ("name", "builtins.super")
+        if not _is_plain(project, method.callee_name(call), row):
+            return False
+    return False
+
+
+def _is_plain(project: Project, name: str, row: Ref, depth: int = MAX_DEPTH) -> bool:
+    """Whether a method of the rows is known and loads no relations; of the project's own the body says so."""
+    model = project.libraries.call(f"{_ROWS}.{name}")
+    if model is not None:
+        return model.orm is not None and model.orm.lazy and model.orm.op not in _ADDS
+    found = project.resolver.managers.method(Ref("libinst", _ROWS, row), name)
+    own = [project.functions[ref.name] for ref in found if ref.kind == "func"]
+    asked = {fn.callee_name(call) for fn in own for call in fn.calls if receiver(fn, call) >= 0}
+    used = {item for item in asked if _is_method(project, item, row)}
+    return bool(own) and depth > 0 and all(_is_plain(project, item, row, depth - 1) for item in used)
+
+
+def _is_method(project: Project, name: str, row: Ref) -> bool:
+    """Whether rows have a method of this name that gives rows again."""
+    model = project.libraries.call(f"{_ROWS}.{name}")
+    lazy = model is not None and model.orm is not None and model.orm.lazy
+    return lazy or bool(project.resolver.managers.method(Ref("libinst", _ROWS, row), name))
