@@ -120,7 +120,10 @@ class Failures:
         return any(route.kind == "http" for route in routes) and not self.mapped.covers(callee, name)
 
     def _of_input(self, fn: Fn, name: str) -> bool:
-        """Whether what raises it asks nobody outside: it judges what it was given, and does not tell that something failed."""
+        """Whether it tells what is wrong with what was given, and not that something failed: by its name, which says that what
+        was asked for is not there, or because what raises it asks nobody outside."""
+        if says_missing(name):
+            return True
         steps = chain(self.project, fn, name)
         raiser = steps[-1][0] if steps else fn
         return not self.project.effects.has(raiser, *_OUTSIDE)
