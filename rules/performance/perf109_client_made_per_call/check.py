@@ -109,8 +109,10 @@ def _for_this_call(project: Project, made: MadePerCall) -> bool:
         return True
     passed = [vid for key, vid in call.kwargs if NAMED.search(key)]
     values = [fn.value(vid) for vid in (*call.args, *passed)]
-    params = [fn.facts.params[value[1]] for value in values if value[0] == "param"]
-    if any(param.default < 0 for param in params) or any(key == "transport" for key, _ in call.kwargs):
+    params = [vid for vid in (*call.args, *passed) if fn.value(vid)[0] == "param" and not few(project, fn, vid)]
+    if any(fn.facts.params[fn.value(vid)[1]].default < 0 for vid in params) or any(
+        key == "transport" for key, _ in call.kwargs
+    ):
         return True
     return any(
         (value[0] == "attr" and _row(project, fn, value[1]))

@@ -177,6 +177,7 @@ def few(project: Project, fn: Fn, vid: Vid, depth: int = MAX_DEPTH) -> bool:
             (part and few(project, fn, value[1], depth - 1))
             or value[2] == "__class__"
             or _of_enum(project, project.refs(fn, value[1]))
+            or _of_settings(project, project.refs(fn, value[1]))
             or _says_class(project, fn, value, depth)
         )
     return op == "call" and _called(project, fn, value, depth)
@@ -196,9 +197,13 @@ def _single(project: Project, fn: Fn, dotted: str) -> bool:
         made = home.unguarded(target.vid)
         return made[0] != "call" or not home.callee_name(home.facts.calls[made[1]]).endswith(_OF_NOW)
     owners = project.refs(home, target.vid)
-    return any(
-        ref.kind == "class" or (ref.kind == "inst" and project.hierarchy.role(project.classes[ref.name]) == "settings")
-        for ref in owners
+    return any(ref.kind == "class" or _of_settings(project, (ref,)) for ref in owners)
+
+
+def _of_settings(project: Project, refs: tuple[Ref, ...]) -> bool:
+    """`get_settings().api_url`: an object of a class of settings."""
+    return bool(refs) and all(
+        ref.kind == "inst" and project.hierarchy.role(project.classes[ref.name]) == "settings" for ref in refs
     )
 
 
