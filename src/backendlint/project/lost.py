@@ -156,12 +156,15 @@ def _asked_for(project: Project, origin: Origin) -> Cls | None:
 
 
 def _tallies(project: Project, entity: Cls, name: str) -> bool:
-    """Whether the attribute may hold an amount: no relation, and no column of dates or documents."""
+    """Whether the attribute may hold an amount: no relation, and no column of dates, documents or short texts (to a name that
+    gets a suffix nothing is added; a long text may be a log that grows)."""
     if project.associations.find(entity, name) is not None:
         return False
     table = project.data.by_class.get(entity.fqn)
     column = table.column(name) if table is not None else None
-    return column is None or types.family(column.type) not in _NO_AMOUNT
+    if column is None or types.family(column.type) in _NO_AMOUNT:
+        return column is None
+    return types.family(column.type) != "text" or types.length(column.type) is None
 
 
 def _counted_anew(fn: Fn, store: Store) -> bool:
