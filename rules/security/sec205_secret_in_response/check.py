@@ -61,6 +61,7 @@ MASKS = re.compile(r"mask|redact|hide|censor|scrub|sanitiz|strip|without|public"
 MAKES = re.compile(r"^_?(make|generate|gen|new|random|create)_?|_generator$", re.IGNORECASE)
 """Functions that make a password up, when they are given nothing."""
 SCHEMA, DUMPS, LEFT_OUT = "marshmallow.Schema", ("dump", "dumps"), ("load_only", "exclude")
+USERS = tuple(f"django.contrib.auth.models.{name}" for name in ("User", "AbstractUser", "AbstractBaseUser"))
 SERIALIZERS = ("field_serializer", "serializer")
 
 
@@ -85,6 +86,7 @@ def check(project: Project) -> Iterator[Hit]:
     yield from environments(project)
     yield from response_models(project)
     yield from serializer_fields(project)
+    yield from unlisted_fields(project)
     yield from schema_fields(project)
 
 
@@ -342,6 +344,41 @@ def serializer_fields(project: Project) -> Iterator[Hit]:
                 profile=None if stored else "strict",
                 confidence=None if stored else "low",
             )
+
+
+def unlisted_fields(project: Project) -> Iterator[Hit]:
+    """Secret columns of a model of which a serializer sends all (`fields = "__all__"`), or all but some (`exclude`)."""
+    for cls in {cls.fqn: cls for cls in answering(project)}.values():
+        meta = project.classes.get(f"{cls.fqn}.Meta")
+        key = "exclude" if meta is not None and "exclude" in meta.facts.attributes else "fields"
+        vid = meta.facts.attributes.get(key, -1) if meta is not None else -1
+        if meta is None or (key == "fields" and meta.owner.const(vid) != "__all__") or ISSUING.search(cls.name):
+            continue
+        value, all_but = (
+            meta.owner.value(vid),
+            ": it sends all fields of `{}`" if key == "fields" else ": `exclude` lacks it",
+        )
+        left = {meta.owner.const(item) for item in value[1]} if value[0] in ("list", "tuple") else set()
+        for model in (
+            project.refs(meta.owner, meta.facts.attributes.get("model", -1)) if left or key == "fields" else ()
+        ):
+            for name in sorted(secret_columns(project, model) - left):
+                if not (write_only(project, cls, meta, name) or replaces(project, cls, name)):
+                    why = all_but.format(model.name.rpartition(".")[2])
+                    yield Hit(
+                        f"`{cls.name}` sends `{name}` to every client that it answers{why}; list the fields that clients may see.",
+                        meta.owner.place(vid),
+                        fingerprint_key=f"{cls.fqn} {name}",
+                    )
+
+
+def secret_columns(project: Project, model: Ref) -> set[str]:
+    """Columns of a model that are called secret, and the password that every user of Django's has."""
+    cls = project.classes.get(model.name)
+    own = project.hierarchy.mro(cls) if cls is not None else ()
+    users = (model.name, *(project.hierarchy.library_bases(cls) if cls is not None else ()))
+    named = {name for owner in own for name in owner.facts.attributes if STORED.search(name)}
+    return named | ({"password"} if any(name.startswith(USERS) for name in users) else set())
 
 
 def schema_fields(project: Project) -> Iterator[Hit]:
