@@ -14,6 +14,7 @@ from backendlint.project.tables import bound, entries
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
+_EXCEPTIONS = frozenset({"exc", "exception", "error", "err", "ex", "e"})
 Handlers = dict[str, tuple[Ref, ...]]
 
 
@@ -48,6 +49,8 @@ def error_handlers(project: Project) -> Handlers:
     for item in project.error_registrations:
         for name in item.handlers:
             found[name] = (*found.get(name, ()), *item.types)
+    for fn in project.error_paths.mapped.answering_all():
+        found.setdefault(fn.fqn, ())
     return found
 
 
@@ -122,6 +125,7 @@ def _tabled(project: Project) -> Iterator[Registration]:
 
 
 def exception_parameter(fn: Fn) -> int:
-    """Which parameter of an error handler is the exception: the last one that is passed by position."""
+    """Which parameter of an error handler is the exception: the one that is called so, or the last that is passed by position."""
     positions = [i for i, param in enumerate(fn.facts.params) if param.kind in ("pos", "any") and param.default < 0]
-    return positions[-1] if positions else -1
+    named = [i for i in positions if fn.facts.params[i].name in _EXCEPTIONS]
+    return (named or positions or [-1])[-1]

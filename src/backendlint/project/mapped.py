@@ -71,7 +71,7 @@ class Mapped:
         for fn in self._middlewares:
             if not self.programs.apart(fn.path, home):
                 found |= set(self.given(fn) if fn.name == _GIVEN else self._caught_on_the_way(fn))
-        for function in self._set():
+        for function in self.set_for_all():
             found |= self.given(function) if function is not None else {EVERYTHING}
         own = any(ref.name in self.project.classes for item in registered for ref in item.types)
         return _Program(frozenset(found), bool(last), own)
@@ -88,7 +88,7 @@ class Mapped:
         statuses = {answer.status for answer in answers(self.project, self.project.functions[handler])}
         return statuses == {500}
 
-    def _set(self) -> Iterator[Fn | None]:
+    def set_for_all(self) -> Iterator[Fn | None]:
         """What the settings name as the handler of all exceptions; None where it is not found."""
         for file in self.project.files.values():
             module = self.project.module_function(file)
@@ -99,6 +99,13 @@ class Mapped:
                         refs = self.project.resolver.dotted(named, "") if isinstance(named, str) else ()
                         own = [self.project.functions[ref.name] for ref in refs if ref.kind == "func"]
                         yield own[0] if own else None
+
+    def answering_all(self) -> Iterator[Fn]:
+        """Functions that are given every exception and do not ask which (`process_exception`, what `EXCEPTION_HANDLER` names)."""
+        named = [fn for fn in self.set_for_all() if fn is not None]
+        for fn in (*named, *(fn for fn in self._middlewares if fn.name == _GIVEN)):
+            if not any(fn.facts.values[call.func] == ("name", "builtins.isinstance") for call in fn.calls):
+                yield fn
 
     def caught(self, fn: Fn) -> Iterator[str]:
         """Classes that the function's handlers catch for good."""
