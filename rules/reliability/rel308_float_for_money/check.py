@@ -25,7 +25,8 @@ from backendlint.api import (
 )
 
 MONEY = frozenset(
-    "price prices amount cost costs balance fee fees salary wage revenue subtotal refund payout tax surcharge surcharges cents".split()
+    "price prices amount cost costs balance fee fees salary wage revenue subtotal refund payout tax surcharge surcharges cents "
+    "deposit deposits expense expenses".split()
 )
 AMBIGUOUS = frozenset(["total", "discount", "payment", "paid", "due"])
 CONTEXT = frozenset(
@@ -70,8 +71,12 @@ MEASURES = frozenset(
     "kg g gram kilo kilogram ton tonne l liter litre m meter metre km piece unit night day week month year hour person seat".split()
 )
 """By what goods and stays are sold."""
-PAY = (("hourly", "rate"), ("nightly", "rate"))
+PAY, DAILY = (("hourly", "rate"), ("nightly", "rate")), ("daily", "rate")
 """Rates that are paid; a `monthly_rate` is one of interest."""
+HIRED = frozenset(
+    "vehicle car truck van bike boat room rental hire booking employee worker contractor freelancer consultant equipment tool".split()
+)
+"""What a `daily_rate` is paid for; others are how much of something a day brings."""
 ALIKE = 2
 """So many fields of one class are told one by one."""
 STORES = frozenset(["model", "schema", "serializer", "form"])
@@ -375,7 +380,9 @@ def _called(fn: Fn, vid: Vid) -> str:
 def _is_money(name: str, owner: str) -> bool:
     parts = identifier_words(name)
     other = NOT_MONEY.intersection(parts)
-    if parts[-2:] in PAY and other == {"rate"}:
+    if other == {"rate"} and (
+        parts[-2:] in PAY or (parts[-2:] == DAILY and HIRED.intersection(identifier_words(owner)))
+    ):
         return True
     if not parts or (other and not (other == {"per"} and _of_goods(parts))):
         return False
