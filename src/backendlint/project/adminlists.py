@@ -27,11 +27,12 @@ def admin_lists(project: Project) -> Iterator[Serialized]:
         loaded = _names(project, cls, _LOADS)
         if model is None or not columns or loaded is None:
             continue
-        shown = [relation for name in columns if (relation := project.associations.find(model, name)) is not None]
+        related = not loaded and any(project.associations.find(model, name) is not None for name in columns)
+        loaded += ["*"] if related else []  # a list that says nothing itself loads all, where it shows a relation
         for name in columns:
             method = project.method(cls, name)
             if method is not None and not project.queries.cached(method):
-                yield from _read(project, cls, model, method, [*loaded, *(["*"] if shown else [])])
+                yield from _read(project, cls, model, method, loaded)
 
 
 def _read(project: Project, cls: Cls, model: Cls, method: Fn, loaded: list[str]) -> Iterator[Serialized]:
