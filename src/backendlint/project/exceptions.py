@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from backendlint.facts.model import Block, Raise, Span
+from backendlint.facts.model import Block, Raise, Span, Value
 from backendlint.findings.model import Step
 from backendlint.project.calls import Edge
 from backendlint.project.decorators import wrapping_calls
@@ -106,15 +106,18 @@ class Exceptions:
     def surely_caught(self, fn: Fn, handler: Block) -> tuple[str, ...]:
         """Like `caught_types`, where `kinds: type[Exception]` of a parameter says what may be passed, not that all is."""
         names = self.caught_types(fn, handler)
-        value = fn.facts.values[handler.value] if handler.value >= 0 else ("",)
+        usual = self._usual(fn, fn.facts.values[handler.value]) if handler.value >= 0 else None
+        return names if usual is None else tuple(name for name in names if name not in _EVERYTHING or name in usual)
+
+    def _usual(self, fn: Fn, value: Value) -> tuple[str, ...] | None:
+        """The classes that are the default of a parameter, also of the function around; None for anything else."""
         home = fn.outer(value) if value[0] == "outer" else fn
         value = home.facts.values[value[1]] if home is not None and value[0] == "outer" else value
         if home is None or value[0] != "param":
-            return names
+            return None
         default = home.facts.params[value[1]].default
         owner = home.parent or self.project.module_function(home.file)
-        usual = self.class_names(owner, default) if default >= 0 else ()
-        return tuple(name for name in names if name not in _EVERYTHING or name in usual)
+        return self.class_names(owner, default) if default >= 0 else ()
 
     def class_names(self, fn: Fn, vid: int, depth: int = 8) -> tuple[str, ...]:
         """Names of the classes that a value is: one, a tuple of them, or a variable that holds them."""
@@ -130,6 +133,8 @@ class Exceptions:
             if named is not None and named[0].facts.values[named[1]][0] in _TUPLES:
                 return self.class_names(*named, depth - 1)
         found = tuple(self._canonical(ref) for ref in self.project.refs(fn, vid) if ref.kind in ("class", "lib"))
+        if not found and value[0] in ("param", "outer"):  # `on=(ConnectionError, Timeout)`
+            return self._usual(fn, value) or ()
         return found or self._of_some_model(str(value[-1]).rpartition(".")[2] if value[0] in ("name", "attr") else "")
 
     def _of_some_model(self, last: str) -> tuple[str, ...]:
