@@ -403,16 +403,21 @@ def _from_row(project: Project, fn: Fn, vid: Vid, depth: int = 8) -> bool:
 
 
 def _just_seen(fn: Fn, block: int, call: Call) -> bool:
-    """`if Coupon.objects.filter(code=code).exists():` around a `get` by the same conditions."""
+    """`if Coupon.objects.filter(code=code).exists():` around a `get` by the same conditions, `if rows.exists():` around
+    `rows.get()`."""
     wanted = {key: fn.unguarded(vid) for key, vid in call.kwargs}
+    base = fn.value(call.func)
+    rows = fn.unguarded(base[1]) if base[0] == "attr" and not wanted else ("",)
     tests = [fn.unguarded(test) for test, outcome in fn.tests_of(block) if outcome]
-    for value in tests if wanted and not call.args else ():
+    for value in tests if not call.args else ():
         asked = fn.calls[value[1]] if value[0] == "call" else None
         func = fn.unguarded(asked.func) if asked is not None else ("",)
         name = str(func[-1]).rpartition(".")[2] if func[0] in ("attr", "name") else ""
         made = fn.unguarded(func[1]) if name == "exists" and func[0] == "attr" else ("",)
+        if made == rows and made[0] == "call":
+            return True
         found = fn.calls[made[1]] if made[0] == "call" else None
-        if found is not None and fn.callee_name(found) == "filter" and not found.args:
+        if wanted and found is not None and fn.callee_name(found) == "filter" and not found.args:
             told = {key: fn.unguarded(vid) for key, vid in found.kwargs}
             if told == wanted:
                 return True
