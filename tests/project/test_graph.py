@@ -215,3 +215,28 @@ def test_what_is_wrapped_for_a_thread_is_called_with_the_arguments_of_the_outer_
         ]
         assert project.effects.has(fn(project, name), "sleep")
         assert not project.effects.has(fn(project, name), "blocking")
+
+
+def test_a_librarys_method_calls_those_of_the_projects_serializer() -> None:
+    project = build(
+        serializers="""
+            from rest_framework import serializers
+            class CrewSerializer(serializers.Serializer):
+                def validate_name(self, value): return value
+                def validate(self, attrs): return attrs
+                def create(self, validated_data): return validated_data
+                def other(self): ...
+        """,
+        views="""
+            from rest_framework.views import APIView
+            from serializers import CrewSerializer
+            class Crews(APIView):
+                def post(self, request):
+                    form = CrewSerializer(data=request.data)
+                    form.is_valid(raise_exception=True)
+                    form.save()
+        """,
+    )
+    edges = project.graph.callees(fn(project, "Crews.post"))
+    assert sorted(edge.callee.name for edge in edges) == ["create", "validate", "validate_name"]
+    assert {edge.kind for edge in edges} == {"call"}

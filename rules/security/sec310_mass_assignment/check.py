@@ -171,6 +171,8 @@ def arrivals(
         yield fn, place
         return
     given = {item.slot for item, mark in labels.items() if item.what == "param" and item.fn == fn.fqn and not mark.weak}
+    if fn.cls is not None and project.hierarchy.role(fn.cls) in ("serializer", "form"):
+        given.discard(0)  # `self.context["owner"]`: what it was made with, and not what was sent
     edges = (
         [edge for edge in project.graph.callers(fn) if edge.call is not None and edge.kind == "call"] if given else []
     )

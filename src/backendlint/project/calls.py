@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from backendlint.facts.model import Call, Span, Vid
-from backendlint.project.entities import Fn
+from backendlint.project.entities import Fn, Ref
+from backendlint.project.filledin import called_by
 from backendlint.project.libraries_model import Arg, CallModel, Param
 from backendlint.project.loops import block_at
 from backendlint.project.uses import ingredients, operands
@@ -202,6 +203,9 @@ class CallGraph:
             own = own or ref.kind not in ("lib", "libinst")
         for target in self.project.targets(fn, call) if own else ():
             self._add(fn, target, call, "call", call.span)
+        for ref in refs:
+            if ref.kind == "lib" and ref.arg is not None:
+                self._filled_in(fn, call, ref)
         for model in self.project.models(fn, call):
             self.modelled.append((fn, call, model))
             if model.task is not None:
@@ -216,6 +220,13 @@ class CallGraph:
                 if arg is not None and not (model.wraps is not None and _called(fn, call)):
                     now = kind != "callback" and not model.pure
                     self._passed(fn, call, arg, kind, now=now, alone=kind == "thread" and not model.wraps)
+
+    def _filled_in(self, fn: Fn, call: Call, ref: Ref) -> None:
+        """`serializer.save()`, which calls `create()`: what that is given is the library's own choice."""
+        for method in called_by(self.project, ref):
+            made = call._replace(args=(), kwargs=())
+            self._made.append(made)
+            self._add(fn, method, made, "call", call.span)
 
     def _receiver(self, fn: Fn, call: Call, kind: str) -> None:
         """`task.delay(...)`: the receiver is the task's function."""

@@ -853,7 +853,8 @@ class ClassModel:
     provides: tuple[str, ...] = ()
     """Handlers that the library's class itself implements (a generic list-and-create view: `get`, `post`)."""
     hooks: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Methods of subclasses that such a handler, or another of these methods, calls (`post: [form_valid]`); `*`: whatever the handler."""
+    """Methods of subclasses that such a handler, or another of these methods, calls (`post: [form_valid]`); `*`: whatever the handler.
+    Of serializers and forms, those that a call of the method leads to (`save: [create]`, `is_valid: ["validate_*"]`)."""
     argument_classes: dict[str, str] = field(default_factory=dict)
     """By such a method, the attribute of the class that holds the class of its first argument (`form_valid: form_class`)."""
     own_arguments: dict[str, tuple[str, ...]] = field(default_factory=dict)

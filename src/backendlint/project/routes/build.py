@@ -11,6 +11,7 @@ from backendlint.findings.model import Location
 from backendlint.project.calls import arguments
 from backendlint.project.decorators import Decoration, class_decorations, decorations, wrapped_around
 from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.filledin import of_action
 from backendlint.project.libraries_model import Arg, DecoratorModel
 from backendlint.project.libraries_model import Route as RouteModel
 from backendlint.project.routes.collect import Registrations
@@ -229,6 +230,7 @@ class RouteTable:
             method, called = behind(self.project, cls, name)
             made_route = self._route(entry, way, method, cls, name, verbs, _sub(entry.path, sub))
             made_route.called = called
+            made_route.filled = of_action(self.project, cls, name)
             yield made_route
         if actions:
             for extra in self._extra_actions(entry, way, cls):

@@ -129,6 +129,8 @@ class Route:
     """Types that converters give to the parameters of the whole path."""
     called: tuple[Fn, ...] = ()
     """Methods of the class that a handler of the library calls (`get_queryset`, `perform_create`)."""
+    filled: tuple[Fn, ...] = ()
+    """Methods of its serializer that such a handler calls (`create`, `validate`)."""
     idle: tuple[Ref, ...] = ()
     """Decorators above the one that registers the route, which takes the function without what they put around it."""
     view: Location | None = None

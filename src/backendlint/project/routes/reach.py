@@ -43,7 +43,7 @@ class Endpoints:
         graph = self.project.graph
         for index, route in enumerate(self.table.routes):
             starts = [route.handler] if route.handler else []
-            todo: list[Fn] = [*starts, *route.called, *route.dependencies]
+            todo: list[Fn] = [*starts, *route.called, *route.filled, *route.dependencies]
             while todo:
                 fn = todo.pop()
                 known = sets.setdefault(fn.fqn, set())

@@ -1,0 +1,43 @@
+"""Methods of a project's serializers and forms that those of the library call: `create()` for `serializer.save()`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from backendlint.project.entities import Cls, Fn, Ref
+from backendlint.project.viewserializers import serializer_for
+
+if TYPE_CHECKING:
+    from backendlint.project.model import Project
+
+_ROLES = frozenset({"serializer", "form"})
+_STORES = {"create": "create", "post": "create"} | dict.fromkeys(("update", "partial_update", "put", "patch"), "update")
+"""By the action of a generic view, the method of its serializer that stores the object."""
+
+
+def called_by(project: Project, ref: Ref) -> Iterator[Fn]:
+    """What a library's method, asked of an object of a class of the project, calls of that class."""
+    held = ref.arg.arg if ref.arg is not None else None
+    cls = project.classes.get(held.name) if held is not None and held.kind == "class" else None
+    if cls is not None and project.hierarchy.role(cls) in _ROLES:
+        yield from _hooked(project, cls, ref.name.rpartition(".")[2])
+
+
+def of_action(project: Project, cls: Cls, action: str) -> tuple[Fn, ...]:
+    """What the library calls of a view's serializer, where the view leaves an action to it (`return super().create(request)`)."""
+    own = project.method(cls, action)
+    left = own is None or any(own.callee_name(call) == action for call in own.calls)
+    stores = _STORES.get(action, "") if left else ""
+    serializer = serializer_for(project, cls, action) if stores else None
+    if serializer is None:
+        return ()
+    saved = (method for method in _hooked(project, serializer, "save") if method.name == stores)
+    return (*_hooked(project, serializer, "is_valid"), *saved)
+
+
+def _hooked(project: Project, cls: Cls, name: str) -> Iterator[Fn]:
+    hooks = {hook for model in project.hierarchy.library_models(cls) for hook in model.hooks.get(name, ())}
+    begin = tuple(hook[:-1] for hook in hooks if hook.endswith("*"))
+    own = {key: method for item in reversed(project.hierarchy.mro(cls)) for key, method in item.methods.items()}
+    yield from (method for key, method in own.items() if key in hooks or (begin and key.startswith(begin)))
