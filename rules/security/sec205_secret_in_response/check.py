@@ -368,6 +368,7 @@ def unlisted_fields(project: Project) -> Iterator[Hit]:
                     yield Hit(
                         f"`{cls.name}` sends `{name}` to every client that it answers{why}; list the fields that clients may see.",
                         meta.owner.place(vid),
+                        profile=None if name == "password" or PASSWORD_HASH.search(name) else "strict",
                         fingerprint_key=f"{cls.fqn} {name}",
                     )
 
@@ -450,7 +451,8 @@ def answering(project: Project) -> Iterator[Cls]:
             yield project.classes[ref.name]
     for cls in project.classes.values():
         if project.hierarchy.role(cls) == "serializer":
-            made = [(fn, call) for fn, call in project.graph.calls_of(cls.fqn) if call.args and call.kwarg("data") < 0]
+            plain = ((fn, call) for fn, call in project.graph.calls_of(cls.fqn) if call.kwarg("fields") < 0)
+            made = [(fn, call) for fn, call in plain if call.args and call.kwarg("data") < 0]
             if any(ref == Ref("class", cls.fqn) for fn, call in made for ref in project.callees(fn, call)):
                 yield cls
 
