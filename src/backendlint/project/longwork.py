@@ -175,6 +175,8 @@ class LongWorks:
         """Whether there are but a few: more than a limit were refused before (`if len(items) > LIMIT: return`), here or where
         they come from, or all endpoints pass a list of one (`stop_all([shop])`)."""
         vid = _numbered(fn, plain(fn, vid))
+        if _one_or_many(fn, vid):
+            return True
         span = fn.facts.blocks[block].span if block else fn.facts.span_of(vid)
         return self._refused(fn, vid, block, span) or self._capped_by_callers(fn, vid)
 
@@ -263,6 +265,16 @@ def _words(fn: Fn, vid: Vid) -> list[str]:
     first = value[2][0] if value[0] == "fmt" and value[2] else vid
     text = fn.const(first)
     return text.split() if isinstance(text, str) else []
+
+
+def _one_or_many(fn: Fn, vid: Vid) -> bool:
+    """`if not many: pilots = [pilots]`, also in `list(set(pilots))`: who asks for one has one done."""
+    value = fn.unguarded(vid)
+    while value[0] == "call" and len(args := fn.facts.calls[value[1]].args) == 1:
+        value = fn.unguarded(args[0])
+    parts = [fn.unguarded(item) for item in value[1]] if value[0] == "phi" else []
+    single = [fn.unguarded(part[1][0]) for part in parts if part[0] == "list" and len(part[1]) == 1]
+    return any(part[0] == "param" and part in single for part in parts)
 
 
 def _numbered(fn: Fn, vid: Vid) -> Vid:
