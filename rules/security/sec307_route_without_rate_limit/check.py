@@ -119,6 +119,8 @@ def tries_password(project: Project, route: Route) -> bool:
     its header, as those of an API have it."""
     if "POST" not in route.methods or NOT_SIGN_IN.search(route.path) or OF_ACCOUNT.search(f"{route.path} {route.name}"):
         return False
+    if route.handler is not None and uses_caller(route.handler):
+        return False  # whoever has signed in gives it once more
     fns = reached(project, route)
     if any(fn.value(vid)[1] in IN_HEADER for fn in fns for vid in fn.made_by("const")):
         return False
