@@ -609,3 +609,46 @@ def test_type_variables_stand_for_what_an_heir_states() -> None:
     assert returned(project, "heirs.a") == [("inst", "heirs.Cup")]
     assert returned(project, "heirs.b") == [("inst", "heirs.Bowl")]
     assert returned(project, "heirs.c") == [("inst", "heirs.Cup")]
+
+
+def test_generic_views_give_rows_and_serializers_of_their_own() -> None:
+    project = build(
+        models="""
+            from django.db import models
+            class Kite(models.Model): ...
+        """,
+        views="""
+            from rest_framework import serializers, viewsets
+            from models import Kite
+            class KiteSerializer(serializers.ModelSerializer):
+                class Meta:
+                    model = Kite
+            class OwnKites:
+                def get_queryset(self):
+                    return super().get_queryset().filter(owner=self.request.user)
+            class Kites(OwnKites, viewsets.ModelViewSet):
+                queryset = Kite.objects.all()
+                serializer_class = KiteSerializer
+                def one(self):
+                    return self.get_object()
+                def form(self):
+                    return self.get_serializer()
+                def stored(self):
+                    return self.get_serializer().save()
+            class Others(viewsets.GenericViewSet):
+                def get_queryset(self):
+                    return Kite.objects.filter(lost=True)
+                def rows(self):
+                    return self.filter_queryset(self.get_queryset())
+                def one(self):
+                    return self.get_object()
+            class Unknown(viewsets.GenericViewSet):
+                def one(self):
+                    return self.get_object()
+        """,
+    )
+    assert returned(project, "Kites.one") == [("inst", "models.Kite")]
+    assert returned(project, "Kites.form") == [("inst", "views.KiteSerializer")]
+    assert returned(project, "Kites.stored") == [("inst", "models.Kite")]
+    assert returned(project, "Others.one") == [("inst", "models.Kite")]
+    assert returned(project, "Unknown.one") == []

@@ -10,22 +10,40 @@ from backendlint.project.binding import chained_calls, receiver
 from backendlint.project.entities import Cls, Fn, Ref, Refs
 from backendlint.project.loaders import LOADS
 from backendlint.project.uses import ingredients
+from backendlint.project.viewserializers import serializer_for
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 MADE_BY = "get_queryset"
+SERIALIZER = "rest_framework.serializers.ModelSerializer"
 _ROWS = "django.db.models.QuerySet"
 _ADDS = frozenset({*LOADS, "annotate"})
 MAX_CHAIN = 12
 MAX_DEPTH = 3
 
 
-def of_view(project: Project, asked: Ref | None, text: str) -> Refs:
-    """What the type `viewed` (one of the rows) or `QuerySet[viewed]` is of the view whose method is asked."""
+def of_view(project: Project, fn: Fn, ref: Ref, text: str) -> Refs:
+    """What a type is of the view or serializer whose method `ref` is called in a function: `viewed` (one of the rows),
+    `QuerySet[viewed]`, `served` (its serializer), `saved` (the row that the serializer stores)."""
+    asked = ref.arg
+    cls = project.classes.get(asked.arg.name) if asked and asked.arg and asked.arg.kind == "class" else None
+    if text == "served":
+        serializer = serializer_for(project, cls, fn.name) if cls is not None else None
+        return (Ref("inst", serializer.fqn) if serializer is not None else Ref("libinst", SERIALIZER),)
+    if text == "saved":
+        return _saved(project, cls) if cls is not None else ()
     rows = _viewed(project, asked) if asked is not None else ()
     name, _, inner = text.partition("[")
     return tuple(Ref("libinst", name, row) for row in rows or (None,)) if inner else rows
+
+
+def _saved(project: Project, cls: Cls) -> Refs:
+    """An instance of `Meta.model`."""
+    metas = (project.classes.get(f"{owner.fqn}.Meta") for owner in project.hierarchy.mro(cls))
+    meta = next((meta for meta in metas if meta is not None and "model" in meta.facts.attributes), None)
+    refs = project.refs(meta.owner, meta.facts.attributes["model"]) if meta is not None else ()
+    return tuple(Ref("inst", ref.name) for ref in refs if ref.kind == "class")
 
 
 def _viewed(project: Project, asked: Ref) -> Refs:
