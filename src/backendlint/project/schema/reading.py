@@ -188,6 +188,7 @@ class Node:
             call = node.facts.calls[value[1]]
             if len(call.args) == 1 and node.at(call.func).value in _COLLECTIONS:
                 return node.at(call.args[0]).elements()
+            return _of_helper(CallNode(node, call))
         if value[0] == "binop" and value[1] == "+":
             return _joined(node.at(value[2]), node.at(value[3]))
         if value[0] == "mut" and value[2] in {"append", "add"}:
@@ -218,6 +219,18 @@ class Node:
 def _joined(left: Node, right: Node) -> list[Node] | None:
     first, second = left.elements(), right.elements()
     return None if first is None or second is None else first + second
+
+
+def _of_helper(view: CallNode) -> list[Node] | None:
+    """`*timestamps()`: the elements of the list or tuple that a function of the project always gives."""
+    found = view.node.links.find_function(view.dotted, view.node.file.module)
+    if found is None or len(found[0].functions[found[1]].returns) != 1:
+        return None
+    result = returned(*found, view.node.links)
+    if result is None or result.value[0] not in {"list", "tuple"}:
+        return None
+    items = [result.at(vid) for vid in result.value[1]]
+    return None if any(item.value[0] == "star" for item in items) else items
 
 
 _MISSING: Any = object()
