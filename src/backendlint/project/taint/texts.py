@@ -41,6 +41,8 @@ _NO_VALUE = frozenset(
 _READS = frozenset({"get", "getlist", "input", "pop", "value"})
 """Words in the names of functions that give values from elsewhere."""
 CALLERS = 6
+ALL_CALLERS = 400
+"""Of the helper that sends the text: a repository's methods go through one `fetch_all`."""
 _BUILT = frozenset({"fmt", "join", "binop"})
 _THROUGH = frozenset({"guard", "await", "conv", "star"})
 _SAME_TEXT = frozenset({"strip", "lstrip", "rstrip", "lower", "upper", "replace", "encode", "format", "join"})
@@ -91,7 +93,7 @@ class Finder:
         if index < 0:
             yield fn, vid, span
             return
-        for edge in self.project.graph.callers(fn)[:CALLERS] if depth else []:
+        for edge in self.project.graph.callers(fn)[: CALLERS if depth < DEPTH else ALL_CALLERS] if depth else []:
             if edge.call is None or edge.kind not in ("call", "spawn"):
                 continue
             for passed, path in bind(edge.caller, edge.call, fn, None).get(index, ()):
@@ -167,6 +169,11 @@ class Finder:
         elif value[0] == "fmt":
             for part in value[2]:
                 yield from self._pieces(fn, part, depth - 1)
+        elif value[0] == "binop" and value[1] == "+":
+            for part in value[2:4]:
+                yield from self._pieces(fn, part, depth - 1)
+        elif value[0] in ("join", "comp"):
+            yield from self._pieces(fn, value[2], depth - 1)
         elif value[0] in ("guard", "await", "conv"):
             yield from self._pieces(fn, value[1], depth - 1)
         elif value[0] == "phi":
