@@ -52,6 +52,8 @@ class SqlText:
     call: Call | None = None
     params: Vid = -1
     """The bound parameters' value, in `fn`'s table."""
+    spread: tuple[Vid, ...] = ()
+    """The bound parameters one by one, where a helper collects them."""
     paramstyle: str = ""
     map: SourceMap | Block | None = None
     alternative: int = 0
@@ -195,6 +197,7 @@ def _texts(
         text = _text(project, whole, taker.fn, taker.call, taker.role, taker.dialect, taker.certain, number)
         text.others = tuple(other.text for other in assembled if other is not whole)
         text.params, text.paramstyle, text.bare, text.sink = taker.params, taker.paramstyle, taker.bare, taker.sink
+        text.spread = taker.spread
         yield key, text
 
 

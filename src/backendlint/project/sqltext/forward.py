@@ -30,6 +30,8 @@ class Taker(NamedTuple):
     """Certainly no bound parameters are passed."""
     sink: Location | None = None
     """Where a helper executes it; None for a call that does so itself."""
+    spread: tuple[Vid, ...] = ()
+    """The bound parameters, where a helper collects them (`def rows(self, query, *params)`)."""
 
 
 def forwarded(project: Project, takers: Sequence[Taker]) -> Iterator[Taker]:
@@ -59,6 +61,9 @@ def _passed(edge: Edge, taker: Taker, index: int, params: int) -> Taker | None:
     if len(whole) != 1:
         return None
     values = [vid for vid, part in bound.get(params, ()) if not part] if params >= 0 else []
+    spread: tuple[Vid, ...] = ()
+    if params >= 0 and taker.fn.facts.params[params].kind == "args":
+        spread, values = _collected(edge.caller, edge.call, values)
     sink = taker.sink or taker.fn.location(taker.call.span)
     return taker._replace(
         fn=edge.caller,
@@ -67,4 +72,11 @@ def _passed(edge: Edge, taker: Taker, index: int, params: int) -> Taker | None:
         params=values[0] if len(values) == 1 else -1,
         bare=False,
         sink=sink,
+        spread=spread,
     )
+
+
+def _collected(fn: Fn, call: Call, passed: list[Vid]) -> tuple[tuple[Vid, ...], list[Vid]]:
+    """What `*params` of a helper gets: the values one by one, or the caller's own `*params`, handed on whole."""
+    stars = [value[1] for vid in call.args if (value := fn.facts.values[vid])[0] == "star"]
+    return ((), stars) if stars and not passed else (tuple(passed) if not stars else (), [])

@@ -268,6 +268,9 @@ class Statement:
     def parameter(self, node: exp.Expression) -> int:
         """The value (of the calling function's table) that is bound to a placeholder, or -1."""
         fn, params = self.source.fn, self.source.params
+        if self.source.spread and not node.this:
+            position = self._position(node)
+            return self.source.spread[position] if 0 <= position < len(self.source.spread) else -1
         if fn is None or params < 0:
             return -1
         value = fn.facts.values[params]
