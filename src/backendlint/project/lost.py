@@ -288,7 +288,7 @@ def sql_read_modify_writes(project: Project) -> Iterator[Stale]:
     for fn in project.all_functions():
         statements = [
             (query.call, query.kind, project.queries.text(fn, query.call))
-            for query in project.queries.direct(fn)
+            for query in project.queries.sent(fn)
             if query.call is not None
         ]
         if len(statements) < 2:
