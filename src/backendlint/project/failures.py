@@ -387,7 +387,7 @@ def waits_there(project: Project, fn: Fn, block: int, *effects: str) -> bool:
     """Whether one of the function's own calls in a block and below has one of these effects. A query that is gone through there
     reads the database (`list(Order.objects.all())`)."""
     inside = below(fn.facts, block)
-    if "db-read" in effects and any(query.block in inside for query in project.queries.direct(fn)):
+    if "db-read" in effects and any(query.block in inside for query in project.queries.sent(fn)):
         return True
     return any(
         site.call.block in inside and not set(effects).isdisjoint(site.model.effect)
