@@ -63,6 +63,8 @@ _EQUALS = re.compile(r"\b(\w+)[\"`\]]?\s*=\s*(?=[%?:$'\d])")
 _EITHER = re.compile(r"\bOR\b|\bNOT\b", re.IGNORECASE)
 _FLAGGED = re.compile(r"(^|_)(admin(istrator)?|superuser|staff|owner)$")
 """Flags that few users have."""
+_ASKS_OF = frozenset("is_ is_not isnot like ilike notlike notilike not_like not_ilike startswith endswith".split())
+"""Conditions that SQLAlchemy's columns have as methods."""
 _OWN_TEXT = frozenset({"from_statement", "distinct"})
 """A text that gives the rows, or one row for each different value."""
 MAX_PARTS = 40
@@ -415,8 +417,13 @@ def _named(fn: Fn, vid: Vid, depth: int) -> Iterator[str]:
     elif value[0] == "call":
         call = fn.facts.calls[value[1]]
         func = fn.facts.values[call.func]
-        if func[0] in ("attr", "name") and str(func[-1]).rpartition(".")[2] in ("in_", "between"):
+        owner, _, method = str(func[-1]).rpartition(".") if func[0] in ("attr", "name") else ("", "", "")
+        if method in ("in_", "between"):
             yield "in"
+        elif method in _ASKS_OF and func[0] == "attr":
+            yield from _named(fn, func[1], depth - 1)
+        elif method in _ASKS_OF:
+            yield owner.rpartition(".")[2]
         for key, _ in call.kwargs:
             yield key
         for item in call.args:
