@@ -11,6 +11,7 @@ from backendlint.api import Call, Fn, Hit, Profile, Project, SqlStatement, for_t
 
 _FUNCTIONS = frozenset({"random", "rand", "newid", "gen_random_uuid", "dbms_random.value", "uuid"})
 _FILTERS = frozenset({"filter", "filter_by", "where"})
+_ASKS = frozenset({"is_", "is_not", "isnot"})
 _EVERY = "every row of the table"
 _MATCHING = "every row that matches"
 _TAIL = "a random number and sorts them all to take a few; pick random keys in code, or use TABLESAMPLE."
@@ -86,7 +87,7 @@ def _narrows(fn: Fn, call: Call) -> bool:
 def _constant(fn: Fn, call: Call) -> bool:
     """`filter(active=True)`, `where(Order.state == "paid")`: a part of the table that grows with it. Of other conditions it is
     not known how many rows they leave."""
-    sides = [fn.value(vid)[2] if fn.value(vid)[0] == "compare" else (vid,) for vid in call.args]
+    sides = [_sides(fn, vid) for vid in call.args]
     sides += [(vid,) for _, vid in call.kwargs]
     return all(any(fn.const(vid) is not ... for vid in vids) for vids in sides)
 
@@ -96,6 +97,14 @@ def _ordered(fn: Fn, call: Call, rows: str) -> Iterator[Hit]:
         shown = '"?"' if fn.const(vid) == "?" else _random(fn, vid)
         if shown:
             yield Hit(f"`order_by({shown})` in `{fn.name}()` gives {rows} {_TAIL}", fn.place(vid), function=fn.fqn)
+
+
+def _sides(fn: Fn, vid: int) -> tuple[int, ...]:
+    """What a condition compares, also as a method of the column: `Order.paid.is_(True)`."""
+    value = fn.value(vid)
+    if value[0] == "call" and fn.callee_name(fn.calls[value[1]]) in _ASKS:
+        return fn.calls[value[1]].args
+    return value[2] if value[0] == "compare" else (vid,)
 
 
 def _random(fn: Fn, vid: int) -> str:
