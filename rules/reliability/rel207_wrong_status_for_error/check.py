@@ -43,6 +43,10 @@ RPC = "jsonrpc"
 """Key of a body of JSON-RPC, whose errors travel in answers of 200."""
 ASIDE = frozenset({"warning", "warnings", "note", "notes", "hint"})
 """Keys of what is said beside a success."""
+WENT_WRONG = re.compile(
+    r"\b(failed|failure|error|could not|couldn't|cannot|can't|unable to|unavailable|went wrong)\b", re.IGNORECASE
+)
+"""Words of a sentence that tells of a failure."""
 FAILED = re.compile(r"(^|[_-])(error|fail(ed|ure)?)$", re.IGNORECASE)
 OK, SERVER = 200, 500
 WORDS = 6
@@ -346,7 +350,18 @@ def _tells(fn: Fn, handler: int, given: Given) -> bool:
         return False
     if given.answer.keys is not None and TELLING.intersection(key.lower() for key in given.answer.keys):
         return True
-    return any(_flagged(fn, vid) or _is_text_of(fn, handler, vid) for vid in given.parts)
+    return any(
+        _flagged(fn, vid) or _is_text_of(fn, handler, vid) or (handler >= 0 and _complains(fn, vid))
+        for vid in given.parts
+    )
+
+
+def _complains(fn: Fn, vid: Vid) -> bool:
+    """`{"message": "the gateway failed"}`, with nothing else in it."""
+    entries = _entries(fn, vid)
+    return len(entries) == 1 and all(
+        name in TEXTS and isinstance(said, str) and WENT_WRONG.search(said) is not None for name, said in entries
+    )
 
 
 def _flagged(fn: Fn, vid: Vid) -> bool:
