@@ -18,6 +18,7 @@ from backendlint.api import (
     Vid,
     bind,
     derived,
+    for_admins,
     told_once,
 )
 
@@ -29,6 +30,10 @@ OWNER = re.compile(
 USER = re.compile(r"(user|member|author)(_?(id|pk|uuid|uid|email|name))?", re.IGNORECASE)
 TENANCY = re.compile(r"(organi[sz]ation|org|workspace|tenant|company|team|slug)(_?(id|slug|name|key))?", re.IGNORECASE)
 """Parameters that say in whose data a collection lies."""
+ROLES = re.compile(r"role|group|permission|scope", re.IGNORECASE)
+"""Words of decorators that ask what kind of user calls."""
+MANAGES = re.compile(r"admin|staff|super|manage|moderat|operator|support|root|delete|edit", re.IGNORECASE)
+"""Roles of those who look after what belongs to others, and permissions that are given to such."""
 CAPABILITY = re.compile(r"(\w*_)?(token|signature|secret)", re.IGNORECASE)
 """What nobody can guess lets in whoever has it: a shared link."""
 SQL_OWNER = re.compile(
@@ -70,6 +75,7 @@ def check(project: Project) -> Iterator[Hit]:
     careful = [route for route, _ in fetching if checked(project, route, certain=True)]
     bare = {route for route, _ in fetching if route not in careful and not checked(project, route)}
     owned = [route for route in careful if checked(project, route, certain=True, owner=True)]
+    bare |= {route for route, _ in fetching if by_role_alone(project, route, owned)}
     reading = [route for route in owned if SAFE.issuperset(route.methods)]
     comparing = [route for route in owned if compares_caller(route, route.handler)]
     views = list(of_caller(project)) if bare else []
@@ -114,12 +120,35 @@ def check(project: Project) -> Iterator[Hit]:
         yield from told_once(hits, elsewhere, 1, severity=None)
 
 
+def by_role_alone(project: Project, route: Route, owned: list[Route]) -> bool:
+    """Whether it changes what it fetches for everybody who has a role, where a sibling for the same role asks for the owner too."""
+    if SAFE.issuperset(route.methods) or route.handler is None or for_admins(route):
+        return False
+    role = roles(route.handler)
+    if not role or checked(project, route, owner=True) or any(MANAGES.search(item) for item in role):
+        return False
+    if any(asks_permission(fn, depth) for fn, depth in project.graph.below(route.handler, 3)):
+        return False
+    alike = [item for item in owned if not SAFE.issuperset(item.methods) and related_to(item, route)]
+    return any(item.handler is not None and roles(item.handler) == role for item in alike)
+
+
+def roles(fn: Fn) -> frozenset[str]:
+    """The texts that decorators are given: `@role_required("seller")`."""
+    outer = fn.parent
+    made = [outer.unguarded(vid) for vid in fn.facts.decorators] if outer is not None else []
+    calls = [outer.facts.calls[value[1]] for value in made if value[0] == "call"] if outer is not None else []
+    named = [call for call in calls if outer is not None and ROLES.search(outer.callee_name(call))]
+    texts = (outer.const(vid) for call in named for vid in call.args if outer is not None)
+    return frozenset(text for text in texts if isinstance(text, str))
+
+
 def is_open(project: Project, route: Route) -> bool:
-    """A route of a reviewed file that fetches an object and checks nothing."""
+    """A route of a reviewed file that fetches an object and checks nothing, or a role at most."""
     if route.handler is None or route.kind != "http":
         return False
     near = project.counts(route.place) or project.counts(route.handler)
-    return near and fetch(project, route) is not None and not checked(project, route)
+    return near and fetch(project, route) is not None and (bool(roles(route.handler)) or not checked(project, route))
 
 
 def of_caller(project: Project) -> Iterator[Route]:
