@@ -6,13 +6,20 @@ from dataclasses import replace
 
 from backendlint.api import (
     Block,
+)
     Fn,
     Hit,
     Project,
     Vid,
+<<<<<<< HEAD
     for_development,
     here_and_in,
     identifier_words,
+=======
+    here_and_in,
+    identifier_words,
+    ingredients,
+>>>>>>> 54100509 (Take a hash over a secret for the signature that it stands for)
     name_of_value,
     sensitive,
     told_once,
@@ -105,7 +112,7 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
     sides = ((left, right), (right, left))
     for own, other in sorted(sides, key=lambda side: not is_mac(project, fn, side[0])):
         name, wrapped = unwrapped(fn, own)
-        mac = is_mac(project, fn, own)
+        mac = is_mac(project, fn, own) or (is_keyed(fn, own) and name_in(fn, other).lower() in MACS)
         secret = mac or wrapped or sensitive(name) == "secret" or name.lower() in MACS
         secret = secret or identifier_words(name)[-2:] == TOKEN_VALUE
         if not secret or (not mac and (from_request(project, fn, own) or is_many(project, fn, own, name))):
@@ -254,6 +261,16 @@ def is_mac(project: Project, fn: Fn, vid: Vid, depth: int = 3) -> bool:
         [(target, item.value) for target in project.targets(fn, call) for item in target.facts.returns] if depth else []
     )
     return any(value >= 0 and is_mac(project, target, value, depth - 1) for target, value in made)
+
+
+def is_keyed(fn: Fn, vid: Vid) -> bool:
+    """`sha256(secret + body).hexdigest()`: a hash over a secret, which stands in for an HMAC."""
+    if not is_digest(fn, vid):
+        return False
+    func = fn.func_of(fn.unguarded(vid))
+    made = fn.unguarded(func[1])
+    parts = ingredients(fn.facts, fn.calls[made[1]].passed) if made[0] == "call" else ()
+    return any(sensitive(name_in(fn, part)) == "secret" for part in parts)
 
 
 def is_digest(fn: Fn, vid: Vid) -> bool:
