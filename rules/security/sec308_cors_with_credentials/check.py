@@ -9,6 +9,9 @@ from backendlint.api import Call, Fn, Hit, Project, calls_at, functions_in, of_a
 
 FLASK = "`supports_credentials` with any origin"
 """How the message about flask-cors begins."""
+LATER = "in `init_app()`."
+"""How it ends where the extension is made in one place and set up in another."""
+EXTENSION = "flask_cors.CORS"
 CONFIGURED = "`CORS_SUPPORTS_CREDENTIALS` with any origin"
 SPREAD = "These CORS options"
 REFLECTED = "The caller's own origin"
@@ -30,6 +33,8 @@ def check(project: Project, hit: Hit) -> Iterator[Hit]:
     elif hit.message.startswith(REFLECTED):
         if not any(compares_origin(fn) for fn in functions_in(project, hit.location) if encloses(fn, hit)):
             yield hit
+    elif hit.message.startswith(FLASK) and hit.message.endswith(LATER) and not is_extension(project, hit):
+        return
     elif not hit.message.startswith(FLASK) or says_itself(project, hit) or unlisted(project):
         yield hit
 
@@ -68,6 +73,12 @@ def unlisted(project: Project) -> bool:
     """Whether the configuration of flask-cors leaves its origins open."""
     found = list(settings(project, SETTINGS))
     return not found or any(open_to_all(project, fn, vid) for fn, vid in found)
+
+
+def is_extension(project: Project, hit: Hit) -> bool:
+    """Whether what the application is given to is flask-cors, wherever that was made."""
+    refs = (ref for fn, call in calls_at(project, hit.location) for ref in project.callees(fn, call))
+    return any(ref.name.startswith(EXTENSION) for ref in refs)
 
 
 def says_itself(project: Project, hit: Hit) -> bool:
