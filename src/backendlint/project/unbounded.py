@@ -112,10 +112,25 @@ def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
         if found is not None:
             yield found
     for query, sent in project.queries.handed(fn):
-        if query.kind == "read" and query.call is not None and _many(project, sent.fn, sent):
+        if (
+            query.kind == "read"
+            and query.call is not None
+            and _hands_back(project, fn, query.call, sent.fn)
+            and _many(project, sent.fn, sent)
+        ):
             found = _by_text(project, fn, query, project.queries.text(fn, query.call))
             if found is not None:
                 yield found
+
+
+def _hands_back(project: Project, fn: Fn, call: Call, sender: Fn) -> bool:
+    """Whether a helper gives what another one has fetched for it, and not one of the rows (`rows = fetch(query); return rows[0]`)."""
+    for target in project.targets(fn, call):
+        given = [target.unguarded(item.value) for item in target.facts.returns if item.value >= 0]
+        given = [target.unguarded(value[1]) if value[0] == "await" else value for value in given]
+        if target is not sender and all(value[0] != "call" for value in given):
+            return False
+    return True
 
 
 def _counted(fn: Fn) -> set[Vid]:

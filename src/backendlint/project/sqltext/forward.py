@@ -36,7 +36,7 @@ class Taker(NamedTuple):
 
 def forwarded(project: Project, takers: Sequence[Taker]) -> Iterator[Taker]:
     """The calls of helpers that hand a parameter on to one of the takers unchanged, whatever the number of helpers between."""
-    todo = list(takers)
+    todo = sorted(takers, key=lambda taker: taker.certain)  # from the end: drivers before what only has the name of one
     seen: set[tuple[str, int]] = set()
     while todo:
         taker = todo.pop()
