@@ -26,7 +26,8 @@ _QUOTE_OPEN = re.compile(r"'%?$")
 _QUOTE_SHUT = re.compile(r"%?'")
 _VALUE_OPEN = re.compile(r"(?:[=<>]|\b(?:I?LIKE|LIMIT|OFFSET)|\bVALUES\s*\()\s*$", re.IGNORECASE)
 _UNBOUND = re.compile(
-    r"\s*(?:SET|RESET|CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|COPY|LISTEN|NOTIFY|TRUNCATE|PRAGMA|USE)\b", re.IGNORECASE
+    r"\s*(?:SET|RESET|CREATE|ALTER|DROP|DO|GRANT|REVOKE|COMMENT|COPY|LISTEN|NOTIFY|TRUNCATE|PRAGMA|USE)\b",
+    re.IGNORECASE,
 )
 """Statements in which servers take no parameters."""
 _VALUE_SHUT = re.compile(r"\s*(?:$|[,;)]|\s[A-Za-z])")
