@@ -16,6 +16,7 @@ from backendlint.project.params import is_serverless
 from backendlint.project.requests import made_by_schema
 from backendlint.project.taint.containers import beginnings, grown_from
 from backendlint.project.taint.labels import Path
+from backendlint.project.taint.locations import located
 from backendlint.project.taint.raised import sent_arguments, shown_parts
 from backendlint.project.taint.uploads import are_files
 
@@ -85,6 +86,9 @@ def find_sinks(project: Project) -> dict[str, list[SinkSite]]:
     for fn, call, vid, name in sent_arguments(project, shown_parts(project, handled)):
         sent = SinkSite("response", fn, call, vid, CallModel(name=name), Sink("response", Arg((0,))))
         found.setdefault("response", []).append(sent)
+    for fn, call, vid, name in located(project):
+        place = SinkSite("redirect", fn, call, vid, CallModel(name=name), Sink("redirect", Arg((0,))))
+        found.setdefault("redirect", []).append(place)
     return found
 
 
