@@ -6,20 +6,14 @@ from dataclasses import replace
 
 from backendlint.api import (
     Block,
-)
     Fn,
     Hit,
     Project,
     Vid,
-<<<<<<< HEAD
     for_development,
     here_and_in,
     identifier_words,
-=======
-    here_and_in,
-    identifier_words,
     ingredients,
->>>>>>> 54100509 (Take a hash over a secret for the signature that it stands for)
     name_of_value,
     sensitive,
     told_once,

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.findings.model import Location
+from backendlint.project.binding import bind
 from backendlint.project.calls import arguments
 from backendlint.project.entities import Cls, Fn
 from backendlint.project.loops import block_at
 from backendlint.project.programs import below_main
 from backendlint.project.settinglookups import SettingLookups
 from backendlint.project.stages import for_trial
+from backendlint.project.taint.naming import sensitive
 from backendlint.project.variables import variable
 
 if TYPE_CHECKING:
@@ -191,6 +193,7 @@ def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
                 binding.name,
                 "environment" if _reads_setting(project, fn, value[2][0]) else "assigned",
             )
+    yield from _behind_settings(project, fn)
     for store in facts.stores:
         if store.value < 0 or facts.values[store.value][0] != "const":
             continue
@@ -211,6 +214,24 @@ def _in_function(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
             yield from _literal(fn, left, name_of_value(fn, right), "compared")
 
 
+def _behind_settings(project: Project, fn: Fn) -> Iterator[NamedLiteral]:
+    """`os.getenv("API_TOKEN") or "x"`, wherever it goes, under the setting's own name."""
+    for made in fn.made_by("bool"):
+        _, operator, parts = fn.value(made)
+        if operator == "or" and fn.value(parts[-1])[0] == "const":
+            yield from _literal(fn, parts[-1], _setting_read(project, fn, parts[0]), "environment")
+
+
+def _setting_read(project: Project, fn: Fn, vid: Vid) -> str:
+    """The name of the setting that a call looks up, or ""."""
+    value = fn.value(vid)
+    call = fn.calls[value[1]] if value[0] == "call" else None
+    for model in project.models(fn, call) if call is not None else ():
+        for item in arguments(call, model.env.name) if call is not None and model.env is not None else ():
+            return str(fn.const(item)) if isinstance(fn.const(item), str) else ""
+    return ""
+
+
 def _arguments(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
     values = fn.facts.values
     if not _passes_literal(values, call):
@@ -227,8 +248,23 @@ def _arguments(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
     for key_name, vid in call.kwargs:
         if key_name != "**":
             yield from _literal(fn, vid, key_name, "argument", call=call)
+    yield from _by_position(project, fn, call)
+    for key_name, vid in call.kwargs:
         if key_name in _PAIRS and values[vid][0] == "tuple" and len(values[vid][1]) == 2:
             yield from _literal(fn, values[vid][1][1], "password", "argument", call=call)
+
+
+def _by_position(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]:
+    """`login("reports", "...")` of a function of the project that calls the second one a password."""
+    given = [
+        vid for vid in call.args if fn.facts.values[vid][0] == "const" and fn.facts.values[vid][1].__class__ is str
+    ]
+    for target in project.targets(fn, call)[:1] if given else ():
+        for index, passed in bind(fn, call, target).items():
+            name = target.facts.params[index].name
+            for vid, part in passed if sensitive(name) == "secret" else ():
+                if not part and vid in given:
+                    yield from _literal(fn, vid, name, "argument", call=call)
 
 
 def _keys(project: Project) -> Iterator[NamedLiteral]:
