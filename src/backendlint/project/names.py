@@ -75,6 +75,9 @@ class Names:
             owner = self.symbol(head)
             if owner and owner[0].kind == "libinst":
                 return tuple(self.resolver.member(owner[0], last))
+            own = (ref for item in owner if item.kind == "inst" for ref in self.resolver.member(item, last))
+            if found := unique(own):  # `g.user.to_dict` of what the project keeps there
+                return found
         elif head:
             owner_type = libraries.attribute(head)
             if owner_type is not None and owner_type.type:
