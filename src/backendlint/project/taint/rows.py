@@ -19,6 +19,7 @@ _STORED = re.compile(
     re.IGNORECASE,
 )
 """Columns that no one is meant to see."""
+_COLUMNS = frozenset({"__table__", "__mapper__", "mapper"})
 _FETCHES = frozenset({"fetchone", "fetchall", "fetchmany"})
 
 
@@ -32,6 +33,30 @@ def secret_row(project: Project, fn: Fn, call: Call) -> str:
     names += table.columns if table is not None else ()
     secret = next((name for name in names if _STORED.search(name)), "")
     return f"The whole row of `{match[2]}`, with its `{secret}`," if secret else ""
+
+
+def secret_entity(project: Project, fn: Fn, call: Call) -> str:
+    """`user.to_dict()` of a model, whose method gives each column that there is, where one is a secret; "" otherwise."""
+    for ref in project.callees(fn, call) if not call.passed else ():
+        table = project.data.by_class.get(ref.arg.name) if ref.kind == "func" and ref.arg is not None else None
+        secret = next((name for name in table.columns if _STORED.search(name)), "") if table is not None else ""
+        if secret and ref.arg is not None and _gives_all(project.functions[ref.name]):
+            return f"All of a `{ref.arg.name.rpartition('.')[2]}`, with its `{secret}`,"
+    return ""
+
+
+def _gives_all(method: Fn) -> bool:
+    """`return {c.name: getattr(self, c.name) for c in self.__table__.columns}`, without a condition."""
+    returned = [method.unguarded(item.value) for item in method.facts.returns if item.value >= 0]
+    if len(returned) != 1 or returned[0][:2] != ("comp", "dict"):
+        return False
+    if any(block.kind == "if" for block in method.facts.blocks) or any(method.made_by("compare")):
+        return False
+    named = {str(method.value(vid)[2]) for vid in method.made_by("attr")}
+    called = {method.callee_name(call) for call in method.calls}
+    return (
+        not _COLUMNS.isdisjoint(named) and "getattr" in called and called <= {"getattr", "inspect", "isoformat", "str"}
+    )
 
 
 def _text(project: Project, fn: Fn, call: Call) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from backendlint.facts.model import Call, Value, Vid
 from backendlint.project.entities import Fn, Ref
 from backendlint.project.taint.naming import sensitive
-from backendlint.project.taint.rows import secret_row
+from backendlint.project.taint.rows import secret_entity, secret_row
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -125,7 +125,7 @@ def held_whole(project: Project, fn: Fn, vid: Vid) -> str:
 def _is_whole(project: Project, fn: Fn, value: Value, part: bool) -> str:
     """Whether a value is such a whole; `part`: one of several is meant, which for a mapping is a key."""
     call = fn.facts.calls[value[1]] if value[0] == "call" else None
-    if call is not None and (row := secret_row(project, fn, call)):
+    if call is not None and (row := secret_row(project, fn, call) or secret_entity(project, fn, call)):
         return row
     if part:
         return ""
