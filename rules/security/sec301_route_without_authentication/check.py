@@ -23,6 +23,9 @@ READABLE = re.compile(
     re.IGNORECASE,
 )
 """What anybody may read; who changes it is another question."""
+PASSWORD = re.compile(r"passw(or)?d", re.IGNORECASE)
+OF_ONE = re.compile(r"\{(\w+_)?(id|pk)\}/(set|change)?[-_]?passw(or)?d/?$", re.IGNORECASE)
+"""`/users/{user_id}/password`: somebody's, which whoever calls sets; not that of a link in a mail."""
 MARKED = re.compile(r"/(?:public|anonymous|guest)(?:/|$)", re.IGNORECASE)
 """Prefixes that say so of all routes below them."""
 PUBLISHED = re.compile(r"[/_-]published(?:[/_-]|$)", re.IGNORECASE)
@@ -419,7 +422,7 @@ def beside(route: Route, other: Route) -> bool:
 
 def public(route: Route, signs_up: bool) -> bool:
     """Open by its nature, judging by its own path and name (prefixes such as /auth say nothing)."""
-    words = re.sub(r"[-./]+", "_", route.own_path.strip("/"))
+    words, name = re.sub(r"[-./]+", "_", route.own_path.strip("/")), route.name
     last = route.path.rstrip("/").rpartition("/")[2]
     if (
         not signs_up
@@ -429,7 +432,9 @@ def public(route: Route, signs_up: bool) -> bool:
         return True  # registration and sign-in
     if route.cls is not None and SIGNING_IN.search(SNAKE.sub("_", route.cls.name)):
         return True
-    named = PUBLIC.search(words) or PUBLIC.search(route.name) or MARKED.search(route.path)
+    if OF_ONE.search(route.own_path):
+        words, name = PASSWORD.sub("", words), PASSWORD.sub("", name)
+    named = PUBLIC.search(words) or PUBLIC.search(name) or MARKED.search(route.path)
     if SAFE.issuperset(route.methods):
         named = named or READABLE.search(words) or READABLE.search(route.name) or PUBLISHED.search(route.path)
     return bool(named) or not route.path.strip("/")
