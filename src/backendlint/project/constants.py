@@ -75,10 +75,25 @@ def _member(project: Project, fn: Fn, owner: Vid, name: str, depth: int) -> list
             if vid >= 0 and not project.hierarchy.stores(cls, name):
                 if ref.kind == "inst" and _is_field(project, cls, name) and not _left_as_is(project, fn, owner):
                     return None
-                if any(project.hierarchy.stores(sub, name) for sub in project.subclasses(project.classes[ref.name])):
+                below = project.subclasses(project.classes[ref.name])
+                if any(project.hierarchy.stores(sub, name) for sub in below):
                     return None
-                return constants(project, cls.owner, vid, depth - 1)
+                stated = [(cls, vid)]
+                if ref.kind == "inst":  # `self.timeout`, of which subclasses may state another one
+                    stated += [(sub, sub.facts.attributes[name]) for sub in below if name in sub.facts.attributes]
+                return _stated(project, stated, depth - 1)
     return None
+
+
+def _stated(project: Project, attributes: list[tuple[Cls, Vid]], depth: int) -> list[object] | None:
+    """The constants of one attribute of several classes."""
+    found: list[object] = []
+    for cls, vid in attributes[: MAX_CONSTANTS + 1]:
+        part = constants(project, cls.owner, vid, depth)
+        if part is None or len(found) + len(part) > MAX_CONSTANTS:
+            return None
+        found.extend(part)
+    return found
 
 
 def _is_field(project: Project, cls: Cls, name: str) -> bool:
