@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from backendlint.project.model import Project
 
 DEPTH = 6
+_COMPARES = re.compile(r"verif|check|compare|hash|valid|matches", re.IGNORECASE)
+"""Names of functions that a made-up password may be given, so that a failure takes as long as a success."""
 _PAIRS = ("auth", "basic_auth", "http_auth")
 """Keywords that take a user with a password: `auth=("report", "...")`."""
 
@@ -259,7 +262,8 @@ def _by_position(project: Project, fn: Fn, call: Call) -> Iterator[NamedLiteral]
     given = [
         vid for vid in call.args if fn.facts.values[vid][0] == "const" and fn.facts.values[vid][1].__class__ is str
     ]
-    for target in project.targets(fn, call)[:1] if given else ():
+    given = [vid for vid in given if any(map(str.isdigit, fn.facts.values[vid][1]))]  # no name of a setting or file
+    for target in [item for item in project.targets(fn, call)[:1] if not _COMPARES.search(item.name)] if given else ():
         for index, passed in bind(fn, call, target).items():
             name = target.facts.params[index].name
             for vid, part in passed if sensitive(name) == "secret" else ():
