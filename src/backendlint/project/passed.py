@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call
 from backendlint.project.binding import bind
-from backendlint.project.entities import Fn, Ref, Refs
+from backendlint.project.entities import Cls, Fn, Ref, Refs
 
 if TYPE_CHECKING:
     from backendlint.project.model import Project
@@ -46,15 +46,25 @@ class Passed:
 
     def _calls_of(self, fn: Fn) -> list[tuple[Fn, Call]]:
         """Calls of what is known by a name of its own."""
-        wanted = ("func", fn.fqn) if fn.cls is None else ("class", fn.cls.fqn)
+        heirs = () if fn.cls is None else (cls for cls in self.project.subclasses(fn.cls) if self._inherits(cls, fn))
+        wanted = {("func", fn.fqn): fn.name} if fn.cls is None else {("class", fn.cls.fqn): fn.cls.name}
+        wanted |= {("class", cls.fqn): cls.name for cls in heirs}
         found = [
             (caller, call)
-            for caller, call in self.project.written.calls(fn.name if fn.cls is None else fn.cls.name)
+            for key, name in wanted.items()
+            for caller, call in self.project.written.calls(name)
             if caller is not fn
             and caller.value(call.func)[0] == "name"
-            and any((ref.kind, ref.name) == wanted for ref in self.resolver.refs(caller, call.func))
+            and any((ref.kind, ref.name) == key for ref in self.resolver.refs(caller, call.func))
         ]
+        for _, name in wanted if fn.cls is not None else ():
+            home = self.project.classes[name].owner
+            found += ((home, call) for call in home.calls if home.value(call.func) == ("def", name.rpartition(".")[2]))
         return found if len(found) <= MAX_CALLS else []
+
+    def _inherits(self, cls: Cls, fn: Fn) -> bool:
+        """Whether an object of the class is made by this `__init__` of a base."""
+        return self.project.method(cls, fn.name) is fn
 
     def _checks(self, ref: Ref) -> bool:
         """Whether it is a schema, by which a decorator may load what was sent: `@body(OrderIn())`."""

@@ -97,7 +97,7 @@ class Results:
         key = (fn.fqn, receiver._replace(arg=_HEIR))
         if key not in self._known:
             self._known[key] = ()
-            stated = self._read(fn, self.heirs.stated(heir))
+            stated = self._read(fn, receiver, self.heirs.stated(heir))
             if stated:
                 self._known[key] = self._returned_with(fn, {0: (receiver,), **stated})
         return self._known[key]
@@ -129,16 +129,25 @@ class Results:
         finally:
             fn.known = usual
 
-    @staticmethod
-    def _read(fn: Fn, stated: dict[str, Refs]) -> dict[Vid, Refs]:
-        """The stated classes that a function's result is made of, by the values that read them."""
+    def _read(self, fn: Fn, receiver: Ref, stated: dict[str, Refs]) -> dict[Vid, Refs]:
+        """The stated classes that a function's result is made of, by the values that read them, or that call another method
+        which does (`self.query().first()`)."""
         made = ingredients(fn.facts, (item.value for item in fn.facts.returns if item.value >= 0)) if stated else ()
         found = {}
         for vid in made:
             value = fn.facts.values[vid]
             if value[0] == "attr" and value[2] in stated and unchanged(fn, value[1]) == ("param", 0):
                 found[vid] = stated[value[2]]
+            elif (call := _own_method(fn, vid)) is not None and receiver.kind == "inst":
+                given = self._of_own(receiver, fn.facts.values[call.func][2])
+                found.update({vid: given} if given else {})
         return found
+
+    def _of_own(self, receiver: Ref, name: str) -> Refs:
+        """What a method of the object itself gives with what its class states."""
+        functions = self.resolver.project.functions
+        members = [ref for ref in self.resolver.member(receiver, name) if ref.kind == "func"]
+        return unique(ref for member in members for ref in self._of_heir(functions[member.name], receiver))
 
     def _narrows(self, found: Refs, given: Refs) -> bool:
         """Whether what the heir's class gives says more than what is known: the element of a list, a model for its base."""
