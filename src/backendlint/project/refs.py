@@ -14,6 +14,7 @@ from backendlint.project.loops import behind
 from backendlint.project.managers import Managers
 from backendlint.project.names import Names
 from backendlint.project.passed import Passed
+from backendlint.project.registries import Registries
 from backendlint.project.results import Results
 from backendlint.project.tables import bound, kept_alike
 from backendlint.project.types import MAX_REFS, TypeNames, unique
@@ -45,6 +46,7 @@ class Resolver:
         self.results = Results(self)
         self.passed = Passed(project, self)
         self.managers = Managers(self)
+        self.registries = Registries(self)
         self._params: dict[tuple[str, int], Refs] = {}
         self._fields: dict[tuple[str, str], Refs] = {}
         self._methods: dict[tuple[Ref, str], Refs] = {}
@@ -244,7 +246,6 @@ class Resolver:
                 return self._many(self.refs(*stored) for stored in kept)
             if said := self.project.attached.from_the_start(fn, refs, value[2]):
                 return said
-        if value[0] == "item":
             return self._many((ref.arg,) if ref.kind == "libinst" and ref.arg else self.element(ref) for ref in refs)
         parts = [part for ref in refs for part in self.element(ref)]
         if value[0] == "elem" and any(part.kind == "func" for part in parts):
@@ -377,11 +378,10 @@ class Resolver:
 
     def callees(self, fn: Fn, call: Call) -> Refs:
         """What a call calls; an object of a library is called by its `__call__`, where that is modelled."""
-        refs = self.refs(fn, call.func)
-        for ref in refs:
-            if ref.kind == "libinst" or (ref.kind == "func" and self.project.functions[ref.name].decorators):
-                return tuple(map(self._called, refs))
-        return refs
+        refs = self.registries.called(fn, call, self.refs(fn, call.func))
+        own = self.project.functions
+        changed = any(ref.kind == "libinst" or (ref.kind == "func" and own[ref.name].decorators) for ref in refs)
+        return tuple(map(self._called, refs)) if changed else refs
 
     def _called(self, ref: Ref) -> Ref:
         if ref.kind == "func":  # a library's decorator may make an object of it, whose call does something else
