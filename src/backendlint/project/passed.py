@@ -49,6 +49,8 @@ class Passed:
         heirs = () if fn.cls is None else (cls for cls in self.project.subclasses(fn.cls) if self._inherits(cls, fn))
         wanted = {("func", fn.fqn): fn.name} if fn.cls is None else {("class", fn.cls.fqn): fn.cls.name}
         wanted |= {("class", cls.fqn): cls.name for cls in heirs}
+        if len(wanted) > MAX_CALLS:
+            return []
         found = [
             (caller, call)
             for key, name in wanted.items()
