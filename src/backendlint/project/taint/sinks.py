@@ -87,8 +87,8 @@ def find_sinks(project: Project) -> dict[str, list[SinkSite]]:
         sent = SinkSite("response", fn, call, vid, CallModel(name=name), Sink("response", Arg((0,))))
         found.setdefault("response", []).append(sent)
     for fn, call, vid, name in located(project):
-        place = SinkSite("redirect", fn, call, vid, CallModel(name=name), Sink("redirect", Arg((0,))))
-        found.setdefault("redirect", []).append(place)
+        led = SinkSite("redirect", fn, call, vid, CallModel(name=name), Sink("redirect", Arg((0,))))
+        found.setdefault("redirect", []).append(led)
     return found
 
 
