@@ -36,6 +36,9 @@ TOKEN_VALUE = ("token", "value")
 SESSION = "session"
 SIGNERS = ("itsdangerous.", "django.core.signing.")
 GETTERS = frozenset({"get", "pop"})
+PLAIN = frozenset({"key", "apikey"})
+"""Names that say little: a secret, where they are compared with a header for one."""
+CREDENTIAL = re.compile(r"(^|[-_])(api-?)?(key|token|secret)$", re.IGNORECASE)
 MACS = frozenset({"signature", "sig", "hmac", "mac", "digest", "checksum_signature", "x_hub_signature"})
 
 
@@ -109,6 +112,7 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
         mac = is_mac(project, fn, own) or (is_keyed(fn, own) and name_in(fn, other).lower() in MACS)
         secret = mac or wrapped or sensitive(name) == "secret" or name.lower() in MACS
         secret = secret or identifier_words(name)[-2:] == TOKEN_VALUE
+        secret = secret or (name.lower() in PLAIN and in_credential_header(fn, other))
         if not secret or (not mac and (from_request(project, fn, own) or is_many(project, fn, own, name))):
             continue
         if confirms(name, name_in(fn, other)) or (
@@ -124,6 +128,20 @@ def judged(project: Project, fn: Fn, left: Vid, right: Vid) -> tuple[str, bool] 
             return None
         return name or "the digest", mac or from_request(project, fn, other)
     return None
+
+
+def in_credential_header(fn: Fn, vid: Vid) -> bool:
+    """`request.headers.get("X-Key")`, `request.headers["X-Token"]`: by its name what lets a caller in."""
+    value = fn.unguarded(vid)
+    call = fn.calls[value[1]] if value[0] == "call" else None
+    if call is not None and fn.callee_name(call) == "get" and call.args:
+        func = fn.value(call.func)
+        name, owner = fn.const(call.args[0]), fn.dotted(call.func) if func[0] == "name" else str(fn.value(func[1])[-1])
+    elif value[0] == "item":
+        name, owner = fn.const(value[2]), str(fn.value(value[1])[-1])
+    else:
+        return False
+    return isinstance(name, str) and "headers" in owner and CREDENTIAL.search(name) is not None
 
 
 def is_setting(project: Project, fn: Fn, vid: Vid) -> bool:
