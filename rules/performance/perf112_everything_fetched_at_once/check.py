@@ -19,7 +19,7 @@ def check(project: Project) -> Iterator[Hit]:
     yield from _keys(project)
     for fn in project.reviewed():
         if (
-            project.queries.direct(fn) == []
+            project.queries.reason(fn) is None
             or for_tests(project, fn)
             or project.reach(fn.fqn)
             or not _batch(project, fn)

@@ -111,6 +111,7 @@ def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
         found = _by_text(project, fn, query, text) if text else _by_chain(project, fn, query)
         if found is not None:
             yield found
+    yield from _generic(project, fn)
     for query, sent in project.queries.handed(fn):
         if (
             query.kind == "read"
@@ -121,6 +122,31 @@ def unbounded(project: Project, fn: Fn) -> Iterator[Unbounded]:
             found = _by_text(project, fn, query, project.queries.text(fn, query.call))
             if found is not None:
                 yield found
+
+
+def _generic(project: Project, fn: Fn) -> Iterator[Unbounded]:
+    """`orders.all()` of a base class that asks for every row of what its subclasses state: told where it is called."""
+    for call in fn.calls:
+        targets = project.targets(fn, call) if receiver(fn, call) >= 0 else []
+        base = targets[0].cls if len(targets) == 1 else None
+        if base is None or not base.subclasses:
+            continue
+        entity = next(filter(None, map(project.hierarchy.model_in, project.refs(fn, call.value))), None)
+        for query in project.queries.direct(targets[0]) if entity is not None else ():
+            if query.kind == "read" and _gives_every(project, targets[0], query):
+                sent = query._replace(fn=fn, span=call.span, block=call.block, vid=call.value, call=call)
+                yield Unbounded(fn, sent, entity.name if entity is not None else "", False, False)
+                break
+
+
+def _gives_every(project: Project, fn: Fn, query: Query) -> bool:
+    """Whether a method returns all rows of a table that it does not name."""
+    if query.vid not in ingredients(fn.facts, [item.value for item in fn.facts.returns if item.value >= 0]):
+        return False
+    found = project.origins.of(fn, query.vid)
+    told = any(not item.known or item.open or item.path or item.cut or _bounded(item) for item in found)
+    narrowed = any({"filter", "exclude", "join"} & item.ops or _entity(project, item) for item in found)
+    return bool(found) and not (told or narrowed) and _many(project, fn, query)
 
 
 def _hands_back(project: Project, fn: Fn, call: Call, sender: Fn) -> bool:
