@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
-from backendlint.project.binding import receiver
 from backendlint.project.entities import Fn
 
 if TYPE_CHECKING:
@@ -23,12 +22,10 @@ def heard(project: Project) -> frozenset[tuple[str, str]]:
     announced: dict[str, tuple[str, ...]] = {}
     found: set[tuple[str, str]] = set()
     for fn in _beside_signals(project):
-        signals = {vid for vid in fn.made_by("name") if _announces(project, str(fn.facts.values[vid][1]), announced)}
-        for call in fn.calls if signals else ():
-            named = [vid for vid in _parts(fn, call) if vid in signals]
-            for vid in named:
-                operations = announced[str(fn.facts.values[vid][1])]
-                found.update((model, op) for model in _models(project, fn, call) for op in operations)
+        for call in fn.calls:
+            for name in _named(fn, call):
+                if _announces(project, name, announced):
+                    found.update((model, op) for model in _models(project, fn, call) for op in announced[name])
     return frozenset(found)
 
 
@@ -46,9 +43,13 @@ def _announces(project: Project, dotted: str, known: dict[str, tuple[str, ...]])
     return bool(known[dotted])
 
 
+def _named(fn: Fn, call: Call) -> Iterator[str]:
+    """The dotted names that are passed, also in a list, and of which the method is called."""
+    yield fn.dotted(call.func).rpartition(".")[0]
+    yield from (str(value[1]) for vid in _parts(fn, call) if (value := fn.value(vid))[0] == "name")
+
+
 def _parts(fn: Fn, call: Call) -> Iterator[Vid]:
-    """What is passed, also in a list, and what the method is called of."""
-    yield receiver(fn, call)
     for vid in call.passed:
         value = fn.value(vid)
         yield from value[1] if value[0] in ("list", "tuple") else (vid,)
