@@ -14,6 +14,7 @@ from backendlint.api import (
     Project,
     Query,
     Vid,
+    accumulates,
     aliases,
     around,
     before,
@@ -23,6 +24,7 @@ from backendlint.api import (
     for_tests,
     given,
     grows,
+    identifier_words,
     ingredients,
     is_used,
     loops_around,
@@ -47,6 +49,11 @@ MANY_ROWS = re.compile(r"^\s*INSERT\b.*\bSELECT\b|\bWHERE\b.*\bIN\s*\(|;\s*[A-Z]
 CHANGING = frozenset({"insert", "update", "delete"})
 ERRORS = re.compile(r"(\w+_)?(error|failure|problem|violation)", re.IGNORECASE)
 WARNS = frozenset({"warning", "warn", "error"})
+CLOCKS = frozenset({"now", "utcnow", "today", "time"})
+OF_ONE = frozenset(
+    "author owner address addr email publisher host device domain certificate key role company photo picture".split()
+)
+"""Words of relations of which one thing has a few, although there are many of them in all."""
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -58,7 +65,7 @@ def check(project: Project) -> Iterator[Hit]:
         hits = list(_written_in(project, fn))
         yield from (hit for hit in hits if hit.profile is not None)
         told += told_once((hit for hit in hits if hit.profile is None), _together, few=1, severity=None)
-    yield from told_once(told, _alike, severity=None, each=lambda hit: (hit.location.path, hit.message.split("`")[1]))
+    yield from told_once(told, _alike, severity=None, each=_habit)
 
 
 def _together(hit: Hit, others: str) -> str:
@@ -66,9 +73,14 @@ def _together(hit: Hit, others: str) -> str:
     return f"{hit.message[:-1]}. So it is with {others.replace('more place', 'other write')} of the function."
 
 
+def _habit(hit: Hit) -> tuple[str, str]:
+    """The same write in one function after the other: of one file, or of the project where the model is named."""
+    written = hit.message.split("`")[1]
+    return ("" if written.endswith(".objects.create") else hit.location.path), written
+
+
 def _alike(hit: Hit, others: str) -> str:
-    """A file's habit: the same write in one function after the other."""
-    return f"{hit.message[:-1]}. So it is in {others} of the file."
+    return f"{hit.message[:-1]}. So it is in {others}{'' if '.objects.create`' in hit.message else ' of the file'}."
 
 
 def _written_in(project: Project, fn: Fn) -> Iterator[Hit]:
@@ -95,12 +107,24 @@ def _flushed(project: Project, fn: Fn) -> Iterator[Hit]:
     added = [site.call for site in sites if site.model.orm is not None and site.model.orm.op == "add"]
     loops: dict[int, list[Call]] = {}
     for site in sites if added else ():
-        if site.model.transaction == "flush":
-            loops.setdefault(_loop(project, fn, site.call.block), []).append(site.call)
+        loop = _loop(project, fn, site.call.block) if site.model.transaction == "flush" else -1
+        if loop >= 0 and not _now_and_then(fn, site.call, loop):
+            loops.setdefault(loop, []).append(site.call)
     for loop, flushes in loops.items():
-        rows = [call.args[0] for call in added if call.args and loop >= 0 and fn.blocks_of(call.block)[0][0] >= loop]
+        rows = [call.args[0] for call in added if call.args and fn.blocks_of(call.block)[0][0] >= loop]
         if rows and not any(_asked_after(fn, vid, call) for call in flushes for vid in rows):
             yield from (_flushes(project, fn, call, loop) for call in flushes)
+
+
+def _now_and_then(fn: Fn, call: Call, loop: int) -> bool:
+    """`if number % 500 == 0: session.flush()`"""
+    for number, block in fn.blocks_of(call.block):
+        if number == loop:
+            break
+        tested = ingredients(fn.facts, (block.value,)) if block.kind == "if" and block.value >= 0 else ()
+        if any(fn.value(vid)[:2] == ("binop", "%") for vid in tested):
+            return True
+    return False
 
 
 def _flushes(project: Project, fn: Fn, call: Call, loop: int) -> Hit:
@@ -290,7 +314,9 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
         return "strict"
     if _own_columns(query) or _composite(project, fn, loop, query) or _by_item(fn, loop, query):
         return "strict"
-    if _given_back(fn, call, edge):
+    if _given_back(fn, call, edge) or (edge is not None and _does_it_all(project, fn, loop, call)):
+        return "strict"
+    if _of_one_parent(project, fn, loop) and not _same_for_all(fn, loop, call, op if edge is None else ""):
         return "strict"
     if (
         _repairs(fn, loop)
@@ -465,6 +491,72 @@ def _given_back(fn: Fn, call: Call, edge: Edge | None) -> bool:
     ):
         return False
     return is_result_used(fn, call)
+
+
+def _does_it_all(project: Project, fn: Fn, loop: int, call: Call) -> bool:
+    """Whether a function of the project is called on the loop's object, or given it whole: it does what is to be done with one
+    (`order.archive(user)`), of which the write may be a part; or an attribute that some code filled is gone through."""
+    iterable = fn.unguarded(fn.facts.blocks[loop].value)
+    if iterable[0] == "attr" and not _is_sent(project, fn, iterable[1]):
+        return True
+    func = fn.value(call.func)
+    on = func[1] if func[0] == "attr" else -1
+    return any(_is_item(fn, vid, loop) and (vid == on or _is_row(project, fn, vid)) for vid in (on, *call.passed))
+
+
+def _is_sent(project: Project, fn: Fn, vid: Vid) -> bool:
+    """The body of a request, whose lists are as long as a client likes."""
+    classes = (project.classes[ref.name] for ref in project.refs(fn, vid) if ref.kind == "inst")
+    return any(project.hierarchy.role(cls) == "schema" for cls in classes)
+
+
+def _is_item(fn: Fn, vid: Vid, loop: int) -> bool:
+    value = fn.unguarded(vid) if vid >= 0 else ("",)
+    return value[0] in ("elem", "unpack") and depends(fn, [vid], loop)
+
+
+def _is_row(project: Project, fn: Fn, vid: Vid) -> bool:
+    return any(ref.kind == "inst" and ref.name in project.classes for ref in project.refs(fn, vid))
+
+
+def _of_one_parent(project: Project, fn: Fn, loop: int) -> bool:
+    """`for author in article.authors.all():` goes through what belongs to one, and no name tells that this is much."""
+    vid = fn.facts.blocks[loop].value
+    value = fn.unguarded(vid)
+    if value[0] != "call" or project.targets(fn, fn.calls[value[1]]):
+        return False
+    origins = project.origins.of(fn, vid)
+    return bool(origins) and all(item.path and _few_each(item.path[-1]) for item in origins)
+
+
+def _few_each(relation: str) -> bool:
+    words = [word.lower().removesuffix("es").removesuffix("s") for word in identifier_words(relation)]
+    return not accumulates(relation) or not OF_ONE.isdisjoint(words)
+
+
+def _same_for_all(fn: Fn, loop: int, call: Call, op: str) -> bool:
+    """`notice.read = True; notice.save()`: one `update()` of all of them does it."""
+    func = fn.value(call.func)
+    if op != "save" or func[0] != "attr":
+        return False
+    held, vid, changed = aliases(fn.facts, func[1]), func[1], False
+    for _ in range(MAX_CHAIN):
+        value = fn.facts.values[vid]
+        if value[0] == "setattr":
+            if depends(fn, [value[3]], loop) or _made_here(fn, value[3], loop):
+                return False
+            changed = True
+        elif value[0] not in ("guard", "mut"):
+            break
+        vid = value[1]
+    return changed and bool(held)
+
+
+def _made_here(fn: Fn, vid: Vid, loop: int) -> bool:
+    """`uuid4()`, which is another one in each round; the time may as well be the same."""
+    values = (fn.value(part) for part in ingredients(fn.facts, (vid,)))
+    calls = [fn.calls[value[1]] for value in values if value[0] == "call"]
+    return any(loop in around(fn.facts, call.block) and fn.callee_name(call) not in CLOCKS for call in calls)
 
 
 def _needed_after(project: Project, fn: Fn, call: Call) -> bool:
