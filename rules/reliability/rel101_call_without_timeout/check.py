@@ -23,7 +23,9 @@ from backendlint.api import (
     exclusive,
     here_and_in,
     in_main_block,
+    ingredients,
     only_by_hand,
+    receiver,
     told_once,
 )
 
@@ -32,7 +34,12 @@ OUTBOUND = frozenset(
 )
 GENERATED = ".Stub.*"
 """The model of all methods of generated stubs, whose deadlines API114 is about."""
+MADE = "made "
 UNBOUNDED = Wait("forever", default=True)
+STATES = frozenset({"state", "status", "ready", "successful", "failed"})
+"""What a job's result tells of whether it is there."""
+ASKS_NOBODY = frozenset({"connect", "send", "sendto", "sendall"})
+"""Methods of a datagram socket that are done at once."""
 FAR = 4
 """Calls from a queue's job down to what it waits for."""
 REQUEST_LAYERS = frozenset(["controller", "service", "repository", "client", "task", "middleware"])
@@ -44,17 +51,24 @@ def check(project: Project) -> Iterator[Hit]:
     """One hit a call, or a client's constructor where that decides for all of the client's calls.
 
     A library that is called without a timeout everywhere is told once, where a client waits for it if one does: the remedy is
-    one too. So is what one function calls, or one class.
+    one too. So is what one function calls, or one class, and a kind of client that several places make.
     """
     served: dict[str, list[Hit]] = {}
     others: dict[str, list[Hit]] = {}
+    clients: dict[str, list[Hit]] = {}
     for hit, name in _hits(project):
         fn = project.functions.get(hit.function or "")
-        if name and hit.profile is None and fn is not None:
+        if name.startswith(MADE):
+            clients.setdefault(name, []).append(hit)
+        elif name and hit.profile is None and fn is not None:
             styles = served if fn in project.in_request else others
             styles.setdefault(name.partition(".")[0], []).append(hit)
         else:
             yield hit
+    for hits in clients.values():
+        yield from (hit for hit in hits if hit.profile is not None)
+        made = (hit for hit in hits if hit.profile is None)
+        yield from told_once(made, partial(here_and_in, before=": every call"), FEW_TOGETHER, severity=None)
     for library in {**served, **others}:
         waited, rest = served.get(library, []), others.get(library, [])
         told = partial(_everywhere, library)
@@ -85,7 +99,7 @@ def _everywhere(library: str, hit: Hit, others: str) -> str:
 
 
 def _hits(project: Project) -> Iterator[tuple[Hit, str]]:
-    """Each hit, and what is called there; "" where the hit is no such call's."""
+    """Each hit, and what is called there, or MADE with the client that is made; "" for others."""
     sockets: dict[tuple[str, Made], list[int]] = {}
     clients: dict[Made, tuple[Site, Wait]] = {}
     left_out: dict[Made, Site] = {}
@@ -108,7 +122,7 @@ def _hits(project: Project) -> Iterator[tuple[Hit, str]]:
             clients.setdefault(Made(site.fn, site.call), (site, wait))
     for made, (site, wait) in clients.items():
         if asked.get(made, True):
-            yield _client(project, made, site, wait), ""
+            yield _client(project, made, site, wait), f"{MADE}{project.models(made.fn, made.call)[0].name}"
     kinds = {model.returns or model.name for made in clients for model in project.models(made.fn, made.call)}
     for site, hit in found:
         told = any(site.model.name.startswith(f"{kind}.") for kind in kinds)  # where its client is made, most likely
@@ -204,9 +218,9 @@ def _watched(project: Project, site: Site) -> bool:
 
 
 def _datagram(project: Project, site: Site) -> bool:
-    """`socket(AF_INET, SOCK_DGRAM).connect(...)`: only notes the address, nobody is asked."""
+    """`socket(AF_INET, SOCK_DGRAM).connect(...)` only notes the address, `send(...)` waits for nobody."""
     func = site.fn.value(site.call.func)
-    if func[0] != "attr" or func[2] != "connect" or "socket" not in site.model.effect:
+    if func[0] != "attr" or func[2] not in ASKS_NOBODY or "socket" not in site.model.effect:
         return False
     made = list(project.allocations.of(site.fn, func[1]))
     kinds = [vid for fn, call in made for vid in (*call.args[1:2], call.kwarg("type")) if vid >= 0 and fn is site.fn]
@@ -229,7 +243,17 @@ def _waits(project: Project, site: Site) -> bool:
     """For what is outside; for a job's result where a client waits meanwhile (a consumer may wait as long as it likes)."""
     if OUTBOUND.intersection(site.model.effect):
         return not _ended(site) and not _datagram(project, site) and not _connects_only(project, site)
-    return "queue-consume" in site.model.effect and site.fn in project.in_request
+    return "queue-consume" in site.model.effect and site.fn in project.in_request and not _is_done(site)
+
+
+def _is_done(site: Site) -> bool:
+    """`if not job.ready(): return None`, `if job.state == "FAILURE": ...` before `job.get()`: whoever asks it does so when it is
+    there."""
+    fn = site.fn
+    job = fn.unguarded(receiver(fn, site.call)) if receiver(fn, site.call) >= 0 else ("",)
+    tests = [block.value for block in fn.facts.blocks if block.kind == "if" and block.value >= 0]
+    asked = (fn.value(vid) for vid in ingredients(fn.facts, tests))
+    return any(value[0] == "attr" and value[2] in STATES and fn.unguarded(value[1]) == job for value in asked)
 
 
 def _hit(project: Project, site: Site, wait: Wait) -> Hit:

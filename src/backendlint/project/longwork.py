@@ -28,9 +28,10 @@ LONG_SLEEP = 1.0
 SHORT_PROCESS = 10.0
 """Seconds."""
 _AT_ONCE = frozenset(
-    "basename cat chgrp chmod chown cp date df dirname dmidecode echo env false free getent groups head hostname hostnamectl id "
-    "ifconfig ip journalctl kill killall ln locale ls lsb_release lscpu lspci lsusb mkdir mv nproc pgrep pidof pkill pmap ps pwd readlink "
-    "rm rmdir stat sw_vers sysctl system_profiler tail test touch true tty uname uptime who whoami whereis which".split()
+    "arch basename cat chgrp chmod chown cp date df dirname diskutil dmidecode dpkg-query echo env false findmnt free getconf getent "
+    "groups head hostname hostnamectl id ifconfig ip journalctl kill killall ln locale ls lsb_release lsblk lscpu lsof lspci lsusb mkdir "
+    "mv netstat nproc nvidia-smi pgrep pidof pkill pmap ps pwd readlink rm rmdir ss stat sw_vers sysctl system_profiler tail test "
+    "timedatectl touch true tty uname uptime who whoami whereis which".split()
 )
 """Programs that are done as soon as they are started."""
 _BY_SIZE = frozenset("cat chgrp chmod chown cp df mv rm stat tail touch".split())
@@ -38,6 +39,11 @@ _BY_SIZE = frozenset("cat chgrp chmod chown cp df mv rm stat tail touch".split()
 _FOLLOWS = {"tail": frozenset({"-f", "-F", "--follow"}), "journalctl": frozenset({"-f", "--follow"})}
 """What has these go on for ever."""
 _ASKS = frozenset({"--version", "-V", "--help", "-h"})
+_PACKAGES = frozenset(
+    {"-s", "--status", "-l", "--list", "-L", "--listfiles", "-S", "--search", "-q", "-qa", "-qi", "--query"}
+)
+_PACKAGERS = frozenset({"dpkg", "rpm"})
+"""What knows the packages of a system, and what asks it for one."""
 _GIT_ASKS = frozenset(
     {"branch", "config", "describe", "log", "remote", "rev-list", "rev-parse", "show", "status", "tag"}
 )
@@ -247,14 +253,23 @@ class LongWorks:
 
 def at_once(fn: Fn, call: Call, *, always: bool = False) -> bool:
     """Whether a program is one that ends at once, by its name as the code writes it; `always`: whatever it is given."""
-    words = _words(fn, call.args[0]) if call.args else []
+    words = _command(fn, call)
     name = words[0].rpartition("/")[2] if words else ""
     if not _FOLLOWS.get(name, frozenset()).isdisjoint(words):
         return False
+    if (name in _PACKAGERS and not _PACKAGES.isdisjoint(words)) or words == ["mount"]:
+        return True
     if always:
         return name in _AT_ONCE - _BY_SIZE
     asks = words[1:2] if name == "git" else words[1:]
     return name in _AT_ONCE or not (_GIT_ASKS if name == "git" else _ASKS).isdisjoint(asks)
+
+
+def _command(fn: Fn, call: Call) -> list[str]:
+    """The words of what is run, also where it was started before: `Popen("mount").communicate()`."""
+    value = fn.unguarded(receiver(fn, call)) if not call.args and receiver(fn, call) >= 0 else ("",)
+    started = fn.calls[value[1]] if value[0] == "call" else call
+    return _words(fn, started.args[0]) if started.args else []
 
 
 def _words(fn: Fn, vid: Vid) -> list[str]:
@@ -263,6 +278,9 @@ def _words(fn: Fn, vid: Vid) -> list[str]:
     if value[0] in ("list", "tuple"):
         return [text for item in value[1] if isinstance(text := fn.const(item), str)]
     first = value[2][0] if value[0] == "fmt" and value[2] else vid
+    func = fn.func_of(value)
+    if func[0] == "attr" and func[2] == "format":
+        first = func[1]
     text = fn.const(first)
     return text.split() if isinstance(text, str) else []
 

@@ -90,8 +90,10 @@ def _packages(file: FileFacts) -> bool:
 
 
 def imported(project: Project, fn: Fn) -> bool:
-    """Whether another file imports this module."""
-    return fn.file.module.rpartition(".")[2] in project.imported_names or fn.file.module in project.imported_from
+    """Whether another file imports this module; not the library that has its name."""
+    name = fn.file.module.rpartition(".")[2]
+    named = name in project.imported_names and not project.imports(name)
+    return named or fn.file.module in project.imported_from
 
 
 def only_from_main(project: Project, fn: Fn, depth: int = 4, *, beside: bool = False) -> bool:
