@@ -10,6 +10,8 @@ from backendlint.api import (
     Hit,
     Project,
     Query,
+    Unbounded,
+    Vid,
     doubtful,
     for_admins,
     for_tests,
@@ -47,10 +49,21 @@ def check(project: Project) -> Iterator[Hit]:
                 f"take a limit with an upper bound, and page{_or_sum_up(fn, item.query)}.",
                 fn.location(item.query.span),
                 function=fn.fqn,
-                profile="strict"
-                if doubtful(item) or not _listed(project, fn) or _set_up(project, item.entity)
-                else None,
+                profile="strict" if _is_advice(project, fn, item) else None,
             )
+
+
+def _is_advice(project: Project, fn: Fn, item: Unbounded) -> bool:
+    """Where nothing says that many rows come: those of one user, one column of each, and what operators set up."""
+    few = doubtful(item) or item.own or _one_column(fn, item.query.vid)
+    return few or not _listed(project, fn) or _set_up(project, item.entity)
+
+
+def _one_column(fn: Fn, vid: Vid) -> bool:
+    """`Order.objects.values_list("pk", flat=True)`: a number or a key of each row takes little."""
+    value = fn.unguarded(vid)
+    call = fn.calls[value[1]] if value[0] == "call" else None
+    return call is not None and fn.callee_name(call) == "values_list" and fn.const(call.kwarg("flat")) is True
 
 
 def _or_sum_up(fn: Fn, query: Query) -> str:

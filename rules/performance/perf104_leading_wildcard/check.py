@@ -15,7 +15,9 @@ from backendlint.api import (
     Span,
     SqlStatement,
     Step,
+    Table,
     fills_database,
+    for_admins,
     for_tests,
     here_and_in,
     name_of,
@@ -52,9 +54,8 @@ def check(project: Project) -> Iterator[Hit]:
     for uses in _searches(groups.values()):
         fn = uses[0].fn
         aside = (
-            stays_small(uses[0].table.name)
+            _seldom(project, fn, uses[0].table)
             or _of_each_row(uses[0])
-            or only_by_hand(project, fn)
             or fills_database(project, fn)
             or for_tests(project, fn)
             or _scoped(project, fn, narrowing)
@@ -133,8 +134,15 @@ def _like(project: Project, statement: SqlStatement, scope: sql.Scope, node: exp
         "or full-text index, or anchor the pattern at its start.",
         node,
     )
-    aside = (table is not None and stays_small(table.name)) or only_by_hand(project, statement.function)
-    return replace(hit, profile="strict") if aside else hit
+    return replace(hit, profile="strict") if _seldom(project, statement.function, table) else hit
+
+
+def _seldom(project: Project, fn: Fn | None, table: Table | None) -> bool:
+    """What runs by hand or for administrators alone, and tables that stay small, or that nobody but they fill."""
+    routes = project.endpoints.leading_to(fn.fqn) if fn is not None else []
+    if only_by_hand(project, fn) or (routes and all(map(for_admins, routes))):
+        return True
+    return table is not None and (stays_small(table.name) or not project.writes.makers.fills_up(table))
 
 
 def _leads_with_wildcard(project: Project, statement: SqlStatement, value: exp.Expression, more: bool = False) -> bool:

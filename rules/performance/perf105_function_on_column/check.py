@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from sqlglot import exp
 
-from backendlint.api import ColumnUse, Hit, Project, SqlStatement, only_by_hand, sql, stays_small, told_once
+from backendlint.api import (
+    ColumnUse,
+    Fn,
+    Hit,
+    Project,
+    SqlStatement,
+    Table,
+    for_admins,
+    here_and_in,
+    only_by_hand,
+    only_planned,
+    sql,
+    stays_small,
+    told_once,
+)
 
 _REMEDIES = {
     "lower": "index the expression, or store the value in one case",
@@ -34,6 +49,8 @@ _REMEDIES = {
     "coalesce": "write the null case as a condition of its own",
     "arithmetic": "move the arithmetic to the other side",
 }
+ALIKE = 2
+"""So many queries that compute the same of one column are told one by one."""
 LIKE = frozenset({"mysql", "sqlite"})
 """Where Django writes `iexact` as LIKE, and computes nothing."""
 _TEXT_SEARCHES = frozenset({"like", "ilike", "contains", "icontains"})
@@ -53,6 +70,7 @@ def check(project: Project) -> Iterator[Hit]:
     narrowed = sql.Narrowed(project)
     told: set[tuple[str, str, str, str]] = set()
     together: dict[tuple[str, str], list[Hit]] = {}
+    columns: dict[tuple[str, ...], list[Hit]] = {}
     for use in project.data.uses:
         function = use.function or _DJANGO.get(use.how, "") if use.framework == "django" else _orm_function(use)
         if use.framework == "django" and use.how == "iexact" and project.data.dialect in LIKE:
@@ -62,13 +80,27 @@ def check(project: Project) -> Iterator[Hit]:
         key = (use.fn.fqn, use.table.name, use.column.name, function)
         if key not in told and sql.functional(use.table, use.column.name, function) is None:
             told.add(key)
-            advice = only_by_hand(project, use.fn) or stays_small(use.table.name)
-            if advice:
+            if _seldom(project, use.fn) or _small(project, use.table):
                 yield replace(_use(use, function), profile="strict")
             else:
                 together.setdefault((use.fn.fqn, function), []).append(_use(use, function))
-    for hits in together.values():
-        yield from told_once(hits, _other_columns, few=1, severity=None)
+    for (_, function), found in together.items():
+        first, *more = told_once(found, _other_columns, few=1, severity=None)
+        columns.setdefault((function, first.message.split("`")[3]), []).append(first)
+        yield from more
+    for hits in columns.values():
+        yield from told_once(hits, partial(here_and_in, before=" computes"), ALIKE, severity=None)
+
+
+def _seldom(project: Project, fn: Fn | None) -> bool:
+    """What runs by hand, now and then by a timer, or for administrators alone."""
+    routes = project.endpoints.leading_to(fn.fqn) if fn is not None else []
+    alone = bool(routes) and all(map(for_admins, routes))
+    return alone or only_by_hand(project, fn) or (fn is not None and only_planned(project, fn))
+
+
+def _small(project: Project, table: Table) -> bool:
+    return stays_small(table.name) or not project.writes.makers.fills_up(table)
 
 
 def _other_columns(hit: Hit, others: str) -> str:
@@ -103,13 +135,13 @@ def _statement(statement: SqlStatement) -> Iterator[Hit]:
                 continue
             if table is not None and sql.functional(table, condition.column.name, function) is not None:
                 continue
-            small = table is not None and stays_small(table.name)
+            small = table is not None and _small(statement.project, table)
             shown = condition.wrapper.sql().lower()
             if condition.kind == "range" and shown in told:
                 continue  # the other bound
             told.add(shown)
             hit = _condition(statement, condition, function)
-            aside = small or only_by_hand(statement.project, statement.function)
+            aside = small or _seldom(statement.project, statement.function)
             yield replace(hit, profile="strict") if aside else hit
 
 

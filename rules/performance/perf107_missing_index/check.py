@@ -22,6 +22,7 @@ from backendlint.api import (
     Vid,
     block_at,
     few,
+    for_admins,
     for_tests,
     ingredients,
     sql,
@@ -99,6 +100,9 @@ def _hit(project: Project, need: Need) -> Hit:
     inside = f" in `{name}()`" if name and not name.startswith("<") else ""
     what = {"filter": "filters", "join": "joins", "order": "sorts"}[need.kind]
     served = any(function and _may_serve(project, function) for _, function in need.places)
+    seldom = (
+        need.optional or need.written or stays_small(need.table.name) or not project.writes.makers.fills_up(need.table)
+    )
     return Hit(
         f"The query{inside} {what} `{need.table.name}` by ({columns}), and no index of the table begins with "
         f"{'it' if len(need.columns) == 1 else 'any of these'}: every row is read; `CREATE INDEX "
@@ -106,9 +110,7 @@ def _hit(project: Project, need: Need) -> Hit:
         place,
         others,
         function=function,
-        profile=None
-        if (served and not (need.optional or need.written or stays_small(need.table.name))) or need.kind == "join"
-        else "strict",
+        profile=None if (served and not seldom) or need.kind == "join" else "strict",
         fingerprint_key=f"{need.kind} {need.table.name}({columns})",
     )
 
@@ -119,10 +121,11 @@ def _index_name(need: Need) -> str:
 
 
 def _may_serve(project: Project, function: str) -> bool:
-    """Whether requests lead to the function, or nothing shows who calls what a repository offers."""
+    """Whether requests of more than administrators lead to the function, or nothing shows who calls what a repository offers."""
     fn = project.functions.get(function)
     if project.reach(function) or fn is None:
-        return project.reach(function) > 0 and (fn is None or not for_tests(project, fn))
+        clients = not all(map(for_admins, project.endpoints.leading_to(function)))
+        return clients and (fn is None or not for_tests(project, fn))
     return project.layer(fn) == "repository" and not project.graph.callers(fn)
 
 
@@ -315,7 +318,9 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
         groups.setdefault((use.fn.fqn, use.table.name), []).append(use)
     reached = {_narrows(use) for use in project.data.uses if _finds_few(use)}
     tables: dict[str, set[str]] = {}
+    by_function: dict[str, list[ColumnUse]] = {}
     for use in project.data.uses:
+        by_function.setdefault(use.fn.fqn, []).append(use)
         tables.setdefault(_query(use), set()).add(use.table.name)
     for group in groups.values():
         table = group[0].table
@@ -324,6 +329,7 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
             any(use.partial for use in uses)
             or _narrows(uses[0]) in reached
             or any(len(tables[_query(use)]) > 1 for use in uses)
+            or (uses[0].framework == "django" and _led_to(uses[0], by_function[uses[0].fn.fqn]))
             or _joins(uses[0])
         ):
             continue
@@ -334,6 +340,16 @@ def _uses(project: Project) -> Iterator[tuple[Need, Location, str | None]]:
             queries = [query for query in queries if any(use.how in {"eq", "in"} for use in _filters(query))]
         for query in queries:
             yield from _need(project, table, _filters(query))
+
+
+def _led_to(use: ColumnUse, others: list[ColumnUse]) -> bool:
+    """`lines = lines.filter(order__state=state)` after `lines = Line.objects.filter(shop=shop)`: an index of another table finds
+    the rows from which a relation leads here."""
+    call = _call_of(use)
+    if call < 0:
+        return False
+    chain = ingredients(use.fn.facts, [call])
+    return any(item.table.name != use.table.name and _finds_few(item) and _call_of(item) in chain for item in others)
 
 
 def _filters(uses: list[ColumnUse]) -> list[ColumnUse]:

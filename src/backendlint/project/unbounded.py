@@ -327,9 +327,17 @@ def _cut_for_callers(origin: Origin) -> bool:
 
 
 def _of_one_parent(project: Project, entity: Cls, lookup: str) -> bool:
-    """Whether a filter names a relation to one, as `filter(owner=user)`: the rows of one parent."""
-    name, _, rest = lookup.partition("__")
-    return project.associations.find(entity, name) is not None and rest in ("", "id", "pk", "exact")
+    """Whether a filter names a relation to one, as `filter(owner=user)` or `filter(order__owner=user)`: the rows of one parent."""
+    names = lookup.split("__")
+    while names and names[-1] in ("id", "pk", "exact"):
+        names.pop()
+    cls: Cls | None = entity
+    for name in names:
+        relation = project.associations.find(cls, name) if cls is not None else None
+        if relation is None:
+            return False
+        cls = project.classes.get(relation.target)
+    return bool(names)
 
 
 def _bounded(origin: Origin) -> bool:

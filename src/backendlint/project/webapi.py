@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from backendlint.project.answers import Answer, answers
+from backendlint.project.taint.naming import words as identifier_words
 
 if TYPE_CHECKING:
     from backendlint.project.entities import Fn
@@ -13,6 +15,14 @@ if TYPE_CHECKING:
     from backendlint.project.routes import Route
 
 _SIGNATURE = re.compile(r"[\w-]*[_-]signature", re.IGNORECASE)
+_RUN_IT = frozenset({"admin", "admins", "administrator", "superuser", "moderator"})
+_REFUSES = frozenset(
+    {"required", "require", "requires", "only", "is", "user", "current", "permission", "ensure", "verify"}
+)
+_ALSO = frozenset(
+    {"or", "owner", "self", "auth", "token", "org", "organization", "organisation", "team", "tenant", "workspace"}
+)
+"""Words of guards that let those pass who run the service; that refuse others; that let others pass too."""
 _ADMIN = re.compile(r"(^|[/_-])(admin|back[_-]?office)", re.IGNORECASE)
 
 
@@ -34,8 +44,15 @@ def is_api(project: Project, route: Route) -> bool:
 
 
 def for_admins(route: Route) -> bool:
-    """A path for those who run the service."""
-    return bool(_ADMIN.search(route.path))
+    """A path for those who run the service, or one that a guard leaves to them (`@superuser_required`, `IsAdminUser`)."""
+    return bool(_ADMIN.search(route.path)) or any(_lets_admins(ref.name) for ref in route.guards)
+
+
+@lru_cache(maxsize=1024)
+def _lets_admins(guard: str) -> bool:
+    """By its name; one that lets others pass too (`IsOwnerOrAdmin`), or that asks another service's key, is none."""
+    words = {word.lower() for word in identifier_words(guard.rpartition(".")[2])}
+    return bool(words & _RUN_IT) and bool(words & _REFUSES) and not words & _ALSO
 
 
 def is_signed(fn: Fn) -> bool:

@@ -18,6 +18,7 @@ from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import plain
 from backendlint.project.openways import is_open, other_ways
+from backendlint.project.rowmakers import RowMakers
 from backendlint.project.saved import abstract, leading, of_itself, only_made, overridden, received
 from backendlint.project.signals import heard
 from backendlint.project.sqltext.assemble import HOLE
@@ -94,6 +95,11 @@ class Writes:
     def heard(self) -> frozenset[tuple[str, str]]:
         """Models with the operations of which a function of the project is told."""
         return heard(self.project)
+
+    @cached_property
+    def makers(self) -> RowMakers:
+        """Who makes the rows of a table."""
+        return RowMakers(self.project)
 
     def all(self) -> Iterator[Write]:
         """Every write."""

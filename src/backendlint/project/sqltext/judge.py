@@ -10,6 +10,7 @@ from backendlint.project.sqltext.predicates import (
     Condition,
     alternatives,
     conditions,
+    finds_few,
     functional,
     leads,
     narrowed,
@@ -48,13 +49,14 @@ _RESERVED = frozenset(
 
 
 class Narrowed:
-    """The uses of columns in whose queries an ORM already finds few rows by an index: equality on a column that leads one."""
+    """The uses of columns in whose queries an ORM already finds few rows: equality on a column that leads an index, or that
+    names the one row of another table to which they belong."""
 
     def __init__(self, project: Project) -> None:
         found = [
             use
             for use in project.data.uses
-            if use.how in {"eq", "in"} and not use.function and leads(use.table, use.column.name) is not None
+            if use.how in {"eq", "in"} and not use.function and finds_few(use.table, use.column.name)
         ]
         self.tables = frozenset((use.fn.fqn, use.table.name) for use in found)
         """(function, table) pairs with such a condition."""

@@ -146,6 +146,15 @@ def leads(table: Table, column: str) -> Index | None:
     )
 
 
+def finds_few(table: Table, column: str) -> bool:
+    """Whether equality on the column leaves few rows: a key begins with it, or ought to, as it names the one row of another
+    table to which they belong (which index is missing, PERF107 tells)."""
+    folded = (column.lower(),)
+    return leads(table, column) is not None or any(
+        tuple(map(str.lower, key.columns)) == folded for key in table.foreign_keys
+    )
+
+
 def functional(table: Table, column: str, function: str = "") -> Index | None:
     """An index whose expression holds the column (and the function's name)."""
     for index in table.indexes:
@@ -192,4 +201,4 @@ def _leading(condition: Condition) -> bool:
     name = condition.column.name.lower()
     if condition.table is None:
         return name in {"id", "pk", "uuid"} or name.endswith("_id")
-    return condition.table.kind == "view" or leads(condition.table, name) is not None
+    return condition.table.kind == "view" or finds_few(condition.table, name)
