@@ -17,7 +17,7 @@ FAR_APART = 60
 """Seconds between any number of attempts."""
 STEADY = 2
 """Seconds between the attempts of a loop that no client waits for."""
-CONFLICT = re.compile(r"Serialization|Deadlock|LockNotAvailable|40001|40P01")
+CONFLICT = re.compile(r"Serialization|Deadlock|LockNotAvailable|40001|40P01|\b(database|table) is locked")
 """What databases raise when two transactions get in each other's way: the next attempt finds the other one gone."""
 LOCKS = re.compile(r"(^|_)acquire\w*_(lock|mutex|lease)s?$", re.IGNORECASE)
 """Names of functions that take a lock, if nobody else has it."""

@@ -32,6 +32,9 @@ MAKES = frozenset(
 """Words of those that do it again when they are repeated, whatever else they say."""
 LOCAL = frozenset("create make new add open send submit start".split())
 """Of those, what functions do with an object of their own too: `create_session()` posts to `/login`."""
+CONFLICT = 409
+AGAIN = re.compile(r"already|duplicate|CONFLICT", re.IGNORECASE)
+"""By which code tells that what was sent has come before."""
 UNSAFE = ("POST", "PATCH")
 KEYS = ("idempot", "x-request-id", "-delivery", "delivery-id", "dedup", "message-id", "event-id", "webhook-id")
 """Parts of the names of headers and fields by which the other side can tell a repeated request."""
@@ -67,7 +70,7 @@ def check(project: Project) -> Iterator[Hit]:
             if not keyed and not (sent.outer and sent.by and _keyed(project, sent.outer, sent.by)):
                 seen.add((place[0].fqn, place[1]))
                 starts = project.lifecycle.alone_leads_to(policy.fn)  # sets up what it finds set up the next time
-                harmless = starts or _is_harmless(project, sent, place[0]) or _mails(project, sent)
+                harmless = starts or _is_harmless(project, sent, place[0]) or _mails(project, sent) or _knows_it(sent)
                 hit = _hit(project, policy, sent, place[0], place[1])
                 yield replace(hit, profile="strict") if harmless else hit
 
@@ -128,6 +131,21 @@ def _forwards(sent: Sent) -> bool:
 def _mails(project: Project, sent: Sent) -> bool:
     """A mail that comes twice is a nuisance, one that never comes is worse."""
     return any("mail" in model.effect for model in project.models(sent.fn, sent.call))
+
+
+def _knows_it(sent: Sent) -> bool:
+    """`if response.status_code == 409: return`, `if is_already_sent(response)`: the other side tells what it has taken before."""
+    for fn in (sent.fn, *((sent.outer,) if sent.outer is not None else ())):
+        asked = ingredients(fn.facts, [block.value for block in fn.facts.blocks if block.kind in ("if", "case")])
+        values = [fn.value(vid) for vid in asked]
+        named = [fn.callee_name(fn.calls[value[1]]) for value in values if value[0] == "call"]
+        named += [str(value[-1]) for value in values if value[0] in ("attr", "name")]
+        said = [value[1] for value in values if value[0] == "const"]
+        if CONFLICT in said or any(
+            AGAIN.search(text) for text in (*named, *(text for text in said if isinstance(text, str)))
+        ):
+            return True
+    return False
 
 
 def _words(project: Project, sent: Sent, fn: Fn) -> set[str]:

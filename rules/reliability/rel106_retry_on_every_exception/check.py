@@ -35,7 +35,8 @@ RETRIED = "is retried after every exception: a bug, a refusal or bad input is tr
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """One hit a policy that retries whatever is raised; decorators that are put everywhere are told once."""
+    """One hit a policy that retries whatever is raised; decorators that are put everywhere are told once, and so are
+    those of one file."""
     written: dict[str, list[Hit]] = {}
     for policy in project.retries.all:
         if BROAD.intersection(policy.on) and policy.attempts not in (0.0, 1.0) and not _chooses(policy):
@@ -47,9 +48,8 @@ def check(project: Project) -> Iterator[Hit]:
         written.setdefault("" if hit.profile else "task", []).append(hit)
     yield from written.pop("", ())
     for kind, hits in written.items():
-        yield from told_once(
-            hits, partial(here_and_in, before=": a bug"), FEW if kind == "decorator" else SLIPS, severity=None
-        )
+        told, few = partial(here_and_in, before=": a bug"), FEW if kind == "decorator" else SLIPS
+        yield from told_once(hits, told, few, severity=None, slip=lambda hit: hit.location.path)
 
 
 def _tasks(project: Project) -> Iterator[Hit]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from backendlint.api import Call, Fn, Hit, Project, is_used
+from backendlint.api import Call, Fn, Hit, Project, is_used, only_by_hand
+
+RUNS = frozenset({"run_forever", "run_until_complete"})
 
 
 def check(project: Project) -> Iterator[Hit]:
@@ -12,15 +15,21 @@ def check(project: Project) -> Iterator[Hit]:
     for fn, call, model in project.effects.sites:
         starts = model.concurrency is not None and model.concurrency.awaited and not call.awaited
         if starts and (_dropped(fn, call) or not _kept(fn, call)):
-            yield _hit(
+            hit = _hit(
                 fn, call, "starts a task that nothing refers to", "it may vanish halfway, and its exception is lost"
             )
+            yield replace(hit, profile="strict") if _runs_it_all(fn) or only_by_hand(project, fn) else hit
     for fn in project.reviewed():
         for item in fn.facts.statements:
             value = fn.facts.values[item.value] if item.kind == "expr" else ("",)
             made = fn.calls[value[1]] if value[0] == "call" else None
             if made is not None and not made.awaited and _is_coroutine(project, fn, made):
                 yield _hit(fn, made, "makes a coroutine that is never awaited", "its body never runs")
+
+
+def _runs_it_all(fn: Fn) -> bool:
+    """`loop.create_task(work()); loop.run_forever()`: a loop of its own, which does nothing else."""
+    return any(fn.callee_name(call) in RUNS for call in fn.calls)
 
 
 def _dropped(fn: Fn, call: Call) -> bool:

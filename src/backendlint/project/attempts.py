@@ -57,6 +57,20 @@ def counted_again(fn: Fn, call: Call, asked: tuple[Call, ...]) -> Vid:
     return counters[0] if len(counters) == 1 and counters[0] in tested - sent else -1
 
 
+def counted_tries(fn: Fn, counter: Vid) -> float | None:
+    """How many attempts `def send(text, tries=0)` makes that gives up `if tries > 2`, or `left=3` `if left == 0`; None where
+    that is open."""
+    start = fn.parent.const(fn.facts.params[counter].default) if counter >= 0 and fn.parent is not None else ...
+    for block in fn.facts.blocks if isinstance(start, int) else ():
+        value = fn.unguarded(block.value) if block.kind == "if" and block.exits in ("raise", "return") else ("",)
+        if value[0] != "compare" or len(value[1]) != 1 or fn.unguarded(value[2][0]) != ("param", counter):
+            continue
+        limit = fn.const(value[2][1])
+        if isinstance(limit, int) and isinstance(start, int) and value[1][0] in (">", "<", ">=", "<=", "=="):
+            return float(abs(limit - start) + (2 if value[1][0] in (">", "<") else 1))
+    return None
+
+
 def rounds(fn: Fn, test: Vid) -> float | None:
     """How often `while tries < 3` with a counter from 0 goes round."""
     value = fn.facts.values[test]
@@ -248,7 +262,10 @@ def takes(fn: Fn, test: Vid) -> bool:
         elif value[0] in ("phi", "bool", "compare"):
             todo += value[1] if value[0] == "phi" else value[2]
         elif value[0] == "call":
-            todo += fn.facts.calls[value[1]].args
+            call = fn.facts.calls[value[1]]
+            if not call.args and fn.facts.values[call.func][0] != "param" and fn.callee_name(call) in _OFF_A_QUEUE:
+                return True  # `job = queue.get()` at the end of each round
+            todo += call.args
     return False
 
 

@@ -14,6 +14,7 @@ from backendlint.project.attempts import (
     brought,
     counted,
     counted_again,
+    counted_tries,
     hands_out,
     leaves_anyhow,
     may_pause,
@@ -103,8 +104,8 @@ class Retries:
                 backoff, jitter = self._pauses(fn, number)
                 backoff = "exponential" if backoff == "constant" and self._grows_by(fn, counter) else backoff
                 on = tuple(self.project.exceptions.surely_caught(fn, handler))
-                tends = self._tends(fn, outbound)
-                yield Policy("loop", fn, call.span, fn, None, counter >= 0, backoff, jitter, on, outbound, tends=tends)
+                most, tends = counted_tries(fn, counter), self._tends(fn, outbound)
+                yield Policy("loop", fn, call.span, fn, most, counter >= 0, backoff, jitter, on, outbound, tends=tends)
 
     def _grows_by(self, fn: Fn, counter: Vid) -> bool:
         """Whether a pause is made of the parameter that counts the attempts."""
