@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from backendlint.api import (
@@ -13,14 +14,20 @@ from backendlint.api import (
     Vid,
     for_tests,
     ingredients,
+    object_root,
     one_row,
     only_by_hand,
+    receiver,
+    told_once,
     unbounded,
 )
 
+CATALOGUE = re.compile(r"\bFROM\s+(sqlite_master|sqlite_schema|pg_\w+|information_schema\b)", re.IGNORECASE)
 SAME = ("guard", "await")
 BINDS = ("builtins.staticmethod", "builtins.classmethod", "builtins.property")
 """Decorators that give the function's own result; others may keep it for whoever asks next."""
+ALIKE = 2
+"""So many of a file are told one by one."""
 FEW = 10
 """Rows of which it does not matter that they are fetched."""
 _ASKS = (
@@ -30,7 +37,25 @@ _ASKS = (
 
 
 def check(project: Project) -> Iterator[Hit]:
-    """`len()` of a query's rows, and query objects used as truth values, where the rows serve nothing else."""
+    """`len()` of a query's rows, and query objects used as truth values, where the rows serve nothing else; a habit of a file
+    is told once."""
+    styles: dict[tuple[str, str], list[Hit]] = {}
+    for hit in _hits(project):
+        if hit.profile is None:
+            styles.setdefault((hit.location.path, hit.message.split("`")[-2]), []).append(hit)
+        else:
+            yield hit
+    for hits in styles.values():
+        yield from told_once(hits, _everywhere, ALIKE, severity=None)
+
+
+def _everywhere(hit: Hit, others: str) -> str:
+    return hit.message.replace(
+        " and uses nothing else", f", here and in {others} of the file, and uses nothing else", 1
+    )
+
+
+def _hits(project: Project) -> Iterator[Hit]:
     for name, what, better in _ASKS:
         for fn, call in project.graph.calls_of(name):
             asked = (
@@ -73,6 +98,8 @@ def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
     if value[0] != "call" or project.queries.loaded(fn, vid):
         return False
     call = fn.facts.calls[value[1]]
+    if any(CATALOGUE.search(project.queries.text(fn, other)) for other in _of_same(fn, call)):
+        return False
     if project.queries.unsent(fn, vid) is not None or _builds(project, fn, call) is not None:
         return True
     for model in project.models(fn, call):
@@ -82,6 +109,16 @@ def _rows(project: Project, fn: Fn, vid: Vid) -> bool:
         return project.queries.unsent(fn, call.args[0]) is not None
     asks = any(query.call is call for query in project.queries.sent(fn))
     return asks and any(item.query.call is call for item in unbounded(project, fn))
+
+
+def _of_same(fn: Fn, call: Call) -> Iterator[Call]:
+    """The call, and for `cursor.fetchall()` those of its cursor."""
+    cursor = receiver(fn, call)
+    root = object_root(fn, cursor) if cursor >= 0 else -2
+    yield call
+    yield from (
+        other for other in fn.calls if receiver(fn, other) >= 0 and object_root(fn, receiver(fn, other)) == root
+    )
 
 
 def _builds(project: Project, fn: Fn, call: Call) -> tuple[Fn, Call] | None:

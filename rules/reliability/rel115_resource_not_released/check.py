@@ -23,17 +23,20 @@ NAMES = {
     "grpc-channel": "gRPC channel",
     "http-response": "HTTP response",
 }
+FILES = frozenset({"file", "archive"})
 FEW = 2
-"""So many methods of one class are told one by one."""
+"""So many methods of one class, and files closed by hand, are told one by one."""
 AN = "aeioFHLMNRSX"
 """Begin words with a vowel, the capitals as letters that are read one by one."""
 
 
 def check(project: Project) -> Iterator[Hit]:
     """One hit a resource, at the call that opens it; of those of one function that one close would end (opened in two branches),
-    or that nothing ends, the first, and so of a class of which several methods never close what they open."""
+    or that nothing ends, the first, and so of a class of which several methods never close what they open, and of files that a
+    project closes without `with`."""
     told: set[tuple[str, Call | str]] = set()
     classes: dict[tuple[str, str], list[Hit]] = {}
+    files: dict[str, list[Hit]] = {}
     for leak in project.resources.leaks():
         hit = _hit(project, leak)
         if hit.profile is None:
@@ -42,9 +45,11 @@ def check(project: Project) -> Iterator[Hit]:
             told.add(place)
         if hit.profile is None and leak.closed is None and leak.fn.cls is not None:
             classes.setdefault((leak.fn.cls.fqn, leak.kind), []).append(hit)
+        elif hit.profile is None and leak.closed is not None and leak.kind in FILES:
+            files.setdefault(leak.kind, []).append(hit)
         else:
             yield hit
-    for hits in classes.values():
+    for hits in (*classes.values(), *files.values()):
         yield from told_once(hits, _throughout, FEW, severity=None)
 
 

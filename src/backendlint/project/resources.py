@@ -327,7 +327,7 @@ class Resources:
     def _hands_over(self, fn: Fn, call: Call, held: set[Vid]) -> bool:
         passed = held.intersection(call.args) or any(vid in held for _, vid in call.kwargs)
         if not passed:
-            return False
+            return self._duplicated(fn, call, held)
         models = self.project.models(fn, call)
         refs = self.project.callees(fn, call)
         if fn.callee_name(call) in _COLLECTS and not any("http" in model.effect for model in models):
@@ -344,6 +344,12 @@ class Resources:
             model.registers_cleanup or model.returns == "arg0" or model.response is not None or self._wraps(model)
             for model in models
         )
+
+    @staticmethod
+    def _duplicated(fn: Fn, call: Call, held: set[Vid]) -> bool:
+        """`os.dup2(log.fileno(), sys.stderr.fileno())`: it is the process's own from now on."""
+        asked = (fn.unguarded(vid) for vid in call.args) if fn.callee_name(call) == "dup2" else ()
+        return any(value[0] == "call" and receiver(fn, fn.calls[value[1]]) in held for value in asked)
 
     def _keeps(self, fn: Fn, index: int) -> bool:
         """Whether a function of the project's closes what it is given as this parameter, or keeps or hands it on."""
