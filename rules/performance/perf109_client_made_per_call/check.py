@@ -39,11 +39,13 @@ STORES = ("db-", "redis-", "queue-")
 NAMED = re.compile(r"key|token|secret|auth|user|password|server|host|url", re.IGNORECASE)
 ACCOUNT = re.compile(r"(^|_)(credentials?|passw(or)?d|access_token)$", re.IGNORECASE)
 """Names of what only the one has who is served."""
+KEY = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
+METHOD_FIRST = frozenset({"request", "stream", "build_request"})
 SERVICE = re.compile(r"api|base|server|service|endpoint|host|sandbox", re.IGNORECASE)
 SETTINGS = re.compile(r"conf|cfg|setting|option|env|app|ctx|context|args|param", re.IGNORECASE)
 LOOPS = ("for", "while", "comp")
 REMAKES = frozenset({"urlparse", "urlsplit", "urlunparse", "urlunsplit", "urljoin", "str"})
-SAME = frozenset({"_replace", "rstrip", "strip", "geturl"})
+SAME = frozenset({"_replace", "rstrip", "strip", "geturl", "format"})
 RECORDS = frozenset({"schema", "model"})
 MAX_LINKS = 20
 FEW_CLIENTS = 2
@@ -115,7 +117,7 @@ def _for_this_call(project: Project, made: MadePerCall) -> bool:
     ):
         return True
     return any(
-        (value[0] == "attr" and _row(project, fn, value[1]))
+        (value[0] == "attr" and (_row(project, fn, value[1]) or _own_key(project, fn, value)))
         or (value[0] == "item" and (_looked_up(project, fn, value[1]) or _handed(fn, value[1])))
         for value in values
     )
@@ -126,6 +128,14 @@ def _for_whom_it_may_be(project: Project, fn: Fn) -> bool:
     told = [index for index, param in enumerate(fn.facts.params) if index and ACCOUNT.search(param.name)]
     values = [vid for vid in fn.made_by("param") if fn.value(vid)[1] in told]
     return bool(values) and not all(few(project, fn, vid) for vid in values)
+
+
+def _own_key(project: Project, fn: Fn, value: Value) -> bool:
+    """`Client(self.api_key)` of a record that has it as a field: each has a key of its own."""
+    if fn.cls is None or fn.unguarded(value[1]) != ("param", 0) or not KEY.search(str(value[2])):
+        return False
+    classes = [cls for cls in project.hierarchy.mro(fn.cls) if str(value[2]) in cls.facts.annotations]
+    return any(project.hierarchy.role(cls) in RECORDS and SETTINGS.search(cls.name) is None for cls in classes)
 
 
 def _looked_up(project: Project, fn: Fn, vid: Vid) -> bool:
@@ -170,10 +180,16 @@ def _for_any_host(project: Project, made: MadePerCall) -> bool:
     fn = made.site.fn
     uses = _calls_of(made) if made.cls.resource == "http-session" else []
     answers = {item.value for item in uses}
-    addresses = [item.args[0] for item in uses if item.args]
+    addresses = [vid for item in uses if (vid := _address(fn, item)) >= 0]
     links = [vid for vid in addresses if not answers.isdisjoint(ingredients(fn.facts, (vid,)))]  # in an answer
     starts = [_starts(project, fn, vid) for vid in addresses if vid not in links]
     return bool(starts) and all(_open(project, fn, value) for found in starts for value in found)
+
+
+def _address(fn: Fn, call: Call) -> Vid:
+    """Behind the method in `session.request("GET", url)`."""
+    place = 1 if fn.callee_name(call) in METHOD_FIRST else 0
+    return call.args[place] if len(call.args) > place else call.kwarg("url")
 
 
 def _open(project: Project, fn: Fn, value: Value) -> bool:
@@ -218,7 +234,8 @@ def _start(project: Project, fn: Fn, vid: Vid) -> Value:
         elif call is not None and fn.callee_name(call) in SAME and fn.value(call.func)[0] == "attr":
             following = fn.value(call.func)[1]
         elif value[0] == "fmt" and value[2]:
-            following = value[2][0]
+            scheme = len(value[2]) > 1 and str(fn.const(value[2][0])).endswith("://")
+            following = value[2][1 if scheme else 0]
         elif value[0] == "await":
             following = value[1]
         else:
@@ -233,10 +250,10 @@ def _hands_back(project: Project, fn: Fn, call: Call) -> bool:
     return bool(targets) and all(
         bool(target.facts.returns)
         and all(
-            item.value >= 0 and ("param", 0) in map(target.value, ingredients(target.facts, (item.value,)))
+            item.value >= 0
+            and ("param", 0 if target.cls is None else 1) in map(target.value, ingredients(target.facts, (item.value,)))
             for item in target.facts.returns
         )
-        and target.cls is None
         for target in targets
     )
 
