@@ -141,6 +141,8 @@ def _style(project: Project, fn: Fn, place: str, model: CallModel) -> Style:
     library = _throughout_library(model)
     if library:
         return Style(library, fn in project.in_request, SLIPS if model.password is None else HASHES, place)
+    if model.opens == "file" or model.name.endswith(".write_bytes"):
+        return Style("", False, SHARED, "files that are written")
     own = f"{fn.cls.fqn} {_kin(model)}" if fn.cls is not None else ""
     return Style("", False, SHARED if place else FEW, place or own)
 

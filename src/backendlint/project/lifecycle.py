@@ -100,9 +100,12 @@ class Lifecycle:
                         yield self.project.functions[ref.name]
 
     def _registered(self) -> Iterator[Fn]:
-        """`app.on_startup.append(connect)`, `app.cleanup_ctx.extend([database, cache])`."""
+        """`app.on_startup.append(connect)`, `app.cleanup_ctx.extend([database, cache])`,
+        `app.add_event_handler("startup", connect)`."""
         for site in self.project.effects.sites:
             if site.model.lifecycle not in ("startup", "both") or site.model.handler is None:
+                continue
+            if site.call.args and str(site.fn.const(site.call.args[0])).startswith(("shut", "stop", "exit")):
                 continue
             given = list(arguments(site.call, site.model.handler))
             several = (site.fn.value(vid) for vid in given)
