@@ -85,14 +85,24 @@ def _hit(project: Project, site: Site, wait: Wait) -> Hit:
 
 def _profile(project: Project, site: Site, wait: Wait) -> Profile | None:
     """A default that somebody may have changed elsewhere, what hands on an answer as it comes (its wait is for the next part), and
-    a limit that the code sets where the project has no budget, while whoever stands in front still waits, or that it sets
-    apart from the one for connecting."""
+    a limit that the code sets where the project has no budget, while whoever stands in front still waits, that it sets
+    apart from the one for connecting, or for one case alone."""
     fn, call = site.fn, site.call
     streams = fn.const(call.kwarg("stream")) is True or fn.callee_name(call) == "stream"
     on_purpose = streams and fn.facts.is_generator and not wait.default
     set_freely = project.waits.assumed("api_ms") and not wait.default
-    chosen = set_freely and (wait.seconds <= PROXIES or _apart(project, site, wait))
+    chosen = set_freely and (wait.seconds <= PROXIES or _apart(project, site, wait) or _in_one_case(site))
     return "strict" if on_purpose or chosen or (wait.default and not project.waits.plain_client(site.model)) else None
+
+
+def _in_one_case(site: Site) -> bool:
+    """`timeout = 10`, `if kind == "book": timeout = 120`: whoever makes an exception of one case means it, and few ask for that."""
+    timeout = site.model.timeout
+    values = [
+        site.fn.unguarded(vid) for key, vid in site.call.kwargs if timeout is not None and key in timeout.keywords
+    ]
+    limits = {site.fn.const(part) for value in values if value[0] == "phi" for part in value[1]}
+    return len({limit for limit in limits if isinstance(limit, int | float)}) > 1
 
 
 def _apart(project: Project, site: Site, wait: Wait) -> bool:

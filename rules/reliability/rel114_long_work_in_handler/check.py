@@ -25,6 +25,8 @@ from backendlint.api import (
 
 NEAR = 2
 """Calls from the endpoint down to a pause: further down it is a matter of what happens on the way."""
+FEW_MAILS = 2
+"""So many mails are told one by one: of more it is how the project sends them."""
 FAR = 3
 """Calls from the endpoint down to what is called for each item."""
 TRIES = frozenset(["test", "check", "try", "verify", "diagnostics"])
@@ -47,7 +49,7 @@ def check(project: Project) -> Iterator[Hit]:
         elif mails.setdefault(work.fn.fqn, hit) is not hit:
             yield replace(hit, profile="strict")
     told = partial(here_and_in, before=": the client waits")
-    yield from told_once(mails.values(), told, severity=None)
+    yield from told_once(mails.values(), told, FEW_MAILS, severity=None)
     for hits in works.values():
         yield from _nearest(hits, told)
 

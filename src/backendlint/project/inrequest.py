@@ -92,8 +92,21 @@ class InRequest:
         return any(edge.kind == "thread" for edge in self._back(fn))
 
     def seldom(self, fn: Fn) -> bool:
-        """Whether the endpoint comes to it only where what the process keeps for a while is too old."""
-        return any(edge.call is not None and refilled(edge.caller, edge.call) for edge in self._back(fn))
+        """Whether the endpoint comes to it only where what the process keeps for a while is too old, or something is broken."""
+        return any(
+            edge.call is not None and (refilled(edge.caller, edge.call) or self._broken(edge.caller, edge.call.block))
+            for edge in self._back(fn)
+        )
+
+    def _broken(self, fn: Fn, block: int) -> bool:
+        """Below `except OperationalError:`, where a dependency has failed; not `except Order.DoesNotExist:`."""
+        handlers = (item for _, item in fn.blocks_of(block) if item.kind == "except")
+        caught = (self.project.exceptions.caught_types(fn, item) for item in handlers)
+        return any(bool(names) and all(map(self._is_outage, names)) for names in caught)
+
+    def _is_outage(self, name: str) -> bool:
+        model = self.project.libraries.exception(name)
+        return model is not None and (model.transient or model.kind == "infrastructure")
 
     def _back(self, fn: Fn) -> Iterator[Edge]:
         """The calls on the way back from the function to the endpoint's handler."""
