@@ -12,6 +12,7 @@ from backendlint.api import (
     Query,
     Unbounded,
     Vid,
+    aliases,
     doubtful,
     for_admins,
     for_tests,
@@ -55,7 +56,7 @@ def check(project: Project) -> Iterator[Hit]:
 
 def _is_advice(project: Project, fn: Fn, item: Unbounded) -> bool:
     """Where nothing says that many rows come: those of one user, one column of each, and what operators set up."""
-    few = doubtful(item) or item.own or _one_column(fn, item.query.vid)
+    few = doubtful(item) or item.own or _one_column(fn, item.query.vid) or _first_alone(fn, item.query.vid)
     return few or not _listed(project, fn) or _set_up(project, item.entity)
 
 
@@ -64,6 +65,15 @@ def _one_column(fn: Fn, vid: Vid) -> bool:
     value = fn.unguarded(vid)
     call = fn.calls[value[1]] if value[0] == "call" else None
     return call is not None and fn.callee_name(call) == "values_list" and fn.const(call.kwarg("flat")) is True
+
+
+def _first_alone(fn: Fn, vid: Vid) -> bool:
+    """`found[0] if len(found) else None`: whoever takes the first knows that there is one at most, or wants no other."""
+    held = aliases(fn.facts, vid)
+    taken = [value for value in map(fn.value, fn.made_by("item")) if value[1] in held]
+    gone_through = any(block.kind in ("for", "comp") and block.value in held for block in fn.facts.blocks)
+    given = any(item.value in held for item in fn.facts.returns)
+    return bool(taken) and all(isinstance(fn.const(value[2]), int) for value in taken) and not (gone_through or given)
 
 
 def _or_sum_up(fn: Fn, query: Query) -> str:

@@ -73,8 +73,15 @@ def _everywhere(hit: Hit, places: str) -> str:
 
 
 def _by_similarity(use: ColumnUse) -> bool:
-    """`Order.note.op("%>")(term)` on another way through the function: where the database has trigrams, it is asked by them."""
+    """`Order.note.op("%>")(term)` on another way through the function, `TrigramSimilarity("note", term)`: where the database has
+    trigrams, it is asked by them."""
     fn = use.fn
+    if any(
+        fn.callee_name(call).startswith("Trigram") and fn.const(call.args[0]) == use.column.name
+        for call in fn.calls
+        if call.args
+    ):
+        return True
     return any(
         any(fn.const(vid) in SIMILAR for vid in call.args[:1])
         and name_of(fn.file, fn.facts, call.func).endswith(f".{use.column.name}.op")
@@ -105,11 +112,17 @@ def _statement(project: Project, statement: SqlStatement) -> Iterator[Hit]:
         if sql.narrowed(found):
             continue
         for node in sql.own_nodes(scope.node):
-            if isinstance(node, exp.Like | exp.ILike) and not _negated(node):
+            if isinstance(node, exp.Like | exp.ILike) and not _negated(node) and _searches_by(node):
                 hit = _like(project, statement, scope, node)
                 if hit is not None:
                     yield hit
                     break
+
+
+def _searches_by(node: exp.Expression) -> bool:
+    """Whether it decides which rows are found; not `SELECT CASE WHEN note LIKE '%late%' THEN 1 END`, nor what it is sorted by."""
+    above = node.find_ancestor(exp.Case, exp.Filter, exp.Where, exp.Join, exp.Select, exp.Update, exp.Delete)
+    return isinstance(above, exp.Where | exp.Join)
 
 
 def _negated(node: exp.Expression) -> bool:

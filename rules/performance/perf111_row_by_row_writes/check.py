@@ -331,7 +331,9 @@ def _profile(project: Project, fn: Fn, loop: int, call: Call, query: Query, edge
 
 
 def _repairs(fn: Fn, loop: int) -> bool:
-    """Whether the loop puts right what should not be so, in a branch that warns of it."""
+    """Whether the loop puts right what should not be so, after a failure or in a branch that warns of it."""
+    if fn.inside(loop, "except") is not None:
+        return True
     branches = {number for number, item in fn.blocks_of(loop) if item.kind in ("if", "else", "except")}
     return any(call.block in branches and fn.callee_name(call) in WARNS for call in fn.calls)
 

@@ -163,8 +163,22 @@ class Caches:
             endless = cache.expiry.default == 0 or argument_of(site.call, cache.expiry) >= 0
             keys = self._keys(site.call, cache)
             says = endless or self._called_cache(fn, site.call) or any(self._looked_up(fn, site.call, k) for k in keys)
-            sure = self._many_keys(fn, keys) and says and not self._state(fn, site.call, keys)
+            sure = (
+                self._many_keys(fn, keys)
+                and says
+                and not self._state(fn, site.call, keys)
+                and not self._counts_up(fn, keys)
+            )
             yield CacheUse(fn, site.call.span, "no-expiry", site.model.name, sure)
+
+    def _counts_up(self, fn: Fn, keys: Sequence[Vid]) -> bool:
+        """`cache.incr(version_key(shop))` in the same file: a number that is to stay, and no copy of anything."""
+        names = {_name_of(fn, vid) for vid in keys} - {""}
+        counted = ((other, call) for other in self.project.functions_of(fn.file) for call in other.calls)
+        return any(
+            other.callee_name(call) in ("incr", "decr") and any(_name_of(other, vid) in names for vid in call.args[:1])
+            for other, call in counted
+        )
 
     def _left_out(self, fn: Fn, expiry: Vid) -> Iterator[CacheUse]:
         """Calls of a helper of a cache's (`cache.write(key, value, ttl=None)`) that leave out the time which others pass."""
