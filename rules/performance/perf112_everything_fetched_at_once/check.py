@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from backendlint.api import Fn, Hit, Project, Vid, for_tests, only_by_hand, only_from_main, unbounded
 
 RECURRING = re.compile(
-    r"export|report|dump|sync|clean|purge|expire|nightly|daily|hourly|weekly|cron|backup|index|send|notify|remind|digest",
+    r"export|report|dump|sync|clean_?up|purge|expire|nightly|daily|hourly|weekly|cron|backup|index|send|notify|remind|digest",
     re.IGNORECASE,
 )
 BATCH = frozenset({"task", "command"})

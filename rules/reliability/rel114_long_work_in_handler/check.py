@@ -29,6 +29,10 @@ FEW_MAILS = 2
 """So many mails are told one by one: of more it is how the project sends them."""
 FAR = 3
 """Calls from the endpoint down to what is called for each item."""
+SET_UP = frozenset(
+    "setting provider link backend plugin integration config language locale region storage handler".split()
+)
+"""Words of what somebody has set up, a few of each."""
 TRIES = frozenset(["test", "check", "try", "verify", "diagnostics"])
 
 
@@ -90,7 +94,14 @@ def _is_advice(project: Project, work: LongWork, route: Route) -> bool:
     way = len(project.in_request.way(work.fn))
     if work.kind == "sleep":
         return work.call.awaited or way > NEAR
-    return work.kind == "loop" and way + work.below > FAR
+    return work.kind == "loop" and (way + work.below > FAR or _of_few(work))
+
+
+def _of_few(work: LongWork) -> bool:
+    """`for provider in providers:`: as many as somebody has set up, by their name."""
+    loop = work.fn.inside(work.call.block, "for", "comp")
+    items = (item.name for item in work.fn.facts.bindings if loop is not None and item.span.line == loop.span.line)
+    return any(not SET_UP.isdisjoint(map(str.lower, identifier_words(name))) for name in items)
 
 
 def _held(project: Project, work: LongWork) -> str:
