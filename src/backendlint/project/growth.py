@@ -17,10 +17,10 @@ _GROWING = frozenset(
     user account customer client patient student employee member person people contact supplier vendor publisher author company owner
     follower subscriber order invoice payment transaction booking reservation appointment visit purchase sale refund shipment delivery
     movement transfer message comment post reply thread answer question notification email mail letter sms event log audit history
-    activity action entry record row item ticket issue case incident alert finding vulnerability task job run execution build
+    activity entry record row item ticket issue case incident alert finding vulnerability task job run execution build
     submission attempt request response session token hit click view search upload document file photo image picture video attachment
     asset media measurement reading sample observation metric value score result review rating vote like follow article product book
-    edition recipe track song album game movie meal device host machine server domain zone address certificate invitation invite
+    edition recipe track song album game movie meal device host machine server zone address certificate invitation invite
     membership subscription registration commit push loan claim trip ride journey flight haul parcel package lead offer quote
     """.split()
 )

@@ -62,7 +62,7 @@ _ENDS = re.compile(r"(^|_)(ends?|until|till|expires?|expiry|expiration|closes?)(
 _EQUALS = re.compile(r"\b(\w+)[\"`\]]?\s*=\s*(?=[%?:$'\d])")
 _EITHER = re.compile(r"\bOR\b|\bNOT\b", re.IGNORECASE)
 _FLAGGED = re.compile(r"(^|_)(admin(istrator)?|superuser|staff|owner)$")
-"""Flags that few users have."""
+"""Flags that few users have, and roles: `filter(roles__kind="admin")`."""
 _ASKS_OF = frozenset("is_ is_not isnot like ilike notlike notilike not_like not_ilike startswith endswith".split())
 """Conditions that SQLAlchemy's columns have as methods."""
 _OWN_TEXT = frozenset({"from_statement", "distinct"})
@@ -306,6 +306,12 @@ def _by_chain(project: Project, fn: Fn, query: Query) -> Unbounded | None:
         or any(_KEY.search(name) for name in (*narrowing, *map(_plain, compared)))
         or any(filters_one(project, item) for item in origins)
         or any(_FLAGGED.search(name) or _of_one_parent(project, entity, name) for name in narrowing)
+        or any(
+            _FLAGGED.search(str(step.fn.const(vid)))
+            for item in origins
+            for step in item.filters
+            for _, vid in step.call.kwargs
+        )
     )
     own = any(_USER.search(name) for name in compared)
     return Unbounded(fn, query, entity.name, filtered, keyed, own)
