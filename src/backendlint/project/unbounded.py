@@ -475,10 +475,9 @@ def _named(fn: Fn, vid: Vid, depth: int) -> Iterator[str]:
         owner, _, method = str(func[-1]).rpartition(".") if func[0] in ("attr", "name") else ("", "", "")
         if method in ("in_", "between"):
             yield "in"
-        elif method in _ASKS_OF and func[0] == "attr":
-            yield from _named(fn, func[1], depth - 1)
         elif method in _ASKS_OF:
-            yield owner.rpartition(".")[2]
+            asked = _named(fn, func[1], depth - 1) if func[0] == "attr" else (owner.rpartition(".")[2],)
+            yield from (name if method.startswith("is") else f"{name}__{method}" for name in asked)
         for key, _ in call.kwargs:
             yield key
         for item in call.args:
