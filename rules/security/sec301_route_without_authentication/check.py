@@ -44,7 +44,7 @@ PROOF = re.compile(
     r"(HTTP_|X[-_])[\w-]*(SIGNATURE|TOKEN|SECRET|HMAC|AUTH\w*|API[-_]?KEY)[\w-]*|authorization", re.IGNORECASE
 )
 ASKS = re.compile(
-    r"authenticat|authori[sz]e|(validate|verify|check)_\w*(request|signature|token|hmac)|has_\w*perm", re.IGNORECASE
+    r"authenticat|authori[sz]e|(validate|verify|check)_\w*(signature|token|hmac)|has_\w*perm", re.IGNORECASE
 )
 PARTS = frozenset("method GET POST FILES body META headers content_type path args form json data query_params".split())
 """What a client sends, which is looked at whoever it is."""
