@@ -26,6 +26,7 @@ from backendlint.api import (
     for_development,
     for_tests,
     identifier_words,
+    is_job,
     name_of,
     object_root,
     only_by_hand,
@@ -50,11 +51,13 @@ AUDITS = re.compile(r"audit", re.IGNORECASE)
 """What is no longer aside where the project stores it in the transaction of what it tells of."""
 JOURNALS = frozenset("log logs audit audits journal history metrics notifications".split())
 TOUCH = re.compile(r"(updated|modified|changed?|seen|touched)(_|$)|^(last|date)_|_(at|since)$|timestamp", re.IGNORECASE)
-BEGUN = re.compile(r"\.(IN_?PROGRESS|PROCESSING|RUNNING|STARTED|STARTING)$")
+BEGUN = re.compile(r"[._](IN_?PROGRESS|PROCESSING|RUNNING|STARTED|STARTING)$")
 STAGES = 4
 """So many commits of one job are no oversight."""
 OUTSIDE = ("http", "mail", "grpc", "cloud", "subprocess", "sleep")
 QUEUED = "queue-publish"
+WAITED_FOR = frozenset({"call", "inject", "property"})
+"""Calls in the thread, and so in the transaction, of the caller."""
 SENDS = re.compile(r"(send|post|notify|publish|email|upload)_", re.IGNORECASE)
 ATTEMPT = re.compile(r"attempt|retry|retries|tries|^try", re.IGNORECASE)
 FORM = re.compile(r"^(POST|(flask\.)?request\.form|form)$")
@@ -240,8 +243,9 @@ def _dispensable(project: Project, fn: Fn, first: Durable, second: Durable) -> b
 
 
 def _compensates(fn: Fn, step: Durable) -> bool:
-    """A write in a handler undoes or marks what failed; so does one behind the `break` of an attempt that did not."""
-    return fn.inside(step.call.block, "except") is not None or _of_failed_attempt(fn, step)
+    """A write in a handler undoes or marks what failed; so does one behind the `break` of an attempt that did not. What is
+    done `finally` (a lock let go, an attempt noted) is done whether or not the rest worked."""
+    return any(fn.inside(step.call.block, kind) for kind in ("except", "finally")) or _of_failed_attempt(fn, step)
 
 
 def _of_failed_attempt(fn: Fn, step: Durable) -> bool:
@@ -498,15 +502,22 @@ def _tests(fn: Fn, block: int) -> Iterator[int]:
 
 
 def _forms(fn: Fn, block: int) -> set[str]:
-    """The buttons of `if "rename" in request.POST:` around the block."""
+    """The buttons of `if "rename" in request.POST:` around the block; of `"open" in form or "reopen" in form` both."""
     found: set[str] = set()
     for vid in _tests(fn, block):
         value = fn.facts.values[vid]
-        if value[0] == "compare" and tuple(value[1]) == ("in",):
-            key, where = fn.const(value[2][0]), fn.unguarded(value[2][1])
-            if isinstance(key, str) and where[0] in ("attr", "name") and FORM.search(str(where[-1])):
-                found.add(key)
+        buttons = [_button(fn, part) for part in (value[2] if value[:2] == ("bool", "or") else (vid,))]
+        found.update(buttons if all(buttons) else ())
     return found
+
+
+def _button(fn: Fn, vid: int) -> str:
+    value = fn.facts.values[vid]
+    if value[0] != "compare" or tuple(value[1]) != ("in",):
+        return ""
+    key, where = fn.const(value[2][0]), fn.unguarded(value[2][1])
+    form = where[0] in ("attr", "name") and FORM.search(str(where[-1])) is not None
+    return key if isinstance(key, str) and form else ""
 
 
 def _compared(fn: Fn, block: int) -> dict[str, str]:
@@ -547,6 +558,8 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
         return False
     if first.write.op == "delete" and second.write.creates and FLEETING.search(second.write.entity):
         return False
+    if second.write.op == "delete" and _emptied(fn, first, second):
+        return False
     if first.write.entity != second.write.entity or _refills(first, second):
         return True
     if all(step.write.op == "save" and step.write.call is step.call for step in (first, second)):
@@ -563,6 +576,15 @@ def _different(fn: Fn, first: Durable, second: Durable) -> bool:
     others = _passed(fn, first.call) != _passed(fn, second.call)
     others = others or bool(first.edges and second.edges and _on_others(fn, first.call, second.call))
     return first.write.op in ("update", "delete", "insert") and others
+
+
+def _emptied(fn: Fn, first: Durable, second: Durable) -> bool:
+    """`link.token = None`, stored, then the link is deleted: it was to go anyway, and is the safer for it if it stays."""
+    call = second.write.call
+    gone = {object_root(fn, vid) for vid in call.args} | {_receiver(fn, second)} if second.write.fn is fn else set()
+    changed = _assigned(fn, None, first.call) if first.committed else {_receiver(fn, first)}
+    kept = first.write.op in ("save", "add", "update") and first.write.fn is fn and not first.edges
+    return kept and bool(changed) and -1 not in changed and all(any(_same(fn, a, b) for b in gone) for a in changed)
 
 
 def _by_callee(step: Durable) -> bool:
@@ -654,7 +676,7 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable, trails: froz
     by_hand = only_by_hand(project, fn) or _for_framework(project, fn)
     planned = only_planned(project, fn) and not _refills(first, second)  # the table is empty until the next run
     by_hand = by_hand or planned or project.lifecycle.alone_leads_to(fn)
-    by_hand = by_hand or (for_development(fn.path) and not project.reach(fn.fqn))
+    by_hand = by_hand or (for_development(fn.path) and not project.reach(fn.fqn)) or _in_a_request(project, fn)
     heals = (
         _reconciles(first, second)
         or _each_alone(fn, first, second)
@@ -676,6 +698,24 @@ def _hit(project: Project, fn: Fn, first: Durable, second: Durable, trails: froz
         function=fn.fqn,
         profile="strict" if aside or managed or by_hand or heals or _outside(project, fn, first, second) else None,
     )
+
+
+def _in_a_request(project: Project, fn: Fn) -> bool:
+    """Under `ATOMIC_REQUESTS` what a view of an unknown library or a decorator that nobody here knows leads to is in a transaction
+    unless a job, a command or the start of the application is seen to lead to it."""
+    if project.transactions.atomic_requests is None:
+        return False
+    seen, todo = {fn.fqn}, [fn]
+    while todo:
+        item = todo.pop()
+        if is_job(project, item) or project.layer(item) in ("task", "command") or project.lifecycle.starts(item):
+            return False
+        for edge in project.graph.callers(item):
+            if edge.kind not in WAITED_FOR or edge.caller.is_module:
+                return False
+            todo += [edge.caller] if edge.caller.fqn not in seen else []
+            seen.add(edge.caller.fqn)
+    return True
 
 
 def _in_stages(project: Project, fn: Fn) -> bool:
@@ -735,11 +775,16 @@ def _each_alone(fn: Fn, first: Durable, second: Durable) -> bool:
         gone = first.write.op == second.write.op == "delete"
         same = called_name(fn.file, fn.facts, first.call) == called_name(fn.file, fn.facts, second.call)
         return (made or gone) and same and fn.inside(second.call.block, "for") is not None
-    return all(
-        step.write.op == "update" and step.call.kwargs and all(_set_alike(fn, vid) for _, vid in step.call.kwargs)
-        for step in (first, second)
-        if not step.edges
-    ) and not (first.edges or second.edges)
+    given = [{name: object_root(fn, vid) for name, vid in step.call.kwargs} for step in (first, second)]
+    return (
+        not (first.edges or second.edges)
+        and all(step.write.op == "update" and step.call.kwargs for step in (first, second))
+        and all(
+            _set_alike(fn, vid) or given[0].get(name) == given[1].get(name)
+            for step in (first, second)
+            for name, vid in step.call.kwargs
+        )
+    )
 
 
 def _set_alike(fn: Fn, vid: int) -> bool:
@@ -747,6 +792,8 @@ def _set_alike(fn: Fn, vid: int) -> bool:
     value = fn.value(vid)
     call = fn.facts.calls[value[1]] if value[0] == "call" else None
     named = value[0] == "name" and str(value[1]).rpartition(".")[2].isupper()
+    if call is not None and fn.value(call.func)[0] == "name" and call.passed:
+        return all(isinstance(fn.const(item), str) for item in call.passed)  # a text in the reader's language
     return named or fn.const(vid) is not ... or (call is not None and not call.passed and fn.callee_name(call) == "now")
 
 

@@ -295,18 +295,18 @@ class Transactions:
                 if self.opens(dependency):
                     return Opening("request", Step(dependency.header, "the request's transaction ends here"))
         django = any(route.framework in ("django", "drf") for route in routes) or self._of_view(fn)
-        return Opening("request", self._atomic_requests) if self._atomic_requests is not None and django else None
+        return Opening("request", self.atomic_requests) if self.atomic_requests is not None and django else None
 
     def of_django_request(self, fn: Fn) -> Step | None:
         """`ATOMIC_REQUESTS: True`, where the function is a handler, or a hook that the framework calls for one."""
-        return self._atomic_requests if fn.fqn in self.project.route_functions or self._of_view(fn) else None
+        return self.atomic_requests if fn.fqn in self.project.route_functions or self._of_view(fn) else None
 
     def _of_view(self, fn: Fn) -> bool:
         """Hooks of serializers and views, which the framework calls."""
         return fn.cls is not None and self.project.hierarchy.role(fn.cls) in ("serializer", "controller")
 
     @cached_property
-    def _atomic_requests(self) -> Step | None:
+    def atomic_requests(self) -> Step | None:
         """Django's `ATOMIC_REQUESTS: True`."""
         for file in self.project.files.values():
             module = self.project.module_function(file)
