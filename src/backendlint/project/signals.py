@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from backendlint.facts.model import Call, Vid
+from backendlint.project.binding import receiver
+from backendlint.project.decorators import decorations
 from backendlint.project.entities import Fn
 
 if TYPE_CHECKING:
@@ -27,6 +29,38 @@ def heard(project: Project) -> frozenset[tuple[str, str]]:
                 if _announces(project, name, announced):
                     found.update((model, op) for model in _models(project, fn, call) for op in announced[name])
     return frozenset(found)
+
+
+def receivers_inside(project: Project) -> frozenset[str]:
+    """Functions that hear a signal which the ORM sends inside a transaction of its own: `@receiver(post_delete)`,
+    `post_delete.connect(recount, sender=Order)`."""
+    found: set[str] = set()
+    for fn in _beside_signals(project):
+        home = fn.parent or fn
+        for vid in fn.facts.decorators:
+            calls = [
+                item for item in decorations(project, home, vid) if item.call is not None and item.ref.kind == "lib"
+            ]
+            named = [(item.fn, arg) for item in calls if item.call is not None for arg in item.call.args[:1]]
+            found |= {fn.fqn} if any(_sent_inside(project, owner, arg) for owner, arg in named) else set()
+        for call in fn.calls:
+            if fn.callee_name(call) == "connect" and call.args and _of_inner_signal(project, fn, call):
+                found |= {ref.name for ref in project.refs(fn, call.args[0]) if ref.kind == "func"}
+    return frozenset(found)
+
+
+def _of_inner_signal(project: Project, fn: Fn, call: Call) -> bool:
+    func = fn.value(call.func)
+    named = project.libraries.attribute(str(func[1]).rpartition(".")[0]) if func[0] == "name" else None
+    return _sent_inside(project, fn, receiver(fn, call)) or (named is not None and named.in_transaction)
+
+
+def _sent_inside(project: Project, fn: Fn, vid: Vid) -> bool:
+    """Whether a value is such a signal, or a list with one."""
+    value = fn.value(vid) if vid >= 0 else ("",)
+    parts = value[1] if value[0] in ("list", "tuple") else (vid,) if vid >= 0 else ()
+    signals = (project.libraries.attribute(ref.name) for part in parts for ref in project.refs(fn, part))
+    return any(signal is not None and signal.in_transaction for signal in signals)
 
 
 def _beside_signals(project: Project) -> Iterator[Fn]:

@@ -12,13 +12,14 @@ from backendlint.findings.model import Step
 from backendlint.project.binding import unchanged
 from backendlint.project.calls import Edge
 from backendlint.project.certain import Given, given, ruled_out
-from backendlint.project.decorators import decorations, made_within
+from backendlint.project.decorators import made_within
 from backendlint.project.effects import SAME_THREAD
 from backendlint.project.entities import Cls, Fn, Ref
 from backendlint.project.handedon import handed_on
 from backendlint.project.libraries_model import CallModel
 from backendlint.project.loops import plain
 from backendlint.project.programs import for_tests
+from backendlint.project.signals import receivers_inside
 from backendlint.project.stages import is_on
 
 if TYPE_CHECKING:
@@ -222,12 +223,12 @@ class Transactions:
             if edge.kind not in SAME_THREAD or depth > MAX_DEPTH:
                 beside = True
                 continue
-            if edge.caller.fqn in seen:
-                continue
             found = self.around(edge.caller, edge.block)
             step = found.step if found is not None else self.of_django_request(edge.caller)
             if step is not None:
                 return Opening("caller", step)
+            if edge.caller.fqn in seen:
+                continue
             seen.add(edge.caller.fqn)
             hook = self._from_framework(edge.caller)
             if hook is not None:
@@ -244,21 +245,14 @@ class Transactions:
         if fn.cls is not None and fn.name in ("__enter__", "__aenter__") and self._derived(fn.cls):
             return Opening("caller", Step(fn.header, "enters the transaction"))
         models = self.project.hierarchy.library_models(fn.cls) if fn.cls is not None else ()
-        if not any(fn.name in model.in_transaction for model in models) and not self._hears_inside(fn):
+        if not any(fn.name in model.in_transaction for model in models) and fn.fqn not in self._receivers:
             return None
         return Opening("caller", Step(fn.header, "the framework calls this in a transaction"))
 
-    def _hears_inside(self, fn: Fn) -> bool:
-        """`@receiver(post_delete)`: the ORM sends this signal inside a transaction that it opens itself."""
-        home = fn.parent or fn
-        return any(
-            signal is not None and signal.in_transaction
-            for vid in fn.facts.decorators
-            for item in decorations(self.project, home, vid)
-            if item.call is not None and item.call.args and item.ref.kind == "lib"
-            for ref in self.project.refs(item.fn, item.call.args[0])
-            if (signal := self.project.libraries.attribute(ref.name)) is not None
-        )
+    @cached_property
+    def _receivers(self) -> frozenset[str]:
+        """Functions that the ORM calls inside a transaction that it opens itself."""
+        return receivers_inside(self.project)
 
     def _entries(self, fn: Fn) -> list[Edge]:
         """Calls of the function (or that hand it on), and of the methods of its bases that it overrides (`super()` means those
